@@ -1,0 +1,25 @@
+"""``python -m shards``: the engine."""
+
+import sys
+
+from shards.process import LockTaken
+from shards.settings import SettingsError, load_settings
+from shards.supervisor import supervise
+from storage.folder import FolderError
+
+
+def main() -> int:
+    """Run the engine; returns the exit status."""
+    try:
+        supervise(load_settings())
+    except LockTaken as taken:
+        print(f"shardex: another engine runs on this data folder ({taken})", file=sys.stderr)
+        return 1
+    except (FolderError, SettingsError) as error:
+        print(f"shardex: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""The archive as a process: takes rows from every shard's link into DuckDB, and answers questions about them.
+
+Rows are collected for a moment and stored in one transaction with the numbers of their links, then confirmed. So each
+row is stored once, whoever dies in between.
+"""
+
+import os
+import selectors
+import socket
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from shards import limits
+from shards.clock import now_ms
+from shards.codec import decode_request, decode_row, encode
+from shards.frames import FrameKind
+from shards.history import History
+from shards.mailbox import Mailbox, Request
+from shards.messages import Question, Reason, Refused, Reply, Row
+from shards.process import Wakeup, lock_file, log, set_up_logging
+from shards.settings import Settings
+from storage.folder import Folder
+
+_LOCK_PATIENCE_S = 10
+
+
+class Archivist:
+    """The loop of the archive."""
+
+    def __init__(self, folder: Folder, history: History, queue_depth: int) -> None:
+        self.stopping = False
+        self._history = history
+        received = {shard: history.position(shard) for shard in range(folder.shard_count)}
+        self._stored = dict(received)
+        self.mailbox = Mailbox(folder, "archive", queue_depth, received)
+        self._rows: dict[int, list[tuple[int, Row]]] = {}
+        self._row_count = 0
+        self._oldest_ms = 0  # when the oldest row waiting came
+        self._pool = ThreadPoolExecutor(limits.QUERY_THREADS_COUNT, thread_name_prefix="question")
+        self._answers: deque[tuple[Request, bytes]] = deque()
+        self._done_receiver, self._done_sender = socket.socketpair()
+        self._done_receiver.setblocking(False)
+        self._done_sender.setblocking(False)
+        self.mailbox.selector.register(self._done_receiver, selectors.EVENT_READ, self._hear_done)
+        self.mailbox.counters.serving = True
+
+    def run(self) -> None:
+        """Serve until :attr:`stopping`; then store what has come."""
+        while not self.stopping:
+            self._turn(self._patience_s())
+        self._turn(0)
+        self._store()
+        self.mailbox.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._history.close()
+
+    def _patience_s(self) -> float | None:
+        if self.mailbox.waiting():
+            return 0
+        if not self._row_count:
+            return None
+        return max(0, self._oldest_ms + limits.ARCHIVE_BATCH_MS - now_ms()) / 1000
+
+    def _turn(self, patience_s: float | None) -> None:
+        for key, events in self.mailbox.selector.select(patience_s):
+            if self.mailbox.owns(key.fileobj):
+                self.mailbox.handle(key.fileobj, events)
+            else:
+                key.data()
+        self._collect()
+        due = self._row_count and now_ms() >= self._oldest_ms + limits.ARCHIVE_BATCH_MS
+        if due or self._row_count >= limits.ARCHIVE_BATCH_COUNT_MAX:
+            self._store()
+        for request in self.mailbox.get(limits.BATCH_COUNT_MAX):
+            self._ask(request)
+        self._send()
+
+    def _collect(self) -> None:
+        if self.mailbox.link_frames and not self._row_count:
+            self._oldest_ms = now_ms()
+        while self.mailbox.link_frames:
+            frame = self.mailbox.link_frames.popleft()
+            self._rows.setdefault(frame.source, []).append((frame.number, decode_row(frame.body)))
+            self._row_count += 1
+
+    def _store(self) -> None:
+        """Store and confirm. A failure ends the process: the shards send again what is not confirmed."""
+        if not self._row_count:
+            return
+        self._history.store(self._rows)
+        for shard, rows in self._rows.items():
+            self._stored[shard] = rows[-1][0]
+        self._rows, self._row_count = {}, 0
+        self.mailbox.confirm(self._stored)
+
+    def _ask(self, request: Request) -> None:
+        question = decode_request(request.body)
+        if now_ms() > request.deadline_ms:
+            self._answers.append((request, encode(Refused(Reason.TIMEOUT))))
+            return
+        future = self._pool.submit(self._answer, question)  # type: ignore[arg-type]
+        future.add_done_callback(lambda done: self._answered(request, done))
+
+    def _answer(self, question: Question) -> Reply:
+        return self._history.answer(question)
+
+    def _answered(self, request: Request, done: "Future[Reply]") -> None:
+        """Called in the pool's thread."""
+        if done.cancelled():
+            return
+        error = done.exception()
+        if error is not None:
+            log.error("a question failed: %r", error)
+        reply = Refused(Reason.HISTORY_UNREADABLE) if error else done.result()
+        self._answers.append((request, encode(reply)))
+        try:
+            self._done_sender.send(b"\0")
+        except BlockingIOError:
+            pass  # the loop has wake-ups enough
+
+    def _hear_done(self) -> None:
+        try:
+            self._done_receiver.recv(4096)
+        except BlockingIOError:
+            pass
+
+    def _send(self) -> None:
+        while self._answers:
+            request, body = self._answers.popleft()
+            request.caller.send(FrameKind.REPLY, request.number, body=body)
+        self.mailbox.flush()
+
+
+def run_archive(settings: Settings) -> None:
+    """Run the archive until SIGTERM."""
+    set_up_logging()
+    folder = Folder.open(settings.data)
+    lock_file(folder.run / "archive.lock", _LOCK_PATIENCE_S)
+    os.umask(0o077)
+    history = History(folder.history, bytes.fromhex(folder.secrets().id_key))
+    archivist = Archivist(folder, history, settings.queue_depth)
+
+    def stop() -> None:
+        archivist.stopping = True
+
+    Wakeup(archivist.mailbox.selector, stop)
+    archivist.run()
+    log.info("stopped")

@@ -1,0 +1,99 @@
+"""The order book of one market: two sides of price levels, each level first in, first out.
+
+Prices of a side are a sorted list with the best at its end. Trading happens near the best price, so inserting and
+removing there moves few elements, and the depth is at hand in order. A level is an ordered dictionary: the oldest
+order first, any order removed in O(1).
+"""
+
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Iterator
+
+from shards.messages import Order, Side
+
+
+class Level:
+    """The orders at one price, oldest first, and the lots they still want."""
+
+    __slots__ = ("orders", "price", "quantity")
+
+    def __init__(self, price: int) -> None:
+        self.price = price
+        self.quantity = 0
+        self.orders: OrderedDict[int, Order] = OrderedDict()
+
+
+class BookSide:
+    """All bids or all asks."""
+
+    __slots__ = ("_keys", "_levels", "_sign")
+
+    def __init__(self, side: Side) -> None:
+        # a key is the price, negated for asks: the greatest key is the best price on both sides
+        self._sign = 1 if side is Side.BUY else -1
+        self._keys: list[int] = []
+        self._levels: dict[int, Level] = {}
+
+    def __iter__(self) -> Iterator[Level]:
+        """Levels, best price first."""
+        levels = self._levels
+        return (levels[key] for key in reversed(self._keys))
+
+    def best_price(self) -> int | None:
+        """The best price in ticks; None if the side is empty."""
+        return self._keys[-1] * self._sign if self._keys else None
+
+    def crosses(self, price: int, limit: int) -> bool:
+        """Whether an opposite order limited to ``limit`` may trade at this side's ``price``."""
+        return price * self._sign >= limit * self._sign
+
+    def add(self, order: Order) -> None:
+        """Rest ``order`` behind the others at its price."""
+        key = order.price * self._sign
+        level = self._levels.get(key)
+        if level is None:
+            level = self._levels[key] = Level(order.price)
+            self._keys.insert(bisect_left(self._keys, key), key)
+        level.orders[order.id] = order
+        level.quantity += order.quantity - order.filled
+
+    def take(self, order: Order, quantity: int) -> None:
+        """``quantity`` lots of a resting order have just been filled (not yet counted in ``order.filled``)."""
+        level = self._levels[order.price * self._sign]
+        level.quantity -= quantity
+        if order.filled + quantity == order.quantity:
+            self._drop(level, order)
+
+    def remove(self, order: Order) -> None:
+        """Take a resting order off the book."""
+        level = self._levels[order.price * self._sign]
+        level.quantity -= order.quantity - order.filled
+        self._drop(level, order)
+
+    def _drop(self, level: Level, order: Order) -> None:
+        del level.orders[order.id]
+        if not level.orders:
+            key = level.price * self._sign
+            del self._levels[key]
+            if self._keys[-1] == key:
+                self._keys.pop()
+            else:
+                del self._keys[bisect_left(self._keys, key)]
+
+
+class Book:
+    """Bids and asks of one market."""
+
+    __slots__ = ("asks", "bids")
+
+    def __init__(self) -> None:
+        self.bids = BookSide(Side.BUY)
+        self.asks = BookSide(Side.SELL)
+
+    def side(self, side: Side) -> BookSide:
+        """Where orders of ``side`` rest."""
+        return self.bids if side is Side.BUY else self.asks
+
+    def opposite(self, side: Side) -> BookSide:
+        """What orders of ``side`` trade against."""
+        return self.asks if side is Side.BUY else self.bids

@@ -1,0 +1,87 @@
+"""One non-blocking stream of frames, for loops that serve many."""
+
+import socket
+from collections import deque
+from contextlib import suppress
+
+from shards.frames import Frame, FrameError, FrameKind, pack, unpack
+from shards.limits import RECEIVE_BYTES, SEND_BUFFER_BYTES_MAX
+
+
+class Connection:
+    """A connected socket with what has been received in part and what waits to be sent."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._socket = sock
+        self._received = bytearray()
+        self._unsent: deque[bytes] = deque()
+        self.unsent_bytes = 0
+        self.closed = False
+
+    def fileno(self) -> int:
+        """For selectors."""
+        return self._socket.fileno()
+
+    def receive(self) -> list[Frame]:
+        """The frames that have come; sets :attr:`closed` at the end of the stream. Never waits."""
+        while not self.closed:
+            try:
+                chunk = self._socket.recv(RECEIVE_BYTES)
+            except BlockingIOError:
+                break
+            except OSError:
+                chunk = b""
+            if not chunk:
+                self.close()
+                break
+            self._received += chunk
+            if len(chunk) < RECEIVE_BYTES:
+                break
+        try:
+            return unpack(self._received)
+        except FrameError:
+            self.close()
+            return []
+
+    def send(self, kind: FrameKind, number: int, time: int = 0, body: bytes = b"") -> None:
+        """Queue a frame; :meth:`flush` sends it. A reader that lets too much pile up is cut off."""
+        if self.closed:
+            return
+        frame = pack(kind, number, time, body)
+        self._unsent.append(frame)
+        self.unsent_bytes += len(frame)
+        if self.unsent_bytes > SEND_BUFFER_BYTES_MAX:
+            self.close()
+
+    def flush(self) -> bool:
+        """Send what the socket takes; whether nothing is left."""
+        while self._unsent and not self.closed:
+            chunk = b"".join(self._unsent) if len(self._unsent) > 1 else self._unsent[0]
+            self._unsent.clear()
+            try:
+                sent = self._socket.send(chunk)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self.close()
+                break
+            self.unsent_bytes -= sent
+            if sent < len(chunk):
+                self._unsent.append(chunk[sent:])
+                break
+        return not self._unsent
+
+    def close(self) -> None:
+        """End the stream; nothing more comes or goes. What was received whole can still be taken."""
+        if not self.closed:
+            self.closed = True
+            self._unsent.clear()
+            self.unsent_bytes = 0
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def release(self) -> None:
+        """Give the descriptor back: only once no selector knows it, for its number is used again at once."""
+        self.close()
+        self._socket.close()

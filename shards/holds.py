@@ -1,0 +1,77 @@
+"""Orders whose money lies on another shard: asked for there, placed here when it is granted.
+
+The command goes into the home shard's mailbox, unnumbered and not journaled here: lost, nothing has happened. The grant
+comes back over the link. A ticket remembers who waits; it does not survive a restart, and need not.
+"""
+
+import queue
+import secrets
+from collections.abc import Mapping
+
+from shards.codec import encode
+from shards.engine import Engine
+from shards.limits import TICKET_COUNT_MAX
+from shards.mailbox import Request
+from shards.markets import shard_of_account
+from shards.messages import Granted, Hold, Place, Reason, Refused, Reply
+from shards.peer import NotServing, Peer
+from shards.replies import Replies
+
+
+class Holds:
+    """The orders under way to their accounts' home shards and back."""
+
+    def __init__(self, engine: Engine, peers: Mapping[int, Peer], replies: Replies) -> None:
+        self._engine = engine
+        self._peers = peers
+        self._replies = replies
+        self._waiting: dict[int, Request] = {}
+        self._next_ticket = secrets.randbits(40) << 20  # not one of an earlier life
+
+    def ask(self, request: Request, place: Place) -> None:
+        """Ask the account's home shard to hold the money of an order, unless something stands against it here."""
+        refused = self._engine.check_place(place.order) or self._send(request, place)
+        if refused is not None:
+            self._replies.add(request, refused)
+
+    def _send(self, request: Request, place: Place) -> Reply | None:
+        if len(self._waiting) >= TICKET_COUNT_MAX:
+            return Refused(Reason.BUSY)
+        new, ticket = place.order, self._next_ticket
+        home = shard_of_account(new.account, self._engine.shard_count)
+        asset, amount = self._engine.markets[new.market].hold_of(new)
+        hold = Hold(new, asset, amount, self._engine.shard, ticket, request.deadline_ms)
+        try:
+            self._peers[home].put_nowait(ticket, request.deadline_ms, encode(hold))
+        except queue.Full:
+            return Refused(Reason.BUSY)
+        except NotServing:
+            return Refused(Reason.RESTARTING)
+        self._next_ticket += 1
+        self._waiting[ticket] = request
+        return None
+
+    def refused(self, ticket: int, body: bytes) -> None:
+        """The home shard refused; ``body`` is its encoded reply."""
+        request = self._waiting.pop(ticket, None)
+        if request is not None:
+            self._replies.add_encoded(request, body)
+
+    def granted(self, granted: Granted, reply: Reply) -> None:
+        """The grant has been applied with ``reply``."""
+        request = self._waiting.pop(granted.ticket, None)
+        if request is not None:
+            self._replies.add(request, reply)
+
+    def lose(self) -> None:
+        """Tell those whose home shard died with their order in its hands: whether it is placed is unknown."""
+        for peer in self._peers.values():
+            for ticket in peer.take_lost():
+                request = self._waiting.pop(ticket, None)
+                if request is not None:
+                    self._replies.add(request, Refused(Reason.TIMEOUT))
+
+    def expire(self, now_ms: int) -> None:
+        """Forget those whose deadline has passed long ago: their callers have."""
+        for ticket in [ticket for ticket, request in self._waiting.items() if request.deadline_ms < now_ms]:
+            del self._waiting[ticket]

@@ -1,0 +1,63 @@
+"""Order and trade numbers, and the UUIDs under which the spot API shows them.
+
+A number is 52 bits: market << 40 | sequence within the market. The spot id is a version 8 UUID of those bits and a
+keyed tag, so that turning one into the other needs no directory and a made-up UUID is recognised at once.
+"""
+
+import hmac
+import re
+from hashlib import blake2b
+from uuid import UUID
+
+from shards.limits import SEQUENCE_BITS
+
+ORDER = b"order"
+TRADE = b"trade"
+
+_SEQUENCE_MASK = (1 << SEQUENCE_BITS) - 1
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+# 128 bits: 48 number (high), 4 version, 4 number (low) + 8 tag, 2 variant, 62 tag
+_TAG_BITS = 70
+_TAG_MASK = (1 << _TAG_BITS) - 1
+
+
+def make_number(market: int, sequence: int) -> int:
+    """The number of a market's ``sequence``-th order or trade."""
+    return market << SEQUENCE_BITS | sequence
+
+
+def market_of(number: int) -> int:
+    """The market number within an order or trade number; 0 or unknown if it was never made here."""
+    return number >> SEQUENCE_BITS
+
+
+def sequence_of(number: int) -> int:
+    """The sequence within the market."""
+    return number & _SEQUENCE_MASK
+
+
+def _tag(number: int, key: bytes, kind: bytes) -> int:
+    digest = blake2b(number.to_bytes(8, "big"), digest_size=9, key=key, person=kind).digest()
+    return int.from_bytes(digest, "big") & _TAG_MASK
+
+
+def to_uuid(number: int, key: bytes, kind: bytes = ORDER) -> str:
+    """The UUID text of a number. ``key`` is at most 64 bytes; ``kind`` keeps order and trade ids apart."""
+    tag = _tag(number, key, kind)
+    value = (number >> 4) << 80 | 8 << 76 | (number & 15) << 72 | (tag >> 62) << 64 | 2 << 62 | tag & (1 << 62) - 1
+    return str(UUID(int=value))
+
+
+def is_uuid(text: str) -> bool:
+    """Whether ``text`` is a hyphenated UUID of any version, in any letter case."""
+    return _UUID.fullmatch(text) is not None
+
+
+def from_uuid(text: str, key: bytes, kind: bytes = ORDER) -> int | None:
+    """The number in a UUID that :func:`to_uuid` made with the same key and kind; None for any other."""
+    if not is_uuid(text):
+        return None
+    value = int(text.replace("-", ""), 16)
+    number = (value >> 80) << 4 | value >> 72 & 15
+    made = to_uuid(number, key, kind)
+    return number if hmac.compare_digest(made, text.lower()) else None

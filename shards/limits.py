@@ -1,0 +1,67 @@
+"""Every bound of the engine, with its unit and its reason.
+
+Units come last in the names: ``_count``, ``_bytes``, ``_ms``, ``_s``. What an operator may change is read
+from the environment in :mod:`shards.settings`; the defaults stand here.
+"""
+
+from typing import Final
+
+# Identity
+MARKET_NUMBER_MAX: Final = 4_095  # 12 bits of an order id
+SEQUENCE_BITS: Final = 40  # of an order id: 10^12 orders a market; with the market's 12 bits below 2^53
+SHARD_COUNT_MAX: Final = 64  # more than the cores of any machine this design fits
+
+# Numbers a caller may send
+PRICE_MAX: Final = 10**9  # in quote units of account (not ticks)
+QUANTITY_MAX: Final = 10**12  # in base units of account (not lots)
+AMOUNT_MAX: Final = 10**38 - 1  # smallest units; what DECIMAL(38) and HUGEINT of the archive hold
+
+# Mailbox and connections
+QUEUE_DEPTH_MAX: Final = 1_024  # messages in front of one shard: under a second of work
+CONNECTIONS_MAX: Final = 256  # per shard: every web worker, peer and command-line tool takes one
+FRAME_BYTES_MAX: Final = 16 * 2**20  # one message; larger answers go in pieces
+RECEIVE_BYTES: Final = 256 * 1024  # one read of a socket: what a Unix socket's buffer holds at most
+SEND_BUFFER_BYTES_MAX: Final = 256 * 2**20  # waiting for a reader that does not read; beyond: it is cut off
+LINK_WINDOW_BYTES: Final = 2**20  # of link messages given to a socket ahead of its reader
+RECONNECT_MS: Final = 20  # between two tries to reach a process that is down
+RECONNECT_MS_MAX: Final = 200  # the pause grows to this while it stays down
+REPLY_PIECE_COUNT: Final = 1_000  # orders in one piece of a large answer: about 150 kB
+
+# The loop
+BATCH_COUNT_MAX: Final = 256  # commands under one sync: enough to hide it, few enough to answer soon
+LINK_WAIT_MS: Final = 3_000  # a starting shard waits so long for its peers' links before it serves
+TICKET_COUNT_MAX: Final = 65_536  # orders waiting for a hold on another shard
+STOP_MS: Final = 2_000  # a stopping shard brings out what it owes for so long at most
+RESTART_PAUSE_MIN_S: Final = 0.1  # before a process that died soon after its start is started again; doubles up to
+RESTART_PAUSE_MAX_S: Final = 5.0
+STORAGE_RETRY_MS: Final = 100  # between two tries to write while the disk is full
+
+# Deadlines
+DEADLINE_MS: Final = 4_000  # a command
+DEADLINE_BULK_MS: Final = 8_000  # cancel-all and lists
+
+# Books
+OPEN_ORDERS_MAX: Final = 100_000  # per account and market
+REPLAY_WINDOW_MS: Final = 11_000  # a signed request can come again so long after its timestamp (spot: 5 s each way)
+
+# Journal and snapshots
+SNAPSHOT_RECORD_COUNT: Final = 100_000  # records between snapshots: about two seconds of replay
+SNAPSHOTS_KEPT_COUNT: Final = 2  # the older one lets `verify` prove the newer one by replay
+
+# Archive
+ARCHIVE_BACKLOG_MAX: Final = 1_000_000  # rows a shard keeps while the archive is down; beyond: no new orders
+ARCHIVE_BATCH_COUNT_MAX: Final = 20_000  # rows in one DuckDB transaction
+ARCHIVE_BATCH_MS: Final = 100  # the oldest row waits so long for company
+QUERY_THREADS_COUNT: Final = 2  # history questions answered at a time
+QUERY_MS_MAX: Final = 5_000  # one history question
+SQL_MS_MAX: Final = 30_000  # one operator's SQL statement
+SQL_ROW_COUNT_MAX: Final = 100_000  # rows of one operator's answer
+ARCHIVE_MEMORY: Final = "1GB"  # DuckDB's memory limit
+
+# Lists
+LIST_COUNT_MAX: Final = 200  # orders or trades in one answer
+DEPTH_LEVELS_MAX: Final = 1_000  # price levels of a depth answer, each side
+
+assert (MARKET_NUMBER_MAX + 1) << SEQUENCE_BITS <= 2**53, "order ids must stay exact in JavaScript"
+assert REPLAY_WINDOW_MS > 2 * 5_000, "must outlive the spot time window on both sides"
+assert DEADLINE_MS <= DEADLINE_BULK_MS

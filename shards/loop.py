@@ -1,0 +1,256 @@
+"""A shard's loop. One thread; each turn reads like this:
+
+1. receive: what callers, peers and their links have sent
+2. refuse what is past its deadline
+3. stamp each input with time and sequence number
+4. append the batch to the journal: one transaction, one sync
+5. apply each input to the machines
+6. answer the questions; send link messages, then replies
+
+Nothing is applied before it is durable, nothing is answered before it is applied, and no reply leaves before the link
+messages of its command are in their receivers' queues. A shard that has taken commands reads its links once more and
+applies them first. So whatever a caller was told is in what it reads next, on whichever shard.
+"""
+
+from typing import NamedTuple, get_args
+
+from shards import limits
+from shards.clock import now_ms
+from shards.codec import decode_link, decode_request
+from shards.engine import MAILBOX, Engine
+from shards.frames import Frame, FrameKind
+from shards.holds import Holds
+from shards.mailbox import LinkFrame, Mailbox, Request
+from shards.messages import (
+    Command,
+    GetStatus,
+    Granted,
+    LinkMessage,
+    Place,
+    Question,
+    Reason,
+    Refused,
+    Reply,
+    ShardStatus,
+)
+from shards.outbox import ARCHIVE
+from shards.peer import Peer
+from shards.questions import answer
+from shards.replies import Replies
+from shards.snapshots import Snapshots
+from storage.folder import Folder
+from storage.journal import Journal, Record, StorageFull
+
+COMMANDS: tuple[type, ...] = get_args(Command)
+
+
+class Input(NamedTuple):
+    """A message to be journaled and applied, and where it came from."""
+
+    origin: Request | LinkFrame
+    message: Command | LinkMessage
+
+
+class Batch(NamedTuple):
+    """What one turn does, in this order."""
+
+    inputs: list[Input]
+    holds: list[tuple[Request, Place]]  # orders whose money lies on another shard
+    questions: list[tuple[Request, Question]]
+
+
+class Shard:
+    """One shard: its engine between its disk and its sockets."""
+
+    def __init__(
+        self, folder: Folder, engine: Engine, journal: Journal, snapshots: Snapshots, queue_depth: int
+    ) -> None:
+        self.engine = engine
+        self.stopping = False
+        self.mailbox = Mailbox(folder, f"shard-{engine.shard}", queue_depth, dict(engine.received))
+        self._journal = journal
+        self._snapshots = snapshots
+        self._peers = {
+            receiver: Peer(folder, receiver, engine.shard, outbox, self.mailbox.selector)
+            for receiver, outbox in engine.outboxes.items()
+        }
+        self._shard_peers = {receiver: peer for receiver, peer in self._peers.items() if receiver != ARCHIVE}
+        self._replies = Replies(self._shard_peers)
+        self._holds = Holds(engine, self._shard_peers, self._replies)
+        self._serve_anyway_ms = now_ms() + limits.LINK_WAIT_MS
+        self._reconnect_ms = 0
+
+    def run(self) -> None:
+        """Serve until :attr:`stopping` is set; then finish what was taken."""
+        while not self.stopping:
+            self.turn(self._patience_s())
+        self._finish()
+
+    def turn(self, patience_s: float | None) -> None:
+        """One turn; waits at most ``patience_s`` for something to do."""
+        self._receive(patience_s)
+        self._reach_peers()
+        self._open_for_service()
+        requests = self.mailbox.get(limits.BATCH_COUNT_MAX)
+        if requests:
+            self.mailbox.poll_links()
+        if requests or self.mailbox.link_frames:
+            self._process(self._sort(requests))
+        self._send()
+        self._snapshots.step(self.engine, self._journal)
+
+    # 1. Receive
+
+    def _patience_s(self) -> float | None:
+        if self.mailbox.waiting():
+            return 0
+        if self.mailbox.link_frames:  # left over: the disk was full
+            return limits.STORAGE_RETRY_MS / 1000
+        if not self.mailbox.counters.serving or not all(peer.connected for peer in self._peers.values()):
+            return limits.RECONNECT_MS / 1000
+        return self._snapshots.patience_s()
+
+    def _receive(self, patience_s: float | None) -> None:
+        for key, events in self.mailbox.selector.select(patience_s):
+            if isinstance(key.data, Peer):
+                self._hear(key.data)
+            elif self.mailbox.owns(key.fileobj):
+                self.mailbox.handle(key.fileobj, events)
+            else:
+                key.data()  # a wake-up
+
+    def _hear(self, peer: Peer) -> None:
+        for frame in peer.handle():
+            self._hear_frame(peer, frame)
+
+    def _hear_frame(self, peer: Peer, frame: Frame) -> None:
+        if frame.kind == FrameKind.CONFIRM:
+            self.engine.confirm(peer.receiver, frame.number)
+        elif frame.kind == FrameKind.REPLY:
+            self._holds.refused(frame.number, frame.body)
+
+    def _reach_peers(self) -> None:
+        self._holds.lose()
+        if all(peer.connected for peer in self._peers.values()) or now_ms() < self._reconnect_ms:
+            return
+        self._reconnect_ms = now_ms() + limits.RECONNECT_MS
+        self._holds.expire(now_ms())
+        for peer in self._peers.values():
+            peer.connect()
+
+    def _open_for_service(self) -> None:
+        """Serve once every peer's link has brought what it held when it said hello; do not wait for ever."""
+        if self.mailbox.counters.serving or self.stopping:
+            return
+        promised, received = self.mailbox.promised, self.engine.received
+        caught_up = all(peer in promised and received[peer] >= promised[peer] for peer in received)
+        self.mailbox.counters.serving = caught_up or now_ms() >= self._serve_anyway_ms
+
+    # 2. Refuse, sort
+
+    def _sort(self, requests: list[Request]) -> Batch:
+        """Link messages first, in the order of their senders' stamps, then commands, then what only reads."""
+        frames = sorted(self.mailbox.link_frames, key=lambda frame: frame.stamp_ms)
+        batch = Batch([Input(frame, decode_link(frame.body)) for frame in frames], [], [])
+        now = now_ms()
+        for request in requests:
+            message = decode_request(request.body)
+            refusal = self._refuse(request, message, now)
+            if refusal is not None:
+                self._replies.add(request, Refused(refusal))
+            elif isinstance(message, Place) and not self.engine.is_home(message.order.account):
+                batch.holds.append((request, message))
+            elif isinstance(message, COMMANDS):
+                batch.inputs.append(Input(request, message))  # type: ignore[arg-type]
+            else:
+                batch.questions.append((request, message))  # type: ignore[arg-type]
+        return batch
+
+    def _refuse(self, request: Request, message: Command | Question, now: int) -> Reason | None:
+        if now > request.deadline_ms:
+            return Reason.TIMEOUT
+        if not self.mailbox.counters.serving and not isinstance(message, GetStatus):
+            return Reason.RESTARTING
+        if isinstance(message, Place) and len(self.engine.outboxes[ARCHIVE]) > limits.ARCHIVE_BACKLOG_MAX:
+            return Reason.BUSY
+        return None
+
+    # 3. to 6.
+
+    def _process(self, batch: Batch) -> None:
+        if batch.inputs:
+            stamp_ms = max(now_ms(), self.engine.now_ms)
+            try:
+                self._journal.append(self._records(batch.inputs, stamp_ms))
+            except StorageFull:
+                self._refuse_inputs(batch.inputs)
+            else:
+                self.mailbox.link_frames.clear()
+                for each in batch.inputs:
+                    self._apply(each, stamp_ms)
+                self.mailbox.confirm(self.engine.received)
+        for request, question in batch.questions:
+            self._replies.add(request, self._answer(question))
+        for request, place in batch.holds:
+            self._holds.ask(request, place)
+
+    def _records(self, inputs: list[Input], stamp_ms: int) -> list[Record]:
+        return [
+            Record(sequence, stamp_ms, *_source(origin), origin.body)
+            for sequence, (origin, _) in enumerate(inputs, self.engine.sequence + 1)
+        ]
+
+    def _refuse_inputs(self, inputs: list[Input]) -> None:
+        """Nothing was written: commands are refused, link messages stay for the next turn."""
+        for origin, _ in inputs:
+            if isinstance(origin, Request):
+                self._replies.add(origin, Refused(Reason.STORAGE_FULL))
+
+    def _apply(self, each: Input, stamp_ms: int) -> None:
+        origin, message = each
+        reply = self.engine.apply(self.engine.sequence + 1, stamp_ms, *_source(origin), message)
+        if reply is None:
+            return
+        if isinstance(origin, Request):
+            self._replies.add(origin, reply)
+        elif isinstance(message, Granted):
+            self._holds.granted(message, reply)
+
+    def _answer(self, question: Question) -> Reply:
+        return self._status() if isinstance(question, GetStatus) else answer(self.engine, question)
+
+    def _status(self) -> ShardStatus:
+        engine = self.engine
+        return ShardStatus(
+            shard=engine.shard,
+            markets=len(engine.markets),
+            accounts=len(engine.accounts.wallets.by_account),
+            open_orders=sum(len(machine.open) for machine in engine.markets.values()),
+            queue_depth=self.mailbox.qsize(),
+            queue_depth_max=self.mailbox.maxsize,
+            journal_seq=engine.sequence,
+            snapshot_seq=self._snapshots.sequence,
+            archive_lag=len(engine.outboxes[ARCHIVE]),
+            serving=self.mailbox.counters.serving,
+        )
+
+    def _send(self) -> None:
+        for peer in self._peers.values():
+            peer.pump()
+        last_numbers = {receiver: self.engine.outboxes[receiver].last_number for receiver in self._shard_peers}
+        self._replies.send(self.mailbox, last_numbers)
+        self.mailbox.flush()
+
+    def _finish(self) -> None:
+        """Take nothing more; bring out what callers and the archive are still owed, within a bound."""
+        self.mailbox.counters.serving = False
+        until_ms = now_ms() + limits.STOP_MS
+        while now_ms() < until_ms and (len(self._replies) or len(self.engine.outboxes[ARCHIVE])):
+            self.turn(limits.RECONNECT_MS / 1000)
+        self._snapshots.wait()
+        self.mailbox.close()
+        self._journal.close()
+
+
+def _source(origin: Request | LinkFrame) -> tuple[int, int]:
+    return (origin.source, origin.number) if isinstance(origin, LinkFrame) else (MAILBOX, 0)

@@ -1,0 +1,58 @@
+"""Deciding what a new order trades with: price, then time; nothing is changed here."""
+
+from typing import NamedTuple
+
+from shards.book import BookSide
+from shards.messages import Kind, Order, Side
+
+
+class Match(NamedTuple):
+    """``quantity`` lots against the resting order ``maker``, at its price."""
+
+    maker: Order
+    quantity: int
+
+
+class Plan(NamedTuple):
+    """The matches of a new order, in order; ``complete`` if nothing more could be wanted of the book."""
+
+    matches: list[Match]
+    complete: bool
+
+
+def plan_matches(order: Order, against: BookSide, budget: int) -> Plan:
+    """What ``order`` takes from ``against``.
+
+    ``budget`` (ticks × lots) bounds a market buy, which is complete when the rest of it buys no further lot.
+    """
+    if order.kind is Kind.MARKET and order.side is Side.BUY:
+        return _plan_budget(budget, against)
+    return _plan_quantity(order, against)
+
+
+def _plan_quantity(order: Order, against: BookSide) -> Plan:
+    matches: list[Match] = []
+    wanted = order.quantity
+    limited = order.kind is Kind.LIMIT
+    for level in against:
+        if limited and not against.crosses(level.price, order.price):
+            break
+        for maker in level.orders.values():
+            quantity = min(wanted, maker.quantity - maker.filled)
+            matches.append(Match(maker, quantity))
+            wanted -= quantity
+            if not wanted:
+                return Plan(matches, complete=True)
+    return Plan(matches, complete=False)
+
+
+def _plan_budget(budget: int, against: BookSide) -> Plan:
+    matches: list[Match] = []
+    for level in against:
+        for maker in level.orders.values():
+            quantity = min(budget // level.price, maker.quantity - maker.filled)
+            if not quantity:
+                return Plan(matches, complete=bool(matches))
+            matches.append(Match(maker, quantity))
+            budget -= quantity * level.price
+    return Plan(matches, complete=not budget)

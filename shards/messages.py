@@ -1,0 +1,496 @@
+"""The words of the product: orders, trades, commands, questions, replies and link messages.
+
+All are plain values. Prices are ticks, quantities lots, amounts smallest units of their asset, times Unix
+milliseconds; ids are the 52-bit numbers of :mod:`shards.ids`. Optional integers are 0 when absent, optional
+texts "". Fields may be added at the end, with a default: journals written before stay readable.
+"""
+
+from enum import IntEnum, StrEnum
+
+import msgspec
+
+from shards.markets import Market, MarketStatus
+
+
+class Side(IntEnum):
+    """Which way an order trades."""
+
+    BUY = 1
+    SELL = 2
+
+
+class Kind(IntEnum):
+    """How an order names its price."""
+
+    LIMIT = 1
+    MARKET = 2
+
+
+class TimeInForce(IntEnum):
+    """What happens to what does not fill at once."""
+
+    GTC = 1
+    IOC = 2
+    POST_ONLY = 3
+
+
+class Status(IntEnum):
+    """Where an order is in its life; all but the first two are terminal."""
+
+    OPEN = 1
+    PARTIALLY_FILLED = 2
+    FILLED = 3
+    CANCELED = 4
+    REJECTED = 5
+    EXPIRED = 6
+
+
+class EndReason(StrEnum):
+    """Why an order became terminal."""
+
+    NONE = ""
+    FILLED = "filled"
+    USER = "user"
+    CANCEL_ALL = "cancel_all"
+    IOC = "ioc"
+    MARKET_REST = "market_rest"
+    DELIST = "delist"
+    SELF_TRADE = "self_trade"
+    POST_ONLY = "post_only"
+
+
+class Reason(StrEnum):
+    """Why a command was refused. Each API maps them to its own status and text."""
+
+    BUSY = "busy"  # mailbox full: not executed
+    RESTARTING = "restarting"  # shard not serving: not executed (a cancel may have been)
+    TIMEOUT = "timeout"  # unknown whether executed
+    STORAGE_FULL = "storage_full"  # not executed
+    HISTORY_UNREADABLE = "history_unreadable"
+    UNKNOWN_ORDER = "unknown_order"
+    NOT_OWNER = "not_owner"
+    TERMINAL_ORDER = "terminal_order"
+    DUPLICATE_CLIENT_ID = "duplicate_client_id"
+    UNKNOWN_MARKET = "unknown_market"
+    MARKET_HALTED = "market_halted"
+    MARKET_DELISTED = "market_delisted"
+    MARKET_EXISTS = "market_exists"
+    TOO_MANY_OPEN_ORDERS = "too_many_open_orders"
+    INSUFFICIENT_BALANCE = "insufficient_balance"
+    SELF_TRADE = "self_trade"
+    POST_ONLY = "post_only"
+    REFERENCE_CONFLICT = "reference_conflict"
+    AMOUNT_TOO_BIG = "amount_too_big"
+    BAD_SQL = "bad_sql"
+
+
+# Values
+
+
+class Order(msgspec.Struct, array_like=True, gc=False):
+    """An order as the market machine keeps it, as replies show it and as the archive stores it."""
+
+    id: int
+    market: int
+    account: str
+    side: Side
+    kind: Kind
+    tif: TimeInForce
+    price: int  # ticks; 0 for market orders
+    quantity: int  # lots; 0 for a market buy
+    quote_quantity: int  # quote units; only a market buy has it
+    client_id: str
+    signed_ms: int  # timestamp of the signed request; 0 under a bearer token
+    filled: int  # lots
+    filled_value: int  # Σ ticks × lots of its fills
+    hold: int  # units still held for it: quote for a buy, base for a sell
+    status: Status
+    end_reason: EndReason
+    created_ms: int
+    updated_ms: int
+    request: int = 0  # journal sequence of the input that ended it; with the shard it names the request
+
+
+class Trade(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """One match. It happens at the maker's price."""
+
+    id: int
+    market: int
+    price: int
+    quantity: int
+    taker_side: Side
+    maker_order: int
+    taker_order: int
+    maker_account: str
+    taker_account: str
+    maker_fee: int  # units of what the maker received
+    taker_fee: int  # units of what the taker received
+    time_ms: int
+
+
+class Balance(msgspec.Struct, array_like=True):
+    """One wallet: what may be spent and what open orders hold, in the asset's smallest unit."""
+
+    asset: str
+    available: int
+    held: int
+
+
+class NewOrder(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """What a caller asks to place; the first twelve fields of the order it may become."""
+
+    market: int
+    account: str
+    side: Side
+    kind: Kind
+    tif: TimeInForce
+    price: int
+    quantity: int
+    quote_quantity: int
+    client_id: str = ""
+    signed_ms: int = 0
+
+
+# Commands: journaled inputs
+
+
+class Place(msgspec.Struct, array_like=True, tag=1, gc=False, frozen=True):
+    """Place an order. Reply: OrderReply (also for a repeat of a known client id) or Refused."""
+
+    order: NewOrder
+
+
+class Cancel(msgspec.Struct, array_like=True, tag=2, gc=False, frozen=True):
+    """Cancel one order. Reply: OrderReply; Refused UNKNOWN_ORDER, NOT_OWNER, TERMINAL_ORDER."""
+
+    id: int
+    account: str
+
+
+class CancelByClientId(msgspec.Struct, array_like=True, tag=3, gc=False, frozen=True):
+    """Cancel the open order of that client id. Reply as Cancel, never NOT_OWNER."""
+
+    market: int
+    account: str
+    client_id: str
+
+
+class CancelAll(msgspec.Struct, array_like=True, tag=4, gc=False, frozen=True):
+    """Cancel the account's open spot orders on one market, or on all of the shard's (market 0). Reply: OrdersReply."""
+
+    account: str
+    market: int = 0
+
+
+class Deposit(msgspec.Struct, array_like=True, tag=5, gc=False, frozen=True):
+    """Credit (amount > 0) or debit (amount < 0) a spot wallet. ``reference`` makes it happen once.
+
+    Reply: AmountReply; Refused REFERENCE_CONFLICT, INSUFFICIENT_BALANCE, AMOUNT_TOO_BIG.
+    """
+
+    account: str
+    asset: str
+    amount: int
+    reference: str
+
+
+class AddMarket(msgspec.Struct, array_like=True, tag=6, gc=False, frozen=True):
+    """Open a market on the shard of its symbol. Reply: MarketReply with the market in force (a repeat: the first)."""
+
+    market: Market
+
+
+class SetMarketStatus(msgspec.Struct, array_like=True, tag=7, gc=False, frozen=True):
+    """Halt, list again or delist. Reply: MarketReply; Refused UNKNOWN_MARKET, MARKET_DELISTED."""
+
+    market: int
+    status: MarketStatus
+
+
+class Hold(msgspec.Struct, array_like=True, tag=8, gc=False, frozen=True):
+    """Market shard → home shard of the account: set money aside for this order, then grant it.
+
+    Reply: Refused; nothing when granted, for the grant comes over the link.
+    """
+
+    order: NewOrder
+    asset: str
+    amount: int
+    market_shard: int
+    ticket: int  # the caller waiting at the market shard
+    deadline_ms: int
+
+
+# Link messages: journaled inputs, numbered, exactly once
+
+
+class Granted(msgspec.Struct, array_like=True, tag=20, gc=False, frozen=True):
+    """Home shard → market shard: the money of this order is held; place it, or release past its deadline."""
+
+    order: NewOrder
+    amount: int
+    ticket: int
+    deadline_ms: int
+
+
+class Settlement(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """What one order's fills and end do to its account's money.
+
+    ``unheld`` leaves the hold; of it ``paid`` leaves the account and the rest becomes available again.
+    ``received`` less ``fee`` comes in. Units of ``give`` and of ``take``.
+    """
+
+    account: str
+    give: str  # asset
+    take: str  # asset
+    unheld: int
+    paid: int
+    received: int
+    fee: int
+
+
+class Settle(msgspec.Struct, array_like=True, tag=21, gc=False, frozen=True):
+    """Market shard → home shard: the settlements of one input for that shard's accounts."""
+
+    settlements: list[Settlement]
+
+
+# Rows to the archive: numbered like link messages
+
+
+class OrderEnded(msgspec.Struct, array_like=True, tag=30, gc=False, frozen=True):
+    """An order became terminal."""
+
+    order: Order
+
+
+class Traded(msgspec.Struct, array_like=True, tag=31, gc=False, frozen=True):
+    """A match happened."""
+
+    trade: Trade
+
+
+class MarketChanged(msgspec.Struct, array_like=True, tag=32, gc=False, frozen=True):
+    """A market was added or changed its status."""
+
+    market: Market
+    time_ms: int
+
+
+# Questions: read, never journaled. A shard answers from memory, the archive from DuckDB.
+
+
+class GetOrder(msgspec.Struct, array_like=True, tag=40, frozen=True):
+    """One order by id. Reply: OrderReply or Refused UNKNOWN_ORDER."""
+
+    id: int
+
+
+class GetOrderByClientId(msgspec.Struct, array_like=True, tag=41, frozen=True):
+    """The open order of that client id, else the latest. Reply: OrderReply or Refused UNKNOWN_ORDER."""
+
+    market: int
+    account: str
+    client_id: str
+
+
+class ListOrders(msgspec.Struct, array_like=True, tag=42, frozen=True):
+    """An account's orders, newest first by (created_ms, id). Reply: OrdersReply.
+
+    A shard answers with the open and the not yet archived ones.
+    """
+
+    account: str
+    limit: int
+    market: int = 0  # any
+    status: int = 0  # any
+    start_ms: int = 0  # created_ms ≥
+    end_ms: int = 2**62  # created_ms ≤
+    before_ms: int = 2**62  # only older than (before_ms, before_id)
+    before_id: int = 0
+
+
+class ListTrades(msgspec.Struct, array_like=True, tag=43, frozen=True):
+    """An account's trades, newest first by (time_ms, id). Reply: TradesReply."""
+
+    account: str
+    limit: int
+    market: int = 0
+    order: int = 0  # only this order's
+    start_ms: int = 0
+    end_ms: int = 2**62
+    before_ms: int = 2**62
+    before_id: int = 0
+
+
+class GetTrade(msgspec.Struct, array_like=True, tag=44, frozen=True):
+    """One trade by id. Reply: TradesReply with one or none."""
+
+    id: int
+
+
+class GetBalances(msgspec.Struct, array_like=True, tag=45, frozen=True):
+    """All wallets ever held, sorted by asset; asked of the account's home shard. Reply: BalancesReply."""
+
+    account: str
+
+
+class CountOpen(msgspec.Struct, array_like=True, tag=46, frozen=True):
+    """How many orders the account has open on this shard. Reply: CountReply."""
+
+    account: str
+
+
+class GetDepth(msgspec.Struct, array_like=True, tag=47, frozen=True):
+    """The book's levels, best first. Reply: DepthReply or Refused UNKNOWN_MARKET."""
+
+    market: int
+    limit: int
+
+
+class GetStatus(msgspec.Struct, array_like=True, tag=48, frozen=True):
+    """How a shard is. Reply: ShardStatus."""
+
+
+class GetArchiveStatus(msgspec.Struct, array_like=True, tag=49, frozen=True):
+    """How the archive is. Reply: ArchiveStatus."""
+
+
+class RunSql(msgspec.Struct, array_like=True, tag=50, frozen=True):
+    """An operator's SELECT; archive only. Reply: TableReply or Refused BAD_SQL with the text of the fault."""
+
+    text: str
+
+
+class MarketTrades(msgspec.Struct, array_like=True, tag=51, frozen=True):
+    """A market's trades, newest first. Reply: TradesReply."""
+
+    market: int
+    limit: int
+    start_ms: int = 0
+    before_id: int = 2**62
+
+
+# Replies
+
+
+class OrderReply(msgspec.Struct, array_like=True, tag=60):
+    """One order as it stands; ``trades`` are the matches of this call."""
+
+    order: Order
+    trades: list[Trade] = []
+    repeated: bool = False  # the first order of that client id; its trades are asked for apart
+
+
+class OrdersReply(msgspec.Struct, array_like=True, tag=61):
+    """Orders; a large answer comes in several pieces, in order."""
+
+    orders: list[Order]
+
+
+class TradesReply(msgspec.Struct, array_like=True, tag=62):
+    """Trades."""
+
+    trades: list[Trade]
+
+
+class BalancesReply(msgspec.Struct, array_like=True, tag=63):
+    """Wallets, sorted by asset."""
+
+    balances: list[Balance]
+
+
+class AmountReply(msgspec.Struct, array_like=True, tag=64):
+    """The wallet's available amount after a deposit or withdrawal (after the first one, for a repeat)."""
+
+    balance_after: int
+
+
+class MarketReply(msgspec.Struct, array_like=True, tag=65):
+    """The market in force."""
+
+    market: Market
+
+
+class CountReply(msgspec.Struct, array_like=True, tag=66):
+    """A number of orders."""
+
+    count: int
+
+
+class DepthReply(msgspec.Struct, array_like=True, tag=67):
+    """(ticks, lots) per level, best first; ``update_id`` grows with each change of the book."""
+
+    update_id: int
+    bids: list[tuple[int, int]]
+    asks: list[tuple[int, int]]
+
+
+class ShardStatus(msgspec.Struct, array_like=True, tag=68):
+    """Positions and counts of a shard."""
+
+    shard: int
+    markets: int
+    accounts: int
+    open_orders: int
+    queue_depth: int
+    queue_depth_max: int
+    journal_seq: int
+    snapshot_seq: int
+    archive_lag: int  # rows not yet confirmed by the archive
+    serving: bool  # False: recovering
+
+
+class ArchiveStatus(msgspec.Struct, array_like=True, tag=69):
+    """Rows in the archive and, per shard, the number of the last one."""
+
+    rows: int
+    positions: dict[int, int]
+
+
+class TableReply(msgspec.Struct, array_like=True, tag=70):
+    """Columns and rows of a SQL answer; values as JSON-friendly text and numbers."""
+
+    columns: list[str]
+    rows: list[list[str | int | float | bool | None]]
+
+
+class Refused(msgspec.Struct, array_like=True, tag=71):
+    """The command was not carried out. ``order`` stands against it where there is one."""
+
+    reason: Reason
+    order: Order | None = None
+    text: str = ""
+
+
+Command = Place | Cancel | CancelByClientId | CancelAll | Deposit | AddMarket | SetMarketStatus | Hold
+LinkMessage = Granted | Settle
+Row = OrderEnded | Traded | MarketChanged
+Question = (
+    GetOrder
+    | GetOrderByClientId
+    | ListOrders
+    | ListTrades
+    | GetTrade
+    | GetBalances
+    | CountOpen
+    | GetDepth
+    | GetStatus
+    | GetArchiveStatus
+    | RunSql
+    | MarketTrades
+)
+Reply = (
+    OrderReply
+    | OrdersReply
+    | TradesReply
+    | BalancesReply
+    | AmountReply
+    | MarketReply
+    | CountReply
+    | DepthReply
+    | ShardStatus
+    | ArchiveStatus
+    | TableReply
+    | Refused
+)

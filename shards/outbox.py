@@ -1,0 +1,57 @@
+"""Messages on their way to one receiver: numbered, kept until the receiver has them on disk."""
+
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
+
+ARCHIVE = -2  # the receiver that is not a shard
+
+
+class Posted(NamedTuple):
+    """One numbered message."""
+
+    number: int  # 1, 2, 3 … per (sender, receiver)
+    stamp_ms: int  # the sender's time when it was made
+    body: bytes
+
+
+class Outbox:
+    """A link's sending end. Part of the machine's state: replay fills it again."""
+
+    __slots__ = ("_posted", "last_number")
+
+    def __init__(self, last_number: int = 0) -> None:
+        self.last_number = last_number
+        self._posted: deque[Posted] = deque()
+
+    def __len__(self) -> int:
+        return len(self._posted)
+
+    def __iter__(self) -> Iterator[Posted]:
+        return iter(self._posted)
+
+    @property
+    def confirmed(self) -> int:
+        """Number of the newest message that the receiver has on disk, as far as is known."""
+        return self.last_number - len(self._posted)
+
+    def post(self, stamp_ms: int, body: bytes) -> int:
+        """Append a message; returns its number."""
+        self.last_number += 1
+        self._posted.append(Posted(self.last_number, stamp_ms, body))
+        return self.last_number
+
+    def restore(self, posted: Posted) -> None:
+        """Put back a message of a snapshot, in order."""
+        self._posted.append(posted)
+
+    def confirm(self, number: int) -> None:
+        """The receiver has everything up to ``number`` on disk."""
+        while self._posted and self._posted[0].number <= number:
+            self._posted.popleft()
+
+    def after(self, number: int) -> list[Posted]:
+        """The messages past ``number``, in order."""
+        count = min(self.last_number - number, len(self._posted))
+        return list(islice(reversed(self._posted), count))[::-1]

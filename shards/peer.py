@@ -1,0 +1,152 @@
+"""The sending end towards another shard or the archive: its link, and commands into its mailbox."""
+
+import queue
+import selectors
+import socket
+from collections import deque
+
+from shards.connection import Connection
+from shards.counters import Counters
+from shards.frames import Frame, FrameKind
+from shards.limits import LINK_WINDOW_BYTES
+from shards.outbox import ARCHIVE, Outbox
+from storage.folder import Folder
+
+
+class NotServing(Exception):
+    """The receiver is not there or takes no commands yet; nothing was sent."""
+
+
+class Peer:
+    """A connection that is made again whenever it is lost. What the outbox holds is sent once per connection."""
+
+    def __init__(
+        self, folder: Folder, receiver: int, source: int, outbox: Outbox, selector: selectors.BaseSelector
+    ) -> None:
+        """``receiver``: a shard, or ARCHIVE; ``source``: the own shard."""
+        self.receiver = receiver
+        self._path = folder.socket("archive" if receiver == ARCHIVE else f"shard-{receiver}")
+        self._run = folder.run
+        self._source = source
+        self._outbox = outbox
+        self._selector = selector
+        self._connection: Connection | None = None
+        self._counters: Counters | None = None
+        self._slot = -1
+        self._queued = 0  # number of the last link message given to the connection
+        self._queued_bytes = 0
+        self._marks: deque[tuple[int, int]] = deque()  # (end of the message in the stream, its number), not yet sent
+        self.asked: set[int] = set()  # numbers of commands without a reply
+
+    @property
+    def connected(self) -> bool:
+        """Whether the receiver has welcomed this connection."""
+        return self._counters is not None
+
+    def connect(self) -> None:
+        """Try to reach the receiver, unless connected. Never waits."""
+        if self._connection is not None:
+            return
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.setblocking(False)
+        try:
+            sock.connect(self._path)
+        except OSError:
+            sock.close()
+            return
+        self._connection = Connection(sock)
+        self._connection.send(FrameKind.HELLO, self._source + 1, self._outbox.last_number)
+        self._selector.register(self._connection, selectors.EVENT_READ, self)
+        self._flush()
+
+    def handle(self) -> list[Frame]:
+        """Receive and send; returns replies and confirmations."""
+        if self._connection is None:
+            return []
+        frames = self._connection.receive()
+        replies = [frame for frame in frames if not self._welcomed(frame)]
+        self.pump()
+        return replies
+
+    def pump(self) -> None:
+        """Give the connection what the outbox holds, as far as its window is open, and send."""
+        connection = self._connection
+        if connection is None:
+            return
+        if self.connected and self._queued < self._outbox.last_number:
+            for posted in self._outbox.after(self._queued):
+                if connection.unsent_bytes > LINK_WINDOW_BYTES:
+                    break
+                before = connection.unsent_bytes
+                connection.send(FrameKind.LINK, posted.number, posted.stamp_ms, posted.body)
+                self._queued = posted.number
+                self._queued_bytes += connection.unsent_bytes - before
+                self._marks.append((self._queued_bytes, posted.number))
+        self._flush()
+
+    def has_sent(self, number: int) -> bool:
+        """Whether link messages up to ``number`` are in the receiver's queue, or it is down and will take them up."""
+        if not self.connected:
+            return True
+        return number <= (self._marks[0][1] - 1 if self._marks else self._queued)
+
+    def put_nowait(self, number: int, deadline_ms: int, body: bytes) -> None:
+        """Send a command. Raises queue.Full or NotServing, both with nothing sent."""
+        if self._connection is None or self._counters is None or not self._counters.serving:
+            raise NotServing
+        if not self._counters.claim(self._slot):
+            raise queue.Full
+        before = self._connection.unsent_bytes
+        self._connection.send(FrameKind.REQUEST, number, deadline_ms, body)
+        self._queued_bytes += self._connection.unsent_bytes - before
+        self.asked.add(number)
+
+    def take_lost(self) -> set[int]:
+        """The commands whose receiver died with them in its hands, once."""
+        if self._connection is not None or not self.asked:
+            return set()
+        lost, self.asked = self.asked, set()
+        return lost
+
+    def _welcomed(self, frame: Frame) -> bool:
+        if frame.kind == FrameKind.REPLY:
+            self.asked.discard(frame.number)
+        if frame.kind != FrameKind.WELCOME:
+            return False
+        try:
+            self._counters = Counters(self._run / frame.body.decode())
+        except OSError:  # it died again in the meantime
+            self._lose()
+            return True
+        self._slot = frame.number
+        self._queued = frame.time
+        self._queued_bytes = 0
+        self._marks.clear()
+        return True
+
+    def _flush(self) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        done = connection.flush()
+        if connection.closed:
+            self._lose()
+            return
+        sent = self._queued_bytes - connection.unsent_bytes
+        while self._marks and self._marks[0][0] <= sent:
+            self._marks.popleft()
+        events = selectors.EVENT_READ if done else selectors.EVENT_READ | selectors.EVENT_WRITE
+        if self._selector.get_key(connection).events != events:
+            self._selector.modify(connection, events, self)
+
+    def _lose(self) -> None:
+        if self._connection is not None:
+            self._selector.unregister(self._connection)
+            self._connection.release()
+        if self._counters is not None:
+            self._counters.close()
+        self._connection = self._counters = None
+
+    def close(self) -> None:
+        """Drop the connection."""
+        self._lose()

@@ -1,0 +1,53 @@
+"""From disk to a running engine: the newest whole snapshot, then the journal after it through the same ``apply``."""
+
+from pathlib import Path
+
+from shards.codec import decode_input
+from shards.engine import Engine
+from shards.state import dump_state, load_engine
+from storage.journal import START, Journal, JournalDamaged, Position, Record
+from storage.snapshot import Snapshot, SnapshotDamaged, list_snapshots, read_snapshot, state_hash
+
+
+def apply_record(engine: Engine, record: Record) -> None:
+    """Apply one journal record; nobody waits for the reply."""
+    engine.apply(record.sequence, record.stamp_ms, record.source, record.number, decode_input(record.body))
+
+
+def engine_at(snapshot: Snapshot | None, shard: int, shard_count: int) -> tuple[Engine, Position]:
+    """The engine of a snapshot, or an empty one, and its journal position.
+
+    Raises SnapshotDamaged if what was loaded is not what was written.
+    """
+    if snapshot is None:
+        return Engine(shard, shard_count), START
+    engine = load_engine(snapshot.state, snapshot.underway)
+    if state_hash(dump_state(engine)) != state_hash(snapshot.state):
+        raise SnapshotDamaged(f"the snapshot at record {snapshot.position.sequence} does not load to its own state")
+    return engine, snapshot.position
+
+
+def newest_snapshot(folder: Path) -> Snapshot | None:
+    """The newest snapshot, None if there is none. Raises SnapshotDamaged: nothing is guessed."""
+    for path in reversed(list_snapshots(folder)):
+        try:
+            return read_snapshot(path)
+        except FileNotFoundError:
+            continue
+    return None
+
+
+def recover(folder: Path, shard: int, shard_count: int) -> tuple[Engine, Journal, int]:
+    """The engine as the disk says, the journal ready to append, the snapshot's sequence (0: none).
+
+    Raises JournalDamaged or SnapshotDamaged with the place.
+    """
+    snapshot = newest_snapshot(folder)
+    engine, position = engine_at(snapshot, shard, shard_count)
+    journal = Journal(folder / "journal.sqlite")
+    kept = journal.last_sequence()
+    if kept < position.sequence:
+        raise JournalDamaged(f"{folder}: the journal ends at record {kept}, before its snapshot at {position.sequence}")
+    for record in journal.read(position):
+        apply_record(engine, record)
+    return engine, journal, position.sequence

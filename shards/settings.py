@@ -1,0 +1,45 @@
+"""What an operator may set for the engine, read from the environment once."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from shards import limits
+
+
+class SettingsError(Exception):
+    """A setting is malformed; the text names it."""
+
+
+class Settings(NamedTuple):
+    """The engine's settings."""
+
+    data: Path
+    shard_count: int | None  # None: as the data folder says, or one per core at its first start
+    queue_depth: int  # messages in front of one shard
+    snapshot_records: int  # journal records between snapshots
+
+
+def read_count(name: str, default: int, low: int, high: int) -> int:
+    """A whole number from the environment between ``low`` and ``high``; raises SettingsError."""
+    text = os.environ.get(name, "")
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise SettingsError(f"{name}={text!r}: give a whole number from {low} to {high}")
+    return int(text)
+
+
+def load_settings() -> Settings:
+    """Read SHARDEX_DATA, SHARDEX_SHARDS, SHARDEX_QUEUE_DEPTH, SHARDEX_SNAPSHOT_RECORDS; raises SettingsError."""
+    return Settings(
+        data=Path(os.environ.get("SHARDEX_DATA") or "data"),
+        shard_count=read_count("SHARDEX_SHARDS", 0, 1, limits.SHARD_COUNT_MAX) or None,
+        queue_depth=read_count("SHARDEX_QUEUE_DEPTH", limits.QUEUE_DEPTH_MAX, 1, 1_000_000),
+        snapshot_records=read_count("SHARDEX_SNAPSHOT_RECORDS", limits.SNAPSHOT_RECORD_COUNT, 1, 10**9),
+    )
+
+
+def default_shard_count() -> int:
+    """One shard per core, at least two."""
+    return min(max(os.cpu_count() or 1, 2), limits.SHARD_COUNT_MAX)

@@ -1,0 +1,130 @@
+"""An engine's state as a value: what snapshots hold and what the state hash is taken of.
+
+Canonical: everything is sorted or in an order that the inputs fixed, so equal states are equal bytes.
+"""
+
+import msgspec
+
+from shards.account import Booking
+from shards.codec import VERSION, decode_row, encode
+from shards.engine import Engine
+from shards.market import MarketMachine
+from shards.markets import Market
+from shards.messages import Balance, Order, Side
+from shards.outbox import ARCHIVE, Outbox, Posted
+
+
+class MarketState(msgspec.Struct, array_like=True):
+    """One market machine. Resting orders stand best price first, oldest first."""
+
+    market: Market
+    order_sequence: int
+    trade_sequence: int
+    update_id: int
+    bids: list[Order]
+    asks: list[Order]
+    replays: list[tuple[int, Order]]
+
+
+class State(msgspec.Struct):
+    """What the journal makes of a shard."""
+
+    version: int
+    shard: int
+    shard_count: int
+    sequence: int
+    now_ms: int
+    markets: list[MarketState]
+    wallets: list[tuple[str, list[Balance]]]
+    fees: list[tuple[str, int]]
+    deposited: list[tuple[str, int]]
+    bookings: list[tuple[str, str, Booking]]
+    sent: list[tuple[int, int]]  # receiver, number of the last message posted
+    received: list[tuple[int, int]]  # sender, number of the last message applied
+
+
+Underway = dict[int, list[tuple[int, int, str]]]  # receiver → (number, stamp_ms, body) not yet confirmed
+
+
+def dump_state(engine: Engine) -> bytes:
+    """The engine's state; its hash is the state hash."""
+    wallets = engine.accounts.wallets
+    state = State(
+        version=VERSION,
+        shard=engine.shard,
+        shard_count=engine.shard_count,
+        sequence=engine.sequence,
+        now_ms=engine.now_ms,
+        markets=[_dump_market(engine.markets[number]) for number in sorted(engine.markets)],
+        wallets=[(account, wallets.list(account)) for account in sorted(wallets.by_account)],
+        fees=sorted(wallets.fees.items()),
+        deposited=sorted(wallets.deposited.items()),
+        bookings=[(*key, engine.accounts.bookings[key]) for key in sorted(engine.accounts.bookings)],
+        sent=sorted((receiver, outbox.last_number) for receiver, outbox in engine.outboxes.items()),
+        received=sorted(engine.received.items()),
+    )
+    return encode(state)
+
+
+def dump_underway(engine: Engine) -> bytes:
+    """What the receivers have not confirmed."""
+    underway: Underway = {
+        receiver: [(posted.number, posted.stamp_ms, posted.body.decode()) for posted in outbox]
+        for receiver, outbox in engine.outboxes.items()
+    }
+    return encode(underway)
+
+
+def load_engine(state_bytes: bytes, underway_bytes: bytes) -> Engine:
+    """The engine of a snapshot."""
+    state = msgspec.json.decode(state_bytes, type=State)
+    assert state.version == VERSION
+    engine = Engine(state.shard, state.shard_count)
+    engine.sequence, engine.now_ms = state.sequence, state.now_ms
+    engine.markets = {stored.market.number: _load_market(stored) for stored in state.markets}
+    wallets = engine.accounts.wallets
+    wallets.by_account = {account: {each.asset: each for each in balances} for account, balances in state.wallets}
+    wallets.fees.update(dict(state.fees))
+    wallets.deposited.update(dict(state.deposited))
+    engine.accounts.bookings = {(account, reference): booking for account, reference, booking in state.bookings}
+    engine.received = dict(state.received)
+    engine.outboxes = {receiver: Outbox(last_number) for receiver, last_number in state.sent}
+    _load_underway(engine, msgspec.json.decode(underway_bytes, type=Underway))
+    return engine
+
+
+def _load_underway(engine: Engine, underway: Underway) -> None:
+    for receiver, messages in underway.items():
+        for number, stamp_ms, text in messages:
+            body = text.encode()
+            engine.outboxes[receiver].restore(Posted(number, stamp_ms, body))
+            if receiver == ARCHIVE:
+                engine.recent.add(number, decode_row(body))
+
+
+def _dump_market(machine: MarketMachine) -> MarketState:
+    bids, asks = (
+        [order for level in machine.book.side(side) for order in level.orders.values()]
+        for side in (Side.BUY, Side.SELL)
+    )
+    return MarketState(
+        market=machine.market,
+        order_sequence=machine.order_sequence,
+        trade_sequence=machine.trade_sequence,
+        update_id=machine.update_id,
+        bids=bids,
+        asks=asks,
+        replays=machine.replays.dump(),
+    )
+
+
+def _load_market(stored: MarketState) -> MarketMachine:
+    machine = MarketMachine(stored.market)
+    machine.order_sequence, machine.trade_sequence = stored.order_sequence, stored.trade_sequence
+    machine.update_id = stored.update_id
+    for order in (*stored.bids, *stored.asks):
+        machine.restore(order)
+    for expires_ms, order in stored.replays:
+        # one object per order: a replay must show what becomes of the resting one
+        machine.replays.remember(machine.open.get(order.id, order), expires_ms)
+    return machine

@@ -1,0 +1,114 @@
+"""Starts the shards and the archive, starts the dead again, stops all in order."""
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from shards.archivist import run_archive
+from shards.limits import RESTART_PAUSE_MAX_S, RESTART_PAUSE_MIN_S, STOP_MS
+from shards.main import run_shard
+from shards.process import EXIT_DAMAGED, lock_file, log, set_up_logging
+from shards.settings import Settings, default_shard_count
+from storage.folder import Folder
+
+_STABLE_S = 10  # a process that lived so long may be started again at once
+_context = multiprocessing.get_context("spawn")  # a fresh interpreter: nothing of the supervisor leaks in
+
+
+class Child:
+    """One process and how it is started again."""
+
+    def __init__(self, name: str, target: Callable[..., None], *args: Any) -> None:
+        self.name = name
+        self._target = target
+        self._args = args
+        self._pause_s = 0.0
+        self.start_at = time.monotonic()  # when it is due to be started; meaningless while it runs
+        self._started_at = 0.0
+        self.process: SpawnProcess | None = None
+        self.given_up = False
+
+    def start(self) -> None:
+        """Start it."""
+        self._started_at = time.monotonic()
+        self.process = _context.Process(target=self._target, args=self._args, name=self.name)
+        self.process.start()
+
+    def bury(self) -> None:
+        """It has ended: plan its next start, the later the shorter it lived; never if its data is damaged."""
+        assert self.process is not None
+        self.process.join()
+        code, self.process = self.process.exitcode, None
+        if code == EXIT_DAMAGED:
+            self.given_up = True
+            log.error("%s is not started again: its data must be looked at first", self.name)
+            return
+        lived_s = time.monotonic() - self._started_at
+        short = lived_s < _STABLE_S
+        self._pause_s = min(max(2 * self._pause_s, RESTART_PAUSE_MIN_S), RESTART_PAUSE_MAX_S) if short else 0.0
+        self.start_at = time.monotonic() + self._pause_s
+        log.warning("%s ended with %s and is started again", self.name, code)
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        if self.process is not None:
+            self.process.terminate()
+
+    def end(self, until: float) -> None:
+        """Wait for its end, then insist."""
+        if self.process is None:
+            return
+        self.process.join(max(0.1, until - time.monotonic()))
+        if self.process.is_alive():
+            log.error("%s does not stop and is killed", self.name)
+            self.process.kill()
+            self.process.join()
+
+
+def supervise(settings: Settings) -> None:
+    """Run the engine until SIGTERM or SIGINT. Raises FolderError or LockTaken before anything is started."""
+    set_up_logging()
+    fresh = not (settings.data / "shardex.json").exists()
+    count = settings.shard_count or (default_shard_count() if fresh else None)
+    folder = Folder.open(settings.data, count)
+    folder.secrets()
+    lock_file(folder.run / "engine.lock")
+    shards = [Child(f"shard-{index}", run_shard, settings, index) for index in range(folder.shard_count)]
+    archive = Child("archive", run_archive, settings)
+    stopping = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopping
+        stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    log.info("%d shards on %s", folder.shard_count, settings.data)
+    while not stopping:
+        _tend([*shards, archive])
+    _stop(shards)
+    _stop([archive])  # last: it takes what the shards still had to say
+    log.info("stopped")
+
+
+def _tend(children: list[Child]) -> None:
+    """Start what is due, bury what has ended; wait a moment for either."""
+    now = time.monotonic()
+    for child in children:
+        if child.process is None and not child.given_up and child.start_at <= now:
+            child.start()
+    by_sentinel = {child.process.sentinel: child for child in children if child.process is not None}
+    for sentinel in wait(list(by_sentinel), timeout=RESTART_PAUSE_MIN_S):
+        by_sentinel[sentinel].bury()  # type: ignore[index]
+
+
+def _stop(children: list[Child]) -> None:
+    for child in children:
+        child.stop()
+    until = time.monotonic() + 2 * STOP_MS / 1000
+    for child in children:
+        child.end(until)

@@ -1,0 +1,113 @@
+"""The data folder: where everything of one exchange lies, and what was fixed when it was made."""
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography.fernet import Fernet
+
+from storage.files import create_once
+
+FORMAT = 1
+SOCKET_PATH_BYTES_MAX = 103  # what macOS's and Linux's sockaddr_un both hold, less the final zero
+
+
+class FolderError(Exception):
+    """The data folder cannot be used as asked; the text says why and what to do."""
+
+
+class Secrets(NamedTuple):
+    """Keys of one exchange. Made at first start (file mode 0600) or taken from the environment."""
+
+    jwt: str  # HS256 secret of bearer tokens
+    admin_key: str  # X-API-Key of the operator; "" switches the operator API off
+    storage_key: str  # Fernet key under which API secrets are stored
+    id_key: str  # hex; tags spot ids. Changing it makes every id given out unknown
+
+
+class Folder:
+    """Paths and fixed facts of a data folder. Directories 0700, files 0600."""
+
+    def __init__(self, path: Path, shard_count: int) -> None:
+        self.path = path
+        self.shard_count = shard_count
+
+    @classmethod
+    def open(cls, path: Path, shard_count: int | None = None) -> "Folder":
+        """Open the folder, making it with ``shard_count`` shards at first; a missing count takes what it has.
+
+        Raises FolderError for another number of shards, an unknown format, or a path too long for sockets.
+        """
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        facts_path = path / "shardex.json"
+        if shard_count is None and not facts_path.exists():
+            raise FolderError(f"{path} is no data folder yet: start the engine first (python -m shards)")
+        made = json.dumps({"format": FORMAT, "shards": shard_count}).encode() + b"\n"
+        facts = json.loads(create_once(facts_path, made))
+        if facts["format"] != FORMAT:
+            raise FolderError(f"{path} has format {facts['format']}; this program reads format {FORMAT}")
+        if shard_count not in (None, facts["shards"]):
+            raise FolderError(
+                f"{path} was made with {facts['shards']} shards and cannot be started with {shard_count}:"
+                f" set SHARDEX_SHARDS={facts['shards']}, or start on a new data folder"
+            )
+        folder = cls(path, facts["shards"])
+        longest = folder.socket("archive")
+        if len(os.fsencode(longest)) > SOCKET_PATH_BYTES_MAX:
+            raise FolderError(f"the path {longest} is longer than a socket's name may be: use a shorter SHARDEX_DATA")
+        for part in (folder.run, *(folder.shard(index) for index in range(folder.shard_count))):
+            part.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
+    @property
+    def run(self) -> Path:
+        """Sockets, locks and other things that mean nothing after a restart."""
+        return self.path / "run"
+
+    def shard(self, index: int) -> Path:
+        """Where shard ``index`` keeps journal and snapshots."""
+        return self.path / f"shard-{index}"
+
+    def socket(self, name: str) -> str:
+        """The socket path of "shard-<index>" or "archive": the shorter of absolute and relative."""
+        path = str(self.run / f"{name}.sock")
+        return min(os.path.abspath(path), os.path.relpath(path), key=len)
+
+    @property
+    def history(self) -> Path:
+        """The DuckDB file."""
+        return self.path / "history.duckdb"
+
+    @property
+    def reference(self) -> Path:
+        """The SQLite file of assets, markets, API keys and switches."""
+        return self.path / "reference.sqlite"
+
+    @property
+    def demo(self) -> Path:
+        """Where the demo's credentials stand."""
+        return self.path / "demo.json"
+
+    def secrets(self) -> Secrets:
+        """The exchange's keys, made at first use; the environment (SHARDEX_JWT_SECRET, …) wins.
+
+        Raises FolderError for a JWT secret under 32 bytes.
+        """
+        made = Secrets(
+            jwt=secrets.token_hex(32),
+            admin_key=secrets.token_hex(24),
+            storage_key=Fernet.generate_key().decode(),
+            id_key=secrets.token_hex(32),
+        )
+        stored = json.loads(create_once(self.path / "secrets.json", json.dumps(made._asdict()).encode() + b"\n"))
+        found = Secrets(
+            jwt=os.environ.get("SHARDEX_JWT_SECRET", stored["jwt"]),
+            admin_key=os.environ.get("SHARDEX_ADMIN_KEY", stored["admin_key"]),
+            storage_key=os.environ.get("SHARDEX_STORAGE_KEY", stored["storage_key"]),
+            id_key=os.environ.get("SHARDEX_ID_KEY", stored["id_key"]),
+        )
+        if len(found.jwt.encode()) < 32:
+            raise FolderError("SHARDEX_JWT_SECRET is shorter than 32 bytes: make one with `openssl rand -hex 32`")
+        return found

@@ -1,0 +1,178 @@
+"""A shard's journal: the ordered list of its inputs, one SQLite file, the only source of truth.
+
+Appending is one transaction with one sync (``synchronous=FULL``). Every record carries a checksum over itself and the
+checksum before it, so a record that was changed, removed or put elsewhere is noticed; nothing is ever skipped.
+"""
+
+import sqlite3
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+FORMAT = 1
+CHECKPOINT_PAGES = 4_000  # of 4 kB in the write-ahead file before SQLite moves them: fewer, larger stalls
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS journal (
+    sequence INTEGER PRIMARY KEY,
+    stamp_ms INTEGER NOT NULL,
+    source INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    checksum INTEGER NOT NULL
+);
+"""
+
+
+class StorageFull(Exception):
+    """No room on disk: nothing was written."""
+
+
+class JournalDamaged(Exception):
+    """The journal cannot be trusted; the text names file and place."""
+
+
+class Record(NamedTuple):
+    """One input."""
+
+    sequence: int  # 1, 2, 3 …
+    stamp_ms: int  # never goes backwards
+    source: int  # sender shard of a link message; -1: from the mailbox
+    number: int  # of a link message; 0: from the mailbox
+    body: bytes
+
+
+class Position(NamedTuple):
+    """The place up to which a journal is known: the next record continues from it."""
+
+    sequence: int
+    checksum: int
+
+
+START = Position(0, 0)
+
+
+def chain(checksum: int, record: Record) -> int:
+    """The checksum of ``record`` after a record with ``checksum``."""
+    head = b"%d,%d,%d,%d,%d;" % (checksum, record.sequence, record.stamp_ms, record.source, record.number)
+    return zlib.crc32(record.body, zlib.crc32(head))
+
+
+class Journal:
+    """The journal file of one shard. One process writes; others may read beside it."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Open, making the file at first. Raises JournalDamaged if SQLite cannot read it or the format is unknown."""
+        self._path = path
+        self._last = START
+        try:
+            self._db = self._connect(read_only)
+            (self._format,) = self._db.execute("SELECT value FROM facts WHERE name = 'format'").fetchone()
+        except (sqlite3.DatabaseError, TypeError) as error:
+            if isinstance(error, sqlite3.OperationalError) and is_full(error):
+                raise StorageFull(str(error)) from error
+            raise JournalDamaged(f"{path}: {error}") from error
+        if self._format != FORMAT:
+            raise JournalDamaged(f"{path}: format {self._format}, this program reads format {FORMAT}")
+
+    def _connect(self, read_only: bool) -> sqlite3.Connection:
+        mode = "ro" if read_only else "rwc"
+        db = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
+        if not read_only:
+            self._path.chmod(0o600)
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            db.execute("PRAGMA fullfsync=ON")  # macOS: a plain fsync does not reach the disk there
+            db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+            db.executescript(_SCHEMA)
+            db.execute("INSERT OR IGNORE INTO facts VALUES ('format', ?)", (FORMAT,))
+        return db
+
+    @property
+    def last(self) -> Position:
+        """The position after the newest record read or written."""
+        return self._last
+
+    def continue_from(self, position: Position) -> None:
+        """Append after ``position``, which recovery has reached."""
+        self._last = position
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Write ``records`` with one sync. They must follow the last one.
+
+        Raises StorageFull with nothing written. Any other failure leaves it unknown what is on disk: the process must
+        end, and start again from what the disk says.
+        """
+        sequence, checksum = self._last
+        rows = []
+        for record in records:
+            sequence += 1
+            assert record.sequence == sequence, "journal sequences have no gaps"
+            checksum = chain(checksum, record)
+            rows.append((*record, checksum))
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if not is_full(error):
+                raise
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise StorageFull(str(error)) from error
+        self._last = Position(sequence, checksum)
+
+    def read(self, after: Position, until: int | None = None) -> Iterator[Record]:
+        """The records past ``after`` in order, up to sequence ``until``, each checked against its predecessor.
+
+        Moves :attr:`last` along. Raises JournalDamaged at the first record that is missing or does not match.
+        """
+        self._last = after
+        end = 2**62 if until is None else until
+        query = "SELECT * FROM journal WHERE sequence > ? AND sequence <= ? ORDER BY sequence"
+        try:
+            for *fields, checksum in self._db.execute(query, (after.sequence, end)):
+                record = Record(*fields)
+                if record.sequence != self._last.sequence + 1:
+                    raise JournalDamaged(f"{self._path}: record {self._last.sequence + 1} is missing")
+                if chain(self._last.checksum, record) != checksum:
+                    raise JournalDamaged(f"{self._path}: record {record.sequence} does not match its checksum")
+                self._last = Position(record.sequence, checksum)
+                yield record
+        except sqlite3.DatabaseError as error:
+            place = self._last.sequence
+            raise JournalDamaged(f"{self._path}: unreadable after record {place}: {error}") from error
+
+    def first_sequence(self) -> int:
+        """The oldest record kept; 0 if there is none."""
+        (first,) = self._db.execute("SELECT min(sequence) FROM journal").fetchone()
+        return first or 0
+
+    def last_sequence(self) -> int:
+        """The newest record on disk; 0 if there is none."""
+        (last,) = self._db.execute("SELECT max(sequence) FROM journal").fetchone()
+        return last or 0
+
+    def trim(self, until: int, count_max: int = 10_000) -> int:
+        """Remove at most ``count_max`` of the oldest records up to sequence ``until``; returns how many.
+
+        The newest record always stays.
+        """
+        until = min(until, self._last.sequence - 1)
+        removed = self._db.execute(
+            "DELETE FROM journal WHERE sequence IN"
+            " (SELECT sequence FROM journal WHERE sequence <= ? ORDER BY sequence LIMIT ?)",
+            (until, count_max),
+        )
+        return removed.rowcount
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+def is_full(error: sqlite3.Error) -> bool:
+    """Whether SQLite says that the disk is full."""
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
