@@ -1,0 +1,247 @@
+"""Checking a data folder from the outside, at rest or under a running engine; nothing is written.
+
+Every journal is read and replayed: density, checksums, the state hash at each snapshot. The shards are brought to one
+consistent moment (nobody has received what its sender has not sent) and every invariant is checked there. Then the
+archive's rows are compared with the rows that the replay makes.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from shards.codec import decode_row
+from shards.engine import Engine
+from shards.history import History
+from shards.invariants import find_violations
+from shards.messages import (
+    ArchiveStatus,
+    GetArchiveStatus,
+    Order,
+    OrderEnded,
+    Question,
+    Reply,
+    RunSql,
+    TableReply,
+    Trade,
+    Traded,
+)
+from shards.outbox import ARCHIVE
+from shards.recovery import apply_record, engine_at
+from shards.state import dump_state
+from storage.folder import Folder
+from storage.journal import Journal, JournalDamaged
+from storage.snapshot import Snapshot, SnapshotDamaged, list_snapshots, read_snapshot, state_hash
+
+Ask = Callable[[Question], Reply]
+
+_TRIES = 3  # a running shard may replace a snapshot and trim its journal while they are read
+_IDS_COUNT = 500  # rows asked of the archive at a time
+
+
+class _Moved(Exception):
+    """The files changed while they were read."""
+
+
+class _Unanswered(Exception):
+    """The archive did not answer a question about its rows."""
+
+
+class _Replay:
+    """One shard as its files say, at a position that can be moved forward."""
+
+    def __init__(self, folder: Path, shard: int, shard_count: int) -> None:
+        self.paths = list_snapshots(folder)
+        self._folder = folder
+        self._journal = Journal(folder / "journal.sqlite", read_only=True)
+        self._snapshots = [read_snapshot(path) for path in self.paths]
+        whole = self._journal.first_sequence() <= 1
+        start = None if whole or not self._snapshots else self._snapshots[0]
+        self.engine, self._position = engine_at(start, shard, shard_count)
+        self.findings: list[str] = []
+
+    def advance_to_end(self) -> None:
+        """Replay all that is on disk now, and compare with every snapshot on the way."""
+        end = self._journal.last_sequence()
+        for snapshot in self._snapshots:
+            if self.engine.sequence <= snapshot.position.sequence <= end:
+                self._advance(snapshot.position.sequence)
+                self._compare(snapshot)
+        self._advance(end)
+        if self._snapshots and self._snapshots[-1].position.sequence > end:
+            self.findings.append(f"the journal ends at record {end}, before its newest snapshot")
+
+    def advance_one(self) -> bool:
+        """Replay one more record, if there is one."""
+        before = self.engine.sequence
+        self._advance(before + 1)
+        return self.engine.sequence > before
+
+    def moved(self) -> bool:
+        """Whether a snapshot has come or gone since the start."""
+        return list_snapshots(self._folder) != self.paths
+
+    def close(self) -> None:
+        """Close the journal."""
+        self._journal.close()
+
+    def _advance(self, until: int) -> None:
+        for record in self._journal.read(self._position, until):
+            apply_record(self.engine, record)
+            self._position = self._journal.last
+
+    def _compare(self, snapshot: Snapshot) -> None:
+        if state_hash(dump_state(self.engine)) != state_hash(snapshot.state):
+            self.findings.append(f"replay and snapshot differ at record {snapshot.position.sequence}")
+
+
+def verify_folder(folder: Folder, ask_archive: Ask | None = None) -> list[str]:
+    """Everything found wrong, in words; empty if nothing is.
+
+    ``ask_archive`` asks the archive of a running engine; without it the DuckDB file is opened, which needs it stopped.
+    """
+    if ask_archive is not None:
+        return _verify(folder, ask_archive)
+    history = History(folder.history, bytes.fromhex(folder.secrets().id_key))
+    try:
+        return _verify(folder, history.answer)
+    finally:
+        history.close()
+
+
+def _verify(folder: Folder, ask: Ask) -> list[str]:
+    for _ in range(_TRIES):
+        try:
+            return _verify_once(folder, ask)
+        except _Moved:
+            continue
+    return ["the shards take snapshots faster than they can be read: try again under less load"]
+
+
+def _verify_once(folder: Folder, ask: Ask) -> list[str]:
+    status = ask(GetArchiveStatus())  # before the journals are read: they are ahead of the archive, never behind
+    replays: list[_Replay] = []
+    try:
+        for shard in range(folder.shard_count):
+            found = _open(folder, shard, replays)
+            if found:
+                return found
+        engines = [replay.engine for replay in replays]
+        findings = [
+            f"shard {shard}: {text}" for shard, replay in enumerate(replays) for text in replay.findings
+        ]
+        _bring_together(replays)
+        findings += find_violations(engines)
+        if not isinstance(status, ArchiveStatus):
+            return [*findings, f"archive: cannot be asked: {status}"]
+        return findings + [f"archive: {text}" for text in _compare_archive(engines, status, ask)]
+    except _Unanswered as error:
+        return [f"archive: cannot be compared: {error}"]
+    finally:
+        for replay in replays:
+            replay.close()
+
+
+def _open(folder: Folder, shard: int, replays: list[_Replay]) -> list[str]:
+    """Open and replay one shard; what is damaged, in words."""
+    own = folder.shard(shard)
+    before = list_snapshots(own)
+    try:
+        replay = _Replay(own, shard, folder.shard_count)
+        replays.append(replay)
+        replay.advance_to_end()
+    except (JournalDamaged, SnapshotDamaged, FileNotFoundError) as damage:
+        if list_snapshots(own) != before:
+            raise _Moved from damage
+        return [f"shard {shard}: {damage}"]
+    return []
+
+
+def _bring_together(replays: list[_Replay]) -> None:
+    """Move senders forward until nobody has received what its sender has not sent.
+
+    Under a running engine the journals were read one after the other; what a receiver has, its sender journaled before.
+    """
+    again = True
+    while again:
+        again = False
+        for sender in replays:
+            for receiver in replays:
+                while _is_ahead(receiver.engine, sender.engine) and sender.advance_one():
+                    again = True
+
+
+def _is_ahead(receiver: Engine, sender: Engine) -> bool:
+    if receiver is sender:
+        return False
+    return receiver.received[sender.shard] > sender.outboxes[receiver.shard].last_number
+
+
+# The archive
+
+
+def _compare_archive(engines: list[Engine], status: ArchiveStatus, ask: Ask) -> Iterator[str]:
+    for engine in engines:
+        outbox = engine.outboxes[ARCHIVE]
+        stored = status.positions.get(engine.shard, 0)
+        if stored > outbox.last_number:
+            yield f"it has row {stored} of shard {engine.shard}, which made only {outbox.last_number}"
+        rows = [decode_row(posted.body) for posted in outbox if posted.number <= stored]
+        orders = {row.order.id: _order_facts(row.order) for row in rows if isinstance(row, OrderEnded)}
+        trades = {row.trade.id: _trade_facts(row.trade) for row in rows if isinstance(row, Traded)}
+        yield from _compare_rows("order", _ORDERS, orders, ask)
+        yield from _compare_rows("trade", _TRADES, trades, ask)
+    for text, sql in _RULES.items():
+        for row in _rows(ask, sql):
+            yield f"{text}: {row[0]}"
+
+
+_ORDERS = (
+    "SELECT order_id, account, status, end_reason, filled_lots, filled_tick_lots, updated_ms FROM orders"
+    " WHERE order_id IN ({})"
+)
+_TRADES = (
+    "SELECT trade_id, maker_order, taker_order, price_ticks, quantity_lots, time_ms FROM trades"
+    " WHERE trade_id IN ({})"
+)
+_RULES = {
+    "order stored twice": "SELECT order_id FROM orders GROUP BY order_id HAVING count(*) > 1",
+    "trade stored twice": "SELECT trade_id FROM trades GROUP BY trade_id HAVING count(*) > 1",
+    "order and its trades differ": (
+        "WITH done AS (SELECT order_id, sum(quantity) AS quantity_done FROM fills GROUP BY order_id)"
+        " SELECT order_id FROM orders LEFT JOIN done USING (order_id) WHERE filled <> coalesce(quantity_done, 0)"
+    ),
+}
+
+
+def _order_facts(order: Order) -> list[object]:
+    return [
+        order.id,
+        order.account,
+        order.status.name.lower(),
+        order.end_reason.value,
+        order.filled,
+        order.filled_value,
+        order.updated_ms,
+    ]
+
+
+def _trade_facts(trade: Trade) -> list[object]:
+    return [trade.id, trade.maker_order, trade.taker_order, trade.price, trade.quantity, trade.time_ms]
+
+
+def _compare_rows(kind: str, sql: str, made: dict[int, list[object]], ask: Ask) -> Iterator[str]:
+    ids = list(made)
+    for start in range(0, len(ids), _IDS_COUNT):
+        part = ids[start : start + _IDS_COUNT]
+        stored = {int(str(row[0])): row for row in _rows(ask, sql.format(",".join(map(str, part))))}
+        for number in part:
+            if number not in stored:
+                yield f"{kind} {number} is missing"
+            elif [str(value) for value in stored[number]] != [str(value) for value in made[number]]:
+                yield f"{kind} {number} differs: stored {stored[number]}, journaled {made[number]}"
+
+
+def _rows(ask: Ask, sql: str) -> list[list[str | int | float | bool | None]]:
+    reply = ask(RunSql(sql))
+    if isinstance(reply, TableReply):
+        return reply.rows
+    raise _Unanswered(str(reply))
