@@ -70,8 +70,3 @@ class Holds:
                 request = self._waiting.pop(ticket, None)
                 if request is not None:
                     self._replies.add(request, Refused(Reason.TIMEOUT))
-
-    def expire(self, now_ms: int) -> None:
-        """Forget those whose deadline has passed long ago: their callers have."""
-        for ticket in [ticket for ticket, request in self._waiting.items() if request.deadline_ms < now_ms]:
-            del self._waiting[ticket]

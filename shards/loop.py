@@ -134,17 +134,17 @@ class Shard:
         if all(peer.connected for peer in self._peers.values()) or now_ms() < self._reconnect_ms:
             return
         self._reconnect_ms = now_ms() + limits.RECONNECT_MS
-        self._holds.expire(now_ms())
         for peer in self._peers.values():
             peer.connect()
 
     def _open_for_service(self) -> None:
-        """Serve once every peer's link has brought what it held when it said hello; do not wait for ever."""
+        """Serve once the links to and from every peer stand, and have brought what was under way; or anyway, in time."""
         if self.mailbox.counters.serving or self.stopping:
             return
         promised, received = self.mailbox.promised, self.engine.received
         caught_up = all(peer in promised and received[peer] >= promised[peer] for peer in received)
-        self.mailbox.counters.serving = caught_up or now_ms() >= self._serve_anyway_ms
+        reached = all(peer.connected for peer in self._shard_peers.values())
+        self.mailbox.counters.serving = (caught_up and reached) or now_ms() >= self._serve_anyway_ms
 
     # 2. Refuse, sort
 

@@ -9,7 +9,7 @@ from shards.recovery import recover
 from shards.settings import Settings
 from shards.snapshots import Snapshots
 from storage.folder import Folder
-from storage.journal import JournalDamaged
+from storage.journal import JournalDamaged, StorageFull
 from storage.snapshot import SnapshotDamaged, remove_unfinished
 
 _LOCK_PATIENCE_S = 10  # a predecessor that was killed has ended by then
@@ -27,6 +27,9 @@ def run_shard(settings: Settings, index: int) -> None:
     except (JournalDamaged, SnapshotDamaged) as damage:
         log.error("this shard does not start: %s", damage)
         sys.exit(EXIT_DAMAGED)
+    except StorageFull as full:
+        log.error("this shard cannot start yet: %s", full)
+        sys.exit(1)
     # what recovery made lives long: keep it out of every later collection
     gc.collect()
     gc.freeze()

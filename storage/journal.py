@@ -158,14 +158,19 @@ class Journal:
     def trim(self, until: int, count_max: int = 10_000) -> int:
         """Remove at most ``count_max`` of the oldest records up to sequence ``until``; returns how many.
 
-        The newest record always stays.
+        The newest record always stays. On a full disk nothing is removed: deleting needs room too.
         """
         until = min(until, self._last.sequence - 1)
-        removed = self._db.execute(
-            "DELETE FROM journal WHERE sequence IN"
-            " (SELECT sequence FROM journal WHERE sequence <= ? ORDER BY sequence LIMIT ?)",
-            (until, count_max),
-        )
+        try:
+            removed = self._db.execute(
+                "DELETE FROM journal WHERE sequence IN"
+                " (SELECT sequence FROM journal WHERE sequence <= ? ORDER BY sequence LIMIT ?)",
+                (until, count_max),
+            )
+        except sqlite3.OperationalError as error:
+            if not is_full(error):
+                raise
+            return 0
         return removed.rowcount
 
     def close(self) -> None:

@@ -1,0 +1,83 @@
+"""Data folders with a full book, written as journals: what an engine would have after placing all these orders."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from shards.codec import encode
+from shards.engine import MAILBOX
+from shards.markets import Market, Product
+from shards.messages import AddMarket, Command, Deposit, Kind, NewOrder, Place, Side, TimeInForce
+from storage.folder import Folder
+from storage.journal import Journal, Record
+
+OWNER = "owner"
+START_MS = 1_790_000_000_000
+_BATCH = 10_000  # records a transaction
+
+MARKET = Market(
+    number=1,
+    product=Product.SPOT,
+    symbol="DFUSDT",
+    base="DF",
+    quote="USDT",
+    base_places=18,
+    quote_places=6,
+    tick_digits=1,
+    price_places=4,
+    lot_digits=1,
+    lot_places=2,
+    min_notional=1_000_000,
+    maker_fee_bps=0,
+    taker_fee_bps=0,
+)
+
+
+def limit_order(account: str, side: Side, price: int, quantity: int = 1_000) -> Place:
+    """A resting order; price in ticks, quantity in lots."""
+    return Place(NewOrder(1, account, side, Kind.LIMIT, TimeInForce.GTC, price, quantity, 0))
+
+
+def full_book(others: int, own: int, levels: int = 1_000) -> Iterator[Command]:
+    """A market, funds, ``others`` orders of many accounts and ``own`` orders of :data:`OWNER` spread among them."""
+    yield AddMarket(MARKET)
+    accounts = [OWNER, *(f"other-{index}" for index in range(100))]
+    for account in accounts:
+        yield Deposit(account, "USDT", 10**20, "usdt")
+        yield Deposit(account, "DF", 10**30, "df")
+    step = max(1, others // own) if own else 0
+    placed = 0
+    for index in range(max(others, own * step)):
+        if own and index % step == 0 and placed < own:
+            placed += 1
+            yield _spread(OWNER, index, levels)
+        if index < others:
+            yield _spread(accounts[1 + index % 100], index, levels)
+
+
+def _spread(account: str, index: int, levels: int) -> Place:
+    if index % 2:
+        return limit_order(account, Side.BUY, 5_000 - index % levels)
+    return limit_order(account, Side.SELL, 5_001 + index % levels)
+
+
+def write_journal(folder: Folder, commands: Iterable[Command]) -> int:
+    """Write the journal of a folder of one shard; returns the number of records."""
+    journal = Journal(folder.shard(0) / "journal.sqlite")
+    batch: list[Record] = []
+    sequence = 0
+    for sequence, command in enumerate(commands, 1):
+        batch.append(Record(sequence, START_MS + sequence, MAILBOX, 0, encode(command)))
+        if len(batch) == _BATCH:
+            journal.append(batch)
+            batch = []
+    if batch:
+        journal.append(batch)
+    journal.close()
+    return sequence
+
+
+def seed_folder(path: Path, others: int, own: int) -> Folder:
+    """A data folder of one shard with such a book."""
+    folder = Folder.open(path, 1)
+    write_journal(folder, full_book(others, own))
+    return folder
