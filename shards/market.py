@@ -50,6 +50,8 @@ class MarketMachine:
 
     def __init__(self, market: Market) -> None:
         self.market = market
+        self._lot_units = market.lot_units
+        self._tick_lot_units = market.tick_lot_units
         self.book = Book()
         self.open: dict[int, Order] = {}
         self.by_account: dict[str, dict[int, Order]] = {}
@@ -87,16 +89,16 @@ class MarketMachine:
     def hold_of(self, new: NewOrder) -> tuple[str, int]:
         """(asset, units) that must be held before ``new`` may be placed."""
         if new.side is Side.SELL:
-            return self.market.base, new.quantity * self.market.lot_units
+            return self.market.base, new.quantity * self._lot_units
         if new.kind is Kind.MARKET:
             return self.market.quote, new.quote_quantity
-        return self.market.quote, new.price * new.quantity * self.market.tick_lot_units
+        return self.market.quote, new.price * new.quantity * self._tick_lot_units
 
     def place(self, new: NewOrder, effects: Effects) -> OrderReply | Refused:
         """Match ``new``, whose money is held, and rest or end what is left of it."""
         order = self._create(new, effects.now_ms)
         against = self.book.opposite(order.side)
-        plan = plan_matches(order, against, order.quote_quantity // self.market.tick_lot_units)
+        plan = plan_matches(order, against, order.quote_quantity // self._tick_lot_units)
         refusal = self._refuse(order, plan)
         if refusal is not None:
             order.status = Status.REJECTED
@@ -163,17 +165,17 @@ class MarketMachine:
         lots = sum(trade.quantity for trade in trades)
         value = sum(trade.quantity * trade.price for trade in trades)
         fee = sum(trade.taker_fee for trade in trades)
-        base, quote = lots * self.market.lot_units, value * self.market.tick_lot_units
+        base, quote = lots * self._lot_units, value * self._tick_lot_units
         if order.side is Side.SELL:
             return base, quote, base, fee
-        unheld = lots * order.price * self.market.tick_lot_units if order.kind is Kind.LIMIT else quote
+        unheld = lots * order.price * self._tick_lot_units if order.kind is Kind.LIMIT else quote
         return unheld, base, quote, fee
 
     def _trade(self, taker: Order, match: Match, effects: Effects) -> Trade:
         maker, quantity = match
         market, price = self.market, maker.price
         value = price * quantity
-        base, quote = quantity * market.lot_units, value * market.tick_lot_units
+        base, quote = quantity * self._lot_units, value * self._tick_lot_units
         to_taker, to_maker = (base, quote) if taker.side is Side.BUY else (quote, base)
         self.trade_sequence += 1
         trade = Trade(

@@ -59,12 +59,13 @@ class Market(msgspec.Struct, array_like=True, frozen=True):
     @property
     def lot_units(self) -> int:
         """Base units in one lot."""
-        return self.lot_digits * int(10 ** (self.base_places - self.lot_places))
+        return self.lot_digits * int(10**self.base_places) // int(10**self.lot_places)
 
     @property
     def tick_lot_units(self) -> int:
-        """Quote units that one lot costs at a price of one tick."""
-        return self.tick_digits * self.lot_digits * int(10 ** (self.quote_places - self.price_places - self.lot_places))
+        """Quote units that one lot costs at a price of one tick; exact, as whoever makes a market sees to."""
+        digits = self.tick_digits * self.lot_digits * int(10**self.quote_places)
+        return digits // int(10 ** (self.price_places + self.lot_places))
 
     def format_price(self, ticks: int) -> str:
         """A price with the tick's decimals: "0.5000"."""

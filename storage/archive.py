@@ -1,0 +1,217 @@
+"""The DuckDB file of finished orders and trades: one writer, bounded readers, a locked configuration.
+
+One :class:`Archive` is open at a time and in one process: DuckDB lets no second process read the file meanwhile.
+"""
+
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import duckdb
+import msgspec
+
+from storage.queries import MEMORY_LIMIT, MEMORY_USED, POSITIONS, Query
+from storage.schema import LINKS, Table, make_tables, make_views
+
+THREADS_COUNT: Final = 2  # a statement's own thread and one helper: the other cores belong to the shards
+FETCH_ROW_COUNT: Final = 1_000  # rows of an operator's answer taken at a time
+GUARD_S: Final = 0.01  # between two looks at the memory that an operator's statement takes
+GUARD_SHARE: Final = 3  # it may take one part in so many; the rest is for rows, indexes and checkpoints
+
+Stored = tuple[Any, ...]
+"""A row; its values are in the order of its table's or query's columns."""
+
+_LOCKED_DOWN: Final[dict[str, str | bool | int | float | list[str]]] = {
+    "enable_external_access": False,  # no file, no network, no ATTACH, COPY or EXPORT
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+    "allow_persistent_secrets": False,
+    "python_enable_replacements": False,  # else SQL could read Python variables by their names
+    "temp_directory": "",  # a big answer fails rather than fill the disk that the journals need
+    "threads": THREADS_COUNT,
+}
+
+
+class ArchiveFailed(Exception):
+    """An earlier append failed: what is in memory is not to be trusted any more. Open the file anew."""
+
+
+class SqlRefused(Exception):
+    """An operator's statement was not answered; the text says why."""
+
+
+class Selection(NamedTuple):
+    """What an operator's statement gives: column names, and rows a piece at a time."""
+
+    columns: list[str]
+    pieces: Iterator[list[Stored]]
+
+
+class Archive:
+    """The archive's tables: appended to by one thread, read by others at the same time."""
+
+    def __init__(self, path: Path, memory: str, query_ms: int, sql_ms: int) -> None:
+        """Open ``path``, making it at first, and lock its configuration.
+
+        ``memory`` is DuckDB's limit ("1GB"), ``query_ms`` bounds each query, ``sql_ms`` an operator's statement.
+        Raises duckdb.Error if the file is not usable or another process has it open.
+        """
+        self._failed = False
+        self._database = duckdb.connect(path, config={**_LOCKED_DOWN, "memory_limit": memory})
+        os.chmod(path, 0o600)
+        self._database.execute("PRAGMA disable_checkpoint_on_shutdown")  # close does it, but not after a failure
+        self._database.execute(f"SET GLOBAL max_execution_time = {query_ms}")
+        self._writer = self._cursor_with_limit(0)  # rows must go in, however long a checkpoint takes
+        self._operator = self._cursor_with_limit(sql_ms)
+        self._operator_busy = threading.Lock()
+        self._make_schema()
+        self._database.execute("SET GLOBAL lock_configuration = true")
+
+    def _cursor_with_limit(self, limit_ms: int) -> duckdb.DuckDBPyConnection:
+        cursor = self._database.cursor()
+        cursor.execute(f"SET SESSION max_execution_time = {limit_ms}")
+        return cursor
+
+    def _make_schema(self) -> None:
+        known = self._writer.execute("SELECT 1 FROM duckdb_schemas() WHERE schema_name = 'stored'").fetchone()
+        statements = (*([] if known else make_tables()), *make_views())
+        self._transact([Query(statement) for statement in statements])
+
+    def positions(self) -> dict[int, int]:
+        """Per shard, the number of the last row stored of it. Raises as :meth:`ask`."""
+        return dict(self.ask(POSITIONS))
+
+    def append(self, rows: Mapping[Table, Sequence[Stored]], positions: Mapping[int, int]) -> None:
+        """Store rows and the positions they bring, all or nothing; durable when it returns.
+
+        Raises duckdb.Error, and then nothing but ArchiveFailed from any method but close. (The file stays whole. But
+        DuckDB 2.0, out of memory in the midst of an insert, leaves index entries without rows in memory.)
+        """
+        inserts = [_insert(table, some) for table, some in {**rows, LINKS: list(positions.items())}.items() if some]
+        self._check()
+        try:
+            self._transact(inserts)
+        except BaseException:
+            self._failed = True
+            raise
+
+    def _transact(self, queries: Sequence[Query]) -> None:
+        self._writer.execute("BEGIN TRANSACTION")
+        try:
+            for query in queries:
+                self._writer.execute(query.sql, query.parameters)
+            self._writer.execute("COMMIT")
+        except BaseException:
+            with suppress(duckdb.Error):  # a failed COMMIT has ended the transaction already
+                self._writer.execute("ROLLBACK")
+            raise
+
+    def _check(self) -> None:
+        if self._failed:
+            raise ArchiveFailed("an append has failed: close the archive and open it anew")
+
+    def ask(self, query: Query) -> list[Stored]:
+        """All rows of a query. For any thread. Raises duckdb.Error, also past the time limit, and ArchiveFailed."""
+        self._check()
+        with self._database.cursor() as cursor:
+            return cursor.execute(query.sql, query.parameters).fetchall()
+
+    @contextmanager
+    def select(self, text: str) -> Iterator[Selection]:
+        """Run an operator's statement while the context lasts. For any thread, but one statement at a time.
+
+        Exactly one SELECT, in a read-only transaction that is rolled back, within bounds of time and memory. Raises
+        SqlRefused, also from within the context when a later row cannot be had, and ArchiveFailed.
+        """
+        self._check()
+        if not self._operator_busy.acquire(blocking=False):
+            raise SqlRefused("another statement is running: try again when it has ended")
+        try:
+            statement = self._read_one(text)
+            with self._read_only(), self._memory_guarded():
+                self._operator.execute(statement)
+                yield Selection(self._read_columns(), self._read_pieces())
+        except duckdb.Error as error:
+            raise SqlRefused(str(error)) from error
+        finally:
+            self._operator_busy.release()
+
+    def _read_one(self, text: str) -> duckdb.Statement:
+        statements = self._operator.extract_statements(text)
+        # the type alone proves little (WITH x AS (DELETE …) is a SELECT): the read-only transaction holds the rest off
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise SqlRefused("exactly one SELECT statement is allowed")
+        return statements[0]
+
+    def _read_columns(self) -> list[str]:
+        description = self._operator.description or []
+        for name, type_, *_ in description:
+            if "TIMESTAMP WITH TIME ZONE" in str(type_):  # Python cannot take it without a zone database
+                raise SqlRefused(f"column {name} has a time zone: add ::TIMESTAMP to it")
+        return [name for name, *_ in description]
+
+    def _read_pieces(self) -> Iterator[list[Stored]]:
+        while rows := self._operator.fetchmany(FETCH_ROW_COUNT):
+            yield rows
+
+    @contextmanager
+    def _read_only(self) -> Iterator[None]:
+        self._operator.execute("BEGIN TRANSACTION READ ONLY")
+        try:
+            yield
+        finally:
+            self._operator.execute("ROLLBACK")
+
+    @contextmanager
+    def _memory_guarded(self) -> Iterator[None]:
+        """Interrupt the operator's statement if it takes so much memory that rows might not go in."""
+        ended, interrupted = threading.Event(), threading.Event()
+        guard = threading.Thread(target=self._guard_memory, args=(ended, interrupted), name="sql memory guard")
+        guard.start()
+        try:
+            yield
+        except duckdb.InterruptException as error:
+            if interrupted.is_set():
+                raise SqlRefused("the statement needs too much memory: ask for less at a time") from error
+            raise
+        finally:
+            ended.set()
+            guard.join()
+
+    def _guard_memory(self, ended: threading.Event, interrupted: threading.Event) -> None:
+        with self._database.cursor() as cursor:
+            try:
+                allowed = _one_number(cursor, MEMORY_USED) + _one_number(cursor, MEMORY_LIMIT) // GUARD_SHARE
+                while not ended.wait(GUARD_S):
+                    if _one_number(cursor, MEMORY_USED) > allowed:
+                        break
+            except duckdb.Error:
+                pass  # nothing is left even to look
+            while not ended.wait(GUARD_S):  # again and again: one may fall between two calls of the statement
+                interrupted.set()
+                self._operator.interrupt()
+
+    def close(self) -> None:
+        """Work the log into the file and close it. No other call may be running."""
+        if not self._failed:
+            with suppress(duckdb.Error):  # then the log is read when the file is opened next
+                self._writer.execute("CHECKPOINT")
+        for connection in (self._operator, self._writer, self._database):
+            connection.close()
+
+
+def _one_number(cursor: duckdb.DuckDBPyConnection, query: Query) -> int:
+    row = cursor.execute(query.sql).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _insert(table: Table, rows: Sequence[Stored]) -> Query:
+    # One JSON array per column: three times as fast as binding Python lists, and exact for integers of 38 digits
+    verb = "INSERT OR REPLACE" if table.replaces else "INSERT"
+    columns = ", ".join(f"""unnest(from_json(?, '["{column.type}"]'))""" for column in table.columns)
+    parameters = (msgspec.json.encode(column).decode() for column in zip(*rows, strict=True))
+    return Query(f"{verb} INTO {table.name} SELECT {columns}", tuple(parameters))

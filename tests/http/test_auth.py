@@ -1,0 +1,156 @@
+"""Bearer tokens: one algorithm, required claims, a bounded life, known keys. And the settings they hang on."""
+
+import base64
+import json
+import time
+from collections.abc import Mapping
+
+import jwt
+import pytest
+
+from shards.settings import SettingsError
+from web.settings import check_secret, load_web_settings
+from web.tokens import LEEWAY_S, LIFETIME_S_MAX, Tokens
+
+SECRET = "0123456789abcdef" * 4
+OTHER = "fedcba9876543210" * 4
+
+
+@pytest.fixture
+def tokens() -> Tokens:
+    return Tokens(SECRET, {"2026": OTHER}, "HS256")
+
+
+def make(
+    claims: Mapping[str, object] | None = None,
+    secret: str = SECRET,
+    algorithm: str = "HS256",
+    headers: dict[str, object] | None = None,
+) -> str:
+    now = int(time.time())
+    return jwt.encode({"sub": "alice", "exp": now + 60, **(claims or {})}, secret, algorithm, headers)
+
+
+def by_hand(header: bytes, claims: bytes = b"{}", signature: str = "AAAA") -> str:
+    return ".".join([*(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (header, claims)), signature])
+
+
+def test_accepted(tokens: Tokens) -> None:
+    now = int(time.time())
+    assert tokens.verify(make()) == "alice"
+    assert tokens.verify(tokens.mint("bob@example.org", 60)) == "bob@example.org"
+    assert tokens.verify(make({"exp": now - LEEWAY_S + 2})) == "alice"
+    assert tokens.verify(make({"exp": now + LIFETIME_S_MAX})) == "alice"
+    assert tokens.verify(make({"exp": now + 60.5})) == "alice"
+    assert tokens.verify(make({"nbf": now + 3, "iat": now + 3})) == "alice"
+    assert tokens.verify(make({"aud": "elsewhere", "iss": "somebody"})) == "alice"
+    assert tokens.verify(make(secret=OTHER, headers={"kid": "2026"})) == "alice"
+
+
+def test_refused_claims(tokens: Tokens) -> None:
+    now = int(time.time())
+    refused: list[dict[str, object]] = [
+        {"exp": now - LEEWAY_S - 1},
+        {"exp": now + LIFETIME_S_MAX + 60},
+        {"exp": str(now + 60)},
+        {"exp": True},
+        {"exp": None},
+        {"exp": 1e308},
+        {"nbf": now + 60},
+        {"iat": now + 60},
+        {"sub": None},
+        {"sub": 7},
+        {"sub": ""},
+        {"sub": "a b"},
+        {"sub": "a" * 65},
+    ]
+    for claims in refused:
+        token = jwt.api_jws.encode(json.dumps({"sub": "alice", "exp": now + 60, **claims}).encode(), SECRET, "HS256")
+        assert tokens.verify(token) is None, claims
+    assert tokens.verify(jwt.encode({"sub": "alice"}, SECRET)) is None
+    assert tokens.verify(jwt.encode({"exp": now + 60}, SECRET)) is None
+
+
+@pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
+def test_refused_keys_and_algorithms(tokens: Tokens) -> None:
+    assert tokens.verify(make(secret=OTHER)) is None
+    assert tokens.verify(make(headers={"kid": "2026"})) is None
+    assert tokens.verify(make(headers={"kid": "unknown"})) is None
+    assert tokens.verify(make(headers={"kid": ""})) is None
+    assert tokens.verify(make(algorithm="HS384")) is None
+    assert tokens.verify(make(algorithm="HS512")) is None
+    assert tokens.verify(make(secret="", algorithm="none")) is None
+    assert tokens.verify(make()[:-4] + "AAAA") is None
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        ".",
+        "..",
+        "a.b.c",
+        "é.é.é",
+        by_hand(b"{}"),
+        by_hand(b"null"),
+        by_hand(b"[]"),
+        by_hand(b"[" * 2_500),
+        by_hand(b'{"a":' * 500),
+        by_hand(b'{"alg":NaN}'),
+        by_hand(b'{"alg":"none"}', signature=""),
+        by_hand(b'{"alg":["HS256"]}'),
+        by_hand(b'{"alg":"HS256","kid":7}'),
+        by_hand(b'{"alg":"HS256","kid":["2026"]}'),
+        by_hand(b'{"alg":"HS256","kid":null}'),
+        by_hand(b'{"alg":"HS256","crit":["b64"],"b64":false}'),
+        by_hand(b"\xff\xfe"),
+        "a" * 100_000,
+    ],
+)
+def test_made_to_hurt(tokens: Tokens, token: str) -> None:
+    assert tokens.verify(token) is None
+
+
+@pytest.mark.parametrize("secret", ["short", "a" * 64, "change-me-" + SECRET, "my-SECRET-" + SECRET])
+def test_weak_secrets(secret: str) -> None:
+    with pytest.raises(SettingsError):
+        check_secret("SHARDEX_JWT_SECRET", secret, "HS256")
+
+
+def test_longer_digests_need_longer_secrets() -> None:
+    check_secret("name", SECRET[:32], "HS256")
+    with pytest.raises(SettingsError):
+        check_secret("name", SECRET[:32], "HS512")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "0"),
+        ("PORT", "http"),
+        ("SHARDEX_WORKER_CLASS", "sync"),
+        ("SHARDEX_RATE_LIMITS", "no"),
+        ("SHARDEX_JWT_ALG", "none"),
+        ("SHARDEX_JWT_ALG", "RS256"),
+        ("SHARDEX_JWT_KEYS", "{"),
+        ("SHARDEX_JWT_KEYS", "[]"),
+        ("SHARDEX_JWT_KEYS", '{"a": 1}'),
+        ("SHARDEX_JWT_KEYS", '{"a": "short"}'),
+    ],
+)
+def test_malformed_settings(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=name):
+        load_web_settings()
+
+
+def test_settings_never_quote_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARDEX_JWT_KEYS", '{"a": "planted-value"}')
+    with pytest.raises(SettingsError) as caught:
+        load_web_settings()
+    assert "planted-value" not in str(caught.value)
+
+
+def test_key_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARDEX_JWT_KEYS", json.dumps({"2026": OTHER}))
+    assert load_web_settings().jwt_keys == {"2026": OTHER}

@@ -1,0 +1,156 @@
+"""The reference file: seen by everybody at once, secrets unreadable on disk."""
+
+import multiprocessing
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from storage.reference import Asset, MarketRow, Reference, ReferenceUnusable
+
+STORAGE_KEY = Fernet.generate_key().decode()
+SPOT = 1
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "reference.sqlite"
+
+
+@pytest.fixture
+def reference(path: Path) -> Iterator[Reference]:
+    made = Reference(path, STORAGE_KEY)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def elsewhere(path: Path, reference: Reference) -> Iterator[Reference]:
+    """The same file as another worker has it open."""
+    made = Reference(path, STORAGE_KEY)
+    yield made
+    made.close()
+
+
+def test_nobody_else_may_read(path: Path, reference: Reference) -> None:
+    reference.set_switch("spot", "enabled")
+    for file in path.parent.iterdir():
+        assert file.stat().st_mode & 0o077 == 0, file
+
+
+def test_assets(reference: Reference, elsewhere: Reference) -> None:
+    asset = Asset("USDT", 6, "https://example.org/usdt.svg", 2**40, "0x0")
+    assert reference.add_asset(asset)
+    assert not elsewhere.add_asset(Asset("USDT", 18))
+    for each in (reference, elsewhere):
+        assert each.facts().assets == {"USDT": asset}
+
+
+def test_facts_are_one_object_until_they_change(reference: Reference, elsewhere: Reference) -> None:
+    before = elsewhere.facts()
+    assert elsewhere.facts() is before
+    reference.set_switch("spot", "disabled")
+    assert elsewhere.facts().switches == {"spot": "disabled"}
+    reference.set_switch("spot", "enabled")
+    assert elsewhere.facts().switches == reference.facts().switches == {"spot": "enabled"}
+
+
+def test_market_is_hidden_until_it_is_put(reference: Reference, elsewhere: Reference) -> None:
+    first = reference.reserve_market(SPOT, "DFUSDT", 4_095)
+    assert first == MarketRow(1, SPOT, "DFUSDT", b"", False)
+    assert elsewhere.facts().markets == ()
+    assert elsewhere.reserve_market(SPOT, "DFUSDT", 4_095) == first
+    reference.put_market(1, b"spec")
+    assert elsewhere.facts().markets == (MarketRow(1, SPOT, "DFUSDT", b"spec", True),)
+    assert elsewhere.find_market(SPOT, "DFUSDT") == MarketRow(1, SPOT, "DFUSDT", b"spec", True)
+    assert elsewhere.find_market(SPOT, "ETHUSDT") is None
+
+
+def test_market_numbers_are_one_space_and_end(reference: Reference) -> None:
+    numbers = [
+        row and row.number
+        for row in (
+            reference.reserve_market(SPOT, "BTCUSDT", 2),
+            reference.reserve_market(2, "BTCUSDT", 2),
+            reference.reserve_market(SPOT, "ETHUSDT", 2),
+        )
+    ]
+    assert numbers == [1, 2, None]
+
+
+def test_keys(reference: Reference, elsewhere: Reference) -> None:
+    made = reference.create_key("alice", "bot", ("read", "trade"), 5, 20)
+    assert made is not None and made.key.isalnum() and len(made.key) == 64
+    assert len(made.secret) == 64 and made.secret.isalnum() and made.secret != made.key.encode()
+    assert elsewhere.find_key(made.key) == made
+    assert elsewhere.find_key(made.key) is elsewhere.find_key(made.key)
+    assert elsewhere.find_key("unknown") is None
+    assert not elsewhere.revoke_key("bob", made.key)
+    assert elsewhere.find_key(made.key) == made
+    assert reference.revoke_key("alice", made.key)
+    assert elsewhere.find_key(made.key) is None and reference.find_key(made.key) is None
+    assert not reference.revoke_key("alice", made.key)
+
+
+def test_keys_are_listed_newest_first_without_secrets(reference: Reference) -> None:
+    for label, created_ms in (("a", 1), ("b", 2), ("c", 2)):
+        reference.create_key("alice", label, ("read",), created_ms, 20)
+    reference.create_key("bob", "d", ("read",), 3, 20)
+    listed = reference.list_keys("alice")
+    assert [key.label for key in listed] == ["c", "b", "a"]
+    assert all(key.secret == b"" for key in listed)
+
+
+def test_key_count_is_bounded(reference: Reference) -> None:
+    made = [reference.create_key("alice", "", ("read",), 1, 3) for _ in range(5)]
+    assert [key is not None for key in made] == [True, True, True, False, False]
+    assert reference.create_key("bob", "", ("read",), 1, 3) is not None
+
+
+def _create_keys(path: Path) -> None:
+    reference = Reference(path, STORAGE_KEY)
+    for _ in range(5):
+        reference.create_key("alice", "", ("read",), 1, 7)
+
+
+def test_key_count_is_bounded_over_processes(path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    workers = [spawn.Process(target=_create_keys, args=(path,)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+        assert worker.exitcode == 0
+    assert len(Reference(path, STORAGE_KEY).list_keys("alice")) == 7
+
+
+def test_secrets_are_not_readable(path: Path, reference: Reference) -> None:
+    made = reference.create_key("alice", "", ("read",), 1, 20)
+    assert made is not None
+    assert made.secret.decode() not in repr(made)
+    stored = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    assert made.key.encode() in stored and made.secret not in stored
+
+
+def test_key_of_another_storage_key_is_refused(path: Path, reference: Reference) -> None:
+    made = reference.create_key("alice", "", ("read",), 1, 20)
+    assert made is not None
+    assert Reference(path, Fernet.generate_key().decode()).find_key(made.key) is None
+
+
+def test_survives_reopening(path: Path, reference: Reference) -> None:
+    reference.set_switch("spot", "disabled")
+    reference.close()
+    assert Reference(path, STORAGE_KEY).facts().switches == {"spot": "disabled"}
+
+
+def test_refuses_what_it_cannot_use(path: Path) -> None:
+    with pytest.raises(ReferenceUnusable):
+        Reference(path, "not a key")
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version = 9")
+    db.close()
+    with pytest.raises(ReferenceUnusable, match="format 9"):
+        Reference(path, STORAGE_KEY)

@@ -1,0 +1,14 @@
+"""The HTTP side: speaks JSON to callers and messages to the shards; knows no order book."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+def create_app() -> "Flask":
+    """The WSGI application: ``gunicorn -c web/gunicorn_conf.py 'web:create_app()'``."""
+    # gunicorn's master reads web.settings: nothing may be imported there before gevent has patched the worker
+    from web.app import create_app as create
+
+    return create()

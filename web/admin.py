@@ -1,0 +1,176 @@
+"""The operator API. Unlike elsewhere, fields nobody knows are refused: a misspelt one must not pass for a default."""
+
+from collections.abc import Callable
+from typing import Final
+
+from flask import Blueprint, Response
+
+from shards.messages import BalancesReply, CountOpen, CountReply, GetBalances
+from storage.reference import Asset
+from web import operator
+from web.auth import require_operator
+from web.errors import Problem, invalid
+from web.incoming import json_body
+from web.operator import Desk, MarketTerms, Paid, Payment
+from web.parse import Number, is_account, read_long, read_text
+from web.responses import answer
+from web.services import services
+from web.spot_lists import render_balances
+from web.status import read_status
+
+blueprint: Final = Blueprint("admin", __name__, url_prefix="/api/v1/admin")
+blueprint.before_request(require_operator)
+
+_FUTURES_AMOUNTS: Final = (
+    "wallet_balance",
+    "available_balance",
+    "position_margin",
+    "order_hold",
+    "unrealized_profit",
+)
+
+
+@blueprint.post("/assets")
+def add_asset() -> Response:
+    """Add an asset."""
+    form = Form("symbol", "decimals", "image", "chain_id", "contract")
+    asset = Asset(
+        symbol=form.text("symbol"),
+        decimals=form.long("decimals"),
+        image=form.text("image", ""),
+        chain_id=form.long("chain_id", 0),
+        contract=form.text("contract", ""),
+    )
+    operator.add_asset(_desk(), asset)
+    return answer({"ok": True, "symbol": asset.symbol})
+
+
+@blueprint.post("/spot/markets")
+def add_spot_market() -> Response:
+    """Open a spot market."""
+    form = Form(*MarketTerms.__dataclass_fields__)
+    terms = MarketTerms(
+        id=form.text("id"),
+        base_token=form.text("base_token"),
+        quote_token=form.text("quote_token"),
+        tick_size=form.decimal("tick_size"),
+        lot_size=form.decimal("lot_size"),
+        min_notional=form.decimal("min_notional"),
+        maker_fee_bps=form.long("maker_fee_bps"),
+        taker_fee_bps=form.long("taker_fee_bps"),
+    )
+    operator.add_spot_market(_desk(), terms)
+    return answer({"ok": True, "id": terms.id})
+
+
+@blueprint.patch("/spot/markets/<symbol>/status")
+def set_spot_status(symbol: str) -> Response:
+    """List, halt or delist a spot market."""
+    status = read_text(Form("status").fields.get("status")) or ""
+    operator.set_spot_status(_desk(), symbol, status)
+    return answer({"ok": True, "id": symbol, "status": status})
+
+
+@blueprint.post("/deposits")
+def deposit() -> Response:
+    """Credit a wallet."""
+    return _pay(operator.deposit)
+
+
+@blueprint.post("/withdrawals")
+def withdraw() -> Response:
+    """Debit a wallet."""
+    return _pay(operator.withdraw)
+
+
+@blueprint.post("/trading")
+def set_trading() -> Response:
+    """Switch spot trading on or off."""
+    state = Form("spot").text("spot")
+    operator.set_spot_trading(_desk(), state)
+    return answer({"ok": True, "spot": state})
+
+
+@blueprint.get("/accounts/<account>")
+def get_account(account: str) -> Response:
+    """What an account has."""
+    if not is_account(account):
+        raise invalid("id")
+    at = services()
+    balances = at.engine.ask(BalancesReply, at.engine.home(account), GetBalances(account))
+    counts = at.engine.ask_each(CountReply, [(shard, CountOpen(account)) for shard in at.engine.shards])
+    open_spot = sum(reply.count for reply in counts)
+    return answer(
+        {
+            "account": account,
+            "spot": render_balances(balances, at.catalog()),
+            "futures": dict.fromkeys(_FUTURES_AMOUNTS, "0"),
+            "positions": [],
+            "open_orders": {"spot": open_spot, "futures": 0, "triggers": 0},
+        }
+    )
+
+
+@blueprint.get("/shards")
+def get_shards() -> Response:
+    """How every shard and the archive are."""
+    return answer(read_status(services().engine))
+
+
+class Form:
+    """The body's fields, all of them known; each reader raises ``invalid <name>``, also for a missing field."""
+
+    def __init__(self, *names: str) -> None:
+        self.fields = json_body()
+        for name in self.fields:
+            if name not in names:
+                raise Problem(400, f"unknown field {name[:64]}")
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A JSON string."""
+        value = read_text(self.fields.get(name)) if self.fields.get(name) is not None else default
+        if value is None:
+            raise invalid(name)
+        return value
+
+    def long(self, name: str, default: int | None = None) -> int:
+        """A whole number."""
+        value = read_long(self.fields.get(name)) if self.fields.get(name) is not None else default
+        if value is None:
+            raise invalid(name)
+        return value
+
+    def decimal(self, name: str) -> str:
+        """A decimal's text, as it was written; it is read by whoever knows its bounds."""
+        value = self.fields.get(name)
+        if isinstance(value, Number):
+            return str(value)
+        return self.text(name)
+
+
+def _desk() -> Desk:
+    at = services()
+    return Desk(at.engine, at.reference)
+
+
+def _pay(action: Callable[[Desk, Payment], Paid]) -> Response:
+    form = Form(*Payment.__dataclass_fields__)
+    payment = Payment(
+        account=form.text("account"),
+        wallet=form.text("wallet"),
+        asset=form.text("asset"),
+        amount=form.decimal("amount"),
+        reference=form.text("reference"),
+    )
+    paid = action(_desk(), payment)
+    return answer(
+        {
+            "ok": True,
+            "reference": payment.reference,
+            "account": payment.account,
+            "wallet": payment.wallet,
+            "asset": payment.asset,
+            "amount": paid.amount,
+            "balance_after": paid.balance_after,
+        }
+    )

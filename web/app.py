@@ -1,0 +1,130 @@
+"""The application: opens the data folder, connects to the engine, and puts the parts together."""
+
+import time
+from pathlib import Path
+from typing import Final
+
+from flask import Flask, Response, current_app, g, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.routing import BaseConverter
+
+from shards.client import Client
+from shards.messages import Reason
+from shards.settings import default_shard_count, load_settings
+from storage.folder import Folder
+from storage.reference import Reference, StorageFull
+from web import admin, health, keys, metrics, spot_lists, spot_market, spot_orders
+from web.catalog import CatalogSource
+from web.engine import COMMANDED, Engine
+from web.errors import EngineRefusal, Problem, render_problem, spot_problem
+from web.incoming import receive_body
+from web.services import NAME, Services
+from web.settings import WebSettings, check_secret, load_web_settings
+from web.tokens import Tokens
+
+CONNECT_S: Final = 1.0  # a worker starts without the engine, too: its calls say ENGINE_RESTARTING
+
+
+def create_app() -> Flask:
+    """The application of one worker; raises SettingsError, FolderError, ReferenceUnusable."""
+    settings = load_web_settings()
+    folder = open_folder(load_settings().data, load_settings().shard_count)
+    client = Client(folder)
+    app = make_app(make_services(settings, folder, client))
+    client.wait_connected(CONNECT_S)
+    return app
+
+
+def open_folder(path: Path, shard_count: int | None) -> Folder:
+    """The data folder; whoever comes first, web or engine, makes it with the same facts."""
+    if shard_count is None and not (path / "shardex.json").exists():
+        shard_count = default_shard_count()
+    return Folder.open(path, shard_count)
+
+
+def make_services(settings: WebSettings, folder: Folder, client: Client) -> Services:
+    """What views use."""
+    secrets = folder.secrets()
+    check_secret("SHARDEX_JWT_SECRET", secrets.jwt, settings.jwt_algorithm)
+    reference = Reference(folder.reference, secrets.storage_key)
+    return Services(
+        settings=settings,
+        engine=Engine(client, metrics.count_refusal),
+        reference=reference,
+        catalogs=CatalogSource(reference),
+        tokens=Tokens(secrets.jwt, settings.jwt_keys, settings.jwt_algorithm),
+        admin_key=secrets.admin_key.encode(),
+        id_key=bytes.fromhex(secrets.id_key),
+    )
+
+
+class _Rest(BaseConverter):
+    """The rest of the path: slashes anywhere, also first, last and doubled."""
+
+    part_isolating = False
+    regex = "(?s:.*)"
+    weight = 200
+
+
+def make_app(services: Services) -> Flask:
+    """The application over these services."""
+    app = Flask(__name__, static_folder=None)
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.url_map.merge_slashes = False
+    app.url_map.converters["rest"] = _Rest
+    app.extensions[NAME] = services
+    app.before_request(_begin)
+    app.after_request(_count)
+    for part in (spot_orders, spot_lists, spot_market, keys, admin, health):
+        app.register_blueprint(part.blueprint)
+    app.register_error_handler(Problem, _answer_problem)
+    app.register_error_handler(EngineRefusal, _answer_refusal)
+    app.register_error_handler(StorageFull, _answer_storage_full)
+    app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(Exception, _answer_fault)
+    return app
+
+
+def _begin() -> None:
+    g.started = time.perf_counter()
+    COMMANDED.set(False)
+    if request.routing_exception is None:
+        receive_body()
+
+
+def _count(response: Response) -> Response:
+    route = request.url_rule.rule if request.url_rule else "none"
+    method = request.method if request.url_rule else "any"
+    metrics.count_request(method, route, response.status_code, g.started)
+    return response
+
+
+def _answer_problem(problem: Problem) -> Response:
+    return render_problem(request.path, problem)
+
+
+def _answer_refusal(refusal: EngineRefusal) -> Response:
+    return render_problem(request.path, spot_problem(refusal.reason))
+
+
+def _answer_storage_full(_: StorageFull) -> Response:
+    return render_problem(request.path, spot_problem(Reason.STORAGE_FULL))
+
+
+def _answer_http(error: HTTPException) -> Response:
+    """What Flask refuses by itself: paths, methods, a malformed Host."""
+    status = error.code or 500
+    words = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
+    response = render_problem(request.path, Problem(status, words.get(status, "invalid request")))
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response
+
+
+def _answer_fault(fault: Exception) -> Response:
+    """A fault of ours. Once a command has been sent, nobody can say here whether it was carried out."""
+    # the pattern, not the path, and never the query: what callers send stays out of the log
+    route = request.url_rule.rule if request.url_rule else "none"
+    current_app.logger.error("fault in %s %s", request.method, route, exc_info=fault)
+    problem = spot_problem(Reason.TIMEOUT) if COMMANDED.get() else Problem(500, "internal error")
+    return render_problem(request.path, problem)

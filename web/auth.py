@@ -1,0 +1,92 @@
+"""Who is calling: a bearer token, a signed request, or the operator's key."""
+
+import hmac
+from typing import Final, NamedTuple
+
+from flask import request
+
+from shards.clock import now_ms
+from web.errors import Problem, unauthorized
+from web.incoming import Query, raw_body, raw_query
+from web.parse import read_long
+from web.services import services
+from web.signing import split_signature, verify
+
+READ: Final = "read"
+TRADE: Final = "trade"
+WINDOW_MS: Final = 5_000  # a spot request's timestamp is at most so far from ours, either way
+
+
+class Principal(NamedTuple):
+    """The account behind a request, and what its credentials allow."""
+
+    account: str
+    permissions: tuple[str, ...]
+    by_key: bool  # a signed request; else a bearer token
+    signed_ms: int  # timestamp of the signed request; 0 with a token
+
+
+def caller(permission: str) -> Principal:
+    """The caller of a spot call that needs ``permission``; raises 401 or 403."""
+    principal = authenticate()
+    if permission not in principal.permissions:
+        raise key_denied()
+    return principal
+
+
+def token_caller() -> Principal:
+    """The caller of what API keys may not do; raises 401 or 403."""
+    principal = authenticate()
+    if principal.by_key:
+        raise key_denied()
+    return principal
+
+
+def key_denied() -> Problem:
+    """A good API key, but not for this."""
+    return Problem(403, "API Key permission denied")
+
+
+def authenticate() -> Principal:
+    """Whoever sent this request; raises 401. A token, when there is one, decides alone."""
+    authorization = request.environ.get("HTTP_AUTHORIZATION")
+    if authorization is not None:
+        return _by_token(authorization)
+    key = request.environ.get("HTTP_X_MBX_APIKEY")
+    if key is None:
+        raise unauthorized()
+    return _by_signature(key)
+
+
+def require_operator() -> None:
+    """Go on only with the operator's key; raises 401."""
+    expected = services().admin_key
+    given = request.environ.get("HTTP_X_API_KEY", "").encode("latin-1")
+    if not hmac.compare_digest(given, expected) or not expected:
+        raise unauthorized()
+
+
+def _by_token(authorization: str) -> Principal:
+    scheme, _, token = authorization.partition(" ")
+    account = services().tokens.verify(token.strip()) if scheme.lower() == "bearer" else None
+    if account is None:
+        raise unauthorized()
+    return Principal(account, (READ, TRADE), by_key=False, signed_ms=0)
+
+
+def _by_signature(key: str) -> Principal:
+    found = services().reference.find_key(key)
+    unsigned, signatures = split_signature(raw_query())
+    timestamp = _timestamp(unsigned)
+    if len(signatures) != 1 or timestamp is None or abs(now_ms() - timestamp) > WINDOW_MS:
+        raise unauthorized()
+    if not verify(found.secret if found else None, unsigned, raw_body(), signatures[0]) or found is None:
+        raise unauthorized()
+    return Principal(found.account, found.permissions, by_key=True, signed_ms=timestamp)
+
+
+def _timestamp(unsigned: bytes) -> int | None:
+    try:
+        return read_long(Query(unsigned).get("timestamp"))
+    except Problem:
+        return None  # sent twice

@@ -1,0 +1,48 @@
+"""How gunicorn runs the web side: ``gunicorn -c web/gunicorn_conf.py 'web:create_app()'``."""
+
+import os
+from typing import Any
+
+from shards.settings import load_settings
+from web.settings import load_web_settings
+
+_settings = load_web_settings()
+_metrics = load_settings().data / "run" / "metrics"
+
+bind = f"{_settings.host}:{_settings.port}"
+workers = _settings.workers
+worker_class = _settings.worker_class
+threads = _settings.threads  # gthread only
+worker_connections = 2_000  # gevent: more than callers wait at a time; a slow one costs a greenlet
+reuse_port = True  # a socket for each worker: with a shared one, keep-alive callers pile up on one worker
+keepalive = 75  # seconds: longer than the idle time of usual clients and proxies
+timeout = 30  # seconds without a sign of life before a worker is killed: longer than any deadline
+graceful_timeout = 10  # seconds to finish what is under way: longer than the longest deadline
+limit_request_line = 8_190  # bytes
+limit_request_fields = 100
+limit_request_field_size = 8_190  # bytes
+accesslog = None
+errorlog = "-"
+preload_app = False  # connections to the engine must not be shared by a fork
+control_socket_disable = True  # a door to the master, outside the data folder, that nobody here uses
+
+# prometheus_client looks for it when it is imported, which each worker does for itself
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
+
+
+def on_starting(server: Any) -> None:
+    """Counts begin at zero with the master."""
+    _metrics.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in _metrics.glob("*.db"):
+        left.unlink()
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give the worker the lowest free slot: the files of its counts."""
+    taken = {getattr(other, "slot", None) for other in server.WORKERS.values()}
+    worker.slot = next(slot for slot in range(len(taken) + 1) if slot not in taken)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """In the worker, before it loads the application."""
+    os.environ["SHARDEX_WORKER_SLOT"] = str(worker.slot)

@@ -1,0 +1,261 @@
+"""What an operator can do, for the operator API and the command line alike.
+
+Every function raises Problem with the contract's status and text for what it refuses, EngineRefusal for what the engine
+refuses, and storage.reference.StorageFull when there is no room on disk.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import msgspec
+
+from shards.clock import now_ms
+from shards.limits import DEADLINE_BULK_MS, MARKET_NUMBER_MAX, PRICE_MAX, QUANTITY_MAX
+from shards.markets import Market, MarketStatus, Product
+from shards.messages import AddMarket, AmountReply, Deposit, MarketReply, Reason, SetMarketStatus
+from shards.units import Decimal, count_steps, format_plain, parse_decimal
+from storage.reference import ApiKey, Asset, Reference
+from web.auth import READ, TRADE
+from web.catalog import DISABLED, ENABLED, TRADING_SWITCH, Catalog, encode_market
+from web.engine import Engine
+from web.errors import EngineRefusal, Problem, invalid, spot_problem
+from web.parse import is_account, is_client_id, is_name
+from web.tokens import LIFETIME_S_MAX, Tokens
+
+DECIMALS_MAX: Final = 18
+FEE_BPS_MAX: Final = 1_000
+KEY_COUNT_MAX: Final = 20  # API keys of one account
+LABEL_LENGTH_MAX: Final = 64  # characters
+TEXT_LENGTH_MAX: Final = 2_048  # characters of an asset's image and contract
+WALLETS: Final = ("spot",)
+
+
+class Desk(NamedTuple):
+    """What operating an exchange takes."""
+
+    engine: Engine
+    reference: Reference
+
+    def catalog(self) -> Catalog:
+        """What there is now."""
+        return Catalog(self.reference.facts())
+
+
+@dataclass(frozen=True)
+class MarketTerms:
+    """A spot market to be opened; sizes are decimal texts."""
+
+    id: str
+    base_token: str
+    quote_token: str
+    tick_size: str
+    lot_size: str
+    min_notional: str
+    maker_fee_bps: int
+    taker_fee_bps: int
+
+
+@dataclass(frozen=True)
+class Payment:
+    """A deposit or a withdrawal; ``amount`` is a decimal text, ``reference`` makes it happen once per account."""
+
+    account: str
+    wallet: str
+    asset: str
+    amount: str
+    reference: str
+
+
+class Paid(NamedTuple):
+    """A payment that was made: decimal texts."""
+
+    amount: str
+    balance_after: str
+
+
+# Assets and markets
+
+
+def add_asset(desk: Desk, asset: Asset) -> None:
+    """Add an asset. Refuses ``invalid <field>``, ASSET_EXISTS."""
+    _require(is_name(asset.symbol), "symbol")
+    _require(0 <= asset.decimals <= DECIMALS_MAX, "decimals")
+    _require(len(asset.image) <= TEXT_LENGTH_MAX, "image")
+    _require(0 <= asset.chain_id < 2**63, "chain_id")
+    _require(len(asset.contract) <= TEXT_LENGTH_MAX, "contract")
+    if not desk.reference.add_asset(asset):
+        raise Problem(409, "ASSET_EXISTS")
+
+
+def add_spot_market(desk: Desk, terms: MarketTerms) -> Market:
+    """Open a spot market; it is listed when this returns.
+
+    The row is reserved, then the shard is told, then the row becomes active: what stopped half way is taken up again by
+    a repeat. Refuses ``invalid <field>``, MARKET_EXISTS, UNKNOWN_ASSET, INVALID_TICK, INVALID_LOT.
+    """
+    wanted = _make_market(desk.catalog(), terms)
+    row = desk.reference.reserve_market(Product.SPOT, wanted.symbol, MARKET_NUMBER_MAX)
+    if row is None:
+        raise Problem(409, "TOO_MANY_MARKETS")
+    if row.active:
+        raise spot_problem(Reason.MARKET_EXISTS)
+    wanted = msgspec.structs.replace(wanted, number=row.number)
+    in_force = desk.engine.ask(MarketReply, desk.engine.owner(wanted), AddMarket(wanted)).market
+    desk.reference.put_market(row.number, encode_market(in_force))
+    if in_force != wanted:
+        raise spot_problem(Reason.MARKET_EXISTS)  # an earlier try had got as far as the shard, with other terms
+    return in_force
+
+
+def set_spot_status(desk: Desk, symbol: str, status: str) -> Market:
+    """List, halt or delist a spot market. Refuses INVALID_STATUS, MARKET_NOT_FOUND, MARKET_DELISTED."""
+    if status not in tuple(MarketStatus):
+        raise Problem(400, "INVALID_STATUS")
+    market = desk.catalog().spot.get(symbol)
+    if market is None:
+        raise spot_problem(Reason.UNKNOWN_MARKET)
+    command = SetMarketStatus(market.number, MarketStatus(status))
+    try:
+        in_force = desk.engine.ask(MarketReply, desk.engine.owner(market), command, DEADLINE_BULK_MS).market
+    except EngineRefusal as refusal:
+        if refusal.reason is Reason.MARKET_DELISTED and market.status is not MarketStatus.DELISTED:
+            # an earlier try had got as far as the shard
+            delisted = msgspec.structs.replace(market, status=MarketStatus.DELISTED)
+            desk.reference.put_market(market.number, encode_market(delisted))
+        raise
+    desk.reference.put_market(market.number, encode_market(in_force))
+    return in_force
+
+
+def set_spot_trading(desk: Desk, state: str) -> None:
+    """Switch spot trading ``enabled`` or ``disabled``; survives restarts. Refuses ``invalid spot``."""
+    _require(state in (ENABLED, DISABLED), "spot")
+    desk.reference.set_switch(TRADING_SWITCH, state)
+
+
+def _make_market(catalog: Catalog, terms: MarketTerms) -> Market:
+    """The market of these terms, not yet numbered."""
+    _require(is_name(terms.id), "id")
+    _require(is_name(terms.base_token), "base_token")
+    _require(is_name(terms.quote_token) and terms.quote_token != terms.base_token, "quote_token")
+    tick = _read_decimal(terms.tick_size, "tick_size")
+    lot = _read_decimal(terms.lot_size, "lot_size")
+    min_notional = _read_decimal(terms.min_notional, "min_notional")
+    _require(0 <= terms.maker_fee_bps <= FEE_BPS_MAX, "maker_fee_bps")
+    _require(0 <= terms.taker_fee_bps <= FEE_BPS_MAX, "taker_fee_bps")
+    if terms.id in catalog.spot:
+        raise spot_problem(Reason.MARKET_EXISTS)
+    base, quote = catalog.assets.get(terms.base_token), catalog.assets.get(terms.quote_token)
+    if base is None or quote is None:
+        raise Problem(400, "UNKNOWN_ASSET")
+    _check_steps(tick, lot, base, quote)
+    return Market(
+        number=0,
+        product=Product.SPOT,
+        symbol=terms.id,
+        base=base.symbol,
+        quote=quote.symbol,
+        base_places=base.decimals,
+        quote_places=quote.decimals,
+        tick_digits=tick.digits,
+        price_places=tick.places,
+        lot_digits=lot.digits,
+        lot_places=lot.places,
+        min_notional=_count_units(min_notional, quote, "min_notional"),
+        maker_fee_bps=terms.maker_fee_bps,
+        taker_fee_bps=terms.taker_fee_bps,
+    )
+
+
+def _check_steps(tick: Decimal, lot: Decimal, base: Asset, quote: Asset) -> None:
+    """Every price × quantity must be a whole number of the quote's smallest units, every quantity of the base's."""
+    too_fine = tick.digits * lot.digits * 10**quote.decimals % 10 ** (tick.places + lot.places)
+    if not 0 < tick.digits <= PRICE_MAX * 10**tick.places or too_fine:
+        raise Problem(400, "INVALID_TICK")
+    if not 0 < lot.digits <= QUANTITY_MAX * 10**lot.places or lot.places > base.decimals:
+        raise Problem(400, "INVALID_LOT")
+
+
+# Money
+
+
+def deposit(desk: Desk, payment: Payment) -> Paid:
+    """Credit a wallet. A repeat gives the first answer.
+
+    Refuses ``invalid <field>``, UNKNOWN_ASSET, AMOUNT_NON_POSITIVE; the engine REFERENCE_CONFLICT.
+    """
+    return _pay(desk, payment, 1)
+
+
+def withdraw(desk: Desk, payment: Payment) -> Paid:
+    """Debit a wallet; as deposit, and the engine refuses INSUFFICIENT_BALANCE."""
+    return _pay(desk, payment, -1)
+
+
+def _pay(desk: Desk, payment: Payment, sign: int) -> Paid:
+    _require(is_account(payment.account), "account")
+    _require(payment.wallet in WALLETS, "wallet")
+    _require(is_name(payment.asset), "asset")
+    amount = _read_decimal(payment.amount.removeprefix("-"), "amount")
+    _require(is_client_id(payment.reference), "reference")
+    asset = desk.catalog().assets.get(payment.asset)
+    if asset is None:
+        raise Problem(400, "UNKNOWN_ASSET")
+    if not amount.digits or payment.amount.startswith("-"):
+        raise Problem(400, "AMOUNT_NON_POSITIVE")
+    units = _count_units(amount, asset, "amount")
+    command = Deposit(payment.account, asset.symbol, sign * units, payment.reference)
+    reply = desk.engine.ask(AmountReply, desk.engine.home(payment.account), command)
+    return Paid(format_plain(units, asset.decimals), format_plain(reply.balance_after, asset.decimals))
+
+
+# Credentials
+
+
+def create_key(
+    reference: Reference, account: str, label: str = "", permissions: Sequence[str] = (READ, TRADE)
+) -> ApiKey:
+    """Make an API key; its secret is in the answer and shown never again.
+
+    Refuses ``invalid account``, ``invalid label``, ``invalid permissions``, TOO_MANY_API_KEYS.
+    """
+    _require(is_account(account), "account")
+    _require(len(label) <= LABEL_LENGTH_MAX and (not label or label.isprintable()), "label")
+    _require(tuple(permissions) in ((READ,), (READ, TRADE)), "permissions")
+    made = reference.create_key(account, label, tuple(permissions), now_ms(), KEY_COUNT_MAX)
+    if made is None:
+        raise Problem(409, "TOO_MANY_API_KEYS")
+    return made
+
+
+def revoke_key(reference: Reference, account: str, key: str) -> None:
+    """Make an API key useless at once. Refuses API_KEY_NOT_FOUND, also for somebody else's."""
+    if not reference.revoke_key(account, key):
+        raise Problem(404, "API_KEY_NOT_FOUND")
+
+
+def mint_token(tokens: Tokens, account: str, lifetime_s: int) -> str:
+    """A bearer token with all rights of the account. Refuses ``invalid account``, ``invalid lifetime``."""
+    _require(is_account(account), "account")
+    _require(0 < lifetime_s <= LIFETIME_S_MAX, "lifetime")
+    return tokens.mint(account, lifetime_s)
+
+
+def _require(condition: bool, name: str) -> None:
+    if not condition:
+        raise invalid(name)
+
+
+def _read_decimal(text: str, name: str) -> Decimal:
+    value = parse_decimal(text)
+    if value is None:
+        raise invalid(name)
+    return value
+
+
+def _count_units(value: Decimal, asset: Asset, name: str) -> int:
+    units = count_steps(value, Decimal(1, asset.decimals))
+    if units is None:
+        raise invalid(name)
+    return units

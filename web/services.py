@@ -1,0 +1,35 @@
+"""What a request needs beside itself, made once per worker."""
+
+from typing import Final, NamedTuple
+
+from flask import current_app
+
+from storage.reference import Reference
+from web.catalog import Catalog, CatalogSource
+from web.engine import Engine
+from web.settings import WebSettings
+from web.tokens import Tokens
+
+NAME: Final = "shardex"
+
+
+class Services(NamedTuple):
+    """Everything that views use."""
+
+    settings: WebSettings
+    engine: Engine
+    reference: Reference
+    catalogs: CatalogSource
+    tokens: Tokens
+    admin_key: bytes  # b"" switches the operator API off
+    id_key: bytes
+
+    def catalog(self) -> Catalog:
+        """What can be traded now."""
+        return self.catalogs.current()
+
+
+def services() -> Services:
+    """The services of the application that handles this request."""
+    found: Services = current_app.extensions[NAME]
+    return found

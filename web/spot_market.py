@@ -1,0 +1,174 @@
+"""Public spot market data."""
+
+from typing import Final
+
+from flask import Blueprint, Response
+
+from shards.clock import now_ms
+from shards.limits import DEPTH_LEVELS_MAX
+from shards.markets import Market
+from shards.messages import DepthReply, GetDepth, MarketTrades, Reason
+from shards.units import format_fixed, format_plain
+from web import history
+from web.candles import DAY_S, INTERVALS_S, fold, render_candle, render_ticker
+from web.catalog import DISABLED, Catalog
+from web.errors import Problem, invalid, spot_problem
+from web.incoming import Query, query
+from web.render import SpotRenderer
+from web.responses import answer
+from web.services import Services, services
+
+blueprint: Final = Blueprint("spot_market", __name__, url_prefix="/api/v1")
+
+_DEPTH_DEFAULT: Final = 50
+_KLINES_DEFAULT: Final = 500
+_KLINES_MAX: Final = 1_000
+
+
+@blueprint.get("/spot/markets")
+def markets() -> Response:
+    """All spot markets."""
+    return answer([_render_market(market) for market in services().catalog().spot.values()])
+
+
+@blueprint.get("/spot/depth")
+def depth() -> Response:
+    """A book's levels, best first."""
+    at = services()
+    asked = query()
+    market = _read_market(asked, at.catalog())
+    limit = asked.get_limit(_DEPTH_DEFAULT, DEPTH_LEVELS_MAX)
+    book = at.engine.ask(DepthReply, at.engine.owner(market), GetDepth(market.number, limit))
+    return answer(
+        {
+            "symbol": market.symbol,
+            "last_update_id": book.update_id,
+            "bids": [[market.format_price(price), market.format_quantity(lots)] for price, lots in book.bids],
+            "asks": [[market.format_price(price), market.format_quantity(lots)] for price, lots in book.asks],
+        }
+    )
+
+
+@blueprint.get("/spot/trades")
+def trades() -> Response:
+    """A market's latest trades, newest first."""
+    at = services()
+    asked = query()
+    catalog = at.catalog()
+    market = _read_market(asked, catalog)
+    limit = asked.get_limit(_DEPTH_DEFAULT, DEPTH_LEVELS_MAX)
+    found = history.market_trades(at.engine, market, MarketTrades(market.number, limit))
+    renderer = SpotRenderer(catalog, at.id_key)
+    return answer([renderer.trade(trade) for trade in found])
+
+
+@blueprint.get("/spot/klines")
+def klines() -> Response:
+    """Candles, oldest first; a span without a trade has none."""
+    at = services()
+    asked = query()
+    symbol = _read_symbol(asked)
+    interval_s = INTERVALS_S.get(asked.get("interval") or "")
+    if interval_s is None:
+        raise invalid("interval")
+    limit = asked.get_limit(_KLINES_DEFAULT, _KLINES_MAX)
+    end_s = min(asked.get_long("end_time", now_ms() // 1_000), now_ms() // 1_000)
+    start_s = asked.get_long("start_time", -1)
+    market = _find_market(symbol, at.catalog())
+    if start_s < 0:
+        start_s = max(end_s - end_s % interval_s - (limit - 1) * interval_s, 0)
+    if start_s > end_s:
+        return answer([])
+    found = history.market_trades_since(at.engine, market, start_s * 1_000)
+    candles = fold((trade for trade in found if trade.time_ms // 1_000 <= end_s), interval_s)
+    return answer([render_candle(market, candle, interval_s) for candle in candles[:limit]])
+
+
+@blueprint.get("/spot/ticker/24hr")
+def ticker() -> Response:
+    """The last 24 hours of one market, or of all that ever traded."""
+    at = services()
+    asked = query()
+    symbol = asked.get("symbol")
+    catalog = at.catalog()
+    if symbol is None:
+        found = (_ticker(market, at) for market in catalog.spot.values())
+        return answer([ticker for ticker in found if ticker is not None])
+    market = catalog.spot.get(symbol)
+    one = _ticker(market, at) if market else None
+    if one is None:
+        raise Problem(404, "TICKER_NOT_FOUND")
+    return answer(one)
+
+
+@blueprint.get("/spot/health")
+def health() -> Response:
+    """How the spot engine is; always 200."""
+    at = services()
+    catalog = at.catalog()
+    client = at.engine.client
+    return answer(
+        {
+            "engine": "running" if catalog.spot_trading else DISABLED,
+            "queue_depth": sum(client.depth(shard) for shard in at.engine.shards),
+            "books_loaded": sum(client.is_serving(at.engine.owner(market)) for market in catalog.spot.values()),
+        }
+    )
+
+
+@blueprint.get("/wallet/tokens")
+def tokens() -> Response:
+    """All assets; the one answer with an envelope."""
+    data = [
+        {
+            "symbol": asset.symbol,
+            "image": asset.image,
+            "decimals": asset.decimals,
+            "chainId": asset.chain_id,
+            "contract": asset.contract,
+        }
+        for asset in services().catalog().assets.values()
+    ]
+    return answer({"success": True, "data": data, "error": None, "timestamp": now_ms() // 1_000})
+
+
+def _render_market(market: Market) -> dict[str, object]:
+    return {
+        "id": market.symbol,
+        "base_token": market.base,
+        "quote_token": market.quote,
+        "tick_size": format_fixed(market.tick_digits, market.price_places),
+        "lot_size": format_fixed(market.lot_digits, market.lot_places),
+        "min_notional": format_plain(market.min_notional, market.quote_places),
+        "maker_fee_bps": market.maker_fee_bps,
+        "taker_fee_bps": market.taker_fee_bps,
+        "status": market.status,
+    }
+
+
+def _read_symbol(asked: Query) -> str:
+    symbol = asked.get("symbol")
+    if not symbol:
+        raise Problem(400, "symbol required")
+    return symbol
+
+
+def _read_market(asked: Query, catalog: Catalog) -> Market:
+    return _find_market(_read_symbol(asked), catalog)
+
+
+def _find_market(symbol: str, catalog: Catalog) -> Market:
+    market = catalog.spot.get(symbol)
+    if market is None:
+        raise spot_problem(Reason.UNKNOWN_MARKET)
+    return market
+
+
+def _ticker(market: Market, at: Services) -> dict[str, object] | None:
+    """The market's last 24 hours; None before its first trade."""
+    now_s = now_ms() // 1_000
+    newest = history.market_trades(at.engine, market, MarketTrades(market.number, 1))
+    if not newest:
+        return None
+    day = history.market_trades_since(at.engine, market, (now_s - DAY_S) * 1_000)
+    return render_ticker(market, newest[0], day, now_s)
