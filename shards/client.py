@@ -283,9 +283,7 @@ def _call_each(messages: Sequence[tuple[Line, Command | Question]], deadline_ms:
         return [places] * len(messages)
     until_ms = now_ms() + deadline_ms
     until = time.monotonic() + deadline_ms / 1000
-    sent = [
-        _send(line, place, message, until_ms) for (line, message), place in zip(messages, places, strict=True)
-    ]
+    sent = [_send(line, place, message, until_ms) for (line, message), place in zip(messages, places, strict=True)]
     return [_wait(line, message, call, until) for (line, message), call in zip(messages, sent, strict=True)]
 
 
@@ -302,9 +300,7 @@ def _claim_all(lines: list[Line]) -> list[Counters] | Refused:
     return places
 
 
-def _send(
-    line: Line, place: Counters, message: Command | Question, until_ms: int
-) -> tuple[int, _Waiter] | None:
+def _send(line: Line, place: Counters, message: Command | Question, until_ms: int) -> tuple[int, _Waiter] | None:
     try:
         return line.send(place, encode(message), until_ms)
     except NotServing:

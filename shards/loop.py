@@ -138,7 +138,7 @@ class Shard:
             peer.connect()
 
     def _open_for_service(self) -> None:
-        """Serve once the links to and from every peer stand, and have brought what was under way; or anyway, in time."""
+        """Serve once the links to and from all peers stand and have brought what was under way; or anyway, in time."""
         if self.mailbox.counters.serving or self.stopping:
             return
         promised, received = self.mailbox.promised, self.engine.received

@@ -125,9 +125,7 @@ def _verify_once(folder: Folder, ask: Ask) -> list[str]:
             if found:
                 return found
         engines = [replay.engine for replay in replays]
-        findings = [
-            f"shard {shard}: {text}" for shard, replay in enumerate(replays) for text in replay.findings
-        ]
+        findings = [f"shard {shard}: {text}" for shard, replay in enumerate(replays) for text in replay.findings]
         _bring_together(replays)
         findings += find_violations(engines)
         if not isinstance(status, ArchiveStatus):
@@ -199,8 +197,7 @@ _ORDERS = (
     " WHERE order_id IN ({})"
 )
 _TRADES = (
-    "SELECT trade_id, maker_order, taker_order, price_ticks, quantity_lots, time_ms FROM trades"
-    " WHERE trade_id IN ({})"
+    "SELECT trade_id, maker_order, taker_order, price_ticks, quantity_lots, time_ms FROM trades WHERE trade_id IN ({})"
 )
 _RULES = {
     "order stored twice": "SELECT order_id FROM orders GROUP BY order_id HAVING count(*) > 1",
