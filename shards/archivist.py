@@ -37,6 +37,7 @@ class Archivist:
         self._row_count = 0
         self._oldest_ms = 0  # when the oldest row waiting came
         self._pool = ThreadPoolExecutor(limits.QUERY_THREADS_COUNT, thread_name_prefix="question")
+        self._asked_count = 0  # questions in the pool
         self._answers: deque[tuple[Request, bytes]] = deque()
         self._done_receiver, self._done_sender = socket.socketpair()
         self._done_receiver.setblocking(False)
@@ -52,6 +53,8 @@ class Archivist:
         self._store()
         self.mailbox.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._asked_count:
+            os._exit(0)  # a long question still runs: everything is stored, and nobody waits for its answer
         self._history.close()
 
     def _patience_s(self) -> float | None:
@@ -98,6 +101,7 @@ class Archivist:
         if now_ms() > request.deadline_ms:
             self._answers.append((request, encode(Refused(Reason.TIMEOUT))))
             return
+        self._asked_count += 1
         future = self._pool.submit(self._answer, question)  # type: ignore[arg-type]
         future.add_done_callback(lambda done: self._answered(request, done))
 
@@ -105,7 +109,7 @@ class Archivist:
         return self._history.answer(question)
 
     def _answered(self, request: Request, done: "Future[Reply]") -> None:
-        """Called in the pool's thread."""
+        """Called in the pool's thread, or while stopping."""
         if done.cancelled():
             return
         error = done.exception()
@@ -113,14 +117,11 @@ class Archivist:
             log.error("a question failed: %r", error)
         reply = Refused(Reason.HISTORY_UNREADABLE) if error else done.result()
         self._answers.append((request, encode(reply)))
-        try:
-            self._done_sender.send(b"\0")
-        except BlockingIOError:
-            pass  # the loop has wake-ups enough
+        self._done_sender.send(b"\0")  # never waits: there are fewer questions than the socket has room for
 
     def _hear_done(self) -> None:
         try:
-            self._done_receiver.recv(4096)
+            self._asked_count -= len(self._done_receiver.recv(4096))
         except BlockingIOError:
             pass
 

@@ -92,7 +92,8 @@ class History:
     def store(self, batches: Mapping[int, Sequence[tuple[int, Row]]]) -> None:
         """Store each shard's (number, row), numbers ascending, in one transaction; durable when it returns.
 
-        Rows that are already stored are skipped. Raises duckdb.Error with nothing stored; to be called again then.
+        Rows that are already stored are skipped. Raises duckdb.Error; then this History only refuses. Close it (better:
+        end the process) and open the file anew: :meth:`position` says what is stored.
         """
         positions = self._archive.positions()
         ended: list[Stored] = []

@@ -55,4 +55,4 @@ def _plan_budget(budget: int, against: BookSide) -> Plan:
                 return Plan(matches, complete=bool(matches))
             matches.append(Match(maker, quantity))
             budget -= quantity * level.price
-    return Plan(matches, complete=not budget)
+    return Plan(matches, complete=bool(matches) and not budget)

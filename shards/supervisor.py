@@ -15,7 +15,7 @@ from shards.process import EXIT_DAMAGED, lock_file, log, set_up_logging
 from shards.settings import Settings, default_shard_count
 from storage.folder import Folder
 
-_STABLE_S = 10  # a process that lived so long may be started again at once
+_STABLE_S = 10  # a process that failed after living so long is started again at once
 _context = multiprocessing.get_context("spawn")  # a fresh interpreter: nothing of the supervisor leaks in
 
 
@@ -39,7 +39,10 @@ class Child:
         self.process.start()
 
     def bury(self) -> None:
-        """It has ended: plan its next start, the later the shorter it lived; never if its data is damaged."""
+        """It has ended: plan its next start.
+
+        At once if it was killed; later and later if it fails by itself again and again; never if its data is damaged.
+        """
         assert self.process is not None
         self.process.join()
         code, self.process = self.process.exitcode, None
@@ -47,9 +50,8 @@ class Child:
             self.given_up = True
             log.error("%s is not started again: its data must be looked at first", self.name)
             return
-        lived_s = time.monotonic() - self._started_at
-        short = lived_s < _STABLE_S
-        self._pause_s = min(max(2 * self._pause_s, RESTART_PAUSE_MIN_S), RESTART_PAUSE_MAX_S) if short else 0.0
+        failed = code is not None and code > 0 and time.monotonic() - self._started_at < _STABLE_S
+        self._pause_s = min(max(2 * self._pause_s, RESTART_PAUSE_MIN_S), RESTART_PAUSE_MAX_S) if failed else 0.0
         self.start_at = time.monotonic() + self._pause_s
         log.warning("%s ended with %s and is started again", self.name, code)
 
