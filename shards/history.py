@@ -26,8 +26,11 @@ from shards.limits import (
 from shards.markets import Market, Product
 from shards.messages import (
     ArchiveStatus,
+    Candle,
+    CandlesReply,
     EndReason,
     GetArchiveStatus,
+    GetCandles,
     GetOrder,
     GetOrderByClientId,
     GetTrade,
@@ -145,6 +148,8 @@ class History:
                 return self._trades(queries.trade_by_id(number))
             case MarketTrades(market=market, limit=limit, start_ms=start_ms, before_id=before_id):
                 return self._trades(queries.trades_of_market(market, limit, start_ms, before_id))
+            case GetCandles():
+                return self._candles(question)
             case GetArchiveStatus():
                 ((rows,),) = self._archive.ask(queries.ROW_COUNT)
                 return ArchiveStatus(rows, self._archive.positions())
@@ -157,6 +162,12 @@ class History:
 
     def _trades(self, query: Query) -> TradesReply:
         return TradesReply([_to_trade(row) for row in self._archive.ask(query)])
+
+    def _candles(self, asked: GetCandles) -> CandlesReply:
+        query = queries.candles_of_market(
+            asked.market, asked.interval_ms, asked.start_ms, asked.end_ms, asked.before_id, asked.limit
+        )
+        return CandlesReply([Candle(*row) for row in self._archive.ask(query)])
 
     def _run_sql(self, text: str) -> TableReply:
         # too much is refused rather than cut: a cut answer looks like a whole one

@@ -136,6 +136,23 @@ class Balance(msgspec.Struct, array_like=True):
     held: int
 
 
+class Candle(msgspec.Struct, array_like=True):
+    """The trades of one span of time: prices in ticks, volumes in lots, values in ticks × lots."""
+
+    open_ms: int  # where the span begins
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+    value: int
+    count: int
+    taker_buy_volume: int
+    taker_buy_value: int
+    first_id: int  # trades
+    last_id: int
+
+
 class NewOrder(msgspec.Struct, array_like=True, gc=False, frozen=True):
     """What a caller asks to place; the first twelve fields of the order it may become."""
 
@@ -371,6 +388,21 @@ class MarketTrades(msgspec.Struct, array_like=True, tag=51, frozen=True):
     before_id: int = 2**62
 
 
+class GetCandles(msgspec.Struct, array_like=True, tag=52, frozen=True):
+    """A market's trades from ``start_ms`` to ``end_ms`` in spans of ``interval_ms``, oldest first. Reply: CandlesReply.
+
+    Spans begin at multiples of the interval; one without a trade has no candle. A shard answers with what is not
+    archived; ask the archive for the rest with that reply's ``first_id`` as ``before_id``.
+    """
+
+    market: int
+    interval_ms: int
+    limit: int
+    start_ms: int = 0
+    end_ms: int = 2**62
+    before_id: int = 2**62  # only trades with a lower number
+
+
 # Replies
 
 
@@ -463,6 +495,13 @@ class Refused(msgspec.Struct, array_like=True, tag=71):
     text: str = ""
 
 
+class CandlesReply(msgspec.Struct, array_like=True, tag=72):
+    """Candles, oldest first; ``first_id`` is the oldest of all trades of the market that were at hand, else 2^62."""
+
+    candles: list[Candle]
+    first_id: int = 2**62
+
+
 Command = Place | Cancel | CancelByClientId | CancelAll | Deposit | AddMarket | SetMarketStatus | Hold
 LinkMessage = Granted | Settle
 Row = OrderEnded | Traded | MarketChanged
@@ -479,6 +518,7 @@ Question = (
     | GetArchiveStatus
     | RunSql
     | MarketTrades
+    | GetCandles
 )
 Reply = (
     OrderReply
@@ -493,4 +533,5 @@ Reply = (
     | ArchiveStatus
     | TableReply
     | Refused
+    | CandlesReply
 )

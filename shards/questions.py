@@ -4,14 +4,17 @@ from collections.abc import Iterable
 from itertools import islice
 
 from shards.book import BookSide
+from shards.candles import fold
 from shards.engine import Engine
 from shards.ids import market_of
 from shards.messages import (
     BalancesReply,
+    CandlesReply,
     CountOpen,
     CountReply,
     DepthReply,
     GetBalances,
+    GetCandles,
     GetDepth,
     GetOrder,
     GetOrderByClientId,
@@ -47,6 +50,8 @@ def answer(engine: Engine, question: Question) -> Reply:
             return TradesReply([found] if found else [])
         case MarketTrades():
             return TradesReply(_market_trades(engine, question))
+        case GetCandles():
+            return _candles(engine, question)
         case GetBalances(account):
             return BalancesReply(engine.accounts.wallets.list(account))
         case CountOpen(account):
@@ -122,6 +127,14 @@ def _market_trades(engine: Engine, question: MarketTrades) -> list[Trade]:
         and trade.id < question.before_id
     )
     return list(islice(wanted, question.limit))
+
+
+def _candles(engine: Engine, question: GetCandles) -> CandlesReply:
+    trades = [trade for trade in engine.recent.trades.values() if trade.market == question.market]
+    if not trades:
+        return CandlesReply([])
+    inside = (trade for trade in trades if question.start_ms <= trade.time_ms <= question.end_ms)
+    return CandlesReply(fold(inside, question.interval_ms), trades[0].id)
 
 
 def _depth(engine: Engine, question: GetDepth) -> Reply:

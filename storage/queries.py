@@ -92,6 +92,23 @@ def trades_of_market(market: int, limit: int, start_ms: int, before_id: int) -> 
     )
 
 
+def candles_of_market(market: int, interval_ms: int, start_ms: int, end_ms: int, before_id: int, limit: int) -> Query:
+    """A market's trades from ``start_ms`` to ``end_ms`` by spans, oldest first.
+
+    (start, open, high, low, close, lots, ticks × lots, trades, lots and ticks × lots of taker buys, first and last number)
+    """
+    bought = "FILTER (taker_side = 'buy')"
+    return Query(
+        "SELECT time_ms // ? * ? AS open_ms, arg_min(price_ticks, trade_id), max(price_ticks), min(price_ticks),"
+        " arg_max(price_ticks, trade_id), sum(quantity_lots)::HUGEINT, sum(price_ticks * quantity_lots)::HUGEINT,"
+        f" count(*), coalesce(sum(quantity_lots) {bought}, 0)::HUGEINT,"
+        f" coalesce(sum(price_ticks * quantity_lots) {bought}, 0)::HUGEINT, min(trade_id), max(trade_id)"
+        f" FROM {TRADES.name} WHERE market = ? AND time_ms >= ? AND time_ms <= ? AND trade_id < ?"
+        " GROUP BY open_ms ORDER BY open_ms LIMIT ?",
+        (interval_ms, interval_ms, market, start_ms, end_ms, before_id, limit),
+    )
+
+
 def _within(span: Span, time: str, number: str) -> Query:
     # the plain bounds on time stand alone: by them DuckDB skips whole row groups
     last_ms = min(span.end_ms, span.before_ms)

@@ -10,8 +10,12 @@ from typing import Final
 import msgspec
 
 from shards import limits
+from shards.candles import join
 from shards.markets import Market
 from shards.messages import (
+    Candle,
+    CandlesReply,
+    GetCandles,
     GetOrder,
     GetOrderByClientId,
     GetTrade,
@@ -22,7 +26,6 @@ from shards.messages import (
     OrderReply,
     OrdersReply,
     Reason,
-    Refused,
     Status,
     Trade,
     TradesReply,
@@ -30,8 +33,6 @@ from shards.messages import (
 from web.engine import Engine
 from web.errors import EngineRefusal
 
-FOLD_PAGE_COUNT: Final = 2_000  # trades fetched at a time to be folded into candles: about 250 kB
-FOLD_COUNT_MAX: Final = 20_000  # trades folded for one answer: a tenth of a second
 OWNER_WAIT_MS: Final = 1_000  # a cancel of an order that no shard has waits so long to learn whose it was
 
 _OPEN: Final = (Status.OPEN, Status.PARTIALLY_FILLED)
@@ -97,17 +98,11 @@ def market_trades(engine: Engine, market: Market, question: MarketTrades) -> lis
     return _newest((recent, engine.ask_archive(TradesReply, question)), question.limit)
 
 
-def market_trades_since(engine: Engine, market: Market, start_ms: int) -> list[Trade]:
-    """A market's trades from ``start_ms`` on, oldest first; raises EngineRefusal if they are too many to fold here."""
-    question = MarketTrades(market.number, FOLD_PAGE_COUNT, start_ms)
-    found: list[Trade] = []
-    while len(found) < FOLD_COUNT_MAX:
-        page = market_trades(engine, market, question)
-        found += page
-        if len(page) < FOLD_PAGE_COUNT:
-            return found[::-1]
-        question = msgspec.structs.replace(question, before_id=page[-1].id)
-    raise EngineRefusal(Refused(Reason.HISTORY_UNREADABLE))
+def candles(engine: Engine, market: Market, question: GetCandles) -> list[Candle]:
+    """A market's candles, oldest first: the archive's, up to the first trade that the shard still has, then those."""
+    recent = engine.ask(CandlesReply, engine.owner(market), question)
+    archived = engine.ask_archive(CandlesReply, msgspec.structs.replace(question, before_id=recent.first_id))
+    return join(archived.candles, recent.candles)[: question.limit]
 
 
 def _newest(replies: Iterable[TradesReply], limit: int) -> list[Trade]:

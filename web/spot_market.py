@@ -7,10 +7,10 @@ from flask import Blueprint, Response
 from shards.clock import now_ms
 from shards.limits import DEPTH_LEVELS_MAX
 from shards.markets import Market
-from shards.messages import DepthReply, GetDepth, MarketTrades, Reason
+from shards.messages import DepthReply, GetCandles, GetDepth, MarketTrades, Reason
 from shards.units import format_fixed, format_plain
 from web import history
-from web.candles import DAY_S, INTERVALS_S, fold, render_candle, render_ticker
+from web.candles import DAY_S, INTERVALS_S, ONE_SPAN_MS, no_trades, render_candle, render_ticker
 from web.catalog import DISABLED, Catalog
 from web.errors import Problem, invalid, spot_problem
 from web.incoming import Query, query
@@ -79,9 +79,9 @@ def klines() -> Response:
         start_s = max(end_s - end_s % interval_s - (limit - 1) * interval_s, 0)
     if start_s > end_s:
         return answer([])
-    found = history.market_trades_since(at.engine, market, start_s * 1_000)
-    candles = fold((trade for trade in found if trade.time_ms // 1_000 <= end_s), interval_s)
-    return answer([render_candle(market, candle, interval_s) for candle in candles[:limit]])
+    asked_for = GetCandles(market.number, interval_s * 1_000, limit, start_s * 1_000, end_s * 1_000 + 999)
+    found = history.candles(at.engine, market, asked_for)
+    return answer([render_candle(market, candle, interval_s) for candle in found])
 
 
 @blueprint.get("/spot/ticker/24hr")
@@ -170,5 +170,6 @@ def _ticker(market: Market, at: Services) -> dict[str, object] | None:
     newest = history.market_trades(at.engine, market, MarketTrades(market.number, 1))
     if not newest:
         return None
-    day = history.market_trades_since(at.engine, market, (now_s - DAY_S) * 1_000)
-    return render_ticker(market, newest[0], day, now_s)
+    day = history.candles(at.engine, market, GetCandles(market.number, ONE_SPAN_MS, 1, (now_s - DAY_S) * 1_000))
+    last = newest[0].price
+    return render_ticker(market, day[0] if day else no_trades(last), last, now_s)

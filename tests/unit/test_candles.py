@@ -1,0 +1,54 @@
+"""Candles: the archive's SQL and the shard's folding give the same, however the trades are split between them."""
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from shards.candles import fold, join
+from shards.history import History
+from shards.ids import make_number
+from shards.messages import CandlesReply, GetCandles, Side, Trade, Traded
+
+KEY = b"k" * 32
+
+
+def some_trades(chance: random.Random, count: int) -> list[Trade]:
+    time_ms = 1_790_000_000_000
+    trades = []
+    for sequence in range(1, count + 1):
+        time_ms += chance.choice((0, 1, 500, 20_000, 200_000))
+        side = chance.choice(list(Side))
+        price, quantity = chance.randint(1, 50), chance.randint(1, 10**15)
+        number = make_number(1, sequence)
+        trades.append(Trade(number, 1, price, quantity, side, 1, 2, "maker", "taker", 0, 0, time_ms))
+    return trades
+
+
+@pytest.mark.parametrize("interval_ms", [60_000, 900_000, 2**53])
+def test_archive_and_shard_fold_alike(tmp_path: Path, interval_ms: int) -> None:
+    seed = int(os.environ.get("SHARDEX_TEST_SEED", random.randrange(2**32)))
+    print(f"SHARDEX_TEST_SEED={seed}")
+    chance = random.Random(seed)
+    trades = some_trades(chance, 300)
+    archived = chance.randrange(len(trades))
+    history = History(tmp_path / "history.duckdb", KEY)
+    history.store({0: [(number, Traded(trade)) for number, trade in enumerate(trades, 1)]})
+    question = GetCandles(1, interval_ms, 1_000, before_id=trades[archived].id)
+    reply = history.answer(question)
+    history.close()
+    assert isinstance(reply, CandlesReply)
+    assert join(reply.candles, fold(trades[archived:], interval_ms)) == fold(trades, interval_ms)
+
+
+def test_limit_and_bounds_of_time(tmp_path: Path) -> None:
+    trades = some_trades(random.Random(1), 100)
+    history = History(tmp_path / "history.duckdb", KEY)
+    history.store({0: [(number, Traded(trade)) for number, trade in enumerate(trades, 1)]})
+    start_ms, end_ms = trades[20].time_ms, trades[80].time_ms
+    reply = history.answer(GetCandles(1, 60_000, 5, start_ms, end_ms))
+    history.close()
+    inside = [trade for trade in trades if start_ms <= trade.time_ms <= end_ms]
+    assert isinstance(reply, CandlesReply)
+    assert reply.candles == fold(inside, 60_000)[:5]

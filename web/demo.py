@@ -1,0 +1,185 @@
+"""The demo of a first start: assets, markets and two funded accounts, made through the public API.
+
+Every step may be repeated, so a start that was broken off half way is finished by the next one. What a caller needs is
+left in the data folder's ``demo.json``.
+"""
+
+import http.client
+import time
+from collections.abc import Collection, Mapping
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlsplit
+
+import jwt
+import msgspec
+
+from storage.files import write_whole
+from storage.folder import Folder
+from web.settings import WebSettings
+from web.tokens import Tokens
+
+TOKEN_S: Final = 30 * 24 * 3_600  # life of a demo account's token
+TOKEN_LEFT_S: Final = 7 * 24 * 3_600  # at a start, one that ends sooner is made anew
+ANSWER_S: Final = 10.0  # longer than any deadline
+
+ASSETS: Final = (
+    {"symbol": "USDT", "decimals": 6},
+    {"symbol": "DF", "decimals": 18},
+    {"symbol": "BTC", "decimals": 8},
+    {"symbol": "ETH", "decimals": 18},
+)
+MARKETS: Final = (
+    {"base_token": "DF", "tick_size": "0.0001", "lot_size": "0.01", "min_notional": "1"},
+    {"base_token": "BTC", "tick_size": "0.01", "lot_size": "0.0001", "min_notional": "5"},
+    {"base_token": "ETH", "tick_size": "0.01", "lot_size": "0.0001", "min_notional": "5"},
+)
+ACCOUNTS: Final = ("demo-1", "demo-2")
+FUNDS: Final = {"USDT": "100000", "DF": "100000", "BTC": "10", "ETH": "100"}
+LABEL: Final = "demo"
+
+
+class DemoError(Exception):
+    """The demo could not be made now; the text says why."""
+
+
+class DemoAccount(msgspec.Struct):
+    """A demo account and its credentials."""
+
+    id: str
+    jwt: str
+    api_key: str
+    api_secret: str
+
+
+class Demo(msgspec.Struct):
+    """What ``demo.json`` holds."""
+
+    base_url: str
+    admin_key: str
+    accounts: list[DemoAccount]
+
+
+def base_url(settings: WebSettings) -> str:
+    """Where callers on this machine find the HTTP side: scheme, host and port."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+
+
+def provide_demo(folder: Folder, tokens: Tokens, url: str) -> Demo | None:
+    """The demo: made at first, brought up to date later. None if the operator API is off. Raises DemoError.
+
+    The exchange at ``url`` must be ready.
+    """
+    admin_key = folder.secrets().admin_key
+    found = _read(folder)
+    if found is None and not admin_key:
+        return None
+    accounts = found.accounts if found else _make(_Api(url), admin_key, tokens)
+    renewed = [msgspec.structs.replace(account, jwt=_renew(account, tokens)) for account in accounts]
+    demo = Demo(url, admin_key, renewed)
+    if demo != found:
+        write_whole(folder.demo, msgspec.json.format(msgspec.json.encode(demo), indent=2), b"\n")
+    return demo
+
+
+def _read(folder: Folder) -> Demo | None:
+    try:
+        return msgspec.json.decode(folder.demo.read_bytes(), type=Demo)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+def _renew(account: DemoAccount, tokens: Tokens) -> str:
+    """The account's token if it is good for a while, else a new one."""
+    if tokens.verify(account.jwt) == account.id:
+        expires = jwt.decode(account.jwt, options={"verify_signature": False})["exp"]
+        if expires - time.time() > TOKEN_LEFT_S:
+            return account.jwt
+    return tokens.mint(account.id, TOKEN_S)
+
+
+def _make(api: "_Api", admin_key: str, tokens: Tokens) -> list[DemoAccount]:
+    operator = {"X-API-Key": admin_key}
+    for asset in ASSETS:
+        api.ask("POST", "/api/v1/admin/assets", operator, asset, done={"ASSET_EXISTS"})
+    for market in MARKETS:
+        terms = {
+            "id": f"{market['base_token']}USDT",
+            "quote_token": "USDT",
+            "maker_fee_bps": 0,
+            "taker_fee_bps": 0,
+            **market,
+        }
+        api.ask("POST", "/api/v1/admin/spot/markets", operator, terms, done={"MARKET_EXISTS"})
+    for account in ACCOUNTS:
+        for asset_name, amount in FUNDS.items():
+            payment = {
+                "account": account,
+                "wallet": "spot",
+                "asset": asset_name,
+                "amount": amount,
+                "reference": f"demo-{asset_name}",
+            }
+            # another amount under this reference: it was funded by an earlier version
+            api.ask("POST", "/api/v1/admin/deposits", operator, payment, done={"REFERENCE_CONFLICT"})
+    return [_make_account(api, account, tokens.mint(account, TOKEN_S)) for account in ACCOUNTS]
+
+
+def _make_account(api: "_Api", account: str, token: str) -> DemoAccount:
+    bearer = {"Authorization": f"Bearer {token}"}
+    listed = msgspec.json.decode(api.ask("GET", "/api/v1/api-keys", bearer), type=list[dict[str, object]])
+    for key in listed:
+        if key["label"] == LABEL:  # of a start that was broken off: nobody knows its secret
+            api.ask("DELETE", f"/api/v1/api-keys/{key['api_key']}", bearer, done={"API_KEY_NOT_FOUND"})
+    made = msgspec.json.decode(api.ask("POST", "/api/v1/api-keys", bearer, {"label": LABEL}))
+    return DemoAccount(account, token, made["api_key"], made["api_secret"])
+
+
+class _Api:
+    """Calls of the exchange's own API."""
+
+    def __init__(self, url: str) -> None:
+        self._address = urlsplit(url)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        credentials: Mapping[str, str],
+        body: Mapping[str, object] | None = None,
+        done: Collection[str] = (),
+    ) -> bytes:
+        """The body of a 200. Raises DemoError for anything else, but for errors of ``done``: done before."""
+        content = b"" if body is None else msgspec.json.encode(body)
+        status, answer = fetch(self._address.netloc, method, path, credentials, content)
+        if status != HTTPStatus.OK and _error(answer) not in done:
+            raise DemoError(f"{method} {path} answered {status} {_error(answer)}")
+        return answer
+
+
+def _error(answer: bytes) -> str:
+    try:
+        return str(msgspec.json.decode(answer, type=dict[str, object]).get("error"))
+    except msgspec.DecodeError:
+        return answer.decode("utf-8", "replace")[:200]
+
+
+def fetch(
+    address: str,
+    method: str,
+    path: str,
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    seconds: float = ANSWER_S,
+) -> tuple[int, bytes]:
+    """Status and body of one HTTP call to ``host:port``, past any proxy. Raises DemoError if there is no answer."""
+    connection = http.client.HTTPConnection(address, timeout=seconds)
+    try:
+        connection.request(method, path, body, {"Connection": "close", **(headers or {})})
+        response = connection.getresponse()
+        return response.status, response.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise DemoError(f"{method} {path} got no answer: {error!r}") from error
+    finally:
+        connection.close()
