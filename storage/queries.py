@@ -95,7 +95,7 @@ def trades_of_market(market: int, limit: int, start_ms: int, before_id: int) -> 
 def candles_of_market(market: int, interval_ms: int, start_ms: int, end_ms: int, before_id: int, limit: int) -> Query:
     """A market's trades from ``start_ms`` to ``end_ms`` by spans, oldest first.
 
-    (start, open, high, low, close, lots, ticks × lots, trades, lots and ticks × lots of taker buys, first and last number)
+    (start, open, high, low, close, lots, ticks × lots, trades, lots and value of taker buys, first and last number)
     """
     bought = "FILTER (taker_side = 'buy')"
     return Query(
