@@ -25,7 +25,10 @@ def find_violations(engines: Sequence[Engine]) -> list[str]:
             symbol = machine.market.symbol
             found += (f"shard {engine.shard}: {symbol}: {text}" for text in _check_market(machine))
     underway = list(_underway(engines))
-    return found + list(_check_money(engines, underway)) + list(_check_holds(engines, underway))
+    found += _check_money(engines, underway)
+    found += _check_margins(engines)
+    found += _check_holds(engines, underway)
+    return found
 
 
 def _underway(engines: Sequence[Engine]) -> Iterator[tuple[Engine, LinkMessage]]:
@@ -70,6 +73,15 @@ def _check_money(engines: Sequence[Engine], underway: list[tuple[Engine, LinkMes
     for asset in sorted(have.keys() | given.keys()):
         if have[asset] != given[asset]:
             yield f"money: {asset}: accounts and fees hold {have[asset]}, deposited were {given[asset]}"
+
+
+def _check_margins(engines: Sequence[Engine]) -> Iterator[str]:
+    """Σ futures wallet = deposits − withdrawals."""
+    margins = [engine.accounts.margins for engine in engines]
+    have = sum(sum(margin.by_account.values()) for margin in margins)
+    given = sum(margin.deposited for margin in margins)
+    if have != given:
+        yield f"money: futures wallets hold {have}, deposited were {given}"
 
 
 def _check_holds(engines: Sequence[Engine], underway: list[tuple[Engine, LinkMessage]]) -> Iterator[str]:

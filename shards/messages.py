@@ -45,6 +45,13 @@ class Status(IntEnum):
     EXPIRED = 6
 
 
+class Wallet(IntEnum):
+    """Which of an account's two purses: one wallet per asset for spot, one of USDT for futures."""
+
+    SPOT = 1
+    FUTURES = 2
+
+
 class EndReason(StrEnum):
     """Why an order became terminal."""
 
@@ -200,7 +207,7 @@ class CancelAll(msgspec.Struct, array_like=True, tag=4, gc=False, frozen=True):
 
 
 class Deposit(msgspec.Struct, array_like=True, tag=5, gc=False, frozen=True):
-    """Credit (amount > 0) or debit (amount < 0) a spot wallet. ``reference`` makes it happen once.
+    """Credit (amount > 0) or debit (amount < 0) a wallet. ``reference`` makes it happen once.
 
     Reply: AmountReply; Refused REFERENCE_CONFLICT, INSUFFICIENT_BALANCE, AMOUNT_TOO_BIG.
     """
@@ -209,6 +216,7 @@ class Deposit(msgspec.Struct, array_like=True, tag=5, gc=False, frozen=True):
     asset: str
     amount: int
     reference: str
+    wallet: Wallet = Wallet.SPOT
 
 
 class AddMarket(msgspec.Struct, array_like=True, tag=6, gc=False, frozen=True):
@@ -352,6 +360,12 @@ class GetBalances(msgspec.Struct, array_like=True, tag=45, frozen=True):
     account: str
 
 
+class GetMargin(msgspec.Struct, array_like=True, tag=53, frozen=True):
+    """The futures wallet; asked of the account's home shard. Reply: MarginReply."""
+
+    account: str
+
+
 class CountOpen(msgspec.Struct, array_like=True, tag=46, frozen=True):
     """How many orders the account has open on this shard. Reply: CountReply."""
 
@@ -430,6 +444,12 @@ class BalancesReply(msgspec.Struct, array_like=True, tag=63):
     """Wallets, sorted by asset."""
 
     balances: list[Balance]
+
+
+class MarginReply(msgspec.Struct, array_like=True, tag=73):
+    """The futures wallet's balance, in USDT's smallest unit."""
+
+    wallet_balance: int
 
 
 class AmountReply(msgspec.Struct, array_like=True, tag=64):
@@ -512,6 +532,7 @@ Question = (
     | ListTrades
     | GetTrade
     | GetBalances
+    | GetMargin
     | CountOpen
     | GetDepth
     | GetStatus
@@ -525,6 +546,7 @@ Reply = (
     | OrdersReply
     | TradesReply
     | BalancesReply
+    | MarginReply
     | AmountReply
     | MarketReply
     | CountReply

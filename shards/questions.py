@@ -16,11 +16,13 @@ from shards.messages import (
     GetBalances,
     GetCandles,
     GetDepth,
+    GetMargin,
     GetOrder,
     GetOrderByClientId,
     GetTrade,
     ListOrders,
     ListTrades,
+    MarginReply,
     MarketTrades,
     Order,
     OrderReply,
@@ -54,6 +56,8 @@ def answer(engine: Engine, question: Question) -> Reply:
             return _candles(engine, question)
         case GetBalances(account):
             return BalancesReply(engine.accounts.wallets.list(account))
+        case GetMargin(account):
+            return MarginReply(engine.accounts.margins.available(account))
         case CountOpen(account):
             machines = engine.markets.values()
             return CountReply(sum(len(machine.by_account.get(account, ())) for machine in machines))

@@ -38,6 +38,8 @@ class State(msgspec.Struct):
     wallets: list[tuple[str, list[Balance]]]
     fees: list[tuple[str, int]]
     deposited: list[tuple[str, int]]
+    margins: list[tuple[str, int]]
+    margin_deposited: int
     bookings: list[tuple[str, str, Booking]]
     sent: list[tuple[int, int]]  # receiver, number of the last message posted
     received: list[tuple[int, int]]  # sender, number of the last message applied
@@ -59,6 +61,8 @@ def dump_state(engine: Engine) -> bytes:
         wallets=[(account, wallets.list(account)) for account in sorted(wallets.by_account)],
         fees=sorted(wallets.fees.items()),
         deposited=sorted(wallets.deposited.items()),
+        margins=sorted(engine.accounts.margins.by_account.items()),
+        margin_deposited=engine.accounts.margins.deposited,
         bookings=[(*key, engine.accounts.bookings[key]) for key in sorted(engine.accounts.bookings)],
         sent=sorted((receiver, outbox.last_number) for receiver, outbox in engine.outboxes.items()),
         received=sorted(engine.received.items()),
@@ -86,6 +90,8 @@ def load_engine(state_bytes: bytes, underway_bytes: bytes) -> Engine:
     wallets.by_account = {account: {each.asset: each for each in balances} for account, balances in state.wallets}
     wallets.fees.update(dict(state.fees))
     wallets.deposited.update(dict(state.deposited))
+    engine.accounts.margins.by_account = dict(state.margins)
+    engine.accounts.margins.deposited = state.margin_deposited
     engine.accounts.bookings = {(account, reference): booking for account, reference, booking in state.bookings}
     engine.received = dict(state.received)
     engine.outboxes = {receiver: Outbox(last_number) for receiver, last_number in state.sent}

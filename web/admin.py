@@ -5,13 +5,15 @@ from typing import Final
 
 from flask import Blueprint, Response
 
-from shards.messages import BalancesReply, CountOpen, CountReply, GetBalances
+from shards.messages import BalancesReply, CountOpen, CountReply, GetBalances, GetMargin, MarginReply
+from shards.units import format_plain
 from storage.reference import Asset
 from web import operator
 from web.auth import require_operator
+from web.catalog import Catalog
 from web.errors import Problem, invalid
 from web.incoming import json_body
-from web.operator import Desk, MarketTerms, Paid, Payment
+from web.operator import MARGIN_ASSET, Desk, MarketTerms, Paid, Payment
 from web.parse import Number, is_account, read_long, read_text
 from web.responses import answer
 from web.services import services
@@ -20,14 +22,6 @@ from web.status import read_status
 
 blueprint: Final = Blueprint("admin", __name__, url_prefix="/api/v1/admin")
 blueprint.before_request(require_operator)
-
-_FUTURES_AMOUNTS: Final = (
-    "wallet_balance",
-    "available_balance",
-    "position_margin",
-    "order_hold",
-    "unrealized_profit",
-)
 
 
 @blueprint.post("/assets")
@@ -98,13 +92,14 @@ def get_account(account: str) -> Response:
         raise invalid("id")
     at = services()
     balances = at.engine.ask(BalancesReply, at.engine.home(account), GetBalances(account))
+    margin = at.engine.ask(MarginReply, at.engine.home(account), GetMargin(account))
     counts = at.engine.ask_each(CountReply, [(shard, CountOpen(account)) for shard in at.engine.shards])
     open_spot = sum(reply.count for reply in counts)
     return answer(
         {
             "account": account,
             "spot": render_balances(balances, at.catalog()),
-            "futures": dict.fromkeys(_FUTURES_AMOUNTS, "0"),
+            "futures": _render_margin(margin, at.catalog()),
             "positions": [],
             "open_orders": {"spot": open_spot, "futures": 0, "triggers": 0},
         }
@@ -115,6 +110,19 @@ def get_account(account: str) -> Response:
 def get_shards() -> Response:
     """How every shard and the archive are."""
     return answer(read_status(services().engine))
+
+
+def _render_margin(margin: MarginReply, catalog: Catalog) -> dict[str, str]:
+    """The futures wallet; nothing is traded against it yet, so all of it is available."""
+    asset = catalog.assets.get(MARGIN_ASSET)
+    balance = format_plain(margin.wallet_balance, asset.decimals) if asset else "0"
+    return {
+        "wallet_balance": balance,
+        "available_balance": balance,
+        "position_margin": "0",
+        "order_hold": "0",
+        "unrealized_profit": "0",
+    }
 
 
 class Form:

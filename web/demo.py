@@ -35,7 +35,13 @@ MARKETS: Final = (
     {"base_token": "ETH", "tick_size": "0.01", "lot_size": "0.0001", "min_notional": "5"},
 )
 ACCOUNTS: Final = ("demo-1", "demo-2")
-FUNDS: Final = {"USDT": "100000", "DF": "100000", "BTC": "10", "ETH": "100"}
+FUNDS: Final = (
+    ("spot", "USDT", "100000"),
+    ("spot", "DF", "100000"),
+    ("spot", "BTC", "10"),
+    ("spot", "ETH", "100"),
+    ("futures", "USDT", "100000"),
+)
 LABEL: Final = "demo"
 
 
@@ -113,13 +119,13 @@ def _make(api: "_Api", admin_key: str, tokens: Tokens) -> list[DemoAccount]:
         }
         api.ask("POST", "/api/v1/admin/spot/markets", operator, terms, done={"MARKET_EXISTS"})
     for account in ACCOUNTS:
-        for asset_name, amount in FUNDS.items():
+        for wallet, asset_name, amount in FUNDS:
             payment = {
                 "account": account,
-                "wallet": "spot",
+                "wallet": wallet,
                 "asset": asset_name,
                 "amount": amount,
-                "reference": f"demo-{asset_name}",
+                "reference": f"demo-{wallet}-{asset_name}",
             }
             # another amount under this reference: it was funded by an earlier version
             api.ask("POST", "/api/v1/admin/deposits", operator, payment, done={"REFERENCE_CONFLICT"})

@@ -13,7 +13,7 @@ import msgspec
 from shards.clock import now_ms
 from shards.limits import DEADLINE_BULK_MS, MARKET_NUMBER_MAX, PRICE_MAX, QUANTITY_MAX
 from shards.markets import Market, MarketStatus, Product
-from shards.messages import AddMarket, AmountReply, Deposit, MarketReply, Reason, SetMarketStatus
+from shards.messages import AddMarket, AmountReply, Deposit, MarketReply, Reason, SetMarketStatus, Wallet
 from shards.units import Decimal, count_steps, format_plain, parse_decimal
 from storage.reference import ApiKey, Asset, Reference
 from web.auth import READ, TRADE
@@ -28,7 +28,8 @@ FEE_BPS_MAX: Final = 1_000
 KEY_COUNT_MAX: Final = 20  # API keys of one account
 LABEL_LENGTH_MAX: Final = 64  # characters
 TEXT_LENGTH_MAX: Final = 2_048  # characters of an asset's image and contract
-WALLETS: Final = ("spot",)
+WALLETS: Final = {"spot": Wallet.SPOT, "futures": Wallet.FUTURES}
+MARGIN_ASSET: Final = "USDT"
 
 
 class Desk(NamedTuple):
@@ -199,13 +200,14 @@ def _pay(desk: Desk, payment: Payment, sign: int) -> Paid:
     _require(is_name(payment.asset), "asset")
     amount = _read_decimal(payment.amount.removeprefix("-"), "amount")
     _require(is_client_id(payment.reference), "reference")
+    wallet = WALLETS[payment.wallet]
     asset = desk.catalog().assets.get(payment.asset)
-    if asset is None:
+    if asset is None or (wallet is Wallet.FUTURES and asset.symbol != MARGIN_ASSET):
         raise Problem(400, "UNKNOWN_ASSET")
     if not amount.digits or payment.amount.startswith("-"):
         raise Problem(400, "AMOUNT_NON_POSITIVE")
     units = _count_units(amount, asset, "amount")
-    command = Deposit(payment.account, asset.symbol, sign * units, payment.reference)
+    command = Deposit(payment.account, asset.symbol, sign * units, payment.reference, wallet)
     reply = desk.engine.ask(AmountReply, desk.engine.home(payment.account), command)
     return Paid(format_plain(units, asset.decimals), format_plain(reply.balance_after, asset.decimals))
 
