@@ -1,0 +1,61 @@
+# One word per intention. Needs Python >= 3.11 with venv, and nothing else.
+# PYTHON names the Python to use; ARGS goes to pytest: make test ARGS=tests/unit
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+CODE := web shards storage $(if $(wildcard loadtest/*.py),loadtest)
+
+.PHONY: run test check lint types imports lock clean
+
+run: $(VENV)/.runtime
+	@exec $(BIN)/python -m web.run
+
+test: lint types $(VENV)/.dev
+	$(BIN)/python -m pytest $(ARGS)
+
+check: lint types imports
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check $(CODE) tests
+	$(BIN)/ruff format --check $(CODE) tests
+
+types: $(VENV)/.dev
+	$(BIN)/mypy $(CODE) tests/conftest.py tests/exchange.py
+
+imports: $(VENV)/.dev
+	$(BIN)/python -m pytest --quiet tests/unit/test_architecture.py
+
+# The environment, made again only when what it is made from has changed
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Shardex needs Python 3.11 or newer, and $(PYTHON) is not: try make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "making $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "$(PYTHON) cannot make a virtual environment (Debian: apt install python3-venv)" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.runtime: requirements.txt pyproject.toml $(VENV)/.made
+	@echo "installing requirements.txt ..."
+	@$(PIP) --require-hashes -r requirements.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+	@echo "installing requirements-dev.txt ..."
+	@$(PIP) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# Newer dependencies: needs uv on the PATH. One lock serves every system and Python version
+
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade
+
+lock:
+	$(LOCK) pyproject.toml --group build --output-file requirements.txt
+	$(LOCK) --group dev --constraint requirements.txt --output-file requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
