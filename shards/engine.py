@@ -189,8 +189,10 @@ class Engine:
 
     def _cancel_all(self, cancel: CancelAll, effects: Effects) -> Reply:
         orders: list[Order] = []
-        for number, machine in self.markets.items():
-            if cancel.market in (0, number):
+        # by number: the dictionary's order is not the same after a snapshot, and rows must leave in the same order
+        for number in sorted(self.markets) if cancel.market == 0 else [cancel.market]:
+            machine = self.markets.get(number)
+            if machine is not None:
                 orders += machine.cancel_account(cancel.account, EndReason.CANCEL_ALL, effects)
         return OrdersReply(orders)
 

@@ -74,7 +74,7 @@ class MarketMachine:
                 return OrderReply(first, repeated=True)
             return Refused(Reason.DUPLICATE_CLIENT_ID, first)
         first = self.replays.find(new)
-        if first is not None and _same_content(first, new):
+        if first is not None:
             if first.status is Status.REJECTED:
                 return Refused(Reason(first.end_reason.value), first)
             return OrderReply(first, repeated=True)
