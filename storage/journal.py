@@ -26,7 +26,11 @@ CREATE TABLE IF NOT EXISTS journal (
 """
 
 
-class StorageFull(Exception):
+class StorageUnavailable(Exception):
+    """The file cannot be used now; later it may be. The text says why."""
+
+
+class StorageFull(StorageUnavailable):
     """No room on disk: nothing was written."""
 
 
@@ -64,16 +68,18 @@ class Journal:
     """The journal file of one shard. One process writes; others may read beside it."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Open, making the file at first. Raises JournalDamaged if SQLite cannot read it or the format is unknown."""
+        """Open, making the file at first.
+
+        Raises JournalDamaged if what is there cannot be trusted, StorageUnavailable if that cannot be told now.
+        """
         self._path = path
         self._last = START
         try:
             self._db = self._connect(read_only)
             (self._format,) = self._db.execute("SELECT value FROM facts WHERE name = 'format'").fetchone()
         except (sqlite3.DatabaseError, TypeError) as error:
-            if isinstance(error, sqlite3.OperationalError) and is_full(error):
-                raise StorageFull(str(error)) from error
-            raise JournalDamaged(f"{path}: {error}") from error
+            kind = StorageUnavailable if _says_nothing_of_content(error) else JournalDamaged
+            raise kind(f"{path}: {error}") from error
         if self._format != FORMAT:
             raise JournalDamaged(f"{path}: format {self._format}, this program reads format {FORMAT}")
 
@@ -176,6 +182,12 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+def _says_nothing_of_content(error: Exception) -> bool:
+    """Whether a file could not be opened for a reason outside of it: no room, for a file beside it either; locked."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the upper bits are details
+    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY)
 
 
 def is_full(error: sqlite3.Error) -> bool:
