@@ -88,6 +88,8 @@ class Budget:
         if sum(count for _, count in _spans(tables, tag, now_s)) < REFUSED_COUNT_MAX:
             return
         last = _last_ban(tables, tag)
+        if last is not None and _ms(now_s) < last.until_ms:
+            return  # another worker has just done it
         again = last is not None and _ms(now_s) < last.until_ms + BAN_MEMORY_S * 1_000
         level = last.level + 1 if last is not None and again else 1
         length_s = min(BAN_S << min(level - 1, _LEVEL_MAX), BAN_S_MAX)

@@ -8,7 +8,6 @@ master of the workers starts.
 
 import mmap
 import os
-from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -55,14 +54,12 @@ class Table:
             self._map = mmap.mmap(file.fileno(), 8 * _WORD_COUNT, access=access)
         self._words = memoryview(self._map).cast("Q")
 
-    def spans(self, tag: int, now_span: int) -> Iterator[tuple[int, int]]:
+    def spans(self, tag: int, now_span: int) -> list[tuple[int, int]]:
         """(span, amount) of what counts now."""
         at = self._find(tag)
-        if at >= 0:
-            oldest = now_span - SPAN_COUNT
-            for word in self._words[at + 1 : at + _TALLY]:
-                if word >> _AMOUNT_BITS > oldest:
-                    yield word >> _AMOUNT_BITS, word & _AMOUNT_MASK
+        if at < 0:
+            return []
+        return [(word >> _AMOUNT_BITS, word & _AMOUNT_MASK) for word in self._counting(at, now_span)]
 
     def add(self, tag: int, amount: int, span: int) -> None:
         """Count ``amount`` in ``span``, which is now; a negative one takes back what was counted in it."""
@@ -77,10 +74,11 @@ class Table:
     def ban(self, tag: int) -> Ban | None:
         """The last ban, also one that has ended."""
         at = self._first_ban(tag)
-        for place in range(at, at + BAN_WAY_COUNT * _BAN, _BAN):
-            if self._words[place] == tag:
-                return Ban(self._words[place + 1], self._words[place + 2])
-        return None
+        words = self._words[at : at + BAN_WAY_COUNT * _BAN].tolist()
+        if tag not in words[::_BAN]:
+            return None
+        place = words[::_BAN].index(tag) * _BAN
+        return Ban(words[place + 1], words[place + 2])
 
     def set_ban(self, tag: int, ban: Ban) -> None:
         """Note a ban, in the place of the tag's last one or of the one that ends first."""
@@ -109,9 +107,13 @@ class Table:
         self._words[place] = tag
         return place
 
-    def _sum(self, place: int, span: int) -> int:
-        words = self._words[place + 1 : place + _TALLY]
-        return sum(word & _AMOUNT_MASK for word in words if word >> _AMOUNT_BITS > span - SPAN_COUNT)
+    def _sum(self, place: int, now_span: int) -> int:
+        return sum(word & _AMOUNT_MASK for word in self._counting(place, now_span))
+
+    def _counting(self, place: int, now_span: int) -> list[int]:
+        """The words of an entry that belong to the window."""
+        first = (now_span - SPAN_COUNT + 1) << _AMOUNT_BITS
+        return [word for word in self._words[place + 1 : place + _TALLY].tolist() if word >= first]
 
     @staticmethod
     def _first(tag: int) -> int:

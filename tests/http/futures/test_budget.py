@@ -6,15 +6,19 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from ipaddress import ip_network
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
+from flask import Response
 
 from tests.http.futures.caller import Answer
 from tests.http.futures.site import Site
+from web.auth import TRADE
 from web.futures import tables
 from web.futures.address import caller_ip
 from web.futures.budget import Budget, Spent
+from web.futures.call import read_market, signed_call
 from web.futures.limits import (
     BAN_S,
     BAN_S_MAX,
@@ -25,7 +29,10 @@ from web.futures.limits import (
     TALLY_WAY_COUNT,
     WINDOW_S,
 )
+from web.futures.lists import read_json_list
 from web.futures.tables import SPAN_COUNT, Table, Tables, make_tag
+from web.responses import answer
+from web.services import services
 
 IP = "192.0.2.1"
 
@@ -176,6 +183,16 @@ def test_what_was_refused_during_a_ban_does_not_count(make: Make, clock: Clock) 
     assert budget.spend_weight(IP, 1).wait_s == 2 * BAN_S
 
 
+def test_two_workers_ban_once(make: Make) -> None:
+    """A request that was let in just before the other worker's ban does not make it longer."""
+    first, second = make("0"), make("1")
+    first.count_orders(IP, "alice", 10)
+    for _ in range(REFUSED_COUNT_MAX + 1):
+        assert second.count_orders(IP, "alice", 1).wait_s
+        assert first.count_orders(IP, "alice", 1).wait_s
+    assert first.spend_weight(IP, 1) == Spent(0, BAN_S, banned=True)
+
+
 def test_too_many_orders_count_towards_a_ban(make: Make) -> None:
     budget = make()
     assert budget.count_orders(IP, "alice", 10).used == 10
@@ -205,11 +222,11 @@ def test_never_too_little_is_counted(tmp_path: Path) -> None:
     for number, tag in enumerate(set_of_one[:-1], 1):
         own.own.add(tag, 10 * number, 500)
     own.own.add(set_of_one[-1], 1, 500)
-    assert list(own.own.spans(set_of_one[0], 500)) == []
-    assert list(own.own.spans(set_of_one[-1], 500)) == [(500, 11)]
-    assert list(own.own.spans(set_of_one[1], 500)) == [(500, 20)]
+    assert own.own.spans(set_of_one[0], 500) == []
+    assert own.own.spans(set_of_one[-1], 500) == [(500, 11)]
+    assert own.own.spans(set_of_one[1], 500) == [(500, 20)]
     own.own.add(set_of_one[0], 1, 500 + SPAN_COUNT)  # by then all the others are past
-    assert list(own.own.spans(set_of_one[0], 500 + SPAN_COUNT)) == [(500 + SPAN_COUNT, 1)]
+    assert own.own.spans(set_of_one[0], 500 + SPAN_COUNT) == [(500 + SPAN_COUNT, 1)]
     own.close()
 
 
@@ -238,16 +255,19 @@ def test_others_cannot_be_written(tmp_path: Path) -> None:
     other.close()
 
 
-def _hammer(folder: Path, slot: str, results: "multiprocessing.Queue[int]") -> None:
+def _hammer(folder: Path, slot: str, start: Barrier, results: "multiprocessing.Queue[int]") -> None:
     budget = Budget(folder, slot, 1_000, 10)
-    time.sleep(2 * TABLES_LOOK_S)
+    start.wait(30)
     results.put(granted(budget, 2_000))
 
 
 def test_processes_at_the_same_moment(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     results: multiprocessing.Queue[int] = context.Queue()
-    workers = [context.Process(target=_hammer, args=(tmp_path / "limits", str(slot), results)) for slot in range(3)]
+    start = context.Barrier(3)
+    workers = [
+        context.Process(target=_hammer, args=(tmp_path / "limits", str(slot), start, results)) for slot in range(3)
+    ]
     for worker in workers:
         worker.start()
     total = sum(results.get(timeout=30) for _ in workers)
@@ -375,7 +395,7 @@ def test_too_large_a_body_is_charged(limited: Site) -> None:
 def test_weight_is_checked_first(limited: Site) -> None:
     for _ in range(100):
         assert limited.get("/v1/ping").brief() == "200"
-    for answer in (
+    for refused in (
         limited.get("/v1/ping"),
         limited.get("/v1/nothing"),
         limited.get("/v1/depth?symbol=NONE"),
@@ -384,8 +404,8 @@ def test_weight_is_checked_first(limited: Site) -> None:
         limited.own.call("GET", "/v1/positionSide/dual"),
         limited.own.send("GET", "/v1/positionSide/dual"),
     ):
-        assert answer.status == 429 and answer.json["code"] == -1003 and int(answer.headers["Retry-After"]) > 0
-        assert answer.headers["X-MBX-USED-WEIGHT-1M"] == "100"
+        assert refused.status == 429 and refused.json["code"] == -1003 and int(refused.headers["Retry-After"]) > 0
+        assert refused.headers["X-MBX-USED-WEIGHT-1M"] == "100"
     assert limited.send("GET", "/api/v1/spot/markets", {}, b"").status == 200
     limited.ip = "192.0.2.2"
     assert limited.get("/v1/ping").brief() == "200"
@@ -412,7 +432,46 @@ def test_behind_a_proxy(limited: Site) -> None:
     assert ping("192.0.2.1", "198.51.100.7").headers["X-MBX-USED-WEIGHT-1M"] == "1"
 
 
+def add_order_route(site: Site) -> None:
+    """An endpoint that places as many orders as it is told, and does nothing else."""
+
+    def place() -> Response:
+        call = signed_call(0, TRADE, orders=lambda asked: len(read_json_list(asked, "batchOrders") or [0]))
+        read_market(call.asked, services().catalog())
+        return answer({})
+
+    site.app.add_url_rule("/fapi/v1/try", view_func=place, methods=["POST"])
+
+
+def test_orders_are_counted(limited: Site, clock: Clock) -> None:
+    """Once it is known whose they are, and whether they can be placed or not."""
+    add_order_route(limited)
+    own = limited.own
+    assert own.send("POST", "/v1/try").headers["X-MBX-ORDER-COUNT-1M"] is None
+    denied = limited.reader.call("POST", "/v1/try", "symbol=BTCUSDT")
+    assert denied.brief() == "401 -2015" and denied.headers["X-MBX-ORDER-COUNT-1M"] is None
+    done = own.call("POST", "/v1/try", "symbol=BTCUSDT&batchOrders=[1,2,3]")
+    assert done.brief() == "200" and done.headers["X-MBX-ORDER-COUNT-1M"] == "3"
+    failed = own.call("POST", "/v1/try", "symbol=NONE")
+    assert failed.brief() == "400 -1121" and failed.headers["X-MBX-ORDER-COUNT-1M"] == "4"
+    over = own.call("POST", "/v1/try", "symbol=NONE&x=1&x=1&batchOrders=[1,2,3,4,5,6,7]")
+    assert over.brief() == "429 -1015" and over.headers["X-MBX-ORDER-COUNT-1M"] == "4"
+    assert own.call("POST", "/v1/try", "symbol=BTCUSDT&batchOrders=[1,2,3,4,5,6]").brief() == "200"
+    assert own.call("POST", "/v1/try", "symbol=NONE").brief() == "429 -1015"
+    other = limited.other.call("POST", "/v1/try", "symbol=BTCUSDT")
+    assert other.brief() == "200" and other.headers["X-MBX-ORDER-COUNT-1M"] == "1"
+    clock.now_s += int(over.headers["Retry-After"])
+    assert own.call("POST", "/v1/try", "symbol=BTCUSDT").brief() == "200"
+
+
 def test_off(site: Site) -> None:
     for _ in range(300):
-        answer = site.get("/v1/ticker/24hr?symbol=BTCUSDT")
-        assert answer.brief() == "200" and answer.headers["X-MBX-USED-WEIGHT-1M"] == "0"
+        told = site.get("/v1/ticker/24hr?symbol=BTCUSDT")
+        assert told.brief() == "200" and told.headers["X-MBX-USED-WEIGHT-1M"] == "0"
+
+
+def test_orders_without_limits(site: Site) -> None:
+    add_order_route(site)
+    for _ in range(30):
+        told = site.own.call("POST", "/v1/try", "symbol=BTCUSDT")
+        assert told.brief() == "200" and told.headers["X-MBX-ORDER-COUNT-1M"] == "0"

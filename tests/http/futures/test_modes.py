@@ -1,9 +1,14 @@
 """Settings that need no order, and listen keys."""
 
 import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
+from storage.reference import Reference
 from tests.http.futures.site import Site
 from web.futures import listen
 from web.futures.limits import LISTEN_KEY_FRESH_MS, LISTEN_KEY_MS
@@ -124,3 +129,17 @@ def test_a_fresh_listen_key_is_not_written_again(site: Site) -> None:
 
     assert renew(1) == renew(LISTEN_KEY_FRESH_MS) == 1 + LISTEN_KEY_MS
     assert renew(1 + LISTEN_KEY_FRESH_MS) == 1 + LISTEN_KEY_FRESH_MS + LISTEN_KEY_MS
+
+
+def test_a_file_of_before_is_brought_up_to_date(tmp_path: Path) -> None:
+    path, storage_key = tmp_path / "reference.sqlite", Fernet.generate_key().decode()
+    before = Reference(path, storage_key)
+    made = before.create_key("alice", "", ("read",), 0, 20)
+    before.close()
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript("DROP TABLE listen_keys; PRAGMA user_version = 1;")
+    after = Reference(path, storage_key)
+    assert made is not None and after.find_key(made.key) == made
+    assert after.find_listen_key("alice", 0) is None
+    assert after.renew_listen_key("alice", 0, LISTEN_KEY_MS, LISTEN_KEY_FRESH_MS)
+    after.close()
