@@ -3,7 +3,7 @@
 What a caller may conclude from an answer:
 
 * decided: 2xx and 4xx. It is so, for ever.
-* not executed: ENGINE_BUSY, STORAGE_FULL, and ENGINE_RESTARTING on a new order.
+* not executed: ENGINE_BUSY, STORAGE_FULL, ENGINE_RESTARTING on a new order, and when there is no connection at all.
 * unknown: everything else, a lost connection among it. Settled once the deadline has passed; found by client id.
 """
 
@@ -19,6 +19,7 @@ from enum import Enum
 from typing import Any, Final, NamedTuple
 
 import requests
+from urllib3.exceptions import NewConnectionError
 
 from shards.limits import DEADLINE_BULK_MS, DEADLINE_MS
 from tests.crash.floor import BASE_PLACES, FUNDS, MAKER_BPS, QUOTE, QUOTE_PLACES, TAKER_BPS, Account, Floor, Market
@@ -27,6 +28,7 @@ HUNG_S: Final = DEADLINE_BULK_MS / 1_000 + 12  # no answer after so long: nobody
 SETTLED_S: Final = DEADLINE_MS / 1_000 + 0.5  # after so long an order that nobody confirmed is placed or never will be
 READABLE_S: Final = 15.0  # after the last kill everything can be read again
 PAUSE_S: Final = 0.02  # after a call that came to nothing
+NO_CONNECTION: Final = "no connection"  # nobody listens
 CUT_OFF: Final = "cut off"  # an answer that ended too soon: only after a kill
 OPEN: Final = ("open", "partially_filled")
 NOT_PLACED: Final = ("INSUFFICIENT_BALANCE",)
@@ -68,6 +70,8 @@ class Call(NamedTuple):
     @property
     def outcome(self) -> Outcome:
         """What the caller may conclude."""
+        if self.error == NO_CONNECTION:
+            return Outcome.NOT_EXECUTED
         if self.status in (-1, 0, 504) or (self.error == "ENGINE_RESTARTING" and self.what != "place"):
             return Outcome.UNKNOWN
         return Outcome.NOT_EXECUTED if self.status == 503 else Outcome.DECIDED
@@ -136,8 +140,9 @@ class Caller:
             return -1, {"error": "the body is no JSON"}
         except requests.exceptions.ChunkedEncodingError:
             return 0, {"error": CUT_OFF}
-        except requests.exceptions.ConnectionError:
-            return 0, None
+        except requests.exceptions.ConnectionError as error:
+            refused = isinstance(getattr(error.args[0], "reason", None), NewConnectionError)
+            return 0, {"error": NO_CONNECTION} if refused else None
 
     def close(self) -> None:
         """Drop the connection."""

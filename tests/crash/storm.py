@@ -1,6 +1,5 @@
 """A load of real calls and blows in its midst, then the audit."""
 
-import random
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple

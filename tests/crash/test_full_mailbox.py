@@ -2,8 +2,8 @@
 
 import queue
 import threading
-import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
 
@@ -21,6 +21,7 @@ from tests.exchange import Exchange, until
 
 STILL = 1  # the shard that is stopped
 ON = 0  # one that goes on
+PATIENTS_COUNT = 3  # callers who wait for the shard that is stopped
 OTHERS_COUNT = 30  # orders placed and canceled elsewhere meanwhile
 ORDERS = "/api/v1/spot/orders"
 
@@ -141,10 +142,9 @@ def test_busy_others_go_on_and_nothing_is_done_late(scene: Scene) -> None:
     depth_max = scene.client.depth_max(STILL)
     for _ in range(times(1)):
         with stopped(scene.exchange.shard_pid(STILL)):
-            patients = [Patient(scene) for _ in range(3)]
-            until(lambda: scene.client.depth(STILL) == len(patients), QUIET_S, "all are waiting")
-            waiting = fill(line, scene.accounts[STILL])
-            assert len(waiting) == depth_max - len(patients)
+            patients = [Patient(scene) for _ in range(PATIENTS_COUNT)]
+            until(lambda: scene.client.depth(STILL) == PATIENTS_COUNT, QUIET_S, "all are waiting")
+            assert len(fill(line, scene.accounts[STILL])) == depth_max - PATIENTS_COUNT
             scene.check_busy()
             scene.trade_elsewhere()
             for patient in patients:
@@ -167,26 +167,16 @@ def test_more_than_the_socket_takes(deep_scene: Scene) -> None:
     await_serving(line)
     account = deep_scene.accounts[STILL]
     for _ in range(times(1)):
-        waiting: list[Any] = []
-        with stopped(deep_scene.exchange.shard_pid(STILL)):
-            fillers = [threading.Thread(target=lambda: waiting.extend(fill_slowly(line, account))) for _ in range(4)]
-            for filler in fillers:
-                filler.start()
+        with ThreadPoolExecutor(4) as pool, stopped(deep_scene.exchange.shard_pid(STILL)):
+            askers = [pool.submit(ask_often, line, account) for _ in range(4)]
             until(lambda: deep_scene.client.depth(STILL) > 5_000, QUIET_S, "more than a socket's buffer waits")
-        for filler in fillers:
-            filler.join()
-        for waiter in waiting:
+        for waiter in (waiter for asker in askers for waiter in asker.result()):
             assert waiter.wait(QUIET_S) and waiter.bodies, "a message got no answer"
             assert isinstance(decode_reply(waiter.bodies[0]), BalancesReply)
         until(lambda: deep_scene.client.depth(STILL) == 0, QUIET_S, "the mailbox is empty")
     line.close()
 
 
-def fill_slowly(line: Line, account: Account) -> list[Any]:
-    """4,000 questions, also while the shard goes on again."""
-    waiting = []
-    for _ in range(4_000):
-        waiting.append(line.put_nowait(encode(GetBalances(account.id)), now_ms() + 60_000)[1])
-        if not line._unsent:
-            time.sleep(0)
-    return waiting
+def ask_often(line: Line, account: Account) -> list[Any]:
+    """4,000 questions; their waiters."""
+    return [line.put_nowait(encode(GetBalances(account.id)), now_ms() + 60_000)[1] for _ in range(4_000)]

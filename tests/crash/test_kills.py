@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -18,61 +17,52 @@ from tests.crash.settings import times
 from tests.crash.storm import Stage, Storm
 from tests.exchange import kill
 
-BOTH = pytest.mark.parametrize("stage", [1, 4], indirect=True, ids=["1-shard", "4-shards"])
+ONE = pytest.mark.parametrize("stage", [1], indirect=True, ids=["1-shard"])
 
 
-@BOTH
-def test_a_shard(stage: Stage) -> None:
-    """Callers of other shards never notice."""
-    storm = Storm(stage)
-    victims = range(max(1, stage.floor.shard_count // 2))
-    storm.run(times(10), lambda: kill(shard_process(storm.exchange, storm.rnd.choice(victims))))
-    storm.check_only(lambda call: bool(call.shards & set(victims)))
+def kill_a_shard(storm: Storm, shard: int) -> None:
+    """Whatever it does at the moment."""
+    kill(shard_process(storm.exchange, shard))
 
 
-def test_everything(stage: Stage) -> None:
-    storm = Storm(stage)
-    storm.run(times(5), lambda: kill_everything(storm.exchange))
+def kill_in_recovery(storm: Storm, shard: int) -> None:
+    """Once, and again at any point of its way back."""
+    pid = shard_process(storm.exchange, shard)
+    kill(pid)
+    pid = shard_process(storm.exchange, shard, after=pid)
+    time.sleep(storm.rnd.uniform(0, 0.05))
+    kill(pid)
 
 
-@BOTH
-def test_a_shard_that_recovers(stage: Stage) -> None:
-    """Killed again at once, and at any point of its way back."""
-    storm = Storm(stage)
-    shards = range(stage.floor.shard_count)
-
-    def strike() -> None:
-        shard = storm.rnd.choice(shards)
-        pid = shard_process(storm.exchange, shard)
-        kill(pid)
-        pid = shard_process(storm.exchange, shard, pid)
-        time.sleep(storm.rnd.uniform(0, 0.05))
-        kill(pid)
-        shard_process(storm.exchange, shard, pid)
-
-    storm.run(times(5), strike)
-
-
-def test_a_shard_that_takes_a_snapshot(stage: Stage) -> None:
-    storm = Storm(stage)
-    shards = range(stage.floor.shard_count)
-
-    def strike() -> None:
-        shard = storm.rnd.choice(shards)
-        pid = shard_process(storm.exchange, shard)
-        await_unfinished_snapshot(storm, shard)
-        time.sleep(storm.rnd.uniform(0, 0.005))
-        kill(pid)
-
-    storm.run(times(5), strike)
-
-
-def await_unfinished_snapshot(storm: Storm, shard: int) -> None:
-    """Until a snapshot has been begun."""
+def kill_in_snapshot(storm: Storm, shard: int) -> None:
+    """While its child writes a snapshot."""
+    pid = shard_process(storm.exchange, shard)
     folder = storm.exchange.folder.shard(shard)
     end = time.monotonic() + BACK_S
     while not any(name.startswith(".snapshot-") for name in os.listdir(folder)):
         assert time.monotonic() < end, "no snapshot was seen"
+    time.sleep(storm.rnd.uniform(0, 0.005))
+    kill(pid)
+
+
+def test_a_shard(stage: Stage) -> None:
+    """Callers of other shards never notice."""
+    storm = Storm(stage)
+    victims = range(stage.floor.shard_count // 2)
+    storm.run(times(10), lambda: kill_a_shard(storm, storm.rnd.choice(victims)))
+    storm.check_only(lambda call: bool(call.shards & set(victims)))
+
+
+@ONE
+def test_the_only_shard(stage: Stage) -> None:
+    storm = Storm(stage)
+    storm.run(times(6), lambda: storm.rnd.choice((kill_a_shard, kill_in_recovery))(storm, 0))
+
+
+def test_a_shard_in_recovery_or_snapshot(stage: Stage) -> None:
+    storm = Storm(stage)
+    acts = [kill_in_recovery, kill_in_snapshot] * times(5)
+    storm.run(len(acts), lambda: acts.pop()(storm, storm.rnd.randrange(stage.floor.shard_count)))
 
 
 def test_gunicorn_workers(stage: Stage) -> None:
@@ -88,9 +78,10 @@ def test_the_gunicorn_master(stage: Stage) -> None:
     storm.check_only(lambda call: call.status == 0)
 
 
-def test_the_supervisor(stage: Stage) -> None:
+def test_the_supervisor_and_everything(stage: Stage) -> None:
     storm = Storm(stage)
-    storm.run(times(5), lambda: kill_half(storm.exchange.engine))
+    acts = [lambda: kill_half(storm.exchange.engine), lambda: kill_everything(storm.exchange)] * times(5)
+    storm.run(len(acts), lambda: acts.pop()())
 
 
 def test_the_archive(stage: Stage) -> None:
@@ -98,21 +89,3 @@ def test_the_archive(stage: Stage) -> None:
     storm = Storm(stage)
     storm.run(times(5), lambda: kill(archive_process(storm.exchange)))
     storm.check_only(lambda call: call.is_question)
-
-
-def test_any_of_them(stage: Stage) -> None:
-    """One after the other, in no order."""
-    storm = Storm(stage)
-    exchange, rnd = storm.exchange, storm.rnd
-
-    def strike() -> None:
-        act: Callable[[], None] = rnd.choice(
-            (
-                lambda: kill(rnd.choice(worker_processes(exchange))),
-                lambda: kill(archive_process(exchange)),
-                lambda: kill(shard_process(exchange, rnd.randrange(stage.floor.shard_count))),
-            )
-        )
-        act()
-
-    storm.run(times(10), strike)

@@ -4,14 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.exchange import Exchange
 from tests.http.stage import Stage
-from tests.http.venue import PatientExchange, Venue
+from tests.http.venue import Venue
 
 
 @pytest.fixture(scope="session", params=[1, 4], ids=["1-shard", "4-shards"])
 def venue(request: pytest.FixtureRequest) -> Iterator[Venue]:
     """An exchange shared by all who use accounts and markets of their own."""
-    exchange = PatientExchange(request.param)
+    exchange = Exchange(request.param)
     try:
         exchange.start()
         yield Venue(exchange)

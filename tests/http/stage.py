@@ -28,7 +28,7 @@ class Stage:
         self.values = self._make_values()
         venue.set_status(self.halted, "halted")
         venue.set_status(self.delisted, "delisted")
-        self.begin = self.state()
+        self._known = self.state()
 
     def _make_values(self) -> dict[str, str]:
         own, other, listed = self.own, self.other, self.listed
@@ -80,8 +80,14 @@ class Stage:
         """All that a refusal leaves as it was."""
         return self.own.state(), self.other.state(), self.venue.depth(self.listed), self.venue.depth(self.halted)
 
-    def values_now(self) -> Mapping[str, str]:
-        return self.values
+    def check_unchanged(self) -> None:
+        """Fails if anything is not as it was when this was last asked."""
+        before, self._known = self._known, self.state()
+        assert self._known == before
+
+    def accept_change(self) -> None:
+        """What has changed since was meant to."""
+        self._known = self.state()
 
     def send(self, who: str, request: str, body: str) -> Answer:
         """The request of a table's row: "METHOD path", the path after ``/api/v1`` unless it begins with "//"."""

@@ -13,7 +13,8 @@ from shards.limits import OPEN_ORDERS_MAX
 from shards.messages import Command, Deposit, Side
 from storage.folder import Folder
 from storage.reference import Asset, Reference
-from tests.http.venue import Pair, PatientExchange, User, Venue
+from tests.exchange import Exchange
+from tests.http.venue import Pair, User, Venue
 from web.catalog import encode_market
 
 READY_S: Final = 90.0
@@ -34,7 +35,7 @@ def commands() -> Iterator[Command]:
 @pytest.fixture(scope="module")
 def full() -> Iterator[Venue]:
     """An exchange of one shard that starts with such a journal."""
-    exchange = PatientExchange(1)
+    exchange = Exchange(1)
     try:
         folder = Folder.open(exchange.data, 1)
         write_journal(folder, commands())

@@ -25,10 +25,9 @@ def check(stage: Stage, answer: Answer, expected: str) -> None:
 
 @pytest.mark.parametrize("row", parameters("malformed_bodies"))
 def test_body(stage: Stage, row: Row) -> None:
-    before = stage.state()
     body = expand(fill(row["body"], stage.values))
     check(stage, stage.venue.send("POST", "/api/v1/spot/orders", stage.own.bearer, body), row["answer"])
-    assert stage.state() == before
+    stage.check_unchanged()
 
 
 @pytest.mark.parametrize("row", parameters("malformed_bodies"))
@@ -40,15 +39,13 @@ def test_signed_body(stage: Stage, row: Row) -> None:
 
 @pytest.mark.parametrize("row", parameters("malformed_requests"))
 def test_request(stage: Stage, row: Row) -> None:
-    before = stage.state()
     answer = stage.send(row["who"], expand(row["request"]).decode(), row["body"])
     check(stage, answer, row["answer"])
-    assert stage.state() == before
+    stage.check_unchanged()
 
 
 @pytest.mark.parametrize("row", parameters("signatures"))
 def test_signature(stage: Stage, row: Row) -> None:
-    before = stage.state()
     now_ms = int(time.time() * 1_000)
     signed = expand(fill(row["signed"], stage.values, now_ms))
     signatures = {"sig": stage.own.key.sign(signed), "other_sig": stage.other.key.sign(signed)}
@@ -56,7 +53,7 @@ def test_signature(stage: Stage, row: Row) -> None:
     method, _, target = expand(fill(row["request"], values, now_ms)).decode().partition(" ")
     body = expand(fill(row["body"], values, now_ms))
     check(stage, stage.own.key.send(method, f"/api/v1{target}", body), row["answer"])
-    assert stage.state() == before
+    stage.check_unchanged()
 
 
 @pytest.mark.parametrize("row", parameters("authorizations"))

@@ -13,10 +13,10 @@ from functools import partial
 
 import pytest
 
-from tests.exchange import kill, until
+from tests.exchange import Exchange, kill, until
 from tests.http.stage import Stage
 from tests.http.table import Row, expand, read_table
-from tests.http.venue import Answer, Pair, PatientExchange, User, Venue
+from tests.http.venue import Answer, Pair, User, Venue
 
 DEPTH = 4
 
@@ -24,7 +24,7 @@ DEPTH = 4
 @pytest.fixture(scope="module")
 def small() -> Iterator[Venue]:
     """Two shards with room for four messages each."""
-    exchange = PatientExchange(2, {"SHARDEX_QUEUE_DEPTH": str(DEPTH)})
+    exchange = Exchange(2, {"SHARDEX_QUEUE_DEPTH": str(DEPTH)})
     try:
         exchange.start()
         yield Venue(exchange)
@@ -209,7 +209,7 @@ KNOWN_TO_WEB = ("{made_up}", "{trade}", "/NONE/")  # not found without asking an
 @pytest.fixture(scope="module")
 def stopped() -> Iterator[Stage]:
     """The cast of the tables, on an exchange whose engine was stopped afterwards."""
-    exchange = PatientExchange(2)
+    exchange = Exchange(2)
     try:
         exchange.start()
         stage = Stage(Venue(exchange))

@@ -74,7 +74,6 @@ class Wire:
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.title) for case in read_cases()])
 def test_wire(stage: Stage, case: Case) -> None:
-    before = stage.state()
     values = {**stage.values, "jwt": stage.own.jwt, "admin": stage.venue.exchange.admin_key}
     now = fill("{now}", {})
     values["sig"] = stage.own.key.sign(f"timestamp={now}{{}}")
@@ -95,7 +94,7 @@ def test_wire(stage: Stage, case: Case) -> None:
             assert wire.answer()[1].ok() == {"status": "live"}
     finally:
         wire.close()
-    assert stage.state() == before
+    stage.check_unchanged()
 
 
 def check(first: str, answer: Answer, told: str) -> None:

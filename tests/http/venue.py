@@ -21,15 +21,12 @@ from click.testing import CliRunner
 from shards.ids import to_uuid
 from shards.markets import shard_of_account, shard_of_symbol
 from storage.reference import Reference
-from tests.exchange import Exchange, until
+from tests.exchange import Exchange
 from web import cli
 from web.catalog import Catalog
-from web.run import is_ready
 from web.tokens import Tokens
 
 ANSWER_S: Final = 30.0
-READY_S: Final = 30.0
-READY_LOOKS: Final = 20  # on connections of their own: all workers are among those who answer
 API: Final = "/api/v1"
 ORDER_FIELDS: Final = (
     "id symbol side type tif price quantity quote_quantity filled_qty avg_fill_price status reject_reason"
@@ -84,14 +81,6 @@ class Pair:
     lot: Decimal
     maker_bps: int
     taker_bps: int
-
-
-class PatientExchange(Exchange):
-    """Ready once every worker says that all shards serve: one that does speaks for itself alone."""
-
-    def wait_ready(self, seconds: float = READY_S) -> None:
-        super().wait_ready(seconds)
-        until(lambda: all(is_ready(self.base_url) for _ in range(READY_LOOKS)), seconds, "ready in every worker")
 
 
 class Venue:

@@ -188,11 +188,14 @@ def cut_places(size: int, chance: random.Random, count: int) -> list[int]:
     return sorted({0, 1, size - 1, *newest, *(chance.randrange(size) for _ in range(count // 2))})
 
 
-@UNREADABLE
 @pytest.mark.parametrize("filler", ["cut", "zeros", "garbage"])
 @pytest.mark.parametrize("part", ["journal.sqlite", "journal.sqlite-wal"])
 @pytest.mark.parametrize("moved", [False, True], ids=["in the write-ahead file", "half moved to the main file"])
-def test_a_torn_copy_is_an_exact_prefix_or_refused(tmp_path: Path, part: str, filler: str, moved: bool) -> None:
+def test_a_torn_copy_is_an_exact_prefix_or_refused(
+    request: pytest.FixtureRequest, tmp_path: Path, part: str, filler: str, moved: bool
+) -> None:
+    if moved and part == "journal.sqlite":
+        request.applymarker(UNREADABLE)
     chance = random.Random(read_seed())
     journal = fill(tmp_path / "journal.sqlite", batches=30, batch_size=4, size=400)
     if moved:
