@@ -192,7 +192,7 @@ class Shard:
         for request, question in batch.questions:
             self._answer(request, question)
         for request, place in batch.holds:
-            self._holds.ask(request, place)
+            self._holds.ask(request, place, now_ms())
 
     def _records(self, inputs: list[Input], stamp_ms: int) -> list[Record]:
         return [

@@ -243,7 +243,7 @@ class Hold(msgspec.Struct, array_like=True, tag=8, gc=False, frozen=True):
     amount: int
     market_shard: int
     ticket: int  # the caller waiting at the market shard
-    deadline_ms: int
+    deadline_ms: int  # by the market shard's stamps
 
 
 # Link messages: journaled inputs, numbered, exactly once

@@ -101,6 +101,10 @@ class Peer:
         self._queue(self._connection, FrameKind.REQUEST, number, deadline_ms, body)
         self.asked.add(number)
 
+    def settle(self, number: int) -> None:
+        """The command of that number has been answered, by a link message."""
+        self.asked.discard(number)
+
     def take_lost(self) -> set[int]:
         """The commands whose receiver died with them in its hands, once."""
         if self._connection is not None or not self.asked:

@@ -77,7 +77,7 @@ class Journal:
         try:
             self._db = self._connect(read_only)
             (self._format,) = self._db.execute("SELECT value FROM facts WHERE name = 'format'").fetchone()
-        except (sqlite3.DatabaseError, TypeError) as error:
+        except (sqlite3.DatabaseError, TypeError, ValueError) as error:
             kind = StorageUnavailable if _says_nothing_of_content(error) else JournalDamaged
             raise kind(f"{path}: {error}") from error
         if self._format != FORMAT:
@@ -100,10 +100,6 @@ class Journal:
     def last(self) -> Position:
         """The position after the newest record read or written."""
         return self._last
-
-    def continue_from(self, position: Position) -> None:
-        """Append after ``position``, which recovery has reached."""
-        self._last = position
 
     def append(self, records: Sequence[Record]) -> None:
         """Write ``records`` with one sync. They must follow the last one.
@@ -147,7 +143,7 @@ class Journal:
                     raise JournalDamaged(f"{self._path}: record {record.sequence} does not match its checksum")
                 self._last = Position(record.sequence, checksum)
                 yield record
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, TypeError, ValueError) as error:
             place = self._last.sequence
             raise JournalDamaged(f"{self._path}: unreadable after record {place}: {error}") from error
 

@@ -130,6 +130,9 @@ class Wire:
                 self.receiver.arrived.append(LinkFrame(shard, *posted))
             assert posted.number <= self.receiver.heard[shard], "a link skips messages"
 
+    def settle(self, number: int) -> None:
+        self.asked.discard(number)
+
     def put_nowait(self, number: int, deadline_ms: int, body: bytes) -> None:
         if not self.receiver.up:
             raise NotServing
@@ -321,7 +324,7 @@ class World:
             told = answer(node.engine, question)
             node.replies.add(request, told, _account(question, told))
         for request, place in places:
-            node.holds.ask(request, place)
+            node.holds.ask(request, place, self.now_ms)
         self._send(node)
 
     def pump(self, sender: int, receiver: int, count_max: int = 2**62) -> None:
