@@ -189,9 +189,7 @@ def cut_places(size: int, chance: random.Random, count: int) -> list[int]:
 @pytest.mark.parametrize("filler", ["cut", "zeros", "garbage"])
 @pytest.mark.parametrize("part", ["journal.sqlite", "journal.sqlite-wal"])
 @pytest.mark.parametrize("moved", [False, True], ids=["in the write-ahead file", "half moved to the main file"])
-def test_a_torn_copy_is_an_exact_prefix_or_refused(
-    request: pytest.FixtureRequest, tmp_path: Path, part: str, filler: str, moved: bool
-) -> None:
+def test_a_torn_copy_is_an_exact_prefix_or_refused(tmp_path: Path, part: str, filler: str, moved: bool) -> None:
     chance = random.Random(read_seed())
     journal = fill(tmp_path / "journal.sqlite", batches=30, batch_size=4, size=400)
     if moved:
