@@ -8,7 +8,7 @@ from web import metrics
 from web.errors import RETRY_AFTER_S
 from web.responses import answer
 from web.services import services
-from web.status import SERVING, archive_state, shard_state
+from web.status import SERVING, archive_state, archive_status, shard_state, shard_status
 
 blueprint: Final = Blueprint("health", __name__)
 
@@ -21,10 +21,10 @@ def live() -> Response:
 
 @blueprint.get("/readyz")
 def ready() -> Response:
-    """Whether all shards and the archive serve."""
+    """Whether all shards and the archive answer and serve."""
     engine = services().engine
-    shards = {str(shard): shard_state(engine, shard) for shard in engine.shards}
-    archive = archive_state(engine)
+    shards = {str(shard): shard_state(shard_status(engine, shard)) for shard in engine.shards}
+    archive = archive_state(archive_status(engine))
     is_ready = archive == SERVING and all(state == SERVING for state in shards.values())
     response = answer({"status": "ready" if is_ready else "not ready", "shards": shards, "archive": archive})
     if not is_ready:

@@ -83,8 +83,8 @@ class _EngineCollector(Collector):
             for name, text in _SHARD_GAUGES.items()
         }
         for shard in self._engine.shards:
-            serving.add_metric([str(shard)], float(shard_state(self._engine, shard) == SERVING))
             status = shard_status(self._engine, shard)
+            serving.add_metric([str(shard)], float(shard_state(status) == SERVING))
             for name, gauge in gauges.items():
                 if status is not None:
                     gauge.add_metric([str(shard)], getattr(status, name))
@@ -93,9 +93,9 @@ class _EngineCollector(Collector):
         yield from self._collect_archive()
 
     def _collect_archive(self) -> Iterator[Metric]:
-        state = float(archive_state(self._engine) == SERVING)
-        yield GaugeMetricFamily("shardex_archive_serving", "1 if the archive answers", value=state)
         archive = archive_status(self._engine)
+        state = float(archive_state(archive) == SERVING)
+        yield GaugeMetricFamily("shardex_archive_serving", "1 if the archive answers", value=state)
         if archive is None:
             return
         yield GaugeMetricFamily("shardex_archive_rows", "Rows in the archive", value=archive.rows)

@@ -100,7 +100,9 @@ def render_balances(reply: BalancesReply, catalog: Catalog) -> list[dict[str, st
 
 
 def _owners(market: Market | None, at: Services) -> Sequence[int]:
-    return at.engine.shards if market is None else [at.engine.owner(market)]
+    """The shards that may know: one that owns no spot market is not asked, and cannot be in the way."""
+    markets = at.catalog().spot.values() if market is None else [market]
+    return sorted({at.engine.owner(market) for market in markets})
 
 
 def _read_market(asked: Query, catalog: Catalog) -> Market | None:

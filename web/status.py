@@ -25,16 +25,16 @@ _NUMBERS: Final = (
 )
 
 
-def shard_state(engine: Engine, shard: int) -> str:
-    """In one word, without asking the shard."""
-    if engine.client.is_serving(shard):
-        return SERVING
-    return RECOVERING if engine.client.depth_max(shard) else STOPPED
+def shard_state(found: ShardStatus | None) -> str:
+    """In one word, from what the shard answered."""
+    if found is None:
+        return STOPPED
+    return SERVING if found.serving else RECOVERING
 
 
-def archive_state(engine: Engine) -> str:
-    """In one word, without asking the archive."""
-    return SERVING if engine.client.archive_serving() else STOPPED
+def archive_state(found: ArchiveStatus | None) -> str:
+    """In one word, from what the archive answered."""
+    return STOPPED if found is None else SERVING
 
 
 def shard_status(engine: Engine, shard: int) -> ShardStatus | None:
@@ -58,11 +58,11 @@ def read_status(engine: Engine) -> dict[str, object]:
     archive = archive_status(engine)
     return {
         "shards": [_render_shard(engine, shard) for shard in engine.shards],
-        "archive": {"state": archive_state(engine), "rows": archive.rows if archive else None},
+        "archive": {"state": archive_state(archive), "rows": archive.rows if archive else None},
     }
 
 
 def _render_shard(engine: Engine, shard: int) -> dict[str, object]:
     found = shard_status(engine, shard)
     numbers = msgspec.structs.asdict(found) if found else {}
-    return {"shard": shard, "state": shard_state(engine, shard), **{name: numbers.get(name) for name in _NUMBERS}}
+    return {"shard": shard, "state": shard_state(found), **{name: numbers.get(name) for name in _NUMBERS}}
