@@ -10,8 +10,14 @@ from storage.snapshot import Snapshot, SnapshotDamaged, list_snapshots, read_sna
 
 
 def apply_record(engine: Engine, record: Record) -> None:
-    """Apply one journal record; nobody waits for the reply."""
-    engine.apply(record.sequence, record.stamp_ms, record.source, record.number, decode_input(record.body))
+    """Apply one journal record; nobody waits for the reply.
+
+    Raises JournalDamaged if it does not fit what came before.
+    """
+    try:
+        engine.apply(record.sequence, record.stamp_ms, record.source, record.number, decode_input(record.body))
+    except Exception as error:
+        raise JournalDamaged(f"record {record.sequence} does not fit what came before: {error!r}") from error
 
 
 def engine_at(snapshot: Snapshot | None, shard: int, shard_count: int) -> tuple[Engine, Position]:

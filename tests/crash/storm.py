@@ -12,7 +12,7 @@ from tests.crash.processes import BACK_S, Holdings, check_quiet, connected
 from tests.crash.settings import make_random
 from tests.exchange import Exchange, until
 
-GAP_S: Final = 0.25  # between two blows, at most
+GAP_S: Final = 0.1  # between two blows, at most
 
 
 class Stage(NamedTuple):
@@ -23,29 +23,42 @@ class Stage(NamedTuple):
 
 
 class Storm:
-    """A load, and kills in its midst; what the audit says at its end."""
+    """A load from ``with`` to its end, blows in its midst, and the audit at its end."""
 
     def __init__(self, stage: Stage) -> None:
         self.exchange, floor = stage
         self.rnd = make_random()
         self.load = Load(floor, self.rnd)
+        self._holdings = Holdings(self.exchange)
 
-    def run(self, count: int, strike: Callable[[], None]) -> None:
-        """Strike so often; each time the exchange must come back and trade."""
-        holdings = Holdings(self.exchange)
-        with self.load:
-            for _ in range(count):
-                self._await_trading(self.rnd.randint(10, 40))
-                time.sleep(self.rnd.uniform(0, GAP_S))
-                strike()
-            self.exchange.wait_ready(BACK_S)
-            self._await_trading(100)
-            with connected(self.exchange) as client:
-                self._verify_under_load(client)
-        print(self.load.summary())
-        assert audit(self.load) == []
-        check_quiet(self.exchange)
-        holdings.check_same()
+    def __enter__(self) -> "Storm":
+        self.load.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._await_calm()
+        finally:
+            self.load.__exit__()
+            print(self.load.summary())
+        if kind is None:
+            assert audit(self.load) == []
+            check_quiet(self.exchange)
+            self._holdings.check_same()
+
+    def strike(self, count: int, blow: Callable[[], None]) -> None:
+        """So often; before each the exchange must be trading again."""
+        for _ in range(count):
+            self._await_trading(self.rnd.randint(5, 25))
+            time.sleep(self.rnd.uniform(0, GAP_S))
+            blow()
+
+    def _await_calm(self) -> None:
+        self.exchange.wait_ready(BACK_S)
+        self._await_trading(100)
+        with connected(self.exchange) as client:
+            self._verify_under_load(client)
 
     def _await_trading(self, count: int) -> None:
         until_count = self.load.decided_count() + count
@@ -56,6 +69,6 @@ class Storm:
         assert verify_folder(self.exchange.folder, client.ask_archive) == []
 
     def check_only(self, harmed: Callable[[Call], bool]) -> None:
-        """All calls but the ``harmed`` have come to something."""
-        others = [call for call in self.load.calls if call.outcome is not Outcome.DECIDED and not harmed(call)]
+        """All calls so far but the ``harmed`` have come to something."""
+        others = [call for call in list(self.load.calls) if call.outcome is not Outcome.DECIDED and not harmed(call)]
         assert [str(call) for call in others] == []

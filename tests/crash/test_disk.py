@@ -3,7 +3,7 @@
 import os
 import random
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -65,29 +65,33 @@ def small_stage() -> Iterator[Stage]:
 
 def test_a_full_disk(small_stage: Stage) -> None:
     """Full at one point or another, in the midst of a batch; once with a shard that starts on the full disk."""
-    storm = Storm(small_stage)
     disk = Disk(small_stage.exchange.data)
-    points = times(POINTS)
     take_room_for_metrics(small_stage.exchange.data / "run" / "metrics")
+    with Storm(small_stage) as storm:
 
-    def strike() -> None:
-        nonlocal points
-        points -= 1
-        seen = len(storm.load.calls)
-        disk.fill(storm.rnd.randrange(0, 65_536))
-        until(lambda: any(is_refused_for_room(call) for call in storm.load.calls[seen:]), BACK_S, "STORAGE_FULL")
-        if points % POINTS == 0:
+        def await_call(fits: Callable[[Call], bool], what: str) -> None:
+            seen = len(storm.load.calls)
+            until(lambda: any(fits(call) for call in storm.load.calls[seen:]), BACK_S, what)
+
+        def blow() -> None:
+            disk.fill(storm.rnd.randrange(0, 65_536))
+            await_call(is_refused_for_room, "STORAGE_FULL")
+            await_call(is_read, "reads go on")
+            disk.free()
+            await_call(is_placed, "it goes on")
+
+        def blow_and_kill() -> None:
+            disk.fill(0)
+            await_call(is_refused_for_room, "STORAGE_FULL")
             pid = shard_process(storm.exchange, 0)
             kill(pid)
             shard_process(storm.exchange, 0, after=pid)
-        seen = len(storm.load.calls)
-        until(lambda: any(is_read(call) for call in storm.load.calls[seen:]), BACK_S, "reads go on")
-        disk.free()
-        seen = len(storm.load.calls)
-        until(lambda: any(is_placed(call) for call in storm.load.calls[seen:]), BACK_S, "it goes on")
+            disk.free()
+            await_call(is_placed, "it goes on")
 
-    storm.run(points, strike)
-    storm.check_only(lambda call: is_refused_for_room(call) or 0 in call.shards or call.account.home == 0)
+        storm.strike(times(POINTS), blow)
+        storm.check_only(is_refused_for_room)
+        storm.strike(times(1), blow_and_kill)
 
 
 def take_room_for_metrics(folder: Path) -> None:
