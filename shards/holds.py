@@ -13,7 +13,7 @@ from shards.engine import Engine
 from shards.limits import TICKET_COUNT_MAX
 from shards.mailbox import Request
 from shards.markets import shard_of_account
-from shards.messages import Granted, Hold, Place, Reason, Refused, Reply
+from shards.messages import Granted, Place, Reason, Refused, Reply
 from shards.peer import NotServing, Peer
 from shards.replies import Replies
 
@@ -39,8 +39,7 @@ class Holds:
             return Refused(Reason.BUSY)
         new, ticket = place.order, self._next_ticket
         home = shard_of_account(new.account, self._engine.shard_count)
-        asset, amount = self._engine.markets[new.market].hold_of(new)
-        hold = Hold(new, asset, amount, self._engine.shard, ticket, request.deadline_ms)
+        hold = self._engine.hold_for(new, ticket, request.deadline_ms)
         try:
             self._peers[home].put_nowait(ticket, request.deadline_ms, encode(hold))
         except queue.Full:

@@ -158,7 +158,7 @@ class Shard:
             refusal = self._refuse(request, message, now)
             if refusal is not None:
                 self._replies.add(request, Refused(refusal))
-            elif isinstance(message, Place) and not self.engine.is_home(message.order.account):
+            elif isinstance(message, Place) and self.engine.needs_home(message.order):
                 batch.holds.append((request, message))
             elif isinstance(message, COMMANDS):
                 batch.inputs.append(Input(request, message))  # type: ignore[arg-type]

@@ -23,6 +23,19 @@ class MarketStatus(StrEnum):
     DELISTED = "delisted"
 
 
+class FuturesTerms(msgspec.Struct, array_like=True, frozen=True):
+    """What a futures market has beyond a spot market. Amounts in quote units, ratios in millionths."""
+
+    max_notional: int  # of one order
+    max_position_notional: int  # of a position with the open orders on its side
+    min_leverage: int
+    max_leverage: int
+    default_leverage: int
+    maint_margin_ratio: int
+    trigger_protect: int  # a protected trigger waits while last and mark price differ by more
+    market_take_bound: int  # how far from the mark a market order may trade
+
+
 class Market(msgspec.Struct, array_like=True, frozen=True):
     """One market. Immutable but for its status, which is replaced as a whole.
 
@@ -45,6 +58,7 @@ class Market(msgspec.Struct, array_like=True, frozen=True):
     maker_fee_bps: int
     taker_fee_bps: int
     status: MarketStatus = MarketStatus.LISTED
+    futures: FuturesTerms | None = None  # of a futures market
 
     @property
     def tick(self) -> Decimal:

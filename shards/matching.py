@@ -50,9 +50,11 @@ def _plan_budget(budget: int, against: BookSide) -> Plan:
     matches: list[Match] = []
     for level in against:
         for maker in level.orders.values():
-            quantity = min(budget // level.price, maker.quantity - maker.filled)
-            if not quantity:
+            left = maker.quantity - maker.filled
+            quantity = min(budget // level.price, left)
+            if quantity:
+                matches.append(Match(maker, quantity))
+                budget -= quantity * level.price
+            if quantity < left:
                 return Plan(matches, complete=bool(matches))
-            matches.append(Match(maker, quantity))
-            budget -= quantity * level.price
     return Plan(matches, complete=bool(matches) and not budget)

@@ -53,5 +53,5 @@ class Outbox:
 
     def after(self, number: int) -> list[Posted]:
         """The messages past ``number``, in order."""
-        count = min(self.last_number - number, len(self._posted))
+        count = max(0, min(self.last_number - number, len(self._posted)))
         return list(islice(reversed(self._posted), count))[::-1]

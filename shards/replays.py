@@ -5,7 +5,13 @@ from collections import OrderedDict
 from shards.limits import REPLAY_WINDOW_MS
 from shards.messages import NewOrder, Order
 
-Key = tuple[str, str, int]  # account, client id, timestamp of the request
+Key = tuple[str | int, ...]
+
+
+def _key(order: Order | NewOrder) -> Key:
+    """What makes two requests the same: account, client id, timestamp, content."""
+    what = order.side, order.kind, order.tif, order.price, order.quantity, order.quote_quantity
+    return order.account, order.client_id, order.signed_ms, *what
 
 
 class Replays:
@@ -18,13 +24,13 @@ class Replays:
 
     def find(self, new: NewOrder) -> Order | None:
         """The order that this very request placed before."""
-        found = self._orders.get((new.account, new.client_id, new.signed_ms))
+        found = self._orders.get(_key(new)) if new.client_id and new.signed_ms else None
         return found[1] if found else None
 
     def remember(self, order: Order, expires_ms: int) -> None:
         """Keep ``order`` until ``expires_ms``; only orders with a client id from signed requests can come again."""
         if order.client_id and order.signed_ms:
-            key = (order.account, order.client_id, order.signed_ms)
+            key = _key(order)
             self._orders[key] = expires_ms, order
             self._orders.move_to_end(key)
 
