@@ -51,6 +51,7 @@ class Archivist:
             self._turn(self._patience_s())
         self._turn(0)
         self._store()
+        self._send()
         self.mailbox.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         if self._asked_count:
@@ -94,7 +95,6 @@ class Archivist:
         for shard, rows in self._rows.items():
             self._stored[shard] = rows[-1][0]
         self._rows, self._row_count = {}, 0
-        self.mailbox.confirm(self._stored)
 
     def _ask(self, request: Request) -> None:
         question = decode_request(request.body)
@@ -129,6 +129,7 @@ class Archivist:
         while self._answers:
             request, body = self._answers.popleft()
             request.caller.send(FrameKind.REPLY, request.number, body=body)
+        self.mailbox.confirm(self._stored)
         self.mailbox.flush()
 
 

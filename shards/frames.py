@@ -16,13 +16,16 @@ HEAD = struct.Struct("<IBQQ")
 class FrameKind(IntEnum):
     """What a frame is."""
 
-    HELLO = 1  # first from the caller. number: 1 + its shard (0: not a shard); time: number of its newest link message
+    HELLO = 1  # first from the caller. number: 1 + its shard (0: not a shard)
     WELCOME = 2  # first from the called. number: the slot given; time: newest link message it has; body: counters file
     REQUEST = 3  # number: the caller's; time: deadline; body: command or question
     REPLY = 4  # number: the request's; body: reply
     REPLY_PIECE = 5  # as REPLY; more pieces follow
     LINK = 6  # number: the link message's; time: the sender's stamp; body: link message or row
     CONFIRM = 7  # number: everything up to this link message is on disk
+    PROMISE = (
+        8  # a shard's answer to WELCOME. number: its newest link message; from now on its replies wait for the link
+    )
 
 
 class Frame(NamedTuple):

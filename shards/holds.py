@@ -15,7 +15,7 @@ from shards.mailbox import Request
 from shards.markets import shard_of_account
 from shards.messages import Granted, Place, Reason, Refused, Reply
 from shards.peer import NotServing, Peer
-from shards.replies import Replies
+from shards.replies import Numbers, Replies
 
 
 class Holds:
@@ -25,14 +25,14 @@ class Holds:
         self._engine = engine
         self._peers = peers
         self._replies = replies
-        self._waiting: dict[int, Request] = {}
+        self._waiting: dict[int, tuple[Request, str]] = {}  # ticket → who waits, and the account
         self._next_ticket = secrets.randbits(40) << 20  # not one of an earlier life
 
     def ask(self, request: Request, place: Place) -> None:
         """Ask the account's home shard to hold the money of an order, unless something stands against it here."""
         refused = self._engine.check_place(place.order) or self._send(request, place)
         if refused is not None:
-            self._replies.add(request, refused)
+            self._replies.add(request, refused, place.order.account)
 
     def _send(self, request: Request, place: Place) -> Reply | None:
         if len(self._waiting) >= TICKET_COUNT_MAX:
@@ -47,25 +47,27 @@ class Holds:
         except NotServing:
             return Refused(Reason.RESTARTING)
         self._next_ticket += 1
-        self._waiting[ticket] = request
+        self._waiting[ticket] = request, new.account
         return None
 
     def refused(self, ticket: int, body: bytes) -> None:
         """The home shard refused; ``body`` is its encoded reply."""
-        request = self._waiting.pop(ticket, None)
-        if request is not None:
-            self._replies.add_encoded(request, body)
+        waiting = self._waiting.pop(ticket, None)
+        if waiting is not None:
+            request, account = waiting
+            self._replies.add_encoded(request, body, account)
 
-    def granted(self, granted: Granted, reply: Reply) -> None:
-        """The grant has been applied with ``reply``."""
-        request = self._waiting.pop(granted.ticket, None)
-        if request is not None:
-            self._replies.add(request, reply)
+    def granted(self, granted: Granted, reply: Reply, since: Numbers) -> None:
+        """The grant has been applied with ``reply``; ``since``: the newest link messages before it."""
+        waiting = self._waiting.pop(granted.ticket, None)
+        if waiting is not None:
+            request, account = waiting
+            self._replies.add(request, reply, account, since)
 
     def lose(self) -> None:
         """Tell those whose home shard died with their order in its hands: whether it is placed is unknown."""
         for peer in self._peers.values():
             for ticket in peer.take_lost():
-                request = self._waiting.pop(ticket, None)
-                if request is not None:
-                    self._replies.add(request, Refused(Reason.TIMEOUT))
+                waiting = self._waiting.pop(ticket, None)
+                if waiting is not None:
+                    self._replies.refuse(waiting[0], Reason.TIMEOUT)

@@ -8,7 +8,7 @@
 6. answer the questions; send link messages, then replies
 
 Nothing is applied before it is durable, nothing is answered before it is applied, and no reply leaves before the link
-messages of its command are in their receivers' queues. A shard that has taken commands reads its links once more and
+messages that it needs are in their receivers' queues (:mod:`shards.replies`). A shard that has taken commands reads its links once more and
 applies them first. So whatever a caller was told is in what it reads next, on whichever shard.
 """
 
@@ -25,11 +25,12 @@ from shards.messages import (
     Command,
     GetStatus,
     Granted,
+    Hold,
     LinkMessage,
+    OrderReply,
     Place,
     Question,
     Reason,
-    Refused,
     Reply,
     ShardStatus,
 )
@@ -75,7 +76,7 @@ class Shard:
             for receiver, outbox in engine.outboxes.items()
         }
         self._shard_peers = {receiver: peer for receiver, peer in self._peers.items() if receiver != ARCHIVE}
-        self._replies = Replies(self._shard_peers)
+        self._replies = Replies(engine, self._shard_peers)
         self._holds = Holds(engine, self._shard_peers, self._replies)
         self._serve_anyway_ms = now_ms() + limits.LINK_WAIT_MS
         self._reconnect_ms = 0
@@ -157,7 +158,7 @@ class Shard:
             message = decode_request(request.body)
             refusal = self._refuse(request, message, now)
             if refusal is not None:
-                self._replies.add(request, Refused(refusal))
+                self._replies.refuse(request, refusal)
             elif isinstance(message, Place) and self.engine.needs_home(message.order):
                 batch.holds.append((request, message))
             elif isinstance(message, COMMANDS):
@@ -188,9 +189,8 @@ class Shard:
                 self.mailbox.link_frames.clear()
                 for each in batch.inputs:
                     self._apply(each, stamp_ms)
-                self.mailbox.confirm(self.engine.received)
         for request, question in batch.questions:
-            self._replies.add(request, self._answer(question))
+            self._answer(request, question)
         for request, place in batch.holds:
             self._holds.ask(request, place)
 
@@ -204,20 +204,22 @@ class Shard:
         """Nothing was written: commands are refused, link messages stay for the next turn."""
         for origin, _ in inputs:
             if isinstance(origin, Request):
-                self._replies.add(origin, Refused(Reason.STORAGE_FULL))
+                self._replies.refuse(origin, Reason.STORAGE_FULL)
 
     def _apply(self, each: Input, stamp_ms: int) -> None:
         origin, message = each
+        since = self._replies.newest()
         reply = self.engine.apply(self.engine.sequence + 1, stamp_ms, *_source(origin), message)
         if reply is None:
             return
         if isinstance(origin, Request):
-            self._replies.add(origin, reply)
+            self._replies.add(origin, reply, _account(message, reply), since)
         elif isinstance(message, Granted):
-            self._holds.granted(message, reply)
+            self._holds.granted(message, reply, since)
 
-    def _answer(self, question: Question) -> Reply:
-        return self._status() if isinstance(question, GetStatus) else answer(self.engine, question)
+    def _answer(self, request: Request, question: Question) -> None:
+        reply = self._status() if isinstance(question, GetStatus) else answer(self.engine, question)
+        self._replies.add(request, reply, _account(question, reply))
 
     def _status(self) -> ShardStatus:
         engine = self.engine
@@ -237,8 +239,8 @@ class Shard:
     def _send(self) -> None:
         for peer in self._peers.values():
             peer.pump()
-        last_numbers = {receiver: self.engine.outboxes[receiver].last_number for receiver in self._shard_peers}
-        self._replies.send(self.mailbox, last_numbers)
+        self._replies.send(self.mailbox)
+        self.mailbox.confirm(self.engine.received)
         self.mailbox.flush()
 
     def _finish(self) -> None:
@@ -250,6 +252,15 @@ class Shard:
         self._snapshots.wait()
         self.mailbox.close()
         self._journal.close()
+
+
+def _account(message: Command | LinkMessage | Question, reply: Reply) -> str:
+    """Whose money a reply may tell of; "" for market data and what only the operator asks."""
+    if isinstance(reply, OrderReply):
+        return reply.order.account
+    if isinstance(message, Place | Hold):
+        return message.order.account
+    return getattr(message, "account", "")
 
 
 def _source(origin: Request | LinkFrame) -> tuple[int, int]:

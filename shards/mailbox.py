@@ -61,7 +61,7 @@ class Mailbox:
         self.links: dict[int, Caller] = {}
         self.link_frames: deque[LinkFrame] = deque()
         self.received = received  # moves along as frames come, before they are on disk
-        self.promised: dict[int, int] = {}  # per sender: its newest message when it said hello
+        self.promised: dict[int, int] = {}  # per sender: its newest message when its replies began to wait for its link
         self.selector = selectors.DefaultSelector()
         self.selector.register(self._listener, selectors.EVENT_READ)
 
@@ -172,6 +172,8 @@ class Mailbox:
             self._requests.append(Request(caller, frame.number, frame.time, frame.body))
         elif frame.kind == FrameKind.LINK and caller.source >= 0:
             self._take_link(caller, frame)
+        elif frame.kind == FrameKind.PROMISE and caller.source >= 0:
+            self.promised[caller.source] = frame.number
         elif frame.kind == FrameKind.HELLO and caller.slot < 0 and self._free:
             self._welcome(caller, frame)
         else:
@@ -198,7 +200,6 @@ class Mailbox:
                 self.receive(earlier)  # what its last life sent comes before what this one sends
                 self._ended(earlier)
             self.links[caller.source] = caller
-            self.promised[caller.source] = hello.time
             received = self.received[caller.source]
         caller.send(FrameKind.WELCOME, caller.slot, received, self._counters_path.name.encode())
         self.send(caller)

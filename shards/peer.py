@@ -55,7 +55,7 @@ class Peer:
             sock.close()
             return
         self._connection = Connection(sock)
-        self._connection.send(FrameKind.HELLO, self._source + 1, self._outbox.last_number)
+        self._connection.send(FrameKind.HELLO, self._source + 1)
         self._selector.register(self._connection, selectors.EVENT_READ, self)
         self._flush()
 
@@ -63,8 +63,8 @@ class Peer:
         """Receive and send; returns replies and confirmations."""
         if self._connection is None:
             return []
-        frames = self._connection.receive()
-        replies = [frame for frame in frames if not self._welcomed(frame)]
+        connection = self._connection
+        replies = [frame for frame in connection.receive() if not self._welcomed(connection, frame)]
         self.pump()
         return replies
 
@@ -77,10 +77,8 @@ class Peer:
             for posted in self._outbox.after(self._queued):
                 if connection.unsent_bytes > LINK_WINDOW_BYTES:
                     break
-                before = connection.unsent_bytes
-                connection.send(FrameKind.LINK, posted.number, posted.stamp_ms, posted.body)
+                self._queue(connection, FrameKind.LINK, posted.number, posted.stamp_ms, posted.body)
                 self._queued = posted.number
-                self._queued_bytes += connection.unsent_bytes - before
                 self._marks.append((self._queued_bytes, posted.number))
         self._flush()
 
@@ -96,9 +94,7 @@ class Peer:
             raise NotServing
         if not self._counters.claim(self._slot):
             raise queue.Full
-        before = self._connection.unsent_bytes
-        self._connection.send(FrameKind.REQUEST, number, deadline_ms, body)
-        self._queued_bytes += self._connection.unsent_bytes - before
+        self._queue(self._connection, FrameKind.REQUEST, number, deadline_ms, body)
         self.asked.add(number)
 
     def take_lost(self) -> set[int]:
@@ -108,7 +104,7 @@ class Peer:
         lost, self.asked = self.asked, set()
         return lost
 
-    def _welcomed(self, frame: Frame) -> bool:
+    def _welcomed(self, connection: Connection, frame: Frame) -> bool:
         if frame.kind == FrameKind.REPLY:
             self.asked.discard(frame.number)
         if frame.kind != FrameKind.WELCOME:
@@ -122,7 +118,14 @@ class Peer:
         self._queued = frame.time
         self._queued_bytes = 0
         self._marks.clear()
+        # what was told to callers while this link was down: the receiver must have it before it serves
+        self._queue(connection, FrameKind.PROMISE, self._outbox.last_number)
         return True
+
+    def _queue(self, connection: Connection, kind: FrameKind, number: int, time: int = 0, body: bytes = b"") -> None:
+        before = connection.unsent_bytes
+        connection.send(kind, number, time, body)
+        self._queued_bytes += connection.unsent_bytes - before
 
     def _flush(self) -> None:
         connection = self._connection

@@ -1,70 +1,101 @@
-"""Replies on their way out: encoded at once, sent in order, each after the link messages of its command."""
+"""Replies on their way out: encoded at once, sent after the link messages that they need.
+
+A reply needs the messages that its command made, and all earlier ones to the shard where its account's money lies: what
+it says must be in the balance that its caller reads next. A shard that stands still holds up these replies, no others.
+"""
 
 from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from shards.codec import encode
+from shards.engine import Engine
 from shards.frames import FrameKind
 from shards.limits import REPLY_PIECE_COUNT
 from shards.mailbox import Caller, Mailbox, Request
-from shards.messages import OrdersReply, Reply
+from shards.markets import shard_of_account
+from shards.messages import OrdersReply, Reason, Refused, Reply
 from shards.peer import Peer
+
+Numbers = Mapping[int, int]
+"""Peer → number of a link message to it."""
 
 
 class _Answer(NamedTuple):
-    caller: Caller
-    kind: FrameKind
-    number: int
-    body: bytes
-
-
-class _Parked(NamedTuple):
-    needs: dict[int, int]  # peer → number of the link message that must be in its queue first
-    answers: list[_Answer]
+    request: Request
+    needs: Numbers  # what must be in its peers' queues before it leaves
+    bodies: list[bytes]  # a long list goes in pieces
 
 
 class Replies:
     """What callers are told next."""
 
-    def __init__(self, peers: Mapping[int, Peer]) -> None:
-        """``peers``: the shards whose queues must have a command's link messages before its reply leaves."""
+    def __init__(self, engine: Engine, peers: Mapping[int, Peer]) -> None:
+        self._engine = engine
         self._peers = peers
         self._answers: list[_Answer] = []
-        self._parked: deque[_Parked] = deque()
+        # peer whose queue is full → what waits for it; the replies that need nothing of it pass them by
+        self._parked: dict[int, deque[_Answer]] = {peer: deque() for peer in peers}
 
-    def add(self, request: Request, reply: Reply) -> None:
-        """Encode ``reply`` as it is now; long lists go in pieces."""
-        caller, number = request.caller, request.number
-        if isinstance(reply, OrdersReply) and len(reply.orders) > REPLY_PIECE_COUNT:
-            *pieces, reply = _cut(reply)
-            self._answers += [_Answer(caller, FrameKind.REPLY_PIECE, number, encode(piece)) for piece in pieces]
-        self.add_encoded(request, encode(reply))
+    def newest(self) -> Numbers:
+        """The newest link messages made so far."""
+        return {peer: self._engine.outboxes[peer].last_number for peer in self._peers}
 
-    def add_encoded(self, request: Request, body: bytes) -> None:
+    def add(self, request: Request, reply: Reply, account: str, since: Numbers | None = None) -> None:
+        """Encode ``reply`` as it is now.
+
+        ``account``: whose money it may tell of, "" if nobody's. ``since``: what was newest before its command.
+        """
+        pieces = _cut(reply) if isinstance(reply, OrdersReply) else [reply]
+        self._answers.append(_Answer(request, self._needs(account, since), [encode(piece) for piece in pieces]))
+
+    def add_encoded(self, request: Request, body: bytes, account: str) -> None:
         """Pass on a reply as another shard encoded it."""
-        self._answers.append(_Answer(request.caller, FrameKind.REPLY, request.number, body))
+        self._answers.append(_Answer(request, self._needs(account), [body]))
 
-    def send(self, mailbox: Mailbox, last_numbers: Mapping[int, int]) -> None:
-        """Send what may leave. ``last_numbers``: per peer, the newest link message made so far."""
-        if self._answers:
-            needs = {peer: number for peer, number in last_numbers.items() if not self._peers[peer].has_sent(number)}
-            self._parked.append(_Parked(needs, self._answers))
-            self._answers = []
-        while self._parked and self._may_leave(self._parked[0]):
-            callers = dict.fromkeys(answer.caller for answer in self._parked[0].answers)
-            for caller, kind, number, body in self._parked.popleft().answers:
-                caller.send(kind, number, body=body)
-            for caller in callers:
-                mailbox.send(caller)
+    def refuse(self, request: Request, reason: Reason) -> None:
+        """Say that nothing was done, or that nothing is known."""
+        self._answers.append(_Answer(request, {}, [encode(Refused(reason))]))
 
-    def _may_leave(self, parked: _Parked) -> bool:
-        return all(self._peers[peer].has_sent(number) for peer, number in parked.needs.items())
+    def _needs(self, account: str, since: Numbers | None = None) -> Numbers:
+        home = shard_of_account(account, self._engine.shard_count) if account else self._engine.shard
+        newest = self.newest()
+        return {peer: number for peer, number in newest.items() if peer == home or (since and number > since[peer])}
+
+    def send(self, mailbox: Mailbox) -> None:
+        """Send what may leave."""
+        answers, self._answers = self._answers, []
+        for peer, parked in self._parked.items():
+            while parked and self._peers[peer].has_sent(parked[0].needs[peer]):
+                answers.append(parked.popleft())
+        callers: dict[Caller, None] = {}
+        for answer in answers:
+            peer = self._in_its_way(answer)
+            if peer is None:
+                _send(answer)
+                callers[answer.request.caller] = None
+            else:
+                self._parked[peer].append(answer)
+        for caller in callers:
+            mailbox.send(caller)
+
+    def _in_its_way(self, answer: _Answer) -> int | None:
+        """A peer whose queue does not have yet what the answer needs."""
+        return next((peer for peer, number in answer.needs.items() if not self._peers[peer].has_sent(number)), None)
 
     def __len__(self) -> int:
-        return len(self._answers) + sum(len(parked.answers) for parked in self._parked)
+        return len(self._answers) + sum(map(len, self._parked.values()))
+
+
+def _send(answer: _Answer) -> None:
+    caller, number = answer.request.caller, answer.request.number
+    *pieces, last = answer.bodies
+    for piece in pieces:
+        caller.send(FrameKind.REPLY_PIECE, number, body=piece)
+    caller.send(FrameKind.REPLY, number, body=last)
 
 
 def _cut(reply: OrdersReply) -> list[OrdersReply]:
+    """``reply`` in pieces, at least one."""
     orders, size = reply.orders, REPLY_PIECE_COUNT
-    return [OrdersReply(orders[start : start + size]) for start in range(0, len(orders), size)]
+    return [OrdersReply(orders[start : start + size]) for start in range(0, len(orders) or 1, size)]

@@ -1,0 +1,464 @@
+"""A whole exchange in one process: real engines, holds and replies between mailboxes, links and journals made of lists.
+
+Delivery, time and death are the test's to decide. ``call`` is eager, as production is when nothing is in the way. For
+anything else there are the single steps: ``submit`` puts a message into a mailbox, ``turn`` lets a shard do one turn of
+its loop, ``pump`` moves link messages into their receiver's queue, ``acknowledge`` confirms them to their sender,
+``store`` gives rows to the archive, ``crash`` and ``start`` are what they say. Everything travels encoded.
+"""
+
+import queue
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, NamedTuple, cast, get_args
+
+from msgspec.structs import replace
+
+from shards.codec import decode_input, decode_link, decode_reply, decode_request, decode_row, encode
+from shards.engine import MAILBOX, Engine
+from shards.frames import FrameKind
+from shards.holds import Holds
+from shards.invariants import find_violations
+from shards.limits import BATCH_COUNT_MAX, DEADLINE_MS, QUEUE_DEPTH_MAX
+from shards.mailbox import LinkFrame, Mailbox, Request
+from shards.markets import Market, Product, shard_of_account, shard_of_symbol
+from shards.messages import (
+    AddMarket,
+    Cancel,
+    CancelAll,
+    CancelByClientId,
+    Command,
+    CountOpen,
+    Deposit,
+    GetBalances,
+    GetMargin,
+    Granted,
+    LinkMessage,
+    ListOrders,
+    ListTrades,
+    OrdersReply,
+    Place,
+    Question,
+    Reason,
+    Refused,
+    Reply,
+    Row,
+)
+from shards.outbox import ARCHIVE
+from shards.peer import NotServing, Peer
+from shards.questions import answer
+from shards.recovery import apply_record
+from shards.replies import Replies
+from shards.state import dump_state, dump_underway, load_engine
+from storage.journal import Record
+
+COMMANDS: tuple[type, ...] = get_args(Command)
+START_MS = 1_790_000_000_000
+
+
+def make_market(number: int, symbol: str = "DFUSDT", **changes: Any) -> Market:
+    """A spot market whose units of price, quantity and money all differ: tick 0.01, lot 0.1, base 8, quote 6 places."""
+    market = Market(
+        number,
+        Product.SPOT,
+        symbol,
+        base=symbol[:-4],
+        quote=symbol[-4:],
+        base_places=8,
+        quote_places=6,
+        tick_digits=1,
+        price_places=2,
+        lot_digits=1,
+        lot_places=1,
+        min_notional=0,
+        maker_fee_bps=0,
+        taker_fee_bps=0,
+    )
+    return replace(market, **changes)
+
+
+class Call:
+    """A message and what its caller has been told: nothing yet, or the reply."""
+
+    def __init__(self, message: Command | Question, shard: int, deadline_ms: int) -> None:
+        self.message = message
+        self.shard = shard
+        self.deadline_ms = deadline_ms
+        self.reply: Reply | None = None
+        self._pieces: list[Reply] = []
+
+    def send(self, kind: FrameKind, number: int, time: int = 0, body: bytes = b"") -> None:
+        """A frame of its reply, as the client takes it."""
+        self._pieces.append(decode_reply(body))
+        if kind is FrameKind.REPLY and self.reply is None:
+            orders = [order for piece in self._pieces if isinstance(piece, OrdersReply) for order in piece.orders]
+            self.reply = self._pieces[0] if len(self._pieces) == 1 else OrdersReply(orders)
+
+    def lose(self) -> None:
+        """The shard died with the message in its hands."""
+        if self.reply is None:
+            repeatable = isinstance(self.message, Cancel | CancelByClientId | CancelAll)
+            known = repeatable or not isinstance(self.message, COMMANDS)
+            self.reply = Refused(Reason.RESTARTING if known else Reason.TIMEOUT)
+
+
+class Wire:
+    """From one shard to another: its link, and commands into its mailbox. Stands where production has a Peer."""
+
+    def __init__(self, world: "World", sender: "Node", receiver: "Node") -> None:
+        self._world = world
+        self._sender = sender
+        self.receiver = receiver
+        self.given = 0  # number of the last link message put into the receiver's queue
+        self.asked: set[int] = set()
+        self.lost: set[int] = set()
+
+    def has_sent(self, number: int) -> bool:
+        return not self.receiver.up or number <= self.given
+
+    def pump(self, count_max: int = 2**62) -> None:
+        """Put link messages into the receiver's queue, which takes each number once."""
+        if not self.receiver.up or not self._sender.up:
+            return
+        shard = self._sender.shard
+        if self.given == self._sender.engine.outboxes[self.receiver.shard].last_number:
+            return
+        for posted in self._sender.engine.outboxes[self.receiver.shard].after(self.given)[:count_max]:
+            self.given = posted.number
+            if posted.number == self.receiver.heard[shard] + 1:
+                self.receiver.heard[shard] = posted.number
+                self.receiver.arrived.append(LinkFrame(shard, *posted))
+            assert posted.number <= self.receiver.heard[shard], "a link skips messages"
+
+    def put_nowait(self, number: int, deadline_ms: int, body: bytes) -> None:
+        if not self.receiver.up:
+            raise NotServing
+        self.receiver.put(_request(self, number, deadline_ms, body))
+        self.asked.add(number)
+
+    def send(self, kind: FrameKind, number: int, time: int = 0, body: bytes = b"") -> None:
+        """The reply to a command that was put."""
+        if number in self.asked:
+            self.asked.discard(number)
+            self._sender.holds.refused(number, body)
+            self._world._send(self._sender)
+
+    def take_lost(self) -> set[int]:
+        lost, self.lost = self.lost, set()
+        return lost
+
+
+class Snapshot(NamedTuple):
+    """An engine's state after the record of that sequence."""
+
+    sequence: int
+    state: bytes
+    underway: bytes
+
+
+class Node:
+    """One shard: its engine, and around it what production has in sockets and files."""
+
+    def __init__(self, shard: int, shard_count: int, queue_depth: int) -> None:
+        self.shard = shard
+        self.up = True
+        self.full = False  # the disk
+        self.engine = Engine(shard, shard_count)
+        self.journal: list[Record] = []
+        self.snapshot: Snapshot | None = None
+        self.queue_depth = queue_depth
+        self.requests: deque[Request] = deque()
+        self.arrived: deque[LinkFrame] = deque()
+        self.heard = dict(self.engine.received)  # per sender the newest link message in the queue
+        self.wires: dict[int, Wire] = {}
+        self.replies: Replies
+        self.holds: Holds
+        self.unanswered: list[Call] = []
+        self.lives = 0
+
+    def put(self, request: Request) -> None:
+        """Into the mailbox; raises queue.Full."""
+        if len(self.requests) >= self.queue_depth:
+            raise queue.Full
+        self.requests.append(request)
+
+    def has_work(self) -> bool:
+        """Whether a turn would do something."""
+        return self.up and bool(self.requests or (self.arrived and not self.full))
+
+    def start(self, engine: Engine) -> None:
+        """Begin a life with what the disk says."""
+        self.engine = engine
+        self.up = True
+        self.requests.clear()
+        self.arrived.clear()
+        self.heard = dict(engine.received)
+        peers = cast(dict[int, Peer], self.wires)
+        self.replies = Replies(peers)
+        self.holds = Holds(engine, peers, self.replies)
+        self.lives += 1
+        self.holds._next_ticket = self.lives << 40  # not random: a run can be repeated
+
+
+class World:
+    """N shards and the archive."""
+
+    def __init__(self, shard_count: int, queue_depth: int = QUEUE_DEPTH_MAX) -> None:
+        self.shard_count = shard_count
+        self.now_ms = START_MS  # a test may move it either way
+        self.nodes = [Node(shard, shard_count, queue_depth) for shard in range(shard_count)]
+        for node in self.nodes:
+            node.wires = {peer.shard: Wire(self, node, peer) for peer in self.nodes if peer is not node}
+            node.start(node.engine)
+        self.symbols: dict[int, str] = {}
+        self.stored: list[list[bytes]] = [[] for _ in range(shard_count)]  # rows in the archive, per shard
+        self.archiving = True  # whether delivering everything includes the rows to the archive
+
+    @property
+    def engines(self) -> list[Engine]:
+        return [node.engine for node in self.nodes]
+
+    def engine_of(self, market: int) -> Engine:
+        """The engine that keeps this market's book."""
+        return self.engines[shard_of_symbol(self.symbols[market], self.shard_count)]
+
+    def shard_of(self, message: Command | Question) -> int:
+        """Which shard a caller asks."""
+        if isinstance(message, AddMarket):
+            self.symbols.setdefault(message.market.number, message.market.symbol)
+            return shard_of_symbol(message.market.symbol, self.shard_count)
+        if isinstance(message, Deposit | GetBalances | GetMargin):
+            return shard_of_account(message.account, self.shard_count)
+        if isinstance(message, Place):
+            market = message.order.market
+        elif isinstance(message, Cancel) or not hasattr(message, "market"):
+            market = getattr(message, "id", 0) >> 40
+        else:
+            market = message.market
+        return shard_of_symbol(self.symbols.get(market, ""), self.shard_count)
+
+    # Callers
+
+    def call(self, message: Command | Question) -> Reply:
+        """Send, deliver everything, return the reply."""
+        call = self.submit(message)
+        self.drain()
+        assert call.reply is not None, "nobody answered"
+        return call.reply
+
+    def call_all(self, message: CancelAll | ListOrders | ListTrades | CountOpen) -> list[Reply]:
+        """The same to every shard, as a request without a symbol goes."""
+        calls = [self.submit(message, shard) for shard in range(self.shard_count)]
+        self.drain()
+        return [cast(Reply, call.reply) for call in calls]
+
+    def submit(self, message: Command | Question, shard: int | None = None, patience_ms: int = DEADLINE_MS) -> Call:
+        """Put a message into its shard's mailbox; refused at once where that is full or down."""
+        node = self.nodes[self.shard_of(message) if shard is None else shard]
+        call = Call(message, node.shard, self.now_ms + patience_ms)
+        if not node.up:
+            call.reply = Refused(Reason.RESTARTING)
+            return call
+        try:
+            node.put(_request(call, 0, call.deadline_ms, encode(message)))
+        except queue.Full:
+            call.reply = Refused(Reason.BUSY)
+            return call
+        node.unanswered.append(call)
+        return call
+
+    def drain(self) -> None:
+        """Deliver until nothing is under way."""
+        busy = True
+        while busy:
+            for node in self.nodes:
+                if node.has_work():
+                    self.turn(node.shard)
+                for wire in node.wires.values():
+                    wire.pump()
+                self._send(node)
+            for node in self.nodes:
+                self.acknowledge(node.shard)
+            busy = any(node.has_work() for node in self.nodes)
+        for node in self.nodes if self.archiving else ():
+            self.store(node.shard)
+
+    # Single steps
+
+    def turn(self, shard: int, count_max: int = BATCH_COUNT_MAX, *, die_journaled: bool = False) -> None:
+        """One turn of the shard's loop over at most ``count_max`` requests.
+
+        ``die_journaled``: it dies when the batch is on disk, with nothing applied or said.
+        """
+        node = self.nodes[shard]
+        requests = [node.requests.popleft() for _ in range(min(count_max, len(node.requests)))]
+        frames = sorted(node.arrived, key=lambda frame: frame.stamp_ms)
+        inputs: list[tuple[Request | LinkFrame, Command | LinkMessage]]
+        inputs = [(frame, decode_link(frame.body)) for frame in frames]
+        questions: list[tuple[Request, Question]] = []
+        places: list[tuple[Request, Place]] = []
+        for request in requests:
+            message = decode_request(request.body)
+            if self.now_ms > request.deadline_ms:
+                node.replies.add(request, Refused(Reason.TIMEOUT))
+            elif isinstance(message, Place) and not node.engine.is_home(message.order.account):
+                places.append((request, message))
+            elif isinstance(message, COMMANDS):
+                inputs.append((request, cast(Command, message)))
+            else:
+                questions.append((request, cast(Question, message)))
+        if inputs and not self._append(node, inputs):
+            for origin, _ in inputs:
+                if isinstance(origin, Request):
+                    node.replies.add(origin, Refused(Reason.STORAGE_FULL))
+        elif die_journaled:
+            self.crash(shard)
+            return
+        else:
+            for record, (origin, input_message) in zip(node.journal[-len(inputs) :], inputs, strict=False):
+                self._apply(node, record, origin, input_message)
+        for request, question in questions:
+            node.replies.add(request, answer(node.engine, question))
+        for request, place in places:
+            node.holds.ask(request, place)
+        self._send(node)
+
+    def pump(self, sender: int, receiver: int, count_max: int = 2**62) -> None:
+        """Put up to so many link messages into the receiver's queue; replies that waited for them leave."""
+        self.nodes[sender].wires[receiver].pump(count_max)
+        self._send(self.nodes[sender])
+
+    def acknowledge(self, receiver: int) -> None:
+        """Tell the senders what this shard has on disk."""
+        node = self.nodes[receiver]
+        for sender, number in node.engine.received.items():
+            if self.nodes[sender].up:
+                self.nodes[sender].engine.confirm(receiver, number)
+
+    def store(self, shard: int, count_max: int = 2**62, *, confirm: bool = True) -> None:
+        """Give the archive up to so many rows. It takes each number once, in order."""
+        node = self.nodes[shard]
+        if not node.up:
+            return
+        outbox = node.engine.outboxes[ARCHIVE]
+        stored = self.stored[shard]
+        for posted in outbox.after(len(stored))[:count_max] if outbox else ():
+            assert posted.number == len(stored) + 1, "the link to the archive skips rows"
+            stored.append(posted.body)
+        if confirm:
+            node.engine.confirm(ARCHIVE, len(stored))
+
+    def take_snapshot(self, shard: int) -> None:
+        """Keep the state as of now; what is under way differs from run to run."""
+        engine = self.nodes[shard].engine
+        self.nodes[shard].snapshot = Snapshot(engine.sequence, dump_state(engine), dump_underway(engine))
+
+    def crash(self, shard: int) -> None:
+        """kill -9: what was only in memory is gone."""
+        node = self.nodes[shard]
+        node.up = False
+        node.arrived.clear()
+        node.requests.clear()
+        for call in node.unanswered:
+            call.lose()
+        node.unanswered.clear()
+        for other in self.nodes:
+            for wire in (other.wires.get(shard), node.wires.get(other.shard)):
+                if wire is not None:
+                    wire.lost |= wire.asked
+                    wire.asked = set()
+        for other in self.nodes:
+            if other.up:
+                other.holds.lose()
+                self._send(other)
+
+    def start(self, shard: int, *, from_snapshot: bool = True) -> None:
+        """Recover from the newest snapshot, or from nothing, and the journal after it; take up all links."""
+        node = self.nodes[shard]
+        node.start(self.recovered(shard, from_snapshot=from_snapshot))
+        for other in self.nodes:
+            if other is not node:
+                other.wires[shard].given = node.heard[other.shard]
+                node.wires[other.shard].given = other.heard[shard]
+
+    def restart(self, shard: int, *, from_snapshot: bool = True) -> None:
+        """Die and come back."""
+        self.crash(shard)
+        self.start(shard, from_snapshot=from_snapshot)
+
+    def recovered(self, shard: int, *, from_snapshot: bool = False) -> Engine:
+        """The engine that a shard's disk makes."""
+        node = self.nodes[shard]
+        snapshot = node.snapshot if from_snapshot else None
+        engine = load_engine(snapshot.state, snapshot.underway) if snapshot else Engine(shard, self.shard_count)
+        for record in node.journal[engine.sequence :]:
+            apply_record(engine, record)
+        return engine
+
+    def rows(self) -> list[Row]:
+        """What the archive has, shard by shard."""
+        return [decode_row(body) for stored in self.stored for body in stored]
+
+    # What must be true
+
+    def violations(self) -> list[str]:
+        """Violated invariants, on whatever is under way; all shards must be up."""
+        return find_violations(self.engines)
+
+    def unfaithful(self) -> list[str]:
+        """Where state, link messages or archived rows are not what the journals make; in words."""
+        found = []
+        for node in self.nodes:
+            again = self.recovered(node.shard)
+            if dump_state(again) != dump_state(node.engine):
+                found.append(f"shard {node.shard} is not what its journal makes")
+            for receiver, outbox in node.engine.outboxes.items():
+                made = {posted.number: posted.body for posted in again.outboxes[receiver]}
+                kept = {posted.number: posted.body for posted in outbox}
+                if receiver == ARCHIVE:
+                    kept |= dict(enumerate(self.stored[node.shard], 1))
+                if any(made[number] != body for number, body in kept.items()):
+                    found.append(f"what shard {node.shard} sent to {receiver} is not what its journal makes")
+        return found
+
+    def _append(self, node: Node, inputs: Sequence[tuple[Request | LinkFrame, Command | LinkMessage]]) -> bool:
+        if node.full:
+            return False
+        stamp_ms = max(self.now_ms, node.engine.now_ms)
+        for sequence, (origin, _) in enumerate(inputs, node.engine.sequence + 1):
+            source = (origin.source, origin.number) if isinstance(origin, LinkFrame) else (MAILBOX, 0)
+            node.journal.append(Record(sequence, stamp_ms, *source, origin.body))
+        node.arrived.clear()
+        return True
+
+    def _apply(self, node: Node, record: Record, origin: Request | LinkFrame, message: Command | LinkMessage) -> None:
+        reply = node.engine.apply(record.sequence, record.stamp_ms, record.source, record.number, message)
+        if reply is None:
+            return
+        if isinstance(origin, Request):
+            node.replies.add(origin, reply)
+        elif isinstance(message, Granted):
+            node.holds.granted(message, reply)
+
+    def _send(self, node: Node) -> None:
+        if not node.up or not len(node.replies):
+            return
+        last_numbers = {receiver: node.engine.outboxes[receiver].last_number for receiver in node.wires}
+        node.replies.send(cast(Mailbox, _NoMailbox), last_numbers)
+        node.unanswered = [call for call in node.unanswered if call.reply is None]
+
+
+class _NoMailbox:
+    """Frames reach their caller at once."""
+
+    @staticmethod
+    def send(caller: object) -> None:
+        pass
+
+
+def _request(caller: Call | Wire, number: int, deadline_ms: int, body: bytes) -> Request:
+    return Request(caller, number, deadline_ms, body)  # type: ignore[arg-type]
+
+
+def input_of(record: Record) -> Command | LinkMessage:
+    """The message of a journal record."""
+    return decode_input(record.body)

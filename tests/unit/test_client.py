@@ -1,0 +1,313 @@
+"""Callers and owners in processes of their own: bounds, death, stopped owners, large answers."""
+
+import random
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import Full
+
+import pytest
+
+from shards.client import Client, Line
+from shards.clock import now_ms
+from shards.codec import encode
+from shards.frames import FrameKind, pack
+from shards.limits import REPLY_PIECE_COUNT
+from shards.messages import (
+    Cancel,
+    CancelAll,
+    Command,
+    CountOpen,
+    CountReply,
+    Deposit,
+    GetBalances,
+    ListOrders,
+    OrdersReply,
+    Question,
+    Reason,
+    Refused,
+    RunSql,
+    TableReply,
+)
+from shards.peer import NotServing
+from storage.folder import Folder
+from tests.model.seeds import read_count, read_seed
+from tests.unit.mailbox_owner import Process, call_without_end, own, running
+
+BOUND = 8
+LONG_MS = 60_000  # longer than any test: who waits for it hangs
+QUESTION = encode(CountOpen("1"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder.open(tmp_path / "d", 2)
+
+
+@pytest.fixture
+def owner(folder: Folder) -> Iterator[Process]:
+    with running(own, folder.path, "shard-0", BOUND) as process:
+        yield process
+
+
+@pytest.fixture
+def line(folder: Folder, owner: Process) -> Iterator[Line]:
+    line = Line(folder, "shard-0")
+    assert line.connected.wait(30)
+    yield line
+    line.close()
+
+
+@pytest.fixture
+def client(folder: Folder) -> Iterator[Client]:
+    client = Client(folder)
+    yield client
+    client.close()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    """Until it is; a test that waits in vain is ended by its time limit."""
+    while not true():
+        time.sleep(0.002)
+
+
+def put(line: Line) -> None:
+    line.put_nowait(QUESTION, now_ms() + LONG_MS)
+
+
+def fill(line: Line) -> int:
+    """How many messages it takes until the mailbox is full."""
+    count = 0
+    while True:
+        try:
+            put(line)
+        except Full:
+            return count
+        count += 1
+
+
+def test_a_call_is_answered(client: Client, owner: Process) -> None:
+    wait_until(lambda: client.is_serving(0))
+    assert client.call(0, CountOpen("42"), LONG_MS) == CountReply(42)
+    assert (client.depth(0), client.depth_max(0)) == (0, BOUND)
+
+
+def test_many_callers_at_once_get_their_own_answers(client: Client, owner: Process) -> None:
+    wait_until(lambda: client.is_serving(0))
+
+    def call(number: int) -> bool:
+        while True:
+            reply = client.call(0, CountOpen(str(number)), LONG_MS)
+            if not isinstance(reply, Refused):
+                return reply == CountReply(number)
+
+    with ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(call, range(500)))
+
+
+def test_a_shard_that_is_not_there_is_refused_at_once(client: Client) -> None:
+    assert client.call(0, CountOpen("1"), LONG_MS) == Refused(Reason.RESTARTING)
+    assert client.ask_archive(CountOpen("1"), LONG_MS) == Refused(Reason.HISTORY_UNREADABLE)
+    assert (client.depth(0), client.depth_max(0), client.is_serving(0)) == (0, 0, False)
+
+
+# The bound
+
+
+def test_exactly_so_many_messages_fit_and_then_it_is_full(line: Line, owner: Process) -> None:
+    owner.take(False)
+    assert fill(line) == BOUND
+    assert (line.qsize(), line.maxsize()) == (BOUND, BOUND)
+    owner.take(True)
+    wait_until(lambda: line.qsize() == 0)
+    owner.take(False)
+    assert fill(line) == BOUND
+
+
+def test_the_bound_is_one_for_all_callers(folder: Folder, line: Line, owner: Process) -> None:
+    other = Line(folder, "shard-0")
+    assert other.connected.wait(30)
+    owner.take(False)
+    for _ in range(3):
+        put(other)
+    assert fill(line) == BOUND - 3
+    with pytest.raises(Full):
+        put(other)
+    other.close()
+    owner.take(True)
+    wait_until(lambda: line.qsize() == 0)
+
+
+def test_full_is_said_at_once_while_the_owner_is_stopped(line: Line, owner: Process) -> None:
+    owner.signal(signal.SIGSTOP)
+    assert fill(line) == BOUND  # would hang here if it waited for the owner
+    for _ in range(1_000):
+        with pytest.raises(Full):
+            put(line)
+    owner.signal(signal.SIGCONT)
+    wait_until(lambda: line.qsize() == 0)
+
+
+def test_a_message_larger_than_the_sockets_buffer_does_not_wait_for_a_stopped_owner(
+    client: Client, line: Line, owner: Process
+) -> None:
+    wait_until(lambda: client.is_serving(0))
+    owner.signal(signal.SIGSTOP)
+    text = "x" * 5_000_000
+    _, waiter = line.put_nowait(encode(RunSql(text)), now_ms() + LONG_MS)
+    _, second = line.put_nowait(encode(RunSql("short")), now_ms() + LONG_MS)
+    assert not waiter.wait(0)
+    owner.signal(signal.SIGCONT)
+    assert waiter.wait(30) and second.wait(30)
+    assert client.call(0, RunSql(text), LONG_MS) == TableReply([], [[len(text)]])
+
+
+def test_a_reply_that_does_not_come_by_the_deadline_is_a_timeout(client: Client, owner: Process) -> None:
+    wait_until(lambda: client.is_serving(0))
+    owner.take(False)
+    assert client.call(0, CountOpen("1"), 20) == Refused(Reason.TIMEOUT)
+    owner.take(True)
+    wait_until(lambda: client.depth(0) == 0)
+    assert client.call(0, CountOpen("2"), LONG_MS) == CountReply(2), "a late reply reaches nobody"
+
+
+# Death
+
+
+def test_killed_callers_take_no_capacity_with_them(folder: Folder, line: Line, owner: Process) -> None:
+    chance = random.Random(read_seed())
+    for _ in range(read_count("SHARDEX_TEST_KILLS", 12)):
+        with running(call_without_end, folder.path) as caller, running(call_without_end, folder.path) as other:
+            time.sleep(chance.random() * 0.02)  # somewhere in the middle of what it does
+            owner.take(chance.random() < 0.5)
+            caller.kill()
+            other.kill()
+        owner.take(True)
+        wait_until(lambda: line.qsize() == 0)
+        owner.take(False)
+        assert fill(line) == BOUND
+        owner.take(True)
+        wait_until(lambda: line.qsize() == 0)
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (Cancel(1, "alice"), Reason.RESTARTING),
+        (CancelAll("alice"), Reason.RESTARTING),
+        (GetBalances("alice"), Reason.RESTARTING),
+        (Deposit("alice", "USDT", 1, "one"), Reason.TIMEOUT),
+    ],
+    ids=lambda value: type(value).__name__ if not isinstance(value, Reason) else value.value,
+)
+def test_the_owners_death_is_known_at_once_to_all_who_wait(
+    client: Client, owner: Process, message: Command | Question, reason: Reason
+) -> None:
+    wait_until(lambda: client.is_serving(0))
+    owner.take(False)
+    with ThreadPoolExecutor(4) as pool:
+        replies = [pool.submit(client.call, 0, message, LONG_MS) for _ in range(4)]
+        wait_until(lambda: client.depth(0) == 4)
+        owner.kill()
+        assert [reply.result(30) for reply in replies] == [Refused(reason)] * 4
+    assert client.call(0, message, LONG_MS) == Refused(Reason.RESTARTING)
+
+
+def test_a_stopped_owner_that_is_killed_is_known_at_once_too(client: Client, owner: Process) -> None:
+    wait_until(lambda: client.is_serving(0))
+    owner.signal(signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as pool:
+        reply = pool.submit(client.call, 0, Cancel(1, "alice"), LONG_MS)
+        wait_until(lambda: client.depth(0) == 1)
+        owner.kill()
+        assert reply.result(30) == Refused(Reason.RESTARTING)
+
+
+def test_an_owner_that_comes_again_is_found_and_starts_empty(folder: Folder, client: Client, owner: Process) -> None:
+    wait_until(lambda: client.is_serving(0))
+    owner.take(False)
+    with ThreadPoolExecutor(1) as pool:
+        lost = pool.submit(client.call, 0, Cancel(1, "alice"), LONG_MS)
+        wait_until(lambda: client.depth(0) == 1)
+        owner.kill()
+        assert lost.result(30) == Refused(Reason.RESTARTING)
+    with running(own, folder.path, "shard-0", BOUND):
+        wait_until(lambda: client.is_serving(0))
+        assert client.depth(0) == 0
+        assert client.call(0, CountOpen("7"), LONG_MS) == CountReply(7)
+
+
+def test_a_place_of_an_earlier_life_is_not_used_in_the_next(folder: Folder, line: Line, owner: Process) -> None:
+    place = line.claim()
+    owner.kill()
+    wait_until(lambda: not line.connected.is_set())
+    with running(own, folder.path, "shard-0", BOUND) as again:
+        assert line.connected.wait(30)
+        with pytest.raises(NotServing):
+            line.send(place, QUESTION, now_ms() + LONG_MS)
+        line.unclaim(place)
+        again.take(False)
+        assert fill(line) == BOUND
+
+
+# Several shards
+
+
+def test_several_shards_answer_in_the_order_they_were_asked(folder: Folder, client: Client, owner: Process) -> None:
+    with running(own, folder.path, "shard-1", BOUND):
+        wait_until(lambda: client.is_serving(0) and client.is_serving(1))
+        replies = client.call_each([(1, CountOpen("5")), (0, CountOpen("6"))], LONG_MS)
+        assert replies == [CountReply(5), CountReply(6)]
+
+
+def test_places_are_taken_in_every_mailbox_or_in_none(
+    folder: Folder, client: Client, line: Line, owner: Process
+) -> None:
+    with running(own, folder.path, "shard-1", BOUND) as second:
+        wait_until(lambda: client.is_serving(0) and client.is_serving(1))
+        owner.take(False)
+        second.take(False)
+        assert fill(line) == BOUND
+        for shards in ((0, 1), (1, 0)):
+            replies = client.call_each([(shard, CountOpen("1")) for shard in shards], LONG_MS)
+            assert replies == [Refused(Reason.BUSY)] * 2
+            assert client.depth(1) == 0
+        owner.kill()
+        wait_until(lambda: not client.is_serving(0))
+        for shards in ((0, 1), (1, 0)):
+            replies = client.call_each([(shard, CountOpen("1")) for shard in shards], LONG_MS)
+            assert replies == [Refused(Reason.RESTARTING)] * 2
+            assert client.depth(1) == 0
+
+
+# Large answers
+
+
+@pytest.mark.parametrize("count", [0, REPLY_PIECE_COUNT, REPLY_PIECE_COUNT + 1, 20 * REPLY_PIECE_COUNT + 7])
+def test_a_large_answer_arrives_whole_and_in_order(client: Client, owner: Process, count: int) -> None:
+    wait_until(lambda: client.is_serving(0))
+    reply = client.call(0, ListOrders("alice", count), LONG_MS)
+    assert isinstance(reply, OrdersReply)
+    assert [order.id for order in reply.orders] == list(range(count))
+
+
+def test_a_slow_reader_keeps_nobody_else_waiting(folder: Folder, client: Client, owner: Process) -> None:
+    wait_until(lambda: client.is_serving(0))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as slow:
+        slow.connect(folder.socket("shard-0"))
+        request = encode(ListOrders("alice", 20_000))
+        slow.sendall(pack(FrameKind.HELLO, 0) + pack(FrameKind.REQUEST, 1, now_ms() + LONG_MS, request))
+        for number in range(20):
+            assert client.call(0, CountOpen(str(number)), LONG_MS) == CountReply(number)
+
+
+def test_closing_ends_the_lines_threads(folder: Folder, owner: Process) -> None:
+    before = threading.active_count()
+    client = Client(folder)
+    wait_until(lambda: client.is_serving(0))
+    client.close()
+    wait_until(lambda: threading.active_count() <= before)

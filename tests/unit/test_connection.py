@@ -1,0 +1,101 @@
+"""One end of a stream that never waits."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from shards import connection
+from shards.connection import Connection
+from shards.frames import HEAD, Frame, FrameKind, pack
+from shards.limits import FRAME_BYTES_MAX
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Connection, socket.socket]]:
+    own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    yield Connection(own), other
+    own.close()
+    other.close()
+
+
+def test_frames_travel_both_ways(ends: tuple[Connection, socket.socket]) -> None:
+    own, other = ends
+    peer = Connection(other)
+    own.send(FrameKind.REQUEST, 1, 2, b"question")
+    assert own.flush()
+    assert peer.receive() == [Frame(FrameKind.REQUEST, 1, 2, b"question")]
+    peer.send(FrameKind.REPLY, 1, 0, b"answer")
+    assert peer.flush()
+    assert own.receive() == [Frame(FrameKind.REPLY, 1, 0, b"answer")]
+    assert own.receive() == [] and not own.closed
+
+
+def test_what_the_socket_does_not_take_waits_and_arrives_whole(ends: tuple[Connection, socket.socket]) -> None:
+    own, other = ends
+    peer = Connection(other)
+    bodies = [bytes([number]) * 300_000 for number in range(20)]
+    for number, body in enumerate(bodies):
+        own.send(FrameKind.REPLY, number, body=body)
+    received: list[Frame] = []
+    turns = 0
+    while len(received) < len(bodies):
+        done = own.flush()
+        assert done == (own.unsent_bytes == 0)
+        received += peer.receive()
+        turns += 1
+    assert turns > 1, "everything fitted at once: the test says nothing"
+    assert [frame.body for frame in received] == bodies
+    assert own.flush() and own.unsent_bytes == 0
+
+
+def test_what_came_whole_before_the_end_is_still_taken(ends: tuple[Connection, socket.socket]) -> None:
+    own, other = ends
+    whole = pack(FrameKind.REQUEST, 1, 2, b"body")
+    other.sendall(whole + whole[:5])
+    other.close()
+    frames = own.receive()
+    frames += own.receive()
+    assert frames == [Frame(FrameKind.REQUEST, 1, 2, b"body")]
+    assert own.closed
+
+
+def test_a_frame_over_the_limit_ends_the_stream(ends: tuple[Connection, socket.socket]) -> None:
+    own, other = ends
+    other.sendall(HEAD.pack(FRAME_BYTES_MAX + 1, FrameKind.REQUEST, 1, 1))
+    assert own.receive() == []
+    assert own.closed
+
+
+def test_sending_to_an_end_that_is_gone_closes_and_never_raises(ends: tuple[Connection, socket.socket]) -> None:
+    own, other = ends
+    other.close()
+    own.send(FrameKind.REPLY, 1)
+    own.flush()
+    assert own.closed
+    own.send(FrameKind.REPLY, 2)
+    assert own.unsent_bytes == 0
+
+
+def test_a_reader_that_does_not_read_is_cut_off(
+    ends: tuple[Connection, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "SEND_BUFFER_BYTES_MAX", 2_000_000)
+    own, _ = ends
+    sent = 0
+    while not own.closed:
+        own.send(FrameKind.REPLY, sent, body=bytes(100_000))
+        own.flush()
+        sent += 1
+        assert own.unsent_bytes <= 2_000_000
+    assert sent > 20
+    assert own.unsent_bytes == 0, "memory is given back"
+
+
+def test_closing_twice_is_as_good_as_once(ends: tuple[Connection, socket.socket]) -> None:
+    own, other = ends
+    own.close()
+    own.close()
+    assert other.recv(10) == b""
+    own.release()
+    own.release()

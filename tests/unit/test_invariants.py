@@ -1,0 +1,121 @@
+"""The invariants see what is wrong, and say it in words."""
+
+from collections.abc import Callable
+
+import pytest
+
+from shards.engine import Engine
+from shards.invariants import find_violations
+from shards.messages import AddMarket, CancelAll, Deposit, Kind, NewOrder, Order, Place, Side, TimeInForce
+from tests.model.world import World, make_market
+
+
+def small_world() -> World:
+    """Alice rests a bid of 5 and one of 7 at the same price."""
+    world = World(1)
+    world.call(AddMarket(make_market(1)))
+    world.call(Deposit("alice", "USDT", 10**9, "one"))
+    for quantity in (5, 7):
+        new = NewOrder(1, "alice", Side.BUY, Kind.LIMIT, TimeInForce.GTC, 100, quantity, 0, f"id-{quantity}")
+        world.call(Place(new))
+    assert find_violations(world.engines) == []
+    return world
+
+
+def first_order(engine: Engine) -> Order:
+    return next(iter(engine.markets[1].open.values()))
+
+
+def give_money(engine: Engine) -> None:
+    engine.accounts.wallets.by_account["alice"]["USDT"].available += 1
+
+
+def take_a_fee_from_nobody(engine: Engine) -> None:
+    engine.accounts.wallets.fees["USDT"] += 1
+
+
+def go_below_zero(engine: Engine) -> None:
+    balance = engine.accounts.wallets.by_account["alice"]["USDT"]
+    balance.held, balance.available = balance.held + 2 * 10**9, balance.available - 2 * 10**9
+
+
+def hold_too_little(engine: Engine) -> None:
+    balance = engine.accounts.wallets.by_account["alice"]["USDT"]
+    balance.held, balance.available = balance.held - 1, balance.available + 1
+
+
+def let_an_order_hold_too_much(engine: Engine) -> None:
+    first_order(engine).hold += 1
+
+
+def overfill_an_order(engine: Engine) -> None:
+    first_order(engine).filled = 99
+
+
+def forget_the_accounts(engine: Engine) -> None:
+    engine.markets[1].by_account.clear()
+
+
+def forget_a_client_id(engine: Engine) -> None:
+    engine.markets[1].by_client.popitem()
+
+
+def take_an_order_off_the_book_alone(engine: Engine) -> None:
+    engine.markets[1].book.bids.remove(first_order(engine))
+
+
+def lose_time_order(engine: Engine) -> None:
+    (level,) = engine.markets[1].book.bids
+    level.orders.move_to_end(first_order(engine).id)
+
+
+def add_up_wrongly(engine: Engine) -> None:
+    (level,) = engine.markets[1].book.bids
+    level.quantity += 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "text"),
+    [
+        (give_money, "money: USDT"),
+        (take_a_fee_from_nobody, "money: USDT"),
+        (go_below_zero, "negative"),
+        (hold_too_little, "holds: alice"),
+        (let_an_order_hold_too_much, "it needs"),
+        (overfill_an_order, "99 of 5 filled"),
+        (forget_the_accounts, "index by account"),
+        (forget_a_client_id, "index by client id"),
+        (take_an_order_off_the_book_alone, "book and open orders differ"),
+        (lose_time_order, "not in time order"),
+        (add_up_wrongly, "does not add up"),
+    ],
+)
+def test_what_is_wrong_is_found(spoil: Callable[[Engine], None], text: str) -> None:
+    world = small_world()
+    spoil(world.engines[0])
+    assert any(text in found for found in find_violations(world.engines))
+
+
+def release_under_way() -> World:
+    """Carol of shard 1 has canceled her order on shard 0; nobody there knows yet that its money is free."""
+    world = World(2)
+    world.call(AddMarket(make_market(1)))
+    world.call(Deposit("carol", "USDT", 10**9, "one"))
+    world.call(Place(NewOrder(1, "carol", Side.BUY, Kind.LIMIT, TimeInForce.GTC, 100, 5, 0)))
+    world.submit(CancelAll("carol"), 0)
+    world.turn(0)
+    assert len(world.engines[0].outboxes[1]) == 1
+    assert find_violations(world.engines) == []
+    return world
+
+
+def test_money_under_way_is_counted_and_missed_when_it_is_lost() -> None:
+    world = release_under_way()
+    world.engines[0].outboxes[1].confirm(2)  # nobody has it
+    assert any("holds: carol" in found for found in find_violations(world.engines))
+
+
+def test_a_message_that_was_never_sent_is_noticed() -> None:
+    world = release_under_way()
+    world.engines[1].received[0] = 9
+    assert any("never sent" in found for found in find_violations(world.engines))

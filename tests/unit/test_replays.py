@@ -1,0 +1,83 @@
+"""Signed requests seen lately."""
+
+from msgspec.structs import astuple, replace
+
+from shards.limits import REPLAY_WINDOW_MS
+from shards.messages import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce
+from shards.replays import Replays, expiry
+
+NEW = NewOrder(1, "alice", Side.BUY, Kind.LIMIT, TimeInForce.GTC, 100, 5, 0, "one", 777)
+
+
+def placed(new: NewOrder, number: int = 1) -> Order:
+    return Order(number, *astuple(new)[:10], 0, 0, 0, Status.OPEN, EndReason.NONE, 0, 0)  # type: ignore[call-arg]
+
+
+def test_the_very_same_request_is_found() -> None:
+    replays, order = Replays(), placed(NEW)
+    replays.remember(order, 1_000)
+    assert replays.find(NEW) is order
+
+
+def test_any_difference_makes_another_request() -> None:
+    replays = Replays()
+    replays.remember(placed(NEW), 1_000)
+    for change in (
+        {"account": "bob"},
+        {"client_id": "two"},
+        {"signed_ms": 778},
+        {"side": Side.SELL},
+        {"tif": TimeInForce.IOC},
+        {"price": 101},
+        {"quantity": 6},
+    ):
+        assert replays.find(replace(NEW, **change)) is None
+
+
+def test_requests_of_other_content_do_not_push_each_other_out() -> None:
+    replays = Replays()
+    orders = [placed(replace(NEW, quantity=quantity), quantity) for quantity in (1, 2, 3)]
+    for order in orders:
+        replays.remember(order, 1_000)
+    assert [replays.find(replace(NEW, quantity=quantity)) for quantity in (1, 2, 3)] == orders
+
+
+def test_a_request_without_client_id_or_signature_cannot_come_again() -> None:
+    replays = Replays()
+    for change in ({"client_id": ""}, {"signed_ms": 0}):
+        new = replace(NEW, **change)
+        replays.remember(placed(new), 1_000)
+        assert replays.find(new) is None
+    assert replays.dump() == []
+
+
+def test_requests_are_forgotten_when_their_window_has_passed_and_not_before() -> None:
+    replays = Replays()
+    first, second = NEW, replace(NEW, signed_ms=778)
+    replays.remember(placed(first), expiry(0))
+    replays.remember(placed(second), expiry(10))
+    replays.expire(REPLAY_WINDOW_MS - 1)
+    assert replays.find(first) is not None
+    replays.expire(REPLAY_WINDOW_MS)
+    assert replays.find(first) is None and replays.find(second) is not None
+    replays.expire(REPLAY_WINDOW_MS + 10)
+    assert replays.dump() == []
+
+
+def test_a_dump_gives_back_the_same_memory_soonest_first() -> None:
+    replays, again = Replays(), Replays()
+    for number in (3, 1, 2):
+        replays.remember(placed(replace(NEW, signed_ms=number), number), 1_000 + number)
+    assert [expires for expires, _ in replays.dump()] == [1_003, 1_001, 1_002]
+    for expires_ms, order in replays.dump():
+        again.remember(order, expires_ms)
+    assert again.dump() == replays.dump()
+    assert again.find(replace(NEW, signed_ms=1)) is not None
+
+
+def test_the_order_found_is_the_live_one() -> None:
+    replays, order = Replays(), placed(NEW)
+    replays.remember(order, 1_000)
+    order.status = Status.CANCELED
+    found = replays.find(NEW)
+    assert found is not None and found.status is Status.CANCELED
