@@ -29,13 +29,15 @@ class Archivist:
 
     def __init__(self, folder: Folder, history: History, queue_depth: int) -> None:
         self.stopping = False
+        self._path = folder.path
         self._history = history
         received = {shard: history.position(shard) for shard in range(folder.shard_count)}
         self._stored = dict(received)
         self.mailbox = Mailbox(folder, "archive", queue_depth, received)
         self._rows: dict[int, list[tuple[int, Row]]] = {}
         self._row_count = 0
-        self._oldest_ms = 0  # when the oldest row waiting came
+        self._oldest_ms = 0  # when the oldest row waiting came, or there was no room for it
+        self._has_room = True
         self._pool = ThreadPoolExecutor(limits.QUERY_THREADS_COUNT, thread_name_prefix="question")
         self._asked_count = 0  # questions in the pool
         self._answers: deque[tuple[Request, bytes]] = deque()
@@ -91,10 +93,21 @@ class Archivist:
         """Store and confirm. A failure ends the process: the shards send again what is not confirmed."""
         if not self._row_count:
             return
+        if not self._find_room():
+            self._oldest_ms = now_ms()  # the next try; the shards keep their rows, and questions are answered
+            return
         self._history.store(self._rows)
         for shard, rows in self._rows.items():
             self._stored[shard] = rows[-1][0]
         self._rows, self._row_count = {}, 0
+
+    def _find_room(self) -> bool:
+        disk = os.statvfs(self._path)
+        has_room = disk.f_bavail * disk.f_frsize >= limits.ARCHIVE_ROOM_BYTES
+        if has_room != self._has_room:
+            self._has_room = has_room
+            log.warning("there is room on disk again" if has_room else "the disk is nearly full: nothing is archived")
+        return has_room
 
     def _ask(self, request: Request) -> None:
         question = decode_request(request.body)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from shards.clock import now_ms
 from shards.codec import decode_reply, encode
 from shards.counters import Counters
-from shards.frames import Frame, FrameKind, pack, unpack
+from shards.frames import Frame, FrameError, FrameKind, pack, unpack
 from shards.limits import DEADLINE_MS, RECEIVE_BYTES, RECONNECT_MS, RECONNECT_MS_MAX
 from shards.messages import (
     Cancel,
@@ -150,16 +150,17 @@ class Line:
 
     def _flush(self, sock: socket.socket) -> None:
         """Send what the socket's buffer had no room for."""
+        chunk = b""
         try:
             while True:
                 with self._lock:
+                    if sock is not self._socket:
+                        return
+                    del self._unsent[: len(chunk)]
                     chunk = bytes(self._unsent)
-                    if sock is not self._socket or not chunk:
+                    if not chunk:  # seen under the same lock: whoever finds no room next starts a helper of its own
                         return
                 sock.sendall(chunk)
-                with self._lock:
-                    if sock is self._socket:
-                        del self._unsent[: len(chunk)]
         except OSError:
             pass  # the reader sees the end of the connection and tells the callers
 
@@ -171,9 +172,8 @@ class Line:
             try:
                 self._read()
                 pause_ms = RECONNECT_MS
-            except OSError:
+            except (OSError, FrameError):
                 pause_ms = min(2 * pause_ms, RECONNECT_MS_MAX)
-            self._lose()
             time.sleep(pause_ms / 1000)
 
     def _read(self) -> None:
@@ -182,14 +182,20 @@ class Line:
             sock.settimeout(_IDLE_S)
             sock.connect(self._path)
             sock.sendall(pack(FrameKind.HELLO, 0))
-            received = bytearray()
-            while True:
-                chunk = sock.recv(RECEIVE_BYTES)
-                if not chunk:
-                    return
-                received += chunk
-                for frame in unpack(received):
-                    self._hear(sock, frame)
+            try:
+                self._listen(sock)
+            finally:
+                self._lose()  # before the descriptor's number may become another's: nobody writes to it any more
+
+    def _listen(self, sock: socket.socket) -> None:
+        received = bytearray()
+        while True:
+            chunk = sock.recv(RECEIVE_BYTES)
+            if not chunk:
+                return
+            received += chunk
+            for frame in unpack(received):
+                self._hear(sock, frame)
 
     def _hear(self, sock: socket.socket, frame: Frame) -> None:
         if frame.kind == FrameKind.WELCOME:

@@ -23,9 +23,7 @@ class FrameKind(IntEnum):
     REPLY_PIECE = 5  # as REPLY; more pieces follow
     LINK = 6  # number: the link message's; time: the sender's stamp; body: link message or row
     CONFIRM = 7  # number: everything up to this link message is on disk
-    PROMISE = (
-        8  # a shard's answer to WELCOME. number: its newest link message; from now on its replies wait for the link
-    )
+    PROMISE = 8  # a shard's answer to WELCOME. number: its newest link message; from here its replies wait for it
 
 
 class Frame(NamedTuple):

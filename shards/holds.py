@@ -28,18 +28,20 @@ class Holds:
         self._waiting: dict[int, tuple[Request, str]] = {}  # ticket → who waits, and the account
         self._next_ticket = secrets.randbits(40) << 20  # not one of an earlier life
 
-    def ask(self, request: Request, place: Place) -> None:
+    def ask(self, request: Request, place: Place, now_ms: int) -> None:
         """Ask the account's home shard to hold the money of an order, unless something stands against it here."""
-        refused = self._engine.check_place(place.order) or self._send(request, place)
+        refused = self._engine.check_place(place.order) or self._send(request, place, now_ms)
         if refused is not None:
             self._replies.add(request, refused, place.order.account)
 
-    def _send(self, request: Request, place: Place) -> Reply | None:
+    def _send(self, request: Request, place: Place, now_ms: int) -> Reply | None:
         if len(self._waiting) >= TICKET_COUNT_MAX:
             return Refused(Reason.BUSY)
         new, ticket = place.order, self._next_ticket
         home = shard_of_account(new.account, self._engine.shard_count)
-        hold = self._engine.hold_for(new, ticket, request.deadline_ms)
+        # the grant is judged by this shard's stamps, which do not follow a clock that steps back
+        deadline_ms = max(now_ms, self._engine.now_ms) + request.deadline_ms - now_ms
+        hold = self._engine.hold_for(new, ticket, deadline_ms)
         try:
             self._peers[home].put_nowait(ticket, request.deadline_ms, encode(hold))
         except queue.Full:
@@ -62,6 +64,7 @@ class Holds:
         waiting = self._waiting.pop(granted.ticket, None)
         if waiting is not None:
             request, account = waiting
+            self._peers[shard_of_account(account, self._engine.shard_count)].settle(granted.ticket)
             self._replies.add(request, reply, account, since)
 
     def lose(self) -> None:

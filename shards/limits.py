@@ -54,6 +54,7 @@ SNAPSHOTS_KEPT_COUNT: Final = 2  # the older one lets `verify` prove the newer o
 ARCHIVE_BACKLOG_MAX: Final = 1_000_000  # rows a shard keeps while the archive is down; beyond: no new orders
 ARCHIVE_BATCH_COUNT_MAX: Final = 20_000  # rows in one DuckDB transaction
 ARCHIVE_BATCH_MS: Final = 100  # the oldest row waits so long for company
+ARCHIVE_ROOM_BYTES: Final = 32 * 2**20  # free space below which it stores nothing: the last room is for the journals
 QUERY_THREADS_COUNT: Final = 2  # history questions answered at a time
 QUERY_MS_MAX: Final = 5_000  # one history question
 SQL_MS_MAX: Final = 30_000  # one operator's SQL statement

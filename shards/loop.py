@@ -8,8 +8,8 @@
 6. answer the questions; send link messages, then replies
 
 Nothing is applied before it is durable, nothing is answered before it is applied, and no reply leaves before the link
-messages that it needs are in their receivers' queues (:mod:`shards.replies`). A shard that has taken commands reads its links once more and
-applies them first. So whatever a caller was told is in what it reads next, on whichever shard.
+messages that it needs are in their receivers' queues (:mod:`shards.replies`). A shard that has taken commands reads its
+links once more and applies them first. So whatever a caller was told is in what it reads next, on whichever shard.
 """
 
 from typing import NamedTuple, get_args
@@ -192,7 +192,7 @@ class Shard:
         for request, question in batch.questions:
             self._answer(request, question)
         for request, place in batch.holds:
-            self._holds.ask(request, place)
+            self._holds.ask(request, place, now_ms())
 
     def _records(self, inputs: list[Input], stamp_ms: int) -> list[Record]:
         return [

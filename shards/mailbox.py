@@ -102,7 +102,7 @@ class Mailbox:
             caller = request.caller
             caller.waiting -= 1
             self.counters.take(caller.slot)
-            if caller.closed and not caller.waiting:
+            if caller not in self.callers and not caller.waiting:  # it has ended
                 self._free_slot(caller)
         return taken
 

@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from typing import NoReturn
 
 from shards.loop import Shard
 from shards.process import EXIT_DAMAGED, Wakeup, lock_file, log, set_up_logging
@@ -9,7 +10,7 @@ from shards.recovery import recover
 from shards.settings import Settings
 from shards.snapshots import Snapshots
 from storage.folder import Folder
-from storage.journal import JournalDamaged, StorageFull
+from storage.journal import JournalDamaged, StorageUnavailable
 from storage.snapshot import SnapshotDamaged, remove_unfinished
 
 _LOCK_PATIENCE_S = 10  # a predecessor that was killed has ended by then
@@ -25,10 +26,9 @@ def run_shard(settings: Settings, index: int) -> None:
     try:
         engine, journal, snapshot_sequence = recover(own, index, folder.shard_count)
     except (JournalDamaged, SnapshotDamaged) as damage:
-        log.error("this shard does not start: %s", damage)
-        sys.exit(EXIT_DAMAGED)
-    except StorageFull as full:
-        log.error("this shard cannot start yet: %s", full)
+        _give_up(damage)
+    except StorageUnavailable as error:
+        log.error("this shard cannot start yet: %s", error)
         sys.exit(1)
     # what recovery made lives long: keep it out of every later collection
     gc.collect()
@@ -41,5 +41,13 @@ def run_shard(settings: Settings, index: int) -> None:
 
     Wakeup(shard.mailbox.selector, stop)
     log.info("recovered to record %d", engine.sequence)
-    shard.run()
+    try:
+        shard.run()
+    except JournalDamaged as damage:
+        _give_up(damage)
     log.info("stopped at record %d", engine.sequence)
+
+
+def _give_up(damage: Exception) -> NoReturn:
+    log.error("this shard does not start: %s", damage)
+    sys.exit(EXIT_DAMAGED)

@@ -382,7 +382,7 @@ class Hold(msgspec.Struct, array_like=True, tag=8, gc=False, frozen=True):
     amount: int
     market_shard: int
     ticket: int  # the caller waiting at the market shard
-    deadline_ms: int
+    deadline_ms: int  # by the market shard's stamps
     hold_price: int = 0  # futures
     terms: MarginTerms | None = None  # futures: in place of asset and amount
 

@@ -11,6 +11,7 @@ from shards.frames import Frame, FrameKind
 from shards.limits import LINK_WINDOW_BYTES
 from shards.outbox import ARCHIVE, Outbox
 from storage.folder import Folder
+from storage.journal import JournalDamaged
 
 
 class NotServing(Exception):
@@ -60,7 +61,10 @@ class Peer:
         self._flush()
 
     def handle(self) -> list[Frame]:
-        """Receive and send; returns replies and confirmations."""
+        """Receive and send; returns replies and confirmations.
+
+        Raises JournalDamaged if the receiver has more than was ever sent.
+        """
         if self._connection is None:
             return []
         connection = self._connection
@@ -97,6 +101,10 @@ class Peer:
         self._queue(self._connection, FrameKind.REQUEST, number, deadline_ms, body)
         self.asked.add(number)
 
+    def settle(self, number: int) -> None:
+        """The command of that number has been answered, by a link message."""
+        self.asked.discard(number)
+
     def take_lost(self) -> set[int]:
         """The commands whose receiver died with them in its hands, once."""
         if self._connection is not None or not self.asked:
@@ -114,6 +122,11 @@ class Peer:
         except OSError:  # it died again in the meantime
             self._lose()
             return True
+        if frame.time > self._outbox.last_number:
+            raise JournalDamaged(
+                f"{self._path} has message {frame.time} of this shard, which made only {self._outbox.last_number}:"
+                " its journal is not the newest"
+            )
         self._slot = frame.number
         self._queued = frame.time
         self._queued_bytes = 0

@@ -22,7 +22,8 @@ def engine_at(snapshot: Snapshot | None, shard: int, shard_count: int) -> tuple[
     if snapshot is None:
         return Engine(shard, shard_count), START
     engine = load_engine(snapshot.state, snapshot.underway)
-    if state_hash(dump_state(engine)) != state_hash(snapshot.state):
+    same = engine.sequence == snapshot.position.sequence
+    if not same or state_hash(dump_state(engine)) != state_hash(snapshot.state):
         raise SnapshotDamaged(f"the snapshot at record {snapshot.position.sequence} does not load to its own state")
     return engine, snapshot.position
 

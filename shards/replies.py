@@ -70,12 +70,12 @@ class Replies:
                 answers.append(parked.popleft())
         callers: dict[Caller, None] = {}
         for answer in answers:
-            peer = self._in_its_way(answer)
-            if peer is None:
+            full = self._in_its_way(answer)
+            if full is None:
                 _send(answer)
                 callers[answer.request.caller] = None
             else:
-                self._parked[peer].append(answer)
+                self._parked[full].append(answer)
         for caller in callers:
             mailbox.send(caller)
 

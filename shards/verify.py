@@ -28,7 +28,7 @@ from shards.outbox import ARCHIVE
 from shards.recovery import apply_record, engine_at
 from shards.state import dump_state
 from storage.folder import Folder
-from storage.journal import Journal, JournalDamaged
+from storage.journal import Journal, JournalDamaged, StorageUnavailable
 from storage.snapshot import Snapshot, SnapshotDamaged, list_snapshots, read_snapshot, state_hash
 
 Ask = Callable[[Question], Reply]
@@ -146,7 +146,7 @@ def _open(folder: Folder, shard: int, replays: list[_Replay]) -> list[str]:
         replay = _Replay(own, shard, folder.shard_count)
         replays.append(replay)
         replay.advance_to_end()
-    except (JournalDamaged, SnapshotDamaged, FileNotFoundError) as damage:
+    except (JournalDamaged, SnapshotDamaged, StorageUnavailable, FileNotFoundError) as damage:
         if list_snapshots(own) != before:
             raise _Moved from damage
         return [f"shard {shard}: {damage}"]

@@ -26,7 +26,11 @@ CREATE TABLE IF NOT EXISTS journal (
 """
 
 
-class StorageFull(Exception):
+class StorageUnavailable(Exception):
+    """The file cannot be used now; later it may be. The text says why."""
+
+
+class StorageFull(StorageUnavailable):
     """No room on disk: nothing was written."""
 
 
@@ -64,16 +68,18 @@ class Journal:
     """The journal file of one shard. One process writes; others may read beside it."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Open, making the file at first. Raises JournalDamaged if SQLite cannot read it or the format is unknown."""
+        """Open, making the file at first.
+
+        Raises JournalDamaged if what is there cannot be trusted, StorageUnavailable if that cannot be told now.
+        """
         self._path = path
         self._last = START
         try:
             self._db = self._connect(read_only)
             (self._format,) = self._db.execute("SELECT value FROM facts WHERE name = 'format'").fetchone()
-        except (sqlite3.DatabaseError, TypeError) as error:
-            if isinstance(error, sqlite3.OperationalError) and is_full(error):
-                raise StorageFull(str(error)) from error
-            raise JournalDamaged(f"{path}: {error}") from error
+        except (sqlite3.DatabaseError, TypeError, ValueError) as error:
+            kind = StorageUnavailable if _says_nothing_of_content(error) else JournalDamaged
+            raise kind(f"{path}: {error}") from error
         if self._format != FORMAT:
             raise JournalDamaged(f"{path}: format {self._format}, this program reads format {FORMAT}")
 
@@ -94,10 +100,6 @@ class Journal:
     def last(self) -> Position:
         """The position after the newest record read or written."""
         return self._last
-
-    def continue_from(self, position: Position) -> None:
-        """Append after ``position``, which recovery has reached."""
-        self._last = position
 
     def append(self, records: Sequence[Record]) -> None:
         """Write ``records`` with one sync. They must follow the last one.
@@ -141,7 +143,7 @@ class Journal:
                     raise JournalDamaged(f"{self._path}: record {record.sequence} does not match its checksum")
                 self._last = Position(record.sequence, checksum)
                 yield record
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, TypeError, ValueError) as error:
             place = self._last.sequence
             raise JournalDamaged(f"{self._path}: unreadable after record {place}: {error}") from error
 
@@ -176,6 +178,12 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+def _says_nothing_of_content(error: Exception) -> bool:
+    """Whether a file could not be opened for a reason outside of it: no room, for a file beside it either; locked."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the upper bits are details
+    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY)
 
 
 def is_full(error: sqlite3.Error) -> bool:

@@ -1,4 +1,4 @@
-"""The reference file: assets, markets, API keys and switches, in SQLite.
+"""The reference file: assets, markets, API keys, listen keys and switches, in SQLite.
 
 Every process reads through one connection of its own and keeps what it has read for as long as SQLite's
 ``data_version`` says that nobody has committed since; asking costs a few microseconds and is done on every request. So
@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 
 from cryptography.fernet import Fernet, InvalidToken
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 KEY_LENGTH: Final = 64  # of an API key and of its secret: 380 bits each
 BUSY_TIMEOUT_S: Final = 5.0  # writers wait so long for each other; a transaction takes milliseconds
 
@@ -42,6 +42,11 @@ CREATE TABLE api_keys (
 CREATE INDEX api_keys_of_account ON api_keys (account);
 CREATE TABLE switches (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
+_LISTEN_KEYS: Final = """
+CREATE TABLE listen_keys (account TEXT PRIMARY KEY, key TEXT NOT NULL, expires_ms INTEGER NOT NULL) STRICT;
+"""
+_STEPS: Final = (_SCHEMA, _LISTEN_KEYS)  # from each format to the next; 0 is an empty file
+assert len(_STEPS) == FORMAT
 
 _log = logging.getLogger(__name__)
 
@@ -84,6 +89,13 @@ class ApiKey:
     permissions: tuple[str, ...]
     created_ms: int
     secret: bytes = field(repr=False)
+
+
+class ListenKey(NamedTuple):
+    """What a stream of an account's events will be asked for with."""
+
+    key: str
+    expires_ms: int
 
 
 class Facts(NamedTuple):
@@ -141,6 +153,13 @@ class Reference:
         with self._lock:
             rows = self._reader.execute(statement, (account,)).fetchall()
         return [_api_key(row, b"") for row in rows]
+
+    def find_listen_key(self, account: str, now_ms: int) -> ListenKey | None:
+        """The account's listen key; None if it has none that is good now."""
+        statement = "SELECT key, expires_ms FROM listen_keys WHERE account = ? AND expires_ms > ?"
+        with self._lock:
+            row = self._reader.execute(statement, (account, now_ms)).fetchone()
+        return ListenKey(*row) if row else None
 
     def find_market(self, product: int, symbol: str) -> MarketRow | None:
         """The market, active or not."""
@@ -223,6 +242,29 @@ class Reference:
         with self._write() as db:
             return db.execute("DELETE FROM api_keys WHERE key = ? AND account = ?", (key, account)).rowcount == 1
 
+    def renew_listen_key(self, account: str, now_ms: int, life_ms: int, fresh_ms: int) -> str:
+        """The account's listen key, good for ``life_ms`` from now; made if it has none.
+
+        One that was renewed less than ``fresh_ms`` ago stays as it is: writing is dear.
+        """
+        known = self.find_listen_key(account, now_ms)
+        if known is not None and known.expires_ms > now_ms + life_ms - fresh_ms:
+            return known.key
+        with self._write() as db:
+            db.execute("DELETE FROM listen_keys WHERE expires_ms <= ?", (now_ms,))
+            db.execute(
+                "INSERT INTO listen_keys VALUES (?, ?, ?)"
+                " ON CONFLICT (account) DO UPDATE SET expires_ms = excluded.expires_ms",
+                (account, _make_key(), now_ms + life_ms),
+            )
+            ((key,),) = db.execute("SELECT key FROM listen_keys WHERE account = ?", (account,)).fetchall()
+        return str(key)
+
+    def drop_listen_key(self, account: str) -> None:
+        """Delete the account's listen key, if it has one."""
+        with self._write() as db:
+            db.execute("DELETE FROM listen_keys WHERE account = ?", (account,))
+
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
         db = _connect(self._path)
@@ -281,10 +323,11 @@ def _prepare(path: Path) -> None:
         try:
             db.execute("PRAGMA journal_mode = WAL")
             (found,) = db.execute("PRAGMA user_version").fetchone()
-            if found not in (0, FORMAT):
+            if not 0 <= found <= FORMAT:
                 raise ReferenceUnusable(f"{path} has format {found}; this program reads format {FORMAT}")
-            if found == 0:
-                db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {FORMAT};COMMIT;")
+            if found < FORMAT:
+                steps = "".join(_STEPS[found:])
+                db.executescript(f"BEGIN IMMEDIATE;{steps}PRAGMA user_version = {FORMAT};COMMIT;")
         finally:
             db.close()
     finally:

@@ -19,6 +19,7 @@ from web.run import ENGINE, STOP_S, WEB, Half, half_environment, is_ready, read_
 from web.tokens import Tokens
 
 READY_S: Final = 30.0
+READY_LOOKS: Final = 20  # on connections of their own: all workers are among those who answer
 LEAVE_S: Final = 3.0  # gunicorn's workers look once a second whether their master still lives
 OWN_SETTINGS: Final = ("PORT", "SHARDEX_", "PROMETHEUS_")  # of the caller's environment: not for us
 
@@ -72,9 +73,9 @@ class Exchange:
         self.accounts, self.admin_key = demo.accounts, demo.admin_key
 
     def wait_ready(self, seconds: float = READY_S) -> None:
-        """Wait until all shards and the archive serve; fails with the end of the log."""
+        """Wait until all shards and the archive serve, for every worker: one that says so speaks for itself alone."""
         try:
-            until(lambda: is_ready(self.base_url), seconds, "ready")
+            until(lambda: all(is_ready(self.base_url) for _ in range(READY_LOOKS)), seconds, "ready in every worker")
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log()[-4_000:]}") from None
 

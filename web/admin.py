@@ -12,6 +12,8 @@ from web import operator
 from web.auth import require_operator
 from web.catalog import Catalog
 from web.errors import Problem, invalid
+from web.futures import listing
+from web.futures.listing import FuturesMarketTerms
 from web.incoming import json_body
 from web.operator import MARGIN_ASSET, Desk, MarketTerms, Paid, Payment
 from web.parse import Number, is_account, read_long, read_text
@@ -63,6 +65,39 @@ def set_spot_status(symbol: str) -> Response:
     status = read_text(Form("status").fields.get("status")) or ""
     operator.set_spot_status(_desk(), symbol, status)
     return answer({"ok": True, "id": symbol, "status": status})
+
+
+@blueprint.post("/futures/markets")
+def add_futures_market() -> Response:
+    """Open a futures market."""
+    form = Form(*FuturesMarketTerms.__dataclass_fields__)
+    terms = FuturesMarketTerms(
+        symbol=form.text("symbol"),
+        base_asset=form.text("base_asset"),
+        tick_size=form.decimal("tick_size"),
+        lot_size=form.decimal("lot_size"),
+        min_notional=form.decimal("min_notional"),
+        maker_fee_bps=form.long("maker_fee_bps"),
+        taker_fee_bps=form.long("taker_fee_bps"),
+        max_notional=form.decimal("max_notional", FuturesMarketTerms.max_notional),
+        max_position_notional=form.long("max_position_notional", FuturesMarketTerms.max_position_notional),
+        min_leverage=form.long("min_leverage", FuturesMarketTerms.min_leverage),
+        max_leverage=form.long("max_leverage", FuturesMarketTerms.max_leverage),
+        default_leverage=form.long("default_leverage", FuturesMarketTerms.default_leverage),
+        maint_margin_ratio=form.decimal("maint_margin_ratio", FuturesMarketTerms.maint_margin_ratio),
+        trigger_protect=form.decimal("trigger_protect", FuturesMarketTerms.trigger_protect),
+        market_take_bound=form.decimal("market_take_bound", FuturesMarketTerms.market_take_bound),
+    )
+    listing.add_futures_market(_desk(), terms)
+    return answer({"ok": True, "symbol": terms.symbol})
+
+
+@blueprint.patch("/futures/markets/<symbol>/status")
+def set_futures_status(symbol: str) -> Response:
+    """List, halt or delist a futures market."""
+    status = read_text(Form("status").fields.get("status")) or ""
+    listing.set_futures_status(_desk(), symbol, status)
+    return answer({"ok": True, "symbol": symbol, "status": status})
 
 
 @blueprint.post("/deposits")
@@ -148,12 +183,12 @@ class Form:
             raise invalid(name)
         return value
 
-    def decimal(self, name: str) -> str:
+    def decimal(self, name: str, default: str | None = None) -> str:
         """A decimal's text, as it was written; it is read by whoever knows its bounds."""
         value = self.fields.get(name)
         if isinstance(value, Number):
             return str(value)
-        return self.text(name)
+        return self.text(name, default)
 
 
 def _desk() -> Desk:

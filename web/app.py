@@ -1,5 +1,6 @@
 """The application: opens the data folder, connects to the engine, and puts the parts together."""
 
+import os
 import time
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,10 @@ from web import admin, health, keys, metrics, spot_lists, spot_market, spot_orde
 from web.catalog import CatalogSource
 from web.engine import COMMANDED, Engine
 from web.errors import EngineRefusal, Problem, render_problem, spot_problem
+from web.futures import errors as futures_errors
+from web.futures import gate, info, listen, market, modes, tickers
+from web.futures.budget import Budget
+from web.futures.errors import FuturesProblem
 from web.incoming import receive_body
 from web.services import NAME, Services
 from web.settings import WebSettings, check_secret, load_web_settings
@@ -55,7 +60,13 @@ def make_services(settings: WebSettings, folder: Folder, client: Client) -> Serv
         tokens=Tokens(secrets.jwt, settings.jwt_keys, settings.jwt_algorithm),
         admin_key=secrets.admin_key.encode(),
         id_key=bytes.fromhex(secrets.id_key),
+        budget=_make_budget(settings, folder) if settings.rate_limits else None,
     )
+
+
+def _make_budget(settings: WebSettings, folder: Folder) -> Budget:
+    slot = os.environ.get(metrics.SLOT_VARIABLE, "0")
+    return Budget(folder.run / "limits", slot, settings.futures_weight, settings.futures_orders)
 
 
 class _Rest(BaseConverter):
@@ -74,10 +85,11 @@ def make_app(services: Services) -> Flask:
     app.url_map.converters["rest"] = _Rest
     app.extensions[NAME] = services
     app.before_request(_begin)
-    app.after_request(_count)
-    for part in (spot_orders, spot_lists, spot_market, keys, admin, health):
+    app.after_request(_finish)
+    for part in (spot_orders, spot_lists, spot_market, keys, admin, health, info, market, tickers, modes, listen):
         app.register_blueprint(part.blueprint)
-    app.register_error_handler(Problem, _answer_problem)
+    app.register_error_handler(Problem, render_problem)
+    app.register_error_handler(FuturesProblem, futures_errors.render)
     app.register_error_handler(EngineRefusal, _answer_refusal)
     app.register_error_handler(StorageFull, _answer_storage_full)
     app.register_error_handler(HTTPException, _answer_http)
@@ -88,34 +100,44 @@ def make_app(services: Services) -> Flask:
 def _begin() -> None:
     g.started = time.perf_counter()
     COMMANDED.set(False)
-    if request.routing_exception is None:
+    if gate.is_futures():
+        gate.begin()
+    elif request.routing_exception is None:
         receive_body()
 
 
-def _count(response: Response) -> Response:
+def _finish(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "none"
     method = request.method if request.url_rule else "any"
     metrics.count_request(method, route, response.status_code, g.started)
+    if gate.is_futures():
+        gate.mark(response)
     return response
 
 
-def _answer_problem(problem: Problem) -> Response:
-    return render_problem(request.path, problem)
-
-
 def _answer_refusal(refusal: EngineRefusal) -> Response:
-    return render_problem(request.path, spot_problem(refusal.reason))
+    return _answer(refusal.reason)
 
 
 def _answer_storage_full(_: StorageFull) -> Response:
-    return render_problem(request.path, spot_problem(Reason.STORAGE_FULL))
+    return _answer(Reason.STORAGE_FULL)
+
+
+def _answer(reason: Reason) -> Response:
+    """A refusal in the words of the API that was asked."""
+    if gate.is_futures():
+        return futures_errors.render(futures_errors.refused(reason))
+    return render_problem(spot_problem(reason))
 
 
 def _answer_http(error: HTTPException) -> Response:
     """What Flask refuses by itself: paths, methods, a malformed Host."""
     status = error.code or 500
-    words = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
-    response = render_problem(request.path, Problem(status, words.get(status, "invalid request")))
+    if gate.is_futures():
+        response = futures_errors.render(futures_errors.of_http(status))
+    else:
+        words = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
+        response = render_problem(Problem(status, words.get(status, "invalid request")))
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return response
@@ -126,5 +148,8 @@ def _answer_fault(fault: Exception) -> Response:
     # the pattern, not the path, and never the query: what callers send stays out of the log
     route = request.url_rule.rule if request.url_rule else "none"
     current_app.logger.error("fault in %s %s", request.method, route, exc_info=fault)
-    problem = spot_problem(Reason.TIMEOUT) if COMMANDED.get() else Problem(500, "internal error")
-    return render_problem(request.path, problem)
+    if COMMANDED.get():
+        return _answer(Reason.TIMEOUT)
+    if gate.is_futures():
+        return futures_errors.render(FuturesProblem(*futures_errors.FAULT))
+    return render_problem(Problem(500, "internal error"))

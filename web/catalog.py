@@ -25,6 +25,7 @@ class Catalog:
         self.assets: Mapping[str, Asset] = facts.assets
         self.by_number: Mapping[int, Market] = {market.number: market for market in markets}
         self.spot: Mapping[str, Market] = {m.symbol: m for m in markets if m.product is Product.SPOT}
+        self.futures: Mapping[str, Market] = {m.symbol: m for m in markets if m.product is Product.FUTURES}
         self.spot_trading: bool = facts.switches.get(TRADING_SWITCH, ENABLED) == ENABLED
 
     def spot_market_of(self, number: int) -> Market | None:

@@ -22,6 +22,7 @@ from web.tokens import Tokens
 TOKEN_S: Final = 30 * 24 * 3_600  # life of a demo account's token
 TOKEN_LEFT_S: Final = 7 * 24 * 3_600  # at a start, one that ends sooner is made anew
 ANSWER_S: Final = 10.0  # longer than any deadline
+RETRY_S: Final = 0.1  # before a call that was answered 503 is made again
 
 ASSETS: Final = (
     {"symbol": "USDT", "decimals": 6},
@@ -156,9 +157,17 @@ class _Api:
         body: Mapping[str, object] | None = None,
         done: Collection[str] = (),
     ) -> bytes:
-        """The body of a 200. Raises DemoError for anything else, but for errors of ``done``: done before."""
+        """The body of a 200. Raises DemoError for anything else, but for errors of ``done``: done before.
+
+        A 503 is tried again for a while: one worker is ready, another may not have reached every shard yet.
+        """
         content = b"" if body is None else msgspec.json.encode(body)
-        status, answer = fetch(self._address.netloc, method, path, credentials, content)
+        until = time.monotonic() + ANSWER_S
+        while True:
+            status, answer = fetch(self._address.netloc, method, path, credentials, content)
+            if status != HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() > until:
+                break
+            time.sleep(RETRY_S)
         if status != HTTPStatus.OK and _error(answer) not in done:
             raise DemoError(f"{method} {path} answered {status} {_error(answer)}")
         return answer

@@ -1,6 +1,5 @@
-"""What callers are told when something is refused: reason → status and body, one table per API."""
+"""What callers of the spot API, of keys and of the operator API are told when something is refused."""
 
-from http import HTTPStatus
 from typing import Final
 
 import msgspec
@@ -57,9 +56,6 @@ SPOT_REFUSALS: Final[dict[Reason, tuple[int, str]]] = {
 }
 """Spot, keys and operator API."""
 
-FUTURES_STATUSES: Final = {HTTPStatus.NOT_FOUND: -5000, HTTPStatus.METHOD_NOT_ALLOWED: -5000}
-"""Codes of what ends before a futures call begins; anything else is -1000."""
-
 
 def unauthorized() -> Problem:
     """Credentials that open nothing: the same answer, whatever is wrong with them."""
@@ -76,14 +72,11 @@ def spot_problem(reason: Reason) -> Problem:
     return Problem(*SPOT_REFUSALS[reason])
 
 
-def render_problem(path: str, problem: Problem) -> Response:
-    """The answer in the shape of the API that ``path`` belongs to."""
-    if path == "/fapi" or path.startswith("/fapi/"):
-        body = {"code": FUTURES_STATUSES.get(HTTPStatus(problem.status), -1000), "msg": problem.error}
-    else:
-        body = {"error": problem.error}
+def render_problem(problem: Problem) -> Response:
+    """The answer."""
     if problem.error:
-        response = Response(msgspec.json.encode(body), problem.status, mimetype="application/json")
+        body = msgspec.json.encode({"error": problem.error})
+        response = Response(body, problem.status, mimetype="application/json")
     else:
         response = Response(status=problem.status)
         del response.headers["Content-Type"]

@@ -1,5 +1,6 @@
 """How gunicorn runs the web side: ``gunicorn -c web/gunicorn_conf.py 'web:create_app()'``."""
 
+import logging
 import os
 from typing import Any
 
@@ -7,7 +8,9 @@ from shards.settings import load_settings
 from web.settings import load_web_settings
 
 _settings = load_web_settings()
-_metrics = load_settings().data / "run" / "metrics"
+_run = load_settings().data / "run"
+_metrics = _run / "metrics"
+_limits = _run / "limits"  # where web.app makes the tables of each worker
 
 bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.workers
@@ -21,6 +24,7 @@ graceful_timeout = 10  # seconds to finish what is under way: longer than the lo
 limit_request_line = 8_190  # bytes
 limit_request_fields = 100
 limit_request_field_size = 8_190  # bytes
+forwarder_headers = ""  # no header of a caller's may say which path is meant
 accesslog = None
 errorlog = "-"
 preload_app = False  # connections to the engine must not be shared by a fork
@@ -33,12 +37,12 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
 def on_starting(server: Any) -> None:
     """Counts begin at zero with the master."""
     _metrics.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for left in _metrics.glob("*.db"):
+    for left in (*_metrics.glob("*.db"), *_limits.glob("*")):
         left.unlink()
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Give the worker the lowest free slot: the files of its counts."""
+    """Give the worker the lowest free slot: the files of its counts, for metrics and for limits."""
     taken = {getattr(other, "slot", None) for other in server.WORKERS.values()}
     worker.slot = next(slot for slot in range(len(taken) + 1) if slot not in taken)
 
@@ -46,3 +50,12 @@ def pre_fork(server: Any, worker: Any) -> None:
 def post_fork(server: Any, worker: Any) -> None:
     """In the worker, before it loads the application."""
     os.environ["SHARDEX_WORKER_SLOT"] = str(worker.slot)
+    worker.log.error_log.addFilter(_omit_request)
+
+
+def _omit_request(record: logging.LogRecord) -> bool:
+    """Gunicorn quotes the line it cannot read. What callers send stays out of the log: it may be a credential."""
+    text = record.getMessage()
+    if text.startswith("Invalid request from "):
+        record.msg, record.args = text.partition(": ")[0], ()
+    return True

@@ -4,18 +4,21 @@ A shard answers for what is open or not yet archived, the archive for the rest. 
 leaves it in between is in the archive by then. What both know is taken once, and an ended order wins over an open one.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
 
 from shards import limits
 from shards.candles import join
+from shards.clock import now_ms
 from shards.markets import Market
 from shards.messages import (
     Candle,
     CandlesReply,
+    DepthReply,
     GetCandles,
+    GetDepth,
     GetOrder,
     GetOrderByClientId,
     GetTrade,
@@ -30,10 +33,12 @@ from shards.messages import (
     Trade,
     TradesReply,
 )
+from web.candles import DAY_S, ONE_SPAN_MS, no_trades
 from web.engine import Engine
 from web.errors import EngineRefusal
 
 OWNER_WAIT_MS: Final = 1_000  # a cancel of an order that no shard has waits so long to learn whose it was
+_PIECE_COUNT: Final = 32  # questions about many markets that are under way at a time
 
 _OPEN: Final = (Status.OPEN, Status.PARTIALLY_FILLED)
 
@@ -96,6 +101,53 @@ def market_trades(engine: Engine, market: Market, question: MarketTrades) -> lis
     """A market's trades, newest first."""
     recent = engine.ask(TradesReply, engine.owner(market), question)
     return _newest((recent, engine.ask_archive(TradesReply, question)), question.limit)
+
+
+def newest_trades(engine: Engine, markets: Sequence[Market]) -> dict[int, Trade]:
+    """The newest trade of each market, by its number; a market that never traded has none."""
+    found: dict[int, Trade] = {}
+    for piece in _pieces(markets):
+        asked = [(engine.owner(market), MarketTrades(market.number, 1)) for market in piece]
+        for reply in engine.ask_each(TradesReply, asked):
+            found.update((trade.market, trade) for trade in reply.trades)
+    for market in markets:
+        if market.number not in found:  # what a shard still has is newer than anything in the archive
+            reply = engine.ask_archive(TradesReply, MarketTrades(market.number, 1))
+            found.update((trade.market, trade) for trade in reply.trades)
+    return found
+
+
+def best_levels(engine: Engine, markets: Sequence[Market]) -> list[DepthReply]:
+    """Best bid and ask of each market."""
+    found: list[DepthReply] = []
+    for piece in _pieces(markets):
+        found += engine.ask_each(DepthReply, [(engine.owner(market), GetDepth(market.number, 1)) for market in piece])
+    return found
+
+
+def _pieces(markets: Sequence[Market]) -> Iterator[Sequence[Market]]:
+    """A few at a time: each question takes a place in a mailbox."""
+    for start in range(0, len(markets), _PIECE_COUNT):
+        yield markets[start : start + _PIECE_COUNT]
+
+
+def day_until_now(engine: Engine, market: Market, last: int, now_s: int) -> Candle:
+    """The market's last 24 hours as one candle; without a trade in them, everything at ``last``, in ticks."""
+    found = candles(engine, market, GetCandles(market.number, ONE_SPAN_MS, 1, (now_s - DAY_S) * 1_000))
+    return found[0] if found else no_trades(last)
+
+
+def find_candles(
+    engine: Engine, market: Market, interval_ms: int, limit: int, start_ms: int | None, end_ms: int | None
+) -> list[Candle]:
+    """A market's candles, oldest first: the first ``limit`` from the start on; without a start, the last to the end."""
+    now = now_ms()
+    end_ms = now if end_ms is None else min(end_ms, now)
+    if start_ms is None:
+        start_ms = max(end_ms - end_ms % interval_ms - (limit - 1) * interval_ms, 0)
+    if start_ms > end_ms:
+        return []
+    return candles(engine, market, GetCandles(market.number, interval_ms, limit, start_ms, end_ms))
 
 
 def candles(engine: Engine, market: Market, question: GetCandles) -> list[Candle]:

@@ -4,6 +4,7 @@ from typing import Final
 from urllib.parse import unquote_plus
 
 from flask import g, request
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 
 from web.errors import Problem, invalid
 from web.parse import parse_object, read_long
@@ -16,7 +17,10 @@ def receive_body() -> None:
     length = request.content_length
     if length is not None and length > BODY_BYTES_MAX:
         raise Problem(413, "body too large")
-    body: bytes = request.environ["wsgi.input"].read(BODY_BYTES_MAX + 1) if _has_body(length) else b""
+    try:
+        body: bytes = request.environ["wsgi.input"].read(BODY_BYTES_MAX + 1) if _has_body(length) else b""
+    except (OSError, ParseException) as fault:  # malformed chunks, or the caller went away in the middle of one
+        raise invalid("body") from fault
     if len(body) > BODY_BYTES_MAX:
         raise Problem(413, "body too large")
     if length is not None and len(body) < length:

@@ -4,7 +4,7 @@ Every function raises Problem with the contract's status and text for what it re
 refuses, and storage.reference.StorageFull when there is no room on disk.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -80,11 +80,11 @@ class Paid(NamedTuple):
 
 def add_asset(desk: Desk, asset: Asset) -> None:
     """Add an asset. Refuses ``invalid <field>``, ASSET_EXISTS."""
-    _require(is_name(asset.symbol), "symbol")
-    _require(0 <= asset.decimals <= DECIMALS_MAX, "decimals")
-    _require(len(asset.image) <= TEXT_LENGTH_MAX, "image")
-    _require(0 <= asset.chain_id < 2**63, "chain_id")
-    _require(len(asset.contract) <= TEXT_LENGTH_MAX, "contract")
+    require(is_name(asset.symbol), "symbol")
+    require(0 <= asset.decimals <= DECIMALS_MAX, "decimals")
+    require(len(asset.image) <= TEXT_LENGTH_MAX, "image")
+    require(0 <= asset.chain_id < 2**63, "chain_id")
+    require(len(asset.contract) <= TEXT_LENGTH_MAX, "contract")
     if not desk.reference.add_asset(asset):
         raise Problem(409, "ASSET_EXISTS")
 
@@ -92,11 +92,18 @@ def add_asset(desk: Desk, asset: Asset) -> None:
 def add_spot_market(desk: Desk, terms: MarketTerms) -> Market:
     """Open a spot market; it is listed when this returns.
 
-    The row is reserved, then the shard is told, then the row becomes active: what stopped half way is taken up again by
-    a repeat. Refuses ``invalid <field>``, MARKET_EXISTS, UNKNOWN_ASSET, INVALID_TICK, INVALID_LOT.
+    Refuses ``invalid <field>``, MARKET_EXISTS, UNKNOWN_ASSET, INVALID_TICK, INVALID_LOT.
     """
-    wanted = _make_market(desk.catalog(), terms)
-    row = desk.reference.reserve_market(Product.SPOT, wanted.symbol, MARKET_NUMBER_MAX)
+    return open_market(desk, _make_market(desk.catalog(), terms))
+
+
+def open_market(desk: Desk, wanted: Market) -> Market:
+    """Open a market that is not yet numbered. Refuses MARKET_EXISTS, TOO_MANY_MARKETS.
+
+    The row is reserved, then the shard is told, then the row becomes active: what stopped half way is taken up again by
+    a repeat.
+    """
+    row = desk.reference.reserve_market(wanted.product, wanted.symbol, MARKET_NUMBER_MAX)
     if row is None:
         raise Problem(409, "TOO_MANY_MARKETS")
     if row.active:
@@ -111,9 +118,14 @@ def add_spot_market(desk: Desk, terms: MarketTerms) -> Market:
 
 def set_spot_status(desk: Desk, symbol: str, status: str) -> Market:
     """List, halt or delist a spot market. Refuses INVALID_STATUS, MARKET_NOT_FOUND, MARKET_DELISTED."""
+    return set_market_status(desk, desk.catalog().spot, symbol, status)
+
+
+def set_market_status(desk: Desk, markets: Mapping[str, Market], symbol: str, status: str) -> Market:
+    """List, halt or delist one of ``markets``. Refuses INVALID_STATUS, MARKET_NOT_FOUND, MARKET_DELISTED."""
     if status not in tuple(MarketStatus):
         raise Problem(400, "INVALID_STATUS")
-    market = desk.catalog().spot.get(symbol)
+    market = markets.get(symbol)
     if market is None:
         raise spot_problem(Reason.UNKNOWN_MARKET)
     command = SetMarketStatus(market.number, MarketStatus(status))
@@ -131,26 +143,26 @@ def set_spot_status(desk: Desk, symbol: str, status: str) -> Market:
 
 def set_spot_trading(desk: Desk, state: str) -> None:
     """Switch spot trading ``enabled`` or ``disabled``; survives restarts. Refuses ``invalid spot``."""
-    _require(state in (ENABLED, DISABLED), "spot")
+    require(state in (ENABLED, DISABLED), "spot")
     desk.reference.set_switch(TRADING_SWITCH, state)
 
 
 def _make_market(catalog: Catalog, terms: MarketTerms) -> Market:
     """The market of these terms, not yet numbered."""
-    _require(is_name(terms.id), "id")
-    _require(is_name(terms.base_token), "base_token")
-    _require(is_name(terms.quote_token) and terms.quote_token != terms.base_token, "quote_token")
-    tick = _read_decimal(terms.tick_size, "tick_size")
-    lot = _read_decimal(terms.lot_size, "lot_size")
-    min_notional = _read_decimal(terms.min_notional, "min_notional")
-    _require(0 <= terms.maker_fee_bps <= FEE_BPS_MAX, "maker_fee_bps")
-    _require(0 <= terms.taker_fee_bps <= FEE_BPS_MAX, "taker_fee_bps")
+    require(is_name(terms.id), "id")
+    require(is_name(terms.base_token), "base_token")
+    require(is_name(terms.quote_token) and terms.quote_token != terms.base_token, "quote_token")
+    tick = read_amount(terms.tick_size, "tick_size")
+    lot = read_amount(terms.lot_size, "lot_size")
+    min_notional = read_amount(terms.min_notional, "min_notional")
+    require(0 <= terms.maker_fee_bps <= FEE_BPS_MAX, "maker_fee_bps")
+    require(0 <= terms.taker_fee_bps <= FEE_BPS_MAX, "taker_fee_bps")
     if terms.id in catalog.spot:
         raise spot_problem(Reason.MARKET_EXISTS)
     base, quote = catalog.assets.get(terms.base_token), catalog.assets.get(terms.quote_token)
     if base is None or quote is None:
         raise Problem(400, "UNKNOWN_ASSET")
-    _check_steps(tick, lot, base, quote)
+    check_steps(tick, lot, base, quote)
     return Market(
         number=0,
         product=Product.SPOT,
@@ -163,14 +175,17 @@ def _make_market(catalog: Catalog, terms: MarketTerms) -> Market:
         price_places=tick.places,
         lot_digits=lot.digits,
         lot_places=lot.places,
-        min_notional=_count_units(min_notional, quote, "min_notional"),
+        min_notional=count_units(min_notional, quote, "min_notional"),
         maker_fee_bps=terms.maker_fee_bps,
         taker_fee_bps=terms.taker_fee_bps,
     )
 
 
-def _check_steps(tick: Decimal, lot: Decimal, base: Asset, quote: Asset) -> None:
-    """Every price × quantity must be a whole number of the quote's smallest units, every quantity of the base's."""
+def check_steps(tick: Decimal, lot: Decimal, base: Asset, quote: Asset) -> None:
+    """Every price × quantity must be a whole number of the quote's smallest units, every quantity of the base's.
+
+    Refuses INVALID_TICK, INVALID_LOT.
+    """
     too_fine = tick.digits * lot.digits * 10**quote.decimals % 10 ** (tick.places + lot.places)
     if not 0 < tick.digits <= PRICE_MAX * 10**tick.places or too_fine:
         raise Problem(400, "INVALID_TICK")
@@ -195,18 +210,18 @@ def withdraw(desk: Desk, payment: Payment) -> Paid:
 
 
 def _pay(desk: Desk, payment: Payment, sign: int) -> Paid:
-    _require(is_account(payment.account), "account")
-    _require(payment.wallet in WALLETS, "wallet")
-    _require(is_name(payment.asset), "asset")
-    amount = _read_decimal(payment.amount.removeprefix("-"), "amount")
-    _require(is_client_id(payment.reference), "reference")
+    require(is_account(payment.account), "account")
+    require(payment.wallet in WALLETS, "wallet")
+    require(is_name(payment.asset), "asset")
+    amount = read_amount(payment.amount.removeprefix("-"), "amount")
+    require(is_client_id(payment.reference), "reference")
     wallet = WALLETS[payment.wallet]
     asset = desk.catalog().assets.get(payment.asset)
     if asset is None or (wallet is Wallet.FUTURES and asset.symbol != MARGIN_ASSET):
         raise Problem(400, "UNKNOWN_ASSET")
     if not amount.digits or payment.amount.startswith("-"):
         raise Problem(400, "AMOUNT_NON_POSITIVE")
-    units = _count_units(amount, asset, "amount")
+    units = count_units(amount, asset, "amount")
     command = Deposit(payment.account, asset.symbol, sign * units, payment.reference, wallet)
     reply = desk.engine.ask(AmountReply, desk.engine.home(payment.account), command)
     return Paid(format_plain(units, asset.decimals), format_plain(reply.balance_after, asset.decimals))
@@ -222,9 +237,9 @@ def create_key(
 
     Refuses ``invalid account``, ``invalid label``, ``invalid permissions``, TOO_MANY_API_KEYS.
     """
-    _require(is_account(account), "account")
-    _require(len(label) <= LABEL_LENGTH_MAX and (not label or label.isprintable()), "label")
-    _require(tuple(permissions) in ((READ,), (READ, TRADE)), "permissions")
+    require(is_account(account), "account")
+    require(len(label) <= LABEL_LENGTH_MAX and (not label or label.isprintable()), "label")
+    require(tuple(permissions) in ((READ,), (READ, TRADE)), "permissions")
     made = reference.create_key(account, label, tuple(permissions), now_ms(), KEY_COUNT_MAX)
     if made is None:
         raise Problem(409, "TOO_MANY_API_KEYS")
@@ -239,24 +254,27 @@ def revoke_key(reference: Reference, account: str, key: str) -> None:
 
 def mint_token(tokens: Tokens, account: str, lifetime_s: int) -> str:
     """A bearer token with all rights of the account. Refuses ``invalid account``, ``invalid lifetime``."""
-    _require(is_account(account), "account")
-    _require(0 < lifetime_s <= LIFETIME_S_MAX, "lifetime")
+    require(is_account(account), "account")
+    require(0 < lifetime_s <= LIFETIME_S_MAX, "lifetime")
     return tokens.mint(account, lifetime_s)
 
 
-def _require(condition: bool, name: str) -> None:
+def require(condition: bool, name: str) -> None:
+    """Go on only if it is so; raises ``invalid <name>``."""
     if not condition:
         raise invalid(name)
 
 
-def _read_decimal(text: str, name: str) -> Decimal:
+def read_amount(text: str, name: str) -> Decimal:
+    """A decimal; raises ``invalid <name>``."""
     value = parse_decimal(text)
     if value is None:
         raise invalid(name)
     return value
 
 
-def _count_units(value: Decimal, asset: Asset, name: str) -> int:
+def count_units(value: Decimal, asset: Asset, name: str) -> int:
+    """An amount in the asset's smallest unit; raises ``invalid <name>`` for a finer one."""
     units = count_steps(value, Decimal(1, asset.decimals))
     if units is None:
         raise invalid(name)

@@ -23,27 +23,42 @@ class Number(str):
     __slots__ = ()
 
 
-class _Malformed(ValueError):
-    """Valid JSON to Python, but not to us."""
+class Malformed(ValueError):
+    """Not JSON as it is taken here."""
+
+
+class NameTwice(Malformed):
+    """A name twice in one object."""
 
 
 def parse_object(body: bytes) -> dict[str, object] | None:
-    """The one JSON object that ``body`` is; None if it is anything else.
+    """The one JSON object that ``body`` is; None if it is anything else."""
+    try:
+        value = parse_json(body)
+    except Malformed:
+        return None
+    return value if isinstance(value, dict) else None
 
-    UTF-8, depth ≤ 8, no duplicate names, no NaN or Infinity, no lone surrogates. Numbers come as :class:`Number`.
+
+def parse_json(body: bytes) -> object:
+    """The one JSON value that ``body`` is. Numbers come as :class:`Number`.
+
+    UTF-8, depth ≤ 8, no duplicate names, no NaN or Infinity, no lone surrogates; raises Malformed, NameTwice.
     """
     try:
         text = body.decode()
         if _depth(text) > DEPTH_MAX:
-            return None
-        value = json.loads(
+            raise Malformed("too deep")
+        value: object = json.loads(
             text, parse_float=Number, parse_int=Number, parse_constant=_refuse_constant, object_pairs_hook=_unique
         )
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate cannot be written as UTF-8
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
+    except Malformed:
+        raise
+    except ValueError as fault:
+        raise Malformed from fault
+    return value
 
 
 def _depth(text: str) -> int:
@@ -62,12 +77,12 @@ def _depth(text: str) -> int:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise _Malformed("a name twice in one object")
+        raise NameTwice
     return members
 
 
 def _refuse_constant(name: str) -> object:
-    raise _Malformed(name)
+    raise Malformed(name)
 
 
 def read_text(value: object) -> str | None:

@@ -7,6 +7,7 @@ from flask import current_app
 from storage.reference import Reference
 from web.catalog import Catalog, CatalogSource
 from web.engine import Engine
+from web.futures.budget import Budget
 from web.settings import WebSettings
 from web.tokens import Tokens
 
@@ -23,6 +24,7 @@ class Services(NamedTuple):
     tokens: Tokens
     admin_key: bytes  # b"" switches the operator API off
     id_key: bytes
+    budget: Budget | None  # of the futures API; None: no limits
 
     def catalog(self) -> Catalog:
         """What can be traded now."""

@@ -3,9 +3,11 @@
 import json
 import os
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final, NamedTuple
 
 from shards.settings import SettingsError, read_count
+from web.futures.limits import ORDER_COUNT_MAX, WEIGHT_MAX
 
 # The secret is at least as long as the digest: a shorter one is the weakest part
 SECRET_BYTES_MIN: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
@@ -23,13 +25,16 @@ class WebSettings(NamedTuple):
     rate_limits: bool
     jwt_algorithm: str
     jwt_keys: Mapping[str, str]  # kid → secret, beside the exchange's own secret, which has no kid
+    futures_weight: int  # per IP and minute
+    futures_orders: int  # per account and minute
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]  # whose X-Forwarded-For is believed
 
 
 def load_web_settings() -> WebSettings:
     """Read the environment; raises SettingsError.
 
-    PORT, SHARDEX_HOST, SHARDEX_WORKERS, SHARDEX_WORKER_CLASS, SHARDEX_THREADS, SHARDEX_RATE_LIMITS, SHARDEX_JWT_ALG
-    and SHARDEX_JWT_KEYS.
+    PORT, SHARDEX_HOST, SHARDEX_WORKERS, SHARDEX_WORKER_CLASS, SHARDEX_THREADS, SHARDEX_RATE_LIMITS, SHARDEX_JWT_ALG,
+    SHARDEX_JWT_KEYS, SHARDEX_FUTURES_WEIGHT, SHARDEX_FUTURES_ORDERS and SHARDEX_TRUSTED_PROXIES.
     """
     algorithm = read_choice("SHARDEX_JWT_ALG", *SECRET_BYTES_MIN)
     return WebSettings(
@@ -41,6 +46,9 @@ def load_web_settings() -> WebSettings:
         rate_limits=read_choice("SHARDEX_RATE_LIMITS", "on", "off") == "on",
         jwt_algorithm=algorithm,
         jwt_keys=_read_jwt_keys(algorithm),
+        futures_weight=read_count("SHARDEX_FUTURES_WEIGHT", WEIGHT_MAX, 1, 10**6),
+        futures_orders=read_count("SHARDEX_FUTURES_ORDERS", ORDER_COUNT_MAX, 1, 10**6),
+        trusted_proxies=_read_proxies(),
     )
 
 
@@ -61,6 +69,15 @@ def check_secret(name: str, secret: str, algorithm: str) -> None:
         )
     if any(sample in secret.lower() for sample in _SAMPLES) or len(set(secret)) < 8:
         raise SettingsError(f"{name} looks like a sample: make one with `openssl rand -hex {least}`")
+
+
+def _read_proxies() -> tuple[IPv4Network | IPv6Network, ...]:
+    name = "SHARDEX_TRUSTED_PROXIES"
+    text = os.environ.get(name, "")
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as fault:
+        raise SettingsError(f"{name}={text!r}: give addresses or networks, parted by commas ({fault})") from fault
 
 
 def _read_jwt_keys(algorithm: str) -> dict[str, str]:

@@ -16,16 +16,31 @@ _SIGNATURE: Final = re.compile(rb"[0-9a-fA-F]{64}")
 _NO_SECRET: Final = b"0" * 64  # what an unknown key is checked with, so that it costs the same work
 
 
-def split_signature(text: bytes) -> tuple[bytes, list[bytes]]:
-    """``text`` (a query or a form) without its signature pairs, and their values."""
-    pairs = text.split(b"&")
-    kept = [pair for pair in pairs if not pair.startswith(b"signature=")]
-    return b"&".join(kept), [pair[10:] for pair in pairs if pair.startswith(b"signature=")]
+def split_signature(text: bytes, any_case: bool = False) -> tuple[bytes, list[bytes]]:
+    """``text`` (a query or a form) without its signature pairs, and their values. ``any_case``: also ``Signature``."""
+    kept, signatures = [], []
+    for pair in text.split(b"&"):
+        name, found, value = pair.partition(b"=")
+        if found and (name.lower() if any_case else name) == b"signature":
+            signatures.append(value)
+        else:
+            kept.append(pair)
+    return b"&".join(kept), signatures
+
+
+def is_signature(text: bytes) -> bool:
+    """Whether ``text`` can be a signature: 64 hex digits, in either case."""
+    return _SIGNATURE.fullmatch(text) is not None
+
+
+def is_json(body: bytes) -> bool:
+    """Whether a body is JSON, and signed as it is; any other is a form. Its first byte tells, not Content-Type."""
+    return body.lstrip()[:1] == b"{"
 
 
 def verify(secret: bytes | None, query: bytes, body: bytes, signature: bytes) -> bool:
     """Whether ``signature`` was made with ``secret`` over query and body (both without it). No secret: False."""
-    if not _SIGNATURE.fullmatch(signature):
+    if not is_signature(signature):
         return False
     given = signature.lower()
     matched = False
@@ -40,7 +55,7 @@ def verify(secret: bytes | None, query: bytes, body: bytes, signature: bytes) ->
 def payloads(query: bytes, body: bytes) -> Iterator[bytes]:
     """What may have been signed, in the order tried: as received, decoded, decoded with ``+`` as a space."""
     yield query + body
-    form = b"" if body.lstrip()[:1] == b"{" else body  # JSON is never percent-decoded
+    form = b"" if is_json(body) else body  # JSON is never percent-decoded
     if b"%" not in query + form and b"+" not in query + form:
         return
     for plus_is_space in (False, True):

@@ -7,10 +7,10 @@ from flask import Blueprint, Response
 from shards.clock import now_ms
 from shards.limits import DEPTH_LEVELS_MAX
 from shards.markets import Market
-from shards.messages import DepthReply, GetCandles, GetDepth, MarketTrades, Reason
+from shards.messages import DepthReply, GetDepth, MarketTrades, Reason
 from shards.units import format_fixed, format_plain
 from web import history
-from web.candles import DAY_S, INTERVALS_S, ONE_SPAN_MS, no_trades, render_candle, render_ticker
+from web.candles import INTERVALS_S, render_candle, render_ticker
 from web.catalog import DISABLED, Catalog
 from web.errors import Problem, invalid, spot_problem
 from web.incoming import Query, query
@@ -72,15 +72,11 @@ def klines() -> Response:
     if interval_s is None:
         raise invalid("interval")
     limit = asked.get_limit(_KLINES_DEFAULT, _KLINES_MAX)
-    end_s = min(asked.get_long("end_time", now_ms() // 1_000), now_ms() // 1_000)
+    end_s = asked.get_long("end_time", now_ms() // 1_000)
     start_s = asked.get_long("start_time", -1)
     market = _find_market(symbol, at.catalog())
-    if start_s < 0:
-        start_s = max(end_s - end_s % interval_s - (limit - 1) * interval_s, 0)
-    if start_s > end_s:
-        return answer([])
-    asked_for = GetCandles(market.number, interval_s * 1_000, limit, start_s * 1_000, end_s * 1_000 + 999)
-    found = history.candles(at.engine, market, asked_for)
+    start_ms = start_s * 1_000 if start_s >= 0 else None
+    found = history.find_candles(at.engine, market, interval_s * 1_000, limit, start_ms, end_s * 1_000 + 999)
     return answer([render_candle(market, candle, interval_s) for candle in found])
 
 
@@ -167,9 +163,8 @@ def _find_market(symbol: str, catalog: Catalog) -> Market:
 def _ticker(market: Market, at: Services) -> dict[str, object] | None:
     """The market's last 24 hours; None before its first trade."""
     now_s = now_ms() // 1_000
-    newest = history.market_trades(at.engine, market, MarketTrades(market.number, 1))
-    if not newest:
+    newest = history.newest_trades(at.engine, [market]).get(market.number)
+    if newest is None:
         return None
-    day = history.candles(at.engine, market, GetCandles(market.number, ONE_SPAN_MS, 1, (now_s - DAY_S) * 1_000))
-    last = newest[0].price
-    return render_ticker(market, day[0] if day else no_trades(last), last, now_s)
+    day = history.day_until_now(at.engine, market, newest.price, now_s)
+    return render_ticker(market, day, newest.price, now_s)

@@ -212,7 +212,6 @@ def test_a_clock_that_steps_back_does_not_step_a_shard_back() -> None:
     assert world.unfaithful() == []
 
 
-@pytest.mark.xfail(reason="a grant's deadline is of the new time, the shard's stamp still of the old", strict=True)
 def test_orders_are_placed_after_the_clock_has_stepped_back(world: World) -> None:
     world.call(bid(1))
     world.now_ms -= 60_000

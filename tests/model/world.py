@@ -19,6 +19,7 @@ from shards.frames import FrameKind
 from shards.holds import Holds
 from shards.invariants import find_violations
 from shards.limits import BATCH_COUNT_MAX, DEADLINE_MS, QUEUE_DEPTH_MAX
+from shards.loop import _account
 from shards.mailbox import LinkFrame, Mailbox, Request
 from shards.markets import Market, Product, shard_of_account, shard_of_symbol
 from shards.messages import (
@@ -129,6 +130,9 @@ class Wire:
                 self.receiver.arrived.append(LinkFrame(shard, *posted))
             assert posted.number <= self.receiver.heard[shard], "a link skips messages"
 
+    def settle(self, number: int) -> None:
+        self.asked.discard(number)
+
     def put_nowait(self, number: int, deadline_ms: int, body: bytes) -> None:
         if not self.receiver.up:
             raise NotServing
@@ -193,7 +197,7 @@ class Node:
         self.arrived.clear()
         self.heard = dict(engine.received)
         peers = cast(dict[int, Peer], self.wires)
-        self.replies = Replies(peers)
+        self.replies = Replies(engine, peers)
         self.holds = Holds(engine, peers, self.replies)
         self.lives += 1
         self.holds._next_ticket = self.lives << 40  # not random: a run can be repeated
@@ -299,7 +303,7 @@ class World:
         for request in requests:
             message = decode_request(request.body)
             if self.now_ms > request.deadline_ms:
-                node.replies.add(request, Refused(Reason.TIMEOUT))
+                node.replies.refuse(request, Reason.TIMEOUT)
             elif isinstance(message, Place) and not node.engine.is_home(message.order.account):
                 places.append((request, message))
             elif isinstance(message, COMMANDS):
@@ -309,7 +313,7 @@ class World:
         if inputs and not self._append(node, inputs):
             for origin, _ in inputs:
                 if isinstance(origin, Request):
-                    node.replies.add(origin, Refused(Reason.STORAGE_FULL))
+                    node.replies.refuse(origin, Reason.STORAGE_FULL)
         elif die_journaled:
             self.crash(shard)
             return
@@ -317,9 +321,10 @@ class World:
             for record, (origin, input_message) in zip(node.journal[-len(inputs) :], inputs, strict=False):
                 self._apply(node, record, origin, input_message)
         for request, question in questions:
-            node.replies.add(request, answer(node.engine, question))
+            told = answer(node.engine, question)
+            node.replies.add(request, told, _account(question, told))
         for request, place in places:
-            node.holds.ask(request, place)
+            node.holds.ask(request, place, self.now_ms)
         self._send(node)
 
     def pump(self, sender: int, receiver: int, count_max: int = 2**62) -> None:
@@ -431,19 +436,19 @@ class World:
         return True
 
     def _apply(self, node: Node, record: Record, origin: Request | LinkFrame, message: Command | LinkMessage) -> None:
+        since = node.replies.newest()
         reply = node.engine.apply(record.sequence, record.stamp_ms, record.source, record.number, message)
         if reply is None:
             return
         if isinstance(origin, Request):
-            node.replies.add(origin, reply)
+            node.replies.add(origin, reply, _account(message, reply), since)
         elif isinstance(message, Granted):
-            node.holds.granted(message, reply)
+            node.holds.granted(message, reply, since)
 
     def _send(self, node: Node) -> None:
         if not node.up or not len(node.replies):
             return
-        last_numbers = {receiver: node.engine.outboxes[receiver].last_number for receiver in node.wires}
-        node.replies.send(cast(Mailbox, _NoMailbox), last_numbers)
+        node.replies.send(cast(Mailbox, _NoMailbox))
         node.unanswered = [call for call in node.unanswered if call.reply is None]
 
 

@@ -13,6 +13,7 @@ from queue import Full
 
 from shards.clock import now_ms
 from shards.codec import decode_request, encode
+from shards.engine import Engine
 from shards.limits import BATCH_COUNT_MAX
 from shards.mailbox import Mailbox
 from shards.messages import (
@@ -58,7 +59,7 @@ def _answer(message: object) -> Reply:
 def own(data: Path, name: str, maxsize: int, control: Connection) -> None:
     """Serve a mailbox; ``control`` says whether to take messages from it."""
     mailbox = Mailbox(Folder.open(data), name, maxsize, {})
-    replies = Replies({})
+    replies = Replies(Engine(0, 1), {})
     mailbox.selector.register(control, selectors.EVENT_READ)
     mailbox.counters.serving = True
     taking = True
@@ -72,8 +73,8 @@ def own(data: Path, name: str, maxsize: int, control: Connection) -> None:
                 control.send("heard")
         while taking and mailbox.waiting():
             for request in mailbox.get(BATCH_COUNT_MAX):
-                replies.add(request, _answer(decode_request(request.body)))
-        replies.send(mailbox, {})
+                replies.add(request, _answer(decode_request(request.body)), "")
+        replies.send(mailbox)
         mailbox.flush()
 
 

@@ -1,0 +1,102 @@
+"""Markets and funded accounts for crash tests: a market on every shard, accounts with their money on every shard."""
+
+import hmac
+import time
+from hashlib import sha256
+from itertools import count
+from typing import Any, Final, NamedTuple
+
+from shards.markets import shard_of_account, shard_of_symbol
+from tests.exchange import Exchange
+from web.tokens import Tokens
+
+QUOTE: Final = "USDT"
+QUOTE_PLACES: Final = 6
+BASE_PLACES: Final = 8
+TICK: Final = "0.01"
+LOT: Final = "0.001"
+MAKER_BPS: Final = 10
+TAKER_BPS: Final = 20
+FUNDS: Final = "1000000"  # of every asset
+
+
+class Market(NamedTuple):
+    """A spot market and the shard that owns its book."""
+
+    symbol: str
+    base: str
+    shard: int
+
+
+class Account(NamedTuple):
+    """An account, the shard that keeps its money, and both kinds of credentials."""
+
+    id: str
+    home: int
+    token: str
+    key: str
+    secret: str
+
+    def bearer(self) -> dict[str, str]:
+        """Headers of a call with the token."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def sign(self, body: bytes) -> tuple[dict[str, str], str]:
+        """Headers and query of a signed call."""
+        query = f"timestamp={time.time_ns() // 1_000_000}"
+        signature = hmac.new(self.secret.encode(), query.encode() + body, sha256).hexdigest()
+        return {"X-MBX-APIKEY": self.key}, f"{query}&signature={signature}"
+
+
+class Floor:
+    """The markets of an exchange, made at first, and accounts as they are wanted."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        folder = exchange.folder
+        self.shard_count = folder.shard_count
+        self._tokens = Tokens(folder.secrets().jwt, {}, "HS256")
+        self._numbers = count(1)
+        self.markets = [self._open_market(shard) for shard in range(self.shard_count)]
+
+    def accounts_of(self, shard: int) -> Account:
+        """A new account whose money lies on ``shard``, with funds."""
+        name = next(
+            name for name in (f"a{n}" for n in self._numbers) if shard_of_account(name, self.shard_count) == shard
+        )
+        token = self._tokens.mint(name, 86_400)
+        headers = {"Authorization": f"Bearer {token}"}
+        key = _done(self.exchange.call("POST", "/api/v1/api-keys", {"label": "crash"}, None, headers))
+        for asset in (QUOTE, *(market.base for market in self.markets)):
+            self.deposit(name, asset)
+        return Account(name, shard, token, key["api_key"], key["api_secret"])
+
+    def deposit(self, account: str, asset: str) -> None:
+        """Credit FUNDS once."""
+        payment = {"account": account, "wallet": "spot", "asset": asset, "amount": FUNDS, "reference": f"f-{asset}"}
+        _done(self.exchange.operate("POST", "/deposits", payment))
+
+    def _open_market(self, shard: int) -> Market:
+        base = next(
+            base
+            for base in (f"M{n}" for n in self._numbers)
+            if shard_of_symbol(base + QUOTE, self.shard_count) == shard
+        )
+        terms = {
+            "id": base + QUOTE,
+            "base_token": base,
+            "quote_token": QUOTE,
+            "tick_size": TICK,
+            "lot_size": LOT,
+            "min_notional": "1",
+            "maker_fee_bps": MAKER_BPS,
+            "taker_fee_bps": TAKER_BPS,
+        }
+        _done(self.exchange.operate("POST", "/assets", {"symbol": base, "decimals": BASE_PLACES}))
+        _done(self.exchange.operate("POST", "/spot/markets", terms))
+        return Market(base + QUOTE, base, shard)
+
+
+def _done(response: Any) -> Any:
+    assert response.status_code == 200, f"{response.request.method} {response.url}: {response.text}"
+    return response.json()

@@ -1,0 +1,165 @@
+"""The processes of an exchange under test: ending, stopping, counting what they hold."""
+
+import os
+import re
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from shards.client import Client
+from shards.verify import verify_folder
+from tests.exchange import Exchange, kill, until
+from web.run import Half
+
+BACK_S: Final = 20.0  # longer means: it never comes back
+_LIFE: Final = re.compile(r"-\w+(?=\.mailbox)|-\w+ \(deleted\)")  # the part of a name that is another in each life
+QUIET_S: Final = 10.0  # so long after the last call at most, nothing is under way any more
+
+
+def kill_half(half: Half) -> None:
+    """kill -9 the first process of a half, wait until the rest has left, start it again."""
+    assert half.pid is not None
+    kill(half.pid)
+    revive(half)
+
+
+def revive(half: Half) -> None:
+    """Bury a half whose first process was ended, and start it again."""
+    until(lambda: half.bury() is not None, BACK_S, f"the {half.name} side ended")
+    half.start()
+
+
+def kill_everything(exchange: Exchange) -> None:
+    """kill -9 all processes at one moment, the starters first, and start both halves again."""
+    for pid in exchange.processes():
+        os.kill(pid, signal.SIGSTOP)  # nobody shall notice the end of another
+    for pid in exchange.processes():
+        kill(pid)
+    for half in (exchange.engine, exchange.web):
+        revive(half)
+
+
+def shard_process(exchange: Exchange, shard: int, after: int | None = None) -> int:
+    """The process of a shard, which may still be recovering; ``after``: not the one that was killed."""
+    return _await_process(lambda: exchange.shard_pid(shard), after)
+
+
+def archive_process(exchange: Exchange) -> int:
+    """The process of the archive."""
+    return _await_process(exchange.archive_pid, None)
+
+
+def worker_processes(exchange: Exchange) -> list[int]:
+    """gunicorn's workers, once there are any."""
+    until(lambda: bool(exchange.worker_pids()), BACK_S, "there are workers")
+    return exchange.worker_pids()
+
+
+def _await_process(find: Callable[[], int], after: int | None) -> int:
+    end = time.monotonic() + BACK_S
+    while True:
+        try:
+            found = find()
+        except AssertionError:  # it is just being started, or forks
+            assert time.monotonic() < end, "it was not started again"
+        else:
+            if found != after:
+                return found
+        time.sleep(0.002)
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """A process that stands still (SIGSTOP) while the context lasts."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def connected(exchange: Exchange) -> Iterator[Client]:
+    """A client of the engine, as web workers have."""
+    client = Client(exchange.folder)
+    try:
+        assert client.wait_connected(BACK_S)
+        yield client
+    finally:
+        client.close()
+
+
+# What they hold
+
+
+def descriptors(pid: int) -> Counter[str]:
+    """What a process has open, by kind; empty where /proc does not say."""
+    folder = Path(f"/proc/{pid}/fd")
+    kinds: Counter[str] = Counter()
+    for entry in folder.iterdir() if folder.exists() else ():
+        try:
+            kinds[_LIFE.sub("", os.readlink(entry)).partition(":")[0]] += 1
+        except OSError:
+            continue  # closed in the meantime
+    return kinds
+
+
+class Holdings:
+    """What the processes of an exchange hold when nothing is under way, to be compared later."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._before = self._count()
+
+    def _count(self) -> dict[str, Counter[str]]:
+        shards = range(self._exchange.folder.shard_count)
+        pids = {f"shard {shard}": shard_process(self._exchange, shard) for shard in shards}
+        pids["archive"] = archive_process(self._exchange)
+        held = {name: descriptors(pid) for name, pid in pids.items()}
+        for number, pid in enumerate(worker_processes(self._exchange)):
+            kinds = descriptors(pid)  # it also opens files for its counts and for reference data as they are first used
+            held[f"worker {number}"] = Counter(
+                {kind: kinds[kind] for kind in kinds if kind == "socket" or ".mailbox" in kind}
+            )
+        return held
+
+    def check_same(self) -> None:
+        """Every process holds what it or its predecessor held; no socket and no counters are left over."""
+        try:
+            until(lambda: self._count() == self._before, QUIET_S, "descriptors as before")
+        except AssertionError:
+            changed = {
+                name: (held - self._before[name], self._before[name] - held) for name, held in self._count().items()
+            }
+            raise AssertionError(f"more and less than before: {changed}") from None
+        until(lambda: self._counters() == self._living(), QUIET_S, "counters of the living only")
+
+    def _counters(self) -> list[str]:
+        return sorted(path.name.rpartition("-")[0] for path in (self._exchange.data / "run").glob("*.mailbox"))
+
+    def _living(self) -> list[str]:
+        return sorted(["archive", *(f"shard-{shard}" for shard in range(self._exchange.folder.shard_count))])
+
+
+# Afterwards
+
+
+def check_quiet(exchange: Exchange) -> None:
+    """Nobody calls any more: every mailbox is empty, every row archived, and the folder is right."""
+    with connected(exchange) as client:
+        shards = range(client.shard_count)
+        until(lambda: all(client.is_serving(shard) for shard in shards), BACK_S, "all shards serve")
+        until(lambda: not any(client.depth(shard) for shard in shards), QUIET_S, "every mailbox is empty")
+        assert verify_folder(exchange.folder, client.ask_archive) == []
+
+
+def check_at_rest(exchange: Exchange) -> None:
+    """Stop both halves; nothing is left of them, and the folder is right."""
+    exchange.stop()
+    assert exchange.strays == []
+    assert [path.name for path in (exchange.data / "run").glob("*.mailbox")] == []
+    assert verify_folder(exchange.folder) == []

@@ -1,0 +1,195 @@
+"""Two shards in one process, turned by hand: moments between processes that kills hit too seldom."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from shards.client import Line
+from shards.clock import now_ms
+from shards.codec import decode_reply, encode
+from shards.loop import Shard
+from shards.markets import Market, Product, shard_of_account, shard_of_symbol
+from shards.messages import (
+    AddMarket,
+    Balance,
+    BalancesReply,
+    Cancel,
+    Command,
+    Deposit,
+    GetBalances,
+    Kind,
+    NewOrder,
+    OrderReply,
+    Place,
+    Question,
+    Reply,
+    Side,
+    TimeInForce,
+)
+from shards.recovery import recover
+from shards.snapshots import Snapshots
+from storage.folder import Folder
+from storage.journal import JournalDamaged
+
+BOOK, HOME = 0, 1  # the shard of the market, the shard of the account's money
+SYMBOL: Final = next(symbol for symbol in (f"M{n}USDT" for n in range(99)) if shard_of_symbol(symbol, 2) == BOOK)
+ACCOUNT: Final = next(name for name in (f"a{n}" for n in range(99)) if shard_of_account(name, 2) == HOME)
+OTHER: Final = next(name for name in (f"a{n}" for n in range(99)) if shard_of_account(name, 2) == BOOK)
+MARKET: Final = Market(1, Product.SPOT, SYMBOL, "M", "USDT", 8, 6, 1, 2, 1, 3, 1, 0, 0)
+FUNDS: Final = 10**12
+PRICE, LOTS = 100, 1_000
+COST: Final = PRICE * LOTS * MARKET.tick_lot_units
+SOON_S: Final = 10.0
+
+
+class Pending:
+    """A message sent; its reply can be looked at without waiting."""
+
+    def __init__(self, line: Line, message: Command | Question) -> None:
+        _, self._waiter = line.put_nowait(encode(message), now_ms() + 60_000)
+        self._reply: Reply | None = None
+
+    def reply(self, seconds: float = 0) -> Reply | None:
+        """The reply, if it comes in time."""
+        if self._reply is None and self._waiter.wait(seconds) and self._waiter.bodies:
+            self._reply = decode_reply(self._waiter.bodies[0])
+        return self._reply
+
+
+class Pair:
+    """Two shards; nothing happens but by ``turn``."""
+
+    def __init__(self, path: Path) -> None:
+        self.folder = Folder.open(path, 2)
+        self.shards = [self._start(index) for index in range(2)]
+        self.lines = [Line(self.folder, f"shard-{index}") for index in range(2)]
+        self.turn_until(lambda: all(line.serving() for line in self.lines))
+
+    def _start(self, index: int) -> Shard:
+        own = self.folder.shard(index)
+        engine, journal, sequence = recover(own, index, 2)
+        return Shard(self.folder, engine, journal, Snapshots(own, 10**9, sequence), 1_024)
+
+    def kill(self, index: int) -> None:
+        """Its sockets close, as if its process had died."""
+        shard = self.shards[index]
+        shard.mailbox.close()
+        shard.mailbox.selector.close()
+        for peer in shard._peers.values():
+            if peer._connection is not None:
+                peer._connection.release()
+        shard._journal.close()
+
+    def start(self, index: int) -> None:
+        """What the supervisor would do next."""
+        self.shards[index] = self._start(index)
+
+    def turn_until(self, condition: Callable[[], bool], *indexes: int) -> None:
+        """Turn both, or only the shards named."""
+        end = time.monotonic() + SOON_S
+        while not condition():
+            assert time.monotonic() < end, "nothing happens"
+            for index in indexes or range(2):
+                self.shards[index].turn(0.001)
+
+    def ask(self, index: int, message: Command | Question) -> Reply:
+        """Send, turn both until there is a reply."""
+        pending = Pending(self.lines[index], message)
+        self.turn_until(lambda: pending.reply() is not None)
+        reply = pending.reply()
+        assert reply is not None
+        return reply
+
+    def place(self, account: str = ACCOUNT) -> int:
+        """A new order."""
+        reply = self.ask(BOOK, Place(make_order(account)))
+        assert isinstance(reply, OrderReply), reply
+        return reply.order.id
+
+    def close(self) -> None:
+        """Drop everything."""
+        for line in self.lines:
+            line.close()
+        for index in range(2):
+            self.kill(index)
+
+
+def make_order(account: str) -> NewOrder:
+    """One that rests."""
+    return NewOrder(1, account, Side.BUY, Kind.LIMIT, TimeInForce.GTC, PRICE, LOTS, 0, "", 0)
+
+
+@pytest.fixture
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    made = Pair(tmp_path_factory.mktemp("p"))
+    made.ask(BOOK, AddMarket(MARKET))
+    made.ask(HOME, Deposit(ACCOUNT, "USDT", FUNDS, "f"))
+    made.ask(BOOK, Deposit(OTHER, "USDT", FUNDS, "f"))
+    yield made
+    made.close()
+
+
+def test_a_shard_that_comes_back_serves_only_with_what_callers_were_told_meanwhile(pair: Pair) -> None:
+    """The other shard has called it but not heard its welcome yet, and tells a caller of a cancel in that moment."""
+    order_id = pair.place()
+    pair.kill(HOME)
+    book = pair.shards[BOOK]
+    pair.turn_until(lambda: not book._peers[HOME].connected, BOOK)
+    book._reconnect_ms = now_ms() + 60_000
+    pair.start(HOME)
+    pair.turn_until(lambda: pair.shards[HOME]._peers[BOOK].connected)
+    cancel = Pending(pair.lines[BOOK], Cancel(order_id, ACCOUNT))
+    book._reconnect_ms = 0
+    book.turn(SOON_S)
+    assert isinstance(cancel.reply(SOON_S), OrderReply)
+    for _ in range(10):
+        pair.shards[HOME].turn(0.001)
+    assert not pair.shards[HOME].mailbox.counters.serving
+    pair.turn_until(pair.lines[HOME].serving)
+    assert pair.ask(HOME, GetBalances(ACCOUNT)) == BalancesReply([Balance("USDT", FUNDS, 0)])
+
+
+def test_replies_wait_for_a_full_link_and_those_of_other_accounts_do_not(pair: Pair) -> None:
+    """The home shard stands still; what was told before is in the balance it tells when it goes on."""
+    orders = [pair.place() for _ in range(600)]
+    book = pair.shards[BOOK]
+    cancels = []
+    for order_id in orders:
+        cancels.append(Pending(pair.lines[BOOK], Cancel(order_id, ACCOUNT)))
+        book.turn(SOON_S)
+    other = Pending(pair.lines[BOOK], Place(make_order(OTHER)))
+    book.turn(SOON_S)
+    assert isinstance(other.reply(SOON_S), OrderReply)
+    told = sum(isinstance(cancel.reply(), OrderReply) for cancel in cancels)
+    assert 0 < told < len(orders), "the link never was full"
+    balances = Pending(pair.lines[HOME], GetBalances(ACCOUNT))
+    pair.turn_until(lambda: balances.reply() is not None, HOME)
+    reply = balances.reply()
+    assert isinstance(reply, BalancesReply)
+    assert reply.balances[0].held <= (len(orders) - told) * COST
+    pair.turn_until(lambda: all(isinstance(cancel.reply(), OrderReply) for cancel in cancels))
+
+
+def test_confirmations_come_again_after_a_restart(pair: Pair) -> None:
+    """Nothing is kept for a receiver that has it, though nothing new ever comes."""
+    pair.place()
+    for index in range(2):
+        pair.kill(index)
+    for index in range(2):
+        pair.start(index)
+    homes, books = pair.shards[HOME].engine.outboxes[BOOK], pair.shards[BOOK].engine.outboxes[HOME]
+    pair.turn_until(lambda: not len(homes) and not len(books))
+
+
+def test_a_journal_that_lost_its_end_is_noticed(pair: Pair) -> None:
+    """Its peer has messages that it knows nothing of."""
+    pair.place()
+    pair.kill(HOME)
+    for path in pair.folder.shard(HOME).glob("journal.sqlite*"):
+        path.unlink()
+    pair.start(HOME)
+    with pytest.raises(JournalDamaged, match="which made only 0"):
+        pair.turn_until(lambda: False)

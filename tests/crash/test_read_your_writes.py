@@ -1,0 +1,190 @@
+"""Whatever a caller was told is in the balance it reads next, though order and money live on different shards."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Final
+
+import pytest
+
+from shards.client import Client
+from shards.limits import DEADLINE_MS
+from shards.markets import Market
+from shards.messages import (
+    BalancesReply,
+    Cancel,
+    Command,
+    GetBalances,
+    GetOrderByClientId,
+    Kind,
+    NewOrder,
+    OrderReply,
+    Place,
+    Question,
+    Reason,
+    Refused,
+    Reply,
+    Side,
+    TimeInForce,
+)
+from storage.reference import Reference
+from tests.crash.floor import FUNDS, QUOTE, QUOTE_PLACES, Account, Floor
+from tests.crash.processes import BACK_S, archive_process, check_at_rest, connected, shard_process
+from tests.crash.settings import make_random, times
+from tests.exchange import Exchange, kill, until
+from web.catalog import Catalog
+
+READERS: Final = 8
+OPEN_MAX: Final = 50  # orders of one reader
+CALM_COUNT: Final = 4_000  # answers, each with a balance read right after it
+STORM_COUNT: Final = 250  # of them between two kills
+NOT_THERE: Final = (Reason.RESTARTING, Reason.BUSY, Reason.TIMEOUT)
+
+
+class Reader:
+    """One account's only user: it knows to the unit what its balance must be after every answer."""
+
+    def __init__(
+        self, client: Client, markets: list[Market], shards: dict[str, int], account: Account, rnd: random.Random
+    ) -> None:
+        self._client = client
+        self._markets = markets
+        self._shards = shards
+        self._account = account
+        self._rnd = rnd
+        self._numbers = count(1)
+        self._open: dict[int, tuple[Market, int]] = {}  # order → market, units held
+        self._funds = int(FUNDS) * 10**QUOTE_PLACES
+        self.reads = 0
+        self.faults: list[str] = []
+
+    def step(self) -> None:
+        """Place or cancel, then read."""
+        cancels = self._open and (len(self._open) >= OPEN_MAX or self._rnd.random() < 0.5)
+        said = self._cancel() if cancels else self._place()
+        if said:
+            self._read(said)
+
+    def _place(self) -> str:
+        market = self._rnd.choice(self._markets)
+        client_id = str(next(self._numbers))
+        price, lots = self._rnd.randint(1_000, 2_000), self._rnd.randint(1_000, 9_000)
+        order = NewOrder(
+            market.number, self._account.id, Side.BUY, Kind.LIMIT, TimeInForce.GTC, price, lots, 0, client_id, 0
+        )
+        started = time.monotonic()
+        reply = self._call(market, Place(order))
+        if isinstance(reply, Refused) and reply.reason is Reason.TIMEOUT:
+            time.sleep(max(0.0, started + DEADLINE_MS / 1_000 + 0.2 - time.monotonic()))
+            reply = self._insist(market, lambda: GetOrderByClientId(market.number, self._account.id, client_id))
+        if not isinstance(reply, OrderReply):
+            return ""
+        self._open[reply.order.id] = market, price * lots * market.tick_lot_units
+        return f"placed {reply.order.id} on shard {self._shards[market.symbol]}"
+
+    def _cancel(self) -> str:
+        order_id = self._rnd.choice(list(self._open))
+        market, _ = self._open[order_id]
+        reply = self._insist(market, lambda: Cancel(order_id, self._account.id))
+        if isinstance(reply, Refused) and reply.reason not in (Reason.UNKNOWN_ORDER, Reason.TERMINAL_ORDER):
+            return ""
+        del self._open[order_id]
+        return f"canceled {order_id} on shard {self._shards[market.symbol]}"
+
+    def _read(self, said: str) -> None:
+        reply = self._insist(None, lambda: GetBalances(self._account.id))
+        assert isinstance(reply, BalancesReply), reply
+        held = sum(units for _, units in self._open.values())
+        wanted = self._funds - held, held
+        told = next((each.available, each.held) for each in reply.balances if each.asset == QUOTE)
+        self.reads += 1
+        if told != wanted:
+            self.faults.append(f"{said}; home {self._account.home} said {told} right after, right is {wanted}")
+
+    def _call(self, market: Market | None, message: Command | Question) -> Reply:
+        shard = self._shards[market.symbol] if market else self._account.home
+        return self._client.call(shard, message)
+
+    def _insist(self, market: Market | None, make: Callable[[], Command | Question]) -> Reply:
+        """Ask until there is an answer; only what may be repeated."""
+        end = time.monotonic() + BACK_S
+        while True:
+            reply = self._call(market, make())
+            if not isinstance(reply, Refused) or reply.reason not in NOT_THERE:
+                return reply
+            assert time.monotonic() < end, f"no answer for {BACK_S} s: {reply}"
+            time.sleep(0.002)
+
+
+class Readers:
+    """All readers at work in threads, from ``with`` to its end."""
+
+    def __init__(self, exchange: Exchange, client: Client, rnd: random.Random) -> None:
+        floor = Floor(exchange)
+        folder = exchange.folder
+        catalog = Catalog(Reference(folder.reference, folder.secrets().storage_key).facts())
+        markets = [catalog.spot[market.symbol] for market in floor.markets]
+        shards = {market.symbol: market.shard for market in floor.markets}
+        accounts = [floor.accounts_of(number % floor.shard_count) for number in range(READERS)]
+        self._readers = [Reader(client, markets, shards, account, random.Random(rnd.random())) for account in accounts]
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._work, args=(reader,)) for reader in self._readers]
+
+    def __enter__(self) -> "Readers":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self, reader: Reader) -> None:
+        while not self._stop.is_set():
+            try:
+                reader.step()
+            except Exception as error:
+                reader.faults.append(f"a reader failed: {error!r}")
+                raise
+
+    def reads(self) -> int:
+        """Balances compared so far."""
+        return sum(reader.reads for reader in self._readers)
+
+    def faults(self) -> list[str]:
+        """Every balance that did not show what its reader had been told."""
+        return [fault for reader in self._readers for fault in reader.faults]
+
+    def await_reads(self, number: int) -> None:
+        """Until so many more balances were compared."""
+        goal = self.reads() + number
+        until(lambda: self.reads() >= goal or bool(self.faults()), BACK_S, f"{number} more balances are read")
+
+
+@pytest.fixture
+def readers(own_exchange: Exchange) -> Iterator[Readers]:
+    with connected(own_exchange) as client:
+        yield Readers(own_exchange, client, make_random())
+    check_at_rest(own_exchange)
+
+
+def test_in_calm(readers: Readers) -> None:
+    with readers:
+        readers.await_reads(times(CALM_COUNT))
+    assert readers.faults() == []
+
+
+def test_while_processes_are_killed(own_exchange: Exchange, readers: Readers) -> None:
+    """The archive, and shards: also those that keep the money."""
+    rnd = make_random()
+    with readers:
+        for _ in range(times(10)):
+            readers.await_reads(STORM_COUNT)
+            shard = rnd.randrange(-1, own_exchange.folder.shard_count)
+            kill(archive_process(own_exchange) if shard < 0 else shard_process(own_exchange, shard))
+        readers.await_reads(STORM_COUNT)
+    print(f"{readers.reads()} balances read")
+    assert readers.faults() == []

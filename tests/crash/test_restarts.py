@@ -1,0 +1,58 @@
+"""Orderly ends under load: SIGTERM and SIGHUP of gunicorn, SIGTERM of the engine, and shards that stand still."""
+
+import os
+import signal
+
+from tests.crash.auditor import NO_CONNECTION, Call
+from tests.crash.processes import BACK_S, shard_process, stopped, worker_processes
+from tests.crash.settings import times
+from tests.crash.storm import Stage, Storm
+from tests.exchange import Exchange, until
+from web.run import STOP_S, Half
+
+
+def restart(half: Half) -> None:
+    """SIGTERM, and a new start once all has ended by itself."""
+    assert half.stop(STOP_S[half.name]), f"the {half.name} side had to be killed"
+    half.start()
+
+
+def is_lost_before_its_answer(call: Call) -> bool:
+    """Whether the connection ended, and not in the middle of an answer."""
+    return call.status == 0 and call.error in ("", NO_CONNECTION)
+
+
+def reload_workers(exchange: Exchange) -> None:
+    """SIGHUP, and wait until all workers are new."""
+    before = set(worker_processes(exchange))
+    assert exchange.web.pid is not None
+    os.kill(exchange.web.pid, signal.SIGHUP)
+    until(lambda: not before & set(worker_processes(exchange)), BACK_S, "all workers are new")
+
+
+def test_gunicorn_ends_and_reloads(stage: Stage) -> None:
+    """Who is being served is served; who comes too late loses the connection before an answer begins."""
+    storm = Storm(stage)
+    acts = [lambda: restart(storm.exchange.web), lambda: reload_workers(storm.exchange)] * times(3)
+    storm.run(len(acts), lambda: acts.pop()())
+    storm.check_only(is_lost_before_its_answer)
+
+
+def test_the_engine_ends(stage: Stage) -> None:
+    """Every caller still gets an answer."""
+    storm = Storm(stage)
+    storm.run(times(3), lambda: restart(storm.exchange.engine))
+    storm.check_only(lambda call: call.status in (500, 503, 504))
+
+
+def test_a_shard_stands_still_for_a_moment(stage: Stage) -> None:
+    """Its callers wait; those of other shards never notice."""
+    storm = Storm(stage)
+
+    def strike() -> None:
+        with stopped(shard_process(storm.exchange, 0)):
+            goal = storm.load.decided_count() + 50
+            until(lambda: storm.load.decided_count() >= goal, BACK_S, "the others go on")
+
+    storm.run(times(1), strike)
+    storm.check_only(lambda call: call.account.home == 0 or 0 in call.shards)

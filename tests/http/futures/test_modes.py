@@ -1,0 +1,145 @@
+"""Settings that need no order, and listen keys."""
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from storage.reference import Reference
+from tests.http.futures.site import Site
+from web.futures import listen
+from web.futures.limits import LISTEN_KEY_FRESH_MS, LISTEN_KEY_MS
+
+DONE = {"code": 200, "msg": "success"}
+
+CASES = [
+    ("POST", "/v1/marginType", "", "400 -1102"),
+    ("POST", "/v1/marginType", "marginType=ISOLATED", "400 -1102"),
+    ("POST", "/v1/marginType", "symbol=NONE&marginType=x", "400 -1121"),
+    ("POST", "/v1/marginType", "symbol=BTCUSDT", "400 -1102"),
+    ("POST", "/v1/marginType", "symbol=BTCUSDT&marginType=", "400 -1102"),
+    ("POST", "/v1/marginType", "symbol=BTCUSDT&marginType=ISOLATED", "400 -1020"),
+    ("POST", "/v1/marginType", "symbol=BTCUSDT&marginType=isolated", "400 -1130"),
+    ("POST", "/v1/marginType", "symbol=BTCUSDT&marginType=CROSSED", "200"),
+    ("POST", "/v1/marginType", "symbol=BTCUSDT&marginType=CROSS", "200"),
+    ("POST", "/v1/marginType", "symbol=ETHUSDT&marginType=CROSSED", "200"),
+    ("GET", "/v1/marginType", "symbol=BTCUSDT&marginType=CROSS", "405 -5000"),
+    ("POST", "/v1/positionSide/dual", "", "400 -1102"),
+    ("POST", "/v1/positionSide/dual", "dualSidePosition=1", "400 -1102"),
+    ("POST", "/v1/positionSide/dual", "dualSidePosition=true", "400 -1020"),
+    ("POST", "/v1/positionSide/dual", "dualSidePosition=TRUE", "400 -1020"),
+    ("POST", "/v1/positionSide/dual", "dualSidePosition=false", "200"),
+    ("POST", "/v1/positionSide/dual", "dualsideposition=False", "200"),
+    ("POST", "/v1/multiAssetsMargin", "multiAssetsMargin=true", "400 -1020"),
+    ("POST", "/v1/multiAssetsMargin", "multiAssetsMargin=x", "400 -1102"),
+    ("POST", "/v1/multiAssetsMargin", "multiAssetsMargin=false", "200"),
+    ("GET", "/v1/commissionRate", "", "400 -1102"),
+    ("GET", "/v1/commissionRate", "symbol=NONE", "400 -1121"),
+    ("GET", "/v1/leverageBracket", "symbol=NONE", "400 -1121"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "query", "expected"), CASES)
+def test_settings(site: Site, method: str, path: str, query: str, expected: str) -> None:
+    answer = site.own.call(method, path, query)
+    assert answer.brief() == expected
+    assert expected != "200" or answer.json == DONE
+
+
+def test_modes(site: Site) -> None:
+    assert site.reader.call("GET", "/v1/positionSide/dual").ok() == {"dualSidePosition": False}
+    assert site.reader.call("GET", "/v1/multiAssetsMargin").ok() == {"multiAssetsMargin": False}
+
+
+def test_fees(site: Site) -> None:
+    assert site.reader.call("GET", "/v1/commissionRate", "symbol=BTCUSDT").ok() == {
+        "symbol": "BTCUSDT",
+        "makerCommissionRate": "0.0002",
+        "takerCommissionRate": "0.0005",
+    }
+
+
+def test_brackets(site: Site) -> None:
+    answer = site.reader.call("GET", "/v1/leverageBracket", "symbol=BTCUSDT")
+    bracket = b'{"bracket":1,"initialLeverage":125,"notionalCap":100000000,"notionalFloor":0,'
+    bracket += b'"maintMarginRatio":0.005,"cum":0}'
+    assert answer.body == b'{"symbol":"BTCUSDT","notionalCoef":1,"brackets":[' + bracket + b"]}"
+    listed = site.reader.call("GET", "/v1/leverageBracket").ok()
+    assert [row["symbol"] for row in listed] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"] and listed[0] == answer.json
+
+
+def test_a_key_that_may_only_read(site: Site) -> None:
+    for path in ("/v1/marginType", "/v1/positionSide/dual", "/v1/multiAssetsMargin"):
+        assert site.reader.call("POST", path).brief() == "401 -2015"
+    assert site.reader.send("POST", "/v1/listenKey").brief() == "401 -2015"
+
+
+# Listen keys
+
+
+def test_listen_key(site: Site) -> None:
+    assert site.own.send("PUT", "/v1/listenKey").brief() == "400 -1125"
+    made = site.own.send("POST", "/v1/listenKey").ok()
+    assert list(made) == ["listenKey"] and re.fullmatch(r"[A-Za-z0-9]{64}", made["listenKey"])
+    assert site.own.send("POST", "/v1/listenKey").ok() == made
+    assert site.own.send("PUT", "/v1/listenKey", "listenKey=whatever").ok() == made
+    assert site.other.send("POST", "/v1/listenKey").ok() != made
+    assert site.own.send("DELETE", "/v1/listenKey").ok() == {}
+    assert site.own.send("DELETE", "/v1/listenKey").ok() == {}
+    assert site.own.send("PUT", "/v1/listenKey").brief() == "400 -1125"
+    assert site.other.send("PUT", "/v1/listenKey").brief() == "200"
+    assert site.own.send("POST", "/v1/listenKey").ok() != made
+
+
+def test_listen_key_needs_a_key_and_no_signature(site: Site) -> None:
+    for method in ("POST", "PUT", "DELETE"):
+        assert site.send(method, "/fapi/v1/listenKey", {}, b"").brief() == "401 -2014"
+        assert site.send(method, "/fapi/v1/listenKey", {"X-MBX-APIKEY": "x"}, b"").brief() == "401 -2015"
+    empty = {"Content-Type": "application/json"}
+    assert site.own.send("POST", "/v1/listenKey", "", b"", empty).brief() == "200"
+    assert site.own.call("POST", "/v1/listenKey").brief() == "200"
+
+
+def test_a_listen_key_ends_after_an_hour(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_790_000_000_000
+
+    def at(later_ms: int) -> None:
+        monkeypatch.setattr(listen, "now_ms", lambda: now + later_ms)
+
+    at(0)
+    made = site.own.send("POST", "/v1/listenKey").ok()
+    at(LISTEN_KEY_MS - 1)
+    assert site.own.send("PUT", "/v1/listenKey").ok() == made
+    at(2 * LISTEN_KEY_MS - 2)
+    assert site.own.send("POST", "/v1/listenKey").ok() == made
+    at(3 * LISTEN_KEY_MS - 2)
+    assert site.own.send("PUT", "/v1/listenKey").brief() == "400 -1125"
+    assert site.own.send("POST", "/v1/listenKey").ok() != made
+
+
+def test_a_fresh_listen_key_is_not_written_again(site: Site) -> None:
+    def renew(now_ms: int) -> int:
+        site.reference.renew_listen_key("alice", now_ms, LISTEN_KEY_MS, LISTEN_KEY_FRESH_MS)
+        found = site.reference.find_listen_key("alice", now_ms)
+        assert found is not None
+        return found.expires_ms
+
+    assert renew(1) == renew(LISTEN_KEY_FRESH_MS) == 1 + LISTEN_KEY_MS
+    assert renew(1 + LISTEN_KEY_FRESH_MS) == 1 + LISTEN_KEY_FRESH_MS + LISTEN_KEY_MS
+
+
+def test_a_file_of_before_is_brought_up_to_date(tmp_path: Path) -> None:
+    path, storage_key = tmp_path / "reference.sqlite", Fernet.generate_key().decode()
+    before = Reference(path, storage_key)
+    made = before.create_key("alice", "", ("read",), 0, 20)
+    before.close()
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript("DROP TABLE listen_keys; PRAGMA user_version = 1;")
+    after = Reference(path, storage_key)
+    assert made is not None and after.find_key(made.key) == made
+    assert after.find_listen_key("alice", 0) is None
+    assert after.renew_listen_key("alice", 0, LISTEN_KEY_MS, LISTEN_KEY_FRESH_MS)
+    after.close()

@@ -1,0 +1,150 @@
+"""Every route × own, foreign, unknown, malformed, nobody. A route that is not in the table fails.
+
+The futures API, which has credentials and errors of its own, is not looked at here.
+"""
+
+from typing import Final, cast
+from urllib.parse import quote
+from uuid import uuid4
+
+import pytest
+
+from tests.http.stage import Stage
+from tests.http.table import Row, parameters, read_table
+from tests.http.venue import Answer, Venue, new_order
+from web.app import make_app
+from web.services import Services
+
+CASES: Final = ("own", "foreign", "unknown", "malformed", "nobody")
+AUTOMATIC: Final = {"HEAD", "OPTIONS"}
+
+
+def routes() -> dict[str, set[str]]:
+    """Rule → methods, of the application itself."""
+    found: dict[str, set[str]] = {}
+    for rule in make_app(cast(Services, None)).url_map.iter_rules():
+        if rule.rule.startswith("/fapi/"):
+            continue
+        found.setdefault(rule.rule, set()).update(rule.methods or ())
+    return found
+
+
+ROUTES: Final = routes()
+
+
+def test_every_route_is_in_the_table() -> None:
+    wanted = {f"{method} {rule}" for rule, methods in ROUTES.items() for method in methods - AUTOMATIC}
+    assert wanted == {row["route"] for row in read_table("ownership")}
+
+
+class Subjects:
+    """What own and other have, made anew for each row: an asked-for cancel uses it up."""
+
+    def __init__(self, stage: Stage) -> None:
+        venue, pair = stage.venue, stage.listed
+        self.pair = pair
+        self.users = {"own": venue.user(0, USDT="10"), "foreign": venue.user(None, USDT="10")}
+        orders = {
+            case: user.place(pair, "buy", "0.1", "10", client_order_id=f"id-of-{case}")["id"]
+            for case, user in self.users.items()
+        }
+        trades = {"own": trade_of(venue, stage, self.users["own"].name), "foreign": stage.values["foreign_trade"]}
+        keys = {case: user.key.key for case, user in self.users.items()}
+        accounts = {case: user.name for case, user in self.users.items()}
+        self.named = {
+            "order": orders | {"unknown": str(uuid4()), "malformed": "not-an-id"},
+            "client_id": {"own": "id-of-own", "foreign": "id-of-foreign", "unknown": "none", "malformed": "a b"},
+            "trade": trades | {"unknown": str(uuid4()), "malformed": "not-an-id"},
+            "key": keys | {"unknown": "a" * 64, "malformed": "?"},
+            "account": accounts | {"unknown": "nobody", "malformed": "a b"},
+            "symbol": {"own": pair.symbol, "foreign": pair.symbol, "unknown": "NONE", "malformed": ""},
+        }
+
+
+def trade_of(venue: Venue, stage: Stage, account: str) -> str:
+    """A trade of that account."""
+    seller = venue.user(None, DF="2")
+    pair = venue.pair()
+    seller.place(pair, "sell", "1", "2")
+    buyer = type(seller)(venue, account)
+    trade_id: str = buyer.place(pair, "buy", "1", "2")["fills"][0]["trade_id"]
+    return trade_id
+
+
+def ask(subjects: Subjects, stage: Stage, route: str, case: str) -> Answer:
+    """The row's call: with the owner's token about what the case names, or about their own with no credentials."""
+    method, _, rule = route.partition(" ")
+    named = {name: values["own" if case == "nobody" else case] for name, values in subjects.named.items()}
+    target = rule
+    for placeholder, name in (
+        ("<text>", "order"),
+        ("<rest:client_id>", "client_id"),
+        ("<key>", "key"),
+        ("<account>", "account"),
+    ):
+        target = target.replace(placeholder, quote(named[name], safe=""))
+    own_or_unknown = "NONE" if case == "unknown" and "admin" in rule else subjects.pair.symbol
+    target = target.replace("<symbol>", own_or_unknown)
+    target += query_of(route, case, named)
+    headers = {} if case == "nobody" else subjects.users["own"].bearer
+    return stage.venue.send(method, target, headers, body_of(subjects, route, case))
+
+
+def query_of(route: str, case: str, named: dict[str, str]) -> str:
+    name = route.rpartition("/")[2]
+    if route in ("GET /api/v1/spot/orders", "GET /api/v1/spot/trades/me"):
+        return f"?before={named['order' if name == 'orders' else 'trade']}"
+    if route == "DELETE /api/v1/spot/orders":
+        return "?symbol=A&symbol=B" if case == "malformed" else ""
+    if name in ("depth", "trades", "klines", "24hr"):
+        return f"?interval=1m&symbol={named['symbol']}"
+    return ""
+
+
+def body_of(subjects: Subjects, route: str, case: str) -> bytes | None:
+    if not route.startswith(("POST ", "PATCH ")):
+        return None
+    if case == "malformed":
+        return b"nonsense"
+    if route == "POST /api/v1/spot/orders":
+        order = new_order(subjects.pair, "buy", "0.1", "10")
+        return ("{" + ",".join(f'"{name}":"{value}"' for name, value in order.items()) + "}").encode()
+    return b"{}"
+
+
+@pytest.mark.parametrize("row", parameters("ownership"))
+def test_ownership(stage: Stage, row: Row) -> None:
+    for case in CASES:
+        if row[case] == "-":
+            continue
+        subjects = Subjects(stage)
+        foreign = subjects.users["foreign"]
+        before = foreign.state()
+        answer = ask(subjects, stage, row["route"], case)
+        assert answer.brief() == row[case], case
+        assert foreign.state() == before
+        if case == "foreign":  # not a word of it
+            assert foreign.name.encode() not in answer.body and b"0.1000" not in answer.body
+        if case != "own" and answer.status != 200:
+            assert subjects.users["own"].orders(status="open")
+            assert subjects.users["own"].wallets()["USDT"].endswith(" 1")
+        for user in subjects.users.values():
+            user.cancel_all()
+
+
+@pytest.mark.parametrize("rule", ROUTES)
+def test_other_methods(stage: Stage, rule: str) -> None:
+    """405 with what is allowed, before anybody is asked who they are; and HEAD is GET without a body."""
+    target = rule.translate({ord(bracket): None for bracket in "<>:"})
+    allowed = ROUTES[rule]
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "HEAD"):
+        if method in allowed:
+            continue
+        answer = stage.venue.send(method, target)
+        assert answer.status == 405
+        assert answer.headers["Allow"] == ", ".join(sorted(allowed))
+        assert method == "HEAD" or answer.brief() == "405 METHOD_NOT_ALLOWED"
+    if "GET" in allowed:
+        head, get = stage.venue.send("HEAD", target), stage.venue.send("GET", target)
+        assert head.body == b""
+        assert (head.status, head.headers["Content-Type"]) == (get.status, get.headers["Content-Type"])

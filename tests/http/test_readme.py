@@ -1,0 +1,59 @@
+"""The README's commands run as they stand: only the port is another one."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.http.venue import Json, Venue
+from web.run import ROOT
+
+
+@pytest.fixture
+def desk(venue: Venue, tmp_path: Path) -> Path:
+    """A folder that looks like a checkout with a running exchange: ``.venv`` and ``data`` in their places."""
+    (tmp_path / "data").symlink_to(venue.exchange.data)
+    programs = tmp_path / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for name, command in (("python", sys.executable), ("shardex", f"{sys.executable} -m web.cli")):
+        program = programs / name
+        program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec {command} "$@"\n')
+        program.chmod(0o755)
+    return tmp_path
+
+
+def blocks(heading: str) -> list[str]:
+    """The shell commands under a heading of the README."""
+    text = (ROOT / "README.md").read_text()
+    section = re.search(rf"^## {heading}\n(.*?)^## ", text, re.MULTILINE | re.DOTALL)
+    assert section
+    return re.findall(r"^```sh\n(.*?)^```$", section[1], re.MULTILINE | re.DOTALL)
+
+
+def documents(text: str) -> tuple[list[Json], str]:
+    """The JSON values that ``text`` begins with, one right after the other, and what follows them."""
+    decoder, found = json.JSONDecoder(), []
+    while text.startswith(("{", "[")):
+        value, end = decoder.raw_decode(text)
+        found.append(value)
+        text = text[end:].lstrip("\n")
+    return found, text
+
+
+def test_a_first_cancel(venue: Venue, desk: Path) -> None:
+    first, signed = blocks("A first cancel")
+    script = f"set -e\n{first}\n{signed}".replace("http://127.0.0.1:8000", venue.exchange.base_url)
+    assert venue.exchange.base_url in script
+    done = subprocess.run(["bash", "-c", script], cwd=desk, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    (placed, held, canceled, back), rest = documents(done.stdout)
+    assert (placed["symbol"], placed["status"], placed["price"]) == ("DFUSDT", "open", "0.5000")
+    assert {"token": "USDT", "available": "99950", "frozen": "50"} in held["balances"]
+    assert [order["id"] for order in canceled["canceled"]] == [placed["id"]]
+    assert {"token": "USDT", "available": "100000", "frozen": "0"} in back["balances"]
+    table, brace, last = rest.partition("{")
+    assert table.splitlines()[0].split() == ["symbol", "side", "price", "status", "end_reason", "time_on_book_ms"]
+    assert json.loads(brace + last) == {"canceled": []}

@@ -1,0 +1,1 @@
+"""The futures API under ``/fapi``, in Binance's shape."""

@@ -1,0 +1,142 @@
+"""What callers of the futures API are told when something is refused: status, code and text."""
+
+from typing import Final, NamedTuple
+
+import msgspec
+from flask import Response
+
+from shards.messages import Reason
+from web.errors import RETRY_AFTER_S
+
+
+class Refusal(NamedTuple):
+    """One row of the contract's table of errors."""
+
+    status: int
+    code: int
+    msg: str
+
+
+class FuturesProblem(Exception):
+    """A futures call that ends here; raised as ``FuturesProblem(*REFUSAL)``."""
+
+    def __init__(self, status: int, code: int, msg: str, retry_after_s: int = RETRY_AFTER_S) -> None:
+        """``retry_after_s`` is told with 418, 429 and 503 alone."""
+        super().__init__(status, code, msg)
+        self.status = status
+        self.code = code
+        self.msg = msg
+        self.retry_after_s = retry_after_s
+
+    def body(self) -> dict[str, object]:
+        """``{code, msg}``: an answer, or one element of a batch's answer."""
+        return {"code": self.code, "msg": self.msg}
+
+
+# Before the call begins
+UNKNOWN_PATH: Final = Refusal(404, -5000, "There is no such path.")
+WRONG_METHOD: Final = Refusal(405, -5000, "There is no such method of this path.")
+BODY_TOO_LARGE: Final = Refusal(413, -1130, "The body is too large.")
+NOT_HTTP: Final = Refusal(400, -1100, "Illegal characters found in the request.")
+FAULT: Final = Refusal(500, -1000, "An internal error occurred; nothing was executed.")
+
+# Limits
+TOO_MUCH_WEIGHT: Final = Refusal(429, -1003, "Too many requests from this IP; wait as long as Retry-After says.")
+BANNED: Final = Refusal(418, -1003, "This IP is banned for going on after 429; wait as long as Retry-After says.")
+TOO_MANY_ORDERS: Final = Refusal(429, -1015, "Too many new orders of this account; wait as long as Retry-After says.")
+
+# Credentials
+KEY_FORMAT: Final = Refusal(401, -2014, "API-key format invalid.")
+KEY_REFUSED: Final = Refusal(401, -2015, "Invalid API-key, IP, or permissions for action.")
+WRONG_SIGNATURE: Final = Refusal(400, -1022, "Signature for this request is not valid.")
+TOO_LATE: Final = Refusal(400, -1021, "Timestamp for this request is outside of the recvWindow.")
+TOO_EARLY: Final = Refusal(400, -1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+
+# Parameters
+BODY_MALFORMED: Final = Refusal(400, -1102, "The body was not sent in full, or is malformed.")
+NAME_TWICE: Final = Refusal(400, -1101, "A name stands twice in the JSON body.")
+START_AFTER_END: Final = Refusal(400, -1023, "Start time is greater than end time.")
+INVALID_INTERVAL: Final = Refusal(400, -1120, "Invalid interval.")
+INVALID_SYMBOL: Final = Refusal(400, -1121, "Invalid symbol.")
+NO_LISTEN_KEY: Final = Refusal(400, -1125, "This listenKey does not exist.")
+DEPTH_LIMIT: Final = Refusal(400, -4021, "Invalid depth limit.")
+CLIENT_ID_TOO_LONG: Final = Refusal(400, -4015, "Client order id is longer than 36 characters.")
+
+# Filters
+PRICE_FILTER: Final = Refusal(400, -1013, "Filter failure: PRICE_FILTER.")
+LOT_SIZE: Final = Refusal(400, -1013, "Filter failure: LOT_SIZE.")
+MIN_NOTIONAL: Final = Refusal(400, -1013, "Filter failure: MIN_NOTIONAL.")
+MAX_NOTIONAL: Final = Refusal(400, -1013, "Filter failure: MAX_NOTIONAL.")
+
+_BUSY_MSG: Final = "The server is busy; nothing was executed."
+_UNREACHABLE_MSG: Final = "The server cannot be reached now; try again."
+_UNKNOWN_MSG: Final = "No answer in time; execution unknown: look for the order before you act."
+
+REFUSALS: Final[dict[Reason, Refusal]] = {
+    Reason.BUSY: Refusal(503, -1008, _BUSY_MSG),
+    Reason.RESTARTING: Refusal(503, -1001, _UNREACHABLE_MSG),
+    Reason.TIMEOUT: Refusal(408, -1007, _UNKNOWN_MSG),
+    Reason.STORAGE_FULL: Refusal(503, -1000, "There is no room on disk; nothing was executed."),
+    Reason.HISTORY_UNREADABLE: Refusal(503, -1001, _UNREACHABLE_MSG),
+    Reason.UNKNOWN_ORDER: Refusal(400, -2011, "Unknown order sent."),
+    Reason.NOT_OWNER: Refusal(400, -2011, "Unknown order sent."),
+    Reason.TERMINAL_ORDER: Refusal(400, -2011, "Unknown order sent."),
+    Reason.DUPLICATE_CLIENT_ID: Refusal(400, -4116, "ClientOrderId is in use by an open order with other content."),
+    Reason.UNKNOWN_MARKET: INVALID_SYMBOL,
+    Reason.MARKET_HALTED: Refusal(400, -4140, "Trading on this symbol is halted."),
+    Reason.MARKET_DELISTED: Refusal(400, -4141, "This symbol is delisted."),
+    Reason.TOO_MANY_OPEN_ORDERS: Refusal(400, -2025, "Reach max open order limit."),
+    Reason.INSUFFICIENT_BALANCE: Refusal(400, -2019, "Margin is insufficient."),
+    Reason.POST_ONLY: Refusal(400, -5022, "Due to the order could not be executed as maker, it was rejected."),
+}
+"""What the engine refuses. A query has words of its own for an unknown order."""
+
+_SAY_WHEN: Final = (418, 429, 503)
+
+
+def refused(reason: Reason) -> FuturesProblem:
+    """The futures API's words for an engine's refusal."""
+    return FuturesProblem(*REFUSALS[reason])
+
+
+def of_http(status: int) -> FuturesProblem:
+    """What the server refuses before any view is asked."""
+    return FuturesProblem(*{404: UNKNOWN_PATH, 405: WRONG_METHOD}.get(status, NOT_HTTP))
+
+
+def mandatory(name: str) -> FuturesProblem:
+    """A parameter that is missing, empty or malformed."""
+    return FuturesProblem(400, -1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+
+
+def twice(name: str) -> FuturesProblem:
+    """A parameter that stands twice in one place."""
+    return FuturesProblem(400, -1101, f"Parameter '{name[:64]}' was sent twice.")
+
+
+def illegal(name: str) -> FuturesProblem:
+    """A parameter with characters that have no place in it."""
+    return FuturesProblem(400, -1100, f"Illegal characters found in parameter '{name}'.")
+
+
+def out_of_range(name: str) -> FuturesProblem:
+    """A parameter that is none of the values it may have."""
+    return FuturesProblem(400, -1130, f"Data sent for parameter '{name}' is not valid.")
+
+
+def exclusive(*names: str) -> FuturesProblem:
+    """Parameters of which only one may be sent."""
+    return FuturesProblem(400, -1128, f"Only one of {' and '.join(names)} may be sent.")
+
+
+def not_offered(what: str) -> FuturesProblem:
+    """A mode of trading that this exchange does not have."""
+    return FuturesProblem(400, -1020, f"{what} is not supported.")
+
+
+def render(problem: FuturesProblem) -> Response:
+    """The answer."""
+    response = Response(msgspec.json.encode(problem.body()), problem.status, mimetype="application/json")
+    if problem.status in _SAY_WHEN:
+        response.headers["Retry-After"] = str(problem.retry_after_s)
+    return response

@@ -1,0 +1,133 @@
+"""What an operator does with futures markets. Refuses as :mod:`web.operator` does."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from shards.markets import FuturesTerms, Market, Product
+from shards.messages import Reason
+from shards.units import Decimal, count_steps
+from storage.reference import Asset
+from web.catalog import Catalog
+from web.errors import Problem, invalid, spot_problem
+from web.futures.limits import LEVERAGE_MAX, NOTIONAL_MAX
+from web.futures.render import RATIO_PLACES
+from web.operator import (
+    FEE_BPS_MAX,
+    MARGIN_ASSET,
+    Desk,
+    check_steps,
+    count_units,
+    open_market,
+    read_amount,
+    require,
+    set_market_status,
+)
+from web.parse import is_name
+
+_RATIO_MAX: Final = 10**RATIO_PLACES  # millionths
+
+
+@dataclass(frozen=True)
+class FuturesMarketTerms:
+    """A futures market to be opened; sizes, amounts and ratios are decimal texts, amounts in USDT."""
+
+    symbol: str
+    base_asset: str
+    tick_size: str
+    lot_size: str
+    min_notional: str
+    maker_fee_bps: int
+    taker_fee_bps: int
+    max_notional: str = "10000000"  # of one order
+    max_position_notional: int = 100_000_000
+    min_leverage: int = 1
+    max_leverage: int = LEVERAGE_MAX
+    default_leverage: int = 20
+    maint_margin_ratio: str = "0.005"
+    trigger_protect: str = "0.05"
+    market_take_bound: str = "0.05"
+
+
+def add_futures_market(desk: Desk, terms: FuturesMarketTerms) -> Market:
+    """Open a futures market against USDT; it is listed when this returns.
+
+    Refuses ``invalid <field>``, MARKET_EXISTS, UNKNOWN_ASSET, INVALID_TICK, INVALID_LOT.
+    """
+    return open_market(desk, _make_market(desk.catalog(), terms))
+
+
+def set_futures_status(desk: Desk, symbol: str, status: str) -> Market:
+    """List, halt or delist a futures market. Refuses INVALID_STATUS, MARKET_NOT_FOUND, MARKET_DELISTED."""
+    return set_market_status(desk, desk.catalog().futures, symbol, status)
+
+
+def _make_market(catalog: Catalog, terms: FuturesMarketTerms) -> Market:
+    """The market of these terms, not yet numbered."""
+    require(is_name(terms.symbol), "symbol")
+    require(is_name(terms.base_asset) and terms.base_asset != MARGIN_ASSET, "base_asset")
+    tick = read_amount(terms.tick_size, "tick_size")
+    lot = read_amount(terms.lot_size, "lot_size")
+    min_notional = _read_notional(terms.min_notional, "min_notional")
+    require(0 <= terms.maker_fee_bps <= FEE_BPS_MAX, "maker_fee_bps")
+    require(0 <= terms.taker_fee_bps <= FEE_BPS_MAX, "taker_fee_bps")
+    max_notional = _read_notional(terms.max_notional, "max_notional")
+    _check_bounds(terms)
+    if terms.symbol in catalog.futures:
+        raise spot_problem(Reason.MARKET_EXISTS)
+    base, quote = catalog.assets.get(terms.base_asset), catalog.assets.get(MARGIN_ASSET)
+    if base is None or quote is None:
+        raise Problem(400, "UNKNOWN_ASSET")
+    check_steps(tick, lot, base, quote)
+    least, most = count_units(min_notional, quote, "min_notional"), count_units(max_notional, quote, "max_notional")
+    require(0 < most >= least, "max_notional")
+    return Market(
+        number=0,
+        product=Product.FUTURES,
+        symbol=terms.symbol,
+        base=base.symbol,
+        quote=quote.symbol,
+        base_places=base.decimals,
+        quote_places=quote.decimals,
+        tick_digits=tick.digits,
+        price_places=tick.places,
+        lot_digits=lot.digits,
+        lot_places=lot.places,
+        min_notional=least,
+        maker_fee_bps=terms.maker_fee_bps,
+        taker_fee_bps=terms.taker_fee_bps,
+        futures=_make_terms(terms, quote, most),
+    )
+
+
+def _check_bounds(terms: FuturesMarketTerms) -> None:
+    require(1 <= terms.max_position_notional <= NOTIONAL_MAX, "max_position_notional")
+    require(1 <= terms.max_leverage <= LEVERAGE_MAX, "max_leverage")
+    require(1 <= terms.min_leverage <= terms.max_leverage, "min_leverage")
+    require(terms.min_leverage <= terms.default_leverage <= terms.max_leverage, "default_leverage")
+
+
+def _make_terms(terms: FuturesMarketTerms, quote: Asset, max_notional: int) -> FuturesTerms:
+    return FuturesTerms(
+        max_notional=max_notional,
+        max_position_notional=terms.max_position_notional * 10**quote.decimals,
+        min_leverage=terms.min_leverage,
+        max_leverage=terms.max_leverage,
+        default_leverage=terms.default_leverage,
+        maint_margin_ratio=_read_ratio(terms.maint_margin_ratio, "maint_margin_ratio"),
+        trigger_protect=_read_ratio(terms.trigger_protect, "trigger_protect"),
+        market_take_bound=_read_ratio(terms.market_take_bound, "market_take_bound"),
+    )
+
+
+def _read_notional(text: str, name: str) -> Decimal:
+    value = read_amount(text, name)
+    require(value.digits <= NOTIONAL_MAX * 10**value.places, name)
+    return value
+
+
+def _read_ratio(text: str, name: str) -> int:
+    """A ratio below 1 in millionths."""
+    millionths = count_steps(read_amount(text, name), Decimal(1, RATIO_PLACES))
+    if millionths is None or millionths >= _RATIO_MAX:
+        raise invalid(name)
+    return millionths

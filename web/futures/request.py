@@ -1,0 +1,158 @@
+"""The parameters of a futures call, by name and type.
+
+A name is matched in any letter case. A value that is empty or null counts as not sent. Values of a query and of a form
+are texts; those of JSON are texts, numbers (as the text they were), booleans, lists and objects.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar
+
+from shards.units import Decimal
+from web.futures.errors import (
+    CLIENT_ID_TOO_LONG,
+    START_AFTER_END,
+    FuturesProblem,
+    Refusal,
+    illegal,
+    mandatory,
+    out_of_range,
+    twice,
+)
+from web.futures.limits import CLIENT_ID_LENGTH_MAX
+from web.parse import is_client_id, read_decimal, read_long
+
+T = TypeVar("T")
+
+LISTS: Final = ("orderidlist", "origclientorderidlist")  # what may stand several times in one place
+
+_BOOLEANS: Final = {"true": True, "false": False}
+_EMPTY: Final = (None, "")
+_TIME_MS_MAX: Final = 2**62  # later than any order or trade; what a question's times are bounded by
+
+Values = Mapping[str, Sequence[object]]
+"""One place: name in lower case → all that was sent under it."""
+
+
+class Parameters:
+    """What was sent. Readers give None for what was not, and raise FuturesProblem for what is malformed."""
+
+    def __init__(self, *places: Values, fault: FuturesProblem | None = None) -> None:
+        """``places``: the earlier wins. ``fault``: why a place could not be read."""
+        self._places = places
+        self._fault = fault
+
+    def check(self) -> None:
+        """Raises -1102 for a body that cannot be read, -1101 for a name twice in one place, lists excepted."""
+        if self._fault is not None:
+            raise self._fault
+        for place in self._places:
+            for name, values in place.items():
+                if len(values) > 1 and name not in LISTS:
+                    raise twice(name)
+
+    def all(self, name: str) -> Sequence[object]:
+        """Everything sent under the name; empty values are left out."""
+        for place in self._places:
+            values = place.get(name.lower())
+            if values is not None:
+                return [value for value in values if value not in _EMPTY]
+        return ()
+
+    def has(self, *names: str) -> bool:
+        """Whether any of these was sent."""
+        return any(self.all(name) for name in names)
+
+    def value(self, *names: str) -> object:
+        """The one value of the first of these names that was sent, or None; raises -1101."""
+        for name in names:
+            values = self.all(name)
+            if len(values) > 1:
+                raise twice(name)
+            if values:
+                return values[0]
+        return None
+
+    # Each of these raises -1102 for what is malformed, and -1101 for what was sent twice
+
+    def text(self, *names: str) -> str | None:
+        """STRING: a text, or a number as it was written."""
+        value = self.value(*names)
+        if value is None or isinstance(value, str):
+            return value
+        raise mandatory(names[0])
+
+    def decimal(self, *names: str) -> Decimal | None:
+        """DECIMAL."""
+        text = self.text(*names)
+        value = None if text is None else read_decimal(text)
+        if text is not None and value is None:
+            raise mandatory(names[0])
+        return value
+
+    def long(self, *names: str) -> int | None:
+        """LONG."""
+        text = self.text(*names)
+        value = None if text is None else read_long(text)
+        if text is not None and value is None:
+            raise mandatory(names[0])
+        return value
+
+    def boolean(self, name: str) -> bool | None:
+        """BOOL."""
+        value = self.value(name)
+        if value is None or isinstance(value, bool):
+            return value
+        known = _BOOLEANS.get(value.lower()) if isinstance(value, str) else None
+        if known is None:
+            raise mandatory(name)
+        return known
+
+    def choice(self, name: str, choices: Mapping[str, T], refusal: Refusal) -> T | None:
+        """ENUM: what ``choices`` has for it; raises ``refusal`` for anything else."""
+        value = self.value(name)
+        if value is None:
+            return None
+        if not isinstance(value, str) or value not in choices:
+            raise FuturesProblem(*refusal)
+        return choices[value]
+
+    def new_client_id(self, name: str) -> str:
+        """The client id of a new order, "" if none; raises -4015 for a long one, -1100 for other characters."""
+        text = self.text(name) or ""
+        if len(text) > CLIENT_ID_LENGTH_MAX:
+            raise FuturesProblem(*CLIENT_ID_TOO_LONG)
+        if text and not is_client_id(text):
+            raise illegal(name)
+        return text
+
+    def bounded(self, name: str, default: int, least: int, most: int) -> int:
+        """A LONG of ``least`` to ``most``; raises -1130 for any other, malformed ones too."""
+        value = self.value(name)
+        if value is None:
+            return default
+        number = read_long(value)
+        if number is None or not least <= number <= most:
+            raise out_of_range(name)
+        return number
+
+    def limit(self, default: int, most: int) -> int:
+        """``limit``: 1 to ``most``; raises -1130."""
+        return self.bounded("limit", default, 1, most)
+
+    def times(self) -> tuple[int | None, int | None]:
+        """``startTime`` and ``endTime``, ms; raises -1023 if one is after the other."""
+        start_ms, end_ms = self.long("startTime"), self.long("endTime")
+        if start_ms is not None and end_ms is not None and start_ms > end_ms:
+            raise FuturesProblem(*START_AFTER_END)
+        return _clamp(start_ms), _clamp(end_ms)
+
+
+def need(value: T | None, name: str) -> T:
+    """``value``; raises -1102 if it was not sent."""
+    if value is None:
+        raise mandatory(name)
+    return value
+
+
+def _clamp(time_ms: int | None) -> int | None:
+    return None if time_ms is None else min(time_ms, _TIME_MS_MAX)
