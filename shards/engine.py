@@ -318,7 +318,7 @@ class Engine:
         if machine is None or order is None:
             return self._refuse_cancel(cancel)
         if order.account != cancel.account:
-            return Refused(Reason.NOT_OWNER, order)
+            return Refused(Reason.NOT_OWNER, self._told(order))
         machine.cancel(order, EndReason.USER, effects)
         return OrderReply(order)
 
@@ -326,7 +326,12 @@ class Engine:
         ended = self.recent.orders.get(cancel.id)
         if ended is None:
             return Refused(Reason.UNKNOWN_ORDER)
-        return Refused(Reason.TERMINAL_ORDER if ended.account == cancel.account else Reason.NOT_OWNER, ended)
+        reason = Reason.TERMINAL_ORDER if ended.account == cancel.account else Reason.NOT_OWNER
+        return Refused(reason, self._told(ended))
+
+    def _told(self, order: Order) -> Order | None:
+        """What a refused cancel shows of the order: on futures it tells how a trigger has ended."""
+        return order if isinstance(self.markets[order.market], FuturesMarket) else None
 
     def _cancel_by_client_id(self, cancel: CancelByClientId, effects: Effects) -> Reply:
         machine = self.markets.get(cancel.market)
