@@ -4,7 +4,18 @@ import msgspec
 
 from shards.limits import AMOUNT_MAX
 from shards.margin import Margins
-from shards.messages import AmountReply, Deposit, Reason, Refused, Settlement, Wallet
+from shards.messages import (
+    AmountReply,
+    Deposit,
+    MarginFilled,
+    MarginSettlement,
+    Reason,
+    Refused,
+    Settlement,
+    Transfer,
+    TransferReply,
+    Wallet,
+)
 from shards.wallets import Wallets
 
 
@@ -15,6 +26,7 @@ class Booking(msgspec.Struct, array_like=True, frozen=True):
     amount: int
     balance_after: int
     wallet: Wallet
+    other_after: int = 0  # of a transfer: what the futures wallet has available then
 
 
 class AccountMachine:
@@ -25,7 +37,7 @@ class AccountMachine:
         self.margins = Margins()  # futures
         self.bookings: dict[tuple[str, str], Booking] = {}  # (account, reference)
 
-    def deposit(self, deposit: Deposit) -> AmountReply | Refused:
+    def deposit(self, deposit: Deposit, now_ms: int) -> AmountReply | Refused:
         """Credit or debit once per reference."""
         key = deposit.account, deposit.reference
         first = self.bookings.get(key)
@@ -38,7 +50,7 @@ class AccountMachine:
             return Refused(Reason.INSUFFICIENT_BALANCE)
         if balance_after > AMOUNT_MAX:
             return Refused(Reason.AMOUNT_TOO_BIG)
-        self._book(deposit)
+        self._book(deposit, now_ms)
         self.bookings[key] = Booking(deposit.asset, deposit.amount, balance_after, deposit.wallet)
         return AmountReply(balance_after)
 
@@ -47,9 +59,9 @@ class AccountMachine:
             return self.margins.available(deposit.account)
         return self.wallets.available(deposit.account, deposit.asset)
 
-    def _book(self, deposit: Deposit) -> None:
+    def _book(self, deposit: Deposit, now_ms: int) -> None:
         if deposit.wallet is Wallet.FUTURES:
-            self.margins.deposit(deposit.account, deposit.amount)
+            self.margins.deposit(deposit.account, deposit.amount, now_ms)
         else:
             self.wallets.deposit(deposit.account, deposit.asset, deposit.amount)
 
@@ -60,5 +72,30 @@ class AccountMachine:
         return Refused(Reason.INSUFFICIENT_BALANCE)
 
     def settle(self, settlement: Settlement) -> None:
-        """Carry out what a market decided."""
+        """Carry out what a spot market decided."""
         self.wallets.settle(settlement)
+
+    def settle_margin(self, settlement: MarginSettlement, now_ms: int) -> list[MarginFilled]:
+        """Carry out what a futures market decided; returns the rows of its fills."""
+        return [
+            MarginFilled(settlement.account, settlement.market, fill, profit, now_ms)
+            for fill, profit in self.margins.settle(settlement, now_ms)
+        ]
+
+    def transfer(self, transfer: Transfer, now_ms: int) -> TransferReply | Refused:
+        """Move money between the two purses in one step, once per reference."""
+        key = transfer.account, transfer.reference
+        first = self.bookings.get(key) if transfer.reference else None
+        if first is not None:
+            if (first.wallet, first.asset, first.amount) != (transfer.to, transfer.asset, transfer.amount):
+                return Refused(Reason.REFERENCE_CONFLICT)
+            return TransferReply(first.other_after, first.balance_after)
+        sign = 1 if transfer.to is Wallet.FUTURES else -1
+        account, asset, amount = transfer.account, transfer.asset, sign * transfer.amount
+        if amount > self.wallets.available(account, asset) or -amount > self.margins.available(account):
+            return Refused(Reason.INSUFFICIENT_BALANCE)
+        spot_after = self.wallets.deposit(account, asset, -amount)
+        futures_after = self.margins.deposit(account, amount, now_ms)
+        if transfer.reference:
+            self.bookings[key] = Booking(asset, transfer.amount, spot_after, transfer.to, futures_after)
+        return TransferReply(futures_after, spot_after)

@@ -43,6 +43,13 @@ class BookSide:
         """The best price in ticks; None if the side is empty."""
         return self._keys[-1] * self._sign if self._keys else None
 
+    def first(self) -> Order | None:
+        """The order that trades next; None if the side is empty."""
+        if not self._keys:
+            return None
+        orders = self._levels[self._keys[-1]].orders
+        return orders[next(iter(orders))]
+
     def crosses(self, price: int, limit: int) -> bool:
         """Whether an opposite order limited to ``limit`` may trade at this side's ``price``."""
         return price * self._sign >= limit * self._sign

@@ -8,21 +8,30 @@ from collections import defaultdict
 
 from shards.account import AccountMachine
 from shards.codec import encode
+from shards.effects import Effects
+from shards.futures import FuturesMarket
 from shards.ids import market_of
-from shards.market import Effects, MarketMachine
-from shards.markets import MarketStatus, shard_of_account
+from shards.market import MarketMachine
+from shards.markets import Market, MarketStatus, Product, shard_of_account
 from shards.messages import (
     AddMarket,
-    AmountReply,
+    BatchReply,
     Cancel,
     CancelAll,
+    CancelBatch,
     CancelByClientId,
     Command,
+    Countdown,
+    CountReply,
     Deposit,
     EndReason,
+    FiredHeld,
     Granted,
     Hold,
+    HoldFired,
     LinkMessage,
+    MarginSettlement,
+    MarkChanged,
     MarketChanged,
     MarketReply,
     NewOrder,
@@ -33,12 +42,18 @@ from shards.messages import (
     Reason,
     Refused,
     Reply,
+    SetLeverage,
     SetMarketStatus,
+    SetMarkPrice,
     Settle,
+    SettleMargin,
     Settlement,
+    Tick,
+    Transfer,
 )
 from shards.outbox import ARCHIVE, Outbox
 from shards.recent import Recent
+from shards.spot import SpotMarket
 
 MAILBOX = -1  # the source of inputs that are commands
 
@@ -56,6 +71,7 @@ class Engine:
         peers = [peer for peer in range(shard_count) if peer != shard]
         self.outboxes = {receiver: Outbox() for receiver in (*peers, ARCHIVE)}
         self.received = dict.fromkeys(peers, 0)  # number of the last link message applied, per sender
+        self.countdowns: dict[tuple[int, str], int] = {}  # (market, account) → when everything is canceled
         self.recent = Recent()
 
     def is_home(self, account: str) -> bool:
@@ -81,11 +97,11 @@ class Engine:
             self.received[source] = number
         self.sequence, self.now_ms = sequence, stamp_ms
         effects = Effects(stamp_ms, sequence)
-        reply = self._decide(message, effects)
+        reply = self._decide(message, source, effects)
         self._deliver(effects)
         return reply
 
-    def _decide(self, message: Command | LinkMessage, effects: Effects) -> Reply | None:
+    def _decide(self, message: Command | LinkMessage, source: int, effects: Effects) -> Reply | None:
         match message:
             case Place(order):
                 return self._place(order, effects)
@@ -95,66 +111,199 @@ class Engine:
                 return self._cancel_by_client_id(message, effects)
             case CancelAll():
                 return self._cancel_all(message, effects)
+            case CancelBatch():
+                return self._cancel_batch(message, effects)
             case Hold():
                 return self._hold(message)
             case Granted():
                 return self._granted(message, effects)
+            case Deposit():
+                return self.accounts.deposit(message, self.now_ms)
+            case Transfer():
+                return self.accounts.transfer(message, self.now_ms)
+            case SetLeverage(account, market, leverage):
+                self.accounts.margins.set_leverage(account, market, leverage, self.now_ms)
+                return CountReply(leverage)
+            case AddMarket() | SetMarketStatus() | SetMarkPrice():
+                return self._operate(message, effects)
+            case Countdown():
+                return self._count_down(message)
+            case Tick():
+                self._tick(effects)
+                return None
+            case _:
+                self._take_up(message, source, effects)
+                return None
+
+    def _take_up(self, message: LinkMessage, source: int, effects: Effects) -> None:
+        """What another shard has decided."""
+        match message:
             case Settle(settlements):
                 for settlement in settlements:
                     self.accounts.settle(settlement)
-                return None
-            case Deposit():
-                return self._deposit(message)
-            case AddMarket():
-                return self._add_market(message, effects)
-            case SetMarketStatus():
-                return self._set_market_status(message, effects)
+            case SettleMargin(margin_settlements):
+                for settled in margin_settlements:
+                    effects.rows += self.accounts.settle_margin(settled, self.now_ms)
+            case MarkChanged(lot_values):
+                self.accounts.margins.marks.update(lot_values)
+            case HoldFired():
+                self._post(source, self._hold_fired(message))
+            case FiredHeld():
+                self._fired_held(message, effects)
+
+    # Delivering
 
     def _deliver(self, effects: Effects) -> None:
         """Settle what is at home, post the rest: settlements to the accounts' home shards, rows to the archive."""
         away: defaultdict[int, list[Settlement]] = defaultdict(list)
-        for settlement in effects.settlements:
-            home = shard_of_account(settlement.account, self.shard_count)
-            if home == self.shard:
-                self.accounts.settle(settlement)
-            else:
-                away[home].append(settlement)
+        away_margin: defaultdict[int, list[MarginSettlement]] = defaultdict(list)
+        self._settle(effects, away, away_margin)
+        while effects.fired:
+            self._ask_for_fired(effects.fired.pop(0), effects)
+            self._settle(effects, away, away_margin)
         for home, settlements in away.items():
-            self.outboxes[home].post(self.now_ms, encode(Settle(settlements)))
+            self._post(home, Settle(settlements))
+        for home, margin_settlements in away_margin.items():
+            self._post(home, SettleMargin(margin_settlements))
         for row in effects.rows:
             number = self.outboxes[ARCHIVE].post(self.now_ms, encode(row))
             self.recent.add(number, row)
 
+    def _settle(
+        self,
+        effects: Effects,
+        away: defaultdict[int, list[Settlement]],
+        away_margin: defaultdict[int, list[MarginSettlement]],
+    ) -> None:
+        """Take what has been settled so far out of ``effects``: marks first, for margins are reckoned with them."""
+        if effects.marks:
+            self.accounts.margins.marks.update(effects.marks)
+            for peer in self.received:
+                self._post(peer, MarkChanged(effects.marks))
+            effects.marks = {}
+        for settlement in effects.settlements:
+            if self.is_home(settlement.account):
+                self.accounts.settle(settlement)
+            else:
+                away[self._home_of(settlement.account)].append(settlement)
+        for settled in effects.margin_settlements:
+            if self.is_home(settled.account):
+                effects.rows += self.accounts.settle_margin(settled, self.now_ms)
+            else:
+                away_margin[self._home_of(settled.account)].append(settled)
+        effects.settlements, effects.margin_settlements = [], []
+
+    def _post(self, receiver: int, message: LinkMessage) -> None:
+        self.outboxes[receiver].post(self.now_ms, encode(message))
+
+    def _home_of(self, account: str) -> int:
+        return shard_of_account(account, self.shard_count)
+
     # Placing
+
+    def needs_home(self, new: NewOrder) -> bool:
+        """Whether another shard must hold the money of ``new`` before it can be placed here."""
+        machine = self.markets.get(new.market)
+        return machine is not None and machine.needs_money(new) and not self.is_home(new.account)
 
     def check_place(self, new: NewOrder) -> Reply | None:
         """What stands against asking the account's home shard for the money of ``new``. Reads only."""
         machine = self.markets.get(new.market)
         return machine.check(new) if machine else Refused(Reason.UNKNOWN_MARKET)
 
+    def hold_for(self, new: NewOrder, ticket: int, deadline_ms: int) -> Hold:
+        """What to ask the account's home shard for."""
+        machine = self.markets[new.market]
+        if isinstance(machine, FuturesMarket):
+            hold_price = machine.hold_price_of(new)
+            terms = machine.margin_terms_of(new, hold_price)
+            return Hold(new, machine.market.quote, 0, self.shard, ticket, deadline_ms, hold_price, terms)
+        assert isinstance(machine, SpotMarket)
+        asset, amount = machine.hold_of(new)
+        return Hold(new, asset, amount, self.shard, ticket, deadline_ms)
+
     def _place(self, new: NewOrder, effects: Effects) -> Reply:
         found = self.check_place(new)
         if found is not None:
             return found
         machine = self.markets[new.market]
-        refused = self.accounts.hold(new.account, *machine.hold_of(new))
-        return refused or machine.place(new, effects)
+        if not machine.needs_money(new):
+            return machine.place(new, effects)
+        hold = self.hold_for(new, 0, 0)
+        granted = self._hold_money(hold)
+        return granted if isinstance(granted, Refused) else self._place_granted(granted, effects)
+
+    def _hold_money(self, hold: Hold) -> Granted | Refused:
+        new = hold.order
+        if hold.terms is None:
+            refused = self.accounts.hold(new.account, hold.asset, hold.amount)
+            return refused or Granted(new, hold.amount, hold.ticket, hold.deadline_ms)
+        held = self.accounts.margins.hold(new.account, new.market, new.side, hold.terms)
+        if isinstance(held, Refused):
+            return held
+        leverage, amount = held
+        return Granted(new, amount, hold.ticket, hold.deadline_ms, hold.hold_price, leverage)
 
     def _hold(self, hold: Hold) -> Reply | None:
-        refused = self.accounts.hold(hold.order.account, hold.asset, hold.amount)
-        if refused is None:
-            granted = Granted(hold.order, hold.amount, hold.ticket, hold.deadline_ms)
-            self.outboxes[hold.market_shard].post(self.now_ms, encode(granted))
-        return refused
+        granted = self._hold_money(hold)
+        if isinstance(granted, Refused):
+            return granted
+        self._post(hold.market_shard, granted)
+        return None
 
     def _granted(self, granted: Granted, effects: Effects) -> Reply:
         machine = self.markets[granted.order.market]
         late = Refused(Reason.TIMEOUT) if self.now_ms > granted.deadline_ms else None
         found = late or machine.check(granted.order)
-        if found is not None:
+        if found is None:
+            return self._place_granted(granted, effects)
+        if isinstance(machine, FuturesMarket):
+            machine.release_grant(granted.order, granted.hold_price, granted.leverage, effects)
+        elif isinstance(machine, SpotMarket):
             machine.release(granted.order, effects)
-            return found
+        return found
+
+    def _place_granted(self, granted: Granted, effects: Effects) -> Reply:
+        machine = self.markets[granted.order.market]
+        if isinstance(machine, FuturesMarket):
+            return machine.place_granted(granted.order, granted.hold_price, granted.leverage, effects)
         return machine.place(granted.order, effects)
+
+    # Fired triggers
+
+    def _ask_for_fired(self, order: Order, effects: Effects) -> None:
+        """Have the margin of a fired trigger held: at home at once, elsewhere over the links."""
+        if order.id not in self.markets[order.market].open:
+            return  # ended in the meantime
+        machine = self._futures(order.market)
+        hold_price = machine.hold_price_of(order)
+        terms = machine.margin_terms_of(order, hold_price)
+        asked = HoldFired(order.id, order.account, order.side, hold_price, terms, self.shard)
+        if self.is_home(order.account):
+            self._fired_held(self._hold_fired(asked), effects)
+        else:
+            self._post(self._home_of(order.account), asked)
+
+    def _hold_fired(self, asked: HoldFired) -> FiredHeld:
+        held = self.accounts.margins.hold(asked.account, market_of(asked.id), asked.side, asked.terms)
+        leverage = 0 if isinstance(held, Refused) else held[0]
+        return FiredHeld(asked.id, asked.account, asked.side, asked.hold_price, leverage, asked.terms)
+
+    def _fired_held(self, held: FiredHeld, effects: Effects) -> None:
+        machine = self._futures(market_of(held.id))
+        order = machine.firing.get(held.id)
+        if order is None:
+            if held.leverage:  # canceled while its margin was on the way
+                machine.give_back(held, effects)
+        elif held.leverage:
+            machine.fired_granted(order, held.hold_price, held.leverage, effects)
+        else:
+            machine.fired_refused(order, effects)
+
+    def _futures(self, market: int) -> FuturesMarket:
+        machine = self.markets[market]
+        assert isinstance(machine, FuturesMarket)
+        return machine
 
     # Cancelling
 
@@ -169,7 +318,7 @@ class Engine:
         if machine is None or order is None:
             return self._refuse_cancel(cancel)
         if order.account != cancel.account:
-            return Refused(Reason.NOT_OWNER)
+            return Refused(Reason.NOT_OWNER, self._told(order))
         machine.cancel(order, EndReason.USER, effects)
         return OrderReply(order)
 
@@ -177,7 +326,12 @@ class Engine:
         ended = self.recent.orders.get(cancel.id)
         if ended is None:
             return Refused(Reason.UNKNOWN_ORDER)
-        return Refused(Reason.TERMINAL_ORDER if ended.account == cancel.account else Reason.NOT_OWNER)
+        reason = Reason.TERMINAL_ORDER if ended.account == cancel.account else Reason.NOT_OWNER
+        return Refused(reason, self._told(ended))
+
+    def _told(self, order: Order) -> Order | None:
+        """What a refused cancel shows of the order: on futures it tells how a trigger has ended."""
+        return order if isinstance(self.markets[order.market], FuturesMarket) else None
 
     def _cancel_by_client_id(self, cancel: CancelByClientId, effects: Effects) -> Reply:
         machine = self.markets.get(cancel.market)
@@ -192,27 +346,78 @@ class Engine:
         # by number: the dictionary's order is not the same after a snapshot, and rows must leave in the same order
         for number in sorted(self.markets) if cancel.market == 0 else [cancel.market]:
             machine = self.markets.get(number)
-            if machine is not None:
+            if machine is not None and (cancel.market or isinstance(machine, SpotMarket)):
                 orders += machine.cancel_account(cancel.account, EndReason.CANCEL_ALL, effects)
         return OrdersReply(orders)
 
+    def _cancel_batch(self, cancel: CancelBatch, effects: Effects) -> Reply:
+        """Each id in its turn; one that an earlier one took along shows so."""
+        machine = self.markets.get(cancel.market)
+        if machine is None:
+            return Refused(Reason.UNKNOWN_MARKET)
+        ids: list[int | None] = [*cancel.ids]
+        for client_id in cancel.client_ids:
+            named = machine.by_client.get((cancel.account, client_id)) or self.recent.find_client_id(
+                cancel.market, cancel.account, client_id
+            )
+            ids.append(named.id if named else None)
+        return BatchReply([self._cancel_of_batch(machine, number, cancel.account, effects) for number in ids])
+
+    def _cancel_of_batch(
+        self, machine: MarketMachine, number: int | None, account: str, effects: Effects
+    ) -> Order | Reason:
+        order = self.find_order(number) if number is not None else None
+        if order is None or order.market != machine.market.number:
+            return Reason.UNKNOWN_ORDER
+        if order.account != account:
+            return Reason.NOT_OWNER if order.trigger is not None else Reason.UNKNOWN_ORDER
+        if order.id in machine.open:
+            machine.cancel(order, EndReason.BATCH, effects)
+        return order
+
+    # Time
+
+    def due_ms(self) -> int | None:
+        """When a Tick is due next; None if nothing waits for time."""
+        return min(self.countdowns.values(), default=None)
+
+    def _count_down(self, countdown: Countdown) -> Reply:
+        key = countdown.market, countdown.account
+        if countdown.after_ms:
+            self.countdowns[key] = self.now_ms + countdown.after_ms
+        else:
+            self.countdowns.pop(key, None)
+        return CountReply(countdown.after_ms)
+
+    def _tick(self, effects: Effects) -> None:
+        for market, account in sorted(key for key, due_ms in self.countdowns.items() if due_ms <= self.now_ms):
+            del self.countdowns[market, account]
+            self.markets[market].cancel_account(account, EndReason.COUNTDOWN, effects)
+
     # The operator
 
-    def _deposit(self, deposit: Deposit) -> AmountReply | Refused:
-        return self.accounts.deposit(deposit)
-
-    def _add_market(self, add: AddMarket, effects: Effects) -> Reply:
-        machine = self.markets.get(add.market.number)
-        if machine is None:
-            machine = self.markets[add.market.number] = MarketMachine(add.market)
-            effects.rows.append(MarketChanged(add.market, effects.now_ms))
-        return MarketReply(machine.market)
-
-    def _set_market_status(self, change: SetMarketStatus, effects: Effects) -> Reply:
-        machine = self.markets.get(change.market)
+    def _operate(self, message: AddMarket | SetMarketStatus | SetMarkPrice, effects: Effects) -> Reply:
+        if isinstance(message, AddMarket):
+            return self._add_market(message.market, effects)
+        machine = self.markets.get(message.market)
         if machine is None:
             return Refused(Reason.UNKNOWN_MARKET)
         if machine.market.status is MarketStatus.DELISTED:
             return Refused(Reason.MARKET_DELISTED)
-        machine.set_status(change.status, effects)
+        if isinstance(message, SetMarkPrice):
+            self._futures(message.market).set_mark(message.price, effects)
+            return MarketReply(machine.market)
+        refused = machine.set_status(message.status, effects)
+        return refused or MarketReply(machine.market)
+
+    def _add_market(self, market: Market, effects: Effects) -> Reply:
+        machine = self.markets.get(market.number)
+        if machine is None:
+            machine = self.markets[market.number] = make_machine(market)
+            effects.rows.append(MarketChanged(market, effects.now_ms))
         return MarketReply(machine.market)
+
+
+def make_machine(market: Market) -> MarketMachine:
+    """The machine for a market's product."""
+    return FuturesMarket(market) if market.product is Product.FUTURES else SpotMarket(market)

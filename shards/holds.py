@@ -13,7 +13,7 @@ from shards.engine import Engine
 from shards.limits import TICKET_COUNT_MAX
 from shards.mailbox import Request
 from shards.markets import shard_of_account
-from shards.messages import Granted, Hold, Place, Reason, Refused, Reply
+from shards.messages import Granted, Place, Reason, Refused, Reply
 from shards.peer import NotServing, Peer
 from shards.replies import Numbers, Replies
 
@@ -39,10 +39,9 @@ class Holds:
             return Refused(Reason.BUSY)
         new, ticket = place.order, self._next_ticket
         home = shard_of_account(new.account, self._engine.shard_count)
-        asset, amount = self._engine.markets[new.market].hold_of(new)
         # the grant is judged by this shard's stamps, which do not follow a clock that steps back
         deadline_ms = max(now_ms, self._engine.now_ms) + request.deadline_ms - now_ms
-        hold = Hold(new, asset, amount, self._engine.shard, ticket, deadline_ms)
+        hold = self._engine.hold_for(new, ticket, deadline_ms)
         try:
             self._peers[home].put_nowait(ticket, request.deadline_ms, encode(hold))
         except queue.Full:

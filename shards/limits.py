@@ -42,6 +42,8 @@ DEADLINE_BULK_MS: Final = 8_000  # cancel-all and lists
 
 # Books
 OPEN_ORDERS_MAX: Final = 100_000  # per account and market
+TRIGGERS_MAX: Final = 1_000  # waiting, per account and futures market
+CHILDREN_MAX: Final = 10  # of these per parent
 REPLAY_WINDOW_MS: Final = 11_000  # a signed request can come again so long after its timestamp (spot: 5 s each way)
 
 # Journal and snapshots

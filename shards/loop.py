@@ -16,7 +16,7 @@ from typing import NamedTuple, get_args
 
 from shards import limits
 from shards.clock import now_ms
-from shards.codec import decode_link, decode_request
+from shards.codec import decode_link, decode_request, encode
 from shards.engine import MAILBOX, Engine
 from shards.frames import Frame, FrameKind
 from shards.holds import Holds
@@ -33,6 +33,7 @@ from shards.messages import (
     Reason,
     Reply,
     ShardStatus,
+    Tick,
 )
 from shards.outbox import ARCHIVE
 from shards.peer import Peer
@@ -45,10 +46,16 @@ from storage.journal import Journal, Record, StorageFull
 COMMANDS: tuple[type, ...] = get_args(Command)
 
 
+class Timer(NamedTuple):
+    """The shard itself as the origin of an input: something was due."""
+
+    body: bytes
+
+
 class Input(NamedTuple):
     """A message to be journaled and applied, and where it came from."""
 
-    origin: Request | LinkFrame
+    origin: Request | LinkFrame | Timer
     message: Command | LinkMessage
 
 
@@ -95,7 +102,7 @@ class Shard:
         requests = self.mailbox.get(limits.BATCH_COUNT_MAX)
         if requests:
             self.mailbox.poll_links()
-        if requests or self.mailbox.link_frames:
+        if requests or self.mailbox.link_frames or self._is_due():
             self._process(self._sort(requests))
         self._send()
         self._snapshots.step(self.engine, self._journal)
@@ -109,7 +116,15 @@ class Shard:
             return limits.STORAGE_RETRY_MS / 1000
         if not self.mailbox.counters.serving or not all(peer.connected for peer in self._peers.values()):
             return limits.RECONNECT_MS / 1000
-        return self._snapshots.patience_s()
+        patience_s, due_ms = self._snapshots.patience_s(), self.engine.due_ms()
+        if due_ms is None:
+            return patience_s
+        due_s = max(0, due_ms - now_ms()) / 1000
+        return due_s if patience_s is None else min(due_s, patience_s)
+
+    def _is_due(self) -> bool:
+        due_ms = self.engine.due_ms()
+        return due_ms is not None and due_ms <= now_ms()
 
     def _receive(self, patience_s: float | None) -> None:
         for key, events in self.mailbox.selector.select(patience_s):
@@ -153,13 +168,15 @@ class Shard:
         """Link messages first, in the order of their senders' stamps, then commands, then what only reads."""
         frames = sorted(self.mailbox.link_frames, key=lambda frame: frame.stamp_ms)
         batch = Batch([Input(frame, decode_link(frame.body)) for frame in frames], [], [])
+        if self._is_due():  # before the commands: it was due before they came
+            batch.inputs.append(Input(Timer(encode(Tick())), Tick()))
         now = now_ms()
         for request in requests:
             message = decode_request(request.body)
             refusal = self._refuse(request, message, now)
             if refusal is not None:
                 self._replies.refuse(request, refusal)
-            elif isinstance(message, Place) and not self.engine.is_home(message.order.account):
+            elif isinstance(message, Place) and self.engine.needs_home(message.order):
                 batch.holds.append((request, message))
             elif isinstance(message, COMMANDS):
                 batch.inputs.append(Input(request, message))  # type: ignore[arg-type]
@@ -263,5 +280,5 @@ def _account(message: Command | LinkMessage | Question, reply: Reply) -> str:
     return getattr(message, "account", "")
 
 
-def _source(origin: Request | LinkFrame) -> tuple[int, int]:
+def _source(origin: Request | LinkFrame | Timer) -> tuple[int, int]:
     return (origin.source, origin.number) if isinstance(origin, LinkFrame) else (MAILBOX, 0)

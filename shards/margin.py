@@ -1,23 +1,127 @@
-"""Futures wallets: one of USDT per account.
+"""The futures side of the account machine: one USDT wallet per account, cross margin, one-way positions.
 
-Over all shards: Σ wallet = deposits − withdrawals.
+Available is what is left of the wallet, with unrealised losses taken off and unrealised profits not counted, after the
+margins of positions and the holds of open orders. Over all shards:
+Σ wallet − Σ signed entry cost + fees = deposits − withdrawals ± transfers.
 """
+
+import msgspec
+
+from shards.messages import MarginFill, MarginSettlement, MarginTerms, Reason, Refused, Side
+from shards.positions import Position
+from shards.units import ceil_div
+
+
+class MarketMargin(msgspec.Struct, array_like=True):
+    """What one account has in one market. Money in units of USDT."""
+
+    leverage: int = 0  # 0: none set, the market's default
+    hold: int = 0  # Σ holds of its open orders
+    bid_value: int = 0  # Σ price × remaining of its open buy orders
+    ask_value: int = 0
+    position: Position = msgspec.field(default_factory=Position)
+    updated_ms: int = 0
+
+
+class Margin(msgspec.Struct, array_like=True):
+    """One account's futures wallet and what it backs."""
+
+    wallet: int = 0  # may be negative: losses are booked at once
+    updated_ms: int = 0
+    markets: dict[int, MarketMargin] = {}
+
+    def in_market(self, market: int) -> MarketMargin:
+        """What it has in a market, made at first."""
+        found = self.markets.get(market)
+        if found is None:
+            found = self.markets[market] = MarketMargin()
+        return found
 
 
 class Margins:
-    """The futures wallets of a shard's accounts, in USDT's smallest unit."""
+    """The futures wallets of a shard's accounts."""
 
     def __init__(self) -> None:
-        self.by_account: dict[str, int] = {}
-        self.deposited = 0  # deposits less withdrawals
+        self.by_account: dict[str, Margin] = {}
+        self.marks: dict[int, int] = {}  # per market: units of USDT that one lot is worth at the mark price
+        self.fees = 0
+        self.deposited = 0  # deposits less withdrawals, with transfers
+
+    def get(self, account: str) -> Margin:
+        """An account's margin; of one that never had any, an empty one that is not kept."""
+        return self.by_account.get(account) or Margin()
+
+    def free(self, account: str) -> int:
+        """What new orders may use; negative when losses have eaten into margins and holds."""
+        margin = self.get(account)
+        unrealised = used = 0
+        for market, own in margin.markets.items():
+            used += own.position.margin + own.hold
+            if own.position.amount:
+                unrealised += own.position.unrealised(self.marks[market])
+        return margin.wallet + min(0, unrealised) - used
 
     def available(self, account: str) -> int:
-        """Units that may be taken out."""
-        return self.by_account.get(account, 0)
+        """What may be used or taken out."""
+        return max(0, self.free(account))
 
-    def deposit(self, account: str, amount: int) -> int:
+    def deposit(self, account: str, amount: int, now_ms: int) -> int:
         """Credit ``amount`` (negative: debit, checked before); returns what is available then."""
-        balance = self.by_account[account] = self.available(account) + amount
+        margin = self._margin(account)
+        margin.wallet += amount
+        margin.updated_ms = now_ms
         self.deposited += amount
-        assert balance >= 0, "a withdrawal must be checked first"
-        return balance
+        return self.available(account)
+
+    def set_leverage(self, account: str, market: int, leverage: int, now_ms: int) -> None:
+        """For orders placed from now on; open orders and positions keep theirs."""
+        own = self._margin(account).in_market(market)
+        own.leverage = leverage
+        own.updated_ms = now_ms
+
+    def hold(self, account: str, market: int, side: Side, terms: MarginTerms) -> tuple[int, int] | Refused:
+        """Set the margin of an order aside; returns (leverage, hold)."""
+        found = self.get(account).markets.get(market) or MarketMargin()
+        on_side = found.bid_value if side is Side.BUY else found.ask_value
+        if found.position.cost + on_side + terms.order_value > terms.max_position_value:
+            return Refused(Reason.POSITION_LIMIT)
+        leverage = found.leverage or terms.default_leverage
+        amount = ceil_div(terms.hold_value, leverage)
+        if amount > self.free(account):
+            return Refused(Reason.INSUFFICIENT_MARGIN)
+        own = self._margin(account).in_market(market)
+        own.hold += amount
+        _add_value(own, side, terms.order_value)
+        return leverage, amount
+
+    def settle(self, settlement: MarginSettlement, now_ms: int) -> list[tuple[MarginFill, int]]:
+        """Carry out what a market decided; returns each fill with its realised profit."""
+        margin = self._margin(settlement.account)
+        own = margin.in_market(settlement.market)
+        own.hold -= settlement.unheld
+        _add_value(own, settlement.side, -settlement.unvalued)
+        assert own.hold >= 0 and own.bid_value >= 0 and own.ask_value >= 0, "a market may only release what was held"
+        booked = [(fill, self._fill(margin, own, fill, settlement.leverage)) for fill in settlement.fills]
+        if booked:
+            margin.updated_ms = own.updated_ms = now_ms
+        return booked
+
+    def _fill(self, margin: Margin, own: MarketMargin, fill: MarginFill, leverage: int) -> int:
+        lots = fill.quantity if fill.side is Side.BUY else -fill.quantity
+        profit = own.position.fill(lots, fill.lot_value, leverage or own.leverage or 1)
+        margin.wallet += profit - fill.fee
+        self.fees += fill.fee
+        return profit
+
+    def _margin(self, account: str) -> Margin:
+        margin = self.by_account.get(account)
+        if margin is None:
+            margin = self.by_account[account] = Margin()
+        return margin
+
+
+def _add_value(own: MarketMargin, side: Side, value: int) -> None:
+    if side is Side.BUY:
+        own.bid_value += value
+    else:
+        own.ask_value += value

@@ -1,19 +1,21 @@
-"""The market machine: the books, open orders and status of one market. Pure: no clock, no I/O, no money.
+"""What every market machine is: the book, the open orders and their indexes, the status of one market.
 
-Every change of money it causes leaves as a :class:`Settlement` for the account machine; every order that ends and
-every trade leaves as a row for the archive.
+Pure: no clock, no I/O, no money. How orders are placed and what their money is, is :mod:`shards.spot`'s and
+:mod:`shards.futures`'s. Whatever they do outside of their market leaves as :class:`Effects`.
 """
+
+from abc import ABC, abstractmethod
 
 import msgspec
 
 from shards.book import Book
+from shards.effects import Effects
 from shards.ids import make_number
 from shards.limits import OPEN_ORDERS_MAX
 from shards.markets import Market, MarketStatus
-from shards.matching import Match, Plan, plan_matches
+from shards.matching import Match
 from shards.messages import (
     EndReason,
-    Kind,
     MarketChanged,
     NewOrder,
     Order,
@@ -21,11 +23,7 @@ from shards.messages import (
     OrderReply,
     Reason,
     Refused,
-    Row,
-    Settlement,
-    Side,
     Status,
-    TimeInForce,
     Trade,
     Traded,
 )
@@ -33,19 +31,7 @@ from shards.replays import Replays, expiry
 from shards.units import ceil_div
 
 
-class Effects:
-    """What one input does outside of its market: money to settle, rows for the archive."""
-
-    __slots__ = ("now_ms", "request", "rows", "settlements")
-
-    def __init__(self, now_ms: int, request: int) -> None:
-        self.now_ms = now_ms
-        self.request = request
-        self.settlements: list[Settlement] = []
-        self.rows: list[Row] = []
-
-
-class MarketMachine:
+class MarketMachine(ABC):
     """One market."""
 
     def __init__(self, market: Market) -> None:
@@ -61,6 +47,18 @@ class MarketMachine:
         self.trade_sequence = 0
         self.update_id = 0
 
+    @abstractmethod
+    def place(self, new: NewOrder, effects: Effects) -> OrderReply | Refused:
+        """Place ``new``, whose money is held."""
+
+    @abstractmethod
+    def needs_money(self, new: NewOrder) -> bool:
+        """Whether money must be held before ``new`` may be placed."""
+
+    @abstractmethod
+    def _release_rest(self, order: Order, effects: Effects) -> None:
+        """Give back what is still held for an order that has ended."""
+
     # Placing
 
     def check(self, new: NewOrder) -> OrderReply | Refused | None:
@@ -68,49 +66,34 @@ class MarketMachine:
 
         Not against it but answering it: the first order of the same client id.
         """
+        return self._find_first(new) or self._check_status() or self._check_count(new)
+
+    def _find_first(self, new: NewOrder) -> OrderReply | Refused | None:
         first = self.by_client.get((new.account, new.client_id)) if new.client_id else None
         if first is not None:
-            if _same_content(first, new):
+            if self._same_content(first, new):
                 return OrderReply(first, repeated=True)
             return Refused(Reason.DUPLICATE_CLIENT_ID, first)
         first = self.replays.find(new)
-        if first is not None:
-            if first.status is Status.REJECTED:
-                return Refused(Reason(first.end_reason.value), first)
-            return OrderReply(first, repeated=True)
+        if first is None:
+            return None
+        if first.status is Status.REJECTED:
+            return Refused(Reason(first.end_reason.value), first)
+        return OrderReply(first, repeated=True)
+
+    def _check_status(self) -> Refused | None:
         if self.market.status is MarketStatus.DELISTED:
             return Refused(Reason.MARKET_DELISTED)
         if self.market.status is MarketStatus.HALTED:
             return Refused(Reason.MARKET_HALTED)
-        if len(self.by_account.get(new.account, ())) >= OPEN_ORDERS_MAX:
-            return Refused(Reason.TOO_MANY_OPEN_ORDERS)
         return None
 
-    def hold_of(self, new: NewOrder) -> tuple[str, int]:
-        """(asset, units) that must be held before ``new`` may be placed."""
-        if new.side is Side.SELL:
-            return self.market.base, new.quantity * self._lot_units
-        if new.kind is Kind.MARKET:
-            return self.market.quote, new.quote_quantity
-        return self.market.quote, new.price * new.quantity * self._tick_lot_units
-
-    def place(self, new: NewOrder, effects: Effects) -> OrderReply | Refused:
-        """Match ``new``, whose money is held, and rest or end what is left of it."""
-        order = self._create(new, effects.now_ms)
-        against = self.book.opposite(order.side)
-        plan = plan_matches(order, against, order.quote_quantity // self._tick_lot_units)
-        refusal = self._refuse(order, plan)
-        if refusal is not None:
-            order.status = Status.REJECTED
-            self._end(order, EndReason(refusal.value), effects)
-            self._settle(order, effects, unheld=order.hold)
-            order.hold = 0
-            return Refused(refusal, order)
-        trades = [self._trade(order, match, effects) for match in plan.matches]
-        self._after_matching(order, plan, trades, effects)
-        return OrderReply(order, trades)
+    def _check_count(self, new: NewOrder) -> Refused | None:
+        full = len(self.by_account.get(new.account, ())) >= OPEN_ORDERS_MAX
+        return Refused(Reason.TOO_MANY_OPEN_ORDERS) if full else None
 
     def _create(self, new: NewOrder, now_ms: int) -> Order:
+        """The order with its number; remembered, so that the same signed request does not come to another."""
         self.order_sequence += 1
         order = Order(
             id=make_number(self.market.number, self.order_sequence),
@@ -126,7 +109,7 @@ class MarketMachine:
             signed_ms=new.signed_ms,
             filled=0,
             filled_value=0,
-            hold=self.hold_of(new)[1],
+            hold=0,
             status=Status.OPEN,
             end_reason=EndReason.NONE,
             created_ms=now_ms,
@@ -136,60 +119,22 @@ class MarketMachine:
         self.replays.remember(order, expiry(now_ms))
         return order
 
-    def _refuse(self, order: Order, plan: Plan) -> Reason | None:
-        if order.account in self.by_account and any(match.maker.account == order.account for match in plan.matches):
-            return Reason.SELF_TRADE
-        if order.tif is TimeInForce.POST_ONLY and plan.matches:
-            return Reason.POST_ONLY
-        return None
-
-    def _after_matching(self, order: Order, plan: Plan, trades: list[Trade], effects: Effects) -> None:
-        rests = order.kind is Kind.LIMIT and order.tif is not TimeInForce.IOC
-        unheld, received, paid, fee = self._sum_fills(order, trades)
-        order.hold -= unheld
-        if plan.complete:
-            order.status = Status.FILLED
-            self._end(order, EndReason.FILLED, effects)
-        elif rests:
-            self._rest(order)
-        else:
-            order.status = Status.CANCELED
-            self._end(order, EndReason.IOC if order.kind is Kind.LIMIT else EndReason.MARKET_REST, effects)
-        if order.id not in self.open:
-            unheld, order.hold = unheld + order.hold, 0
-        if unheld:
-            self._settle(order, effects, unheld=unheld, paid=paid, received=received, fee=fee)
-
-    def _sum_fills(self, order: Order, trades: list[Trade]) -> tuple[int, int, int, int]:
-        """(unheld, received, paid, fee) of a taker's trades; a limit buy is unheld at its own, worse price."""
-        lots = sum(trade.quantity for trade in trades)
-        value = sum(trade.quantity * trade.price for trade in trades)
-        fee = sum(trade.taker_fee for trade in trades)
-        base, quote = lots * self._lot_units, value * self._tick_lot_units
-        if order.side is Side.SELL:
-            return base, quote, base, fee
-        unheld = lots * order.price * self._tick_lot_units if order.kind is Kind.LIMIT else quote
-        return unheld, base, quote, fee
-
-    def _trade(self, taker: Order, match: Match, effects: Effects) -> Trade:
+    def _match(self, taker: Order, match: Match, fees: tuple[int, int], effects: Effects) -> Trade:
+        """Let both orders fill; ``fees`` (maker's, taker's) in units. Money and ends are the caller's."""
         maker, quantity = match
-        market, price = self.market, maker.price
-        value = price * quantity
-        base, quote = quantity * self._lot_units, value * self._tick_lot_units
-        to_taker, to_maker = (base, quote) if taker.side is Side.BUY else (quote, base)
         self.trade_sequence += 1
         trade = Trade(
-            id=make_number(market.number, self.trade_sequence),
-            market=market.number,
-            price=price,
+            id=make_number(self.market.number, self.trade_sequence),
+            market=self.market.number,
+            price=maker.price,
             quantity=quantity,
             taker_side=taker.side,
             maker_order=maker.id,
             taker_order=taker.id,
             maker_account=maker.account,
             taker_account=taker.account,
-            maker_fee=ceil_div(to_maker * market.maker_fee_bps, 10_000),
-            taker_fee=ceil_div(to_taker * market.taker_fee_bps, 10_000),
+            maker_fee=fees[0],
+            taker_fee=fees[1],
             time_ms=effects.now_ms,
         )
         effects.rows.append(Traded(trade))
@@ -197,64 +142,65 @@ class MarketMachine:
         self.update_id += 1
         for order in (taker, maker):
             order.filled += quantity
-            order.filled_value += value
+            order.filled_value += maker.price * quantity
             order.updated_ms = effects.now_ms
-        taker.status = Status.PARTIALLY_FILLED
-        # a maker is a limit order and trades at its own price: what is unheld is what is paid
-        maker.hold -= to_taker
-        self._settle(maker, effects, unheld=to_taker, paid=to_taker, received=to_maker, fee=trade.maker_fee)
-        if maker.filled == maker.quantity:
-            maker.status = Status.FILLED
-            self._forget(maker)
-            self._end(maker, EndReason.FILLED, effects)
-        else:
-            maker.status = Status.PARTIALLY_FILLED
+            order.status = Status.PARTIALLY_FILLED
         return trade
+
+    def _fee(self, units: int, bps: int) -> int:
+        return ceil_div(units * bps, 10_000)
+
+    def _same_content(self, order: Order, new: NewOrder) -> bool:
+        """Whether ``new`` asks for just what ``order`` was placed with."""
+        return (order.side, order.kind, order.tif, order.price, order.quantity, order.quote_quantity) == (
+            new.side,
+            new.kind,
+            new.tif,
+            new.price,
+            new.quantity,
+            new.quote_quantity,
+        )
 
     # Ending
 
     def cancel(self, order: Order, reason: EndReason, effects: Effects) -> None:
-        """Take an open order off the book and give back all that is held for it."""
-        self.book.side(order.side).remove(order)
-        self.update_id += 1
-        self._forget(order)
-        order.status = Status.CANCELED
-        self._end(order, reason, effects)
-        self._settle(order, effects, unheld=order.hold)
-        order.hold = 0
+        """Take an open order out of the market and give back all that is held for it."""
+        self._withdraw(order)
+        self._finish(order, Status.CANCELED, reason, effects)
+        self._release_rest(order, effects)
 
     def cancel_account(self, account: str, reason: EndReason, effects: Effects) -> list[Order]:
         """Cancel all open orders of ``account``, oldest first."""
-        orders = sorted(self.by_account.get(account, {}).values(), key=_age)
-        for order in orders:
-            self.cancel(order, reason, effects)
-        return orders
+        return self._cancel_orders(self.by_account.get(account, {}), reason, effects)
 
-    def set_status(self, status: MarketStatus, effects: Effects) -> None:
+    def _cancel_orders(self, orders: dict[int, Order], reason: EndReason, effects: Effects) -> list[Order]:
+        oldest_first = sorted(orders.values(), key=age)
+        for order in oldest_first:
+            if order.id in self.open:  # not taken along by one before it
+                self.cancel(order, reason, effects)
+        return oldest_first
+
+    def set_status(self, status: MarketStatus, effects: Effects) -> Refused | None:
         """Change the status; delisting cancels every open order with release first."""
         if status is MarketStatus.DELISTED:
-            for order in sorted(self.open.values(), key=_age):
-                self.cancel(order, EndReason.DELIST, effects)
+            self._cancel_orders(self.open, EndReason.DELIST, effects)
         self.market = msgspec.structs.replace(self.market, status=status)
         effects.rows.append(MarketChanged(self.market, effects.now_ms))
+        return None
 
-    def release(self, new: NewOrder, effects: Effects) -> None:
-        """Give back what is held for an order that is not placed after all."""
-        asset, amount = self.hold_of(new)
-        effects.settlements.append(Settlement(new.account, asset, asset, amount, 0, 0, 0))
+    def _withdraw(self, order: Order) -> None:
+        """Off the book and out of the indexes."""
+        self.book.side(order.side).remove(order)
+        self.update_id += 1
+        self._forget(order)
 
-    def _end(self, order: Order, reason: EndReason, effects: Effects) -> None:
+    def _finish(self, order: Order, status: Status, reason: EndReason, effects: Effects) -> None:
+        """The order ends; its row is written when the input is applied, with its final content."""
+        order.status = status
         order.end_reason = reason
         order.updated_ms = effects.now_ms
         order.request = effects.request
         effects.rows.append(OrderEnded(order))
-
-    def _settle(
-        self, order: Order, effects: Effects, *, unheld: int, paid: int = 0, received: int = 0, fee: int = 0
-    ) -> None:
-        base, quote = self.market.base, self.market.quote
-        give, take = (quote, base) if order.side is Side.BUY else (base, quote)
-        effects.settlements.append(Settlement(order.account, give, take, unheld, paid, received, fee))
 
     # The indexes of open orders
 
@@ -265,6 +211,9 @@ class MarketMachine:
     def restore(self, order: Order) -> None:
         """Put an open order into the book and the indexes, behind those already there."""
         self.book.side(order.side).add(order)
+        self._remember(order)
+
+    def _remember(self, order: Order) -> None:
         self.open[order.id] = order
         self.by_account.setdefault(order.account, {})[order.id] = order
         if order.client_id:
@@ -280,16 +229,6 @@ class MarketMachine:
             del self.by_client[order.account, order.client_id]
 
 
-def _age(order: Order) -> tuple[int, int]:
+def age(order: Order) -> tuple[int, int]:
+    """Sorts orders oldest first."""
     return order.created_ms, order.id
-
-
-def _same_content(order: Order, new: NewOrder) -> bool:
-    return (order.side, order.kind, order.tif, order.price, order.quantity, order.quote_quantity) == (
-        new.side,
-        new.kind,
-        new.tif,
-        new.price,
-        new.quantity,
-        new.quote_quantity,
-    )

@@ -24,6 +24,18 @@ class Kind(IntEnum):
 
     LIMIT = 1
     MARKET = 2
+    STOP = 3  # from here on: triggers, futures only; what they become when they fire
+    STOP_MARKET = 4
+    TAKE_PROFIT = 5
+    TAKE_PROFIT_MARKET = 6
+    TRAILING_STOP_MARKET = 7
+
+
+class WatchedPrice(IntEnum):
+    """Which price a trigger waits for."""
+
+    CONTRACT = 1  # the last trade's
+    MARK = 2
 
 
 class TimeInForce(IntEnum):
@@ -32,6 +44,7 @@ class TimeInForce(IntEnum):
     GTC = 1
     IOC = 2
     POST_ONLY = 3
+    FOK = 4
 
 
 class Status(IntEnum):
@@ -64,6 +77,15 @@ class EndReason(StrEnum):
     DELIST = "delist"
     SELF_TRADE = "self_trade"
     POST_ONLY = "post_only"
+    BATCH = "batch"
+    CASCADE = "cascade"  # with its parent
+    COUNTDOWN = "countdown"
+    POSITION_CLOSED = "position_closed"
+    REDUCE_ONLY = "reduce_only"  # nothing left to reduce
+    OWN_ORDER = "own_order"  # it stood in the way of a new order of its own account
+    CHILD_FIRED = "child_fired"  # its take-profit or stop-loss did
+    MARGIN = "margin"  # fired without the money for it
+    FOK = "fok"
 
 
 class Reason(StrEnum):
@@ -89,9 +111,34 @@ class Reason(StrEnum):
     REFERENCE_CONFLICT = "reference_conflict"
     AMOUNT_TOO_BIG = "amount_too_big"
     BAD_SQL = "bad_sql"
+    INSUFFICIENT_MARGIN = "insufficient_margin"  # futures, as all below
+    POSITION_LIMIT = "position_limit"
+    PARENT_NOT_OPEN = "parent_not_open"
+    WOULD_TRIGGER = "would_trigger"
+    NOTHING_TO_REDUCE = "nothing_to_reduce"
+    TOO_MANY_TRIGGERS = "too_many_triggers"
+    CANNOT_FILL = "cannot_fill"  # fill or kill
+    NOT_MODIFIABLE = "not_modifiable"
+    NOTHING_CHANGES = "nothing_changes"
+    BELOW_FILLED = "below_filled"
+    POSITIONS_OPEN = "positions_open"
 
 
 # Values
+
+
+class Trigger(msgspec.Struct, array_like=True, gc=False):
+    """What a trigger order waits for, and what has become of the waiting. Prices in ticks."""
+
+    origin: Kind  # as placed; the order's kind changes when it fires
+    stop_price: int = 0  # 0: trailing
+    watched: WatchedPrice = WatchedPrice.CONTRACT
+    protect: bool = False  # does not fire while last and mark price are too far apart
+    activation: int = 0  # trailing: the watched price from which on it follows
+    callback: int = 0  # trailing: hundredths of a percent
+    parent: int = 0  # the order it is attached to
+    extreme: int = 0  # trailing: the best watched price since placing
+    fired_ms: int = 0
 
 
 class Order(msgspec.Struct, array_like=True, gc=False):
@@ -116,6 +163,13 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     created_ms: int
     updated_ms: int
     request: int = 0  # journal sequence of the input that ended it; with the shard it names the request
+    reduce_only: bool = False  # futures, as all below
+    close_position: bool = False
+    leverage: int = 0  # of its hold and its fills
+    hold_price: int = 0  # ticks: what its hold reckons with
+    trigger: Trigger | None = None
+    take_profit: int = 0  # ids of attached triggers
+    stop_loss: int = 0
 
 
 class Trade(msgspec.Struct, array_like=True, gc=False, frozen=True):
@@ -173,6 +227,45 @@ class NewOrder(msgspec.Struct, array_like=True, gc=False, frozen=True):
     quote_quantity: int
     client_id: str = ""
     signed_ms: int = 0
+    reduce_only: bool = False  # futures, as all below
+    close_position: bool = False
+    trigger: Trigger | None = None
+    take_profit: Trigger | None = None  # to be attached
+    stop_loss: Trigger | None = None
+
+
+class MarginTerms(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """What the account machine must know to hold the margin of a futures order. Values in units of USDT."""
+
+    hold_value: int  # hold price × quantity: ÷ leverage it is the hold
+    order_value: int  # price × quantity: counts towards the position limit
+    default_leverage: int  # if the account has set none
+    max_position_value: int
+
+
+class MarginFill(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """One side of a futures match."""
+
+    trade: int
+    order: int
+    side: Side
+    price: int  # ticks
+    quantity: int  # lots
+    lot_value: int  # units of USDT that one lot costs at this price
+    fee: int
+    maker: bool
+
+
+class MarginSettlement(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """What one futures order's fills and end do to its account's margin."""
+
+    account: str
+    market: int
+    side: Side
+    leverage: int
+    unheld: int  # leaves the hold
+    unvalued: int  # leaves the value of the open orders on that side
+    fills: list[MarginFill] = []
 
 
 # Commands: journaled inputs
@@ -232,6 +325,52 @@ class SetMarketStatus(msgspec.Struct, array_like=True, tag=7, gc=False, frozen=T
     status: MarketStatus
 
 
+class SetMarkPrice(msgspec.Struct, array_like=True, tag=9, gc=False, frozen=True):
+    """Set a futures market's mark price (ticks); 0: it follows the last trade. Reply: MarketReply or Refused."""
+
+    market: int
+    price: int
+
+
+class SetLeverage(msgspec.Struct, array_like=True, tag=10, gc=False, frozen=True):
+    """For orders placed from now on; asked of the account's home shard, within the market's band. Reply: CountReply."""
+
+    account: str
+    market: int
+    leverage: int
+
+
+class Transfer(msgspec.Struct, array_like=True, tag=11, gc=False, frozen=True):
+    """Move USDT between an account's wallets, once per reference if there is one. Reply: TransferReply or Refused."""
+
+    account: str
+    asset: str
+    to: Wallet
+    amount: int
+    reference: str = ""
+
+
+class CancelBatch(msgspec.Struct, array_like=True, tag=12, gc=False, frozen=True):
+    """Cancel several futures orders of one market, by id or client id, in one step. Reply: BatchReply."""
+
+    market: int
+    account: str
+    ids: list[int] = []
+    client_ids: list[str] = []
+
+
+class Countdown(msgspec.Struct, array_like=True, tag=13, gc=False, frozen=True):
+    """Cancel everything of the account on a futures market after so long (ms; 0: never mind). Reply: CountReply."""
+
+    market: int
+    account: str
+    after_ms: int
+
+
+class Tick(msgspec.Struct, array_like=True, tag=14, gc=False, frozen=True):
+    """Time has passed: what was due by this input's stamp happens. The shard itself asks for it."""
+
+
 class Hold(msgspec.Struct, array_like=True, tag=8, gc=False, frozen=True):
     """Market shard → home shard of the account: set money aside for this order, then grant it.
 
@@ -244,6 +383,8 @@ class Hold(msgspec.Struct, array_like=True, tag=8, gc=False, frozen=True):
     market_shard: int
     ticket: int  # the caller waiting at the market shard
     deadline_ms: int  # by the market shard's stamps
+    hold_price: int = 0  # futures
+    terms: MarginTerms | None = None  # futures: in place of asset and amount
 
 
 # Link messages: journaled inputs, numbered, exactly once
@@ -256,6 +397,8 @@ class Granted(msgspec.Struct, array_like=True, tag=20, gc=False, frozen=True):
     amount: int
     ticket: int
     deadline_ms: int
+    hold_price: int = 0  # futures
+    leverage: int = 0  # futures
 
 
 class Settlement(msgspec.Struct, array_like=True, gc=False, frozen=True):
@@ -280,6 +423,40 @@ class Settle(msgspec.Struct, array_like=True, tag=21, gc=False, frozen=True):
     settlements: list[Settlement]
 
 
+class SettleMargin(msgspec.Struct, array_like=True, tag=22, gc=False, frozen=True):
+    """Market shard → home shard: the futures settlements of one input for that shard's accounts."""
+
+    settlements: list[MarginSettlement]
+
+
+class MarkChanged(msgspec.Struct, array_like=True, tag=23, gc=False, frozen=True):
+    """Market shard → every other: units of USDT that one lot is worth at the mark price, per market."""
+
+    lot_values: dict[int, int]
+
+
+class HoldFired(msgspec.Struct, array_like=True, tag=24, gc=False, frozen=True):
+    """Market shard → home shard: a trigger has fired; hold its margin or say no."""
+
+    id: int
+    account: str
+    side: Side
+    hold_price: int
+    terms: MarginTerms
+    market_shard: int
+
+
+class FiredHeld(msgspec.Struct, array_like=True, tag=25, gc=False, frozen=True):
+    """Home shard → market shard: the margin of a fired trigger is held; leverage 0: it is not."""
+
+    id: int
+    account: str
+    side: Side
+    hold_price: int
+    leverage: int
+    terms: MarginTerms
+
+
 # Rows to the archive: numbered like link messages
 
 
@@ -299,6 +476,16 @@ class MarketChanged(msgspec.Struct, array_like=True, tag=32, gc=False, frozen=Tr
     """A market was added or changed its status."""
 
     market: Market
+    time_ms: int
+
+
+class MarginFilled(msgspec.Struct, array_like=True, tag=33, gc=False, frozen=True):
+    """One side of a futures match has been booked in its account's wallet."""
+
+    account: str
+    market: int
+    fill: MarginFill
+    profit: int  # realised, units of USDT
     time_ms: int
 
 
@@ -452,6 +639,19 @@ class MarginReply(msgspec.Struct, array_like=True, tag=73):
     wallet_balance: int
 
 
+class TransferReply(msgspec.Struct, array_like=True, tag=74):
+    """What is available in both wallets after a transfer, in the asset's smallest unit."""
+
+    futures_after: int
+    spot_after: int
+
+
+class BatchReply(msgspec.Struct, array_like=True, tag=75):
+    """For each id, as asked: its order as it is now, canceled or ended before; or why there is none."""
+
+    found: list[Order | Reason]
+
+
 class AmountReply(msgspec.Struct, array_like=True, tag=64):
     """The wallet's available amount after a deposit or withdrawal (after the first one, for a repeat)."""
 
@@ -522,9 +722,24 @@ class CandlesReply(msgspec.Struct, array_like=True, tag=72):
     first_id: int = 2**62
 
 
-Command = Place | Cancel | CancelByClientId | CancelAll | Deposit | AddMarket | SetMarketStatus | Hold
-LinkMessage = Granted | Settle
-Row = OrderEnded | Traded | MarketChanged
+Command = (
+    Place
+    | Cancel
+    | CancelByClientId
+    | CancelAll
+    | CancelBatch
+    | Countdown
+    | Tick
+    | Deposit
+    | Transfer
+    | SetLeverage
+    | AddMarket
+    | SetMarketStatus
+    | SetMarkPrice
+    | Hold
+)
+LinkMessage = Granted | Settle | SettleMargin | MarkChanged | HoldFired | FiredHeld
+Row = OrderEnded | Traded | MarketChanged | MarginFilled
 Question = (
     GetOrder
     | GetOrderByClientId
@@ -550,6 +765,8 @@ Reply = (
     | AmountReply
     | MarketReply
     | CountReply
+    | TransferReply
+    | BatchReply
     | DepthReply
     | ShardStatus
     | ArchiveStatus

@@ -53,6 +53,11 @@ class Recent:
         """The account's ended orders."""
         return self._orders_of.get(account, {}).values()
 
+    def find_client_id(self, market: int, account: str, client_id: str) -> Order | None:
+        """The latest ended order of that client id."""
+        named = (order for order in self.orders_of(account) if order.market == market and order.client_id == client_id)
+        return max(named, key=lambda order: (order.created_ms, order.id), default=None)
+
     def trades_of(self, account: str) -> Iterable[Trade]:
         """The account's trades."""
         return self._trades_of.get(account, {}).values()

@@ -7,11 +7,25 @@ import msgspec
 
 from shards.account import Booking
 from shards.codec import VERSION, decode_row, encode
-from shards.engine import Engine
+from shards.engine import Engine, make_machine
+from shards.futures import FuturesMarket
+from shards.margin import Margin
 from shards.market import MarketMachine
 from shards.markets import Market
 from shards.messages import Balance, Order, Side
 from shards.outbox import ARCHIVE, Outbox, Posted
+
+
+class FuturesState(msgspec.Struct, array_like=True):
+    """What a futures market has beyond a spot market."""
+
+    positions: list[tuple[str, int]]
+    waiting: list[Order]  # triggers, oldest first
+    firing: list[Order]  # fired triggers that wait for their margin
+    attached: list[int]  # of the waiting: those with an open parent
+    last_price: int
+    last_quantity: int
+    set_price: int
 
 
 class MarketState(msgspec.Struct, array_like=True):
@@ -24,6 +38,7 @@ class MarketState(msgspec.Struct, array_like=True):
     bids: list[Order]
     asks: list[Order]
     replays: list[tuple[int, Order]]
+    futures: FuturesState | None = None
 
 
 class State(msgspec.Struct):
@@ -38,8 +53,11 @@ class State(msgspec.Struct):
     wallets: list[tuple[str, list[Balance]]]
     fees: list[tuple[str, int]]
     deposited: list[tuple[str, int]]
-    margins: list[tuple[str, int]]
+    margins: list[tuple[str, Margin]]
     margin_deposited: int
+    margin_fees: int
+    marks: list[tuple[int, int]]
+    countdowns: list[tuple[int, str, int]]
     bookings: list[tuple[str, str, Booking]]
     sent: list[tuple[int, int]]  # receiver, number of the last message posted
     received: list[tuple[int, int]]  # sender, number of the last message applied
@@ -50,7 +68,7 @@ Underway = dict[int, list[tuple[int, int, str]]]  # receiver → (number, stamp_
 
 def dump_state(engine: Engine) -> bytes:
     """The engine's state; its hash is the state hash."""
-    wallets = engine.accounts.wallets
+    wallets, margins = engine.accounts.wallets, engine.accounts.margins
     state = State(
         version=VERSION,
         shard=engine.shard,
@@ -61,8 +79,11 @@ def dump_state(engine: Engine) -> bytes:
         wallets=[(account, wallets.list(account)) for account in sorted(wallets.by_account)],
         fees=sorted(wallets.fees.items()),
         deposited=sorted(wallets.deposited.items()),
-        margins=sorted(engine.accounts.margins.by_account.items()),
-        margin_deposited=engine.accounts.margins.deposited,
+        margins=[(account, margins.by_account[account]) for account in sorted(margins.by_account)],
+        margin_deposited=margins.deposited,
+        margin_fees=margins.fees,
+        marks=sorted(margins.marks.items()),
+        countdowns=[(*key, engine.countdowns[key]) for key in sorted(engine.countdowns)],
         bookings=[(*key, engine.accounts.bookings[key]) for key in sorted(engine.accounts.bookings)],
         sent=sorted((receiver, outbox.last_number) for receiver, outbox in engine.outboxes.items()),
         received=sorted(engine.received.items()),
@@ -90,8 +111,10 @@ def load_engine(state_bytes: bytes, underway_bytes: bytes) -> Engine:
     wallets.by_account = {account: {each.asset: each for each in balances} for account, balances in state.wallets}
     wallets.fees.update(dict(state.fees))
     wallets.deposited.update(dict(state.deposited))
-    engine.accounts.margins.by_account = dict(state.margins)
-    engine.accounts.margins.deposited = state.margin_deposited
+    margins = engine.accounts.margins
+    margins.by_account, margins.marks = dict(state.margins), dict(state.marks)
+    margins.deposited, margins.fees = state.margin_deposited, state.margin_fees
+    engine.countdowns = {(market, account): due_ms for market, account, due_ms in state.countdowns}
     engine.accounts.bookings = {(account, reference): booking for account, reference, booking in state.bookings}
     engine.received = dict(state.received)
     engine.outboxes = {receiver: Outbox(last_number) for receiver, last_number in state.sent}
@@ -121,16 +144,42 @@ def _dump_market(machine: MarketMachine) -> MarketState:
         bids=bids,
         asks=asks,
         replays=machine.replays.dump(),
+        futures=_dump_futures(machine) if isinstance(machine, FuturesMarket) else None,
+    )
+
+
+def _dump_futures(machine: FuturesMarket) -> FuturesState:
+    waiting = [machine.triggers.waiting[number] for number in sorted(machine.triggers.waiting)]
+    return FuturesState(
+        positions=sorted(machine.positions.items()),
+        waiting=waiting,
+        firing=[machine.firing[number] for number in sorted(machine.firing)],
+        attached=[order.id for order in waiting if machine.triggers.is_attached(order)],
+        last_price=machine.last_price,
+        last_quantity=machine.last_quantity,
+        set_price=machine.set_price,
     )
 
 
 def _load_market(stored: MarketState) -> MarketMachine:
-    machine = MarketMachine(stored.market)
+    machine = make_machine(stored.market)
     machine.order_sequence, machine.trade_sequence = stored.order_sequence, stored.trade_sequence
     machine.update_id = stored.update_id
     for order in (*stored.bids, *stored.asks):
         machine.restore(order)
+    if isinstance(machine, FuturesMarket) and stored.futures is not None:
+        _load_futures(machine, stored.futures)
     for expires_ms, order in stored.replays:
         # one object per order: a replay must show what becomes of the resting one
         machine.replays.remember(machine.open.get(order.id, order), expires_ms)
     return machine
+
+
+def _load_futures(machine: FuturesMarket, stored: FuturesState) -> None:
+    machine.positions.update(dict(stored.positions))
+    machine.last_price, machine.last_quantity = stored.last_price, stored.last_quantity
+    machine.set_price = stored.set_price
+    for order in stored.waiting:
+        machine.restore_trigger(order, attached=order.id in stored.attached)
+    for order in stored.firing:
+        machine.restore_firing(order)

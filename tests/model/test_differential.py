@@ -135,7 +135,7 @@ class Traders:
         price = chance.randint(profile.low, middle + reach)
         if side is Side.SELL:
             price = chance.randint(middle - reach, profile.high)
-        kind, tif = Kind.LIMIT, chance.choices(list(TimeInForce), (6, 1, 1))[0]
+        kind, tif = Kind.LIMIT, chance.choices((TimeInForce.GTC, TimeInForce.IOC, TimeInForce.POST_ONLY), (6, 1, 1))[0]
         quantity, quote_quantity = chance.choice((1, 2, 3, 10, chance.randint(1, 100))), 0
         if chance.random() < profile.market_share:
             kind, tif, price = Kind.MARKET, TimeInForce.IOC, 0

@@ -304,7 +304,7 @@ class World:
             message = decode_request(request.body)
             if self.now_ms > request.deadline_ms:
                 node.replies.refuse(request, Reason.TIMEOUT)
-            elif isinstance(message, Place) and not node.engine.is_home(message.order.account):
+            elif isinstance(message, Place) and node.engine.needs_home(message.order):
                 places.append((request, message))
             elif isinstance(message, COMMANDS):
                 inputs.append((request, cast(Command, message)))

@@ -1,0 +1,50 @@
+"""One account's position in one futures market: what fills do to it. Integers only.
+
+Amounts are lots, positive for long; money is units of the quote asset.
+"""
+
+import msgspec
+
+from shards.units import ceil_div
+
+
+class Position(msgspec.Struct, array_like=True):
+    """A signed amount, what was paid to enter it, and the margin set aside for it."""
+
+    amount: int = 0
+    cost: int = 0
+    margin: int = 0
+
+    def fill(self, lots: int, lot_value: int, leverage: int) -> int:
+        """Trade ``lots`` (negative: sold) at ``lot_value`` units each; returns the realised profit.
+
+        What reduces is done first, what is left opens anew: a flip does both.
+        """
+        closed = min(abs(lots), abs(self.amount)) if lots * self.amount < 0 else 0
+        profit = self._close(closed, lot_value) if closed else 0
+        opened = abs(lots) - closed
+        if opened:
+            self.amount += opened if lots > 0 else -opened
+            self.cost += opened * lot_value
+            self.margin += ceil_div(opened * lot_value, leverage)
+        return profit
+
+    def _close(self, lots: int, lot_value: int) -> int:
+        size = abs(self.amount)
+        # the last lot takes all that is left, so that nothing remains of a closed position
+        cost, margin = self.cost * lots // size, self.margin * lots // size
+        profit = lots * lot_value - cost
+        if self.amount < 0:
+            profit = -profit
+        self.cost -= cost
+        self.margin -= margin
+        self.amount += -lots if self.amount > 0 else lots
+        return profit
+
+    def unrealised(self, lot_value: int) -> int:
+        """The profit if it were closed with each lot at ``lot_value`` units."""
+        return self.amount * lot_value - self.signed_cost()
+
+    def signed_cost(self) -> int:
+        """The entry cost, negative for a short position."""
+        return self.cost if self.amount > 0 else -self.cost
