@@ -164,12 +164,12 @@ def test_replies_wait_for_a_full_link_and_those_of_other_accounts_do_not(pair: P
     book.turn(SOON_S)
     assert isinstance(other.reply(SOON_S), OrderReply)
     told = sum(isinstance(cancel.reply(), OrderReply) for cancel in cancels)
-    assert 0 < told < len(orders), "the link never was full"
     balances = Pending(pair.lines[HOME], GetBalances(ACCOUNT))
     pair.turn_until(lambda: balances.reply() is not None, HOME)
     reply = balances.reply()
     assert isinstance(reply, BalancesReply)
     assert reply.balances[0].held <= (len(orders) - told) * COST
+    assert 0 < told < len(orders), "the link never was full"
     pair.turn_until(lambda: all(isinstance(cancel.reply(), OrderReply) for cancel in cancels))
 
 
