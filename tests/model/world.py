@@ -43,6 +43,8 @@ from shards.messages import (
     Refused,
     Reply,
     Row,
+    SetLeverage,
+    Transfer,
 )
 from shards.outbox import ARCHIVE
 from shards.peer import NotServing, Peer
@@ -230,7 +232,7 @@ class World:
         if isinstance(message, AddMarket):
             self.symbols.setdefault(message.market.number, message.market.symbol)
             return shard_of_symbol(message.market.symbol, self.shard_count)
-        if isinstance(message, Deposit | GetBalances | GetMargin):
+        if isinstance(message, Deposit | Transfer | SetLeverage | GetBalances | GetMargin):
             return shard_of_account(message.account, self.shard_count)
         if isinstance(message, Place):
             market = message.order.market

@@ -1,0 +1,289 @@
+"""The futures machines: what cancels, fills and triggers do to margin, and random commands against the invariants."""
+
+import random
+
+import pytest
+
+from shards.futures import FuturesMarket
+from shards.markets import FuturesTerms, Market, MarketStatus, Product, shard_of_account
+from shards.messages import (
+    AddMarket,
+    Cancel,
+    CancelAll,
+    CancelBatch,
+    Command,
+    Countdown,
+    Deposit,
+    EndReason,
+    Kind,
+    NewOrder,
+    Order,
+    OrderReply,
+    Place,
+    Reason,
+    Refused,
+    SetLeverage,
+    SetMarketStatus,
+    SetMarkPrice,
+    Side,
+    Status,
+    Tick,
+    TimeInForce,
+    Transfer,
+    Trigger,
+    Wallet,
+    WatchedPrice,
+)
+from tests.model.seeds import read_seed
+from tests.model.world import World
+
+FUNDS = 10**10  # 10,000 USDT
+TERMS = FuturesTerms(10**13, 10**14, 1, 125, 20, 5_000, 50_000, 50_000)
+# tick 0.1, lot 0.001, so that one lot at one tick is 100 units of USDT; fees 2 and 5 bps
+MARKET = Market(1, Product.FUTURES, "BTCUSDT", "BTC", "USDT", 8, 6, 1, 1, 1, 3, 10**7, 2, 5, MarketStatus.LISTED, TERMS)
+ACCOUNTS = [f"trader-{index}" for index in range(6)]
+
+
+@pytest.fixture(params=[1, 4], ids=["1-shard", "4-shards"])
+def world(request: pytest.FixtureRequest) -> World:
+    return make_world(request.param)
+
+
+def make_world(shard_count: int) -> World:
+    world = World(shard_count)
+    world.archiving = False  # ended orders stay at hand
+    world.call(AddMarket(MARKET))
+    for account in ACCOUNTS:
+        world.call(Deposit(account, "USDT", FUNDS, "funds", Wallet.FUTURES))
+    return world
+
+
+def order(account: str, side: Side, price: int, quantity: int, **more: object) -> Place:
+    kind = more.pop("kind", Kind.LIMIT)
+    tif = more.pop("tif", TimeInForce.GTC)
+    return Place(NewOrder(1, account, side, kind, tif, price, quantity, 0, **more))  # type: ignore[arg-type]
+
+
+def placed(world: World, place: Place) -> Order:
+    reply = world.call(place)
+    assert isinstance(reply, OrderReply), reply
+    return reply.order
+
+
+def available(world: World, account: str) -> int:
+    return world.engines[shard_of_account(account, world.shard_count)].accounts.margins.available(account)
+
+
+def machine(world: World) -> FuturesMarket:
+    found = world.engine_of(1).markets[1]
+    assert isinstance(found, FuturesMarket)
+    return found
+
+
+def ended(world: World, number: int) -> Order:
+    found = world.engine_of(1).find_order(number)
+    assert found is not None
+    return found
+
+
+def open_long(world: World, account: str, quantity: int = 10) -> None:
+    """``account`` buys at 500,000 ticks from the last of the accounts."""
+    placed(world, order(ACCOUNTS[-1], Side.SELL, 500_000, quantity))
+    placed(world, order(account, Side.BUY, 500_000, quantity))
+
+
+# Margin
+
+
+def test_a_cancel_gives_back_the_whole_margin_at_once(world: World) -> None:
+    bid = placed(world, order("trader-0", Side.BUY, 500_000, 100))
+    assert bid.hold == 500_000 * 100 * 100 // 20
+    assert available(world, "trader-0") == FUNDS - bid.hold
+    world.call(Cancel(bid.id, "trader-0"))
+    assert available(world, "trader-0") == FUNDS
+
+
+def test_a_partly_filled_order_gives_back_the_rest(world: World) -> None:
+    bid = placed(world, order("trader-0", Side.BUY, 500_000, 100))
+    placed(world, order("trader-1", Side.SELL, 500_000, 40))
+    world.call(Cancel(bid.id, "trader-0"))
+    notional = 500_000 * 40 * 100
+    assert available(world, "trader-0") == FUNDS - notional // 20 - notional * 2 // 10_000
+
+
+def test_reduce_only_never_turns_a_position(world: World) -> None:
+    open_long(world, "trader-0", 10)
+    placed(world, order("trader-1", Side.BUY, 499_000, 100))
+    reply = placed(world, order("trader-0", Side.SELL, 499_000, 50, reduce_only=True))
+    assert (reply.quantity, reply.filled, machine(world).positions["trader-0"]) == (10, 10, 0)
+
+
+def test_an_own_order_in_the_way_expires(world: World) -> None:
+    own = placed(world, order("trader-0", Side.SELL, 500_000, 10))
+    bid = placed(world, order("trader-0", Side.BUY, 500_000, 10))
+    assert ended(world, own.id).end_reason is EndReason.OWN_ORDER
+    assert bid.status is Status.OPEN and not bid.filled
+
+
+# Triggers
+
+
+def bracket(world: World, quantity: int = 10) -> Order:
+    """A resting order with a take-profit and a stop-loss."""
+    profit, loss = Trigger(Kind.TAKE_PROFIT_MARKET, 510_000), Trigger(Kind.STOP_MARKET, 490_000)
+    return placed(world, order("trader-0", Side.BUY, 500_000, quantity, take_profit=profit, stop_loss=loss))
+
+
+def test_a_canceled_parent_takes_its_triggers_along_in_the_same_input(world: World) -> None:
+    parent = bracket(world)
+    world.call(Cancel(parent.id, "trader-0"))
+    ends = [ended(world, number) for number in (parent.id, parent.take_profit, parent.stop_loss)]
+    assert [(each.status, each.end_reason) for each in ends] == [
+        (Status.CANCELED, EndReason.USER),
+        (Status.CANCELED, EndReason.CASCADE),
+        (Status.CANCELED, EndReason.CASCADE),
+    ]
+    assert len({each.request for each in ends}) == 1
+
+
+def test_triggers_outlive_their_filled_parent_and_end_with_the_position(world: World) -> None:
+    parent = bracket(world)
+    placed(world, order("trader-1", Side.SELL, 500_000, 10))
+    assert set(machine(world).open) == {parent.take_profit, parent.stop_loss}
+    placed(world, order("trader-2", Side.BUY, 495_000, 10))
+    placed(world, order("trader-0", Side.SELL, 495_000, 10))
+    reasons = {ended(world, number).end_reason for number in (parent.take_profit, parent.stop_loss)}
+    assert reasons == {EndReason.POSITION_CLOSED} and not machine(world).open
+
+
+def test_a_stop_fires_with_its_own_id_and_its_sibling_expires(world: World) -> None:
+    parent = bracket(world)
+    placed(world, order("trader-1", Side.SELL, 500_000, 10))
+    placed(world, order("trader-2", Side.BUY, 490_000, 30))
+    placed(world, order("trader-1", Side.SELL, 490_000, 5))
+    stop, profit = ended(world, parent.stop_loss), ended(world, parent.take_profit)
+    assert (stop.kind, stop.status, stop.filled) == (Kind.MARKET, Status.FILLED, 10)
+    assert stop.trigger is not None and stop.trigger.fired_ms and stop.trigger.origin is Kind.STOP_MARKET
+    assert profit.end_reason is EndReason.POSITION_CLOSED
+
+
+def test_a_trigger_that_would_fire_at_once_is_refused(world: World) -> None:
+    open_long(world, "trader-0")
+    late = Trigger(Kind.STOP_MARKET, 510_000)
+    reply = world.call(order("trader-0", Side.SELL, 0, 5, kind=Kind.STOP_MARKET, trigger=late))
+    assert isinstance(reply, Refused) and reply.reason is Reason.WOULD_TRIGGER
+
+
+def test_a_countdown_cancels_everything_when_it_runs_out(world: World) -> None:
+    parent = bracket(world)
+    world.call(Countdown(1, "trader-0", 1_000))
+    world.now_ms += 999
+    world.submit(Tick(), world.engine_of(1).shard)
+    world.drain()
+    assert parent.id in machine(world).open
+    world.now_ms += 1
+    world.submit(Tick(), world.engine_of(1).shard)
+    world.drain()
+    assert ended(world, parent.id).end_reason is EndReason.COUNTDOWN and not machine(world).open
+
+
+# Random commands
+
+
+class Chance:
+    """Random commands on one futures market."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
+        self.ids: list[int] = [0]
+
+    def command(self) -> Command:
+        chance, account = self.chance, self.chance.choice(ACCOUNTS)
+        price = chance.randrange(480_000, 520_000, 100)
+        makers = (
+            (45, lambda: self.regular(account, price)),
+            (15, lambda: self.trigger(account, price)),
+            (15, lambda: Cancel(chance.choice(self.ids), account)),
+            (3, lambda: CancelAll(account, 1)),
+            (4, lambda: CancelBatch(1, account, chance.choices(self.ids, k=5))),
+            (3, lambda: SetMarkPrice(1, chance.choice((0, price)))),
+            (3, lambda: Countdown(1, account, chance.choice((0, 100, 1_000)))),
+            (3, lambda: SetMarketStatus(1, chance.choice((MarketStatus.HALTED, *[MarketStatus.LISTED] * 2)))),
+            (3, lambda: SetLeverage(account, 1, chance.randint(1, 125))),
+            (3, lambda: Transfer(account, "USDT", chance.choice(list(Wallet)), chance.randint(1, 10**9))),
+        )
+        weights, makes = zip(*makers, strict=True)
+        return chance.choices(makes, weights)[0]()  # type: ignore[no-any-return]
+
+    def regular(self, account: str, price: int) -> Place:
+        chance = self.chance
+        side = chance.choice(list(Side))
+        away = 2_000 if side is Side.BUY else -2_000
+        profit = Trigger(Kind.TAKE_PROFIT_MARKET, price + away) if chance.random() < 0.2 else None
+        loss = Trigger(Kind.STOP_MARKET, price - away, WatchedPrice.MARK) if chance.random() < 0.2 else None
+        return order(
+            account,
+            side,
+            price,
+            chance.randint(1, 300),
+            kind=chance.choice([Kind.LIMIT] * 4 + [Kind.MARKET]),
+            tif=chance.choice(list(TimeInForce)),
+            reduce_only=chance.random() < 0.15,
+            take_profit=profit,
+            stop_loss=loss,
+        )
+
+    def trigger(self, account: str, price: int) -> Place:
+        chance = self.chance
+        kind = chance.choice([kind for kind in Kind if kind > Kind.MARKET])
+        trailing = kind is Kind.TRAILING_STOP_MARKET
+        parent = chance.choice(self.ids) if chance.random() < 0.3 else 0
+        watched = chance.choice(list(WatchedPrice))
+        terms = Trigger(
+            kind, 0 if trailing else price, watched, chance.random() < 0.3, 0, 50 if trailing else 0, parent
+        )
+        closes = kind in (Kind.STOP_MARKET, Kind.TAKE_PROFIT_MARKET) and chance.random() < 0.2
+        return order(
+            account,
+            chance.choice(list(Side)),
+            price if kind in (Kind.STOP, Kind.TAKE_PROFIT) else 0,
+            0 if closes else chance.randint(1, 300),
+            kind=kind,
+            tif=chance.choice(list(TimeInForce)),
+            reduce_only=not closes and chance.random() < 0.4,
+            close_position=closes,
+            trigger=terms,
+        )
+
+
+@pytest.mark.parametrize("shard_count", [1, 2, 4])
+def test_invariants_hold_after_every_step_and_across_restarts(shard_count: int) -> None:
+    chance = random.Random(read_seed())
+    for _ in range(4):
+        world, source = make_world(shard_count), Chance(chance)
+        for _ in range(300):
+            world.now_ms += chance.randint(0, 50)
+            take_a_step(world, source)
+            assert world.violations() == []
+        world.drain()
+        assert world.violations() == [] and world.unfaithful() == []
+
+
+def take_a_step(world: World, source: Chance) -> None:
+    """A command: delivered at once, or left on its way while others come; now and then a shard starts again."""
+    chance = source.chance
+    if chance.random() < 0.5:
+        call = world.submit(source.command())
+        world.turn(call.shard)
+        if world.shard_count > 1:
+            world.pump(*chance.sample(range(world.shard_count), 2))
+        return
+    reply = world.call(source.command())
+    if isinstance(reply, OrderReply):
+        source.ids.append(reply.order.id)
+    due_ms = world.engine_of(1).due_ms()
+    if due_ms is not None and due_ms <= world.now_ms:
+        world.submit(Tick(), world.engine_of(1).shard)
+        world.drain()
+    if chance.random() < 0.05:
+        world.restart(chance.randrange(world.shard_count), from_snapshot=chance.random() < 0.5)
