@@ -6,7 +6,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -35,10 +35,10 @@ def revive(half: Half) -> None:
 
 def kill_everything(exchange: Exchange) -> None:
     """kill -9 all processes at one moment, the starters first, and start both halves again."""
-    for pid in exchange.processes():
-        os.kill(pid, signal.SIGSTOP)  # nobody shall notice the end of another
-    for pid in exchange.processes():
-        kill(pid)
+    for how in (signal.SIGSTOP, signal.SIGKILL):  # stopped first: nobody shall notice the end of another
+        for pid in exchange.processes():
+            with suppress(ProcessLookupError):  # a snapshot has just been finished
+                os.kill(pid, how)
     for half in (exchange.engine, exchange.web):
         revive(half)
 
