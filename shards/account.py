@@ -2,20 +2,12 @@
 
 import msgspec
 
+from shards.effects import Effects
 from shards.limits import AMOUNT_MAX
 from shards.margin import Margins
-from shards.messages import (
-    AmountReply,
-    Deposit,
-    MarginFilled,
-    MarginSettlement,
-    Reason,
-    Refused,
-    Settlement,
-    Transfer,
-    TransferReply,
-    Wallet,
-)
+from shards.messages import AmountReply, Deposit, Reason, Refused, Transfer, TransferReply
+from shards.money import MarginSettlement, MoveCause, Settlement, Wallet
+from shards.rows import FundsMoved, MarginFilled
 from shards.wallets import Wallets
 
 
@@ -37,7 +29,7 @@ class AccountMachine:
         self.margins = Margins()  # futures
         self.bookings: dict[tuple[str, str], Booking] = {}  # (account, reference)
 
-    def deposit(self, deposit: Deposit, now_ms: int) -> AmountReply | Refused:
+    def deposit(self, deposit: Deposit, effects: Effects) -> AmountReply | Refused:
         """Credit or debit once per reference."""
         key = deposit.account, deposit.reference
         first = self.bookings.get(key)
@@ -50,7 +42,9 @@ class AccountMachine:
             return Refused(Reason.INSUFFICIENT_BALANCE)
         if balance_after > AMOUNT_MAX:
             return Refused(Reason.AMOUNT_TOO_BIG)
-        self._book(deposit, now_ms)
+        self._book(deposit, effects.now_ms)
+        cause = MoveCause.DEPOSIT if deposit.amount > 0 else MoveCause.WITHDRAWAL
+        _note(deposit.account, deposit.wallet, deposit.asset, deposit.amount, cause, deposit.reference, effects)
         self.bookings[key] = Booking(deposit.asset, deposit.amount, balance_after, deposit.wallet)
         return AmountReply(balance_after)
 
@@ -82,7 +76,7 @@ class AccountMachine:
             for fill, profit in self.margins.settle(settlement, now_ms)
         ]
 
-    def transfer(self, transfer: Transfer, now_ms: int) -> TransferReply | Refused:
+    def transfer(self, transfer: Transfer, effects: Effects) -> TransferReply | Refused:
         """Move money between the two purses in one step, once per reference."""
         key = transfer.account, transfer.reference
         first = self.bookings.get(key) if transfer.reference else None
@@ -95,7 +89,16 @@ class AccountMachine:
         if amount > self.wallets.available(account, asset) or -amount > self.margins.available(account):
             return Refused(Reason.INSUFFICIENT_BALANCE)
         spot_after = self.wallets.deposit(account, asset, -amount)
-        futures_after = self.margins.deposit(account, amount, now_ms)
+        futures_after = self.margins.deposit(account, amount, effects.now_ms)
+        for wallet, moved in ((Wallet.SPOT, -amount), (Wallet.FUTURES, amount)):
+            _note(account, wallet, asset, moved, MoveCause.TRANSFER, transfer.reference, effects)
         if transfer.reference:
             self.bookings[key] = Booking(asset, transfer.amount, spot_after, transfer.to, futures_after)
         return TransferReply(futures_after, spot_after)
+
+
+def _note(
+    account: str, wallet: Wallet, asset: str, amount: int, cause: MoveCause, reference: str, effects: Effects
+) -> None:
+    row = FundsMoved(effects.request, account, wallet, asset, amount, cause, reference, effects.now_ms)
+    effects.rows.append(row)

@@ -16,8 +16,9 @@ from shards.codec import decode_request, decode_row, encode
 from shards.frames import FrameKind
 from shards.history import History
 from shards.mailbox import Mailbox, Request
-from shards.messages import Question, Reason, Refused, Reply, Row
+from shards.messages import Question, Reason, Refused, Reply
 from shards.process import Wakeup, lock_file, log, set_up_logging
+from shards.rows import Row
 from shards.settings import Settings
 from storage.folder import Folder
 

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from shards.messages import Order, Side
+from shards.orders import Order, Side
 
 
 class Level:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from shards.messages import Candle, Side, Trade
+from shards.orders import Candle, Side, Trade
 
 
 def fold(trades: Iterable[Trade], interval_ms: int) -> list[Candle]:

@@ -16,17 +16,7 @@ from shards.codec import decode_reply, encode
 from shards.counters import Counters
 from shards.frames import Frame, FrameError, FrameKind, pack, unpack
 from shards.limits import DEADLINE_MS, RECEIVE_BYTES, RECONNECT_MS, RECONNECT_MS_MAX
-from shards.messages import (
-    Cancel,
-    CancelAll,
-    CancelByClientId,
-    Command,
-    OrdersReply,
-    Question,
-    Reason,
-    Refused,
-    Reply,
-)
+from shards.messages import Cancel, CancelAll, CancelByClientId, Command, OrdersReply, Question, Reason, Refused, Reply
 from shards.peer import NotServing
 from storage.folder import Folder
 

@@ -6,7 +6,8 @@ size (an 18-decimals balance does not fit the 64 bits of MessagePack). Never pic
 
 import msgspec
 
-from shards.messages import Command, LinkMessage, Question, Reply, Row
+from shards.messages import Command, LinkMessage, Question, Reply
+from shards.rows import Row
 
 VERSION = 1  # of everything below; written in every hello, journal and snapshot
 

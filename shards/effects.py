@@ -1,6 +1,8 @@
 """What one input does outside of the machine that decides it."""
 
-from shards.messages import MarginSettlement, Order, Row, Settlement
+from shards.money import MarginSettlement, Settlement
+from shards.orders import Order
+from shards.rows import Row
 
 
 class Effects:

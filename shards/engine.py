@@ -24,18 +24,14 @@ from shards.messages import (
     Countdown,
     CountReply,
     Deposit,
-    EndReason,
     FiredHeld,
     Granted,
     Hold,
     HoldFired,
     LinkMessage,
-    MarginSettlement,
     MarkChanged,
-    MarketChanged,
     MarketReply,
-    NewOrder,
-    Order,
+    Modify,
     OrderReply,
     OrdersReply,
     Place,
@@ -47,12 +43,14 @@ from shards.messages import (
     SetMarkPrice,
     Settle,
     SettleMargin,
-    Settlement,
     Tick,
     Transfer,
 )
+from shards.money import MarginSettlement, Settlement
+from shards.orders import EndReason, NewOrder, Order
 from shards.outbox import ARCHIVE, Outbox
 from shards.recent import Recent
+from shards.rows import MarketChanged
 from shards.spot import SpotMarket
 
 MAILBOX = -1  # the source of inputs that are commands
@@ -118,12 +116,14 @@ class Engine:
             case Granted():
                 return self._granted(message, effects)
             case Deposit():
-                return self.accounts.deposit(message, self.now_ms)
+                return self.accounts.deposit(message, effects)
             case Transfer():
-                return self.accounts.transfer(message, self.now_ms)
+                return self.accounts.transfer(message, effects)
             case SetLeverage(account, market, leverage):
                 self.accounts.margins.set_leverage(account, market, leverage, self.now_ms)
                 return CountReply(leverage)
+            case Modify():
+                return self._modify(message, effects)
             case AddMarket() | SetMarketStatus() | SetMarkPrice():
                 return self._operate(message, effects)
             case Countdown():
@@ -268,6 +268,11 @@ class Engine:
         if isinstance(machine, FuturesMarket):
             return machine.place_granted(granted.order, granted.hold_price, granted.leverage, effects)
         return machine.place(granted.order, effects)
+
+    # Modifying
+
+    def _modify(self, modify: Modify, effects: Effects) -> Reply:
+        return Refused(Reason.UNKNOWN_ORDER)
 
     # Fired triggers
 

@@ -6,21 +6,8 @@ from shards.effects import Effects
 from shards.limits import CHILDREN_MAX, OPEN_ORDERS_MAX, TRIGGERS_MAX
 from shards.margin_market import MILLION, MarginMarket
 from shards.markets import Market, MarketStatus
-from shards.messages import (
-    EndReason,
-    Kind,
-    NewOrder,
-    Order,
-    OrderReply,
-    Reason,
-    Refused,
-    Side,
-    Status,
-    TimeInForce,
-    Trade,
-    Trigger,
-    WatchedPrice,
-)
+from shards.messages import OrderReply, Reason, Refused
+from shards.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trade, Trigger, WatchedPrice
 from shards.triggers import Triggers, trigger_of, would_fire
 
 _BECOMES = {Kind.STOP: Kind.LIMIT, Kind.TAKE_PROFIT: Kind.LIMIT}  # any other trigger becomes a market order

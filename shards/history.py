@@ -26,37 +26,27 @@ from shards.limits import (
 from shards.markets import Market, Product
 from shards.messages import (
     ArchiveStatus,
-    Candle,
     CandlesReply,
-    EndReason,
     GetArchiveStatus,
     GetCandles,
     GetOrder,
     GetOrderByClientId,
     GetTrade,
-    Kind,
     ListOrders,
     ListTrades,
-    MarketChanged,
     MarketTrades,
-    Order,
-    OrderEnded,
     OrderReply,
     OrdersReply,
     Question,
     Reason,
     Refused,
     Reply,
-    Row,
     RunSql,
-    Side,
-    Status,
     TableReply,
-    TimeInForce,
-    Trade,
-    Traded,
     TradesReply,
 )
+from shards.orders import Candle, EndReason, Kind, Order, Side, Status, TimeInForce, Trade
+from shards.rows import MarketChanged, OrderEnded, Row, Traded
 from shards.units import format_fixed
 from storage import queries
 from storage.archive import Archive, SqlRefused, Stored

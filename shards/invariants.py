@@ -12,17 +12,9 @@ from shards.engine import Engine
 from shards.futures import FuturesMarket
 from shards.ids import market_of
 from shards.market import MarketMachine
-from shards.messages import (
-    FiredHeld,
-    Granted,
-    LinkMessage,
-    MarginSettlement,
-    Order,
-    Settle,
-    SettleMargin,
-    Side,
-    Status,
-)
+from shards.messages import FiredHeld, Granted, LinkMessage, Settle, SettleMargin
+from shards.money import MarginSettlement
+from shards.orders import Order, Side, Status
 from shards.outbox import ARCHIVE
 from shards.spot import SpotMarket
 from shards.units import ceil_div

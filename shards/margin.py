@@ -5,37 +5,11 @@ margins of positions and the holds of open orders. Over all shards:
 Σ wallet − Σ signed entry cost + fees = deposits − withdrawals ± transfers.
 """
 
-import msgspec
-
-from shards.messages import MarginFill, MarginSettlement, MarginTerms, Reason, Refused, Side
-from shards.positions import Position
+from shards.messages import Reason, Refused
+from shards.money import MarginFill, MarginSettlement, MarginTerms
+from shards.orders import Side
+from shards.positions import Margin, MarketMargin
 from shards.units import ceil_div
-
-
-class MarketMargin(msgspec.Struct, array_like=True):
-    """What one account has in one market. Money in units of USDT."""
-
-    leverage: int = 0  # 0: none set, the market's default
-    hold: int = 0  # Σ holds of its open orders
-    bid_value: int = 0  # Σ price × remaining of its open buy orders
-    ask_value: int = 0
-    position: Position = msgspec.field(default_factory=Position)
-    updated_ms: int = 0
-
-
-class Margin(msgspec.Struct, array_like=True):
-    """One account's futures wallet and what it backs."""
-
-    wallet: int = 0  # may be negative: losses are booked at once
-    updated_ms: int = 0
-    markets: dict[int, MarketMargin] = {}
-
-    def in_market(self, market: int) -> MarketMargin:
-        """What it has in a market, made at first."""
-        found = self.markets.get(market)
-        if found is None:
-            found = self.markets[market] = MarketMargin()
-        return found
 
 
 class Margins:

@@ -10,21 +10,9 @@ from shards.effects import Effects
 from shards.market import MarketMachine, age
 from shards.markets import FuturesTerms, Market
 from shards.matching import Match
-from shards.messages import (
-    EndReason,
-    FiredHeld,
-    Kind,
-    MarginFill,
-    MarginSettlement,
-    MarginTerms,
-    NewOrder,
-    Order,
-    Reason,
-    Side,
-    Status,
-    TimeInForce,
-    Trade,
-)
+from shards.messages import FiredHeld, Reason
+from shards.money import MarginFill, MarginSettlement, MarginTerms
+from shards.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trade
 from shards.units import ceil_div
 
 MILLION = 1_000_000
@@ -191,7 +179,9 @@ class MarginMarket(MarketMachine):
         maker = order.id == trade.maker_order
         lot_value = trade.price * self._tick_lot_units
         fee = trade.maker_fee if maker else trade.taker_fee
-        fill = MarginFill(trade.id, order.id, order.side, trade.price, trade.quantity, lot_value, fee, maker)
+        fill = MarginFill(
+            trade.id, order.id, order.side, trade.price, trade.quantity, lot_value, fee, maker, trade.time_ms
+        )
         held, order.hold = order.hold, self._hold_of(order)
         self._settle(order, held - order.hold, trade.quantity, effects, fill)
 

@@ -14,20 +14,10 @@ from shards.ids import make_number
 from shards.limits import OPEN_ORDERS_MAX
 from shards.markets import Market, MarketStatus
 from shards.matching import Match
-from shards.messages import (
-    EndReason,
-    MarketChanged,
-    NewOrder,
-    Order,
-    OrderEnded,
-    OrderReply,
-    Reason,
-    Refused,
-    Status,
-    Trade,
-    Traded,
-)
+from shards.messages import OrderReply, Reason, Refused
+from shards.orders import EndReason, NewOrder, Order, Status, Trade
 from shards.replays import Replays, expiry
+from shards.rows import MarketChanged, OrderEnded, Traded
 from shards.units import ceil_div
 
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from shards.book import BookSide
-from shards.messages import Kind, Order, Side
+from shards.orders import Kind, Order, Side
 
 
 class Match(NamedTuple):

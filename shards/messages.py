@@ -1,91 +1,20 @@
-"""The words of the product: orders, trades, commands, questions, replies and link messages.
+"""The words of the product: commands, link messages, questions and replies.
 
-All are plain values. Prices are ticks, quantities lots, amounts smallest units of their asset, times Unix
-milliseconds; ids are the 52-bit numbers of :mod:`shards.ids`. Optional integers are 0 when absent, optional
-texts "". Fields may be added at the end, with a default: journals written before stay readable.
+All are plain values, made of those of :mod:`shards.orders` and :mod:`shards.money`. Prices are ticks, quantities lots,
+amounts smallest units of their asset, times Unix milliseconds; ids are the 52-bit numbers of :mod:`shards.ids`.
+Optional integers are 0 when absent, optional texts "". Fields may be added at the end, with a default: journals written
+before stay readable.
 """
 
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
 import msgspec
 
 from shards.markets import Market, MarketStatus
-
-
-class Side(IntEnum):
-    """Which way an order trades."""
-
-    BUY = 1
-    SELL = 2
-
-
-class Kind(IntEnum):
-    """How an order names its price."""
-
-    LIMIT = 1
-    MARKET = 2
-    STOP = 3  # from here on: triggers, futures only; what they become when they fire
-    STOP_MARKET = 4
-    TAKE_PROFIT = 5
-    TAKE_PROFIT_MARKET = 6
-    TRAILING_STOP_MARKET = 7
-
-
-class WatchedPrice(IntEnum):
-    """Which price a trigger waits for."""
-
-    CONTRACT = 1  # the last trade's
-    MARK = 2
-
-
-class TimeInForce(IntEnum):
-    """What happens to what does not fill at once."""
-
-    GTC = 1
-    IOC = 2
-    POST_ONLY = 3
-    FOK = 4
-
-
-class Status(IntEnum):
-    """Where an order is in its life; all but the first two are terminal."""
-
-    OPEN = 1
-    PARTIALLY_FILLED = 2
-    FILLED = 3
-    CANCELED = 4
-    REJECTED = 5
-    EXPIRED = 6
-
-
-class Wallet(IntEnum):
-    """Which of an account's two purses: one wallet per asset for spot, one of USDT for futures."""
-
-    SPOT = 1
-    FUTURES = 2
-
-
-class EndReason(StrEnum):
-    """Why an order became terminal."""
-
-    NONE = ""
-    FILLED = "filled"
-    USER = "user"
-    CANCEL_ALL = "cancel_all"
-    IOC = "ioc"
-    MARKET_REST = "market_rest"
-    DELIST = "delist"
-    SELF_TRADE = "self_trade"
-    POST_ONLY = "post_only"
-    BATCH = "batch"
-    CASCADE = "cascade"  # with its parent
-    COUNTDOWN = "countdown"
-    POSITION_CLOSED = "position_closed"
-    REDUCE_ONLY = "reduce_only"  # nothing left to reduce
-    OWN_ORDER = "own_order"  # it stood in the way of a new order of its own account
-    CHILD_FIRED = "child_fired"  # its take-profit or stop-loss did
-    MARGIN = "margin"  # fired without the money for it
-    FOK = "fok"
+from shards.money import Balance, Income, IncomeKind, MarginSettlement, MarginTerms, Settlement, Wallet
+from shards.orders import Candle, NewOrder, Order, Side, Trade
+from shards.positions import Margin
+from shards.rows import MarginFilled
 
 
 class Reason(StrEnum):
@@ -124,150 +53,6 @@ class Reason(StrEnum):
     POSITIONS_OPEN = "positions_open"
 
 
-# Values
-
-
-class Trigger(msgspec.Struct, array_like=True, gc=False):
-    """What a trigger order waits for, and what has become of the waiting. Prices in ticks."""
-
-    origin: Kind  # as placed; the order's kind changes when it fires
-    stop_price: int = 0  # 0: trailing
-    watched: WatchedPrice = WatchedPrice.CONTRACT
-    protect: bool = False  # does not fire while last and mark price are too far apart
-    activation: int = 0  # trailing: the watched price from which on it follows
-    callback: int = 0  # trailing: hundredths of a percent
-    parent: int = 0  # the order it is attached to
-    extreme: int = 0  # trailing: the best watched price since placing
-    fired_ms: int = 0
-
-
-class Order(msgspec.Struct, array_like=True, gc=False):
-    """An order as the market machine keeps it, as replies show it and as the archive stores it."""
-
-    id: int
-    market: int
-    account: str
-    side: Side
-    kind: Kind
-    tif: TimeInForce
-    price: int  # ticks; 0 for market orders
-    quantity: int  # lots; 0 for a market buy
-    quote_quantity: int  # quote units; only a market buy has it
-    client_id: str
-    signed_ms: int  # timestamp of the signed request; 0 under a bearer token
-    filled: int  # lots
-    filled_value: int  # Σ ticks × lots of its fills
-    hold: int  # units still held for it: quote for a buy, base for a sell
-    status: Status
-    end_reason: EndReason
-    created_ms: int
-    updated_ms: int
-    request: int = 0  # journal sequence of the input that ended it; with the shard it names the request
-    reduce_only: bool = False  # futures, as all below
-    close_position: bool = False
-    leverage: int = 0  # of its hold and its fills
-    hold_price: int = 0  # ticks: what its hold reckons with
-    trigger: Trigger | None = None
-    take_profit: int = 0  # ids of attached triggers
-    stop_loss: int = 0
-
-
-class Trade(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """One match. It happens at the maker's price."""
-
-    id: int
-    market: int
-    price: int
-    quantity: int
-    taker_side: Side
-    maker_order: int
-    taker_order: int
-    maker_account: str
-    taker_account: str
-    maker_fee: int  # units of what the maker received
-    taker_fee: int  # units of what the taker received
-    time_ms: int
-
-
-class Balance(msgspec.Struct, array_like=True):
-    """One wallet: what may be spent and what open orders hold, in the asset's smallest unit."""
-
-    asset: str
-    available: int
-    held: int
-
-
-class Candle(msgspec.Struct, array_like=True):
-    """The trades of one span of time: prices in ticks, volumes in lots, values in ticks × lots."""
-
-    open_ms: int  # where the span begins
-    open: int
-    high: int
-    low: int
-    close: int
-    volume: int
-    value: int
-    count: int
-    taker_buy_volume: int
-    taker_buy_value: int
-    first_id: int  # trades
-    last_id: int
-
-
-class NewOrder(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """What a caller asks to place; the first twelve fields of the order it may become."""
-
-    market: int
-    account: str
-    side: Side
-    kind: Kind
-    tif: TimeInForce
-    price: int
-    quantity: int
-    quote_quantity: int
-    client_id: str = ""
-    signed_ms: int = 0
-    reduce_only: bool = False  # futures, as all below
-    close_position: bool = False
-    trigger: Trigger | None = None
-    take_profit: Trigger | None = None  # to be attached
-    stop_loss: Trigger | None = None
-
-
-class MarginTerms(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """What the account machine must know to hold the margin of a futures order. Values in units of USDT."""
-
-    hold_value: int  # hold price × quantity: ÷ leverage it is the hold
-    order_value: int  # price × quantity: counts towards the position limit
-    default_leverage: int  # if the account has set none
-    max_position_value: int
-
-
-class MarginFill(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """One side of a futures match."""
-
-    trade: int
-    order: int
-    side: Side
-    price: int  # ticks
-    quantity: int  # lots
-    lot_value: int  # units of USDT that one lot costs at this price
-    fee: int
-    maker: bool
-
-
-class MarginSettlement(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """What one futures order's fills and end do to its account's margin."""
-
-    account: str
-    market: int
-    side: Side
-    leverage: int
-    unheld: int  # leaves the hold
-    unvalued: int  # leaves the value of the open orders on that side
-    fills: list[MarginFill] = []
-
-
 # Commands: journaled inputs
 
 
@@ -293,10 +78,11 @@ class CancelByClientId(msgspec.Struct, array_like=True, tag=3, gc=False, frozen=
 
 
 class CancelAll(msgspec.Struct, array_like=True, tag=4, gc=False, frozen=True):
-    """Cancel the account's open spot orders on one market, or on all of the shard's (market 0). Reply: OrdersReply."""
+    """Cancel the account's open orders on one market, or its spot orders on all of the shard's. Reply: OrdersReply."""
 
     account: str
-    market: int = 0
+    market: int = 0  # all spot markets
+    triggers_only: bool = False  # futures: only those that wait
 
 
 class Deposit(msgspec.Struct, array_like=True, tag=5, gc=False, frozen=True):
@@ -371,6 +157,20 @@ class Tick(msgspec.Struct, array_like=True, tag=14, gc=False, frozen=True):
     """Time has passed: what was due by this input's stamp happens. The shard itself asks for it."""
 
 
+class Modify(msgspec.Struct, array_like=True, tag=15, gc=False, frozen=True):
+    """Give an open futures order another price or quantity, or a waiting trigger another stop price; 0: as it is.
+
+    Reply: OrderReply; Refused UNKNOWN_ORDER (also when it is not the account's), TERMINAL_ORDER, NOT_MODIFIABLE,
+    NOTHING_CHANGES, BELOW_FILLED, and what stands against a new order. The id stays, the place in the queue is lost.
+    """
+
+    id: int
+    account: str
+    price: int = 0
+    quantity: int = 0
+    stop_price: int = 0
+
+
 class Hold(msgspec.Struct, array_like=True, tag=8, gc=False, frozen=True):
     """Market shard → home shard of the account: set money aside for this order, then grant it.
 
@@ -385,6 +185,7 @@ class Hold(msgspec.Struct, array_like=True, tag=8, gc=False, frozen=True):
     deadline_ms: int  # by the market shard's stamps
     hold_price: int = 0  # futures
     terms: MarginTerms | None = None  # futures: in place of asset and amount
+    modifies: int = 0  # futures: the order that shall become like this one; held is what it needs more
 
 
 # Link messages: journaled inputs, numbered, exactly once
@@ -397,24 +198,10 @@ class Granted(msgspec.Struct, array_like=True, tag=20, gc=False, frozen=True):
     amount: int
     ticket: int
     deadline_ms: int
-    hold_price: int = 0  # futures
-    leverage: int = 0  # futures
-
-
-class Settlement(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """What one order's fills and end do to its account's money.
-
-    ``unheld`` leaves the hold; of it ``paid`` leaves the account and the rest becomes available again.
-    ``received`` less ``fee`` comes in. Units of ``give`` and of ``take``.
-    """
-
-    account: str
-    give: str  # asset
-    take: str  # asset
-    unheld: int
-    paid: int
-    received: int
-    fee: int
+    hold_price: int = 0  # futures, as all below
+    leverage: int = 0
+    modifies: int = 0  # the order that shall become like this one
+    order_value: int = 0  # of a modification: what counts more towards the position limit
 
 
 class Settle(msgspec.Struct, array_like=True, tag=21, gc=False, frozen=True):
@@ -457,38 +244,6 @@ class FiredHeld(msgspec.Struct, array_like=True, tag=25, gc=False, frozen=True):
     terms: MarginTerms
 
 
-# Rows to the archive: numbered like link messages
-
-
-class OrderEnded(msgspec.Struct, array_like=True, tag=30, gc=False, frozen=True):
-    """An order became terminal."""
-
-    order: Order
-
-
-class Traded(msgspec.Struct, array_like=True, tag=31, gc=False, frozen=True):
-    """A match happened."""
-
-    trade: Trade
-
-
-class MarketChanged(msgspec.Struct, array_like=True, tag=32, gc=False, frozen=True):
-    """A market was added or changed its status."""
-
-    market: Market
-    time_ms: int
-
-
-class MarginFilled(msgspec.Struct, array_like=True, tag=33, gc=False, frozen=True):
-    """One side of a futures match has been booked in its account's wallet."""
-
-    account: str
-    market: int
-    fill: MarginFill
-    profit: int  # realised, units of USDT
-    time_ms: int
-
-
 # Questions: read, never journaled. A shard answers from memory, the archive from DuckDB.
 
 
@@ -501,13 +256,13 @@ class GetOrder(msgspec.Struct, array_like=True, tag=40, frozen=True):
 class GetOrderByClientId(msgspec.Struct, array_like=True, tag=41, frozen=True):
     """The open order of that client id, else the latest. Reply: OrderReply or Refused UNKNOWN_ORDER."""
 
-    market: int
+    market: int  # 0: any futures market, the latest of all
     account: str
     client_id: str
 
 
 class ListOrders(msgspec.Struct, array_like=True, tag=42, frozen=True):
-    """An account's orders, newest first by (created_ms, id). Reply: OrdersReply.
+    """An account's orders, newest first by (created_ms, id), or the oldest first. Reply: OrdersReply.
 
     A shard answers with the open and the not yet archived ones.
     """
@@ -520,6 +275,10 @@ class ListOrders(msgspec.Struct, array_like=True, tag=42, frozen=True):
     end_ms: int = 2**62  # created_ms ≤
     before_ms: int = 2**62  # only older than (before_ms, before_id)
     before_id: int = 0
+    product: int = 0  # any
+    from_id: int = 0  # only this one and later ones of its market
+    oldest_first: bool = False  # the first ``limit`` rather than the last
+    triggers: bool = False  # only those placed as triggers
 
 
 class ListTrades(msgspec.Struct, array_like=True, tag=43, frozen=True):
@@ -533,6 +292,7 @@ class ListTrades(msgspec.Struct, array_like=True, tag=43, frozen=True):
     end_ms: int = 2**62
     before_ms: int = 2**62
     before_id: int = 0
+    product: int = 0  # any
 
 
 class GetTrade(msgspec.Struct, array_like=True, tag=44, frozen=True):
@@ -548,13 +308,52 @@ class GetBalances(msgspec.Struct, array_like=True, tag=45, frozen=True):
 
 
 class GetMargin(msgspec.Struct, array_like=True, tag=53, frozen=True):
-    """The futures wallet; asked of the account's home shard. Reply: MarginReply."""
+    """The futures wallet and what it backs; asked of the account's home shard. Reply: MarginReply."""
 
     account: str
 
 
+class ListOpen(msgspec.Struct, array_like=True, tag=54, frozen=True):
+    """All of an account's open orders on this shard, waiting triggers too, oldest first. Reply: OrdersReply."""
+
+    account: str
+    market: int = 0  # any
+    product: int = 0  # any
+
+
+class ListFills(msgspec.Struct, array_like=True, tag=55, frozen=True):
+    """An account's futures fills, by (time_ms, trade); asked of its home shard and the archive. Reply: FillsReply."""
+
+    account: str
+    limit: int
+    market: int = 0
+    order: int = 0  # only this order's
+    from_id: int = 0  # only this trade and later ones
+    start_ms: int = 0
+    end_ms: int = 2**62
+    oldest_first: bool = False  # the first ``limit`` rather than the last, newest first
+
+
+class ListIncome(msgspec.Struct, array_like=True, tag=56, frozen=True):
+    """What came into a futures wallet and left it, by (time_ms, id, kind); asked as ListFills. Reply: IncomeReply."""
+
+    account: str
+    limit: int
+    market: int = 0
+    kind: IncomeKind | None = None  # any
+    start_ms: int = 0
+    end_ms: int = 2**62
+    oldest_first: bool = False
+
+
+class GetPrices(msgspec.Struct, array_like=True, tag=57, frozen=True):
+    """A futures market's last and mark price. Reply: PricesReply or Refused UNKNOWN_MARKET."""
+
+    market: int
+
+
 class CountOpen(msgspec.Struct, array_like=True, tag=46, frozen=True):
-    """How many orders the account has open on this shard. Reply: CountReply."""
+    """How many orders the account has open on this shard. Reply: OpenCountReply."""
 
     account: str
 
@@ -634,9 +433,40 @@ class BalancesReply(msgspec.Struct, array_like=True, tag=63):
 
 
 class MarginReply(msgspec.Struct, array_like=True, tag=73):
-    """The futures wallet's balance, in USDT's smallest unit."""
+    """The futures wallet and what it backs. Amounts in USDT's smallest unit."""
 
-    wallet_balance: int
+    margin: Margin
+    free: int  # what new orders may use; negative when losses have eaten into margins and holds
+    marks: dict[
+        int, int
+    ]  # market → what one lot is worth at the mark price, for the markets of ``margin`` that have one
+
+
+class FillsReply(msgspec.Struct, array_like=True, tag=76):
+    """Futures fills as they were booked."""
+
+    fills: list[MarginFilled]
+
+
+class IncomeReply(msgspec.Struct, array_like=True, tag=77):
+    """Movements of a futures wallet."""
+
+    income: list[Income]
+
+
+class PricesReply(msgspec.Struct, array_like=True, tag=78):
+    """Ticks; 0 while there is none."""
+
+    last: int
+    mark: int
+
+
+class OpenCountReply(msgspec.Struct, array_like=True, tag=79):
+    """Open orders: spot, regular futures orders, and waiting triggers."""
+
+    spot: int
+    futures: int
+    triggers: int
 
 
 class TransferReply(msgspec.Struct, array_like=True, tag=74):
@@ -665,7 +495,7 @@ class MarketReply(msgspec.Struct, array_like=True, tag=65):
 
 
 class CountReply(msgspec.Struct, array_like=True, tag=66):
-    """A number of orders."""
+    """A number: the leverage that was set, or the milliseconds of a countdown."""
 
     count: int
 
@@ -724,6 +554,7 @@ class CandlesReply(msgspec.Struct, array_like=True, tag=72):
 
 Command = (
     Place
+    | Modify
     | Cancel
     | CancelByClientId
     | CancelAll
@@ -739,7 +570,6 @@ Command = (
     | Hold
 )
 LinkMessage = Granted | Settle | SettleMargin | MarkChanged | HoldFired | FiredHeld
-Row = OrderEnded | Traded | MarketChanged | MarginFilled
 Question = (
     GetOrder
     | GetOrderByClientId
@@ -748,6 +578,10 @@ Question = (
     | GetTrade
     | GetBalances
     | GetMargin
+    | GetPrices
+    | ListOpen
+    | ListFills
+    | ListIncome
     | CountOpen
     | GetDepth
     | GetStatus
@@ -762,6 +596,10 @@ Reply = (
     | TradesReply
     | BalancesReply
     | MarginReply
+    | FillsReply
+    | IncomeReply
+    | PricesReply
+    | OpenCountReply
     | AmountReply
     | MarketReply
     | CountReply

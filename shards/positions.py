@@ -1,4 +1,4 @@
-"""One account's position in one futures market: what fills do to it. Integers only.
+"""One account's futures wallet and what it backs: its positions, and what fills do to them. Integers only.
 
 Amounts are lots, positive for long; money is units of the quote asset.
 """
@@ -48,3 +48,29 @@ class Position(msgspec.Struct, array_like=True):
     def signed_cost(self) -> int:
         """The entry cost, negative for a short position."""
         return self.cost if self.amount > 0 else -self.cost
+
+
+class MarketMargin(msgspec.Struct, array_like=True):
+    """What one account has in one market. Money in units of USDT."""
+
+    leverage: int = 0  # 0: none set, the market's default
+    hold: int = 0  # Σ holds of its open orders
+    bid_value: int = 0  # Σ price × remaining of its open buy orders
+    ask_value: int = 0
+    position: Position = msgspec.field(default_factory=Position)
+    updated_ms: int = 0
+
+
+class Margin(msgspec.Struct, array_like=True):
+    """One account's futures wallet and what it backs."""
+
+    wallet: int = 0  # may be negative: losses are booked at once
+    updated_ms: int = 0
+    markets: dict[int, MarketMargin] = {}
+
+    def in_market(self, market: int) -> MarketMargin:
+        """What it has in a market, made at first."""
+        found = self.markets.get(market)
+        if found is None:
+            found = self.markets[market] = MarketMargin()
+        return found

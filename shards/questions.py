@@ -6,34 +6,45 @@ from itertools import islice
 from shards.book import BookSide
 from shards.candles import fold
 from shards.engine import Engine
+from shards.futures import FuturesMarket
 from shards.ids import market_of
+from shards.market import MarketMachine, age
+from shards.markets import Product
 from shards.messages import (
     BalancesReply,
     CandlesReply,
     CountOpen,
-    CountReply,
     DepthReply,
+    FillsReply,
     GetBalances,
     GetCandles,
     GetDepth,
     GetMargin,
     GetOrder,
     GetOrderByClientId,
+    GetPrices,
     GetTrade,
+    IncomeReply,
+    ListFills,
+    ListIncome,
+    ListOpen,
     ListOrders,
     ListTrades,
     MarginReply,
     MarketTrades,
-    Order,
+    OpenCountReply,
     OrderReply,
     OrdersReply,
+    PricesReply,
     Question,
     Reason,
     Refused,
     Reply,
-    Trade,
     TradesReply,
 )
+from shards.money import Income
+from shards.orders import Order, Trade
+from shards.rows import MarginFilled
 
 
 def answer(engine: Engine, question: Question) -> Reply:
@@ -57,10 +68,17 @@ def answer(engine: Engine, question: Question) -> Reply:
         case GetBalances(account):
             return BalancesReply(engine.accounts.wallets.list(account))
         case GetMargin(account):
-            return MarginReply(engine.accounts.margins.available(account))
+            return _margin(engine, account)
         case CountOpen(account):
-            machines = engine.markets.values()
-            return CountReply(sum(len(machine.by_account.get(account, ())) for machine in machines))
+            return _count_open(engine, account)
+        case ListOpen():
+            return OrdersReply(_list_open(engine, question))
+        case ListFills():
+            return FillsReply(_list_fills(engine, question))
+        case ListIncome():
+            return IncomeReply(_list_income(engine, question))
+        case GetPrices(number):
+            return _prices(engine, number)
         case GetDepth():
             return _depth(engine, question)
         case _:
@@ -72,41 +90,75 @@ def _order_reply(order: Order | None) -> Reply:
 
 
 def _by_client_id(engine: Engine, question: GetOrderByClientId) -> Order | None:
-    machine = engine.markets.get(question.market)
-    found = machine.by_client.get((question.account, question.client_id)) if machine else None
-    if found is not None:
-        return found
-    ended = (
+    """Open before ended, then the latest."""
+    key = question.account, question.client_id
+    machines = _machines(engine, question.market, 0 if question.market else Product.FUTURES)
+    found = [machine.by_client[key] for machine in machines if key in machine.by_client]
+    found = found or [
         order
         for order in engine.recent.orders_of(question.account)
-        if order.market == question.market and order.client_id == question.client_id
-    )
-    return max(ended, key=lambda order: (order.created_ms, order.id), default=None)
+        if order.client_id == question.client_id
+        and _in_market(engine, order.market, question.market, 0 if question.market else Product.FUTURES)
+    ]
+    return max(found, key=age, default=None)
+
+
+def _machines(engine: Engine, market: int, product: int) -> Iterable[MarketMachine]:
+    return (machine for number, machine in engine.markets.items() if _in_market(engine, number, market, product))
+
+
+def _in_market(engine: Engine, number: int, market: int, product: int) -> bool:
+    return market in (0, number) and product in (0, engine.markets[number].market.product)
 
 
 def _list_orders(engine: Engine, question: ListOrders) -> list[Order]:
-    found = [order for order in _orders_of(engine, question.account) if _wants_order(question, order)]
-    found.sort(key=lambda order: (order.created_ms, order.id), reverse=True)
+    found = [order for order in _orders_of(engine, question) if _wants_order(question, order)]
+    found.sort(key=age, reverse=not question.oldest_first)
     return found[: question.limit]
 
 
-def _orders_of(engine: Engine, account: str) -> Iterable[Order]:
-    for machine in engine.markets.values():
-        yield from machine.by_account.get(account, {}).values()
-    yield from engine.recent.orders_of(account)
+def _orders_of(engine: Engine, question: ListOrders) -> Iterable[Order]:
+    for machine in _machines(engine, question.market, question.product):
+        yield from machine.by_account.get(question.account, {}).values()
+    for order in engine.recent.orders_of(question.account):
+        if _in_market(engine, order.market, question.market, question.product):
+            yield order
 
 
 def _wants_order(question: ListOrders, order: Order) -> bool:
     return (
-        question.market in (0, order.market)
-        and question.status in (0, order.status)
+        question.status in (0, order.status)
         and question.start_ms <= order.created_ms <= question.end_ms
         and (order.created_ms, order.id) < (question.before_ms, question.before_id)
+        and order.id >= question.from_id
+        and (order.trigger is not None or not question.triggers)
     )
 
 
+def _list_open(engine: Engine, question: ListOpen) -> list[Order]:
+    machines = _machines(engine, question.market, question.product)
+    return sorted((order for each in machines for order in each.by_account.get(question.account, {}).values()), key=age)
+
+
+def _count_open(engine: Engine, account: str) -> OpenCountReply:
+    count = OpenCountReply(0, 0, 0)
+    for machine in engine.markets.values():
+        number = len(machine.by_account.get(account, ()))
+        if isinstance(machine, FuturesMarket):
+            triggers = machine.triggers.count(account)
+            count.triggers += triggers
+            count.futures += number - triggers
+        else:
+            count.spot += number
+    return count
+
+
 def _list_trades(engine: Engine, question: ListTrades) -> list[Trade]:
-    found = [trade for trade in engine.recent.trades_of(question.account) if _wants_trade(question, trade)]
+    found = [
+        trade
+        for trade in engine.recent.trades_of(question.account)
+        if _in_market(engine, trade.market, question.market, question.product) and _wants_trade(question, trade)
+    ]
     found.sort(key=lambda trade: (trade.time_ms, trade.id), reverse=True)
     return found[: question.limit]
 
@@ -114,11 +166,58 @@ def _list_trades(engine: Engine, question: ListTrades) -> list[Trade]:
 def _wants_trade(question: ListTrades, trade: Trade) -> bool:
     own = trade.maker_order if trade.maker_account == question.account else trade.taker_order
     return (
-        question.market in (0, trade.market)
-        and question.order in (0, own)
+        question.order in (0, own)
         and question.start_ms <= trade.time_ms <= question.end_ms
         and (trade.time_ms, trade.id) < (question.before_ms, question.before_id)
     )
+
+
+# The futures wallet
+
+
+def _margin(engine: Engine, account: str) -> MarginReply:
+    margins = engine.accounts.margins
+    margin = margins.get(account)
+    marks = {market: margins.marks[market] for market in margin.markets if market in margins.marks}
+    return MarginReply(margin, margins.free(account), marks)
+
+
+def _list_fills(engine: Engine, question: ListFills) -> list[MarginFilled]:
+    found = [filled for filled in engine.recent.fills_of(question.account) if _wants_fill(question, filled)]
+    found.sort(key=lambda filled: (filled.fill.time_ms, filled.fill.trade), reverse=not question.oldest_first)
+    return found[: question.limit]
+
+
+def _wants_fill(question: ListFills, filled: MarginFilled) -> bool:
+    fill = filled.fill
+    return (
+        question.market in (0, filled.market)
+        and question.order in (0, fill.order)
+        and fill.trade >= question.from_id
+        and question.start_ms <= fill.time_ms <= question.end_ms
+    )
+
+
+def _list_income(engine: Engine, question: ListIncome) -> list[Income]:
+    found = [
+        each
+        for each in engine.recent.income_of(question.account)
+        if question.market in (0, each.market)
+        and question.kind in (None, each.kind)
+        and question.start_ms <= each.time_ms <= question.end_ms
+    ]
+    found.sort(key=lambda each: (each.time_ms, each.id, each.kind), reverse=not question.oldest_first)
+    return found[: question.limit]
+
+
+# Markets
+
+
+def _prices(engine: Engine, number: int) -> Reply:
+    machine = engine.markets.get(number)
+    if not isinstance(machine, FuturesMarket):
+        return Refused(Reason.UNKNOWN_MARKET)
+    return PricesReply(machine.last_price, machine.mark_price)
 
 
 def _market_trades(engine: Engine, question: MarketTrades) -> list[Trade]:

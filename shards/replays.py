@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 from shards.limits import REPLAY_WINDOW_MS
-from shards.messages import NewOrder, Order
+from shards.orders import NewOrder, Order
 
 Key = tuple[str | int, ...]
 

@@ -3,20 +3,9 @@
 from shards.effects import Effects
 from shards.market import MarketMachine
 from shards.matching import Match, Plan, plan_matches
-from shards.messages import (
-    EndReason,
-    Kind,
-    NewOrder,
-    Order,
-    OrderReply,
-    Reason,
-    Refused,
-    Settlement,
-    Side,
-    Status,
-    TimeInForce,
-    Trade,
-)
+from shards.messages import OrderReply, Reason, Refused
+from shards.money import Settlement
+from shards.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trade
 
 
 class SpotMarket(MarketMachine):

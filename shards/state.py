@@ -9,11 +9,12 @@ from shards.account import Booking
 from shards.codec import VERSION, decode_row, encode
 from shards.engine import Engine, make_machine
 from shards.futures import FuturesMarket
-from shards.margin import Margin
 from shards.market import MarketMachine
 from shards.markets import Market
-from shards.messages import Balance, Order, Side
+from shards.money import Balance
+from shards.orders import Order, Side
 from shards.outbox import ARCHIVE, Outbox, Posted
+from shards.positions import Margin
 
 
 class FuturesState(msgspec.Struct, array_like=True):

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right, insort
 
-from shards.messages import Kind, Order, Side, Trigger, WatchedPrice
+from shards.orders import Kind, Order, Side, Trigger, WatchedPrice
 
 _STOPS = (Kind.STOP, Kind.STOP_MARKET)
 _LAST = 2**63  # beyond every order id

@@ -12,20 +12,11 @@ from shards.codec import decode_row
 from shards.engine import Engine
 from shards.history import History
 from shards.invariants import find_violations
-from shards.messages import (
-    ArchiveStatus,
-    GetArchiveStatus,
-    Order,
-    OrderEnded,
-    Question,
-    Reply,
-    RunSql,
-    TableReply,
-    Trade,
-    Traded,
-)
+from shards.messages import ArchiveStatus, GetArchiveStatus, Question, Reply, RunSql, TableReply
+from shards.orders import Order, Trade
 from shards.outbox import ARCHIVE
 from shards.recovery import apply_record, engine_at
+from shards.rows import OrderEnded, Traded
 from shards.state import dump_state
 from storage.folder import Folder
 from storage.journal import Journal, JournalDamaged, StorageUnavailable

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from shards.messages import Balance, Settlement
+from shards.money import Balance, Settlement
 
 
 class Wallets:

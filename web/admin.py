@@ -5,7 +5,7 @@ from typing import Final
 
 from flask import Blueprint, Response
 
-from shards.messages import BalancesReply, CountOpen, CountReply, GetBalances, GetMargin, MarginReply
+from shards.messages import BalancesReply, CountOpen, GetBalances, GetMargin, MarginReply, OpenCountReply
 from shards.units import format_plain
 from storage.reference import Asset
 from web import operator
@@ -128,15 +128,19 @@ def get_account(account: str) -> Response:
     at = services()
     balances = at.engine.ask(BalancesReply, at.engine.home(account), GetBalances(account))
     margin = at.engine.ask(MarginReply, at.engine.home(account), GetMargin(account))
-    counts = at.engine.ask_each(CountReply, [(shard, CountOpen(account)) for shard in at.engine.shards])
-    open_spot = sum(reply.count for reply in counts)
+    counts = at.engine.ask_each(OpenCountReply, [(shard, CountOpen(account)) for shard in at.engine.shards])
+    open_orders = {
+        "spot": sum(count.spot for count in counts),
+        "futures": sum(count.futures for count in counts),
+        "triggers": sum(count.triggers for count in counts),
+    }
     return answer(
         {
             "account": account,
             "spot": render_balances(balances, at.catalog()),
             "futures": _render_margin(margin, at.catalog()),
             "positions": [],
-            "open_orders": {"spot": open_spot, "futures": 0, "triggers": 0},
+            "open_orders": open_orders,
         }
     )
 
@@ -150,7 +154,7 @@ def get_shards() -> Response:
 def _render_margin(margin: MarginReply, catalog: Catalog) -> dict[str, str]:
     """The futures wallet; nothing is traded against it yet, so all of it is available."""
     asset = catalog.assets.get(MARGIN_ASSET)
-    balance = format_plain(margin.wallet_balance, asset.decimals) if asset else "0"
+    balance = format_plain(max(0, margin.free), asset.decimals) if asset else "0"
     return {
         "wallet_balance": balance,
         "available_balance": balance,

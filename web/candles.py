@@ -3,7 +3,7 @@
 from typing import Final
 
 from shards.markets import Market
-from shards.messages import Candle
+from shards.orders import Candle
 from shards.units import format_plain
 
 INTERVALS_S: Final = {"1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "4h": 14_400, "1d": 86_400}

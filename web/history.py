@@ -14,7 +14,6 @@ from shards.candles import join
 from shards.clock import now_ms
 from shards.markets import Market
 from shards.messages import (
-    Candle,
     CandlesReply,
     DepthReply,
     GetCandles,
@@ -25,14 +24,12 @@ from shards.messages import (
     ListOrders,
     ListTrades,
     MarketTrades,
-    Order,
     OrderReply,
     OrdersReply,
     Reason,
-    Status,
-    Trade,
     TradesReply,
 )
+from shards.orders import Candle, Order, Status, Trade
 from web.candles import DAY_S, ONE_SPAN_MS, no_trades
 from web.engine import Engine
 from web.errors import EngineRefusal

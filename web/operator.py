@@ -13,7 +13,8 @@ import msgspec
 from shards.clock import now_ms
 from shards.limits import DEADLINE_BULK_MS, MARKET_NUMBER_MAX, PRICE_MAX, QUANTITY_MAX
 from shards.markets import Market, MarketStatus, Product
-from shards.messages import AddMarket, AmountReply, Deposit, MarketReply, Reason, SetMarketStatus, Wallet
+from shards.messages import AddMarket, AmountReply, Deposit, MarketReply, Reason, SetMarketStatus
+from shards.money import Wallet
 from shards.units import Decimal, count_steps, format_plain, parse_decimal
 from storage.reference import ApiKey, Asset, Reference
 from web.auth import READ, TRADE

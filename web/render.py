@@ -6,7 +6,7 @@ import msgspec
 
 from shards import ids
 from shards.markets import Market
-from shards.messages import EndReason, Kind, Order, Side, Status, TimeInForce, Trade
+from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade
 from shards.units import format_plain
 from web.catalog import Catalog
 

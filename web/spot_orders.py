@@ -14,12 +14,12 @@ from shards.messages import (
     CancelByClientId,
     GetOrder,
     GetOrderByClientId,
-    Order,
     OrderReply,
     OrdersReply,
     Place,
     Reason,
 )
+from shards.orders import Order
 from web import history
 from web.auth import READ, TRADE, Principal, caller
 from web.catalog import Catalog

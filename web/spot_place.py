@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from shards.limits import PRICE_MAX, QUANTITY_MAX
 from shards.markets import Market
-from shards.messages import Kind, NewOrder, Side, TimeInForce
+from shards.orders import Kind, NewOrder, Side, TimeInForce
 from shards.units import Decimal, count_steps
 from web.auth import Principal
 from web.errors import Problem, invalid

@@ -6,7 +6,8 @@ from pathlib import Path
 from shards.codec import encode
 from shards.engine import MAILBOX
 from shards.markets import Market, Product
-from shards.messages import AddMarket, Command, Deposit, Kind, NewOrder, Place, Side, TimeInForce
+from shards.messages import AddMarket, Command, Deposit, Place
+from shards.orders import Kind, NewOrder, Side, TimeInForce
 from storage.folder import Folder
 from storage.journal import Journal, Record
 

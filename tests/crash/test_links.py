@@ -14,21 +14,18 @@ from shards.loop import Shard
 from shards.markets import Market, Product, shard_of_account, shard_of_symbol
 from shards.messages import (
     AddMarket,
-    Balance,
     BalancesReply,
     Cancel,
     Command,
     Deposit,
     GetBalances,
-    Kind,
-    NewOrder,
     OrderReply,
     Place,
     Question,
     Reply,
-    Side,
-    TimeInForce,
 )
+from shards.money import Balance
+from shards.orders import Kind, NewOrder, Side, TimeInForce
 from shards.recovery import recover
 from shards.snapshots import Snapshots
 from storage.folder import Folder

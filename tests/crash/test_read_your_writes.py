@@ -18,17 +18,14 @@ from shards.messages import (
     Command,
     GetBalances,
     GetOrderByClientId,
-    Kind,
-    NewOrder,
     OrderReply,
     Place,
     Question,
     Reason,
     Refused,
     Reply,
-    Side,
-    TimeInForce,
 )
+from shards.orders import Kind, NewOrder, Side, TimeInForce
 from storage.reference import Reference
 from tests.crash.floor import FUNDS, QUOTE, QUOTE_PLACES, Account, Floor
 from tests.crash.processes import BACK_S, archive_process, check_at_rest, connected, shard_process

@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from msgspec.structs import astuple, replace
 
 from shards import messages as m
+from shards import money
+from shards import orders as o
 from shards.markets import Market, MarketStatus
 
 CONTENT = ("side", "kind", "tif", "price", "quantity", "quote_quantity")
@@ -15,12 +17,12 @@ class Reference:
     def __init__(self) -> None:
         self.now_ms = 0
         self.markets: dict[int, Market] = {}
-        self.open: defaultdict[int, list[m.Order]] = defaultdict(list)  # per market, oldest first
+        self.open: defaultdict[int, list[o.Order]] = defaultdict(list)  # per market, oldest first
         self.placed: Counter[int] = Counter()  # per market
         self.traded: Counter[int] = Counter()
-        self.ended: dict[int, m.Order] = {}  # not archived yet
-        self.signed: dict[tuple[object, ...], m.Order] = {}
-        self.wallets: dict[tuple[str, str], m.Balance] = {}
+        self.ended: dict[int, o.Order] = {}  # not archived yet
+        self.signed: dict[tuple[object, ...], o.Order] = {}
+        self.wallets: dict[tuple[str, str], money.Balance] = {}
         self.bookings: dict[tuple[str, str], tuple[str, int, int]] = {}
 
     def apply(self, message: object, now_ms: int) -> m.Reply:
@@ -34,7 +36,7 @@ class Reference:
                 return self.cancel_one(self.by_client_id(market, account, client_id), account)
             case m.CancelAll(account, market):
                 own = [order for order in self.open[market] if order.account == account]
-                return m.OrdersReply([self.cancel(order, m.EndReason.CANCEL_ALL) for order in own])
+                return m.OrdersReply([self.cancel(order, o.EndReason.CANCEL_ALL) for order in own])
             case m.Deposit():
                 return self.deposit(message)
             case m.AddMarket(market):
@@ -48,26 +50,26 @@ class Reference:
             case m.GetBalances(account):
                 return m.BalancesReply([self.wallets[key] for key in sorted(self.wallets) if key[0] == account])
             case m.GetDepth(market, limit):
-                return m.DepthReply(0, self.depth(market, m.Side.BUY)[:limit], self.depth(market, m.Side.SELL)[:limit])
+                return m.DepthReply(0, self.depth(market, o.Side.BUY)[:limit], self.depth(market, o.Side.SELL)[:limit])
         raise AssertionError(message)
 
-    def find(self, number: int) -> m.Order | None:
+    def find(self, number: int) -> o.Order | None:
         rest = [order for orders in self.open.values() for order in orders if order.id == number]
         return rest[0] if rest else self.ended.get(number)
 
-    def by_client_id(self, market: int, account: str, client_id: str) -> m.Order | None:
+    def by_client_id(self, market: int, account: str, client_id: str) -> o.Order | None:
         own = (order for order in self.open[market] if order.account == account)
         return next((order for order in own if order.client_id == client_id), None)
 
-    def depth(self, market: int, side: m.Side) -> list[tuple[int, int]]:
+    def depth(self, market: int, side: o.Side) -> list[tuple[int, int]]:
         levels: Counter[int] = Counter()
         for order in self.open[market]:
             if order.side == side:
                 levels[order.price] += order.quantity - order.filled
-        return sorted(levels.items(), reverse=side == m.Side.BUY)
+        return sorted(levels.items(), reverse=side == o.Side.BUY)
 
-    def wallet(self, account: str, asset: str) -> m.Balance:
-        return self.wallets.setdefault((account, asset), m.Balance(asset, 0, 0))
+    def wallet(self, account: str, asset: str) -> money.Balance:
+        return self.wallets.setdefault((account, asset), money.Balance(asset, 0, 0))
 
     def deposit(self, deposit: m.Deposit) -> m.Reply:
         key = deposit.account, deposit.reference
@@ -90,83 +92,83 @@ class Reference:
             return m.Refused(m.Reason.MARKET_DELISTED)
         if status == MarketStatus.DELISTED:
             for order in list(self.open[number]):
-                self.cancel(order, m.EndReason.DELIST)
+                self.cancel(order, o.EndReason.DELIST)
         self.markets[number] = replace(old, status=status)
         return m.MarketReply(self.markets[number])
 
-    def cancel_one(self, order: m.Order | None, account: str) -> m.Reply:
+    def cancel_one(self, order: o.Order | None, account: str) -> m.Reply:
         if order is None:
             return m.Refused(m.Reason.UNKNOWN_ORDER)
         if order.account != account:
             return m.Refused(m.Reason.NOT_OWNER)
-        if order.status not in (m.Status.OPEN, m.Status.PARTIALLY_FILLED):
+        if order.status not in (o.Status.OPEN, o.Status.PARTIALLY_FILLED):
             return m.Refused(m.Reason.TERMINAL_ORDER)
-        return m.OrderReply(self.cancel(order, m.EndReason.USER))
+        return m.OrderReply(self.cancel(order, o.EndReason.USER))
 
-    def cancel(self, order: m.Order, reason: m.EndReason) -> m.Order:
-        self.end(order, m.Status.CANCELED, reason)
+    def cancel(self, order: o.Order, reason: o.EndReason) -> o.Order:
+        self.end(order, o.Status.CANCELED, reason)
         return order
 
-    def end(self, order: m.Order, status: m.Status, reason: m.EndReason) -> None:
+    def end(self, order: o.Order, status: o.Status, reason: o.EndReason) -> None:
         wallet = self.wallet(order.account, self.held_asset(order))
         wallet.available, wallet.held = wallet.available + order.hold, wallet.held - order.hold
         order.hold, order.status, order.end_reason, order.updated_ms = 0, status, reason, self.now_ms
         self.open[order.market] = [other for other in self.open[order.market] if other.id != order.id]
         self.ended[order.id] = order
 
-    def held_asset(self, order: m.Order | m.NewOrder) -> str:
+    def held_asset(self, order: o.Order | o.NewOrder) -> str:
         market = self.markets[order.market]
-        return market.quote if order.side == m.Side.BUY else market.base
+        return market.quote if order.side == o.Side.BUY else market.base
 
-    def place(self, new: m.NewOrder) -> m.Reply:
+    def place(self, new: o.NewOrder) -> m.Reply:
         market = self.markets[new.market]
         if new.client_id:
             first = self.by_client_id(new.market, new.account, new.client_id)
             order = first or self.signed.get(astuple(new))
             same = order and all(getattr(order, name) == getattr(new, name) for name in CONTENT)
             if order and same:
-                rejected = order.status == m.Status.REJECTED
+                rejected = order.status == o.Status.REJECTED
                 return m.Refused(m.Reason(order.end_reason.value), order) if rejected else m.OrderReply(order, [], True)
             if first:
                 return m.Refused(m.Reason.DUPLICATE_CLIENT_ID, first)
         if market.status != MarketStatus.LISTED:
             return m.Refused(m.Reason("market_" + market.status.value))
         hold = new.quote_quantity or new.price * new.quantity * market.tick_lot_units
-        if new.side == m.Side.SELL:
+        if new.side == o.Side.SELL:
             hold = new.quantity * market.lot_units
         found = self.wallets.get((new.account, self.held_asset(new)))
         if not found or found.available < hold:
             return m.Refused(m.Reason.INSUFFICIENT_BALANCE)
         found.available, found.held = found.available - hold, found.held + hold
         self.placed[new.market] += 1
-        start = 0, 0, hold, m.Status.OPEN, m.EndReason.NONE, self.now_ms, self.now_ms
-        order = m.Order(new.market * 2**40 + self.placed[new.market], *astuple(new)[:10], *start)  # type: ignore[call-arg]
+        start = 0, 0, hold, o.Status.OPEN, o.EndReason.NONE, self.now_ms, self.now_ms
+        order = o.Order(new.market * 2**40 + self.placed[new.market], *astuple(new)[:10], *start)  # type: ignore[call-arg]
         if new.client_id and new.signed_ms:
             self.signed[astuple(new)] = order
         matches, satisfied = self.match(order, market.tick_lot_units)
         own = any(maker.account == new.account for maker, _ in matches)
-        if own or (matches and new.tif == m.TimeInForce.POST_ONLY):
+        if own or (matches and new.tif == o.TimeInForce.POST_ONLY):
             reason = m.Reason.SELF_TRADE if own else m.Reason.POST_ONLY
-            self.end(order, m.Status.REJECTED, m.EndReason(reason.value))
+            self.end(order, o.Status.REJECTED, o.EndReason(reason.value))
             return m.Refused(reason, order)
         trades = [self.trade(order, maker, quantity, market) for maker, quantity in matches]
         if satisfied:
-            self.end(order, m.Status.FILLED, m.EndReason.FILLED)
-        elif new.kind == m.Kind.LIMIT and new.tif != m.TimeInForce.IOC:
+            self.end(order, o.Status.FILLED, o.EndReason.FILLED)
+        elif new.kind == o.Kind.LIMIT and new.tif != o.TimeInForce.IOC:
             self.open[new.market].append(order)
         else:
-            self.cancel(order, m.EndReason.IOC if new.kind == m.Kind.LIMIT else m.EndReason.MARKET_REST)
+            self.cancel(order, o.EndReason.IOC if new.kind == o.Kind.LIMIT else o.EndReason.MARKET_REST)
         return m.OrderReply(order, trades)
 
-    def match(self, order: m.Order, tick_lot: int) -> tuple[list[tuple[m.Order, int]], bool]:
-        buy = order.side == m.Side.BUY
+    def match(self, order: o.Order, tick_lot: int) -> tuple[list[tuple[o.Order, int]], bool]:
+        buy = order.side == o.Side.BUY
         others = [other for other in self.open[order.market] if other.side != order.side]
         others.sort(key=lambda other: (other.price if buy else -other.price, other.id))
-        by_quote = buy and order.kind == m.Kind.MARKET
+        by_quote = buy and order.kind == o.Kind.MARKET
         left = order.quote_quantity if by_quote else order.quantity
         matches = []
         for maker in others:
-            if order.kind == m.Kind.LIMIT and (maker.price > order.price if buy else maker.price < order.price):
+            if order.kind == o.Kind.LIMIT and (maker.price > order.price if buy else maker.price < order.price):
                 break
             unit = maker.price * tick_lot if by_quote else 1
             quantity = min(left // unit, maker.quantity - maker.filled)
@@ -176,25 +178,25 @@ class Reference:
                 return matches, bool(matches)  # what is left buys no further lot
         return matches, bool(matches) and left < (tick_lot if by_quote else 1)
 
-    def trade(self, taker: m.Order, maker: m.Order, quantity: int, market: Market) -> m.Trade:
+    def trade(self, taker: o.Order, maker: o.Order, quantity: int, market: Market) -> o.Trade:
         self.traded[market.number] += 1
         fees = {}
         for order, bps in ((taker, market.taker_fee_bps), (maker, market.maker_fee_bps)):
             base, quote = quantity * market.lot_units, quantity * maker.price * market.tick_lot_units
-            buys = order.side == m.Side.BUY
+            buys = order.side == o.Side.BUY
             asset, paid, received = (market.base, quote, base) if buys else (market.quote, base, quote)
             fee = (received * bps + 9_999) // 10_000
             by_own_price = quantity * order.price * market.tick_lot_units
-            unheld = by_own_price if buys and order.kind == m.Kind.LIMIT else paid
+            unheld = by_own_price if buys and order.kind == o.Kind.LIMIT else paid
             wallet = self.wallet(order.account, self.held_asset(order))
             wallet.held, wallet.available = wallet.held - unheld, wallet.available + unheld - paid
             self.wallet(order.account, asset).available += received - fee
             order.hold -= unheld
             order.filled, order.filled_value = order.filled + quantity, order.filled_value + quantity * maker.price
-            order.updated_ms, order.status = self.now_ms, m.Status.PARTIALLY_FILLED
+            order.updated_ms, order.status = self.now_ms, o.Status.PARTIALLY_FILLED
             fees[order.id] = fee
         if maker.filled == maker.quantity:
-            self.end(maker, m.Status.FILLED, m.EndReason.FILLED)
+            self.end(maker, o.Status.FILLED, o.EndReason.FILLED)
         head = market.number * 2**40 + self.traded[market.number], market.number, maker.price, quantity, taker.side
         both = maker.id, taker.id, maker.account, taker.account, fees[maker.id], fees[taker.id]
-        return m.Trade(*head, *both, self.now_ms)  # type: ignore[arg-type]
+        return o.Trade(*head, *both, self.now_ms)  # type: ignore[arg-type]

@@ -19,9 +19,6 @@ from shards.messages import (
     GetBalances,
     GetDepth,
     GetOrder,
-    Kind,
-    NewOrder,
-    Order,
     OrderReply,
     OrdersReply,
     Place,
@@ -29,9 +26,8 @@ from shards.messages import (
     Refused,
     Reply,
     SetMarketStatus,
-    Side,
-    TimeInForce,
 )
+from shards.orders import Kind, NewOrder, Order, Side, TimeInForce
 from tests.model.reference import Reference
 from tests.model.seeds import read_count, read_seed
 from tests.model.world import World, make_market

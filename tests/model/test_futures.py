@@ -14,10 +14,6 @@ from shards.messages import (
     Command,
     Countdown,
     Deposit,
-    EndReason,
-    Kind,
-    NewOrder,
-    Order,
     OrderReply,
     Place,
     Reason,
@@ -25,15 +21,11 @@ from shards.messages import (
     SetLeverage,
     SetMarketStatus,
     SetMarkPrice,
-    Side,
-    Status,
     Tick,
-    TimeInForce,
     Transfer,
-    Trigger,
-    Wallet,
-    WatchedPrice,
 )
+from shards.money import Wallet
+from shards.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
 from tests.model.seeds import read_seed
 from tests.model.world import World
 

@@ -26,20 +26,15 @@ from shards.messages import (
     CancelByClientId,
     Command,
     Deposit,
-    Kind,
-    NewOrder,
-    Order,
-    OrderEnded,
     OrderReply,
     OrdersReply,
     Place,
     Refused,
     SetMarketStatus,
-    Side,
-    Status,
-    TimeInForce,
-    Wallet,
 )
+from shards.money import Wallet
+from shards.orders import Kind, NewOrder, Order, Side, Status, TimeInForce
+from shards.rows import OrderEnded
 from tests.model.seeds import read_count, read_seed
 from tests.model.world import Call, World, make_market
 

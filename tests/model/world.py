@@ -42,7 +42,6 @@ from shards.messages import (
     Reason,
     Refused,
     Reply,
-    Row,
     SetLeverage,
     Transfer,
 )
@@ -51,6 +50,7 @@ from shards.peer import NotServing, Peer
 from shards.questions import answer
 from shards.recovery import apply_record
 from shards.replies import Replies
+from shards.rows import Row
 from shards.state import dump_state, dump_underway, load_engine
 from storage.journal import Record
 

@@ -23,14 +23,10 @@ from shards.messages import (
     GetMargin,
     GetOrder,
     GetOrderByClientId,
-    Kind,
     ListOrders,
     ListTrades,
     MarginReply,
     MarketReply,
-    NewOrder,
-    Order,
-    OrderEnded,
     OrderReply,
     OrdersReply,
     Place,
@@ -38,16 +34,13 @@ from shards.messages import (
     Refused,
     Reply,
     SetMarketStatus,
-    Side,
-    Status,
-    TimeInForce,
-    Trade,
-    Traded,
     TradesReply,
-    Wallet,
 )
+from shards.money import Wallet
+from shards.orders import Kind, NewOrder, Order, Side, Status, TimeInForce, Trade
 from shards.outbox import ARCHIVE
 from shards.questions import answer
+from shards.rows import OrderEnded, Traded
 from shards.units import count_steps, format_plain, parse_decimal
 from tests.model.reference import Reference
 from tests.model.world import START_MS, World, make_market
@@ -288,7 +281,7 @@ class Stage:
             case BalancesReply(balances):
                 return [f"{each.asset} {_amounts(each.asset, each.available, each.held)}" for each in balances]
             case MarginReply():
-                balance = reply.wallet_balance
+                balance = max(0, reply.free)
                 return [f"futures {format_plain(balance, 6)}"] if balance else []
             case DepthReply(_, bids, asks):
                 return [f"bids {_levels(bids)}", f"asks {_levels(asks)}"]
@@ -360,7 +353,7 @@ class Stage:
             for account in engine.accounts.margins.by_account:
                 reply = answer(engine, GetMargin(account))
                 assert isinstance(reply, MarginReply)
-                yield f"{account} futures", format_plain(reply.wallet_balance, 6)
+                yield f"{account} futures", format_plain(max(0, reply.free), 6)
 
     def _id(self, name: str) -> int:
         """#3: the third order; #999 and the like: one that was never made."""

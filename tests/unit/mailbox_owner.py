@@ -16,21 +16,8 @@ from shards.codec import decode_request, encode
 from shards.engine import Engine
 from shards.limits import BATCH_COUNT_MAX
 from shards.mailbox import Mailbox
-from shards.messages import (
-    CountOpen,
-    CountReply,
-    EndReason,
-    Kind,
-    ListOrders,
-    Order,
-    OrdersReply,
-    Reply,
-    RunSql,
-    Side,
-    Status,
-    TableReply,
-    TimeInForce,
-)
+from shards.messages import CountOpen, CountReply, ListOrders, OrdersReply, Reply, RunSql, TableReply
+from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce
 from shards.peer import NotServing
 from shards.replies import Replies
 from storage.folder import Folder

@@ -9,7 +9,9 @@ import pytest
 from shards.candles import fold, join
 from shards.history import History
 from shards.ids import make_number
-from shards.messages import CandlesReply, GetCandles, Side, Trade, Traded
+from shards.messages import CandlesReply, GetCandles
+from shards.orders import Side, Trade
+from shards.rows import Traded
 
 KEY = b"k" * 32
 

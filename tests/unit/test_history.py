@@ -27,7 +27,6 @@ from shards.markets import Market, MarketStatus, Product
 from shards.messages import (
     ArchiveStatus,
     CountOpen,
-    EndReason,
     GetArchiveStatus,
     GetBalances,
     GetDepth,
@@ -35,28 +34,20 @@ from shards.messages import (
     GetOrderByClientId,
     GetStatus,
     GetTrade,
-    Kind,
     ListOrders,
     ListTrades,
-    MarketChanged,
     MarketTrades,
-    Order,
-    OrderEnded,
     OrderReply,
     OrdersReply,
     Question,
     Reason,
     Refused,
-    Row,
     RunSql,
-    Side,
-    Status,
     TableReply,
-    TimeInForce,
-    Trade,
-    Traded,
     TradesReply,
 )
+from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade
+from shards.rows import MarketChanged, OrderEnded, Row, Traded
 from storage.archive import Archive, ArchiveFailed
 from storage.queries import ROW_COUNT, Query
 from storage.schema import ORDERS, TABLES, VIEWS
@@ -221,7 +212,7 @@ import sys
 from pathlib import Path
 from tests.unit.test_history import KEY, make_order
 from shards.history import History
-from shards.messages import OrderEnded
+from shards.rows import OrderEnded
 
 history = History(Path(sys.argv[1]), KEY)
 number = history.position(0)

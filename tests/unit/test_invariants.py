@@ -6,7 +6,8 @@ import pytest
 
 from shards.engine import Engine
 from shards.invariants import find_violations
-from shards.messages import AddMarket, CancelAll, Deposit, Kind, NewOrder, Order, Place, Side, TimeInForce
+from shards.messages import AddMarket, CancelAll, Deposit, Place
+from shards.orders import Kind, NewOrder, Order, Side, TimeInForce
 from tests.model.world import World, make_market
 
 

@@ -7,7 +7,8 @@ from flask import Blueprint, Response
 from shards.clock import now_ms
 from shards.ids import make_number, market_of
 from shards.markets import Market
-from shards.messages import DepthReply, GetCandles, GetDepth, MarketTrades, Trade
+from shards.messages import DepthReply, GetCandles, GetDepth, MarketTrades
+from shards.orders import Trade
 from web import history
 from web.candles import ONE_SPAN_MS
 from web.engine import Engine

@@ -7,7 +7,8 @@ from flask import Blueprint, Response
 
 from shards.clock import now_ms
 from shards.markets import Market
-from shards.messages import Candle, DepthReply, Trade
+from shards.messages import DepthReply
+from shards.orders import Candle, Trade
 from shards.units import divide_half_even, format_plain
 from web import history
 from web.candles import DAY_S

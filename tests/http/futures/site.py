@@ -23,10 +23,9 @@ from shards.messages import (
     Reason,
     Refused,
     Reply,
-    Side,
-    Trade,
     TradesReply,
 )
+from shards.orders import Side, Trade
 from storage.reference import Asset, Reference
 from tests.http.futures.caller import Answer, Caller
 from web.app import make_app
