@@ -7,7 +7,9 @@ state.
 from collections import defaultdict
 
 from shards.account import AccountMachine
+from shards.cancels import Cancels
 from shards.codec import encode
+from shards.countdowns import Countdowns
 from shards.effects import Effects
 from shards.futures import FuturesMarket
 from shards.ids import market_of
@@ -15,7 +17,6 @@ from shards.market import MarketMachine
 from shards.markets import Market, MarketStatus, Product, shard_of_account
 from shards.messages import (
     AddMarket,
-    BatchReply,
     Cancel,
     CancelAll,
     CancelBatch,
@@ -32,8 +33,6 @@ from shards.messages import (
     MarkChanged,
     MarketReply,
     Modify,
-    OrderReply,
-    OrdersReply,
     Place,
     Reason,
     Refused,
@@ -69,8 +68,9 @@ class Engine:
         peers = [peer for peer in range(shard_count) if peer != shard]
         self.outboxes = {receiver: Outbox() for receiver in (*peers, ARCHIVE)}
         self.received = dict.fromkeys(peers, 0)  # number of the last link message applied, per sender
-        self.countdowns: dict[tuple[int, str], int] = {}  # (market, account) → when everything is canceled
+        self.countdowns = Countdowns()
         self.recent = Recent()
+        self.cancels = Cancels(self.markets, self.recent)
 
     def is_home(self, account: str) -> bool:
         """Whether this shard keeps the account's money."""
@@ -103,14 +103,8 @@ class Engine:
         match message:
             case Place(order):
                 return self._place(order, effects)
-            case Cancel():
-                return self._cancel(message, effects)
-            case CancelByClientId():
-                return self._cancel_by_client_id(message, effects)
-            case CancelAll():
-                return self._cancel_all(message, effects)
-            case CancelBatch():
-                return self._cancel_batch(message, effects)
+            case Cancel() | CancelByClientId() | CancelAll() | CancelBatch():
+                return self.cancels.decide(message, effects)
             case Hold():
                 return self._hold(message)
             case Granted():
@@ -126,8 +120,11 @@ class Engine:
                 return self._modify(message, effects)
             case AddMarket() | SetMarketStatus() | SetMarkPrice():
                 return self._operate(message, effects)
-            case Countdown():
-                return self._count_down(message)
+            case Countdown(market, account, after_ms):
+                if market not in self.markets:
+                    return Refused(Reason.UNKNOWN_MARKET)
+                self.countdowns.set(market, account, self.now_ms, after_ms)
+                return CountReply(after_ms)
             case Tick():
                 self._tick(effects)
                 return None
@@ -201,18 +198,29 @@ class Engine:
 
     # Placing
 
-    def needs_home(self, new: NewOrder) -> bool:
-        """Whether another shard must hold the money of ``new`` before it can be placed here."""
-        machine = self.markets.get(new.market)
-        return machine is not None and machine.needs_money(new) and not self.is_home(new.account)
+    def needs_home(self, command: Place | Modify) -> bool:
+        """Whether another shard must hold money before the command can be carried out here."""
+        if isinstance(command, Modify):
+            return not self.is_home(command.account) and self._has_margin(command.id)
+        machine = self.markets.get(command.order.market)
+        return machine is not None and machine.needs_money(command.order) and not self.is_home(command.order.account)
 
-    def check_place(self, new: NewOrder) -> Reply | None:
-        """What stands against asking the account's home shard for the money of ``new``. Reads only."""
+    def _has_margin(self, number: int) -> bool:
+        machine = self.markets.get(market_of(number))
+        order = machine.open.get(number) if machine else None
+        return order is not None and order.leverage > 0
+
+    def ask_home(self, command: Place | Modify, ticket: int, deadline_ms: int) -> Hold | Reply:
+        """What to ask the account's home shard for, or what stands against it. Reads only."""
+        if isinstance(command, Modify):
+            return self._hold_to_modify(command, ticket, deadline_ms)
+        return self._check_place(command.order) or self._hold_to_place(command.order, ticket, deadline_ms)
+
+    def _check_place(self, new: NewOrder) -> Reply | None:
         machine = self.markets.get(new.market)
         return machine.check(new) if machine else Refused(Reason.UNKNOWN_MARKET)
 
-    def hold_for(self, new: NewOrder, ticket: int, deadline_ms: int) -> Hold:
-        """What to ask the account's home shard for."""
+    def _hold_to_place(self, new: NewOrder, ticket: int, deadline_ms: int) -> Hold:
         machine = self.markets[new.market]
         if isinstance(machine, FuturesMarket):
             hold_price = machine.hold_price_of(new)
@@ -223,14 +231,13 @@ class Engine:
         return Hold(new, asset, amount, self.shard, ticket, deadline_ms)
 
     def _place(self, new: NewOrder, effects: Effects) -> Reply:
-        found = self.check_place(new)
+        found = self._check_place(new)
         if found is not None:
             return found
         machine = self.markets[new.market]
         if not machine.needs_money(new):
             return machine.place(new, effects)
-        hold = self.hold_for(new, 0, 0)
-        granted = self._hold_money(hold)
+        granted = self._hold_money(self._hold_to_place(new, 0, 0))
         return granted if isinstance(granted, Refused) else self._place_granted(granted, effects)
 
     def _hold_money(self, hold: Hold) -> Granted | Refused:
@@ -242,7 +249,8 @@ class Engine:
         if isinstance(held, Refused):
             return held
         leverage, amount = held
-        return Granted(new, amount, hold.ticket, hold.deadline_ms, hold.hold_price, leverage)
+        value = hold.terms.order_value if hold.modifies else 0
+        return Granted(new, amount, hold.ticket, hold.deadline_ms, hold.hold_price, leverage, hold.modifies, value)
 
     def _hold(self, hold: Hold) -> Reply | None:
         granted = self._hold_money(hold)
@@ -252,8 +260,10 @@ class Engine:
         return None
 
     def _granted(self, granted: Granted, effects: Effects) -> Reply:
-        machine = self.markets[granted.order.market]
         late = Refused(Reason.TIMEOUT) if self.now_ms > granted.deadline_ms else None
+        if granted.modifies:
+            return self._modify_granted(granted, late, effects)
+        machine = self.markets[granted.order.market]
         found = late or machine.check(granted.order)
         if found is None:
             return self._place_granted(granted, effects)
@@ -272,7 +282,40 @@ class Engine:
     # Modifying
 
     def _modify(self, modify: Modify, effects: Effects) -> Reply:
-        return Refused(Reason.UNKNOWN_ORDER)
+        machine = self.markets.get(market_of(modify.id))
+        if not isinstance(machine, FuturesMarket):
+            return Refused(Reason.UNKNOWN_ORDER)
+        if not self._has_margin(modify.id):
+            return machine.modify(modify, 0, 0, 0, effects)
+        if not self.is_home(modify.account):  # a trigger that has fired since the command came
+            return Refused(Reason.BUSY)
+        hold = self._hold_to_modify(modify, 0, 0)
+        granted = self._hold_money(hold) if isinstance(hold, Hold) else hold
+        return granted if isinstance(granted, Refused) else self._modify_granted(granted, None, effects)
+
+    def _hold_to_modify(self, modify: Modify, ticket: int, deadline_ms: int) -> Hold | Refused:
+        """What the change needs beyond what is held."""
+        machine = self.markets.get(market_of(modify.id))
+        if not isinstance(machine, FuturesMarket):
+            return Refused(Reason.UNKNOWN_ORDER)
+        refused = machine.check_modify(modify)
+        if refused is not None:
+            return refused
+        order = machine.open[modify.id]
+        new = machine.changed(order, modify)
+        hold_price = machine.hold_price_of(new)
+        terms = machine.more_margin(order, new, hold_price)
+        return Hold(new, machine.market.quote, 0, self.shard, ticket, deadline_ms, hold_price, terms, order.id)
+
+    def _modify_granted(self, granted: Granted, late: Refused | None, effects: Effects) -> Reply:
+        """The change with its margin held; refused after all, the margin goes back."""
+        new = granted.order
+        machine = self._futures(new.market)
+        modify = Modify(granted.modifies, new.account, new.price, new.quantity)
+        reply = late or machine.modify(modify, granted.hold_price, granted.amount, granted.order_value, effects)
+        if isinstance(reply, Refused):
+            machine.unhold(new, granted.leverage, granted.amount, granted.order_value, effects)
+        return reply
 
     # Fired triggers
 
@@ -310,93 +353,14 @@ class Engine:
         assert isinstance(machine, FuturesMarket)
         return machine
 
-    # Cancelling
-
-    def find_order(self, number: int) -> Order | None:
-        """An open or recently ended order."""
-        machine = self.markets.get(market_of(number))
-        return (machine.open.get(number) if machine else None) or self.recent.orders.get(number)
-
-    def _cancel(self, cancel: Cancel, effects: Effects) -> Reply:
-        machine = self.markets.get(market_of(cancel.id))
-        order = machine.open.get(cancel.id) if machine else None
-        if machine is None or order is None:
-            return self._refuse_cancel(cancel)
-        if order.account != cancel.account:
-            return Refused(Reason.NOT_OWNER, self._told(order))
-        machine.cancel(order, EndReason.USER, effects)
-        return OrderReply(order)
-
-    def _refuse_cancel(self, cancel: Cancel) -> Refused:
-        ended = self.recent.orders.get(cancel.id)
-        if ended is None:
-            return Refused(Reason.UNKNOWN_ORDER)
-        reason = Reason.TERMINAL_ORDER if ended.account == cancel.account else Reason.NOT_OWNER
-        return Refused(reason, self._told(ended))
-
-    def _told(self, order: Order) -> Order | None:
-        """What a refused cancel shows of the order: on futures it tells how a trigger has ended."""
-        return order if isinstance(self.markets[order.market], FuturesMarket) else None
-
-    def _cancel_by_client_id(self, cancel: CancelByClientId, effects: Effects) -> Reply:
-        machine = self.markets.get(cancel.market)
-        order = machine.by_client.get((cancel.account, cancel.client_id)) if machine else None
-        if machine is None or order is None:
-            return Refused(Reason.UNKNOWN_ORDER)
-        machine.cancel(order, EndReason.USER, effects)
-        return OrderReply(order)
-
-    def _cancel_all(self, cancel: CancelAll, effects: Effects) -> Reply:
-        orders: list[Order] = []
-        # by number: the dictionary's order is not the same after a snapshot, and rows must leave in the same order
-        for number in sorted(self.markets) if cancel.market == 0 else [cancel.market]:
-            machine = self.markets.get(number)
-            if machine is not None and (cancel.market or isinstance(machine, SpotMarket)):
-                orders += machine.cancel_account(cancel.account, EndReason.CANCEL_ALL, effects)
-        return OrdersReply(orders)
-
-    def _cancel_batch(self, cancel: CancelBatch, effects: Effects) -> Reply:
-        """Each id in its turn; one that an earlier one took along shows so."""
-        machine = self.markets.get(cancel.market)
-        if machine is None:
-            return Refused(Reason.UNKNOWN_MARKET)
-        ids: list[int | None] = [*cancel.ids]
-        for client_id in cancel.client_ids:
-            named = machine.by_client.get((cancel.account, client_id)) or self.recent.find_client_id(
-                cancel.market, cancel.account, client_id
-            )
-            ids.append(named.id if named else None)
-        return BatchReply([self._cancel_of_batch(machine, number, cancel.account, effects) for number in ids])
-
-    def _cancel_of_batch(
-        self, machine: MarketMachine, number: int | None, account: str, effects: Effects
-    ) -> Order | Reason:
-        order = self.find_order(number) if number is not None else None
-        if order is None or order.market != machine.market.number:
-            return Reason.UNKNOWN_ORDER
-        if order.account != account:
-            return Reason.NOT_OWNER if order.trigger is not None else Reason.UNKNOWN_ORDER
-        if order.id in machine.open:
-            machine.cancel(order, EndReason.BATCH, effects)
-        return order
-
     # Time
 
     def due_ms(self) -> int | None:
         """When a Tick is due next; None if nothing waits for time."""
-        return min(self.countdowns.values(), default=None)
-
-    def _count_down(self, countdown: Countdown) -> Reply:
-        key = countdown.market, countdown.account
-        if countdown.after_ms:
-            self.countdowns[key] = self.now_ms + countdown.after_ms
-        else:
-            self.countdowns.pop(key, None)
-        return CountReply(countdown.after_ms)
+        return self.countdowns.due_ms()
 
     def _tick(self, effects: Effects) -> None:
-        for market, account in sorted(key for key, due_ms in self.countdowns.items() if due_ms <= self.now_ms):
-            del self.countdowns[market, account]
+        for market, account in self.countdowns.take_due(self.now_ms):
             self.markets[market].cancel_account(account, EndReason.COUNTDOWN, effects)
 
     # The operator

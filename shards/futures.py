@@ -1,25 +1,17 @@
-"""The futures market machine: orders on margin, triggers that wait for a price, take-profits and stop-losses."""
-
-import msgspec
+"""The futures market machine: what may be placed and modified, and how."""
 
 from shards.effects import Effects
 from shards.limits import CHILDREN_MAX, OPEN_ORDERS_MAX, TRIGGERS_MAX
-from shards.margin_market import MILLION, MarginMarket
-from shards.markets import Market, MarketStatus
-from shards.messages import OrderReply, Reason, Refused
-from shards.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trade, Trigger, WatchedPrice
-from shards.triggers import Triggers, trigger_of, would_fire
+from shards.messages import Modify, OrderReply, Reason, Refused
+from shards.money import MarginTerms
+from shards.orders import Kind, NewOrder, Order, Side, Trade, Trigger
+from shards.trigger_market import TriggerMarket
+from shards.triggers import trigger_of, would_fire
+from shards.units import ceil_div
 
-_BECOMES = {Kind.STOP: Kind.LIMIT, Kind.TAKE_PROFIT: Kind.LIMIT}  # any other trigger becomes a market order
 
-
-class FuturesMarket(MarginMarket):
+class FuturesMarket(TriggerMarket):
     """One futures market."""
-
-    def __init__(self, market: Market) -> None:
-        super().__init__(market)
-        self.triggers = Triggers()
-        self.firing: dict[int, Order] = {}  # triggers that have fired and wait for their margin
 
     # Checks
 
@@ -30,9 +22,20 @@ class FuturesMarket(MarginMarket):
             return found
         if new.trigger is not None:
             return self._check_trigger(new, new.trigger)
-        if new.reduce_only and not self._reducible(new.account, new.side):
-            return Refused(Reason.NOTHING_TO_REDUCE)
-        return self._check_children(new)
+        return self._check_notional(new) or self._check_children(new) or self._check_reducible(new)
+
+    def _check_notional(self, new: NewOrder) -> Refused | None:
+        """Of a market order, whose price nobody knows before: by the mark price, if there is one."""
+        if new.kind is not Kind.MARKET or not self.mark_price:
+            return None
+        notional = self.mark_price * new.quantity * self._tick_lot_units
+        if notional < self.market.min_notional and not new.reduce_only:
+            return Refused(Reason.MIN_NOTIONAL)
+        return Refused(Reason.MAX_NOTIONAL) if notional > self.terms.max_notional else None
+
+    def _check_reducible(self, new: NewOrder) -> Refused | None:
+        nothing = new.reduce_only and not self._reducible(new.account, new.side)
+        return Refused(Reason.NOTHING_TO_REDUCE) if nothing else None
 
     def _check_count(self, new: NewOrder) -> Refused | None:
         triggers = self.triggers.count(new.account)
@@ -59,7 +62,8 @@ class FuturesMarket(MarginMarket):
         if not price:
             return None
         if new.kind is Kind.TRAILING_STOP_MARKET:
-            wrong = trigger.activation and (trigger.activation < price) != (new.side is Side.BUY)
+            below = trigger.activation < price
+            wrong = trigger.activation and (trigger.activation == price or below != (new.side is Side.BUY))
         else:
             wrong = would_fire(new.kind, new.side, trigger.stop_price, price)
         return Refused(Reason.WOULD_TRIGGER) if wrong else None
@@ -70,15 +74,28 @@ class FuturesMarket(MarginMarket):
         for child, direction in ((new.take_profit, sign), (new.stop_loss, -sign)):
             if child is not None:
                 price = new.price or self.watched_price(child.watched)
-                if (child.stop_price - price) * direction <= 0:
+                if price and (child.stop_price - price) * direction <= 0:
                     return Refused(Reason.WOULD_TRIGGER)
         return None
 
     def _same_content(self, order: Order, new: NewOrder) -> bool:
-        """Also of the trigger's terms, as placed."""
-        if not super()._same_content(order, new):
+        """As placed: firing changes an order's kind, and what only reduces may have become smaller since."""
+        trigger, asked = order.trigger, new.trigger
+        if (order.side, order.tif, order.price) != (new.side, new.tif, new.price):
             return False
-        return (order.reduce_only, order.close_position) == (new.reduce_only, new.close_position)
+        if trigger is None or asked is None:
+            same = trigger is asked and order.kind is new.kind and order.reduce_only == new.reduce_only
+            return same and _same_quantity(order, new)
+        terms = trigger.origin, trigger.stop_price, trigger.watched, trigger.protect, trigger.callback, trigger.parent
+        wanted = asked.origin, asked.stop_price, asked.watched, asked.protect, asked.callback, asked.parent
+        implied = trigger.parent or order.close_position  # reduce-only, whatever was asked
+        return (
+            terms == wanted
+            and asked.activation in (0, trigger.activation)
+            and order.close_position == new.close_position
+            and bool(implied or order.reduce_only == new.reduce_only)
+            and (_same_quantity(order, new) or not new.quantity)
+        )
 
     # Placing
 
@@ -111,182 +128,112 @@ class FuturesMarket(MarginMarket):
         self._fire_due(effects)
         return OrderReply(order, trades)
 
-    # Ending
+    def _make_client_id(self, account: str, number: int) -> str:
+        made = f"sx-{number}"
+        while (account, made) in self.by_client:
+            made += "."
+        return made
 
-    def cancel(self, order: Order, reason: EndReason, effects: Effects) -> None:
-        """End an open order or trigger, its attached triggers with it, and give back all that is held."""
-        super().cancel(order, reason, effects)
-        self._cascade(order, effects)
+    # Modifying
 
-    def _end(self, order: Order, status: Status, reason: EndReason, effects: Effects) -> None:
-        """What was attached to an order that ends by itself goes on with what it has filled, or ends with it."""
-        super()._end(order, status, reason, effects)
-        if not order.filled:
-            self._cascade(order, effects)
-            return
-        for child in self.triggers.children_of(order.id):
-            child.quantity = min(child.quantity, order.filled)
-            self.triggers.hand_over(child)
+    def check_modify(self, modify: Modify) -> Refused | None:
+        """What stands against a change before margin is asked for it."""
+        order = self.open.get(modify.id)
+        if order is None or order.account != modify.account:
+            return Refused(Reason.UNKNOWN_ORDER)
+        waits = order.id in self.triggers.waiting
+        if not _is_modifiable(order, modify, waits=waits, fires=order.id in self.firing):
+            return Refused(Reason.NOT_MODIFIABLE)
+        new = self.changed(order, modify)
+        stop_price = trigger_of(order).stop_price if waits else 0
+        if (new.price, new.quantity) == (order.price, order.quantity) and modify.stop_price in (0, stop_price):
+            return Refused(Reason.NOTHING_CHANGES)
+        if not order.close_position and new.quantity <= order.filled:
+            return Refused(Reason.BELOW_FILLED)
+        refused = self._check_status()
+        if refused is not None or waits:
+            return refused or self._check_stop(order, modify.stop_price or stop_price)
+        refusal = self._refuse(new, new.price)
+        return Refused(refusal) if refusal is not None else None
 
-    def _cascade(self, parent: Order, effects: Effects) -> None:
-        for child in self.triggers.children_of(parent.id):
-            self._withdraw(child)
-            self._finish(child, Status.CANCELED, EndReason.CASCADE, effects)
+    def _check_stop(self, order: Order, stop_price: int) -> Refused | None:
+        price = self.watched_price(trigger_of(order).watched)
+        wrong = price and would_fire(order.kind, order.side, stop_price, price)
+        return Refused(Reason.WOULD_TRIGGER) if wrong else None
 
-    def _withdraw(self, order: Order) -> None:
-        if order.id in self.triggers.waiting:
-            self.triggers.remove(order)
-            self._forget(order)
-        elif self.firing.pop(order.id, None) is not None:
-            self._forget(order)
-        else:
-            super()._withdraw(order)
-
-    def _stands_on_nothing(self, order: Order) -> EndReason | None:
-        """A waiting trigger on the position ends with the position; one on an open parent does not."""
-        if order.id not in self.triggers.waiting:
-            return super()._stands_on_nothing(order)
-        on_position = (order.reduce_only or order.close_position) and not self.triggers.is_attached(order)
-        return EndReason.POSITION_CLOSED if on_position else None
-
-    # What triggers watch
-
-    def watched_price(self, watched: WatchedPrice) -> int:
-        """Ticks; 0 while there is none."""
-        return self.last_price if watched is WatchedPrice.CONTRACT else self.mark_price
-
-    def _price_changed(self, trade: Trade, effects: Effects) -> None:
-        super()._price_changed(trade, effects)
-        self.triggers.track(WatchedPrice.CONTRACT, trade.price)
-
-    def _mark_changed(self, effects: Effects) -> None:
-        super()._mark_changed(effects)
-        self.triggers.track(WatchedPrice.MARK, self.mark_price)
-
-    def _first_filled(self, order: Order) -> None:
-        for child in self.triggers.children_of(order.id):
-            self.triggers.arm(child)
-
-    # Triggers
-
-    def _attach(self, order: Order, new: NewOrder, effects: Effects) -> None:
-        """Make the take-profit and the stop-loss that were ordered with it."""
-        side = Side.SELL if order.side is Side.BUY else Side.BUY
-        for name in ("take_profit", "stop_loss"):
-            child: Trigger | None = getattr(new, name)
-            if child is not None:
-                terms = msgspec.structs.replace(child, parent=order.id)
-                asked = NewOrder(
-                    new.market, new.account, side, child.origin, TimeInForce.GTC, 0, order.quantity, 0, reduce_only=True
-                )
-                setattr(order, name, self._wait(asked, terms, effects).id)
-
-    def _wait(self, new: NewOrder, trigger: Trigger, effects: Effects) -> Order:
-        order = self._create(new, effects.now_ms)
-        watched = self.watched_price(trigger.watched)
-        order.trigger = msgspec.structs.replace(
-            trigger, activation=trigger.activation or watched, extreme=watched, fired_ms=0
+    def changed(self, order: Order, modify: Modify) -> NewOrder:
+        """What the order would become."""
+        priced = order.kind in (Kind.LIMIT, Kind.STOP, Kind.TAKE_PROFIT)
+        return NewOrder(
+            market=order.market,
+            account=order.account,
+            side=order.side,
+            kind=order.kind,
+            tif=order.tif,
+            price=(modify.price if priced else 0) or order.price,
+            quantity=modify.quantity or order.quantity,
+            quote_quantity=0,
+            reduce_only=order.reduce_only,
         )
-        order.reduce_only = new.reduce_only or bool(trigger.parent)
-        order.close_position = new.close_position
-        parent = self.open.get(trigger.parent)
-        if parent is not None and not order.quantity:
-            order.quantity = parent.quantity
-        self._remember(order)
-        self.triggers.add(order, armed=not trigger.parent or (parent is not None and parent.filled > 0))
-        return order
 
-    def restore_trigger(self, order: Order, *, attached: bool) -> None:
-        """Let a trigger of a snapshot wait again; its parent, if it has one still, is there already."""
-        self._remember(order)
-        parent = self.open[trigger_of(order).parent] if attached else None
-        self.triggers.add(order, armed=parent is None or parent.filled > 0)
-        if not attached:
-            self.triggers.hand_over(order)
+    def more_margin(self, order: Order, new: NewOrder, hold_price: int) -> MarginTerms:
+        """What must be held beyond what is held for ``order`` so that it can become ``new``; what is too much stays."""
+        hold, value = self._need(order, new, hold_price)
+        more, more_value = max(0, hold - order.hold), max(0, value - self._open_value(order))
+        return MarginTerms(more, more_value, order.leverage, self.terms.max_position_notional, leverage=1)
 
-    def restore_firing(self, order: Order) -> None:
-        """A fired trigger of a snapshot waits for its margin again."""
-        self._remember(order)
-        self.firing[order.id] = order
+    def _need(self, order: Order, new: NewOrder, hold_price: int) -> tuple[int, int]:
+        """(hold, open value) of ``order`` once it is ``new``."""
+        units = (new.quantity - order.filled) * self._tick_lot_units
+        return ceil_div(hold_price * units, order.leverage), new.price * units
 
-    def set_status(self, status: MarketStatus, effects: Effects) -> Refused | None:
-        """As every market; one with open positions is not delisted, and what became due while halted fires."""
-        if status is MarketStatus.DELISTED and self.positions:
-            return Refused(Reason.POSITIONS_OPEN)
-        super().set_status(status, effects)
+    def _open_value(self, order: Order) -> int:
+        return order.price * (order.quantity - order.filled) * self._tick_lot_units
+
+    def modify(
+        self, modify: Modify, hold_price: int, more: int, more_value: int, effects: Effects
+    ) -> OrderReply | Refused:
+        """Change an order, with ``more`` margin and ``more_value`` towards the position limit granted for it.
+
+        Refused, nothing is changed, and the grant is the caller's to give back.
+        """
+        refused = self.check_modify(modify)
+        if refused is not None:
+            return refused
+        order = self.open[modify.id]
+        new = self.changed(order, modify)
+        if order.id in self.triggers.waiting:
+            self._change_trigger(order, new.price, new.quantity, modify.stop_price or trigger_of(order).stop_price)
+            order.updated_ms = effects.now_ms
+            return OrderReply(order)
+        if order.leverage:
+            hold, value = self._need(order, new, hold_price)
+            unheld, unvalued = order.hold + more - hold, self._open_value(order) + more_value - value
+            if unheld < 0 or unvalued < 0:  # it has filled in the meantime, and what was granted is too little now
+                return Refused(Reason.INSUFFICIENT_MARGIN)
+            order.hold, order.hold_price = hold, hold_price
+            self.unhold(order, order.leverage, unheld, unvalued, effects)
+        return OrderReply(order, self._replace(order, new, effects))
+
+    def _replace(self, order: Order, new: NewOrder, effects: Effects) -> list[Trade]:
+        """Let an order on the book come anew, as ``new``."""
+        self._withdraw(order)
+        for child in self.triggers.children_of(order.id):
+            if child.quantity == order.quantity:
+                child.quantity = new.quantity
+        order.price, order.quantity, order.updated_ms = new.price, new.quantity, effects.now_ms
+        if order.reduce_only:
+            order.quantity = min(order.quantity, order.filled + self._reducible(order.account, order.side))
+        trades = self._execute(order, order.price, effects)
         self._fire_due(effects)
-        return None
+        return trades
 
-    def set_mark(self, price: int, effects: Effects) -> None:
-        """The operator sets the mark price (ticks), or lets it follow the last trade again (0)."""
-        self.set_price = price
-        if self.mark_price:
-            self._mark_changed(effects)
-        self._fire_due(effects)
 
-    def _fire_due(self, effects: Effects) -> None:
-        """Fire whatever is due, the earliest placed first, until nothing is."""
-        while self.market.status is MarketStatus.LISTED:
-            order = next((order for order in self.triggers.due(self._prices()) if self._may_fire(order)), None)
-            if order is None:
-                return
-            self._fire(order, effects)
+def _same_quantity(order: Order, new: NewOrder) -> bool:
+    return order.quantity == new.quantity or (order.reduce_only and order.quantity < new.quantity)
 
-    def _prices(self) -> dict[WatchedPrice, int]:
-        return {watched: price for watched in WatchedPrice if (price := self.watched_price(watched))}
 
-    def _may_fire(self, order: Order) -> bool:
-        trigger = trigger_of(order)
-        if trigger.protect and self.set_price:
-            apart = abs(self.last_price - self.set_price) * MILLION
-            if not self.last_price or apart > self.terms.trigger_protect * self.set_price:
-                return False
-        if not self.triggers.is_attached(order):
-            return True
-        return self.open[trigger.parent].filled > 0 and self._reducible(order.account, order.side) > 0
-
-    def _fire(self, order: Order, effects: Effects) -> None:
-        """A waiting trigger becomes a regular order, with the same id."""
-        trigger = trigger_of(order)
-        attached = self.triggers.is_attached(order)
-        self.triggers.remove(order)
-        trigger.fired_ms = order.updated_ms = effects.now_ms
-        order.kind = _BECOMES.get(order.kind, Kind.MARKET)
-        if attached:
-            parent = self.open[trigger.parent]
-            order.quantity = min(order.quantity, parent.filled)
-            self._expire(parent, EndReason.CHILD_FIRED, effects)
-        if not (order.reduce_only or order.close_position):
-            self.firing[order.id] = order
-            effects.fired.append(order)
-            return
-        self._forget(order)
-        order.reduce_only = True
-        reducible = self._reducible(order.account, order.side)
-        order.quantity = reducible if order.close_position else min(order.quantity, reducible)
-        self._execute_fired(order, effects)
-
-    def fired_granted(self, order: Order, hold_price: int, leverage: int, effects: Effects) -> None:
-        """The margin of a fired trigger is held: it goes its way as any order."""
-        del self.firing[order.id]
-        self._forget(order)
-        order.hold_price, order.leverage = hold_price, leverage
-        order.hold = self._hold_of(order)
-        self._execute_fired(order, effects)
-        self._fire_due(effects)
-
-    def fired_refused(self, order: Order, effects: Effects) -> None:
-        """There is no margin for a fired trigger."""
-        self._expire(order, EndReason.MARGIN, effects)
-
-    def _execute_fired(self, order: Order, effects: Effects) -> None:
-        limit = self._limit_of(order, order.hold_price)
-        if not order.quantity:
-            self._end(order, Status.EXPIRED, EndReason.REDUCE_ONLY, effects)
-            return
-        refusal = self._refuse(order, limit)
-        if refusal is not None:
-            reason = EndReason.FOK if refusal is Reason.CANNOT_FILL else EndReason.POST_ONLY
-            self._end(order, Status.EXPIRED, reason, effects)
-            return
-        self._execute(order, limit, effects)
+def _is_modifiable(order: Order, modify: Modify, *, waits: bool, fires: bool) -> bool:
+    if waits:
+        return order.kind is not Kind.TRAILING_STOP_MARKET and not (order.close_position and modify.quantity)
+    return order.kind is Kind.LIMIT and not fires

@@ -13,7 +13,7 @@ from shards.engine import Engine
 from shards.limits import TICKET_COUNT_MAX
 from shards.mailbox import Request
 from shards.markets import shard_of_account
-from shards.messages import Granted, Place, Reason, Refused, Reply
+from shards.messages import Granted, Hold, Modify, Place, Reason, Refused, Reply
 from shards.peer import NotServing, Peer
 from shards.replies import Numbers, Replies
 
@@ -28,20 +28,23 @@ class Holds:
         self._waiting: dict[int, tuple[Request, str]] = {}  # ticket → who waits, and the account
         self._next_ticket = secrets.randbits(40) << 20  # not one of an earlier life
 
-    def ask(self, request: Request, place: Place, now_ms: int) -> None:
-        """Ask the account's home shard to hold the money of an order, unless something stands against it here."""
-        refused = self._engine.check_place(place.order) or self._send(request, place, now_ms)
+    def ask(self, request: Request, command: Place | Modify, now_ms: int) -> None:
+        """Ask the account's home shard to hold what the command needs, unless something stands against it here."""
+        account = command.order.account if isinstance(command, Place) else command.account
+        refused = self._send(request, command, account, now_ms)
         if refused is not None:
-            self._replies.add(request, refused, place.order.account)
+            self._replies.add(request, refused, account)
 
-    def _send(self, request: Request, place: Place, now_ms: int) -> Reply | None:
+    def _send(self, request: Request, command: Place | Modify, account: str, now_ms: int) -> Reply | None:
         if len(self._waiting) >= TICKET_COUNT_MAX:
             return Refused(Reason.BUSY)
-        new, ticket = place.order, self._next_ticket
-        home = shard_of_account(new.account, self._engine.shard_count)
+        ticket = self._next_ticket
         # the grant is judged by this shard's stamps, which do not follow a clock that steps back
         deadline_ms = max(now_ms, self._engine.now_ms) + request.deadline_ms - now_ms
-        hold = self._engine.hold_for(new, ticket, deadline_ms)
+        hold = self._engine.ask_home(command, ticket, deadline_ms)
+        if not isinstance(hold, Hold):
+            return hold
+        home = shard_of_account(account, self._engine.shard_count)
         try:
             self._peers[home].put_nowait(ticket, request.deadline_ms, encode(hold))
         except queue.Full:
@@ -49,7 +52,7 @@ class Holds:
         except NotServing:
             return Refused(Reason.RESTARTING)
         self._next_ticket += 1
-        self._waiting[ticket] = request, new.account
+        self._waiting[ticket] = request, account
         return None
 
     def refused(self, ticket: int, body: bytes) -> None:

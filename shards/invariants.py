@@ -138,6 +138,10 @@ def _add_underway(receiver: Engine, message: LinkMessage, wanted: dict[tuple[str
             own[0] -= sum(fill.quantity if fill.side is Side.BUY else -fill.quantity for fill in settled.fills)
             own[1] += settled.unheld
             own[2 if settled.side is Side.BUY else 3] += settled.unvalued
+    elif isinstance(message, Granted) and message.modifies:
+        own = wanted[message.order.account, message.order.market]
+        own[1] += message.amount
+        own[2 if message.order.side is Side.BUY else 3] += message.order_value
     elif isinstance(message, Granted | FiredHeld) and message.leverage:
         if isinstance(message, Granted):
             machine = receiver.markets[message.order.market]

@@ -44,7 +44,8 @@ DEADLINE_BULK_MS: Final = 8_000  # cancel-all and lists
 OPEN_ORDERS_MAX: Final = 100_000  # per account and market
 TRIGGERS_MAX: Final = 1_000  # waiting, per account and futures market
 CHILDREN_MAX: Final = 10  # of these per parent
-REPLAY_WINDOW_MS: Final = 11_000  # a signed request can come again so long after its timestamp (spot: 5 s each way)
+REPLAY_WINDOW_MS: Final = 11_000  # a signed spot request can come again for so long: 5 s each side of its timestamp
+REPLAY_CLOCK_MS: Final = 2_000  # a futures one for so long beyond its own window: it may be stamped 1 s ahead
 
 # Journal and snapshots
 SNAPSHOT_RECORD_COUNT: Final = 100_000  # records between snapshots: about two seconds of replay

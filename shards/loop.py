@@ -27,6 +27,7 @@ from shards.messages import (
     Granted,
     Hold,
     LinkMessage,
+    Modify,
     OrderReply,
     Place,
     Question,
@@ -63,7 +64,7 @@ class Batch(NamedTuple):
     """What one turn does, in this order."""
 
     inputs: list[Input]
-    holds: list[tuple[Request, Place]]  # orders whose money lies on another shard
+    holds: list[tuple[Request, Place | Modify]]  # what needs money that lies on another shard
     questions: list[tuple[Request, Question]]
 
 
@@ -176,7 +177,7 @@ class Shard:
             refusal = self._refuse(request, message, now)
             if refusal is not None:
                 self._replies.refuse(request, refusal)
-            elif isinstance(message, Place) and self.engine.needs_home(message.order):
+            elif isinstance(message, Place | Modify) and self.engine.needs_home(message):
                 batch.holds.append((request, message))
             elif isinstance(message, COMMANDS):
                 batch.inputs.append(Input(request, message))  # type: ignore[arg-type]
@@ -208,8 +209,8 @@ class Shard:
                     self._apply(each, stamp_ms)
         for request, question in batch.questions:
             self._answer(request, question)
-        for request, place in batch.holds:
-            self._holds.ask(request, place, now_ms())
+        for request, command in batch.holds:
+            self._holds.ask(request, command, now_ms())
 
     def _records(self, inputs: list[Input], stamp_ms: int) -> list[Record]:
         return [

@@ -57,11 +57,11 @@ class Margins:
         """Set the margin of an order aside; returns (leverage, hold)."""
         found = self.get(account).markets.get(market) or MarketMargin()
         on_side = found.bid_value if side is Side.BUY else found.ask_value
-        if found.position.cost + on_side + terms.order_value > terms.max_position_value:
+        if terms.order_value > 0 and found.position.cost + on_side + terms.order_value > terms.max_position_value:
             return Refused(Reason.POSITION_LIMIT)
-        leverage = found.leverage or terms.default_leverage
+        leverage = terms.leverage or found.leverage or terms.default_leverage
         amount = ceil_div(terms.hold_value, leverage)
-        if amount > self.free(account):
+        if amount > self.available(account):
             return Refused(Reason.INSUFFICIENT_MARGIN)
         own = self._margin(account).in_market(market)
         own.hold += amount

@@ -74,15 +74,19 @@ class MarginMarket(MarketMachine):
     def release_grant(self, order: NewOrder | Order, hold_price: int, leverage: int, effects: Effects) -> None:
         """Give back what is held for an order that is not placed after all."""
         terms = self.margin_terms_of(order, hold_price)
-        hold = ceil_div(terms.hold_value, leverage)
-        settlement = MarginSettlement(order.account, order.market, order.side, leverage, hold, terms.order_value)
+        self.unhold(order, leverage, ceil_div(terms.hold_value, leverage), terms.order_value, effects)
+
+    def unhold(
+        self, order: NewOrder | Order | FiredHeld, leverage: int, hold: int, value: int, effects: Effects
+    ) -> None:
+        """Give back ``hold``; ``value`` counts no longer towards the position limit."""
+        settlement = MarginSettlement(order.account, self.market.number, order.side, leverage, hold, value)
         effects.margin_settlements.append(settlement)
 
     def give_back(self, held: FiredHeld, effects: Effects) -> None:
         """Give back what is held for a fired trigger that has ended in the meantime."""
-        hold, value = ceil_div(held.terms.hold_value, held.leverage), held.terms.order_value
-        settlement = MarginSettlement(held.account, self.market.number, held.side, held.leverage, hold, value)
-        effects.margin_settlements.append(settlement)
+        hold = ceil_div(held.terms.hold_value, held.leverage)
+        self.unhold(held, held.leverage, hold, held.terms.order_value, effects)
 
     def _limit_of(self, order: NewOrder | Order, hold_price: int) -> int:
         """The worst price, in ticks, at which it trades. What is held must cover every fill of a purchase."""

@@ -16,7 +16,7 @@ from shards.markets import Market, MarketStatus
 from shards.matching import Match
 from shards.messages import OrderReply, Reason, Refused
 from shards.orders import EndReason, NewOrder, Order, Status, Trade
-from shards.replays import Replays, expiry
+from shards.replays import Replays
 from shards.rows import MarketChanged, OrderEnded, Traded
 from shards.units import ceil_div
 
@@ -85,8 +85,9 @@ class MarketMachine(ABC):
     def _create(self, new: NewOrder, now_ms: int) -> Order:
         """The order with its number; remembered, so that the same signed request does not come to another."""
         self.order_sequence += 1
+        number = make_number(self.market.number, self.order_sequence)
         order = Order(
-            id=make_number(self.market.number, self.order_sequence),
+            id=number,
             market=new.market,
             account=new.account,
             side=new.side,
@@ -95,7 +96,7 @@ class MarketMachine(ABC):
             price=new.price,
             quantity=new.quantity,
             quote_quantity=new.quote_quantity,
-            client_id=new.client_id,
+            client_id=new.client_id or self._make_client_id(new.account, number),
             signed_ms=new.signed_ms,
             filled=0,
             filled_value=0,
@@ -106,8 +107,12 @@ class MarketMachine(ABC):
             updated_ms=now_ms,
         )
         self.replays.expire(now_ms)
-        self.replays.remember(order, expiry(now_ms))
+        self.replays.remember(new, order, now_ms)
         return order
+
+    def _make_client_id(self, account: str, number: int) -> str:
+        """The client id of an order that came without one."""
+        return ""
 
     def _match(self, taker: Order, match: Match, fees: tuple[int, int], effects: Effects) -> Trade:
         """Let both orders fill; ``fees`` (maker's, taker's) in units. Money and ends are the caller's."""

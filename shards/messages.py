@@ -51,6 +51,8 @@ class Reason(StrEnum):
     NOTHING_CHANGES = "nothing_changes"
     BELOW_FILLED = "below_filled"
     POSITIONS_OPEN = "positions_open"
+    MIN_NOTIONAL = "min_notional"  # of a market order, at the mark price
+    MAX_NOTIONAL = "max_notional"
 
 
 # Commands: journaled inputs

@@ -51,7 +51,7 @@ def answer(engine: Engine, question: Question) -> Reply:
     """The reply to a question about the machines. It may show live objects: encode it at once."""
     match question:
         case GetOrder(number):
-            return _order_reply(engine.find_order(number))
+            return _order_reply(engine.cancels.find_order(number))
         case GetOrderByClientId():
             return _order_reply(_by_client_id(engine, question))
         case ListOrders():

@@ -1,49 +1,64 @@
 """Signed requests seen lately: the very same one again must not place a second order."""
 
 from collections import OrderedDict
+from typing import NamedTuple
 
-from shards.limits import REPLAY_WINDOW_MS
+from msgspec.structs import astuple
+
+from shards.limits import REPLAY_CLOCK_MS, REPLAY_WINDOW_MS
 from shards.orders import NewOrder, Order
 
-Key = tuple[str | int, ...]
+Key = tuple[str | int | bool, ...]
 
 
-def _key(order: Order | NewOrder) -> Key:
+class Replay(NamedTuple):
+    """An order, and the signed request that placed it."""
+
+    key: Key  # of the request: what became of the order does not change it
+    expires_ms: int
+    order: Order
+
+
+def _key(new: NewOrder) -> Key:
     """What makes two requests the same: account, client id, timestamp, content."""
-    what = order.side, order.kind, order.tif, order.price, order.quantity, order.quote_quantity
-    return order.account, order.client_id, order.signed_ms, *what
+    what = new.side, new.kind, new.tif, new.price, new.quantity, new.quote_quantity, new.reduce_only, new.close_position
+    trigger = astuple(new.trigger) if new.trigger is not None else ()
+    return new.account, new.client_id, new.signed_ms, *what, *trigger
 
 
 class Replays:
     """Orders by the signed request that placed them, for as long as that request is inside its time window."""
 
-    __slots__ = ("_orders",)
+    __slots__ = ("_replays",)
 
     def __init__(self) -> None:
-        self._orders: OrderedDict[Key, tuple[int, Order]] = OrderedDict()  # soonest to expire first
+        self._replays: OrderedDict[Key, Replay] = OrderedDict()  # oldest first
 
     def find(self, new: NewOrder) -> Order | None:
         """The order that this very request placed before."""
-        found = self._orders.get(_key(new)) if new.client_id and new.signed_ms else None
-        return found[1] if found else None
+        found = self._replays.get(_key(new)) if new.client_id and new.signed_ms else None
+        return found.order if found else None
 
-    def remember(self, order: Order, expires_ms: int) -> None:
-        """Keep ``order`` until ``expires_ms``; only orders with a client id from signed requests can come again."""
-        if order.client_id and order.signed_ms:
-            key = _key(order)
-            self._orders[key] = expires_ms, order
-            self._orders.move_to_end(key)
+    def remember(self, new: NewOrder, order: Order, now_ms: int) -> None:
+        """Keep ``order``, which ``new`` has made; only signed requests with a client id can come again."""
+        if new.client_id and new.signed_ms:
+            self.restore(Replay(_key(new), expiry(new, now_ms), order))
+
+    def restore(self, replay: Replay) -> None:
+        """Keep what another has kept, as the newest."""
+        self._replays[replay.key] = replay
+        self._replays.move_to_end(replay.key)
 
     def expire(self, now_ms: int) -> None:
-        """Forget what can no longer come again."""
-        while self._orders and self._orders[next(iter(self._orders))][0] <= now_ms:
-            self._orders.popitem(last=False)
+        """Forget what can no longer come again. One with a long window keeps those after it for as long."""
+        while self._replays and self._replays[next(iter(self._replays))].expires_ms <= now_ms:
+            self._replays.popitem(last=False)
 
-    def dump(self) -> list[tuple[int, Order]]:
-        """(expires_ms, order), soonest first."""
-        return list(self._orders.values())
+    def dump(self) -> list[Replay]:
+        """All that are kept, oldest first."""
+        return list(self._replays.values())
 
 
-def expiry(now_ms: int) -> int:
-    """When a request placed now can no longer come again."""
-    return now_ms + REPLAY_WINDOW_MS
+def expiry(new: NewOrder, now_ms: int) -> int:
+    """When the request, placed now, can no longer come again."""
+    return now_ms + (new.window_ms + REPLAY_CLOCK_MS if new.window_ms else REPLAY_WINDOW_MS)

@@ -15,6 +15,7 @@ from shards.money import Balance
 from shards.orders import Order, Side
 from shards.outbox import ARCHIVE, Outbox, Posted
 from shards.positions import Margin
+from shards.replays import Replay
 
 
 class FuturesState(msgspec.Struct, array_like=True):
@@ -38,7 +39,7 @@ class MarketState(msgspec.Struct, array_like=True):
     update_id: int
     bids: list[Order]
     asks: list[Order]
-    replays: list[tuple[int, Order]]
+    replays: list[Replay]
     futures: FuturesState | None = None
 
 
@@ -84,7 +85,7 @@ def dump_state(engine: Engine) -> bytes:
         margin_deposited=margins.deposited,
         margin_fees=margins.fees,
         marks=sorted(margins.marks.items()),
-        countdowns=[(*key, engine.countdowns[key]) for key in sorted(engine.countdowns)],
+        countdowns=[(*key, due_ms) for key, due_ms in sorted(engine.countdowns.due.items())],
         bookings=[(*key, engine.accounts.bookings[key]) for key in sorted(engine.accounts.bookings)],
         sent=sorted((receiver, outbox.last_number) for receiver, outbox in engine.outboxes.items()),
         received=sorted(engine.received.items()),
@@ -107,7 +108,7 @@ def load_engine(state_bytes: bytes, underway_bytes: bytes) -> Engine:
     assert state.version == VERSION
     engine = Engine(state.shard, state.shard_count)
     engine.sequence, engine.now_ms = state.sequence, state.now_ms
-    engine.markets = {stored.market.number: _load_market(stored) for stored in state.markets}
+    engine.markets.update((stored.market.number, _load_market(stored)) for stored in state.markets)
     wallets = engine.accounts.wallets
     wallets.by_account = {account: {each.asset: each for each in balances} for account, balances in state.wallets}
     wallets.fees.update(dict(state.fees))
@@ -115,7 +116,7 @@ def load_engine(state_bytes: bytes, underway_bytes: bytes) -> Engine:
     margins = engine.accounts.margins
     margins.by_account, margins.marks = dict(state.margins), dict(state.marks)
     margins.deposited, margins.fees = state.margin_deposited, state.margin_fees
-    engine.countdowns = {(market, account): due_ms for market, account, due_ms in state.countdowns}
+    engine.countdowns.due = {(market, account): due_ms for market, account, due_ms in state.countdowns}
     engine.accounts.bookings = {(account, reference): booking for account, reference, booking in state.bookings}
     engine.received = dict(state.received)
     engine.outboxes = {receiver: Outbox(last_number) for receiver, last_number in state.sent}
@@ -170,9 +171,9 @@ def _load_market(stored: MarketState) -> MarketMachine:
         machine.restore(order)
     if isinstance(machine, FuturesMarket) and stored.futures is not None:
         _load_futures(machine, stored.futures)
-    for expires_ms, order in stored.replays:
+    for key, expires_ms, order in stored.replays:
         # one object per order: a replay must show what becomes of the resting one
-        machine.replays.remember(machine.open.get(order.id, order), expires_ms)
+        machine.replays.restore(Replay(key, expires_ms, machine.open.get(order.id, order)))
     return machine
 
 

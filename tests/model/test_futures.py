@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from msgspec.structs import replace
 
 from shards.futures import FuturesMarket
 from shards.markets import FuturesTerms, Market, MarketStatus, Product, shard_of_account
@@ -14,6 +15,7 @@ from shards.messages import (
     Command,
     Countdown,
     Deposit,
+    Modify,
     OrderReply,
     Place,
     Reason,
@@ -73,7 +75,7 @@ def machine(world: World) -> FuturesMarket:
 
 
 def ended(world: World, number: int) -> Order:
-    found = world.engine_of(1).find_order(number)
+    found = world.engine_of(1).cancels.find_order(number)
     assert found is not None
     return found
 
@@ -179,6 +181,135 @@ def test_a_countdown_cancels_everything_when_it_runs_out(world: World) -> None:
     assert ended(world, parent.id).end_reason is EndReason.COUNTDOWN and not machine(world).open
 
 
+# Modifying
+
+
+def modified(world: World, modify: Modify) -> Order:
+    reply = world.call(modify)
+    assert isinstance(reply, OrderReply), reply
+    return reply.order
+
+
+def refused(world: World, modify: Modify) -> Reason:
+    reply = world.call(modify)
+    assert isinstance(reply, Refused), reply
+    return reply.reason
+
+
+@pytest.mark.parametrize(("price", "quantity"), [(510_000, 200), (490_000, 50), (490_000, 300), (510_000, 41)])
+def test_the_hold_follows_a_modified_order(world: World, price: int, quantity: int) -> None:
+    bid = placed(world, order("trader-0", Side.BUY, 500_000, 100))
+    placed(world, order("trader-1", Side.SELL, 500_000, 40))
+    after = available(world, "trader-0") + 500_000 * 60 * 100 // 20
+    again = modified(world, Modify(bid.id, "trader-0", price, quantity))
+    assert (again.id, again.price, again.quantity, again.filled) == (bid.id, price, quantity, 40)
+    assert again.hold == price * (quantity - 40) * 100 // 20
+    assert available(world, "trader-0") == after - again.hold and not world.violations()
+    world.call(Cancel(bid.id, "trader-0"))
+    assert available(world, "trader-0") == after
+
+
+def test_a_modified_order_loses_its_place_and_may_trade_at_once(world: World) -> None:
+    first = placed(world, order("trader-0", Side.BUY, 500_000, 10))
+    second = placed(world, order("trader-1", Side.BUY, 500_000, 10))
+    modified(world, Modify(first.id, "trader-0", quantity=11))
+    placed(world, order("trader-2", Side.SELL, 500_000, 5))
+    assert [machine(world).open[each.id].filled for each in (first, second)] == [0, 5]
+    placed(world, order("trader-2", Side.SELL, 505_000, 11))
+    assert modified(world, Modify(first.id, "trader-0", price=505_000)).status is Status.FILLED
+
+
+def test_what_cannot_be_modified_is_refused_and_stays(world: World) -> None:
+    bid = placed(world, order("trader-0", Side.BUY, 500_000, 100, tif=TimeInForce.POST_ONLY))
+    placed(world, order("trader-1", Side.SELL, 500_000, 40))
+    placed(world, order("trader-1", Side.SELL, 501_000, 40))
+    before = available(world, "trader-0")
+    number = bid.id
+    assert refused(world, Modify(number, "trader-1", price=1_000)) is Reason.UNKNOWN_ORDER
+    assert refused(world, Modify(number + 99, "trader-0", price=1_000)) is Reason.UNKNOWN_ORDER
+    assert refused(world, Modify(number, "trader-0", price=500_000)) is Reason.NOTHING_CHANGES
+    assert refused(world, Modify(number, "trader-0", quantity=40)) is Reason.BELOW_FILLED
+    assert refused(world, Modify(number, "trader-0", price=501_000)) is Reason.POST_ONLY
+    assert refused(world, Modify(number, "trader-0", quantity=10**6)) is Reason.INSUFFICIENT_MARGIN
+    world.call(SetMarketStatus(1, MarketStatus.HALTED))
+    assert refused(world, Modify(number, "trader-0", price=499_000)) is Reason.MARKET_HALTED
+    assert available(world, "trader-0") == before and not world.violations()
+    rests = machine(world).open[number]
+    assert (rests.price, rests.quantity, rests.filled) == (500_000, 100, 40)
+
+
+def test_a_waiting_trigger_gets_another_stop_price(world: World) -> None:
+    parent = bracket(world)
+    placed(world, order("trader-1", Side.SELL, 500_000, 4))
+    assert refused(world, Modify(parent.stop_loss, "trader-0", stop_price=500_000)) is Reason.WOULD_TRIGGER
+    modified(world, Modify(parent.stop_loss, "trader-0", stop_price=495_000))
+    placed(world, order("trader-2", Side.BUY, 495_000, 30))
+    placed(world, order("trader-1", Side.SELL, 495_000, 10))
+    assert ended(world, parent.stop_loss).filled == 10 and world.violations() == []
+
+
+def test_attached_triggers_follow_their_modified_parent(world: World) -> None:
+    parent = bracket(world)
+    modified(world, Modify(parent.id, "trader-0", quantity=20))
+    assert {machine(world).open[number].quantity for number in (parent.take_profit, parent.stop_loss)} == {20}
+    world.call(Cancel(parent.id, "trader-0"))
+    assert not machine(world).open and available(world, "trader-0") == FUNDS
+
+
+def test_an_order_that_fills_while_its_change_is_under_way_keeps_what_it_had() -> None:
+    world = make_world(4)
+    away = next(name for name in ACCOUNTS if world.engine_of(1).is_home(name) is False)
+    bid = placed(world, order(away, Side.BUY, 500_000, 100))
+    call = world.submit(Modify(bid.id, away, 400_000, 200))
+    world.turn(call.shard)  # the change asks the account's home for more
+    seller = world.submit(order("trader-1" if away != "trader-1" else "trader-2", Side.SELL, 500_000, 90))
+    world.drain()
+    assert isinstance(seller.reply, OrderReply) and call.reply is not None
+    assert world.violations() == []
+    world.call(CancelAll(away, 1))
+    assert world.violations() == []
+
+
+# Client ids
+
+
+def test_a_repeat_finds_the_first_order_after_firing_clamping_and_a_snapshot(world: World) -> None:
+    open_long(world, "trader-0", 10)
+    clamped = order("trader-0", Side.SELL, 600_000, 50, reduce_only=True, client_id="clamped", signed_ms=1)
+    rests = placed(world, order("trader-0", Side.BUY, 400_000, 10, client_id="rests", signed_ms=1))
+    stop = order("trader-0", Side.SELL, 480_000, 5, kind=Kind.STOP, client_id="stop", signed_ms=1)
+    stop = replace(stop, order=replace(stop.order, trigger=Trigger(Kind.STOP, 490_000)))
+    small, waits = placed(world, clamped), placed(world, stop)
+    world.call(SetMarkPrice(1, 490_000))
+    placed(world, order("trader-1", Side.BUY, 490_000, 1))
+    placed(world, order("trader-2", Side.SELL, 490_000, 1))
+    assert ended(world, waits.id).kind is Kind.LIMIT
+    for _ in range(2):
+        assert placed(world, clamped).id == small.id and small.quantity == 10
+        assert placed(world, stop).id == waits.id
+        assert machine(world).open[rests.id].client_id == "rests"
+        for shard in range(world.shard_count):
+            world.restart(shard, from_snapshot=True)
+    world.call(CancelAll("trader-0", 1))
+    assert placed(world, stop).id == waits.id, "the very same signed request"
+    again = world.call(replace(stop, order=replace(stop.order, signed_ms=2)))
+    assert isinstance(again, Refused) and again.reason is Reason.WOULD_TRIGGER
+
+
+def test_an_order_without_a_client_id_gets_one(world: World) -> None:
+    taken = placed(world, order("trader-0", Side.BUY, 400_000, 10, client_id=f"sx-{(1 << 40) + 2}"))
+    made = placed(world, order("trader-0", Side.BUY, 400_000, 10))
+    assert made.client_id == f"sx-{made.id}." and taken.client_id == f"sx-{made.id}"
+
+
+@pytest.mark.parametrize(("lots", "reason"), [(1, Reason.MIN_NOTIONAL), (3 * 10**8, Reason.MAX_NOTIONAL)])
+def test_a_market_order_is_measured_at_the_mark(world: World, lots: int, reason: Reason) -> None:
+    placed(world, order("trader-0", Side.BUY, 0, lots, kind=Kind.MARKET))  # without a mark there is no measure
+    world.call(SetMarkPrice(1, 50_000))
+    reply = world.call(order("trader-0", Side.BUY, 0, lots, kind=Kind.MARKET))
+    assert isinstance(reply, Refused) and reply.reason is reason
+
+
 # Random commands
 
 
@@ -196,7 +327,8 @@ class Chance:
             (45, lambda: self.regular(account, price)),
             (15, lambda: self.trigger(account, price)),
             (15, lambda: Cancel(chance.choice(self.ids), account)),
-            (3, lambda: CancelAll(account, 1)),
+            (12, lambda: self.modify(account, price)),
+            (3, lambda: CancelAll(account, 1, chance.random() < 0.3)),
             (4, lambda: CancelBatch(1, account, chance.choices(self.ids, k=5))),
             (3, lambda: SetMarkPrice(1, chance.choice((0, price)))),
             (3, lambda: Countdown(1, account, chance.choice((0, 100, 1_000)))),
@@ -224,6 +356,12 @@ class Chance:
             take_profit=profit,
             stop_loss=loss,
         )
+
+    def modify(self, account: str, price: int) -> Modify:
+        chance = self.chance
+        changed = {"price": price, "quantity": chance.randint(1, 300), "stop_price": price}
+        names = chance.sample(sorted(changed), chance.randint(1, 2))
+        return Modify(chance.choice(self.ids), account, **{name: changed[name] for name in names})
 
     def trigger(self, account: str, price: int) -> Place:
         chance = self.chance

@@ -34,8 +34,11 @@ from shards.messages import (
     GetMargin,
     Granted,
     LinkMessage,
+    ListFills,
+    ListIncome,
     ListOrders,
     ListTrades,
+    Modify,
     OrdersReply,
     Place,
     Question,
@@ -232,7 +235,7 @@ class World:
         if isinstance(message, AddMarket):
             self.symbols.setdefault(message.market.number, message.market.symbol)
             return shard_of_symbol(message.market.symbol, self.shard_count)
-        if isinstance(message, Deposit | Transfer | SetLeverage | GetBalances | GetMargin):
+        if isinstance(message, Deposit | Transfer | SetLeverage | GetBalances | GetMargin | ListFills | ListIncome):
             return shard_of_account(message.account, self.shard_count)
         if isinstance(message, Place):
             market = message.order.market
@@ -301,12 +304,12 @@ class World:
         inputs: list[tuple[Request | LinkFrame, Command | LinkMessage]]
         inputs = [(frame, decode_link(frame.body)) for frame in frames]
         questions: list[tuple[Request, Question]] = []
-        places: list[tuple[Request, Place]] = []
+        places: list[tuple[Request, Place | Modify]] = []
         for request in requests:
             message = decode_request(request.body)
             if self.now_ms > request.deadline_ms:
                 node.replies.refuse(request, Reason.TIMEOUT)
-            elif isinstance(message, Place) and node.engine.needs_home(message.order):
+            elif isinstance(message, Place | Modify) and node.engine.needs_home(message):
                 places.append((request, message))
             elif isinstance(message, COMMANDS):
                 inputs.append((request, cast(Command, message)))

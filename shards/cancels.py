@@ -1,0 +1,116 @@
+"""Cancelling: one order, by id or client id; a batch; all of an account."""
+
+from collections.abc import Mapping
+
+from shards.effects import Effects
+from shards.futures import FuturesMarket
+from shards.ids import market_of
+from shards.market import MarketMachine
+from shards.messages import (
+    BatchReply,
+    Cancel,
+    CancelAll,
+    CancelBatch,
+    CancelByClientId,
+    OrderReply,
+    OrdersReply,
+    Reason,
+    Refused,
+    Reply,
+)
+from shards.orders import EndReason, Order
+from shards.recent import Recent
+from shards.spot import SpotMarket
+
+
+class Cancels:
+    """Carries out the cancels of one shard."""
+
+    def __init__(self, markets: Mapping[int, MarketMachine], recent: Recent) -> None:
+        self._markets = markets
+        self._recent = recent
+
+    def decide(self, cancel: Cancel | CancelByClientId | CancelAll | CancelBatch, effects: Effects) -> Reply:
+        """Carry out a cancel; the reply shows live orders."""
+        match cancel:
+            case Cancel():
+                return self._one(cancel, effects)
+            case CancelByClientId():
+                return self._by_client_id(cancel, effects)
+            case CancelAll():
+                return self._all(cancel, effects)
+            case CancelBatch():
+                return self._batch(cancel, effects)
+
+    def find_order(self, number: int) -> Order | None:
+        """An open or recently ended order."""
+        machine = self._markets.get(market_of(number))
+        return (machine.open.get(number) if machine else None) or self._recent.orders.get(number)
+
+    def _one(self, cancel: Cancel, effects: Effects) -> Reply:
+        machine = self._markets.get(market_of(cancel.id))
+        order = machine.open.get(cancel.id) if machine else None
+        if machine is None or order is None:
+            return self._refuse(cancel)
+        if order.account != cancel.account:
+            return Refused(Reason.NOT_OWNER, self._told(order))
+        machine.cancel(order, EndReason.USER, effects)
+        return OrderReply(order)
+
+    def _refuse(self, cancel: Cancel) -> Refused:
+        ended = self._recent.orders.get(cancel.id)
+        if ended is None:
+            return Refused(Reason.UNKNOWN_ORDER)
+        reason = Reason.TERMINAL_ORDER if ended.account == cancel.account else Reason.NOT_OWNER
+        return Refused(reason, self._told(ended))
+
+    def _told(self, order: Order) -> Order | None:
+        """What a refused cancel shows of the order: on futures it tells how a trigger has ended."""
+        return order if isinstance(self._markets[order.market], FuturesMarket) else None
+
+    def _by_client_id(self, cancel: CancelByClientId, effects: Effects) -> Reply:
+        machine = self._markets.get(cancel.market)
+        order = machine.by_client.get((cancel.account, cancel.client_id)) if machine else None
+        if machine is None or order is None:
+            return Refused(Reason.UNKNOWN_ORDER)
+        machine.cancel(order, EndReason.USER, effects)
+        return OrderReply(order)
+
+    def _all(self, cancel: CancelAll, effects: Effects) -> Reply:
+        if cancel.triggers_only:
+            futures = self._markets.get(cancel.market)
+            if not isinstance(futures, FuturesMarket):
+                return OrdersReply([])
+            return OrdersReply(futures.cancel_triggers(cancel.account, effects))
+        orders: list[Order] = []
+        # by number: the dictionary's order is not the same after a snapshot, and rows must leave in the same order
+        for number in [cancel.market] if cancel.market else sorted(self._markets):
+            machine = self._markets.get(number)
+            if machine is not None and (cancel.market or isinstance(machine, SpotMarket)):
+                orders += machine.cancel_account(cancel.account, EndReason.CANCEL_ALL, effects)
+        return OrdersReply(orders)
+
+    def _batch(self, cancel: CancelBatch, effects: Effects) -> Reply:
+        """Each id in its turn; one that an earlier one took along shows so."""
+        machine = self._markets.get(cancel.market)
+        if machine is None:
+            return Refused(Reason.UNKNOWN_MARKET)
+        ids: list[int | None] = [*cancel.ids]
+        for client_id in cancel.client_ids:
+            named = machine.by_client.get((cancel.account, client_id)) or self._recent.find_client_id(
+                cancel.market, cancel.account, client_id
+            )
+            ids.append(named.id if named else None)
+        return BatchReply([self._one_of_batch(machine, number, cancel.account, effects) for number in ids])
+
+    def _one_of_batch(
+        self, machine: MarketMachine, number: int | None, account: str, effects: Effects
+    ) -> Order | Reason:
+        order = self.find_order(number) if number is not None else None
+        if order is None or order.market != machine.market.number:
+            return Reason.UNKNOWN_ORDER
+        if order.account != account:
+            return Reason.NOT_OWNER if order.trigger is not None else Reason.UNKNOWN_ORDER
+        if order.id in machine.open:
+            machine.cancel(order, EndReason.BATCH, effects)
+        return order

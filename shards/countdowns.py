@@ -1,0 +1,28 @@
+"""The dead man's switches: when everything of an account on a futures market is canceled unless it says otherwise."""
+
+Key = tuple[int, str]  # market, account
+
+
+class Countdowns:
+    """The timers of a shard's markets, one per account and market."""
+
+    def __init__(self) -> None:
+        self.due: dict[Key, int] = {}  # Unix ms
+
+    def set(self, market: int, account: str, now_ms: int, after_ms: int) -> None:
+        """Replace the timer; 0: there is none any more."""
+        if after_ms:
+            self.due[market, account] = now_ms + after_ms
+        else:
+            self.due.pop((market, account), None)
+
+    def due_ms(self) -> int | None:
+        """When the next one runs out."""
+        return min(self.due.values(), default=None)
+
+    def take_due(self, now_ms: int) -> list[Key]:
+        """Those that have run out, in order of market and account; they are gone then."""
+        found = sorted(key for key, due_ms in self.due.items() if due_ms <= now_ms)
+        for key in found:
+            del self.due[key]
+        return found
