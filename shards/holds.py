@@ -6,7 +6,9 @@ comes back over the link. A ticket remembers who waits; it does not survive a re
 
 import queue
 import secrets
+from collections import deque
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from shards.codec import encode
 from shards.engine import Engine
@@ -17,58 +19,90 @@ from shards.messages import Granted, Hold, Modify, Place, Reason, Refused, Reply
 from shards.peer import NotServing, Peer
 from shards.replies import Numbers, Replies
 
+Name = tuple[int, str, str]
+"""Market, account, client id."""
+
+
+class _Waiting(NamedTuple):
+    """A caller whose command waits for money."""
+
+    request: Request
+    command: Place | Modify
+    deadline_ms: int  # by this shard's stamps, which do not follow a clock that steps back
+
+    @property
+    def account(self) -> str:
+        return self.command.order.account if isinstance(self.command, Place) else self.command.account
+
+    @property
+    def name(self) -> Name | None:
+        """What another new order may not have at the same time."""
+        if isinstance(self.command, Modify) or not self.command.order.client_id:
+            return None
+        new = self.command.order
+        return new.market, new.account, new.client_id
+
 
 class Holds:
-    """The orders under way to their accounts' home shards and back."""
+    """The commands under way to their accounts' home shards and back."""
 
     def __init__(self, engine: Engine, peers: Mapping[int, Peer], replies: Replies) -> None:
         self._engine = engine
         self._peers = peers
         self._replies = replies
-        self._waiting: dict[int, tuple[Request, str]] = {}  # ticket → who waits, and the account
+        self._waiting: dict[int, _Waiting] = {}  # by ticket
+        self._named: dict[Name, deque[_Waiting]] = {}  # client ids under way → who came later with the same
         self._next_ticket = secrets.randbits(40) << 20  # not one of an earlier life
 
     def ask(self, request: Request, command: Place | Modify, now_ms: int) -> None:
         """Ask the account's home shard to hold what the command needs, unless something stands against it here."""
-        account = command.order.account if isinstance(command, Place) else command.account
-        refused = self._send(request, command, account, now_ms)
-        if refused is not None:
-            self._replies.add(request, refused, account)
+        deadline_ms = max(now_ms, self._engine.now_ms) + request.deadline_ms - now_ms
+        self._ask(_Waiting(request, command, deadline_ms))
 
-    def _send(self, request: Request, command: Place | Modify, account: str, now_ms: int) -> Reply | None:
+    def _ask(self, waiting: _Waiting) -> None:
+        if waiting.name in self._named:  # it shall find what becomes of the first, not ask for money twice
+            self._named[waiting.name].append(waiting)
+            return
+        refused = self._send(waiting)
+        if refused is not None:
+            self._replies.add(waiting.request, refused, waiting.account)
+
+    def _send(self, waiting: _Waiting) -> Reply | None:
         if len(self._waiting) >= TICKET_COUNT_MAX:
             return Refused(Reason.BUSY)
         ticket = self._next_ticket
-        # the grant is judged by this shard's stamps, which do not follow a clock that steps back
-        deadline_ms = max(now_ms, self._engine.now_ms) + request.deadline_ms - now_ms
-        hold = self._engine.ask_home(command, ticket, deadline_ms)
+        hold = self._engine.ask_home(waiting.command, ticket, waiting.deadline_ms)
         if not isinstance(hold, Hold):
             return hold
-        home = shard_of_account(account, self._engine.shard_count)
         try:
-            self._peers[home].put_nowait(ticket, request.deadline_ms, encode(hold))
+            self._home_of(waiting).put_nowait(ticket, waiting.request.deadline_ms, encode(hold))
         except queue.Full:
             return Refused(Reason.BUSY)
         except NotServing:
             return Refused(Reason.RESTARTING)
         self._next_ticket += 1
-        self._waiting[ticket] = request, account
+        self._waiting[ticket] = waiting
+        if waiting.name is not None:
+            self._named[waiting.name] = deque()
         return None
+
+    def _home_of(self, waiting: _Waiting) -> Peer:
+        return self._peers[shard_of_account(waiting.account, self._engine.shard_count)]
 
     def refused(self, ticket: int, body: bytes) -> None:
         """The home shard refused; ``body`` is its encoded reply."""
         waiting = self._waiting.pop(ticket, None)
         if waiting is not None:
-            request, account = waiting
-            self._replies.add_encoded(request, body, account)
+            self._replies.add_encoded(waiting.request, body, waiting.account)
+            self._go_on(waiting)
 
     def granted(self, granted: Granted, reply: Reply, since: Numbers) -> None:
         """The grant has been applied with ``reply``; ``since``: the newest link messages before it."""
         waiting = self._waiting.pop(granted.ticket, None)
         if waiting is not None:
-            request, account = waiting
-            self._peers[shard_of_account(account, self._engine.shard_count)].settle(granted.ticket)
-            self._replies.add(request, reply, account, since)
+            self._home_of(waiting).settle(granted.ticket)
+            self._replies.add(waiting.request, reply, waiting.account, since)
+            self._go_on(waiting)
 
     def lose(self) -> None:
         """Tell those whose home shard died with their order in its hands: whether it is placed is unknown."""
@@ -76,4 +110,11 @@ class Holds:
             for ticket in peer.take_lost():
                 waiting = self._waiting.pop(ticket, None)
                 if waiting is not None:
-                    self._replies.refuse(waiting[0], Reason.TIMEOUT)
+                    self._replies.refuse(waiting.request, Reason.TIMEOUT)
+                    self._go_on(waiting)
+
+    def _go_on(self, done: _Waiting) -> None:
+        """Ask for those that came later with the same client id."""
+        if done.name is not None:
+            for waiting in self._named.pop(done.name):
+                self._ask(waiting)

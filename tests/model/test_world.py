@@ -162,10 +162,24 @@ def test_a_full_disk_refuses_commands_and_takes_link_messages_later(world: World
     assert isinstance(call.reply, OrderReply)
 
 
+def test_repeats_at_once_do_not_compete_for_the_money(world: World) -> None:
+    calls = [world.submit(bid(10, client_id="one")) for _ in range(3)]  # all that there is
+    world.drain()
+    replies = [call.reply for call in calls]
+    assert [reply.repeated for reply in replies if isinstance(reply, OrderReply)] == [False, True, True]
+
+
+def test_a_repeat_goes_on_when_the_first_was_refused(world: World) -> None:
+    first, second = world.submit(bid(11, client_id="one")), world.submit(bid(10, client_id="one"))
+    world.drain()
+    assert first.reply == Refused(Reason.INSUFFICIENT_BALANCE)
+    assert isinstance(second.reply, OrderReply) and second.reply.order.quantity == 10
+
+
 def test_two_repeats_at_once_place_one_order_and_hold_once(world: World) -> None:
     calls = [world.submit(bid(client_id="one")) for _ in range(2)]
     world.turn(MARKET_SHARD)
-    assert len(world.nodes[HOME].requests) == 2, "neither is known yet"
+    assert len(world.nodes[HOME].requests) == 1, "the second waits for the first"
     world.drain()
     replies = [call.reply for call in calls]
     assert [reply.repeated for reply in replies if isinstance(reply, OrderReply)] == [False, True]
