@@ -9,7 +9,7 @@ import msgspec
 from shards.messages import Command, LinkMessage, Question, Reply
 from shards.rows import Row
 
-VERSION = 1  # of everything below; written in every hello, journal and snapshot
+VERSION = 2  # of everything below; written in every hello, journal and snapshot
 
 _encoder = msgspec.json.Encoder()
 encode = _encoder.encode

@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 
 from storage.files import create_once
 
-FORMAT = 1
+FORMAT = 2  # raised whenever an input comes to something else than before: its journals must not be replayed
 SOCKET_PATH_BYTES_MAX = 103  # what macOS's and Linux's sockaddr_un both hold, less the final zero
 
 
