@@ -12,6 +12,7 @@ messages that it needs are in their receivers' queues (:mod:`shards.replies`). A
 links once more and applies them first. So whatever a caller was told is in what it reads next, on whichever shard.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple, get_args
 
 from shards import limits
@@ -36,6 +37,7 @@ from shards.messages import (
     ShardStatus,
     Tick,
 )
+from shards.network import Network
 from shards.outbox import ARCHIVE
 from shards.peer import Peer
 from shards.questions import answer
@@ -72,21 +74,30 @@ class Shard:
     """One shard: its engine between its disk and its sockets."""
 
     def __init__(
-        self, folder: Folder, engine: Engine, journal: Journal, snapshots: Snapshots, queue_depth: int
+        self,
+        folder: Folder,
+        engine: Engine,
+        journal: Journal,
+        snapshots: Snapshots,
+        queue_depth: int,
+        clock: Callable[[], int] = now_ms,
+        network: Network | None = None,
     ) -> None:
+        """``clock`` gives Unix ms; ``network`` connects to callers and peers: a simulation brings its own."""
         self.engine = engine
         self.stopping = False
-        self.mailbox = Mailbox(folder, f"shard-{engine.shard}", queue_depth, dict(engine.received))
+        self.mailbox = Mailbox(folder, f"shard-{engine.shard}", queue_depth, dict(engine.received), network)
+        self._clock = clock
         self._journal = journal
         self._snapshots = snapshots
         self._peers = {
-            receiver: Peer(folder, receiver, engine.shard, outbox, self.mailbox.selector)
+            receiver: Peer(folder, receiver, engine.shard, outbox, self.mailbox.selector, network)
             for receiver, outbox in engine.outboxes.items()
         }
         self._shard_peers = {receiver: peer for receiver, peer in self._peers.items() if receiver != ARCHIVE}
         self._replies = Replies(engine, self._shard_peers)
         self._holds = Holds(engine, self._shard_peers, self._replies)
-        self._serve_anyway_ms = now_ms() + limits.LINK_WAIT_MS
+        self._serve_anyway_ms = self._clock() + limits.LINK_WAIT_MS
         self._reconnect_ms = 0
 
     def run(self) -> None:
@@ -120,12 +131,12 @@ class Shard:
         patience_s, due_ms = self._snapshots.patience_s(), self.engine.due_ms()
         if due_ms is None:
             return patience_s
-        due_s = max(0, due_ms - now_ms()) / 1000
+        due_s = max(0, due_ms - self._clock()) / 1000
         return due_s if patience_s is None else min(due_s, patience_s)
 
     def _is_due(self) -> bool:
         due_ms = self.engine.due_ms()
-        return due_ms is not None and due_ms <= now_ms()
+        return due_ms is not None and due_ms <= self._clock()
 
     def _receive(self, patience_s: float | None) -> None:
         for key, events in self.mailbox.selector.select(patience_s):
@@ -148,9 +159,9 @@ class Shard:
 
     def _reach_peers(self) -> None:
         self._holds.lose()
-        if all(peer.connected for peer in self._peers.values()) or now_ms() < self._reconnect_ms:
+        if all(peer.connected for peer in self._peers.values()) or self._clock() < self._reconnect_ms:
             return
-        self._reconnect_ms = now_ms() + limits.RECONNECT_MS
+        self._reconnect_ms = self._clock() + limits.RECONNECT_MS
         for peer in self._peers.values():
             peer.connect()
 
@@ -161,7 +172,7 @@ class Shard:
         promised, received = self.mailbox.promised, self.engine.received
         caught_up = all(peer in promised and received[peer] >= promised[peer] for peer in received)
         reached = all(peer.connected for peer in self._shard_peers.values())
-        self.mailbox.counters.serving = (caught_up and reached) or now_ms() >= self._serve_anyway_ms
+        self.mailbox.counters.serving = (caught_up and reached) or self._clock() >= self._serve_anyway_ms
 
     # 2. Refuse, sort
 
@@ -171,7 +182,7 @@ class Shard:
         batch = Batch([Input(frame, decode_link(frame.body)) for frame in frames], [], [])
         if self._is_due():  # before the commands: it was due before they came
             batch.inputs.append(Input(Timer(encode(Tick())), Tick()))
-        now = now_ms()
+        now = self._clock()
         for request in requests:
             message = decode_request(request.body)
             refusal = self._refuse(request, message, now)
@@ -198,7 +209,7 @@ class Shard:
 
     def _process(self, batch: Batch) -> None:
         if batch.inputs:
-            stamp_ms = max(now_ms(), self.engine.now_ms)
+            stamp_ms = max(self._clock(), self.engine.now_ms)
             try:
                 self._journal.append(self._records(batch.inputs, stamp_ms))
             except StorageFull:
@@ -210,7 +221,7 @@ class Shard:
         for request, question in batch.questions:
             self._answer(request, question)
         for request, command in batch.holds:
-            self._holds.ask(request, command, now_ms())
+            self._holds.ask(request, command, self._clock())
 
     def _records(self, inputs: list[Input], stamp_ms: int) -> list[Record]:
         return [
@@ -264,8 +275,8 @@ class Shard:
     def _finish(self) -> None:
         """Take nothing more; bring out what callers and the archive are still owed, within a bound."""
         self.mailbox.counters.serving = False
-        until_ms = now_ms() + limits.STOP_MS
-        while now_ms() < until_ms and (len(self._replies) or len(self.engine.outboxes[ARCHIVE])):
+        until_ms = self._clock() + limits.STOP_MS
+        while self._clock() < until_ms and (len(self._replies) or len(self.engine.outboxes[ARCHIVE])):
             self.turn(limits.RECONNECT_MS / 1000)
         self._snapshots.wait()
         self.mailbox.close()

@@ -6,7 +6,6 @@ direction and dies with it, and no lock is shared between processes (:mod:`shard
 
 import os
 import selectors
-import socket
 from collections import deque
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from shards.connection import Connection
 from shards.counters import Counters
 from shards.frames import Frame, FrameKind
 from shards.limits import CONNECTIONS_MAX
+from shards.network import Network
 from storage.folder import Folder
 
 
@@ -48,13 +48,16 @@ class LinkFrame(NamedTuple):
 class Mailbox:
     """Listens, receives, and keeps what has come in order until it is taken."""
 
-    def __init__(self, folder: Folder, name: str, maxsize: int, received: dict[int, int]) -> None:
+    def __init__(
+        self, folder: Folder, name: str, maxsize: int, received: dict[int, int], network: Network | None = None
+    ) -> None:
         """``received``: per sender the newest link message that is on disk here."""
+        network = network or Network()
         self._remove_old(folder.run, name)
         life = os.urandom(6).hex()
         self._counters_path = folder.run / f"{name}-{life}.mailbox"
         self.counters = Counters(self._counters_path, maxsize)
-        self._listener = _listen(folder.socket(name))
+        self._listener = network.listen(folder.socket(name))
         self._free = deque(range(CONNECTIONS_MAX))  # a slot is used again as late as possible
         self._requests: deque[Request] = deque()
         self.callers: set[Caller] = set()
@@ -62,7 +65,7 @@ class Mailbox:
         self.link_frames: deque[LinkFrame] = deque()
         self.received = received  # moves along as frames come, before they are on disk
         self.promised: dict[int, int] = {}  # per sender: its newest message when its replies began to wait for its link
-        self.selector = selectors.DefaultSelector()
+        self.selector = network.selector()
         self.selector.register(self._listener, selectors.EVENT_READ)
 
     @staticmethod
@@ -218,16 +221,3 @@ class Mailbox:
     def _free_slot(self, caller: Caller) -> None:
         self.counters.clear(caller.slot)
         self._free.append(caller.slot)
-
-
-def _listen(path: str) -> socket.socket:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(path)
-    os.chmod(path, 0o600)
-    listener.listen(CONNECTIONS_MAX)
-    listener.setblocking(False)
-    return listener

@@ -2,13 +2,13 @@
 
 import queue
 import selectors
-import socket
 from collections import deque
 
 from shards.connection import Connection
 from shards.counters import Counters
 from shards.frames import Frame, FrameKind
 from shards.limits import LINK_WINDOW_BYTES
+from shards.network import Network
 from shards.outbox import ARCHIVE, Outbox
 from storage.folder import Folder
 from storage.journal import JournalDamaged
@@ -22,9 +22,16 @@ class Peer:
     """A connection that is made again whenever it is lost. What the outbox holds is sent once per connection."""
 
     def __init__(
-        self, folder: Folder, receiver: int, source: int, outbox: Outbox, selector: selectors.BaseSelector
+        self,
+        folder: Folder,
+        receiver: int,
+        source: int,
+        outbox: Outbox,
+        selector: selectors.BaseSelector,
+        network: Network | None = None,
     ) -> None:
         """``receiver``: a shard, or ARCHIVE; ``source``: the own shard."""
+        self._network = network or Network()
         self.receiver = receiver
         self._path = folder.socket("archive" if receiver == ARCHIVE else f"shard-{receiver}")
         self._run = folder.run
@@ -48,14 +55,10 @@ class Peer:
         """Try to reach the receiver, unless connected. Never waits."""
         if self._connection is not None:
             return
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.setblocking(False)
         try:
-            sock.connect(self._path)
+            self._connection = Connection(self._network.connect(self._path))
         except OSError:
-            sock.close()
             return
-        self._connection = Connection(sock)
         self._connection.send(FrameKind.HELLO, self._source + 1)
         self._selector.register(self._connection, selectors.EVENT_READ, self)
         self._flush()
