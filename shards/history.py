@@ -1,21 +1,28 @@
 """The archive's behaviour, without sockets: rows of the shards in, answers out.
 
-Messages become tuples of :mod:`storage.schema` here, and back. Rows are stored by one thread; questions may be asked
-by others at the same time, and a question that fails harms nothing but its own answer.
+Rows are stored by one thread; questions may be asked by others at the same time, and a question that fails harms
+nothing but its own answer.
 """
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time
-from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, assert_never
 
-import msgspec
-
+from shards.cells import to_cell
 from shards.codec import encode
-from shards.ids import TRADE, to_uuid
+from shards.history_rows import (
+    fill_row,
+    market_row,
+    movement_row,
+    name_of,
+    order_row,
+    to_fill,
+    to_income,
+    to_order,
+    to_trade,
+    trade_row,
+)
 from shards.limits import (
     ARCHIVE_MEMORY,
     FRAME_BYTES_MAX,
@@ -23,15 +30,19 @@ from shards.limits import (
     SQL_MS_MAX,
     SQL_ROW_COUNT_MAX,
 )
-from shards.markets import Market, Product
+from shards.markets import Product
 from shards.messages import (
     ArchiveStatus,
     CandlesReply,
+    FillsReply,
     GetArchiveStatus,
     GetCandles,
     GetOrder,
     GetOrderByClientId,
     GetTrade,
+    IncomeReply,
+    ListFills,
+    ListIncome,
     ListOrders,
     ListTrades,
     MarketTrades,
@@ -45,38 +56,30 @@ from shards.messages import (
     TableReply,
     TradesReply,
 )
-from shards.orders import Candle, EndReason, Kind, Order, Side, Status, TimeInForce, Trade
-from shards.rows import MarketChanged, OrderEnded, Row, Traded
-from shards.units import format_fixed
-from storage import queries
+from shards.orders import Candle, Status
+from shards.rows import FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
+from storage import queries, wallet_queries
 from storage.archive import Archive, SqlRefused, Stored
 from storage.queries import Query, Span
-from storage.schema import MARKETS, ORDERS, TRADES
-
-Cell = str | int | float | bool | None
+from storage.schema import Table
+from storage.tables import FUTURES_FILLS, MARKETS, MOVEMENTS, ORDERS, TRADES
 
 ANSWER_BYTES_MAX: Final = FRAME_BYTES_MAX - 64 * 1024  # of a SQL answer: one frame, less its own few bytes
-INTEGER_MAX: Final = 2**53  # what every JSON reader keeps exactly; larger ones go as text
 
 _log = logging.getLogger(__name__)
 
-# Enumerations stand in the archive by their names in lower case, see _name
-_SIDES = {side.name.lower(): side for side in Side}
-_KINDS = {kind.name.lower(): kind for kind in Kind}
-_TIFS = {tif.name.lower(): tif for tif in TimeInForce}
-_STATUSES = {status.name.lower(): status for status in Status}
-
 
 class History:
-    """Finished orders, trades and markets of all shards, each stored exactly once."""
+    """Finished orders, trades, fills, movements of money and markets of all shards, each stored exactly once."""
 
     def __init__(self, path: Path, id_key: bytes) -> None:
         """Open the DuckDB file ``path``, making it at first. ``id_key`` makes the ids of the spot API.
 
-        Raises duckdb.Error if the file is not usable or another process has it open.
+        Raises duckdb.Error if the file is not usable or another process has it open, and ArchiveTooNew.
         """
         self._archive = Archive(path, ARCHIVE_MEMORY, QUERY_MS_MAX, SQL_MS_MAX)
         self._id_key = id_key
+        self._products: dict[int, str] = dict(self._archive.ask(queries.PRODUCTS))  # by market, "spot" or "futures"
 
     def position(self, shard: int) -> int:
         """The number of the last row stored of that shard's link; 0 if none."""
@@ -89,8 +92,7 @@ class History:
         end the process) and open the file anew: :meth:`position` says what is stored.
         """
         positions = self._archive.positions()
-        ended: list[Stored] = []
-        traded: list[Stored] = []
+        rows: dict[Table, list[Stored]] = {}
         markets: dict[int, Stored] = {}  # only the last state of each
         reached: dict[int, int] = {}
         for shard, batch in batches.items():
@@ -98,15 +100,29 @@ class History:
                 if number <= positions.get(shard, 0):
                     continue
                 reached[shard] = number
-                match row:
-                    case OrderEnded(order=order):
-                        ended.append(_order_row(order, shard, self._id_key))
-                    case Traded(trade=trade):
-                        traded.append(_trade_row(trade, self._id_key))
-                    case MarketChanged(market=market, time_ms=time_ms):
-                        markets[market.number] = _market_row(market, time_ms)
+                table, stored = self._to_stored(row, shard)
+                if isinstance(row, MarketChanged):
+                    markets[row.market.number] = stored
+                else:
+                    rows.setdefault(table, []).append(stored)
         if reached:
-            self._archive.append({ORDERS: ended, TRADES: traded, MARKETS: list(markets.values())}, reached)
+            self._archive.append({**rows, MARKETS: list(markets.values())}, reached)
+
+    def _to_stored(self, row: Row, shard: int) -> tuple[Table, Stored]:
+        match row:
+            case OrderEnded(order):
+                return ORDERS, order_row(order, self._products.get(order.market, ""), shard, self._id_key)
+            case Traded(trade):
+                return TRADES, trade_row(trade, self._products.get(trade.market, ""), self._id_key)
+            case MarginFilled():
+                return FUTURES_FILLS, fill_row(row)
+            case FundsMoved():
+                return MOVEMENTS, movement_row(row, shard)
+            case MarketChanged(market, time_ms):
+                self._products[market.number] = name_of(market.product)  # its orders and trades come after it
+                return MARKETS, market_row(market, time_ms)
+            case _:
+                assert_never(row)
 
     def answer(self, question: Question) -> Reply:
         """Answer a question; for any thread, beside :meth:`store`. Never raises: a fault is a Refused."""
@@ -126,17 +142,21 @@ class History:
 
     def _answer_named(self, question: Question) -> Reply:
         match question:
-            case GetOrder(id=number):
+            case GetOrder(number):
                 return self._one_order(queries.order_by_id(number))
-            case GetOrderByClientId(market=market, account=account, client_id=client_id):
-                return self._one_order(queries.order_by_client_id(market, account, client_id))
+            case GetOrderByClientId():
+                return self._one_order(_order_by_client_id(question))
             case ListOrders():
-                return OrdersReply([_to_order(row) for row in self._archive.ask(_list_orders(question))])
+                return OrdersReply([to_order(row) for row in self._archive.ask(_orders_of_account(question))])
             case ListTrades():
-                return self._trades(_list_trades(question))
-            case GetTrade(id=number):
+                return self._trades(_trades_of_account(question))
+            case ListFills():
+                return FillsReply([to_fill(row) for row in self._archive.ask(_fills_of_account(question))])
+            case ListIncome():
+                return IncomeReply([to_income(row) for row in self._archive.ask(_income_of_account(question))])
+            case GetTrade(number):
                 return self._trades(queries.trade_by_id(number))
-            case MarketTrades(market=market, limit=limit, start_ms=start_ms, before_id=before_id):
+            case MarketTrades(market, limit, start_ms, before_id):
                 return self._trades(queries.trades_of_market(market, limit, start_ms, before_id))
             case GetCandles():
                 return self._candles(question)
@@ -148,10 +168,10 @@ class History:
 
     def _one_order(self, query: Query) -> Reply:
         rows = self._archive.ask(query)
-        return OrderReply(_to_order(rows[0])) if rows else Refused(Reason.UNKNOWN_ORDER)
+        return OrderReply(to_order(rows[0])) if rows else Refused(Reason.UNKNOWN_ORDER)
 
     def _trades(self, query: Query) -> TradesReply:
-        return TradesReply([_to_trade(row) for row in self._archive.ask(query)])
+        return TradesReply([to_trade(row) for row in self._archive.ask(query)])
 
     def _candles(self, asked: GetCandles) -> CandlesReply:
         query = queries.candles_of_market(
@@ -175,168 +195,63 @@ class History:
         return answer
 
 
-def _list_orders(question: ListOrders) -> Query:
-    status = _name(Status(question.status)) if question.status else ""
-    return queries.orders_of_account(question.account, question.limit, _span(question), question.market, status)
+# Questions → queries
 
 
-def _list_trades(question: ListTrades) -> Query:
-    return queries.trades_of_account(question.account, question.limit, _span(question), question.market, question.order)
-
-
-def _span(question: ListOrders | ListTrades) -> Span:
-    return Span(question.start_ms, question.end_ms, question.before_ms, question.before_id)
-
-
-# Messages ↔ stored rows: the order of values is that of the columns in storage.schema
-
-
-def _name(member: Side | Kind | TimeInForce | Status | Product) -> str:
-    return member.name.lower()
-
-
-def _order_row(order: Order, shard: int, id_key: bytes) -> Stored:
-    return (
-        order.id,
-        order.market,
-        order.account,
-        _name(order.side),
-        _name(order.kind),
-        _name(order.tif),
-        order.price,
-        order.quantity,
-        order.quote_quantity,
-        order.client_id,
-        order.signed_ms,
-        order.filled,
-        order.filled_value,
-        order.hold,
-        _name(order.status),
-        order.end_reason.value,
-        order.created_ms,
-        order.updated_ms,
-        order.request,
-        shard,
-        to_uuid(order.id, id_key),
+def _order_by_client_id(question: GetOrderByClientId) -> Query:
+    product = "" if question.market else name_of(Product.FUTURES)
+    return queries.order_by_client_id(
+        question.market, question.account, question.client_id, product, triggers=question.triggers
     )
 
 
-def _to_order(row: Stored) -> Order:
-    number, market, account, side, kind, tif, *amounts, status, end_reason, created_ms, updated_ms, request = row[:19]
-    price, quantity, quote_quantity, client_id, signed_ms, filled, filled_value, hold = amounts
-    return Order(
-        id=number,
-        market=market,
-        account=account,
-        side=_SIDES[side],
-        kind=_KINDS[kind],
-        tif=_TIFS[tif],
-        price=price,
-        quantity=quantity,
-        quote_quantity=quote_quantity,
-        client_id=client_id,
-        signed_ms=signed_ms,
-        filled=filled,
-        filled_value=filled_value,
-        hold=hold,
-        status=_STATUSES[status],
-        end_reason=EndReason(end_reason),
-        created_ms=created_ms,
-        updated_ms=updated_ms,
-        request=request,
+def _orders_of_account(question: ListOrders) -> Query:
+    return queries.orders_of_account(
+        question.account,
+        Span(
+            question.limit,
+            question.start_ms,
+            question.end_ms,
+            question.before_ms,
+            question.before_id,
+            question.oldest_first,
+        ),
+        question.market,
+        _product(question.product),
+        name_of(Status(question.status)) if question.status else "",
+        question.from_id,
+        triggers=question.triggers,
     )
 
 
-def _trade_row(trade: Trade, id_key: bytes) -> Stored:
-    return (
-        trade.id,
-        trade.market,
-        trade.price,
-        trade.quantity,
-        _name(trade.taker_side),
-        trade.maker_order,
-        trade.taker_order,
-        trade.maker_account,
-        trade.taker_account,
-        trade.maker_fee,
-        trade.taker_fee,
-        trade.time_ms,
-        to_uuid(trade.id, id_key, TRADE),
+def _trades_of_account(question: ListTrades) -> Query:
+    return queries.trades_of_account(
+        question.account,
+        Span(question.limit, question.start_ms, question.end_ms, question.before_ms, question.before_id),
+        question.market,
+        _product(question.product),
+        question.order,
     )
 
 
-def _to_trade(row: Stored) -> Trade:
-    number, market, price, quantity, taker_side, maker_order, taker_order, *rest = row[:12]
-    maker_account, taker_account, maker_fee, taker_fee, time_ms = rest
-    return Trade(
-        id=number,
-        market=market,
-        price=price,
-        quantity=quantity,
-        taker_side=_SIDES[taker_side],
-        maker_order=maker_order,
-        taker_order=taker_order,
-        maker_account=maker_account,
-        taker_account=taker_account,
-        maker_fee=maker_fee,
-        taker_fee=taker_fee,
-        time_ms=time_ms,
+def _fills_of_account(question: ListFills) -> Query:
+    return wallet_queries.fills_of_account(
+        question.account,
+        Span(question.limit, question.start_ms, question.end_ms, oldest_first=question.oldest_first),
+        question.market,
+        question.order,
+        question.from_id,
     )
 
 
-def _market_row(market: Market, time_ms: int) -> Stored:
-    return (
-        market.number,
-        _name(market.product),
-        market.symbol,
-        market.base,
-        market.quote,
-        market.base_places,
-        market.quote_places,
-        format_fixed(market.tick_digits, market.price_places),
-        format_fixed(market.lot_digits, market.lot_places),
-        market.min_notional,
-        market.maker_fee_bps,
-        market.taker_fee_bps,
-        market.status.value,
-        time_ms,
+def _income_of_account(question: ListIncome) -> Query:
+    return wallet_queries.income_of_account(
+        question.account,
+        Span(question.limit, question.start_ms, question.end_ms, oldest_first=question.oldest_first),
+        question.market,
+        question.kind or "",
     )
 
 
-# SQL values → JSON
-
-
-def to_cell(value: Any) -> Cell:
-    """A value of DuckDB as JSON can carry it without loss.
-
-    Large integers and decimals are text, times ISO 8601 text (UTC), blobs hexadecimal text, lists and structs text that
-    is JSON.
-    """
-    match value:
-        case None | bool() | str():
-            return value
-        case int():
-            return value if abs(value) <= INTEGER_MAX else str(value)
-        case float():
-            return value if math.isfinite(value) else str(value)
-        case Decimal():
-            text = f"{value:f}"
-            return text.rstrip("0").rstrip(".") if "." in text else text
-        case datetime() | date() | time():
-            return value.isoformat()
-        case bytes():
-            return value.hex()
-        case list() | tuple() | dict():
-            return msgspec.json.encode(_to_nested(value)).decode()
-        case _:
-            return str(value)
-
-
-def _to_nested(value: Any) -> Any:
-    match value:
-        case list() | tuple():
-            return [_to_nested(item) for item in value]
-        case dict():
-            return {str(to_cell(key)): _to_nested(item) for key, item in value.items()}
-        case _:
-            return to_cell(value)
+def _product(number: int) -> str:
+    return name_of(Product(number)) if number else ""

@@ -14,7 +14,10 @@ import duckdb
 import msgspec
 
 from storage.queries import MEMORY_LIMIT, MEMORY_USED, POSITIONS, Query
-from storage.schema import LINKS, Table, make_tables, make_views
+from storage.reports import REPORTS
+from storage.schema import Column, Table, make_tables, make_views
+from storage.tables import LINKS, SCHEMA_VERSION, TABLES, VERSION
+from storage.views import VIEWS
 
 THREADS_COUNT: Final = 2  # a statement's own thread and one helper: the other cores belong to the shards
 FETCH_ROW_COUNT: Final = 1_000  # rows of an operator's answer taken at a time
@@ -36,6 +39,10 @@ _LOCKED_DOWN: Final[dict[str, str | bool | int | float | list[str]]] = {
 }
 
 
+class ArchiveTooNew(Exception):
+    """A later program has made the file, or brought it up to date; the text names both versions."""
+
+
 class ArchiveFailed(Exception):
     """An earlier append failed: what is in memory is not to be trusted any more. Open the file anew."""
 
@@ -55,10 +62,10 @@ class Archive:
     """The archive's tables: appended to by one thread, read by others at the same time."""
 
     def __init__(self, path: Path, memory: str, query_ms: int, sql_ms: int) -> None:
-        """Open ``path``, making it at first, and lock its configuration.
+        """Open ``path``, making it at first or bringing it up to date, and lock its configuration.
 
         ``memory`` is DuckDB's limit ("1GB"), ``query_ms`` bounds each query, ``sql_ms`` an operator's statement.
-        Raises duckdb.Error if the file is not usable or another process has it open.
+        Raises duckdb.Error if the file is not usable or another process has it open, and ArchiveTooNew.
         """
         self._failed = False
         self._database = duckdb.connect(path, config={**_LOCKED_DOWN, "memory_limit": memory})
@@ -77,9 +84,25 @@ class Archive:
         return cursor
 
     def _make_schema(self) -> None:
-        known = self._writer.execute("SELECT 1 FROM duckdb_schemas() WHERE schema_name = 'stored'").fetchone()
-        statements = (*([] if known else make_tables()), *make_views())
-        self._transact([Query(statement) for statement in statements])
+        version = self._find_version()
+        if version > VERSION:
+            raise ArchiveTooNew(f"the archive has schema version {version}; this program knows up to {VERSION}")
+        statements = [] if version else ["CREATE SCHEMA stored"]
+        if version < VERSION:
+            statements += make_tables(TABLES, version)
+            statements += [
+                f"DELETE FROM {SCHEMA_VERSION.name}",
+                f"INSERT INTO {SCHEMA_VERSION.name} VALUES ({VERSION})",
+            ]
+        self._transact([Query(statement) for statement in (*statements, *make_views((*VIEWS, *REPORTS)))])
+
+    def _find_version(self) -> int:
+        """Of the tables in the file; 0 if there are none."""
+        rows = self._writer.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'stored'").fetchall()
+        names = {f"stored.{name}" for (name,) in rows}
+        if SCHEMA_VERSION.name in names:
+            return _one_number(self._writer, Query(f"SELECT version FROM {SCHEMA_VERSION.name}"))
+        return 1 if names else 0
 
     def positions(self) -> dict[int, int]:
         """Per shard, the number of the last row stored of it. Raises as :meth:`ask`."""
@@ -210,8 +233,22 @@ def _one_number(cursor: duckdb.DuckDBPyConnection, query: Query) -> int:
 
 
 def _insert(table: Table, rows: Sequence[Stored]) -> Query:
-    # One JSON array per column: three times as fast as binding Python lists, and exact for integers of 38 digits
     verb = "INSERT OR REPLACE" if table.replaces else "INSERT"
-    columns = ", ".join(f"""unnest(from_json(?, '["{column.type}"]'))""" for column in table.columns)
-    parameters = (msgspec.json.encode(column).decode() for column in zip(*rows, strict=True))
-    return Query(f"{verb} INTO {table.name} SELECT {columns}", tuple(parameters))
+    values = [_bind(column, some) for column, some in zip(table.columns, zip(*rows, strict=True), strict=True)]
+    values[0] = _bind_each(table.columns[0], [row[0] for row in rows])  # says how many rows there are
+    # the columns are named: those that came later stand last in a file that was there before
+    return Query(
+        f"{verb} INTO {table.name} ({table.column_names}) SELECT {', '.join(value.sql for value in values)}",
+        tuple(parameter for value in values for parameter in value.parameters),
+    )
+
+
+def _bind(column: Column, values: Sequence[Any]) -> Query:
+    if values.count(values[0]) == len(values):  # most columns of futures are so for spot orders
+        return Query(f"?::{column.type}", (values[0],))
+    return _bind_each(column, values)
+
+
+def _bind_each(column: Column, values: Sequence[Any]) -> Query:
+    # One JSON array per column: three times as fast as binding Python lists, and exact for integers of 38 digits
+    return Query(f"""unnest(from_json(?, '["{column.type}"]'))""", (msgspec.json.encode(values).decode(),))

@@ -1,8 +1,11 @@
-"""The named questions to the archive: fixed SQL with bound parameters, answered with stored tuples."""
+"""The named questions to the archive about orders and trades: fixed SQL with bound parameters.
+
+They are answered with stored tuples: the columns of the table, in its order.
+"""
 
 from typing import NamedTuple
 
-from storage.schema import LINKS, MARKETS, ORDERS, TRADES
+from storage.tables import FUTURES_FILLS, LINKS, MARKETS, MOVEMENTS, ORDERS, TRADES
 
 
 class Query(NamedTuple):
@@ -13,15 +16,18 @@ class Query(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Which part of an account's rows, by (time, number).
+    """Which part of an account's rows, by (time, number), and from which end.
 
-    From ``start_ms`` to ``end_ms``, both included, and only what is older than (``before_ms``, ``before_id``).
+    From ``start_ms`` to ``end_ms``, both included, and only what is older than (``before_ms``, ``before_id``); of these
+    the newest ``limit``, newest first, or the oldest.
     """
 
+    limit: int
     start_ms: int
     end_ms: int
-    before_ms: int
-    before_id: int
+    before_ms: int = 2**63 - 1  # beyond all times
+    before_id: int = 0
+    oldest_first: bool = False
 
 
 _ORDERS = f"SELECT {ORDERS.column_names} FROM {ORDERS.name}"
@@ -30,11 +36,16 @@ _TRADES = f"SELECT {TRADES.column_names} FROM {TRADES.name}"
 POSITIONS = Query(f"SELECT shard, position FROM {LINKS.name} ORDER BY shard")
 """(shard, position) of every shard that ever sent a row."""
 
+PRODUCTS = Query(f"SELECT market, product FROM {MARKETS.name}")
+"""(market, product) of every market."""
+
 ROW_COUNT = Query(
-    f"SELECT (SELECT count(*) FROM {ORDERS.name}) + (SELECT count(*) FROM {TRADES.name})"
-    f" + (SELECT count(*) FROM {MARKETS.name})"
+    "SELECT "
+    + " + ".join(
+        f"(SELECT count(*) FROM {table.name})" for table in (ORDERS, TRADES, FUTURES_FILLS, MOVEMENTS, MARKETS)
+    )
 )
-"""One number: orders, trades and markets stored."""
+"""One number: orders, trades, futures fills, movements and markets stored."""
 
 MEMORY_USED = Query("SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory() WHERE tag <> 'BASE_TABLE'")
 """One number: bytes that DuckDB holds, but for pages of the file, which it drops when it needs room."""
@@ -48,35 +59,54 @@ def order_by_id(order_id: int) -> Query:
     return Query(f"{_ORDERS} WHERE order_id = ?", (order_id,))
 
 
-def order_by_client_id(market: int, account: str, client_id: str) -> Query:
-    """The latest order of that client id, or none."""
-    return Query(
-        f"{_ORDERS} WHERE market = ? AND account = ? AND client_id = ? ORDER BY created_ms DESC, order_id DESC LIMIT 1",
-        (market, account, client_id),
-    )
+def order_by_client_id(
+    market: int, account: str, client_id: str, product: str = "", *, triggers: bool = False
+) -> Query:
+    """The latest order of that client id, or none; ``market`` 0 and ``product`` "" mean any."""
+    conditions = [Query("account = ? AND client_id = ?", (account, client_id)), *in_market(market, product)]
+    if triggers:
+        conditions.append(_PLACED_AS_TRIGGER)
+    return select(_ORDERS, conditions, "created_ms DESC, order_id DESC", 1)
 
 
-def orders_of_account(account: str, limit: int, span: Span, market: int = 0, status: str = "") -> Query:
-    """An account's orders, newest first; ``market`` 0 and ``status`` "" mean any."""
-    conditions = [Query("account = ?", (account,)), _within(span, "created_ms", "order_id")]
-    if market:
-        conditions.append(Query("market = ?", (market,)))
+def orders_of_account(
+    account: str,
+    span: Span,
+    market: int = 0,
+    product: str = "",
+    status: str = "",
+    from_id: int = 0,
+    *,
+    triggers: bool = False,
+) -> Query:
+    """An account's orders; ``market`` 0, ``product`` "" and ``status`` "" mean any.
+
+    ``from_id`` is the lowest number wanted; ``triggers``: only those placed as triggers.
+    """
+    conditions = [
+        Query("account = ?", (account,)),
+        *within(span, "created_ms", "order_id"),
+        *in_market(market, product),
+        *at_least("order_id", from_id),
+    ]
     if status:
         conditions.append(Query("status = ?", (status,)))
-    return _newest_first(_ORDERS, conditions, "created_ms DESC, order_id DESC", limit)
+    if triggers:
+        conditions.append(_PLACED_AS_TRIGGER)
+    return select(_ORDERS, conditions, by_age(span, "created_ms", "order_id"), span.limit)
 
 
-def trades_of_account(account: str, limit: int, span: Span, market: int = 0, order: int = 0) -> Query:
-    """An account's trades on either side, newest first; ``market`` 0 and ``order`` 0 mean any."""
-    conditions = [
-        Query("(maker_account = ? OR taker_account = ?)", (account, account)),
-        _within(span, "time_ms", "trade_id"),
-    ]
-    if market:
-        conditions.append(Query("market = ?", (market,)))
+_PLACED_AS_TRIGGER = Query("trigger_type <> ''")
+
+
+def trades_of_account(account: str, span: Span, market: int = 0, product: str = "", order: int = 0) -> Query:
+    """An account's trades on either side; ``market`` 0, ``product`` "" and ``order`` 0 mean any."""
+    own = Query("(maker_account = ? OR taker_account = ?)", (account, account))
     if order:
-        conditions.append(Query("(maker_order = ? OR taker_order = ?)", (order, order)))
-    return _newest_first(_TRADES, conditions, "time_ms DESC, trade_id DESC", limit)
+        either = "(maker_account = ? AND maker_order = ? OR taker_account = ? AND taker_order = ?)"
+        own = Query(either, (account, order, account, order))
+    conditions = [own, *within(span, "time_ms", "trade_id"), *in_market(market, product)]
+    return select(_TRADES, conditions, by_age(span, "time_ms", "trade_id"), span.limit)
 
 
 def trade_by_id(trade_id: int) -> Query:
@@ -109,16 +139,41 @@ def candles_of_market(market: int, interval_ms: int, start_ms: int, end_ms: int,
     )
 
 
-def _within(span: Span, time: str, number: str) -> Query:
+# What account lists are made of
+
+
+def within(span: Span, time: str, number: str) -> list[Query]:
+    """The rows of a span."""
     # the plain bounds on time stand alone: by them DuckDB skips whole row groups
-    last_ms = min(span.end_ms, span.before_ms)
-    return Query(
-        f"{time} >= ? AND {time} <= ? AND ({time} < ? OR {number} < ?)",
-        (span.start_ms, last_ms, span.before_ms, span.before_id),
-    )
+    conditions = [Query(f"{time} >= ? AND {time} <= ?", (span.start_ms, min(span.end_ms, span.before_ms)))]
+    if span.before_ms <= span.end_ms:
+        conditions.append(Query(f"({time} < ? OR {number} < ?)", (span.before_ms, span.before_id)))
+    return conditions
 
 
-def _newest_first(select: str, conditions: list[Query], order: str, limit: int) -> Query:
+def in_market(market: int, product: str) -> list[Query]:
+    """The rows of a market or product; 0 and "" mean any."""
+    conditions = []
+    if market:
+        conditions.append(Query("market = ?", (market,)))
+    if product:
+        conditions.append(Query("product = ?", (product,)))
+    return conditions
+
+
+def at_least(number: str, first: int) -> list[Query]:
+    """The rows from a number on; 0 means all."""
+    return [Query(f"{number} >= ?", (first,))] if first else []
+
+
+def by_age(span: Span, *columns: str) -> str:
+    """The order of a span's rows."""
+    direction = "ASC" if span.oldest_first else "DESC"
+    return ", ".join(f"{column} {direction}" for column in columns)
+
+
+def select(selected: str, conditions: list[Query], order: str, limit: int) -> Query:
+    """The first ``limit`` of the rows that meet all conditions."""
     where = " AND ".join(condition.sql for condition in conditions)
     parameters = tuple(value for condition in conditions for value in condition.parameters)
-    return Query(f"{select} WHERE {where} ORDER BY {order} LIMIT ?", (*parameters, limit))
+    return Query(f"{selected} WHERE {where} ORDER BY {order} LIMIT ?", (*parameters, limit))

@@ -1,0 +1,177 @@
+"""The tables of the archive: what the shards sent, in exact integers. Named questions read them.
+
+Columns may be added, with the next version and a default; what is stored keeps its name and meaning.
+"""
+
+from typing import Final
+
+from storage.schema import Column, Table
+
+VERSION: Final = 2
+"""Of the tables. 2: futures."""
+
+# Ticks, lots and amounts are HUGEINT: with 18 decimals a price of 10^9 is 10^27 ticks, an amount up to 10^38 units
+
+# of its market, to select by: several times as fast as a join. Before version 2 there was nothing but spot
+_PRODUCT = Column("product", "VARCHAR", "spot or futures, as its market; empty if that is unknown", 2, "'spot'")
+
+ORDERS = Table(
+    "stored.orders",
+    "Every order that became terminal, once, as its shard sent it. The view orders shows it in readable form.",
+    (
+        Column("order_id", "BIGINT", "52-bit number: market << 40 | sequence within the market"),
+        Column("market", "SMALLINT", "Number of the market, see stored.markets"),
+        Column("account", "VARCHAR", "Who placed it"),
+        Column("side", "VARCHAR", "buy or sell"),
+        Column("type", "VARCHAR", "limit or market; of a trigger that never fired, its trigger_type"),
+        Column("tif", "VARCHAR", "Time in force: gtc, ioc, fok, post_only"),
+        Column("price_ticks", "HUGEINT", "Limit price in ticks; 0 for market orders"),
+        Column("quantity_lots", "HUGEINT", "Ordered base quantity in lots; 0 for a market buy on a spot market"),
+        Column("quote_quantity_units", "HUGEINT", "Quote amount of a market buy in smallest units; else 0"),
+        Column("client_id", "VARCHAR", "The caller's own id; empty if none"),
+        Column("signed_ms", "BIGINT", "Timestamp of the signed request, Unix ms; 0 under a bearer token"),
+        Column("filled_lots", "HUGEINT", "Filled base quantity in lots"),
+        Column("filled_tick_lots", "HUGEINT", "Sum over its fills of ticks x lots: its exact value"),
+        Column("hold_units", "HUGEINT", "Smallest units still held for it when it ended"),
+        Column("status", "VARCHAR", "filled, canceled, rejected or expired"),
+        Column("end_reason", "VARCHAR", "Why it ended; the view orders lists the reasons"),
+        Column("created_ms", "BIGINT", "When it was placed, Unix ms"),
+        Column("updated_ms", "BIGINT", "When it ended, Unix ms"),
+        Column("request", "BIGINT", "Journal sequence, on its shard, of the request that ended it"),
+        Column("reduce_only", "BOOLEAN", "Futures: it could only reduce a position", 2, "false"),
+        Column("close_position", "BOOLEAN", "Futures: it was for the whole position", 2, "false"),
+        Column("leverage", "INTEGER", "Futures: of its hold and its fills; 0 if nothing was held for it", 2, "0"),
+        Column("hold_price_ticks", "HUGEINT", "Futures: the price its hold reckoned with, in ticks; else 0", 2, "0"),
+        Column("trigger_type", "VARCHAR", "Its type as placed, if it was placed as a trigger; else empty", 2, "''"),
+        Column("stop_price_ticks", "HUGEINT", "Trigger: the price waited for, in ticks; 0 for trailing", 2, "0"),
+        Column("watched", "VARCHAR", "Trigger: which price it watched, contract or mark; else empty", 2, "''"),
+        Column("price_protect", "BOOLEAN", "Trigger: not to fire while last and mark price are far apart", 2, "false"),
+        Column(
+            "activation_ticks",
+            "HUGEINT",
+            "Trailing: the price from which on it follows, in ticks; of others unused",
+            2,
+            "0",
+        ),
+        Column("callback_bps", "INTEGER", "Trailing: distance it follows at, hundredths of a percent", 2, "0"),
+        Column("parent", "BIGINT", "Trigger: order_id of the order it was attached to; 0 if none", 2, "0"),
+        Column("extreme_ticks", "HUGEINT", "Trailing: best price watched since it was placed, in ticks", 2, "0"),
+        Column("fired_ms", "BIGINT", "Trigger: when it fired, Unix ms; 0 if it did not", 2, "0"),
+        Column("take_profit", "BIGINT", "order_id of the take-profit placed with it; 0 if none", 2, "0"),
+        Column("stop_loss", "BIGINT", "order_id of the stop-loss placed with it; 0 if none", 2, "0"),
+        _PRODUCT,
+        Column("shard", "SMALLINT", "The shard it came from"),
+        Column("id", "UUID", "The id under which the spot API shows it"),
+    ),
+    key="order_id",
+)
+
+TRADES = Table(
+    "stored.trades",
+    "Every match, once, as its shard sent it. The view trades shows it in readable form.",
+    (
+        Column("trade_id", "BIGINT", "52-bit number: market << 40 | sequence within the market"),
+        Column("market", "SMALLINT", "Number of the market, see stored.markets"),
+        Column("price_ticks", "HUGEINT", "Price in ticks: the maker's"),
+        Column("quantity_lots", "HUGEINT", "Base quantity in lots"),
+        Column("taker_side", "VARCHAR", "buy or sell"),
+        Column("maker_order", "BIGINT", "order_id of the resting order"),
+        Column("taker_order", "BIGINT", "order_id of the incoming order"),
+        Column("maker_account", "VARCHAR", "Owner of the resting order"),
+        Column("taker_account", "VARCHAR", "Owner of the incoming order"),
+        Column("maker_fee_units", "HUGEINT", "Fee in smallest units: spot, of what the maker received; futures, quote"),
+        Column("taker_fee_units", "HUGEINT", "Fee in smallest units: spot, of what the taker received; futures, quote"),
+        Column("time_ms", "BIGINT", "When it happened, Unix ms"),
+        _PRODUCT,
+        Column("id", "UUID", "The id under which the spot API shows it"),
+    ),
+    key="trade_id",
+)
+
+FUTURES_FILLS = Table(
+    "stored.futures_fills",
+    "Each side of every futures match, once, as it was booked in its account's wallet. The view futures_fills shows it"
+    " in readable form.",
+    (
+        Column("trade_id", "BIGINT", "The match: two fills share it"),
+        Column("order_id", "BIGINT", "The account's order"),
+        Column("account", "VARCHAR", "Whose side of the match this is"),
+        Column("market", "SMALLINT", "Number of the market, see stored.markets"),
+        Column("side", "VARCHAR", "buy or sell, as the account did"),
+        Column("price_ticks", "HUGEINT", "Price in ticks"),
+        Column("quantity_lots", "HUGEINT", "Base quantity in lots"),
+        Column("lot_value_units", "HUGEINT", "What one lot cost at this price, smallest units of quote"),
+        Column("fee_units", "HUGEINT", "What the account paid, smallest units of quote"),
+        Column("maker", "BOOLEAN", "Whether its order rested"),
+        Column("profit_units", "HUGEINT", "Realised profit, smallest units of quote; negative for a loss"),
+        Column("time_ms", "BIGINT", "When the match happened, Unix ms"),
+        Column("booked_ms", "BIGINT", "When it was booked in the wallet, Unix ms"),
+    ),
+    key="trade_id, order_id",
+    since=2,
+)
+
+MOVEMENTS = Table(
+    "stored.movements",
+    "Money that came into a wallet or left it other than by trading, once. The view movements shows it in readable"
+    " form.",
+    (
+        Column("shard", "SMALLINT", "The account's home shard"),
+        Column(
+            "movement_id", "BIGINT", "Journal sequence, on its shard, of the request; a transfer's two rows share it"
+        ),
+        Column("account", "VARCHAR", "Whose money"),
+        Column("wallet", "VARCHAR", "spot or futures"),
+        Column("asset", "VARCHAR", "What was moved"),
+        Column("amount_units", "HUGEINT", "Smallest units; negative: it left the wallet"),
+        Column("cause", "VARCHAR", "deposit, withdrawal or transfer"),
+        Column("reference", "VARCHAR", "Under which it was asked for; empty if none"),
+        Column("time_ms", "BIGINT", "When it happened, Unix ms"),
+    ),
+    key="shard, movement_id, wallet",
+    since=2,
+)
+
+MARKETS = Table(
+    "stored.markets",
+    "The latest state of every market.",
+    (
+        Column("market", "SMALLINT", "Number of the market: the upper bits of its orders' and trades' numbers"),
+        Column("product", "VARCHAR", "spot or futures"),
+        Column("symbol", "VARCHAR", "As callers name it; a spot and a futures market may share one"),
+        Column("base", "VARCHAR", "Asset that is traded"),
+        Column("quote", "VARCHAR", "Asset it is paid in"),
+        Column("base_places", "SMALLINT", "Decimals of the base asset's smallest unit"),
+        Column("quote_places", "SMALLINT", "Decimals of the quote asset's smallest unit"),
+        Column("tick_size", "DECIMAL(38,18)", "Price of one tick, in quote"),
+        Column("lot_size", "DECIMAL(38,18)", "Quantity of one lot, in base"),
+        Column("min_notional_units", "HUGEINT", "Least price x quantity of an order, smallest units of quote"),
+        Column("maker_fee_bps", "SMALLINT", "Fee of the resting side in hundredths of a percent"),
+        Column("taker_fee_bps", "SMALLINT", "Fee of the incoming side in hundredths of a percent"),
+        Column("status", "VARCHAR", "listed, halted or delisted"),
+        Column("changed_ms", "BIGINT", "When it was added or last changed, Unix ms"),
+    ),
+    key="market",
+    replaces=True,
+)
+
+LINKS = Table(
+    "stored.links",
+    "How far each shard's rows are stored. Written in the transaction of the rows: that makes them exactly once.",
+    (
+        Column("shard", "SMALLINT", "The sending shard"),
+        Column("position", "BIGINT", "Number of the last row stored of it"),
+    ),
+    key="shard",
+    replaces=True,
+)
+
+SCHEMA_VERSION = Table(
+    "stored.schema_version",
+    "The version of these tables, in its only row. Version 1 had no such table.",
+    (Column("version", "INTEGER", "A program that knows only earlier versions does not open the archive"),),
+    key="version",
+    since=2,
+)
+
+TABLES: Final = (ORDERS, TRADES, FUTURES_FILLS, MOVEMENTS, MARKETS, LINKS, SCHEMA_VERSION)

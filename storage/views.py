@@ -1,0 +1,266 @@
+"""The views of the archive, made for the analyst: names instead of numbers, decimals instead of ticks and lots."""
+
+from typing import Final
+
+from storage.schema import Shown, View
+
+_MARKET_NAMES = (
+    Shown("product", "m.product", "spot or futures"),
+    Shown("symbol", "m.symbol", "Market, as callers name it"),
+)
+
+_MARKETS_VIEW = View(
+    "markets",
+    "Every market in its latest state.",
+    (
+        Shown("market", "m.market", "Number of the market"),
+        *_MARKET_NAMES,
+        Shown("base", "m.base", "Asset that is traded"),
+        Shown("quote", "m.quote", "Asset it is paid in"),
+        Shown("tick_size", "m.tick_size", "Price step, in quote, exact"),
+        Shown("lot_size", "m.lot_size", "Quantity step, in base, exact"),
+        Shown(
+            "min_notional",
+            "m.min_notional_units::DOUBLE / 10 ** m.quote_places",
+            "Least price x quantity of an order, in quote, rounded to a DOUBLE",
+        ),
+        Shown("maker_fee_bps", "m.maker_fee_bps", "Fee of the resting side in hundredths of a percent"),
+        Shown("taker_fee_bps", "m.taker_fee_bps", "Fee of the incoming side in hundredths of a percent"),
+        Shown("status", "m.status", "listed, halted or delisted"),
+        Shown("changed_at", "epoch_ms(m.changed_ms)", "When it was added or last changed, UTC"),
+    ),
+    "FROM stored.markets m",
+)
+
+_OF_TRIGGER = "CASE WHEN o.trigger_type <> '' THEN {} END"
+_OF_TRAILING = "CASE WHEN o.trigger_type = 'trailing_stop_market' THEN {} END"
+
+_ORDERS_VIEW = View(
+    "orders",
+    "Every order that became terminal: one row each, with why, when and by which request it ended.",
+    (
+        Shown("id", "o.id", "The id under which the spot API shows it"),
+        Shown("order_id", "o.order_id", "Its 52-bit number, the orderId of the futures API"),
+        *_MARKET_NAMES,
+        Shown("account", "o.account", "Who placed it"),
+        Shown("client_id", "nullif(o.client_id, '')", "The caller's own id; NULL if none"),
+        Shown("side", "o.side", "buy or sell"),
+        Shown("type", "o.type", "limit or market; of a trigger that never fired, its trigger_type"),
+        Shown("tif", "o.tif", "Time in force: gtc, ioc, fok, post_only"),
+        Shown("price", "nullif(o.price_ticks, 0) * m.tick_size", "Limit price, exact; NULL for market orders"),
+        Shown(
+            "quantity",
+            "nullif(o.quantity_lots, 0) * m.lot_size",
+            "Ordered base quantity, exact; NULL for a spot market buy, and where the position is the quantity",
+        ),
+        Shown(
+            "quote_quantity",
+            "nullif(o.quote_quantity_units, 0)::DOUBLE / 10 ** m.quote_places",
+            "Quote amount of a market buy, rounded to a DOUBLE (quote_quantity_units is exact); else NULL",
+        ),
+        Shown("filled", "o.filled_lots * m.lot_size", "Filled base quantity, exact"),
+        Shown(
+            "filled_quote",
+            "o.filled_tick_lots::DOUBLE * m.tick_size::DOUBLE * m.lot_size::DOUBLE",
+            "Sum over its fills of price x quantity, rounded to a DOUBLE (filled_tick_lots is exact)",
+        ),
+        Shown(
+            "average_price",
+            "o.filled_tick_lots::DOUBLE / nullif(o.filled_lots, 0)::DOUBLE * m.tick_size::DOUBLE",
+            "Average price of its fills, rounded to a DOUBLE; NULL if nothing filled",
+        ),
+        Shown("status", "o.status", "filled, canceled, rejected or expired"),
+        Shown(
+            "end_reason",
+            "o.end_reason",
+            "Why it ended: filled; canceled by its caller: user (by id or client id), cancel_all, batch, countdown (not"
+            " put off in time); with another: cascade (its parent was canceled), child_fired (its take-profit or"
+            " stop-loss was); by the rules: ioc, market_rest (what did not fill at once), fok, post_only, self_trade"
+            " (refused by the book), own_order (in the way of a newer one), position_closed, reduce_only (nothing left"
+            " to reduce), margin (fired without the money for it); delist",
+        ),
+        Shown("reduce_only", "o.reduce_only", "Futures: it could only reduce a position; else false"),
+        Shown("close_position", "o.close_position", "Futures: it was for the whole position; else false"),
+        Shown("leverage", "nullif(o.leverage, 0)", "Futures: of what was held for it; NULL if nothing was"),
+        Shown("trigger_type", "nullif(o.trigger_type, '')", "Its type as placed; NULL as all below if not a trigger"),
+        Shown("stop_price", "nullif(o.stop_price_ticks, 0) * m.tick_size", "Price it waited for; NULL for trailing"),
+        Shown("working_type", "nullif(o.watched, '')", "Which price it watched: contract (last trade) or mark"),
+        Shown("price_protect", _OF_TRIGGER.format("o.price_protect"), "Not to fire while last and mark are far apart"),
+        Shown(
+            "activation_price",
+            _OF_TRAILING.format("o.activation_ticks * m.tick_size"),
+            "Trailing: from which it followed",
+        ),
+        Shown(
+            "callback_percent", _OF_TRAILING.format("o.callback_bps * 0.01"), "Trailing: distance it followed at, exact"
+        ),
+        Shown("parent_order", "nullif(o.parent, 0)", "order_id of the order it was attached to; NULL if none"),
+        Shown("triggered_at", "epoch_ms(nullif(o.fired_ms, 0))", "When it fired, UTC; NULL if it did not"),
+        Shown(
+            "time_waiting_ms",
+            _OF_TRIGGER.format("coalesce(nullif(o.fired_ms, 0), o.updated_ms) - o.created_ms"),
+            "From placed to fired, or to ended if it did not fire, ms",
+        ),
+        Shown("take_profit_order", "nullif(o.take_profit, 0)", "order_id of the take-profit placed with it; or NULL"),
+        Shown("stop_loss_order", "nullif(o.stop_loss, 0)", "order_id of the stop-loss placed with it; or NULL"),
+        Shown("shard", "o.shard", "With request: which journaled input ended it"),
+        Shown("request", "o.request", "Journal sequence, on its shard, of the request that ended it"),
+        Shown("created_at", "epoch_ms(o.created_ms)", "When it was placed, UTC"),
+        Shown("updated_at", "epoch_ms(o.updated_ms)", "When it ended, UTC"),
+        Shown(
+            "time_on_book_ms",
+            "o.updated_ms - o.created_ms",
+            "From placed to ended, ms; a trigger's waiting is part of it",
+        ),
+        Shown("created_ms", "o.created_ms", "When it was placed, Unix ms; the fastest column to select a time by"),
+        Shown("updated_ms", "o.updated_ms", "When it ended, Unix ms; the fastest column to select a time by"),
+        Shown("signed_ms", "nullif(o.signed_ms, 0)", "Timestamp in the signed request, Unix ms; NULL if not signed"),
+        Shown("market", "o.market", "Number of the market"),
+        Shown("price_ticks", "o.price_ticks", "Limit price in ticks; 0 for market orders"),
+        Shown("quantity_lots", "o.quantity_lots", "Ordered base quantity in lots; 0 where quantity is NULL"),
+        Shown(
+            "quote_quantity_units", "o.quote_quantity_units", "Quote amount in smallest units; 0 but for market buys"
+        ),
+        Shown("filled_lots", "o.filled_lots", "Filled base quantity in lots"),
+        Shown("filled_tick_lots", "o.filled_tick_lots", "Sum over its fills of ticks x lots: its exact value"),
+    ),
+    "FROM stored.orders o LEFT JOIN stored.markets m ON m.market = o.market",
+)
+
+_TRADES_VIEW = View(
+    "trades",
+    "Every match: one row each. The view fills has one row for each side.",
+    (
+        Shown("id", "t.id", "The id under which the spot API shows it"),
+        Shown("trade_id", "t.trade_id", "Its 52-bit number"),
+        *_MARKET_NAMES,
+        Shown("time", "epoch_ms(t.time_ms)", "When it happened, UTC"),
+        Shown("price", "t.price_ticks * m.tick_size", "The maker's price, exact"),
+        Shown("quantity", "t.quantity_lots * m.lot_size", "Base quantity, exact"),
+        Shown(
+            "quote_amount",
+            "t.price_ticks::DOUBLE * t.quantity_lots::DOUBLE * m.tick_size::DOUBLE * m.lot_size::DOUBLE",
+            "price x quantity, rounded to a DOUBLE",
+        ),
+        Shown("taker_side", "t.taker_side", "buy or sell"),
+        Shown("maker_account", "t.maker_account", "Owner of the resting order"),
+        Shown("taker_account", "t.taker_account", "Owner of the incoming order"),
+        Shown("maker_order", "t.maker_order", "order_id of the resting order"),
+        Shown("taker_order", "t.taker_order", "order_id of the incoming order"),
+        Shown("time_ms", "t.time_ms", "When it happened, Unix ms; the fastest column to select a time by"),
+        Shown("market", "t.market", "Number of the market"),
+        Shown("price_ticks", "t.price_ticks", "Price in ticks"),
+        Shown("quantity_lots", "t.quantity_lots", "Base quantity in lots"),
+    ),
+    "FROM stored.trades t LEFT JOIN stored.markets m ON m.market = t.market",
+)
+
+_SIDES = """
+    SELECT *, 'maker' AS role, maker_account AS account, maker_order AS order_id, maker_fee_units AS fee_units,
+        CASE taker_side WHEN 'buy' THEN 'sell' ELSE 'buy' END AS side
+    FROM stored.trades
+    UNION ALL
+    SELECT *, 'taker', taker_account, taker_order, taker_fee_units, taker_side FROM stored.trades
+"""
+
+_PAID_IN_BASE = "f.side = 'buy' AND m.product = 'spot'"  # a fee is taken from what comes in, but on futures in quote
+
+_FILLS_VIEW = View(
+    "fills",
+    "Both sides of every match: what each account traded and paid. The view futures_fills adds the realised profit.",
+    (
+        Shown("trade_id", "f.trade_id", "The match: two fills share it"),
+        Shown("trade", "f.id", "The match's id on the spot API"),
+        *_MARKET_NAMES,
+        Shown("time", "epoch_ms(f.time_ms)", "When it happened, UTC"),
+        Shown("account", "f.account", "Whose side of the match this is"),
+        Shown("order_id", "f.order_id", "The account's order"),
+        Shown("side", "f.side", "buy or sell, as the account did"),
+        Shown("role", "f.role", "maker (rested) or taker (came in)"),
+        Shown("price", "f.price_ticks * m.tick_size", "Price, exact"),
+        Shown("quantity", "f.quantity_lots * m.lot_size", "Base quantity, exact"),
+        Shown(
+            "quote_amount",
+            "f.price_ticks::DOUBLE * f.quantity_lots::DOUBLE * m.tick_size::DOUBLE * m.lot_size::DOUBLE",
+            "price x quantity, rounded to a DOUBLE",
+        ),
+        Shown(
+            "fee",
+            f"f.fee_units::DOUBLE / 10 ** CASE WHEN {_PAID_IN_BASE} THEN m.base_places ELSE m.quote_places END",
+            "What the account paid, in fee_asset, rounded to a DOUBLE (fee_units is exact)",
+        ),
+        Shown(
+            "fee_asset",
+            f"CASE WHEN {_PAID_IN_BASE} THEN m.base ELSE m.quote END",
+            "Spot: what the account received; futures: quote",
+        ),
+        Shown("fee_units", "f.fee_units", "Fee in smallest units of fee_asset"),
+        Shown("time_ms", "f.time_ms", "When it happened, Unix ms; the fastest column to select a time by"),
+        Shown("market", "f.market", "Number of the market"),
+    ),
+    f"FROM ({_SIDES}) f LEFT JOIN stored.markets m ON m.market = f.market",
+)
+
+_FUTURES_FILLS_VIEW = View(
+    "futures_fills",
+    "Both sides of every futures match, as booked in the accounts' wallets: fee and realised profit.",
+    (
+        Shown("trade_id", "f.trade_id", "The match: two fills share it"),
+        Shown("symbol", "m.symbol", "Market, as callers name it"),
+        Shown("time", "epoch_ms(f.time_ms)", "When the match happened, UTC"),
+        Shown("account", "f.account", "Whose side of the match this is"),
+        Shown("order_id", "f.order_id", "The account's order"),
+        Shown("side", "f.side", "buy or sell, as the account did"),
+        Shown("role", "CASE WHEN f.maker THEN 'maker' ELSE 'taker' END", "maker (rested) or taker (came in)"),
+        Shown("price", "f.price_ticks * m.tick_size", "Price, exact"),
+        Shown("quantity", "f.quantity_lots * m.lot_size", "Base quantity, exact"),
+        Shown(
+            "value",
+            "f.lot_value_units::DOUBLE * f.quantity_lots::DOUBLE / 10 ** m.quote_places",
+            "price x quantity in quote, rounded to a DOUBLE",
+        ),
+        Shown("fee", "f.fee_units::DOUBLE / 10 ** m.quote_places", "What the account paid, in quote, as a DOUBLE"),
+        Shown(
+            "realized_profit",
+            "f.profit_units::DOUBLE / 10 ** m.quote_places",
+            "What the part that reduced its position won, before the fee, in quote; negative: lost; 0 if it opened",
+        ),
+        Shown("fee_units", "f.fee_units", "Fee in smallest units of quote"),
+        Shown("profit_units", "f.profit_units", "Realised profit in smallest units of quote"),
+        Shown("time_ms", "f.time_ms", "When the match happened, Unix ms; the fastest column to select a time by"),
+        Shown("market", "f.market", "Number of the market"),
+    ),
+    "FROM stored.futures_fills f LEFT JOIN stored.markets m ON m.market = f.market",
+)
+
+# An asset's decimals are known from any market that has it; they never change
+_ASSETS = """
+    SELECT base AS asset, base_places AS places FROM stored.markets
+    UNION
+    SELECT quote, quote_places FROM stored.markets
+"""
+
+_MOVEMENTS_VIEW = View(
+    "movements",
+    "Deposits, withdrawals, and transfers between the wallets of an account, which have a row for each of the two.",
+    (
+        Shown("time", "epoch_ms(v.time_ms)", "When it happened, UTC"),
+        Shown("account", "v.account", "Whose money"),
+        Shown("wallet", "v.wallet", "spot or futures"),
+        Shown("asset", "v.asset", "What was moved"),
+        Shown(
+            "amount",
+            "v.amount_units::DOUBLE / 10 ** a.places",
+            "Negative: it left the wallet; rounded to a DOUBLE (amount_units is exact). NULL: no market has the asset",
+        ),
+        Shown("cause", "v.cause", "deposit, withdrawal or transfer"),
+        Shown("reference", "nullif(v.reference, '')", "Under which it was asked for; NULL if none"),
+        Shown("amount_units", "v.amount_units", "Smallest units; negative: it left the wallet"),
+        Shown("shard", "v.shard", "With request: which journaled input did it"),
+        Shown("request", "v.movement_id", "Journal sequence, on its shard, of the request"),
+        Shown("time_ms", "v.time_ms", "When it happened, Unix ms; the fastest column to select a time by"),
+    ),
+    f"FROM stored.movements v LEFT JOIN ({_ASSETS}) a ON a.asset = v.asset",
+)
+
+VIEWS: Final = (_MARKETS_VIEW, _ORDERS_VIEW, _TRADES_VIEW, _FILLS_VIEW, _FUTURES_FILLS_VIEW, _MOVEMENTS_VIEW)

@@ -1,0 +1,140 @@
+"""Markets, orders and trades of the archive's tests, and what its SQL says."""
+
+from pathlib import Path
+from typing import Any
+
+from shards.cells import Cell
+from shards.history import History
+from shards.ids import make_number
+from shards.markets import FuturesTerms, Market, Product
+from shards.messages import (
+    Reason,
+    Refused,
+    RunSql,
+    TableReply,
+)
+from shards.money import MarginFill, MoveCause, Wallet
+from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade
+from shards.rows import FundsMoved, MarginFilled, Row
+
+KEY = b"k" * 32
+ROOT = Path(__file__).parents[3]
+NOON_MS = 1_790_000_000_000  # 2026-09-21 14:13:20 UTC
+
+DFUSDT = Market(1, Product.SPOT, "DFUSDT", "DF", "USDT", 18, 6, 1, 4, 1, 2, 1_000_000, 10, 20)
+BTCUSDT = Market(2, Product.SPOT, "BTCUSDT", "BTC", "USDT", 8, 6, 25, 2, 1, 4, 5_000_000, 0, 0)
+BTC_FUTURES = Market(
+    3,
+    Product.FUTURES,
+    "BTCUSDT",
+    "BTC",
+    "USDT",
+    8,
+    6,
+    1,  # tick 0.1
+    1,
+    1,  # lot 0.001: at one tick it costs 100 units
+    3,
+    5_000_000,
+    2,
+    5,
+    futures=FuturesTerms(10**12, 10**13, 1, 100, 20, 5_000, 50_000, 50_000),
+)
+
+
+def make_order(sequence: int = 1, **changes: Any) -> Order:
+    market = changes.get("market", 1)
+    fields: dict[str, Any] = {
+        "id": make_number(market, sequence),
+        "market": market,
+        "account": "alice",
+        "side": Side.SELL,
+        "kind": Kind.LIMIT,
+        "tif": TimeInForce.GTC,
+        "price": 6_100,
+        "quantity": 4_000,
+        "quote_quantity": 0,
+        "client_id": "",
+        "signed_ms": 0,
+        "filled": 1_250,
+        "filled_value": 1_250 * 6_100,
+        "hold": 0,
+        "status": Status.CANCELED,
+        "end_reason": EndReason.USER,
+        "created_ms": NOON_MS,
+        "updated_ms": NOON_MS + 42_000,
+        "request": 7,
+    }
+    return Order(**{**fields, **changes})
+
+
+def make_trade(sequence: int = 1, **changes: Any) -> Trade:
+    market = changes.get("market", 1)
+    fields: dict[str, Any] = {
+        "id": make_number(market, sequence),
+        "market": market,
+        "price": 6_100,
+        "quantity": 1_250,
+        "taker_side": Side.BUY,
+        "maker_order": make_number(market, 1),
+        "taker_order": make_number(market, 2),
+        "maker_account": "alice",
+        "taker_account": "bob",
+        "maker_fee": 7_625,
+        "taker_fee": 25 * 10**15,
+        "time_ms": NOON_MS + 41_000,
+    }
+    return Trade(**{**fields, **changes})
+
+
+def make_fill(sequence: int = 1, **changes: Any) -> MarginFilled:
+    """Alice has bought 0.025 BTC at 60,000.0 on margin; ``changes`` are of the fill or of what was booked."""
+    market = changes.get("market", 3)
+    booked: dict[str, Any] = {"account": "alice", "market": market, "profit": 0, "time_ms": NOON_MS + 41_005}
+    fill: dict[str, Any] = {
+        "trade": make_number(market, sequence),
+        "order": make_number(market, 1),
+        "side": Side.BUY,
+        "price": 600_000,
+        "quantity": 25,
+        "lot_value": 60_000_000,
+        "fee": 750_000,
+        "maker": False,
+        "time_ms": NOON_MS + 41_000,
+    }
+    for name, value in changes.items():
+        (booked if name in booked else fill)[name] = value
+    return MarginFilled(fill=MarginFill(**fill), **booked)
+
+
+def make_move(sequence: int = 1, **changes: Any) -> FundsMoved:
+    """Alice has put 100 USDT into her futures wallet."""
+    fields: dict[str, Any] = {
+        "id": sequence,
+        "account": "alice",
+        "wallet": Wallet.FUTURES,
+        "asset": "USDT",
+        "amount": 100_000_000,
+        "cause": MoveCause.DEPOSIT,
+        "reference": "wire-7",
+        "time_ms": NOON_MS + 40_000,
+    }
+    return FundsMoved(**{**fields, **changes})
+
+
+def number_rows(rows: list[Row], first: int = 1) -> list[tuple[int, Row]]:
+    return list(enumerate(rows, first))
+
+
+def table(history: History, sql: str) -> list[dict[str, Cell]]:
+    reply = history.answer(RunSql(sql))
+    assert isinstance(reply, TableReply), reply
+    return [dict(zip(reply.columns, row, strict=True)) for row in reply.rows]
+
+
+def refusal(history: History, sql: str) -> str:
+    reply = history.answer(RunSql(sql))
+    assert isinstance(reply, Refused), reply
+    assert reply.reason == Reason.BAD_SQL
+    assert reply.text
+    return reply.text

@@ -1,0 +1,147 @@
+"""The archive's bounds: no question takes more than its share of time and memory, and storing goes on."""
+
+import threading
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from shards import history as history_module
+from shards.history import History
+from shards.history_rows import order_row
+from shards.messages import (
+    GetOrder,
+    ListOrders,
+    OrderReply,
+    OrdersReply,
+    Refused,
+    RunSql,
+)
+from shards.rows import OrderEnded, Row
+from storage.archive import Archive
+from storage.queries import ROW_COUNT, Query
+from storage.tables import ORDERS
+from tests.unit.archive.samples import KEY, make_order, number_rows, refusal, table
+
+ENDLESS = "SELECT count(*) FROM range(1000000000000)"
+GREEDY = [
+    "SELECT list(range) FROM range(100000000)",
+    "SELECT count(DISTINCT range) FROM range(1000000000)",
+    "SELECT range, random() AS r FROM range(300000000) ORDER BY r LIMIT 100000 OFFSET 200000000",
+]
+
+
+def test_an_answer_has_a_bounded_number_of_rows(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_module, "SQL_ROW_COUNT_MAX", 2_500)
+    assert len(table(history, "SELECT range FROM range(2500)")) == 2_500
+    assert "more than 2500 rows" in refusal(history, "SELECT range FROM range(2501)")
+    assert "more than 2500 rows" in refusal(history, "SELECT range FROM range(1000000000000)")
+
+
+def test_an_answer_has_a_bounded_size(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_module, "ANSWER_BYTES_MAX", 1_000_000)
+    assert len(table(history, "SELECT repeat('x', 900) FROM range(1000)")) == 1_000
+    assert "larger than 1000000 bytes" in refusal(history, "SELECT repeat('x', 1100) FROM range(1000)")
+    assert "larger than 1000000 bytes" in refusal(history, "SELECT repeat('x', 1000000)")
+
+
+def test_a_statement_ends_at_its_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_module, "SQL_MS_MAX", 300)
+    history = History(path, KEY)
+    for sql in (ENDLESS, "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"):
+        started = time.monotonic()
+        assert "execution time" in refusal(history, sql)
+        assert time.monotonic() - started < 2
+    assert table(history, "SELECT 1 AS one") == [{"one": 1}]
+    history.close()
+
+
+def test_a_named_question_ends_at_its_time_and_storing_does_not(path: Path) -> None:
+    archive = Archive(path, "1GB", query_ms=100, sql_ms=100)
+    started = time.monotonic()
+    with pytest.raises(duckdb.InterruptException):
+        archive.ask(Query(ENDLESS))
+    assert time.monotonic() - started < 2
+    number_of_rows = 40_000
+    row = order_row(make_order(), "spot", 0, KEY)
+    archive.append({ORDERS: [(sequence, *row[1:]) for sequence in range(number_of_rows)]}, {0: number_of_rows})
+    assert archive.ask(ROW_COUNT) == [(number_of_rows,)]
+    archive.close()
+
+
+class Statement:
+    """An operator's statement running beside the test."""
+
+    def __init__(self, history: History, sql: str) -> None:
+        self.replies: list[object] = []
+        self._thread = threading.Thread(target=lambda: self.replies.append(history.answer(RunSql(sql))))
+        self._thread.start()
+
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive()
+
+    def end(self) -> Refused:
+        self._thread.join()
+        (reply,) = self.replies
+        assert isinstance(reply, Refused)
+        return reply
+
+
+def test_storing_and_asking_go_on_beside_a_long_statement(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_module, "SQL_MS_MAX", 1_500)
+    history = History(path, KEY)
+    statement = Statement(history, ENDLESS)
+    time.sleep(0.1)
+    assert "another statement" in refusal(history, "SELECT 1")
+    number = 0
+    while statement.running:
+        order = make_order(number + 1)
+        history.store({0: [(number + 1, OrderEnded(order))]})
+        assert history.answer(GetOrder(order.id)) == OrderReply(order)
+        number += 1
+    assert "execution time" in statement.end().text
+    assert number > 10
+    assert table(history, "SELECT count(*) AS n FROM orders") == [{"n": number}]
+    history.close()
+
+
+@pytest.mark.parametrize("sql", GREEDY)
+def test_rows_go_in_beside_a_statement_that_wants_all_memory(
+    path: Path, monkeypatch: pytest.MonkeyPatch, sql: str
+) -> None:
+    monkeypatch.setattr(history_module, "ARCHIVE_MEMORY", "300MB")
+    history = History(path, KEY)
+    statement = Statement(history, sql)
+    number = 0
+    while statement.running:
+        rows: list[Row] = [OrderEnded(make_order(number + sequence)) for sequence in range(1, 501)]
+        history.store({0: number_rows(rows, number + 1)})
+        number += 500
+    assert "memory" in statement.end().text.lower()
+    assert history.position(0) == number
+    assert table(history, "SELECT count(*) AS n FROM orders") == [{"n": number}]
+    history.close()
+
+
+def test_many_ask_while_one_stores(history: History) -> None:
+    ended = threading.Event()
+    wrong: list[object] = []
+
+    def ask() -> None:
+        while not ended.is_set():
+            reply = history.answer(ListOrders("alice", 200))
+            if not isinstance(reply, OrdersReply) or len(reply.orders) % 10:  # a batch is seen whole or not at all
+                wrong.append(reply)
+
+    askers = [threading.Thread(target=ask) for _ in range(3)]
+    for asker in askers:
+        asker.start()
+    for first in range(1, 200, 10):
+        rows: list[Row] = [OrderEnded(make_order(sequence)) for sequence in range(first, first + 10)]
+        history.store({0: number_rows(rows, first)})
+    ended.set()
+    for asker in askers:
+        asker.join()
+    assert wrong == []

@@ -1,0 +1,181 @@
+"""The operator's door: SELECT, and no way out."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from shards.history import History
+from shards.messages import (
+    ArchiveStatus,
+    GetArchiveStatus,
+    GetOrder,
+    OrderReply,
+)
+from shards.rows import MarketChanged, OrderEnded
+from tests.unit.archive.samples import DFUSDT, KEY, make_order, number_rows, refusal, table
+
+ESCAPES = [
+    "COPY stored.orders TO '{out}'",
+    "COPY (SELECT 42) TO '{out}'",
+    "COPY stored.orders FROM '/etc/passwd'",
+    "EXPORT DATABASE '{out}'",
+    "IMPORT DATABASE '{out}'",
+    "ATTACH '{out}' AS other",
+    "ATTACH ':memory:' AS other",
+    "DETACH history",
+    "SELECT * FROM read_csv('{secret}')",
+    "SELECT * FROM read_csv_auto('/etc/passwd', sep=':')",
+    "SELECT * FROM read_text('{secret}')",
+    "SELECT * FROM read_blob('{secret}')",
+    "SELECT * FROM read_json('{secret}')",
+    "SELECT * FROM read_parquet('{secret}')",
+    "SELECT * FROM parquet_metadata('{secret}')",
+    "SELECT * FROM read_duckdb('{secret}')",
+    "SELECT * FROM sniff_csv('{secret}')",
+    "SELECT * FROM glob('/etc/*')",
+    "SELECT * FROM '{secret}'",
+    "SELECT * FROM 'https://example.com/x.csv'",
+    "SELECT * FROM read_csv('https://example.com/x.csv')",
+    "SELECT * FROM read_text('s3://bucket/key')",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "LOAD '{out}'",
+    "FORCE INSTALL httpfs FROM 'https://example.com'",
+    "SET enable_external_access = true",
+    "SET GLOBAL lock_configuration = false",
+    "RESET lock_configuration",
+    "SET memory_limit = '100GB'",
+    "SET VARIABLE x = 1",
+    "USE stored",
+    "PRAGMA enable_profiling",
+    "PRAGMA database_list",
+    "CALL enable_logging()",
+    "CALL force_checkpoint()",
+    "SELECT * FROM enable_logging('QueryLog', storage = 'file', storage_path = '{out}')",
+    "SELECT * FROM enable_profiling(save_location = '{out}')",
+    "SELECT * FROM force_checkpoint()",
+    "CHECKPOINT",
+    "VACUUM",
+    "SELECT 1; DROP TABLE stored.orders",
+    "SELECT 1;; DROP TABLE stored.orders --",
+    "SELECT 1 /* ; */; DELETE FROM stored.orders",
+    "SELECT 1; SELECT 2",
+    "-- only a comment",
+    "",
+    ";",
+    "BEGIN",
+    "COMMIT",
+    "ROLLBACK",
+    "DROP TABLE stored.orders",
+    "DROP SCHEMA stored CASCADE",
+    "DROP VIEW orders",
+    "TRUNCATE stored.orders",
+    "DELETE FROM stored.orders",
+    "UPDATE stored.links SET position = 0",
+    "INSERT INTO stored.links VALUES (9, 9)",
+    "MERGE INTO stored.links USING (SELECT 0 AS shard) s USING (shard) WHEN MATCHED THEN DELETE",
+    "ALTER TABLE stored.orders ADD COLUMN x INTEGER",
+    "COMMENT ON TABLE stored.orders IS 'x'",
+    "CREATE TABLE x AS SELECT 1",
+    "CREATE TEMP TABLE x AS SELECT 1",
+    "CREATE OR REPLACE VIEW orders AS SELECT 1",
+    "CREATE MACRO x() AS 1",
+    "CREATE SECRET (TYPE s3, KEY_ID 'x', SECRET 'y')",
+    "CREATE PERSISTENT SECRET (TYPE s3, KEY_ID 'x', SECRET 'y')",
+    "WITH gone AS (DELETE FROM stored.orders RETURNING *) SELECT * FROM gone",
+    "WITH more AS (INSERT INTO stored.links VALUES (9, 9) RETURNING *) SELECT * FROM more",
+    "WITH less AS (UPDATE stored.links SET position = 0 RETURNING *) SELECT * FROM less",
+    "EXPLAIN ANALYZE DELETE FROM stored.orders",
+    "PREPARE p AS DELETE FROM stored.orders",
+    "EXECUTE p",
+    "SELECT * FROM query('DROP TABLE stored.orders')",
+    "SELECT * FROM query('SELECT * FROM read_text(''{secret}'')')",
+    "SELECT * FROM json_execute_serialized_sql(json_serialize_sql('SELECT * FROM read_text(''{secret}'')'))",
+    "SELECT getenv('HOME')",
+    "SELECT * FROM python_secret",
+    "SELECT * FROM pandas_scan(1)",
+    "SELECT * FROM arrow_scan(1, 2, 3)",
+    "SELECT $1",
+    "SELECT ?",
+]
+
+
+@pytest.mark.parametrize("escape", ESCAPES)
+def test_no_way_out_of_the_door(tmp_path: Path, escape: str) -> None:
+    python_secret = duckdb.connect().sql("SELECT 'planted secret' AS x")
+    assert python_secret is not None
+    secret, out = tmp_path / "secret.csv", tmp_path / "out"
+    secret.write_text("planted secret\n1\n")
+    (tmp_path / "data").mkdir()
+    history = History(tmp_path / "data" / "history.duckdb", KEY)
+    order = make_order()
+    history.store({0: number_rows([MarketChanged(DFUSDT, 1), OrderEnded(order)])})
+    text = refusal(history, escape.format(secret=secret, out=out))
+    assert "planted secret" not in text
+    assert "root:" not in text
+    assert python_secret.fetchall() == [("planted secret",)]
+    assert history.answer(GetArchiveStatus()) == ArchiveStatus(2, {0: 2})
+    assert history.answer(GetOrder(order.id)) == OrderReply(order)
+    assert [row["status"] for row in table(history, "SELECT status FROM orders")] == ["canceled"]
+    history.store({0: [(3, OrderEnded(make_order(2)))]})
+    history.close()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["data", "history.duckdb", "secret.csv"]
+    assert secret.read_text() == "planted secret\n1\n"
+
+
+def test_there_are_no_secrets_to_list(history: History) -> None:
+    assert table(history, "FROM duckdb_secrets()") == []
+
+
+def test_the_configuration_is_locked(history: History) -> None:
+    (row,) = table(
+        history,
+        "SELECT current_setting('lock_configuration') AS locked, current_setting('enable_external_access') AS out,"
+        " current_setting('autoload_known_extensions') AS loads,"
+        " current_setting('autoinstall_known_extensions') AS gets",
+    )
+    assert row == {"locked": True, "out": False, "loads": False, "gets": False}
+
+
+def test_a_fault_in_the_statement_is_told(history: History) -> None:
+    assert "nosuch" in refusal(history, "SELECT nosuch FROM orders")
+    assert "exactly one SELECT" in refusal(history, "SELECT 1; SELECT 2")
+    assert "time zone" in refusal(history, "SELECT now()")
+    assert table(history, "SELECT 1 AS one") == [{"one": 1}]
+
+
+def test_select_in_all_its_forms(history: History) -> None:
+    history.store({0: [(1, OrderEnded(make_order()))]})
+    for sql in (
+        "FROM orders",
+        "WITH x AS (SELECT account FROM orders) SELECT * FROM x;",
+        "SHOW TABLES",
+        "DESCRIBE orders",
+        "SUMMARIZE orders",
+        "VALUES (1)",
+        "(SELECT 1 UNION SELECT 2) ORDER BY 1 -- with a comment",
+    ):
+        assert table(history, sql)
+
+
+def test_values_of_every_type_come_through_sql(history: History) -> None:
+    (row,) = table(
+        history,
+        "SELECT 170141183460469231731687303715884105727 AS huge, 1.10::DECIMAL(38,18) AS exact, 'é😀' AS text,"
+        " '\\x00'::BLOB AS blob, {'a': [1, 2]} AS nested, MAP {1: 2} AS map, TIMESTAMP '2026-01-02 03:04:05' AS at,"
+        " 'nan'::DOUBLE AS nan, uuid() IS NOT NULL AS made, INTERVAL 1 DAY AS day, NULL AS nothing",
+    )
+    assert row == {
+        "huge": "170141183460469231731687303715884105727",
+        "exact": "1.1",
+        "text": "é😀",
+        "blob": "00",
+        "nested": '{"a":[1,2]}',
+        "map": '{"1":2}',
+        "at": "2026-01-02T03:04:05",
+        "nan": "nan",
+        "made": True,
+        "day": "1 day, 0:00:00",
+        "nothing": None,
+    }
