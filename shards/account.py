@@ -42,7 +42,7 @@ class AccountMachine:
             return Refused(Reason.INSUFFICIENT_BALANCE)
         if balance_after > AMOUNT_MAX:
             return Refused(Reason.AMOUNT_TOO_BIG)
-        self._book(deposit, effects.now_ms)
+        balance_after = self._book(deposit, effects.now_ms)  # less, where losses have eaten beyond the wallet
         cause = MoveCause.DEPOSIT if deposit.amount > 0 else MoveCause.WITHDRAWAL
         _note(deposit.account, deposit.wallet, deposit.asset, deposit.amount, cause, deposit.reference, effects)
         self.bookings[key] = Booking(deposit.asset, deposit.amount, balance_after, deposit.wallet)
@@ -53,11 +53,11 @@ class AccountMachine:
             return self.margins.available(deposit.account)
         return self.wallets.available(deposit.account, deposit.asset)
 
-    def _book(self, deposit: Deposit, now_ms: int) -> None:
+    def _book(self, deposit: Deposit, now_ms: int) -> int:
+        """Returns what is available then."""
         if deposit.wallet is Wallet.FUTURES:
-            self.margins.deposit(deposit.account, deposit.amount, now_ms)
-        else:
-            self.wallets.deposit(deposit.account, deposit.asset, deposit.amount)
+            return self.margins.deposit(deposit.account, deposit.amount, now_ms)
+        return self.wallets.deposit(deposit.account, deposit.asset, deposit.amount)
 
     def hold(self, account: str, asset: str, amount: int) -> Refused | None:
         """Set money aside for an order, or say why not."""
@@ -78,7 +78,7 @@ class AccountMachine:
 
     def transfer(self, transfer: Transfer, effects: Effects) -> TransferReply | Refused:
         """Move money between the two purses in one step, once per reference."""
-        key = transfer.account, transfer.reference
+        key = transfer.account, f"transfer {transfer.reference}"  # apart from the operator's references
         first = self.bookings.get(key) if transfer.reference else None
         if first is not None:
             if (first.wallet, first.asset, first.amount) != (transfer.to, transfer.asset, transfer.amount):

@@ -91,22 +91,19 @@ class Cancels:
         return OrdersReply(orders)
 
     def _batch(self, cancel: CancelBatch, effects: Effects) -> Reply:
-        """Each id in its turn; one that an earlier one took along shows so."""
+        """Each id in its turn; one that an earlier one took along, or was named twice, shows so."""
         machine = self._markets.get(cancel.market)
         if machine is None:
             return Refused(Reason.UNKNOWN_MARKET)
-        ids: list[int | None] = [*cancel.ids]
+        named = [self.find_order(number) for number in cancel.ids]  # all, before any of them ends
         for client_id in cancel.client_ids:
-            named = machine.by_client.get((cancel.account, client_id)) or self._recent.find_client_id(
-                cancel.market, cancel.account, client_id
-            )
-            ids.append(named.id if named else None)
-        return BatchReply([self._one_of_batch(machine, number, cancel.account, effects) for number in ids])
+            opened = machine.by_client.get((cancel.account, client_id))
+            named.append(opened or self._recent.find_client_id(cancel.market, cancel.account, client_id))
+        return BatchReply([self._one_of_batch(machine, order, cancel.account, effects) for order in named])
 
     def _one_of_batch(
-        self, machine: MarketMachine, number: int | None, account: str, effects: Effects
+        self, machine: MarketMachine, order: Order | None, account: str, effects: Effects
     ) -> Order | Reason:
-        order = self.find_order(number) if number is not None else None
         if order is None or order.market != machine.market.number:
             return Reason.UNKNOWN_ORDER
         if order.account != account:

@@ -16,7 +16,18 @@ from shards.codec import decode_reply, encode
 from shards.counters import Counters
 from shards.frames import Frame, FrameError, FrameKind, pack, unpack
 from shards.limits import DEADLINE_MS, RECEIVE_BYTES, RECONNECT_MS, RECONNECT_MS_MAX
-from shards.messages import Cancel, CancelAll, CancelByClientId, Command, OrdersReply, Question, Reason, Refused, Reply
+from shards.messages import (
+    Cancel,
+    CancelAll,
+    CancelBatch,
+    CancelByClientId,
+    Command,
+    OrdersReply,
+    Question,
+    Reason,
+    Refused,
+    Reply,
+)
 from shards.peer import NotServing
 from storage.folder import Folder
 
@@ -320,6 +331,6 @@ def _wait(line: Line, message: Command | Question, call: tuple[int, _Waiter] | N
 
 def _when_lost(message: Command | Question) -> Reason:
     """What to say when the shard died with a message in its hands: repeating a cancel or a question is harmless."""
-    if isinstance(message, Cancel | CancelByClientId | CancelAll) or not isinstance(message, Command):
+    if isinstance(message, Cancel | CancelByClientId | CancelAll | CancelBatch) or not isinstance(message, Command):
         return Reason.RESTARTING
     return Reason.TIMEOUT

@@ -261,6 +261,7 @@ class GetOrderByClientId(msgspec.Struct, array_like=True, tag=41, frozen=True):
     market: int  # 0: any futures market, the latest of all
     account: str
     client_id: str
+    triggers: bool = False  # only those placed as triggers
 
 
 class ListOrders(msgspec.Struct, array_like=True, tag=42, frozen=True):
@@ -321,6 +322,7 @@ class ListOpen(msgspec.Struct, array_like=True, tag=54, frozen=True):
     account: str
     market: int = 0  # any
     product: int = 0  # any
+    waiting: bool = False  # only triggers that wait
 
 
 class ListFills(msgspec.Struct, array_like=True, tag=55, frozen=True):

@@ -92,15 +92,22 @@ def _order_reply(order: Order | None) -> Reply:
 def _by_client_id(engine: Engine, question: GetOrderByClientId) -> Order | None:
     """Open before ended, then the latest."""
     key = question.account, question.client_id
-    machines = _machines(engine, question.market, 0 if question.market else Product.FUTURES)
-    found = [machine.by_client[key] for machine in machines if key in machine.by_client]
-    found = found or [
+    product = 0 if question.market else Product.FUTURES
+    machines = _machines(engine, question.market, product)
+    opened = (machine.by_client[key] for machine in machines if key in machine.by_client)
+    found = [order for order in opened if _was_placed_so(order, question.triggers)] or [
         order
         for order in engine.recent.orders_of(question.account)
         if order.client_id == question.client_id
-        and _in_market(engine, order.market, question.market, 0 if question.market else Product.FUTURES)
+        and _in_market(engine, order.market, question.market, product)
+        and _was_placed_so(order, question.triggers)
     ]
     return max(found, key=age, default=None)
+
+
+def _was_placed_so(order: Order, triggers: bool) -> bool:
+    """Whether it was placed as a trigger, where only those are wanted."""
+    return order.trigger is not None or not triggers
 
 
 def _machines(engine: Engine, market: int, product: int) -> Iterable[MarketMachine]:
@@ -131,13 +138,19 @@ def _wants_order(question: ListOrders, order: Order) -> bool:
         and question.start_ms <= order.created_ms <= question.end_ms
         and (order.created_ms, order.id) < (question.before_ms, question.before_id)
         and order.id >= question.from_id
-        and (order.trigger is not None or not question.triggers)
+        and _was_placed_so(order, question.triggers)
     )
 
 
 def _list_open(engine: Engine, question: ListOpen) -> list[Order]:
     machines = _machines(engine, question.market, question.product)
-    return sorted((order for each in machines for order in each.by_account.get(question.account, {}).values()), key=age)
+    orders = (order for each in machines for order in each.by_account.get(question.account, {}).values())
+    return sorted((order for order in orders if _waits(order) or not question.waiting), key=age)
+
+
+def _waits(order: Order) -> bool:
+    """Whether an open order is a trigger that has not fired."""
+    return order.trigger is not None and not order.trigger.fired_ms
 
 
 def _count_open(engine: Engine, account: str) -> OpenCountReply:

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -203,12 +204,11 @@ def _has_open(pid: int, path: Path) -> bool:
     if not folder.exists():
         listed = subprocess.run(["lsof", "-p", str(pid), "-Fn"], capture_output=True, text=True).stdout
         return f"n{path}" in listed.splitlines()
-    for entry in folder.iterdir():
-        try:
-            if os.readlink(entry) == str(path):
-                return True
-        except OSError:
-            continue  # closed in the meantime
+    with suppress(FileNotFoundError):  # it has just ended
+        for entry in folder.iterdir():
+            with suppress(OSError):  # closed in the meantime
+                if os.readlink(entry) == str(path):
+                    return True
     return False
 
 

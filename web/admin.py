@@ -5,18 +5,20 @@ from typing import Final
 
 from flask import Blueprint, Response
 
-from shards.messages import BalancesReply, CountOpen, GetBalances, GetMargin, MarginReply, OpenCountReply
-from shards.units import format_plain
+from shards.messages import BalancesReply, CountOpen, GetBalances, OpenCountReply
 from storage.reference import Asset
-from web import operator
+from web import operator, payments
 from web.auth import require_operator
 from web.catalog import Catalog
 from web.errors import Problem, invalid
 from web.futures import listing
 from web.futures.listing import FuturesMarketTerms
+from web.futures.margin import Funds, ask_margin, format_usdt, list_holdings, sum_up
+from web.futures.position_views import render_held
 from web.incoming import json_body
-from web.operator import MARGIN_ASSET, Desk, MarketTerms, Paid, Payment
+from web.operator import Desk, MarketTerms
 from web.parse import Number, is_account, read_long, read_text
+from web.payments import Paid, Payment
 from web.responses import answer
 from web.services import services
 from web.spot_lists import render_balances
@@ -87,6 +89,7 @@ def add_futures_market() -> Response:
         maint_margin_ratio=form.decimal("maint_margin_ratio", FuturesMarketTerms.maint_margin_ratio),
         trigger_protect=form.decimal("trigger_protect", FuturesMarketTerms.trigger_protect),
         market_take_bound=form.decimal("market_take_bound", FuturesMarketTerms.market_take_bound),
+        mark_price=form.optional_decimal("mark_price"),
     )
     listing.add_futures_market(_desk(), terms)
     return answer({"ok": True, "symbol": terms.symbol})
@@ -100,16 +103,27 @@ def set_futures_status(symbol: str) -> Response:
     return answer({"ok": True, "symbol": symbol, "status": status})
 
 
+@blueprint.post("/futures/mark-price")
+def set_mark_price() -> Response:
+    """Set a futures market's mark price, or let it follow the last trade again."""
+    form = Form("symbol", "price")
+    symbol = form.text("symbol")
+    if "price" not in form.fields:
+        raise invalid("price")  # null is said, not left out
+    price = listing.set_mark_price(_desk(), symbol, form.optional_decimal("price"))
+    return answer({"ok": True, "symbol": symbol, "price": price})
+
+
 @blueprint.post("/deposits")
 def deposit() -> Response:
     """Credit a wallet."""
-    return _pay(operator.deposit)
+    return _pay(payments.deposit)
 
 
 @blueprint.post("/withdrawals")
 def withdraw() -> Response:
     """Debit a wallet."""
-    return _pay(operator.withdraw)
+    return _pay(payments.withdraw)
 
 
 @blueprint.post("/trading")
@@ -127,19 +141,21 @@ def get_account(account: str) -> Response:
         raise invalid("id")
     at = services()
     balances = at.engine.ask(BalancesReply, at.engine.home(account), GetBalances(account))
-    margin = at.engine.ask(MarginReply, at.engine.home(account), GetMargin(account))
+    margin = ask_margin(at.engine, account)
     counts = at.engine.ask_each(OpenCountReply, [(shard, CountOpen(account)) for shard in at.engine.shards])
     open_orders = {
         "spot": sum(count.spot for count in counts),
         "futures": sum(count.futures for count in counts),
         "triggers": sum(count.triggers for count in counts),
     }
+    catalog = at.catalog()
+    holdings = list_holdings(margin, catalog.futures.values())
     return answer(
         {
             "account": account,
-            "spot": render_balances(balances, at.catalog()),
-            "futures": _render_margin(margin, at.catalog()),
-            "positions": [],
+            "spot": render_balances(balances, catalog),
+            "futures": _render_funds(sum_up(margin), catalog),
+            "positions": [render_held(holding) for holding in holdings if holding.own.position.amount],
             "open_orders": open_orders,
         }
     )
@@ -151,16 +167,14 @@ def get_shards() -> Response:
     return answer(read_status(services().engine))
 
 
-def _render_margin(margin: MarginReply, catalog: Catalog) -> dict[str, str]:
-    """The futures wallet; nothing is traded against it yet, so all of it is available."""
-    asset = catalog.assets.get(MARGIN_ASSET)
-    balance = format_plain(max(0, margin.free), asset.decimals) if asset else "0"
+def _render_funds(funds: Funds, catalog: Catalog) -> dict[str, str]:
+    """The futures wallet and what it backs."""
     return {
-        "wallet_balance": balance,
-        "available_balance": balance,
-        "position_margin": "0",
-        "order_hold": "0",
-        "unrealized_profit": "0",
+        "wallet_balance": format_usdt(funds.wallet, catalog),
+        "available_balance": format_usdt(funds.available, catalog),
+        "position_margin": format_usdt(funds.position_margin, catalog),
+        "order_hold": format_usdt(funds.order_margin, catalog),
+        "unrealized_profit": format_usdt(funds.unrealised, catalog),
     }
 
 
@@ -193,6 +207,10 @@ class Form:
         if isinstance(value, Number):
             return str(value)
         return self.text(name, default)
+
+    def optional_decimal(self, name: str) -> str | None:
+        """A decimal's text; None for null, or if it was not sent."""
+        return None if self.fields.get(name) is None else self.decimal(name)
 
 
 def _desk() -> Desk:

@@ -14,15 +14,30 @@ from shards.messages import Reason
 from shards.settings import default_shard_count, load_settings
 from storage.folder import Folder
 from storage.reference import Reference, StorageFull
-from web import admin, health, keys, metrics, spot_lists, spot_market, spot_orders
+from web import admin, health, keys, metrics, spot_lists, spot_market, spot_orders, spot_transfer
 from web.catalog import CatalogSource
 from web.engine import COMMANDED, Engine
 from web.errors import EngineRefusal, Problem, render_problem, spot_problem
+from web.futures import (
+    account,
+    algo,
+    cancel,
+    gate,
+    info,
+    leverage,
+    listen,
+    market,
+    modes,
+    orders,
+    own_trades,
+    queries,
+    tickers,
+)
 from web.futures import errors as futures_errors
-from web.futures import gate, info, listen, market, modes, tickers
 from web.futures.budget import Budget
 from web.futures.errors import FuturesProblem
 from web.incoming import receive_body
+from web.openapi import documents
 from web.services import NAME, Services
 from web.settings import WebSettings, check_secret, load_web_settings
 from web.tokens import Tokens
@@ -86,7 +101,9 @@ def make_app(services: Services) -> Flask:
     app.extensions[NAME] = services
     app.before_request(_begin)
     app.after_request(_finish)
-    for part in (spot_orders, spot_lists, spot_market, keys, admin, health, info, market, tickers, modes, listen):
+    for part in (spot_orders, spot_lists, spot_transfer, spot_market, keys, admin, health, documents):
+        app.register_blueprint(part.blueprint)
+    for part in (info, market, tickers, orders, cancel, queries, own_trades, algo, account, leverage, modes, listen):
         app.register_blueprint(part.blueprint)
     app.register_error_handler(Problem, render_problem)
     app.register_error_handler(FuturesProblem, futures_errors.render)

@@ -24,6 +24,7 @@ class Principal(NamedTuple):
     permissions: tuple[str, ...]
     by_key: bool  # a signed request; else a bearer token
     signed_ms: int  # timestamp of the signed request; 0 with a token
+    window_ms: int = 0  # how long after it the request is taken; 0: as long as spot requests are
 
 
 def caller(permission: str) -> Principal:

@@ -8,6 +8,9 @@ import msgspec
 from shards.markets import Market, Product
 from storage.reference import Asset, Facts, Reference
 
+MARGIN_ASSET: Final = "USDT"
+"""What futures wallets are of, and every futures market is quoted in."""
+
 TRADING_SWITCH: Final = "spot"
 ENABLED: Final = "enabled"
 DISABLED: Final = "disabled"
@@ -32,6 +35,11 @@ class Catalog:
         """The spot market with that number."""
         market = self.by_number.get(number)
         return market if market is not None and market.product is Product.SPOT else None
+
+    @property
+    def margin_asset(self) -> Asset | None:
+        """The asset of futures wallets; None until an operator has added it."""
+        return self.assets.get(MARGIN_ASSET)
 
     def places(self, token: str) -> int:
         """Decimals of an asset's smallest unit."""

@@ -30,10 +30,14 @@ ASSETS: Final = (
     {"symbol": "BTC", "decimals": 8},
     {"symbol": "ETH", "decimals": 18},
 )
-MARKETS: Final = (
+SPOT_MARKETS: Final = (
     {"base_token": "DF", "tick_size": "0.0001", "lot_size": "0.01", "min_notional": "1"},
     {"base_token": "BTC", "tick_size": "0.01", "lot_size": "0.0001", "min_notional": "5"},
     {"base_token": "ETH", "tick_size": "0.01", "lot_size": "0.0001", "min_notional": "5"},
+)
+FUTURES_MARKETS: Final = (
+    {"base_asset": "BTC", "tick_size": "0.1", "lot_size": "0.001", "min_notional": "10"},
+    {"base_asset": "ETH", "tick_size": "0.01", "lot_size": "0.001", "min_notional": "10"},
 )
 ACCOUNTS: Final = ("demo-1", "demo-2")
 FUNDS: Final = (
@@ -110,15 +114,13 @@ def _make(api: "_Api", admin_key: str, tokens: Tokens) -> list[DemoAccount]:
     operator = {"X-API-Key": admin_key}
     for asset in ASSETS:
         api.ask("POST", "/api/v1/admin/assets", operator, asset, done={"ASSET_EXISTS"})
-    for market in MARKETS:
-        terms = {
-            "id": f"{market['base_token']}USDT",
-            "quote_token": "USDT",
-            "maker_fee_bps": 0,
-            "taker_fee_bps": 0,
-            **market,
-        }
+    for spot in SPOT_MARKETS:
+        symbol = f"{spot['base_token']}USDT"
+        terms = {"id": symbol, "quote_token": "USDT", "maker_fee_bps": 0, "taker_fee_bps": 0, **spot}
         api.ask("POST", "/api/v1/admin/spot/markets", operator, terms, done={"MARKET_EXISTS"})
+    for futures in FUTURES_MARKETS:
+        terms = {"symbol": f"{futures['base_asset']}USDT", "maker_fee_bps": 2, "taker_fee_bps": 5, **futures}
+        api.ask("POST", "/api/v1/admin/futures/markets", operator, terms, done={"MARKET_EXISTS"})
     for account in ACCOUNTS:
         for wallet, asset_name, amount in FUNDS:
             payment = {

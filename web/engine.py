@@ -55,19 +55,27 @@ class Engine:
         deadline_ms: int = limits.DEADLINE_BULK_MS,
     ) -> list[R]:
         """All the replies; raises EngineRefusal if any is one, and says TIMEOUT rather than anything more certain."""
-        for _, message in messages:
-            _note(message)
-        replies = self.client.call_each(messages, deadline_ms)
-        refusals = []
-        for (shard, _), reply in zip(messages, replies, strict=True):
-            self._count(shard, reply)
-            if isinstance(reply, Refused):
-                refusals.append(reply)
+        replies = self.try_each(kind, messages, deadline_ms)
+        refusals = [reply for reply in replies if isinstance(reply, Refused)]
         if refusals:
             raise EngineRefusal(
                 next((refused for refused in refusals if refused.reason is Reason.TIMEOUT), refusals[0])
             )
         return [expect(kind, reply) for reply in replies]
+
+    def try_each(
+        self,
+        kind: type[R],
+        messages: Sequence[tuple[int, Command | Question]],
+        deadline_ms: int = limits.DEADLINE_BULK_MS,
+    ) -> list[R | Refused]:
+        """All the replies, refusals among them. What one shard is asked it is asked in this order."""
+        for _, message in messages:
+            _note(message)
+        replies = self.client.call_each(messages, deadline_ms)
+        for (shard, _), reply in zip(messages, replies, strict=True):
+            self._count(shard, reply)
+        return [reply if isinstance(reply, Refused) else expect(kind, reply) for reply in replies]
 
     def ask_archive(self, kind: type[R], question: Question, deadline_ms: int = limits.DEADLINE_MS) -> R:
         """The archive's reply; raises EngineRefusal."""

@@ -52,6 +52,7 @@ SPOT_REFUSALS: Final[dict[Reason, tuple[int, str]]] = {
     Reason.POST_ONLY: (400, "POST_ONLY_REJECT"),
     Reason.REFERENCE_CONFLICT: (409, "REFERENCE_CONFLICT"),
     Reason.AMOUNT_TOO_BIG: (400, "invalid amount"),
+    Reason.POSITIONS_OPEN: (409, "POSITIONS_OPEN"),
     Reason.BAD_SQL: (400, "invalid sql"),
 }
 """Spot, keys and operator API."""

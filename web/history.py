@@ -1,11 +1,11 @@
-"""Orders and trades from the shards and the archive as one.
+"""Orders, trades and movements of money from the shards and the archive as one.
 
 A shard answers for what is open or not yet archived, the archive for the rest. The shard is always asked first: what
 leaves it in between is in the archive by then. What both know is taken once, and an ended order wins over an open one.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -16,11 +16,16 @@ from shards.markets import Market
 from shards.messages import (
     CandlesReply,
     DepthReply,
+    FillsReply,
     GetCandles,
     GetDepth,
     GetOrder,
     GetOrderByClientId,
     GetTrade,
+    IncomeReply,
+    ListFills,
+    ListIncome,
+    ListOpen,
     ListOrders,
     ListTrades,
     MarketTrades,
@@ -29,10 +34,14 @@ from shards.messages import (
     Reason,
     TradesReply,
 )
+from shards.money import Income
 from shards.orders import Candle, Order, Status, Trade
+from shards.rows import MarginFilled
 from web.candles import DAY_S, ONE_SPAN_MS, no_trades
 from web.engine import Engine
 from web.errors import EngineRefusal
+
+T = TypeVar("T")
 
 OWNER_WAIT_MS: Final = 1_000  # a cancel of an order that no shard has waits so long to learn whose it was
 _PIECE_COUNT: Final = 32  # questions about many markets that are under way at a time
@@ -40,11 +49,36 @@ _PIECE_COUNT: Final = 32  # questions about many markets that are under way at a
 _OPEN: Final = (Status.OPEN, Status.PARTIALLY_FILLED)
 
 
+def owners(engine: Engine, markets: Iterable[Market]) -> list[int]:
+    """The shards that own these books: one that owns none of them is not asked, and cannot be in the way."""
+    return sorted({engine.owner(market) for market in markets})
+
+
+def is_open(order: Order) -> bool:
+    """Whether it can still be canceled."""
+    return order.status in _OPEN
+
+
 def find_order(engine: Engine, market: Market, question: GetOrder | GetOrderByClientId) -> Order | None:
     """The order, wherever it is; raises EngineRefusal if that cannot be told."""
-    return _known(lambda: engine.ask(OrderReply, engine.owner(market), question)) or _known(
-        lambda: engine.ask_archive(OrderReply, question)
-    )
+    return _ask_for_order(engine, engine.owner(market), question) or _ask_archive_for_order(engine, question)
+
+
+def find_open_order(engine: Engine, market: Market, question: GetOrder | GetOrderByClientId) -> Order | None:
+    """The order if it is open; raises EngineRefusal if that cannot be told."""
+    order = _ask_for_order(engine, engine.owner(market), question)
+    return order if order is not None and is_open(order) else None
+
+
+def find_latest(engine: Engine, shards: Iterable[int], question: GetOrderByClientId) -> Order | None:
+    """The order of a client id that may be used on several markets: the latest open one, else the latest."""
+    recent = [_ask_for_order(engine, shard, question) for shard in shards]
+    return _latest_open(recent) or _latest([*recent, _ask_archive_for_order(engine, question)])
+
+
+def find_latest_open(engine: Engine, shards: Iterable[int], question: GetOrderByClientId) -> Order | None:
+    """The latest open order of a client id that may be used on several markets."""
+    return _latest_open([_ask_for_order(engine, shard, question) for shard in shards])
 
 
 def find_archived_order(engine: Engine, number: int) -> Order | None:
@@ -64,15 +98,37 @@ def find_trade(engine: Engine, market: Market, number: int) -> Trade | None:
 
 
 def list_orders(engine: Engine, shards: Sequence[int], question: ListOrders) -> list[Order]:
-    """An account's orders, newest first."""
+    """An account's orders, newest first or oldest first, as asked."""
     recent = engine.ask_each(OrdersReply, [(shard, question) for shard in shards])
     archived = engine.ask_archive(OrdersReply, question)
     merged: dict[int, Order] = {}
     for order in (order for reply in (*recent, archived) for order in reply.orders):
         known = merged.get(order.id)
-        if known is None or known.status in _OPEN:
+        if known is None or is_open(known):
             merged[order.id] = order
-    return sorted(merged.values(), key=lambda order: (order.created_ms, order.id), reverse=True)[: question.limit]
+    return _first(merged.values(), _age, question)
+
+
+def list_open(engine: Engine, shards: Sequence[int], question: ListOpen) -> list[Order]:
+    """All of an account's open orders, oldest first."""
+    replies = engine.ask_each(OrdersReply, [(shard, question) for shard in shards])
+    return sorted((order for reply in replies for order in reply.orders), key=_age)
+
+
+def list_fills(engine: Engine, question: ListFills) -> list[MarginFilled]:
+    """An account's futures fills, newest first or oldest first, as asked."""
+    recent = engine.ask(FillsReply, engine.home(question.account), question)
+    archived = engine.ask_archive(FillsReply, question)
+    merged = {filled.fill.trade: filled for reply in (recent, archived) for filled in reply.fills}
+    return _first(merged.values(), lambda filled: (filled.fill.time_ms, filled.fill.trade), question)
+
+
+def list_income(engine: Engine, question: ListIncome) -> list[Income]:
+    """What has changed an account's futures wallet, newest first or oldest first, as asked."""
+    recent = engine.ask(IncomeReply, engine.home(question.account), question)
+    archived = engine.ask_archive(IncomeReply, question)
+    merged = {(each.kind, each.id): each for reply in (recent, archived) for each in reply.income}
+    return _first(merged.values(), lambda each: (each.time_ms, each.id, each.kind), question)
 
 
 def list_trades(engine: Engine, shards: Sequence[int], question: ListTrades) -> list[Trade]:
@@ -154,9 +210,34 @@ def candles(engine: Engine, market: Market, question: GetCandles) -> list[Candle
     return join(archived.candles, recent.candles)[: question.limit]
 
 
+def _first(found: Iterable[T], key: Callable[[T], Any], question: ListOrders | ListFills | ListIncome) -> list[T]:
+    """As many as were asked for, from the end that was asked for."""
+    return sorted(found, key=key, reverse=not question.oldest_first)[: question.limit]
+
+
+def _age(order: Order) -> tuple[int, int]:
+    return order.created_ms, order.id
+
+
 def _newest(replies: Iterable[TradesReply], limit: int) -> list[Trade]:
     merged = {trade.id: trade for reply in replies for trade in reply.trades}
     return sorted(merged.values(), key=lambda trade: (trade.time_ms, trade.id), reverse=True)[:limit]
+
+
+def _latest_open(found: Iterable[Order | None]) -> Order | None:
+    return _latest(order for order in found if order is not None and is_open(order))
+
+
+def _latest(found: Iterable[Order | None]) -> Order | None:
+    return max(filter(None, found), key=_age, default=None)
+
+
+def _ask_for_order(engine: Engine, shard: int, question: GetOrder | GetOrderByClientId) -> Order | None:
+    return _known(lambda: engine.ask(OrderReply, shard, question))
+
+
+def _ask_archive_for_order(engine: Engine, question: GetOrder | GetOrderByClientId) -> Order | None:
+    return _known(lambda: engine.ask_archive(OrderReply, question))
 
 
 def _known(ask: Callable[[], OrderReply]) -> Order | None:

@@ -13,15 +13,14 @@ import msgspec
 from shards.clock import now_ms
 from shards.limits import DEADLINE_BULK_MS, MARKET_NUMBER_MAX, PRICE_MAX, QUANTITY_MAX
 from shards.markets import Market, MarketStatus, Product
-from shards.messages import AddMarket, AmountReply, Deposit, MarketReply, Reason, SetMarketStatus
-from shards.money import Wallet
-from shards.units import Decimal, count_steps, format_plain, parse_decimal
+from shards.messages import AddMarket, MarketReply, Reason, SetMarketStatus, SetMarkPrice
+from shards.units import Decimal, count_steps, parse_decimal
 from storage.reference import ApiKey, Asset, Reference
 from web.auth import READ, TRADE
 from web.catalog import DISABLED, ENABLED, TRADING_SWITCH, Catalog, encode_market
 from web.engine import Engine
 from web.errors import EngineRefusal, Problem, invalid, spot_problem
-from web.parse import is_account, is_client_id, is_name
+from web.parse import is_account, is_name
 from web.tokens import LIFETIME_S_MAX, Tokens
 
 DECIMALS_MAX: Final = 18
@@ -29,8 +28,6 @@ FEE_BPS_MAX: Final = 1_000
 KEY_COUNT_MAX: Final = 20  # API keys of one account
 LABEL_LENGTH_MAX: Final = 64  # characters
 TEXT_LENGTH_MAX: Final = 2_048  # characters of an asset's image and contract
-WALLETS: Final = {"spot": Wallet.SPOT, "futures": Wallet.FUTURES}
-MARGIN_ASSET: Final = "USDT"
 
 
 class Desk(NamedTuple):
@@ -58,24 +55,6 @@ class MarketTerms:
     taker_fee_bps: int
 
 
-@dataclass(frozen=True)
-class Payment:
-    """A deposit or a withdrawal; ``amount`` is a decimal text, ``reference`` makes it happen once per account."""
-
-    account: str
-    wallet: str
-    asset: str
-    amount: str
-    reference: str
-
-
-class Paid(NamedTuple):
-    """A payment that was made: decimal texts."""
-
-    amount: str
-    balance_after: str
-
-
 # Assets and markets
 
 
@@ -98,11 +77,11 @@ def add_spot_market(desk: Desk, terms: MarketTerms) -> Market:
     return open_market(desk, _make_market(desk.catalog(), terms))
 
 
-def open_market(desk: Desk, wanted: Market) -> Market:
-    """Open a market that is not yet numbered. Refuses MARKET_EXISTS, TOO_MANY_MARKETS.
+def open_market(desk: Desk, wanted: Market, mark_price: int | None = None) -> Market:
+    """Open a market that is not yet numbered; ``mark_price`` (ticks) is a futures market's, 0 to follow its trades.
 
     The row is reserved, then the shard is told, then the row becomes active: what stopped half way is taken up again by
-    a repeat.
+    a repeat. Refuses MARKET_EXISTS, TOO_MANY_MARKETS.
     """
     row = desk.reference.reserve_market(wanted.product, wanted.symbol, MARKET_NUMBER_MAX)
     if row is None:
@@ -111,6 +90,8 @@ def open_market(desk: Desk, wanted: Market) -> Market:
         raise spot_problem(Reason.MARKET_EXISTS)
     wanted = msgspec.structs.replace(wanted, number=row.number)
     in_force = desk.engine.ask(MarketReply, desk.engine.owner(wanted), AddMarket(wanted)).market
+    if in_force == wanted and mark_price is not None:  # also 0: an earlier try may have set another
+        desk.engine.ask(MarketReply, desk.engine.owner(wanted), SetMarkPrice(row.number, mark_price))
     desk.reference.put_market(row.number, encode_market(in_force))
     if in_force != wanted:
         raise spot_problem(Reason.MARKET_EXISTS)  # an earlier try had got as far as the shard, with other terms
@@ -123,7 +104,10 @@ def set_spot_status(desk: Desk, symbol: str, status: str) -> Market:
 
 
 def set_market_status(desk: Desk, markets: Mapping[str, Market], symbol: str, status: str) -> Market:
-    """List, halt or delist one of ``markets``. Refuses INVALID_STATUS, MARKET_NOT_FOUND, MARKET_DELISTED."""
+    """List, halt or delist one of ``markets``.
+
+    Refuses INVALID_STATUS, MARKET_NOT_FOUND, MARKET_DELISTED; delisting a futures market, POSITIONS_OPEN.
+    """
     if status not in tuple(MarketStatus):
         raise Problem(400, "INVALID_STATUS")
     market = markets.get(symbol)
@@ -192,40 +176,6 @@ def check_steps(tick: Decimal, lot: Decimal, base: Asset, quote: Asset) -> None:
         raise Problem(400, "INVALID_TICK")
     if not 0 < lot.digits <= QUANTITY_MAX * 10**lot.places or lot.places > base.decimals:
         raise Problem(400, "INVALID_LOT")
-
-
-# Money
-
-
-def deposit(desk: Desk, payment: Payment) -> Paid:
-    """Credit a wallet. A repeat gives the first answer.
-
-    Refuses ``invalid <field>``, UNKNOWN_ASSET, AMOUNT_NON_POSITIVE; the engine REFERENCE_CONFLICT.
-    """
-    return _pay(desk, payment, 1)
-
-
-def withdraw(desk: Desk, payment: Payment) -> Paid:
-    """Debit a wallet; as deposit, and the engine refuses INSUFFICIENT_BALANCE."""
-    return _pay(desk, payment, -1)
-
-
-def _pay(desk: Desk, payment: Payment, sign: int) -> Paid:
-    require(is_account(payment.account), "account")
-    require(payment.wallet in WALLETS, "wallet")
-    require(is_name(payment.asset), "asset")
-    amount = read_amount(payment.amount.removeprefix("-"), "amount")
-    require(is_client_id(payment.reference), "reference")
-    wallet = WALLETS[payment.wallet]
-    asset = desk.catalog().assets.get(payment.asset)
-    if asset is None or (wallet is Wallet.FUTURES and asset.symbol != MARGIN_ASSET):
-        raise Problem(400, "UNKNOWN_ASSET")
-    if not amount.digits or payment.amount.startswith("-"):
-        raise Problem(400, "AMOUNT_NON_POSITIVE")
-    units = count_units(amount, asset, "amount")
-    command = Deposit(payment.account, asset.symbol, sign * units, payment.reference, wallet)
-    reply = desk.engine.ask(AmountReply, desk.engine.home(payment.account), command)
-    return Paid(format_plain(units, asset.decimals), format_plain(reply.balance_after, asset.decimals))
 
 
 # Credentials

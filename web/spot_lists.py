@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 
 from shards import ids
 from shards.limits import LIST_COUNT_MAX
-from shards.markets import Market
+from shards.markets import Market, Product
 from shards.messages import BalancesReply, GetBalances, GetOrder, ListOrders, ListTrades
 from shards.units import format_plain
 from web import history
@@ -47,6 +47,7 @@ def list_orders() -> Response:
         end_ms=end_ms,
         before_ms=before_ms,
         before_id=before_id,
+        product=Product.SPOT,
     )
     orders = history.list_orders(at.engine, _owners(market, at), question)
     renderer = SpotRenderer(at.catalog(), at.id_key)
@@ -72,6 +73,7 @@ def list_trades() -> Response:
         end_ms=end_ms,
         before_ms=before_ms,
         before_id=before_id,
+        product=Product.SPOT,
     )
     trades = history.list_trades(at.engine, _owners(market, at), question)
     renderer = SpotRenderer(at.catalog(), at.id_key)
@@ -100,9 +102,8 @@ def render_balances(reply: BalancesReply, catalog: Catalog) -> list[dict[str, st
 
 
 def _owners(market: Market | None, at: Services) -> Sequence[int]:
-    """The shards that may know: one that owns no spot market is not asked, and cannot be in the way."""
-    markets = at.catalog().spot.values() if market is None else [market]
-    return sorted({at.engine.owner(market) for market in markets})
+    """The shards that may know."""
+    return history.owners(at.engine, at.catalog().spot.values() if market is None else [market])
 
 
 def _read_market(asked: Query, catalog: Catalog) -> Market | None:

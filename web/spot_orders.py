@@ -1,9 +1,9 @@
 """Spot orders: place, cancel, cancel all, and one order by either id."""
 
-import time
 from typing import Final
 
 from flask import Blueprint, Response
+from msgspec import Raw
 
 from shards import ids
 from shards.limits import DEADLINE_BULK_MS
@@ -26,15 +26,14 @@ from web.catalog import Catalog
 from web.errors import EngineRefusal, Problem, invalid, spot_problem
 from web.incoming import json_body, query
 from web.parse import is_client_id
-from web.render import OrderView, SpotRenderer
-from web.responses import answer
+from web.render import SpotRenderer
+from web.responses import answer, render_each
 from web.services import Services, services
 from web.spot_place import make_order, read_draft
 
 blueprint: Final = Blueprint("spot_orders", __name__, url_prefix="/api/v1/spot")
 
 _BY_CLIENT_ID: Final = "/orders/by-client-id/<symbol>/<rest:client_id>"
-_PIECE_COUNT: Final = 1_000  # orders rendered before others get their turn: about 10 ms
 
 
 @blueprint.post("/orders")
@@ -172,12 +171,7 @@ def _cancel_everywhere(principal: Principal, at: Services) -> list[Order]:
     return [order for reply in replies for order in reply.orders]
 
 
-def _render(orders: list[Order], renderer: SpotRenderer) -> list[OrderView]:
-    """Oldest first; in pieces, so that 100,000 orders do not keep a worker's other callers waiting."""
+def _render(orders: list[Order], renderer: SpotRenderer) -> list[Raw]:
+    """Oldest first."""
     orders.sort(key=lambda order: (order.created_ms, order.id))
-    views: list[OrderView] = []
-    for start in range(0, len(orders), _PIECE_COUNT):
-        if start:
-            time.sleep(0)  # no pause: a turn for the other greenlets or threads
-        views += map(renderer.order, orders[start : start + _PIECE_COUNT])
-    return views
+    return render_each(renderer.order, orders)

@@ -109,6 +109,8 @@ def body_of(subjects: Subjects, route: str, case: str) -> bytes | None:
     if route == "POST /api/v1/spot/orders":
         order = new_order(subjects.pair, "buy", "0.1", "10")
         return ("{" + ",".join(f'"{name}":"{value}"' for name, value in order.items()) + "}").encode()
+    if route == "POST /api/v1/spot/transfer":
+        return b'{"token":"USDT","direction":"spot_to_perp","amount":"1"}'
     return b"{}"
 
 

@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 
 from storage.folder import Folder
 from tests.exchange import OWN_SETTINGS, Exchange, group_members, hold_port, kill, until
-from web import cli
+from web import cli, cli_access
 from web.demo import Demo, DemoError, fetch, provide_demo
 from web.run import ROOT, is_ready, read_procfile
 from web.tokens import Tokens
@@ -216,6 +216,11 @@ def test_demo_is_repeatable(own_exchange: Exchange, tokens: Tokens) -> None:
         ("BTCUSDT", "0.01", "0.0001", "5"),
         ("ETHUSDT", "0.01", "0.0001", "5"),
     ]
+    info = own_exchange.call("GET", "/fapi/v1/exchangeInfo", account=None).json()
+    assert [(s["symbol"], *(list(f.values())[-1] for f in s["filters"])) for s in info["symbols"]] == [
+        ("BTCUSDT", "0.1", "0.001", "0.001", "10"),
+        ("ETHUSDT", "0.01", "0.001", "0.001", "10"),
+    ]
 
     # as if the first start had ended just before it wrote demo.json
     own_exchange.folder.demo.unlink()
@@ -307,6 +312,9 @@ def test_deposit(exchange: Exchange) -> None:
     assert fail(exchange, "deposit", "erin", "GOLD", "1") == "UNKNOWN_ASSET"
     assert fail(exchange, "deposit", "erin", "USDT", "one") == "invalid amount"
     assert fail(exchange, "deposit", "erin", "USDT", "0") == "AMOUNT_NON_POSITIVE"
+    to_futures = ["deposit", "erin", "USDT", "4", "--wallet", "futures"]
+    assert "available 4, reference cli-" in succeed(exchange, *to_futures)
+    assert exchange.operate("GET", "/accounts/erin").json()["futures"]["wallet_balance"] == "4"
 
 
 def test_markets(exchange: Exchange) -> None:
@@ -320,6 +328,34 @@ def test_markets(exchange: Exchange) -> None:
     rows = [line.split() for line in succeed(exchange, "market", "list").splitlines()]
     assert rows[0] == ["symbol", "base", "quote", "tick", "lot", "min_notional", "maker_bps", "taker_bps", "status"]
     assert rows[-1] == ["SOLUSDT", "SOL", "USDT", "0.01", "0.001", "5", "0", "0", "halted"]
+
+
+def test_futures_markets(exchange: Exchange) -> None:
+    assert succeed(exchange, "asset", "add", "DOT", "10") == "DOT added\n"
+    terms = ["DOT", "--tick", "0.01", "--lot", "0.1", "--min-notional", "5", "--max-leverage", "50"]
+    assert succeed(exchange, "futures", "add", "DOTUSDT", *terms, "--mark-price", "7.25") == "DOTUSDT listed\n"
+    assert fail(exchange, "futures", "add", "DOTUSDT", *terms) == "MARKET_EXISTS"
+    assert fail(exchange, "futures", "add", "D2USDT", *terms, "--mark-price", "7.251") == "INVALID_TICK"
+    assert fail(exchange, "futures", "add", "D2USDT", *terms, "--min-leverage", "51") == "invalid min_leverage"
+
+    def mark_price() -> str:
+        query = "/fapi/v1/premiumIndex?symbol=DOTUSDT"
+        return str(exchange.call("GET", query, account=None).json()["markPrice"])
+
+    assert mark_price() == "7.25"
+    assert succeed(exchange, "futures", "mark", "DOTUSDT", "8.50") == "DOTUSDT mark price 8.5\n"
+    assert mark_price() == "8.5"
+    assert succeed(exchange, "futures", "mark", "DOTUSDT", "last") == "DOTUSDT mark price of the last trade\n"
+    assert mark_price() == "0"
+    assert fail(exchange, "futures", "mark", "DOTUSDT", "x") == "invalid price"
+    assert fail(exchange, "futures", "mark", "NONE", "1") == "MARKET_NOT_FOUND"
+    assert succeed(exchange, "futures", "status", "DOTUSDT", "halted") == "DOTUSDT halted\n"
+    assert fail(exchange, "futures", "status", "NONE", "halted") == "MARKET_NOT_FOUND"
+    rows = [line.split() for line in succeed(exchange, "futures", "list").splitlines()]
+    shown = "symbol base tick lot min_notional maker_bps taker_bps leverage status"
+    assert rows[0] == shown.split()
+    assert rows[1] == ["BTCUSDT", "BTC", "0.1", "0.001", "10", "2", "5", "1-125", "(20)", "listed"]
+    assert rows[-1] == ["DOTUSDT", "DOT", "0.01", "0.1", "5", "0", "0", "1-50", "(20)", "halted"]
 
 
 def test_sql_and_verify(exchange: Exchange) -> None:
@@ -340,7 +376,7 @@ def test_sql_and_verify(exchange: Exchange) -> None:
 
 @pytest.mark.parametrize("own_exchange", [2], indirect=True)
 def test_at_rest(own_exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "CONNECT_S", 0.1)
+    monkeypatch.setattr(cli_access, "CONNECT_S", 0.1)
     own_exchange.stop()
     assert "no engine runs" in fail(own_exchange, "deposit", "erin", "USDT", "1")
     assert succeed(own_exchange, "sql", "SELECT count(*) AS n FROM orders") == "n\n0\n"

@@ -48,8 +48,9 @@ def sign_in(asked: Parameters, permission: str) -> Principal:
         raise FuturesProblem(*KEY_REFUSED)
     if not genuine:
         raise FuturesProblem(*WRONG_SIGNATURE)
-    _check_time(timestamp, asked.bounded("recvWindow", RECV_WINDOW_MS, 1, RECV_WINDOW_MS_MAX))
-    return _permit(found, permission, timestamp)
+    window_ms = asked.bounded("recvWindow", RECV_WINDOW_MS, 1, RECV_WINDOW_MS_MAX)
+    _check_time(timestamp, window_ms)
+    return _permit(found, permission, timestamp, window_ms)
 
 
 def show_key(permission: str) -> Principal:
@@ -57,7 +58,7 @@ def show_key(permission: str) -> Principal:
     found = services().reference.find_key(_read_key())
     if found is None:
         raise FuturesProblem(*KEY_REFUSED)
-    return _permit(found, permission, 0)
+    return _permit(found, permission)
 
 
 def _read_key() -> str:
@@ -89,7 +90,7 @@ def _check_time(timestamp: int, window_ms: int) -> None:
         raise FuturesProblem(*TOO_LATE)
 
 
-def _permit(found: ApiKey, permission: str, timestamp: int) -> Principal:
+def _permit(found: ApiKey, permission: str, timestamp: int = 0, window_ms: int = 0) -> Principal:
     if permission not in found.permissions:
         raise FuturesProblem(*KEY_REFUSED)
-    return Principal(found.account, found.permissions, by_key=True, signed_ms=timestamp)
+    return Principal(found.account, found.permissions, by_key=True, signed_ms=timestamp, window_ms=window_ms)

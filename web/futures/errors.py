@@ -62,6 +62,33 @@ NO_LISTEN_KEY: Final = Refusal(400, -1125, "This listenKey does not exist.")
 DEPTH_LIMIT: Final = Refusal(400, -4021, "Invalid depth limit.")
 CLIENT_ID_TOO_LONG: Final = Refusal(400, -4015, "Client order id is longer than 36 characters.")
 
+# Parameters of an order
+BAD_TIME_IN_FORCE: Final = Refusal(400, -1115, "Invalid timeInForce.")
+BAD_TYPE: Final = Refusal(400, -1116, "Invalid orderType.")
+BAD_SIDE: Final = Refusal(400, -1117, "Invalid side.")
+BAD_WORKING_TYPE: Final = Refusal(400, -4031, "Invalid workingType.")
+BAD_POSITION_SIDE: Final = Refusal(400, -4061, "Only positionSide BOTH is supported.")
+BAD_PRICE_MATCH: Final = Refusal(400, -5037, "Only priceMatch NONE is supported.")
+BAD_SELF_TRADE_MODE: Final = Refusal(400, -5039, "Only selfTradePreventionMode EXPIRE_MAKER is supported.")
+CALLBACK_RATE: Final = Refusal(400, -2007, "callbackRate is not in 0.1 to 10 percent, in steps of 0.01.")
+CLOSES_NOT: Final = Refusal(400, -4136, "closePosition is for STOP_MARKET and TAKE_PROFIT_MARKET alone.")
+CLOSES_ALL: Final = Refusal(400, -4137, "quantity may not be sent with closePosition.")
+NO_ORDER_ID: Final = Refusal(
+    400, -1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!"
+)
+TOO_MANY_IDS: Final = Refusal(400, -4032, "More than 10 ids in one batch cancel.")
+TOO_MANY_IN_BATCH: Final = Refusal(400, -4082, "More than 5 orders in one batch.")
+
+# What became of a trigger that is to be canceled
+TRIGGER_FIRED: Final = Refusal(400, -2030, "Trigger order has already been triggered.")
+TRIGGER_CANCELED: Final = Refusal(400, -2031, "Trigger order has already been canceled.")
+TRIGGER_POSITION_CLOSED: Final = Refusal(400, -2032, "Position of the trigger order is closed.")
+TRIGGER_NOT_OWN: Final = Refusal(400, -2033, "Trigger order does not belong to this account.")
+
+UNKNOWN_ORDER: Final = Refusal(400, -2011, "Unknown order sent.")  # to cancel
+NO_SUCH_ORDER: Final = Refusal(400, -2013, "Order does not exist.")  # to modify or to see
+LEVERAGE: Final = Refusal(400, -4028, "Leverage is not valid for this symbol.")
+
 # Filters
 PRICE_FILTER: Final = Refusal(400, -1013, "Filter failure: PRICE_FILTER.")
 LOT_SIZE: Final = Refusal(400, -1013, "Filter failure: LOT_SIZE.")
@@ -78,9 +105,9 @@ REFUSALS: Final[dict[Reason, Refusal]] = {
     Reason.TIMEOUT: Refusal(408, -1007, _UNKNOWN_MSG),
     Reason.STORAGE_FULL: Refusal(503, -1000, "There is no room on disk; nothing was executed."),
     Reason.HISTORY_UNREADABLE: Refusal(503, -1001, _UNREACHABLE_MSG),
-    Reason.UNKNOWN_ORDER: Refusal(400, -2011, "Unknown order sent."),
-    Reason.NOT_OWNER: Refusal(400, -2011, "Unknown order sent."),
-    Reason.TERMINAL_ORDER: Refusal(400, -2011, "Unknown order sent."),
+    Reason.UNKNOWN_ORDER: UNKNOWN_ORDER,
+    Reason.NOT_OWNER: UNKNOWN_ORDER,
+    Reason.TERMINAL_ORDER: UNKNOWN_ORDER,
     Reason.DUPLICATE_CLIENT_ID: Refusal(400, -4116, "ClientOrderId is in use by an open order with other content."),
     Reason.UNKNOWN_MARKET: INVALID_SYMBOL,
     Reason.MARKET_HALTED: Refusal(400, -4140, "Trading on this symbol is halted."),
@@ -88,6 +115,18 @@ REFUSALS: Final[dict[Reason, Refusal]] = {
     Reason.TOO_MANY_OPEN_ORDERS: Refusal(400, -2025, "Reach max open order limit."),
     Reason.INSUFFICIENT_BALANCE: Refusal(400, -2019, "Margin is insufficient."),
     Reason.POST_ONLY: Refusal(400, -5022, "Due to the order could not be executed as maker, it was rejected."),
+    Reason.INSUFFICIENT_MARGIN: Refusal(400, -2019, "Margin is insufficient."),
+    Reason.POSITION_LIMIT: Refusal(400, -2027, "Exceeded the position limit of this symbol."),
+    Reason.PARENT_NOT_OPEN: Refusal(400, -2010, "Parent order is not open."),
+    Reason.WOULD_TRIGGER: Refusal(400, -2021, "Order would immediately trigger."),
+    Reason.NOTHING_TO_REDUCE: Refusal(400, -2022, "ReduceOnly Order is rejected."),
+    Reason.TOO_MANY_TRIGGERS: Refusal(400, -4045, "Reach max trigger order limit."),
+    Reason.CANNOT_FILL: Refusal(400, -5021, "Due to the order could not be filled immediately, it was rejected."),
+    Reason.NOT_MODIFIABLE: Refusal(400, -5025, "This kind of order cannot be modified."),
+    Reason.NOTHING_CHANGES: Refusal(400, -5027, "No need to modify the order."),
+    Reason.BELOW_FILLED: Refusal(400, -2010, "AMOUNT_BELOW_FILLED"),
+    Reason.MIN_NOTIONAL: MIN_NOTIONAL,
+    Reason.MAX_NOTIONAL: MAX_NOTIONAL,
 }
 """What the engine refuses. A query has words of its own for an unknown order."""
 
@@ -117,6 +156,11 @@ def twice(name: str) -> FuturesProblem:
 def illegal(name: str) -> FuturesProblem:
     """A parameter with characters that have no place in it."""
     return FuturesProblem(400, -1100, f"Illegal characters found in parameter '{name}'.")
+
+
+def not_taken(name: str) -> FuturesProblem:
+    """A parameter that this kind of order does not take."""
+    return FuturesProblem(400, -1106, f"Parameter '{name}' sent when not required.")
 
 
 def out_of_range(name: str) -> FuturesProblem:

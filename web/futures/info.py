@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from shards.clock import now_ms
 from shards.markets import Market, MarketStatus
 from shards.units import format_plain
-from web.catalog import Catalog
+from web.catalog import MARGIN_ASSET, Catalog
 from web.futures.call import open_call
 from web.futures.gate import charge
 from web.futures.limits import PRICE_MAX, QUANTITY_MAX
@@ -30,7 +30,6 @@ ORDER_TYPES: Final = (
     "TRAILING_STOP_MARKET",
 )
 TIMES_IN_FORCE: Final = ("GTC", "IOC", "FOK", "GTX")
-MARGIN_ASSET: Final = "USDT"
 
 _NEVER_MS: Final = 4_133_404_800_000  # deliveryDate of what is never delivered: the end of the year 2100
 _UNDATED_MS: Final = 0  # onboardDate: when a market was opened is not kept

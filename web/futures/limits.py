@@ -39,6 +39,16 @@ PRICE_MAX: Final = 10**9  # quote units of account (not ticks)
 QUANTITY_MAX: Final = 10**9  # base units of account (not lots)
 CLIENT_ID_LENGTH_MAX: Final = 36  # characters
 CANCEL_COUNT_MAX: Final = 10  # ids in one batch cancel
+PLACE_COUNT_MAX: Final = 5  # orders in one batch
+CALLBACK_MIN: Final = 10  # hundredths of a percent: 0.1 percent; closer than that is the noise of trading
+CALLBACK_MAX: Final = 1_000  # hundredths of a percent: 10 percent
+COUNTDOWN_MS_MAX: Final = 24 * 3_600 * 1_000  # a caller that cares comes again within a day
+
+# Lists of the caller's own
+OWN_DEFAULT: Final = 500  # orders or fills in one answer
+OWN_MAX: Final = 1_000
+INCOME_DEFAULT: Final = 100  # movements of money in one answer
+INCOME_MAX: Final = 1_000
 
 # Market data
 DEPTH_DEFAULT: Final = 500  # price levels of each side

@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 from typing import Final
 
+from shards.limits import PRICE_MAX
 from shards.markets import FuturesTerms, Market, Product
-from shards.messages import Reason
+from shards.messages import MarketReply, Reason, SetMarkPrice
 from shards.units import Decimal, count_steps
 from storage.reference import Asset
-from web.catalog import Catalog
+from web.catalog import MARGIN_ASSET, Catalog
 from web.errors import Problem, invalid, spot_problem
 from web.futures.limits import LEVERAGE_MAX, NOTIONAL_MAX
-from web.futures.render import RATIO_PLACES
+from web.futures.render import RATIO_PLACES, format_price
 from web.operator import (
     FEE_BPS_MAX,
-    MARGIN_ASSET,
     Desk,
     check_steps,
     count_units,
@@ -29,7 +29,7 @@ _RATIO_MAX: Final = 10**RATIO_PLACES  # millionths
 
 @dataclass(frozen=True)
 class FuturesMarketTerms:
-    """A futures market to be opened; sizes, amounts and ratios are decimal texts, amounts in USDT."""
+    """A futures market to be opened; sizes, amounts, ratios and prices are decimal texts, amounts in USDT."""
 
     symbol: str
     base_asset: str
@@ -46,6 +46,7 @@ class FuturesMarketTerms:
     maint_margin_ratio: str = "0.005"
     trigger_protect: str = "0.05"
     market_take_bound: str = "0.05"
+    mark_price: str | None = None  # it follows the last trade
 
 
 def add_futures_market(desk: Desk, terms: FuturesMarketTerms) -> Market:
@@ -53,12 +54,32 @@ def add_futures_market(desk: Desk, terms: FuturesMarketTerms) -> Market:
 
     Refuses ``invalid <field>``, MARKET_EXISTS, UNKNOWN_ASSET, INVALID_TICK, INVALID_LOT.
     """
-    return open_market(desk, _make_market(desk.catalog(), terms))
+    mark_price = _read_mark_price(terms.mark_price, "mark_price")
+    market = _make_market(desk.catalog(), terms)
+    return open_market(desk, market, _count_ticks(mark_price, market))
 
 
 def set_futures_status(desk: Desk, symbol: str, status: str) -> Market:
-    """List, halt or delist a futures market. Refuses INVALID_STATUS, MARKET_NOT_FOUND, MARKET_DELISTED."""
+    """List, halt or delist a futures market.
+
+    Refuses INVALID_STATUS, MARKET_NOT_FOUND, MARKET_DELISTED, POSITIONS_OPEN.
+    """
     return set_market_status(desk, desk.catalog().futures, symbol, status)
+
+
+def set_mark_price(desk: Desk, symbol: str, price: str | None) -> str | None:
+    """Set a futures market's mark price, a decimal text; None: it follows the last trade again. Returns what was set.
+
+    Whatever became due has fired when this returns. Refuses ``invalid price``, MARKET_NOT_FOUND, INVALID_TICK,
+    MARKET_DELISTED.
+    """
+    value = _read_mark_price(price, "price")
+    market = desk.catalog().futures.get(symbol)
+    if market is None:
+        raise spot_problem(Reason.UNKNOWN_MARKET)
+    ticks = _count_ticks(value, market)
+    desk.engine.ask(MarketReply, desk.engine.owner(market), SetMarkPrice(market.number, ticks))
+    return format_price(market, ticks) if ticks else None
 
 
 def _make_market(catalog: Catalog, terms: FuturesMarketTerms) -> Market:
@@ -74,7 +95,7 @@ def _make_market(catalog: Catalog, terms: FuturesMarketTerms) -> Market:
     _check_bounds(terms)
     if terms.symbol in catalog.futures:
         raise spot_problem(Reason.MARKET_EXISTS)
-    base, quote = catalog.assets.get(terms.base_asset), catalog.assets.get(MARGIN_ASSET)
+    base, quote = catalog.assets.get(terms.base_asset), catalog.margin_asset
     if base is None or quote is None:
         raise Problem(400, "UNKNOWN_ASSET")
     check_steps(tick, lot, base, quote)
@@ -117,6 +138,20 @@ def _make_terms(terms: FuturesMarketTerms, quote: Asset, max_notional: int) -> F
         trigger_protect=_read_ratio(terms.trigger_protect, "trigger_protect"),
         market_take_bound=_read_ratio(terms.market_take_bound, "market_take_bound"),
     )
+
+
+def _read_mark_price(text: str | None, name: str) -> Decimal | None:
+    return None if text is None else read_amount(text, name)
+
+
+def _count_ticks(price: Decimal | None, market: Market) -> int:
+    """A mark price in ticks, 0 for none. Refuses INVALID_TICK."""
+    if price is None:
+        return 0
+    ticks = count_steps(price, market.tick)
+    if not ticks or price.digits > PRICE_MAX * 10**price.places:
+        raise Problem(400, "INVALID_TICK")
+    return ticks
 
 
 def _read_notional(text: str, name: str) -> Decimal:

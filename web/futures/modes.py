@@ -1,16 +1,14 @@
-"""What an account may set and ask without any order: margin type, position mode, asset mode, brackets, fees.
+"""Margin type, position mode, asset mode, fees: there is one of each.
 
-There is one of each. The other is refused with a code that no client takes for "already so".
+The other is refused with a code that no client takes for "already so".
 """
 
 from typing import Final
 
-import msgspec
 from flask import Blueprint, Response
 
-from shards.markets import Market
 from web.auth import READ, TRADE
-from web.futures.call import Call, read_market, read_optional_market, signed_call
+from web.futures.call import Call, read_market, signed_call
 from web.futures.errors import not_offered, out_of_range
 from web.futures.render import format_ratio
 from web.futures.request import need
@@ -63,17 +61,6 @@ def set_asset_mode() -> Response:
     return _refuse_true(signed_call(1, TRADE), "multiAssetsMargin", "Multi-asset margin")
 
 
-@blueprint.get("/leverageBracket")
-def leverage_brackets() -> Response:
-    """The one bracket of a market, or of each."""
-    asked = signed_call(1, READ).asked
-    catalog = services().catalog()
-    market = read_optional_market(asked, catalog)
-    if market is not None:
-        return answer(_render_brackets(market))
-    return answer([_render_brackets(market) for market in catalog.futures.values()])
-
-
 @blueprint.get("/commissionRate")
 def commission_rate() -> Response:
     """The market's fees."""
@@ -92,17 +79,3 @@ def _refuse_true(call: Call, name: str, what: str) -> Response:
     if need(call.asked.boolean(name), name):
         raise not_offered(what)
     return answer(_DONE)
-
-
-def _render_brackets(market: Market) -> dict[str, object]:
-    assert market.futures is not None, "a futures market has its terms"
-    ratio = msgspec.Raw(format_ratio(market.futures.maint_margin_ratio).encode())  # a number, exactly
-    bracket = {
-        "bracket": 1,
-        "initialLeverage": market.futures.max_leverage,
-        "notionalCap": market.futures.max_position_notional // int(10**market.quote_places),
-        "notionalFloor": 0,
-        "maintMarginRatio": ratio,
-        "cum": 0,
-    }
-    return {"symbol": market.symbol, "notionalCoef": 1, "brackets": [bracket]}

@@ -27,7 +27,7 @@ LISTS: Final = ("orderidlist", "origclientorderidlist")  # what may stand severa
 
 _BOOLEANS: Final = {"true": True, "false": False}
 _EMPTY: Final = (None, "")
-_TIME_MS_MAX: Final = 2**62  # later than any order or trade; what a question's times are bounded by
+TIME_MS_MAX: Final = 2**62  # later than any order or trade; what a question's times are bounded by
 
 Values = Mapping[str, Sequence[object]]
 """One place: name in lower case → all that was sent under it."""
@@ -155,4 +155,4 @@ def need(value: T | None, name: str) -> T:
 
 
 def _clamp(time_ms: int | None) -> int | None:
-    return None if time_ms is None else min(time_ms, _TIME_MS_MAX)
+    return None if time_ms is None else min(time_ms, TIME_MS_MAX)

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.http.futures.actor import Actor
 from tests.http.futures.site import Site
+from tests.http.futures.trader import list_contract
+from tests.http.venue import Venue
 
 
 @pytest.fixture
@@ -14,3 +17,21 @@ def site(tmp_path: Path) -> Iterator[Site]:
     made = Site(tmp_path)
     yield made
     made.reference.close()
+
+
+@pytest.fixture(params=["at-home", "away"])
+def symbol(request: pytest.FixtureRequest, venue: Venue) -> str:
+    """A fresh market, with its book where the money of ``own`` is and elsewhere."""
+    return list_contract(venue, 0 if request.param == "at-home" else venue.shard_count - 1)
+
+
+@pytest.fixture
+def own(venue: Venue) -> Actor:
+    """A fresh account with plenty of money, at home on shard 0."""
+    return Actor(venue, 0)
+
+
+@pytest.fixture
+def other(venue: Venue) -> Actor:
+    """Another one, at home on the last shard."""
+    return Actor(venue, venue.shard_count - 1)

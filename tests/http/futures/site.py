@@ -18,7 +18,9 @@ from shards.messages import (
     DepthReply,
     GetCandles,
     GetDepth,
+    GetPrices,
     MarketTrades,
+    PricesReply,
     Question,
     Reason,
     Refused,
@@ -117,6 +119,9 @@ class FakeClient:
             return Refused(self.refusal)
         if isinstance(message, GetDepth):
             return self.levels.get(message.market, DepthReply(0, [], []))
+        if isinstance(message, GetPrices):
+            prices = [trade.price for trade in (*self.archived, *self.recent) if trade.market == message.market]
+            return PricesReply(prices[-1], prices[-1]) if prices else PricesReply(0, 0)
         return _answer(message, self.recent)
 
     def call_each(self, messages: Sequence[tuple[int, Message_]], deadline_ms: int = 0) -> list[Reply]:

@@ -19,9 +19,9 @@ TERMS = {
     "maker_fee_bps": 2,
     "taker_fee_bps": 5,
 }
-ETH_TERMS = {
+OWN_TERMS = {
     **TERMS,
-    "symbol": "ETHUSDT",
+    "symbol": "OWNUSDT",
     "base_asset": "ETH",
     "tick_size": "0.01",
     "max_notional": "5000",
@@ -37,10 +37,9 @@ ETH_TERMS = {
 
 @pytest.fixture(scope="module")
 def listed(exchange: Exchange) -> Exchange:
-    """With two futures markets."""
-    for terms in (TERMS, ETH_TERMS):
-        answer = exchange.operate("POST", "/futures/markets", terms)
-        assert (answer.status_code, answer.json()) == (200, {"ok": True, "symbol": terms["symbol"]})
+    """With a futures market beside those of the demo."""
+    answer = exchange.operate("POST", "/futures/markets", OWN_TERMS)
+    assert (answer.status_code, answer.json()) == (200, {"ok": True, "symbol": "OWNUSDT"})
     return exchange
 
 
@@ -108,13 +107,14 @@ def test_only_the_operator(listed: Exchange) -> None:
 
 def test_exchange_info(listed: Exchange, own: Caller) -> None:
     info = own.send("GET", "/v1/exchangeInfo").ok()
-    bitcoin, ether = info["symbols"][:2]
+    bitcoin, ether, mine = info["symbols"][:3]
     assert (bitcoin["symbol"], bitcoin["status"], bitcoin["triggerProtect"]) == ("BTCUSDT", "TRADING", "0.05")
-    assert (ether["symbol"], ether["pricePrecision"], ether["maintMarginPercent"]) == ("ETHUSDT", 2, "1")
-    assert (ether["requiredMarginPercent"], ether["triggerProtect"], ether["marketTakeBound"]) == ("2", "0.1", "0")
+    assert (ether["symbol"], ether["pricePrecision"], ether["maintMarginPercent"]) == ("ETHUSDT", 2, "0.5")
+    assert (mine["symbol"], mine["pricePrecision"], mine["maintMarginPercent"]) == ("OWNUSDT", 2, "1")
+    assert (mine["requiredMarginPercent"], mine["triggerProtect"], mine["marketTakeBound"]) == ("2", "0.1", "0")
     listed_spot = listed.call("GET", "/api/v1/spot/markets", account=None).json()
     assert "BTCUSDT" in [market["id"] for market in listed_spot]  # one of the same name, and neither knows the other
-    brackets = own.call("GET", "/v1/leverageBracket", "symbol=ETHUSDT").ok()["brackets"]
+    brackets = own.call("GET", "/v1/leverageBracket", "symbol=OWNUSDT").ok()["brackets"]
     assert (brackets[0]["initialLeverage"], brackets[0]["notionalCap"]) == (50, 1_000_000)
 
 

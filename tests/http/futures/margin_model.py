@@ -1,0 +1,104 @@
+"""What a futures account must have, reckoned with fractions: the rules once more, in another way than the machines."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil, floor
+
+from tests.http.venue import plain
+
+UNIT = 10**6  # USDT's smallest units in one
+NOTHING = Fraction(0)
+
+
+def up(value: Fraction) -> Fraction:
+    """To the next unit."""
+    return Fraction(ceil(value * UNIT), UNIT)
+
+
+def down(value: Fraction) -> Fraction:
+    return Fraction(floor(value * UNIT), UNIT)
+
+
+def text(value: Fraction) -> str:
+    """As the API writes it; it must be a whole number of units."""
+    units = value * UNIT
+    assert units.denominator == 1
+    return plain(Decimal(units.numerator).scaleb(-6))
+
+
+@dataclass
+class Resting:
+    """An open order."""
+
+    side: str
+    price: Fraction
+    hold_price: Fraction
+    left: Fraction
+    leverage: int
+
+    @property
+    def hold(self) -> Fraction:
+        return up(self.hold_price * self.left / self.leverage)
+
+
+@dataclass
+class Place:
+    """One market of an account."""
+
+    leverage: int = 20
+    amount: Fraction = NOTHING
+    cost: Fraction = NOTHING
+    margin: Fraction = NOTHING
+    orders: dict[int, Resting] = field(default_factory=dict)
+
+    def fill(self, side: str, price: Fraction, quantity: Fraction, leverage: int) -> Fraction:
+        """Trade; returns the realised profit."""
+        sign = 1 if side == "BUY" else -1
+        size = abs(self.amount)
+        closed = min(quantity, size) if sign * self.amount < 0 else NOTHING
+        profit = NOTHING
+        if closed:
+            cost, margin = down(self.cost * closed / size), down(self.margin * closed / size)
+            profit = (price * closed - cost) * -sign
+            self.cost -= cost
+            self.margin -= margin
+        opened = quantity - closed
+        self.amount += sign * quantity
+        self.cost += price * opened
+        self.margin += up(price * opened / leverage)
+        return profit
+
+    def unrealised(self, mark: Fraction) -> Fraction:
+        return self.amount * mark - (self.cost if self.amount > 0 else -self.cost)
+
+    @property
+    def hold(self) -> Fraction:
+        return sum((order.hold for order in self.orders.values()), NOTHING)
+
+    def open_value(self, side: str) -> Fraction:
+        return sum((order.price * order.left for order in self.orders.values() if order.side == side), NOTHING)
+
+
+@dataclass
+class Model:
+    """One account."""
+
+    wallet: Fraction = NOTHING
+    spot: Fraction = NOTHING
+    places: dict[str, Place] = field(default_factory=dict)
+
+    def free(self, marks: dict[str, Fraction]) -> Fraction:
+        used = sum((place.margin + place.hold for place in self.places.values()), NOTHING)
+        return self.wallet + min(NOTHING, self.unrealised(marks)) - used
+
+    def available(self, marks: dict[str, Fraction]) -> Fraction:
+        return max(NOTHING, self.free(marks))
+
+    def unrealised(self, marks: dict[str, Fraction]) -> Fraction:
+        return sum((place.unrealised(marks[symbol]) for symbol, place in self.places.items()), NOTHING)
+
+    def trade(self, symbol: str, side: str, price: Fraction, quantity: Fraction, leverage: int, fee_bps: int) -> None:
+        """One side of a match."""
+        profit = self.places[symbol].fill(side, price, quantity, leverage)
+        self.wallet += profit - up(price * quantity * fee_bps / 10_000)

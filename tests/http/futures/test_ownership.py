@@ -1,0 +1,119 @@
+"""Every route of the futures API × own, foreign, unknown, malformed, nobody, a key that may only read.
+
+A route that is not in the table fails.
+"""
+
+import json
+from typing import Final, cast
+from urllib.parse import quote
+
+import pytest
+
+from tests.http.futures.caller import Answer, Caller, Json
+from tests.http.futures.order_trader import OrderTrader
+from tests.http.futures.site import Site
+from tests.http.futures.trader import list_contract
+from tests.http.table import Row, fill, parameters, read_table
+from tests.http.venue import Venue
+from web.app import make_app
+from web.services import Services
+
+CASES: Final = ("own", "foreign", "unknown", "malformed", "nobody", "reader")
+AUTOMATIC: Final = {"HEAD", "OPTIONS"}
+
+
+def routes() -> dict[str, set[str]]:
+    """Rule → methods, of the application itself."""
+    found: dict[str, set[str]] = {}
+    for rule in make_app(cast(Services, None)).url_map.iter_rules():
+        if rule.rule.startswith("/fapi/"):
+            found.setdefault(rule.rule, set()).update(rule.methods or ())
+    return found
+
+
+ROUTES: Final = routes()
+
+
+def test_every_route_is_in_the_table() -> None:
+    wanted = {f"{method} {rule}" for rule, methods in ROUTES.items() for method in methods - AUTOMATIC}
+    assert wanted == {row["route"] for row in read_table("futures_ownership")}
+
+
+class Subjects:
+    """An order and a trigger of own and of foreign on one market, made anew for each row: a cancel uses them up."""
+
+    def __init__(self, venue: Venue) -> None:
+        self.market = list_contract(venue, venue.shard_count - 1)
+        self.own, self.foreign = OrderTrader(venue, 0), OrderTrader(venue)
+        self._orders = {case: self._place(case, trader) for case, trader in self._traders.items()}
+        self._triggers = {case: self._wait(case, trader) for case, trader in self._traders.items()}
+
+    @property
+    def _traders(self) -> dict[str, OrderTrader]:
+        return {"own": self.own, "foreign": self.foreign}
+
+    def _place(self, case: str, trader: OrderTrader) -> int:
+        number: int = trader.place(self.market, "BUY", "90", "1", newClientOrderId=f"id-of-{case}")["orderId"]
+        return number
+
+    def _wait(self, case: str, trader: OrderTrader) -> int:
+        client_id = f"trigger-of-{case}"
+        number: int = trader.stop(self.market, "BUY", "900", "1", newClientOrderId=client_id)["orderId"]
+        return number
+
+    def named(self, case: str) -> dict[str, str]:
+        """What the placeholders stand for; nobody and a reader ask about what is own."""
+        case = "own" if case in ("nobody", "reader") else case
+        odd = {"unknown": str(self._orders["own"] | 1 << 39), "malformed": "x.5"}
+        return {
+            "market": self.market,
+            "symbol": {"unknown": "NONE", "malformed": ""}.get(case, self.market),
+            "order": odd.get(case) or str(self._orders[case]),
+            "trigger": odd.get(case) or str(self._triggers[case]),
+            "client_id": "a b" if case == "malformed" else f"id-of-{case}",
+            "trigger_client_id": "a b" if case == "malformed" else f"trigger-of-{case}",
+            "batch": "{}" if case == "malformed" else json.dumps([self._batched()]),
+            "false": "no" if case == "malformed" else "false",
+        }
+
+    def _batched(self) -> dict[str, str]:
+        return {"symbol": self.market, "side": "BUY", "type": "LIMIT", "quantity": "1", "price": "90"}
+
+    def state(self, case: str) -> Json:
+        """All that must not have changed."""
+        trader = self._traders[case]
+        return trader.get("/openOrders"), trader.call("GET", "/v3/balance").ok()[0]["availableBalance"]
+
+
+def ask(subjects: Subjects, row: Row, case: str) -> Answer:
+    method, _, rule = row["route"].partition(" ")
+    query = quote(fill(row["query"], subjects.named(case)), safe="=&")
+    own, path = subjects.own.caller, rule.removeprefix("/fapi")
+    if case == "nobody":
+        return own.send(method, path, query, headers={"X-MBX-APIKEY": ""})
+    caller: Caller = subjects.own.reader if case == "reader" else own
+    return caller.call(method, path, query)
+
+
+@pytest.mark.parametrize("row", parameters("futures_ownership"))
+def test_ownership(venue: Venue, row: Row) -> None:
+    subjects = Subjects(venue)
+    for case in sorted(CASES, key="own".__eq__):  # own last, for it may use them up
+        if row[case] == "-":
+            continue
+        own, foreign = subjects.state("own"), subjects.state("foreign")
+        answer = ask(subjects, row, case)
+        assert answer.brief() == row[case], (case, answer.body)
+        assert subjects.state("foreign") == foreign
+        assert case == "own" or subjects.state("own") == own
+        assert b"of-foreign" not in answer.body and subjects.foreign.name.encode() not in answer.body
+
+
+@pytest.mark.parametrize("rule", ROUTES)
+def test_other_methods(site: Site, rule: str) -> None:
+    """405 with what is allowed, before anybody is asked who they are."""
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
+        if method not in ROUTES[rule]:
+            answer = site.send(method, rule, {}, b"")
+            assert answer.brief() == "405 -5000"
+            assert answer.headers["Allow"] == ", ".join(sorted(ROUTES[rule]))

@@ -1,0 +1,96 @@
+"""Pages of orders and fills from an id on, while orders come, end and move to the archive."""
+
+import random
+import threading
+from collections.abc import Iterator
+from functools import partial
+
+from tests.exchange import until
+from tests.http.futures.caller import Json
+from tests.http.futures.order_trader import OrderTrader, wait_archived
+from tests.http.futures.trader import list_contract
+from tests.http.venue import Venue
+from tests.model.seeds import read_seed
+
+ORDERS_MAX = 400
+
+
+class Flow:
+    """Two accounts that trade with each other, one of which also places triggers and cancels."""
+
+    def __init__(self, venue: Venue, seed: int) -> None:
+        self.symbol = list_contract(venue, venue.shard_count - 1)
+        self.own, self.other = OrderTrader(venue, 0), OrderTrader(venue)
+        self.placed: list[int] = []  # own's orders, oldest first
+        self.traded: list[int] = []  # own's orders that have filled
+        self.fault: BaseException | None = None
+        self._random = random.Random(seed)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Flow":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set() and len(self.placed) < ORDERS_MAX:
+                self._random.choice((self._trade, self._cancel, self._wait))()
+        except BaseException as fault:
+            self.fault = fault
+
+    def _trade(self) -> None:
+        """Each time the other way round, so that the position comes to nothing again."""
+        sides = ("BUY", "SELL") if len(self.traded) % 2 else ("SELL", "BUY")
+        order = self.own.place(self.symbol, sides[0], "100", "1")["orderId"]
+        self.placed.append(order)
+        self.other.place(self.symbol, sides[1], "100", "1")
+        self.traded.append(order)
+
+    def _cancel(self) -> None:
+        order = self.own.place(self.symbol, "BUY", "90", "1")["orderId"]
+        self.placed.append(order)
+        self.own.cancel(self.symbol, order)
+
+    def _wait(self) -> None:
+        self.placed.append(self.own.stop(self.symbol, "BUY", "900", "1")["orderId"])
+
+    def pages(self, path: str, id_name: str, number: str, limit: int) -> Iterator[Json]:
+        """The whole list, a page at a time."""
+        first = 0
+        while True:
+            page = self.own.get(path, symbol=self.symbol, limit=limit, **{id_name: first})
+            assert len(page) <= limit
+            yield from page
+            if len(page) < limit:
+                return
+            first = page[-1][number] + 1
+
+    def grows(self, least: int) -> bool:
+        return self.fault is not None or len(self.placed) >= least
+
+
+def test_pages_while_archiving_goes_on(venue: Venue) -> None:
+    """What was there before the first page was asked for comes exactly once, oldest first."""
+    with Flow(venue, read_seed()) as flow:
+        for limit in (50, 7, 23, 1_000, 11):
+            until(partial(flow.grows, len(flow.placed) + 20), 30, "placed")
+            placed, traded = flow.placed[:], flow.traded[:]
+            found = [order["orderId"] for order in flow.pages("/allOrders", "orderId", "orderId", limit)]
+            assert found == sorted(set(found)) and found[: len(placed)] == placed
+            fills = [fill["orderId"] for fill in flow.pages("/userTrades", "fromId", "id", limit)]
+            assert fills[: len(traded)] == traded
+            newest = [order["orderId"] for order in flow.own.get("/allOrders", symbol=flow.symbol, limit=limit)]
+            assert newest == sorted(set(newest)) and newest[-1] >= placed[-1]
+    assert flow.fault is None
+    wait_archived(venue)
+    found = [order["orderId"] for order in flow.pages("/allOrders", "orderId", "orderId", 41)]
+    assert found == flow.placed
+    assert [fill["orderId"] for fill in flow.pages("/userTrades", "fromId", "id", 41)] == flow.traded
+    opened = [order["orderId"] for order in flow.own.get("/openOrders")]
+    assert opened == [order["algoId"] for order in flow.own.get("/openAlgoOrders")]
+    assert set(opened) <= set(found)

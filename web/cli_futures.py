@@ -1,0 +1,109 @@
+"""The operator's commands for futures markets."""
+
+from pathlib import Path
+
+import click
+
+from shards.markets import Market, MarketStatus
+from shards.units import format_fixed, format_plain
+from web.catalog import Catalog
+from web.cli_access import open_desk, open_folder, open_reference
+from web.cli_print import Cell, print_table
+from web.futures import listing
+from web.futures.listing import FuturesMarketTerms
+
+_LAST = "last"  # in place of a price
+
+
+@click.group(name="futures")
+def futures_group() -> None:
+    """What can be traded on margin, against USDT."""
+
+
+@futures_group.command(name="add")
+@click.argument("symbol")
+@click.argument("base_asset", metavar="BASE")
+@click.option("--tick", "tick_size", required=True, help="Smallest step of a price.")
+@click.option("--lot", "lot_size", required=True, help="Smallest step of a quantity.")
+@click.option("--min-notional", required=True, help="Least price × quantity of an order, USDT.")
+@click.option("--maker-fee-bps", type=int, default=0, show_default=True, help="Fee of the resting side, 1/100 %.")
+@click.option("--taker-fee-bps", type=int, default=0, show_default=True, help="Fee of the arriving side, 1/100 %.")
+@click.option("--max-notional", default=FuturesMarketTerms.max_notional, show_default=True, help="Of an order, USDT.")
+@click.option(
+    "--max-position-notional",
+    type=int,
+    default=FuturesMarketTerms.max_position_notional,
+    show_default=True,
+    help="Of a position with its open orders, USDT.",
+)
+@click.option("--min-leverage", type=int, default=FuturesMarketTerms.min_leverage, show_default=True)
+@click.option("--max-leverage", type=int, default=FuturesMarketTerms.max_leverage, show_default=True)
+@click.option("--default-leverage", type=int, default=FuturesMarketTerms.default_leverage, show_default=True)
+@click.option("--maint-margin-ratio", default=FuturesMarketTerms.maint_margin_ratio, show_default=True)
+@click.option(
+    "--trigger-protect",
+    default=FuturesMarketTerms.trigger_protect,
+    show_default=True,
+    help="How far last and mark price may be apart for a protected trigger.",
+)
+@click.option(
+    "--market-take-bound",
+    default=FuturesMarketTerms.market_take_bound,
+    show_default=True,
+    help="How far from the mark price a market order trades.",
+)
+@click.option("--mark-price", help="Else it follows the last trade.")
+@click.pass_obj
+def add_market(data: Path | None, /, **terms: str) -> None:
+    """Open the futures market SYMBOL of BASE against USDT."""
+    with open_desk(data) as desk:
+        market = listing.add_futures_market(desk, FuturesMarketTerms(**terms))  # type: ignore[arg-type]
+    click.echo(f"{market.symbol} {market.status}")
+
+
+@futures_group.command(name="list")
+@click.pass_obj
+def list_markets(data: Path | None) -> None:
+    """Print the futures markets."""
+    with open_reference(open_folder(data)) as reference:
+        markets = Catalog(reference.facts()).futures.values()
+    columns = ["symbol", "base", "tick", "lot", "min_notional", "maker_bps", "taker_bps", "leverage", "status"]
+    print_table(columns, [_market_row(market) for market in markets])
+
+
+@futures_group.command(name="status")
+@click.argument("symbol")
+@click.argument("status", type=click.Choice([status.value for status in MarketStatus]))
+@click.pass_obj
+def set_status(data: Path | None, symbol: str, status: str) -> None:
+    """Set the status of SYMBOL. Delisting cancels every open order of it and is final; no position may be open."""
+    with open_desk(data) as desk:
+        market = listing.set_futures_status(desk, symbol, status)
+    click.echo(f"{market.symbol} {market.status}")
+
+
+@futures_group.command(name="mark")
+@click.argument("symbol")
+@click.argument("price")
+@click.pass_obj
+def set_mark(data: Path | None, symbol: str, price: str) -> None:
+    """Set the mark price of SYMBOL to PRICE, or with "last" let it follow the last trade again."""
+    with open_desk(data) as desk:
+        in_force = listing.set_mark_price(desk, symbol, None if price == _LAST else price)
+    click.echo(f"{symbol} mark price {in_force or 'of the last trade'}")
+
+
+def _market_row(market: Market) -> list[Cell]:
+    assert market.futures is not None, "a futures market has its terms"
+    terms = market.futures
+    return [
+        market.symbol,
+        market.base,
+        format_fixed(market.tick_digits, market.price_places),
+        format_fixed(market.lot_digits, market.lot_places),
+        format_plain(market.min_notional, market.quote_places),
+        market.maker_fee_bps,
+        market.taker_fee_bps,
+        f"{terms.min_leverage}-{terms.max_leverage} ({terms.default_leverage})",
+        market.status.value,
+    ]

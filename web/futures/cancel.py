@@ -1,0 +1,146 @@
+"""Canceling futures orders: one, several, all of a market, all after a while. Works while a market is halted."""
+
+from typing import Final
+
+from flask import Blueprint, Response
+
+from shards.limits import DEADLINE_BULK_MS
+from shards.markets import Market
+from shards.messages import (
+    BatchReply,
+    CancelAll,
+    CancelBatch,
+    Countdown,
+    CountReply,
+    GetOrder,
+    GetOrderByClientId,
+    OrdersReply,
+    Reason,
+)
+from shards.orders import Order
+from web.auth import TRADE
+from web.engine import Engine
+from web.futures.call import read_market, signed_call
+from web.futures.cancel_one import Archive, cancel_order
+from web.futures.errors import TOO_MANY_IDS, TRIGGER_NOT_OWN, UNKNOWN_ORDER, FuturesProblem, exclusive, mandatory
+from web.futures.limits import CANCEL_COUNT_MAX, COUNTDOWN_MS_MAX
+from web.futures.lists import read_client_ids, read_order_ids
+from web.futures.order_names import OrderName, question_of, read_order_name
+from web.futures.order_views import OrderRenderer, View
+from web.futures.request import Parameters
+from web.responses import answer
+from web.services import services
+
+blueprint: Final = Blueprint("futures_cancel", __name__, url_prefix="/fapi/v1")
+
+ALL_DONE: Final = {"code": 200, "msg": "The operation of cancel all open order is done."}
+
+
+@blueprint.delete("/order")
+def cancel() -> Response:
+    """Cancel one order, with the triggers attached to it."""
+    call = signed_call(1, TRADE)
+    at = services()
+    catalog = at.catalog()
+    market = read_market(call.asked, catalog)
+    order = cancel_order(at.engine, market, call.principal.account, read_order_name(call.asked))
+    return answer(OrderRenderer(catalog).cancel_result(order))
+
+
+@blueprint.delete("/batchOrders")
+def cancel_batch() -> Response:
+    """Cancel up to ten orders in one step; each shows what it is now."""
+    call = signed_call(1, TRADE)
+    at = services()
+    catalog = at.catalog()
+    market = read_market(call.asked, catalog)
+    names = _read_names(call.asked)
+    renderer = OrderRenderer(catalog)
+    found = _cancel_named(at.engine, market, call.principal.account, names)
+    return answer([_render(each, renderer) for each in found])
+
+
+@blueprint.delete("/allOpenOrders")
+def cancel_all() -> Response:
+    """Cancel everything of the caller on a market, triggers too."""
+    call = signed_call(1, TRADE)
+    at = services()
+    market = read_market(call.asked, at.catalog())
+    cancel_everything(at.engine, CancelAll(call.principal.account, market.number), market)
+    return answer(ALL_DONE)
+
+
+@blueprint.post("/countdownCancelAll")
+def count_down() -> Response:
+    """Cancel everything of the caller on a market unless this is called again in time."""
+    call = signed_call(10, TRADE)
+    at = services()
+    market = read_market(call.asked, at.catalog())
+    if not call.asked.has("countdownTime"):
+        raise mandatory("countdownTime")
+    after_ms = call.asked.bounded("countdownTime", 0, 0, COUNTDOWN_MS_MAX)
+    command = Countdown(market.number, call.principal.account, after_ms)
+    at.engine.ask(CountReply, at.engine.owner(market), command)
+    return answer({"symbol": market.symbol, "countdownTime": str(after_ms)})
+
+
+def cancel_everything(engine: Engine, command: CancelAll, market: Market) -> None:
+    """Carry out a cancel-all of one futures market; raises EngineRefusal."""
+    engine.ask(OrdersReply, engine.owner(market), command, DEADLINE_BULK_MS)
+
+
+def _read_names(asked: Parameters) -> list[OrderName]:
+    """The ids in the order asked; "" for one that can name no order. Raises -1102, -1128, -4032."""
+    order_ids = read_order_ids(asked, "orderIdList")
+    client_ids = read_client_ids(asked, "origClientOrderIdList")
+    if order_ids is None and client_ids is None:
+        raise mandatory("orderIdList")
+    if order_ids is not None and client_ids is not None:
+        raise exclusive("orderIdList", "origClientOrderIdList")
+    names: list[OrderName] = ["" if name is None else name for name in order_ids or client_ids or ()]
+    if len(names) > CANCEL_COUNT_MAX:
+        raise FuturesProblem(*TOO_MANY_IDS)
+    return names
+
+
+def _cancel_named(engine: Engine, market: Market, account: str, names: list[OrderName]) -> list[Order | FuturesProblem]:
+    """For each name its order, canceled now or ended before, or why there is none."""
+    questions = [question_of(name, market, account) for name in names]
+    asked = [question for question in questions if question is not None]
+    told = _command(engine, market, account, asked)
+    archive = Archive(engine)
+    found = {
+        question: archive.find(question) if each is Reason.UNKNOWN_ORDER else each
+        for question, each in zip(asked, told, strict=True)
+    }
+    return [_judge(found[question] if question is not None else None, account) for question in questions]
+
+
+def _command(
+    engine: Engine, market: Market, account: str, asked: list[GetOrder | GetOrderByClientId]
+) -> list[Order | Reason]:
+    """Cancel what is asked for in one step; nothing is done where nothing of the market is."""
+    if not asked:
+        return []
+    command = CancelBatch(
+        market.number,
+        account,
+        [question.id for question in asked if isinstance(question, GetOrder)],
+        [question.client_id for question in asked if isinstance(question, GetOrderByClientId)],
+    )
+    return engine.ask(BatchReply, engine.owner(market), command, DEADLINE_BULK_MS).found
+
+
+def _judge(found: Order | Reason | None, account: str) -> Order | FuturesProblem:
+    """The order if the caller may see it."""
+    if isinstance(found, Order):
+        if found.account == account:
+            return found
+        foreign_trigger = found.trigger is not None
+    else:
+        foreign_trigger = found is Reason.NOT_OWNER
+    return FuturesProblem(*(TRIGGER_NOT_OWN if foreign_trigger else UNKNOWN_ORDER))
+
+
+def _render(found: Order | FuturesProblem, renderer: OrderRenderer) -> View:
+    return found.body() if isinstance(found, FuturesProblem) else renderer.cancel_result(found)

@@ -1,0 +1,88 @@
+"""Canceling one futures order by either id, and what is told when that cannot be done.
+
+The engine knows what is open or has ended a moment ago. What has ended before is looked for in the archive: a trigger
+is refused in words of its own for each way in which it may have ended.
+"""
+
+import time
+from collections.abc import Callable
+
+from shards.markets import Market
+from shards.messages import Cancel, CancelByClientId, GetOrder, GetOrderByClientId, OrderReply, Reason
+from shards.orders import EndReason, Order, Status
+from web.engine import Engine
+from web.errors import EngineRefusal
+from web.futures.errors import (
+    TRIGGER_CANCELED,
+    TRIGGER_FIRED,
+    TRIGGER_NOT_OWN,
+    TRIGGER_POSITION_CLOSED,
+    UNKNOWN_ORDER,
+    FuturesProblem,
+    Refusal,
+)
+from web.futures.order_names import OrderName, question_of
+from web.history import OWNER_WAIT_MS
+
+
+def cancel_order(engine: Engine, market: Market, account: str, name: OrderName) -> Order:
+    """The order, canceled; raises FuturesProblem -2011, -2030, -2031, -2032, -2033, EngineRefusal."""
+    question = question_of(name, market, account)
+    if question is None:
+        raise FuturesProblem(*UNKNOWN_ORDER)
+    try:
+        return engine.ask(OrderReply, engine.owner(market), _command_of(question, account)).order
+    except EngineRefusal as refusal:
+        found = refusal.refused.order
+        if refusal.reason is Reason.UNKNOWN_ORDER:
+            found = _find_ended(engine, market, question)
+        elif found is None:
+            raise
+    raise FuturesProblem(*why_not(found, account))
+
+
+def _command_of(question: GetOrder | GetOrderByClientId, account: str) -> Cancel | CancelByClientId:
+    if isinstance(question, GetOrder):
+        return Cancel(question.id, account)
+    return CancelByClientId(question.market, account, question.client_id)
+
+
+def _find_ended(engine: Engine, market: Market, question: GetOrder | GetOrderByClientId) -> Order | None:
+    """A cancel by client id looks at open orders alone: the shard may still know one that has ended."""
+    recent = None
+    if isinstance(question, GetOrderByClientId):
+        recent = _known(lambda: engine.ask(OrderReply, engine.owner(market), question))
+    return recent or Archive(engine).find(question)
+
+
+def why_not(order: Order | None, account: str) -> Refusal:
+    """What stands against canceling an order of which no open one of the account was found."""
+    if order is None or order.trigger is None:
+        return UNKNOWN_ORDER
+    if order.account != account:
+        return TRIGGER_NOT_OWN
+    if order.trigger.fired_ms:
+        return TRIGGER_FIRED
+    if order.status is Status.CANCELED:
+        return TRIGGER_CANCELED
+    return TRIGGER_POSITION_CLOSED if order.end_reason is EndReason.POSITION_CLOSED else UNKNOWN_ORDER
+
+
+class Archive:
+    """The archive, asked for no longer than a cancel may wait; what it cannot tell in time counts as not found."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._until = time.monotonic() + OWNER_WAIT_MS / 1_000
+
+    def find(self, question: GetOrder | GetOrderByClientId) -> Order | None:
+        """The order if the archive has it."""
+        left_ms = int((self._until - time.monotonic()) * 1_000)
+        return _known(lambda: self._engine.ask_archive(OrderReply, question, left_ms)) if left_ms > 0 else None
+
+
+def _known(ask: Callable[[], OrderReply]) -> Order | None:
+    try:
+        return ask().order
+    except EngineRefusal:
+        return None

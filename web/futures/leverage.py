@@ -1,0 +1,86 @@
+"""The leverage of an account's orders: what it is in each market, what it may be, and setting it."""
+
+from typing import Final
+
+import msgspec
+from flask import Blueprint, Response
+
+from shards.markets import FuturesTerms, Market
+from shards.messages import CountReply, SetLeverage
+from web.auth import READ, TRADE
+from web.futures.call import read_market, read_optional_market, signed_call
+from web.futures.errors import LEVERAGE, FuturesProblem
+from web.futures.margin import Holding, ask_margin, list_holdings
+from web.futures.position_views import format_max_notional
+from web.futures.render import format_ratio
+from web.futures.request import need
+from web.responses import answer
+from web.services import services
+
+blueprint: Final = Blueprint("futures_leverage", __name__, url_prefix="/fapi/v1")
+
+
+@blueprint.post("/leverage")
+def set_leverage() -> Response:
+    """For orders placed from now on; open orders and positions keep theirs."""
+    call = signed_call(1, TRADE)
+    at = services()
+    market = read_market(call.asked, at.catalog())
+    leverage = need(call.asked.long("leverage"), "leverage")
+    terms = _terms(market)
+    if not terms.min_leverage <= leverage <= terms.max_leverage:
+        raise FuturesProblem(*LEVERAGE)
+    account = call.principal.account
+    in_force = at.engine.ask(CountReply, at.engine.home(account), SetLeverage(account, market.number, leverage)).count
+    return answer({"leverage": in_force, "maxNotionalValue": format_max_notional(market), "symbol": market.symbol})
+
+
+@blueprint.get("/symbolConfig")
+def symbol_config() -> Response:
+    """What the caller has set in one market, or in each."""
+    call = signed_call(5, READ)
+    at = services()
+    catalog = at.catalog()
+    asked = read_optional_market(call.asked, catalog)
+    margin = ask_margin(at.engine, call.principal.account)
+    holdings = list_holdings(margin, catalog.futures.values() if asked is None else [asked])
+    return answer([_render_config(holding) for holding in holdings])
+
+
+@blueprint.get("/leverageBracket")
+def leverage_brackets() -> Response:
+    """The one bracket of a market, or of each."""
+    asked = signed_call(1, READ).asked
+    catalog = services().catalog()
+    market = read_optional_market(asked, catalog)
+    if market is not None:
+        return answer(_render_brackets(market))
+    return answer([_render_brackets(market) for market in catalog.futures.values()])
+
+
+def _terms(market: Market) -> FuturesTerms:
+    assert market.futures is not None, "a futures market has its terms"
+    return market.futures
+
+
+def _render_config(holding: Holding) -> dict[str, object]:
+    return {
+        "symbol": holding.market.symbol,
+        "marginType": "CROSSED",
+        "isAutoAddMargin": False,
+        "leverage": holding.leverage,
+        "maxNotionalValue": format_max_notional(holding.market),
+    }
+
+
+def _render_brackets(market: Market) -> dict[str, object]:
+    terms = _terms(market)
+    bracket = {
+        "bracket": 1,
+        "initialLeverage": terms.max_leverage,
+        "notionalCap": terms.max_position_notional // int(10**market.quote_places),
+        "notionalFloor": 0,
+        "maintMarginRatio": msgspec.Raw(format_ratio(terms.maint_margin_ratio).encode()),  # a number, exactly
+        "cum": 0,
+    }
+    return {"symbol": market.symbol, "notionalCoef": 1, "brackets": [bracket]}

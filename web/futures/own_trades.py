@@ -1,0 +1,129 @@
+"""What the caller's futures wallet has seen: fills, and money that came and went."""
+
+from typing import Final
+
+from flask import Blueprint, Response
+
+from shards.markets import Market
+from shards.messages import ListFills, ListIncome
+from shards.money import Income, IncomeKind
+from shards.orders import Side
+from shards.rows import MarginFilled
+from shards.units import format_plain
+from web import history
+from web.auth import READ
+from web.catalog import MARGIN_ASSET, Catalog
+from web.futures.call import Call, read_market, read_optional_market, signed_call
+from web.futures.errors import exclusive, out_of_range
+from web.futures.limits import INCOME_DEFAULT, INCOME_MAX, OWN_DEFAULT, OWN_MAX
+from web.futures.order_views import BOTH, SIDES, View
+from web.futures.render import format_price
+from web.futures.request import TIME_MS_MAX, Parameters
+from web.responses import answer
+from web.services import services
+
+blueprint: Final = Blueprint("futures_own_trades", __name__, url_prefix="/fapi/v1")
+
+_NO_ORDER: Final = -1  # 0 stands for any in a question, and names no order
+_INCOME_TYPES: Final = {kind.name: kind for kind in IncomeKind}
+
+
+@blueprint.get("/userTrades")
+def list_trades() -> Response:
+    """The caller's fills on a market, oldest first."""
+    call = signed_call(5, READ)
+    at = services()
+    market = read_market(call.asked, at.catalog())
+    question = _read_fills(call, market)
+    fills = history.list_fills(at.engine, question)
+    ordered = fills if question.oldest_first else fills[::-1]
+    return answer([_render_fill(market, filled) for filled in ordered])
+
+
+@blueprint.get("/income")
+def list_income() -> Response:
+    """What has changed the caller's wallet, oldest first."""
+    call = signed_call(30, READ)
+    at = services()
+    question = _read_income(call, read_optional_market(call.asked, at.catalog()))
+    income = history.list_income(at.engine, question)
+    ordered = income if question.oldest_first else income[::-1]
+    catalog = at.catalog()
+    return answer([_render_income(catalog, each) for each in ordered])
+
+
+def _read_fills(call: Call, market: Market) -> ListFills:
+    """What was asked for: the first ones from an id or a time on, else the newest ones."""
+    asked = call.asked
+    order, from_id = asked.long("orderId"), asked.long("fromId")
+    if from_id is not None and asked.has("startTime", "endTime"):
+        raise exclusive("fromId", "startTime or endTime")
+    start_ms, end_ms = asked.times()
+    return ListFills(
+        account=call.principal.account,
+        limit=asked.limit(OWN_DEFAULT, OWN_MAX),
+        market=market.number,
+        order=_NO_ORDER if order == 0 else order or 0,
+        from_id=from_id or 0,
+        start_ms=start_ms or 0,
+        end_ms=TIME_MS_MAX if end_ms is None else end_ms,
+        oldest_first=from_id is not None or start_ms is not None,
+    )
+
+
+def _read_income(call: Call, market: Market | None) -> ListIncome:
+    """What was asked for: the first ones from a time on, else the newest ones."""
+    kind = _read_kind(call.asked)
+    start_ms, end_ms = call.asked.times()
+    return ListIncome(
+        account=call.principal.account,
+        limit=call.asked.limit(INCOME_DEFAULT, INCOME_MAX),
+        market=market.number if market else 0,
+        kind=kind,
+        start_ms=start_ms or 0,
+        end_ms=TIME_MS_MAX if end_ms is None else end_ms,
+        oldest_first=start_ms is not None,
+    )
+
+
+def _read_kind(asked: Parameters) -> IncomeKind | None:
+    name = asked.text("incomeType")
+    if name is None:
+        return None
+    if name not in _INCOME_TYPES:
+        raise out_of_range("incomeType")
+    return _INCOME_TYPES[name]
+
+
+def _render_fill(market: Market, filled: MarginFilled) -> View:
+    fill = filled.fill
+    return {
+        "symbol": market.symbol,
+        "id": fill.trade,
+        "orderId": fill.order,
+        "side": SIDES[fill.side],
+        "price": format_price(market, fill.price),
+        "qty": market.format_quantity(fill.quantity),
+        "quoteQty": format_plain(fill.lot_value * fill.quantity, market.quote_places),
+        "realizedPnl": format_plain(filled.profit, market.quote_places),
+        "commission": format_plain(fill.fee, market.quote_places),
+        "commissionAsset": market.quote,
+        "marginAsset": market.quote,
+        "time": fill.time_ms,
+        "positionSide": BOTH,
+        "buyer": fill.side is Side.BUY,
+        "maker": fill.maker,
+    }
+
+
+def _render_income(catalog: Catalog, income: Income) -> View:
+    return {
+        "symbol": catalog.by_number[income.market].symbol if income.market else "",
+        "incomeType": income.kind.name,
+        "income": format_plain(income.amount, catalog.places(MARGIN_ASSET)),
+        "asset": MARGIN_ASSET,
+        "info": income.reference or income.kind.name,
+        "time": income.time_ms,
+        "tranId": income.id,
+        "tradeId": str(income.trade) if income.trade else "",
+    }

@@ -1,0 +1,94 @@
+"""What an account has in a market as the futures API shows it: as part of the account, and as a risk of its own."""
+
+from shards.markets import Market
+from shards.units import format_plain
+from web.futures.margin import Holding
+from web.futures.render import format_average, format_price
+
+_NONE = "0"  # nothing is isolated, and nothing liquidated
+
+
+def render_position(holding: Holding) -> dict[str, object]:
+    """A position of ``account``."""
+    market, own = holding.market, holding.own
+    entry = _entry_price(holding)
+    return {
+        "symbol": market.symbol,
+        "positionSide": "BOTH",
+        "positionAmt": market.format_quantity(own.position.amount),
+        "entryPrice": entry,
+        "breakEvenPrice": entry,
+        "unrealizedProfit": _format_quote(market, holding.unrealised),
+        "notional": _format_quote(market, holding.notional),
+        "leverage": str(holding.leverage),
+        "isolated": False,
+        "isolatedMargin": _NONE,
+        "isolatedWallet": _NONE,
+        "initialMargin": _format_quote(market, own.position.margin + own.hold),
+        "maintMargin": _NONE,
+        "positionInitialMargin": _format_quote(market, own.position.margin),
+        "openOrderInitialMargin": _format_quote(market, own.hold),
+        "bidNotional": _format_quote(market, own.bid_value),
+        "askNotional": _format_quote(market, own.ask_value),
+        "maxNotional": format_max_notional(market),
+        "updateTime": own.updated_ms,
+    }
+
+
+def render_risk(holding: Holding, mark: int) -> dict[str, object]:
+    """A row of ``positionRisk``; ``mark`` in ticks, also where there is no position."""
+    market, own = holding.market, holding.own
+    entry = _entry_price(holding)
+    return {
+        "symbol": market.symbol,
+        "positionSide": "BOTH",
+        "positionAmt": market.format_quantity(own.position.amount),
+        "entryPrice": entry,
+        "breakEvenPrice": entry,
+        "markPrice": format_price(market, mark),
+        "unRealizedProfit": _format_quote(market, holding.unrealised),
+        "liquidationPrice": _NONE,
+        "leverage": str(holding.leverage),
+        "maxNotionalValue": format_max_notional(market),
+        "marginType": "cross",
+        "isolatedMargin": _NONE,
+        "isAutoAddMargin": "false",
+        "notional": _format_quote(market, holding.notional),
+        "isolatedWallet": _NONE,
+        "marginAsset": market.quote,
+        "initialMargin": _format_quote(market, own.position.margin + own.hold),
+        "maintMargin": _NONE,
+        "positionInitialMargin": _format_quote(market, own.position.margin),
+        "openOrderInitialMargin": _format_quote(market, own.hold),
+        "adl": 0,
+        "bidNotional": _format_quote(market, own.bid_value),
+        "askNotional": _format_quote(market, own.ask_value),
+        "updateTime": own.updated_ms,
+    }
+
+
+def render_held(holding: Holding) -> dict[str, str]:
+    """A position for the operator."""
+    market, position = holding.market, holding.own.position
+    return {
+        "symbol": market.symbol,
+        "amount": market.format_quantity(position.amount),
+        "entry_price": _entry_price(holding),
+        "margin": _format_quote(market, position.margin),
+    }
+
+
+def format_max_notional(market: Market) -> str:
+    """What a position with its open orders may be worth at entry."""
+    assert market.futures is not None, "a futures market has its terms"
+    return _format_quote(market, market.futures.max_position_notional)
+
+
+def _entry_price(holding: Holding) -> str:
+    """Cost ÷ size: after a reduction the cost need not be a whole number of ticks × lots."""
+    market, position = holding.market, holding.own.position
+    return format_average(market, position.cost, abs(position.amount) * market.tick_lot_units)
+
+
+def _format_quote(market: Market, units: int) -> str:
+    return format_plain(units, market.quote_places)

@@ -1,0 +1,51 @@
+"""The OpenAPI documents of both APIs, each in parts that lie beside this file: read once, served as they are."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from flask import Blueprint, Response
+
+from web.futures.call import open_call
+from web.responses import answer
+
+blueprint: Final = Blueprint("openapi", __name__)
+
+_FOLDER: Final = Path(__file__).parent
+_FIRST: Final = "api.json"  # says what the document is; the others add paths and components
+
+
+def load_document(api: str) -> dict[str, Any]:
+    """The document of ``spot`` or ``futures``, put together; raises ValueError if two parts say the same thing."""
+    document: dict[str, Any] = {}
+    for part in sorted((_FOLDER / api).glob("*.json"), key=lambda part: (part.name != _FIRST, part.name)):
+        _merge(document, json.loads(part.read_text("utf-8")), part)
+    return document
+
+
+def _merge(whole: dict[str, Any], part: dict[str, Any], path: Path) -> None:
+    for name, value in part.items():
+        if name not in whole:
+            whole[name] = value
+        elif isinstance(value, dict) and isinstance(whole[name], dict):
+            _merge(whole[name], value, path)
+        else:
+            raise ValueError(f"{path}: another part has {name!r}, too")
+
+
+_SPOT: Final = msgspec.Raw(msgspec.json.encode(load_document("spot")))
+_FUTURES: Final = msgspec.Raw(msgspec.json.encode(load_document("futures")))
+
+
+@blueprint.get("/api/v1/openapi.json")
+def spot() -> Response:
+    """Spot, wallets, keys, operator and health."""
+    return answer(_SPOT)
+
+
+@blueprint.get("/fapi/v1/openapi.json")
+def futures() -> Response:
+    """The futures API."""
+    open_call(1)
+    return answer(_FUTURES)
