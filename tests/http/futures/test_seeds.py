@@ -102,7 +102,7 @@ def test_cancel_with_its_triggers(exchange: Exchange, own: Caller, program: str)
 
 @both_programs
 def test_cancel_batch(exchange: Exchange, own: Caller, program: str) -> None:
-    """A waiting trigger, one canceled before, a regular order; the curl program sends numbers, the other one strings."""
+    """A waiting trigger, one canceled before, a regular order. The curl program sends numbers, the other strings."""
     waiting = place_as_pages(own, "testOrderBatchCancel1")
     gone = place_as_pages(own, "gone")
     own.call("DELETE", "/v1/order", f"symbol=BTCUSDT&orderId={gone}").ok()
