@@ -18,6 +18,7 @@ from storage.reports import REPORTS
 from storage.schema import Column, Table, make_tables, make_views
 from storage.tables import LINKS, SCHEMA_VERSION, TABLES, VERSION
 from storage.views import VIEWS
+from storage.wallet_views import WALLET_VIEWS
 
 THREADS_COUNT: Final = 2  # a statement's own thread and one helper: the other cores belong to the shards
 FETCH_ROW_COUNT: Final = 1_000  # rows of an operator's answer taken at a time
@@ -94,7 +95,8 @@ class Archive:
                 f"DELETE FROM {SCHEMA_VERSION.name}",
                 f"INSERT INTO {SCHEMA_VERSION.name} VALUES ({VERSION})",
             ]
-        self._transact([Query(statement) for statement in (*statements, *make_views((*VIEWS, *REPORTS)))])
+        statements += make_views((*VIEWS, *WALLET_VIEWS, *REPORTS))
+        self._transact([Query(statement) for statement in statements])
 
     def _find_version(self) -> int:
         """Of the tables in the file; 0 if there are none."""
@@ -234,8 +236,8 @@ def _one_number(cursor: duckdb.DuckDBPyConnection, query: Query) -> int:
 
 def _insert(table: Table, rows: Sequence[Stored]) -> Query:
     verb = "INSERT OR REPLACE" if table.replaces else "INSERT"
-    values = [_bind(column, some) for column, some in zip(table.columns, zip(*rows, strict=True), strict=True)]
-    values[0] = _bind_each(table.columns[0], [row[0] for row in rows])  # says how many rows there are
+    first, *others = zip(table.columns, zip(*rows, strict=True), strict=True)
+    values = [_bind_each(*first), *(_bind(*other) for other in others)]  # the first says how many rows there are
     # the columns are named: those that came later stand last in a file that was there before
     return Query(
         f"{verb} INTO {table.name} ({table.column_names}) SELECT {', '.join(value.sql for value in values)}",

@@ -75,7 +75,7 @@ _ORDERS_VIEW = View(
             "o.end_reason",
             "Why it ended: filled; canceled by its caller: user (by id or client id), cancel_all, batch, countdown (not"
             " put off in time); with another: cascade (its parent was canceled), child_fired (its take-profit or"
-            " stop-loss was); by the rules: ioc, market_rest (what did not fill at once), fok, post_only, self_trade"
+            " stop-loss fired); by the rules: ioc, market_rest (what did not fill at once), fok, post_only, self_trade"
             " (refused by the book), own_order (in the way of a newer one), position_closed, reduce_only (nothing left"
             " to reduce), margin (fired without the money for it); delist",
         ),
@@ -201,66 +201,4 @@ _FILLS_VIEW = View(
     f"FROM ({_SIDES}) f LEFT JOIN stored.markets m ON m.market = f.market",
 )
 
-_FUTURES_FILLS_VIEW = View(
-    "futures_fills",
-    "Both sides of every futures match, as booked in the accounts' wallets: fee and realised profit.",
-    (
-        Shown("trade_id", "f.trade_id", "The match: two fills share it"),
-        Shown("symbol", "m.symbol", "Market, as callers name it"),
-        Shown("time", "epoch_ms(f.time_ms)", "When the match happened, UTC"),
-        Shown("account", "f.account", "Whose side of the match this is"),
-        Shown("order_id", "f.order_id", "The account's order"),
-        Shown("side", "f.side", "buy or sell, as the account did"),
-        Shown("role", "CASE WHEN f.maker THEN 'maker' ELSE 'taker' END", "maker (rested) or taker (came in)"),
-        Shown("price", "f.price_ticks * m.tick_size", "Price, exact"),
-        Shown("quantity", "f.quantity_lots * m.lot_size", "Base quantity, exact"),
-        Shown(
-            "value",
-            "f.lot_value_units::DOUBLE * f.quantity_lots::DOUBLE / 10 ** m.quote_places",
-            "price x quantity in quote, rounded to a DOUBLE",
-        ),
-        Shown("fee", "f.fee_units::DOUBLE / 10 ** m.quote_places", "What the account paid, in quote, as a DOUBLE"),
-        Shown(
-            "realized_profit",
-            "f.profit_units::DOUBLE / 10 ** m.quote_places",
-            "What the part that reduced its position won, before the fee, in quote; negative: lost; 0 if it opened",
-        ),
-        Shown("fee_units", "f.fee_units", "Fee in smallest units of quote"),
-        Shown("profit_units", "f.profit_units", "Realised profit in smallest units of quote"),
-        Shown("time_ms", "f.time_ms", "When the match happened, Unix ms; the fastest column to select a time by"),
-        Shown("market", "f.market", "Number of the market"),
-    ),
-    "FROM stored.futures_fills f LEFT JOIN stored.markets m ON m.market = f.market",
-)
-
-# An asset's decimals are known from any market that has it; they never change
-_ASSETS = """
-    SELECT base AS asset, base_places AS places FROM stored.markets
-    UNION
-    SELECT quote, quote_places FROM stored.markets
-"""
-
-_MOVEMENTS_VIEW = View(
-    "movements",
-    "Deposits, withdrawals, and transfers between the wallets of an account, which have a row for each of the two.",
-    (
-        Shown("time", "epoch_ms(v.time_ms)", "When it happened, UTC"),
-        Shown("account", "v.account", "Whose money"),
-        Shown("wallet", "v.wallet", "spot or futures"),
-        Shown("asset", "v.asset", "What was moved"),
-        Shown(
-            "amount",
-            "v.amount_units::DOUBLE / 10 ** a.places",
-            "Negative: it left the wallet; rounded to a DOUBLE (amount_units is exact). NULL: no market has the asset",
-        ),
-        Shown("cause", "v.cause", "deposit, withdrawal or transfer"),
-        Shown("reference", "nullif(v.reference, '')", "Under which it was asked for; NULL if none"),
-        Shown("amount_units", "v.amount_units", "Smallest units; negative: it left the wallet"),
-        Shown("shard", "v.shard", "With request: which journaled input did it"),
-        Shown("request", "v.movement_id", "Journal sequence, on its shard, of the request"),
-        Shown("time_ms", "v.time_ms", "When it happened, Unix ms; the fastest column to select a time by"),
-    ),
-    f"FROM stored.movements v LEFT JOIN ({_ASSETS}) a ON a.asset = v.asset",
-)
-
-VIEWS: Final = (_MARKETS_VIEW, _ORDERS_VIEW, _TRADES_VIEW, _FILLS_VIEW, _FUTURES_FILLS_VIEW, _MOVEMENTS_VIEW)
+VIEWS: Final = (_MARKETS_VIEW, _ORDERS_VIEW, _TRADES_VIEW, _FILLS_VIEW)
