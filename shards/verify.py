@@ -5,35 +5,24 @@ consistent moment (nobody has received what its sender has not sent) and every i
 archive's rows are compared with the rows that the replay makes.
 """
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from shards.codec import decode_row
 from shards.engine import Engine
 from shards.history import History
 from shards.invariants import find_violations
-from shards.messages import ArchiveStatus, GetArchiveStatus, Question, Reply, RunSql, TableReply
-from shards.orders import Order, Trade
-from shards.outbox import ARCHIVE
+from shards.messages import ArchiveStatus, GetArchiveStatus
 from shards.recovery import apply_record, engine_at
-from shards.rows import OrderEnded, Traded
 from shards.state import dump_state
+from shards.verify_archive import Ask, Unanswered, compare_archive
 from storage.folder import Folder
 from storage.journal import Journal, JournalDamaged, StorageUnavailable
 from storage.snapshot import Snapshot, SnapshotDamaged, list_snapshots, read_snapshot, state_hash
 
-Ask = Callable[[Question], Reply]
-
 _TRIES = 3  # a running shard may replace a snapshot and trim its journal while they are read
-_IDS_COUNT = 500  # rows asked of the archive at a time
 
 
 class _Moved(Exception):
     """The files changed while they were read."""
-
-
-class _Unanswered(Exception):
-    """The archive did not answer a question about its rows."""
 
 
 class _Replay:
@@ -121,8 +110,8 @@ def _verify_once(folder: Folder, ask: Ask) -> list[str]:
         findings += find_violations(engines)
         if not isinstance(status, ArchiveStatus):
             return [*findings, f"archive: cannot be asked: {status}"]
-        return findings + [f"archive: {text}" for text in _compare_archive(engines, status, ask)]
-    except _Unanswered as error:
+        return findings + [f"archive: {text}" for text in compare_archive(engines, status, ask)]
+    except Unanswered as error:
         return [f"archive: cannot be compared: {error}"]
     finally:
         for replay in replays:
@@ -162,74 +151,3 @@ def _is_ahead(receiver: Engine, sender: Engine) -> bool:
     if receiver is sender:
         return False
     return receiver.received[sender.shard] > sender.outboxes[receiver.shard].last_number
-
-
-# The archive
-
-
-def _compare_archive(engines: list[Engine], status: ArchiveStatus, ask: Ask) -> Iterator[str]:
-    for engine in engines:
-        outbox = engine.outboxes[ARCHIVE]
-        stored = status.positions.get(engine.shard, 0)
-        if stored > outbox.last_number:
-            yield f"it has row {stored} of shard {engine.shard}, which made only {outbox.last_number}"
-        rows = [decode_row(posted.body) for posted in outbox if posted.number <= stored]
-        orders = {row.order.id: _order_facts(row.order) for row in rows if isinstance(row, OrderEnded)}
-        trades = {row.trade.id: _trade_facts(row.trade) for row in rows if isinstance(row, Traded)}
-        yield from _compare_rows("order", _ORDERS, orders, ask)
-        yield from _compare_rows("trade", _TRADES, trades, ask)
-    for text, sql in _RULES.items():
-        for row in _rows(ask, sql):
-            yield f"{text}: {row[0]}"
-
-
-_ORDERS = (
-    "SELECT order_id, account, status, end_reason, filled_lots, filled_tick_lots, updated_ms FROM orders"
-    " WHERE order_id IN ({})"
-)
-_TRADES = (
-    "SELECT trade_id, maker_order, taker_order, price_ticks, quantity_lots, time_ms FROM trades WHERE trade_id IN ({})"
-)
-_RULES = {
-    "order stored twice": "SELECT order_id FROM orders GROUP BY order_id HAVING count(*) > 1",
-    "trade stored twice": "SELECT trade_id FROM trades GROUP BY trade_id HAVING count(*) > 1",
-    "order and its trades differ": (
-        "WITH done AS (SELECT order_id, sum(quantity) AS quantity_done FROM fills GROUP BY order_id)"
-        " SELECT order_id FROM orders LEFT JOIN done USING (order_id) WHERE filled <> coalesce(quantity_done, 0)"
-    ),
-}
-
-
-def _order_facts(order: Order) -> list[object]:
-    return [
-        order.id,
-        order.account,
-        order.status.name.lower(),
-        order.end_reason.value,
-        order.filled,
-        order.filled_value,
-        order.updated_ms,
-    ]
-
-
-def _trade_facts(trade: Trade) -> list[object]:
-    return [trade.id, trade.maker_order, trade.taker_order, trade.price, trade.quantity, trade.time_ms]
-
-
-def _compare_rows(kind: str, sql: str, made: dict[int, list[object]], ask: Ask) -> Iterator[str]:
-    ids = list(made)
-    for start in range(0, len(ids), _IDS_COUNT):
-        part = ids[start : start + _IDS_COUNT]
-        stored = {int(str(row[0])): row for row in _rows(ask, sql.format(",".join(map(str, part))))}
-        for number in part:
-            if number not in stored:
-                yield f"{kind} {number} is missing"
-            elif [str(value) for value in stored[number]] != [str(value) for value in made[number]]:
-                yield f"{kind} {number} differs: stored {stored[number]}, journaled {made[number]}"
-
-
-def _rows(ask: Ask, sql: str) -> list[list[str | int | float | bool | None]]:
-    reply = ask(RunSql(sql))
-    if isinstance(reply, TableReply):
-        return reply.rows
-    raise _Unanswered(str(reply))

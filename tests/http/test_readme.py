@@ -43,6 +43,23 @@ def documents(text: str) -> tuple[list[Json], str]:
     return found, text
 
 
+def test_futures(venue: Venue, desk: Path) -> None:
+    (script,) = blocks("Futures")
+    script = "set -e\n" + script.replace("http://127.0.0.1:8000", venue.exchange.base_url)
+    done = subprocess.run(["bash", "-c", script], cwd=desk, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    (placed, held, canceled, back), table = documents(done.stdout)
+    assert (placed["clientOrderId"], placed["status"]) == ("grid-17", "NEW")
+    assert [row["availableBalance"] for row in (*held, *back)] == ["99976.2", "100000"]
+    assert (canceled[0]["status"], canceled[1]["code"]) == ("CANCELED", -2011)
+    assert [line.split() for line in table.splitlines()] == [
+        ["type", "status", "end_reason"],
+        ["limit", "canceled", "batch"],
+        ["take_profit_market", "canceled", "cascade"],
+        ["stop_market", "canceled", "cascade"],
+    ]
+
+
 def test_a_first_cancel(venue: Venue, desk: Path) -> None:
     first, signed = blocks("A first cancel")
     script = f"set -e\n{first}\n{signed}".replace("http://127.0.0.1:8000", venue.exchange.base_url)
