@@ -146,7 +146,8 @@ class FuturesMarket(TriggerMarket):
             return Refused(Reason.NOT_MODIFIABLE)
         new = self.changed(order, modify)
         stop_price = trigger_of(order).stop_price if waits else 0
-        if (new.price, new.quantity) == (order.price, order.quantity) and modify.stop_price in (0, stop_price):
+        stays = not waits or modify.stop_price in (0, stop_price)
+        if stays and (new.price, new.quantity) == (order.price, order.quantity):
             return Refused(Reason.NOTHING_CHANGES)
         if not order.close_position and new.quantity <= order.filled:
             return Refused(Reason.BELOW_FILLED)
@@ -218,12 +219,12 @@ class FuturesMarket(TriggerMarket):
     def _replace(self, order: Order, new: NewOrder, effects: Effects) -> list[Trade]:
         """Let an order on the book come anew, as ``new``."""
         self._withdraw(order)
-        for child in self.triggers.children_of(order.id):
-            if child.quantity == order.quantity:
-                child.quantity = new.quantity
-        order.price, order.quantity, order.updated_ms = new.price, new.quantity, effects.now_ms
+        quantity = new.quantity
         if order.reduce_only:
-            order.quantity = min(order.quantity, order.filled + self._reducible(order.account, order.side))
+            quantity = min(quantity, order.filled + self._reducible(order.account, order.side))
+        for child in self.triggers.children_of(order.id):
+            child.quantity = quantity if child.quantity == order.quantity else min(child.quantity, quantity)
+        order.price, order.quantity, order.updated_ms = new.price, quantity, effects.now_ms
         trades = self._execute(order, order.price, effects)
         self._fire_due(effects)
         return trades

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from shards.codec import encode
 from shards.engine import Engine
+from shards.ids import market_of
 from shards.limits import TICKET_COUNT_MAX
 from shards.mailbox import Request
 from shards.markets import shard_of_account
@@ -20,7 +21,7 @@ from shards.peer import NotServing, Peer
 from shards.replies import Numbers, Replies
 
 Name = tuple[int, str, str]
-"""Market, account, client id."""
+"""Market, account, client id or order."""
 
 
 class _Waiting(NamedTuple):
@@ -36,8 +37,10 @@ class _Waiting(NamedTuple):
 
     @property
     def name(self) -> Name | None:
-        """What another new order may not have at the same time."""
-        if isinstance(self.command, Modify) or not self.command.order.client_id:
+        """What no other command may have under way at the same time: a client id, or the order that is to change."""
+        if isinstance(self.command, Modify):
+            return market_of(self.command.id), self.command.account, f"order {self.command.id}"  # no client id
+        if not self.command.order.client_id:
             return None
         new = self.command.order
         return new.market, new.account, new.client_id
@@ -51,7 +54,7 @@ class Holds:
         self._peers = peers
         self._replies = replies
         self._waiting: dict[int, _Waiting] = {}  # by ticket
-        self._named: dict[Name, deque[_Waiting]] = {}  # client ids under way → who came later with the same
+        self._named: dict[Name, deque[_Waiting]] = {}  # names under way → who came later with the same
         self._next_ticket = secrets.randbits(40) << 20  # not one of an earlier life
 
     def ask(self, request: Request, command: Place | Modify, now_ms: int) -> None:
@@ -83,7 +86,7 @@ class Holds:
         self._next_ticket += 1
         self._waiting[ticket] = waiting
         if waiting.name is not None:
-            self._named[waiting.name] = deque()
+            self._named.setdefault(waiting.name, deque())
         return None
 
     def _home_of(self, waiting: _Waiting) -> Peer:
@@ -101,8 +104,10 @@ class Holds:
         waiting = self._waiting.pop(granted.ticket, None)
         if waiting is not None:
             self._home_of(waiting).settle(granted.ticket)
-            self._replies.add(waiting.request, reply, waiting.account, since)
-            self._go_on(waiting)
+            told = self._send(waiting) if _fell_short(waiting.command, reply) else reply
+            if told is not None:
+                self._replies.add(waiting.request, told, waiting.account, since)
+                self._go_on(waiting)
 
     def lose(self) -> None:
         """Tell those whose home shard died with their order in its hands: whether it is placed is unknown."""
@@ -114,7 +119,12 @@ class Holds:
                     self._go_on(waiting)
 
     def _go_on(self, done: _Waiting) -> None:
-        """Ask for those that came later with the same client id."""
+        """Ask for those that came later with the same name."""
         if done.name is not None:
             for waiting in self._named.pop(done.name):
                 self._ask(waiting)
+
+
+def _fell_short(command: Place | Modify, reply: Reply) -> bool:
+    """Whether the order has filled since margin was asked for its change, so that too little was granted: ask again."""
+    return isinstance(command, Modify) and reply == Refused(Reason.INSUFFICIENT_MARGIN)

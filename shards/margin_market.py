@@ -100,7 +100,8 @@ class MarginMarket(MarketMachine):
             best = self.book.opposite(new.side).best_price()
             if best is not None and self.book.opposite(new.side).crosses(best, limit):
                 return Reason.POST_ONLY
-        if new.tif is TimeInForce.FOK and self._fillable(new, limit) < new.quantity:
+        wanted = min(new.quantity, self._reducible(new.account, new.side)) if new.reduce_only else new.quantity
+        if new.tif is TimeInForce.FOK and self._fillable(new, limit) < wanted:
             return Reason.CANNOT_FILL
         return None
 
@@ -116,10 +117,10 @@ class MarginMarket(MarketMachine):
                 lots = maker.quantity - maker.filled
                 if maker.account == new.account:
                     continue
+                left = reducible.setdefault(maker.account, self._reducible(maker.account, maker.side))
                 if maker.reduce_only:
-                    left = reducible.setdefault(maker.account, self._reducible(maker.account, maker.side))
                     lots = min(lots, left)
-                    reducible[maker.account] -= lots
+                reducible[maker.account] = max(0, left - lots)
                 found += lots
                 if found >= new.quantity:
                     return found

@@ -60,16 +60,14 @@ class MarketMachine(ABC):
 
     def _find_first(self, new: NewOrder) -> OrderReply | Refused | None:
         first = self.by_client.get((new.account, new.client_id)) if new.client_id else None
-        if first is not None:
-            if self._same_content(first, new):
-                return OrderReply(first, repeated=True)
-            return Refused(Reason.DUPLICATE_CLIENT_ID, first)
-        first = self.replays.find(new)
-        if first is None:
-            return None
-        if first.status is Status.REJECTED:
-            return Refused(Reason(first.end_reason.value), first)
-        return OrderReply(first, repeated=True)
+        if first is not None and self._same_content(first, new):
+            return OrderReply(first, repeated=True)
+        again = self.replays.find(new)
+        if again is None:
+            return Refused(Reason.DUPLICATE_CLIENT_ID, first) if first is not None else None
+        if again.status is Status.REJECTED:
+            return Refused(Reason(again.end_reason.value), again)
+        return OrderReply(again, repeated=True)
 
     def _check_status(self) -> Refused | None:
         if self.market.status is MarketStatus.DELISTED:

@@ -104,8 +104,8 @@ class TriggerMarket(MarginMarket):
         order.reduce_only = new.reduce_only or bool(trigger.parent)
         order.close_position = new.close_position
         parent = self.open.get(trigger.parent)
-        if parent is not None and not order.quantity:
-            order.quantity = parent.quantity
+        if parent is not None:
+            order.quantity = min(order.quantity or parent.quantity, parent.quantity)
         self._remember(order)
         self.triggers.add(order, armed=not trigger.parent or (parent is not None and parent.filled > 0))
         return order

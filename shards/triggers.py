@@ -42,6 +42,7 @@ class _Queue:
             trigger = trigger_of(order)
             best = min if order.side is Side.BUY else max
             trigger.extreme = best(trigger.extreme or price, price)
+            trigger.activation = trigger.activation or price
 
 
 def _trailing_due(order: Order, price: int) -> bool:

@@ -1,4 +1,4 @@
-"""Markets and funded accounts for crash tests: a market on every shard, accounts with their money on every shard."""
+"""Spot markets and funded accounts for crash tests, on every shard."""
 
 import hmac
 import time
@@ -21,7 +21,7 @@ FUNDS: Final = "1000000"  # of every asset
 
 
 class Market(NamedTuple):
-    """A spot market and the shard that owns its book."""
+    """A market and the shard that owns its book."""
 
     symbol: str
     base: str
@@ -44,6 +44,10 @@ class Account(NamedTuple):
     def sign(self, body: bytes) -> tuple[dict[str, str], str]:
         """Headers and query of a signed call."""
         query = f"timestamp={time.time_ns() // 1_000_000}"
+        return self.sign_query(query, body)
+
+    def sign_query(self, query: str, body: bytes = b"") -> tuple[dict[str, str], str]:
+        """Headers and query of a signed call with this query, which has its timestamp."""
         signature = hmac.new(self.secret.encode(), query.encode() + body, sha256).hexdigest()
         return {"X-MBX-APIKEY": self.key}, f"{query}&signature={signature}"
 
@@ -57,7 +61,7 @@ class Floor:
         self.shard_count = folder.shard_count
         self._tokens = Tokens(folder.secrets().jwt, {}, "HS256")
         self._numbers = count(1)
-        self.markets = [self._open_market(shard) for shard in range(self.shard_count)]
+        self.markets = [self.open_market(shard) for shard in range(self.shard_count)]
 
     def accounts_of(self, shard: int) -> Account:
         """A new account whose money lies on ``shard``, with funds."""
@@ -66,25 +70,27 @@ class Floor:
         )
         token = self._tokens.mint(name, 86_400)
         headers = {"Authorization": f"Bearer {token}"}
-        key = _done(self.exchange.call("POST", "/api/v1/api-keys", {"label": "crash"}, None, headers))
+        key = done(self.exchange.call("POST", "/api/v1/api-keys", {"label": "crash"}, None, headers))
+        account = Account(name, shard, token, key["api_key"], key["api_secret"])
+        self.fund(account)
+        return account
+
+    def fund(self, account: Account) -> None:
+        """Give a new account what it trades with."""
         for asset in (QUOTE, *(market.base for market in self.markets)):
-            self.deposit(name, asset)
-        return Account(name, shard, token, key["api_key"], key["api_secret"])
+            self.deposit(account.id, asset)
 
-    def deposit(self, account: str, asset: str) -> None:
+    def deposit(self, account: str, asset: str, wallet: str = "spot") -> None:
         """Credit FUNDS once."""
-        payment = {"account": account, "wallet": "spot", "asset": asset, "amount": FUNDS, "reference": f"f-{asset}"}
-        _done(self.exchange.operate("POST", "/deposits", payment))
+        payment = {"account": account, "wallet": wallet, "asset": asset, "amount": FUNDS, "reference": f"f-{asset}"}
+        done(self.exchange.operate("POST", "/deposits", payment))
 
-    def _open_market(self, shard: int) -> Market:
-        base = next(
-            base
-            for base in (f"M{n}" for n in self._numbers)
-            if shard_of_symbol(base + QUOTE, self.shard_count) == shard
-        )
+    def open_market(self, shard: int) -> Market:
+        """List a market whose book lies on ``shard``."""
+        market = self.name_market(shard)
         terms = {
-            "id": base + QUOTE,
-            "base_token": base,
+            "id": market.symbol,
+            "base_token": market.base,
             "quote_token": QUOTE,
             "tick_size": TICK,
             "lot_size": LOT,
@@ -92,11 +98,18 @@ class Floor:
             "maker_fee_bps": MAKER_BPS,
             "taker_fee_bps": TAKER_BPS,
         }
-        _done(self.exchange.operate("POST", "/assets", {"symbol": base, "decimals": BASE_PLACES}))
-        _done(self.exchange.operate("POST", "/spot/markets", terms))
+        done(self.exchange.operate("POST", "/assets", {"symbol": market.base, "decimals": BASE_PLACES}))
+        done(self.exchange.operate("POST", "/spot/markets", terms))
+        return market
+
+    def name_market(self, shard: int) -> Market:
+        """A market whose book lies on ``shard``; not made yet."""
+        names = (f"M{n}" for n in self._numbers)
+        base = next(base for base in names if shard_of_symbol(base + QUOTE, self.shard_count) == shard)
         return Market(base + QUOTE, base, shard)
 
 
-def _done(response: Any) -> Any:
+def done(response: Any) -> Any:
+    """The body of a 200."""
     assert response.status_code == 200, f"{response.request.method} {response.url}: {response.text}"
     return response.json()

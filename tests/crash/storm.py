@@ -1,34 +1,38 @@
 """A load of real calls and blows in its midst, then the audit."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from shards.client import Client
 from shards.verify import verify_folder
-from tests.crash.auditor import Call, Load, Outcome, audit
+from tests.crash.calls import Call, Outcome
 from tests.crash.floor import Floor
+from tests.crash.load import Load
 from tests.crash.processes import BACK_S, Holdings, check_quiet, connected
 from tests.crash.settings import make_random
+from tests.crash.trading import SPOT, Trading
 from tests.exchange import Exchange, until
 
 GAP_S: Final = 0.1  # between two blows, at most
+SHOWN: Final = 20  # findings
 
 
 class Stage(NamedTuple):
-    """An exchange and its markets."""
+    """An exchange, its markets, and how they are traded."""
 
     exchange: Exchange
     floor: Floor
+    trading: Trading = SPOT
 
 
 class Storm:
     """A load from ``with`` to its end, blows in its midst, and the audit at its end."""
 
     def __init__(self, stage: Stage) -> None:
-        self.exchange, floor = stage
+        self.exchange = stage.exchange
         self.rnd = make_random()
-        self.load = Load(floor, self.rnd)
+        self.load = Load(stage.floor, stage.trading, self.rnd)
         self._holdings = Holdings(self.exchange)
 
     def __enter__(self) -> "Storm":
@@ -43,7 +47,7 @@ class Storm:
             self.load.__exit__()
             print(self.load.summary())
         if kind is None:
-            assert audit(self.load) == []
+            check_nothing(self.load.audit())
             check_quiet(self.exchange)
             self._holdings.check_same()
 
@@ -66,9 +70,14 @@ class Storm:
 
     def _verify_under_load(self, client: Client) -> None:
         until(client.archive_serving, BACK_S, "the archive serves")
-        assert verify_folder(self.exchange.folder, client.ask_archive) == []
+        check_nothing(verify_folder(self.exchange.folder, client.ask_archive))
 
     def check_only(self, harmed: Callable[[Call], bool]) -> None:
         """All calls so far but the ``harmed`` have come to something."""
         others = [call for call in list(self.load.calls) if call.outcome is not Outcome.DECIDED and not harmed(call)]
-        assert [str(call) for call in others] == []
+        check_nothing([str(call) for call in others])
+
+
+def check_nothing(found: Sequence[str]) -> None:
+    """Fails with the first findings, if there are any."""
+    assert not found, f"{len(found)} findings:\n" + "\n".join(found[:SHOWN])

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from storage.journal import START, Journal, JournalDamaged, Record, StorageUnavailable
-from tests.crash.auditor import Load
 from tests.crash.floor import Account, Floor
+from tests.crash.load import Load
 from tests.crash.processes import BACK_S
 from tests.crash.settings import make_random, times
 from tests.crash.test_disk import make_records
+from tests.crash.trading import SPOT
 from tests.exchange import Exchange, until
 from web.run import ROOT
 
@@ -41,7 +42,7 @@ def specimen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Specimen]:
     try:
         exchange.start()
         floor = Floor(exchange)
-        load = Load(floor, make_random())
+        load = Load(floor, SPOT, make_random())
         with load:
             until(lambda: load.decided_count() > 200, BACK_S, "some calls are made")
         account = floor.accounts_of(WHOLE)

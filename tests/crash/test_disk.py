@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from storage.journal import START, Journal, Record, StorageFull
-from tests.crash.auditor import Call
+from tests.crash.calls import Call
 from tests.crash.floor import Floor
 from tests.crash.processes import BACK_S, check_at_rest, shard_process
 from tests.crash.settings import make_random, times

@@ -1,48 +1,14 @@
 """kill -9 of any process at any moment, under a load of real calls: what callers were told stays true."""
 
-import os
-import time
-
 import pytest
 
-from tests.crash.processes import (
-    BACK_S,
-    archive_process,
-    kill_everything,
-    kill_half,
-    shard_process,
-    worker_processes,
-)
+from tests.crash.blows import kill_a_shard, kill_in_recovery, kill_in_snapshot
+from tests.crash.processes import archive_process, kill_everything, kill_half, worker_processes
 from tests.crash.settings import times
 from tests.crash.storm import Stage, Storm
 from tests.exchange import kill
 
 ONE = pytest.mark.parametrize("stage", [1], indirect=True, ids=["1-shard"])
-
-
-def kill_a_shard(storm: Storm, shard: int) -> None:
-    """Whatever it does at the moment."""
-    kill(shard_process(storm.exchange, shard))
-
-
-def kill_in_recovery(storm: Storm, shard: int) -> None:
-    """Once, and again at any point of its way back."""
-    pid = shard_process(storm.exchange, shard)
-    kill(pid)
-    pid = shard_process(storm.exchange, shard, after=pid)
-    time.sleep(storm.rnd.uniform(0, 0.05))
-    kill(pid)
-
-
-def kill_in_snapshot(storm: Storm, shard: int) -> None:
-    """While its child writes a snapshot."""
-    pid = shard_process(storm.exchange, shard)
-    folder = storm.exchange.folder.shard(shard)
-    end = time.monotonic() + BACK_S
-    while not any(name.startswith(".snapshot-") for name in os.listdir(folder)):
-        assert time.monotonic() < end, "no snapshot was seen"
-    time.sleep(storm.rnd.uniform(0, 0.005))
-    kill(pid)
 
 
 def test_a_shard(stage: Stage) -> None:

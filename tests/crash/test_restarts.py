@@ -3,7 +3,7 @@
 import os
 import signal
 
-from tests.crash.auditor import NO_CONNECTION, Call
+from tests.crash.calls import NO_CONNECTION, Call
 from tests.crash.processes import BACK_S, shard_process, stopped, worker_processes
 from tests.crash.settings import times
 from tests.crash.storm import Stage, Storm

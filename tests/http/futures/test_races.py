@@ -208,6 +208,19 @@ def test_repeats_of_one_request_that_fills(venue: Venue, actor: Actor, symbol: s
 # Modify
 
 
+def test_modify_races_a_partial_fill(venue: Venue, actor: Actor, symbol: str) -> None:
+    """There is money for the change, whatever is filled meanwhile: it is never refused for margin."""
+    taker = Actor(venue, 0, "1000")
+    for number in range(4 * ROUNDS):
+        order = actor.place(symbol, "BUY", "100", "10")["orderId"]
+        modify: Callable[[], Answer] = partial(actor.modify, symbol, order, price="50", quantity="30")
+        take: Callable[[], Answer] = partial(taker.try_place, symbol, "SELL", "100", "4", timeInForce="IOC")
+        modified, taken = at_once([modify, take]) if number % 2 else reversed(at_once([take, modify]))
+        assert modified.ok()["origQty"] == "30"
+        assert taken.ok()["executedQty"] in ("0", "4")
+        actor.cancel_all(symbol)
+
+
 def test_modify_races_a_fill(venue: Venue, actor: Actor, symbol: str) -> None:
     """Either the order has left its price, or it was filled and cannot be modified any more."""
     taker = Actor(venue, venue.shard_count - 1, "1000")
@@ -229,6 +242,19 @@ def test_modify_races_a_fill(venue: Venue, actor: Actor, symbol: str) -> None:
             sold += 1
         check_trade(actor, taker, symbol, sold)
     print(f"the change was first {first} times of {4 * ROUNDS}")
+
+
+def test_changes_of_different_things(actor: Actor, symbol: str) -> None:
+    """Price and quantity at the same moment: the order has both."""
+    for _ in range(ROUNDS):
+        order = actor.place(symbol, "BUY", "90", "1")["orderId"]
+        changes: list[dict[str, str]] = [{"price": "95"}, {"quantity": "2"}]
+        for answer in at_once([partial(actor.modify, symbol, order, **change) for change in changes]):
+            answer.ok()
+        now = actor.order(symbol, order)
+        assert (now["price"], now["origQty"]) == ("95", "2")
+        assert actor.money() == "1000 990.5 0 9.5 0"
+        actor.cancel_all(symbol)
 
 
 def test_simultaneous_changes_of_one_order(actor: Actor, symbol: str) -> None:

@@ -1,0 +1,69 @@
+"""Signed calls of the futures API, and what may be answered to them at any time."""
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from tests.crash.calls import Call, Caller, Request, error_of
+from tests.crash.floor import Account
+
+WINDOW_MS: Final = 60_000  # the longest there is: a repeat may come late
+RESTARTING, BUSY, NO_ROOM, TIMEOUT = "-1001", "-1008", "-1000", "-1007"
+UNKNOWN_ORDER: Final = "-2011"
+NO_SUCH_ORDER: Final = "-2013"
+_UNAVAILABLE: Final = {(503, RESTARTING), (503, BUSY), (503, NO_ROOM), (408, TIMEOUT)}
+_NOT_PLACED: Final = (
+    "-2010",  # the parent is not open
+    "-2019",  # margin
+    "-2021",  # the trigger would fire at once
+    "-2022",  # nothing to reduce
+    "-4045",  # triggers of this market, or of this parent
+    "-5021",  # FOK
+    "-5022",  # GTX
+)
+_NOT_CANCELED: Final = (UNKNOWN_ORDER, "-2030", "-2031", "-2032")
+_REFUSED: Final = {
+    "place": _NOT_PLACED,
+    "modify": ("-2010", NO_SUCH_ORDER, "-2019", "-2021", "-4137", "-5022", "-5025", "-5027"),
+    "cancel": _NOT_CANCELED,
+    "cancel_by_client_id": _NOT_CANCELED,
+    "cancel_algo": (UNKNOWN_ORDER,),
+}
+_ELEMENTS: Final = {
+    "place_batch": (*_NOT_PLACED, RESTARTING, BUSY, NO_ROOM, TIMEOUT),
+    "cancel_batch": (UNKNOWN_ORDER,),
+}
+
+
+def is_as_documented(call: Call) -> bool:
+    """Whether this answer is one that may be given at any time."""
+    if call.status == 200 and call.what in _ELEMENTS:
+        return all(error_of(each) in ("", *_ELEMENTS[call.what]) for each in call.body)
+    if call.status in (0, 200) or (call.status, call.error) in _UNAVAILABLE:
+        return True
+    return call.status == 400 and call.error in _REFUSED.get(call.what, ())
+
+
+def sign(account: Account, sent: Mapping[str, Any]) -> tuple[dict[str, str], str]:
+    """Headers and query of a signed call."""
+    stamped = {**sent, "recvWindow": WINDOW_MS, "timestamp": time.time_ns() // 1_000_000}
+    return account.sign_query(urlencode(stamped))
+
+
+class FuturesCaller(Caller):
+    """All in the query, signed."""
+
+    def call(
+        self, what: str, method: str, path: str, shards: Iterable[int], name: str = "", /, **sent: Any
+    ) -> tuple[Call, Request]:
+        """Make a call and note it; ``path`` after ``/fapi``. The request may be repeated as it is."""
+        headers, query = sign(self.account, sent)
+        request = Request(method, f"/fapi{path}?{query}", headers)
+        return self.send(what, request, shards, name, sent), request
+
+    def read(self, path: str, /, **sent: Any) -> Any:
+        """What a question tells, asked until it is answered; None for what does not exist."""
+        call = self.insist(lambda: self.call("get", "GET", path, (), "", **sent)[0], 400)
+        assert call.status == 200 or call.error == NO_SUCH_ORDER, call
+        return call.body if call.status == 200 else None

@@ -1,0 +1,45 @@
+"""Futures markets and accounts with futures wallets for crash tests, on every shard."""
+
+from typing import Final
+
+from tests.crash.floor import QUOTE, Account, Floor, Market, done
+from tests.crash.futures_calls import sign
+from tests.exchange import Exchange
+
+MAKER_BPS: Final = 2
+TAKER_BPS: Final = 5
+LEVERAGES: Final = (3, 5, 7)  # no order of at most MAX_NOTIONAL is beyond every wallet with more
+DEFAULT_LEVERAGE: Final = 20
+
+
+class FuturesFloor(Floor):
+    """Each account has a leverage of its own on each market, set before it trades."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.leverages: dict[tuple[str, str], int] = {}  # account and symbol
+        super().__init__(exchange)
+
+    def fund(self, account: Account) -> None:
+        """A futures wallet, and leverages."""
+        self.deposit(account.id, QUOTE, "futures")
+        for number, market in enumerate(self.markets):
+            leverage = LEVERAGES[(account.home + number) % len(LEVERAGES)]
+            terms = {"symbol": market.symbol, "leverage": leverage}
+            headers, signed = sign(account, terms)
+            done(self.exchange.call("POST", f"/fapi/v1/leverage?{signed}", None, None, headers))
+            self.leverages[account.id, market.symbol] = leverage
+
+    def open_market(self, shard: int) -> Market:
+        """List a perpetual whose book lies on ``shard``: tick 0.1, lot 0.001, at least 5 USDT."""
+        market = self.name_market(shard)
+        terms = {
+            "symbol": market.symbol,
+            "base_asset": "BTC",
+            "tick_size": "0.1",
+            "lot_size": "0.001",
+            "min_notional": "5",
+            "maker_fee_bps": MAKER_BPS,
+            "taker_fee_bps": TAKER_BPS,
+        }
+        done(self.exchange.operate("POST", "/futures/markets", terms))
+        return market

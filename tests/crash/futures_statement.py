@@ -1,0 +1,85 @@
+"""What the exchange says of an account's futures, read page by page once nothing is under way."""
+
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from tests.crash.floor import Market
+from tests.crash.futures_calls import FuturesCaller
+
+PAGE: Final = 1_000
+Row = dict[str, Any]
+
+
+class Statement(NamedTuple):
+    """Of one account."""
+
+    orders: dict[int, Row]
+    open: dict[int, Row]
+    fills: list[Row]  # of each market in the order of their ids
+    income: list[Row]
+    account: Row  # every market is in it
+    marks: dict[str, str]  # symbol → mark price as the account's risk is reckoned with
+
+    def children_of(self, parent: int) -> Iterator[Row]:
+        """The triggers that were attached to an order."""
+        return (order for order in self.orders.values() if order.get("parentOrderId") == parent)
+
+
+def read_statement(caller: FuturesCaller, markets: Sequence[Market]) -> Statement:
+    """Everything the account may read of itself."""
+    orders: dict[int, Row] = {}
+    fills: list[Row] = []
+    for market in markets:
+        orders |= {row["orderId"]: row for row in _read_pages(caller, market, "/v1/allOrders", "orderId", "orderId")}
+        fills += _read_pages(caller, market, "/v1/userTrades", "fromId", "id")
+    risks = caller.read("/v2/positionRisk")
+    return Statement(
+        orders,
+        {row["orderId"]: row for row in caller.read("/v1/openOrders")},
+        fills,
+        _read_income(caller),
+        caller.read("/v2/account"),
+        {row["symbol"]: row["markPrice"] for row in risks},
+    )
+
+
+def _read_pages(caller: FuturesCaller, market: Market, path: str, start: str, key: str) -> list[Row]:
+    """By ids, each of which is told once."""
+    rows: list[Row] = []
+    last = 0
+    while True:
+        page = caller.read(path, symbol=market.symbol, limit=PAGE, **{start: last + 1})
+        ids = [row[key] for row in page]
+        assert ids == sorted(set(ids)) and (not ids or ids[0] > last), f"{path} from {last + 1} tells {ids}"
+        rows += page
+        if len(page) < PAGE:
+            return rows
+        last = ids[-1]
+
+
+def _read_income(caller: FuturesCaller) -> list[Row]:
+    """By times: the last one of a page may be told again by the next."""
+    name: Callable[[Row], tuple[int, str]] = lambda row: (row["tranId"], row["incomeType"])  # noqa: E731
+    rows: dict[tuple[int, str], Row] = {}
+    start = 0
+    while True:
+        page = caller.read("/v1/income", startTime=start, limit=PAGE)
+        assert len({name(row) for row in page}) == len(page), f"income from {start} tells something twice"
+        before = len(rows)
+        rows |= {name(row): row for row in page}
+        if len(page) < PAGE:
+            return list(rows.values())
+        assert len(rows) > before, f"more than a page of income in the millisecond {start}"
+        start = page[-1]["time"]
+
+
+def find_unbalanced(told: dict[str, Any]) -> list[str]:
+    """What does not add up within one answer of the account."""
+    wallet, unrealised, used, available = (
+        Decimal(told[name])
+        for name in ("totalWalletBalance", "totalUnrealizedProfit", "totalInitialMargin", "availableBalance")
+    )
+    margins = sum(Decimal(row["initialMargin"]) for row in told["positions"])
+    right = max(Decimal(0), wallet + min(Decimal(0), unrealised) - used)
+    return [] if (available, used) == (right, margins) else [f"available should be {right}, margins {margins}: {told}"]

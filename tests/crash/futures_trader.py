@@ -1,0 +1,235 @@
+"""A trader on the futures markets, who notes what is wrong with an answer by itself."""
+
+import json
+import random
+from typing import Any, Final, NamedTuple
+
+from tests.crash.calls import Call, Note, Outcome, Request
+from tests.crash.floor import Account, Floor, Market
+from tests.crash.futures_calls import NO_SUCH_ORDER, FuturesCaller
+from tests.crash.futures_statement import find_unbalanced
+from tests.crash.futures_terms import OTHER, Terms, make_attached, make_change, make_regular, make_trigger
+
+OPEN: Final = ("NEW", "PARTIALLY_FILLED")
+COUNTDOWN_MS: Final = 200
+CHILDREN: Final = ("takeProfitOrderId", "stopLossOrderId")
+_ORDER: Final = "/v1/order"
+_BATCH: Final = "/v1/batchOrders"
+_ALGO: Final = "/v1/algoOrder"
+
+
+class Held(NamedTuple):
+    """An order of this trader that was open when it was last heard of."""
+
+    market: Market
+    id: int
+    client_id: str
+    side: str
+    trigger: bool
+
+
+class FuturesTrader:
+    """One thread that trades at random and remembers what it has."""
+
+    def __init__(self, number: int, floor: Floor, account: Account, note: Note, rnd: random.Random) -> None:
+        self._number = number
+        self._markets = floor.markets
+        self._all_shards = range(floor.shard_count)
+        self._caller = FuturesCaller(floor.exchange.base_url, account, note)
+        self._home = account.home
+        self._rnd = rnd
+        self._open: list[Held] = []
+        self._count = 0
+        self.faults: list[str] = []
+
+    def close(self) -> None:
+        """Drop the connection."""
+        self._caller.close()
+
+    def step(self) -> Call:
+        """One call."""
+        acts = {
+            self._place: 40,
+            self._place_algo: 6,
+            self._place_batch: 4,
+            self._modify: 8,
+            self._cancel: 16,
+            self._cancel_by_client_id: 6,
+            self._cancel_batch: 5,
+            self._cancel_algo: 2,
+            self._cancel_all: 1,
+            self._count_down: 0.5,
+            self._ask: 10,
+        }
+        (act,) = self._rnd.choices(list(acts), list(acts.values()))
+        return act()
+
+    # Placing
+
+    def _place(self) -> Call:
+        terms = self._make_terms(self._rnd.choice(self._markets))
+        call, request = self._send(terms)
+        if call.outcome is Outcome.UNKNOWN or self._rnd.random() < 0.05:
+            self._repeat(call, request, terms)
+        elif call.status == 200 and self._rnd.random() < 0.1:
+            self._look_for(call.body["symbol"], call.body["orderId"])
+        return call
+
+    def _make_terms(self, market: Market) -> Terms:
+        rnd = self._rnd
+        self._count += 1
+        named = {"symbol": market.symbol, "newClientOrderId": f"{self._number}-{self._count}"}
+        parents = [held for held in self._open if held.market is market and not held.trigger]
+        if parents and rnd.random() < 0.1:
+            parent = rnd.choice(parents)
+            return {**named, **make_attached(rnd, parent.id, parent.side)}
+        return {**named, **(make_trigger(rnd) if rnd.random() < 0.2 else make_regular(rnd))}
+
+    def _send(self, terms: Terms) -> tuple[Call, Request]:
+        shards = {self._market(terms["symbol"]).shard, self._home}
+        call, request = self._caller.call("place", "POST", _ORDER, shards, terms["newClientOrderId"], **terms)
+        if call.status == 200:
+            self._remember(call.body)
+        return call, request
+
+    def _repeat(self, first: Call, request: Request, terms: Terms) -> None:
+        """The very same signed request again: the same order."""
+        again = self._caller.send("repeat", request, first.shards, first.name, terms)
+        if again.status == 200 and first.status != 200:
+            self._remember(again.body)
+        if first.status == again.status == 200 and first.body["orderId"] != again.body["orderId"]:
+            self.faults.append(f"{again}: a second order for the same signed request")
+
+    def _look_for(self, symbol: str, order: int) -> None:
+        """What was acknowledged can be read."""
+        shards = {self._market(symbol).shard}
+        call, _ = self._caller.call("get", "GET", _ORDER, shards, str(order), symbol=symbol, orderId=order)
+        if call.error == NO_SUCH_ORDER:
+            self.faults.append(f"order {order} was acknowledged and could not be found right after")
+
+    def _place_algo(self) -> Call:
+        self._count += 1
+        market, name = self._rnd.choice(self._markets), f"{self._number}-{self._count}"
+        terms = {"symbol": market.symbol, "clientAlgoId": name, "algoType": "CONDITIONAL", **make_trigger(self._rnd)}
+        call, _ = self._caller.call("place", "POST", _ALGO, {market.shard, self._home}, name, **terms)
+        if call.status == 200 and call.body["algoStatus"] == "NEW":
+            self._open.append(Held(market, call.body["algoId"], name, call.body["side"], True))
+        return call
+
+    def _place_batch(self) -> Call:
+        batch = [self._make_terms(self._rnd.choice(self._markets)) for _ in range(self._rnd.randint(1, 5))]
+        shards = {self._market(terms["symbol"]).shard for terms in batch} | {self._home}
+        call, _ = self._caller.call("place_batch", "POST", _BATCH, shards, "", batchOrders=json.dumps(batch))
+        for told in call.body if call.status == 200 else ():
+            if "orderId" in told:
+                self._remember(told)
+        return call
+
+    def _remember(self, told: dict[str, Any]) -> None:
+        if told["status"] in OPEN:
+            market, trigger = self._market(told["symbol"]), "triggerTime" in told
+            self._open.append(Held(market, told["orderId"], told["clientOrderId"], told["side"], trigger))
+            for name in CHILDREN:
+                if name in told:
+                    self._open.append(Held(market, told[name], f"sx-{told[name]}", OTHER[told["side"]], True))
+
+    def _market(self, symbol: str) -> Market:
+        return next(market for market in self._markets if market.symbol == symbol)
+
+    # Changing
+
+    def _modify(self) -> Call:
+        if not self._open:
+            return self._place()
+        held = self._rnd.choice(self._open)
+        change = make_change(self._rnd)
+        shards, name = {held.market.shard, self._home}, str(held.id)
+        call, _ = self._caller.call(
+            "modify", "PUT", _ORDER, shards, name, symbol=held.market.symbol, orderId=held.id, **change
+        )
+        if call.outcome is Outcome.UNKNOWN or call.error == NO_SUCH_ORDER:
+            self._open.remove(held)  # unknown: nobody could say which of two changes came last
+        return call
+
+    # Canceling
+
+    def _cancel(self) -> Call:
+        if not self._open:
+            return self._place()
+        held = self._take()
+        return self._cancel_one("cancel", held, orderId=held.id)
+
+    def _cancel_by_client_id(self) -> Call:
+        if not self._open:
+            return self._place()
+        held = self._take()
+        return self._cancel_one("cancel_by_client_id", held, origClientOrderId=held.client_id)
+
+    def _cancel_one(self, what: str, held: Held, **named: Any) -> Call:
+        shards, symbol = {held.market.shard}, held.market.symbol
+        call, _ = self._caller.call(what, "DELETE", _ORDER, shards, str(held.id), symbol=symbol, **named)
+        return call
+
+    def _take(self) -> Held:
+        return self._open.pop(self._rnd.randrange(len(self._open)))
+
+    def _cancel_algo(self) -> Call:
+        triggers = [held for held in self._open if held.trigger]
+        if not triggers:
+            return self._place_algo()
+        held = self._rnd.choice(triggers)
+        self._open.remove(held)
+        call, _ = self._caller.call("cancel_algo", "DELETE", _ALGO, {held.market.shard}, str(held.id), algoId=held.id)
+        return call
+
+    def _cancel_batch(self) -> Call:
+        """Up to five orders of a market, by either id, one of them twice."""
+        market = self._rnd.choice(self._markets)
+        chosen = [held for held in self._open if held.market is market][:5]
+        if not chosen:
+            return self._place_batch()
+        self._open = [held for held in self._open if held not in chosen]
+        chosen.append(chosen[0])
+        if self._rnd.random() < 0.5:
+            named = {"orderIdList": json.dumps([held.id for held in chosen])}
+        else:
+            named = {"origClientOrderIdList": json.dumps([held.client_id for held in chosen])}
+        name = ",".join(str(held.id) for held in chosen)
+        call, _ = self._caller.call(
+            "cancel_batch", "DELETE", _BATCH, {market.shard}, name, symbol=market.symbol, **named
+        )
+        return call
+
+    def _cancel_all(self) -> Call:
+        market = self._rnd.choice(self._markets)
+        what, path = self._rnd.choice((("cancel_all", "/v1/allOpenOrders"), ("cancel_triggers", "/v1/algoOpenOrders")))
+        call, _ = self._caller.call(what, "DELETE", path, {market.shard}, symbol=market.symbol)
+        return call
+
+    def _count_down(self) -> Call:
+        """Never stopped, and always as long: put off or not, what is open now will be canceled."""
+        market = self._rnd.choice(self._markets)
+        path, terms = "/v1/countdownCancelAll", {"symbol": market.symbol, "countdownTime": COUNTDOWN_MS}
+        call, _ = self._caller.call("countdown", "POST", path, {market.shard}, **terms)
+        return call
+
+    # Asking
+
+    def _ask(self) -> Call:
+        market = self._rnd.choice(self._markets)
+        what, path, shards, terms = self._rnd.choice(
+            (
+                ("orders", "/v1/openOrders", self._all_shards, {}),
+                ("orders", "/v1/openOrders", {market.shard}, {"symbol": market.symbol}),
+                ("orders", "/v1/allOrders", {market.shard}, {"symbol": market.symbol}),
+                ("trades", "/v1/userTrades", {self._home}, {"symbol": market.symbol}),
+                ("trades", "/v1/income", {self._home}, {}),
+                ("balances", "/v3/balance", {self._home}, {}),
+                ("positions", "/v2/positionRisk", self._all_shards, {}),
+                ("account", "/v3/account", {self._home}, {}),
+            )
+        )
+        call, _ = self._caller.call(what, "GET", path, shards, **terms)
+        if what == "account" and call.status == 200:
+            self.faults += find_unbalanced(call.body)
+        return call

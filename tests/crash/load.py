@@ -1,0 +1,76 @@
+"""Traders at work, and an account of what they were told."""
+
+import gc
+import random
+import threading
+from collections import Counter
+from collections.abc import Iterator
+
+from tests.crash.calls import PAUSE_S, Call, Outcome
+from tests.crash.floor import Floor
+from tests.crash.trading import Trader, Trading
+
+
+class Load:
+    """Traders at work in threads, from ``with`` to its end."""
+
+    def __init__(self, floor: Floor, trading: Trading, rnd: random.Random, traders_per_account: int = 2) -> None:
+        """Two accounts at home on each shard, at least four."""
+        self._floor = floor
+        self._trading = trading
+        self.calls: list[Call] = []
+        per_shard = max(2, 4 // floor.shard_count)
+        self.accounts = [floor.accounts_of(shard) for shard in range(floor.shard_count) for _ in range(per_shard)]
+        self._stop = threading.Event()
+        self._traders = [
+            trading.make_trader(number, floor, account, self.calls.append, random.Random(rnd.random()))
+            for number, account in enumerate(self.accounts * traders_per_account)
+        ]
+        self._threads = [threading.Thread(target=self._work, args=(trader,)) for trader in self._traders]
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        for trader in self._traders:
+            trader.close()
+        gc.collect()  # a session forgets a connection that failed, but does not close it
+
+    def _work(self, trader: Trader) -> None:
+        while not self._stop.is_set():
+            try:
+                call = trader.step()
+            except Exception as error:
+                trader.faults.append(f"a trader failed: {error!r}")
+                raise
+            if call.outcome is not Outcome.DECIDED:
+                self._stop.wait(PAUSE_S)
+
+    def decided_count(self) -> int:
+        """Calls that came to something so far."""
+        return sum(call.outcome is Outcome.DECIDED for call in list(self.calls))
+
+    def audit(self) -> list[str]:
+        """Everything that is wrong with what was told; the load must have ended, and the exchange must be ready."""
+        return [*self._faults(), *self._trading.audit(self._floor, self.accounts, self.calls)]
+
+    def _faults(self) -> Iterator[str]:
+        """What was wrong with an answer by itself."""
+        for trader in self._traders:
+            yield from trader.faults
+        for call in self.calls:
+            if call.what == "repeat":
+                continue  # it may come too late for its signature
+            if not self._trading.is_as_documented(call):
+                yield f"{call}: not an answer to expect"
+
+    def summary(self) -> str:
+        """How often each answer was given."""
+        counts = Counter(f"{call.what} {call.status or 'none'} {call.error}".strip() for call in self.calls)
+        slowest = max((call.seconds for call in self.calls), default=0)
+        return f"{len(self.calls)} calls, the slowest {slowest:.2f} s: {dict(sorted(counts.items()))}"

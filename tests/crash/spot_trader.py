@@ -1,0 +1,106 @@
+"""A trader on the spot markets, who notes what is wrong with an answer by itself."""
+
+import random
+from typing import Any, Final
+
+from tests.crash.calls import Call, Note, Outcome
+from tests.crash.floor import Account, Floor, Market
+from tests.crash.spot_calls import ORDERS, SpotCaller, encode
+
+OPEN: Final = ("open", "partially_filled")
+
+
+class SpotTrader:
+    """One thread that trades at random and remembers what it has."""
+
+    def __init__(self, number: int, floor: Floor, account: Account, note: Note, rnd: random.Random) -> None:
+        self._number = number
+        self._markets = floor.markets
+        self._all_shards = range(floor.shard_count)
+        self._caller = SpotCaller(floor.exchange.base_url, account, note)
+        self._home = account.home
+        self._rnd = rnd
+        self._open: list[tuple[Market, str, str]] = []  # market, order id, client id
+        self._count = 0
+        self.faults: list[str] = []
+
+    def close(self) -> None:
+        """Drop the connection."""
+        self._caller.close()
+
+    def step(self) -> Call:
+        """One call."""
+        acts = (self._place, self._cancel, self._cancel_by_client_id, self._cancel_all, self._ask)
+        (act,) = self._rnd.choices(acts, (45, 28, 6, 1, 12))
+        return act()
+
+    def _place(self) -> Call:
+        rnd, market = self._rnd, self._rnd.choice(self._markets)
+        self._count += 1
+        client_id = f"{self._number}-{self._count}"
+        sent = {"symbol": market.symbol, "client_order_id": client_id, **make_terms(rnd)}
+        signed = self._caller.account.sign(encode(sent)) if rnd.random() < 0.3 else None
+        call = self._send_order(market, client_id, sent, signed)
+        if signed and (call.outcome is Outcome.UNKNOWN or rnd.random() < 0.1):
+            self._repeat(call, market, client_id, sent, signed)
+        elif call.status == 200 and rnd.random() < 0.1:
+            self._look_for(market, call.body["id"])
+        return call
+
+    def _send_order(self, market: Market, client_id: str, sent: dict[str, Any], signed: Any) -> Call:
+        call = self._caller.call("place", "POST", ORDERS, {market.shard, self._home}, client_id, sent, signed)
+        if call.status == 200 and call.body["status"] in OPEN:
+            self._open.append((market, call.body["id"], client_id))
+        return call
+
+    def _repeat(self, first: Call, market: Market, client_id: str, sent: dict[str, Any], signed: Any) -> None:
+        """The very same signed request again: the same order."""
+        again = self._caller.call("repeat", "POST", ORDERS, {market.shard, self._home}, client_id, sent, signed)
+        if first.status == again.status == 200 and first.body["id"] != again.body["id"]:
+            self.faults.append(f"{again}: a second order for the same signed request")
+
+    def _look_for(self, market: Market, order_id: str) -> None:
+        """What was acknowledged can be read."""
+        call = self._caller.call("get", "GET", f"{ORDERS}/{order_id}", {market.shard}, order_id)
+        if call.status == 404:
+            self.faults.append(f"order {order_id} was acknowledged and could not be found right after")
+
+    def _cancel(self) -> Call:
+        if not self._open:
+            return self._place()
+        market, order_id, _ = self._open.pop(self._rnd.randrange(len(self._open)))
+        return self._caller.call("cancel", "DELETE", f"{ORDERS}/{order_id}", {market.shard}, order_id)
+
+    def _cancel_by_client_id(self) -> Call:
+        if not self._open:
+            return self._place()
+        market, order_id, client_id = self._open.pop(self._rnd.randrange(len(self._open)))
+        path = f"{ORDERS}/by-client-id/{market.symbol}/{client_id}"
+        return self._caller.call("cancel_by_client_id", "DELETE", path, {market.shard}, order_id)
+
+    def _cancel_all(self) -> Call:
+        market = self._rnd.choice([*self._markets, None])
+        if market is None:
+            return self._caller.call("cancel_all", "DELETE", ORDERS, self._all_shards)
+        return self._caller.call("cancel_all", "DELETE", f"{ORDERS}?symbol={market.symbol}", {market.shard})
+
+    def _ask(self) -> Call:
+        what = self._rnd.choice(("balances", "balances", "orders", "trades"))
+        if what == "balances":
+            return self._caller.call(what, "GET", "/api/v1/spot/balances", {self._home})
+        path = ORDERS if what == "orders" else "/api/v1/spot/trades/me"
+        return self._caller.call(what, "GET", f"{path}?limit=20", self._all_shards)
+
+
+def make_terms(rnd: random.Random) -> dict[str, str]:
+    """A new order of any kind around a price of 100; one in a hundred is more than anybody can pay for."""
+    side = rnd.choice(("buy", "sell"))
+    if rnd.random() < 0.05:
+        amount = (
+            {"quote_quantity": str(rnd.randint(10, 500))} if side == "buy" else {"quantity": f"{rnd.randint(1, 5)}"}
+        )
+        return {"side": side, "type": "market", **amount}
+    tif = rnd.choice(("gtc", "gtc", "gtc", "gtc", "ioc", "post_only"))
+    quantity = "100000000" if rnd.random() < 0.01 else f"{rnd.randint(100, 5_000) / 1_000:.3f}"
+    price = f"{100 + rnd.randint(-50, 50) / 100:.2f}"
+    return {"side": side, "type": "limit", "tif": tif, "price": price, "quantity": quantity}

@@ -1,0 +1,36 @@
+"""What a load trades: who trades, what may be answered, and what must be true afterwards."""
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from tests.crash import futures_audit, futures_calls, spot_audit, spot_calls
+from tests.crash.calls import Call, Note
+from tests.crash.floor import Account, Floor
+from tests.crash.futures_trader import FuturesTrader
+from tests.crash.spot_trader import SpotTrader
+
+
+class Trader(Protocol):
+    """One thread that trades at random and remembers what it has."""
+
+    faults: list[str]
+    """What was wrong with an answer by itself."""
+
+    def step(self) -> Call:
+        """One call, perhaps with others that belong to it."""
+
+    def close(self) -> None:
+        """Drop the connection."""
+
+
+class Trading(NamedTuple):
+    """One product."""
+
+    make_trader: Callable[[int, Floor, Account, Note, random.Random], Trader]
+    is_as_documented: Callable[[Call], bool]
+    audit: Callable[[Floor, Sequence[Account], Sequence[Call]], list[str]]
+
+
+SPOT: Final = Trading(SpotTrader, spot_calls.is_as_documented, spot_audit.audit_spot)
+FUTURES: Final = Trading(FuturesTrader, futures_calls.is_as_documented, futures_audit.audit_futures)
