@@ -17,12 +17,15 @@ class FuturesMarket(TriggerMarket):
 
     def check(self, new: NewOrder) -> OrderReply | Refused | None:
         """As for every market; then what only futures know."""
-        found = super().check(new)
-        if found is not None:
-            return found
+        first = self._find_first(new)
+        if isinstance(first, OrderReply):
+            return first
+        refused = self._check_notional(new) or first or self._check_status() or self._check_count(new)
+        if refused is not None:
+            return refused
         if new.trigger is not None:
             return self._check_trigger(new, new.trigger)
-        return self._check_notional(new) or self._check_children(new) or self._check_reducible(new)
+        return self._check_children(new) or self._check_reducible(new)
 
     def _check_notional(self, new: NewOrder) -> Refused | None:
         """Of a market order, whose price nobody knows before: by the mark price, if there is one."""
@@ -40,7 +43,9 @@ class FuturesMarket(TriggerMarket):
     def _check_count(self, new: NewOrder) -> Refused | None:
         triggers = self.triggers.count(new.account)
         if new.trigger is not None:
-            siblings = self.triggers.children.get(new.trigger.parent, ())
+            parent = self.open.get(new.trigger.parent)
+            own = parent is not None and parent.account == new.account
+            siblings = self.triggers.children.get(new.trigger.parent, ()) if own else ()
             full = triggers >= TRIGGERS_MAX or len(siblings) >= CHILDREN_MAX
             return Refused(Reason.TOO_MANY_TRIGGERS) if full else None
         if len(self.by_account.get(new.account, ())) - triggers >= OPEN_ORDERS_MAX:
@@ -85,7 +90,7 @@ class FuturesMarket(TriggerMarket):
             return False
         if trigger is None or asked is None:
             same = trigger is asked and order.kind is new.kind and order.reduce_only == new.reduce_only
-            return same and _same_quantity(order, new)
+            return same and _same_quantity(order, new) and self._same_children(order, new)
         terms = trigger.origin, trigger.stop_price, trigger.watched, trigger.protect, trigger.callback, trigger.parent
         wanted = asked.origin, asked.stop_price, asked.watched, asked.protect, asked.callback, asked.parent
         implied = trigger.parent or order.close_position  # reduce-only, whatever was asked
@@ -96,6 +101,18 @@ class FuturesMarket(TriggerMarket):
             and bool(implied or order.reduce_only == new.reduce_only)
             and (_same_quantity(order, new) or not new.quantity)
         )
+
+    def _same_children(self, order: Order, new: NewOrder) -> bool:
+        """As far as they still wait."""
+        for number, asked in ((order.take_profit, new.take_profit), (order.stop_loss, new.stop_loss)):
+            if (number > 0) != (asked is not None):
+                return False
+            child = self.triggers.waiting.get(number)
+            if child is not None and asked is not None:
+                terms = trigger_of(child)
+                if (terms.stop_price, terms.watched) != (asked.stop_price, asked.watched):
+                    return False
+        return True
 
     # Placing
 
@@ -152,10 +169,9 @@ class FuturesMarket(TriggerMarket):
         if not order.close_position and new.quantity <= order.filled:
             return Refused(Reason.BELOW_FILLED)
         refused = self._check_status()
-        if refused is not None or waits:
-            return refused or self._check_stop(order, modify.stop_price or stop_price)
-        refusal = self._refuse(new, new.price)
-        return Refused(refusal) if refusal is not None else None
+        if refused is not None or not waits:
+            return refused
+        return self._check_stop(order, modify.stop_price or stop_price)
 
     def _check_stop(self, order: Order, stop_price: int) -> Refused | None:
         price = self.watched_price(trigger_of(order).watched)
@@ -207,6 +223,9 @@ class FuturesMarket(TriggerMarket):
             self._change_trigger(order, new.price, new.quantity, modify.stop_price or trigger_of(order).stop_price)
             order.updated_ms = effects.now_ms
             return OrderReply(order)
+        refusal = self._refuse(new, new.price)
+        if refusal is not None:
+            return Refused(refusal)
         if order.leverage:
             hold, value = self._need(order, new, hold_price)
             unheld, unvalued = order.hold + more - hold, self._open_value(order) + more_value - value

@@ -247,6 +247,11 @@ class Shard:
             self._holds.granted(message, reply, since)
 
     def _answer(self, request: Request, question: Question) -> None:
+        account: str = getattr(question, "account", "")
+        if account and self.mailbox.link_frames:
+            # the disk is full: what other shards have told callers of this account's money cannot be taken up
+            self._replies.refuse(request, Reason.STORAGE_FULL)
+            return
         reply = self._status() if isinstance(question, GetStatus) else answer(self.engine, question)
         self._replies.add(request, reply, _account(question, reply))
 

@@ -60,7 +60,7 @@ class Mailbox:
         self._listener = network.listen(folder.socket(name))
         self._free = deque(range(CONNECTIONS_MAX))  # a slot is used again as late as possible
         self._requests: deque[Request] = deque()
-        self.callers: set[Caller] = set()
+        self.callers: dict[Caller, None] = {}  # in the order in which they came
         self.links: dict[int, Caller] = {}
         self.link_frames: deque[LinkFrame] = deque()
         self.received = received  # moves along as frames come, before they are on disk
@@ -166,7 +166,7 @@ class Mailbox:
             sock.close()
             return
         caller = Caller(sock)
-        self.callers.add(caller)
+        self.callers[caller] = None
         self.selector.register(caller, selectors.EVENT_READ)
 
     def _sort(self, caller: Caller, frame: Frame) -> None:
@@ -210,7 +210,7 @@ class Mailbox:
     def _ended(self, caller: Caller) -> None:
         if caller not in self.callers:
             return
-        self.callers.discard(caller)
+        del self.callers[caller]
         self.selector.unregister(caller)
         caller.release()
         if self.links.get(caller.source) is caller:

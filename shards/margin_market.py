@@ -169,9 +169,10 @@ class MarginMarket(MarketMachine):
         self._price_changed(trade, effects)
         if maker.filled == maker.quantity:
             self._forget(maker)
-            self._end(maker, Status.FILLED, EndReason.FILLED, effects)
         for account, position in before.items():
             self._position_changed(account, position, effects)
+        if maker.filled == maker.quantity:  # only now: what it hands over stands on the position as it is after this
+            self._end(maker, Status.FILLED, EndReason.FILLED, effects)
         return trade
 
     def _fill(self, order: Order, trade: Trade, effects: Effects) -> None:

@@ -59,6 +59,7 @@ class Market(msgspec.Struct, array_like=True, frozen=True):
     taker_fee_bps: int
     status: MarketStatus = MarketStatus.LISTED
     futures: FuturesTerms | None = None  # of a futures market
+    opened_ms: int = 0  # when it was added
 
     @property
     def tick(self) -> Decimal:

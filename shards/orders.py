@@ -67,7 +67,8 @@ class EndReason(StrEnum):
     MARKET_REST = "market_rest"
     DELIST = "delist"
     SELF_TRADE = "self_trade"
-    POST_ONLY = "post_only"
+    POST_ONLY = "post_only"  # spot
+    GTX = "gtx"  # the same of a fired trigger
     BATCH = "batch"
     CASCADE = "cascade"  # with its parent
     COUNTDOWN = "countdown"
@@ -77,6 +78,7 @@ class EndReason(StrEnum):
     CHILD_FIRED = "child_fired"  # its take-profit or stop-loss did
     MARGIN = "margin"  # fired without the money for it
     FOK = "fok"
+    HALTED = "halted"  # fired, and its market was halted before its margin came
 
 
 class Trigger(msgspec.Struct, array_like=True, gc=False):

@@ -1,6 +1,7 @@
 """Signed requests seen lately: the very same one again must not place a second order."""
 
 from collections import OrderedDict
+from itertools import chain
 from typing import NamedTuple
 
 from msgspec.structs import astuple
@@ -22,8 +23,11 @@ class Replay(NamedTuple):
 def _key(new: NewOrder) -> Key:
     """What makes two requests the same: account, client id, timestamp, content."""
     what = new.side, new.kind, new.tif, new.price, new.quantity, new.quote_quantity, new.reduce_only, new.close_position
-    trigger = astuple(new.trigger) if new.trigger is not None else ()
-    return new.account, new.client_id, new.signed_ms, *what, *trigger
+    key = new.account, new.client_id, new.signed_ms, *what
+    if new.trigger is None and new.take_profit is None and new.stop_loss is None:
+        return key
+    triggers = (astuple(each) if each is not None else () for each in (new.trigger, new.take_profit, new.stop_loss))
+    return *key, *chain.from_iterable((len(terms), *terms) for terms in triggers)
 
 
 class Replays:

@@ -19,6 +19,7 @@ class TriggerMarket(MarginMarket):
         super().__init__(market)
         self.triggers = Triggers()
         self.firing: dict[int, Order] = {}  # triggers that have fired and wait for their margin
+        self._touched: dict[int, Order] = {}  # triggers whose price came in the midst of what is being carried out
 
     # Ending
 
@@ -36,6 +37,8 @@ class TriggerMarket(MarginMarket):
         for child in self.triggers.children_of(order.id):
             child.quantity = min(child.quantity, order.filled)
             self.triggers.hand_over(child)
+            if not self.positions[child.account]:  # what the order has filled is closed already
+                self._expire(child, EndReason.POSITION_CLOSED, effects)
 
     def _cascade(self, parent: Order, effects: Effects) -> None:
         for child in self.triggers.children_of(parent.id):
@@ -72,6 +75,7 @@ class TriggerMarket(MarginMarket):
     def _price_changed(self, trade: Trade, effects: Effects) -> None:
         super()._price_changed(trade, effects)
         self.triggers.track(WatchedPrice.CONTRACT, trade.price)
+        self._touched.update((order.id, order) for order in self.triggers.due(self._prices()) if self._may_fire(order))
 
     def _mark_changed(self, effects: Effects) -> None:
         super()._mark_changed(effects)
@@ -149,10 +153,16 @@ class TriggerMarket(MarginMarket):
     def _fire_due(self, effects: Effects) -> None:
         """Fire whatever is due, the earliest placed first, until nothing is."""
         while self.market.status is MarketStatus.LISTED:
-            order = next((order for order in self.triggers.due(self._prices()) if self._may_fire(order)), None)
+            order = self._next_due()
             if order is None:
-                return
+                break
             self._fire(order, effects)
+        self._touched.clear()
+
+    def _next_due(self) -> Order | None:
+        due = [order for order in self.triggers.due(self._prices()) if self._may_fire(order)]
+        due += (order for order in self._touched.values() if order.id in self.triggers.waiting)
+        return min(due, key=lambda order: order.id, default=None)
 
     def _prices(self) -> dict[WatchedPrice, int]:
         return {watched: price for watched in WatchedPrice if (price := self.watched_price(watched))}
@@ -165,7 +175,8 @@ class TriggerMarket(MarginMarket):
                 return False
         if not self.triggers.is_attached(order):
             return True
-        return self.open[trigger.parent].filled > 0 and self._reducible(order.account, order.side) > 0
+        parent = self.open.get(trigger.parent)  # none while it is being matched
+        return parent is not None and parent.filled > 0 and self._reducible(order.account, order.side) > 0
 
     def _fire(self, order: Order, effects: Effects) -> None:
         """A waiting trigger becomes a regular order, with the same id."""
@@ -189,7 +200,11 @@ class TriggerMarket(MarginMarket):
         self._execute_fired(order, effects)
 
     def fired_granted(self, order: Order, hold_price: int, leverage: int, effects: Effects) -> None:
-        """The margin of a fired trigger is held: it goes its way as any order."""
+        """The margin of a fired trigger is held: it goes its way as any order, unless its market was halted since."""
+        if self.market.status is not MarketStatus.LISTED:
+            self.release_grant(order, hold_price, leverage, effects)
+            self._expire(order, EndReason.HALTED, effects)
+            return
         del self.firing[order.id]
         self._forget(order)
         order.hold_price, order.leverage = hold_price, leverage
@@ -208,7 +223,7 @@ class TriggerMarket(MarginMarket):
             return
         refusal = self._refuse(order, limit)
         if refusal is not None:
-            reason = EndReason.FOK if refusal is Reason.CANNOT_FILL else EndReason.POST_ONLY
+            reason = EndReason.FOK if refusal is Reason.CANNOT_FILL else EndReason.GTX
             self._end(order, Status.EXPIRED, reason, effects)
             return
         self._execute(order, limit, effects)

@@ -75,9 +75,9 @@ _ORDERS_VIEW = View(
             "o.end_reason",
             "Why it ended: filled; canceled by its caller: user (by id or client id), cancel_all, batch, countdown (not"
             " put off in time); with another: cascade (its parent was canceled), child_fired (its take-profit or"
-            " stop-loss fired); by the rules: ioc, market_rest (what did not fill at once), fok, post_only, self_trade"
+            " stop-loss fired); by the rules: ioc, market_rest (what did not fill at once), post_only, self_trade"
             " (refused by the book), own_order (in the way of a newer one), position_closed, reduce_only (nothing left"
-            " to reduce), margin (fired without the money for it); delist",
+            " to reduce); fired, and then: margin (no money for it), fok, gtx, halted (the market was); delist",
         ),
         Shown("reduce_only", "o.reduce_only", "Futures: it could only reduce a position; else false"),
         Shown("close_position", "o.close_position", "Futures: it was for the whole position; else false"),

@@ -88,12 +88,13 @@ def open_market(desk: Desk, wanted: Market, mark_price: int | None = None) -> Ma
         raise Problem(409, "TOO_MANY_MARKETS")
     if row.active:
         raise spot_problem(Reason.MARKET_EXISTS)
-    wanted = msgspec.structs.replace(wanted, number=row.number)
+    wanted = msgspec.structs.replace(wanted, number=row.number, opened_ms=now_ms())
     in_force = desk.engine.ask(MarketReply, desk.engine.owner(wanted), AddMarket(wanted)).market
-    if in_force == wanted and mark_price is not None:  # also 0: an earlier try may have set another
+    as_wanted = msgspec.structs.replace(in_force, opened_ms=wanted.opened_ms) == wanted
+    if as_wanted and mark_price is not None:  # also 0: an earlier try may have set another
         desk.engine.ask(MarketReply, desk.engine.owner(wanted), SetMarkPrice(row.number, mark_price))
     desk.reference.put_market(row.number, encode_market(in_force))
-    if in_force != wanted:
+    if not as_wanted:
         raise spot_problem(Reason.MARKET_EXISTS)  # an earlier try had got as far as the shard, with other terms
     return in_force
 

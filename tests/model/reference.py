@@ -124,9 +124,9 @@ class Reference:
         market = self.markets[new.market]
         if new.client_id:
             first = self.by_client_id(new.market, new.account, new.client_id)
-            order = first or self.signed.get(astuple(new))
-            same = order and all(getattr(order, name) == getattr(new, name) for name in CONTENT)
-            if order and same:
+            same = first and all(getattr(first, name) == getattr(new, name) for name in CONTENT)
+            order = first if same else self.signed.get(astuple(new))
+            if order:
                 rejected = order.status == o.Status.REJECTED
                 return m.Refused(m.Reason(order.end_reason.value), order) if rejected else m.OrderReply(order, [], True)
             if first:

@@ -32,7 +32,6 @@ ORDER_TYPES: Final = (
 TIMES_IN_FORCE: Final = ("GTC", "IOC", "FOK", "GTX")
 
 _NEVER_MS: Final = 4_133_404_800_000  # deliveryDate of what is never delivered: the end of the year 2100
-_UNDATED_MS: Final = 0  # onboardDate: when a market was opened is not kept
 _STATUSES: Final = {
     MarketStatus.LISTED: "TRADING",
     MarketStatus.HALTED: "PENDING_TRADING",
@@ -93,7 +92,7 @@ def _render_symbol(market: Market) -> dict[str, object]:
         "pair": market.symbol,
         "contractType": "PERPETUAL",
         "deliveryDate": _NEVER_MS,
-        "onboardDate": _UNDATED_MS,
+        "onboardDate": market.opened_ms,
         "status": _STATUSES[market.status],
         "maintMarginPercent": format_percent(market.futures.maint_margin_ratio),
         "requiredMarginPercent": margin_percent(market.futures.max_leverage),

@@ -77,8 +77,10 @@ class Parameters:
     def text(self, *names: str) -> str | None:
         """STRING: a text, or a number as it was written."""
         value = self.value(*names)
-        if value is None or isinstance(value, str):
-            return value
+        if value is None:
+            return None
+        if isinstance(value, str):
+            return str(value)  # a number's text, too: nothing but plain texts may go on into messages
         raise mandatory(names[0])
 
     def decimal(self, *names: str) -> Decimal | None:

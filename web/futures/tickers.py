@@ -64,13 +64,13 @@ def _answer(asked: Parameters, rows_of: Callable[[Engine, Sequence[Market]], Row
 
 
 def _days(engine: Engine, markets: Sequence[Market]) -> Rows:
-    now_s = now_ms() // 1_000
+    now = now_ms()
     newest = history.newest_trades(engine, markets)
     rows = []
     for market in markets:
         last = newest.get(market.number)
-        found = history.day_until_now(engine, market, last.price if last else 0, now_s)
-        rows.append(render_day(market, found, last, now_s))
+        found = history.day_until_now(engine, market, last.price if last else 0, now // 1_000)
+        rows.append(render_day(market, found, last, now))
     return rows
 
 
@@ -89,7 +89,7 @@ def _premiums(engine: Engine, markets: Sequence[Market]) -> Rows:
     return [_render_premium(market, marks.get(market.number, 0)) for market in markets]
 
 
-def render_day(market: Market, found: Candle, last: Trade | None, now_s: int) -> dict[str, object]:
+def render_day(market: Market, found: Candle, last: Trade | None, now: int) -> dict[str, object]:
     """A market's last 24 hours: the candle of its trades, and its newest trade ever."""
     change = found.close - found.open
     return {
@@ -104,8 +104,8 @@ def render_day(market: Market, found: Candle, last: Trade | None, now_s: int) ->
         "lowPrice": format_price(market, found.low),
         "volume": market.format_quantity(found.volume),
         "quoteVolume": format_value(market, found.value),
-        "openTime": (now_s - DAY_S) * 1_000,
-        "closeTime": now_s * 1_000,
+        "openTime": now - DAY_S * 1_000,
+        "closeTime": now,
         "firstId": found.first_id if found.count else _NO_TRADE,
         "lastId": found.last_id if found.count else _NO_TRADE,
         "count": found.count,

@@ -1,0 +1,230 @@
+"""Matching and triggers of one futures market, in the plainest way."""
+
+from shards import messages as m
+from shards import orders as o
+from shards.markets import Market, MarketStatus
+from shards.money import MarginFill
+from shards.rows import MarginFilled, Traded
+from tests.model.futures_state import FuturesState
+from tests.model.futures_wallets import ceil
+
+MILLION = 1_000_000
+STOPS = (o.Kind.STOP, o.Kind.STOP_MARKET)
+EXPIRED = o.Status.EXPIRED
+
+
+class FuturesMatching(FuturesState):
+    def __init__(self, market: Market) -> None:
+        super().__init__(market)
+        self.traded = 0
+
+    # Prices
+
+    def makers(self, side: o.Side, limit: int) -> list[o.Order]:
+        """The resting orders that one of ``side`` limited to ``limit`` would meet, best price first, then time."""
+        sign = 1 if side is o.Side.BUY else -1
+        found = [order for order in self.resting if order.side is not side and order.price * sign <= limit * sign]
+        return sorted(found, key=lambda order: order.price * sign)
+
+    def best(self, side: o.Side) -> int:
+        """The best resting price of ``side``; 0 if there is none."""
+        prices = [order.price for order in self.resting if order.side is side]
+        return max(prices, default=0) if side is o.Side.BUY else min(prices, default=0)
+
+    def bound(self, side: o.Side) -> int:
+        """The worst price of a market order."""
+        if side is o.Side.BUY:
+            return max(self.mark, self.best(o.Side.SELL)) * (MILLION + self.terms.market_take_bound) // MILLION
+        lowest = min(self.mark or self.best(o.Side.BUY), self.best(o.Side.BUY) or self.mark)
+        return ceil(lowest * (MILLION - self.terms.market_take_bound), MILLION)
+
+    def hold_price(self, side: o.Side, kind: o.Kind, price: int) -> int:
+        if side is o.Side.SELL:
+            return max(price, self.best(o.Side.BUY), self.mark)
+        return price if kind is o.Kind.LIMIT else self.bound(side)
+
+    def limit(self, side: o.Side, price: int, hold_price: int) -> int:
+        """The worst price at which it trades; a purchase not above what is held for it."""
+        if price:
+            return price
+        return min(self.bound(side), hold_price or self.bound(side)) if side is o.Side.BUY else self.bound(side)
+
+    # Matching
+
+    def refuse_tif(self, new: o.NewOrder | o.Order, quantity: int, limit: int) -> m.Reason | None:
+        makers = self.makers(new.side, limit)
+        if new.tif is o.TimeInForce.POST_ONLY and makers:
+            return m.Reason.POST_ONLY
+        if new.tif is o.TimeInForce.FOK:
+            found = 0
+            sizes = {account: abs(wallet.size) for account, wallet in self.wallets.items()}
+            for maker in makers:
+                lots = maker.quantity - maker.filled if maker.account != new.account else 0
+                if maker.reduce_only:
+                    lots = min(lots, max(0, sizes[maker.account]))
+                sizes[maker.account] -= lots  # only looked at where it is on the other side, so it can only shrink
+                found += lots
+            return m.Reason.CANNOT_FILL if found < quantity else None
+        return None
+
+    def wanted(self, order: o.Order) -> int:
+        left = order.quantity - order.filled
+        return min(left, self.reducible(order)) if order.reduce_only else left
+
+    def execute(self, taker: o.Order, limit: int) -> list[o.Trade]:
+        """Let it trade, then rest or end."""
+        trades = []
+        while makers := self.wanted(taker) and self.makers(taker.side, limit):
+            if makers[0].account == taker.account:
+                self.end(makers[0], EXPIRED, o.EndReason.OWN_ORDER)
+            else:
+                trades.append(self.trade(taker, makers[0]))
+        if taker.filled == taker.quantity:
+            self.end(taker, o.Status.FILLED, o.EndReason.FILLED)
+        elif taker.kind is o.Kind.MARKET:
+            self.end(taker, EXPIRED, o.EndReason.MARKET_REST)
+        elif taker.tif is o.TimeInForce.IOC:
+            self.end(taker, EXPIRED, o.EndReason.IOC)
+        elif not self.wanted(taker):
+            self.end(taker, EXPIRED, o.EndReason.REDUCE_ONLY)
+        else:
+            self.resting.append(taker)
+        return trades
+
+    def trade(self, taker: o.Order, maker: o.Order) -> o.Trade:
+        lots = min(self.wanted(taker), self.wanted(maker))
+        self.traded += 1
+        number, market, value = self.market.number * 2**40 + self.traded, self.market.number, maker.price * self.unit
+        both = maker.id, taker.id, maker.account, taker.account
+        bps = self.market.maker_fee_bps, self.market.taker_fee_bps
+        maker_fee, taker_fee = (ceil(lots * value * each, 10_000) for each in bps)
+        trade = o.Trade(number, market, maker.price, lots, taker.side, *both, maker_fee, taker_fee, self.now_ms)
+        self.trades.append(Traded(trade))
+        before = {account: self.wallets[account].size for account in (taker.account, maker.account)}
+        for order, fee in ((taker, taker_fee), (maker, maker_fee)):
+            wallet = self.wallets[order.account]
+            profit = wallet.fill(order.side, lots, value, order.leverage)
+            wallet.wallet -= fee
+            terms = number, order.id, order.side, maker.price, lots, value, fee, order is maker, self.now_ms
+            self.fills.append(MarginFilled(order.account, market, MarginFill(*terms), profit, self.now_ms))
+            order.filled, order.filled_value = order.filled + lots, order.filled_value + lots * maker.price
+            order.updated_ms, order.status = self.now_ms, o.Status.PARTIALLY_FILLED
+            left_value = order.hold_price * (order.quantity - order.filled) * self.unit
+            order.hold = ceil(left_value, order.leverage) if order.leverage else 0
+        self.last = maker.price
+        self.track(o.WatchedPrice.CONTRACT)
+        if not self.set_mark:
+            self.track(o.WatchedPrice.MARK)
+        self.touched += [order for order in self.waiting if self.is_due(order) and not self.hangs_on(order, taker)]
+        done = maker.filled == maker.quantity
+        for account, size in before.items():
+            if size and size * self.wallets[account].size <= 0:
+                self.position_over(account, maker if done else None)
+        if done:
+            self.end(maker, o.Status.FILLED, o.EndReason.FILLED)
+        return trade
+
+    def position_over(self, account: str, filled: o.Order | None) -> None:
+        """It has come to zero or turned: what stood on it ends with it, but for an order that is filled."""
+        for order in self.open_of(account):
+            if order is filled:
+                continue
+            if order in self.waiting:
+                if (order.reduce_only or order.close_position) and not self.is_attached(order):
+                    self.end(order, EXPIRED, o.EndReason.POSITION_CLOSED)
+            elif order.reduce_only and self.is_open(order) and not self.reducible(order):
+                self.end(order, EXPIRED, o.EndReason.REDUCE_ONLY)
+
+    # Triggers
+
+    def is_attached(self, order: o.Order) -> bool:
+        parent = self.orders.get(order.trigger.parent) if order.trigger else None
+        return parent is not None and self.is_open(parent)
+
+    def hangs_on(self, order: o.Order, parent: o.Order) -> bool:
+        return order.trigger is not None and order.trigger.parent == parent.id
+
+    def watched(self, which: o.WatchedPrice) -> int:
+        return self.last if which is o.WatchedPrice.CONTRACT else self.mark
+
+    def track(self, which: o.WatchedPrice) -> None:
+        price = self.watched(which)
+        for order in self.waiting if price else ():
+            trigger = order.trigger
+            if trigger and trigger.watched is which and order.kind is o.Kind.TRAILING_STOP_MARKET:
+                best = min if order.side is o.Side.BUY else max
+                trigger.extreme = best(trigger.extreme or price, price)
+                trigger.activation = trigger.activation or price
+
+    def has_come(self, kind: o.Kind, side: o.Side, stop_price: int, price: int) -> bool:
+        rising = (side is o.Side.BUY) if kind in STOPS else (side is o.Side.SELL)
+        return price >= stop_price if rising else price <= stop_price
+
+    def is_due(self, order: o.Order) -> bool:
+        trigger = order.trigger
+        price = self.watched(trigger.watched) if trigger else 0
+        if not trigger or not price:
+            return False
+        apart = abs(self.last - self.mark) * MILLION > self.terms.trigger_protect * self.mark
+        if trigger.protect and self.set_mark and (apart or not self.last):
+            return False
+        if self.is_attached(order) and not (self.orders[trigger.parent].filled and self.reducible(order)):
+            return False
+        if order.kind is not o.Kind.TRAILING_STOP_MARKET:
+            return self.has_come(order.kind, order.side, trigger.stop_price, price)
+        if order.side is o.Side.BUY:
+            turn = trigger.extreme * (10_000 + trigger.callback)
+            return trigger.extreme <= trigger.activation and price * 10_000 >= turn
+        turn = trigger.extreme * (10_000 - trigger.callback)
+        return trigger.extreme >= trigger.activation and price * 10_000 <= turn
+
+    def fire_due(self) -> None:
+        """The earliest placed first, until none is due; those that open a position wait for their margin until then."""
+        while self.market.status is MarketStatus.LISTED:
+            due = [order for order in self.waiting if self.is_due(order) or order in self.touched]
+            if due:
+                self.fire(due[0])
+            elif self.fired:
+                self.enter(self.fired.pop(0))
+            else:
+                break
+        self.touched = []
+
+    def fire(self, order: o.Order) -> None:
+        assert order.trigger is not None
+        attached = self.is_attached(order)
+        self.waiting = [other for other in self.waiting if other.id != order.id]
+        order.trigger.fired_ms = order.updated_ms = self.now_ms
+        order.kind = o.Kind.LIMIT if order.kind in (o.Kind.STOP, o.Kind.TAKE_PROFIT) else o.Kind.MARKET
+        if attached:
+            parent = self.orders[order.trigger.parent]
+            order.quantity = min(order.quantity, parent.filled)
+            self.end(parent, EXPIRED, o.EndReason.CHILD_FIRED)
+        if not (order.reduce_only or order.close_position):
+            self.fired.append(order)
+            return
+        order.reduce_only = True
+        order.quantity = self.reducible(order) if order.close_position else min(order.quantity, self.reducible(order))
+        if order.quantity:
+            self.enter(order)
+        else:
+            self.end(order, EXPIRED, o.EndReason.REDUCE_ONLY)
+
+    def enter(self, order: o.Order) -> None:
+        """A fired order goes its way as any order, if there is margin for it."""
+        if not order.reduce_only:
+            price = self.hold_price(order.side, order.kind, order.price)
+            leverage = self.wallets[order.account].leverage or self.terms.default_leverage
+            hold = ceil(price * order.quantity * self.unit, leverage)
+            value = (order.price or price) * order.quantity * self.unit
+            if self.refuse_margin(order.account, order.side, value, hold):
+                self.end(order, EXPIRED, o.EndReason.MARGIN)
+                return
+            order.hold_price, order.leverage, order.hold = price, leverage, hold
+        limit = self.limit(order.side, order.price, order.hold_price)
+        reason = self.refuse_tif(order, order.quantity, limit)
+        if reason:
+            ends = {m.Reason.CANNOT_FILL: o.EndReason.FOK, m.Reason.POST_ONLY: o.EndReason.GTX}
+            self.end(order, EXPIRED, ends[reason])
+        else:
+            self.execute(order, limit)

@@ -1,0 +1,272 @@
+"""One futures market and its accounts in the plainest way: lists, sorting, whole numbers. Slow, and obviously right.
+
+It shares the words of the product, its messages, with the engine, and nothing else.
+"""
+
+from msgspec.structs import replace
+
+from shards import messages as m
+from shards import orders as o
+from shards.markets import Market, MarketStatus
+from tests.model.futures_matching import FuturesMatching
+from tests.model.futures_wallets import ceil
+
+CONTENT = ("side", "kind", "tif", "price", "quantity", "reduce_only", "close_position", "trigger")
+CHILDREN_MAX = 10
+PRICED = (o.Kind.LIMIT, o.Kind.STOP, o.Kind.TAKE_PROFIT)
+OTHER = {o.Side.BUY: o.Side.SELL, o.Side.SELL: o.Side.BUY}
+
+
+class FuturesReference(FuturesMatching):
+    def __init__(self, market: Market) -> None:
+        super().__init__(market)
+        self.placed = 0
+        self.asked: dict[int, o.NewOrder] = {}
+        self.signed: dict[tuple[object, ...], o.Order] = {}
+
+    def apply(self, message: m.Command, now_ms: int) -> m.Reply | None:
+        self.now_ms = now_ms
+        match message:
+            case m.Place(new):
+                return self.place(new)
+            case m.Modify():
+                return self.modify(message)
+            case m.Cancel(number, account):
+                return self.cancel_one(self.orders.get(number), account)
+            case m.CancelByClientId(_, account, client_id):
+                return self.cancel_one(self.by_client_id(account, client_id), account)
+            case m.CancelAll(account, _, triggers_only):
+                return m.OrdersReply(self.cancel_all(account, o.EndReason.CANCEL_ALL, triggers_only))
+            case m.CancelBatch():
+                return self.cancel_batch(message)
+            case m.Countdown(_, account, after_ms):
+                return self.set_timer(account, after_ms)
+            case m.Tick():
+                self.run_out()
+                return None
+            case m.Deposit(account, _, amount) | m.Transfer(account, _, _, amount):
+                return self.move(message, account, amount)
+            case m.SetLeverage(account, _, leverage):
+                self.wallets[account].leverage = leverage
+                return m.CountReply(leverage)
+            case m.SetMarketStatus(_, status):
+                return self.set_status(status)
+            case m.SetMarkPrice(_, price):
+                return self.mark_at(price)
+        raise AssertionError(message)
+
+    # The operator
+
+    def set_status(self, status: MarketStatus) -> m.Reply:
+        if self.market.status is MarketStatus.DELISTED:
+            return m.Refused(m.Reason.MARKET_DELISTED)
+        if status is MarketStatus.DELISTED:
+            if any(wallet.size for wallet in self.wallets.values()):
+                return m.Refused(m.Reason.POSITIONS_OPEN)
+            for account in self.wallets:
+                self.cancel_all(account, o.EndReason.DELIST)
+        self.market = replace(self.market, status=status)
+        self.fire_due()
+        return m.MarketReply(self.market)
+
+    def mark_at(self, price: int) -> m.Reply:
+        if self.market.status is MarketStatus.DELISTED:
+            return m.Refused(m.Reason.MARKET_DELISTED)
+        self.set_mark = price
+        self.track(o.WatchedPrice.MARK)
+        self.fire_due()
+        return m.MarketReply(self.market)
+
+    # Placing
+
+    def place(self, new: o.NewOrder) -> m.Reply:
+        first = self.first_of(new)
+        refused = self.measure(new) if isinstance(first, m.Refused | None) else None
+        refused = refused or first or self.stands_against(new)
+        if refused:
+            return refused
+        if new.trigger:
+            return m.OrderReply(self.wait(new))
+        hold_price = hold = leverage = 0
+        if not new.reduce_only:
+            leverage = self.wallets[new.account].leverage or self.terms.default_leverage
+            hold_price = self.hold_price(new.side, new.kind, new.price)
+            hold = ceil(hold_price * new.quantity * self.unit, leverage)
+            value = (new.price or hold_price) * new.quantity * self.unit
+            reason = self.refuse_margin(new.account, new.side, value, hold)
+            if reason:
+                return m.Refused(reason)
+        quantity = min(new.quantity, self.reducible(new)) if new.reduce_only else new.quantity
+        limit = self.limit(new.side, new.price, hold_price)
+        reason = self.refuse_tif(new, quantity, limit)
+        if reason:
+            return m.Refused(reason)
+        order = self.create(new, quantity)
+        order.hold_price, order.leverage, order.hold = hold_price, leverage, hold
+        for name, child in (("take_profit", new.take_profit), ("stop_loss", new.stop_loss)):
+            if child:
+                terms = new.market, new.account, OTHER[new.side], child.origin, o.TimeInForce.GTC, 0, quantity, 0
+                asked = o.NewOrder(*terms, reduce_only=True, trigger=replace(child, parent=order.id))
+                setattr(order, name, self.wait(asked).id)
+        trades = self.execute(order, limit)
+        self.fire_due()
+        return m.OrderReply(order, trades)
+
+    def first_of(self, new: o.NewOrder) -> m.Reply | None:
+        """The open order of the same client id; or what became of the very same request."""
+        if not new.client_id:
+            return None
+        first = self.by_client_id(new.account, new.client_id)
+        same = self.signed.get(self.name(new)) if new.signed_ms else None
+        if first and self.is_same(first, new):
+            return m.OrderReply(first, [], True)
+        if same:
+            return m.OrderReply(same, [], True)
+        return m.Refused(m.Reason.DUPLICATE_CLIENT_ID, first) if first else None
+
+    def is_same(self, order: o.Order, new: o.NewOrder) -> bool:
+        """As it was asked for, or is now: a modified order is another one, and what only reduces may have shrunk."""
+        asked = self.asked[order.id]
+        shrunk = order.reduce_only and order.quantity < new.quantity
+        same = (shrunk or new.quantity in (0, order.quantity)) and self.same_children(order, new)
+        return same and all(getattr(asked, name) == getattr(new, name) for name in CONTENT if name != "quantity")
+
+    def same_children(self, order: o.Order, new: o.NewOrder) -> bool:
+        """Those that still wait must be as asked for."""
+        for number, asked in ((order.take_profit, new.take_profit), (order.stop_loss, new.stop_loss)):
+            if bool(number) != bool(asked):
+                return False
+            child = next((other for other in self.waiting if other.id == number), None)
+            terms = child.trigger if child else None
+            if terms and asked and (terms.stop_price, terms.watched) != (asked.stop_price, asked.watched):
+                return False
+        return True
+
+    def name(self, new: o.NewOrder) -> tuple[object, ...]:
+        content = repr([getattr(new, name) for name in (*CONTENT, "take_profit", "stop_loss")])
+        return new.account, new.client_id, new.signed_ms, content
+
+    def measure(self, new: o.NewOrder) -> m.Refused | None:
+        """A market order, at the mark."""
+        notional = self.mark * new.quantity * self.unit
+        if new.kind is not o.Kind.MARKET or not notional:
+            return None
+        if notional < self.market.min_notional and not new.reduce_only:
+            return m.Refused(m.Reason.MIN_NOTIONAL)
+        return m.Refused(m.Reason.MAX_NOTIONAL) if notional > self.terms.max_notional else None
+
+    def stands_against(self, new: o.NewOrder) -> m.Refused | None:
+        if self.market.status is not MarketStatus.LISTED:
+            return m.Refused(m.Reason("market_" + self.market.status.value))
+        reason = None
+        sign = 1 if new.side is o.Side.BUY else -1
+        if new.trigger:
+            return self.stands_against_trigger(new, new.trigger)
+        for child, beyond in ((new.take_profit, sign), (new.stop_loss, -sign)):
+            price = child and (new.price or self.watched(child.watched))
+            if child and price and (child.stop_price - price) * beyond <= 0:
+                reason = reason or m.Reason.WOULD_TRIGGER
+        if new.reduce_only and not self.reducible(new):
+            reason = reason or m.Reason.NOTHING_TO_REDUCE
+        return m.Refused(reason) if reason else None
+
+    def stands_against_trigger(self, new: o.NewOrder, trigger: o.Trigger) -> m.Refused | None:
+        parent = self.orders.get(trigger.parent)
+        if trigger.parent:
+            siblings = [other for other in self.waiting if other.trigger and other.trigger.parent == trigger.parent]
+            known = parent and self.is_open(parent) and parent.account == new.account
+            if known and len(siblings) >= CHILDREN_MAX:
+                return m.Refused(m.Reason.TOO_MANY_TRIGGERS)
+            own = parent and self.is_open(parent) and parent.account == new.account and parent.side is not new.side
+            if not own or parent in self.waiting:
+                return m.Refused(m.Reason.PARENT_NOT_OPEN)
+        price = self.watched(trigger.watched)
+        wrong = bool(price) and self.has_come(new.kind, new.side, trigger.stop_price, price)
+        if new.kind is o.Kind.TRAILING_STOP_MARKET:
+            away = price - trigger.activation if new.side is o.Side.BUY else trigger.activation - price
+            wrong = bool(price and trigger.activation) and away <= 0
+        return m.Refused(m.Reason.WOULD_TRIGGER) if wrong else None
+
+    def create(self, new: o.NewOrder, quantity: int) -> o.Order:
+        self.placed += 1
+        number = self.market.number * 2**40 + self.placed
+        terms = new.market, new.account, new.side, new.kind, new.tif, new.price, quantity, 0
+        name = new.client_id or f"sx-{number}"
+        times = o.Status.OPEN, o.EndReason.NONE, self.now_ms, self.now_ms
+        order = o.Order(number, *terms, name, new.signed_ms, 0, 0, 0, *times, reduce_only=new.reduce_only)
+        self.orders[number], self.asked[number] = order, new
+        if new.client_id and new.signed_ms:
+            self.signed[self.name(new)] = order
+        return order
+
+    def wait(self, new: o.NewOrder) -> o.Order:
+        trigger = new.trigger
+        assert trigger is not None
+        parent = self.orders.get(trigger.parent)
+        quantity = min(new.quantity or parent.quantity, parent.quantity) if parent else new.quantity
+        order = self.create(new, quantity)
+        price = self.watched(trigger.watched)
+        order.trigger = replace(trigger, activation=trigger.activation or price, extreme=price)
+        order.reduce_only, order.close_position = new.reduce_only or bool(parent), new.close_position
+        self.waiting.append(order)
+        return order
+
+    # Modifying
+
+    def modify(self, change: m.Modify) -> m.Reply:
+        order = self.orders.get(change.id)
+        if order is None or order.account != change.account or not self.is_open(order):
+            return m.Refused(m.Reason.UNKNOWN_ORDER)
+        waits = order in self.waiting
+        if order.kind is o.Kind.TRAILING_STOP_MARKET or (waits and order.close_position and change.quantity):
+            return m.Refused(m.Reason.NOT_MODIFIABLE)
+        price = change.price if change.price and order.kind in PRICED else order.price
+        quantity = change.quantity or order.quantity
+        old_stop = order.trigger.stop_price if order.trigger and waits else 0
+        stop = change.stop_price if change.stop_price and waits else old_stop
+        reason = None
+        if (price, quantity, stop) == (order.price, order.quantity, old_stop):
+            reason = m.Reason.NOTHING_CHANGES
+        elif quantity <= order.filled and not order.close_position:
+            reason = m.Reason.BELOW_FILLED
+        elif self.market.status is not MarketStatus.LISTED:
+            reason = m.Reason("market_" + self.market.status.value)
+        elif order.trigger and waits:
+            watched = self.watched(order.trigger.watched)
+            if watched and self.has_come(order.kind, order.side, stop, watched):
+                reason = m.Reason.WOULD_TRIGGER
+        if reason:
+            return m.Refused(reason)
+        asked = self.asked[order.id]
+        if order.trigger and asked.trigger and waits:
+            order.price, order.quantity, order.trigger.stop_price, order.updated_ms = price, quantity, stop, self.now_ms
+            self.asked[order.id] = replace(asked, price=price, trigger=replace(asked.trigger, stop_price=stop))
+            return m.OrderReply(order)
+        return self.replace(order, price, quantity)
+
+    def replace(self, order: o.Order, price: int, quantity: int) -> m.Reply:
+        """Take it off the book and let it come anew, if there is margin for what it needs more."""
+        if order.leverage:
+            hold_price = self.hold_price(order.side, order.kind, price)
+            hold = ceil(hold_price * (quantity - order.filled) * self.unit, order.leverage)
+            value = price * (quantity - order.filled) * self.unit
+            more, more_value = hold - order.hold, value - self.value_of(order)
+            reason = self.refuse_margin(order.account, order.side, more_value, more)
+            if reason:
+                return m.Refused(reason)
+        if order.tif is o.TimeInForce.POST_ONLY and self.makers(order.side, price):
+            return m.Refused(m.Reason.POST_ONLY)
+        if order.leverage:
+            order.hold, order.hold_price = hold, hold_price
+        else:
+            quantity = min(quantity, order.filled + self.reducible(order))
+        for child in self.waiting:
+            if child.trigger and child.trigger.parent == order.id:
+                follows = child.quantity == order.quantity
+                child.quantity = quantity if follows else min(child.quantity, quantity)
+        self.resting = [other for other in self.resting if other.id != order.id]
+        self.asked[order.id] = replace(self.asked[order.id], price=price)
+        order.price, order.quantity, order.updated_ms = price, quantity, self.now_ms
+        trades = self.execute(order, price)
+        self.fire_due()
+        return m.OrderReply(order, trades)

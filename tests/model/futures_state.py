@@ -1,0 +1,140 @@
+"""The accounts of one futures market, their open orders, and how orders end, in the plainest way."""
+
+from collections import defaultdict
+
+from shards import messages as m
+from shards import orders as o
+from shards.markets import Market
+from shards.money import Wallet
+from shards.rows import MarginFilled, OrderEnded, Traded
+from tests.model.futures_wallets import FuturesWallet
+
+
+class FuturesState:
+    def __init__(self, market: Market) -> None:
+        assert market.futures is not None
+        self.market, self.terms, self.unit = market, market.futures, market.tick_lot_units
+        self.now_ms = self.last = self.set_mark = 0
+        self.orders: dict[int, o.Order] = {}  # open, and ended but not archived yet
+        self.resting: list[o.Order] = []  # first come first
+        self.waiting: list[o.Order] = []  # triggers, earliest placed first
+        self.fired: list[o.Order] = []  # triggers that have fired and have no margin yet
+        self.touched: list[o.Order] = []  # their price came in the midst of a command
+        self.timers: dict[str, int] = {}
+        self.wallets: defaultdict[str, FuturesWallet] = defaultdict(FuturesWallet)
+        self.ended: list[OrderEnded] = []  # rows that the archive has not taken
+        self.trades: list[Traded] = []
+        self.fills: list[MarginFilled] = []
+
+    # Accounts
+
+    @property
+    def mark(self) -> int:
+        return self.set_mark or self.last
+
+    def open_of(self, account: str) -> list[o.Order]:
+        own = [order for order in self.resting + self.waiting + self.fired if order.account == account]
+        return sorted(own, key=lambda order: order.id)
+
+    def free(self, account: str) -> int:
+        return self.wallets[account].free(self.mark * self.unit, self.open_of(account))
+
+    def value_of(self, order: o.Order) -> int:
+        """What it counts towards the position limit."""
+        return order.price * (order.quantity - order.filled) * self.unit if order.leverage else 0
+
+    def values(self, account: str, side: o.Side) -> int:
+        return sum(self.value_of(order) for order in self.open_of(account) if order.side is side)
+
+    def refuse_margin(self, account: str, side: o.Side, value: int, hold: int) -> m.Reason | None:
+        held = self.wallets[account].cost + self.values(account, side)
+        if value > 0 and held + value > self.terms.max_position_notional:
+            return m.Reason.POSITION_LIMIT
+        return m.Reason.INSUFFICIENT_MARGIN if hold > max(0, self.free(account)) else None
+
+    def move(self, message: m.Deposit | m.Transfer, account: str, amount: int) -> m.Reply:
+        """Into one purse; a transfer takes it out of the other."""
+        own = self.wallets[account]
+        other = -amount if isinstance(message, m.Transfer) else 0
+        to = message.to if isinstance(message, m.Transfer) else message.wallet
+        futures, spot = (amount, other) if to is Wallet.FUTURES else (other, amount)
+        if futures < -max(0, self.free(account)) or spot < -own.spot:
+            return m.Refused(m.Reason.INSUFFICIENT_BALANCE)
+        own.wallet, own.spot = own.wallet + futures, own.spot + spot
+        after = max(0, self.free(account))
+        if isinstance(message, m.Transfer):
+            return m.TransferReply(after, own.spot)
+        return m.AmountReply(after if to is Wallet.FUTURES else own.spot)
+
+    def reducible(self, order: o.Order | o.NewOrder) -> int:
+        size = self.wallets[order.account].size
+        return max(0, -size if order.side is o.Side.BUY else size)
+
+    # Cancelling
+
+    def by_client_id(self, account: str, client_id: str) -> o.Order | None:
+        return next((order for order in self.open_of(account) if order.client_id == client_id), None)
+
+    def is_open(self, order: o.Order) -> bool:
+        return order.status in (o.Status.OPEN, o.Status.PARTIALLY_FILLED)
+
+    def cancel_one(self, order: o.Order | None, account: str) -> m.Reply:
+        if order is None:
+            return m.Refused(m.Reason.UNKNOWN_ORDER)
+        if order.account != account:
+            return m.Refused(m.Reason.NOT_OWNER, order)
+        if not self.is_open(order):
+            return m.Refused(m.Reason.TERMINAL_ORDER, order)
+        self.end(order, o.Status.CANCELED, o.EndReason.USER)
+        return m.OrderReply(order)
+
+    def cancel_all(self, account: str, reason: o.EndReason, triggers_only: bool = False) -> list[o.Order]:
+        own = [order for order in self.open_of(account) if order in self.waiting or not triggers_only]
+        for order in own:
+            if self.is_open(order):
+                self.end(order, o.Status.CANCELED, reason)
+        return own
+
+    def cancel_batch(self, batch: m.CancelBatch) -> m.Reply:
+        named = [order for order in self.orders.values() if order.account == batch.account]
+        found = [self.orders.get(number) for number in batch.ids]
+        for client_id in batch.client_ids:
+            same = [order for order in named if order.client_id == client_id]
+            latest = max(same, key=lambda order: (order.created_ms, order.id), default=None)
+            found.append(self.by_client_id(batch.account, client_id) or latest)
+        told: list[o.Order | m.Reason] = []
+        for order in found:
+            if order is None or (order.account != batch.account and order.trigger is None):
+                told.append(m.Reason.UNKNOWN_ORDER)
+            elif order.account != batch.account:
+                told.append(m.Reason.NOT_OWNER)
+            else:
+                told.append(order)
+                if self.is_open(order):
+                    self.end(order, o.Status.CANCELED, o.EndReason.BATCH)
+        return m.BatchReply(told)
+
+    def end(self, order: o.Order, status: o.Status, reason: o.EndReason) -> None:
+        """Canceled, or without a fill, it takes its attached triggers along; else they go on with what it has."""
+        for orders in (self.resting, self.waiting, self.fired):
+            orders[:] = [other for other in orders if other.id != order.id]
+        order.hold, order.status, order.end_reason, order.updated_ms = 0, status, reason, self.now_ms
+        self.ended.append(OrderEnded(order))
+        for child in [other for other in self.waiting if other.trigger and other.trigger.parent == order.id]:
+            if status is o.Status.CANCELED or not order.filled:
+                self.end(child, o.Status.CANCELED, o.EndReason.CASCADE)
+            else:
+                child.quantity = min(child.quantity, order.filled)
+                if not self.wallets[child.account].size:
+                    self.end(child, o.Status.EXPIRED, o.EndReason.POSITION_CLOSED)
+
+    def set_timer(self, account: str, after_ms: int) -> m.Reply:
+        self.timers.pop(account, None)
+        if after_ms:
+            self.timers[account] = self.now_ms + after_ms
+        return m.CountReply(after_ms)
+
+    def run_out(self) -> None:
+        for account in sorted(name for name, due_ms in self.timers.items() if due_ms <= self.now_ms):
+            del self.timers[account]
+            self.cancel_all(account, o.EndReason.COUNTDOWN)

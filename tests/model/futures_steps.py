@@ -1,0 +1,49 @@
+"""A history of commands on a futures market as a value: carried out again with parts left out, and shown."""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from shards.messages import Cancel, CancelBatch, Command, Modify, Place
+
+
+class Step(NamedTuple):
+    """What is asked at ``now_ms``; ``placed``: how many orders there were before, in the whole history."""
+
+    now_ms: int
+    command: Command
+    placed: int
+
+
+class Numbering:
+    """Which order of a whole history is which one now that parts are left out."""
+
+    def __init__(self) -> None:
+        self._now: dict[int, int] = {}
+
+    def note(self, step: Step, before: int, after: int, market: int) -> None:
+        """``step`` has just placed orders: there were ``before``, there are ``after``."""
+        for index in range(1, after - before + 1):
+            self._now[(market << 40) + step.placed + index] = (market << 40) + before + index
+
+    def renumber(self, command: Command) -> Command:
+        """``command``, with the orders that it names as they are numbered now."""
+        match command:
+            case Cancel(number) | Modify(number):
+                return replace(command, id=self._now.get(number, number))
+            case CancelBatch(_, _, ids):
+                return replace(command, ids=[self._now.get(number, number) for number in ids])
+            case Place(order) if order.trigger:
+                parent = self._now.get(order.trigger.parent, order.trigger.parent)
+                return Place(replace(order, trigger=replace(order.trigger, parent=parent)))
+        return command
+
+
+def brief(value: object) -> str:
+    """A message without the fields that say nothing."""
+    if not isinstance(value, msgspec.Struct):
+        return value.name if isinstance(value, IntEnum) else repr(value)
+    fields = ((name, getattr(value, name)) for name in value.__struct_fields__)
+    return f"{type(value).__name__}({', '.join(f'{name}={brief(each)}' for name, each in fields if each)})"

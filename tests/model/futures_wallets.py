@@ -1,0 +1,45 @@
+"""One account on margin in the plainest way: whole numbers and nothing kept that its open orders already say."""
+
+from collections.abc import Iterable
+
+from shards.orders import Order, Side
+
+
+def ceil(value: int, divisor: int) -> int:
+    """The quotient rounded up."""
+    return (value + divisor - 1) // divisor
+
+
+class FuturesWallet:
+    """The purses and the position of one account; ``size`` in lots, positive for long, everything else in units."""
+
+    def __init__(self) -> None:
+        self.spot = 0
+        self.wallet = 0
+        self.leverage = 0  # 0: none set
+        self.size = 0
+        self.cost = 0
+        self.margin = 0
+
+    def free(self, mark_value: int, own: Iterable[Order]) -> int:
+        """What new orders may use, with a lot worth ``mark_value`` and the account's ``own`` open orders."""
+        profit = self.size * mark_value - (self.cost if self.size > 0 else -self.cost)
+        return self.wallet + min(0, profit) - self.margin - sum(order.hold for order in own)
+
+    def fill(self, side: Side, lots: int, value: int, leverage: int) -> int:
+        """Trade ``lots`` at ``value`` each: close first, then open what is left; returns the profit."""
+        profit = 0
+        sign = 1 if side is Side.BUY else -1
+        if self.size * sign < 0:
+            closed = min(lots, abs(self.size))
+            cost = self.cost * closed // abs(self.size)
+            freed = self.margin * closed // abs(self.size)
+            profit = sign * (cost - closed * value)
+            self.cost, self.margin, self.size = self.cost - cost, self.margin - freed, self.size + sign * closed
+            self.wallet += profit
+            lots -= closed
+        if lots:
+            self.size += sign * lots
+            self.cost += lots * value
+            self.margin += ceil(lots * value, leverage)
+        return profit
