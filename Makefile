@@ -1,5 +1,7 @@
 # One word per intention. Needs Python >= 3.11 with venv, and nothing else.
-# PYTHON names the Python to use; ARGS goes to pytest: make test ARGS=tests/unit
+# PYTHON names the Python to use; ARGS goes to pytest: make test ARGS=tests/unit; JOBS is how many run side by side
+# SEEDS and SEED say how many runs of the simulation, from which on; PLANT plants a bug: make sim SEEDS=300 SEED=1
+# N says how many spoilt requests are sent: make fuzz N=200000 SEED=1
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,13 +9,24 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 CODE := web shards storage $(if $(wildcard loadtest/*.py),loadtest)
 
-.PHONY: run test check lint types imports lock clean
+JOBS ?= 2
+SEEDS ?= 300
+SEED ?= 1
+N ?= 200000
+
+.PHONY: run test sim fuzz check lint types imports lock clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python -m web.run
 
 test: lint types $(VENV)/.dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile $(ARGS)
+
+sim: $(VENV)/.dev
+	$(BIN)/python -m tests.sim --seeds $(SEEDS) --seed $(SEED) $(if $(PLANT),--plant $(PLANT))
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz --count $(N) --seed $(SEED)
 
 check: lint types imports
 

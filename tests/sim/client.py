@@ -1,0 +1,244 @@
+"""Callers: connections as web workers have them, calls, and what a caller may conclude from how each ended."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from shards.codec import decode_reply, encode
+from shards.counters import Counters
+from shards.frames import FrameKind, pack, unpack
+from shards.limits import RECEIVE_BYTES
+from shards.markets import shard_of_account, shard_of_symbol
+from shards.messages import (
+    AddMarket,
+    CancelAll,
+    Deposit,
+    GetBalances,
+    GetMargin,
+    ListOrders,
+    OrdersReply,
+    Reason,
+    Refused,
+    Reply,
+    SetLeverage,
+    Transfer,
+)
+from tests.sim.call import CANCELS, Call
+from tests.sim.network import Killed, Life, SimSocket
+
+if TYPE_CHECKING:
+    from tests.sim.simulation import Simulation
+
+
+class Line:
+    """A connection to one shard, made again whenever it is lost."""
+
+    def __init__(self, client: "Client", name: str) -> None:
+        self._client = client
+        self._path = client.simulation.folder.socket(name)
+        self.socket: SimSocket | None = None
+        self._counters: Counters | None = None
+        self._slot = -1
+        self._received = bytearray()
+        self._unsent = bytearray()
+        self.calls: dict[int, Call] = {}
+        self._next_number = 1
+
+    def poll(self, life: Life) -> None:
+        """Connect, receive, send what waits."""
+        try:
+            if self.socket is None:
+                self.socket = life.connect(self._path)  # type: ignore[assignment]
+                self._write(pack(FrameKind.HELLO, 0))
+            if self.socket is not None and self.socket.readable():
+                self._receive()
+            if self._unsent:
+                self._write(b"")
+        except OSError:
+            self.lose()
+
+    def claim(self) -> Counters | Reason:
+        """Take a place in the mailbox, or why there is none."""
+        if self._counters is None or not self._counters.serving:
+            return Reason.RESTARTING
+        return self._counters if self._counters.claim(self._slot) else Reason.BUSY
+
+    def unclaim(self, place: Counters) -> None:
+        """Give back a place that was not used."""
+        if place is self._counters:
+            place.unclaim(self._slot)
+
+    def send(self, call: Call, body: bytes, deadline_ms: int) -> bool:
+        """Send into a claimed place; whether anything was sent."""
+        self.calls[self._next_number] = call
+        self._next_number += 1
+        try:
+            self._write(pack(FrameKind.REQUEST, self._next_number - 1, deadline_ms, body))
+        except OSError:
+            del self.calls[self._next_number - 1]
+            return False
+        return True
+
+    def lose(self) -> None:
+        """The connection is gone; so are the calls under way."""
+        if self.socket is not None:
+            self.socket.close()
+            self.socket = None
+        if self._counters is not None:
+            self._counters.close()
+            self._counters = None
+        self._received.clear()
+        self._unsent.clear()
+        lost, self.calls = self.calls, {}
+        for call in lost.values():
+            call.lost = True
+            repeatable = isinstance(call.message, CANCELS) or not call.is_command
+            self._client.told(call, Refused(Reason.RESTARTING if repeatable else Reason.TIMEOUT))
+
+    def _write(self, frame: bytes) -> None:
+        assert self.socket is not None
+        self._unsent += frame
+        try:
+            if self._unsent:
+                del self._unsent[: self.socket.send(bytes(self._unsent))]
+        except BlockingIOError:
+            pass
+
+    def _receive(self) -> None:
+        assert self.socket is not None
+        try:
+            chunk = self.socket.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            return
+        if not chunk:
+            raise ConnectionResetError
+        self._received += chunk
+        for frame in unpack(self._received):
+            if frame.kind == FrameKind.WELCOME:
+                self._counters = Counters(self._client.simulation.folder.run / frame.body.decode())
+                self._slot = frame.number
+            elif frame.number in self.calls:
+                self._hear(frame.kind, frame.number, frame.body)
+
+    def _hear(self, kind: int, number: int, body: bytes) -> None:
+        call = self.calls[number]
+        call.bodies.append(body)
+        if kind != FrameKind.REPLY:
+            return
+        del self.calls[number]
+        replies = [decode_reply(each) for each in call.bodies]
+        pieces = [order for piece in replies if isinstance(piece, OrdersReply) for order in piece.orders]
+        self._client.told(call, replies[0] if len(replies) == 1 else OrdersReply(pieces))
+
+
+class Client:
+    """A web worker with its callers. What it asks is its subclasses' to say."""
+
+    PATIENCES_MS = (60, 400, 4_000, 4_000)
+
+    def __init__(self, simulation: "Simulation", name: str) -> None:
+        self.simulation = simulation
+        self.name = name
+        self.chance = simulation.chance
+        self.open: list[Call] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self.life = Life(self.simulation.machine, self)
+        shards = range(self.simulation.plan.shard_count)
+        self.lines = [Line(self, f"shard-{shard}") for shard in shards]
+
+    def call_numbered(self, sock: SimSocket, number: int) -> Call | None:
+        """The call under way on a connection."""
+        return next((line.calls.get(number) for line in self.lines if line.socket is sock), None)
+
+    # A turn
+
+    def turn(self, *, asks: bool) -> None:
+        """Receive, give up what takes too long, perhaps ask something."""
+        try:
+            for line in self.lines:
+                line.poll(self.life)
+            for call in [call for call in self.open if self.simulation.true_ms > call.until_ms]:
+                self._give_up(call)
+            if asks:
+                self.act()
+            else:
+                self.finish()
+        except Killed:
+            self.die()
+
+    def act(self) -> None:
+        """Ask something, or not."""
+
+    def finish(self) -> None:
+        """Ask only what is left to be asked."""
+
+    def die(self) -> None:
+        """kill -9: nobody hears the answers any more. Another worker takes its place at once."""
+        self.simulation.note(self.name, "is killed")
+        self.life.end()
+        for line in self.lines:
+            line.lose()
+        self._begin()
+
+    def _give_up(self, call: Call) -> None:
+        for line in self.lines:
+            line.calls = {number: each for number, each in line.calls.items() if each is not call}
+        self.told(call, Refused(Reason.TIMEOUT))
+
+    # Calls
+
+    def ask(self, message: Any, then: Callable[[Call], None] | None = None, patience_ms: int = 0) -> None:
+        """Send a message where it belongs; to all shards or to none where it belongs to all."""
+        simulation = self.simulation
+        patience_ms = patience_ms or self.chance.choice(self.PATIENCES_MS)
+        now = simulation.true_ms
+        calls = [Call(message, shard, now, now + patience_ms) for shard in simulation.shards_of(message)]
+        places: list[Counters] = []
+        for call in calls:
+            call.then = then
+            self.open.append(call)
+        simulation.note(self.name, "asks", message)
+        for call in calls:
+            place = self.lines[call.shard].claim()
+            if isinstance(place, Reason):
+                for other, taken in zip(calls, places, strict=False):
+                    self.lines[other.shard].unclaim(taken)
+                for each in calls:
+                    self.told(each, Refused(place))
+                return
+            places.append(place)
+        self._send(calls, encode(message), simulation.clock() + patience_ms)
+
+    def _send(self, calls: list[Call], body: bytes, deadline_ms: int) -> None:
+        for call in calls:
+            if call.is_command:
+                self.simulation.commands += 1
+                self.simulation.oracle.calls[body].append(call)
+            if not self.lines[call.shard].send(call, body, deadline_ms):
+                self.told(call, Refused(Reason.RESTARTING))
+
+    def told(self, call: Call, reply: Reply) -> None:
+        """The caller has its answer."""
+        if call not in self.open:
+            return
+        self.open.remove(call)
+        call.reply = reply
+        self.simulation.note(self.name, "is told", reply)
+        if call.acknowledged:
+            self.simulation.oracle.acknowledged.append(call)
+        if call.then is not None:
+            call.then(call)
+
+
+def shards_of(message: Any, symbols: dict[int, str], shard_count: int) -> list[int]:
+    """Where a message belongs."""
+    if isinstance(message, AddMarket):
+        return [shard_of_symbol(message.market.symbol, shard_count)]
+    if isinstance(message, Deposit | Transfer | SetLeverage | GetBalances | GetMargin):
+        return [shard_of_account(message.account, shard_count)]
+    if isinstance(message, CancelAll | ListOrders) and not message.market:
+        return list(range(shard_count))
+    order = getattr(message, "order", message)
+    market = getattr(order, "market", 0) or getattr(message, "id", 0) >> 40
+    return [shard_of_symbol(symbols.get(market, ""), shard_count)]

@@ -1,0 +1,200 @@
+"""The futures side of one shard of the model: its markets, the wallets at home on it, and what both send elsewhere."""
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+from shards import messages as m
+from shards import money
+from shards import orders as o
+from shards.codec import encode
+from shards.markets import Market, shard_of_account
+from shards.rows import MarketChanged, OrderEnded, Traded
+from tests.model.futures_wallets import ceil
+from tests.sim.futures_home import Home
+from tests.sim.futures_market import SimFuturesMarket
+from tests.sim.payments import Payments
+from tests.sim.sent import Fired, FiredHeld, Grant, Held, MarginChange, Mark, Sent
+
+if TYPE_CHECKING:
+    from tests.sim.model import Model
+
+
+class FuturesShard(Payments):
+    """What a shard has beyond spot markets and wallets."""
+
+    def __init__(self, model: "Model", shard: int, shard_count: int) -> None:
+        super().__init__(Home(self))
+        self.model, self.shard, self.shard_count = model, shard, shard_count
+        self.row_of: dict[int, int] = {}  # ended order → number of its row
+        self.archived = 0  # rows that the shard knows to be in the archive
+        self.futures: dict[int, SimFuturesMarket] = {}
+        self.touched = False  # the input at hand is one for them
+
+    def is_away(self, account: str) -> bool:
+        return self.home_of(account) != self.shard
+
+    def home_of(self, account: str) -> int:
+        return shard_of_account(account, self.shard_count)
+
+    def send(self, receiver: int, sent: Sent) -> None:
+        self.model.sent[self.shard, receiver].append(sent)
+
+    def tell_all(self, mark: Mark) -> None:
+        for other in range(self.shard_count):
+            if other != self.shard:
+                self.send(other, mark)
+
+    # One input
+
+    def begin_futures(self, brought: Sent | None) -> dict[int, Held]:
+        """What is held elsewhere for orders here, by market, with what the input brings."""
+        held = {}
+        self.touched = isinstance(brought, Grant | FiredHeld)
+        for number, market in self.futures.items():
+            market.begin(self.now_ms, self.archived)
+            held[number] = market.held_away()
+        if isinstance(brought, Grant) and brought.leverage:
+            new, terms = brought.asked.order, brought.asked.terms
+            assert terms is not None
+            _add(held[new.market], new.account, new.side, brought.amount, terms.order_value)
+        elif isinstance(brought, FiredHeld) and brought.leverage:
+            asked = brought.asked
+            amount = ceil(asked.terms.hold_value, brought.leverage)
+            _add(held[asked.id >> 40], asked.account, asked.side, amount, asked.terms.order_value)
+        return held
+
+    def end_futures(self, before: dict[int, Held], sent_so_far: dict[int, int]) -> None:
+        """Book fills at home, send the rest."""
+        held: defaultdict[int, dict[int, Held]] = defaultdict(lambda: defaultdict(Counter))
+        fills: defaultdict[int, list[Any]] = defaultdict(list)
+        for number, market in self.futures.items():
+            market.tell_mark()
+            after = market.held_away()
+            for key in before.get(number, Counter()).keys() | after.keys():
+                more = after[key] - before.get(number, Counter())[key]
+                if more:
+                    held[self.home_of(key[0])][number][key] += more
+            for filled in market.take_fills():
+                if self.is_away(filled.account):
+                    leverage = (market.known | market.orders)[filled.fill.order].leverage
+                    fills[self.home_of(filled.account)].append((filled, leverage))
+                else:
+                    self.made.append(filled)
+        for other in range(self.shard_count):
+            mentioned = self.touched and sent_so_far.get(other, 0) == len(self.model.sent[self.shard, other]) + 1
+            if other != self.shard and (held[other] or fills[other] or mentioned):
+                self.send(other, MarginChange(dict(held[other]), fills[other]))
+
+    def take_up_margin(self, sent: Sent) -> m.Reply | None:
+        """What another shard has decided or asks."""
+        match sent:
+            case Mark(market, value):
+                self.home.marks[market] = value
+            case MarginChange(held, fills):
+                for market, changes in held.items():
+                    for key, more in changes.items():
+                        self.home.held[key[0], market][key] += more
+                self.made += [self.home.fill(filled, leverage) for filled, leverage in fills]
+            case Fired(asked):
+                decided = self.home.hold_away(asked.account, asked.id >> 40, asked.side, asked.terms)
+                self.send(asked.market_shard, FiredHeld(asked, 0 if isinstance(decided, m.Refused) else decided[0]))
+            case FiredHeld(asked):
+                self.futures[asked.id >> 40].fired_held(sent)
+        return None
+
+    def ask_for_fired(self, market: SimFuturesMarket, order: o.Order) -> None:
+        price = market.hold_price(order.side, order.kind, order.price)
+        lots, terms = order.quantity * market.unit, market.terms
+        asked = money.MarginTerms(
+            price * lots, (order.price or price) * lots, terms.default_leverage, terms.max_position_notional
+        )
+        self.send(
+            self.home_of(order.account),
+            Fired(m.HoldFired(order.id, order.account, order.side, price, asked, self.shard)),
+        )
+
+    # Inputs
+
+    def add_futures(self, market: Market) -> m.Reply:
+        if market.number not in self.futures:
+            self.futures[market.number] = SimFuturesMarket(self, market)
+            self.made.append(MarketChanged(market, self.now_ms))
+        return m.MarketReply(self.futures[market.number].market)
+
+    def apply_to_futures(self, message: Any) -> m.Reply | None:
+        self.touched = True
+        match message:
+            case m.Tick():
+                for number in sorted(self.futures):
+                    self.futures[number].run_out()
+                return None
+            case m.SetLeverage(account, number, leverage):
+                self.home.leverages[account, number] = leverage
+                if number in self.futures:
+                    self.futures[number].wallets[account].leverage = leverage
+                return m.CountReply(leverage)
+        market = self.futures[market_in(message)]
+        match message:
+            case m.Place(new):
+                return self.place_futures(market, new)
+            case m.Modify(number, account) if any(
+                order.id == number and order.account == account for order in market.asked_for
+            ):
+                return m.Refused(m.Reason.NOT_MODIFIABLE)  # it has fired, and waits for its margin
+            case m.Modify(number, account):
+                order = market.orders.get(number)
+                margined = order is not None and market.is_open(order) and order.leverage > 0
+                if margined and self.is_away(account):
+                    return m.Refused(m.Reason.BUSY)  # a trigger that has fired since the command came
+            case m.AddMarket():
+                return m.MarketReply(market.market)
+            case m.GetOrder(number):
+                found = market.orders.get(number)
+                return m.OrderReply(found) if found else m.Refused(m.Reason.UNKNOWN_ORDER)
+        reply = market.apply(message, self.now_ms)
+        if isinstance(message, m.SetMarketStatus) and isinstance(reply, m.MarketReply):
+            self.made.append(MarketChanged(reply.market, self.now_ms))
+        return reply
+
+    def place_futures(self, market: SimFuturesMarket, new: o.NewOrder) -> m.Reply:
+        placed = market.placed
+        reply = market.place(new)
+        if market.placed > placed:
+            self.model.placed[encode(m.Place(new))] += 1
+        return reply
+
+    def hold_margin(self, hold: m.Hold) -> m.Reply | None:
+        new = hold.order
+        held = self.home.hold_away(new.account, new.market, new.side, hold.terms)
+        if isinstance(held, m.Refused):
+            return held
+        self.send(hold.market_shard, Grant(hold, held[1], held[0]))
+        return None
+
+    def take_grant(self, grant: Grant) -> m.Reply:
+        market = self.futures[grant.asked.order.market]
+        placed = market.placed
+        reply = market.take_grant(grant)
+        if market.placed > placed:
+            self.model.placed[encode(m.Place(grant.asked.order))] += 1
+        return reply
+
+    # Rows
+
+    def note_end(self, order: o.Order) -> None:
+        self.made.append(OrderEnded(order))
+
+    def note_trade(self, trade: o.Trade) -> None:
+        self.made.append(Traded(trade))
+
+
+def market_in(message: Any) -> int:
+    """The number of the market that a message speaks of; 0: of none."""
+    order = getattr(message, "order", message)
+    number = getattr(order, "market", 0) or getattr(message, "id", 0) >> 40
+    return number if isinstance(number, int) else number.number
+
+
+def _add(held: Held, account: str, side: o.Side, amount: int, value: int) -> None:
+    held[account, "hold"] += amount
+    held[account, side.name] += value

@@ -1,0 +1,202 @@
+"""What traders of futures ask: orders, triggers with and without a parent, changes, cancels in every way, margin."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from shards import messages as m
+from shards.markets import FuturesTerms, Market, MarketStatus, Product
+from shards.money import Wallet
+from shards.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
+from tests.sim.call import Call
+from tests.sim.client import Client
+from tests.sim.traders import OPEN_CALLS_MAX, PAUSES_MS, REPEAT_MS
+
+if TYPE_CHECKING:
+    from tests.sim.simulation import Simulation
+
+MIDDLE, REACH = 5_000, 20  # ticks
+TIFS = (*[TimeInForce.GTC] * 6, TimeInForce.IOC, TimeInForce.POST_ONLY, TimeInForce.FOK)
+TRIGGERS = (Kind.STOP, Kind.STOP_MARKET, Kind.TAKE_PROFIT, Kind.TAKE_PROFIT_MARKET, Kind.TRAILING_STOP_MARKET)
+OTHER = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
+
+
+def make_futures_markets() -> list[Market]:
+    """A lot at one tick costs 7 units, so that most divisions leave a rest; fees 2 and 5 bps."""
+    terms = FuturesTerms(
+        max_notional=7 * 250 * MIDDLE,
+        max_position_notional=10**8,
+        min_leverage=1,
+        max_leverage=125,
+        default_leverage=20,
+        maint_margin_ratio=5_000,
+        trigger_protect=2_000,
+        market_take_bound=2_000,
+    )
+    places = 8, 6, 7, 3, 1, 3
+    named = enumerate(("BTCUSDT", "SOLUSDT", "DFUSDT"), 2_001)
+    return [
+        Market(number, Product.FUTURES, symbol, symbol[:-4], "USDT", *places, 70_000, 2, 5, MarketStatus.LISTED, terms)
+        for number, symbol in named
+    ]
+
+
+class FuturesTrader(Client):
+    """Trades futures for one or two accounts, some of them shared with others."""
+
+    def __init__(self, simulation: "Simulation", name: str, accounts: list[str]) -> None:
+        self.accounts = accounts
+        self.known: deque[Order] = deque(maxlen=25)
+        self.placed: deque[tuple[int, m.Place]] = deque(maxlen=8)  # with the clock when it was sent
+        self.names = 0
+        self.again_ms = 0  # true time of the next try
+        makers: tuple[tuple[Callable[[], Any], int], ...] = (
+            (self.place, 40),
+            (self.place_trigger, 14),
+            (self.place_again, 5),
+            (self.modify, 8),
+            (self.cancel, 12),
+            (self.cancel_by_client_id, 3),
+            (self.cancel_batch, 3),
+            (self.cancel_all, 2),
+            (self.countdown, 2),
+            (lambda: m.SetLeverage(self.account(), self.market().number, self.chance.choice((1, 3, 20, 125))), 2),
+            (self.move, 3),
+            (self.question, 8),
+        )
+        self._makers, self._weights = zip(*makers, strict=True)
+        super().__init__(simulation, name)
+
+    def act(self) -> None:
+        if len(self.open) < OPEN_CALLS_MAX and self.simulation.true_ms >= self.again_ms:
+            make: Callable[[], Any] = self.chance.choices(self._makers, self._weights)[0]
+            self.ask(make(), self.learn)
+
+    def learn(self, call: Call) -> None:
+        if not call.decided:
+            self.again_ms = self.simulation.true_ms + self.chance.choice(PAUSES_MS)
+        if isinstance(call.reply, m.OrderReply):
+            order = call.reply.order
+            self.known.append(order)
+
+    def account(self) -> str:
+        return self.chance.choice(self.accounts)
+
+    def market(self) -> Market:
+        return self.chance.choice(self.simulation.futures_markets)
+
+    def price(self) -> int:
+        return MIDDLE + self.chance.randint(-REACH, REACH)
+
+    def lots(self) -> int:
+        return self.chance.choice((1, 2, 5, self.chance.randint(1, 30), self.chance.randint(1, 200)))
+
+    def client_id(self) -> str:
+        kind = self.chance.random()
+        if kind < 0.3:
+            return f"c{self.chance.randint(1, 3)}"
+        self.names += 1
+        return f"{self.name}-{self.names}" if kind < 0.8 else ""
+
+    def new(self, side: Side, kind: Kind, price: int, quantity: int) -> NewOrder:
+        now = self.simulation.clock()
+        tif = self.chance.choice(TIFS) if kind in (Kind.LIMIT, Kind.STOP, Kind.TAKE_PROFIT) else TimeInForce.GTC
+        terms = self.market().number, self.account(), side, kind, tif, price, quantity, 0, self.client_id()
+        return NewOrder(*terms, signed_ms=now if self.chance.random() < 0.7 else 0, window_ms=5_000)
+
+    def keep(self, place: m.Place) -> m.Place:
+        self.placed.append((self.simulation.clock(), place))
+        return place
+
+    def place(self) -> m.Place:
+        chance, side = self.chance, self.chance.choice((Side.BUY, Side.SELL))
+        kind, price = (Kind.MARKET, 0) if chance.random() < 0.12 else (Kind.LIMIT, self.price())
+        new = self.new(side, kind, price, self.lots())
+        profit, loss = (self._attached(new, direction) for direction in (1, -1))
+        reduces = chance.random() < 0.12
+        return self.keep(m.Place(replace(new, reduce_only=reduces, take_profit=profit, stop_loss=loss)))
+
+    def _attached(self, new: NewOrder, direction: int) -> Trigger | None:
+        if self.chance.random() < 0.8:
+            return None
+        sign = direction if new.side is Side.BUY else -direction
+        kind = Kind.TAKE_PROFIT_MARKET if direction > 0 else Kind.STOP_MARKET
+        watched = self.chance.choice(list(WatchedPrice))
+        return Trigger(kind, (new.price or MIDDLE) + sign * self.chance.randint(1, REACH // 2), watched)
+
+    def place_trigger(self) -> m.Place:
+        chance, kind = self.chance, self.chance.choice(TRIGGERS)
+        priced, trailing = kind in (Kind.STOP, Kind.TAKE_PROFIT), kind is Kind.TRAILING_STOP_MARKET
+        new = self.new(chance.choice((Side.BUY, Side.SELL)), kind, self.price() if priced else 0, self.lots())
+        parent = chance.choice(self.known) if self.known and chance.random() < 0.35 else None
+        if parent is not None:
+            new = replace(new, market=parent.market, account=parent.account, side=OTHER[parent.side])
+        closes = kind in (Kind.STOP_MARKET, Kind.TAKE_PROFIT_MARKET) and not parent and chance.random() < 0.25
+        trigger = Trigger(
+            kind,
+            0 if trailing else self.price(),
+            chance.choice(list(WatchedPrice)),
+            chance.random() < 0.2,
+            self.price() if trailing and chance.random() < 0.5 else 0,
+            chance.randint(10, 60) if trailing else 0,
+            parent.id if parent else 0,
+        )
+        new = replace(new, trigger=trigger, close_position=closes, quantity=0 if closes else new.quantity)
+        return self.keep(m.Place(replace(new, reduce_only=not closes and chance.random() < 0.3)))
+
+    def place_again(self) -> m.Place:
+        now = self.simulation.clock()
+        recent = [place for sent, place in self.placed if 0 <= now - sent < REPEAT_MS]
+        return self.chance.choice(recent) if recent else self.place()
+
+    def _some_order(self) -> Order | None:
+        return self.chance.choice(self.known) if self.known else None
+
+    def modify(self) -> Any:
+        order = self._some_order()
+        if order is None:
+            return self.place()
+        price, quantity = self.price(), order.filled + self.lots()
+        stop_price = self.price() if order.trigger else 0
+        chosen = self.chance.choice(((price, 0, 0), (0, quantity, 0), (price, quantity, 0), (0, 0, stop_price)))
+        return m.Modify(order.id, order.account, *(chosen if any(chosen) else (price, 0, 0)))
+
+    def cancel(self) -> Any:
+        order = self._some_order()
+        if order is None:
+            return self.place()
+        account = order.account if self.chance.random() < 0.95 else self.account()
+        return m.Cancel(order.id if self.chance.random() < 0.98 else order.id + 10**6, account)
+
+    def cancel_by_client_id(self) -> Any:
+        return m.CancelByClientId(self.market().number, self.account(), f"c{self.chance.randint(1, 3)}")
+
+    def cancel_batch(self) -> Any:
+        order = self._some_order()
+        if order is None:
+            return self.place()
+        ids = [other.id for other in self.known if other.market == order.market][-4:]
+        if self.chance.random() < 0.3:
+            return m.CancelBatch(order.market, order.account, [], ["c1", "c2"])
+        return m.CancelBatch(order.market, order.account, ids)
+
+    def cancel_all(self) -> Any:
+        return m.CancelAll(self.account(), self.market().number, self.chance.random() < 0.4)
+
+    def countdown(self) -> Any:
+        return m.Countdown(self.market().number, self.account(), self.chance.choice((0, 50, 300)))
+
+    def move(self) -> Any:
+        self.names += 1
+        name, amount = f"{self.name}-{self.names}", self.chance.randint(1, 10**7)
+        if self.chance.random() < 0.6:
+            return m.Transfer(self.account(), "USDT", self.chance.choice(list(Wallet)), amount, name)
+        return m.Deposit(self.account(), "USDT", self.chance.choice((amount, -amount)), name, Wallet.FUTURES)
+
+    def question(self) -> Any:
+        order = self._some_order()
+        if order is not None and self.chance.random() < 0.5:
+            return m.GetOrder(order.id)
+        return m.GetMargin(self.account())

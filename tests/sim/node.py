@@ -1,0 +1,198 @@
+"""One shard as a process of the simulation: the real loop between a disk and sockets in memory, until it dies."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from shards.codec import decode_request, encode
+from shards.engine import Engine
+from shards.loop import COMMANDS, Shard
+from shards.mailbox import Request
+from shards.messages import Command, GetStatus, LinkMessage, Modify, Place, Reason, Refused, Reply
+from shards.outbox import ARCHIVE
+from shards.recovery import apply_record, engine_at
+from shards.replies import Numbers
+from shards.snapshots import Snapshots
+from storage.journal import Journal, JournalDamaged, Record
+from tests.sim.disk import SimDisk, SimJournal, SimSnapshots
+from tests.sim.network import Killed, Life
+from tests.sim.story import Violation
+
+if TYPE_CHECKING:
+    from tests.sim.simulation import Simulation
+
+TICKETS = 1 << 40  # of one life
+
+
+class Node:
+    """A shard, its disk, and whoever starts it again."""
+
+    def __init__(self, simulation: "Simulation", number: int) -> None:
+        self.simulation = simulation
+        self.number = number
+        self.name = f"shard {number}"
+        self.disk = SimDisk(simulation.chance)
+        self.life: Life | None = None
+        self._shard: Shard | None = None
+        self.lives = 0
+        self.start_ms = 0  # true time at which it is started again
+        self.stands_until_ms = 0  # true time up to which it gets no turn
+
+    @property
+    def up(self) -> bool:
+        """Whether the process lives."""
+        return self._shard is not None
+
+    @property
+    def shard(self) -> Shard:
+        """The loop of the life at hand."""
+        assert self._shard is not None
+        return self._shard
+
+    @property
+    def engine(self) -> Engine:
+        """The machines of the life at hand."""
+        return self.shard.engine
+
+    # Life and death
+
+    def start(self) -> None:
+        """Recover from what the disk says, as :func:`shards.recovery.recover` does, and serve."""
+        simulation = self.simulation
+        self.lives += 1
+        self.life = Life(simulation.machine, self)
+        journal = SimJournal(self.disk, self.life, self._written)
+        engine = self._recover(journal)
+        snapshots = SimSnapshots(self.disk, simulation.plan.snapshot_records)
+        self._engine = engine
+        self._reaches_for = True  # until it has what its peers' callers were told before
+        self._shard = Shard(
+            simulation.folder,
+            engine,
+            cast(Journal, journal),
+            cast(Snapshots, snapshots),
+            simulation.plan.queue_depth,
+            simulation.clock,
+            self.life,
+        )
+        self._shard._holds._next_ticket = self.lives * TICKETS  # not random: a run can be repeated
+        self._watch(self._shard)
+        simulation.note(self.name, f"starts with record {engine.sequence}")
+
+    def _recover(self, journal: SimJournal) -> Engine:
+        snapshots = self.disk.snapshots
+        engine, position = engine_at(
+            snapshots[-1] if snapshots else None, self.number, self.simulation.plan.shard_count
+        )
+        self._watch_engine(engine)
+        if position.sequence > len(self.disk.history):
+            self.simulation.violated(f"{self.name}: its journal ends before its snapshot")
+        try:
+            for record in journal.read(position):
+                apply_record(engine, record)
+        except JournalDamaged as damage:
+            if isinstance(damage.__cause__, Violation):
+                raise damage.__cause__ from None
+            self.simulation.violated(f"{self.name} does not start: {damage}")
+        return engine
+
+    def turn(self) -> None:
+        """One turn of the loop, or what is left of it."""
+        simulation = self.simulation
+        if not self.up:
+            if simulation.true_ms >= self.start_ms:
+                self.start()
+            return
+        if simulation.true_ms < self.stands_until_ms:
+            return
+        try:
+            self.shard.turn(0)
+        except Killed:
+            self.die("is killed")
+        except JournalDamaged as damage:
+            simulation.violated(f"{self.name} does not go on: {damage}")
+        except sqlite3.OperationalError as error:
+            self.die(f"ends: {error}")
+        else:
+            self._look_whether_blind()
+            if self.shard.stopping and not len(self.shard._replies):
+                self.shard.mailbox.close()
+                self.die("has stopped")
+
+    def die(self, how: str) -> None:
+        """The process ends; what was only in memory is gone."""
+        assert self.life is not None
+        self.simulation.note(self.name, how)
+        self.life.end()
+        self._shard = self.life = None
+        self.start_ms = self.simulation.true_ms + self.simulation.chance.choice((0, 10, 50, 500))
+
+    def stop(self) -> None:
+        """SIGTERM: it takes nothing more, and brings out what it owes."""
+        self.simulation.note(self.name, "is asked to stop")
+        self.shard.stopping = True
+        self.shard.mailbox.counters.serving = False
+
+    def _look_whether_blind(self) -> None:
+        """A shard whose peers do not come in time serves without what they have for it: the one known exception."""
+        shard = self.shard
+        if shard.mailbox.counters.serving and self._reaches_for:
+            promised, received = shard.mailbox.promised, self.engine.received
+            if all(peer in promised and received[peer] >= promised[peer] for peer in received):
+                self._reaches_for = False
+            else:
+                self.simulation.blind_ms = self.simulation.true_ms
+
+    # Watching
+
+    def _written(self, records: Sequence[Record]) -> None:
+        archived = self._engine.outboxes[ARCHIVE].confirmed
+        for record in records:
+            self.simulation.oracle.written(self.number, record, archived)
+
+    def _watch_engine(self, engine: Engine) -> None:
+        real, oracle = engine.apply, self.simulation.oracle
+
+        def apply(
+            sequence: int, stamp_ms: int, source: int, number: int, message: Command | LinkMessage
+        ) -> Reply | None:
+            before = engine.outboxes[ARCHIVE].last_number
+            reply = real(sequence, stamp_ms, source, number, message)
+            rows = [posted.body for posted in engine.outboxes[ARCHIVE].after(before)]
+            live = self._shard is not None and self._shard.engine is engine
+            told = encode(reply) if live and reply is not None else None
+            sent = {receiver: outbox.last_number for receiver, outbox in engine.outboxes.items()}
+            oracle.applied(self.number, sequence, message, told, rows, sent, live)
+            return reply
+
+        engine.apply = apply  # type: ignore[method-assign]
+
+    def _watch(self, shard: Shard) -> None:
+        """Hear every reply as it is made, with what was asked."""
+        real = shard._replies.add
+
+        def add(request: Request, reply: Reply, account: str, since: Numbers | None = None) -> None:
+            real(request, reply, account, since)
+            self._hear(request, reply, since)
+
+        shard._replies.add = add  # type: ignore[method-assign]
+
+    def _hear(self, request: Request, reply: Reply, since: Numbers | None) -> None:
+        oracle, engine = self.simulation.oracle, self.engine
+        if since is not None:
+            oracle.answered(call_of(request), self.number, engine.sequence)
+            return
+        message: Any = decode_request(request.body)
+        archived = engine.outboxes[ARCHIVE].confirmed
+        if isinstance(message, Place | Modify):
+            if not (isinstance(reply, Refused) and reply.reason in (Reason.BUSY, Reason.RESTARTING)):
+                oracle.asked_before(self.number, message, encode(reply), archived)
+        elif not isinstance(message, (*COMMANDS, GetStatus)):
+            oracle.questioned(self.number, message, encode(reply), archived)
+
+
+def call_of(request: Request) -> Any:
+    """The call that a request came from; None if no client of the simulation waits for it."""
+    sock: Any = request.caller._socket
+    caller: Any = sock.peer.life.owner if sock.peer.life is not None else None
+    return caller.call_numbered(sock.peer, request.number) if hasattr(caller, "call_numbered") else None

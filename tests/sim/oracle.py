@@ -1,0 +1,250 @@
+"""Compares what is with what must be: every reply, row and link with the model, acknowledgements with the disk."""
+
+from collections import Counter, defaultdict, deque
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shards.codec import decode_input, decode_reply, encode
+from shards.invariants import find_violations
+from shards.loop import COMMANDS
+from shards.messages import AmountReply, Command, Granted, Hold, LinkMessage, MarginReply, Modify, Place, Question
+from shards.outbox import ARCHIVE
+from shards.recovery import apply_record, engine_at
+from shards.state import dump_state
+from storage.journal import Record
+from storage.snapshot import Snapshot
+from tests.model.futures_steps import brief
+from tests.sim.disk import SimJournal
+from tests.sim.model import Model, Predicted
+from tests.sim.network import Life
+
+if TYPE_CHECKING:
+    from tests.sim.call import Call
+    from tests.sim.simulation import Simulation
+
+
+class _Written(NamedTuple):
+    """A record on disk that the model has not taken yet."""
+
+    record: Record
+    archived: int
+    written_ms: int  # true time
+
+
+class Oracle:
+    """Knows what must be."""
+
+    def __init__(self, simulation: "Simulation") -> None:
+        self.simulation = simulation
+        self.model = Model(simulation.plan.shard_count)
+        self._written = [deque[_Written]() for _ in range(simulation.plan.shard_count)]
+        self._predicted: dict[tuple[int, int], Predicted] = {}  # by shard and record
+        self._ahead: dict[tuple[int, int], tuple[Any, ...]] = {}  # applied, and not on disk: must not be at the end
+        self.calls: defaultdict[bytes, list[Call]] = defaultdict(list)  # by what was sent
+        self.acknowledged: list[Call] = []
+        self.executed: Counter[bytes] = Counter()  # commands, as callers sent them
+
+    # Inputs
+
+    def written(self, shard: int, record: Record, archived: int) -> None:
+        """A record has come to the disk; ``archived``: the rows that the shard knows to be in the archive."""
+        self.simulation.note(f"shard {shard}", f"journals {record.sequence}:", record.body)
+        self._written[shard].append(_Written(record, archived, self.simulation.true_ms))
+        early = self._ahead.pop((shard, record.sequence), None)
+        if early is not None:
+            self.applied(shard, record.sequence, *early)
+
+    def _predict(self, shard: int, sequence: int, sent: dict[int, int]) -> None:
+        """Tell the model what is on disk, up to a record: together with the shard, for a batch is not one moment."""
+        written = self._written[shard]
+        while written and written[0].record.sequence <= sequence:
+            self._take(shard, sent, *written.popleft())
+
+    def _take(self, shard: int, sent: dict[int, int], record: Record, archived: int, written_ms: int) -> None:
+        message = decode_input(record.body)
+        placed = self.model.placed.total()
+        self._predicted[shard, record.sequence] = self.model.apply(shard, record, archived, sent)
+        if self.model.placed.total() > placed:
+            assert isinstance(message, Place | Granted)
+            self._executed(encode(Place(message.order)), message, written_ms)
+        elif isinstance(message, COMMANDS) and not isinstance(message, Hold | Place):
+            self._executed(record.body, message, written_ms)
+
+    def _executed(self, body: bytes, message: Any, written_ms: int) -> None:
+        """What callers sent as ``body`` has been done, once more."""
+        self.executed[body] += 1
+        calls = self.calls.get(body)
+        if calls and written_ms > max(call.until_ms for call in calls) + self.simulation.stepped_back_ms:
+            self.simulation.violated(f"executed past its deadline: {brief(message)}", *touched_by(message))
+
+    def applied(
+        self,
+        shard: int,
+        sequence: int,
+        message: Command | LinkMessage,
+        reply: bytes | None,
+        rows: list[bytes],
+        sent: dict[int, int],
+        live: bool,
+    ) -> None:
+        """A shard has applied an input: live, or again after a restart."""
+        found = message, reply, rows, sent, live
+        self._predict(shard, sequence, sent)
+        if (shard, sequence) in self._predicted:
+            self._compare(shard, sequence, *found)
+        else:
+            self._ahead[shard, sequence] = found
+
+    def _compare(
+        self,
+        shard: int,
+        sequence: int,
+        message: Command | LinkMessage,
+        reply: bytes | None,
+        rows: list[bytes],
+        sent: dict[int, int],
+        live: bool,
+    ) -> None:
+        expected = self._predicted[shard, sequence]
+        model = self.model.shards[shard]
+        if live and reply != expected.reply:
+            self._differ(message, f"shard {shard}, record {sequence}: the reply to", reply, expected.reply)
+        if sorted(rows) != sorted(expected.rows):
+            what = f"shard {shard}, record {sequence}: the rows of"
+            only_is = [row for row in rows if row not in expected.rows]
+            only_must_be = [row for row in expected.rows if row not in rows]
+            self._differ(message, what, b"\n".join(only_is), b"\n".join(only_must_be))
+        if len(model.rows) < expected.sent[ARCHIVE]:  # for the first time
+            model.number_rows(rows)
+        if rows != model.rows[expected.sent[ARCHIVE] - len(rows) : expected.sent[ARCHIVE]]:
+            self._differ(message, f"shard {shard}, record {sequence}: the order of rows", b"", b"".join(rows))
+        if sent != expected.sent:
+            what = f"shard {shard}, record {sequence}: the newest link messages after"
+            self._differ(message, what, encode(sent), encode(expected.sent))
+
+    def _differ(self, message: Any, what: str, found: bytes | None, expected: bytes | None) -> None:
+        is_, must_be = ("nothing" if body is None else body.decode() for body in (found, expected))
+        self.simulation.violated(f"{what} {brief(message)} is {is_}, must be {must_be}", *touched_by(message))
+
+    # Answers
+
+    def answered(self, call: "Call | None", shard: int, sequence: int) -> None:
+        """A reply to ``call`` leaves after this input."""
+        if call is not None:
+            call.places.append((shard, sequence))
+
+    def asked_before(self, shard: int, message: Place | Modify, reply: bytes, archived: int) -> None:
+        """What was said without an input: something stood against asking for money."""
+        if isinstance(message, Modify) or self._ahead:
+            return
+        expected = self.model.shards[shard].what_stands_against(message.order, archived)
+        if expected is None or encode(expected) != reply:
+            told = None if expected is None else encode(expected)
+            self._differ(message, "what stands against", reply, told)
+
+    def questioned(self, shard: int, question: Question, reply: bytes, archived: int) -> None:
+        """A question was answered."""
+        if self._ahead:
+            return
+        expected: Any = self.model.shards[shard].answer(question, archived)
+        found: Any = decode_reply(reply)
+        if isinstance(found, MarginReply):
+            found = AmountReply(found.free)
+        if hasattr(found, "update_id"):
+            found.update_id = expected.update_id
+        if found != expected:
+            self._differ(question, f"shard {shard}: the answer to", encode(found), encode(expected))
+
+    # Now and then
+
+    def check_together(self) -> None:
+        """What must be true of all shards at one moment; all must be up."""
+        engines = [node.engine for node in self.simulation.nodes]
+        for text in find_violations(engines):
+            account = next((account for account in self.simulation.accounts if f" {account} " in f" {text} "), "")
+            self.simulation.violated(text, account)
+
+    def check_recovery(self, shard: int) -> None:
+        """A shard's disk makes, from each of its snapshots, the state that it has."""
+        node = self.simulation.nodes[shard]
+        snapshots: list[Snapshot | None] = [*node.disk.snapshots]
+        for snapshot in snapshots or [None]:
+            engine, position = engine_at(snapshot, shard, self.simulation.plan.shard_count)
+            journal = SimJournal(node.disk, Life(self.simulation.machine, None), lambda records: None)
+            for record in journal.read(position):
+                apply_record(engine, record)
+            if dump_state(engine) != dump_state(node.engine):
+                self.simulation.violated(f"shard {shard} is not what its disk makes")
+
+    # At the end
+
+    def check_wallets(self) -> None:
+        """Every wallet and every open order is as the model has it."""
+        for node, model in zip(self.simulation.nodes, self.model.shards, strict=True):
+            wallets = node.engine.accounts.wallets.by_account
+            found = {(account, asset): own for account, assets in wallets.items() for asset, own in assets.items()}
+            for key in found.keys() | model.wallets.keys():
+                if found.get(key) != model.wallets.get(key):
+                    text = f"wallet {key}: is {found.get(key)}, must be {model.wallets.get(key)}"
+                    self.simulation.violated(text, key[0])
+
+    def check_margins(self) -> None:
+        """Every futures wallet, position and hold is as the model has it."""
+        for node, model in zip(self.simulation.nodes, self.model.shards, strict=True):
+            home = model.home
+            for account, margin in node.engine.accounts.margins.by_account.items():
+                found = {0: (margin.wallet,)} | {
+                    number: (own.position.amount, own.position.cost, own.position.margin, own.hold)
+                    for number, own in margin.markets.items()
+                }
+                expected: dict[int, tuple[int, ...]] = {0: (home.wallet(account),)}
+                for number in margin.markets:
+                    own = home.position(account, number)
+                    expected[number] = own.size, own.cost, own.margin, home.hold(account, number)
+                if found != expected:
+                    self.simulation.violated(f"margins of {account}: are {found}, must be {expected}", account)
+
+    def check_archive(self) -> None:
+        """The archive has every row of the model once and in order."""
+        for shard, (stored, model) in enumerate(zip(self.simulation.archive.stored, self.model.shards, strict=True)):
+            if stored != model.rows:
+                self.simulation.violated(f"the archive has {len(stored)} rows of shard {shard}, not {len(model.rows)}")
+
+    def check_acknowledged(self) -> None:
+        """What callers were told was done is on disk where it was done; what they were told was not, is not."""
+        for call in self.acknowledged:
+            if not any(self._is_on_disk(call, *place) for place in call.places):
+                text = f"acknowledged, and not on disk in its place {call.places}: {brief(call.message)}"
+                self.simulation.violated(text, *touched_by(call.message))
+        for body, count in self.executed.items():
+            calls = self.calls.get(body, [])
+            possible = sum(call.may_be_executed for call in calls)
+            if calls and count > possible:
+                text = (
+                    f"executed {count} times, {possible} of {len(calls)} calls may have been: {brief(calls[0].message)}"
+                )
+                self.simulation.violated(text, *touched_by(calls[0].message))
+
+    def _is_on_disk(self, call: "Call", shard: int, sequence: int) -> bool:
+        history = self.simulation.nodes[shard].disk.history
+        if sequence > len(history):
+            return False
+        message = decode_input(history[sequence - 1][0].body)
+        if isinstance(message, Granted):
+            asked: object = message.modifies if message.modifies else Place(message.order)
+            return bool(asked == (call.message.id if message.modifies else call.message))
+        return bool(message == call.message)
+
+    def check_drained(self) -> None:
+        """Nothing is under way any more."""
+        for node in self.simulation.nodes:
+            for receiver, outbox in node.engine.outboxes.items():
+                if len(outbox):
+                    where = "the archive" if receiver == ARCHIVE else f"shard {receiver}"
+                    self.simulation.violated(f"{len(outbox)} messages of {node.name} never reached {where}")
+
+
+def touched_by(message: Any) -> tuple[str, int]:
+    """(account, market) that a message speaks of; "" and 0 where it speaks of none."""
+    order = getattr(message, "order", message)
+    market = getattr(order, "market", 0) or getattr(message, "id", 0) >> 40
+    return getattr(order, "account", ""), market if isinstance(market, int) else market.number

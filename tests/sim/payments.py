@@ -1,0 +1,76 @@
+"""Money into and out of the two wallets of an account, in the model."""
+
+from typing import Any
+
+from shards import messages as m
+from shards import money
+from shards.rows import FundsMoved, Row
+from tests.model.reference import Reference
+from tests.sim.futures_home import Home
+
+
+class Payments(Reference):
+    """Deposits, withdrawals and transfers on one shard."""
+
+    def __init__(self, home: Home) -> None:
+        super().__init__()
+        self.home = home
+        self.sequence = 0
+        self.made: list[Row] = []  # by the input at hand
+        self.booked: dict[tuple[str, str], tuple[Any, m.Reply]] = {}  # (account, reference) → content and reply
+
+    def pay(self, deposit: m.Deposit) -> m.Reply:
+        """In or out of either wallet, once per reference."""
+        account, amount = deposit.account, deposit.amount
+        key, content = (account, deposit.reference), (deposit.asset, amount, deposit.wallet)
+        if key in self.booked:
+            first, reply = self.booked[key]
+            return reply if first == content else m.Refused(m.Reason.REFERENCE_CONFLICT)
+        if self.available(account, deposit.asset, deposit.wallet) + amount < 0:
+            return m.Refused(m.Reason.INSUFFICIENT_BALANCE)
+        reply = m.AmountReply(self.book(account, deposit.asset, deposit.wallet, amount))
+        cause = money.MoveCause.DEPOSIT if amount > 0 else money.MoveCause.WITHDRAWAL
+        self.note_move(account, deposit.wallet, deposit.asset, amount, cause, deposit.reference)
+        self.booked[key] = content, reply
+        return reply
+
+    def transfer(self, transfer: m.Transfer) -> m.Reply:
+        """Out of one wallet into the other, once per reference."""
+        account, asset, amount = transfer.account, transfer.asset, transfer.amount
+        key, content = (account, f"transfer {transfer.reference}"), (asset, amount, transfer.to)
+        if transfer.reference and key in self.booked:
+            first, reply = self.booked[key]
+            return reply if first == content else m.Refused(m.Reason.REFERENCE_CONFLICT)
+        back = money.Wallet.SPOT if transfer.to is money.Wallet.FUTURES else money.Wallet.FUTURES
+        if self.available(account, asset, back) < amount:
+            return m.Refused(m.Reason.INSUFFICIENT_BALANCE)
+        after = {
+            back: self.book(account, asset, back, -amount),
+            transfer.to: self.book(account, asset, transfer.to, amount),
+        }
+        for wallet in money.Wallet:
+            moved = amount if wallet is transfer.to else -amount
+            self.note_move(account, wallet, asset, moved, money.MoveCause.TRANSFER, transfer.reference)
+        reply = m.TransferReply(after[money.Wallet.FUTURES], after[money.Wallet.SPOT])
+        if transfer.reference:
+            self.booked[key] = content, reply
+        return reply
+
+    def available(self, account: str, asset: str, wallet: money.Wallet) -> int:
+        if wallet is money.Wallet.FUTURES:
+            return max(0, self.home.free(account))
+        found = self.wallets.get((account, asset))
+        return found.available if found else 0
+
+    def book(self, account: str, asset: str, wallet: money.Wallet, amount: int) -> int:
+        """Returns what is available then."""
+        if wallet is money.Wallet.FUTURES:
+            self.home.paid_in[account] += amount
+        else:
+            self.wallet(account, asset).available += amount
+        return self.available(account, asset, wallet)
+
+    def note_move(
+        self, account: str, wallet: money.Wallet, asset: str, amount: int, cause: money.MoveCause, reference: str
+    ) -> None:
+        self.made.append(FundsMoved(self.sequence, account, wallet, asset, amount, cause, reference, self.now_ms))

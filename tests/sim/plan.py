@@ -1,0 +1,82 @@
+"""What kind of day a seed is: how many take part, how small everything is, what goes wrong and how often."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import pytest
+
+from shards import limits, peer, replies
+from shards.markets import Market, Product
+
+
+class Plan(NamedTuple):
+    """Chances are per step of the run."""
+
+    shard_count: int
+    trader_count: int
+    futures_trader_count: int
+    saver_count: int
+    queue_depth: int
+    snapshot_records: int
+    preemption: float  # how likely others act at a system call
+    batch_count: int  # in place of limits.BATCH_COUNT_MAX, as all to the next line
+    window_bytes: int  # LINK_WINDOW_BYTES
+    piece_count: int  # REPLY_PIECE_COUNT
+    backlog_count: int  # ARCHIVE_BACKLOG_MAX
+
+    kills: float  # of a shard, between two turns
+    deaths_within: float  # of a shard, at one of its next system calls
+    stops: float
+    stands: float  # a shard gets no turn for a while
+    worker_kills: float
+    archive_kills: float
+    full_disks: float
+    failed_syncs: float
+    clock_steps: float
+
+
+@contextmanager
+def small_limits(plan: Plan) -> Iterator[None]:
+    """Bounds so small that they are reached."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limits, "BATCH_COUNT_MAX", plan.batch_count)
+        patch.setattr(limits, "ARCHIVE_BACKLOG_MAX", plan.backlog_count)
+        patch.setattr(peer, "LINK_WINDOW_BYTES", plan.window_bytes)
+        patch.setattr(replies, "REPLY_PIECE_COUNT", plan.piece_count)
+        yield
+
+
+def make_plan(chance: random.Random) -> Plan:
+    """Some days are quiet, on some one thing goes wrong, on others everything."""
+    shard_count = chance.choice((1, 2, 2, 3, 3, 4))
+    trouble = [chance.choice((0.0003, 0.001, 0.002)) if chance.random() < 0.5 else 0.0 for _ in range(9)]
+    return Plan(
+        shard_count,
+        chance.choice((0, 2, 4, 9)),
+        chance.choice((0, 1, 3, 6)),
+        chance.randint(1, 5),
+        chance.choice((4, 16, 64, 1_024)),
+        chance.choice((30, 100, 400)),
+        chance.choice((0.005, 0.02, 0.08)),
+        chance.choice((1, 4, 256)),
+        chance.choice((100, 1_000, limits.LINK_WINDOW_BYTES)),
+        chance.choice((1, 3, limits.REPLY_PIECE_COUNT)),
+        chance.choice((100, limits.ARCHIVE_BACKLOG_MAX)),
+        *trouble,
+    )
+
+
+def make_spot_markets() -> tuple[list[Market], list[Market]]:
+    """(markets to trade on, markets where nobody sells); their symbols lie on different shards."""
+    trading = [("DFUSDT", 10, 20), ("BBBUSDT", 0, 0), ("DDDUSDT", 3, 7), ("EEEUSDT", 0, 10)]
+    quiet = [("TUVUSDT", 0, 0), ("XYZUSDT", 0, 0), ("ONEUSDT", 0, 0), ("AAAUSDT", 0, 0)]
+    markets = [_spot_market(number, *each) for number, each in enumerate(trading + quiet, 1_001)]
+    return markets[: len(trading)], markets[len(trading) :]
+
+
+def _spot_market(number: int, symbol: str, maker_bps: int, taker_bps: int) -> Market:
+    """Units of price, quantity and money all differ: tick 0.01, lot 0.1, base 8, quote 6 places."""
+    places = 8, 6, 1, 2, 1, 1
+    return Market(number, Product.SPOT, symbol, symbol[:-4], "USDT", *places, 0, maker_bps, taker_bps)

@@ -1,0 +1,145 @@
+"""Bugs that a shard could have, to be planted by name: the simulation must find each."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from shards.book import BookSide
+from shards.effects import Effects
+from shards.engine import Engine
+from shards.frames import Frame
+from shards.loop import Shard
+from shards.mailbox import Caller, LinkFrame, Mailbox
+from shards.orders import Order
+from shards.recovery import engine_at
+from shards.replies import Replies
+from shards.spot import SpotMarket
+from storage.journal import Position, Record, chain
+from tests.sim import node
+from tests.sim.disk import SimJournal, SimSnapshots
+
+
+def reply_before_sync(patch: pytest.MonkeyPatch) -> None:
+    """A batch comes to the disk at the end of its turn only."""
+    unsynced: dict[SimJournal, list[Record]] = {}
+
+    def append(journal: SimJournal, records: Sequence[Record]) -> None:
+        sync(journal)
+        unsynced[journal] = list(records)
+        sequence, checksum = journal.last
+        for record in records:
+            sequence, checksum = record.sequence, chain(checksum, record)
+        journal.last = Position(sequence, checksum)
+
+    def sync(journal: SimJournal) -> None:
+        records = unsynced.pop(journal, [])
+        if records:
+            history = journal._disk.history
+            journal.last = Position(len(history), history[-1][1]) if history else Position(0, 0)
+            journal.write(records)
+
+    step = SimSnapshots.step
+
+    def sync_and_step(snapshots: SimSnapshots, engine: Engine, journal: SimJournal) -> None:
+        sync(journal)
+        step(snapshots, engine, journal)
+
+    patch.setattr(SimJournal, "append", append)
+    patch.setattr(SimSnapshots, "step", sync_and_step)
+
+
+def link_number_not_checked(patch: pytest.MonkeyPatch) -> None:
+    """A shard takes whatever comes on a link, and does not say what it has."""
+    welcome, take, apply = Mailbox._welcome, Mailbox._take_link, Engine.apply
+
+    def take_anything(mailbox: Mailbox, caller: Caller, frame: Frame) -> None:
+        if mailbox._counters_path.name.startswith("archive"):
+            take(mailbox, caller, frame)
+            return
+        mailbox.received[caller.source] = frame.number
+        mailbox.link_frames.append(LinkFrame(caller.source, frame.number, frame.time, frame.body))
+
+    def forget_and_welcome(mailbox: Mailbox, caller: Caller, hello: Frame) -> None:
+        if hello.number and not mailbox._counters_path.name.startswith("archive"):
+            mailbox.received[hello.number - 1] = 0
+        welcome(mailbox, caller, hello)
+
+    def take_any(engine: Engine, sequence: int, stamp_ms: int, source: int, number: int, message: Any) -> Any:
+        if source >= 0:
+            engine.received[source] = number - 1
+        return apply(engine, sequence, stamp_ms, source, number, message)
+
+    patch.setattr(Mailbox, "_take_link", take_anything)
+    patch.setattr(Mailbox, "_welcome", forget_and_welcome)
+    patch.setattr(Engine, "apply", take_any)
+
+
+def dedupe_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """After a restart a shard does not know the signed requests before its snapshot any more."""
+    load = engine_at
+
+    def load_and_forget(*where: Any) -> Any:
+        engine, position = load(*where)
+        for machine in engine.markets.values():
+            machine.replays._replays.clear()
+        return engine, position
+
+    patch.setattr(node, "engine_at", load_and_forget)
+
+
+def hold_released_twice(patch: pytest.MonkeyPatch) -> None:
+    """A cancel gives back what was held for the order, and gives it back."""
+    release = SpotMarket._release_rest
+
+    def release_twice(market: SpotMarket, order: Order, effects: Effects) -> None:
+        hold = order.hold
+        release(market, order, effects)
+        order.hold = hold
+        release(market, order, effects)
+
+    patch.setattr(SpotMarket, "_release_rest", release_twice)
+
+
+def fifo_lost(patch: pytest.MonkeyPatch) -> None:
+    """An order at a price goes before those that were there."""
+    add = BookSide.add
+
+    def add_first(side: BookSide, order: Order) -> None:
+        add(side, order)
+        side._levels[order.price * side._sign].orders.move_to_end(order.id, last=False)
+
+    patch.setattr(BookSide, "add", add_first)
+
+
+def reply_ahead_of_links(patch: pytest.MonkeyPatch) -> None:
+    """Replies leave first, and do not wait for the link messages that they need."""
+
+    def send(shard: Shard) -> None:
+        shard._replies.send(shard.mailbox)
+        for peer in shard._peers.values():
+            peer.pump()
+        shard.mailbox.confirm(shard.engine.received)
+        shard.mailbox.flush()
+
+    patch.setattr(Replies, "_in_its_way", lambda replies, answer: None)
+    patch.setattr(Shard, "_send", send)
+
+
+def links_not_taken(patch: pytest.MonkeyPatch) -> None:
+    """A shard that has taken commands does not read its links once more before it decides."""
+    patch.setattr(Mailbox, "poll_links", lambda mailbox: None)
+
+
+PLANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    plant.__name__: plant
+    for plant in (
+        reply_before_sync,
+        link_number_not_checked,
+        dedupe_forgotten,
+        hold_released_twice,
+        fifo_lost,
+        reply_ahead_of_links,
+        links_not_taken,
+    )
+}

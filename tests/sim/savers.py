@@ -1,0 +1,137 @@
+"""Callers that are alone on their account and never trade: what they read must be what they were told, to the unit.
+
+A saver asks one thing at a time. It buys far from everybody, on markets where nobody sells, cancels, and reads its
+balance. Money that an answer has freed it spends at once. Where an answer does not come, it waits until its order can
+no longer be executed, cancels it by its client id until it has an answer to that, and goes on.
+"""
+
+from typing import TYPE_CHECKING
+
+from shards import messages as m
+from shards.orders import Kind, NewOrder, Order, Side, TimeInForce
+from tests.model.futures_steps import brief
+from tests.sim.call import Call
+from tests.sim.client import Client
+from tests.sim.traders import PAUSES_MS
+
+if TYPE_CHECKING:
+    from tests.sim.simulation import Simulation
+
+SAVINGS_UNITS = 10_000_000
+
+
+class Saver(Client):
+    """One account and its owner."""
+
+    def __init__(self, simulation: "Simulation", name: str) -> None:
+        super().__init__(simulation, name)
+        self.account = name
+        self.holds: dict[str, tuple[int, int]] = {}  # client id → market, units held: open orders, as told
+        self.names = 0
+        self._again_ms = 0  # true time of the next try
+        self._doubt: list[tuple[int, str]] = []  # orders whose fate is unknown: market, client id
+        self._settles_ms = 0  # true time from which on they are canceled
+
+    @property
+    def available(self) -> int:
+        """Units that may be spent."""
+        return SAVINGS_UNITS - sum(units for _, units in self.holds.values())
+
+    def act(self) -> None:
+        if self.chance.random() < 0.4:
+            self.ask(self._others_question())
+        if self._busy() or self.simulation.true_ms < self._again_ms:
+            return
+        if self._doubt:
+            if self.simulation.true_ms >= self._settles_ms:
+                market, name = self._doubt[0]
+                self.ask(m.CancelByClientId(market, self.account, name), self._cleared)
+            return
+        chance = self.chance.random()
+        if chance < 0.35:
+            self.ask(m.GetBalances(self.account), self._read)
+        elif chance < 0.65 or not self.holds:
+            self._place()
+        elif chance < 0.95:
+            name = self.chance.choice(list(self.holds))
+            self.ask(m.CancelByClientId(self.holds[name][0], self.account, name), self._canceled)
+        else:
+            market = self.chance.choice(self.simulation.quiet_markets).number
+            self.ask(m.CancelAll(self.account, market), self._canceled_all)
+
+    def _others_question(self) -> m.GetBalances | m.GetDepth:
+        """What others ask through the same connections."""
+        market = self.chance.choice(self.simulation.quiet_markets).number
+        return self.chance.choice((m.GetBalances(self.account), m.GetDepth(market, 5)))
+
+    def _busy(self) -> bool:
+        return any(call.then is not None for call in self.open)
+
+    def _place(self) -> None:
+        market = self.chance.choice(self.simulation.quiet_markets)
+        lots = self.available // market.tick_lot_units
+        if lots > 1 and self.chance.random() < 0.6:
+            lots = self.chance.randint(1, lots)
+        if not lots:
+            return
+        self.names += 1
+        terms = Side.BUY, Kind.LIMIT, TimeInForce.GTC, 1, lots, 0, f"{self.name}-{self.names}"
+        self.ask(m.Place(NewOrder(market.number, self.account, *terms)), self._placed)
+
+    # What it is told
+
+    def told(self, call: Call, reply: m.Reply) -> None:
+        super().told(call, reply)
+        if call.then is not None and not call.decided:
+            self._again_ms = self.simulation.true_ms + self.chance.choice(PAUSES_MS)
+
+    def _placed(self, call: Call) -> None:
+        new = call.message.order
+        if isinstance(call.reply, m.OrderReply):
+            self.holds[new.client_id] = new.market, call.reply.order.hold
+        elif not call.decided and call.may_be_executed:
+            self._wonder(new.market, new.client_id)
+        elif call.decided:
+            self._complain_of_money(call, f"it has {self.available} and may not spend it: {brief(call.reply)}")
+
+    def _wonder(self, market: int, name: str) -> None:
+        self._doubt.append((market, name))
+        # by then its deadline is over, by whatever clock, and with it the hold for it
+        self._settles_ms = self.simulation.true_ms + max(self.PATIENCES_MS) + self.simulation.stepped_back_ms + 100
+
+    def _cleared(self, call: Call) -> None:
+        if call.decided:
+            self.holds.pop(self._doubt.pop(0)[1], None)
+
+    def _canceled(self, call: Call) -> None:
+        if isinstance(call.reply, m.OrderReply):
+            del self.holds[call.message.client_id]
+        elif call.decided:
+            self._complain(f"its open order is not there: {brief(call.reply)}")
+        elif call.may_be_executed:
+            self._doubt.append((call.message.market, call.message.client_id))
+
+    def _canceled_all(self, call: Call) -> None:
+        own = {name for name, (market, _) in self.holds.items() if market == call.message.market}
+        if not isinstance(call.reply, m.OrdersReply):
+            self._doubt += ((call.message.market, name) for name in own if call.may_be_executed)
+            return
+        told: list[Order] = call.reply.orders
+        if own - {order.client_id for order in told}:
+            self._complain("cancel-all left out an open order")
+        for name in own:
+            del self.holds[name]
+
+    def _read(self, call: Call) -> None:
+        if isinstance(call.reply, m.BalancesReply):
+            found = [(each.available, each.held) for each in call.reply.balances if each.asset == "USDT"]
+            expected = self.available, SAVINGS_UNITS - self.available
+            if found != [expected]:
+                self._complain_of_money(call, f"it reads {found}, it was told {expected} (available, held)")
+
+    def _complain_of_money(self, call: Call, text: str) -> None:
+        if self.simulation.blind_ms < call.asked_ms:
+            self._complain(text)
+
+    def _complain(self, text: str) -> None:
+        self.simulation.violated(f"{self.name}: {text}", self.account)

@@ -1,0 +1,54 @@
+"""What the model's shards send each other."""
+
+from collections import Counter
+from typing import NamedTuple
+
+from shards import messages as m
+from shards.rows import MarginFilled
+
+Held = Counter[tuple[str, str]]
+"""Account and "hold", "BUY" or "SELL" → units held, or units of open value on that side."""
+
+
+class Grant(NamedTuple):
+    """At home the money of an order is held; on margin, with this leverage."""
+
+    asked: m.Hold
+    amount: int
+    leverage: int = 0
+
+
+class Change(NamedTuple):
+    """What a market decided for wallets at home elsewhere: (account, asset) → (available, held), by so much."""
+
+    wallets: dict[tuple[str, str], tuple[int, int]]
+
+
+class MarginChange(NamedTuple):
+    """What futures markets decided for accounts at home elsewhere: what is held by so much more, and fills."""
+
+    held: dict[int, Held]  # by market
+    fills: list[tuple[MarginFilled, int]]  # with the leverage of their order
+
+
+class Fired(NamedTuple):
+    """Margin for a fired trigger is asked for."""
+
+    asked: m.HoldFired
+
+
+class FiredHeld(NamedTuple):
+    """It is held; leverage 0: it is not."""
+
+    asked: m.HoldFired
+    leverage: int
+
+
+class Mark(NamedTuple):
+    """What one lot is worth."""
+
+    market: int
+    value: int
+
+
+Sent = Grant | Change | MarginChange | Fired | FiredHeld | Mark

@@ -1,0 +1,176 @@
+"""What traders ask: orders of all kinds, cancels in every way, requests sent again, money in and out, questions."""
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from shards import messages as m
+from shards.markets import Market, MarketStatus, Product
+from shards.orders import Kind, NewOrder, Side, TimeInForce
+from tests.sim.call import Call
+from tests.sim.client import Client
+
+if TYPE_CHECKING:
+    from tests.sim.simulation import Simulation
+
+OPEN_CALLS_MAX = 4
+PAUSES_MS = (5, 30, 150)
+MIDDLE, REACH = 500, 12  # ticks
+FUTURES_MIDDLE = 5_000
+REPEAT_MS = 4_000  # a signed request is taken again for less than this
+TIFS = (*[TimeInForce.GTC] * 7, TimeInForce.IOC, TimeInForce.POST_ONLY)
+
+
+class Operator(Client):
+    """Makes the markets, pays in, halts and lists; repeats what it has no answer to."""
+
+    def __init__(self, simulation: "Simulation") -> None:
+        super().__init__(simulation, "operator")
+        self.todo: deque[Any] = deque()
+
+    def finish(self) -> None:
+        for _ in range(min(len(self.todo), 20 - len(self.open))):
+            self.insist(self.todo.popleft())
+
+    def insist(self, message: Any) -> None:
+        """Ask until it is decided: all that it asks may be asked again."""
+        self.ask(message, self._again, patience_ms=2_000)
+
+    def _again(self, call: Call) -> None:
+        if not call.decided:
+            self.todo.append(call.message)
+
+    def act(self) -> None:
+        halted = self.simulation.halted
+        if self.chance.random() < (0.05 if halted else 0.002):
+            market = self.chance.choice(self.simulation.markets + self.simulation.futures_markets)
+            status = MarketStatus.LISTED if market.number in halted else MarketStatus.HALTED
+            (halted.discard if market.number in halted else halted.add)(market.number)
+            self.todo.append(m.SetMarketStatus(market.number, status))
+        if self.chance.random() < 0.03:
+            price = FUTURES_MIDDLE + self.chance.randint(-15, 15)
+            number = self.chance.choice(self.simulation.futures_markets).number
+            self.todo.append(m.SetMarkPrice(number, self.chance.choice((0, price))))
+        self.finish()
+
+
+class Trader(Client):
+    """Trades on the spot markets for one or two accounts, some of them shared with others."""
+
+    def __init__(self, simulation: "Simulation", name: str, accounts: list[str]) -> None:
+        self.accounts = accounts
+        self.known: deque[Any] = deque(maxlen=25)  # orders
+        self.placed: deque[tuple[int, m.Place]] = deque(maxlen=8)  # with the clock when it was sent
+        self.moved: deque[m.Deposit] = deque(maxlen=4)
+        self.names = 0
+        self.again_ms = 0  # true time of the next try
+        makers = (
+            (self.place, 48),
+            (self.place_again, 6),
+            (self.cancel, 16),
+            (self.cancel_by_client_id, 5),
+            (self.cancel_all, 3),
+            (self.move, 4),
+            (self.question, 16),
+        )
+        self._makers, self._weights = zip(*makers, strict=True)
+        super().__init__(simulation, name)
+
+    def act(self) -> None:
+        if len(self.open) < OPEN_CALLS_MAX and self.simulation.true_ms >= self.again_ms:
+            message = self.chance.choices(self._makers, self._weights)[0]()
+            self.ask(message, self.learn)
+
+    def learn(self, call: Call) -> None:
+        """Remember the orders that a reply shows; come back later where nobody took the call."""
+        if not call.decided:
+            self.again_ms = self.simulation.true_ms + self.chance.choice(PAUSES_MS)
+        if isinstance(call.reply, m.OrderReply):
+            self.known.append(call.reply.order)
+
+    def account(self) -> str:
+        return self.chance.choice(self.accounts)
+
+    def market(self) -> Market:
+        return self.chance.choice(self.simulation.markets)
+
+    def client_id(self) -> str:
+        """None, one of few that come again, or a new one."""
+        kind = self.chance.random()
+        if kind < 0.2:
+            return ""
+        if kind < 0.4:
+            return f"c{self.chance.randint(1, 3)}"
+        self.names += 1
+        return f"{self.name}-{self.names}"
+
+    def place(self) -> m.Place:
+        chance = self.chance
+        side = chance.choice((Side.BUY, Side.SELL))
+        price, quantity, quote = MIDDLE + chance.randint(-REACH, REACH), chance.choice((1, 3, 10, 40)), 0
+        kind, tif = Kind.LIMIT, chance.choice(TIFS)
+        market = self.market()
+        if chance.random() < 0.1:
+            kind, tif, price = Kind.MARKET, TimeInForce.IOC, 0
+            if side is Side.BUY:
+                quantity, quote = 0, quantity * MIDDLE * market.tick_lot_units + chance.randint(0, 10_000)
+        now = self.simulation.clock()
+        signed_ms = now - chance.randint(0, 3) if chance.random() < 0.7 else 0
+        new = NewOrder(
+            market.number, self.account(), side, kind, tif, price, quantity, quote, self.client_id(), signed_ms
+        )
+        place = m.Place(new)
+        self.placed.append((now, place))
+        return place
+
+    def place_again(self) -> m.Place:
+        """Word for word, or with other content under the same client id."""
+        now = self.simulation.clock()
+        recent = [place for sent, place in self.placed if 0 <= now - sent < REPEAT_MS]
+        if not recent:
+            return self.place()
+        place = self.chance.choice(recent)
+        if self.chance.random() < 0.1 and place.order.quantity:
+            return m.Place(replace(place.order, quantity=place.order.quantity + 1))
+        return place
+
+    def cancel(self) -> m.Place | m.Cancel:
+        if not self.known:
+            return self.place()
+        order = self.chance.choice(self.known)
+        account = order.account if self.chance.random() < 0.95 else self.account()
+        return m.Cancel(order.id if self.chance.random() < 0.98 else order.id + 10**6, account)
+
+    def cancel_by_client_id(self) -> m.CancelByClientId:
+        name = self.chance.choice(self.known).client_id if self.known and self.chance.random() < 0.6 else ""
+        name = name or f"c{self.chance.randint(1, 3)}"
+        return m.CancelByClientId(self.market().number, self.account(), name)
+
+    def cancel_all(self) -> m.CancelAll:
+        return m.CancelAll(self.account(), self.chance.choice((0, self.market().number)))
+
+    def move(self) -> m.Deposit:
+        if self.moved and self.chance.random() < 0.4:
+            again = self.chance.choice(self.moved)
+            return again if self.chance.random() < 0.7 else replace(again, amount=again.amount + 1)
+        self.names += 1
+        market = self.market()
+        asset, unit = self.chance.choice(((market.base, market.lot_units), ("USDT", MIDDLE * market.tick_lot_units)))
+        amount = unit * self.chance.choice((-200, -20, 20, 200))
+        deposit = m.Deposit(self.account(), asset, amount, f"{self.name}-{self.names}")
+        self.moved.append(deposit)
+        return deposit
+
+    def question(self) -> Any:
+        account, market = self.account(), self.market().number
+        order = self.chance.choice(self.known) if self.known else None
+        return self.chance.choice(
+            (
+                m.GetBalances(account),
+                m.GetDepth(market, 10),
+                m.ListOrders(account, 5, product=Product.SPOT),
+                m.GetOrder(order.id) if order else m.GetBalances(account),
+                m.GetOrderByClientId(market, account, order.client_id if order and order.client_id else "c1"),
+            )
+        )
