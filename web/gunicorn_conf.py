@@ -30,6 +30,8 @@ errorlog = "-"
 preload_app = False  # connections to the engine must not be shared by a fork
 control_socket_disable = True  # a door to the master, outside the data folder, that nobody here uses
 
+os.umask(0o077)  # the folders and counts that are made here are for their owner alone, as all of the data folder
+
 # prometheus_client looks for it when it is imported, which each worker does for itself
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
 

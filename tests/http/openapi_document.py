@@ -114,9 +114,12 @@ class Document:
 
     def faults_of_value(self, schema: Json, value: Json, validator_type: Any = Draft202012Validator) -> list[str]:
         """What ``schema`` has against ``value``."""
-        validator = validator_type(_absolute(schema), registry=self._registry)
-        fault = best_match(validator.iter_errors(value))
+        fault = best_match(self.validator(schema, validator_type).iter_errors(value))
         return [f"{fault.json_path}: {fault.message}"] if fault else []
+
+    def validator(self, schema: Json, validator_type: Any = Draft202012Validator) -> Any:
+        """What checks values against ``schema``."""
+        return validator_type(_absolute(schema), registry=self._registry)
 
     def faults_of_answer(self, method: str, path: str, answer: Answer) -> list[str]:
         """What the document has against this answer to ``method path``."""

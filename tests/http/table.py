@@ -36,12 +36,12 @@ class Row:
         return self.cells[column]
 
 
-def read_table(name: str) -> list[Row]:
+def read_table(name: str, folder: Path = FOLDER) -> list[Row]:
     """The rows of a table."""
     rows: list[Row] = []
     columns: list[str] = []
     section = ""
-    for number, line in enumerate((FOLDER / f"{name}.txt").read_text().splitlines(), 1):
+    for number, line in enumerate((folder / f"{name}.txt").read_text().splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         if re.fullmatch(r"\[[a-z ]+\]", line):

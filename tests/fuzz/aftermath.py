@@ -1,0 +1,29 @@
+"""After a campaign: the exchange is whole, and its money adds up, as its API tells it and as its files say."""
+
+from decimal import Decimal
+
+from shards.verify import verify_folder
+from tests.exchange import Exchange, until
+from tests.fuzz.arena import Arena
+
+ARCHIVE_S = 60.0
+
+
+def check_aftermath(arena: Arena) -> None:
+    """Fails if anything is wrong. Stops the exchange."""
+    exchange = arena.exchange
+    exchange.wait_ready()
+    log = exchange.log()
+    for word in ("Traceback", "fault in", "WORKER TIMEOUT", "SIGKILL", "is started again"):
+        assert word not in log, log[max(0, log.index(word) - 2_000) : log.index(word) + 4_000]
+    for asset in ("DF", "BTC", "ETH"):  # nobody takes fees of these or transfers them: all that was paid in is there
+        paid = sum(arena.paid.get(asset, {}).values(), Decimal(0))
+        held = arena.held(asset)
+        assert held == arena.start[asset] + paid, f"{asset}: {held} of {arena.start[asset]} + {paid}"
+    until(lambda: _is_archived(exchange), ARCHIVE_S, "archived")
+    exchange.stop()
+    assert verify_folder(exchange.folder) == []
+
+
+def _is_archived(exchange: Exchange) -> bool:
+    return all(not shard["archive_lag"] for shard in exchange.operate("GET", "/shards").json()["shards"])

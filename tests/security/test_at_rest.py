@@ -1,0 +1,174 @@
+"""What a run has written: no secret in any of it, nothing that others may read, and nothing pickled."""
+
+import base64
+import hashlib
+import json
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import duckdb
+import pytest
+from cryptography.fernet import Fernet
+
+from tests.exchange import Exchange, kill, until
+from tests.fuzz.campaign import Campaign
+
+SHARDS: Final = 2
+REQUESTS: Final = 1_000
+ARCHIVE_S: Final = 30.0
+BACK_S: Final = 30.0
+MAY_HOLD: Final = ("demo.json", "secrets.json")  # what they are for; only their owner may read them
+PART: Final = 24  # characters of a secret that nobody else can have by chance
+PICKLE_HEADS: Final = tuple(b"\x80" + bytes([protocol, 0x95]) for protocol in (4, 5))
+
+
+def plant() -> dict[str, str]:
+    """Secrets as an operator may set them, each one known to nobody else."""
+    return {
+        "SHARDEX_JWT_SECRET": secrets.token_hex(48),
+        "SHARDEX_JWT_KEYS": json.dumps({"2026": secrets.token_hex(48)}),
+        "SHARDEX_ADMIN_KEY": secrets.token_hex(32),
+        "SHARDEX_STORAGE_KEY": Fernet.generate_key().decode(),
+        "SHARDEX_ID_KEY": secrets.token_hex(32),
+    }
+
+
+class Run:
+    """A run of an exchange with planted secrets, and all that it has left."""
+
+    def __init__(self) -> None:
+        self.planted = plant()
+        self.exchange = Exchange(SHARDS, self.planted)
+        self.secrets: dict[str, str] = {}
+        self.metrics = ""
+
+    def live(self) -> None:
+        """Everything that may write anything: good and spoilt requests, deaths, restarts."""
+        exchange = self.exchange
+        for name, value in self.planted.items():
+            os.environ[name] = value  # so this process takes the same ones: it mints the demo's tokens
+        exchange.start()
+        campaign = Campaign(exchange, secrets.randbits(32))
+        print(f"seed {campaign.report.seed}")
+        campaign.run(REQUESTS)
+        kill(exchange.worker_pids()[0])
+        kill(exchange.shard_pid(0))
+        until(lambda: len(exchange.worker_pids()) == len(campaign.arena.callers), BACK_S, "the worker is back")
+        exchange.wait_ready()
+        self.metrics = exchange.call("GET", "/metrics", account=None).text
+        self._note_secrets()
+        until(lambda: not any(shard["archive_lag"] for shard in self._shards()), ARCHIVE_S, "archived")
+
+    def _shards(self) -> list[dict[str, int]]:
+        shards: list[dict[str, int]] = self.exchange.operate("GET", "/shards").json()["shards"]
+        return shards
+
+    def _note_secrets(self) -> None:
+        self.secrets = {name: value for name, value in self.planted.items() if name != "SHARDEX_JWT_KEYS"}
+        self.secrets["a key of another kid"] = json.loads(self.planted["SHARDEX_JWT_KEYS"])["2026"]
+        for account in self.exchange.accounts:
+            self.secrets[f"API secret of {account.id}"] = account.api_secret
+            self.secrets[f"token of {account.id}"] = account.jwt
+        made = self.exchange.call("POST", "/api/v1/api-keys", {"label": "planted"}).json()
+        self.secrets["API secret shown once"] = made["api_secret"]
+
+    def files(self) -> Iterator[tuple[Path, bytes]]:
+        """Every file and what is in it; what DuckDB has compressed, as text."""
+        root = self.exchange.path
+        for path in sorted(root.rglob("*")):
+            if path.is_file():
+                yield path.relative_to(root), path.read_bytes()
+        with duckdb.connect(self.exchange.folder.history, read_only=True) as history:
+            for schema, table in history.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall():
+                rows = history.execute(f"SELECT * FROM {schema}.{table}").fetchall()
+                yield Path(f"history.duckdb {schema}.{table}"), repr(rows).encode()
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
+    """The same run for all that is asked of it; it had a mask that hides nothing."""
+    before, mask = dict(os.environ), os.umask(0)
+    made = Run()
+    try:
+        made.live()
+        modes = dict(_modes(made.exchange.path / "data"))
+        made.exchange.stop()
+        made.exchange.path.joinpath("modes.json").write_text(json.dumps(modes))
+        yield made
+    finally:
+        os.umask(mask)
+        made.exchange.close()
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _modes(root: Path) -> Iterator[tuple[str, str]]:
+    """Every path of the data folder and its mode, as it was while the exchange ran."""
+    for path in [root, *sorted(root.rglob("*"))]:
+        yield str(path.relative_to(root.parent)), oct(stat.S_IMODE(path.lstat().st_mode))
+
+
+def spellings(secret: str) -> set[bytes]:
+    """How a secret may stand in a file: as it is, its best part, escaped, encoded, reversed, as bytes."""
+    plain = secret.encode()
+    found = {plain, plain[4 : 4 + PART], plain[::-1], base64.b64encode(plain)[:PART], plain.hex().encode()[:PART]}
+    found |= {quote(secret, safe="").encode(), secret.encode("utf-16-le"), secret.upper().encode()}
+    if all(letter in "0123456789abcdef" for letter in secret):
+        found.add(bytes.fromhex(secret))
+    return found
+
+
+def hidden_part(secret: str) -> str:
+    """Of a token, its signature: the rest is no secret, and its header is everybody's."""
+    return secret.rpartition(".")[2]
+
+
+def test_no_secret_in_anything_written(run: Run) -> None:
+    assert len(run.secrets) == 10
+    files = [(path, content) for path, content in run.files() if path.name not in MAY_HOLD]
+    names = {path.name for path, _ in files}
+    assert {"log", "journal.sqlite", "reference.sqlite", "history.duckdb"} <= names and len(files) > 20
+    for name, secret in run.secrets.items():
+        for spelling in spellings(hidden_part(secret)):
+            found = [str(path) for path, content in files if spelling in content]
+            assert not found, f"{name} stands in {found} as {spelling[:6]!r}…"
+
+
+def test_the_search_finds_what_is_there(run: Run) -> None:
+    """What may hold a secret does, so it would have been found elsewhere, too."""
+    demo = (run.exchange.data / "demo.json").read_bytes()
+    for name in ("API secret of demo-1", "token of demo-1", "SHARDEX_ADMIN_KEY"):
+        assert any(spelling in demo for spelling in spellings(hidden_part(run.secrets[name]))), name
+
+
+def test_no_secret_and_no_account_in_metrics(run: Run) -> None:
+    assert "shardex_requests_total" in run.metrics
+    for secret in run.secrets.values():
+        assert not any(spelling.decode("latin-1") in run.metrics for spelling in spellings(hidden_part(secret)))
+    assert "demo-" not in run.metrics
+
+
+def test_api_secrets_are_encrypted(run: Run) -> None:
+    """The reference file is of no use to whoever has it without the storage key."""
+    content = (run.exchange.data / "reference.sqlite").read_bytes()
+    secret = run.secrets["API secret of demo-1"].encode()
+    for digest in (hashlib.sha256(secret), hashlib.md5(secret), hashlib.sha1(secret)):  # no digest to guess by either
+        assert digest.digest() not in content and digest.hexdigest().encode() not in content
+
+
+def test_nobody_else_may_read(run: Run) -> None:
+    """Folders 0700, all else 0600, sockets too, whatever the caller's mask is."""
+    modes = json.loads((run.exchange.path / "modes.json").read_text())
+    assert len(modes) > 20
+    wrong = {path: mode for path, mode in modes.items() if int(mode, 8) & 0o077}
+    assert not wrong
+
+
+def test_nothing_is_pickled(run: Run) -> None:
+    for path, content in run.files():
+        assert not content.startswith(PICKLE_HEADS), path

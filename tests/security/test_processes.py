@@ -1,0 +1,126 @@
+"""Between the processes: typed messages, never pickle; and noise on their sockets harms nobody."""
+
+import ast
+import os
+import pickle
+import random
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import pytest
+
+from shards.codec import decode_input, decode_link, decode_reply, decode_request, decode_row
+from shards.frames import FrameKind, pack
+from tests.exchange import Exchange
+from web.run import ROOT
+
+FORBIDDEN: Final = {"pickle", "cPickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "jsonpickle"}
+UNSAFE_CALLS: Final = {"eval", "exec", "compile", "__import__"}
+QUEUES: Final = {"Queue", "SimpleQueue", "JoinableQueue", "Pipe", "Manager", "Listener", "Client"}  # these pickle
+CODE: Final = sorted(path for folder in ("web", "shards", "storage") for path in (ROOT / folder).rglob("*.py"))
+NOISES: Final = 100  # connections to each socket
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """(module, name) of everything that is imported; "" for a module as a whole."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node.module or "", alias.name) for alias in node.names)
+
+
+def test_code_has_no_pickle() -> None:
+    assert len(CODE) > 100
+    for path in CODE:
+        check_code(ast.parse(path.read_text()), path)
+
+
+def check_code(tree: ast.AST, path: Path) -> None:
+    for module, name in imports(tree):
+        root = module.partition(".")[0]
+        assert root not in FORBIDDEN and name not in FORBIDDEN, f"{path} imports {module} {name}"
+        assert root != "multiprocessing" or name not in QUEUES, f"{path} imports {module} {name}"
+    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    assert not called & UNSAFE_CALLS, f"{path} calls {called & UNSAFE_CALLS}"
+    asked = {
+        node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _is_multiprocessing(node.value)
+    }
+    assert not asked & QUEUES, f"{path} uses {asked & QUEUES}"
+
+
+def _is_multiprocessing(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id in ("multiprocessing", "_context")
+
+
+class Trap:
+    """Leaves a file behind where anybody unpickles it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self._path),)
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[Exchange]:
+    made = Exchange(2)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
+
+
+def noises(chance: random.Random, trap: bytes) -> Iterator[bytes]:
+    """What is not a word of the protocol between our processes, and what breaks off."""
+    hello = pack(FrameKind.HELLO, 0)
+    for turn in range(NOISES):
+        noise = chance.randbytes(chance.randrange(1, 2_000))
+        yield (
+            noise,
+            trap,
+            pack(FrameKind.REQUEST, turn, 2**63, trap),  # before any hello
+            hello + b"\xff" * chance.randrange(4, 100),  # a frame longer than any may be
+            hello[: chance.randrange(1, len(hello))],
+            hello + pack(FrameKind.REQUEST, turn, 2**63, noise)[: -chance.randrange(1, len(noise) + 1)],
+        )[turn % 6]
+
+
+def test_noise_on_the_sockets_of_the_engine(exchange: Exchange, tmp_path: Path) -> None:
+    """Only our own processes can reach them; and yet nothing that comes there is run, and nobody dies of it."""
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    folder = exchange.folder
+    before = engine_pids(exchange)
+    for name in ("shard-0", "shard-1", "archive"):
+        for noise in noises(chance, pickle.dumps(Trap(tmp_path / "sprung"))):
+            with socket.socket(socket.AF_UNIX) as caller:
+                caller.connect(folder.socket(name))
+                try:
+                    caller.sendall(noise)
+                except (BrokenPipeError, ConnectionResetError):
+                    pass  # it was turned away before all was sent
+    exchange.wait_ready()
+    assert engine_pids(exchange) == before
+    assert not (tmp_path / "sprung").exists()
+    assert "Traceback" not in exchange.log()
+
+
+def engine_pids(exchange: Exchange) -> list[int]:
+    """The shards and the archive."""
+    shards = range(exchange.folder.shard_count)
+    return [*map(exchange.shard_pid, shards), exchange.archive_pid()]
+
+
+def test_a_pickle_is_no_message(tmp_path: Path) -> None:
+    trap = pickle.dumps(Trap(tmp_path / "sprung"))
+    for decode in (decode_request, decode_input, decode_link, decode_row, decode_reply):
+        with pytest.raises(msgspec.DecodeError):
+            decode(trap)
+    assert not (tmp_path / "sprung").exists()
