@@ -20,7 +20,7 @@ run: $(VENV)/.runtime
 	@exec $(BIN)/python -m web.run
 
 test: lint types $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 sim: $(VENV)/.dev
 	$(BIN)/python -m tests.sim --seeds $(SEEDS) --seed $(SEED) $(if $(PLANT),--plant $(PLANT))
