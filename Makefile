@@ -14,13 +14,17 @@ SEEDS ?= 300
 SEED ?= 1
 N ?= 200000
 
-.PHONY: run test sim fuzz check lint types imports lock clean
+.PHONY: run test long sim fuzz check lint types imports lock clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python -m web.run
 
 test: lint types $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder $(ARGS)
+
+# What takes too long for every change
+long: $(VENV)/.dev
+	$(BIN)/python -m pytest -m long $(ARGS)
 
 sim: $(VENV)/.dev
 	$(BIN)/python -m tests.sim --seeds $(SEEDS) --seed $(SEED) $(if $(PLANT),--plant $(PLANT))

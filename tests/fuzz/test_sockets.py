@@ -16,6 +16,8 @@ from tests.exchange import Exchange, until
 from tests.fuzz.wire import PROBE, Broken, Connection, is_of_server
 from web.run import ROOT
 
+pytestmark = pytest.mark.long
+
 SOUPS: Final = 1_000  # connections that send noise
 THREADS: Final = 8
 SLOW_COUNT: Final = 500  # callers with one byte a second
