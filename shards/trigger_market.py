@@ -75,7 +75,9 @@ class TriggerMarket(MarginMarket):
     def _price_changed(self, trade: Trade, effects: Effects) -> None:
         super()._price_changed(trade, effects)
         self.triggers.track(WatchedPrice.CONTRACT, trade.price)
-        self._touched.update((order.id, order) for order in self.triggers.due(self._prices()) if self._may_fire(order))
+        if self.triggers.waiting:
+            due = self.triggers.due(self._prices())
+            self._touched.update((order.id, order) for order in due if self._may_fire(order))
 
     def _mark_changed(self, effects: Effects) -> None:
         super()._mark_changed(effects)
@@ -160,6 +162,8 @@ class TriggerMarket(MarginMarket):
         self._touched.clear()
 
     def _next_due(self) -> Order | None:
+        if not self.triggers.waiting:
+            return None
         due = [order for order in self.triggers.due(self._prices()) if self._may_fire(order)]
         due += (order for order in self._touched.values() if order.id in self.triggers.waiting)
         return min(due, key=lambda order: order.id, default=None)

@@ -159,7 +159,7 @@ def market_trades(engine: Engine, market: Market, question: MarketTrades) -> lis
 def newest_trades(engine: Engine, markets: Sequence[Market]) -> dict[int, Trade]:
     """The newest trade of each market, by its number; a market that never traded has none."""
     found: dict[int, Trade] = {}
-    for piece in _pieces(markets):
+    for piece in pieces(markets):
         asked = [(engine.owner(market), MarketTrades(market.number, 1)) for market in piece]
         for reply in engine.ask_each(TradesReply, asked):
             found.update((trade.market, trade) for trade in reply.trades)
@@ -173,12 +173,12 @@ def newest_trades(engine: Engine, markets: Sequence[Market]) -> dict[int, Trade]
 def best_levels(engine: Engine, markets: Sequence[Market]) -> list[DepthReply]:
     """Best bid and ask of each market."""
     found: list[DepthReply] = []
-    for piece in _pieces(markets):
+    for piece in pieces(markets):
         found += engine.ask_each(DepthReply, [(engine.owner(market), GetDepth(market.number, 1)) for market in piece])
     return found
 
 
-def _pieces(markets: Sequence[Market]) -> Iterator[Sequence[Market]]:
+def pieces(markets: Sequence[Market]) -> Iterator[Sequence[Market]]:
     """A few at a time: each question takes a place in a mailbox."""
     for start in range(0, len(markets), _PIECE_COUNT):
         yield markets[start : start + _PIECE_COUNT]

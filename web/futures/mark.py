@@ -1,20 +1,17 @@
 """Mark prices: each market's shard knows its own."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from shards.markets import Market
 from shards.messages import GetPrices, PricesReply
 from web.engine import Engine
-
-_PIECE_COUNT: Final = 32  # questions under way at a time: each takes a place in a mailbox
+from web.history import pieces
 
 
 def marks_of(engine: Engine, markets: Sequence[Market]) -> Mapping[int, int]:
     """Mark prices in ticks, by the number of the market; 0 while there is none. Raises EngineRefusal."""
     found: dict[int, int] = {}
-    for start in range(0, len(markets), _PIECE_COUNT):
-        piece = markets[start : start + _PIECE_COUNT]
+    for piece in pieces(markets):
         asked = [(engine.owner(market), GetPrices(market.number)) for market in piece]
         replies = engine.ask_each(PricesReply, asked)
         found.update((market.number, reply.mark) for market, reply in zip(piece, replies, strict=True))
