@@ -54,9 +54,11 @@ $(VENV)/.made:
 	  echo "$(PYTHON) cannot make a virtual environment (Debian: apt install python3-venv)" >&2; exit 1; }
 	@touch $@
 
-$(VENV)/.runtime: requirements.txt pyproject.toml $(VENV)/.made
+$(VENV)/.runtime: requirements.txt requirements-fast.txt pyproject.toml $(VENV)/.made
 	@echo "installing requirements.txt ..."
 	@$(PIP) --require-hashes -r requirements.txt
+	@$(PIP) --no-build-isolation --require-hashes -r requirements-fast.txt 2> /dev/null || \
+	  echo "requirements-fast.txt cannot be built (Debian: apt install gcc python3-dev): HTTP will be read more slowly"
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 

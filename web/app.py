@@ -2,6 +2,7 @@
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +39,8 @@ from web.futures.budget import Budget
 from web.futures.errors import FuturesProblem
 from web.incoming import receive_body
 from web.openapi import documents
+from web.server import hub as hubs
+from web.server.line import HubLine
 from web.services import NAME, Services
 from web.settings import WebSettings, check_secret, load_web_settings
 from web.tokens import Tokens
@@ -49,10 +52,16 @@ def create_app() -> Flask:
     """The application of one worker; raises SettingsError, FolderError, ReferenceUnusable."""
     settings = load_web_settings()
     folder = open_folder(load_settings().data, load_settings().shard_count)
-    client = Client(folder)
+    client = connect(folder)
     app = make_app(make_services(settings, folder, client))
     client.wait_connected(CONNECT_S)
     return app
+
+
+def connect(folder: Folder) -> Client:
+    """The client of this worker: it waits in greenlets where there is a hub, else in threads."""
+    hub = hubs.current()
+    return Client(folder) if hub is None else Client(folder, partial(HubLine, hub))
 
 
 def open_folder(path: Path, shard_count: int | None) -> Folder:

@@ -1,11 +1,12 @@
 """Values → answers."""
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 import msgspec
 from flask import Response
+
+from web.server.hub import give_turn
 
 T = TypeVar("T")
 
@@ -24,6 +25,6 @@ def render_each(render: Callable[[T], object], values: Sequence[T]) -> list[msgs
     rendered: list[msgspec.Raw] = []
     for start in range(0, len(values), _PIECE_COUNT):
         if start:
-            time.sleep(0)  # no pause: a turn for the other greenlets or threads
+            give_turn()
         rendered += [msgspec.Raw(_encode(render(value))) for value in values[start : start + _PIECE_COUNT]]
     return rendered

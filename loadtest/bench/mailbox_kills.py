@@ -19,9 +19,9 @@ from pathlib import Path
 from queue import Empty, Full
 from typing import Any, Protocol
 
-from shards.client import Line
 from shards.clock import now_ms
 from shards.frames import FrameKind
+from shards.line import Line
 from shards.mailbox import Mailbox
 from shards.peer import NotServing
 from storage.folder import Folder

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from shards.client import Client, Line
+from shards.client import Client
 from shards.clock import now_ms
 from shards.codec import decode_reply, encode
 from shards.limits import DEADLINE_MS
+from shards.line import Line
 from shards.messages import BalancesReply, GetBalances
 from tests.crash.floor import Account, Floor, Market
 from tests.crash.processes import BACK_S, QUIET_S, check_quiet, connected, stopped

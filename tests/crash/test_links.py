@@ -7,9 +7,9 @@ from typing import Final
 
 import pytest
 
-from shards.client import Line
 from shards.clock import now_ms
 from shards.codec import decode_reply, encode
+from shards.line import Line
 from shards.loop import Shard
 from shards.markets import Market, Product, shard_of_account, shard_of_symbol
 from shards.messages import (

@@ -103,7 +103,7 @@ def _signed(key: Key, target: bytes, body: bytes, now: str) -> bytes:
     return path + b"?" + payload + b"&signature=" + key.sign(payload + body).encode()
 
 
-@pytest.fixture(scope="module", params=["gevent", "gthread"])
+@pytest.fixture(scope="module", params=["hub", "gthread"])
 def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
     """With each class of workers: both read requests in ways of their own."""
     exchange = Exchange(2, {"SHARDEX_WORKER_CLASS": request.param})

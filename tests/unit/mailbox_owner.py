@@ -67,7 +67,7 @@ def own(data: Path, name: str, maxsize: int, control: Connection) -> None:
 
 def call_without_end(data: Path, control: Connection) -> None:
     """A caller that fills the mailbox as fast as it can, until it is killed."""
-    from shards.client import Line
+    from shards.line import Line
 
     line = Line(Folder.open(data), "shard-0")
     line.connected.wait()

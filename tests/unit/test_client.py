@@ -12,11 +12,12 @@ from queue import Full
 
 import pytest
 
-from shards.client import Client, Line
+from shards.client import Client
 from shards.clock import now_ms
 from shards.codec import encode
 from shards.frames import FrameKind, pack
 from shards.limits import REPLY_PIECE_COUNT
+from shards.line import Line
 from shards.messages import (
     Cancel,
     CancelAll,

@@ -53,7 +53,7 @@ def wait_for_workers(exchange: Exchange) -> None:
     exchange.wait_ready()
 
 
-@pytest.mark.parametrize("limited", [{}, {"SHARDEX_WORKER_CLASS": "gthread"}], ids=["gevent", "gthread"], indirect=True)
+@pytest.mark.parametrize("limited", [{}, {"SHARDEX_WORKER_CLASS": "gthread"}], ids=["hub", "gthread"], indirect=True)
 def test_all_workers_together(limited: Exchange) -> None:
     answers = ping_many(limited, WEIGHT + 60)
     assert 0.9 * WEIGHT <= statuses(answers).count(200) <= WEIGHT

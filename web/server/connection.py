@@ -1,0 +1,280 @@
+"""One caller's connection: plain requests are read, answered in a greenlet each, one after the other.
+
+The first request that is not plain hands the connection over to gunicorn's own handling, in a greenlet, for as long as
+it lasts.
+"""
+
+import logging
+import socket
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import lru_cache, partial
+from math import inf
+from typing import Any, Final, Protocol
+
+from web.server.hub import READ, WRITE, Hub
+from web.server.limits import PIPELINE_BYTES_MAX, RECEIVE_BYTES, REQUEST_S, SEND_S
+from web.server.plain import Incoming, PlainReader, Unusual
+from web.server.stream import Stream
+
+_log: Final = logging.getLogger("gunicorn.error")
+
+_NOTHING: Final = memoryview(b"")
+_FAULT: Final = "500 Internal Server Error"
+Headers = list[tuple[str, str]]
+
+
+class Server(Protocol):
+    """What a connection needs of its worker."""
+
+    hub: Hub
+    alive: bool
+    keepalive_s: float
+    reader: PlainReader
+
+    def application(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """The WSGI application."""
+
+    def hand_over(self, stream: Stream, address: tuple[str, int]) -> None:
+        """Serve the rest of a connection as gunicorn does; returns when it has ended."""
+
+    def answered(self, environ: dict[str, Any], answer: "Answer", started: float) -> None:
+        """A request was answered."""
+
+    def forget(self, connection: "HttpConnection") -> None:
+        """The connection has ended."""
+
+
+class Answer:
+    """What the application says: WSGI's start_response, and what it returns."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self) -> None:
+        self.status = ""
+        self.headers: Headers = []
+        self.body = b""
+
+    def start(self, status: str, headers: Headers, exc_info: object = None) -> Callable[[bytes], None]:
+        """WSGI's start_response."""
+        if self.status and exc_info is None:
+            raise AssertionError("the answer was begun twice")
+        self.status, self.headers = status, headers
+        return self._write
+
+    def _write(self, chunk: bytes) -> None:
+        self.body += chunk
+
+    def take(self, chunks: Iterable[bytes]) -> None:
+        """The body."""
+        try:
+            self.body += b"".join(chunks)
+        finally:
+            close = getattr(chunks, "close", None)
+            if close is not None:
+                close()
+
+    def fail(self) -> None:
+        """The application did not come to an answer."""
+        self.status, self.headers, self.body = _FAULT, [], b""
+
+    def as_bytes(self, method: str, keep_alive: bool) -> bytes:
+        """The answer as it is sent."""
+        lines = [f"HTTP/1.1 {self.status}\r\nServer: gunicorn\r\nDate: {_date(int(time.time()))}\r\n"]
+        lines.append("Connection: keep-alive\r\n" if keep_alive else "Connection: close\r\n")
+        stated = False
+        for name, value in self.headers:
+            stated = stated or name.lower() == "content-length"
+            lines.append(f"{name}: {value}\r\n")
+        bodiless = self.status.startswith(("204", "304"))
+        if not stated and not bodiless:
+            lines.append(f"Content-Length: {len(self.body)}\r\n")
+        lines.append("\r\n")
+        head = "".join(lines).encode("latin-1")
+        return head if method == "HEAD" or bodiless else head + self.body
+
+
+@lru_cache(maxsize=2)
+def _date(second: int) -> str:
+    return format_datetime(datetime.fromtimestamp(second, UTC), usegmt=True)
+
+
+class HttpConnection:
+    """A connection, from its accept to its end. ``until``: when its time is up, in the hub's time."""
+
+    __slots__ = (
+        "_address",
+        "_busy",
+        "_closed",
+        "_keep_alive",
+        "_needed",
+        "_received",
+        "_server",
+        "_socket",
+        "_stream",
+        "_unsent",
+        "_watched",
+        "until",
+    )
+
+    def __init__(self, server: Server, sock: socket.socket, address: tuple[str, int]) -> None:
+        self._server = server
+        self._socket = sock
+        self._address = address
+        self._received = b""
+        self._needed = 0  # bytes that must be there before it is worth looking again
+        self._unsent = _NOTHING
+        self._busy = False  # a request is under way: until its answer has been sent, no other is taken
+        self._keep_alive = True
+        self._stream: Stream | None = None  # once it is gunicorn's
+        self._closed = False
+        self._watched = 0
+        self.until = server.hub.now + server.keepalive_s
+        self._watch(READ)
+
+    def close(self) -> None:
+        """End it now."""
+        if self._closed:
+            return
+        self._closed = True
+        self._watch(0)
+        self._socket.close()
+        self._server.forget(self)
+
+    def stop(self) -> None:
+        """End it as soon as no request is under way."""
+        if self._stream is not None:
+            self._stream.end()
+        elif not self._busy:
+            self.close()
+
+    def _watch(self, events: int) -> None:
+        if events == self._watched:
+            return
+        self._watched = events
+        if events:
+            self._server.hub.watch(self._socket, events, self._on_ready)
+        else:
+            self._server.hub.unwatch(self._socket)
+
+    def _on_ready(self, events: int) -> None:
+        if self._closed:
+            return
+        if events & READ:
+            self._receive()
+        elif events & WRITE:
+            self._send()
+
+    # Receiving
+
+    def _receive(self) -> None:
+        try:
+            chunk = self._socket.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            chunk = b""
+        if self._busy:
+            self._receive_early(chunk)
+        elif not chunk:
+            self._end_received()
+        else:
+            if not self._received:
+                self.until = self._server.hub.now + REQUEST_S
+            self._received = self._received + chunk if self._received else chunk
+            if len(self._received) >= self._needed:
+                self._take()
+
+    def _receive_early(self, chunk: bytes) -> None:
+        """A next request, or the end, while one is under way: looked at when that one is answered."""
+        self._received += chunk
+        if not chunk or len(self._received) > PIPELINE_BYTES_MAX:
+            self._watch(0)
+
+    def _end_received(self) -> None:
+        """The caller sends no more. A request cut off in its midst may still be answered, as gunicorn does."""
+        if self._received:
+            self._hand_over()
+        else:
+            self.close()
+
+    def _take_next(self) -> None:
+        if not self._closed:
+            self._busy = False
+            self._watch(READ)
+            self._take()
+
+    def _take(self) -> None:
+        """Serve the request at the front of what was received, if it is whole."""
+        try:
+            found = self._server.reader.read(self._received, self._address)
+        except Unusual:
+            self._hand_over()
+            return
+        if isinstance(found, int):
+            self._needed = found
+            return
+        self._received = self._received[found.size :]
+        self._needed = 0
+        self._busy = True
+        self.until = inf  # bounded by the engine's deadlines
+        self._server.hub.spawn(partial(self._serve, found))
+
+    def _hand_over(self) -> None:
+        """The rest is gunicorn's."""
+        self._watch(0)
+        self.until = inf  # the stream keeps its own time
+        self._stream = Stream(self._server.hub, self._socket, self._received, self._server.keepalive_s)
+        self._received = b""
+        self._server.hub.spawn(partial(self._serve_stream, self._stream))
+
+    def _serve_stream(self, stream: Stream) -> None:
+        try:
+            self._server.hand_over(stream, self._address)
+        finally:
+            self.close()
+
+    # Answering
+
+    def _serve(self, request: Incoming) -> None:
+        started = time.perf_counter()
+        answer = Answer()
+        try:
+            answer.take(self._server.application(request.environ, answer.start))
+        except Exception:
+            _log.exception("Error handling request")
+            answer.fail()
+        self._server.answered(request.environ, answer, started)
+        if self._closed:
+            return
+        self._keep_alive = request.keep_alive and self._server.alive
+        self._unsent = memoryview(answer.as_bytes(request.environ["REQUEST_METHOD"], self._keep_alive))
+        self._send()
+
+    def _send(self) -> None:
+        """Send what the socket takes; once it has all, go on with the next request."""
+        try:
+            sent = self._socket.send(self._unsent)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.close()
+            return
+        if sent < len(self._unsent):
+            self._unsent = self._unsent[sent:]
+            self.until = self._server.hub.now + SEND_S
+            self._watch(WRITE)
+            return
+        if not self._keep_alive:
+            self.close()
+            return
+        self._unsent = _NOTHING
+        if self._received:
+            self.until = self._server.hub.now + REQUEST_S
+            self._server.hub.soon(self._take_next)
+            return
+        self._busy = False
+        self._watch(READ)
+        self.until = self._server.hub.now + self._server.keepalive_s

@@ -1,0 +1,192 @@
+"""One thread's loop: sockets that are ready, greenlets that wait.
+
+The hub lives in the main greenlet. Whoever waits is a greenlet of its own and hands control back to the hub, which
+returns to it when what it waits for is there or its time is up. No locks are needed: control changes hands only where
+somebody waits.
+"""
+
+import heapq
+import selectors
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import Any, Final
+
+from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
+
+from web.server.limits import EXPIRE_S
+
+READ: Final = selectors.EVENT_READ
+WRITE: Final = selectors.EVENT_WRITE
+
+Ready = Callable[[int], None]
+"""Told the events of a socket that is ready."""
+
+
+class Waiter:
+    """What one greenlet waits for, once."""
+
+    __slots__ = ("_greenlet", "_hub", "done")
+
+    def __init__(self, hub: "Hub") -> None:
+        self._hub = hub
+        self._greenlet: greenlet | None = None
+        self.done = False
+
+    def finish(self) -> None:
+        """What was waited for is there."""
+        self.done = True
+        if self._greenlet is not None:
+            self._hub.wake(self, self._greenlet)
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it was finished in time."""
+        if not self.done:
+            me = getcurrent()
+            if me is self._hub.main:
+                self._hub.turn_until(lambda: self.done, seconds)
+            else:
+                self._greenlet = me
+                self._hub.park(self, seconds)
+                self._greenlet = None
+        return self.done
+
+
+class Hub:
+    """The loop. ``main`` is the greenlet that made it and runs it."""
+
+    def __init__(self) -> None:
+        self.main = getcurrent()
+        self.now = time.monotonic()  # of this turn
+        self._selector = selectors.DefaultSelector()
+        self._ready: list[greenlet] = []
+        self._soon: list[Callable[[], None]] = []
+        self._waiting: dict[Waiter, tuple[greenlet, float]] = {}  # until when
+        self._expire_at = 0.0
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._timer_number = count()
+        self._before_waiting: list[Callable[[], None]] = []
+
+    # Sockets
+
+    def watch(self, sock: Any, events: int, ready: Ready) -> None:
+        """Tell ``ready`` whenever ``sock`` is; in the place of what was said of it before."""
+        if sock in self._selector.get_map():
+            self._selector.modify(sock, events, ready)
+        else:
+            self._selector.register(sock, events, ready)
+
+    def unwatch(self, sock: Any) -> None:
+        """Not any more. Before the socket is closed."""
+        if sock in self._selector.get_map():
+            self._selector.unregister(sock)
+
+    # Time
+
+    def later(self, seconds: float, act: Callable[[], None]) -> None:
+        """Do it once, after so long."""
+        heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._timer_number), act))
+
+    def soon(self, act: Callable[[], None]) -> None:
+        """Do it once, in this turn or the next."""
+        self._soon.append(act)
+
+    def before_waiting(self, act: Callable[[], None]) -> None:
+        """Do it in each turn, when all that was ready has been served."""
+        self._before_waiting.append(act)
+
+    # Greenlets
+
+    def spawn(self, run: Callable[[], None]) -> None:
+        """Run it as a greenlet, until it ends or first waits. It must not raise."""
+        greenlet(run, self.main).switch()
+
+    def give_turn(self) -> None:
+        """Let all others have their turn."""
+        me = getcurrent()
+        if me is not self.main:
+            self._ready.append(me)
+            self.main.switch()
+
+    def park(self, waiter: Waiter, seconds: float) -> None:
+        """Hand control to the hub, until the waiter is finished or its time is up."""
+        self._waiting[waiter] = getcurrent(), time.monotonic() + seconds
+        self.main.switch()
+
+    def wake(self, waiter: Waiter, waiting: greenlet) -> None:
+        """Return to it in this turn or the next."""
+        if self._waiting.pop(waiter, None) is not None:
+            self._ready.append(waiting)
+
+    def wait_for(self, sock: Any, events: int, seconds: float) -> bool:
+        """Whether ``sock`` becomes ready in time. It must not be watched otherwise."""
+        waiter = Waiter(self)
+        self.watch(sock, events, lambda _: waiter.finish())
+        try:
+            return waiter.wait(seconds)
+        finally:
+            self.unwatch(sock)
+
+    # The loop
+
+    def turn(self, patience_s: float) -> None:
+        """One turn; waits at most so long for something to do."""
+        for key, events in self._selector.select(self._bounded(patience_s)):
+            key.data(events)
+        self.now = time.monotonic()
+        while self._timers and self._timers[0][0] <= self.now:
+            heapq.heappop(self._timers)[2]()
+        if self._waiting and self.now >= self._expire_at:
+            self._expire()
+        ready, self._ready = self._ready, []
+        for each in ready:
+            each.switch()
+        soon, self._soon = self._soon, []
+        for act in soon:
+            act()
+        for act in self._before_waiting:
+            act()
+
+    def turn_until(self, reached: Callable[[], bool], seconds: float) -> None:
+        """Turn until it is so, at most so long."""
+        until = time.monotonic() + seconds
+        while not reached() and (left := until - time.monotonic()) > 0:
+            self.turn(left)
+
+    def _bounded(self, patience_s: float) -> float:
+        if self._ready or self._soon:
+            return 0
+        if self._waiting:
+            patience_s = min(patience_s, EXPIRE_S)
+        if self._timers:
+            patience_s = min(patience_s, max(0.0, self._timers[0][0] - time.monotonic()))
+        return patience_s
+
+    def _expire(self) -> None:
+        self._expire_at = self.now + EXPIRE_S
+        for waiter, (waiting, until) in list(self._waiting.items()):
+            if until <= self.now:
+                self.wake(waiter, waiting)
+
+
+_current: Hub | None = None
+
+
+def current() -> Hub | None:
+    """The hub of this process; None where waiting means to block a thread."""
+    return _current
+
+
+def make_current() -> Hub:
+    """Make this greenlet the hub of its process."""
+    global _current
+    _current = Hub()
+    return _current
+
+
+def give_turn() -> None:
+    """A turn for the others, greenlets or threads, in the midst of long work."""
+    if _current is not None:
+        _current.give_turn()
+    else:
+        time.sleep(0)

@@ -1,0 +1,132 @@
+"""A plain request: bytes → WSGI environ.
+
+Nearly all requests are plain: HTTP/1.1, whole in the buffer, each header once, a body of a stated length. They are
+read by the parser that gunicorn uses (``gunicorn_h1c``), without gunicorn's way around it. Whatever is not plain, and
+whatever the parser refuses, is not judged here: gunicorn's own handling takes the same bytes and says what is to be
+said, so that a request has one meaning, whoever reads it.
+"""
+
+import io
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from gunicorn.http.message import RFC9112_TARGET_INVALID  # type: ignore[import-untyped]
+from gunicorn.util import unquote_to_wsgi_str  # type: ignore[import-untyped]
+
+from web.incoming import BODY_BYTES_MAX
+from web.server.limits import HEADER_NAME_COUNT_MAX
+
+try:
+    import gunicorn_h1c  # type: ignore[import-untyped]
+except ImportError:  # it needs a C compiler to install: without it all requests go the longer way
+    gunicorn_h1c = None
+
+_CONTENT_LENGTH: Final = "CONTENT_LENGTH"
+_UNUSUAL: Final = ("HTTP_TRANSFER_ENCODING", "HTTP_EXPECT", "HTTP_UPGRADE")
+_KEEP_ALIVE: Final = {"keep-alive": True, "close": False}
+
+
+class Unusual(Exception):
+    """Not a plain request: for gunicorn to judge."""
+
+
+class Incoming(NamedTuple):
+    """A request and what of the buffer it took."""
+
+    environ: dict[str, Any]
+    size: int  # bytes
+    keep_alive: bool
+
+
+class PlainReader:
+    """Reads plain requests of one listener's callers."""
+
+    def __init__(self, base: Mapping[str, Any], cfg: Any) -> None:
+        """``base`` is what all environs share; ``cfg`` gunicorn's settings, with the limits."""
+        self._base = dict(base)
+        self._limits = {
+            "limit_request_line": cfg.limit_request_line,
+            "limit_request_fields": cfg.limit_request_fields,
+            "limit_request_field_size": cfg.limit_request_field_size,
+        }
+        self._keys: dict[bytes, str] = {b"Content-Type": "CONTENT_TYPE", b"Content-Length": _CONTENT_LENGTH}
+
+    def read(self, data: bytes, address: tuple[str, int]) -> Incoming | int:
+        """The request at the front of ``data``, or how many bytes must be there to try again. Raises Unusual."""
+        if gunicorn_h1c is None:
+            raise Unusual
+        try:
+            head = gunicorn_h1c.parse_request(data, **self._limits)
+        except gunicorn_h1c.IncompleteError:
+            return len(data) + 1
+        except gunicorn_h1c.ParseError as fault:
+            raise Unusual from fault
+        start: int = head["consumed"]
+        if not _is_strict(data[:start], head):
+            raise Unusual
+        environ = self._environ(head, address)
+        body_bytes = self._body_bytes(environ)
+        if len(data) < start + body_bytes:
+            return start + body_bytes
+        environ["wsgi.input"] = io.BytesIO(data[start : start + body_bytes] if body_bytes else b"")
+        connection = environ.get("HTTP_CONNECTION")
+        keep_alive = connection is None or _KEEP_ALIVE.get(connection.lower())
+        if keep_alive is None:
+            raise Unusual
+        return Incoming(environ, start + body_bytes, keep_alive)
+
+    def _environ(self, head: dict[str, Any], address: tuple[str, int]) -> dict[str, Any]:
+        target: str = head["path"].decode("latin-1")
+        if target[:1] != "/" or target[:2] == "//" or "#" in target:
+            raise Unusual
+        if RFC9112_TARGET_INVALID.search(target):
+            raise Unusual
+        path, _, query = target.partition("?")
+        environ = self._base.copy()
+        environ["REQUEST_METHOD"] = head["method"].decode("latin-1")
+        environ["RAW_URI"] = target
+        environ["PATH_INFO"] = unquote_to_wsgi_str(path) if "%" in path else path
+        environ["QUERY_STRING"] = query
+        environ["REMOTE_ADDR"] = address[0]
+        environ["REMOTE_PORT"] = str(address[1])
+        keys = self._keys
+        for name, value in head["headers"]:
+            key = keys.get(name) or self._key(name)
+            if key in environ:
+                raise Unusual  # twice
+            environ[key] = value.decode("latin-1")
+        return environ
+
+    def _key(self, name: bytes) -> str:
+        """A header's key; raises Unusual for those that change what a request is."""
+        upper = name.decode("latin-1").upper()
+        if "_" in upper:
+            raise Unusual
+        bare = upper.replace("-", "_")
+        key = bare if bare in ("CONTENT_TYPE", _CONTENT_LENGTH) else f"HTTP_{bare}"
+        if key in _UNUSUAL:
+            raise Unusual
+        if len(self._keys) < HEADER_NAME_COUNT_MAX:
+            self._keys[name] = key
+        return key
+
+    @staticmethod
+    def _body_bytes(environ: dict[str, Any]) -> int:
+        """Of the body; raises Unusual for a length that is none, or that no view will read."""
+        text = environ.get(_CONTENT_LENGTH)
+        if text is None:
+            return 0
+        if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) > BODY_BYTES_MAX:
+            raise Unusual
+        return int(text)
+
+
+def _is_strict(head: bytes, parsed: Mapping[str, Any]) -> bool:
+    """Whether a head is written as it must be where the fast parser is more lenient than gunicorn's other one."""
+    request_line = b"%b %b HTTP/1.1\r\n" % (parsed["method"], parsed["path"])
+    return (
+        head.startswith(request_line)
+        and b"\r\n " not in head  # a folded line
+        and b"\r\n\t" not in head
+        and head.count(b"\n") == head.count(b"\r\n")
+    )

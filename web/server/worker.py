@@ -1,0 +1,168 @@
+"""The worker class of gunicorn that serves with a hub: one thread, a greenlet for each request under way.
+
+Gunicorn's master starts, stops and reloads it as any other. Its signs of life, signals and graceful stop are those of
+gunicorn's workers; plain requests are read and answered by :mod:`web.server.connection`, all others by gunicorn's own
+handling over a :class:`web.server.stream.Stream`.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from gunicorn.http.wsgi import base_environ  # type: ignore[import-untyped]
+from gunicorn.workers.base_async import AsyncWorker  # type: ignore[import-untyped]
+
+from web.server import hub as hubs
+from web.server.connection import Answer, HttpConnection
+from web.server.hub import READ
+from web.server.limits import ACCEPT_COUNT_MAX, ACCEPT_PAUSE_S, LOOK_S
+from web.server.plain import PlainReader
+from web.server.stream import Stream
+
+
+class HubWorker(AsyncWorker):  # type: ignore[misc]
+    """One worker process."""
+
+    alive: bool
+
+    def init_process(self) -> None:
+        """In the worker, before the application is loaded: it connects to the engine with this hub."""
+        self.hub = hubs.make_current()
+        self._connections: dict[HttpConnection, None] = {}
+        self._accepting = False
+        self.keepalive_s = float(self.cfg.keepalive)
+        super().init_process()
+
+    def run(self) -> None:
+        """Serve until told to stop, then finish what is under way, within gunicorn's bound."""
+        self.application: Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]] = self.wsgi
+        self.reader = PlainReader(self._base_environ(), self.cfg)
+        for listener in self.sockets:
+            listener.setblocking(False)
+        self.hub.watch(self.PIPE[0], READ, self._on_signal)
+        self._accept_again()
+        self._look()
+        while self.alive and self.ppid == os.getppid():
+            self.hub.turn(LOOK_S)
+        self._stop()
+
+    def _base_environ(self) -> dict[str, Any]:
+        host, port = self.sockets[0].getsockname()[:2]
+        return {
+            **base_environ(self.cfg),
+            "wsgi.url_scheme": "http",
+            "wsgi.multithread": True,
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "SERVER_NAME": str(host),
+            "SERVER_PORT": str(port),
+            "SCRIPT_NAME": "",
+        }
+
+    def _on_signal(self, _: int) -> None:
+        """A signal has come; its handler has done what was to be done."""
+        try:
+            os.read(self.PIPE[0], 4_096)
+        except BlockingIOError:
+            pass
+
+    # Connections
+
+    def _accept_again(self) -> None:
+        if not self._accepting and self.alive and len(self._connections) < self.worker_connections:
+            self._accepting = True
+            for listener in self.sockets:
+                self.hub.watch(listener, READ, partial(self._accept, listener))
+
+    def _pause_accepting(self) -> None:
+        if self._accepting:
+            self._accepting = False
+            for listener in self.sockets:
+                self.hub.unwatch(listener)
+
+    def _accept(self, listener: Any, _: int) -> None:
+        for _ in range(ACCEPT_COUNT_MAX):
+            if len(self._connections) >= self.worker_connections:
+                self._pause_accepting()  # until one ends
+                return
+            try:
+                sock, address = listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as fault:
+                self.log.warning("cannot accept: %s", fault)
+                self._pause_accepting()
+                self.hub.later(ACCEPT_PAUSE_S, self._accept_again)
+                return
+            self._begin(sock, address)
+
+    def _begin(self, sock: socket.socket, address: Any) -> None:
+        sock.setblocking(False)
+        host, port = address[:2] if isinstance(address, tuple) else (str(address), 0)
+        self._connections[HttpConnection(self, sock, (host, port))] = None
+
+    def forget(self, connection: HttpConnection) -> None:
+        """The connection has ended."""
+        self._connections.pop(connection, None)
+        self._accept_again()
+
+    def _look(self) -> None:
+        """Now and then: a sign of life, and an end to connections whose time is up."""
+        self.notify()
+        now = time.monotonic()
+        for connection in [each for each in self._connections if each.until <= now]:
+            connection.close()
+        self.hub.later(LOOK_S, self._look)
+
+    # Requests
+
+    def hand_over(self, stream: Stream, address: tuple[str, int]) -> None:
+        """Serve the rest of a connection as gunicorn does; returns when it has ended."""
+        self.handle(self.sockets[0], stream, address)
+
+    def timeout_ctx(self) -> AbstractContextManager[None]:
+        """Gunicorn's bound on the wait for a request: the stream keeps its own."""
+        return nullcontext()
+
+    def answered(self, environ: dict[str, Any], answer: Answer, started: float) -> None:
+        """A request was answered: count it, log it."""
+        self.nr += 1
+        if self.nr >= self.max_requests and self.alive:
+            self.log.info("Autorestarting worker after current request.")
+            self.alive = False
+        if self.cfg.accesslog:
+            self.log.access(_Told(answer), _NO_REQUEST, environ, timedelta(seconds=time.perf_counter() - started))
+
+    # Stopping
+
+    def _stop(self) -> None:
+        """Take nothing more; finish what is under way."""
+        self.alive = False
+        self._pause_accepting()
+        for listener in self.sockets:
+            listener.close()
+        for connection in list(self._connections):
+            connection.stop()
+        self.hub.turn_until(lambda: not self._connections, self.cfg.graceful_timeout)
+
+
+class _Told:
+    """An answer as gunicorn's access log reads it."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.status = answer.status
+        self.sent = len(answer.body)
+        self.headers = answer.headers
+
+
+class _NoRequest:
+    """Gunicorn's access log reads a request's headers; none of ours are logged."""
+
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+_NO_REQUEST = _NoRequest()
