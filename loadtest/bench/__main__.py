@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from loadtest.bench import http
+from loadtest.bench import http, mailbox
 from loadtest.bench.command import Topic, run_topics
 
 TOPICS: Final[dict[str, Topic]] = {
     "http": http.measure,
+    "mailbox": mailbox.measure,
 }
 
 if __name__ == "__main__":

@@ -1,17 +1,18 @@
 """What is asked of an exchange over HTTP, one case each: prepared before the clock runs, signed at the last moment."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from loadtest.bench import signed
 from loadtest.bench.load import Item
 from loadtest.bench.venue import Trader, Venue
+from shards.ids import to_uuid
 from shards.orders import Order
 
 BATCH: Final = 10  # orders in one batch cancel, and of one cancel-all
 
-Sign = Callable[[], list[Item]]
-"""The requests, made and signed now."""
+Sign = Callable[[], Iterable[Item]]
+"""The requests, signed now or when they are taken."""
 
 
 class Case(NamedTuple):
@@ -29,12 +30,20 @@ def _cancel(venue: Venue, count: int) -> Sign:
     return lambda: [(signed.cancel(owner, market.symbol, order),) for owner, order in placed]
 
 
-def _cancel_spot(by_token: bool) -> Callable[[Venue, int], Sign]:
-    def prepare(venue: Venue, count: int) -> Sign:
-        placed = venue.place(venue.spot, count)
-        return lambda: [(signed.cancel_spot(owner, order, venue.id_key, by_token),) for owner, order in placed]
+def _cancel_spot_by_token(venue: Venue, count: int) -> Sign:
+    placed = _place_spot(venue, count)
+    return lambda: [(signed.cancel_spot_by_token(owner, order),) for owner, order in placed]
 
-    return prepare
+
+def _cancel_spot_signed(venue: Venue, count: int) -> Sign:
+    """Each is signed when it is sent: a signature is good for 5 s only."""
+    placed = _place_spot(venue, count)
+    return lambda: ((signed.cancel_spot(owner, order),) for owner, order in placed)
+
+
+def _place_spot(venue: Venue, count: int) -> list[tuple[Trader, str]]:
+    """Owners and public ids."""
+    return [(owner, to_uuid(order.id, venue.id_key)) for owner, order in venue.place(venue.spot, count)]
 
 
 def _place(venue: Venue, count: int) -> Sign:
@@ -87,8 +96,8 @@ def _turns(venue: Venue, count: int) -> Iterator[Trader]:
 CANCEL: Final = Case("futures cancel HMAC", _cancel)
 CASES: Final = (
     CANCEL,
-    Case("spot cancel JWT", _cancel_spot(by_token=True)),
-    Case("spot cancel HMAC", _cancel_spot(by_token=False), count_max=2_500),  # a signature is good for 5 s
+    Case("spot cancel JWT", _cancel_spot_by_token),
+    Case("spot cancel HMAC", _cancel_spot_signed),
     Case("place", _place),
     Case("place + cancel", _place_and_cancel),
     Case(f"batch cancel of {BATCH}", _cancel_batch, count_max=1_280),

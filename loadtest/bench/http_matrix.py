@@ -12,21 +12,9 @@ from typing import Final
 
 from loadtest.bench.baselines.servers import Server, serve_application
 from loadtest.bench.command import Options
-from loadtest.bench.http import (
-    COUNT,
-    COUNT_QUICK,
-    LOAD_SHARE,
-    OPEN_S,
-    OPEN_S_QUICK,
-    VIEW,
-    Latency,
-    Subject,
-    ask_nothing,
-    latency_figures,
-    open_venue,
-    view_latency,
-)
+from loadtest.bench.http import COUNT, COUNT_QUICK, LOAD_SHARE, OPEN_S, OPEN_S_QUICK, open_venue
 from loadtest.bench.http_cases import CANCEL
+from loadtest.bench.http_subject import VIEW, Latency, baseline_subject, exchange_subject, latency_figures
 from loadtest.bench.results import Figure, Report, take_turns
 
 WORKER_CLASSES: Final = ("gevent", "gthread")  # what web.settings takes as SHARDEX_WORKER_CLASS
@@ -60,18 +48,16 @@ def _compare(report: Report, options: Options, settings: dict[str, str], view: S
     count, seconds = (COUNT_QUICK, OPEN_S_QUICK) if options.quick else (COUNT, OPEN_S)
     name = f"http cancel {' '.join(settings.values())}"
     with open_venue(report, settings) as venue:
-        subject = Subject(report, venue, CANCEL)
+        bare, subject = baseline_subject(report, VIEW, view), exchange_subject(report, venue, CANCEL)
         subject.rate(count // 4)
-        runs = take_turns(
-            {VIEW: partial(ask_nothing, view, count), name: partial(subject.rate, count)}, options.repeats
-        )
+        runs = take_turns({VIEW: partial(bare.rate, count), name: partial(subject.rate, count)}, options.repeats)
         peak = Figure(name, "requests/s", runs[name], VIEW, runs[VIEW])
         report.add([peak])
         report.tell(subject.describe_cpu())
         views: list[Latency] = []
         cancels: list[Latency] = []
         for _ in range(options.repeats):
-            views.append(view_latency(view, LOAD_SHARE * (peak.baseline_value or 0), seconds))
+            views.append(bare.latency(LOAD_SHARE * (peak.baseline_value or 0), seconds))
             cancels.append(subject.latency(LOAD_SHARE * peak.value, seconds))
         report.add(latency_figures(name, cancels, views))
 
@@ -99,8 +85,7 @@ def _views() -> Iterator[tuple[str, Server]]:
 
 def _compare_view(report: Report, options: Options, name: str, server: Server, view: Server) -> None:
     count = COUNT_QUICK if options.quick else COUNT
-    ask_nothing(server, count // 4)
-    runs = take_turns(
-        {VIEW: partial(ask_nothing, view, count), name: partial(ask_nothing, server, count)}, options.repeats
-    )
+    bare, changed = baseline_subject(report, VIEW, view), baseline_subject(report, name, server)
+    changed.rate(count // 4)
+    runs = take_turns({VIEW: partial(bare.rate, count), name: partial(changed.rate, count)}, options.repeats)
     report.add([Figure(f"http {VIEW} {name}", "requests/s", runs[name], VIEW, runs[VIEW])])

@@ -13,7 +13,7 @@ import socket
 import time
 from array import array
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
@@ -67,8 +67,8 @@ class Load:
             sock.close()
         self._epoll.close()
 
-    def closed(self, items: Sequence[Item]) -> Sample:
-        """Send everything, as fast as answers come. Raises LoadError."""
+    def closed(self, items: Iterable[Item]) -> Sample:
+        """Send everything, as fast as answers come; items are taken when they are due. Raises LoadError."""
         waiting = iter(items)
         scripts: dict[int, Iterator[bytes]] = {}
         sent_at: dict[int, float] = {}
@@ -175,7 +175,7 @@ def _quiet() -> Iterator[None]:
         gc.enable()
 
 
-def run_closed(port: int, items: Sequence[Item], connections: int = CONNECTIONS) -> Sample:
+def run_closed(port: int, items: Iterable[Item], connections: int = CONNECTIONS) -> Sample:
     """One run of :meth:`Load.closed` on connections of its own."""
     load = Load(port, connections)
     try:

@@ -5,7 +5,6 @@ import time
 from typing import Final
 
 from loadtest.bench.venue import Trader
-from shards.ids import to_uuid
 from shards.orders import NewOrder, Order, Side
 
 RECV_WINDOW_MS: Final = 60_000  # futures requests are signed long before the last of them is sent
@@ -46,12 +45,15 @@ def cancel_batch(trader: Trader, symbol: str, orders: list[Order]) -> bytes:
     return _futures("DELETE", "batchOrders", f"symbol={symbol}&orderIdList=%5B{listed}%5D", trader)
 
 
-def cancel_spot(trader: Trader, order: Order, id_key: bytes, by_token: bool) -> bytes:
-    """Cancel a spot order, with the token or signed."""
-    path = f"/api/v1/spot/orders/{to_uuid(order.id, id_key)}"
-    if by_token:
-        return f"DELETE {path} HTTP/1.1\r\n{_HOST}Authorization: Bearer {trader.token}\r\n\r\n".encode()
-    return _signed("DELETE", path, f"timestamp={_now_ms()}", trader)
+def cancel_spot(trader: Trader, order: str) -> bytes:
+    """Cancel a spot order by its public id."""
+    return _signed("DELETE", f"/api/v1/spot/orders/{order}", f"timestamp={_now_ms()}", trader)
+
+
+def cancel_spot_by_token(trader: Trader, order: str) -> bytes:
+    """The same with a bearer token."""
+    head = f"DELETE /api/v1/spot/orders/{order} HTTP/1.1"
+    return f"{head}\r\n{_HOST}Authorization: Bearer {trader.token}\r\n\r\n".encode()
 
 
 def _futures(method: str, path: str, parameters: str, trader: Trader) -> bytes:

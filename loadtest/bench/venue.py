@@ -4,18 +4,21 @@ Everything that is not to be timed is done here: orders are placed through the e
 """
 
 import os
+import queue
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple, TypeVar
 
-from shards.client import Client
+from shards.client import Client, Line
+from shards.clock import now_ms
+from shards.codec import encode
 from shards.markets import Market, shard_of_symbol
-from shards.messages import CancelAll, Command, OrderReply, OrdersReply, Place, Reply
+from shards.messages import CancelAll, Command, GetStatus, OrderReply, OrdersReply, Place, Reply
 from shards.orders import Kind, NewOrder, Order, Side, TimeInForce
 from storage.folder import Folder
 from storage.reference import Reference
-from tests.exchange import Exchange
+from tests.exchange import Exchange, until
 from web.catalog import Catalog
 from web.tokens import Tokens
 
@@ -30,6 +33,7 @@ LOTS: Final = 10
 SPOT: Final = "DFUSDT"
 _TOKEN_S: Final = 86_400
 _AT_ONCE: Final = 256  # messages under way: a quarter of what a mailbox takes
+_STILL_MS: Final = 600_000
 
 
 class Trader(NamedTuple):
@@ -142,22 +146,23 @@ class Venue:
         shards = [self._exchange.shard_pid(shard) for shard in range(self.client.shard_count)]
         return {"web": self._exchange.worker_pids(), "shards": shards, "archive": [self._exchange.archive_pid()]}
 
-    def pause_shard(self, market: Market) -> int:
-        """Let the market's shard stand still; returns its pid for :func:`resume`."""
-        pid = self._exchange.shard_pid(shard_of_symbol(market.symbol, self.client.shard_count))
+    @contextmanager
+    def full_mailbox(self, market: Market) -> Iterator[None]:
+        """While it lasts, the market's shard stands still with its mailbox full."""
+        shard = shard_of_symbol(market.symbol, self.client.shard_count)
+        line = Line(self.folder, f"shard-{shard}")
+        assert line.connected.wait(10)
+        pid = self._exchange.shard_pid(shard)
         os.kill(pid, signal.SIGSTOP)
-        return pid
-
-
-def resume(pid: int) -> None:
-    """Let a process that stands still go on."""
-    os.kill(pid, signal.SIGCONT)
-
-
-def cpu_s(pids: Sequence[int]) -> float:
-    """What processes with all their threads have run so far, in seconds; 0 where the system does not tell."""
-    files = (file for pid in pids for file in Path(f"/proc/{pid}/task").glob("*/schedstat"))
-    return sum(int(file.read_text().split()[0]) for file in files) / 1e9
+        try:
+            with suppress(queue.Full):
+                while True:
+                    line.put_nowait(encode(GetStatus()), now_ms() + _STILL_MS)
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+            until(lambda: not self.client.depth(shard), 10, "the shard takes what waited")
+            line.close()
 
 
 def _cycle(values: Sequence[T]) -> Iterator[T]:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from loadtest.bench.processes import children
 from loadtest.bench.results import BUILD
 
 ROOT: Final = BUILD.parent
@@ -51,10 +52,9 @@ class Server:
                 raise RuntimeError(f"{command[0]} does not serve")
             time.sleep(0.05)
 
-    @property
-    def pid(self) -> int:
-        """Its first process."""
-        return self._process.pid
+    def pids(self) -> dict[str, list[int]]:
+        """Its workers."""
+        return {"workers": children(self._process.pid)}
 
     def close(self) -> None:
         """End it."""
