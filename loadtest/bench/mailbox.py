@@ -1,7 +1,7 @@
 """The shards' mailbox beside the queues that Python has: round trips one at a time, and throughput.
 
 ``python -m loadtest.bench.mailbox [--quick] [--repeats N]``. Two processes: one asks, the other answers with the same
-64 bytes at once; nothing is journaled. The mailbox is the real one: ``shards.client.Line`` in the asking process against
+64 bytes at once; nothing is journaled. The mailbox is the real one: ``shards.client.Line`` in the asking process,
 :class:`shards.mailbox.Mailbox` in the answering one, with its bound, deadlines, counters and replies by number.
 
 * Round trip: the next question follows the answer to the last.
@@ -22,6 +22,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -240,7 +241,7 @@ def measure(report: Report, options: Options) -> None:
                 ordered[name].append(round_trips(transport, ROUND_TRIPS // part))
                 return throughput(transport, MESSAGES // part)
 
-        rates = take_turns({name: (lambda name=name: measure_one(name)) for name in makers}, options.repeats)
+        rates = take_turns({name: partial(measure_one, name) for name in makers}, options.repeats)
     for name in makers:
         title = "mailbox" if name == own else f"mailbox {name}"
         for label, share in (("p50", 0.5), ("p99", 0.99)):
