@@ -14,7 +14,7 @@ SEEDS ?= 300
 SEED ?= 1
 N ?= 200000
 
-.PHONY: run test long sim fuzz check lint types imports lock clean
+.PHONY: run test long sim fuzz bench check lint types imports lock clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python -m web.run
@@ -31,6 +31,10 @@ sim: $(VENV)/.dev
 
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz --count $(N) --seed $(SEED)
+
+# How fast everything is, beside what else there is: make bench ARGS="--only http --quick"
+bench: $(VENV)/.dev
+	$(BIN)/python -m loadtest.bench $(ARGS)
 
 check: lint types imports
 

@@ -1,0 +1,14 @@
+"""``python -m loadtest.bench [--only topic] [--quick] [--matrix] [--repeats N]``: everything, side by side."""
+
+from typing import Final
+
+from loadtest.bench import http, mailbox
+from loadtest.bench.command import Topic, run_topics
+
+TOPICS: Final[dict[str, Topic]] = {
+    "http": http.measure,
+    "mailbox": mailbox.measure,
+}
+
+if __name__ == "__main__":
+    run_topics(TOPICS, __doc__)

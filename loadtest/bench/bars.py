@@ -1,0 +1,47 @@
+"""What each figure should reach, by its name: a share of its baseline, or a value."""
+
+from typing import Final, NamedTuple
+
+
+class Bar(NamedTuple):
+    """At least or at most so much."""
+
+    limit: float
+    at_least: bool
+    of_ratio: bool  # else of the value itself
+
+    def is_reached(self, value: float, ratio: float | None) -> bool:
+        """Whether a figure reaches it; one without its baseline does not."""
+        found = ratio if self.of_ratio else value
+        if found is None:
+            return False
+        return found >= self.limit if self.at_least else found <= self.limit
+
+    def __str__(self) -> str:
+        return f"{'≥' if self.at_least else '≤'} {self.limit:,g}{' ×' if self.of_ratio else ''}"
+
+
+def _ratio_min(limit: float) -> Bar:
+    return Bar(limit, at_least=True, of_ratio=True)
+
+
+def _ratio_max(limit: float) -> Bar:
+    return Bar(limit, at_least=False, of_ratio=True)
+
+
+BARS: Final = {
+    "http futures cancel HMAC": _ratio_min(1.2),
+    "http place + cancel": _ratio_min(1.2),
+    "http cancel p99 at 70 %": _ratio_max(1.0),
+    "http ENGINE_BUSY": _ratio_min(2.0),
+    "mailbox round trip p50": _ratio_max(0.75),
+    "mailbox throughput": _ratio_min(2.0),
+    "machine book": _ratio_min(2.0),
+    "machine whole": _ratio_min(1.0),
+    "growth cancel 10 to 100000": _ratio_max(1.3),
+    "growth cancel-all others": _ratio_max(1.2),
+    "growth cancel-all own": _ratio_max(1.2),
+    "journal replay": Bar(50_000, at_least=True, of_ratio=False),
+    "journal recovery 1000000": Bar(20, at_least=False, of_ratio=False),
+    "journal memory": Bar(700, at_least=False, of_ratio=False),
+}

@@ -1,0 +1,10 @@
+"""A WSGI application without any framework that does nothing."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+
+def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+    """Answer."""
+    start_response("200 OK", [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", "2")])
+    return [b"ok"]

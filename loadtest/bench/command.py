@@ -1,0 +1,45 @@
+"""The command line that all topics share: ``--quick``, ``--matrix``, ``--repeats N``."""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple, NoReturn
+
+from loadtest.bench.results import JSON, Report
+
+REPEATS: Final = 5
+REPEATS_QUICK: Final = 3
+
+
+class Options(NamedTuple):
+    """How thorough to be."""
+
+    quick: bool  # less of everything: a look, not a measurement
+    matrix: bool  # also settings other than the default
+    repeats: int
+
+
+Topic = Callable[[Report, Options], None]
+
+
+def run_topics(topics: Mapping[str, Topic], description: str | None) -> NoReturn:
+    """Measure the topics that the command line asks for, write the JSON, and end the process.
+
+    Its status is 1 if a figure is worthless; bars that are missed are printed and change nothing.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="less of everything")
+    parser.add_argument("--matrix", action="store_true", help="also settings other than the default")
+    parser.add_argument("--repeats", type=int, help=f"rounds ({REPEATS}; quick {REPEATS_QUICK})")
+    if len(topics) > 1:
+        parser.add_argument("--only", choices=topics, action="append", help="one topic; may be given again")
+    asked = parser.parse_args()
+    repeats = asked.repeats or (REPEATS_QUICK if asked.quick else REPEATS)
+    options = Options(asked.quick, asked.matrix, repeats)
+    report = Report()
+    for name in getattr(asked, "only", None) or topics:
+        report.tell(f"\n{name}")
+        topics[name](report, options)
+        report.write()
+    report.tell(f"\nmedian (lowest–highest) of {repeats} runs; also in {JSON}")
+    sys.exit(0 if report.is_valid else 1)

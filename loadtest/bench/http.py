@@ -1,0 +1,178 @@
+"""Requests per second and latencies over HTTP, beside servers that do nothing, all under the same load.
+
+``python -m loadtest.bench.http [--quick] [--matrix] [--repeats N]``. The exchange runs as the Procfile starts it, with
+default settings, default durability and one shard per core, but with rate limits off (one figure shows their price).
+Beside it run, under the same generator with 32 keep-alive connections on the same cores: a Flask view and a WSGI
+application that do nothing (stock gunicorn, gthread, 2 workers × 4 threads, reuse_port), and nginx with a static file.
+The baselines are asked ``GET /`` without further headers: nothing is done to slow them down.
+
+* Throughput: closed loop. What is canceled was placed before, on one market by 64 accounts whose money lies on all
+  shards; requests are signed just before the run; every answer must have the expected status.
+* Latency: open loop at 70 % of what the same server did at full load in the same invocation, counted from the moment at
+  which each request was due.
+* ENGINE_BUSY: the market's shard stands still (SIGSTOP) with its mailbox full.
+
+CPU is what all threads of the servers' processes have run (Linux): on a machine that others use too it says more than
+rates do.
+"""
+
+import shutil
+import statistics
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Final
+
+from loadtest.bench.baselines.servers import Server, serve_application, serve_file
+from loadtest.bench.command import Options, run_topics
+from loadtest.bench.http_cases import BUSY, CANCEL, CASES
+from loadtest.bench.http_subject import VIEW, Latency, baseline_subject, exchange_subject, latency_figures
+from loadtest.bench.load import CONNECTIONS
+from loadtest.bench.results import Figure, Report, take_turns
+from loadtest.bench.venue import Venue
+from shards.settings import default_shard_count
+
+COUNT: Final = 8_000  # requests of one run
+COUNT_QUICK: Final = 2_000
+LOAD_SHARE: Final = 0.7
+WRK_S: Final = 2
+OPEN_S: Final = 4.0  # length of one run at part load
+OPEN_S_QUICK: Final = 1.5
+UNLIMITED: Final = {
+    "SHARDEX_RATE_LIMITS": "on",
+    "SHARDEX_FUTURES_WEIGHT": "1000000",
+    "SHARDEX_FUTURES_ORDERS": "1000000",
+}
+
+
+def measure(report: Report, options: Options) -> None:
+    """Everything of the default configuration; with ``matrix`` others too."""
+    if options.matrix:
+        from loadtest.bench.http_matrix import measure_matrix  # which imports this module
+
+        measure_matrix(report, options)
+        return
+    with ExitStack() as stack:
+        baselines = start_baselines(report, stack)
+        venue = stack.enter_context(open_venue(report))
+        peaks = _throughput(report, options, venue, baselines)
+        _latencies(report, options, venue, baselines[VIEW], peaks)
+        _refusals(report, options, venue, baselines[VIEW])
+    with open_venue(report) as free, open_venue(report, UNLIMITED) as limited:
+        _price_of_limits(report, options, free, limited)
+
+
+def start_baselines(report: Report, stack: ExitStack) -> dict[str, Server]:
+    """All that there are here, by their names."""
+    found = {
+        VIEW: serve_application("flask_view"),
+        "a bare WSGI app": serve_application("wsgi_app"),
+    }
+    nginx = serve_file()
+    if nginx is None:
+        report.tell("nginx is not on the PATH (Debian: apt install nginx): no static file beside the others")
+    else:
+        found["a static file (nginx)"] = nginx
+    for server in found.values():
+        stack.callback(server.close)
+    return found
+
+
+@contextmanager
+def open_venue(report: Report, settings: dict[str, str] | None = None) -> Iterator[Venue]:
+    """An exchange with default settings but for these."""
+    venue = Venue(default_shard_count(), settings)
+    try:
+        yield venue
+    finally:
+        venue.close()
+
+
+# Throughput
+
+
+def _throughput(report: Report, options: Options, venue: Venue, baselines: dict[str, Server]) -> dict[str, float]:
+    """Print each case beside the Flask view, and the baselines; returns the peaks."""
+    count = COUNT_QUICK if options.quick else COUNT
+    subjects = [
+        *(baseline_subject(report, name, server) for name, server in baselines.items()),
+        *(exchange_subject(report, venue, case) for case in CASES),
+    ]
+    for subject in subjects:
+        subject.rate(count // 4)  # warms up
+    turns = {subject.name: partial(subject.rate, count) for subject in subjects}
+    runs = take_turns({**turns, **_cross_check(report, baselines[VIEW])}, options.repeats)
+    report.tell(f"requests per second, {CONNECTIONS} connections, rate limits off")
+    for name, each in runs.items():
+        report.add([Figure(f"http {name}", "requests/s", each, VIEW, runs[VIEW])])
+    report.tell("CPU of the server's processes, a request")
+    for subject in subjects:
+        report.add([Figure(f"http {subject.name} CPU", "µs", subject.cpu_us, VIEW, subjects[0].cpu_us)])
+        report.tell(subject.describe_cpu())
+    return {name: statistics.median(each) for name, each in runs.items()}
+
+
+def _cross_check(report: Report, server: Server) -> dict[str, Callable[[], float]]:
+    """The Flask view as wrk sees it, with one thread as the generator has."""
+    program = shutil.which("wrk")
+    if program is None:
+        report.tell("wrk is not on the PATH (Debian: apt install wrk): the generator is not checked against it")
+        return {}
+    command = [program, "-t1", f"-c{CONNECTIONS}", f"-d{WRK_S}s", f"http://127.0.0.1:{server.port}/"]
+
+    def ask() -> float:
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return float(next(line.split()[1] for line in told.splitlines() if line.startswith("Requests/sec")))
+
+    return {f"{VIEW} as wrk sees it": ask}
+
+
+# Latency
+
+
+def _latencies(report: Report, options: Options, venue: Venue, view: Server, peaks: dict[str, float]) -> None:
+    seconds = OPEN_S_QUICK if options.quick else OPEN_S
+    bare, subject = baseline_subject(report, VIEW, view), exchange_subject(report, venue, CANCEL)
+    cancels: list[Latency] = []
+    views: list[Latency] = []
+    for _ in range(options.repeats):
+        views.append(bare.latency(LOAD_SHARE * peaks[VIEW], seconds))
+        cancels.append(subject.latency(LOAD_SHARE * peaks[CANCEL.name], seconds))
+    report.tell(f"latency at {LOAD_SHARE:.0%} of each one's own requests per second, from the moment of being due")
+    report.add(latency_figures("http cancel", cancels, views))
+
+
+# Refusals
+
+
+def _refusals(report: Report, options: Options, venue: Venue, view: Server) -> None:
+    count = COUNT_QUICK if options.quick else COUNT
+    bare, subject = baseline_subject(report, VIEW, view), exchange_subject(report, venue, BUSY)
+
+    def refuse() -> float:
+        sign = CANCEL.prepare(venue, count)
+        with venue.full_mailbox(venue.futures[0]):
+            return subject.rate_of(sign)
+
+    runs = take_turns({VIEW: partial(bare.rate, count), BUSY.name: refuse}, options.repeats)
+    venue.clear(venue.futures[0])
+    report.add([Figure(f"http {BUSY.name}", "requests/s", runs[BUSY.name], VIEW, runs[VIEW])])
+    report.tell(subject.describe_cpu())
+
+
+# Rate limits
+
+
+def _price_of_limits(report: Report, options: Options, free: Venue, limited: Venue) -> None:
+    count = COUNT_QUICK if options.quick else COUNT
+    subjects = {name: exchange_subject(report, venue, CANCEL) for name, venue in (("off", free), ("on", limited))}
+    for subject in subjects.values():
+        subject.rate(count // 4)
+    runs = take_turns({name: partial(subject.rate, count) for name, subject in subjects.items()}, options.repeats)
+    report.add([Figure("http futures cancel HMAC limits on", "requests/s", runs["on"], "rate limits off", runs["off"])])
+    report.tell(subjects["on"].describe_cpu())
+
+
+if __name__ == "__main__":
+    run_topics({"http": measure}, __doc__)

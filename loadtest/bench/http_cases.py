@@ -1,0 +1,106 @@
+"""What is asked of an exchange over HTTP, one case each: prepared before the clock runs, signed at the last moment."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple
+
+from loadtest.bench import signed
+from loadtest.bench.load import Item
+from loadtest.bench.venue import Trader, Venue
+from shards.ids import to_uuid
+from shards.orders import Order
+
+BATCH: Final = 10  # orders in one batch cancel, and of one cancel-all
+
+Sign = Callable[[], Iterable[Item]]
+"""The requests, signed now or when they are taken."""
+
+
+class Case(NamedTuple):
+    """One kind of load."""
+
+    name: str
+    prepare: Callable[[Venue, int], Sign]  # so many requests (about, where they come in groups)
+    status: bytes = b"200"
+    count_max: int = 1_000_000  # requests of one run at most
+
+
+def _cancel(venue: Venue, count: int) -> Sign:
+    market = venue.futures[0]
+    placed = venue.place(market, count)
+    return lambda: [(signed.cancel(owner, market.symbol, order),) for owner, order in placed]
+
+
+def _cancel_spot_by_token(venue: Venue, count: int) -> Sign:
+    placed = _place_spot(venue, count)
+    return lambda: [(signed.cancel_spot_by_token(owner, order),) for owner, order in placed]
+
+
+def _cancel_spot_signed(venue: Venue, count: int) -> Sign:
+    """Each is signed when it is sent: a signature is good for 5 s only."""
+    placed = _place_spot(venue, count)
+    return lambda: ((signed.cancel_spot(owner, order),) for owner, order in placed)
+
+
+def _place_spot(venue: Venue, count: int) -> list[tuple[Trader, str]]:
+    """Owners and public ids."""
+    return [(owner, to_uuid(order.id, venue.id_key)) for owner, order in venue.place(venue.spot, count)]
+
+
+def _place(venue: Venue, count: int) -> Sign:
+    market = venue.futures[0]
+    venue.clear(market)  # of what the run before has placed
+    orders = [(trader, venue.new_order(market, trader, index)) for index, trader in enumerate(_turns(venue, count))]
+    return lambda: [(signed.place(trader, market.symbol, order),) for trader, order in orders]
+
+
+def _place_and_cancel(venue: Venue, count: int) -> Sign:
+    market = venue.futures[0]
+    traders = _turns(venue, count // 2)
+    orders = [(trader, venue.new_order(market, trader, index)) for index, trader in enumerate(traders)]
+    return lambda: [
+        (
+            signed.place(trader, market.symbol, order),
+            signed.cancel_by_client_id(trader, market.symbol, order.client_id),
+        )
+        for trader, order in orders
+    ]
+
+
+def _cancel_batch(venue: Venue, count: int) -> Sign:
+    """Each batch is of one trader."""
+    market = venue.futures[0]
+    placed = venue.place(market, BATCH * (count - count % len(venue.traders)))
+    owned: dict[Trader, list[Order]] = {}
+    for owner, order in placed:
+        owned.setdefault(owner, []).append(order)
+    batches = [
+        (owner, orders[start : start + BATCH])
+        for owner, orders in owned.items()
+        for start in range(0, len(orders), BATCH)
+    ]
+    return lambda: [(signed.cancel_batch(owner, market.symbol, orders),) for owner, orders in batches]
+
+
+def _cancel_all(venue: Venue, count: int) -> Sign:
+    """Each of so many traders and markets once, with :data:`BATCH` open orders each."""
+    pairs = [(trader, market) for market in venue.futures for trader in venue.traders]
+    for market in venue.futures:
+        venue.place(market, BATCH * len(venue.traders))
+    return lambda: [(signed.cancel_all(trader, market.symbol),) for trader, market in pairs]
+
+
+def _turns(venue: Venue, count: int) -> Iterator[Trader]:
+    return (venue.traders[index % len(venue.traders)] for index in range(count))
+
+
+CANCEL: Final = Case("futures cancel HMAC", _cancel)
+CASES: Final = (
+    CANCEL,
+    Case("spot cancel JWT", _cancel_spot_by_token),
+    Case("spot cancel HMAC", _cancel_spot_signed),
+    Case("place", _place),
+    Case("place + cancel", _place_and_cancel),
+    Case(f"batch cancel of {BATCH}", _cancel_batch, count_max=1_280),
+    Case(f"cancel-all of {BATCH}", _cancel_all),
+)
+BUSY: Final = Case("ENGINE_BUSY", _cancel, status=b"503")

@@ -1,0 +1,91 @@
+"""The durable cancel under other settings, and the bare Flask view under other ways to run it.
+
+``python -m loadtest.bench.http --matrix``. Each setting is measured in turns with the Flask view as
+:mod:`loadtest.bench.http` runs it; settings are started one after the other, so compare their ratios, not their rates.
+"""
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from typing import Final
+
+from loadtest.bench.baselines.servers import Server, serve_application
+from loadtest.bench.command import Options
+from loadtest.bench.http import COUNT, COUNT_QUICK, LOAD_SHARE, OPEN_S, OPEN_S_QUICK, open_venue
+from loadtest.bench.http_cases import CANCEL
+from loadtest.bench.http_subject import VIEW, Latency, baseline_subject, exchange_subject, latency_figures
+from loadtest.bench.results import Figure, Report, take_turns
+
+WORKER_CLASSES: Final = ("gevent", "gthread")  # what web.settings takes as SHARDEX_WORKER_CLASS
+WORKERS: Final = (1, 2, 3, 4)
+THREADS: Final = (4, 16)
+
+
+def measure_matrix(report: Report, options: Options) -> None:
+    """All settings, one after the other."""
+    with ExitStack() as stack:
+        view = serve_application("flask_view")
+        stack.callback(view.close)
+        for name, server in _views():
+            _compare_view(report, options, name, server, view)
+        for settings in _settings():
+            _compare(report, options, settings, view)
+
+
+def _settings() -> Iterator[dict[str, str]]:
+    for worker_class in WORKER_CLASSES:
+        for workers in WORKERS:
+            chosen = {"SHARDEX_WORKER_CLASS": worker_class, "SHARDEX_WORKERS": str(workers)}
+            if worker_class == "gthread":
+                yield from ({**chosen, "SHARDEX_THREADS": str(threads)} for threads in THREADS)
+            else:
+                yield chosen
+
+
+def _compare(report: Report, options: Options, settings: dict[str, str], view: Server) -> None:
+    """Peak and part load of one setting, beside the view."""
+    count, seconds = (COUNT_QUICK, OPEN_S_QUICK) if options.quick else (COUNT, OPEN_S)
+    name = f"http cancel {' '.join(settings.values())}"
+    with open_venue(report, settings) as venue:
+        bare, subject = baseline_subject(report, VIEW, view), exchange_subject(report, venue, CANCEL)
+        subject.rate(count // 4)
+        runs = take_turns({VIEW: partial(bare.rate, count), name: partial(subject.rate, count)}, options.repeats)
+        peak = Figure(name, "requests/s", runs[name], VIEW, runs[VIEW])
+        report.add([peak])
+        report.tell(subject.describe_cpu())
+        views: list[Latency] = []
+        cancels: list[Latency] = []
+        for _ in range(options.repeats):
+            views.append(bare.latency(LOAD_SHARE * (peak.baseline_value or 0), seconds))
+            cancels.append(subject.latency(LOAD_SHARE * peak.value, seconds))
+        report.add(latency_figures(name, cancels, views))
+
+
+def _views() -> Iterator[tuple[str, Server]]:
+    """The view with one thing changed; each is closed before the next is made."""
+    parsers = ["python", "fast"] if importlib.util.find_spec("gunicorn_h1c") else ["python"]
+    changed = [
+        *((f"gthread {count} workers", partial(serve_application, "flask_view", workers=count)) for count in WORKERS),
+        *(
+            (f"gevent {count} workers", partial(serve_application, "flask_view", worker_class="gevent", workers=count))
+            for count in WORKERS
+        ),
+        *((f"{name} parser", partial(serve_application, "flask_view", "--http-parser", name)) for name in parsers),
+        ("16 threads", partial(serve_application, "flask_view", "--threads", "16")),
+        ("without reuse_port", partial(serve_application, "flask_view", reuse_port=False)),
+    ]
+    for name, serve in changed:
+        server = serve()
+        try:
+            yield name, server
+        finally:
+            server.close()
+
+
+def _compare_view(report: Report, options: Options, name: str, server: Server, view: Server) -> None:
+    count = COUNT_QUICK if options.quick else COUNT
+    bare, changed = baseline_subject(report, VIEW, view), baseline_subject(report, name, server)
+    changed.rate(count // 4)
+    runs = take_turns({VIEW: partial(bare.rate, count), name: partial(changed.rate, count)}, options.repeats)
+    report.add([Figure(f"http {VIEW} {name}", "requests/s", runs[name], VIEW, runs[VIEW])])

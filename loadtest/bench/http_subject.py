@@ -1,0 +1,107 @@
+"""One kind of request to one server, measured again and again: rates at full load, latencies at part load, CPU."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final, NamedTuple, Protocol
+
+from loadtest.bench import signed
+from loadtest.bench.baselines.servers import Server
+from loadtest.bench.http_cases import Case, Sign
+from loadtest.bench.load import Sample, run_closed, run_open
+from loadtest.bench.processes import cpu_s
+from loadtest.bench.results import Figure, Report
+from loadtest.bench.venue import Venue
+
+VIEW: Final = "a bare Flask view"
+
+
+class Target(Protocol):
+    """Whoever answers."""
+
+    @property
+    def port(self) -> int:
+        """On the loopback."""
+
+    def pids(self) -> dict[str, list[int]]:
+        """Its processes, by their kind."""
+
+
+class Latency(NamedTuple):
+    """Of one run at part load, in milliseconds."""
+
+    p50: float
+    p99: float
+
+
+class Subject:
+    """What is asked of a target."""
+
+    def __init__(
+        self,
+        report: Report,
+        name: str,
+        target: Target,
+        prepare: Callable[[int], Sign],
+        status: bytes = b"200",
+        count_max: int = 1_000_000,
+    ) -> None:
+        """``prepare`` makes ready for so many requests, at most ``count_max``; each is to be answered ``status``."""
+        self.name = name
+        self.cpu_us: list[float] = []  # of the target's processes together, a request, of each run
+        self._report = report
+        self._target = target
+        self._prepare = prepare
+        self._status = status
+        self._count_max = count_max
+        self._cpu: dict[str, float] = {}
+        self._answers = 0
+
+    def rate(self, count: int) -> float:
+        """Requests per second of one run at full load."""
+        return self.rate_of(self._prepare(min(count, self._count_max)))
+
+    def rate_of(self, sign: Sign) -> float:
+        """The same, of what has been prepared."""
+        pids = self._target.pids()
+        before = {name: cpu_s(each) for name, each in pids.items()}
+        sample = run_closed(self._target.port, sign())
+        used = {name: cpu_s(each) - before[name] for name, each in pids.items()}
+        self.cpu_us.append(1e6 * sum(used.values()) / len(sample.latencies))
+        for name, seconds in (*used.items(), ("generator", sample.cpu_s)):
+            self._cpu[name] = self._cpu.get(name, 0) + seconds
+        self._answers += len(sample.latencies)
+        self._check(sample)
+        return sample.rate
+
+    def latency(self, rate: float, seconds: float) -> Latency:
+        """One run at ``rate`` requests per second."""
+        sample = run_open(self._target.port, list(self._prepare(min(int(rate * seconds), self._count_max))()), rate)
+        self._check(sample)
+        return Latency(sample.percentile_ms(0.5), sample.percentile_ms(0.99))
+
+    def describe_cpu(self) -> str:
+        """Microseconds of CPU that a request took, by kind of process."""
+        each = (f"{name} {seconds / self._answers * 1e6:.0f}" for name, seconds in self._cpu.items())
+        return f"{'':6}µs of CPU a request: {', '.join(each)}"
+
+    def _check(self, sample: Sample) -> None:
+        if set(sample.statuses) != {self._status}:
+            self._report.fault(f"{self.name}: answers were {dict(sample.statuses)}")
+
+
+def exchange_subject(report: Report, venue: Venue, case: Case) -> Subject:
+    """A case on an exchange."""
+    return Subject(report, case.name, venue, partial(case.prepare, venue), case.status, case.count_max)
+
+
+def baseline_subject(report: Report, name: str, server: Server) -> Subject:
+    """A server that does nothing."""
+    return Subject(report, name, server, lambda count: lambda: [(signed.plain(),)] * count)
+
+
+def latency_figures(name: str, own: list[Latency], views: list[Latency]) -> list[Figure]:
+    """Both percentiles beside those of the Flask view."""
+    return [
+        Figure(f"{name} p50 at 70 %", "ms", [each.p50 for each in own], VIEW, [each.p50 for each in views]),
+        Figure(f"{name} p99 at 70 %", "ms", [each.p99 for each in own], VIEW, [each.p99 for each in views]),
+    ]

@@ -1,0 +1,268 @@
+"""The shards' mailbox beside the queues that Python has: round trips one at a time, and throughput.
+
+``python -m loadtest.bench.mailbox [--quick] [--repeats N]``. Two processes: one asks, the other answers with the same
+64 bytes at once; nothing is journaled. The mailbox is the real one: ``shards.client.Line`` in the asking process,
+:class:`shards.mailbox.Mailbox` in the answering one, with its bound, deadlines, counters and replies by number.
+
+* Round trip: the next question follows the answer to the last.
+* Throughput: 64 questions are under way at all times (half of what is answered is taken before more is asked, where a
+  transport has no callers that wait by themselves).
+
+A queue is a pair of ``multiprocessing.Queue``, a pipe is a duplex ``multiprocessing.Pipe``, the socket is a Unix stream
+socket with messages of fixed length: the least that can be done.
+"""
+
+import multiprocessing
+import os
+import signal
+import socket
+import statistics
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from loadtest.bench.command import Options, run_topics
+from loadtest.bench.results import Figure, Report, take_turns
+from shards.client import Line
+from shards.clock import now_ms
+from shards.frames import FrameKind
+from shards.mailbox import Mailbox
+from storage.folder import Folder
+
+BODY: Final = b"x" * 64
+UNDER_WAY: Final = 64
+DEPTH: Final = 1_024
+ROUND_TRIPS: Final = 10_000
+MESSAGES: Final = 50_000
+QUICKER: Final = 5  # --quick does one part in so many
+QUEUE: Final = "multiprocessing.Queue"
+_PATIENCE_S: Final = 10.0
+
+_context = multiprocessing.get_context("fork")
+
+
+class Transport(Protocol):
+    """A way to ask another process and to get its answer."""
+
+    def answer(self) -> None:
+        """Run in the answering process, for ever."""
+
+    def open(self) -> None:
+        """Get ready in the asking process, once the other runs."""
+
+    def ask(self) -> None:
+        """One round trip."""
+
+    def ask_many(self, count: int) -> None:
+        """So many round trips, :data:`UNDER_WAY` at a time."""
+
+
+class OwnMailbox:
+    """:mod:`shards.mailbox` and :mod:`shards.client`."""
+
+    def __init__(self, path: Path) -> None:
+        self._folder = Folder.open(path, 1)
+        self._line: Line
+
+    def answer(self) -> None:
+        """What a shard's loop does, without what a shard is for."""
+        mailbox = Mailbox(self._folder, "shard-0", DEPTH, {})
+        mailbox.counters.serving = True
+        while True:
+            for key, events in mailbox.selector.select(0 if mailbox.waiting() else None):
+                mailbox.handle(key.fileobj, events)
+            for request in mailbox.get(DEPTH):
+                request.caller.send(FrameKind.REPLY, request.number, 0, request.body)
+            mailbox.flush()
+
+    def open(self) -> None:
+        """Connect."""
+        self._line = Line(self._folder, "shard-0")
+        assert self._line.connected.wait(_PATIENCE_S)
+
+    def ask(self) -> None:
+        """As shards.client.Client does."""
+        _, waiter = self._line.put_nowait(BODY, now_ms() + 10_000)
+        assert waiter.wait(_PATIENCE_S)
+
+    def ask_many(self, count: int) -> None:
+        """Waits for the oldest; the others' answers come meanwhile."""
+        waiters = deque[Any]()
+        for _ in range(count):
+            if len(waiters) == UNDER_WAY:
+                for _ in range(UNDER_WAY // 2):
+                    assert waiters.popleft().wait(_PATIENCE_S)
+            waiters.append(self._line.put_nowait(BODY, now_ms() + 10_000)[1])
+        for waiter in waiters:
+            assert waiter.wait(_PATIENCE_S)
+
+
+class StandardQueue:
+    """A ``multiprocessing.Queue`` in each direction."""
+
+    def __init__(self) -> None:
+        self._questions: Any = _context.Queue(DEPTH)
+        self._answers: Any = _context.Queue(DEPTH)
+
+    def answer(self) -> None:
+        """Put back whatever comes."""
+        while True:
+            self._answers.put(self._questions.get())
+
+    def open(self) -> None:
+        """Nothing to do."""
+
+    def ask(self) -> None:
+        """Put and get."""
+        self._questions.put(BODY)
+        self._answers.get()
+
+    def ask_many(self, count: int) -> None:
+        """Puts ahead of what it gets."""
+        for index in range(count + UNDER_WAY):
+            if index >= UNDER_WAY:
+                self._answers.get()
+            if index < count:
+                self._questions.put(BODY)
+
+
+class StandardPipe:
+    """A ``multiprocessing.Pipe``."""
+
+    def __init__(self) -> None:
+        self._near, self._far = _context.Pipe()
+
+    def answer(self) -> None:
+        """Send back whatever comes."""
+        while True:
+            self._far.send_bytes(self._far.recv_bytes())
+
+    def open(self) -> None:
+        """Nothing to do."""
+
+    def ask(self) -> None:
+        """Send and receive."""
+        self._near.send_bytes(BODY)
+        self._near.recv_bytes()
+
+    def ask_many(self, count: int) -> None:
+        """Sends ahead of what it receives."""
+        for index in range(count + UNDER_WAY):
+            if index >= UNDER_WAY:
+                self._near.recv_bytes()
+            if index < count:
+                self._near.send_bytes(BODY)
+
+
+class RawSocket:
+    """A Unix stream socket: no frames, no numbers, no bound."""
+
+    def __init__(self) -> None:
+        self._near, self._far = socket.socketpair()
+
+    def answer(self) -> None:
+        """Send back whatever comes."""
+        while True:
+            self._far.sendall(self._far.recv(65_536))
+
+    def open(self) -> None:
+        """Nothing to do."""
+
+    def ask(self) -> None:
+        """Send and receive."""
+        self._near.sendall(BODY)
+        self._near.recv(len(BODY), socket.MSG_WAITALL)
+
+    def ask_many(self, count: int) -> None:
+        """Sends ahead of what it receives."""
+        asked = answered = 0
+        while answered < count:
+            for _ in range(min(UNDER_WAY - (asked - answered), count - asked)):
+                self._near.sendall(BODY)
+                asked += 1
+            size = len(self._near.recv(65_536))
+            size += len(self._near.recv(-size % len(BODY), socket.MSG_WAITALL)) if size % len(BODY) else 0
+            answered += size // len(BODY)
+
+
+@contextmanager
+def _running(transport: Transport) -> Iterator[Transport]:
+    process: BaseProcess = _context.Process(target=transport.answer, daemon=True)
+    process.start()
+    assert process.pid is not None
+    try:
+        transport.open()
+        yield transport
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+
+
+def round_trips(transport: Transport, count: int) -> list[float]:
+    """Seconds of each of so many."""
+    taken: list[float] = []
+    clock = time.perf_counter
+    for _ in range(count):
+        start = clock()
+        transport.ask()
+        taken.append(clock() - start)
+    return sorted(taken)
+
+
+def throughput(transport: Transport, count: int) -> float:
+    """Round trips per second with many under way."""
+    start = time.perf_counter()
+    transport.ask_many(count)
+    return count / (time.perf_counter() - start)
+
+
+def measure(report: Report, options: Options) -> None:
+    """All transports in turns."""
+    part = QUICKER if options.quick else 1
+    with tempfile.TemporaryDirectory(prefix="sx") as path:
+        own = "shards.mailbox"
+        makers: dict[str, Callable[[], Transport]] = {
+            QUEUE: StandardQueue,
+            "multiprocessing.Pipe": StandardPipe,
+            "raw socket": RawSocket,
+            own: lambda: OwnMailbox(Path(path)),
+        }
+        ordered: dict[str, list[list[float]]] = {name: [] for name in makers}
+
+        def measure_one(name: str) -> float:
+            with _running(makers[name]()) as transport:
+                round_trips(transport, ROUND_TRIPS // part // 10)  # warms up
+                ordered[name].append(round_trips(transport, ROUND_TRIPS // part))
+                return throughput(transport, MESSAGES // part)
+
+        rates = take_turns({name: partial(measure_one, name) for name in makers}, options.repeats)
+    for name in makers:
+        title = "mailbox" if name == own else f"mailbox {name}"
+        for label, share in (("p50", 0.5), ("p99", 0.99)):
+            report.add(
+                [
+                    Figure(
+                        f"{title} round trip {label}",
+                        "µs",
+                        _percentiles(ordered[name], share),
+                        QUEUE,
+                        _percentiles(ordered[QUEUE], share),
+                    )
+                ]
+            )
+        report.add([Figure(f"{title} throughput", "messages/s", rates[name], QUEUE, rates[QUEUE])])
+
+
+def _percentiles(runs: list[list[float]], share: float) -> list[float]:
+    """Of each run, in microseconds."""
+    return [1e6 * statistics.quantiles(run, n=1_000)[int(share * 1_000) - 1] for run in runs]
+
+
+if __name__ == "__main__":
+    run_topics({"mailbox": measure}, __doc__)

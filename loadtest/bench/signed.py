@@ -1,0 +1,71 @@
+"""Requests of a trader as the bytes that go over the wire, signed at the moment at which they are made."""
+
+import hmac
+import time
+from typing import Final
+
+from loadtest.bench.venue import Trader
+from shards.orders import NewOrder, Order, Side
+
+RECV_WINDOW_MS: Final = 60_000  # futures requests are signed long before the last of them is sent
+_HOST: Final = "Host: 127.0.0.1\r\n"
+
+
+def plain() -> bytes:
+    """What the baselines are asked."""
+    return f"GET / HTTP/1.1\r\n{_HOST}\r\n".encode()
+
+
+def cancel(trader: Trader, symbol: str, order: Order) -> bytes:
+    """Cancel a futures order by its id."""
+    return _futures("DELETE", "order", f"symbol={symbol}&orderId={order.id}", trader)
+
+
+def cancel_by_client_id(trader: Trader, symbol: str, client_id: str) -> bytes:
+    """Cancel a futures order by its client id."""
+    return _futures("DELETE", "order", f"symbol={symbol}&origClientOrderId={client_id}", trader)
+
+
+def place(trader: Trader, symbol: str, new: NewOrder) -> bytes:
+    """Place a futures order of a market with ticks of 0.1 and lots of 0.001."""
+    price, quantity = f"{new.price // 10}.{new.price % 10}", f"{new.quantity // 1_000}.{new.quantity % 1_000:03}"
+    side = "BUY" if new.side is Side.BUY else "SELL"
+    terms = f"symbol={symbol}&side={side}&type=LIMIT&timeInForce=GTC&quantity={quantity}&price={price}"
+    return _futures("POST", "order", f"{terms}&newClientOrderId={new.client_id}", trader)
+
+
+def cancel_all(trader: Trader, symbol: str) -> bytes:
+    """Cancel everything of a trader on a futures market."""
+    return _futures("DELETE", "allOpenOrders", f"symbol={symbol}", trader)
+
+
+def cancel_batch(trader: Trader, symbol: str, orders: list[Order]) -> bytes:
+    """Cancel up to ten futures orders by their ids."""
+    listed = "%2C".join(str(order.id) for order in orders)
+    return _futures("DELETE", "batchOrders", f"symbol={symbol}&orderIdList=%5B{listed}%5D", trader)
+
+
+def cancel_spot(trader: Trader, order: str) -> bytes:
+    """Cancel a spot order by its public id."""
+    return _signed("DELETE", f"/api/v1/spot/orders/{order}", f"timestamp={_now_ms()}", trader)
+
+
+def cancel_spot_by_token(trader: Trader, order: str) -> bytes:
+    """The same with a bearer token."""
+    head = f"DELETE /api/v1/spot/orders/{order} HTTP/1.1"
+    return f"{head}\r\n{_HOST}Authorization: Bearer {trader.token}\r\n\r\n".encode()
+
+
+def _futures(method: str, path: str, parameters: str, trader: Trader) -> bytes:
+    query = f"{parameters}&recvWindow={RECV_WINDOW_MS}&timestamp={_now_ms()}"
+    return _signed(method, f"/fapi/v1/{path}", query, trader)
+
+
+def _signed(method: str, path: str, query: str, trader: Trader) -> bytes:
+    signature = hmac.digest(trader.secret, query.encode(), "sha256").hex()
+    head = f"{method} {path}?{query}&signature={signature} HTTP/1.1"
+    return f"{head}\r\n{_HOST}X-MBX-APIKEY: {trader.key}\r\n\r\n".encode()
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1_000)

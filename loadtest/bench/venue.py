@@ -1,0 +1,174 @@
+"""A real exchange to be measured: accounts with keys and money, markets, and open orders placed past the HTTP side.
+
+Everything that is not to be timed is done here: orders are placed through the engine's own client, 256 at a time.
+"""
+
+import os
+import queue
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Final, NamedTuple, TypeVar
+
+from shards.client import Client, Line
+from shards.clock import now_ms
+from shards.codec import encode
+from shards.markets import Market, shard_of_symbol
+from shards.messages import CancelAll, Command, GetStatus, OrderReply, OrdersReply, Place, Reply
+from shards.orders import Kind, NewOrder, Order, Side, TimeInForce
+from storage.folder import Folder
+from storage.reference import Reference
+from tests.exchange import Exchange, until
+from web.catalog import Catalog
+from web.tokens import Tokens
+
+T = TypeVar("T")
+
+ACCOUNT_COUNT: Final = 64
+MARKET_COUNT: Final = 16
+FUNDS: Final = "1000000000000"
+LEVELS: Final = 1_000
+LEVEL: Final = 50_000  # ticks: the lowest ask; the bids are below
+LOTS: Final = 10
+SPOT: Final = "DFUSDT"
+_TOKEN_S: Final = 86_400
+_AT_ONCE: Final = 256  # messages under way: a quarter of what a mailbox takes
+_STILL_MS: Final = 600_000
+
+
+class Trader(NamedTuple):
+    """An account and its credentials."""
+
+    account: str
+    token: str
+    key: str
+    secret: bytes
+
+
+class Venue:
+    """An exchange with what a benchmark needs on it."""
+
+    def __init__(
+        self, shard_count: int, settings: Mapping[str, str] | None = None, accounts: int = ACCOUNT_COUNT
+    ) -> None:
+        """``settings``: environment variables of both halves beside the defaults. Starts it."""
+        self._exchange = Exchange(shard_count, settings)
+        self._exchange.start()
+        self.port = self._exchange.port
+        self.client = Client(self.folder)
+        assert self.client.wait_connected(30), "the shards do not answer"
+        self.id_key = bytes.fromhex(self.folder.secrets().id_key)
+        self.traders = [self._admit(f"trader-{number}") for number in range(ACCOUNT_COUNT)]
+        for number in range(MARKET_COUNT):
+            self._open_market(f"M{number:02}USDT")
+        catalog = self._read_catalog()
+        self.futures = [market for market in catalog.futures.values() if market.symbol.startswith("M")]
+        self.spot = catalog.spot[SPOT]
+        self._client_ids = 0
+
+    @property
+    def folder(self) -> Folder:
+        """Its data folder."""
+        return self._exchange.folder
+
+    def close(self) -> None:
+        """Stop it and remove its folder."""
+        self.client.close()
+        self._exchange.close()
+
+    # Setting up
+
+    def _admit(self, account: str) -> Trader:
+        for wallet, asset in (("spot", "USDT"), ("spot", "DF"), ("futures", "USDT")):
+            payment = {"account": account, "wallet": wallet, "asset": asset, "amount": FUNDS}
+            _check(self._exchange.operate("POST", "/deposits", {**payment, "reference": f"{wallet}-{asset}"}))
+        token = Tokens(self.folder.secrets().jwt, {}, "HS256").mint(account, _TOKEN_S)
+        bearer = {"Authorization": f"Bearer {token}"}
+        made = self._exchange.call("POST", "/api/v1/api-keys", {"label": "bench"}, account=None, headers=bearer)
+        _check(made)
+        return Trader(account, token, made.json()["api_key"], made.json()["api_secret"].encode())
+
+    def _open_market(self, symbol: str) -> None:
+        terms = {"tick_size": "0.1", "lot_size": "0.001", "min_notional": "10", "maker_fee_bps": 2, "taker_fee_bps": 5}
+        _check(self._exchange.operate("POST", "/futures/markets", {"symbol": symbol, "base_asset": "BTC", **terms}))
+
+    def _read_catalog(self) -> Catalog:
+        return Catalog(Reference(self.folder.reference, self.folder.secrets().storage_key).facts())
+
+    # Orders
+
+    def client_id(self) -> str:
+        """One that was not used before."""
+        self._client_ids += 1
+        return f"b{self._client_ids}"
+
+    def new_order(self, market: Market, trader: Trader, index: int) -> NewOrder:
+        """The ``index``-th order of a book of :data:`LEVELS` levels on each side; it never trades."""
+        level, side = divmod(index, 2)
+        price = LEVEL + level % LEVELS if side else LEVEL - 1 - level % LEVELS
+        return NewOrder(
+            market=market.number,
+            account=trader.account,
+            side=Side.SELL if side else Side.BUY,
+            kind=Kind.LIMIT,
+            tif=TimeInForce.GTC,
+            price=price,
+            quantity=LOTS if market in self.futures else 100 * LOTS,
+            quote_quantity=0,
+            client_id=self.client_id(),
+        )
+
+    def place(self, market: Market, count: int, traders: Sequence[Trader] | None = None) -> list[tuple[Trader, Order]]:
+        """``count`` orders of ``traders`` in turn, all open."""
+        owners = [owner for _, owner in zip(range(count), _cycle(traders or self.traders), strict=False)]
+        commands = [Place(self.new_order(market, owner, index)) for index, owner in enumerate(owners)]
+        placed: list[tuple[Trader, Order]] = []
+        for owner, reply in zip(owners, self._tell(market, commands), strict=True):
+            assert isinstance(reply, OrderReply), reply
+            placed.append((owner, reply.order))
+        return placed
+
+    def clear(self, market: Market) -> None:
+        """Cancel whatever is left on a market."""
+        for reply in self._tell(market, [CancelAll(trader.account, market.number) for trader in self.traders]):
+            assert isinstance(reply, OrdersReply), reply
+
+    def _tell(self, market: Market, commands: Sequence[Command]) -> Iterator[Reply]:
+        shard = shard_of_symbol(market.symbol, self.client.shard_count)
+        for start in range(0, len(commands), _AT_ONCE):
+            piece = commands[start : start + _AT_ONCE]
+            yield from self.client.call_each([(shard, command) for command in piece], 30_000)
+
+    # Processes
+
+    def pids(self) -> dict[str, list[int]]:
+        """The processes of each kind: those that a request passes through, and the archive."""
+        shards = [self._exchange.shard_pid(shard) for shard in range(self.client.shard_count)]
+        return {"web": self._exchange.worker_pids(), "shards": shards, "archive": [self._exchange.archive_pid()]}
+
+    @contextmanager
+    def full_mailbox(self, market: Market) -> Iterator[None]:
+        """While it lasts, the market's shard stands still with its mailbox full."""
+        shard = shard_of_symbol(market.symbol, self.client.shard_count)
+        line = Line(self.folder, f"shard-{shard}")
+        assert line.connected.wait(10)
+        pid = self._exchange.shard_pid(shard)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with suppress(queue.Full):
+                while True:
+                    line.put_nowait(encode(GetStatus()), now_ms() + _STILL_MS)
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+            until(lambda: not self.client.depth(shard), 10, "the shard takes what waited")
+            line.close()
+
+
+def _cycle(values: Sequence[T]) -> Iterator[T]:
+    while True:
+        yield from values
+
+
+def _check(response: object) -> None:
+    assert getattr(response, "ok", False), getattr(response, "text", response)
