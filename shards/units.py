@@ -58,6 +58,8 @@ def format_fixed(digits: int, places: int) -> str:
 
 def format_plain(digits: int, places: int) -> str:
     """``digits`` × 10^-``places`` without trailing zeros: (1000, 2) → "10"; (0, 5) → "0"."""
+    if not digits:
+        return "0"
     text = format_fixed(digits, places)
     return text.rstrip("0").rstrip(".") if places else text
 

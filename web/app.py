@@ -1,12 +1,12 @@
 """The application: opens the data folder, connects to the engine, and puts the parts together."""
 
+import logging
 import os
-import time
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
@@ -15,7 +15,7 @@ from shards.messages import Reason
 from shards.settings import default_shard_count, load_settings
 from storage.folder import Folder
 from storage.reference import Reference, StorageFull
-from web import admin, health, keys, metrics, spot_lists, spot_market, spot_orders, spot_transfer
+from web import admin, health, incoming, keys, metrics, spot_lists, spot_market, spot_orders, spot_transfer
 from web.catalog import CatalogSource
 from web.engine import COMMANDED, Engine
 from web.errors import EngineRefusal, Problem, render_problem, spot_problem
@@ -37,14 +37,15 @@ from web.futures import (
 from web.futures import errors as futures_errors
 from web.futures.budget import Budget
 from web.futures.errors import FuturesProblem
-from web.incoming import receive_body
+from web.lean import LeanFlask
 from web.openapi import documents
 from web.server import hub as hubs
 from web.server.line import HubLine
-from web.services import NAME, Services
+from web.services import IN_USE, NAME, Services
 from web.settings import WebSettings, check_secret, load_web_settings
 from web.tokens import Tokens
 
+_log: Final = logging.getLogger("web.app")
 CONNECT_S: Final = 1.0  # a worker starts without the engine, too: its calls say ENGINE_RESTARTING
 
 
@@ -103,12 +104,12 @@ class _Rest(BaseConverter):
 
 def make_app(services: Services) -> Flask:
     """The application over these services."""
-    app = Flask(__name__, static_folder=None)
+    app = LeanFlask(__name__, static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
     app.url_map.converters["rest"] = _Rest
     app.extensions[NAME] = services
-    app.before_request(_begin)
+    app.before_request(partial(_begin, services))
     app.after_request(_finish)
     for part in (spot_orders, spot_lists, spot_transfer, spot_market, keys, admin, health, documents):
         app.register_blueprint(part.blueprint)
@@ -123,19 +124,21 @@ def make_app(services: Services) -> Flask:
     return app
 
 
-def _begin() -> None:
-    g.started = time.perf_counter()
+def _begin(services: Services) -> None:
+    IN_USE.set(services)
     COMMANDED.set(False)
+    at = request._get_current_object()  # type: ignore[attr-defined]
+    asked = incoming.begin(at.environ)
     if gate.is_futures():
-        gate.begin()
-    elif request.routing_exception is None:
-        receive_body()
+        gate.begin(at.routing_exception is None)
+    elif at.routing_exception is None:
+        asked.receive_body()
 
 
 def _finish(response: Response) -> Response:
-    route = request.url_rule.rule if request.url_rule else "none"
-    method = request.method if request.url_rule else "any"
-    metrics.count_request(method, route, response.status_code, g.started)
+    at = request._get_current_object()  # type: ignore[attr-defined]
+    route, method = (at.url_rule.rule, at.method) if at.url_rule else ("none", "any")
+    metrics.count_request(method, route, response.status_code, incoming.incoming().started)
     if gate.is_futures():
         gate.mark(response)
     return response
@@ -173,7 +176,7 @@ def _answer_fault(fault: Exception) -> Response:
     """A fault of ours. Once a command has been sent, nobody can say here whether it was carried out."""
     # the pattern, not the path, and never the query: what callers send stays out of the log
     route = request.url_rule.rule if request.url_rule else "none"
-    current_app.logger.error("fault in %s %s", request.method, route, exc_info=fault)
+    _log.error("fault in %s %s", request.method, route, exc_info=fault)
     if COMMANDED.get():
         return _answer(Reason.TIMEOUT)
     if gate.is_futures():

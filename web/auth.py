@@ -3,11 +3,9 @@
 import hmac
 from typing import Final, NamedTuple
 
-from flask import request
-
 from shards.clock import now_ms
 from web.errors import Problem, unauthorized
-from web.incoming import Query, raw_body, raw_query
+from web.incoming import Query, incoming
 from web.parse import read_long
 from web.services import services
 from web.signing import split_signature, verify
@@ -50,10 +48,10 @@ def key_denied() -> Problem:
 
 def authenticate() -> Principal:
     """Whoever sent this request; raises 401. A token, when there is one, decides alone."""
-    authorization = request.environ.get("HTTP_AUTHORIZATION")
+    authorization = incoming().header("HTTP_AUTHORIZATION")
     if authorization is not None:
         return _by_token(authorization)
-    key = request.environ.get("HTTP_X_MBX_APIKEY")
+    key = incoming().header("HTTP_X_MBX_APIKEY")
     if key is None:
         raise unauthorized()
     return _by_signature(key)
@@ -62,7 +60,7 @@ def authenticate() -> Principal:
 def require_operator() -> None:
     """Go on only with the operator's key; raises 401."""
     expected = services().admin_key
-    given = request.environ.get("HTTP_X_API_KEY", "").encode("latin-1")
+    given = (incoming().header("HTTP_X_API_KEY") or "").encode("latin-1")
     if not hmac.compare_digest(given, expected) or not expected:
         raise unauthorized()
 
@@ -76,12 +74,13 @@ def _by_token(authorization: str) -> Principal:
 
 
 def _by_signature(key: str) -> Principal:
+    asked = incoming()
     found = services().reference.find_key(key)
-    unsigned, signatures = split_signature(raw_query())
+    unsigned, signatures = split_signature(asked.query)
     timestamp = _timestamp(unsigned)
     if len(signatures) != 1 or timestamp is None or abs(now_ms() - timestamp) > WINDOW_MS:
         raise unauthorized()
-    if not verify(found.secret if found else None, unsigned, raw_body(), signatures[0]) or found is None:
+    if not verify(found.secret if found else None, unsigned, asked.body, signatures[0]) or found is None:
         raise unauthorized()
     return Principal(found.account, found.permissions, by_key=True, signed_ms=timestamp)
 

@@ -1,10 +1,15 @@
-"""What came with the request, read from the WSGI environment: body, query, path. Content-Type is never consulted."""
+"""What came with the request, read once from the WSGI environment: body, query, path. Content-Type is never consulted.
 
-from typing import Final
+Views and what they call ask for it by :func:`incoming`: one look, where each name of Flask's ``request`` is many.
+"""
+
+import time
+from contextvars import ContextVar
+from typing import Any, Final
 from urllib.parse import unquote_plus
 
-from flask import g, request
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
+from werkzeug.sansio.utils import get_content_length
 
 from web.errors import Problem, invalid
 from web.parse import parse_object, read_long
@@ -12,41 +17,59 @@ from web.parse import parse_object, read_long
 BODY_BYTES_MAX: Final = 65_536
 
 
-def receive_body() -> None:
-    """Read the request's body, once, before anything else is done with it."""
-    length = request.content_length
-    if length is not None and length > BODY_BYTES_MAX:
-        raise Problem(413, "body too large")
-    try:
-        body: bytes = request.environ["wsgi.input"].read(BODY_BYTES_MAX + 1) if _has_body(length) else b""
-    except (OSError, ParseException) as fault:  # malformed chunks, or the caller went away in the middle of one
-        raise invalid("body") from fault
-    if len(body) > BODY_BYTES_MAX:
-        raise Problem(413, "body too large")
-    if length is not None and len(body) < length:
-        raise invalid("body")  # the caller went away in the middle of it
-    g.body = body
+class Incoming:
+    """The request that is being handled."""
+
+    __slots__ = ("body", "environ", "order_count", "path", "query", "started", "used_weight")
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self.environ = environ
+        self.started = time.perf_counter()
+        self.path: str = environ.get("PATH_INFO", "")
+        self.query = environ.get("QUERY_STRING", "").encode("latin-1")  # as received, without the question mark
+        self.body = b""  # as received, once receive_body has read it
+        self.used_weight = 0  # of the futures API's limits; and new orders that were counted
+        self.order_count: int | None = None
+
+    def header(self, name: str) -> str | None:
+        """A header by its key in the environ, ``HTTP_…``."""
+        value: str | None = self.environ.get(name)
+        return value
+
+    def receive_body(self) -> None:
+        """Read the request's body, once, before anything else is done with it; raises 413, 400."""
+        length = get_content_length(self.environ.get("CONTENT_LENGTH"), self.environ.get("HTTP_TRANSFER_ENCODING"))
+        if length is not None and length > BODY_BYTES_MAX:
+            raise Problem(413, "body too large")
+        if not length and (length == 0 or "HTTP_TRANSFER_ENCODING" not in self.environ):
+            return
+        try:
+            body: bytes = self.environ["wsgi.input"].read(BODY_BYTES_MAX + 1)
+        except (OSError, ParseException) as fault:  # malformed chunks, or the caller went away in the middle of one
+            raise invalid("body") from fault
+        if len(body) > BODY_BYTES_MAX:
+            raise Problem(413, "body too large")
+        if length is not None and len(body) < length:
+            raise invalid("body")  # the caller went away in the middle of it
+        self.body = body
 
 
-def _has_body(length: int | None) -> bool:
-    return bool(length) or (length is None and "HTTP_TRANSFER_ENCODING" in request.environ)
+_INCOMING: Final[ContextVar[Incoming]] = ContextVar("incoming")
+
+incoming: Final = _INCOMING.get
+"""The request that is being handled."""
 
 
-def raw_body() -> bytes:
-    """The body as received."""
-    body: bytes = g.body
-    return body
-
-
-def raw_query() -> bytes:
-    """The query as received, without the question mark."""
-    query: str = request.environ.get("QUERY_STRING", "")
-    return query.encode("latin-1")
+def begin(environ: dict[str, Any]) -> Incoming:
+    """A request comes in."""
+    begun = Incoming(environ)
+    _INCOMING.set(begun)
+    return begun
 
 
 def json_body() -> dict[str, object]:
     """The body's one JSON object; raises ``invalid body``."""
-    fields = parse_object(raw_body())
+    fields = parse_object(incoming().body)
     if fields is None:
         raise invalid("body")
     return fields
@@ -57,9 +80,12 @@ class Query:
 
     def __init__(self, text: bytes) -> None:
         self._values: dict[str, list[str]] = {}
+        plain = b"%" not in text and b"+" not in text
         for pair in text.decode("latin-1").split("&"):
             name, _, value = pair.partition("=")
-            self._values.setdefault(unquote_plus(name), []).append(unquote_plus(value))
+            if not plain:
+                name, value = unquote_plus(name), unquote_plus(value)
+            self._values.setdefault(name, []).append(value)
 
     def get(self, name: str) -> str | None:
         """The parameter, or None; raises ``invalid <name>`` when it was sent twice."""
@@ -87,4 +113,4 @@ class Query:
 
 def query() -> Query:
     """The request's parameters."""
-    return Query(raw_query())
+    return Query(incoming().query)

@@ -7,6 +7,7 @@ there are as many files after ten thousand restarts as after none. ``web/gunicor
 import os
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest, values
@@ -38,8 +39,15 @@ _refusals: Final = Counter("shardex_refusals", "Messages refused", ("shard", "re
 
 def count_request(method: str, route: str, status: int, started: float) -> None:
     """A request was answered; ``started`` by ``time.perf_counter``. ``route`` is a pattern, never a path."""
-    _requests.labels(method, route, str(status)).inc()
-    _durations.labels(method, route).observe(time.perf_counter() - started)
+    count, duration = _children(method, route, status)
+    count.inc()
+    duration.observe(time.perf_counter() - started)
+
+
+@lru_cache(maxsize=1_024)
+def _children(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """The two that a request counts in; looking them up by their labels costs as much as counting."""
+    return _requests.labels(method, route, str(status)), _durations.labels(method, route)
 
 
 def count_refusal(shard: int, reason: Reason) -> None:

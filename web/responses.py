@@ -1,10 +1,11 @@
 """Values → answers."""
 
-from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, TypeVar
 
 import msgspec
 from flask import Response
+from werkzeug.datastructures import Headers
 
 from web.server.hub import give_turn
 
@@ -12,12 +13,34 @@ T = TypeVar("T")
 
 _PIECE_COUNT: Final = 1_000  # values rendered before others get their turn: about 10 ms
 
+_OK: Final = "200 OK"
 _encode: Final = msgspec.json.Encoder().encode
+
+
+class _Whole(Response):
+    """200 with a body of JSON: what Flask's own class would make of it, without looking at it from all sides."""
+
+    def __init__(self, body: bytes) -> None:
+        self._status, self._status_code = _OK, 200
+        self.headers = Headers()
+        self.headers._list += (("Content-Type", "application/json"), ("Content-Length", str(len(body))))
+        self.response = [body]
+        self.direct_passthrough = False
+        self._on_close = []
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response(self._status, self.headers.to_wsgi_list())
+        return self.response  # type: ignore[return-value]
 
 
 def answer(value: object) -> Response:
     """200 with ``value`` as JSON; fields in the order of the dict or struct."""
-    return Response(_encode(value), 200, mimetype="application/json")
+    return _Whole(_encode(value))
+
+
+def add_header(response: Response, name: str, value: int) -> None:
+    """Add a header that the answer does not have yet."""
+    response.headers._list.append((name, str(value)))
 
 
 def render_each(render: Callable[[T], object], values: Sequence[T]) -> list[msgspec.Raw]:

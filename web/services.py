@@ -1,8 +1,7 @@
 """What a request needs beside itself, made once per worker."""
 
+from contextvars import ContextVar
 from typing import Final, NamedTuple
-
-from flask import current_app
 
 from storage.reference import Reference
 from web.catalog import Catalog, CatalogSource
@@ -31,7 +30,7 @@ class Services(NamedTuple):
         return self.catalogs.current()
 
 
-def services() -> Services:
-    """The services of the application that handles this request."""
-    found: Services = current_app.extensions[NAME]
-    return found
+IN_USE: Final[ContextVar[Services]] = ContextVar("services")
+
+services: Final = IN_USE.get
+"""The services of the application that handles this request."""

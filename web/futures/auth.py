@@ -3,8 +3,6 @@
 import re
 from typing import Final, NamedTuple
 
-from flask import request
-
 from shards.clock import now_ms
 from storage.reference import ApiKey
 from web.auth import Principal
@@ -20,7 +18,7 @@ from web.futures.errors import (
 )
 from web.futures.limits import AHEAD_MS, KEY_LENGTH_MAX, RECV_WINDOW_MS, RECV_WINDOW_MS_MAX
 from web.futures.request import Parameters, need
-from web.incoming import raw_body, raw_query
+from web.incoming import incoming
 from web.services import services
 from web.signing import is_json, is_signature, split_signature, verify
 
@@ -62,7 +60,7 @@ def show_key(permission: str) -> Principal:
 
 
 def _read_key() -> str:
-    key: str = request.environ.get("HTTP_X_MBX_APIKEY", "")
+    key = incoming().header("HTTP_X_MBX_APIKEY") or ""
     if not _KEY.fullmatch(key):
         raise FuturesProblem(*KEY_FORMAT)
     return key
@@ -70,8 +68,9 @@ def _read_key() -> str:
 
 def _split() -> _Signed:
     """Raises -1102 for a missing or malformed signature, -1101 for a second one."""
-    query, signatures = split_signature(raw_query(), any_case=True)
-    body = raw_body()
+    asked = incoming()
+    query, signatures = split_signature(asked.query, any_case=True)
+    body = asked.body
     if not is_json(body):
         body, more = split_signature(body, any_case=True)
         signatures += more

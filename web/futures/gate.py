@@ -5,7 +5,7 @@ Whatever never reaches a view is charged here, so that failed requests cost too.
 
 from typing import Final
 
-from flask import Response, g, request
+from flask import Response
 
 from web.errors import Problem
 from web.futures.address import caller_ip
@@ -18,7 +18,8 @@ from web.futures.errors import (
     TOO_MUCH_WEIGHT,
     FuturesProblem,
 )
-from web.incoming import receive_body
+from web.incoming import incoming
+from web.responses import add_header
 from web.services import services
 
 WEIGHT_HEADER: Final = "X-MBX-USED-WEIGHT-1M"
@@ -28,18 +29,17 @@ PREFIX: Final = "/fapi"
 
 def is_futures() -> bool:
     """Whether this request is one of the futures API."""
-    return request.path == PREFIX or request.path.startswith(PREFIX + "/")
+    path = incoming().path
+    return path.startswith(PREFIX) and (path == PREFIX or path[len(PREFIX)] == "/")
 
 
-def begin() -> None:
+def begin(has_route: bool) -> None:
     """Before the view: receive the body; charge what ends here. Raises FuturesProblem 413, 400, 429, 418."""
-    g.used_weight = 0
-    g.order_count = None
-    if request.routing_exception is not None:
+    if not has_route:
         charge(1)
         return
     try:
-        receive_body()
+        incoming().receive_body()
     except Problem as problem:
         charge(1)
         refusal = BODY_TOO_LARGE if problem.status == BODY_TOO_LARGE.status else BODY_MALFORMED
@@ -52,7 +52,7 @@ def charge(weight: int) -> None:
     if at.budget is None:
         return
     spent = at.budget.spend_weight(_ip(), weight)
-    g.used_weight = spent.used
+    incoming().used_weight = spent.used
     if spent.wait_s:
         raise FuturesProblem(*(BANNED if spent.banned else TOO_MUCH_WEIGHT), spent.wait_s)
 
@@ -61,19 +61,20 @@ def count_orders(account: str, count: int) -> None:
     """Count new orders of the account; raises FuturesProblem 429."""
     at = services()
     spent = at.budget.count_orders(_ip(), account, count) if at.budget is not None else Spent(0)
-    g.order_count = spent.used
+    incoming().order_count = spent.used
     if spent.wait_s:
         raise FuturesProblem(*TOO_MANY_ORDERS, spent.wait_s)
 
 
 def mark(response: Response) -> None:
     """After the view: say how much was used."""
-    response.headers[WEIGHT_HEADER] = str(g.used_weight)
-    if g.order_count is not None:
-        response.headers[ORDERS_HEADER] = str(g.order_count)
+    asked = incoming()
+    add_header(response, WEIGHT_HEADER, asked.used_weight)
+    if asked.order_count is not None:
+        add_header(response, ORDERS_HEADER, asked.order_count)
 
 
 def _ip() -> str:
-    environ = request.environ
+    environ = incoming().environ
     forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
     return caller_ip(environ.get("REMOTE_ADDR", ""), forwarded, services().settings.trusted_proxies)

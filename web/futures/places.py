@@ -5,14 +5,17 @@ from urllib.parse import unquote_to_bytes
 
 from web.futures.errors import BODY_MALFORMED, NAME_TWICE, FuturesProblem
 from web.futures.request import Parameters, Values
-from web.incoming import raw_body, raw_query
+from web.incoming import incoming
 from web.parse import Malformed, NameTwice, parse_json
 from web.signing import is_json
 
 
 def read_parameters() -> Parameters:
     """The parameters of this request."""
-    query, body = read_form(raw_query()), raw_body()
+    asked = incoming()
+    query, body = read_form(asked.query), asked.body
+    if not body:
+        return Parameters(query)
     if not is_json(body):
         return Parameters(query, read_form(body))
     try:
@@ -28,10 +31,16 @@ def read_parameters() -> Parameters:
 def read_form(text: bytes) -> Values:
     """The pairs of a query or a form."""
     found: dict[str, list[object]] = {}
+    if text.isascii() and b"%" not in text and b"+" not in text:
+        for plain in text.decode().split("&"):
+            if plain:
+                name, _, value = plain.partition("=")
+                found.setdefault(name.lower(), []).append(value)
+        return found
     for pair in text.split(b"&"):
         if pair:
-            name, _, value = pair.partition(b"=")
-            found.setdefault(_fold(_unquote(name)), []).append(_unquote(value))
+            escaped_name, _, escaped = pair.partition(b"=")
+            found.setdefault(_fold(_unquote(escaped_name)), []).append(_unquote(escaped))
     return found
 
 

@@ -82,8 +82,7 @@ class Answer:
 
     def as_bytes(self, method: str, keep_alive: bool) -> bytes:
         """The answer as it is sent."""
-        lines = [f"HTTP/1.1 {self.status}\r\nServer: gunicorn\r\nDate: {_date(int(time.time()))}\r\n"]
-        lines.append("Connection: keep-alive\r\n" if keep_alive else "Connection: close\r\n")
+        lines = [_first_lines(self.status, keep_alive, int(time.time()))]
         stated = False
         for name, value in self.headers:
             stated = stated or name.lower() == "content-length"
@@ -96,9 +95,11 @@ class Answer:
         return head if method == "HEAD" or bodiless else head + self.body
 
 
-@lru_cache(maxsize=2)
-def _date(second: int) -> str:
-    return format_datetime(datetime.fromtimestamp(second, UTC), usegmt=True)
+@lru_cache(maxsize=64)
+def _first_lines(status: str, keep_alive: bool, second: int) -> str:
+    date = format_datetime(datetime.fromtimestamp(second, UTC), usegmt=True)
+    connection = "keep-alive" if keep_alive else "close"
+    return f"HTTP/1.1 {status}\r\nServer: gunicorn\r\nDate: {date}\r\nConnection: {connection}\r\n"
 
 
 class HttpConnection:

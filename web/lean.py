@@ -1,0 +1,117 @@
+"""Flask with what it does for each request cut down to what the views here need.
+
+Routes, views, error handlers and the functions before and after a request are Flask's, registered as ever. Left out are
+sessions, signals, teardown functions, coroutines, and functions before or after the requests of one blueprint alone:
+nothing here uses them. A route without variables is found by a look into a dictionary.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from flask import Flask, Response
+from flask.ctx import AppContext, RequestContext
+from flask.globals import _cv_app, _cv_request
+from flask.wrappers import Request
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter, Rule
+
+_HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,255}(:[0-9]{1,5})?", re.ASCII)  # any other is for Flask to judge
+
+
+class LeanRequest(Request):
+    """A request whose parts are taken from its environ when they are asked for."""
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self.environ = environ
+        self.shallow = False
+        self.method = environ["REQUEST_METHOD"].upper()
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("scheme", "server", "root_path", "path", "query_string", "headers", "remote_addr"):
+            raise AttributeError(name)
+        super().__init__(self.environ)
+        return getattr(self, name)
+
+
+class LeanFlask(Flask):
+    """An application of views alone."""
+
+    request_class = LeanRequest
+
+    _exact: dict[tuple[str, str], Rule] | None = None
+
+    def wsgi_app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """One request, from its environ to its answer."""
+        context = _Context(self, environ)
+        try:
+            try:
+                response = self._respond(context.request)
+            except Exception as fault:
+                response = self.handle_exception(fault)
+            return response(environ, start_response)
+        finally:
+            context.end()
+
+    def _respond(self, request: Request) -> Response:
+        try:
+            for before in self.before_request_funcs.get(None, ()):
+                before()
+            if request.routing_exception is not None:
+                self.raise_routing_exception(request)
+            assert request.url_rule is not None and request.view_args is not None
+            said: Any = self.view_functions[request.url_rule.endpoint](**request.view_args)
+        except Exception as fault:
+            said = self.handle_user_exception(fault)
+        response: Any = said if isinstance(said, Response) else self.make_response(said)
+        for after in self.after_request_funcs.get(None, ()):
+            response = after(response)
+        return response  # type: ignore[no-any-return]
+
+    def exact_rule(self, environ: dict[str, Any]) -> Rule | None:
+        """The rule of a path without variables, if it is plain to see."""
+        if self._exact is None:
+            self._exact = {
+                (method, rule.rule): rule
+                for rule in self.url_map.iter_rules()
+                if not rule.arguments
+                for method in rule.methods or ()
+            }
+        if not _HOST.fullmatch(environ.get("HTTP_HOST", "")):
+            return None
+        return self._exact.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """None outside of requests: no URL is built here."""
+        return super().create_url_adapter(request) if request is not None else None
+
+
+class _Context(RequestContext):
+    """What ``request``, ``g`` and ``current_app`` stand for, from its making to :meth:`end`."""
+
+    app: LeanFlask
+
+    def __init__(self, app: LeanFlask, environ: dict[str, Any]) -> None:
+        self.app = app
+        self.request = request = app.request_class(environ)
+        self.url_adapter = None
+        rule = app.exact_rule(environ)
+        if rule is not None:
+            request.url_rule, request.view_args = rule, {}
+        else:
+            self._match()
+        self._app_token = _cv_app.set(AppContext(app))
+        self._request_token = _cv_request.set(self)
+
+    def _match(self) -> None:
+        try:
+            self.url_adapter = self.app.create_url_adapter(self.request)
+            self.match_request()
+        except HTTPException as fault:
+            self.request.routing_exception = fault
+
+    def end(self) -> None:
+        """They stand for nothing any more."""
+        _cv_request.reset(self._request_token)
+        _cv_app.reset(self._app_token)
+        self.request.environ["werkzeug.request"] = None  # a circle
