@@ -38,6 +38,7 @@ class Archivist:
         self._rows: dict[int, list[tuple[int, Row]]] = {}
         self._row_count = 0
         self._oldest_ms = 0  # when the oldest row waiting came, or there was no room for it
+        self._batch_ms = limits.ARCHIVE_BATCH_MS
         self._has_room = True
         self._pool = ThreadPoolExecutor(limits.QUERY_THREADS_COUNT, thread_name_prefix="question")
         self._asked_count = 0  # questions in the pool
@@ -66,7 +67,7 @@ class Archivist:
             return 0
         if not self._row_count:
             return None
-        return max(0, self._oldest_ms + limits.ARCHIVE_BATCH_MS - now_ms()) / 1000
+        return max(0, self._oldest_ms + self._batch_ms - now_ms()) / 1000
 
     def _turn(self, patience_s: float | None) -> None:
         for key, events in self.mailbox.selector.select(patience_s):
@@ -75,7 +76,7 @@ class Archivist:
             else:
                 key.data()
         self._collect()
-        due = self._row_count and now_ms() >= self._oldest_ms + limits.ARCHIVE_BATCH_MS
+        due = self._row_count and now_ms() >= self._oldest_ms + self._batch_ms
         if due or self._row_count >= limits.ARCHIVE_BATCH_COUNT_MAX:
             self._store()
         for request in self.mailbox.get(limits.BATCH_COUNT_MAX):
@@ -100,6 +101,8 @@ class Archivist:
         self._history.store(self._rows)
         for shard, rows in self._rows.items():
             self._stored[shard] = rows[-1][0]
+        busy = self._row_count >= limits.ARCHIVE_BUSY_COUNT
+        self._batch_ms = limits.ARCHIVE_BATCH_BUSY_MS if busy else limits.ARCHIVE_BATCH_MS
         self._rows, self._row_count = {}, 0
 
     def _find_room(self) -> bool:
