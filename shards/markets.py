@@ -2,6 +2,7 @@
 
 import zlib
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -106,11 +107,13 @@ def _hash(text: str) -> int:
     return zlib.crc32(text.encode()) * 2_654_435_761 >> 7 & 0xFFFFFFFF
 
 
+@lru_cache(maxsize=65_536)
 def shard_of_symbol(symbol: str, shard_count: int) -> int:
     """The shard that owns the books of ``symbol`` (spot and futures alike)."""
     return _hash(symbol) % shard_count
 
 
+@lru_cache(maxsize=65_536)
 def shard_of_account(account: str, shard_count: int) -> int:
     """The home shard of ``account``: the one that keeps its money."""
     return _hash("account:" + account) % shard_count

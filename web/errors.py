@@ -2,10 +2,10 @@
 
 from typing import Final
 
-import msgspec
 from flask import Response
 
 from shards.messages import Reason, Refused
+from web.responses import Json, add_header
 
 RETRY_AFTER_S: Final = 1
 
@@ -76,13 +76,12 @@ def spot_problem(reason: Reason) -> Problem:
 def render_problem(problem: Problem) -> Response:
     """The answer."""
     if problem.error:
-        body = msgspec.json.encode({"error": problem.error})
-        response = Response(body, problem.status, mimetype="application/json")
+        response: Response = Json({"error": problem.error}, problem.status)
     else:
         response = Response(status=problem.status)
         del response.headers["Content-Type"]
     if problem.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     if problem.status == 503:
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        add_header(response, "Retry-After", RETRY_AFTER_S)
     return response

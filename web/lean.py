@@ -1,13 +1,13 @@
 """Flask with what it does for each request cut down to what the views here need.
 
-Routes, views, error handlers and the functions before and after a request are Flask's, registered as ever. Left out are
-sessions, signals, teardown functions, coroutines, and functions before or after the requests of one blueprint alone:
-nothing here uses them. A route without variables is found by a look into a dictionary.
+Routes, views, the application's error handlers and all functions before and after a request are Flask's, registered as
+ever. Left out are sessions, signals, teardown functions and coroutines: nothing here uses them. A route without
+variables is found by a look into a dictionary.
 """
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from flask import Flask, Response
 from flask.ctx import AppContext, RequestContext
@@ -34,12 +34,24 @@ class LeanRequest(Request):
         return getattr(self, name)
 
 
+class _Around(NamedTuple):
+    """What is done around the views of a route."""
+
+    before: list[Callable[[], Any]]
+    after: list[Callable[[Response], Any]]
+
+
 class LeanFlask(Flask):
     """An application of views alone."""
 
     request_class = LeanRequest
 
     _exact: dict[tuple[str, str], Rule] | None = None
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """As Flask. All routes and functions are registered before the first request."""
+        super().__init__(*args, **options)
+        self._arounds: dict[str | None, _Around] = {}
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """One request, from its environ to its answer."""
@@ -55,18 +67,31 @@ class LeanFlask(Flask):
 
     def _respond(self, request: Request) -> Response:
         try:
-            for before in self.before_request_funcs.get(None, ()):
+            for before in self._around(request).before:
                 before()
             if request.routing_exception is not None:
                 self.raise_routing_exception(request)
             assert request.url_rule is not None and request.view_args is not None
             said: Any = self.view_functions[request.url_rule.endpoint](**request.view_args)
         except Exception as fault:
-            said = self.handle_user_exception(fault)
+            handler = self.error_handler_spec[None][None].get(type(fault))
+            said = handler(fault) if handler is not None else self.handle_user_exception(fault)
         response: Any = said if isinstance(said, Response) else self.make_response(said)
-        for after in self.after_request_funcs.get(None, ()):
+        for after in self._around(request).after:
             response = after(response)
         return response  # type: ignore[no-any-return]
+
+    def _around(self, request: Request) -> "_Around":
+        """What is done before and after this request: by the application, then by the blueprint of its route."""
+        endpoint = request.endpoint
+        found = self._arounds.get(endpoint)
+        if found is None:
+            names = request.blueprints
+            found = self._arounds[endpoint] = _Around(
+                [before for name in (None, *reversed(names)) for before in self.before_request_funcs.get(name, ())],
+                [after for name in (*names, None) for after in reversed(self.after_request_funcs.get(name, []))],
+            )
+        return found
 
     def exact_rule(self, environ: dict[str, Any]) -> Rule | None:
         """The rule of a path without variables, if it is plain to see."""

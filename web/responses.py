@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from flask import Response
 from werkzeug.datastructures import Headers
+from werkzeug.http import HTTP_STATUS_CODES
 
 from web.server.hub import give_turn
 
@@ -13,15 +14,17 @@ T = TypeVar("T")
 
 _PIECE_COUNT: Final = 1_000  # values rendered before others get their turn: about 10 ms
 
-_OK: Final = "200 OK"
+_STATUSES: Final = {code: f"{code} {phrase.upper()}" for code, phrase in HTTP_STATUS_CODES.items()}
+_STATUSES[200] = "200 OK"
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class _Whole(Response):
-    """200 with a body of JSON: what Flask's own class would make of it, without looking at it from all sides."""
+class Json(Response):
+    """A value as JSON: what Flask's own class would make of it, without looking at it from all sides."""
 
-    def __init__(self, body: bytes) -> None:
-        self._status, self._status_code = _OK, 200
+    def __init__(self, value: object, status: int = 200) -> None:
+        body = _encode(value)
+        self._status, self._status_code = _STATUSES[status], status
         self.headers = Headers()
         self.headers._list += (("Content-Type", "application/json"), ("Content-Length", str(len(body))))
         self.response = [body]
@@ -29,13 +32,14 @@ class _Whole(Response):
         self._on_close = []
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """The answer as a WSGI application."""
         start_response(self._status, self.headers.to_wsgi_list())
         return self.response  # type: ignore[return-value]
 
 
 def answer(value: object) -> Response:
     """200 with ``value`` as JSON; fields in the order of the dict or struct."""
-    return _Whole(_encode(value))
+    return Json(value)
 
 
 def add_header(response: Response, name: str, value: int) -> None:

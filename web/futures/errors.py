@@ -2,11 +2,11 @@
 
 from typing import Final, NamedTuple
 
-import msgspec
 from flask import Response
 
 from shards.messages import Reason
 from web.errors import RETRY_AFTER_S
+from web.responses import Json, add_header
 
 
 class Refusal(NamedTuple):
@@ -180,7 +180,7 @@ def not_offered(what: str) -> FuturesProblem:
 
 def render(problem: FuturesProblem) -> Response:
     """The answer."""
-    response = Response(msgspec.json.encode(problem.body()), problem.status, mimetype="application/json")
+    response = Json(problem.body(), problem.status)
     if problem.status in _SAY_WHEN:
-        response.headers["Retry-After"] = str(problem.retry_after_s)
+        add_header(response, "Retry-After", problem.retry_after_s)
     return response
