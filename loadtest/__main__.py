@@ -5,6 +5,7 @@ alone, for a load that locust runs on several machines between them.
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -94,7 +95,8 @@ def _load(
     openings = auditor.open()
     findings = find_unfunded(openings) if exchange else []
     with tempfile.TemporaryDirectory(prefix="sxload") as folder:
-        records, secrets = Path(folder) / "records", Path(folder) / "accounts.json"
+        records, secrets = REPORTS / f"{name}_records", Path(folder) / "accounts.json"
+        shutil.rmtree(records, ignore_errors=True)
         write_accounts(secrets, accounts)
         plan = Plan(url, secrets, name, options.users, options.seconds, records, REPORTS / name)
         run_load(plan, (lambda: kill_one(exchange, options.kill)) if exchange and options.kill else None)

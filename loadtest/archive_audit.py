@@ -18,10 +18,11 @@ ARCHIVED_S: Final = 15.0  # rows follow within a tenth of a second; a loaded mac
 BACK_S: Final = 20.0  # the engine is there
 
 
-def audit_archive(folder: Folder, statements: Statements) -> Iterator[str]:
+def audit_archive(folder: Folder, statements: Statements, seconds: float = ARCHIVED_S) -> Iterator[str]:
     """Each order that ended is there exactly once, as its account was told; then ``shardex verify``.
 
-    The engine must run, and nobody may be trading; what was open has been canceled since.
+    The engine must run, and nobody may be trading; what was open has been canceled since. Rows may take so many
+    ``seconds``.
     """
     client = Client(folder)
     try:
@@ -29,7 +30,7 @@ def audit_archive(folder: Folder, statements: Statements) -> Iterator[str]:
             yield "the engine cannot be reached"
             return
         for name in statements.spot:
-            yield from _compare(client, name, _expected(statements, name))
+            yield from _compare(client, name, _expected(statements, name), seconds)
 
         def ask(question: Question) -> Reply:
             return client.ask_archive(question, SQL_MS_MAX)
@@ -54,12 +55,12 @@ def _ended(order: dict[str, Any]) -> str:
     return "canceled" if is_open(order) else order["status"].lower()
 
 
-def _compare(client: Client, name: str, wanted: Counter[tuple[Any, ...]]) -> Iterator[str]:
+def _compare(client: Client, name: str, wanted: Counter[tuple[Any, ...]], seconds: float) -> Iterator[str]:
     statement = (
         "SELECT product, CASE product WHEN 'spot' THEN id::VARCHAR ELSE order_id::VARCHAR END, status, filled::VARCHAR"
         f" FROM orders WHERE account = '{name}'"
     )
-    end = time.monotonic() + ARCHIVED_S
+    end = time.monotonic() + seconds
     while True:
         reply = client.ask_archive(RunSql(statement), SQL_MS_MAX)
         rows = reply.rows if isinstance(reply, TableReply) else []

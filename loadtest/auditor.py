@@ -6,6 +6,7 @@ It asks as the accounts themselves could, on any exchange. Afterwards no account
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -33,6 +34,7 @@ from loadtest.statement import (
 from shards.limits import DEADLINE_BULK_MS
 
 SETTLED_S: Final = DEADLINE_BULK_MS / 1_000 + 0.5  # after so long a call without an answer is done or never will be
+THREADS: Final = 4  # that ask at the beginning
 Openings = dict[str, Opening]
 
 
@@ -59,16 +61,19 @@ class Auditor:
 
     def open(self) -> Openings:
         """Cancel every open order and read what each account has. Raises Unanswered."""
-        for account in self._accounts:
-            with Reader(self._url, account) as reader:
-                close_orders(reader, self._futures)
-        start_s = int(time.time()) + 1
-        time.sleep(start_s - time.time())
-        openings = {}
-        for account in self._accounts:
-            with Reader(self._url, account) as reader:
-                openings[account.account] = read_opening(reader, self._futures, start_s)
-        return openings
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(self._close_orders, self._accounts))
+            start_s = int(time.time()) + 1
+            time.sleep(start_s - time.time())
+            return dict(pool.map(lambda account: self._read_opening(account, start_s), self._accounts))
+
+    def _close_orders(self, account: Account) -> None:
+        with Reader(self._url, account) as reader:
+            close_orders(reader, self._futures)
+
+    def _read_opening(self, account: Account, start_s: int) -> tuple[str, Opening]:
+        with Reader(self._url, account) as reader:
+            return account.account, read_opening(reader, start_s)
 
     def findings(self, calls: Sequence[Call], openings: Openings, may_lose: bool) -> Iterator[str]:
         """Everything that is wrong, in words; ``may_lose``: connections may have been lost during the load."""

@@ -31,7 +31,7 @@ class Caller:
         self, what: str, sent: Mapping[str, Any], method: str, target: str, headers: dict[str, str], body: bytes = b""
     ) -> Call:
         """Make a call; a user that is stopped meanwhile leaves a call without an answer in the record."""
-        call = Call(self.account.account, what, dict(sent), time.time(), 0.0, 0, None)
+        call = Call(self.account.account, what, dict(sent), time.time(), 0.0, 0, None, interrupted=True)
         began = time.perf_counter()
         try:
             with self._session.request(
@@ -42,7 +42,7 @@ class Caller:
                 headers=headers,
                 catch_response=True,
             ) as response:
-                call.status = response.status_code
+                call.status, call.interrupted = response.status_code, False
                 if call.status:
                     self._read(call, response.content or b"", response.headers)
                 if call.outcome is Outcome.DECIDED and not call.fault:

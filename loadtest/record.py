@@ -27,6 +27,7 @@ class Call(msgspec.Struct, array_like=True):
     status: int  # 0: no answer
     body: Any  # None: no answer; text: an answer that is no JSON
     fault: str = ""  # what was wrong with the answer's form
+    interrupted: bool = False  # its user was stopped while it waited
 
     @property
     def product(self) -> str:

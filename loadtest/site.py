@@ -1,6 +1,7 @@
 """An exchange of our own for a load: markets with fees beside the demo's, and accounts with plenty of money."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Final
 
@@ -15,6 +16,7 @@ FUNDS: Final = {
 }
 MARK_PRICES: Final = {"BTCUSDT": "47600", "ETHUSDT": "2500"}
 SHARDS: Final = 2
+THREADS: Final = 8  # that make accounts
 TOKEN_S: Final = 24 * 3_600
 
 
@@ -51,19 +53,20 @@ def _open_markets(exchange: Exchange) -> None:
 def open_accounts(exchange: Exchange, count: int) -> list[Account]:
     """So many funded accounts."""
     tokens = Tokens(exchange.folder.secrets().jwt, {}, "HS256")
-    accounts = []
-    for number in range(1, count + 1):
-        name = f"load-{number}"
-        token = tokens.mint(name, TOKEN_S)
-        made = exchange.call("POST", "/api/v1/api-keys", {"label": "load"}, None, {"Authorization": f"Bearer {token}"})
-        made.raise_for_status()
-        key = made.json()
-        accounts.append(Account(name, token, key["api_key"], key["api_secret"]))
-        for wallet, amounts in FUNDS.items():
-            for asset, amount in amounts.items():
-                payment = {"account": name, "wallet": wallet, "asset": asset, "amount": amount}
-                operate(exchange, "/deposits", {**payment, "reference": f"load-{wallet}-{asset}"})
-    return accounts
+    names = (f"load-{number}" for number in range(1, count + 1))
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(lambda name: _open_account(exchange, name, tokens.mint(name, TOKEN_S)), names))
+
+
+def _open_account(exchange: Exchange, name: str, token: str) -> Account:
+    made = exchange.call("POST", "/api/v1/api-keys", {"label": "load"}, None, {"Authorization": f"Bearer {token}"})
+    made.raise_for_status()
+    key = made.json()
+    for wallet, amounts in FUNDS.items():
+        for asset, amount in amounts.items():
+            payment = {"account": name, "wallet": wallet, "asset": asset, "amount": amount}
+            operate(exchange, "/deposits", {**payment, "reference": f"load-{wallet}-{asset}"})
+    return Account(name, token, key["api_key"], key["api_secret"])
 
 
 def find_unfunded(openings: Openings) -> list[str]:

@@ -147,5 +147,5 @@ class SpotAudit:
 
 def _key(terms: Mapping[str, Any], reason: str | None) -> tuple[Any, ...]:
     """A refused order leaves no id with its caller: it is known by its terms."""
-    price, quantity = (Decimal(terms[name] or 0) for name in ("price", "quantity"))
-    return terms["symbol"], terms["side"], terms["type"], terms["tif"], price, quantity, reason
+    amounts = (Decimal(terms.get(name) or 0) for name in ("price", "quantity", "quote_quantity"))
+    return terms["symbol"], terms["side"], terms["type"], *amounts, reason

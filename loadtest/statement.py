@@ -38,9 +38,8 @@ class FuturesStatement(NamedTuple):
     account: Row
 
 
-def read_opening(reader: Reader, symbols: Iterable[str], time_s: int) -> Opening:
-    """Cancel everything and read what there is; nothing else may use the account. Raises Unanswered."""
-    close_orders(reader, symbols)
+def read_opening(reader: Reader, time_s: int) -> Opening:
+    """What there is; nothing else may use the account from now on. Raises Unanswered."""
     account = reader.futures("/v2/account")
     return Opening(
         time_s,
