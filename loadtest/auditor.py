@@ -31,9 +31,10 @@ from loadtest.statement import (
     read_opening,
     read_spot,
 )
-from shards.limits import DEADLINE_BULK_MS
+from shards.limits import DEADLINE_BULK_MS, DEADLINE_MS
 
-SETTLED_S: Final = DEADLINE_BULK_MS / 1_000 + 0.5  # after so long a call without an answer is done or never will be
+BULK: Final = ("cancel_all", "cancel_batch", "place_batch")
+LATE_S: Final = 0.5  # so long after its deadline a call without an answer is done or never will be
 THREADS: Final = 4  # that ask at the beginning
 Openings = dict[str, Opening]
 
@@ -123,9 +124,13 @@ class Auditor:
 
 def wait_settled(calls: Iterable[Call]) -> None:
     """Until what came of every call is so for ever."""
-    unknown = [call.started for call in calls if call.outcome is Outcome.UNKNOWN]
-    if unknown:
-        time.sleep(max(0.0, max(unknown) + SETTLED_S - time.time()))
+    settled = [call.started + _deadline_s(call) for call in calls if call.outcome is Outcome.UNKNOWN]
+    if settled:
+        time.sleep(max(0.0, max(settled) + LATE_S - time.time()))
+
+
+def _deadline_s(call: Call) -> float:
+    return (DEADLINE_BULK_MS if call.verb in BULK else DEADLINE_MS) / 1_000
 
 
 def write_openings(path: Path, openings: Openings) -> None:

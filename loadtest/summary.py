@@ -23,7 +23,11 @@ def describe_load(lines: Sequence[Line]) -> str:
 
 def describe_audit(calls: Sequence[Call], orders: int, trades: int, findings: Sequence[str]) -> str:
     """What was audited and what was found."""
-    refused = Counter(call.error or "no answer" for call in calls if call.outcome is not Outcome.DECIDED)
+    refused = Counter(
+        "stopped while waiting" if call.interrupted else call.error or "no answer"
+        for call in calls
+        if call.outcome is not Outcome.DECIDED
+    )
     told = ", ".join(f"{count} × {error}" for error, count in sorted(refused.items())) or "none"
     lines = [
         f"not decided: {told}",

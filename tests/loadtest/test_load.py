@@ -16,7 +16,7 @@ from loadtest.record import Call, read_records
 from loadtest.site import find_unfunded, kill_one, open_accounts, open_site
 
 USERS: Final = 8
-SECONDS: Final = 6
+SECONDS: Final = 5
 UNIT: Final = Decimal("0.000001")  # of USDT
 
 
