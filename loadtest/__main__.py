@@ -13,6 +13,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+import requests
+
 from loadtest.accounts import Account, read_accounts, write_accounts
 from loadtest.archive_audit import audit_archive
 from loadtest.auditor import Auditor, read_openings, write_openings
@@ -34,7 +36,7 @@ def main() -> int:
     try:
         done: int = options.act(options)
         return done
-    except (LoadFailed, Unanswered) as error:
+    except (LoadFailed, Unanswered, requests.RequestException) as error:
         print(f"loadtest: {error}", file=sys.stderr)
         return 1
 

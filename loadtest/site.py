@@ -1,8 +1,10 @@
 """An exchange of our own for a load: markets with fees beside the demo's, and accounts with plenty of money."""
 
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Final
 
 from loadtest.accounts import Account
@@ -16,6 +18,8 @@ FUNDS: Final = {
 }
 MARK_PRICES: Final = {"BTCUSDT": "47600", "ETHUSDT": "2500"}
 SHARDS: Final = 2
+ROOM_S: Final = 15.0  # in the mailbox of a shard, which may be short
+PAUSE_S: Final = 0.05
 THREADS: Final = 8  # that make accounts
 TOKEN_S: Final = 24 * 3_600
 
@@ -81,8 +85,14 @@ def find_unfunded(openings: Openings) -> list[str]:
 
 
 def operate(exchange: Exchange, path: str, body: Mapping[str, object]) -> None:
-    """One call of the operator API. Raises requests.HTTPError."""
-    exchange.operate("POST", path, body).raise_for_status()
+    """One call of the operator API, made again while there is no room for it. Raises requests.HTTPError."""
+    end = time.monotonic() + ROOM_S
+    while True:
+        response = exchange.operate("POST", path, body)
+        if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() > end:
+            break
+        time.sleep(PAUSE_S)
+    response.raise_for_status()
 
 
 def kill_one(exchange: Exchange, kind: str) -> None:
