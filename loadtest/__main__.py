@@ -104,13 +104,20 @@ def _load(
         run_load(plan, (lambda: kill_one(exchange, options.kill)) if exchange and options.kill else None)
         calls = list(read_records(records))
     if exchange:
-        exchange.wait_ready()
+        _wait_back(exchange)
     findings += auditor.findings(calls, openings, may_lose=bool(options.kill or options.url))
     if exchange:
         findings += audit_archive(exchange.folder, auditor.statements)
     print(describe_load(read_lines(plan.report)))
     print(_describe(auditor, calls, findings), flush=True)
     return findings
+
+
+def _wait_back(exchange: Exchange) -> None:
+    try:
+        exchange.wait_ready()
+    except AssertionError as error:
+        raise LoadFailed(f"the exchange does not come back: {error}") from error
 
 
 def _describe(auditor: Auditor, calls: Sequence[Call], findings: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ class Plan(NamedTuple):
 
 
 class LoadFailed(Exception):
-    """Locust itself did not run; the text says why."""
+    """The load did not run, or the exchange did not come back; the text says why."""
 
 
 def run_load(plan: Plan, blow: Callable[[], None] | None = None) -> None:
