@@ -6,6 +6,7 @@ alone, for a load that locust runs on several machines between them.
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ REPORTS: Final = ROOT / "build" / "loadtest"
 def main() -> int:
     """Do what was asked for; the exit status: 0 if nothing is wrong."""
     options = _parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was started is stopped, too
     try:
         done: int = options.act(options)
         return done

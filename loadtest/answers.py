@@ -11,7 +11,15 @@ PLACED_AND_REJECTED: Final = ("POST_ONLY_REJECT", "SELF_TRADE")  # spot: it is i
 UNKNOWN_ORDER: Final = ("ORDER_NOT_FOUND", "-2011")
 _UNAVAILABLE: Final = {
     "spot": {(503, "ENGINE_BUSY"), (503, "ENGINE_RESTARTING"), (503, "STORAGE_FULL"), (504, "ENGINE_TIMEOUT")},
-    "futures": {(503, "-1008"), (503, "-1001"), (503, "-1000"), (408, "-1007"), (429, "-1003"), (429, "-1015")},
+    "futures": {
+        (503, "-1008"),
+        (503, "-1001"),
+        (503, "-1000"),
+        (408, "-1007"),
+        (429, "-1003"),
+        (429, "-1015"),
+        (418, "-1003"),
+    },
 }
 _NOT_PLACED: Final = ("-2019", "-2021", "-2027", "-4045", "-5021", "-5022")
 _REFUSED: Final = {

@@ -11,6 +11,7 @@ from locust.contrib.fasthttp import FastHttpSession
 
 from loadtest.accounts import Account
 from loadtest.outcome import Outcome
+from loadtest.reader import LIMITED
 from loadtest.record import Call, Recorder
 from loadtest.signing import bearer, sign_futures, sign_spot
 
@@ -32,7 +33,7 @@ class Caller:
     ) -> Call:
         """Make a call; a user that is stopped meanwhile leaves a call without an answer in the record."""
         call = Call(self.account.account, what, dict(sent), time.time(), 0.0, 0, None, interrupted=True)
-        began = time.perf_counter()
+        began, wait_s = time.perf_counter(), 0.0
         try:
             with self._session.request(
                 method,
@@ -44,7 +45,7 @@ class Caller:
             ) as response:
                 call.status, call.interrupted = response.status_code, False
                 if call.status:
-                    self._read(call, response.content or b"", response.headers)
+                    wait_s = self._read(call, response.content or b"", response.headers)
                 if call.outcome is Outcome.DECIDED and not call.fault:
                     response.success()
                 else:
@@ -52,16 +53,21 @@ class Caller:
         finally:
             call.seconds = time.perf_counter() - began
             self._recorder.append(call)
+        if call.status in LIMITED:
+            time.sleep(wait_s)  # who goes on is banned
         return call
 
     @staticmethod
-    def _read(call: Call, content: bytes, headers: Mapping[str, str]) -> None:
+    def _read(call: Call, content: bytes, headers: Mapping[str, str]) -> float:
+        """Take the answer in; how long it asks to wait, in s."""
         try:
             call.body = msgspec.json.decode(content)
         except msgspec.DecodeError:
             call.body, call.fault = content.decode("utf-8", "replace")[:200], "the body is no JSON"
-        if call.status in (503, 429, 418) and not headers.get("Retry-After", "").isdigit():
+        wait = headers.get("Retry-After", "")
+        if call.status in (503, *LIMITED) and not wait.isdigit():
             call.fault = "no Retry-After"
+        return float(wait) if wait.isdigit() else 0.0
 
 
 class SpotCaller(Caller):

@@ -33,10 +33,10 @@ __all__ = [
 
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
 def add_options(parser: LocustArgumentParser) -> None:
-    """Ours, beside locust's own ``--profile``."""
+    """Ours, beside locust's own ``--profile``; texts and numbers, for a master sends them to its workers."""
     parser.set_defaults(profile="steady")
-    parser.add_argument("--accounts", type=Path, required=True, help="JSON list of accounts and their credentials")
-    parser.add_argument("--records", type=Path, required=True, help="Folder for what the users were told")
+    parser.add_argument("--accounts", required=True, help="JSON list of accounts and their credentials")
+    parser.add_argument("--records", required=True, help="Folder for what the users were told")
     parser.add_argument("--seconds", type=int, default=60, help="Length of the run, as the shape ends it")
     parser.add_argument("--worker-count", type=int, default=1, help="Load processes that share the accounts")
     parser.add_argument("--seed", type=int, default=None, help="Of what the users do")
@@ -58,9 +58,9 @@ def open_desk(environment: Environment, **_: Any) -> None:
     if isinstance(environment.runner, MasterRunner):
         return  # it has no users
     first = max(0, getattr(environment.runner, "worker_index", 0))
-    accounts = read_accounts(options.accounts)[first :: options.worker_count]
+    accounts = read_accounts(Path(options.accounts))[first :: options.worker_count]
     rnd = random.Random(options.seed)
-    desk = Desk(read_markets(environment.host), accounts, options.records, PROFILES[options.profile], rnd)
+    desk = Desk(read_markets(environment.host), accounts, Path(options.records), PROFILES[options.profile], rnd)
     environment.desk = desk  # type: ignore[attr-defined]
 
 

@@ -13,8 +13,9 @@ from loadtest.outcome import error_of
 from loadtest.signing import bearer, sign_futures
 
 ANSWER_S: Final = 15.0
-READABLE_S: Final = 90.0  # a budget of requests is full again within a minute
+READABLE_S: Final = 180.0  # a budget of requests is full again within a minute, a first ban over in two
 PAUSE_S: Final = 0.1
+LIMITED: Final = (418, 429)  # they say how long to wait
 ABSENT: Final = ((404, "ORDER_NOT_FOUND"), (400, "-2013"))
 
 
@@ -62,16 +63,17 @@ class Reader:
             try:
                 response = self._session.request(method, self._url + target, headers=headers, timeout=ANSWER_S)
                 status, body = response.status_code, response.json()
+                wait_s = float(response.headers.get("Retry-After", PAUSE_S)) if status in LIMITED else PAUSE_S
             except requests.exceptions.RequestException as error:
-                status, body = 0, {"error": repr(error)}
+                status, body, wait_s = 0, {"error": repr(error)}, PAUSE_S
             if status == 200:
                 return body
             if (status, error_of(body)) in ABSENT:
                 return None
             if time.monotonic() > end or not _is_passing(status):
                 raise Unanswered(f"{method} {target.partition('?')[0]} answers {status} {error_of(body)}")
-            time.sleep(PAUSE_S)
+            time.sleep(wait_s)
 
 
 def _is_passing(status: int) -> bool:
-    return status in (0, 408, 418, 429) or status >= 500
+    return status in (0, 408, *LIMITED) or status >= 500
