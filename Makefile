@@ -1,6 +1,7 @@
 # One word per intention. Needs Python >= 3.11 with venv, and nothing else.
 # PYTHON names the Python to use; ARGS goes to pytest: make test ARGS=tests/unit; JOBS is how many run side by side
 # SEEDS and SEED say how many runs of the simulation, from which on; PLANT plants a bug: make sim SEEDS=300 SEED=1
+# PROFILE, SECONDS, USERS and KILL say what load is put on: make loadtest PROFILE=all KILL=shard; URL and ACCOUNTS on what
 # N says how many spoilt requests are sent: make fuzz N=200000 SEED=1
 
 PYTHON ?= python3
@@ -13,8 +14,11 @@ JOBS ?= 2
 SEEDS ?= 300
 SEED ?= 1
 N ?= 200000
+PROFILE ?= steady
+SECONDS ?= 20
+USERS ?= 40
 
-.PHONY: run test long sim fuzz bench check lint types imports lock clean
+.PHONY: run test long sim fuzz bench loadtest check lint types imports lock clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python -m web.run
@@ -35,6 +39,10 @@ fuzz: $(VENV)/.dev
 # How fast everything is, beside what else there is: make bench ARGS="--only http --quick"
 bench: $(VENV)/.dev
 	$(BIN)/python -m loadtest.bench $(ARGS)
+
+loadtest: $(VENV)/.dev
+	$(BIN)/python -m loadtest run --profile $(PROFILE) --seconds $(SECONDS) --users $(USERS) \
+	  $(if $(KILL),--kill $(KILL)) $(if $(URL),--url $(URL)) $(if $(ACCOUNTS),--accounts $(ACCOUNTS))
 
 check: lint types imports
 

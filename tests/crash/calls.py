@@ -1,20 +1,13 @@
-"""Calls of real callers, each noted with what its caller was told.
-
-What a caller may conclude from an answer, on spot and on futures:
-
-* decided: 2xx and 4xx (but for 408). It is so, for ever.
-* not executed: busy, no room, and restarting on anything but a cancel; and when there is no connection at all.
-* unknown: everything else, a lost connection among it. Settled once the deadline has passed; found by client id.
-"""
+"""Calls of real callers, each noted with what its caller was told."""
 
 import time
 from collections.abc import Callable, Iterable
-from enum import Enum
 from typing import Any, Final, NamedTuple
 
 import requests
 from urllib3.exceptions import NewConnectionError
 
+from loadtest.outcome import Outcome, error_of, outcome_of
 from shards.limits import DEADLINE_BULK_MS, DEADLINE_MS
 from tests.crash.floor import Account
 
@@ -25,15 +18,6 @@ PAUSE_S: Final = 0.05  # after a call that came to nothing: whoever starts again
 NO_CONNECTION: Final = "no connection"  # nobody listens
 CUT_OFF: Final = "cut off"  # an answer that ended too soon: only after a kill
 QUESTIONS: Final = ("get", "balances", "orders", "trades", "account", "positions")
-_RESTARTING: Final = ("ENGINE_RESTARTING", "-1001")
-
-
-class Outcome(Enum):
-    """What a caller knows."""
-
-    DECIDED = 1
-    NOT_EXECUTED = 2
-    UNKNOWN = 3
 
 
 class Call(NamedTuple):
@@ -64,10 +48,7 @@ class Call(NamedTuple):
         """What the caller may conclude."""
         if self.error == NO_CONNECTION:
             return Outcome.NOT_EXECUTED
-        restarting = self.error in _RESTARTING and self.what.startswith("cancel")
-        if restarting or self.status in (-1, 0, 408, 504):
-            return Outcome.UNKNOWN
-        return Outcome.NOT_EXECUTED if self.status == 503 else Outcome.DECIDED
+        return outcome_of(self.what.startswith("cancel"), self.status, self.error)
 
     @property
     def ended(self) -> float:
@@ -76,14 +57,6 @@ class Call(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.what} {self.name} of {self.account.id}: {self.status or 'no answer'} {self.error}"
-
-
-def error_of(body: Any) -> str:
-    """The word or code of a refusal; "" if it is none."""
-    if not isinstance(body, dict):
-        return ""
-    code = body.get("code", 0)
-    return str(code) if isinstance(code, int) and code < 0 else str(body.get("error", ""))
 
 
 def wait_settled(calls: Iterable[Call]) -> None:

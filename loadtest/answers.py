@@ -1,0 +1,58 @@
+"""What may be answered to a user's call at any time; anything else fails the run."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from loadtest.outcome import error_of
+from loadtest.record import Call
+
+BUSY: Final = ("ENGINE_BUSY", "-1008")
+PLACED_AND_REJECTED: Final = ("POST_ONLY_REJECT", "SELF_TRADE")  # spot: it is in the history all the same
+UNKNOWN_ORDER: Final = ("ORDER_NOT_FOUND", "-2011")
+_UNAVAILABLE: Final = {
+    "spot": {(503, "ENGINE_BUSY"), (503, "ENGINE_RESTARTING"), (503, "STORAGE_FULL"), (504, "ENGINE_TIMEOUT")},
+    "futures": {
+        (503, "-1008"),
+        (503, "-1001"),
+        (503, "-1000"),
+        (408, "-1007"),
+        (429, "-1003"),
+        (429, "-1015"),
+        (418, "-1003"),
+    },
+}
+_NOT_PLACED: Final = ("-2019", "-2021", "-2027", "-4045", "-5021", "-5022")
+_REFUSED: Final = {
+    "spot place": {(400, word) for word in ("INSUFFICIENT_BALANCE", *PLACED_AND_REJECTED)},
+    "spot cancel": {(404, "ORDER_NOT_FOUND")},
+    "spot cancel_by_client_id": {(404, "ORDER_NOT_FOUND")},
+    "futures place": {(400, code) for code in _NOT_PLACED},
+    "futures cancel": {(400, "-2011")},
+}
+_ELEMENTS: Final = {
+    "futures place_batch": {*_NOT_PLACED, "-1001", "-1008", "-1000", "-1007"},
+    "futures cancel_batch": {"-2011", "-2033"},
+}
+
+
+def find_undocumented(call: Call, may_lose: bool) -> Iterator[str]:
+    """What is wrong with an answer by itself. ``may_lose``: a connection may have ended without one."""
+    if call.fault:
+        yield f"{call}: {call.fault}"
+    elif call.status == 0:
+        if not (may_lose or call.interrupted):
+            yield f"{call}: and nothing was killed"
+    elif call.status == 200:
+        allowed = _ELEMENTS.get(call.what)
+        yield from (
+            f"{call}: the element {each}"
+            for each in (call.body if allowed is not None else ())
+            if (error := error_of(each)) and error not in (allowed or ())
+        )
+    elif not _is_expected(call):
+        yield f"{call}: not an answer to expect"
+
+
+def _is_expected(call: Call) -> bool:
+    answer = call.status, call.error
+    return answer in _UNAVAILABLE[call.product] or answer in _REFUSED.get(call.what, ())

@@ -1,0 +1,143 @@
+"""The audit after a load: not one acknowledged order and not one unit of money may be missing.
+
+It asks as the accounts themselves could, on any exchange. Afterwards no account has an open order.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from loadtest.accounts import Account
+from loadtest.answers import find_undocumented
+from loadtest.futures_audit import Fees, FuturesAudit
+from loadtest.markets import ask, read_markets
+from loadtest.outcome import Outcome
+from loadtest.reader import Reader, Unanswered
+from loadtest.record import Call
+from loadtest.spot_audit import SpotAudit
+from loadtest.statement import (
+    FuturesStatement,
+    Opening,
+    SpotStatement,
+    close_orders,
+    read_balances,
+    read_futures,
+    read_opening,
+    read_spot,
+)
+from shards.limits import DEADLINE_BULK_MS, DEADLINE_MS
+
+BULK: Final = ("cancel_all", "cancel_batch", "place_batch")
+LATE_S: Final = 0.5  # so long after its deadline a call without an answer is done or never will be
+THREADS: Final = 4  # that ask at the beginning
+Openings = dict[str, Opening]
+
+
+class Statements(NamedTuple):
+    """What the exchange said of every account, by its name."""
+
+    spot: dict[str, SpotStatement]
+    futures: dict[str, FuturesStatement]
+
+
+class Auditor:
+    """Of one load on one exchange."""
+
+    def __init__(self, url: str, accounts: Sequence[Account]) -> None:
+        """Reads the markets. Raises requests.RequestException."""
+        self._url = url
+        self._accounts = accounts
+        markets = read_markets(url)
+        self._spot = {market.symbol: market for market in markets if market.product == "spot"}
+        self._futures = [market.symbol for market in markets if market.product == "futures"]
+        tokens = ask(url, "/api/v1/wallet/tokens")["data"]
+        self._places: dict[str, int] = {row["symbol"]: row["decimals"] for row in tokens}
+        self.statements = Statements({}, {})
+
+    def open(self) -> Openings:
+        """Cancel every open order and read what each account has. Raises Unanswered."""
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(self._close_orders, self._accounts))
+            start_s = int(time.time()) + 1
+            time.sleep(start_s - time.time())
+            return dict(pool.map(lambda account: self._read_opening(account, start_s), self._accounts))
+
+    def _close_orders(self, account: Account) -> None:
+        with Reader(self._url, account) as reader:
+            close_orders(reader, self._futures)
+
+    def _read_opening(self, account: Account, start_s: int) -> tuple[str, Opening]:
+        with Reader(self._url, account) as reader:
+            return account.account, read_opening(reader, start_s)
+
+    def findings(self, calls: Sequence[Call], openings: Openings, may_lose: bool) -> Iterator[str]:
+        """Everything that is wrong, in words; ``may_lose``: connections may have been lost during the load."""
+        wait_settled(calls)
+        by_account: dict[str, list[Call]] = defaultdict(list)
+        for call in calls:
+            by_account[call.account].append(call)
+            yield from find_undocumented(call, may_lose)
+        for account in self._accounts:
+            name = account.account
+            with Reader(self._url, account) as reader:
+                try:
+                    for text in self._check(reader, by_account[name], openings[name]):
+                        yield f"{name}: {text}"
+                except Unanswered as error:
+                    yield f"{name}: {error}"
+
+    def _check(self, reader: Reader, calls: Sequence[Call], opening: Opening) -> Iterator[str]:
+        spot = read_spot(reader, opening.time_s)
+        futures = read_futures(reader, self._futures, opening.time_s)
+        self.statements.spot[reader.account] = spot
+        self.statements.futures[reader.account] = futures
+        sound = [call for call in calls if not call.fault]
+        own = [call for call in sound if call.product == "spot"]
+        yield from SpotAudit(own, opening, self._spot, self._places).findings(reader, spot)
+        own = [call for call in sound if call.product == "futures"]
+        yield from FuturesAudit(own, opening, self._read_fees(reader)).findings(futures)
+        yield from self._check_closed(reader, spot)
+
+    def _read_fees(self, reader: Reader) -> Mapping[str, Fees]:
+        rates = {symbol: reader.futures("/v1/commissionRate", symbol=symbol) for symbol in self._futures}
+        return {
+            symbol: Fees(Decimal(rate["makerCommissionRate"]), Decimal(rate["takerCommissionRate"]))
+            for symbol, rate in rates.items()
+        }
+
+    def _check_closed(self, reader: Reader, before: SpotStatement) -> Iterator[str]:
+        """When everything is canceled nothing is held, and there is as much as before."""
+        close_orders(reader, self._futures)
+        right = {token: (available + frozen, Decimal(0)) for token, (available, frozen) in before.balances.items()}
+        if (balances := read_balances(reader)) != right:
+            yield f"all is canceled, and balances are {balances}, should be {right}"
+        account = reader.futures("/v2/account")
+        if Decimal(account["totalOpenOrderInitialMargin"]) or reader.futures("/v1/openOrders"):
+            yield f"all is canceled, and something is held: {account['totalOpenOrderInitialMargin']}"
+
+
+def wait_settled(calls: Iterable[Call]) -> None:
+    """Until what came of every call is so for ever."""
+    settled = [call.started + _deadline_s(call) for call in calls if call.outcome is Outcome.UNKNOWN]
+    if settled:
+        time.sleep(max(0.0, max(settled) + LATE_S - time.time()))
+
+
+def _deadline_s(call: Call) -> float:
+    return (DEADLINE_BULK_MS if call.verb in BULK else DEADLINE_MS) / 1_000
+
+
+def write_openings(path: Path, openings: Openings) -> None:
+    """Keep what the accounts had, for an audit by another process."""
+    path.write_bytes(msgspec.json.encode(openings))
+
+
+def read_openings(path: Path) -> Openings:
+    """What :func:`write_openings` wrote."""
+    return msgspec.json.decode(path.read_bytes(), type=Openings)

@@ -1,0 +1,54 @@
+"""What every order must agree with, on either product: what was told of it, and the trades that filled it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+Row = Mapping[str, Any]
+OPEN: Final = ("open", "partially_filled", "NEW", "PARTIALLY_FILLED")
+
+
+class Names(NamedTuple):
+    """How a product calls things."""
+
+    filled: str
+    lasting: tuple[str, ...]  # fields of an order that never change
+
+
+def is_open(order: Row) -> bool:
+    """Whether it may still fill."""
+    return order["status"] in OPEN
+
+
+def check_told(names: Names, told: Row, now: Row | None) -> Iterator[str]:
+    """What a caller was once told of an order against what it is now: an end is for ever, and nothing unfills."""
+    if now is None:
+        yield f"lost: {dict(told)}"
+        return
+    if is_open(told):
+        fields = [name for name in names.lasting if name in told]
+        if Decimal(now[names.filled]) < Decimal(told[names.filled]):
+            yield f"unfilled: told {dict(told)}, now {dict(now)}"
+    else:
+        fields = list(told)
+    if any(told[name] != now.get(name) for name in fields):
+        yield f"changed: told {dict(told)}, now {dict(now)}"
+
+
+def check_ended(when: str, now: Row | None) -> Iterator[str]:
+    """An order that was told to have ended."""
+    if now is not None and is_open(now):
+        yield f"{when}, but it is open: {dict(now)}"
+
+
+def check_fills(orders: Mapping[Any, Row], fills: Iterable[tuple[Any, Decimal]], filled: str) -> Iterator[str]:
+    """Order and quantity of each trade against what the orders say is filled of them."""
+    done: defaultdict[Any, Decimal] = defaultdict(Decimal)
+    for order_id, quantity in fills:
+        done[order_id] += quantity
+    for order_id, order in orders.items():
+        if Decimal(order[filled]) != done[order_id]:
+            yield f"its trades fill {done[order_id]} of {dict(order)}"
+    for order_id in done.keys() - orders.keys():
+        yield f"a trade of order {order_id}, which is not in the list"

@@ -1,0 +1,129 @@
+"""What one account was told on futures against what the exchange says of it afterwards."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import ROUND_UP, Decimal
+from typing import Any, Final, NamedTuple
+
+from loadtest.answers import UNKNOWN_ORDER
+from loadtest.findings import Names, check_ended, check_fills, check_told, is_open
+from loadtest.outcome import Outcome, error_of
+from loadtest.record import Call
+from loadtest.statement import FuturesStatement, Opening, Row, read_positions
+
+_NAMES: Final = Names(
+    "executedQty",
+    tuple("clientOrderId orderId origQty origType price reduceOnly side positionSide symbol timeInForce time".split()),
+)
+_UNIT: Final = Decimal("0.000001")  # of USDT
+_TIMEOUT: Final = "-1007"
+
+
+class Fees(NamedTuple):
+    """Of one market for one account, as shares of what is traded."""
+
+    maker: Decimal
+    taker: Decimal
+
+
+class FuturesAudit:
+    """One account, once nothing is under way."""
+
+    def __init__(self, calls: Sequence[Call], opening: Opening, fees: Mapping[str, Fees]) -> None:
+        """``calls``: the account's on futures, in their order. ``fees`` by symbol."""
+        self._calls = calls
+        self._opening = opening
+        self._fees = fees
+
+    def findings(self, said: FuturesStatement) -> Iterator[str]:
+        """Everything that is wrong, in words."""
+        yield from self._check_known(said)
+        for call in self._calls:
+            yield from self._check_call(call, said)
+        yield from self._check_cancel_all(said)
+        yield from self._check_fills(said)
+        yield from self._check_wallet(said)
+
+    # Orders
+
+    def _check_known(self, said: FuturesStatement) -> Iterator[str]:
+        """Every order was told to somebody, or nobody could tell what came of it, or it came with such a one."""
+        known: set[int] = set()
+        unknown: set[str] = set()
+        for call in self._calls:
+            for sent, told in placements(call):
+                if "orderId" in told:
+                    known.add(told["orderId"])
+                elif call.outcome is Outcome.UNKNOWN or error_of(told) == _TIMEOUT:
+                    unknown.add(sent["newClientOrderId"])
+        known |= {number for number, order in said.orders.items() if order["clientOrderId"] in unknown}
+        for number, order in said.orders.items():
+            if number not in known and order.get("parentOrderId") not in known:
+                yield f"nobody was told of {order}"
+
+    def _check_call(self, call: Call, said: FuturesStatement) -> Iterator[str]:
+        if call.verb == "cancel" and call.error in UNKNOWN_ORDER:
+            yield from check_ended(str(call), said.orders.get(call.sent["orderId"]))
+        if call.status != 200:
+            return
+        told: list[Row] = []
+        if call.verb in ("cancel", "cancel_batch"):
+            told = [call.body] if call.verb == "cancel" else call.body
+            for row in told:
+                if is_open({"status": "", **row}):
+                    yield f"{call}: told {row}"
+        elif call.verb == "orders":
+            told = [row for row in call.body if row["time"] >= self._opening.time_s * 1_000]
+        else:
+            told = [row for _, row in placements(call)]
+        for row in told:
+            if not error_of(row):
+                yield from check_told(_NAMES, row, said.orders.get(row["orderId"]))
+
+    def _check_cancel_all(self, said: FuturesStatement) -> Iterator[str]:
+        """What was acknowledged before a cancel-all of its market has ended, and so has what came with it."""
+        open_before: dict[str, set[int]] = defaultdict(set)
+        for call in self._calls:
+            for _, told in placements(call):
+                if "orderId" in told:
+                    children = {told[name] for name in ("takeProfitOrderId", "stopLossOrderId") if name in told}
+                    open_before[told["symbol"]] |= {told["orderId"], *children}
+            if call.status == 200 and call.verb == "cancel_all":
+                for number in open_before.pop(call.sent["symbol"], ()):
+                    yield from check_ended(str(call), said.orders.get(number))
+
+    # Money
+
+    def _check_fills(self, said: FuturesStatement) -> Iterator[str]:
+        fills = said.fills.values()
+        for filled, traded in (("executedQty", "qty"), ("cumQuote", "quoteQty")):
+            yield from check_fills(said.orders, ((row["orderId"], Decimal(row[traded])) for row in fills), filled)
+        for row in fills:
+            value = Decimal(row["qty"]) * Decimal(row["price"])
+            rates = self._fees[row["symbol"]]
+            fee = (value * (rates.maker if row["maker"] else rates.taker)).quantize(_UNIT, ROUND_UP)
+            if (Decimal(row["quoteQty"]), Decimal(row["commission"])) != (value, fee):
+                yield f"it is worth {value}, and the fee should be {fee}: {row}"
+
+    def _check_wallet(self, said: FuturesStatement) -> Iterator[str]:
+        """What it had, and each of its fills, to the unit."""
+        wallet = self._opening.wallet
+        positions = defaultdict(Decimal, self._opening.positions)
+        for row in said.fills.values():
+            wallet += Decimal(row["realizedPnl"]) - Decimal(row["commission"])
+            positions[row["symbol"]] += Decimal(row["qty"]) * (1 if row["buyer"] else -1)
+        if Decimal(said.account["totalWalletBalance"]) != wallet:
+            yield f"the wallet has {said.account['totalWalletBalance']}, by its fills {wallet}"
+        right = {symbol: amount for symbol, amount in positions.items() if amount}
+        if read_positions(said.account) != right:
+            yield f"the positions are {read_positions(said.account)}, by its fills {right}"
+
+
+def placements(call: Call) -> Iterator[tuple[dict[str, Any], Row]]:
+    """Each new order that a call sent, and what was told of it: empty if nothing was."""
+    if call.verb == "place":
+        yield call.sent, call.body if isinstance(call.body, dict) else {}
+    elif call.verb == "place_batch":
+        batch = json.loads(call.sent["batchOrders"])
+        yield from zip(batch, call.body if call.status == 200 else [{}] * len(batch), strict=True)

@@ -1,0 +1,79 @@
+"""Questions after the load, each asked until it is answered."""
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import requests
+
+from loadtest.accounts import Account
+from loadtest.outcome import error_of
+from loadtest.signing import bearer, sign_futures
+
+ANSWER_S: Final = 15.0
+READABLE_S: Final = 180.0  # a budget of requests is full again within a minute, a first ban over in two
+PAUSE_S: Final = 0.1
+LIMITED: Final = (418, 429)  # they say how long to wait
+ABSENT: Final = ((404, "ORDER_NOT_FOUND"), (400, "-2013"))
+
+
+class Unanswered(Exception):
+    """A question was not answered, or not with what there must be; the text says which and how."""
+
+
+class Reader:
+    """What one account may ask."""
+
+    def __init__(self, url: str, account: Account) -> None:
+        self.account = account.account
+        self._url = url
+        self._account = account
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._session.close()
+
+    def spot(self, path: str, method: str = "GET", **query: Any) -> Any:
+        """The answer of a spot call; None for an order that is not there. ``path`` after ``/api/v1/spot``."""
+        text = f"?{urlencode(query)}" if query else ""
+        return self._insist(method, lambda: (f"/api/v1/spot{path}{text}", bearer(self._account)))
+
+    def futures(self, path: str, method: str = "GET", **sent: Any) -> Any:
+        """The answer of a futures call; None for an order that is not there. ``path`` after ``/fapi``."""
+
+        def make() -> tuple[str, dict[str, str]]:
+            headers, query = sign_futures(self._account, sent)
+            return f"/fapi{path}?{query}", headers
+
+        return self._insist(method, make)
+
+    def _insist(self, method: str, make: Callable[[], tuple[str, dict[str, str]]]) -> Any:
+        """Raises Unanswered."""
+        end = time.monotonic() + READABLE_S
+        while True:
+            target, headers = make()
+            try:
+                response = self._session.request(method, self._url + target, headers=headers, timeout=ANSWER_S)
+                status, body = response.status_code, response.json()
+                wait_s = float(response.headers.get("Retry-After", PAUSE_S)) if status in LIMITED else PAUSE_S
+            except requests.exceptions.RequestException as error:
+                status, body, wait_s = 0, {"error": repr(error)}, PAUSE_S
+            if status == 200:
+                return body
+            if (status, error_of(body)) in ABSENT:
+                return None
+            if time.monotonic() > end or not _is_passing(status):
+                raise Unanswered(f"{method} {target.partition('?')[0]} answers {status} {error_of(body)}")
+            time.sleep(wait_s)
+
+
+def _is_passing(status: int) -> bool:
+    return status in (0, 408, *LIMITED) or status >= 500

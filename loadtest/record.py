@@ -1,0 +1,77 @@
+"""What users were told: every call with its answer, appended to a file by each load process.
+
+A call is written when its answer is there, or when it is certain that none will come; also when its user is stopped
+while it waits. So whatever an exchange may have done is in the record.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from loadtest.outcome import Outcome, error_of, outcome_of
+
+_LINE = msgspec.json.Encoder()
+
+
+class Call(msgspec.Struct, array_like=True):
+    """One call and what its caller was told."""
+
+    account: str
+    what: str  # product and verb: "spot place", "futures cancel_batch"
+    sent: dict[str, Any]
+    started: float  # Unix s
+    seconds: float
+    status: int  # 0: no answer
+    body: Any  # None: no answer; text: an answer that is no JSON
+    fault: str = ""  # what was wrong with the answer's form
+    interrupted: bool = False  # its user was stopped while it waited
+
+    @property
+    def product(self) -> str:
+        """Spot or futures."""
+        return self.what.partition(" ")[0]
+
+    @property
+    def verb(self) -> str:
+        """What was asked for."""
+        return self.what.partition(" ")[2]
+
+    @property
+    def error(self) -> str:
+        """The refusal's word, on futures its code; "" if there is none."""
+        return error_of(self.body)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the caller may conclude."""
+        return outcome_of(self.verb.startswith("cancel"), self.status, self.error)
+
+    def __str__(self) -> str:
+        return f"{self.account}: {self.what} {self.sent}: {self.status or 'no answer'} {self.error}".rstrip()
+
+
+class Recorder:
+    """The record of one process."""
+
+    def __init__(self, folder: Path) -> None:
+        """``folder`` is made if need be."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = (folder / f"{os.getpid()}.jsonl").open("ab")
+
+    def append(self, call: Call) -> None:
+        """Keep a call."""
+        self._file.write(_LINE.encode(call) + b"\n")
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._file.close()
+
+
+def read_records(folder: Path) -> Iterator[Call]:
+    """Every call of every process; those of one account in the order they were made."""
+    decode = msgspec.json.Decoder(Call).decode
+    calls = [decode(line) for path in sorted(folder.glob("*.jsonl")) for line in path.read_bytes().splitlines()]
+    return iter(sorted(calls, key=lambda call: call.started))

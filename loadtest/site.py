@@ -1,0 +1,100 @@
+"""An exchange of our own for a load: markets with fees beside the demo's, and accounts with plenty of money."""
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Final
+
+from loadtest.accounts import Account
+from loadtest.auditor import Openings
+from loadtest.exchange import Exchange, kill
+from web.tokens import Tokens
+
+FUNDS: Final = {
+    "spot": {"USDT": "10000000", "DF": "10000000", "BTC": "1000", "ETH": "10000", "GOLD": "100000"},
+    "futures": {"USDT": "10000000"},
+}
+MARK_PRICES: Final = {"BTCUSDT": "47600", "ETHUSDT": "2500"}
+SHARDS: Final = 2
+ROOM_S: Final = 15.0  # in the mailbox of a shard, which may be short
+PAUSE_S: Final = 0.05
+THREADS: Final = 8  # that make accounts
+TOKEN_S: Final = 24 * 3_600
+
+
+def open_site(settings: Mapping[str, str], shards: int = SHARDS) -> Exchange:
+    """Start an exchange with rate limits off; ``settings`` are environment variables. The caller closes it."""
+    exchange = Exchange(shards, settings)
+    try:
+        exchange.start()
+        _open_markets(exchange)
+    except BaseException:
+        exchange.close()
+        raise
+    return exchange
+
+
+def _open_markets(exchange: Exchange) -> None:
+    """One with fees, which the demo's spot markets have not, and marks for the first orders."""
+    gold = {
+        "id": "GOLDUSDT",
+        "base_token": "GOLD",
+        "quote_token": "USDT",
+        "tick_size": "0.01",
+        "lot_size": "0.001",
+        "min_notional": "1",
+        "maker_fee_bps": 10,
+        "taker_fee_bps": 20,
+    }
+    operate(exchange, "/assets", {"symbol": "GOLD", "decimals": 8})
+    operate(exchange, "/spot/markets", gold)
+    for symbol, price in MARK_PRICES.items():
+        operate(exchange, "/futures/mark-price", {"symbol": symbol, "price": price})
+
+
+def open_accounts(exchange: Exchange, count: int) -> list[Account]:
+    """So many funded accounts."""
+    tokens = Tokens(exchange.folder.secrets().jwt, {}, "HS256")
+    names = (f"load-{number}" for number in range(1, count + 1))
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(lambda name: _open_account(exchange, name, tokens.mint(name, TOKEN_S)), names))
+
+
+def _open_account(exchange: Exchange, name: str, token: str) -> Account:
+    made = exchange.call("POST", "/api/v1/api-keys", {"label": "load"}, None, {"Authorization": f"Bearer {token}"})
+    made.raise_for_status()
+    key = made.json()
+    for wallet, amounts in FUNDS.items():
+        for asset, amount in amounts.items():
+            payment = {"account": name, "wallet": wallet, "asset": asset, "amount": amount}
+            operate(exchange, "/deposits", {**payment, "reference": f"load-{wallet}-{asset}"})
+    return Account(name, token, key["api_key"], key["api_secret"])
+
+
+def find_unfunded(openings: Openings) -> list[str]:
+    """Accounts that do not have what was deposited, before they have traded."""
+    right = {asset: Decimal(amount) for asset, amount in FUNDS["spot"].items()}
+    wallet = Decimal(FUNDS["futures"]["USDT"])
+    return [
+        f"{name}: has {has.spot} and {has.wallet}, deposited were {FUNDS}"
+        for name, has in openings.items()
+        if (has.spot, has.wallet) != (right, wallet)
+    ]
+
+
+def operate(exchange: Exchange, path: str, body: Mapping[str, object]) -> None:
+    """One call of the operator API, made again while there is no room for it. Raises requests.HTTPError."""
+    end = time.monotonic() + ROOM_S
+    while True:
+        response = exchange.operate("POST", path, body)
+        if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() > end:
+            break
+        time.sleep(PAUSE_S)
+    response.raise_for_status()
+
+
+def kill_one(exchange: Exchange, kind: str) -> None:
+    """End a shard or a web worker with SIGKILL; whoever watches it starts it again."""
+    kill(exchange.shard_pid(0) if kind == "shard" else exchange.worker_pids()[0])

@@ -1,0 +1,118 @@
+"""What the exchange says of an account's time under load, read page by page once nothing is under way."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from loadtest.reader import Reader, Unanswered
+
+SPOT_PAGE: Final = 200
+FUTURES_PAGE: Final = 1_000
+Row = dict[str, Any]
+
+
+class Opening(msgspec.Struct):
+    """What an account had when the load began; it had no open orders."""
+
+    time_s: int  # Unix s; every order and every trade of the load is of this second or later, all others earlier
+    spot: dict[str, Decimal]  # token → total
+    wallet: Decimal  # of futures
+    positions: dict[str, Decimal]  # symbol → amount
+
+
+class SpotStatement(NamedTuple):
+    """Of one account, by id."""
+
+    orders: dict[str, Row]
+    trades: dict[str, Row]
+    balances: dict[str, tuple[Decimal, Decimal]]  # token → available, frozen
+
+
+class FuturesStatement(NamedTuple):
+    """Of one account."""
+
+    orders: dict[int, Row]
+    fills: dict[tuple[str, int], Row]  # by symbol and id
+    account: Row
+
+
+def read_opening(reader: Reader, time_s: int) -> Opening:
+    """What there is; nothing else may use the account from now on. Raises Unanswered."""
+    account = reader.futures("/v2/account")
+    return Opening(
+        time_s,
+        {token: available + frozen for token, (available, frozen) in read_balances(reader).items()},
+        Decimal(account["totalWalletBalance"]),
+        read_positions(account),
+    )
+
+
+def close_orders(reader: Reader, symbols: Iterable[str]) -> None:
+    """Cancel all open orders; ``symbols``: of the futures markets. Raises Unanswered."""
+    reader.spot("/orders", "DELETE")
+    for symbol in symbols:
+        reader.futures("/v1/allOpenOrders", "DELETE", symbol=symbol)
+
+
+def read_balances(reader: Reader) -> dict[str, tuple[Decimal, Decimal]]:
+    """Token → available, frozen. Raises Unanswered."""
+    rows = reader.spot("/balances")["balances"]
+    return {row["token"]: (Decimal(row["available"]), Decimal(row["frozen"])) for row in rows}
+
+
+def read_positions(account: Row) -> dict[str, Decimal]:
+    """Symbol → amount, where there is one."""
+    amounts = {row["symbol"]: Decimal(row["positionAmt"]) for row in account["positions"]}
+    return {symbol: amount for symbol, amount in amounts.items() if amount}
+
+
+def read_spot(reader: Reader, start_s: int) -> SpotStatement:
+    """From that second on. Raises Unanswered."""
+    return SpotStatement(
+        _read_back(reader, "/orders", "id", start_s),
+        _read_back(reader, "/trades/me", "trade_id", start_s),
+        read_balances(reader),
+    )
+
+
+def read_futures(reader: Reader, symbols: Iterable[str], start_s: int) -> FuturesStatement:
+    """From that second on. Raises Unanswered."""
+    orders: dict[int, Row] = {}
+    fills: dict[tuple[str, int], Row] = {}
+    for symbol in symbols:
+        orders |= _read_on(reader, symbol, "/v1/allOrders", ("orderId", "orderId"), start_s)
+        rows = _read_on(reader, symbol, "/v1/userTrades", ("fromId", "id"), start_s)
+        fills |= {(symbol, number): row for number, row in rows.items()}
+    return FuturesStatement(orders, fills, reader.futures("/v2/account"))
+
+
+def _read_back(reader: Reader, path: str, key: str, start_s: int) -> dict[str, Row]:
+    """Newest first, each row once."""
+    rows: dict[str, Row] = {}
+    before: dict[str, str] = {}
+    while True:
+        page = reader.spot(path, limit=SPOT_PAGE, start=start_s, **before)
+        if twice := [row[key] for row in page if row[key] in rows]:
+            raise Unanswered(f"{path} tells {twice} on two pages")
+        rows |= {row[key]: row for row in page}
+        if len(page) < SPOT_PAGE:
+            return rows
+        before = {"before": page[-1][key]}
+
+
+def _read_on(reader: Reader, symbol: str, path: str, names: tuple[str, str], start_s: int) -> dict[int, Row]:
+    """Oldest first, each row once: from a time, then from ids."""
+    start, key = names
+    rows: dict[int, Row] = {}
+    since: dict[str, Any] = {"startTime": start_s * 1_000}
+    while True:
+        page = reader.futures(path, symbol=symbol, limit=FUTURES_PAGE, **since)
+        ids = [row[key] for row in page]
+        if len(set(ids)) < len(ids) or any(number in rows for number in ids):
+            raise Unanswered(f"{path} of {symbol} tells something twice: {ids}")
+        rows |= dict(zip(ids, page, strict=True))
+        if len(page) < FUTURES_PAGE:
+            return rows
+        since = {start: ids[-1] + 1}

@@ -1,0 +1,37 @@
+"""What a run prints at its end."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from loadtest.load import Line
+from loadtest.outcome import Outcome
+from loadtest.record import Call
+
+SHOWN: Final = 20  # findings
+
+
+def describe_load(lines: Sequence[Line]) -> str:
+    """A table of the calls; "refused" are busy, restarting and without an answer."""
+    rows = [f"{'call':28} {'calls':>8} {'refused':>8} {'per s':>8} {'p50 ms':>8} {'p99 ms':>8}"]
+    rows += [
+        f"{line.name:28} {line.calls:8} {line.failures:8} {line.per_s:8.1f} {line.p50:8.0f} {line.p99:8.0f}"
+        for line in lines
+    ]
+    return "\n".join(rows)
+
+
+def describe_audit(calls: Sequence[Call], orders: int, trades: int, findings: Sequence[str]) -> str:
+    """What was audited and what was found."""
+    refused = Counter(
+        "stopped while waiting" if call.interrupted else call.error or "no answer"
+        for call in calls
+        if call.outcome is not Outcome.DECIDED
+    )
+    told = ", ".join(f"{count} × {error}" for error, count in sorted(refused.items())) or "none"
+    lines = [
+        f"not decided: {told}",
+        f"audited: {len(calls)} calls, {orders} orders, {trades} trades; findings: {len(findings)}",
+        *(f"  {finding}" for finding in findings[:SHOWN]),
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,280 @@
+"""The users: each acts on spot and on futures, and knows what it has on the books."""
+
+import random
+import secrets
+import time
+from collections import deque
+from collections.abc import Mapping
+from decimal import Decimal
+from itertools import count
+from typing import Any, Final, NamedTuple
+
+from locust import task
+from locust.contrib.fasthttp import FastHttpUser
+
+from loadtest import slow
+from loadtest.answers import BUSY
+from loadtest.callers import FuturesCaller, SpotCaller
+from loadtest.desk import Desk
+from loadtest.markets import Market
+from loadtest.outcome import error_of
+from loadtest.record import Call
+
+ANSWER_S: Final = 15.0  # longer than any deadline
+OPEN: Final = ("open", "partially_filled", "NEW", "PARTIALLY_FILLED")
+BACKOFF_S: Final = (0.2, 0.4, 0.8)
+QUOTES_MAX: Final = 20  # orders that a market maker leaves on the books
+FAR: Final = 50  # steps from the middle: nobody trades there
+PRODUCTS: Final = ("spot", "futures")
+
+
+class Resting(NamedTuple):
+    """An own order on a book."""
+
+    market: Market
+    id: Any  # text on spot, a number on futures
+    client_id: str
+
+
+class Trader(FastHttpUser):
+    """What all users can do."""
+
+    abstract = True
+    network_timeout = connection_timeout = ANSWER_S
+
+    def on_start(self) -> None:
+        """Take an account."""
+        desk: Desk = self.environment.desk
+        self.desk = desk
+        self.account = desk.accounts.take()
+        self.rnd = random.Random(desk.rnd.random())
+        self.spot = SpotCaller(self.client, self.account, desk.recorder, self.rnd)
+        self.futures = FuturesCaller(self.client, self.account, desk.recorder, self.rnd)
+        self._run = secrets.token_hex(4)
+        self._numbers = count(1)
+
+    def on_stop(self) -> None:
+        """Give the account back."""
+        self.desk.accounts.give_back(self.account)
+
+    def wait_time(self) -> float:
+        """Seconds between two acts."""
+        return self.rnd.uniform(*self.desk.profile.pause_s)
+
+    def pick(self, product: str | None = None) -> Market:
+        """A market to act on."""
+        return self.desk.pick(product or self.rnd.choice(PRODUCTS), self.rnd)
+
+    def terms(self, market: Market, side: str, steps: int, tif: str = "gtc") -> dict[str, Any]:
+        """A limit order so many steps above the middle, as its product's API wants it."""
+        price = market.price(steps)
+        quantity = market.quantity(self.rnd, price)
+        name = f"{self._run}-{next(self._numbers)}"
+        if market.product == "spot":
+            values = {"symbol": market.symbol, "side": side, "type": "limit", "tif": tif, "client_order_id": name}
+            return {**values, "price": f"{price:f}", "quantity": f"{quantity:f}"}
+        tif = {"post_only": "GTX"}.get(tif, tif.upper())
+        values = {"symbol": market.symbol, "side": side.upper(), "type": "LIMIT", "timeInForce": tif}
+        return {**values, "newClientOrderId": name, "price": f"{price:f}", "quantity": f"{quantity:f}"}
+
+    def send_order(self, market: Market, terms: Mapping[str, Any]) -> Call:
+        """Place it."""
+        return self.spot.place(terms) if market.product == "spot" else self.futures.place(terms)
+
+    def place(self, market: Market, side: str, steps: int, tif: str = "gtc") -> Resting | None:
+        """Place a limit order; what rests of it, if it is known to."""
+        terms = self.terms(market, side, steps, tif)
+        call = self.send_order(market, terms)
+        return resting(market, terms, call.body) if call.status == 200 else None
+
+    def cancel(self, order: Resting) -> Call:
+        """Cancel it, on spot by either of its ids."""
+        if order.market.product == "futures":
+            return self.futures.cancel(order.market.symbol, order.id)
+        if self.rnd.random() < 0.2:
+            return self.spot.cancel_by_client_id(order.market.symbol, order.client_id, order.id)
+        return self.spot.cancel(order.id)
+
+    def side(self) -> tuple[str, int]:
+        """A side, and the direction away from the middle in which its orders rest."""
+        return self.rnd.choice((("buy", -1), ("sell", 1)))
+
+
+def resting(market: Market, terms: Mapping[str, Any], told: Mapping[str, Any]) -> Resting | None:
+    """What an answer says of a new order, if it rests."""
+    if error_of(told) or told["status"] not in OPEN:
+        return None
+    spot = market.product == "spot"
+    name, key = ("client_order_id", "id") if spot else ("newClientOrderId", "orderId")
+    return Resting(market, told[key], terms[name])
+
+
+def _only(terms: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: terms[name] for name in names}
+
+
+class MarketMaker(Trader):
+    """Quotes both sides of the middle and takes back the oldest quotes."""
+
+    def on_start(self) -> None:
+        """No quotes yet."""
+        super().on_start()
+        self._quotes: deque[Resting] = deque()
+
+    @task(10)
+    def quote(self) -> None:
+        """One on each side."""
+        market = self.pick()
+        for side, away in (("buy", -1), ("sell", 1)):
+            tif = self.rnd.choice(("gtc", "gtc", "post_only"))
+            if order := self.place(market, side, away * self.rnd.randint(1, 8), tif):
+                self._quotes.append(order)
+        while len(self._quotes) > QUOTES_MAX:
+            self.cancel(self._quotes.popleft())
+
+    @task(1)
+    def look(self) -> None:
+        """At its money and its orders."""
+        if self.rnd.random() < 0.5:
+            self.spot.balances()
+            self.spot.orders(50)
+        else:
+            self.futures.balance()
+            self.futures.orders(self.pick("futures").symbol, 50)
+
+
+class Taker(Trader):
+    """Takes what the market makers offer."""
+
+    @task(3)
+    def take(self) -> None:
+        """With a limit beyond the middle."""
+        side, away = self.side()
+        self.place(self.pick(), side, -away * self.rnd.randint(1, 8), self.rnd.choice(("ioc", "ioc", "gtc")))
+
+    @task(1)
+    def take_at_any_price(self) -> None:
+        """With a market order."""
+        market = self.pick()
+        side, _ = self.side()
+        terms = self.terms(market, side, 0)
+        if market.product == "futures":
+            self.futures.place({"type": "MARKET", **_only(terms, "symbol", "side", "quantity", "newClientOrderId")})
+            return
+        amount = {"quantity": terms["quantity"]}
+        if side == "buy":
+            amount = {"quote_quantity": f"{Decimal(terms['quantity']) * Decimal(terms['price']):.2f}"}
+        self.spot.place({"type": "market", **_only(terms, "symbol", "side", "client_order_id"), **amount})
+
+
+class Canceller(Trader):
+    """Places and cancels, one by one."""
+
+    @task
+    def place_and_cancel(self) -> None:
+        """Far from the middle, or where it may be taken meanwhile."""
+        side, away = self.side()
+        order = self.place(self.pick(), side, away * self.rnd.choice((1, FAR)))
+        if order:
+            self.cancel(order)
+
+
+class CancelAll(Trader):
+    """Places a few orders and takes all back at once."""
+
+    @task
+    def place_and_cancel_all(self) -> None:
+        """On one market, or on spot everywhere."""
+        market = self.pick()
+        for _ in range(self.rnd.randint(0, 5)):
+            side, away = self.side()
+            self.place(market, side, away * self.rnd.randint(2, FAR))
+        if market.product == "futures":
+            self.futures.cancel_all(market.symbol)
+        else:
+            self.spot.cancel_all(self.rnd.choice((market.symbol, None)))
+
+
+class BatchCanceller(Trader):
+    """Places and cancels in batches: futures only."""
+
+    @task
+    def place_and_cancel_batch(self) -> None:
+        """Up to ten, some with take-profit and stop-loss; one in ten cancels names one twice."""
+        market = self.pick("futures")
+        orders = [order for _ in range(2) for order in self._place_batch(market)]
+        ids = [order.id for order in orders][:10]
+        if ids and self.rnd.random() < 0.1:
+            ids[-1] = ids[0]
+        if ids:
+            self.futures.cancel_batch(market.symbol, ids)
+
+    def _place_batch(self, market: Market) -> list[Resting]:
+        batch = [self._make_terms(market) for _ in range(self.rnd.randint(1, 5))]
+        call = self.futures.place_batch(batch)
+        told = call.body if call.status == 200 else ()
+        made = [resting(market, terms, each) for terms, each in zip(batch, told, strict=False)]
+        return [order for order in made if order]
+
+    def _make_terms(self, market: Market) -> dict[str, Any]:
+        side, away = self.side()
+        steps = away * self.rnd.choice((1, 2, FAR))
+        terms = self.terms(market, side, steps)
+        if self.rnd.random() < 0.2:
+            profit, loss = market.price(steps - away * FAR), market.price(steps + away * FAR)
+            terms |= {"takeProfitPrice": f"{profit:f}", "stopLossPrice": f"{loss:f}"}
+        return terms
+
+
+class Retrier(Trader):
+    """Sends an order again after ENGINE_BUSY, later and later."""
+
+    @task
+    def place_until_placed(self) -> None:
+        """The same order each time, by its client id; then it is canceled in the same way."""
+        market = self.pick()
+        side, away = self.side()
+        terms = self.terms(market, side, away * FAR)
+        call = self._retry(lambda: self.send_order(market, terms))
+        if call.status == 200 and (order := resting(market, terms, call.body)):
+            self._retry(lambda: self.cancel(order))
+
+    @staticmethod
+    def _retry(make: Any) -> Call:
+        call: Call = make()
+        for pause in BACKOFF_S:
+            if call.error not in BUSY:
+                break
+            time.sleep(pause)
+            call = make()
+        return call
+
+
+class SlowReader(Trader):
+    """Asks for a long list and reads it in small pieces, slowly."""
+
+    @task(4)
+    def place_far(self) -> None:
+        """So that there is something to read."""
+        side, away = self.side()
+        self.place(self.pick("spot"), side, away * FAR)
+
+    @task(1)
+    def read_slowly(self) -> None:
+        """Its newest orders."""
+        call = slow.read_orders(str(self.host), self.account)
+        self.desk.recorder.append(call)
+        self.environment.events.request.fire(
+            request_type="GET",
+            name=call.what,
+            response_time=call.seconds * 1_000,
+            response_length=0,
+            exception=None if call.status == 200 and not call.fault else RuntimeError(call.fault or call.error),
+            context={},
+            start_time=time.time() - call.seconds,
+        )
+
+    @task(1)
+    def cancel_everything(self) -> None:
+        """The list stays long, the book does not fill."""
+        self.spot.cancel_all(None)
