@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tests.model.seeds import read_count, read_seed
+from tests.sim.kept import KEPT
 from tests.sim.planted import PLANTS
 from tests.sim.simulation import run_seed
 from tests.sim.story import Violation
@@ -31,6 +32,11 @@ def test_nothing_is_violated_and_all_comes_right(part: int) -> None:
     first = read_seed()
     for seed in range(first + part, first + SEEDS, PARTS):
         run_seed(seed)
+
+
+@pytest.mark.parametrize("seed", KEPT)
+def test_what_was_found_once_is_not_found_again(seed: int) -> None:
+    run_seed(seed)
 
 
 @pytest.mark.timeout(300)
