@@ -12,7 +12,7 @@ from tests.sim.planted import PLANTS
 from tests.sim.simulation import COMMANDS, run_seed
 from tests.sim.story import Violation
 
-TOLD_EVERY = 500  # seeds
+TOLD_EVERY = 100  # seeds
 
 
 def main() -> int:
