@@ -20,7 +20,7 @@ FOUND_AT = {  # seeds known to find it: what the shards do otherwise may change 
     "dedupe_forgotten": (2, 4, 3),
     "hold_released_twice": (1, 2, 3),
     "fifo_lost": (2, 3, 1),
-    "reply_ahead_of_links": (1, 6, 3),
+    "reply_ahead_of_links": (4, 5, 15),
     "links_not_taken": (6, 63, 228),
 }
 OTHERS = range(1, 41)  # tried where none of them does any more
