@@ -1,6 +1,7 @@
 """Run seeds of the simulation, and tell the story of each that fails."""
 
 import argparse
+import gc
 import multiprocessing
 import sys
 import time
@@ -53,10 +54,13 @@ def _run(asked: argparse.Namespace) -> int:
 
 def _run_one(seed: int, commands: int) -> int | str:
     """The commands that were sent, or the story of what failed."""
+    gc.disable()  # a tenth of the time: it pays between two seeds only
     try:
         return run_seed(seed, commands).commands
     except Violation as violation:
         return str(violation)
+    finally:
+        gc.collect()
 
 
 if __name__ == "__main__":
