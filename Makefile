@@ -31,7 +31,7 @@ long: $(VENV)/.dev
 	$(BIN)/python -m pytest -m long $(ARGS)
 
 sim: $(VENV)/.dev
-	$(BIN)/python -m tests.sim --seeds $(SEEDS) --seed $(SEED) $(if $(PLANT),--plant $(PLANT))
+	$(BIN)/python -m tests.sim --seeds $(SEEDS) --seed $(SEED) --jobs $(JOBS) $(if $(PLANT),--plant $(PLANT))
 
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz --count $(N) --seed $(SEED)

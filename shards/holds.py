@@ -29,7 +29,7 @@ class _Waiting(NamedTuple):
 
     request: Request
     command: Place | Modify
-    deadline_ms: int  # by this shard's stamps, which do not follow a clock that steps back
+    deadline_ms: int  # by this shard's stamps
 
     @property
     def account(self) -> str:
@@ -57,9 +57,10 @@ class Holds:
         self._named: dict[Name, deque[_Waiting]] = {}  # names under way → who came later with the same
         self._next_ticket = secrets.randbits(40) << 20  # not one of an earlier life
 
-    def ask(self, request: Request, command: Place | Modify, now_ms: int) -> None:
+    def ask(self, request: Request, command: Place | Modify) -> None:
         """Ask the account's home shard to hold what the command needs, unless something stands against it here."""
-        deadline_ms = max(now_ms, self._engine.now_ms) + request.deadline_ms - now_ms
+        # where the clock has stepped back, stamps stand still until it has caught up, and may be past the deadline now
+        deadline_ms = max(request.deadline_ms, self._engine.now_ms)
         self._ask(_Waiting(request, command, deadline_ms))
 
     def _ask(self, waiting: _Waiting) -> None:

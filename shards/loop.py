@@ -221,7 +221,7 @@ class Shard:
         for request, question in batch.questions:
             self._answer(request, question)
         for request, command in batch.holds:
-            self._holds.ask(request, command, self._clock())
+            self._holds.ask(request, command)
 
     def _records(self, inputs: list[Input], stamp_ms: int) -> list[Record]:
         return [

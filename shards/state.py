@@ -181,7 +181,7 @@ def _load_futures(machine: FuturesMarket, stored: FuturesState) -> None:
     machine.positions.update(dict(stored.positions))
     machine.last_price, machine.last_quantity = stored.last_price, stored.last_quantity
     machine.set_price = stored.set_price
+    for order in stored.firing:  # first: one that waits may be attached to one that has fired
+        machine.restore_firing(order)
     for order in stored.waiting:
         machine.restore_trigger(order, attached=order.id in stored.attached)
-    for order in stored.firing:
-        machine.restore_firing(order)

@@ -109,6 +109,22 @@ def test_a_fired_trigger_does_not_trade_in_a_market_that_was_halted_since() -> N
     assert available(world, account) == FUNDS and world.violations() == []
 
 
+def test_a_trigger_attached_to_one_that_has_fired_waits_again_after_a_restart() -> None:
+    world, account = away_world()
+    parent = fire_away(world, account)
+    stop = order(
+        account, Side.SELL, 0, 4, kind=Kind.STOP_MARKET, trigger=Trigger(Kind.STOP_MARKET, 490_000, parent=parent.id)
+    )
+    call = world.submit(stop)
+    world.turn(call.shard)
+    assert len(machine(world).triggers.children_of(parent.id)) == 1
+    world.take_snapshot(call.shard)
+    world.restart(call.shard)
+    assert len(machine(world).triggers.children_of(parent.id)) == 1
+    world.drain()
+    assert world.violations() == []
+
+
 def bracketed(account: str, quantity: int, price: int = 500_000, **more: object) -> Place:
     profit, loss = Trigger(Kind.TAKE_PROFIT_MARKET, 520_000), Trigger(Kind.STOP_MARKET, 480_000)
     return order(account, Side.BUY, price, quantity, take_profit=profit, stop_loss=loss, **more)

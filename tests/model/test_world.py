@@ -216,3 +216,14 @@ def test_orders_are_placed_after_the_clock_has_stepped_back(world: World) -> Non
     world.call(bid(1))
     world.now_ms -= 60_000
     assert isinstance(world.call(bid(1)), OrderReply)
+
+
+def test_a_clock_that_has_stepped_back_and_caught_up_does_not_put_a_deadline_off(world: World) -> None:
+    world.call(bid(1))
+    world.now_ms -= 1_000
+    call = hold_asked(world)
+    world.turn(HOME)
+    world.now_ms += DEADLINE_MS + 1
+    world.drain()
+    assert call.reply == Refused(Reason.TIMEOUT)
+    assert len(world.engine_of(1).markets[1].open) == 1

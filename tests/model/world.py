@@ -329,7 +329,7 @@ class World:
             told = answer(node.engine, question)
             node.replies.add(request, told, _account(question, told))
         for request, place in places:
-            node.holds.ask(request, place, self.now_ms)
+            node.holds.ask(request, place)
         self._send(node)
 
     def pump(self, sender: int, receiver: int, count_max: int = 2**62) -> None:

@@ -23,8 +23,11 @@ TRIGGERS = (Kind.STOP, Kind.STOP_MARKET, Kind.TAKE_PROFIT, Kind.TAKE_PROFIT_MARK
 OTHER = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
 
 
-def make_futures_markets() -> list[Market]:
-    """A lot at one tick costs 7 units, so that most divisions leave a rest; fees 2 and 5 bps."""
+def make_futures_markets() -> tuple[list[Market], list[Market]]:
+    """(markets to trade on, markets where nobody sells); their symbols lie on different shards.
+
+    A lot at one tick costs 7 units, so that most divisions leave a rest; fees 2 and 5 bps.
+    """
     terms = FuturesTerms(
         max_notional=7 * 250 * MIDDLE,
         max_position_notional=10**8,
@@ -36,11 +39,12 @@ def make_futures_markets() -> list[Market]:
         market_take_bound=2_000,
     )
     places = 8, 6, 7, 3, 1, 3
-    named = enumerate(("BTCUSDT", "SOLUSDT", "DFUSDT"), 2_001)
-    return [
+    trading, quiet = ("BTCUSDT", "SOLUSDT", "DFUSDT"), ("TUVUSDT", "XYZUSDT", "ETHUSDT")
+    markets = [
         Market(number, Product.FUTURES, symbol, symbol[:-4], "USDT", *places, 70_000, 2, 5, MarketStatus.LISTED, terms)
-        for number, symbol in named
+        for number, symbol in enumerate(trading + quiet, 2_001)
     ]
+    return markets[: len(trading)], markets[len(trading) :]
 
 
 class FuturesTrader(Client):

@@ -179,14 +179,17 @@ class SimSelector(selectors.BaseSelector):
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
         self._keys: dict[Any, selectors.SelectorKey] = {}
+        self._files: dict[Any, SimSocket | SimListener] = {}  # what a listener or a connection of the shards stands on
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         number = fileobj.fileno()
         assert number >= 0 and all(key.fd != number for key in self._keys.values()), "registered twice"
         key = self._keys[fileobj] = selectors.SelectorKey(fileobj, number, events, data)
+        self._files[fileobj] = fileobj if isinstance(fileobj, SimListener) else fileobj._socket
         return key
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        del self._files[fileobj]
         return self._keys.pop(fileobj)
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
@@ -201,16 +204,11 @@ class SimSelector(selectors.BaseSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = []
-        for key in self._keys.values():
-            file = _file_of(key.fileobj)
+        for fileobj, key in self._keys.items():
+            file = self._files[fileobj]
             events = selectors.EVENT_READ if file.readable() else 0
             events |= selectors.EVENT_WRITE if key.events & selectors.EVENT_WRITE and file.writable() else 0
             if events & key.events:
                 ready.append((key, events & key.events))
         self._chance.shuffle(ready)
         return ready
-
-
-def _file_of(fileobj: Any) -> SimSocket | SimListener:
-    """What a listener or a connection of the shards stands on."""
-    return fileobj if isinstance(fileobj, SimListener) else cast(SimSocket, fileobj._socket)

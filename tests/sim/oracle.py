@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shards.codec import decode_input, decode_reply, encode
 from shards.invariants import find_violations
 from shards.loop import COMMANDS
-from shards.messages import AmountReply, Command, Granted, Hold, LinkMessage, MarginReply, Modify, Place, Question
+from shards.messages import (
+    AmountReply,
+    Command,
+    Granted,
+    Hold,
+    LinkMessage,
+    MarginReply,
+    Modify,
+    Place,
+    Question,
+    Reason,
+    Refused,
+)
 from shards.outbox import ARCHIVE
 from shards.recovery import apply_record, engine_at
 from shards.state import dump_state
@@ -20,6 +32,8 @@ from tests.sim.network import Life
 if TYPE_CHECKING:
     from tests.sim.call import Call
     from tests.sim.simulation import Simulation
+
+_BUSY = encode(Refused(Reason.BUSY))  # a change whose order fired before it was applied: on disk, and not executed
 
 
 class _Written(NamedTuple):
@@ -62,11 +76,11 @@ class Oracle:
     def _take(self, shard: int, sent: dict[int, int], record: Record, archived: int, written_ms: int) -> None:
         message = decode_input(record.body)
         placed = self.model.placed.total()
-        self._predicted[shard, record.sequence] = self.model.apply(shard, record, archived, sent)
+        predicted = self._predicted[shard, record.sequence] = self.model.apply(shard, record, archived, sent)
         if self.model.placed.total() > placed:
             assert isinstance(message, Place | Granted)
             self._executed(encode(Place(message.order)), message, written_ms)
-        elif isinstance(message, COMMANDS) and not isinstance(message, Hold | Place):
+        elif isinstance(message, COMMANDS) and not isinstance(message, Hold | Place) and predicted.reply != _BUSY:
             self._executed(record.body, message, written_ms)
 
     def _executed(self, body: bytes, message: Any, written_ms: int) -> None:

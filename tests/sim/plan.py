@@ -18,6 +18,7 @@ class Plan(NamedTuple):
     trader_count: int
     futures_trader_count: int
     saver_count: int
+    futures_saver_count: int
     queue_depth: int
     snapshot_records: int
     preemption: float  # how likely others act at a system call
@@ -57,6 +58,7 @@ def make_plan(chance: random.Random) -> Plan:
         chance.choice((0, 2, 4, 9)),
         chance.choice((0, 1, 3, 6)),
         chance.randint(1, 5),
+        chance.choice((0, 1, 1, 2)),
         chance.choice((4, 16, 64, 1_024)),
         chance.choice((30, 100, 400)),
         chance.choice((0.005, 0.02, 0.08)),

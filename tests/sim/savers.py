@@ -8,6 +8,7 @@ no longer be executed, cancels it by its client id until it has an answer to tha
 from typing import TYPE_CHECKING
 
 from shards import messages as m
+from shards.markets import Market
 from shards.orders import Kind, NewOrder, Order, Side, TimeInForce
 from tests.model.futures_steps import brief
 from tests.sim.call import Call
@@ -26,6 +27,8 @@ class Saver(Client):
     def __init__(self, simulation: "Simulation", name: str) -> None:
         super().__init__(simulation, name)
         self.account = name
+        self.markets = simulation.quiet_markets
+        self.savings = SAVINGS_UNITS
         self.holds: dict[str, tuple[int, int]] = {}  # client id → market, units held: open orders, as told
         self.names = 0
         self._again_ms = 0  # true time of the next try
@@ -35,7 +38,11 @@ class Saver(Client):
     @property
     def available(self) -> int:
         """Units that may be spent."""
-        return SAVINGS_UNITS - sum(units for _, units in self.holds.values())
+        return self.savings - sum(units for _, units in self.holds.values())
+
+    def first_deposit(self) -> m.Deposit:
+        """Before anything goes wrong."""
+        return m.Deposit(self.account, "USDT", SAVINGS_UNITS, "first")
 
     def act(self) -> None:
         if self.chance.random() < 0.4:
@@ -47,29 +54,37 @@ class Saver(Client):
                 market, name = self._doubt[0]
                 self.ask(m.CancelByClientId(market, self.account, name), self._cleared)
             return
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Ask the next thing."""
         chance = self.chance.random()
         if chance < 0.35:
-            self.ask(m.GetBalances(self.account), self._read)
+            self.ask(self._balance_question(), self._read)
         elif chance < 0.65 or not self.holds:
             self._place()
         elif chance < 0.95:
             name = self.chance.choice(list(self.holds))
             self.ask(m.CancelByClientId(self.holds[name][0], self.account, name), self._canceled)
         else:
-            market = self.chance.choice(self.simulation.quiet_markets).number
+            market = self.chance.choice(self.markets).number
             self.ask(m.CancelAll(self.account, market), self._canceled_all)
 
-    def _others_question(self) -> m.GetBalances | m.GetDepth:
+    def _balance_question(self) -> m.GetBalances | m.GetMargin:
+        """What shows its money."""
+        return m.GetBalances(self.account)
+
+    def _others_question(self) -> m.GetBalances | m.GetMargin | m.GetDepth:
         """What others ask through the same connections."""
-        market = self.chance.choice(self.simulation.quiet_markets).number
-        return self.chance.choice((m.GetBalances(self.account), m.GetDepth(market, 5)))
+        market = self.chance.choice(self.markets).number
+        return self.chance.choice((self._balance_question(), m.GetDepth(market, 5)))
 
     def _busy(self) -> bool:
         return any(call.then is not None for call in self.open)
 
     def _place(self) -> None:
-        market = self.chance.choice(self.simulation.quiet_markets)
-        lots = self.available // market.tick_lot_units
+        market = self.chance.choice(self.markets)
+        lots = self._affordable_lots(market)
         if lots > 1 and self.chance.random() < 0.6:
             lots = self.chance.randint(1, lots)
         if not lots:
@@ -77,6 +92,10 @@ class Saver(Client):
         self.names += 1
         terms = Side.BUY, Kind.LIMIT, TimeInForce.GTC, 1, lots, 0, f"{self.name}-{self.names}"
         self.ask(m.Place(NewOrder(market.number, self.account, *terms)), self._placed)
+
+    def _affordable_lots(self, market: Market) -> int:
+        """What all its money buys."""
+        return self.available // market.tick_lot_units
 
     # What it is told
 
@@ -123,11 +142,15 @@ class Saver(Client):
             del self.holds[name]
 
     def _read(self, call: Call) -> None:
-        if isinstance(call.reply, m.BalancesReply):
-            found = [(each.available, each.held) for each in call.reply.balances if each.asset == "USDT"]
-            expected = self.available, SAVINGS_UNITS - self.available
+        if not isinstance(call.reply, m.Refused):
+            found, expected = self._money_in(call.reply), (self.available, self.savings - self.available)
             if found != [expected]:
                 self._complain_of_money(call, f"it reads {found}, it was told {expected} (available, held)")
+
+    def _money_in(self, reply: m.Reply | None) -> list[tuple[int, int]]:
+        """(available, held) as an answer shows it."""
+        assert isinstance(reply, m.BalancesReply)
+        return [(each.available, each.held) for each in reply.balances if each.asset == "USDT"]
 
     def _complain_of_money(self, call: Call, text: str) -> None:
         if self.simulation.blind_ms < call.asked_ms:

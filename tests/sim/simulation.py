@@ -20,12 +20,13 @@ from storage.folder import Folder
 from tests.sim.archive import SimArchive
 from tests.sim.client import Client, shards_of
 from tests.sim.faults import Faults
+from tests.sim.futures_savers import FuturesSaver
 from tests.sim.futures_traders import FuturesTrader, make_futures_markets
 from tests.sim.network import Machine
 from tests.sim.node import Node
 from tests.sim.oracle import Oracle
 from tests.sim.plan import make_plan, make_spot_markets, small_limits
-from tests.sim.savers import SAVINGS_UNITS, Saver
+from tests.sim.savers import Saver
 from tests.sim.story import Story, Violation
 from tests.sim.traders import Operator, Trader
 
@@ -68,7 +69,7 @@ class Simulation:
         self.machine = Machine(self.chance)
         self.oracle = Oracle(self)
         self.markets, self.quiet_markets = make_spot_markets()
-        self.futures_markets = make_futures_markets()
+        self.futures_markets, self.quiet_futures_markets = make_futures_markets()
         self.halted: set[int] = set()
         self._symbols = {market.number: market.symbol for market in self._all_markets()}
         self.nodes = [Node(self, shard) for shard in range(self.plan.shard_count)]
@@ -82,9 +83,10 @@ class Simulation:
             FuturesTrader(self, f"futures trader {n}", self.chance.sample(names, 2))
             for n in range(self.plan.futures_trader_count)
         ]
-        savers = [Saver(self, f"saver-{number}") for number in range(self.plan.saver_count)]
-        self.accounts = [*names, *(saver.account for saver in savers)]
-        self.clients: list[Client] = [self.operator, *traders, *savers]
+        self.savers = [Saver(self, f"saver-{n}") for n in range(self.plan.saver_count)]
+        self.savers += [FuturesSaver(self, f"futures-saver-{n}") for n in range(self.plan.futures_saver_count)]
+        self.accounts = [*names, *(saver.account for saver in self.savers)]
+        self.clients: list[Client] = [self.operator, *traders, *self.savers]
         self._traders = names
         self._actors = [*(Actor(node.turn) for node in self.nodes), Actor(self.archive.turn)]
         servers = len(self._actors)
@@ -92,7 +94,7 @@ class Simulation:
         self._weights = [len(self.clients) / servers] * servers + [1] * len(self.clients)
 
     def _all_markets(self) -> list[Market]:
-        return self.markets + self.quiet_markets + self.futures_markets
+        return self.markets + self.quiet_markets + self.futures_markets + self.quiet_futures_markets
 
     def clock(self) -> int:
         """Unix ms as the machine's clock says; it steps."""
@@ -130,9 +132,8 @@ class Simulation:
             for asset, units in (("USDT", 10**9), *((market.base, 2 * 10**10) for market in self.markets)):
                 yield m.Deposit(account, asset, self.chance.randint(1, units), f"first {asset}")
             yield m.Deposit(account, "USDT", self.chance.randint(1, 10**8), "first", Wallet.FUTURES)
-        for client in self.clients:
-            if isinstance(client, Saver):
-                yield m.Deposit(client.account, "USDT", SAVINGS_UNITS, "first")
+        for saver in self.savers:
+            yield saver.first_deposit()
 
     def _trouble(self) -> None:
         """The safety phase: whatever goes wrong, nothing that must never be may be."""
@@ -171,7 +172,11 @@ class Simulation:
         self._until(self._is_settled, "not everything was answered and had arrived")
         for client in self.clients:
             client.life.end()
-        self._until(self._are_mailboxes_whole, "the mailboxes did not get back all their places")
+        # a trigger may still run out, a countdown end: what that makes must arrive too
+        self._until(
+            lambda: self._are_mailboxes_whole() and self._is_settled(),
+            "the mailboxes did not get back all their places",
+        )
         self.oracle.check_drained()
         self.oracle.check_together()
         for node in self.nodes:
