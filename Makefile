@@ -2,6 +2,7 @@
 # PYTHON names the Python to use; ARGS goes to pytest: make test ARGS=tests/unit; JOBS is how many run side by side
 # SEEDS and SEED say how many runs of the simulation, from which on; PLANT plants a bug: make sim SEEDS=300 SEED=1
 # N says how many spoilt requests are sent: make fuzz N=200000 SEED=1
+# SECONDS says how long: make overload SECONDS=60 FACTOR=10, of each overload; make soak SECONDS=3600
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,8 +14,9 @@ JOBS ?= 2
 SEEDS ?= 300
 SEED ?= 1
 N ?= 200000
+FACTOR ?= 10
 
-.PHONY: run test long sim fuzz check lint types imports lock clean
+.PHONY: run test long sim fuzz overload soak check lint types imports lock clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python -m web.run
@@ -31,6 +33,12 @@ sim: $(VENV)/.dev
 
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz --count $(N) --seed $(SEED)
+
+overload: $(VENV)/.dev
+	$(BIN)/python -m tests.overload --seconds $(or $(SECONDS),60) --factor $(FACTOR) --seed $(SEED)
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.overload.soak --seconds $(or $(SECONDS),3600) --seed $(SEED)
 
 check: lint types imports
 
