@@ -16,7 +16,7 @@ from tests.overload.orders import Fate, Orders
 
 PAGE_COUNT: Final = 50_000  # orders in one SQL answer
 ARCHIVE_S: Final = 60.0  # until all is archived
-_ALLOWED: Final = {
+_ALLOWED: Final[dict[Fate, set[str | None]]] = {
     Fate.ABSENT: {None},
     Fate.UNKNOWN: {None, "cancel_all", "ioc", "filled"},
     Fate.PLACED: {"cancel_all", "ioc", "filled"},

@@ -27,6 +27,7 @@ class Tally:
         self.unanswered = 0
         self.in_time: Counter[str] = Counter()  # words of answers that came before the phase ended
         self.seconds = 0.0
+        self.cpu_seconds = 0.0  # of whoever sends the load: what the exchange has not had
 
     def rate(self, word: str = "200") -> float:
         """Answers of that kind a second."""
@@ -40,7 +41,10 @@ class Tally:
     def lines(self) -> list[str]:
         """For a reader."""
         sent = self.due_count - self.turned_away
-        found = [f"  {self.due_count} due in {self.seconds:.1f} s, {sent} sent, {self.unanswered} never answered"]
+        found = [
+            f"  {self.due_count} due in {self.seconds:.1f} s, {sent} sent, {self.unanswered} never answered;"
+            f" the sender used {self.cpu_seconds:.1f} s of CPU"
+        ]
         for word, waits in sorted(self.waits.items()):
             p50, p99 = (self.quantile(word, share) * 1_000 for share in (0.5, 0.99))
             slowest = max(waits) * 1_000
@@ -90,12 +94,13 @@ class Load:
         callers = Callers(self._port, connection_max, self._hear)
         try:
             callers.warm(DRAIN_S)
-            start = now = time.monotonic()
+            start, cpu = time.monotonic(), time.process_time()
+            now = start
             self._end = start + seconds
             while now < self._end:
                 callers.turn(min(feed(callers, now), PATIENCE_S))
                 now = time.monotonic()
-            self._tally.seconds = now - start
+            self._tally.seconds, self._tally.cpu_seconds = now - start, time.process_time() - cpu
             while callers.under_way and time.monotonic() < now + DRAIN_S:
                 callers.turn(PATIENCE_S)
             self._tally.unanswered = callers.under_way
