@@ -22,6 +22,7 @@ BUSY: Final = ("ENGINE_BUSY", "-1008")
 TIMED_OUT: Final = ("ENGINE_TIMEOUT", "-1007")
 STALE: Final = ("", "-1021")  # signed too long ago: on spot an empty 401
 TRADING: Final = {"place": 45, "cancel": 45, "balances": 10}
+ASKING: Final = {**TRADING, "orders": 5, "trades": 5}  # the archive, too
 MIXED: Final = {**TRADING, "sell": 6, "buy": 6, "order": 8, "orders": 2, "trades": 2, "depth": 6}
 _RESTING: Final = {"side": "buy", "type": "limit", "price": "1.00", "quantity": "10.000"}
 _MATCHING: Final = {"type": "limit", "price": "100.00", "quantity": "0.010"}

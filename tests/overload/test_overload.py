@@ -4,7 +4,7 @@ import random
 from typing import Final
 
 from tests.model.seeds import read_seed
-from tests.overload.orders import BUSY, TRADING
+from tests.overload.orders import ASKING, BUSY
 from tests.overload.overload import Scenario, overload
 from tests.overload.scene import scene
 
@@ -17,7 +17,7 @@ GOODPUT_MIN: Final = 0.4  # of what was served before, in the same run; other te
 
 def test_overload() -> None:
     """All are answered rightly and in time; memory stays flat; what was acknowledged is there."""
-    with scene(random.Random(read_seed()), TRADING, DEPTH) as found:
+    with scene(random.Random(read_seed()), ASKING, DEPTH) as found:
         for scenario in (Scenario("short mailboxes", DEPTH), Scenario("a slow shard", DEPTH, is_slowed=True)):
             result = overload(found, scenario, FACTOR, CLOSED_S, OPEN_S)
             print("\n".join(result.lines()))
