@@ -16,11 +16,13 @@ from tests.overload.orders import BUSY, STALE, TIMED_OUT
 from tests.overload.scene import Scene
 from tests.overload.slowed import slowed
 from tests.overload.watch import Usage, Watch, processes_by_name, typical_rss
+from web.auth import WINDOW_MS
 
 CLOSED_COUNT: Final = 32  # callers while the capacity is measured
 WAITING_S: Final = 0.5  # so much work waits on all connections together: more callers would wait longer, no more
 NEWCOMER_S: Final = 0.5  # between two who come while it is overloaded
 LATE_S: Final = 1.0  # an answer may take so much longer than its deadline: this machine is overloaded, too
+SIGNED_S: Final = WINDOW_MS / 1_000 - 0.5  # a signature is good for so long, however late its request is looked at
 LOOK_S: Final = 0.25
 GROWTH_MIB_MAX: Final = 32  # of any process, between the first third of an overload and the last
 STILL_S, ON_S = 0.2, 0.05  # of the shard that is slowed
@@ -91,6 +93,9 @@ def check_answers(tally: Tally) -> Iterator[str]:
     for (what, word), count in tally.words.items():
         if word not in ("200", "stale", *BUSY, *TIMED_OUT, *STALE):
             yield f"{count} times {what}: {word}"
+    for word in ("stale", "-1021"):
+        if any(seconds < SIGNED_S for seconds in tally.waits.get(word, ())):
+            yield f"a signature was {word} sooner than it may be"
     for what, slowest in tally.slowest.items():
         deadline_s = (DEADLINE_BULK_MS if what in ("orders", "trades") else DEADLINE_MS) / 1_000
         if slowest > deadline_s + LATE_S:
