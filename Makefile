@@ -3,6 +3,7 @@
 # SEEDS and SEED say how many runs of the simulation, from which on; PLANT plants a bug: make sim SEEDS=300 SEED=1
 # PROFILE, SECONDS, USERS and KILL say what load is put on: make loadtest PROFILE=all KILL=shard; URL and ACCOUNTS on what
 # N says how many spoilt requests are sent: make fuzz N=200000 SEED=1
+# SECONDS says how long: make overload SECONDS=60 FACTOR=10, of each overload; make soak SECONDS=3600
 
 PYTHON ?= python3
 VENV := .venv
@@ -19,6 +20,10 @@ SECONDS ?= 20
 USERS ?= 40
 
 .PHONY: run test long sim fuzz bench loadtest check lint types imports lock clean
+
+FACTOR ?= 10
+
+.PHONY: run test long sim fuzz overload soak check lint types imports lock clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python -m web.run
@@ -43,6 +48,12 @@ bench: $(VENV)/.dev
 loadtest: $(VENV)/.dev
 	$(BIN)/python -m loadtest run --profile $(PROFILE) --seconds $(SECONDS) --users $(USERS) \
 	  $(if $(KILL),--kill $(KILL)) $(if $(URL),--url $(URL)) $(if $(ACCOUNTS),--accounts $(ACCOUNTS))
+
+overload: $(VENV)/.dev
+	$(BIN)/python -m tests.overload --seconds $(or $(SECONDS),60) --factor $(FACTOR) --seed $(SEED)
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.overload.soak --seconds $(or $(SECONDS),3600) --seed $(SEED)
 
 check: lint types imports
 

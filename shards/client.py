@@ -96,9 +96,9 @@ class Client:
         return _call_each([(self._shards[shard], message) for shard, message in messages], deadline_ms)
 
     def ask_archive(self, question: Question, deadline_ms: int = DEADLINE_MS) -> Reply:
-        """Ask the archive; Refused HISTORY_UNREADABLE if it cannot be asked."""
+        """Ask the archive; Refused HISTORY_UNREADABLE if it is not there or silent, BUSY if its mailbox is full."""
         reply = _call_each([(self._archive, question)], deadline_ms)[0]
-        if isinstance(reply, Refused) and reply.reason in (Reason.BUSY, Reason.RESTARTING, Reason.TIMEOUT):
+        if isinstance(reply, Refused) and reply.reason in (Reason.RESTARTING, Reason.TIMEOUT):
             return Refused(Reason.HISTORY_UNREADABLE)
         return reply
 

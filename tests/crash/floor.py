@@ -82,7 +82,13 @@ class Floor:
 
     def deposit(self, account: str, asset: str, wallet: str = "spot") -> None:
         """Credit FUNDS once."""
-        payment = {"account": account, "wallet": wallet, "asset": asset, "amount": FUNDS, "reference": f"f-{asset}"}
+        payment = {
+            "account": account,
+            "wallet": wallet,
+            "asset": asset,
+            "amount": FUNDS,
+            "reference": f"f-{wallet}-{asset}",
+        }
         done(self.exchange.operate("POST", "/deposits", payment))
 
     def open_market(self, shard: int) -> Market:

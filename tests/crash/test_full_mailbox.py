@@ -23,7 +23,8 @@ from tests.exchange import Exchange, until
 STILL = 1  # the shard that is stopped
 ON = 0  # one that goes on
 PATIENTS_COUNT = 3  # callers who wait for the shard that is stopped
-OTHERS_COUNT = 30  # orders placed and canceled elsewhere meanwhile
+OTHERS_COUNT = 10  # orders placed and canceled elsewhere meanwhile
+FILLS_COUNT = 10  # how often the mailbox is filled in CI
 ORDERS = "/api/v1/spot/orders"
 
 
@@ -119,6 +120,11 @@ def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
 
 
 @pytest.fixture
+def short_scene() -> Iterator[Scene]:
+    yield from make_scene({"SHARDEX_QUEUE_DEPTH": "32"})
+
+
+@pytest.fixture
 def deep_scene() -> Iterator[Scene]:
     yield from make_scene({"SHARDEX_QUEUE_DEPTH": "20000"})
 
@@ -160,6 +166,25 @@ def test_busy_others_go_on_and_nothing_is_done_late(scene: Scene) -> None:
         assert scene.place(scene.accounts[STILL], scene.markets[STILL]).status_code == 200
     line.close()
     check_quiet(scene.exchange)
+
+
+def test_only_its_own_markets_are_busy(short_scene: Scene) -> None:
+    """Filled and emptied again and again: each time all its places are there, and others never notice."""
+    line = Line(short_scene.exchange.folder, f"shard-{STILL}")
+    await_serving(line)
+    for _ in range(times(FILLS_COUNT)):
+        with stopped(short_scene.exchange.shard_pid(STILL)):
+            assert len(fill(line, short_scene.accounts[STILL])) == short_scene.client.depth_max(STILL)
+            short_scene.check_busy()
+            short_scene.trade_elsewhere()
+        until(lambda: short_scene.client.depth(STILL) == 0, QUIET_S, "the mailbox is empty")
+        placed = short_scene.place(short_scene.accounts[STILL], short_scene.markets[STILL])
+        assert placed.status_code == 200, placed.text
+        canceled = short_scene.call("DELETE", f"{ORDERS}/{placed.json()['id']}", short_scene.accounts[STILL])
+        assert canceled.status_code == 200, canceled.text
+    short_scene.check_never_placed()
+    line.close()
+    check_quiet(short_scene.exchange)
 
 
 def test_more_than_the_socket_takes(deep_scene: Scene) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.exchange import Exchange, until
 from tests.fuzz.wire import PROBE, Broken, Connection, is_of_server
+from tests.model.seeds import read_count
 from web.run import ROOT
 
 pytestmark = pytest.mark.long
@@ -21,7 +22,8 @@ pytestmark = pytest.mark.long
 SOUPS: Final = 1_000  # connections that send noise
 THREADS: Final = 8
 SLOW_COUNT: Final = 500  # callers with one byte a second
-SLOW_S: Final = 20.0  # so long they are there
+SLOW_S: Final = read_count("SHARDEX_SLOW_SECONDS", 30)  # so long they are there
+PATIENT_S: Final = 60  # the server waits at least so long for the end of a head
 ROUNDS: Final = 4  # of measuring with them; as many before and after without
 ALONE_S: Final = 1.0  # a round without them
 RATIO_MAX: Final = 2.0  # of what a healthy caller waits, with slow callers and without
@@ -181,7 +183,7 @@ class SlowCallers:
         return int(told)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(160 + SLOW_S)
 def test_slow_callers(exchange: Exchange) -> None:
     """500 of them cost the others little: the best of some rounds with them against the worst without."""
     workers = exchange.worker_pids()
@@ -191,7 +193,8 @@ def test_slow_callers(exchange: Exchange) -> None:
         alone = [healthy.measure(ALONE_S) for _ in range(ROUNDS)]
         slow = SlowCallers(exchange.port)
         beside = [healthy.measure(SLOW_S / ROUNDS) for _ in range(ROUNDS)]
-        assert slow.stop() == 0
+        turned_away = slow.stop()
+        assert turned_away == 0 or SLOW_S > PATIENT_S, turned_away
         alone += [healthy.measure(ALONE_S) for _ in range(ROUNDS)]
     finally:
         healthy.close()

@@ -13,6 +13,7 @@ from functools import partial
 
 import pytest
 
+from shards.client import Line
 from tests.exchange import Exchange, kill, until
 from tests.http.stage import Stage
 from tests.http.table import Row, expand, read_table
@@ -158,15 +159,26 @@ def test_history_out_of_reach(small: Venue) -> None:
         partial(small.public, "/spot/klines", symbol=pair.symbol, interval="1m"),
         partial(small.public, "/spot/ticker/24hr", symbol=pair.symbol),
     ]
-    with paused([small.exchange.archive_pid()]), ThreadPoolExecutor(len(unreadable) + 1) as pool:
-        waiting = [pool.submit(call) for call in unreadable]
+    first, more = unreadable[:DEPTH], unreadable[DEPTH:]
+    archive = Line(small.exchange.folder, "archive")
+    until(archive.serving, 10, "connected")
+    with paused([small.exchange.archive_pid()]), ThreadPoolExecutor(DEPTH) as pool:
+        waiting = [pool.submit(call) for call in first]
+        until(lambda: archive.qsize() == DEPTH, 10, "its mailbox is full")
+        assert [call().brief() for call in more] == ["503 ENGINE_BUSY"] * len(more)
         # whose it was cannot be told: then it is not found
-        assert pool.submit(user.cancel, foreign).result().brief() == "404 ORDER_NOT_FOUND"
+        assert user.cancel(foreign).brief() == "404 ORDER_NOT_FOUND"
         # orders, cancels and balances do without
         assert user.order(order)["status"] == "open"
         assert user.wallets() == {"USDT": "90 10"}
         assert user.cancel(order).ok()["status"] == "canceled"
-        assert [call.result().brief() for call in waiting] == ["500 DB_ERROR"] * len(unreadable)
+        assert [call.result().brief() for call in waiting] == ["500 DB_ERROR"] * len(first)
+    until(lambda: archive.qsize() == 0, 10, "its mailbox is empty")
+    archive.close()
+    with paused([small.exchange.archive_pid()]), ThreadPoolExecutor(DEPTH) as pool:
+        assert user.cancel(foreign).brief() == "404 ORDER_NOT_FOUND"
+        waiting = [pool.submit(call) for call in more]
+        assert [call.result().brief() for call in waiting] == ["500 DB_ERROR"] * len(more)
     assert user.orders()[0]["id"] == order
     assert user.cancel(foreign).brief() == "403 FORBIDDEN"
 

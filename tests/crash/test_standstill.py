@@ -1,0 +1,63 @@
+"""A shard stands still (SIGSTOP) for longer than an order's deadline: callers are told in time, nothing is late."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from shards.limits import DEADLINE_BULK_MS, DEADLINE_MS
+from tests.crash.calls import Call, Outcome
+from tests.crash.floor import Floor
+from tests.crash.processes import shard_process, stopped
+from tests.crash.settings import times
+from tests.crash.spot_calls import ORDERS, SpotCaller
+from tests.crash.storm import Stage, Storm, check_nothing
+
+STILL: Final = 0  # the shard
+STILL_S: Final = DEADLINE_MS / 1_000 + 1
+LATE_S: Final = 1.0  # this machine has other work, too
+BULK: Final = ("cancel_all", "orders", "trades")
+
+
+def test_a_shard_stands_still_beyond_every_deadline(stage: Stage) -> None:
+    """All answers come by their deadline, and nothing is executed past it."""
+    spans: list[tuple[float, float]] = []
+    with Storm(stage) as storm:
+
+        def blow() -> None:
+            with stopped(shard_process(storm.exchange, STILL)):
+                start = time.monotonic()
+                time.sleep(STILL_S)
+                spans.append((start, time.monotonic()))
+
+        storm.strike(times(3), blow)
+    calls = storm.load.calls
+    check_nothing([f"{call}: after {call.seconds:.2f} s" for call in calls if call.seconds > deadline_s(call) + LATE_S])
+    storm.check_only(lambda call: call.account.home == STILL or STILL in call.shards)
+    expired = list(find_expired(calls, spans))
+    assert expired, "nobody placed an order while the shard stood still"
+    check_nothing([f"{call} was placed later" for call in expired if exists(stage.floor, call)])
+
+
+def deadline_s(call: Call) -> float:
+    """When there must be an answer."""
+    return (DEADLINE_BULK_MS if call.what in BULK else DEADLINE_MS) / 1_000
+
+
+def find_expired(calls: Sequence[Call], spans: Sequence[tuple[float, float]]) -> Iterator[Call]:
+    """New orders that nobody can have seen before their deadline: the shard stood still from before to after it."""
+    repeated = {call.name for call in calls if call.what == "repeat"}  # that one may have placed it
+    for call in calls:
+        within = any(start <= call.started and call.ended <= end for start, end in spans)
+        unanswered = call.what == "place" and call.outcome is Outcome.UNKNOWN and call.name not in repeated
+        if unanswered and within and STILL in call.shards:
+            yield call
+
+
+def exists(floor: Floor, call: Call) -> bool:
+    """Whether there is an order of this client id."""
+    caller = SpotCaller(floor.exchange.base_url, call.account, lambda call: None)
+    try:
+        path = f"{ORDERS}/by-client-id/{call.sent['symbol']}/{call.name}"
+        return caller.insist(lambda: caller.call("get", "GET", path, ()), 404).status == 200
+    finally:
+        caller.close()

@@ -1,0 +1,31 @@
+"""python -m tests.overload [--seconds S] [--factor F] [--seed N]: overload three exchanges, each for so long."""
+
+import argparse
+import random
+import sys
+
+from tests.overload.orders import TRADING
+from tests.overload.overload import SCENARIOS, overload
+from tests.overload.scene import scene
+
+
+def main() -> int:
+    """0 if nothing was wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.overload", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each overload")
+    parser.add_argument("--factor", type=float, default=10.0, help="how many times the capacity arrives")
+    parser.add_argument("--seed", type=int, default=None, help="the seed; a random one by default")
+    asked = parser.parse_args()
+    seed = random.randrange(2**32) if asked.seed is None else asked.seed
+    print(f"seed {seed}", flush=True)
+    is_right = True
+    for scenario in SCENARIOS:
+        with scene(random.Random(seed), TRADING, scenario.settings) as found:
+            result = overload(found, scenario, asked.factor, asked.seconds / 4, asked.seconds)
+        print("\n".join(result.lines()), flush=True)
+        is_right &= not result.findings
+    return 0 if is_right else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
