@@ -3,9 +3,10 @@
 import os
 import resource
 import socket
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Final
 
 import pytest
@@ -20,6 +21,9 @@ PIPELINED: Final = 300
 EARLIER: Final = 8  # connections that are there before the crowd; some on each worker
 ROOM: Final = 16  # descriptors that a worker has left
 CROWD: Final = 200
+NEWCOMERS: Final = 8  # so many that each worker has one
+FLOOD_S: Final = 2.0  # over which they come
+RECEIVE_BYTES: Final = 1 << 20
 IDLE_S: Final = 120.0  # after so long at most a silent connection is ended
 ORDER: Final = '{{"symbol":"DFUSDT","side":"buy","type":"limit","price":"0.5000","quantity":"{}","tif":"post_only"}}'
 
@@ -72,6 +76,49 @@ def test_many_requests_at_once_on_one_connection(exchange: Exchange) -> None:
         assert [connection.read().ok()["quantity"] for _ in quantities] == quantities
         canceled = connection.ask(call(exchange, "DELETE", "/api/v1/spot/orders")).ok()["canceled"]
         assert sorted(order["quantity"] for order in canceled) == quantities
+
+
+@pytest.mark.parametrize("header", ["", "X: 1\r\nX: 2\r\n"], ids=["plain", "unusual"])
+def test_requests_without_end_keep_nobody_waiting(exchange: Exchange, header: str) -> None:
+    """One connection has more to ask than can ever be answered; whoever comes meanwhile, to any worker, is served."""
+    with flooding(exchange.port, PROBE.replace(b"\r\n\r\n", f"\r\n{header}\r\n".encode())) as answered:
+        until(answered.is_set, QUIET_S, "its requests are answered")
+        for _ in range(NEWCOMERS):
+            with Connection(exchange.port, DEADLINE_MS / 1_000) as connection:
+                assert connection.is_live()
+            time.sleep(FLOOD_S / NEWCOMERS)
+
+
+@contextmanager
+def flooding(port: int, request: bytes) -> Iterator[threading.Event]:
+    """A connection on which it is sent again and again, for FLOOD_S and while the context lasts; set once answered."""
+    answered, stop = threading.Event(), time.monotonic() + FLOOD_S + DEADLINE_MS / 1_000
+
+    def send() -> None:
+        while time.monotonic() < stop and not ended.is_set():
+            sock.sendall(500 * request)
+
+    def receive() -> None:
+        while sock.recv(RECEIVE_BYTES):
+            answered.set()
+
+    ended = threading.Event()
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        threads = [threading.Thread(target=_until_closed, args=(work,)) for work in (send, receive)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield answered
+        finally:
+            ended.set()
+            sock.shutdown(socket.SHUT_RDWR)
+            for thread in threads:
+                thread.join()
+
+
+def _until_closed(work: Callable[[], None]) -> None:
+    with suppress(OSError):
+        work()
 
 
 def test_more_connections_than_descriptors(exchange: Exchange) -> None:

@@ -53,6 +53,7 @@ class Stream:
             except BlockingIOError:
                 if not self._hub.wait_for(self._socket, WRITE, until - time.monotonic()):
                     raise OSError(errno.EPIPE, "the caller does not take its answer") from None
+        self._hub.give_turn()  # whoever sends requests without end must not keep all others waiting
         self.idle = True
         self._until = time.monotonic() + self._keepalive_s
 
