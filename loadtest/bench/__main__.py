@@ -2,12 +2,13 @@
 
 from typing import Final
 
-from loadtest.bench import http, mailbox
+from loadtest.bench import http, machine, mailbox
 from loadtest.bench.command import Topic, run_topics
 
 TOPICS: Final[dict[str, Topic]] = {
     "http": http.measure,
     "mailbox": mailbox.measure,
+    "machine": machine.measure,
 }
 
 if __name__ == "__main__":
