@@ -1,6 +1,6 @@
 """One run of one order book on the stream, in a process of its own: ``python -m loadtest.bench.books <name> <count>``.
 
-Prints nanoseconds of CPU per operation as JSON. What a caller would have at hand (sides and prices in a book's own types,
+Prints nanoseconds of CPU per operation as JSON. What a caller has at hand (sides and prices in a book's own types,
 commands as they leave the codec) is made before the clock runs; the book's own order objects are made while it runs.
 Each book keeps whatever it offers to find an order by its id. A book that ends otherwise than the stream says fails.
 """
