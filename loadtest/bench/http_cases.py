@@ -7,6 +7,7 @@ from loadtest.bench import signed
 from loadtest.bench.load import Item
 from loadtest.bench.venue import Trader, Venue
 from shards.ids import to_uuid
+from shards.markets import Market
 from shards.orders import Order
 
 BATCH: Final = 10  # orders in one batch cancel, and of one cancel-all
@@ -28,6 +29,18 @@ def _cancel(venue: Venue, count: int) -> Sign:
     market = venue.futures[0]
     placed = venue.place(market, count)
     return lambda: [(signed.cancel(owner, market.symbol, order),) for owner, order in placed]
+
+
+def place_on_all(venue: Venue, count: int) -> list[tuple[Market, Trader, Order]]:
+    """Open orders on all futures markets in turn."""
+    share = count // len(venue.futures)
+    placed = [[(market, owner, order) for owner, order in venue.place(market, share)] for market in venue.futures]
+    return [each for turn in zip(*placed, strict=True) for each in turn]
+
+
+def _cancel_spread(venue: Venue, count: int) -> Sign:
+    placed = place_on_all(venue, count)
+    return lambda: [(signed.cancel(owner, market.symbol, order),) for market, owner, order in placed]
 
 
 def _cancel_spot_by_token(venue: Venue, count: int) -> Sign:
@@ -103,4 +116,5 @@ CASES: Final = (
     Case(f"batch cancel of {BATCH}", _cancel_batch, count_max=1_280),
     Case(f"cancel-all of {BATCH}", _cancel_all),
 )
+SPREAD: Final = Case("futures cancel HMAC on all markets", _cancel_spread)
 BUSY: Final = Case("ENGINE_BUSY", _cancel, status=b"503")

@@ -1,6 +1,6 @@
 """Shardex's book, and the whole of a shard's machine, on the stream of :mod:`loadtest.bench.stream`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from loadtest.bench.seeding import MARKET, START_MS
@@ -71,14 +71,23 @@ def whole(stream: Stream) -> tuple[Sequence[Step], Sequence[Step], Callable[[], 
 
 def _funded() -> Engine:
     engine = Engine(0, 1)
-    accounts = [*(_maker(number) for number in range(MAKERS)), TAKER]
-    commands: list[Command] = [AddMarket(MARKET)]
-    for account in accounts:
-        commands += [Deposit(account, asset, 10**36, asset) for asset in (MARKET.base, MARKET.quote)]
-    for command in commands:
+    for command in _funds():
         reply: Reply | None = engine.apply(engine.sequence + 1, START_MS, MAILBOX, 0, command)
         assert reply is not None
     return engine
+
+
+def _funds() -> Iterator[Command]:
+    yield AddMarket(MARKET)
+    for account in (*(_maker(number) for number in range(MAKERS)), TAKER):
+        yield from (Deposit(account, asset, 10**36, asset) for asset in (MARKET.base, MARKET.quote))
+
+
+def commands_of(stream: Stream) -> Iterator[Command]:
+    """What an empty shard is told to come to the end of the stream."""
+    yield from _funds()
+    for part in stream[:2]:
+        yield from map(_command, part)
 
 
 def _command(each: Operation) -> Command:

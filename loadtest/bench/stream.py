@@ -4,7 +4,8 @@ A book of 1,000 levels (500 bids below 10,000, 500 asks from there on) with 10 o
 half of them cancels of an open order chosen at random, half of them placements. A tenth of the placements cross: they
 ask for 1 to 10 lots at the best opposite price and never for more than is there, so they fill at once. The others rest
 on a random level of their side. Nothing is assumed of the book but price-time priority; whether an implementation did
-the same as :class:`PlainBook`, by which the stream is made, tells :class:`Outcome`.
+the same as :class:`PlainBook`, by which the stream is made, tells :class:`Outcome`. What crosses does not rest, so the
+book shrinks slowly: to two fifths after 80,000 operations, which are enough for any measurement.
 
 Only the standard library is needed: the file can be taken along to measure another book.
 """
@@ -20,6 +21,7 @@ LEVELS: Final = 500  # of each side
 ORDERS: Final = 10  # of each level
 LOTS: Final = 10  # of each order
 CROSSING: Final = 0.1
+COUNT_MAX: Final = 80_000
 
 
 class Operation(NamedTuple):
@@ -111,7 +113,8 @@ class PlainBook:
 
 
 def make_stream(seed: int, count: int) -> Stream:
-    """``count`` operations on a full book."""
+    """``count`` operations on a full book, at most :data:`COUNT_MAX`."""
+    assert count <= COUNT_MAX, "the book would run empty"
     chance, book = random.Random(seed), PlainBook()
     filling = [
         Operation(0, side, MIDDLE + level if side == SELL else MIDDLE - 1 - level, LOTS)
