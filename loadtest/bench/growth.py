@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from loadtest.bench.command import Options, run_topics
+from loadtest.bench.http import warm_up
 from loadtest.bench.http_cases import SPREAD, place_on_all
 from loadtest.bench.http_subject import exchange_subject
 from loadtest.bench.results import Figure, Report, take_turns
@@ -44,7 +45,7 @@ CANCELS: Final = 2_000  # of one run
 OWN: Final = (100, 10_000)
 OTHERS: Final = (0, 100_000)
 SHARDS: Final = (1, 2, 4)
-COUNT: Final = 8_000  # cancels of one run with so many shards
+COUNT: Final = 8_000  # cancels of one run past the HTTP side
 COUNT_QUICK: Final = 2_000
 AT_ONCE: Final = 256
 SEED: Final = 11
@@ -189,7 +190,8 @@ def _shards(report: Report, options: Options) -> None:
         for venue in venues.values():
             stack.callback(venue.close)
         subjects = {shards: exchange_subject(report, venue, SPREAD) for shards, venue in venues.items()}
-        over_http = {f"http {shards}": partial(subject.rate, count) for shards, subject in subjects.items()}
+        warm_up(options, *subjects.values())
+        over_http = {f"http {shards}": subject.rate for shards, subject in subjects.items()}
         direct = {f"client {shards}": partial(_direct_rate, venue, count) for shards, venue in venues.items()}
         runs = take_turns({**over_http, **direct}, options.repeats)
     for way in ("http", "client"):

@@ -69,7 +69,7 @@ def _commits(report: Report, options: Options) -> None:
     for batch in BATCHES:
         runs = take_turns(
             {
-                FILE: partial(_append_to_file, count, batch),
+                FILE: partial(append_to_file, count, batch),
                 "sync": partial(_append_to_journal, count, batch, "FULL"),
                 "no sync": partial(_append_to_journal, count, batch, "OFF"),
             },
@@ -88,7 +88,8 @@ def _append_to_journal(count: int, batch: int, synchronous: str) -> float:
         return _time_commits(count, batch, journal.append)
 
 
-def _append_to_file(count: int, batch: int) -> float:
+def append_to_file(count: int, batch: int) -> float:
+    """Commits per second of a plain file."""
     with tempfile.NamedTemporaryFile(prefix="sx") as file:
         number = file.fileno()
 
