@@ -48,9 +48,7 @@ class Trader(NamedTuple):
 class Venue:
     """An exchange with what a benchmark needs on it."""
 
-    def __init__(
-        self, shard_count: int, settings: Mapping[str, str] | None = None, accounts: int = ACCOUNT_COUNT
-    ) -> None:
+    def __init__(self, shard_count: int, settings: Mapping[str, str] | None = None) -> None:
         """``settings``: environment variables of both halves beside the defaults. Starts it."""
         self._exchange = Exchange(shard_count, settings)
         try:
