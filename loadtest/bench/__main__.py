@@ -2,12 +2,15 @@
 
 from typing import Final
 
-from loadtest.bench import http, mailbox
+from loadtest.bench import growth, http, journal, machine, mailbox
 from loadtest.bench.command import Topic, run_topics
 
 TOPICS: Final[dict[str, Topic]] = {
     "http": http.measure,
     "mailbox": mailbox.measure,
+    "machine": machine.measure,
+    "journal": journal.measure,
+    "growth": growth.measure,
 }
 
 if __name__ == "__main__":

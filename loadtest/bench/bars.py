@@ -40,6 +40,7 @@ BARS: Final = {
     "machine whole": _ratio_min(1.0),
     "growth cancel 10 to 100000": _ratio_max(1.3),
     "growth cancel-all others": _ratio_max(1.2),
+    "growth cancel-all others through the engine": _ratio_max(1.2),
     "growth cancel-all own": _ratio_max(1.2),
     "journal replay": Bar(50_000, at_least=True, of_ratio=False),
     "journal recovery 1000000": Bar(20, at_least=False, of_ratio=False),

@@ -16,25 +16,38 @@ CPU is what all threads of the servers' processes have run (Linux): on a machine
 rates do.
 """
 
+import os
 import shutil
 import statistics
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
+from platform import python_version
 from typing import Final
 
 from loadtest.bench.baselines.servers import Server, serve_application, serve_file
 from loadtest.bench.command import Options, run_topics
-from loadtest.bench.http_cases import BUSY, CANCEL, CASES
-from loadtest.bench.http_subject import VIEW, Latency, baseline_subject, exchange_subject, latency_figures
+from loadtest.bench.http_cases import CANCEL, CASES
+from loadtest.bench.http_subject import (
+    VIEW,
+    Latency,
+    Subject,
+    baseline_subject,
+    busy_subject,
+    exchange_subject,
+    latency_figures,
+)
+from loadtest.bench.journal import append_to_file
 from loadtest.bench.load import CONNECTIONS
 from loadtest.bench.results import Figure, Report, take_turns
 from loadtest.bench.venue import Venue
 from shards.settings import default_shard_count
+from web.settings import load_web_settings
 
-COUNT: Final = 8_000  # requests of one run
-COUNT_QUICK: Final = 2_000
+RUN_S: Final = 2.0  # length of one run at full load
+RUN_S_QUICK: Final = 0.5
 LOAD_SHARE: Final = 0.7
 WRK_S: Final = 2
 OPEN_S: Final = 4.0  # length of one run at part load
@@ -53,6 +66,7 @@ def measure(report: Report, options: Options) -> None:
 
         measure_matrix(report, options)
         return
+    tell_setting(report)
     with ExitStack() as stack:
         baselines = start_baselines(report, stack)
         venue = stack.enter_context(open_venue(report))
@@ -61,6 +75,16 @@ def measure(report: Report, options: Options) -> None:
         _refusals(report, options, venue, baselines[VIEW])
     with open_venue(report) as free, open_venue(report, UNLIMITED) as limited:
         _price_of_limits(report, options, free, limited)
+
+
+def tell_setting(report: Report) -> None:
+    """What the figures depend on beside the code."""
+    web = load_web_settings()
+    programs = ", ".join(f"{name} {version(name)}" for name in ("gunicorn", "flask", "msgspec"))
+    parser = "gunicorn_h1c" if find_spec("gunicorn_h1c") else "Python"
+    report.tell(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}, Python {python_version()}, {programs}")
+    report.tell(f"HTTP parser {parser}; Shardex: {web.workers} {web.worker_class} workers, {web.threads} threads")
+    report.tell(f"this disk syncs {append_to_file(100, 1):,.0f} times a second, one after the other")
 
 
 def start_baselines(report: Report, stack: ExitStack) -> dict[str, Server]:
@@ -79,6 +103,12 @@ def start_baselines(report: Report, stack: ExitStack) -> dict[str, Server]:
     return found
 
 
+def warm_up(options: Options, *subjects: Subject) -> None:
+    """Let each of them answer for a while, and fix the length of its runs."""
+    for subject in subjects:
+        subject.warm_up(RUN_S_QUICK if options.quick else RUN_S)
+
+
 @contextmanager
 def open_venue(report: Report, settings: dict[str, str] | None = None) -> Iterator[Venue]:
     """An exchange with default settings but for these."""
@@ -94,14 +124,12 @@ def open_venue(report: Report, settings: dict[str, str] | None = None) -> Iterat
 
 def _throughput(report: Report, options: Options, venue: Venue, baselines: dict[str, Server]) -> dict[str, float]:
     """Print each case beside the Flask view, and the baselines; returns the peaks."""
-    count = COUNT_QUICK if options.quick else COUNT
     subjects = [
         *(baseline_subject(report, name, server) for name, server in baselines.items()),
         *(exchange_subject(report, venue, case) for case in CASES),
     ]
-    for subject in subjects:
-        subject.rate(count // 4)  # warms up
-    turns = {subject.name: partial(subject.rate, count) for subject in subjects}
+    warm_up(options, *subjects)
+    turns = {subject.name: subject.rate for subject in subjects}
     runs = take_turns({**turns, **_cross_check(report, baselines[VIEW])}, options.repeats)
     report.tell(f"requests per second, {CONNECTIONS} connections, rate limits off")
     for name, each in runs.items():
@@ -147,29 +175,21 @@ def _latencies(report: Report, options: Options, venue: Venue, view: Server, pea
 
 
 def _refusals(report: Report, options: Options, venue: Venue, view: Server) -> None:
-    count = COUNT_QUICK if options.quick else COUNT
-    bare, subject = baseline_subject(report, VIEW, view), exchange_subject(report, venue, BUSY)
-
-    def refuse() -> float:
-        sign = CANCEL.prepare(venue, count)
-        with venue.full_mailbox(venue.futures[0]):
-            return subject.rate_of(sign)
-
-    runs = take_turns({VIEW: partial(bare.rate, count), BUSY.name: refuse}, options.repeats)
-    venue.clear(venue.futures[0])
-    report.add([Figure(f"http {BUSY.name}", "requests/s", runs[BUSY.name], VIEW, runs[VIEW])])
-    report.tell(subject.describe_cpu())
+    bare, subject = baseline_subject(report, VIEW, view), busy_subject(report, venue)
+    with venue.full_mailbox(venue.futures[0]):
+        warm_up(options, bare, subject)
+        runs = take_turns({VIEW: bare.rate, subject.name: subject.rate}, options.repeats)
+    report.add([Figure(f"http {subject.name}", "requests/s", runs[subject.name], VIEW, runs[VIEW])])
+    report.add([Figure(f"http {subject.name} CPU", "µs", subject.cpu_us, VIEW, bare.cpu_us)])
 
 
 # Rate limits
 
 
 def _price_of_limits(report: Report, options: Options, free: Venue, limited: Venue) -> None:
-    count = COUNT_QUICK if options.quick else COUNT
     subjects = {name: exchange_subject(report, venue, CANCEL) for name, venue in (("off", free), ("on", limited))}
-    for subject in subjects.values():
-        subject.rate(count // 4)
-    runs = take_turns({name: partial(subject.rate, count) for name, subject in subjects.items()}, options.repeats)
+    warm_up(options, *subjects.values())
+    runs = take_turns({name: subject.rate for name, subject in subjects.items()}, options.repeats)
     report.add([Figure("http futures cancel HMAC limits on", "requests/s", runs["on"], "rate limits off", runs["off"])])
     report.tell(subjects["on"].describe_cpu())
 

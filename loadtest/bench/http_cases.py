@@ -7,6 +7,7 @@ from loadtest.bench import signed
 from loadtest.bench.load import Item
 from loadtest.bench.venue import Trader, Venue
 from shards.ids import to_uuid
+from shards.markets import Market
 from shards.orders import Order
 
 BATCH: Final = 10  # orders in one batch cancel, and of one cancel-all
@@ -20,14 +21,27 @@ class Case(NamedTuple):
 
     name: str
     prepare: Callable[[Venue, int], Sign]  # so many requests (about, where they come in groups)
-    status: bytes = b"200"
-    count_max: int = 1_000_000  # requests of one run at most
+    count_max: int = 20_000  # requests of one run at most
 
 
 def _cancel(venue: Venue, count: int) -> Sign:
+    """What a run leaves open is canceled before the next."""
     market = venue.futures[0]
+    venue.clear(market)
     placed = venue.place(market, count)
     return lambda: [(signed.cancel(owner, market.symbol, order),) for owner, order in placed]
+
+
+def place_on_all(venue: Venue, count: int) -> list[tuple[Market, Trader, Order]]:
+    """Open orders on all futures markets in turn."""
+    share = count // len(venue.futures)
+    placed = [[(market, owner, order) for owner, order in venue.place(market, share)] for market in venue.futures]
+    return [each for turn in zip(*placed, strict=True) for each in turn]
+
+
+def _cancel_spread(venue: Venue, count: int) -> Sign:
+    placed = place_on_all(venue, count)
+    return lambda: [(signed.cancel(owner, market.symbol, order),) for market, owner, order in placed]
 
 
 def _cancel_spot_by_token(venue: Venue, count: int) -> Sign:
@@ -103,4 +117,4 @@ CASES: Final = (
     Case(f"batch cancel of {BATCH}", _cancel_batch, count_max=1_280),
     Case(f"cancel-all of {BATCH}", _cancel_all),
 )
-BUSY: Final = Case("ENGINE_BUSY", _cancel, status=b"503")
+SPREAD: Final = Case("futures cancel HMAC on all markets", _cancel_spread)

@@ -12,7 +12,7 @@ from typing import Final
 
 from loadtest.bench.baselines.servers import Server, serve_application
 from loadtest.bench.command import Options
-from loadtest.bench.http import COUNT, COUNT_QUICK, LOAD_SHARE, OPEN_S, OPEN_S_QUICK, open_venue
+from loadtest.bench.http import LOAD_SHARE, OPEN_S, OPEN_S_QUICK, open_venue, tell_setting, warm_up
 from loadtest.bench.http_cases import CANCEL
 from loadtest.bench.http_subject import VIEW, Latency, baseline_subject, exchange_subject, latency_figures
 from loadtest.bench.results import Figure, Report, take_turns
@@ -24,6 +24,7 @@ THREADS: Final = (4, 16)
 
 def measure_matrix(report: Report, options: Options) -> None:
     """All settings, one after the other."""
+    tell_setting(report)
     with ExitStack() as stack:
         view = serve_application("flask_view")
         stack.callback(view.close)
@@ -45,12 +46,12 @@ def _settings() -> Iterator[dict[str, str]]:
 
 def _compare(report: Report, options: Options, settings: dict[str, str], view: Server) -> None:
     """Peak and part load of one setting, beside the view."""
-    count, seconds = (COUNT_QUICK, OPEN_S_QUICK) if options.quick else (COUNT, OPEN_S)
+    seconds = OPEN_S_QUICK if options.quick else OPEN_S
     name = f"http cancel {' '.join(settings.values())}"
     with open_venue(report, settings) as venue:
         bare, subject = baseline_subject(report, VIEW, view), exchange_subject(report, venue, CANCEL)
-        subject.rate(count // 4)
-        runs = take_turns({VIEW: partial(bare.rate, count), name: partial(subject.rate, count)}, options.repeats)
+        warm_up(options, bare, subject)
+        runs = take_turns({VIEW: bare.rate, name: subject.rate}, options.repeats)
         peak = Figure(name, "requests/s", runs[name], VIEW, runs[VIEW])
         report.add([peak])
         report.tell(subject.describe_cpu())
@@ -84,8 +85,7 @@ def _views() -> Iterator[tuple[str, Server]]:
 
 
 def _compare_view(report: Report, options: Options, name: str, server: Server, view: Server) -> None:
-    count = COUNT_QUICK if options.quick else COUNT
     bare, changed = baseline_subject(report, VIEW, view), baseline_subject(report, name, server)
-    changed.rate(count // 4)
-    runs = take_turns({VIEW: partial(bare.rate, count), name: partial(changed.rate, count)}, options.repeats)
+    warm_up(options, bare, changed)
+    runs = take_turns({VIEW: bare.rate, name: changed.rate}, options.repeats)
     report.add([Figure(f"http {VIEW} {name}", "requests/s", runs[name], VIEW, runs[VIEW])])

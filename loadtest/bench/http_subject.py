@@ -6,13 +6,15 @@ from typing import Final, NamedTuple, Protocol
 
 from loadtest.bench import signed
 from loadtest.bench.baselines.servers import Server
-from loadtest.bench.http_cases import Case, Sign
+from loadtest.bench.http_cases import CANCEL, Case, Sign
 from loadtest.bench.load import Sample, run_closed, run_open
 from loadtest.bench.processes import cpu_s
 from loadtest.bench.results import Figure, Report
 from loadtest.bench.venue import Venue
 
 VIEW: Final = "a bare Flask view"
+WARM_UP_COUNT: Final = 500
+COUNT_MAX: Final = 50_000  # requests of one run: what is prepared must fit the memory
 
 
 class Target(Protocol):
@@ -43,7 +45,7 @@ class Subject:
         target: Target,
         prepare: Callable[[int], Sign],
         status: bytes = b"200",
-        count_max: int = 1_000_000,
+        count_max: int = COUNT_MAX,
     ) -> None:
         """``prepare`` makes ready for so many requests, at most ``count_max``; each is to be answered ``status``."""
         self.name = name
@@ -55,13 +57,17 @@ class Subject:
         self._count_max = count_max
         self._cpu: dict[str, float] = {}
         self._answers = 0
+        self._count = 0
 
-    def rate(self, count: int) -> float:
+    def warm_up(self, seconds: float) -> None:
+        """A first run that does not count. It tells how many requests a run of ``seconds`` has."""
+        sample = run_closed(self._target.port, self._prepare(min(WARM_UP_COUNT, self._count_max))())
+        self._check(sample)
+        self._count = min(max(WARM_UP_COUNT, int(sample.rate * seconds)), COUNT_MAX, self._count_max)
+
+    def rate(self) -> float:
         """Requests per second of one run at full load."""
-        return self.rate_of(self._prepare(min(count, self._count_max)))
-
-    def rate_of(self, sign: Sign) -> float:
-        """The same, of what has been prepared."""
+        sign = self._prepare(self._count)
         pids = self._target.pids()
         before = {name: cpu_s(each) for name, each in pids.items()}
         sample = run_closed(self._target.port, sign())
@@ -91,7 +97,13 @@ class Subject:
 
 def exchange_subject(report: Report, venue: Venue, case: Case) -> Subject:
     """A case on an exchange."""
-    return Subject(report, case.name, venue, partial(case.prepare, venue), case.status, case.count_max)
+    return Subject(report, case.name, venue, partial(case.prepare, venue), count_max=case.count_max)
+
+
+def busy_subject(report: Report, venue: Venue) -> Subject:
+    """Cancels that are refused: while it is measured, the mailbox of the first market's shard must be full."""
+    prepared = CANCEL.prepare(venue, 1)
+    return Subject(report, "ENGINE_BUSY", venue, lambda count: lambda: list(prepared()) * count, status=b"503")
 
 
 def baseline_subject(report: Report, name: str, server: Server) -> Subject:

@@ -1,6 +1,7 @@
 """Load over HTTP, cheap enough to share two cores with what it measures: prepared bytes, raw sockets, one epoll.
 
 An answer is looked at only as far as its status and its Content-Length. The same code serves Shardex and its baselines.
+Each loop is one long function: every call within would be paid for by each request.
 
 * :meth:`Load.closed`: each connection sends its next request when it has its answer; for requests per second.
 * :meth:`Load.open`: requests are due at a given rate whether or not answers come, and a request's latency counts from

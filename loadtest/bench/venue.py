@@ -48,12 +48,17 @@ class Trader(NamedTuple):
 class Venue:
     """An exchange with what a benchmark needs on it."""
 
-    def __init__(
-        self, shard_count: int, settings: Mapping[str, str] | None = None, accounts: int = ACCOUNT_COUNT
-    ) -> None:
+    def __init__(self, shard_count: int, settings: Mapping[str, str] | None = None) -> None:
         """``settings``: environment variables of both halves beside the defaults. Starts it."""
         self._exchange = Exchange(shard_count, settings)
-        self._exchange.start()
+        try:
+            self._exchange.start()
+            self._set_up()
+        except BaseException:
+            self._exchange.close()
+            raise
+
+    def _set_up(self) -> None:
         self.port = self._exchange.port
         self.client = Client(self.folder)
         assert self.client.wait_connected(30), "the shards do not answer"

@@ -1,0 +1,219 @@
+"""How costs grow: with the resting orders, with the caller's own, and what more shards bring.
+
+``python -m loadtest.bench.growth [--quick] [--repeats N]``.
+
+* Cancel: ``Engine.apply`` of one cancel, a random order of a book of 10, 1,000 and 100,000; each is placed again before
+  the next. The figure is the median over all cancels of a run, so whoever else uses the machine hardly counts.
+* Cancel-all: the same of a caller's own orders, and the reply as bytes, in microseconds of CPU per own order: 100 and
+  10,000 own orders, alone and among 100,000 of others.
+* The same through a real engine, from the call to the last order of the reply, journal and sync with it.
+* Shards: 1, 2 and 4, cancels on 16 markets by 64 accounts; over HTTP, and through the engine's client, 256 at a time.
+"""
+
+import gc
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from loadtest.bench.command import Options, run_topics
+from loadtest.bench.http import warm_up
+from loadtest.bench.http_cases import SPREAD, place_on_all
+from loadtest.bench.http_subject import exchange_subject
+from loadtest.bench.results import Figure, Report, take_turns
+from loadtest.bench.seeding import MARKET, OWNER, START_MS, full_book, seed_folder
+from loadtest.bench.venue import Venue
+from shards.client import Client
+from shards.codec import encode
+from shards.engine import MAILBOX, Engine
+from shards.markets import shard_of_symbol
+from shards.messages import Cancel, CancelAll, Command, OrderReply, OrdersReply, Place, Refused, Reply
+from shards.orders import NewOrder, Order
+from shards.outbox import ARCHIVE
+from storage.folder import Folder
+
+RESTING: Final = (10, 1_000, 100_000)
+CANCELS: Final = 2_000  # of one run
+OWN: Final = (100, 10_000)
+OTHERS: Final = (0, 100_000)
+SHARDS: Final = (1, 2, 4)
+COUNT: Final = 8_000  # cancels of one run past the HTTP side
+COUNT_QUICK: Final = 2_000
+AT_ONCE: Final = 256
+SEED: Final = 11
+_READY_S: Final = 120
+
+
+def measure(report: Report, options: Options) -> None:
+    """Cancel, cancel-all, shards."""
+    _cancels(report, options)
+    _cancel_alls(report, options)
+    _through_engine(report, options)
+    _shards(report, options)
+
+
+class Machine:
+    """An engine in this process with a full book."""
+
+    def __init__(self, others: int, own: int) -> None:
+        self._engine = Engine(0, 1)
+        for command in full_book(others, own):
+            self.apply(command)
+        self._chance = random.Random(SEED)
+        gc.collect()
+        gc.freeze()  # as a shard does with what it has recovered
+
+    def apply(self, command: Command) -> Reply:
+        """Carry out a command; the archive takes its rows at once."""
+        engine = self._engine
+        reply = engine.apply(engine.sequence + 1, START_MS + engine.sequence, MAILBOX, 0, command)
+        engine.confirm(ARCHIVE, engine.outboxes[ARCHIVE].last_number)
+        assert reply is not None and not isinstance(reply, Refused), reply
+        return reply
+
+    def time_cancels(self, count: int) -> float:
+        """Median microseconds of one cancel."""
+        numbers = list(self._engine.markets[MARKET.number].open)
+        taken: list[int] = []
+        for _ in range(count):
+            index = self._chance.randrange(len(numbers))
+            order = self._engine.markets[MARKET.number].open[numbers[index]]
+            cancel, again = Cancel(order.id, order.account), _same(order)
+            start = time.perf_counter_ns()
+            self.apply(cancel)
+            taken.append(time.perf_counter_ns() - start)
+            reply = self.apply(again)
+            assert isinstance(reply, OrderReply)
+            numbers[index] = reply.order.id
+        return statistics.median(taken) / 1e3
+
+    def time_cancel_all(self) -> float:
+        """Microseconds of CPU per own order; the orders are placed again afterwards."""
+        again = [_same(order) for order in self._engine.markets[MARKET.number].by_account[OWNER].values()]
+        start = time.process_time_ns()
+        encode(self.apply(CancelAll(OWNER)))
+        taken = time.process_time_ns() - start
+        for command in again:
+            self.apply(command)
+        return taken / 1e3 / len(again)
+
+
+def _same(order: Order) -> Place:
+    terms = (order.side, order.kind, order.tif, order.price, order.quantity, 0)
+    return Place(NewOrder(order.market, order.account, *terms))
+
+
+def _cancels(report: Report, options: Options) -> None:
+    machines = {resting: Machine(resting, 0) for resting in RESTING}
+    count = CANCELS // 4 if options.quick else CANCELS
+    turns = {str(resting): partial(machine.time_cancels, count) for resting, machine in machines.items()}
+    runs = take_turns(turns, options.repeats)
+    small = str(RESTING[0])
+    for resting in (str(each) for each in RESTING[1:]):
+        report.add([Figure(f"growth cancel {small} to {resting}", "µs", runs[resting], f"{small} orders", runs[small])])
+
+
+def _cancel_alls(report: Report, options: Options) -> None:
+    machines = {(own, others): Machine(others, own) for own in OWN for others in OTHERS}
+    turns = {f"{own} {others}": machine.time_cancel_all for (own, others), machine in machines.items()}
+    runs = take_turns(turns, options.repeats)
+    few, many = OWN
+    alone, full = OTHERS
+    beside_few = runs[f"{few} {full}"]
+    beside_none = runs[f"{many} {alone}"]
+    both = runs[f"{many} {full}"]
+    report.add(
+        [
+            Figure("growth cancel-all own", "µs/order", both, f"{few} own orders", beside_few),
+            Figure("growth cancel-all others", "µs/order", both, "no other orders", beside_none),
+        ]
+    )
+
+
+# A real engine
+
+
+def _through_engine(report: Report, options: Options) -> None:
+    own, others = (OWN[1] // 10, OTHERS[1] // 10) if options.quick else (OWN[1], OTHERS[1])
+    turns = {str(count): partial(_time_engine, count, own) for count in (0, others)}
+    runs = take_turns(turns, options.repeats)
+    name = "growth cancel-all others through the engine"
+    report.add([Figure(name, "ms", runs[str(others)], "no other orders", runs["0"])])
+    report.tell(f"{'':6}{own:,} own orders among {others:,}")
+
+
+def _time_engine(others: int, own: int) -> float:
+    """Start an engine on such a book and cancel everything of the owner; returns milliseconds."""
+    with tempfile.TemporaryDirectory(prefix="sx") as path:
+        folder = seed_folder(Path(path), others, own)
+        # no snapshot: its child shares the memory, and the first touch of each page would be timed too
+        settings = {"SHARDEX_DATA": path, "SHARDEX_SHARDS": "1", "SHARDEX_SNAPSHOT_RECORDS": "1000000000"}
+        command = [sys.executable, "-m", "shards"]
+        engine = subprocess.Popen(command, env={**os.environ, **settings}, stderr=subprocess.DEVNULL)
+        try:
+            return _time_call(folder, own)
+        finally:
+            engine.send_signal(signal.SIGKILL)
+            engine.wait()
+
+
+def _time_call(folder: Folder, own: int) -> float:
+    client = Client(folder)
+    try:
+        until = time.monotonic() + _READY_S
+        while not client.is_serving(0):
+            assert time.monotonic() < until, "the engine does not serve"
+            client.wait_connected(0.1)
+        start = time.perf_counter()
+        reply = client.call(0, CancelAll(OWNER), deadline_ms=60_000)
+        milliseconds = 1e3 * (time.perf_counter() - start)
+        assert isinstance(reply, OrdersReply) and len({order.id for order in reply.orders}) == own, reply
+        return milliseconds
+    finally:
+        client.close()
+
+
+# Shards
+
+
+def _shards(report: Report, options: Options) -> None:
+    count = COUNT_QUICK if options.quick else COUNT
+    with ExitStack() as stack:
+        venues = {shards: Venue(shards) for shards in SHARDS}
+        for venue in venues.values():
+            stack.callback(venue.close)
+        subjects = {shards: exchange_subject(report, venue, SPREAD) for shards, venue in venues.items()}
+        warm_up(options, *subjects.values())
+        over_http = {f"http {shards}": subject.rate for shards, subject in subjects.items()}
+        direct = {f"client {shards}": partial(_direct_rate, venue, count) for shards, venue in venues.items()}
+        runs = take_turns({**over_http, **direct}, options.repeats)
+    for way in ("http", "client"):
+        for shards in SHARDS:
+            name = f"growth cancels {way} shards {shards}"
+            report.add([Figure(name, "cancels/s", runs[f"{way} {shards}"], "1 shard", runs[f"{way} {SHARDS[0]}"])])
+
+
+def _direct_rate(venue: Venue, count: int) -> float:
+    """Cancels per second past the HTTP side."""
+    client = venue.client
+    messages = [
+        (shard_of_symbol(market.symbol, client.shard_count), Cancel(order.id, order.account))
+        for market, _, order in place_on_all(venue, count)
+    ]
+    start = time.perf_counter()
+    for first in range(0, len(messages), AT_ONCE):
+        for reply in client.call_each(messages[first : first + AT_ONCE]):
+            assert isinstance(reply, OrderReply), reply
+    return len(messages) / (time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    run_topics({"growth": measure}, __doc__)

@@ -1,0 +1,31 @@
+"""The published stream, and that Shardex's book follows it."""
+
+import pytest
+
+from loadtest.bench.books import CANDIDATES
+from loadtest.bench.stream import LEVELS, ORDERS, make_stream
+
+COUNT = 3_000
+
+
+def test_a_seed_gives_the_same_stream() -> None:
+    assert make_stream(5, COUNT) == make_stream(5, COUNT)
+    assert make_stream(5, COUNT) != make_stream(6, COUNT)
+
+
+def test_it_is_what_it_says() -> None:
+    stream = make_stream(5, COUNT)
+    assert len(stream.filling) == 2 * LEVELS * ORDERS
+    placements = [each for each in stream.operations if each.quantity]
+    crossing = [each for each in placements if (each.price >= 10_000) == (each.side == 1)]
+    assert len(placements) == pytest.approx(COUNT / 2, rel=0.1)
+    assert len(crossing) == pytest.approx(len(placements) / 10, rel=0.3)
+
+
+@pytest.mark.parametrize("name", ["plain", "book", "whole"])
+def test_own_books_come_to_its_outcome(name: str) -> None:
+    stream = make_stream(5, COUNT)
+    filling, timed, outcome = CANDIDATES[name](stream)
+    for call, values in (*filling, *timed):
+        call(*values)
+    assert outcome() == stream.outcome
