@@ -16,14 +16,10 @@ SEEDS ?= 300
 SEED ?= 1
 N ?= 200000
 PROFILE ?= steady
-SECONDS ?= 20
 USERS ?= 40
-
-.PHONY: run test long sim fuzz bench loadtest check lint types imports lock clean
-
 FACTOR ?= 10
 
-.PHONY: run test long sim fuzz overload soak check lint types imports lock clean
+.PHONY: run test long sim fuzz overload soak loadtest bench check lint types imports lock clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python -m web.run
@@ -46,7 +42,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m loadtest.bench $(ARGS)
 
 loadtest: $(VENV)/.dev
-	$(BIN)/python -m loadtest run --profile $(PROFILE) --seconds $(SECONDS) --users $(USERS) \
+	$(BIN)/python -m loadtest run --profile $(PROFILE) --seconds $(or $(SECONDS),20) --users $(USERS) \
 	  $(if $(KILL),--kill $(KILL)) $(if $(URL),--url $(URL)) $(if $(ACCOUNTS),--accounts $(ACCOUNTS))
 
 overload: $(VENV)/.dev
