@@ -17,7 +17,7 @@ from loadtest.bench.http_cases import CANCEL
 from loadtest.bench.http_subject import VIEW, Latency, baseline_subject, exchange_subject, latency_figures
 from loadtest.bench.results import Figure, Report, take_turns
 
-WORKER_CLASSES: Final = ("gevent", "gthread")  # what web.settings takes as SHARDEX_WORKER_CLASS
+WORKER_CLASSES: Final = ("hub", "gevent", "gthread")  # what web.settings takes as SHARDEX_WORKER_CLASS
 WORKERS: Final = (1, 2, 3, 4)
 THREADS: Final = (4, 16)
 

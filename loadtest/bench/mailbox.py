@@ -29,9 +29,9 @@ from typing import Any, Final, Protocol
 
 from loadtest.bench.command import Options, run_topics
 from loadtest.bench.results import Figure, Report, take_turns
-from shards.client import Line
 from shards.clock import now_ms
 from shards.frames import FrameKind
+from shards.line import Line
 from shards.mailbox import Mailbox
 from storage.folder import Folder
 

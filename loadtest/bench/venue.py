@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple, TypeVar
 
-from shards.client import Client, Line
+from shards.client import Client
 from shards.clock import now_ms
 from shards.codec import encode
+from shards.line import Line
 from shards.markets import Market, shard_of_symbol
 from shards.messages import CancelAll, Command, GetStatus, OrderReply, OrdersReply, Place, Reply
 from shards.orders import Kind, NewOrder, Order, Side, TimeInForce
