@@ -1,6 +1,7 @@
 # One word per intention. Needs Python >= 3.11 with venv, and nothing else.
 # PYTHON names the Python to use; ARGS goes to pytest: make test ARGS=tests/unit; JOBS is how many run side by side
 # SEEDS and SEED say how many runs of the simulation, from which on; PLANT plants a bug: make sim SEEDS=300 SEED=1
+# ONLY names one safety to be taken away: make safeties ONLY=one_statement
 # N says how many spoilt requests are sent: make fuzz N=200000 SEED=1
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ SEEDS ?= 300
 SEED ?= 1
 N ?= 200000
 
-.PHONY: run test long sim fuzz check lint types imports lock clean
+.PHONY: run test long sim fuzz safeties check lint types imports lock clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python -m web.run
@@ -31,6 +32,9 @@ sim: $(VENV)/.dev
 
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz --count $(N) --seed $(SEED)
+
+safeties: $(VENV)/.dev
+	$(BIN)/python -m tests.safeties $(if $(ONLY),--only $(ONLY))
 
 check: lint types imports
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -34,7 +35,8 @@ from shards.messages import (
 )
 from shards.money import Wallet
 from shards.rows import MarketChanged, OrderEnded, Row, Traded
-from storage.archive import ArchiveFailed
+from storage.archive import Archive, ArchiveFailed
+from storage.queries import Query
 from tests.unit.archive.samples import (
     DFUSDT,
     KEY,
@@ -136,6 +138,22 @@ def test_a_failed_store_leaves_nothing_and_a_new_opening_goes_on(path: Path) -> 
     history.store({1: [(1, OrderEnded(make_order(2)))], 0: [(2, OrderEnded(make_order(3)))]})
     assert history.answer(GetArchiveStatus()) == ArchiveStatus(3, {0: 2, 1: 1})
     history.close()
+
+
+def test_rows_and_their_numbers_are_stored_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that dies after any transaction leaves both or neither: else it would store rows a second time."""
+    history = History(path, KEY)
+    transact, left = Archive._transact, []
+
+    def note(archive: Archive, queries: Sequence[Query]) -> None:
+        transact(archive, queries)
+        left.append((history.position(0), table(history, "SELECT count(*) AS n FROM stored.orders")[0]["n"]))
+
+    monkeypatch.setattr(Archive, "_transact", note)
+    history.store({0: [(1, OrderEnded(make_order(1)))]})
+    history.store({0: [(2, OrderEnded(make_order(2))), (3, OrderEnded(make_order(3)))]})
+    history.close()
+    assert left == [(1, 1), (3, 3)]
 
 
 WRITER = """
