@@ -51,7 +51,7 @@ DISK: Final = (
         "shards/loop.py",
         "            except StorageFull:\n",
         "            except Exception:\n",
-        "sim 1",
+        "sim 2",
     ),
     Safety(
         "storage_full_applies_nothing",
@@ -62,7 +62,7 @@ DISK: Final = (
         """                self._refuse_inputs(batch.inputs)
             if True:
 """,
-        "sim 2",
+        "sim 4",
     ),
     Safety(
         "storage_full_leaves_no_part_of_a_batch",

@@ -234,7 +234,8 @@ DOORS: Final = (
         "web/futures/cancel_one.py",
         "    if order.account != account:\n",
         "    if False:\n",
-        "tests/http/futures/test_ownership.py::test_ownership[1-shard-DELETE /fapi/v1/order symbol={market}&orderId={trigger}]",
+        "tests/http/futures/test_ownership.py::"
+        "test_ownership[1-shard-DELETE /fapi/v1/order symbol={market}&orderId={trigger}]",
     ),
     Safety(
         "owner_of_a_revoked_key",

@@ -74,13 +74,6 @@ LINKS: Final = (
         "sim 6",
     ),
     Safety(
-        "links_before_commands",
-        "shards/loop.py",
-        "        batch = Batch([Input(frame, decode_link(frame.body)) for frame in frames], [], [])\n",
-        "        batch = Batch([], [], [])\n        batch.inputs.extend(Input(frame, decode_link(frame.body)) for frame in frames[::-1])\n",
-        "sim 1",
-    ),
-    Safety(
         "reply_after_its_link_messages",
         "shards/replies.py",
         "            if full is None:\n",
@@ -118,8 +111,8 @@ LINKS: Final = (
     Safety(
         "dead_callers_give_their_places_back",
         "shards/mailbox.py",
-        "            self.counters.clear(slot)  # a caller that was cut off may have counted once more before it noticed\n",
-        "            pass\n",
+        "            self.counters.clear(slot)  # a caller that was cut off may have",
+        "            pass  # a caller that was cut off may have",
         _MAILBOX + "test_a_count_left_behind_by_a_killed_caller_is_cleared",
     ),
     Safety(

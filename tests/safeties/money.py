@@ -30,7 +30,7 @@ MONEY: Final = (
         self._settle(order, effects, unheld=order.hold)
         self._settle(order, effects, unheld=order.hold)
 """,
-        "sim 1",
+        "sim 4",
     ),
     Safety(
         "only_what_was_held_is_released",
@@ -42,8 +42,8 @@ MONEY: Final = (
     Safety(
         "only_held_margin_is_released",
         "shards/margin.py",
-        '        assert own.hold >= 0 and own.bid_value >= 0 and own.ask_value >= 0, "a market may only release what was held"\n',
-        "",
+        "        assert own.hold >= 0 and own.bid_value >= 0 and own.ask_value >= 0, ",
+        "        assert True, ",
         "tests/unit/test_wallets.py::test_more_margin_than_was_held_is_never_released",
     ),
     Safety(

@@ -100,6 +100,13 @@ REQUESTS: Final = (
         "tests/http/futures/test_errors.py::test_a_fault_of_ours",
     ),
     Safety(
+        "no_headers_in_the_log_of_a_fault",
+        "web/app.py",
+        '    current_app.logger.error("fault in %s %s", request.method, route, exc_info=fault)\n',
+        '    current_app.logger.error("fault in %s %s", request.method, dict(request.headers), exc_info=fault)\n',
+        "tests/security/test_at_rest.py::test_no_secret_in_anything_written",
+    ),
+    Safety(
         "no_request_in_the_log_of_gunicorn",
         "web/gunicorn_conf.py",
         "    worker.log.error_log.addFilter(_omit_request)\n",
