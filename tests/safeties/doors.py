@@ -164,7 +164,7 @@ DOORS: Final = (
         "web/auth.py",
         "timestamp is None or abs(now_ms() - timestamp) > WINDOW_MS:",
         "timestamp is None:",
-        "tests/http/test_malformed.py::test_signature",
+        "tests/http/test_malformed.py::test_signature[1-shard-signatures:23]",
     ),
     Safety(
         "one_signature",
@@ -227,7 +227,7 @@ DOORS: Final = (
         "web/spot_orders.py",
         "    return order is not None and order.account != principal.account\n",
         "    return False\n",
-        "tests/http/test_refusals.py::test_refusal",
+        "tests/http/test_refusals.py::test_refusal[1-shard-cancel_one:38]",
     ),
     Safety(
         "owner_of_a_trigger",

@@ -79,7 +79,7 @@ MONEY: Final = (
         "shards/margin.py",
         "        amount = ceil_div(terms.hold_value, leverage)\n",
         "        amount = terms.hold_value // leverage\n",
-        "tests/http/futures/test_margin_money.py::test_hold_is_rounded_up",
+        "tests/http/futures/test_margin_money.py::test_hold_is_rounded_up[1-shard]",
     ),
     Safety(
         "only_what_is_there_is_held",

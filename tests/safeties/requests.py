@@ -76,7 +76,7 @@ REQUESTS: Final = (
         "web/incoming.py",
         "        if len(values) > 1:\n",
         "        if False:\n",
-        "tests/http/test_malformed.py::test_request",
+        "tests/http/test_parse.py::test_a_parameter_twice_is_refused_when_it_is_asked_for",
     ),
     Safety(
         "parameter_twice_refused_on_futures",
@@ -90,7 +90,7 @@ REQUESTS: Final = (
         "web/admin.py",
         "            if name not in names:\n",
         "            if False:\n",
-        "tests/http/test_refusals.py::test_refusal",
+        "tests/http/test_refusals.py::test_refusal[1-shard-operator:24]",
     ),
     Safety(
         "no_request_in_the_log_of_a_fault",
