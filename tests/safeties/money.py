@@ -5,8 +5,6 @@ from typing import Final
 from tests.safeties.safety import Safety
 
 _TABLES: Final = "tests/tables/test_tables.py::test_scenario"
-_FUTURES: Final = "tests/model/test_futures.py::"
-_SPOT_MACHINE: Final = "tests/model/test_machine.py::test_no_mixture_of_trading_delay_and_death_violates_an_invariant"
 _CANCEL: Final = "[canceling: a cancel gives back everything that is held-1-shard]"
 
 MONEY: Final = (
@@ -51,14 +49,14 @@ MONEY: Final = (
         "shards/wallets.py",
         "        give.available += settlement.unheld - settlement.paid\n",
         "        give.available += settlement.unheld - settlement.paid - (settlement.unheld > settlement.paid)\n",
-        _SPOT_MACHINE,
+        _TABLES + _CANCEL,
     ),
     Safety(
         "fee_to_the_unit",
         "shards/wallets.py",
         "            self.fees[settlement.take] += settlement.fee\n",
         "            self.fees[settlement.take] += settlement.fee - (settlement.fee > 0)\n",
-        _SPOT_MACHINE,
+        "sim 4",
     ),
     Safety(
         "fee_rounded_up",
@@ -72,7 +70,7 @@ MONEY: Final = (
         "shards/margin.py",
         "        self.fees += fill.fee\n",
         "        self.fees += fill.fee - (fill.fee > 0)\n",
-        _FUTURES + "test_invariants_hold_after_every_step_and_across_restarts[1]",
+        "sim 4",
     ),
     Safety(
         "margin_rounded_up",

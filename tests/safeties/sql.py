@@ -20,14 +20,14 @@ SQL: Final = (
         "storage/archive.py",
         "        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:\n",
         "        if len(statements) != 1:\n",
-        _DOOR + "test_no_way_out_of_the_door",
+        _DOOR + "test_no_way_out_of_the_door[PRAGMA database_list]",
     ),
     Safety(
         "read_only",
         "storage/archive.py",
         'self._operator.execute("BEGIN TRANSACTION READ ONLY")',
         'self._operator.execute("BEGIN TRANSACTION")',
-        _DOOR + "test_no_way_out_of_the_door",
+        _DOOR + "test_no_way_out_of_the_door[WITH gone AS (DELETE FROM stored.orders RETURNING *) SELECT * FROM gone]",
     ),
     Safety(
         "no_external_access",

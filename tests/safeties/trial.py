@@ -47,7 +47,9 @@ def run_one(checkout: Checkout, safety: Safety) -> Outcome:
 def _run_pytest(checkout: Checkout, nodes: list[str], seconds: float) -> Iterator[tuple[str, Outcome]]:
     report = checkout.root / _REPORT
     report.unlink(missing_ok=True)
-    options = ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", f"--timeout={TEST_S:.0f}", f"--junit-xml={report}"]
+    options = ["-q", "-p", "no:cacheprovider", f"--timeout={TEST_S:.0f}", f"--junit-xml={report}"]
+    if len(nodes) == 1:
+        options.append("--exitfirst")
     started = time.monotonic()
     try:
         said = checkout.run(["-m", "pytest", *options, *nodes], seconds).stdout
