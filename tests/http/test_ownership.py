@@ -148,6 +148,7 @@ def test_ownership(stage: Stage, row: Row) -> None:
             assert subjects.users["own"].wallets()["USDT"].endswith(" 1")
         for user in subjects.users.values():
             user.cancel_all()
+    stage.accept_change()  # the book has gone on
 
 
 @pytest.mark.parametrize("rule", ROUTES)
