@@ -157,20 +157,20 @@ DISK: Final = (
         "shards/process.py",
         "            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
         "",
-        "tests/crash/test_damage.py::test_an_engine_that_may_not_start",
+        "tests/unit/test_folder.py::test_a_lock_is_held_by_one",
     ),
     Safety(
         "folder_is_the_owners_alone",
         "storage/folder.py",
         "        path.mkdir(mode=0o700, parents=True, exist_ok=True)\n",
         "        path.mkdir(parents=True, exist_ok=True)\n",
-        "tests/security/test_at_rest.py::test_nobody_else_may_read",
+        "tests/unit/test_folder.py::test_nobody_else_may_look_into_it",
     ),
     Safety(
         "archive_is_the_owners_alone",
         "storage/archive.py",
         "        os.chmod(path, 0o600)\n",
         "",
-        "tests/security/test_at_rest.py::test_nobody_else_may_read",
+        "tests/unit/archive/test_once.py::test_nobody_else_may_read_the_file",
     ),
 )

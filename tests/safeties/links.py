@@ -47,7 +47,7 @@ LINKS: Final = (
         "shards/history.py",
         "                if number <= positions.get(shard, 0):\n",
         "                if False:\n",
-        _ONCE + "test_a_row_that_comes_again_is_skipped",
+        _ONCE + "test_an_older_state_of_a_market_that_comes_again_is_skipped",
     ),
     Safety(
         "archive_distrusts_itself_after_a_failure",

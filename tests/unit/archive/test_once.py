@@ -1,5 +1,6 @@
 """Rows are stored exactly once, whatever dies in between: on real DuckDB files."""
 
+import os
 import random
 import signal
 import subprocess
@@ -9,10 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pytest
 
 from shards.history import History
 from shards.ids import make_number
+from shards.markets import MarketStatus
 from shards.messages import (
     ArchiveStatus,
     FillsReply,
@@ -79,6 +82,26 @@ def test_a_row_that_comes_again_is_skipped(history: History) -> None:
     history.store({0: rows})
     assert history.position(0) == 10
     assert history.answer(GetArchiveStatus()) == ArchiveStatus(10, {0: 10})
+
+
+def test_an_older_state_of_a_market_that_comes_again_is_skipped(history: History) -> None:
+    """Such rows replace each other: no key of the table would hold up an old one."""
+    halted = msgspec.structs.replace(DFUSDT, status=MarketStatus.HALTED)
+    history.store({0: number_rows([MarketChanged(DFUSDT, 1), MarketChanged(halted, 2)])})
+    history.store({0: number_rows([MarketChanged(DFUSDT, 1)])})
+    assert table(history, "SELECT status FROM markets") == [{"status": "halted"}]
+    assert history.position(0) == 2
+
+
+def test_nobody_else_may_read_the_file(path: Path) -> None:
+    """Whatever the caller's mask is."""
+    before = os.umask(0)
+    try:
+        history = History(path, KEY)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o077 == 0
+    history.close()
 
 
 def test_fills_and_movements_are_stored_once(history: History) -> None:
