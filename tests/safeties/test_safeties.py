@@ -43,6 +43,7 @@ def test_every_named_test_is_collected(checkout: Checkout) -> None:
     assert done.returncode == 0, done.stdout[-2_000:]
 
 
+@pytest.mark.timeout(300)
 def test_removed_safeties_are_noticed(checkout: Checkout) -> None:
     quick = [BY_NAME[name] for name in QUICK]
     assert {outcome.kind for outcome in run_all(checkout, quick).values()} == {"green"}

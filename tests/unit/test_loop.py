@@ -66,8 +66,8 @@ class Caller:
 
 
 @pytest.fixture
-def caller(tmp_path: Path) -> Iterator[Caller]:
-    made = Caller(tmp_path / "d")
+def caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
+    made = Caller(tmp_path_factory.mktemp("l"))  # a socket's path must be short
     assert isinstance(made.ask(AddMarket(make_market(1))), MarketReply)
     assert isinstance(made.ask(Deposit("alice", "USDT", 10**9, "one")), AmountReply)
     yield made
