@@ -140,7 +140,9 @@ LINKS: Final = (
         "only_shards_send_link_messages",
         "shards/mailbox.py",
         "        elif frame.kind == FrameKind.LINK and caller.source >= 0:\n",
-        "        elif frame.kind == FrameKind.LINK:\n",
+        """        elif frame.kind == FrameKind.LINK:
+            self.received.setdefault(caller.source, frame.number - 1)
+""",
         _MAILBOX + "test_a_caller_that_is_no_shard_may_not_send_link_messages",
     ),
 )
