@@ -114,7 +114,7 @@ DOORS: Final = (
         "storage/folder.py",
         "        if len(found.jwt.encode()) < 32:\n",
         "        if False:\n",
-        "tests/security/test_weak_secrets.py::test_engine[short]",
+        "tests/unit/test_folder.py::test_a_short_secret_is_refused",
     ),
     Safety(
         "unknown_key_same_work",

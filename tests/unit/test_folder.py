@@ -44,3 +44,10 @@ def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
         lock_file(tmp_path / "lock")
     os.close(descriptor)
     os.close(lock_file(tmp_path / "lock"))
+
+
+def test_a_short_secret_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Folder.open(tmp_path, 1)
+    monkeypatch.setenv("SHARDEX_JWT_SECRET", "0f1e2d3c4b5a69780f1e2d3c4b5a697")
+    with pytest.raises(FolderError, match="shorter than 32 bytes"):
+        folder.secrets()
