@@ -41,7 +41,7 @@ SQL: Final = (
         "storage/archive.py",
         '    "python_enable_replacements": False,',
         '    "python_enable_replacements": True,',
-        _DOOR + "test_no_way_out_of_the_door[SELECT * FROM python_secret]",
+        _DOOR + "test_the_configuration_is_locked",
     ),
     Safety(
         "configuration_locked",
