@@ -11,6 +11,7 @@ from tests.safeties.checkout import Checkout
 from tests.safeties.safety import Safety
 
 TEST_S: Final = 120.0  # of one test
+START_S: Final = 60.0  # beside it: pytest, and what the test starts
 ALL_TESTS_S: Final = 900.0  # of all named tests together
 _REPORT: Final = "report.xml"
 _LENGTH: Final = 110  # characters of a reason that are shown
@@ -33,7 +34,8 @@ class Outcome(NamedTuple):
 def run_all(checkout: Checkout, safeties: Collection[Safety]) -> dict[str, Outcome]:
     """Each named test, once: pytest's in one run, then the simulation's seeds."""
     nodes = sorted({safety.test for safety in safeties if safety.seed is None})
-    outcomes = dict(_run_pytest(checkout, nodes, ALL_TESTS_S)) if nodes else {}
+    seconds = ALL_TESTS_S if len(nodes) > 1 else TEST_S + START_S
+    outcomes = dict(_run_pytest(checkout, nodes, seconds)) if nodes else {}
     for seed in sorted({safety.seed for safety in safeties if safety.seed is not None}):
         outcomes[f"sim {seed}"] = _run_seed(checkout, seed)
     return outcomes
