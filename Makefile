@@ -2,6 +2,8 @@
 # PYTHON names the Python to use; ARGS goes to pytest: make test ARGS=tests/unit; JOBS is how many run side by side
 # SEEDS and SEED say how many runs of the simulation, from which on; PLANT plants a bug: make sim SEEDS=300 SEED=1
 # PROFILE, SECONDS, USERS and KILL say what load is put on: make loadtest PROFILE=all KILL=shard; URL and ACCOUNTS on what
+
+# ONLY names one safety to be taken away: make safeties ONLY=one_statement
 # N says how many spoilt requests are sent: make fuzz N=200000 SEED=1
 # SECONDS says how long: make overload SECONDS=60 FACTOR=10, of each overload; make soak SECONDS=3600
 
@@ -19,7 +21,7 @@ PROFILE ?= steady
 USERS ?= 40
 FACTOR ?= 10
 
-.PHONY: run test long sim fuzz overload soak loadtest bench check lint types imports lock clean
+.PHONY: run test long sim fuzz safeties overload soak loadtest bench check lint types imports lock clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python -m web.run
@@ -50,6 +52,9 @@ overload: $(VENV)/.dev
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m tests.overload.soak --seconds $(or $(SECONDS),3600) --seed $(SEED)
+
+safeties: $(VENV)/.dev
+	$(BIN)/python -m tests.safeties $(if $(ONLY),--only $(ONLY))
 
 check: lint types imports
 

@@ -111,6 +111,12 @@ def test_made_to_hurt(tokens: Tokens, token: str) -> None:
     assert tokens.verify(token) is None
 
 
+def test_a_long_token_is_not_even_read(tokens: Tokens) -> None:
+    """However good it is: what has been read to tell is work that anybody could cause."""
+    assert tokens.verify(make({"pad": "a" * 1_000})) == "alice"
+    assert tokens.verify(make({"pad": "a" * 4_096})) is None
+
+
 @pytest.mark.parametrize("secret", ["short", "a" * 64, "change-me-" + SECRET, "my-SECRET-" + SECRET])
 def test_weak_secrets(secret: str) -> None:
     with pytest.raises(SettingsError):

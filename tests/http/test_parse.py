@@ -5,6 +5,8 @@ import time
 import pytest
 
 from shards.units import Decimal
+from web.errors import Problem
+from web.incoming import Query
 from web.parse import Number, is_account, is_client_id, is_name, parse_object, read_decimal, read_long, read_text
 
 REFUSED_BODIES = {
@@ -123,3 +125,10 @@ def test_names() -> None:
     assert is_client_id("/a:b.c_d-E9//") and not is_client_id("") and not is_client_id("a" * 37)
     assert not is_client_id("a\n") and not is_client_id("é")
     assert is_name("DFUSDT") and not is_name("DF/USDT") and not is_name("")
+
+
+def test_a_parameter_twice_is_refused_when_it_is_asked_for() -> None:
+    query = Query(b"symbol=A&limit=1&%6Cimit=2")
+    assert query.get("symbol") == "A" and query.get("before") is None
+    with pytest.raises(Problem, match="invalid limit"):
+        query.get("limit")

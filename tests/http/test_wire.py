@@ -123,6 +123,16 @@ def test_asked_whether_to_send(stage: Stage) -> None:
         wire.close()
 
 
+def test_a_line_that_cannot_be_read_is_not_logged(stage: Stage) -> None:
+    """It may be a credential that somebody put into the wrong place."""
+    wire = Wire(stage.venue.exchange.port)
+    wire.send(b"planted-in-a-line planted-in-a-line\r\n\r\n")
+    wire.answer()
+    wire.close()
+    log = stage.venue.exchange.log()
+    assert "Invalid request from" in log and "planted-in-a-line" not in log
+
+
 def test_log_has_no_faults_and_no_secrets(stage: Stage) -> None:
     """Whatever was sent here and before: none of it was a fault of ours, and no credentials were written down."""
     log = stage.venue.exchange.log()

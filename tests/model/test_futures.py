@@ -9,6 +9,7 @@ from shards.futures import FuturesMarket
 from shards.markets import FuturesTerms, Market, MarketStatus, Product, shard_of_account
 from shards.messages import (
     AddMarket,
+    BatchReply,
     Cancel,
     CancelAll,
     CancelBatch,
@@ -112,6 +113,38 @@ def test_reduce_only_never_turns_a_position(world: World) -> None:
     assert (reply.quantity, reply.filled, machine(world).positions["trader-0"]) == (10, 10, 0)
 
 
+def test_a_resting_reduce_only_order_never_turns_a_position(world: World) -> None:
+    """It was as large as the position when it was placed; since then half of that has been closed."""
+    open_long(world, "trader-0", 10)
+    resting = placed(world, order("trader-0", Side.SELL, 510_000, 10, reduce_only=True))
+    placed(world, order("trader-1", Side.BUY, 500_000, 5))
+    placed(world, order("trader-0", Side.SELL, 500_000, 5))
+    assert (resting.quantity, machine(world).positions["trader-0"]) == (10, 5)
+    placed(world, order("trader-2", Side.BUY, 510_000, 10))
+    assert machine(world).positions["trader-0"] == 0 and not world.violations()
+
+
+def test_a_post_only_order_never_takes(world: World) -> None:
+    placed(world, order("trader-1", Side.SELL, 500_000, 10))
+    before = available(world, "trader-0")
+    assert refused(world, order("trader-0", Side.BUY, 500_000, 10, tif=TimeInForce.POST_ONLY)) is Reason.POST_ONLY
+    assert available(world, "trader-0") == before and not machine(world).positions
+
+
+def test_a_batch_cancel_leaves_orders_and_triggers_of_others(world: World) -> None:
+    theirs = bracket(world)
+    reply = world.call(CancelBatch(1, "trader-1", [theirs.id, theirs.take_profit]))
+    assert isinstance(reply, BatchReply) and reply.found == [Reason.UNKNOWN_ORDER, Reason.NOT_OWNER]
+    assert {theirs.id, theirs.take_profit, theirs.stop_loss} == set(machine(world).open)
+
+
+def test_a_market_with_positions_is_not_delisted(world: World) -> None:
+    """Nobody could close them any more."""
+    open_long(world, "trader-0", 10)
+    assert refused(world, SetMarketStatus(1, MarketStatus.DELISTED)) is Reason.POSITIONS_OPEN
+    assert machine(world).market.status is MarketStatus.LISTED
+
+
 def test_an_own_order_in_the_way_expires(world: World) -> None:
     own = placed(world, order("trader-0", Side.SELL, 500_000, 10))
     bid = placed(world, order("trader-0", Side.BUY, 500_000, 10))
@@ -190,8 +223,8 @@ def modified(world: World, modify: Modify) -> Order:
     return reply.order
 
 
-def refused(world: World, modify: Modify) -> Reason:
-    reply = world.call(modify)
+def refused(world: World, command: Command) -> Reason:
+    reply = world.call(command)
     assert isinstance(reply, Refused), reply
     return reply.reason
 

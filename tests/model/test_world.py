@@ -2,6 +2,7 @@
 
 import pytest
 
+from shards import market
 from shards.limits import DEADLINE_MS
 from shards.messages import AddMarket, BalancesReply, Cancel, Deposit, GetBalances, OrderReply, Place, Reason, Refused
 from shards.money import Balance
@@ -227,3 +228,17 @@ def test_a_clock_that_has_stepped_back_and_caught_up_does_not_put_a_deadline_off
     world.drain()
     assert call.reply == Refused(Reason.TIMEOUT)
     assert len(world.engine_of(1).markets[1].open) == 1
+
+
+def test_an_account_has_a_bounded_number_of_open_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(market, "OPEN_ORDERS_MAX", 2)
+    world = World(1)
+    for number, symbol in ((1, "DFUSDT"), (2, "BTCUSDT")):
+        world.call(AddMarket(make_market(number, symbol)))
+    world.call(Deposit("carol", "USDT", 10**9, "one"))
+    told = [world.call(bid(1)) for _ in range(3)]
+    assert told[2] == Refused(Reason.TOO_MANY_OPEN_ORDERS) and isinstance(told[1], OrderReply)
+    elsewhere = world.call(Place(NewOrder(2, "carol", Side.BUY, Kind.LIMIT, TimeInForce.GTC, 100, 1, 0)))
+    assert isinstance(elsewhere, OrderReply)
+    world.call(Cancel(told[1].order.id, "carol"))
+    assert isinstance(world.call(bid(1)), OrderReply)

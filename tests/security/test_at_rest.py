@@ -4,9 +4,13 @@ import base64
 import hashlib
 import json
 import os
+import re
 import secrets
+import socket
+import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -15,11 +19,13 @@ import duckdb
 import pytest
 from cryptography.fernet import Fernet
 
+from shards.frames import FrameKind, pack
 from tests.exchange import Exchange, kill, until
 from tests.fuzz.campaign import Campaign
 
 SHARDS: Final = 2
 REQUESTS: Final = 1_000
+SNAPSHOT_RECORDS: Final = 20  # so often that there are some
 ARCHIVE_S: Final = 30.0
 BACK_S: Final = 30.0
 MAY_HOLD: Final = ("demo.json", "secrets.json")  # what they are for; only their owner may read them
@@ -43,12 +49,12 @@ class Run:
 
     def __init__(self) -> None:
         self.planted = plant()
-        self.exchange = Exchange(SHARDS, self.planted)
+        self.exchange = Exchange(SHARDS, {**self.planted, "SHARDEX_SNAPSHOT_RECORDS": str(SNAPSHOT_RECORDS)})
         self.secrets: dict[str, str] = {}
         self.metrics = ""
 
     def live(self) -> None:
-        """Everything that may write anything: good and spoilt requests, deaths, restarts."""
+        """Everything that may write anything: good and spoilt requests, faults, deaths, restarts."""
         exchange = self.exchange
         for name, value in self.planted.items():
             os.environ[name] = value  # so this process takes the same ones: it mints the demo's tokens
@@ -56,6 +62,8 @@ class Run:
         campaign = Campaign(exchange, secrets.randbits(32))
         print(f"seed {campaign.report.seed}")
         campaign.run(REQUESTS)
+        self._fault_of_the_http_side()
+        self._fault_of_the_engine()
         kill(exchange.worker_pids()[0])
         kill(exchange.shard_pid(0))
         until(lambda: len(exchange.worker_pids()) == len(campaign.arena.callers), BACK_S, "the worker is back")
@@ -63,6 +71,34 @@ class Run:
         self.metrics = exchange.call("GET", "/metrics", account=None).text
         self._note_secrets()
         until(lambda: not any(shard["archive_lag"] for shard in self._shards()), ARCHIVE_S, "archived")
+
+    def _fault_of_the_http_side(self) -> None:
+        """It cannot read its markets any more: a traceback for each request, whatever credentials are in it."""
+        exchange, account = self.exchange, self.exchange.accounts[0]
+        with closing(sqlite3.connect(exchange.folder.reference)) as db:
+            specs = db.execute("SELECT spec, number FROM markets").fetchall()
+            with db:
+                db.execute("UPDATE markets SET spec = ?", (b"nonsense",))
+            try:
+                told = [
+                    exchange.call("GET", f"/api/v1/spot/markets?secret={account.api_secret}"),
+                    exchange.call("GET", "/fapi/v1/exchangeInfo", headers={"X-MBX-APIKEY": account.api_secret}),
+                    exchange.operate("GET", f"/accounts/{account.id}"),
+                ]
+            finally:
+                with db:
+                    db.executemany("UPDATE markets SET spec = ? WHERE number = ?", specs)
+        assert [answer.status_code for answer in told] == [500] * 3
+
+    def _fault_of_the_engine(self) -> None:
+        """A message that is none ends a shard with a traceback; no caller's request ever comes to it so."""
+        before = self.exchange.shard_pid(1)
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.connect(self.exchange.folder.socket("shard-1"))
+            body = b"[1," + self.exchange.accounts[0].api_secret.encode()
+            caller.sendall(pack(FrameKind.HELLO, 0) + pack(FrameKind.REQUEST, 1, 2**62, body))
+            until(lambda: not _lives(before), BACK_S, "the shard has ended")
+        self.exchange.wait_ready()
 
     def _shards(self) -> list[dict[str, int]]:
         shards: list[dict[str, int]] = self.exchange.operate("GET", "/shards").json()["shards"]
@@ -87,6 +123,14 @@ class Run:
             for schema, table in history.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall():
                 rows = history.execute(f"SELECT * FROM {schema}.{table}").fetchall()
                 yield Path(f"history.duckdb {schema}.{table}"), repr(rows).encode()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +177,10 @@ def test_no_secret_in_anything_written(run: Run) -> None:
     files = [(path, content) for path, content in run.files() if path.name not in MAY_HOLD]
     names = {path.name for path, _ in files}
     assert {"log", "journal.sqlite", "reference.sqlite", "history.duckdb"} <= names and len(files) > 20
+    assert any(name.startswith("snapshot-") for name in names)
+    assert any(name.startswith("history.duckdb stored.") for name in names)
+    for fault in ("fault in GET /api/v1/spot/markets", "fault in GET /fapi/v1/exchangeInfo", "Process shard-1:"):
+        assert re.search(f"{re.escape(fault)}[^\n]*\nTraceback", run.exchange.log()), fault
     for name, secret in run.secrets.items():
         for spelling in spellings(hidden_part(secret)):
             found = [str(path) for path, content in files if spelling in content]

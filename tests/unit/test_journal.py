@@ -305,3 +305,27 @@ def test_a_short_write_ends_the_process_and_what_was_acknowledged_is_on_disk(pat
     list(journal.read(START))
     journal.append(make_records(acknowledged + 1, 3, 2_500))
     journal.close()
+
+
+# A sync
+
+
+def test_each_commit_is_synced(path: Path) -> None:
+    """SQLite syncs the log at each commit only if it is told so; a log that is not synced dies with the power."""
+    journal = Journal(path)
+    told = [journal._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+    assert told == ["wal", 2]
+    journal.close()
+
+
+def test_a_failing_write_is_no_full_disk(path: Path) -> None:
+    """What is on disk is unknown then: it must not pass for a batch of which nothing was written."""
+    journal = fill(path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.with_name("journal.sqlite-wal").stat().st_size, before[1]))
+    try:
+        with pytest.raises(Exception, match="I/O error") as caught:
+            journal.append(make_records(51, 20, 4_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert isinstance(caught.value, sqlite3.OperationalError)

@@ -52,7 +52,7 @@ def test_a_statement_ends_at_its_time(path: Path, monkeypatch: pytest.MonkeyPatc
     for sql in (ENDLESS, "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"):
         started = time.monotonic()
         assert "execution time" in refusal(history, sql)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 5  # on a busy machine, too
     assert table(history, "SELECT 1 AS one") == [{"one": 1}]
     history.close()
 
@@ -62,7 +62,7 @@ def test_a_named_question_ends_at_its_time_and_storing_does_not(path: Path) -> N
     started = time.monotonic()
     with pytest.raises(duckdb.InterruptException):
         archive.ask(Query(ENDLESS))
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5  # on a busy machine, too
     number_of_rows = 40_000
     row = order_row(make_order(), "spot", 0, KEY)
     archive.append({ORDERS: [(sequence, *row[1:]) for sequence in range(number_of_rows)]}, {0: number_of_rows})

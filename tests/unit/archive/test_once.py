@@ -1,17 +1,21 @@
 """Rows are stored exactly once, whatever dies in between: on real DuckDB files."""
 
+import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pytest
 
 from shards.history import History
 from shards.ids import make_number
+from shards.markets import MarketStatus
 from shards.messages import (
     ArchiveStatus,
     FillsReply,
@@ -34,7 +38,8 @@ from shards.messages import (
 )
 from shards.money import Wallet
 from shards.rows import MarketChanged, OrderEnded, Row, Traded
-from storage.archive import ArchiveFailed
+from storage.archive import Archive, ArchiveFailed
+from storage.queries import Query
 from tests.unit.archive.samples import (
     DFUSDT,
     KEY,
@@ -77,6 +82,26 @@ def test_a_row_that_comes_again_is_skipped(history: History) -> None:
     history.store({0: rows})
     assert history.position(0) == 10
     assert history.answer(GetArchiveStatus()) == ArchiveStatus(10, {0: 10})
+
+
+def test_an_older_state_of_a_market_that_comes_again_is_skipped(history: History) -> None:
+    """Such rows replace each other: no key of the table would hold up an old one."""
+    halted = msgspec.structs.replace(DFUSDT, status=MarketStatus.HALTED)
+    history.store({0: number_rows([MarketChanged(DFUSDT, 1), MarketChanged(halted, 2)])})
+    history.store({0: number_rows([MarketChanged(DFUSDT, 1)])})
+    assert table(history, "SELECT status FROM markets") == [{"status": "halted"}]
+    assert history.position(0) == 2
+
+
+def test_nobody_else_may_read_the_file(path: Path) -> None:
+    """Whatever the caller's mask is."""
+    before = os.umask(0)
+    try:
+        history = History(path, KEY)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o077 == 0
+    history.close()
 
 
 def test_fills_and_movements_are_stored_once(history: History) -> None:
@@ -136,6 +161,22 @@ def test_a_failed_store_leaves_nothing_and_a_new_opening_goes_on(path: Path) -> 
     history.store({1: [(1, OrderEnded(make_order(2)))], 0: [(2, OrderEnded(make_order(3)))]})
     assert history.answer(GetArchiveStatus()) == ArchiveStatus(3, {0: 2, 1: 1})
     history.close()
+
+
+def test_rows_and_their_numbers_are_stored_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that dies after any transaction leaves both or neither: else it would store rows a second time."""
+    history = History(path, KEY)
+    transact, left = Archive._transact, []
+
+    def note(archive: Archive, queries: Sequence[Query]) -> None:
+        transact(archive, queries)
+        left.append((history.position(0), table(history, "SELECT count(*) AS n FROM stored.orders")[0]["n"]))
+
+    monkeypatch.setattr(Archive, "_transact", note)
+    history.store({0: [(1, OrderEnded(make_order(1)))]})
+    history.store({0: [(2, OrderEnded(make_order(2))), (3, OrderEnded(make_order(3)))]})
+    history.close()
+    assert left == [(1, 1), (3, 3)]
 
 
 WRITER = """

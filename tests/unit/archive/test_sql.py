@@ -133,9 +133,10 @@ def test_the_configuration_is_locked(history: History) -> None:
         history,
         "SELECT current_setting('lock_configuration') AS locked, current_setting('enable_external_access') AS out,"
         " current_setting('autoload_known_extensions') AS loads,"
-        " current_setting('autoinstall_known_extensions') AS gets",
+        " current_setting('autoinstall_known_extensions') AS gets,"
+        " current_setting('python_enable_replacements') AS python",  # a second lock: the first keeps them out, too
     )
-    assert row == {"locked": True, "out": False, "loads": False, "gets": False}
+    assert row == {"locked": True, "out": False, "loads": False, "gets": False, "python": False}
 
 
 def test_a_fault_in_the_statement_is_told(history: History) -> None:

@@ -1,0 +1,13 @@
+"""All safeties that are taken away."""
+
+from typing import Final
+
+from tests.safeties.disk import DISK
+from tests.safeties.doors import DOORS
+from tests.safeties.links import LINKS
+from tests.safeties.money import MONEY
+from tests.safeties.orders import ORDERS
+from tests.safeties.requests import REQUESTS
+from tests.safeties.sql import SQL
+
+CATALOGUE: Final = (*DISK, *LINKS, *ORDERS, *MONEY, *DOORS, *REQUESTS, *SQL)

@@ -1,0 +1,176 @@
+"""What keeps acknowledged things on disk, and refuses what is damaged."""
+
+from typing import Final
+
+from tests.safeties.safety import Safety
+
+_JOURNAL: Final = "tests/unit/test_journal.py::"
+_SNAPSHOT: Final = "tests/unit/test_snapshot.py::"
+
+DISK: Final = (
+    Safety(
+        "sync_before_reply",
+        "shards/loop.py",
+        """                self._journal.append(self._records(batch.inputs, stamp_ms))
+            except StorageFull:
+                self._refuse_inputs(batch.inputs)
+            else:
+                self.mailbox.link_frames.clear()
+                for each in batch.inputs:
+                    self._apply(each, stamp_ms)
+""",
+        """                records = self._records(batch.inputs, stamp_ms)
+                self.mailbox.link_frames.clear()
+                for each in batch.inputs:
+                    self._apply(each, stamp_ms)
+                self._send()
+                self._journal.append(records)
+            except StorageFull:
+                self._refuse_inputs(batch.inputs)
+""",
+        "sim 4",
+    ),
+    Safety(
+        "commit_is_synced",
+        "storage/journal.py",
+        'db.execute("PRAGMA synchronous=FULL")',
+        'db.execute("PRAGMA synchronous=NORMAL")',
+        _JOURNAL + "test_each_commit_is_synced",
+    ),
+    Safety(
+        "failed_sync_is_not_a_full_disk",
+        "storage/journal.py",
+        """            if not is_full(error):
+                raise
+            if self._db.in_transaction""",
+        """            if self._db.in_transaction""",
+        _JOURNAL + "test_a_failing_write_is_no_full_disk",
+    ),
+    Safety(
+        "failed_sync_ends_the_process",
+        "shards/loop.py",
+        "            except StorageFull:\n",
+        "            except Exception:\n",
+        "sim 2",
+    ),
+    Safety(
+        "storage_full_applies_nothing",
+        "shards/loop.py",
+        """                self._refuse_inputs(batch.inputs)
+            else:
+""",
+        """                self._refuse_inputs(batch.inputs)
+            if True:
+""",
+        "sim 4",
+    ),
+    Safety(
+        "storage_full_leaves_no_part_of_a_batch",
+        "storage/journal.py",
+        """            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._db.execute("COMMIT")
+""",
+        """            self._db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", rows)
+""",
+        _JOURNAL + "test_the_disk_may_fill_up_at_any_page[4]",
+    ),
+    Safety(
+        "journal_checksum",
+        "storage/journal.py",
+        "                if chain(self._last.checksum, record) != checksum:\n",
+        "                if False:\n",
+        _JOURNAL + "test_a_changed_or_removed_record_is_named_and_nothing_after_it_is_read",
+    ),
+    Safety(
+        "journal_checksum_chain",
+        "storage/journal.py",
+        "    return zlib.crc32(record.body, zlib.crc32(head))",
+        "    return zlib.crc32(record.body, zlib.crc32(head.partition(b',')[2]))",
+        _JOURNAL + "test_a_position_of_another_journal_does_not_fit",
+    ),
+    Safety(
+        "journal_gap",
+        "storage/journal.py",
+        "                if record.sequence != self._last.sequence + 1:\n",
+        "                if False:\n",
+        _JOURNAL + "test_a_changed_or_removed_record_is_named_and_nothing_after_it_is_read",
+    ),
+    Safety(
+        "snapshot_checksum",
+        "storage/snapshot.py",
+        "    if (state_hash(snapshot.state), state_hash(snapshot.underway)) != hashes:\n",
+        "    if False:\n",
+        _SNAPSHOT + "test_a_flipped_bit_in_the_parts_is_noticed",
+    ),
+    Safety(
+        "snapshot_in_one_step",
+        "storage/files.py",
+        '    aside = path.with_name(f".{path.name}.{os.getpid()}")\n    descriptor',
+        "    aside = path\n    descriptor",
+        "tests/unit/test_files.py::test_a_file_is_whole_or_not_there",
+    ),
+    Safety(
+        "snapshot_is_what_was_dumped",
+        "shards/recovery.py",
+        "    if not same or state_hash(dump_state(engine)) != state_hash(snapshot.state):\n",
+        "    if not same:\n",
+        "tests/unit/test_recovery.py::test_a_snapshot_that_does_not_load_to_itself_is_refused",
+    ),
+    Safety(
+        "journal_reaches_its_snapshot",
+        "shards/recovery.py",
+        "    if kept < position.sequence:\n",
+        "    if False:\n",
+        "tests/unit/test_recovery.py::test_a_journal_that_ends_before_its_snapshot_is_refused",
+    ),
+    Safety(
+        "trimming_waits_for_the_archive",
+        "shards/snapshots.py",
+        "        if engine.outboxes[ARCHIVE].confirmed >= self._child_rows and not journal.trim(self._trim_until):",
+        "        if not journal.trim(self._trim_until):",
+        "tests/unit/test_snapshots.py::test_nothing_is_trimmed_before_the_archive_has_its_rows",
+    ),
+    Safety(
+        "trimming_waits_for_the_snapshots",
+        "shards/snapshots.py",
+        "            self._trim_until = oldest if len(kept) == SNAPSHOTS_KEPT_COUNT else 0\n",
+        "            self._trim_until = self.sequence\n",
+        "tests/unit/test_snapshots.py::test_the_journal_reaches_back_to_the_oldest_snapshot",
+    ),
+    Safety(
+        "shard_count_is_fixed",
+        "storage/folder.py",
+        '        if shard_count not in (None, facts["shards"]):\n',
+        "        if False:\n",
+        "tests/crash/test_damage.py::test_an_engine_that_may_not_start",
+    ),
+    Safety(
+        "folder_format",
+        "storage/folder.py",
+        '        if facts["format"] != FORMAT:\n',
+        "        if False:\n",
+        "tests/unit/test_folder.py::test_another_format_is_refused",
+    ),
+    Safety(
+        "one_engine_on_a_folder",
+        "shards/process.py",
+        "            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
+        "",
+        "tests/unit/test_folder.py::test_a_lock_is_held_by_one",
+    ),
+    Safety(
+        "folder_is_the_owners_alone",
+        "storage/folder.py",
+        "        path.mkdir(mode=0o700, parents=True, exist_ok=True)\n",
+        "        path.mkdir(parents=True, exist_ok=True)\n",
+        "tests/unit/test_folder.py::test_nobody_else_may_look_into_it",
+    ),
+    Safety(
+        "archive_is_the_owners_alone",
+        "storage/archive.py",
+        "        os.chmod(path, 0o600)\n",
+        "",
+        "tests/unit/archive/test_once.py::test_nobody_else_may_read_the_file",
+    ),
+)

@@ -1,0 +1,148 @@
+"""What makes many shards one exchange: order, once, in time, within bounds."""
+
+from typing import Final
+
+from tests.safeties.safety import Safety
+
+_WORLD: Final = "tests/model/test_world.py::"
+_MAILBOX: Final = "tests/unit/test_mailbox.py::"
+_ONCE: Final = "tests/unit/archive/test_once.py::"
+
+LINKS: Final = (
+    Safety(
+        "link_number_checked_in_the_mailbox",
+        "shards/mailbox.py",
+        "        if frame.number == expected:\n",
+        "        if True:\n",
+        _MAILBOX + "test_link_messages_are_taken_once_and_in_order",
+    ),
+    Safety(
+        "link_gap_ends_the_connection",
+        "shards/mailbox.py",
+        "            caller.close()  # a gap: it says hello again and continues from what is here\n",
+        "            pass\n",
+        _MAILBOX + "test_a_gap_in_a_link_ends_the_connection_and_the_next_continues_from_what_is_here",
+    ),
+    Safety(
+        "link_number_checked_when_applied",
+        "shards/engine.py",
+        '            assert number == self.received[source] + 1, "link messages come in order, each once"\n',
+        "",
+        "tests/unit/test_engine.py::test_a_link_message_out_of_turn_is_not_applied",
+    ),
+    Safety(
+        "link_number_in_the_archives_transaction",
+        "storage/archive.py",
+        """            self._transact(inserts)
+        except BaseException:
+            self._failed = True""",
+        """            self._transact(inserts[:-1])
+            self._transact(inserts[-1:])
+        except BaseException:
+            self._failed = True""",
+        _ONCE + "test_rows_and_their_numbers_are_stored_together",
+    ),
+    Safety(
+        "archive_skips_what_it_has",
+        "shards/history.py",
+        "                if number <= positions.get(shard, 0):\n",
+        "                if False:\n",
+        _ONCE + "test_an_older_state_of_a_market_that_comes_again_is_skipped",
+    ),
+    Safety(
+        "archive_distrusts_itself_after_a_failure",
+        "storage/archive.py",
+        """            self._failed = True
+            raise""",
+        """            raise""",
+        _ONCE + "test_a_failed_store_leaves_nothing_and_a_new_opening_goes_on",
+    ),
+    Safety(
+        "receiver_ahead_of_its_sender",
+        "shards/peer.py",
+        "        if frame.time > self._outbox.last_number:\n",
+        "        if False:\n",
+        "tests/crash/test_links.py::test_a_journal_that_lost_its_end_is_noticed",
+    ),
+    Safety(
+        "links_before_a_decision",
+        "shards/loop.py",
+        """        if requests:
+            self.mailbox.poll_links()
+""",
+        "",
+        "sim 6",
+    ),
+    Safety(
+        "reply_after_its_link_messages",
+        "shards/replies.py",
+        "            if full is None:\n",
+        "            if True:\n",
+        _WORLD + "test_a_reply_waits_until_the_release_is_in_the_home_shards_queue",
+    ),
+    Safety(
+        "serving_only_when_caught_up",
+        "shards/loop.py",
+        "        self.mailbox.counters.serving = (caught_up and reached) or self._clock() >= self._serve_anyway_ms\n",
+        "        self.mailbox.counters.serving = True\n",
+        "tests/crash/test_links.py::test_a_shard_that_comes_back_serves_only_with_what_callers_were_told_meanwhile",
+    ),
+    Safety(
+        "deadline_of_a_command",
+        "shards/loop.py",
+        "        if now > request.deadline_ms:\n",
+        "        if False:\n",
+        "tests/unit/test_loop.py::test_a_command_past_its_deadline_is_not_executed",
+    ),
+    Safety(
+        "deadline_of_a_grant",
+        "shards/engine.py",
+        "        late = Refused(Reason.TIMEOUT) if self.now_ms > granted.deadline_ms else None\n",
+        "        late = None\n",
+        _WORLD + "test_a_grant_past_its_deadline_is_not_placed_and_its_hold_released",
+    ),
+    Safety(
+        "mailbox_bound",
+        "shards/counters.py",
+        "        if self.qsize() <= self._words[_MAXSIZE]:\n",
+        "        if True:\n",
+        "tests/unit/test_counters.py::test_at_the_bound_nobody_gets_a_place",
+    ),
+    Safety(
+        "dead_callers_give_their_places_back",
+        "shards/mailbox.py",
+        "            self.counters.clear(slot)  # a caller that was cut off may have",
+        "            pass  # a caller that was cut off may have",
+        _MAILBOX + "test_a_count_left_behind_by_a_killed_caller_is_cleared",
+    ),
+    Safety(
+        "archive_backlog_bound",
+        "shards/loop.py",
+        "        if isinstance(message, Place) and len(self.engine.outboxes[ARCHIVE]) > limits.ARCHIVE_BACKLOG_MAX:\n",
+        "        if False:\n",
+        "tests/unit/test_loop.py::test_an_archive_that_is_far_behind_stops_placing_and_nothing_else",
+    ),
+    Safety(
+        "frame_bound",
+        "shards/frames.py",
+        "        if size > FRAME_BYTES_MAX:\n",
+        "        if False:\n",
+        "tests/unit/test_frames.py::test_a_frame_beyond_the_limit_is_refused_by_its_head_alone",
+    ),
+    Safety(
+        "hello_first",
+        "shards/mailbox.py",
+        "        if frame.kind == FrameKind.REQUEST and caller.slot >= 0:\n",
+        "        if frame.kind == FrameKind.REQUEST:\n",
+        _MAILBOX + "test_who_does_not_say_hello_first_is_cut_off",
+    ),
+    Safety(
+        "only_shards_send_link_messages",
+        "shards/mailbox.py",
+        "        elif frame.kind == FrameKind.LINK and caller.source >= 0:\n",
+        """        elif frame.kind == FrameKind.LINK:
+            self.received.setdefault(caller.source, frame.number - 1)
+""",
+        _MAILBOX + "test_a_caller_that_is_no_shard_may_not_send_link_messages",
+    ),
+)

@@ -1,0 +1,220 @@
+"""The rules of a market: who trades with whom, once, and who may cancel."""
+
+from typing import Final
+
+from tests.safeties.safety import Safety
+
+_TABLES: Final = "tests/tables/test_tables.py::test_scenario"
+_FUTURES: Final = "tests/model/test_futures.py::"
+
+ORDERS: Final = (
+    Safety(
+        "client_id_once",
+        "shards/market.py",
+        "        first = self.by_client.get((new.account, new.client_id)) if new.client_id else None\n",
+        "        first = None\n",
+        _TABLES
+        + "[client_ids: a repeat of an open order's client id places nothing and answers with the first-1-shard]",
+    ),
+    Safety(
+        "client_id_once_after_a_restart",
+        "shards/state.py",
+        "        machine.restore(order)\n",
+        "        machine.restore(order)\n        machine.by_client.clear()\n",
+        _TABLES + "[client_ids: an open order's client id is known after a restart-1-shard]",
+    ),
+    Safety(
+        "signed_request_once",
+        "shards/market.py",
+        "        again = self.replays.find(new)\n",
+        "        again = None\n",
+        _TABLES + "[client_ids: the very same signed market buy buys once-1-shard]",
+    ),
+    Safety(
+        "signed_request_once_after_a_restart",
+        "shards/state.py",
+        "        machine.replays.restore(Replay(key, expires_ms, machine.open.get(order.id, order)))\n",
+        "        pass\n",
+        _TABLES + "[client_ids: a replay is known after a restart from a snapshot-1-shard]",
+    ),
+    Safety(
+        "payment_once",
+        "shards/account.py",
+        """        first = self.bookings.get(key)
+        if first is not None:
+            if (first.wallet""",
+        """        first = None
+        if first is not None:
+            if (first.wallet""",
+        _TABLES + "[money: a deposit repeated under its reference happens once and gives the first answer-1-shard]",
+    ),
+    Safety(
+        "payment_once_after_a_restart",
+        "shards/state.py",
+        "booking for account, reference, booking in state.bookings}",
+        "booking for account, reference, booking in ()}",
+        _TABLES + "[money: references are known after a restart-1-shard]",
+    ),
+    Safety(
+        "repeats_at_once_wait_for_the_first",
+        "shards/holds.py",
+        "        if waiting.name in self._named:  # it shall find what becomes of the first, not ask for money twice\n",
+        "        if False:\n",
+        "tests/model/test_world.py::test_two_repeats_at_once_place_one_order_and_hold_once",
+    ),
+    Safety(
+        "first_in_first_out",
+        "shards/book.py",
+        "        level.orders[order.id] = order\n",
+        "        level.orders[order.id] = order\n        level.orders.move_to_end(order.id, last=False)\n",
+        "tests/unit/test_book.py::test_a_level_keeps_its_orders_in_the_order_they_came",
+    ),
+    Safety(
+        "best_price_first",
+        "shards/book.py",
+        "        return (levels[key] for key in reversed(self._keys))\n",
+        "        return (levels[key] for key in self._keys)\n",
+        "tests/unit/test_book.py::test_levels_come_best_price_first",
+    ),
+    Safety(
+        "limit_price_kept",
+        "shards/matching.py",
+        "        if limited and not against.crosses(level.price, order.price):\n",
+        "        if False:\n",
+        "tests/unit/test_matching.py::test_a_limit_order_takes_what_its_price_reaches",
+    ),
+    Safety(
+        "self_trade_refused",
+        "shards/spot.py",
+        "            return Reason.SELF_TRADE\n",
+        "            pass\n",
+        _TABLES + "[self_trade: a buy that would meet the own sell is refused as a whole-1-shard]",
+    ),
+    Safety(
+        "own_order_expires_on_futures",
+        "shards/margin_market.py",
+        "            if maker.account == order.account:\n",
+        "            if False:\n",
+        _FUTURES + "test_an_own_order_in_the_way_expires",
+    ),
+    Safety(
+        "post_only_refused",
+        "shards/spot.py",
+        "        if order.tif is TimeInForce.POST_ONLY and plan.matches:\n",
+        "        if False:\n",
+        _TABLES + "[time_in_force: a post_only buy that would trade is rejected and leaves a rejected order-1-shard]",
+    ),
+    Safety(
+        "post_only_refused_on_futures",
+        "shards/margin_market.py",
+        "            if best is not None and self.book.opposite(new.side).crosses(best, limit):\n",
+        "            if False:\n",
+        _FUTURES + "test_a_post_only_order_never_takes",
+    ),
+    Safety(
+        "market_halted",
+        "shards/market.py",
+        "        if self.market.status is MarketStatus.HALTED:\n",
+        "        if False:\n",
+        _TABLES + "[market_status: a halted market refuses new orders-1-shard]",
+    ),
+    Safety(
+        "market_delisted",
+        "shards/market.py",
+        "        if self.market.status is MarketStatus.DELISTED:\n            return Refused",
+        "        if False:\n            return Refused",
+        _TABLES + "[market_status: a delisted market refuses orders and every change of status-1-shard]",
+    ),
+    Safety(
+        "delisting_gives_everything_back",
+        "shards/market.py",
+        "            self._cancel_orders(self.open, EndReason.DELIST, effects)\n",
+        "            pass\n",
+        _TABLES
+        + "[market_status: delisting cancels every open order, oldest first, and gives back everything-1-shard]",
+    ),
+    Safety(
+        "market_with_positions_stays",
+        "shards/trigger_market.py",
+        "        if status is MarketStatus.DELISTED and self.positions:\n",
+        "        if False:\n",
+        _FUTURES + "test_a_market_with_positions_is_not_delisted",
+    ),
+    Safety(
+        "halted_while_the_margin_was_on_its_way",
+        "shards/trigger_market.py",
+        "        if self.market.status is not MarketStatus.LISTED:\n            self.release_grant",
+        "        if False:\n            self.release_grant",
+        "tests/model/test_futures_edges.py::test_a_fired_trigger_does_not_trade_in_a_market_that_was_halted_since",
+    ),
+    Safety(
+        "open_orders_bound",
+        "shards/market.py",
+        "        full = len(self.by_account.get(new.account, ())) >= OPEN_ORDERS_MAX\n",
+        "        full = False\n",
+        "tests/model/test_world.py::test_an_account_has_a_bounded_number_of_open_orders",
+    ),
+    Safety(
+        "owner_of_a_canceled_order",
+        "shards/cancels.py",
+        "        if order.account != cancel.account:\n",
+        "        if False:\n",
+        _TABLES + "[canceling: somebody else's order cannot be canceled and stays-1-shard]",
+    ),
+    Safety(
+        "owner_in_a_batch_cancel",
+        "shards/cancels.py",
+        "        if order.account != account:\n",
+        "        if False:\n",
+        _FUTURES + "test_a_batch_cancel_leaves_orders_and_triggers_of_others",
+    ),
+    Safety(
+        "owner_of_a_modified_order",
+        "shards/futures.py",
+        "        if order is None or order.account != modify.account:\n",
+        "        if order is None:\n",
+        _FUTURES + "test_what_cannot_be_modified_is_refused_and_stays",
+    ),
+    Safety(
+        "owner_of_a_parent",
+        "shards/futures.py",
+        "                or parent.account != new.account\n",
+        "",
+        "tests/model/test_futures_edges.py::test_nobody_learns_of_anothers_order_by_naming_it_as_a_parent",
+    ),
+    Safety(
+        "reduce_only_clamped",
+        "shards/margin_market.py",
+        "        return min(left, self._reducible(order.account, order.side)) if order.reduce_only else left\n",
+        "        return left\n",
+        _FUTURES + "test_a_resting_reduce_only_order_never_turns_a_position",
+    ),
+    Safety(
+        "reduce_only_clamped_when_placed",
+        "shards/futures.py",
+        "            order.quantity = min(order.quantity, self._reducible(order.account, order.side))\n",
+        "            pass\n",
+        _FUTURES + "test_reduce_only_never_turns_a_position",
+    ),
+    Safety(
+        "children_canceled_with_their_parent",
+        "shards/trigger_market.py",
+        "        super().cancel(order, reason, effects)\n        self._cascade(order, effects)\n",
+        "        super().cancel(order, reason, effects)\n",
+        _FUTURES + "test_a_canceled_parent_takes_its_triggers_along_in_the_same_input",
+    ),
+    Safety(
+        "triggers_end_with_the_position",
+        "shards/trigger_market.py",
+        "        return EndReason.POSITION_CLOSED if on_position else None\n",
+        "        return None\n",
+        _FUTURES + "test_triggers_outlive_their_filled_parent_and_end_with_the_position",
+    ),
+    Safety(
+        "trigger_that_would_fire_at_once",
+        "shards/futures.py",
+        "        return Refused(Reason.WOULD_TRIGGER) if wrong else None\n\n    def _check_children",
+        "        return None\n\n    def _check_children",
+        _FUTURES + "test_a_trigger_that_would_fire_at_once_is_refused",
+    ),
+)

@@ -1,0 +1,137 @@
+"""What a request may be, and what of it is written down."""
+
+from typing import Final
+
+from tests.safeties.safety import Safety
+
+_PARSE: Final = "tests/http/test_parse.py::"
+_REQUEST: Final = "tests/http/futures/test_request.py::"
+
+REQUESTS: Final = (
+    Safety(
+        "body_bound",
+        "web/incoming.py",
+        "    if length is not None and length > BODY_BYTES_MAX:\n",
+        "    if False:\n",
+        "tests/http/test_wire.py::test_wire[1-shard-refused for its length before it is sent]",
+    ),
+    Safety(
+        "body_bound_of_chunks",
+        "web/incoming.py",
+        "    if len(body) > BODY_BYTES_MAX:\n",
+        "    if False:\n",
+        "tests/http/test_wire.py::test_wire[1-shard-too much in chunks, and the next request on the same connection]",
+    ),
+    Safety(
+        "body_cut_short",
+        "web/incoming.py",
+        "    if length is not None and len(body) < length:\n",
+        "    if False:\n",
+        "tests/http/test_wire.py::test_wire[1-shard-the caller stops before the body is complete]",
+    ),
+    Safety(
+        "depth_bound",
+        "web/parse.py",
+        "        if _depth(text) > DEPTH_MAX:\n",
+        "        if False:\n",
+        _PARSE + "test_refused_body[nine deep]",
+    ),
+    Safety(
+        "nan_refused",
+        "web/parse.py",
+        "parse_constant=_refuse_constant, ",
+        "",
+        _PARSE + "test_refused_body[NaN]",
+    ),
+    Safety(
+        "name_twice_refused",
+        "web/parse.py",
+        "    if len(members) != len(pairs):\n",
+        "    if False:\n",
+        _PARSE + "test_refused_body[duplicate name]",
+    ),
+    Safety(
+        "lone_surrogates_refused",
+        "web/parse.py",
+        '        if "\\\\u" in text:\n',
+        "        if False:\n",
+        _PARSE + "test_refused_body[escaped lone surrogate]",
+    ),
+    Safety(
+        "numbers_keep_their_text",
+        "web/parse.py",
+        "parse_float=Number, parse_int",
+        "parse_int",
+        _PARSE + "test_numbers_keep_their_text",
+    ),
+    Safety(
+        "long_bound",
+        "web/parse.py",
+        "    return number if number <= LONG_MAX else None\n",
+        "    return number\n",
+        _PARSE + "test_long",
+    ),
+    Safety(
+        "parameter_twice_refused",
+        "web/incoming.py",
+        "        if len(values) > 1:\n",
+        "        if False:\n",
+        "tests/http/test_parse.py::test_a_parameter_twice_is_refused_when_it_is_asked_for",
+    ),
+    Safety(
+        "parameter_twice_refused_on_futures",
+        "web/futures/request.py",
+        "                if len(values) > 1 and name not in LISTS:\n",
+        "                if False:\n",
+        _REQUEST + "test_a_name_twice_in_one_place",
+    ),
+    Safety(
+        "unknown_fields_refused_of_the_operator",
+        "web/admin.py",
+        "            if name not in names:\n",
+        "            if False:\n",
+        "tests/http/test_refusals.py::test_refusal[1-shard-operator:24]",
+    ),
+    Safety(
+        "no_request_in_the_log_of_a_fault",
+        "web/app.py",
+        '    current_app.logger.error("fault in %s %s", request.method, route, exc_info=fault)\n',
+        '    current_app.logger.error("fault in %s %s", request.method, request.full_path, exc_info=fault)\n',
+        "tests/http/futures/test_errors.py::test_a_fault_of_ours",
+    ),
+    Safety(
+        "no_headers_in_the_log_of_a_fault",
+        "web/app.py",
+        'error("fault in %s %s", request.method, route, exc_info=fault)',
+        'error("fault in %s %s %s", request.method, route, [*request.headers], exc_info=fault)',
+        "tests/security/test_at_rest.py::test_no_secret_in_anything_written",
+    ),
+    Safety(
+        "no_request_in_the_log_of_gunicorn",
+        "web/gunicorn_conf.py",
+        "    worker.log.error_log.addFilter(_omit_request)\n",
+        "",
+        "tests/http/test_wire.py::test_a_line_that_cannot_be_read_is_not_logged[1-shard]",
+    ),
+    Safety(
+        "mask_of_the_http_side",
+        "web/gunicorn_conf.py",
+        "os.umask(0o077)  # the folders",
+        "os.umask(0)  # the folders",
+        "tests/security/test_at_rest.py::test_nobody_else_may_read",
+    ),
+    Safety(
+        "mask_of_the_archive",
+        "shards/archivist.py",
+        "    os.umask(0o077)\n",
+        "",
+        "tests/security/test_at_rest.py::test_nobody_else_may_read",
+    ),
+    Safety(
+        "no_500_for_a_command_under_way",
+        "web/app.py",
+        "    if COMMANDED.get():\n",
+        "    if False:\n",
+        "tests/http/futures/test_errors.py::test_a_fault_after_a_command",
+    ),
+)

@@ -1,0 +1,36 @@
+"""A market cannot release more than was held, whatever it says."""
+
+import pytest
+
+from shards.margin import Margins
+from shards.money import MarginSettlement, MarginTerms, Settlement
+from shards.orders import Side
+from shards.wallets import Wallets
+
+TERMS = MarginTerms(hold_value=1_000, order_value=1_000, default_leverage=10, max_position_value=10**9)
+
+
+def test_more_than_was_held_is_never_released() -> None:
+    wallets = Wallets()
+    wallets.deposit("alice", "USDT", 100)
+    assert wallets.hold("alice", "USDT", 40)
+    with pytest.raises(AssertionError):
+        wallets.settle(Settlement("alice", "USDT", "DF", 41, 0, 0, 0))
+
+
+@pytest.mark.parametrize(("unheld", "unvalued"), [(101, 0), (0, 1_001)])
+def test_more_margin_than_was_held_is_never_released(unheld: int, unvalued: int) -> None:
+    margins = Margins()
+    margins.deposit("alice", 1_000, 0)
+    assert margins.hold("alice", 1, Side.BUY, TERMS) == (10, 100)
+    with pytest.raises(AssertionError):
+        margins.settle(MarginSettlement("alice", 1, Side.BUY, 10, unheld, unvalued), 0)
+
+
+def test_one_unit_too_little_margin_holds_nothing() -> None:
+    margins = Margins()
+    margins.deposit("alice", 99, 0)
+    assert not isinstance(margins.hold("alice", 1, Side.BUY, TERMS), tuple)
+    margins.deposit("alice", 1, 0)
+    assert margins.hold("alice", 1, Side.BUY, TERMS) == (10, 100)
+    assert margins.available("alice") == 0
