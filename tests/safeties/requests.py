@@ -95,8 +95,8 @@ REQUESTS: Final = (
     Safety(
         "no_request_in_the_log_of_a_fault",
         "web/app.py",
-        '    current_app.logger.error("fault in %s %s", request.method, route, exc_info=fault)\n',
-        '    current_app.logger.error("fault in %s %s", request.method, request.full_path, exc_info=fault)\n',
+        '    _log.error("fault in %s %s", request.method, route, exc_info=fault)\n',
+        '    _log.error("fault in %s %s", request.method, request.full_path, exc_info=fault)\n',
         "tests/http/futures/test_errors.py::test_a_fault_of_ours",
     ),
     Safety(
