@@ -54,6 +54,11 @@ class BookSide:
         """Whether an opposite order limited to ``limit`` may trade at this side's ``price``."""
         return price * self._sign >= limit * self._sign
 
+    def trades_with(self, limit: int | None) -> bool:
+        """Whether an opposite order limited to ``limit`` (None: not at all) may trade with anything here."""
+        keys = self._keys
+        return bool(keys) and (limit is None or keys[-1] >= limit * self._sign)
+
     def add(self, order: Order) -> None:
         """Rest ``order`` behind the others at its price."""
         key = order.price * self._sign

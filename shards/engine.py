@@ -4,8 +4,6 @@ Pure: whatever depends on time, chance or the outside enters in the journaled in
 state.
 """
 
-from collections import defaultdict
-
 from shards.account import AccountMachine
 from shards.cancels import Cancels
 from shards.codec import encode
@@ -152,8 +150,8 @@ class Engine:
 
     def _deliver(self, effects: Effects) -> None:
         """Settle what is at home, post the rest: settlements to the accounts' home shards, rows to the archive."""
-        away: defaultdict[int, list[Settlement]] = defaultdict(list)
-        away_margin: defaultdict[int, list[MarginSettlement]] = defaultdict(list)
+        away: dict[int, list[Settlement]] = {}
+        away_margin: dict[int, list[MarginSettlement]] = {}
         self._settle(effects, away, away_margin)
         while effects.fired:
             self._ask_for_fired(effects.fired.pop(0), effects)
@@ -162,15 +160,15 @@ class Engine:
             self._post(home, Settle(settlements))
         for home, margin_settlements in away_margin.items():
             self._post(home, SettleMargin(margin_settlements))
+        outbox = self.outboxes[ARCHIVE]
         for row in effects.rows:
-            number = self.outboxes[ARCHIVE].post(self.now_ms, encode(row))
-            self.recent.add(number, row)
+            self.recent.add(outbox.post(self.now_ms, encode(row)), row)
 
     def _settle(
         self,
         effects: Effects,
-        away: defaultdict[int, list[Settlement]],
-        away_margin: defaultdict[int, list[MarginSettlement]],
+        away: dict[int, list[Settlement]],
+        away_margin: dict[int, list[MarginSettlement]],
     ) -> None:
         """Take what has been settled so far out of ``effects``: marks first, for margins are reckoned with them."""
         if effects.marks:
@@ -182,12 +180,12 @@ class Engine:
             if self.is_home(settlement.account):
                 self.accounts.settle(settlement)
             else:
-                away[self._home_of(settlement.account)].append(settlement)
+                away.setdefault(self._home_of(settlement.account), []).append(settlement)
         for settled in effects.margin_settlements:
             if self.is_home(settled.account):
                 effects.rows += self.accounts.settle_margin(settled, self.now_ms)
             else:
-                away_margin[self._home_of(settled.account)].append(settled)
+                away_margin.setdefault(self._home_of(settled.account), []).append(settled)
         effects.settlements, effects.margin_settlements = [], []
 
     def _post(self, receiver: int, message: LinkMessage) -> None:

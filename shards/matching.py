@@ -1,6 +1,7 @@
 """Deciding what a new order trades with: price, then time; nothing is changed here."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from shards.book import BookSide
 from shards.orders import Kind, Order, Side
@@ -16,8 +17,11 @@ class Match(NamedTuple):
 class Plan(NamedTuple):
     """The matches of a new order, in order; ``complete`` if nothing more could be wanted of the book."""
 
-    matches: list[Match]
+    matches: Sequence[Match]
     complete: bool
+
+
+_NOTHING: Final = Plan((), complete=False)
 
 
 def plan_matches(order: Order, against: BookSide, budget: int) -> Plan:
@@ -25,6 +29,8 @@ def plan_matches(order: Order, against: BookSide, budget: int) -> Plan:
 
     ``budget`` (ticks × lots) bounds a market buy, which is complete when the rest of it buys no further lot.
     """
+    if not against.trades_with(order.price if order.kind is Kind.LIMIT else None):
+        return _NOTHING  # as most orders: they come to rest
     if order.kind is Kind.MARKET and order.side is Side.BUY:
         return _plan_budget(budget, against)
     return _plan_quantity(order, against)
