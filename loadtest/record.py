@@ -5,6 +5,7 @@ while it waits. So whatever an exchange may have done is in the record.
 """
 
 import os
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ class Recorder:
     def __init__(self, folder: Path) -> None:
         """``folder`` is made if need be."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = (folder / f"{os.getpid()}.jsonl").open("ab")
+        self._file = (folder / f"{platform.node()}-{os.getpid()}.jsonl").open("ab")
 
     def append(self, call: Call) -> None:
         """Keep a call."""
