@@ -63,13 +63,15 @@ class LeanFlask(Flask):
             said: Any = self.view_functions[request.url_rule.endpoint](**request.view_args)
         except Exception as fault:
             said = self.handle_user_exception(fault)
-        return self.process_response(said if isinstance(said, Response) else self.make_response(said))
+        response: Response = said if isinstance(said, Response) else self.make_response(said)
+        return self.process_response(response)
 
-    def process_response(self, response: Any) -> Any:
+    def process_response(self, response: Response) -> Response:
         """Run the functions after a request; there is no session to save."""
+        answer: Any = response
         for after in self.after_request_funcs.get(None, ()):
-            response = after(response)
-        return response
+            answer = after(answer)
+        return answer  # type: ignore[no-any-return]
 
     def exact_rule(self, environ: dict[str, Any]) -> Rule | None:
         """The rule of a path without variables, if it is plain to see."""
