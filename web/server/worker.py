@@ -34,25 +34,29 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
     def init_process(self) -> None:
         """In the worker, before the application is loaded: it connects to the engine with this hub."""
         self.hub = hubs.make_current()
-        self._connections: dict[HttpConnection, None] = {}
-        self._accepting = False
-        self.keepalive_s = float(self.cfg.keepalive)
-        self.worker_connections: int = _room(self.cfg.worker_connections)
         super().init_process()
 
     def run(self) -> None:
         """Serve until told to stop, then finish what is under way, within gunicorn's bound."""
+        self.hub.watch(self.PIPE[0], READ, self._on_signal)
+        self.begin()
+        while self.alive and self.ppid == os.getppid():
+            self.hub.turn(LOOK_S)
+        self.stop()
+
+    def begin(self) -> None:
+        """Take connections from now on."""
+        self._connections: dict[HttpConnection, None] = {}
+        self._accepting = False
+        self.keepalive_s = float(self.cfg.keepalive)
+        self.worker_connections: int = _room(self.cfg.worker_connections)
         self.application: Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]] = self.wsgi
         self._listener = _Listener(self.sockets[0].getsockname())
         self.reader = PlainReader(self._base_environ(), self.cfg)
         for listener in self.sockets:
             listener.setblocking(False)
-        self.hub.watch(self.PIPE[0], READ, self._on_signal)
         self._accept_again()
         self._look()
-        while self.alive and self.ppid == os.getppid():
-            self.hub.turn(LOOK_S)
-        self._stop()
 
     def _base_environ(self) -> dict[str, Any]:
         host, port = _host_and_port(self._listener.getsockname())
@@ -145,7 +149,7 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
 
     # Stopping
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
         """Take nothing more; finish what is under way."""
         self.alive = False
         self._pause_accepting()
