@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 from shards.settings import load_settings
+from web.access_log import ACCESS_FORMAT
 from web.settings import load_web_settings
 
 _settings = load_web_settings()
@@ -27,7 +28,9 @@ limit_request_field_size = 8_190  # bytes
 http_parser = "python"  # the stricter one; the hub worker reads plain requests with the fast one itself
 secure_scheme_headers: dict[str, str] = {}  # nothing here depends on the scheme
 forwarder_headers = ""  # no header of a caller's may say which path is meant
-accesslog = None
+accesslog = _settings.access_log
+access_log_format = ACCESS_FORMAT
+logger_class = "web.access_log.Logger"
 errorlog = "-"
 preload_app = False  # connections to the engine must not be shared by a fork
 control_socket_disable = True  # a door to the master, outside the data folder, that nobody here uses

@@ -76,10 +76,15 @@ class LeanFlask(Flask):
         except Exception as fault:
             handler = self.error_handler_spec[None][None].get(type(fault))
             said = handler(fault) if handler is not None else self.handle_user_exception(fault)
-        response: Any = said if isinstance(said, Response) else self.make_response(said)
-        for after in self._around(request).after:
-            response = after(response)
-        return response  # type: ignore[no-any-return]
+        response: Response = said if isinstance(said, Response) else self.make_response(said)
+        return self.process_response(response)
+
+    def process_response(self, response: Response) -> Response:
+        """Run the functions after a request; there is no session to save."""
+        answer: Any = response
+        for after in self._around(_cv_request.get().request).after:
+            answer = after(answer)
+        return answer  # type: ignore[no-any-return]
 
     def _around(self, request: Request) -> "_Around":
         """What is done before and after this request: by the application, then by the blueprint of its route."""

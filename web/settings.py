@@ -28,13 +28,14 @@ class WebSettings(NamedTuple):
     futures_weight: int  # per IP and minute
     futures_orders: int  # per account and minute
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]  # whose X-Forwarded-For is believed
+    access_log: str | None  # a file, or "-" for the standard output; None: no such log
 
 
 def load_web_settings() -> WebSettings:
     """Read the environment; raises SettingsError.
 
     PORT, SHARDEX_HOST, SHARDEX_WORKERS, SHARDEX_WORKER_CLASS, SHARDEX_THREADS, SHARDEX_RATE_LIMITS, SHARDEX_JWT_ALG,
-    SHARDEX_JWT_KEYS, SHARDEX_FUTURES_WEIGHT, SHARDEX_FUTURES_ORDERS and SHARDEX_TRUSTED_PROXIES.
+    SHARDEX_JWT_KEYS, SHARDEX_FUTURES_WEIGHT, SHARDEX_FUTURES_ORDERS, SHARDEX_TRUSTED_PROXIES and SHARDEX_ACCESS_LOG.
     """
     algorithm = read_choice("SHARDEX_JWT_ALG", *SECRET_BYTES_MIN)
     return WebSettings(
@@ -49,6 +50,7 @@ def load_web_settings() -> WebSettings:
         futures_weight=read_count("SHARDEX_FUTURES_WEIGHT", WEIGHT_MAX, 1, 10**6),
         futures_orders=read_count("SHARDEX_FUTURES_ORDERS", ORDER_COUNT_MAX, 1, 10**6),
         trusted_proxies=_read_proxies(),
+        access_log=os.environ.get("SHARDEX_ACCESS_LOG") or None,
     )
 
 

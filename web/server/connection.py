@@ -15,7 +15,7 @@ from math import inf
 from typing import Any, Final, Protocol
 
 from web.server.hub import READ, WRITE, Hub
-from web.server.limits import PIPELINE_BYTES_MAX, RECEIVE_BYTES, REQUEST_S, SEND_S
+from web.server.limits import FIRST_S, PIPELINE_BYTES_MAX, RECEIVE_BYTES, REQUEST_S, SEND_S
 from web.server.plain import Incoming, PlainReader, Unusual
 from web.server.stream import Stream
 
@@ -109,6 +109,7 @@ class HttpConnection:
         "_address",
         "_busy",
         "_closed",
+        "_fresh",
         "_keep_alive",
         "_needed",
         "_received",
@@ -128,6 +129,7 @@ class HttpConnection:
         self._needed = 0  # bytes that must be there before it is worth looking again
         self._unsent = _NOTHING
         self._busy = False  # a request is under way: until its answer has been sent, no other is taken
+        self._fresh = True  # nothing has been answered yet
         self._keep_alive = True
         self._stream: Stream | None = None  # once it is gunicorn's
         self._closed = False
@@ -145,11 +147,16 @@ class HttpConnection:
         self._server.forget(self)
 
     def stop(self) -> None:
-        """End it as soon as no request is under way."""
+        """End it as soon as no request is under way. What the caller has sent already is answered."""
+        if not self._busy and self._stream is None:
+            self._on_ready(READ)
         if self._stream is not None:
             self._stream.end()
-        elif not self._busy:
-            self.close()
+        elif not (self._busy or self._received or self._closed):
+            if self._fresh:
+                self.until = self._server.hub.now + FIRST_S
+            else:
+                self.close()
 
     def _watch(self, events: int) -> None:
         if events == self._watched:
@@ -163,10 +170,18 @@ class HttpConnection:
     def _on_ready(self, events: int) -> None:
         if self._closed:
             return
-        if events & READ:
-            self._receive()
-        elif events & WRITE:
-            self._send()
+        try:
+            if events & READ:
+                self._receive()
+            elif events & WRITE:
+                self._send()
+        except Exception:
+            self._fail()
+
+    def _fail(self) -> None:
+        """A fault of ours ends this connection, and no other."""
+        _log.exception("fault on a connection")
+        self.close()
 
     # Receiving
 
@@ -202,10 +217,14 @@ class HttpConnection:
             self.close()
 
     def _take_next(self) -> None:
-        if not self._closed:
-            self._busy = False
-            self._watch(READ)
+        if self._closed:
+            return
+        self._busy = False
+        self._watch(READ)
+        try:
             self._take()
+        except Exception:
+            self._fail()
 
     def _take(self) -> None:
         """Serve the request at the front of what was received, if it is whole."""
@@ -240,6 +259,12 @@ class HttpConnection:
     # Answering
 
     def _serve(self, request: Incoming) -> None:
+        try:
+            self._answer(request)
+        except Exception:
+            self._fail()
+
+    def _answer(self, request: Incoming) -> None:
         started = time.perf_counter()
         answer = Answer()
         try:
@@ -248,8 +273,7 @@ class HttpConnection:
             _log.exception("Error handling request")
             answer.fail()
         self._server.answered(request.environ, answer, started)
-        if self._closed:
-            return
+        self._fresh = False
         self._keep_alive = request.keep_alive and self._server.alive
         self._unsent = memoryview(answer.as_bytes(request.environ["REQUEST_METHOD"], self._keep_alive))
         self._send()
@@ -265,8 +289,9 @@ class HttpConnection:
             return
         if sent < len(self._unsent):
             self._unsent = self._unsent[sent:]
-            self.until = self._server.hub.now + SEND_S
-            self._watch(WRITE)
+            if self._watched != WRITE:
+                self._watch(WRITE)
+                self.until = time.monotonic() + SEND_S
             return
         if not self._keep_alive:
             self.close()

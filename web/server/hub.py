@@ -2,24 +2,28 @@
 
 The hub lives in the main greenlet. Whoever waits is a greenlet of its own and hands control back to the hub, which
 returns to it when what it waits for is there or its time is up. No locks are needed: control changes hands only where
-somebody waits.
+somebody waits. A fault in one of those whom the hub calls is logged, and costs the others nothing.
 """
 
 import heapq
+import logging
 import selectors
 import time
 from collections.abc import Callable
 from itertools import count
+from math import inf
 from typing import Any, Final
 
 from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 
 from web.server.limits import EXPIRE_S
 
+_log: Final = logging.getLogger("gunicorn.error")
+
 READ: Final = selectors.EVENT_READ
 WRITE: Final = selectors.EVENT_WRITE
 
-Ready = Callable[[int], None]
+Ready = Callable[[int], object]
 """Told the events of a socket that is ready."""
 
 
@@ -62,7 +66,7 @@ class Hub:
         self._ready: list[greenlet] = []
         self._soon: list[Callable[[], None]] = []
         self._waiting: dict[Waiter, tuple[greenlet, float]] = {}  # until when
-        self._expire_at = 0.0
+        self._expire_at = inf  # not later than the first of them
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._timer_number = count()
         self._before_waiting: list[Callable[[], None]] = []
@@ -98,7 +102,7 @@ class Hub:
     # Greenlets
 
     def spawn(self, run: Callable[[], None]) -> None:
-        """Run it as a greenlet, until it ends or first waits. It must not raise."""
+        """Run it as a greenlet, until it ends or first waits. Only from the hub's own greenlet, whose turn goes on."""
         greenlet(run, self.main).switch()
 
     def give_turn(self) -> None:
@@ -110,7 +114,10 @@ class Hub:
 
     def park(self, waiter: Waiter, seconds: float) -> None:
         """Hand control to the hub, until the waiter is finished or its time is up."""
-        self._waiting[waiter] = getcurrent(), time.monotonic() + seconds
+        until = time.monotonic() + seconds
+        self._waiting[waiter] = getcurrent(), until
+        if until < self._expire_at:
+            self._expire_at = until
         self.main.switch()
 
     def wake(self, waiter: Waiter, waiting: greenlet) -> None:
@@ -132,20 +139,23 @@ class Hub:
     def turn(self, patience_s: float) -> None:
         """One turn; waits at most so long for something to do."""
         for key, events in self._selector.select(self._bounded(patience_s)):
-            key.data(events)
+            try:
+                key.data(events)
+            except Exception:
+                _log_fault()
         self.now = time.monotonic()
         while self._timers and self._timers[0][0] <= self.now:
-            heapq.heappop(self._timers)[2]()
-        if self._waiting and self.now >= self._expire_at:
+            _run(heapq.heappop(self._timers)[2])
+        if self.now >= self._expire_at:
             self._expire()
         ready, self._ready = self._ready, []
         for each in ready:
-            each.switch()
+            _run(each.switch)
         soon, self._soon = self._soon, []
         for act in soon:
-            act()
+            _run(act)
         for act in self._before_waiting:
-            act()
+            _run(act)
 
     def turn_until(self, reached: Callable[[], bool], seconds: float) -> None:
         """Turn until it is so, at most so long."""
@@ -156,17 +166,29 @@ class Hub:
     def _bounded(self, patience_s: float) -> float:
         if self._ready or self._soon:
             return 0
-        if self._waiting:
-            patience_s = min(patience_s, EXPIRE_S)
-        if self._timers:
-            patience_s = min(patience_s, max(0.0, self._timers[0][0] - time.monotonic()))
-        return patience_s
+        at = min(self._expire_at, self._timers[0][0]) if self._timers else self._expire_at
+        return min(patience_s, max(0.0, at - time.monotonic())) if at < inf else patience_s
 
     def _expire(self) -> None:
-        self._expire_at = self.now + EXPIRE_S
+        """Wake those whose time is up; the next look is when the next one's is."""
+        first = inf
         for waiter, (waiting, until) in list(self._waiting.items()):
             if until <= self.now:
                 self.wake(waiter, waiting)
+            elif until < first:
+                first = until
+        self._expire_at = max(first, self.now + EXPIRE_S)
+
+
+def _run(act: Callable[[], object]) -> None:
+    try:
+        act()
+    except Exception:
+        _log_fault()
+
+
+def _log_fault() -> None:
+    _log.exception("fault in the worker's loop")
 
 
 _current: Hub | None = None

@@ -14,7 +14,7 @@ from gunicorn.http.message import RFC9112_TARGET_INVALID  # type: ignore[import-
 from gunicorn.util import unquote_to_wsgi_str  # type: ignore[import-untyped]
 
 from web.incoming import BODY_BYTES_MAX
-from web.server.limits import HEADER_NAME_COUNT_MAX
+from web.server.limits import HEAD_BYTES_MAX, HEADER_NAME_COUNT_MAX
 
 try:
     import gunicorn_h1c  # type: ignore[import-untyped]
@@ -58,6 +58,8 @@ class PlainReader:
         try:
             head = gunicorn_h1c.parse_request(data, **self._limits)
         except gunicorn_h1c.IncompleteError:
+            if len(data) > HEAD_BYTES_MAX:
+                raise Unusual from None  # this parser bounds no line before its end
             return len(data) + 1
         except gunicorn_h1c.ParseError as fault:
             raise Unusual from fault
@@ -83,7 +85,9 @@ class PlainReader:
             raise Unusual
         path, _, query = target.partition("?")
         environ = self._base.copy()
-        environ["REQUEST_METHOD"] = head["method"].decode("latin-1")
+        environ["REQUEST_METHOD"] = method = head["method"].decode("latin-1")
+        if method == "CONNECT":
+            raise Unusual  # what follows is no request
         environ["RAW_URI"] = target
         environ["PATH_INFO"] = unquote_to_wsgi_str(path) if "%" in path else path
         environ["QUERY_STRING"] = query

@@ -1,11 +1,11 @@
-"""A caller's socket as gunicorn's own handling wants it: waiting hands control to the hub, and time is bounded."""
+"""A caller's socket as gunicorn's own handling wants it: waiting hands control to the hub, and all is bounded."""
 
 import errno
 import socket
 import time
 
 from web.server.hub import READ, WRITE, Hub
-from web.server.limits import REQUEST_S, SEND_S
+from web.server.limits import LINGER_BYTES_MAX, LINGER_S, RECEIVE_BYTES, REQUEST_BYTES_MAX, REQUEST_S, SEND_S
 
 
 class Stream:
@@ -18,15 +18,17 @@ class Stream:
         self._received = received
         self._keepalive_s = keepalive_s
         self._until = time.monotonic() + REQUEST_S
-        self.idle = False  # between two requests
+        self._bytes = 0  # received of the request under way
+        self._idle = False  # between two requests
         self._ended = False
+        self._closed = False
 
     def recv(self, size: int) -> bytes:
-        """What has come; b"" at the end, and when the caller's time is up."""
+        """What has come; b"" at the end, and when the caller's time is up or the request beyond all bounds."""
         if self._received:
             chunk, self._received = self._received[:size], self._received[size:]
             return chunk
-        while not self._ended:
+        while not (self._idle and self._ended) and self._bytes <= REQUEST_BYTES_MAX:
             try:
                 chunk = self._socket.recv(size)
             except BlockingIOError:
@@ -34,17 +36,29 @@ class Stream:
                 if left <= 0 or not self._hub.wait_for(self._socket, READ, left):
                     break
             else:
-                self._note_received()
+                self._note_received(len(chunk))
                 return chunk
         return b""
 
-    def _note_received(self) -> None:
-        if self.idle:
-            self.idle = False
+    def _note_received(self, size: int) -> None:
+        if self._idle:
+            self._idle = False
+            self._bytes = 0
             self._until = time.monotonic() + REQUEST_S
+        self._bytes += size
 
     def sendall(self, data: bytes) -> None:
-        """Send all of it; raises OSError when the caller is gone or does not take it in time."""
+        """Send an answer; raises OSError when the caller is gone or does not take it in time."""
+        self._send(data)
+        self._idle = True
+        self._until = time.monotonic() + self._keepalive_s
+
+    def send(self, data: bytes) -> int:
+        """Send all of a first word, such as 100 Continue, whose request goes on; raises as sendall does."""
+        self._send(data)
+        return len(data)
+
+    def _send(self, data: bytes) -> None:
         left = memoryview(data)
         until = time.monotonic() + SEND_S
         while left:
@@ -54,29 +68,43 @@ class Stream:
                 if not self._hub.wait_for(self._socket, WRITE, until - time.monotonic()):
                     raise OSError(errno.EPIPE, "the caller does not take its answer") from None
         self._hub.give_turn()  # whoever sends requests without end must not keep all others waiting
-        self.idle = True
-        self._until = time.monotonic() + self._keepalive_s
-
-    def send(self, data: bytes) -> int:
-        """As sendall."""
-        self.sendall(data)
-        return len(data)
 
     def end(self) -> None:
-        """Nothing more is received: the worker stops. Takes effect where it waits for the next request, too."""
+        """The worker stops: no next request is waited for."""
         self._ended = True
-        self._until = 0.0
-        if self.idle:
-            self.shutdown(socket.SHUT_RD)
-
-    def shutdown(self, how: int) -> None:
-        """As of a socket."""
-        self._socket.shutdown(how)
+        if self._idle:
+            self.shutdown(socket.SHUT_RD)  # whoever waits for it hears the end
 
     def close(self) -> None:
-        """As of a socket."""
-        self._hub.unwatch(self._socket)
-        self._socket.close()
+        """As of a socket; but a caller who still sends is heard out for a moment, or it would lose its answer."""
+        if self._closed:
+            return
+        self._closed = True
+        self.shutdown(socket.SHUT_WR)
+        try:
+            self._hear_out()
+        except OSError:
+            pass  # it has gone
+        finally:
+            self._socket.close()
+
+    def _hear_out(self) -> None:
+        left = LINGER_BYTES_MAX
+        until = time.monotonic() + LINGER_S
+        while left > 0 and time.monotonic() < until:
+            try:
+                size = len(self._socket.recv(RECEIVE_BYTES))
+            except BlockingIOError:
+                self._hub.wait_for(self._socket, READ, until - time.monotonic())
+            else:
+                left = left - size if size else 0
+
+    def shutdown(self, how: int) -> None:
+        """As of a socket; nothing is said if the caller has gone already."""
+        try:
+            self._socket.shutdown(how)
+        except OSError:
+            pass
 
     def fileno(self) -> int:
         """As of a socket."""

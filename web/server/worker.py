@@ -6,6 +6,7 @@ handling over a :class:`web.server.stream.Stream`.
 """
 
 import os
+import resource
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -20,7 +21,7 @@ from gunicorn.workers.base_async import AsyncWorker  # type: ignore[import-untyp
 from web.server import hub as hubs
 from web.server.connection import Answer, HttpConnection
 from web.server.hub import READ
-from web.server.limits import ACCEPT_COUNT_MAX, ACCEPT_PAUSE_S, LOOK_S
+from web.server.limits import ACCEPT_COUNT_MAX, ACCEPT_PAUSE_S, DESCRIPTORS_KEPT, LOOK_S
 from web.server.plain import PlainReader
 from web.server.stream import Stream
 
@@ -33,32 +34,38 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
     def init_process(self) -> None:
         """In the worker, before the application is loaded: it connects to the engine with this hub."""
         self.hub = hubs.make_current()
-        self._connections: dict[HttpConnection, None] = {}
-        self._accepting = False
-        self.keepalive_s = float(self.cfg.keepalive)
         super().init_process()
 
     def run(self) -> None:
         """Serve until told to stop, then finish what is under way, within gunicorn's bound."""
+        self.hub.watch(self.PIPE[0], READ, self._on_signal)
+        self.begin()
+        while self.alive and self.ppid == os.getppid():
+            self.hub.turn(LOOK_S)
+        self.stop()
+
+    def begin(self) -> None:
+        """Take connections from now on."""
+        self._connections: dict[HttpConnection, None] = {}
+        self._accepting = False
+        self.keepalive_s = float(self.cfg.keepalive)
+        self.worker_connections: int = _room(self.cfg.worker_connections)
         self.application: Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]] = self.wsgi
+        self._listener = _Listener(self.sockets[0].getsockname())
         self.reader = PlainReader(self._base_environ(), self.cfg)
         for listener in self.sockets:
             listener.setblocking(False)
-        self.hub.watch(self.PIPE[0], READ, self._on_signal)
         self._accept_again()
         self._look()
-        while self.alive and self.ppid == os.getppid():
-            self.hub.turn(LOOK_S)
-        self._stop()
 
     def _base_environ(self) -> dict[str, Any]:
-        host, port = self.sockets[0].getsockname()[:2]
+        host, port = _host_and_port(self._listener.getsockname())
         return {
             **base_environ(self.cfg),
             "wsgi.url_scheme": "http",
             "wsgi.multithread": True,
             "SERVER_PROTOCOL": "HTTP/1.1",
-            "SERVER_NAME": str(host),
+            "SERVER_NAME": host,
             "SERVER_PORT": str(port),
             "SCRIPT_NAME": "",
         }
@@ -84,26 +91,29 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
             for listener in self.sockets:
                 self.hub.unwatch(listener)
 
-    def _accept(self, listener: Any, _: int) -> None:
+    def _accept(self, listener: Any, _: int = READ) -> bool:
+        """Begin what waits there, or some of it; whether there may be more."""
         for _ in range(ACCEPT_COUNT_MAX):
             if len(self._connections) >= self.worker_connections:
                 self._pause_accepting()  # until one ends
-                return
+                return False
             try:
                 sock, address = listener.accept()
-            except (BlockingIOError, ConnectionAbortedError):
-                return
+            except BlockingIOError:
+                return False
+            except ConnectionAbortedError:
+                continue
             except OSError as fault:
                 self.log.warning("cannot accept: %s", fault)
                 self._pause_accepting()
                 self.hub.later(ACCEPT_PAUSE_S, self._accept_again)
-                return
+                return False
             self._begin(sock, address)
+        return True
 
     def _begin(self, sock: socket.socket, address: Any) -> None:
         sock.setblocking(False)
-        host, port = address[:2] if isinstance(address, tuple) else (str(address), 0)
-        self._connections[HttpConnection(self, sock, (host, port))] = None
+        self._connections[HttpConnection(self, sock, _host_and_port(address))] = None
 
     def forget(self, connection: HttpConnection) -> None:
         """The connection has ended."""
@@ -113,16 +123,16 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
     def _look(self) -> None:
         """Now and then: a sign of life, and an end to connections whose time is up."""
         self.notify()
+        self.hub.later(LOOK_S, self._look)
         now = time.monotonic()
         for connection in [each for each in self._connections if each.until <= now]:
             connection.close()
-        self.hub.later(LOOK_S, self._look)
 
     # Requests
 
     def hand_over(self, stream: Stream, address: tuple[str, int]) -> None:
         """Serve the rest of a connection as gunicorn does; returns when it has ended."""
-        self.handle(self.sockets[0], stream, address)
+        self.handle(self._listener, stream, address)
 
     def timeout_ctx(self) -> AbstractContextManager[None]:
         """Gunicorn's bound on the wait for a request: the stream keeps its own."""
@@ -139,15 +149,44 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
 
     # Stopping
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
         """Take nothing more; finish what is under way."""
         self.alive = False
         self._pause_accepting()
         for listener in self.sockets:
+            while self._accept(listener):
+                pass  # closing it would reset those who wait there
             listener.close()
         for connection in list(self._connections):
             connection.stop()
         self.hub.turn_until(lambda: not self._connections, self.cfg.graceful_timeout)
+
+
+def _room(wanted: int) -> int:
+    """How many callers there are descriptors for; the system is asked for as many as are wanted."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + DESCRIPTORS_KEPT
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return wanted
+    soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(1, soft - DESCRIPTORS_KEPT)
+
+
+def _host_and_port(address: Any) -> tuple[str, int]:
+    """Of a TCP address; a Unix socket's has none."""
+    return (str(address[0]), int(address[1])) if isinstance(address, tuple) else ("localhost", 0)
+
+
+class _Listener:
+    """What gunicorn's handling asks of the listener, also after that has been closed."""
+
+    def __init__(self, name: Any) -> None:
+        self._name = name
+
+    def getsockname(self) -> Any:
+        """As of a socket."""
+        return self._name
 
 
 class _Told:

@@ -1,0 +1,52 @@
+"""A worker in this process for each test; afterwards nothing of it may be left."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.unit.server.bench import Bench, Caller
+
+Call = Callable[..., Caller]
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as made:
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        yield made
+
+
+@pytest.fixture
+def bench(listener: socket.socket, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """Fails if a connection or a descriptor outlives its callers."""
+    before = _descriptors()
+    made = Bench(listener, **getattr(request, "param", {}))
+    inner = _descriptors()
+    yield made
+    made.site.release()
+    made.until(lambda: made.count() == 0, "all connections ended")
+    assert _descriptors() <= inner
+    made.tmp.close()
+    made.hub._selector.close()
+    assert _descriptors() <= before
+
+
+@pytest.fixture
+def call(bench: Bench, listener: socket.socket) -> Iterator[Call]:
+    """Opens connections, which end with the test."""
+    made: list[Caller] = []
+
+    def connect(**settings: Any) -> Caller:
+        made.append(Caller(bench, listener.getsockname(), **settings))
+        return made[-1]
+
+    yield connect
+    for caller in made:
+        caller.close()
+
+
+def _descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))

@@ -1,0 +1,471 @@
+"""A worker and its callers: good ones, slow ones, greedy ones, and those who go away."""
+
+import resource
+import socket
+import time
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+
+from tests.unit.server.bench import Bench, Caller
+from tests.unit.server.conftest import Call
+from web.server import connection as connections
+from web.server import stream as streams
+from web.server import worker as workers
+from web.server.limits import HEAD_BYTES_MAX, PIPELINE_BYTES_MAX, RECEIVE_BYTES
+
+GET: Final = b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n"
+POST: Final = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+WAIT: Final = b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n"
+CHUNKED: Final = b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+LONG_BODY: Final = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 255\r\n\r\n"
+OLD: Final = b"GET /echo HTTP/1.0\r\n\r\n"
+BIG: Final = 8 * 1024 * 1024  # more than all buffers on the way take
+TIME_S: Final = 0.3  # what limits of time are cut down to
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short limits of time."""
+    for module in (connections, streams):
+        monkeypatch.setattr(module, "REQUEST_S", TIME_S)
+        monkeypatch.setattr(module, "SEND_S", TIME_S)
+    monkeypatch.setattr(workers, "LOOK_S", 0.02)
+
+
+@pytest.fixture
+def long_linger(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "LINGER_S", 10.0)
+
+
+def big(size: int = BIG, version: str = "1.1") -> bytes:
+    return f"GET /big/{size} HTTP/{version}\r\nHost: x\r\n\r\n".encode()
+
+
+# One after the other
+
+
+def test_pipelined_in_one_packet(call: Call) -> None:
+    told = call().send(GET + POST + CHUNKED + GET + POST).answers(5)
+    echo = [b"GET /echo ", b"POST /echo hello"]
+    assert [each.body for each in told] == [*echo, echo[1], *echo]
+
+
+@pytest.mark.parametrize("data", [POST + GET, POST + CHUNKED], ids=["plain", "chunked"])
+def test_split_anywhere(bench: Bench, call: Call, data: bytes) -> None:
+    for cut in range(1, len(data)):
+        with call() as caller:
+            caller.send(data[:cut])
+            bench.turn_for(0.001)
+            first, second = caller.send(data[cut:]).answers(2)
+            assert first.body == b"POST /echo hello"
+            assert second.status == 200
+
+
+def test_byte_by_byte(call: Call) -> None:
+    caller = call()
+    for byte in POST + CHUNKED:
+        caller.send(bytes([byte]))
+    assert [each.body for each in caller.answers(2)] == [b"POST /echo hello"] * 2
+
+
+def test_the_next_waits_for_the_answer_before(bench: Bench, call: Call) -> None:
+    caller = call().send(WAIT + GET)
+    bench.until(lambda: bench.site.waiting() == 1, "under way")
+    assert caller.is_open()
+    assert caller.received == b""
+    bench.site.release()
+    assert [each.body for each in caller.answers(2)] == [b"GET /wait ", b"GET /echo "]
+
+
+def test_many_pipelined_leave_others_their_turn(bench: Bench, call: Call) -> None:
+    many, one = call(), call()
+    many.send(GET * 1_000)
+    one.ask(GET)
+    many.pull()
+    assert many.received.count(b"200 OK") < 1_000
+    assert len(many.answers(1_000)) == 1_000
+
+
+# Ends
+
+
+def test_half_closed_after_a_request(bench: Bench, call: Call) -> None:
+    for data in (GET, POST, CHUNKED, OLD):
+        caller = call().send(data).half_close()
+        assert caller.answer().status == 200
+        assert caller.wait_closed() == b""
+
+
+def test_half_closed_while_it_is_under_way(bench: Bench, call: Call) -> None:
+    caller = call().send(WAIT + GET)
+    bench.until(lambda: bench.site.waiting() == 1, "under way")
+    caller.half_close()
+    bench.turn_for(0.02)
+    bench.site.release()
+    assert [each.status for each in caller.answers(2)] == [200, 200]
+    assert caller.wait_closed() == b""
+
+
+@pytest.mark.parametrize("data", [b"G", GET[:-1], POST[:-1], CHUNKED[:-1], b""])
+def test_half_closed_within_a_request(call: Call, data: bytes) -> None:
+    caller = call().send(data).half_close()
+    caller.wait_closed()
+    assert b"200 OK" not in caller.received or data == POST[:-1]  # gunicorn gives the application what has come
+
+
+@pytest.mark.parametrize("data", [GET[:-1], POST[:-1], CHUNKED[:-1], b"", GET, WAIT, big(), big(version="1.0")])
+def test_gone_in_the_midst(bench: Bench, call: Call, data: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    other = call()
+    for wait_s in (0.0, 0.005):
+        caller = call().send(data)
+        bench.turn_for(wait_s)
+        caller.reset()
+    assert other.ask(GET).status == 200
+    bench.site.release()
+    bench.until(lambda: bench.count() == 1, "ended")
+    assert not [record for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")]
+
+
+# Time
+
+
+def test_idle_is_ended(bench: Bench, call: Call, short: None) -> None:
+    """After its time, and not before; with and without a request, whoever reads them."""
+    bench.keepalive_s = TIME_S
+    start = time.monotonic()
+    callers = [call(), call(), call()]
+    callers[1].ask(GET)
+    callers[2].ask(CHUNKED)
+    for caller in callers:
+        caller.wait_closed()
+    assert time.monotonic() - start >= TIME_S
+
+
+@pytest.mark.parametrize("start", [GET[:4], LONG_BODY, CHUNKED[:-15] + b"ff\r\n", OLD[:-4] + b"\r\nA: "], ids=range(4))
+def test_slow_request_is_cut_off(bench: Bench, call: Call, short: None, start: bytes) -> None:
+    """A byte now and then does not win it more time."""
+    caller = call().send(start)
+    begin = time.monotonic()
+    while not caller.ended:
+        bench.turn_for(0.02)
+        caller.push(b"a")
+        caller.pull()
+        assert time.monotonic() < begin + 20 * TIME_S
+    assert time.monotonic() - begin >= TIME_S
+    assert not caller.received or start.startswith(b"POST")  # gunicorn gives the application what has come
+
+
+def test_a_request_in_time_is_not_cut_off(bench: Bench, call: Call, short: None) -> None:
+    """Each has its own time."""
+    caller = call()
+    for data in (GET, CHUNKED, GET, CHUNKED):
+        caller.send(data[:10])
+        bench.turn_for(TIME_S / 2)
+        assert caller.ask(data[10:]).status == 200
+
+
+def test_waiting_for_the_engine_is_not_cut_off(bench: Bench, call: Call, short: None) -> None:
+    callers = [call().send(WAIT), call().send(WAIT.replace(b"1.1", b"1.0"))]
+    bench.turn_for(3 * TIME_S)
+    bench.site.release()
+    assert [caller.answer().status for caller in callers] == [200, 200]
+
+
+# Answers that are not taken
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+def test_an_answer_in_many_pieces(call: Call, version: str) -> None:
+    told = call(receive_bytes=4_096).ask(big(BIG, version))
+    assert told.body == b"b" * BIG
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+@pytest.mark.parametrize("taken", [0, 4_096])
+def test_an_answer_that_is_not_taken(bench: Bench, call: Call, short: None, version: str, taken: int) -> None:
+    """Not at all, or a little now and then: the memory is given back in time."""
+    caller, other = call(receive_bytes=4_096), call()
+    caller.send(big(BIG, version))
+    begin = time.monotonic()
+    while bench.count() == 2:
+        bench.turn_for(0.02)
+        if taken:
+            caller.pull(taken)
+        assert time.monotonic() < begin + 20 * TIME_S
+    assert other.ask(GET).status == 200
+    assert len(caller.received) < BIG
+
+
+def test_a_flood_while_a_request_is_under_way(bench: Bench, call: Call) -> None:
+    """It is not read, however much it is; and answered in the end."""
+    large = GET.replace(b"x", b"x\r\nA: " + b"a" * 8_000)
+    count = 3 * PIPELINE_BYTES_MAX // len(large)
+    caller = call()
+    caller.send(WAIT)
+    bench.until(lambda: bench.site.waiting() == 1, "under way")
+    left = memoryview(large * count)
+    for _ in range(50):
+        left = left[caller.push(left) :]
+        bench.turn_for(0.001)
+    assert bench.held_bytes() <= PIPELINE_BYTES_MAX + RECEIVE_BYTES
+    bench.site.release()
+    caller.send(bytes(left))
+    assert len(caller.answers(1 + count)) == 1 + count
+
+
+@pytest.mark.parametrize("start", [b"", b"GET /", GET[:-2] + b"A", GET[:-2] + b"A: ", GET[:-2] + b"A: b\r\nB: "])
+def test_an_endless_head(bench: Bench, call: Call, start: bytes) -> None:
+    caller = call()
+    caller.push(start)
+    held = 0
+    for _ in range(400):
+        caller.push(b"a" * 65_536)
+        bench.turn_for(0.0005)
+        held = max(held, bench.held_bytes())
+        caller.pull()
+        if caller.ended:
+            break
+    assert held <= HEAD_BYTES_MAX + RECEIVE_BYTES
+    assert caller.wait_closed()[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 414", b"HTTP/1.1 431")
+
+
+def test_an_endless_body(bench: Bench, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "REQUEST_BYTES_MAX", 100_000)
+    caller = call().send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n")
+    for _ in range(1_000):
+        caller.push(b"a" * 65_536)
+        bench.turn_for(0.0005)
+        caller.pull()
+        if caller.ended:
+            break
+    assert caller.ended
+
+
+# Kinds of requests
+
+
+def test_old_requests(call: Call) -> None:
+    caller = call()
+    told = caller.ask(OLD)
+    assert told.headers["connection"] == "close"
+    assert caller.wait_closed() == b""
+    kept = call()
+    for _ in range(2):
+        told = kept.ask(b"GET /echo HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        assert told.headers["connection"] == "keep-alive"
+    assert kept.ask(POST).body == b"POST /echo hello"
+
+
+@pytest.mark.parametrize("more", [b"", b"Transfer-Encoding: chunked\r\n\r\n0\r\n"], ids=["plain", "chunked"])
+def test_head_has_no_body(call: Call, more: bytes) -> None:
+    caller = call()
+    told = caller.ask(b"HEAD /big/1000 HTTP/1.1\r\nHost: x\r\n" + more + b"\r\n", "HEAD")
+    assert told.headers["content-length"] == "1000"
+    assert caller.ask(GET).body == b"GET /echo "
+
+
+def test_close_is_close(call: Call) -> None:
+    caller = call()
+    told = caller.ask(GET.replace(b"x", b"x\r\nConnection: close") + GET)
+    assert told.headers["connection"] == "close"
+    assert caller.wait_closed() == b""
+
+
+def test_expect(bench: Bench, call: Call) -> None:
+    caller = call().send(POST.replace(b"x", b"x\r\nExpect: 100-continue").removesuffix(b"hello"))
+    bench.until(lambda: caller.pull() > 0, "continue")
+    assert caller.received == b"HTTP/1.1 100 Continue\r\n\r\n"
+    caller.received = b""
+    assert caller.ask(b"hello").body == b"POST /echo hello"
+    assert caller.ask(GET).status == 200
+
+
+def test_a_failing_application(call: Call) -> None:
+    caller = call()
+    fail = GET.replace(b"echo", b"fail")
+    assert caller.ask(fail).status == 500
+    assert caller.ask(fail + GET).status == 500
+    assert caller.answer().status == 200
+    assert call().ask(CHUNKED.replace(b"echo", b"fail")).status == 500
+
+
+def test_a_fault_of_the_server_ends_one_connection(bench: Bench, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it is: in reading, in answering, in gunicorn's handling."""
+
+    def fail(*_: object) -> None:
+        raise ValueError("ours")
+
+    other = call()
+    other.ask(GET)
+    for name, data in (("answered", GET), ("handle", OLD)):
+        with monkeypatch.context() as patch:
+            patch.setattr(bench, name, fail)
+            call().send(data).wait_closed()
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.reader, "read", fail)
+        call().send(GET).wait_closed()
+        late = call()
+        patch.undo()
+        late.send(WAIT + GET)
+        bench.until(lambda: bench.site.waiting() == 1, "under way")
+        patch.setattr(bench.reader, "read", fail)
+        bench.site.release()
+        late.answer()
+        late.wait_closed()
+    assert other.ask(GET).status == 200
+    assert bench.count() == 1
+
+
+def test_an_error_is_heard_by_who_still_sends(bench: Bench, call: Call, long_linger: None) -> None:
+    """It comes before the end, and the end is no reset."""
+    caller = call().send(b"GET / HTTP/9.9\r\n\r\n")
+    for _ in range(50):
+        caller.send(b"a" * 20_000)
+    caller.half_close()
+    assert caller.wait_closed().startswith(b"HTTP/1.1 400")
+    assert not caller.broken
+
+
+def test_who_called(bench: Bench, call: Call) -> None:
+    """Both ways to read a request tell the same of the two ends."""
+    caller = call()
+    caller.ask(GET)
+    caller.ask(CHUNKED)
+    plain, chunked = ({name: each.get(name) for name in ENDS} for each in bench.site.environs)
+    assert plain == chunked
+    assert plain["REMOTE_ADDR"] == "127.0.0.1"
+    assert plain["SERVER_PORT"] == str(bench.sockets[0].getsockname()[1])
+
+
+ENDS: Final = ("REMOTE_ADDR", "REMOTE_PORT", "SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "wsgi.url_scheme")
+
+
+def test_over_a_unix_socket(tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = str(tmp_path_factory.mktemp("s") / "s")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        bench = Bench(listener)
+        with Caller(bench, path) as caller:
+            assert caller.ask(GET).status == 200
+            assert caller.ask(CHUNKED).status == 200
+        bench.until(lambda: bench.count() == 0, "ended")
+        bench.tmp.close()
+
+
+# How many
+
+
+@pytest.mark.parametrize("bench", [{"worker_connections": 5}], indirect=True)
+def test_no_more_connections_than_may_be(bench: Bench, call: Call) -> None:
+    """The next ones wait until there is room."""
+    first = [call() for _ in range(5)]
+    assert [caller.ask(GET).status for caller in first] == [200] * 5
+    late = [call().send(GET) for _ in range(3)]
+    bench.turn_for(0.05)
+    assert bench.count() == 5
+    assert [caller.pull() for caller in late] == [0, 0, 0]
+    for caller in first[:3]:
+        caller.close()
+    assert [caller.answer().status for caller in late] == [200] * 3
+    assert bench.count() == 5
+
+
+def test_no_descriptor_left(bench: Bench, call: Call) -> None:
+    """Those who call wait; as soon as there is one again they are served."""
+    callers = [call().send(GET) for _ in range(3)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as probe:
+        highest = probe.fileno()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest, hard))
+    try:
+        bench.turn_for(0.3)
+        assert bench.count() < 3
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert [caller.answer().status for caller in callers] == [200] * 3
+
+
+def test_descriptors_are_kept_for_the_engine(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few the system gives, callers do not take them all."""
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 1_000))
+    bench = Bench(listener, worker_connections=2_000)
+    assert asked == [(1_000, 1_000)]
+    assert bench.worker_connections == 1_000 - workers.DESCRIPTORS_KEPT
+    bench.tmp.close()
+
+
+# The stop
+
+
+def stop(bench: Bench) -> float:
+    """Stop it; how long that took, in seconds."""
+    start = time.monotonic()
+    bench.stop()
+    return time.monotonic() - start
+
+
+def test_stop_does_not_wait_for_the_idle(bench: Bench, call: Call, short: None) -> None:
+    callers = [call(), call(), call()]
+    callers[0].ask(GET)
+    callers[1].ask(CHUNKED)
+    bench.turn_for(0.02)
+    assert stop(bench) < 5.0
+    for caller in callers:
+        assert caller.wait_closed() == b""
+
+
+def later(bench: Bench, act: Callable[[], object]) -> None:
+    bench.hub.later(0.1, lambda: act())
+
+
+def test_stop_answers_what_is_under_way(bench: Bench, call: Call) -> None:
+    callers = [call().send(data) for data in (WAIT, WAIT + GET, WAIT.replace(b"x", b"x\r\nExpect: 100-continue"))]
+    bench.until(lambda: bench.site.waiting() == 3, "under way")
+    callers[2].pull()
+    callers[2].received = b""
+    later(bench, bench.site.release)
+    stop(bench)
+    for caller in callers[:2]:
+        told = caller.answer()
+        assert (told.status, told.headers["connection"]) == (200, "close")
+    assert callers[2].answer().status == 200
+
+
+@pytest.mark.parametrize("data", [GET, POST, CHUNKED, OLD], ids=["get", "post", "chunked", "old"])
+@pytest.mark.parametrize("cut", [5, -6])
+def test_stop_waits_for_the_rest_of_a_request(bench: Bench, call: Call, data: bytes, cut: int) -> None:
+    """A head or a body that is half here."""
+    caller = call().send(data[:cut])
+    bench.turn_for(0.01)
+    later(bench, lambda: caller.push(data[cut:]))
+    stop(bench)
+    told = caller.answer()
+    assert told.status == 200
+    assert told.body == (b"GET /echo " if data in (GET, OLD) else b"POST /echo hello")
+    assert caller.wait_closed() == b""
+
+
+def test_stop_answers_what_has_come(bench: Bench, call: Call) -> None:
+    """Those whose request has just come, and those who are about to send their first."""
+    kept = call()
+    kept.ask(GET)
+    fresh = call()
+    bench.until(lambda: bench.count() == 2, "accepted")
+    kept.push(GET)
+    later(bench, lambda: fresh.push(GET))
+    stop(bench)
+    assert kept.answer().status == 200
+    assert fresh.answer().status == 200
+
+
+def test_stop_answers_all_who_wait_to_be_accepted(bench: Bench, call: Call) -> None:
+    callers = [call() for _ in range(100)]
+    for caller in callers:
+        caller.push(GET)
+    stop(bench)
+    assert [caller.answer().status for caller in callers] == [200] * 100
