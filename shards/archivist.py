@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from shards import limits
 from shards.clock import now_ms
-from shards.codec import decode_request, decode_row, encode
+from shards.codec import Undecodable, decode_request, decode_row, encode
 from shards.frames import FrameKind
 from shards.history import History
 from shards.mailbox import Mailbox, Request
@@ -111,7 +111,12 @@ class Archivist:
         return has_room
 
     def _ask(self, request: Request) -> None:
-        question = decode_request(request.body)
+        try:
+            question = decode_request(request.body)
+        except Undecodable as error:
+            log.warning("a caller is cut off: %s", error)
+            request.caller.close()
+            return
         if now_ms() > request.deadline_ms:
             self._answers.append((request, encode(Refused(Reason.TIMEOUT))))
             return

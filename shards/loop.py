@@ -12,12 +12,12 @@ messages that it needs are in their receivers' queues (:mod:`shards.replies`). A
 links once more and applies them first. So whatever a caller was told is in what it reads next, on whichever shard.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, get_args
 
 from shards import limits
 from shards.clock import now_ms
-from shards.codec import decode_link, decode_request, encode
+from shards.codec import Undecodable, decode_link, decode_request, encode
 from shards.engine import MAILBOX, Engine
 from shards.frames import Frame, FrameKind
 from shards.holds import Holds
@@ -40,6 +40,7 @@ from shards.messages import (
 from shards.network import Network
 from shards.outbox import ARCHIVE
 from shards.peer import Peer
+from shards.process import log
 from shards.questions import answer
 from shards.replies import Replies
 from shards.snapshots import Snapshots
@@ -183,8 +184,7 @@ class Shard:
         if self._is_due():  # before the commands: it was due before they came
             batch.inputs.append(Input(Timer(encode(Tick())), Tick()))
         now = self._clock()
-        for request in requests:
-            message = decode_request(request.body)
+        for request, message in self._decode(requests):
             refusal = self._refuse(request, message, now)
             if refusal is not None:
                 self._replies.refuse(request, refusal)
@@ -195,6 +195,16 @@ class Shard:
             else:
                 batch.questions.append((request, message))  # type: ignore[arg-type]
         return batch
+
+    @staticmethod
+    def _decode(requests: list[Request]) -> Iterator[tuple[Request, Command | Question]]:
+        """What can be read. Who sends anything else is no caller of ours, or of another version: cut off."""
+        for request in requests:
+            try:
+                yield request, decode_request(request.body)
+            except Undecodable as error:
+                log.warning("a caller is cut off: %s", error)
+                request.caller.close()
 
     def _refuse(self, request: Request, message: Command | Question, now: int) -> Reason | None:
         if now > request.deadline_ms:

@@ -177,10 +177,13 @@ class Mailbox:
             self._take_link(caller, frame)
         elif frame.kind == FrameKind.PROMISE and caller.source >= 0:
             self.promised[caller.source] = frame.number
-        elif frame.kind == FrameKind.HELLO and caller.slot < 0 and self._free:
+        elif frame.kind == FrameKind.HELLO and caller.slot < 0 and self._free and self._knows(frame.number - 1):
             self._welcome(caller, frame)
         else:
             caller.close()
+
+    def _knows(self, source: int) -> bool:
+        return source == -1 or source in self.received
 
     def _take_link(self, caller: Caller, frame: Frame) -> None:
         expected = self.received[caller.source] + 1
