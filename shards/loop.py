@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, get_args
 
 from shards import limits
-from shards.clock import now_ms
+from shards.clock import now_ms, passed_ms
 from shards.codec import Undecodable, decode_link, decode_request, encode
 from shards.engine import MAILBOX, Engine
 from shards.frames import Frame, FrameKind
@@ -82,13 +82,18 @@ class Shard:
         snapshots: Snapshots,
         queue_depth: int,
         clock: Callable[[], int] = now_ms,
+        passed: Callable[[], int] = passed_ms,
         network: Network | None = None,
     ) -> None:
-        """``clock`` gives Unix ms; ``network`` connects to callers and peers: a simulation brings its own."""
+        """``clock`` gives Unix ms, ``passed`` ms that never step; ``network`` connects to callers and peers.
+
+        A simulation brings its own.
+        """
         self.engine = engine
         self.stopping = False
         self.mailbox = Mailbox(folder, f"shard-{engine.shard}", queue_depth, dict(engine.received), network)
         self._clock = clock
+        self._passed_ms = passed
         self._journal = journal
         self._snapshots = snapshots
         self._peers = {
@@ -98,7 +103,7 @@ class Shard:
         self._shard_peers = {receiver: peer for receiver, peer in self._peers.items() if receiver != ARCHIVE}
         self._replies = Replies(engine, self._shard_peers)
         self._holds = Holds(engine, self._shard_peers, self._replies)
-        self._serve_anyway_ms = self._clock() + limits.LINK_WAIT_MS
+        self._waited_ms, self._waits_since_ms = 0, self._passed_ms()
         self._reconnect_ms = 0
 
     def run(self) -> None:
@@ -160,9 +165,9 @@ class Shard:
 
     def _reach_peers(self) -> None:
         self._holds.lose()
-        if all(peer.connected for peer in self._peers.values()) or self._clock() < self._reconnect_ms:
+        if all(peer.connected for peer in self._peers.values()) or self._passed_ms() < self._reconnect_ms:
             return
-        self._reconnect_ms = self._clock() + limits.RECONNECT_MS
+        self._reconnect_ms = self._passed_ms() + limits.RECONNECT_MS
         for peer in self._peers.values():
             peer.connect()
 
@@ -173,7 +178,14 @@ class Shard:
         promised, received = self.mailbox.promised, self.engine.received
         caught_up = all(peer in promised and received[peer] >= promised[peer] for peer in received)
         reached = all(peer.connected for peer in self._shard_peers.values())
-        self.mailbox.counters.serving = (caught_up and reached) or self._clock() >= self._serve_anyway_ms
+        self.mailbox.counters.serving = (caught_up and reached) or self._has_waited()
+
+    def _has_waited(self) -> bool:
+        """Whether peers had their time: turns in which this process stood still count as little as others."""
+        now = self._passed_ms()
+        self._waited_ms += min(now - self._waits_since_ms, limits.LINK_WAIT_TURN_MS)
+        self._waits_since_ms = now
+        return self._waited_ms >= limits.LINK_WAIT_MS
 
     # 2. Refuse, sort
 
@@ -290,8 +302,8 @@ class Shard:
     def _finish(self) -> None:
         """Take nothing more; bring out what callers and the archive are still owed, within a bound."""
         self.mailbox.counters.serving = False
-        until_ms = self._clock() + limits.STOP_MS
-        while self._clock() < until_ms and (len(self._replies) or len(self.engine.outboxes[ARCHIVE])):
+        until_ms = self._passed_ms() + limits.STOP_MS
+        while self._passed_ms() < until_ms and (len(self._replies) or len(self.engine.outboxes[ARCHIVE])):
             self.turn(limits.RECONNECT_MS / 1000)
         self._snapshots.wait()
         self.mailbox.close()
