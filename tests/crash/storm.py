@@ -17,7 +17,7 @@ from tests.crash.trading import SPOT, Trading
 from tests.exchange import Exchange, until
 
 GAP_S: Final = 0.1  # between two blows, at most
-CALM_S: Final = 60.0  # every worker must say that all is ready, again and again, while the load goes on
+CALM_S: Final = 60.0  # every worker must say that all is ready, again and again
 SHOWN: Final = 20  # findings
 
 
@@ -60,6 +60,7 @@ class Storm:
             self.load.__exit__()
             self._tell(self.load.summary())
         if kind is None:
+            self.exchange.wait_ready(CALM_S)
             check_nothing(self.load.audit())
             check_quiet(self.exchange)
             check_capacity(self.exchange)
@@ -73,9 +74,10 @@ class Storm:
             blow()
 
     def _await_calm(self) -> None:
-        self.exchange.wait_ready(CALM_S)
-        self._await_trading(100)
         with connected(self.exchange) as client:
+            shards = range(client.shard_count)
+            until(lambda: all(client.is_serving(shard) for shard in shards), BACK_S, "all shards serve")
+            self._await_trading(100)
             self._verify_under_load(client)
 
     def _await_trading(self, count: int) -> None:

@@ -35,6 +35,7 @@ class Op(NamedTuple):
     told: Told  # UNKNOWN: it may have happened or not
     called: float
     ended: float  # the answer; if it is unknown: after this moment it does not happen any more
+    number: int = 0  # of an order whose answer was lost, found by its client id afterwards: it has been placed
 
     @property
     def is_known(self) -> bool:
@@ -42,11 +43,19 @@ class Op(NamedTuple):
         return self.told is not UNKNOWN
 
     @property
+    def is_sure(self) -> bool:
+        """Whether it has happened."""
+        return self.is_known or bool(self.number)
+
+    @property
     def is_pure(self) -> bool:
         """Whether it has changed nothing, wherever it took place: a question, or a cancel of nothing."""
-        if isinstance(self.asked, GetOrder | GetDepth):
-            return True
-        return not isinstance(self.asked, Place) and (self.told[0] == "refused" or self.told == ("orders",))
+        return isinstance(self.asked, GetOrder | GetDepth) or (self.is_known and is_nothing(self.asked, self.told))
+
+
+def is_nothing(asked: Asked, told: Told) -> bool:
+    """Whether a cancel has canceled nothing. (An order that was rejected has got a number.)"""
+    return not isinstance(asked, Place) and (told[0] == "refused" or told == ("orders",))
 
 
 # As the model tells it

@@ -4,6 +4,7 @@ from collections import defaultdict
 from copy import copy
 from typing import Any, Self
 
+from shards.ids import make_number
 from shards.orders import Order
 from tests.linear.history import Asked, Told, told_by_model
 from tests.model.reference import Reference
@@ -44,6 +45,10 @@ class MarketModel(Reference):
     def tell(self, asked: Asked) -> Told:
         """Do it, and say what its caller is to be told."""
         return told_by_model(self.apply(asked, 0))
+
+    def newest(self, market: int) -> int:
+        """The number of the order that was placed last."""
+        return make_number(market, self.placed[market])
 
     def copy(self) -> Self:
         """What happens to one does not happen to the other."""
