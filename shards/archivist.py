@@ -15,9 +15,9 @@ from shards.clock import now_ms
 from shards.codec import Undecodable, decode_request, decode_row, encode
 from shards.frames import FrameKind
 from shards.history import History
-from shards.mailbox import Mailbox, Request
+from shards.mailbox import LinkBroken, Mailbox, Request
 from shards.messages import Question, Reason, Refused, Reply
-from shards.process import Wakeup, lock_file, log, set_up_logging
+from shards.process import EXIT_DAMAGED, Wakeup, lock_file, log, set_up_logging
 from shards.rows import Row
 from shards.settings import Settings
 from storage.folder import Folder
@@ -153,7 +153,7 @@ class Archivist:
 
 
 def run_archive(settings: Settings) -> None:
-    """Run the archive until SIGTERM."""
+    """Run the archive until SIGTERM. Exits with EXIT_DAMAGED if it has lost what it had."""
     set_up_logging()
     folder = Folder.open(settings.data)
     lock_file(folder.run / "archive.lock", _LOCK_PATIENCE_S)
@@ -165,5 +165,9 @@ def run_archive(settings: Settings) -> None:
         archivist.stopping = True
 
     Wakeup(archivist.mailbox.selector, stop)
-    archivist.run()
+    try:
+        archivist.run()
+    except LinkBroken as damage:
+        log.error("the archive does not go on: %s: %s", folder.history, damage)
+        os._exit(EXIT_DAMAGED)  # whatever is still asked: nobody waits for a process that must not go on
     log.info("stopped")
