@@ -2,6 +2,7 @@
 # PYTHON names the Python to use; ARGS goes to pytest: make test ARGS=tests/unit; JOBS is how many run side by side
 # SEEDS and SEED say how many runs of the simulation, from which on; PLANT plants a bug: make sim SEEDS=300 SEED=1
 # N says how many spoilt requests are sent: make fuzz N=200000 SEED=1
+# ROUNDS says how often all kinds of blows fall, ONLY which: make crash ROUNDS=20 SEED=1 ONLY=shard,worker
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,8 +14,9 @@ JOBS ?= 2
 SEEDS ?= 300
 SEED ?= 1
 N ?= 200000
+ROUNDS ?= 1
 
-.PHONY: run test long sim fuzz check lint types imports lock clean
+.PHONY: run test long sim crash fuzz check lint types imports lock clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python -m web.run
@@ -28,6 +30,9 @@ long: $(VENV)/.dev
 
 sim: $(VENV)/.dev
 	$(BIN)/python -m tests.sim --seeds $(SEEDS) --seed $(SEED) $(if $(PLANT),--plant $(PLANT))
+
+crash: $(VENV)/.dev
+	$(BIN)/python -m tests.crash --rounds $(ROUNDS) --seed $(SEED) $(if $(ONLY),--only $(ONLY))
 
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz --count $(N) --seed $(SEED)

@@ -1,6 +1,7 @@
 """Blows against an exchange under load. Each returns the moment of its (last) stroke, by the monotonic clock."""
 
 import os
+import resource
 import signal
 import time
 from typing import Final
@@ -87,6 +88,15 @@ def stand_still(storm: Storm, shard: int) -> float:
         ]
         assert any(call.status == 200 for call in others), f"while shard {shard} stood still nobody was served"
     return time.monotonic()
+
+
+def fail_writes(storm: Storm, shard: int) -> float:
+    """No file takes a byte of it any more: it ends, and its successor may write."""
+    pid = shard_process(storm.exchange, shard)
+    moment = time.monotonic()
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
+    shard_process(storm.exchange, shard, after=pid)
+    return moment
 
 
 def end_orderly(storm: Storm, _: int = 0) -> float:

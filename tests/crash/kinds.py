@@ -66,6 +66,7 @@ KINDS: Final = {
         Kind("recovery", 5, blows.kill_in_recovery, "shard", of_a_victim),
         Kind("snapshot", 5, blows.kill_in_snapshot, "shard", of_a_victim),
         Kind("stop", 3, blows.stand_still, "shard", of_a_victims_money),
+        Kind("write", 3, blows.fail_writes, "shard", of_a_victims_money),
         Kind("term", 3, blows.end_orderly, "shards", by_an_orderly_end),
         Kind("hup", 3, blows.reload, "anybody", before_its_answer),
     )
