@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -65,7 +65,7 @@ class Pair:
         self.lines = [Line(self.folder, f"shard-{index}") for index in range(2)]
         self.turn_until(lambda: all(line.serving() for line in self.lines))
 
-    def _start(self, index: int, **clocks: Callable[[], int]) -> Shard:
+    def _start(self, index: int, **clocks: Any) -> Shard:
         own = self.folder.shard(index)
         engine, journal, sequence = recover(own, index, 2)
         return Shard(self.folder, engine, journal, Snapshots(own, 10**9, sequence), 1_024, **clocks)
