@@ -93,10 +93,9 @@ def stand_still(storm: Storm, shard: int) -> float:
 def fail_writes(storm: Storm, shard: int) -> float:
     """No file takes a byte of it any more: it ends, and its successor may write."""
     pid = shard_process(storm.exchange, shard)
-    moment = time.monotonic()
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
-    shard_process(storm.exchange, shard, after=pid)
-    return moment
+    until(lambda: pid not in storm.exchange.processes(), BACK_S, "a shard that cannot write ends")
+    return time.monotonic()
 
 
 def end_orderly(storm: Storm, _: int = 0) -> float:

@@ -121,7 +121,8 @@ def _proofs(kind: Kind, shard: int) -> list[Callable[[Call], bool]]:
     """What shows that whoever was hit serves again; all of it must be seen."""
 
     def served_by(number: int) -> Callable[[Call], bool]:
-        return lambda call: number in call.shards
+        # a call that needs no other shard; of trades the archive tells alone
+        return lambda call: call.shards == {number} and call.status < 500 and call.what != "trades"
 
     match kind.hits:
         case "shard":
