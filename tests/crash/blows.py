@@ -99,10 +99,8 @@ def fail_writes(storm: Storm, shard: int) -> float:
 
 
 def end_orderly(storm: Storm, _: int = 0) -> float:
-    """SIGTERM of either half, and a new start."""
-    moment = time.monotonic()
-    restart(storm.rnd.choice((storm.exchange.web, storm.exchange.engine)))
-    return moment
+    """SIGTERM of either half, and a new start. The moment is that of its end: until then it serves."""
+    return restart(storm.rnd.choice((storm.exchange.web, storm.exchange.engine)))
 
 
 def reload(storm: Storm, _: int = 0) -> float:
@@ -112,10 +110,12 @@ def reload(storm: Storm, _: int = 0) -> float:
     return moment
 
 
-def restart(half: Half) -> None:
-    """SIGTERM, and a new start once all has ended by itself."""
+def restart(half: Half) -> float:
+    """SIGTERM, and a new start once all has ended by itself; the moment in between."""
     assert half.stop(STOP_S[half.name]), f"the {half.name} side had to be killed"
+    moment = time.monotonic()
     half.start()
+    return moment
 
 
 def reload_workers(exchange: Exchange) -> None:
