@@ -2,10 +2,10 @@
 # PYTHON names the Python to use; ARGS goes to pytest: make test ARGS=tests/unit; JOBS is how many run side by side
 # SEEDS and SEED say how many runs of the simulation, from which on; PLANT plants a bug: make sim SEEDS=300 SEED=1
 # PROFILE, SECONDS, USERS and KILL say what load is put on: make loadtest PROFILE=all KILL=shard; URL and ACCOUNTS on what
-
 # ONLY names one safety to be taken away: make safeties ONLY=one_statement
 # N says how many spoilt requests are sent: make fuzz N=200000 SEED=1
 # SECONDS says how long: make overload SECONDS=60 FACTOR=10, of each overload; make soak SECONDS=3600
+# ROUNDS says how often all kinds of blows fall, ONLY which: make crash ROUNDS=20 SEED=1 ONLY=shard,worker
 
 PYTHON ?= python3
 VENV := .venv
@@ -20,8 +20,9 @@ N ?= 200000
 PROFILE ?= steady
 USERS ?= 40
 FACTOR ?= 10
+ROUNDS ?= 1
 
-.PHONY: run test long sim fuzz safeties overload soak loadtest bench check lint types imports lock clean
+.PHONY: run test long sim crash fuzz safeties overload soak loadtest bench check lint types imports lock clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python -m web.run
@@ -35,6 +36,9 @@ long: $(VENV)/.dev
 
 sim: $(VENV)/.dev
 	$(BIN)/python -m tests.sim --seeds $(SEEDS) --seed $(SEED) --jobs $(JOBS) $(if $(PLANT),--plant $(PLANT))
+
+crash: $(VENV)/.dev
+	$(BIN)/python -m tests.crash --rounds $(ROUNDS) --seed $(SEED) $(if $(ONLY),--only $(ONLY))
 
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz --count $(N) --seed $(SEED)

@@ -12,12 +12,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from shards import limits
 from shards.clock import now_ms
-from shards.codec import decode_request, decode_row, encode
+from shards.codec import Undecodable, decode_request, decode_row, encode
 from shards.frames import FrameKind
 from shards.history import History
-from shards.mailbox import Mailbox, Request
+from shards.mailbox import LinkBroken, Mailbox, Request
 from shards.messages import Question, Reason, Refused, Reply
-from shards.process import Wakeup, lock_file, log, set_up_logging
+from shards.process import EXIT_DAMAGED, Wakeup, lock_file, log, set_up_logging
 from shards.rows import Row
 from shards.settings import Settings
 from storage.folder import Folder
@@ -114,7 +114,12 @@ class Archivist:
         return has_room
 
     def _ask(self, request: Request) -> None:
-        question = decode_request(request.body)
+        try:
+            question = decode_request(request.body)
+        except Undecodable as error:
+            log.warning("a caller is cut off: %s", error)
+            request.caller.close()
+            return
         if now_ms() > request.deadline_ms:
             self._answers.append((request, encode(Refused(Reason.TIMEOUT))))
             return
@@ -151,7 +156,7 @@ class Archivist:
 
 
 def run_archive(settings: Settings) -> None:
-    """Run the archive until SIGTERM."""
+    """Run the archive until SIGTERM. Exits with EXIT_DAMAGED if it has lost what it had."""
     set_up_logging()
     folder = Folder.open(settings.data)
     lock_file(folder.run / "archive.lock", _LOCK_PATIENCE_S)
@@ -163,5 +168,9 @@ def run_archive(settings: Settings) -> None:
         archivist.stopping = True
 
     Wakeup(archivist.mailbox.selector, stop)
-    archivist.run()
+    try:
+        archivist.run()
+    except LinkBroken as damage:
+        log.error("the archive does not go on: %s: %s", folder.history, damage)
+        os._exit(EXIT_DAMAGED)  # whatever is still asked: nobody waits for a process that must not go on
     log.info("stopped")

@@ -1,4 +1,4 @@
-"""The time of day in Unix milliseconds, as deadlines and stamps count it."""
+"""The time of day, as deadlines and stamps count it, and time that only passes, as patience counts it."""
 
 import time
 
@@ -6,3 +6,8 @@ import time
 def now_ms() -> int:
     """Unix milliseconds. May step; whoever needs it to go forward only sees to that."""
     return time.time_ns() // 1_000_000
+
+
+def passed_ms() -> int:
+    """Milliseconds since some moment. Never steps; of use within one process only."""
+    return time.monotonic_ns() // 1_000_000

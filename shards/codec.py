@@ -22,9 +22,16 @@ _rows: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)
 _replies: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
 
 
+class Undecodable(Exception):
+    """Bytes that are no message."""
+
+
 def decode_request(body: bytes) -> Command | Question:
-    """What a mailbox received."""
-    return _requests.decode(body)
+    """What a mailbox received. Raises Undecodable."""
+    try:
+        return _requests.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise Undecodable(repr(error)) from error
 
 
 def decode_input(body: bytes) -> Command | LinkMessage:

@@ -30,6 +30,7 @@ REPLY_PIECE_COUNT: Final = 1_000  # orders in one piece of a large answer: about
 # The loop
 BATCH_COUNT_MAX: Final = 256  # commands under one sync: enough to hide it, few enough to answer soon
 LINK_WAIT_MS: Final = 3_000  # a starting shard waits so long for its peers' links before it serves
+LINK_WAIT_TURN_MS: Final = 100  # of it one turn counts for at most: one in which the process stood still is no waiting
 TICKET_COUNT_MAX: Final = 65_536  # orders waiting for a hold on another shard
 STOP_MS: Final = 2_000  # a stopping shard brings out what it owes for so long at most
 RESTART_PAUSE_MIN_S: Final = 0.1  # before a process that died soon after its start is started again; doubles up to

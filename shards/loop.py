@@ -12,12 +12,12 @@ messages that it needs are in their receivers' queues (:mod:`shards.replies`). A
 links once more and applies them first. So whatever a caller was told is in what it reads next, on whichever shard.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, get_args
 
 from shards import limits
-from shards.clock import now_ms
-from shards.codec import decode_link, decode_request, encode
+from shards.clock import now_ms, passed_ms
+from shards.codec import Undecodable, decode_link, decode_request, encode
 from shards.engine import MAILBOX, Engine
 from shards.frames import Frame, FrameKind
 from shards.holds import Holds
@@ -40,6 +40,7 @@ from shards.messages import (
 from shards.network import Network
 from shards.outbox import ARCHIVE
 from shards.peer import Peer
+from shards.process import log
 from shards.questions import answer
 from shards.replies import Replies
 from shards.snapshots import Snapshots
@@ -81,13 +82,18 @@ class Shard:
         snapshots: Snapshots,
         queue_depth: int,
         clock: Callable[[], int] = now_ms,
+        passed: Callable[[], int] = passed_ms,
         network: Network | None = None,
     ) -> None:
-        """``clock`` gives Unix ms; ``network`` connects to callers and peers: a simulation brings its own."""
+        """``clock`` gives Unix ms, ``passed`` ms that never step; ``network`` connects to callers and peers.
+
+        A simulation brings its own.
+        """
         self.engine = engine
         self.stopping = False
         self.mailbox = Mailbox(folder, f"shard-{engine.shard}", queue_depth, dict(engine.received), network)
         self._clock = clock
+        self._passed_ms = passed
         self._journal = journal
         self._snapshots = snapshots
         self._peers = {
@@ -97,7 +103,7 @@ class Shard:
         self._shard_peers = {receiver: peer for receiver, peer in self._peers.items() if receiver != ARCHIVE}
         self._replies = Replies(engine, self._shard_peers)
         self._holds = Holds(engine, self._shard_peers, self._replies)
-        self._serve_anyway_ms = self._clock() + limits.LINK_WAIT_MS
+        self._waited_ms, self._waits_since_ms = 0, self._passed_ms()
         self._reconnect_ms = 0
 
     def run(self) -> None:
@@ -159,9 +165,9 @@ class Shard:
 
     def _reach_peers(self) -> None:
         self._holds.lose()
-        if all(peer.connected for peer in self._peers.values()) or self._clock() < self._reconnect_ms:
+        if all(peer.connected for peer in self._peers.values()) or self._passed_ms() < self._reconnect_ms:
             return
-        self._reconnect_ms = self._clock() + limits.RECONNECT_MS
+        self._reconnect_ms = self._passed_ms() + limits.RECONNECT_MS
         for peer in self._peers.values():
             peer.connect()
 
@@ -172,7 +178,14 @@ class Shard:
         promised, received = self.mailbox.promised, self.engine.received
         caught_up = all(peer in promised and received[peer] >= promised[peer] for peer in received)
         reached = all(peer.connected for peer in self._shard_peers.values())
-        self.mailbox.counters.serving = (caught_up and reached) or self._clock() >= self._serve_anyway_ms
+        self.mailbox.counters.serving = (caught_up and reached) or self._has_waited()
+
+    def _has_waited(self) -> bool:
+        """Whether peers had their time: turns in which this process stood still count as little as others."""
+        now = self._passed_ms()
+        self._waited_ms += min(now - self._waits_since_ms, limits.LINK_WAIT_TURN_MS)
+        self._waits_since_ms = now
+        return self._waited_ms >= limits.LINK_WAIT_MS
 
     # 2. Refuse, sort
 
@@ -183,8 +196,7 @@ class Shard:
         if self._is_due():  # before the commands: it was due before they came
             batch.inputs.append(Input(Timer(encode(Tick())), Tick()))
         now = self._clock()
-        for request in requests:
-            message = decode_request(request.body)
+        for request, message in self._decode(requests):
             refusal = self._refuse(request, message, now)
             if refusal is not None:
                 self._replies.refuse(request, refusal)
@@ -195,6 +207,16 @@ class Shard:
             else:
                 batch.questions.append((request, message))  # type: ignore[arg-type]
         return batch
+
+    @staticmethod
+    def _decode(requests: list[Request]) -> Iterator[tuple[Request, Command | Question]]:
+        """What can be read. Who sends anything else is no caller of ours, or of another version: cut off."""
+        for request in requests:
+            try:
+                yield request, decode_request(request.body)
+            except Undecodable as error:
+                log.warning("a caller is cut off: %s", error)
+                request.caller.close()
 
     def _refuse(self, request: Request, message: Command | Question, now: int) -> Reason | None:
         if now > request.deadline_ms:
@@ -280,8 +302,8 @@ class Shard:
     def _finish(self) -> None:
         """Take nothing more; bring out what callers and the archive are still owed, within a bound."""
         self.mailbox.counters.serving = False
-        until_ms = self._clock() + limits.STOP_MS
-        while self._clock() < until_ms and (len(self._replies) or len(self.engine.outboxes[ARCHIVE])):
+        until_ms = self._passed_ms() + limits.STOP_MS
+        while self._passed_ms() < until_ms and (len(self._replies) or len(self.engine.outboxes[ARCHIVE])):
             self.turn(limits.RECONNECT_MS / 1000)
         self._snapshots.wait()
         self.mailbox.close()

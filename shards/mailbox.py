@@ -18,6 +18,10 @@ from shards.network import Network
 from storage.folder import Folder
 
 
+class LinkBroken(Exception):
+    """Link messages are missing here that their sender was once told are on disk."""
+
+
 class Caller(Connection):
     """A connection that somebody opened to this mailbox."""
 
@@ -119,7 +123,7 @@ class Mailbox:
             self.receive(caller)
 
     def receive(self, caller: Caller) -> None:
-        """Read what has come from one caller."""
+        """Read what has come from one caller. Raises LinkBroken."""
         for frame in caller.receive():
             self._sort(caller, frame)
         if caller.closed:
@@ -177,10 +181,13 @@ class Mailbox:
             self._take_link(caller, frame)
         elif frame.kind == FrameKind.PROMISE and caller.source >= 0:
             self.promised[caller.source] = frame.number
-        elif frame.kind == FrameKind.HELLO and caller.slot < 0 and self._free:
+        elif frame.kind == FrameKind.HELLO and caller.slot < 0 and self._free and self._knows(frame.number - 1):
             self._welcome(caller, frame)
         else:
             caller.close()
+
+    def _knows(self, source: int) -> bool:
+        return source == -1 or source in self.received
 
     def _take_link(self, caller: Caller, frame: Frame) -> None:
         expected = self.received[caller.source] + 1
@@ -188,7 +195,10 @@ class Mailbox:
             self.received[caller.source] = expected
             self.link_frames.append(LinkFrame(caller.source, frame.number, frame.time, frame.body))
         elif frame.number > expected:
-            caller.close()  # a gap: it says hello again and continues from what is here
+            raise LinkBroken(
+                f"messages {expected} to {frame.number - 1} of shard {caller.source} are missing, which were here once:"
+                " this data is not the newest"
+            )
 
     def _welcome(self, caller: Caller, hello: Frame) -> None:
         for slot in self._free:

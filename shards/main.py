@@ -5,6 +5,7 @@ import sys
 from typing import NoReturn
 
 from shards.loop import Shard
+from shards.mailbox import LinkBroken
 from shards.process import EXIT_DAMAGED, Wakeup, lock_file, log, set_up_logging
 from shards.recovery import recover
 from shards.settings import Settings
@@ -43,7 +44,7 @@ def run_shard(settings: Settings, index: int) -> None:
     log.info("recovered to record %d", engine.sequence)
     try:
         shard.run()
-    except JournalDamaged as damage:
+    except (JournalDamaged, LinkBroken) as damage:
         _give_up(damage)
     log.info("stopped at record %d", engine.sequence)
 

@@ -55,6 +55,8 @@ def recover(folder: Path, shard: int, shard_count: int) -> tuple[Engine, Journal
     kept = journal.last_sequence()
     if kept < position.sequence:
         raise JournalDamaged(f"{folder}: the journal ends at record {kept}, before its snapshot at {position.sequence}")
+    if journal.checksum(position.sequence) not in (None, position.checksum):
+        raise JournalDamaged(f"{folder}: record {position.sequence} is not the one at which its snapshot was taken")
     for record in journal.read(position):
         apply_record(engine, record)
     return engine, journal, position.sequence

@@ -157,6 +157,14 @@ class Journal:
         (last,) = self._db.execute("SELECT max(sequence) FROM journal").fetchone()
         return last or 0
 
+    def checksum(self, sequence: int) -> int | None:
+        """Of that record as it stands on disk, None if it is not kept. Raises JournalDamaged."""
+        try:
+            row = self._db.execute("SELECT checksum FROM journal WHERE sequence = ?", (sequence,)).fetchone()
+        except sqlite3.DatabaseError as error:
+            raise JournalDamaged(f"{self._path}: unreadable at record {sequence}: {error}") from error
+        return row[0] if row else None
+
     def trim(self, until: int, count_max: int = 10_000) -> int:
         """Remove at most ``count_max`` of the oldest records up to sequence ``until``; returns how many.
 

@@ -1,28 +1,49 @@
-"""Blows against a shard of an exchange under load."""
+"""Blows against an exchange under load. Each returns the moment of its (last) stroke, by the monotonic clock."""
 
 import os
+import resource
+import signal
 import time
+from typing import Final
 
-from tests.crash.processes import BACK_S, shard_process
+from tests.crash.processes import (
+    BACK_S,
+    archive_process,
+    kill_everything,
+    kill_half,
+    shard_process,
+    stopped,
+    worker_processes,
+)
 from tests.crash.storm import Storm
-from tests.exchange import kill
+from tests.exchange import Exchange, kill, until
+from web.run import STOP_S, Half
+
+STILL_S: Final = 5.0  # longer than a command's deadline
 
 
-def kill_a_shard(storm: Storm, shard: int) -> None:
+def strike(pid: int) -> float:
+    """kill -9, now."""
+    moment = time.monotonic()
+    kill(pid)
+    return moment
+
+
+def kill_a_shard(storm: Storm, shard: int) -> float:
     """Whatever it does at the moment."""
-    kill(shard_process(storm.exchange, shard))
+    return strike(shard_process(storm.exchange, shard))
 
 
-def kill_in_recovery(storm: Storm, shard: int) -> None:
+def kill_in_recovery(storm: Storm, shard: int) -> float:
     """Once, and again at any point of its way back."""
     pid = shard_process(storm.exchange, shard)
     kill(pid)
     pid = shard_process(storm.exchange, shard, after=pid)
     time.sleep(storm.rnd.uniform(0, 0.05))
-    kill(pid)
+    return strike(pid)
 
 
-def kill_in_snapshot(storm: Storm, shard: int) -> None:
+def kill_in_snapshot(storm: Storm, shard: int) -> float:
     """While its child writes a snapshot."""
     pid = shard_process(storm.exchange, shard)
     folder = storm.exchange.folder.shard(shard)
@@ -30,4 +51,76 @@ def kill_in_snapshot(storm: Storm, shard: int) -> None:
     while not any(name.startswith(".snapshot-") for name in os.listdir(folder)):
         assert time.monotonic() < end, "no snapshot was seen"
     time.sleep(storm.rnd.uniform(0, 0.005))
-    kill(pid)
+    return strike(pid)
+
+
+def kill_a_worker(storm: Storm, _: int = 0) -> float:
+    """Any of gunicorn's."""
+    return strike(storm.rnd.choice(worker_processes(storm.exchange)))
+
+
+def kill_the_archive(storm: Storm, _: int = 0) -> float:
+    """In the midst of a transaction or not."""
+    return strike(archive_process(storm.exchange))
+
+
+def kill_the_supervisor(storm: Storm, _: int = 0) -> float:
+    """The engine's children end by themselves; then it is started again."""
+    moment = time.monotonic()
+    kill_half(storm.exchange.engine)
+    return moment
+
+
+def kill_all(storm: Storm, _: int = 0) -> float:
+    """Every process of both halves at one moment."""
+    moment = time.monotonic()
+    kill_everything(storm.exchange)
+    return moment
+
+
+def stand_still(storm: Storm, shard: int) -> float:
+    """SIGSTOP beyond every order's deadline; the others go on meanwhile. The moment is that of SIGCONT."""
+    with stopped(shard_process(storm.exchange, shard)):
+        seen = len(storm.load.calls)
+        time.sleep(STILL_S)
+        others = [
+            call for call in storm.load.calls[seen:] if call.shards and shard not in {*call.shards, call.account.home}
+        ]
+        assert any(call.status == 200 for call in others), f"while shard {shard} stood still nobody was served"
+    return time.monotonic()
+
+
+def fail_writes(storm: Storm, shard: int) -> float:
+    """No file takes a byte of it any more: it ends, and its successor may write."""
+    pid = shard_process(storm.exchange, shard)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
+    until(lambda: pid not in storm.exchange.processes(), BACK_S, "a shard that cannot write ends")
+    return time.monotonic()
+
+
+def end_orderly(storm: Storm, _: int = 0) -> float:
+    """SIGTERM of either half, and a new start. The moment is that of its end: until then it serves."""
+    return restart(storm.rnd.choice((storm.exchange.web, storm.exchange.engine)))
+
+
+def reload(storm: Storm, _: int = 0) -> float:
+    """SIGHUP of gunicorn."""
+    moment = time.monotonic()
+    reload_workers(storm.exchange)
+    return moment
+
+
+def restart(half: Half) -> float:
+    """SIGTERM, and a new start once all has ended by itself; the moment in between."""
+    assert half.stop(STOP_S[half.name]), f"the {half.name} side had to be killed"
+    moment = time.monotonic()
+    half.start()
+    return moment
+
+
+def reload_workers(exchange: Exchange) -> None:
+    """SIGHUP, and wait until all workers are new."""
+    before = set(worker_processes(exchange))
+    assert exchange.web.pid is not None
+    os.kill(exchange.web.pid, signal.SIGHUP)
+    until(lambda: not before & set(worker_processes(exchange)), BACK_S, "all workers are new")

@@ -113,16 +113,17 @@ class Caller:
         method, target, headers, body = request
         try:
             response = self._session.request(method, self._url + target, data=body, headers=headers, timeout=HUNG_S)
-            return response.status_code, response.json()
         except requests.exceptions.Timeout:
             return -1, {"error": f"hung for {HUNG_S} s"}
-        except requests.exceptions.JSONDecodeError:
-            return -1, {"error": "the body is no JSON"}
         except requests.exceptions.ChunkedEncodingError:
             return 0, {"error": CUT_OFF}
         except requests.exceptions.ConnectionError as error:
             refused = isinstance(getattr(error.args[0], "reason", None), NewConnectionError)
             return 0, {"error": NO_CONNECTION} if refused else None
+        try:
+            return response.status_code, response.json() if response.content else None
+        except requests.exceptions.JSONDecodeError:
+            return -1, {"error": f"{response.status_code}, and the body is no JSON: {response.content[:200]!r}"}
 
     def close(self) -> None:
         """Drop the connection."""

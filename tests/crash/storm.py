@@ -1,5 +1,6 @@
 """A load of real calls and blows in its midst, then the audit."""
 
+import random
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
@@ -7,6 +8,7 @@ from typing import Final, NamedTuple
 from shards.client import Client
 from shards.verify import verify_folder
 from tests.crash.calls import Call, Outcome
+from tests.crash.capacity import check_capacity
 from tests.crash.floor import Floor
 from tests.crash.load import Load
 from tests.crash.processes import BACK_S, Holdings, check_quiet, connected
@@ -15,6 +17,7 @@ from tests.crash.trading import SPOT, Trading
 from tests.exchange import Exchange, until
 
 GAP_S: Final = 0.1  # between two blows, at most
+CALM_S: Final = 60.0  # every worker must say that all is ready, again and again
 SHOWN: Final = 20  # findings
 
 
@@ -26,12 +29,22 @@ class Stage(NamedTuple):
     trading: Trading = SPOT
 
 
+class Findings(AssertionError):
+    """What was found wrong, in words."""
+
+    def __init__(self, found: Sequence[str]) -> None:
+        super().__init__(f"{len(found)} findings:\n" + "\n".join(found[:SHOWN]))
+        self.count = len(found)
+
+
 class Storm:
     """A load from ``with`` to its end, blows in its midst, and the audit at its end."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, rnd: random.Random | None = None, tell: Callable[[str], None] = print) -> None:
+        """``rnd``: a source of chance; one of its own, whose seed is printed, by default."""
         self.exchange = stage.exchange
-        self.rnd = make_random()
+        self.rnd = rnd or make_random()
+        self._tell = tell
         self.load = Load(stage.floor, stage.trading, self.rnd)
         self._holdings = Holdings(self.exchange)
 
@@ -45,13 +58,15 @@ class Storm:
                 self._await_calm()
         finally:
             self.load.__exit__()
-            print(self.load.summary())
+            self._tell(self.load.summary())
         if kind is None:
+            self.exchange.wait_ready(CALM_S)
             check_nothing(self.load.audit())
             check_quiet(self.exchange)
+            check_capacity(self.exchange)
             self._holdings.check_same()
 
-    def strike(self, count: int, blow: Callable[[], None]) -> None:
+    def strike(self, count: int, blow: Callable[[], object]) -> None:
         """So often; before each the exchange must be trading again."""
         for _ in range(count):
             self._await_trading(self.rnd.randint(5, 25))
@@ -59,9 +74,10 @@ class Storm:
             blow()
 
     def _await_calm(self) -> None:
-        self.exchange.wait_ready(BACK_S)
-        self._await_trading(100)
         with connected(self.exchange) as client:
+            shards = range(client.shard_count)
+            until(lambda: all(client.is_serving(shard) for shard in shards), BACK_S, "all shards serve")
+            self._await_trading(100)
             self._verify_under_load(client)
 
     def _await_trading(self, count: int) -> None:
@@ -80,4 +96,5 @@ class Storm:
 
 def check_nothing(found: Sequence[str]) -> None:
     """Fails with the first findings, if there are any."""
-    assert not found, f"{len(found)} findings:\n" + "\n".join(found[:SHOWN])
+    if found:
+        raise Findings(found)

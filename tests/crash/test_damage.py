@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from shards.client import Client
+from shards.messages import GetStatus, ShardStatus
 from storage.journal import START, Journal, JournalDamaged, Record, StorageUnavailable
 from tests.crash.floor import Account, Floor
 from tests.crash.load import Load
-from tests.crash.processes import BACK_S
+from tests.crash.processes import BACK_S, archive_process, connected, stopped
 from tests.crash.settings import make_random, times
 from tests.crash.test_disk import make_records
 from tests.crash.trading import SPOT
-from tests.exchange import Exchange, until
+from tests.exchange import Exchange, kill, until
 from web.run import ROOT
 
 DAMAGED = 1  # the shard whose journal is damaged
@@ -86,6 +88,43 @@ def test_a_damaged_shard_stays_down_and_the_others_serve(
             assert status == 1 and findings[0].startswith(f"shard {DAMAGED}: ") and places[0] in findings[0]
     finally:
         exchange.close()
+
+
+def test_an_archive_that_has_lost_rows_stays_down_and_trading_goes_on(specimen: Specimen) -> None:
+    """It comes back with an older file than it had confirmed; here with none."""
+    exchange = Exchange(2)
+    try:
+        shutil.copytree(specimen.data, exchange.data)
+        exchange.engine.start()
+        exchange.web.start()
+        exchange.wait_ready()
+        with connected(exchange) as client:
+            await_archived(client)
+        assert exchange.engine.pid is not None
+        with stopped(exchange.engine.pid):  # nobody starts it again too early
+            kill(exchange.archive_pid())
+            for file in exchange.data.glob("history.duckdb*"):
+                file.unlink()
+        archive_process(exchange)
+        assert is_trading(exchange, specimen)
+        exchange.call("DELETE", "/api/v1/spot/orders", None, None, specimen.account.bearer())  # ended: a row
+        until(lambda: "archive is not started again" in exchange.log(), BACK_S, "the archive gives up")
+        assert "are missing, which were here once" in exchange.log()
+        assert "Traceback" not in exchange.log()
+        assert is_trading(exchange, specimen)
+    finally:
+        exchange.close()
+
+
+def await_archived(client: Client) -> None:
+    """Until the archive has confirmed all that has ended so far."""
+    shards = range(client.shard_count)
+
+    def lag(shard: int) -> int:
+        status = client.call(shard, GetStatus())
+        return status.archive_lag if isinstance(status, ShardStatus) else 1
+
+    until(lambda: not any(map(lag, shards)), BACK_S, "all is archived")
 
 
 def is_trading(exchange: Exchange, specimen: Specimen) -> bool:

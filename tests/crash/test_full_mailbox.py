@@ -1,6 +1,5 @@
 """A shard that stands still (SIGSTOP): its mailbox fills to its bound and not beyond, and empties again."""
 
-import queue
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +11,9 @@ import pytest
 from shards.client import Client
 from shards.clock import now_ms
 from shards.codec import decode_reply, encode
-from shards.limits import DEADLINE_MS
 from shards.line import Line
 from shards.messages import BalancesReply, GetBalances
+from tests.crash.capacity import fill
 from tests.crash.floor import Account, Floor, Market
 from tests.crash.processes import BACK_S, QUIET_S, check_quiet, connected, stopped
 from tests.crash.settings import times
@@ -103,16 +102,6 @@ class Patient:
         return self.answer
 
 
-def fill(line: Line, account: Account) -> list[Any]:
-    """Ask until the mailbox is full; those who ask."""
-    waiting = []
-    while True:
-        try:
-            waiting.append(line.put_nowait(encode(GetBalances(account.id)), now_ms() + DEADLINE_MS)[1])
-        except queue.Full:
-            return waiting
-
-
 @pytest.fixture(params=[32, None], ids=["depth-32", "depth-default"])
 def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
     settings = {"SHARDEX_QUEUE_DEPTH": str(request.param)} if request.param else {}
@@ -151,7 +140,7 @@ def test_busy_others_go_on_and_nothing_is_done_late(scene: Scene) -> None:
         with stopped(scene.exchange.shard_pid(STILL)):
             patients = [Patient(scene) for _ in range(PATIENTS_COUNT)]
             until(lambda: scene.client.depth(STILL) == PATIENTS_COUNT, QUIET_S, "all are waiting")
-            assert len(fill(line, scene.accounts[STILL])) == depth_max - PATIENTS_COUNT
+            assert len(fill(line, scene.accounts[STILL].id)) == depth_max - PATIENTS_COUNT
             scene.check_busy()
             scene.trade_elsewhere()
             for patient in patients:
@@ -160,7 +149,7 @@ def test_busy_others_go_on_and_nothing_is_done_late(scene: Scene) -> None:
             scene.check_busy()  # who has gone still has a place
         until(lambda: scene.client.depth(STILL) == 0, QUIET_S, "the mailbox is empty")
         with stopped(scene.exchange.shard_pid(STILL)):
-            assert len(fill(line, scene.accounts[STILL])) == depth_max, "places were lost"
+            assert len(fill(line, scene.accounts[STILL].id)) == depth_max, "places were lost"
         until(lambda: scene.client.depth(STILL) == 0, QUIET_S, "the mailbox is empty")
         scene.check_never_placed()
         assert scene.place(scene.accounts[STILL], scene.markets[STILL]).status_code == 200

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
-from shards.clock import now_ms
+from shards.clock import now_ms, passed_ms
 from shards.codec import decode_reply, encode
 from shards.line import Line
 from shards.loop import Shard
@@ -65,10 +65,10 @@ class Pair:
         self.lines = [Line(self.folder, f"shard-{index}") for index in range(2)]
         self.turn_until(lambda: all(line.serving() for line in self.lines))
 
-    def _start(self, index: int) -> Shard:
+    def _start(self, index: int, **clocks: Any) -> Shard:
         own = self.folder.shard(index)
         engine, journal, sequence = recover(own, index, 2)
-        return Shard(self.folder, engine, journal, Snapshots(own, 10**9, sequence), 1_024)
+        return Shard(self.folder, engine, journal, Snapshots(own, 10**9, sequence), 1_024, **clocks)
 
     def kill(self, index: int) -> None:
         """Its sockets close, as if its process had died."""
@@ -80,9 +80,9 @@ class Pair:
                 peer._connection.release()
         shard._journal.close()
 
-    def start(self, index: int) -> None:
+    def start(self, index: int, **clocks: Callable[[], int]) -> None:
         """What the supervisor would do next."""
-        self.shards[index] = self._start(index)
+        self.shards[index] = self._start(index, **clocks)
 
     def turn_until(self, condition: Callable[[], bool], *indexes: int) -> None:
         """Turn both, or only the shards named."""
@@ -135,7 +135,7 @@ def test_a_shard_that_comes_back_serves_only_with_what_callers_were_told_meanwhi
     pair.kill(HOME)
     book = pair.shards[BOOK]
     pair.turn_until(lambda: not book._peers[HOME].connected, BOOK)
-    book._reconnect_ms = now_ms() + 60_000
+    book._reconnect_ms = passed_ms() + 60_000
     pair.start(HOME)
     pair.turn_until(lambda: pair.shards[HOME]._peers[BOOK].connected)
     cancel = Pending(pair.lines[BOOK], Cancel(order_id, ACCOUNT))
@@ -147,6 +147,21 @@ def test_a_shard_that_comes_back_serves_only_with_what_callers_were_told_meanwhi
     assert not pair.shards[HOME].mailbox.counters.serving
     pair.turn_until(pair.lines[HOME].serving)
     assert pair.ask(HOME, GetBalances(ACCOUNT)) == BalancesReply([Balance("USDT", FUNDS, 0)])
+
+
+@pytest.mark.parametrize(("clock", "moment_ms"), [("clock", now_ms), ("passed", passed_ms)])
+def test_time_that_jumps_is_no_waiting_for_peers(pair: Pair, clock: str, moment_ms: Callable[[], int]) -> None:
+    """The machine's clock was set, or the process stood still: its peer had no time to come."""
+    for index in range(2):
+        pair.kill(index)
+    ahead = iter((0, 0))
+    pair.start(HOME, **{clock: lambda: moment_ms() + next(ahead, 60_000)})
+    home = pair.shards[HOME]
+    for _ in range(10):
+        home.turn(0.001)
+    assert not home.mailbox.counters.serving
+    pair.start(BOOK)
+    pair.turn_until(lambda: all(line.serving() for line in pair.lines))
 
 
 def test_replies_wait_for_a_full_link_and_those_of_other_accounts_do_not(pair: Pair) -> None:

@@ -1,33 +1,11 @@
 """Orderly ends under load: SIGTERM and SIGHUP of gunicorn, SIGTERM of the engine, and shards that stand still."""
 
-import os
-import signal
-
-from tests.crash.calls import NO_CONNECTION, Call
-from tests.crash.processes import BACK_S, shard_process, stopped, worker_processes
+from tests.crash.blows import fail_writes, reload_workers, restart
+from tests.crash.kinds import before_its_answer
+from tests.crash.processes import BACK_S, shard_process, stopped
 from tests.crash.settings import times
 from tests.crash.storm import Stage, Storm
-from tests.exchange import Exchange, until
-from web.run import STOP_S, Half
-
-
-def restart(half: Half) -> None:
-    """SIGTERM, and a new start once all has ended by itself."""
-    assert half.stop(STOP_S[half.name]), f"the {half.name} side had to be killed"
-    half.start()
-
-
-def is_lost_before_its_answer(call: Call) -> bool:
-    """Whether the connection ended, and not in the middle of an answer."""
-    return call.status == 0 and call.error in ("", NO_CONNECTION)
-
-
-def reload_workers(exchange: Exchange) -> None:
-    """SIGHUP, and wait until all workers are new."""
-    before = set(worker_processes(exchange))
-    assert exchange.web.pid is not None
-    os.kill(exchange.web.pid, signal.SIGHUP)
-    until(lambda: not before & set(worker_processes(exchange)), BACK_S, "all workers are new")
+from tests.exchange import until
 
 
 def test_gunicorn_and_the_engine_end(stage: Stage) -> None:
@@ -35,12 +13,12 @@ def test_gunicorn_and_the_engine_end(stage: Stage) -> None:
     with Storm(stage) as storm:
         storm.strike(times(3), lambda: restart(storm.exchange.web))
         storm.strike(times(3), lambda: reload_workers(storm.exchange))
-        storm.check_only(is_lost_before_its_answer)
+        storm.check_only(before_its_answer)
         storm.strike(times(3), lambda: restart(storm.exchange.engine))
-    storm.check_only(lambda call: is_lost_before_its_answer(call) or call.status in (500, 503, 504))
+    storm.check_only(lambda call: before_its_answer(call) or call.status in (500, 503, 504))
 
 
-def test_a_shard_stands_still_for_a_moment(stage: Stage) -> None:
+def test_a_shard_stands_still_and_cannot_write(stage: Stage) -> None:
     """Its callers wait; those of other shards never notice."""
     with Storm(stage) as storm:
 
@@ -50,4 +28,5 @@ def test_a_shard_stands_still_for_a_moment(stage: Stage) -> None:
                 until(lambda: storm.load.decided_count() >= goal, BACK_S, "the others go on")
 
         storm.strike(times(1), blow)
+        storm.strike(times(3), lambda: fail_writes(storm, 0))
     storm.check_only(lambda call: call.account.home == 0 or 0 in call.shards)

@@ -12,8 +12,9 @@ from typing import Final
 import msgspec
 import pytest
 
-from shards.codec import decode_input, decode_link, decode_reply, decode_request, decode_row
+from shards.codec import Undecodable, decode_input, decode_link, decode_reply, decode_request, decode_row, encode
 from shards.frames import FrameKind, pack
+from shards.messages import GetArchiveStatus, GetStatus
 from tests.exchange import Exchange
 from web.run import ROOT
 
@@ -21,6 +22,7 @@ FORBIDDEN: Final = {"pickle", "cPickle", "_pickle", "marshal", "shelve", "dill",
 UNSAFE_CALLS: Final = {"eval", "exec", "compile", "__import__"}
 QUEUES: Final = {"Queue", "SimpleQueue", "JoinableQueue", "Pipe", "Manager", "Listener", "Client"}  # these pickle
 CODE: Final = sorted(path for folder in ("web", "shards", "storage") for path in (ROOT / folder).rglob("*.py"))
+CUT_OFF_S: Final = 10.0
 NOISES: Final = 100  # connections to each socket
 
 
@@ -86,9 +88,13 @@ def noises(chance: random.Random, trap: bytes) -> Iterator[bytes]:
             trap,
             pack(FrameKind.REQUEST, turn, 2**63, trap),  # before any hello
             hello + b"\xff" * chance.randrange(4, 100),  # a frame longer than any may be
+            hello + pack(FrameKind.REQUEST, turn, 2**63, noise),  # no message
+            hello + pack(FrameKind.REQUEST, turn, 2**63, trap),
+            hello + pack(FrameKind.REQUEST, turn, 2**63, b"[" * 100_000),
+            pack(FrameKind.HELLO, 2 + chance.randrange(2, 2**40)),  # a shard that there is not
             hello[: chance.randrange(1, len(hello))],
             hello + pack(FrameKind.REQUEST, turn, 2**63, noise)[: -chance.randrange(1, len(noise) + 1)],
-        )[turn % 6]
+        )[turn % 10]
 
 
 def test_noise_on_the_sockets_of_the_engine(exchange: Exchange, tmp_path: Path) -> None:
@@ -112,6 +118,26 @@ def test_noise_on_the_sockets_of_the_engine(exchange: Exchange, tmp_path: Path) 
     assert "Traceback" not in exchange.log()
 
 
+@pytest.mark.parametrize("name", ["shard-0", "archive"])
+@pytest.mark.parametrize("body", [b"", b"{}", b"\xff", b"[" * 100_000, b'["Cancel", "x"]'], ids=range(5))
+def test_who_sends_what_is_no_message_is_cut_off(exchange: Exchange, name: str, body: bytes) -> None:
+    """It alone: who said nothing wrong keeps its connection."""
+    before = engine_pids(exchange)
+    with socket.socket(socket.AF_UNIX) as caller, socket.socket(socket.AF_UNIX) as other:
+        for each in (caller, other):
+            each.settimeout(CUT_OFF_S)
+            each.connect(exchange.folder.socket(name))
+            each.sendall(pack(FrameKind.HELLO, 0))
+            assert each.recv(1_000), "it is not welcome"
+        caller.sendall(pack(FrameKind.REQUEST, 1, 2**63, body))
+        assert caller.recv(1_000) == b""
+        other.sendall(
+            pack(FrameKind.REQUEST, 1, 2**63, encode(GetStatus() if name != "archive" else GetArchiveStatus()))
+        )
+        assert other.recv(1_000)
+    assert engine_pids(exchange) == before
+
+
 def engine_pids(exchange: Exchange) -> list[int]:
     """The shards and the archive."""
     shards = range(exchange.folder.shard_count)
@@ -121,6 +147,6 @@ def engine_pids(exchange: Exchange) -> list[int]:
 def test_a_pickle_is_no_message(tmp_path: Path) -> None:
     trap = pickle.dumps(Trap(tmp_path / "sprung"))
     for decode in (decode_request, decode_input, decode_link, decode_row, decode_reply):
-        with pytest.raises(msgspec.DecodeError):
+        with pytest.raises((msgspec.DecodeError, Undecodable)):
             decode(trap)
     assert not (tmp_path / "sprung").exists()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.sim.simulation import Simulation
 
 TICKETS = 1 << 40  # of one life
+REACHED_MS = 1_000  # of true time: a peer that gets its turns for so long has brought what it has for a shard
 
 
 class Node:
@@ -37,6 +38,7 @@ class Node:
         self.lives = 0
         self.start_ms = 0  # true time at which it is started again
         self.stands_until_ms = 0  # true time up to which it gets no turn
+        self.here_since_ms = 0  # true time since which it lives and gets its turns
 
     @property
     def up(self) -> bool:
@@ -65,6 +67,7 @@ class Node:
         engine = self._recover(journal)
         snapshots = SimSnapshots(self.disk, simulation.plan.snapshot_records)
         self._engine = engine
+        self.here_since_ms = simulation.true_ms
         self._reaches_for = True  # until it has what its peers' callers were told before
         self._shard = Shard(
             simulation.folder,
@@ -73,6 +76,7 @@ class Node:
             cast(Snapshots, snapshots),
             simulation.plan.queue_depth,
             simulation.clock,
+            lambda: simulation.true_ms,
             self.life,
         )
         self._shard._holds._next_ticket = self.lives * TICKETS  # not random: a run can be repeated
@@ -104,6 +108,7 @@ class Node:
                 self.start()
             return
         if simulation.true_ms < self.stands_until_ms:
+            self.here_since_ms = self.stands_until_ms
             return
         try:
             self.shard.turn(0)
@@ -134,14 +139,17 @@ class Node:
         self.shard.mailbox.counters.serving = False
 
     def _look_whether_blind(self) -> None:
-        """A shard whose peers do not come in time serves without what they have for it: the one known exception."""
-        shard = self.shard
-        if shard.mailbox.counters.serving and self._reaches_for:
-            promised, received = shard.mailbox.promised, self.engine.received
-            if all(peer in promised and received[peer] >= promised[peer] for peer in received):
-                self._reaches_for = False
-            else:
-                self.simulation.blind_ms = self.simulation.true_ms
+        """A shard whose peers stand still serves without what they have for it, in time: the one known exception."""
+        shard, simulation = self.shard, self.simulation
+        if not (shard.mailbox.counters.serving and self._reaches_for):
+            return
+        promised, received = shard.mailbox.promised, self.engine.received
+        missing = [peer for peer in received if peer not in promised or received[peer] < promised[peer]]
+        self._reaches_for = bool(missing)
+        for peer in missing:
+            simulation.blind_ms = simulation.true_ms
+            if simulation.true_ms - simulation.nodes[peer].here_since_ms > REACHED_MS:
+                simulation.violated(f"{self.name} serves without shard {peer}, which has long been there")
 
     # Watching
 

@@ -10,7 +10,7 @@ from shards.connection import Connection
 from shards.counters import Counters
 from shards.frames import Frame, FrameKind
 from shards.limits import CONNECTIONS_MAX
-from shards.mailbox import Mailbox
+from shards.mailbox import LinkBroken, Mailbox
 from storage.folder import Folder
 
 Connect = Callable[[], Connection]
@@ -190,19 +190,14 @@ def test_link_messages_are_taken_once_and_in_order(mailbox: Mailbox, connect: Co
     assert not peer.closed
 
 
-def test_a_gap_in_a_link_ends_the_connection_and_the_next_continues_from_what_is_here(
-    mailbox: Mailbox, connect: Connect
-) -> None:
+def test_a_gap_in_a_link_is_told_and_nothing_after_it_is_taken(mailbox: Mailbox, connect: Connect) -> None:
+    """A sender keeps what it was not told is on disk: this mailbox's owner has lost it."""
     peer = connect()
     greet(mailbox, peer, source=1)
     say(mailbox, peer, FrameKind.LINK, 11)
-    say(mailbox, peer, FrameKind.LINK, 13)
-    peer.receive()
-    assert peer.closed
-    again = connect()
-    assert greet(mailbox, again, source=1).time == 11
-    say(mailbox, again, FrameKind.LINK, 12)
-    assert [frame.number for frame in mailbox.link_frames] == [11, 12]
+    with pytest.raises(LinkBroken, match="messages 12 to 13 of shard 1 are missing"):
+        say(mailbox, peer, FrameKind.LINK, 14)
+    assert [frame.number for frame in mailbox.link_frames] == [11]
 
 
 def test_a_shard_that_comes_again_replaces_its_earlier_connection_after_what_that_sent(

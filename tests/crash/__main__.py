@@ -1,0 +1,52 @@
+"""python -m tests.crash --rounds N [--seed S] [--only KINDS]: blows against real exchanges under load, and audits."""
+
+import argparse
+import random
+import sys
+import time
+
+from tests.crash.campaign import PRODUCTS, Campaign, Tallies, Tally
+from tests.crash.kinds import KINDS
+
+
+def main() -> int:
+    """0 if nothing was found wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
+    shares = ", ".join(f"{kind.share} {kind.name}" for kind in KINDS.values())
+    parser.add_argument(
+        "--rounds", type=int, default=1, help=f"how many; one is {shares}, half of each on each product"
+    )
+    parser.add_argument("--seed", type=int, default=None, help="of what is asked and struck; a random one by default")
+    parser.add_argument("--only", default="", help="kinds of blows, with commas")
+    parser.add_argument("--product", choices=PRODUCTS, help="one only: all blows go there")
+    asked = parser.parse_args()
+    chosen = asked.only.split(",") if asked.only else list(KINDS)
+    if unknown := set(chosen) - KINDS.keys():
+        parser.error(f"no such kinds: {', '.join(sorted(unknown))}")
+    seed = random.randrange(2**32) if asked.seed is None else asked.seed
+    print(f"seed {seed}", flush=True)
+    return _run(random.Random(seed), asked.rounds, chosen, [asked.product] if asked.product else list(PRODUCTS))
+
+
+def _run(rnd: random.Random, rounds: int, chosen: list[str], products: list[str]) -> int:
+    begun, tallies, failed = time.monotonic(), Tallies(Tally), 0
+    for number, product in enumerate(products):
+        campaign = Campaign(product, rnd, tallies, lambda line: print(line, flush=True))
+        # the odd one of a count goes to the first product
+        kinds = {name: (KINDS[name].share * rounds + len(products) - 1 - number) // len(products) for name in chosen}
+        try:
+            campaign.run(kinds)
+        except Exception as error:
+            print(f"{product}: {error!r}\n{error}\nthe data folder and the log are in {campaign.exchange.path}")
+            campaign.exchange.stop()
+            failed = 1
+        else:
+            campaign.exchange.close()
+    for name, tally in tallies.items():
+        print(f"{name:10} {tally}")
+    print(f"{time.monotonic() - begun:.0f} s")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

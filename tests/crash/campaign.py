@@ -1,0 +1,134 @@
+"""Storms of all kinds of blows in turn, on one product's exchange, which keeps its data folder from first to last."""
+
+import random
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Set
+from typing import Any, Final
+
+from tests.crash.calls import HUNG_S, Call, Outcome
+from tests.crash.floor import Floor
+from tests.crash.futures_floor import FuturesFloor
+from tests.crash.kinds import KINDS, Kind
+from tests.crash.processes import BACK_S, check_at_rest
+from tests.crash.storm import Findings, Stage, Storm
+from tests.crash.trading import FUTURES, SPOT
+from tests.exchange import Exchange, until
+
+PRODUCTS: Final[Mapping[str, Any]] = {"spot": (Floor, SPOT), "futures": (FuturesFloor, FUTURES)}
+SHARDS: Final = 4
+STORM_BLOWS: Final = 25  # between two audits at most: they stay short
+LATE_S: Final = HUNG_S - 6  # after the longest deadline by far; a busy machine is no excuse
+WORKER_LATE_S: Final = 5.0  # who waits so long, waits for the worker that was killed
+
+
+class Tally:
+    """What came of one kind of blow."""
+
+    def __init__(self) -> None:
+        self.blows = self.calls = self.findings = 0
+        self.back_s: list[float] = []  # from a blow to the first call that is served by who was hit
+        self.slowest_s = 0.0
+
+    def __str__(self) -> str:
+        text = f"{self.blows:5} blows {self.calls:7} calls {self.findings:3} findings  slowest {self.slowest_s:5.2f} s"
+        if not self.back_s:
+            return text
+        p50, p99 = (sorted(self.back_s)[int(share * (len(self.back_s) - 1) + 0.5)] for share in (0.5, 0.99))
+        return f"{text}  served again p50 {p50:5.2f} s p99 {p99:5.2f} s max {max(self.back_s):5.2f} s"
+
+
+Tallies = defaultdict[str, Tally]
+
+
+def plan(kinds: Mapping[str, int]) -> Iterator[tuple[Kind, int]]:
+    """Storms, each of one kind: all kinds in turn until so many blows of each are planned."""
+    left = dict(kinds)
+    while any(left.values()):
+        for name in left:
+            if count := min(left[name], STORM_BLOWS):
+                left[name] -= count
+                yield KINDS[name], count
+
+
+class Campaign:
+    """One product's exchange and all its storms."""
+
+    def __init__(self, product: str, rnd: random.Random, tallies: Tallies, tell: Callable[[str], None]) -> None:
+        self.exchange = Exchange(SHARDS, {"SHARDEX_SNAPSHOT_RECORDS": "150"})  # one is always being written
+        self._product = product
+        self._rnd = rnd
+        self._tallies = tallies
+        self._tell = tell
+
+    def run(self, kinds: Mapping[str, int]) -> None:
+        """So many blows of each kind. Raises AssertionError at the first storm after which anything is wrong."""
+        make_floor, trading = PRODUCTS[self._product]
+        self.exchange.start()
+        stage = Stage(self.exchange, make_floor(self.exchange), trading)
+        for kind, count in plan(kinds):
+            self._storm(stage, kind, count)
+        check_at_rest(self.exchange)
+
+    def _storm(self, stage: Stage, kind: Kind, count: int) -> None:
+        tally, begun = self._tallies[kind.name], time.monotonic()
+        victims = frozenset(self._rnd.sample(range(SHARDS), SHARDS // 2))
+        storm = Storm(stage, self._rnd, lambda summary: None)
+        struck = begun
+        try:
+            with storm:
+                for _ in range(count):
+                    storm.strike(1, lambda: self._strike(storm, kind, victims))
+                struck = time.monotonic()
+            storm.check_only(lambda call: kind.is_harmed(call, victims))
+            self._check_patience(storm, kind)
+        except Exception as error:
+            tally.findings += error.count if isinstance(error, Findings) else 1
+            raise
+        finally:
+            tally.calls += len(storm.load.calls)
+            tally.slowest_s = max(tally.slowest_s, *(call.seconds for call in storm.load.calls))
+            took, audited = struck - begun, time.monotonic() - struck
+            self._tell(f"{self._product:7} {kind.name:10} {count:3} blows {took:5.1f} s, audit {audited:4.1f} s")
+
+    def _strike(self, storm: Storm, kind: Kind, victims: Set[int]) -> None:
+        """One blow, and wait until its victims are seen to serve."""
+        shard, seen = self._rnd.choice(sorted(victims)), len(storm.load.calls)
+        tally = self._tallies[kind.name]
+        tally.blows += 1
+        moment = kind.strike(storm, shard)
+        ends = []
+        for proves in _proofs(kind, shard):
+            until(lambda: self._served(storm, seen, moment, proves) is not None, BACK_S, f"{kind.name}: served again")  # noqa: B023
+            ends.append(self._served(storm, seen, moment, proves) or 0.0)
+        tally.back_s.append(max(ends) - moment)
+
+    @staticmethod
+    def _served(storm: Storm, seen: int, moment: float, proves: Callable[[Call], bool]) -> float | None:
+        """When the first call was answered that was made after the blow and proves that its victim serves."""
+        after = (call for call in storm.load.calls[seen:] if call.started > moment)
+        return min((call.ended for call in after if call.outcome is Outcome.DECIDED and proves(call)), default=None)
+
+    @staticmethod
+    def _check_patience(storm: Storm, kind: Kind) -> None:
+        bound_s = WORKER_LATE_S if kind.name == "worker" else LATE_S
+        late = [f"{call}: only after {call.seconds:.1f} s" for call in storm.load.calls if call.seconds > bound_s]
+        if late:
+            raise Findings(late)
+
+
+def _proofs(kind: Kind, shard: int) -> list[Callable[[Call], bool]]:
+    """What shows that whoever was hit serves again; all of it must be seen."""
+
+    def served_by(number: int) -> Callable[[Call], bool]:
+        # a call that needs no other shard; of trades the archive tells alone
+        return lambda call: call.shards == {number} and call.status < 500 and call.what != "trades"
+
+    match kind.hits:
+        case "shard":
+            return [served_by(shard)]
+        case "shards":
+            return [served_by(number) for number in range(SHARDS)]
+        case "archive":
+            return [lambda call: call.what == "trades" and call.status == 200]
+    return [lambda call: True]

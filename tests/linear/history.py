@@ -1,0 +1,141 @@
+"""What clients saw of one market: what each asked, when, and what it was told, in whole numbers."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from shards.ids import TRADE, from_uuid
+from shards.markets import Market
+from shards.messages import (
+    Cancel,
+    CancelAll,
+    CancelByClientId,
+    DepthReply,
+    GetDepth,
+    GetOrder,
+    OrderReply,
+    OrdersReply,
+    Place,
+    Refused,
+    Reply,
+)
+from shards.orders import Order, Trade
+from web.errors import SPOT_REFUSALS
+from web.render import KINDS, SIDES, STATUSES, TIMES_IN_FORCE
+
+Asked = Place | Cancel | CancelByClientId | CancelAll | GetOrder | GetDepth
+Told = tuple[Any, ...]
+UNKNOWN: Final = ("unknown",)
+
+
+class Op(NamedTuple):
+    """One call. Times are seconds of one monotonic clock."""
+
+    asked: Asked
+    told: Told  # UNKNOWN: it may have happened or not
+    called: float
+    ended: float  # the answer; if it is unknown: after this moment it does not happen any more
+    number: int = 0  # of an order whose answer was lost, found by its client id afterwards: it has been placed
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it was answered."""
+        return self.told is not UNKNOWN
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it has happened."""
+        return self.is_known or bool(self.number)
+
+    @property
+    def is_pure(self) -> bool:
+        """Whether it has changed nothing, wherever it took place: a question, or a cancel of nothing."""
+        return isinstance(self.asked, GetOrder | GetDepth) or (self.is_known and is_nothing(self.asked, self.told))
+
+
+def is_nothing(asked: Asked, told: Told) -> bool:
+    """Whether a cancel has canceled nothing. (An order that was rejected has got a number.)"""
+    return not isinstance(asked, Place) and (told[0] == "refused" or told == ("orders",))
+
+
+# As the model tells it
+
+
+def told_by_model(reply: Reply) -> Told:
+    """A reply, without times, which the model does not know."""
+    match reply:
+        case Refused(reason):
+            return "refused", *SPOT_REFUSALS[reason]
+        case OrderReply(order, trades):
+            return "order", _order(order), *(_trade(trade) for trade in trades)
+        case OrdersReply(orders):
+            return "orders", *sorted(map(_order, orders))
+        case DepthReply(_, bids, asks):
+            return "depth", tuple(bids), tuple(asks)
+    raise AssertionError(reply)
+
+
+def _order(order: Order) -> Told:
+    words = SIDES[order.side], KINDS[order.kind], TIMES_IN_FORCE[order.tif], STATUSES[order.status]
+    return order.id, *words, order.price, order.quantity, order.quote_quantity, order.filled
+
+
+def _trade(trade: Trade) -> Told:
+    return trade.id, trade.price, trade.quantity, trade.taker_fee
+
+
+# As HTTP tells it
+
+
+class Reader:
+    """Reads the answers of the spot API about one market."""
+
+    def __init__(self, market: Market, id_key: bytes) -> None:
+        self._market = market
+        self._id_key = id_key
+        self._tick = Decimal(market.format_price(1))
+        self._lot = Decimal(market.format_quantity(1))
+
+    def read(self, status: int, body: Any) -> Told:
+        """Any answer but one that leaves it unknown what happened."""
+        if status != 200:
+            return "refused", status, body["error"]
+        if "canceled" in body:
+            return "orders", *sorted(map(self._order, body["canceled"]))
+        if "bids" in body:
+            return "depth", self._levels(body["bids"]), self._levels(body["asks"])
+        return "order", self._order(body), *(self._fill(fill) for fill in body.get("fills", ()))
+
+    def _order(self, body: dict[str, Any]) -> Told:
+        quote = body["quote_quantity"]
+        return (
+            self.number(body["id"]),
+            *(body[name] for name in ("side", "type", "tif", "status")),
+            self._steps(body["price"], self._tick),
+            self._steps(body["quantity"], self._lot),
+            _units(quote, self._market.quote_places) if quote else 0,
+            self._steps(body["filled_qty"], self._lot),
+        )
+
+    def _fill(self, fill: dict[str, str]) -> Told:
+        number = from_uuid(fill["trade_id"], self._id_key, TRADE)
+        places = self._market.base_places if fill["fee_token"] == self._market.base else self._market.quote_places
+        price, quantity = self._steps(fill["price"], self._tick), self._steps(fill["quantity"], self._lot)
+        return number, price, quantity, _units(fill["fee"], places)
+
+    def _levels(self, levels: Sequence[Sequence[str]]) -> Told:
+        return tuple((self._steps(price, self._tick), self._steps(quantity, self._lot)) for price, quantity in levels)
+
+    def number(self, order_id: str) -> int:
+        """The number in an order's id."""
+        number = from_uuid(order_id, self._id_key)
+        assert number is not None, f"{order_id} is no id of this exchange"
+        return number
+
+    @staticmethod
+    def _steps(text: str | None, step: Decimal) -> int:
+        return int(Decimal(text) / step) if text else 0
+
+
+def _units(text: str, places: int) -> int:
+    return int(Decimal(text).scaleb(places))

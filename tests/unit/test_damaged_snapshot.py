@@ -1,0 +1,78 @@
+"""Recovery from a damaged snapshot: the very state that was, or a refusal that names the place."""
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from shards.codec import encode
+from shards.engine import MAILBOX, Engine
+from shards.markets import Market, Product
+from shards.messages import AddMarket, Command, Deposit, Place
+from shards.orders import Kind, NewOrder, Side, TimeInForce
+from shards.recovery import recover
+from shards.state import dump_state, dump_underway
+from storage.journal import Journal, JournalDamaged, Position, Record
+from storage.snapshot import Snapshot, SnapshotDamaged, list_snapshots, write_snapshot
+from tests.model.seeds import read_count, read_seed
+
+MARKET = Market(1, Product.SPOT, "MUSDT", "M", "USDT", 8, 6, 1, 2, 1, 3, 1, 0, 0)
+RECORDS = 40
+
+
+def commands() -> list[Command]:
+    """A market, money, and orders that trade."""
+    made: list[Command] = [AddMarket(MARKET)]
+    made += [Deposit(account, asset, 10**12, asset) for account in ("alice", "bob") for asset in ("M", "USDT")]
+    for number in range(RECORDS - len(made)):
+        account, side = (("alice", Side.BUY), ("bob", Side.SELL))[number % 3 == 0]
+        made.append(Place(NewOrder(1, account, side, Kind.LIMIT, TimeInForce.GTC, 100, 10 + number, 0, f"c{number}")))
+    return made
+
+
+def write(folder: Path, snapshot_at: int) -> tuple[bytes, bytes, Position]:
+    """A shard's folder with a snapshot after so many records; state, messages under way, end of the journal."""
+    folder.mkdir()
+    engine, journal = Engine(0, 1), Journal(folder / "journal.sqlite")
+    for sequence, command in enumerate(commands(), 1):
+        journal.append([Record(sequence, 1_000 + sequence, MAILBOX, 0, encode(command))])
+        engine.apply(sequence, 1_000 + sequence, MAILBOX, 0, command)
+        if sequence == snapshot_at:
+            write_snapshot(folder, Snapshot(journal.last, dump_state(engine), dump_underway(engine)))
+    end = journal.last
+    journal.close()
+    return dump_state(engine), dump_underway(engine), end
+
+
+def read(folder: Path) -> tuple[bytes, bytes, Position]:
+    """As a shard that starts."""
+    engine, journal, _ = recover(folder, 0, 1)
+    journal.close()
+    return dump_state(engine), dump_underway(engine), journal.last
+
+
+@pytest.mark.parametrize("snapshot_at", [RECORDS - 10, RECORDS], ids=["with records after it", "with none after it"])
+def test_a_damaged_snapshot_is_refused_or_harmless(tmp_path: Path, snapshot_at: int) -> None:
+    """Cut at any place, or one bit turned: most often in its first line, which says what belongs to it."""
+    rnd = random.Random(read_seed())
+    right = write(tmp_path / "whole", snapshot_at)
+    assert read(tmp_path / "whole") == right
+    (path,) = list_snapshots(tmp_path / "whole")
+    whole = path.read_bytes()
+    refused = 0
+    for number in range(read_count("SHARDEX_TEST_CUTS", 200)):
+        copy = tmp_path / str(number)
+        shutil.copytree(tmp_path / "whole", copy)
+        place = rnd.randrange(whole.index(b"\n") if number % 2 else len(whole))
+        spoilt = whole[:place] if number % 4 == 3 else bytearray(whole)
+        if isinstance(spoilt, bytearray):
+            spoilt[place] ^= 1 << rnd.randrange(8)
+        (copy / path.name).write_bytes(spoilt)
+        try:
+            assert read(copy) == right, f"byte {place}"
+        except (SnapshotDamaged, JournalDamaged) as damage:
+            refused += 1
+            assert "snapshot" in str(damage) or "record" in str(damage)
+        shutil.rmtree(copy)
+    assert refused
