@@ -30,7 +30,7 @@ class _Whole(Response):
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         start_response(self._status, self.headers.to_wsgi_list())
-        return self.response  # type: ignore[return-value]
+        return self.response if environ["REQUEST_METHOD"] != "HEAD" else ()  # type: ignore[return-value]
 
 
 def answer(value: object) -> Response:
