@@ -1,13 +1,14 @@
 """Flask with what it does for each request cut down to what the views here need.
 
-Routes, views, the application's error handlers and all functions before and after a request are Flask's, registered as
-ever. Left out are sessions, signals, teardown functions and coroutines: nothing here uses them. A route without
-variables is found by a look into a dictionary.
+Routes, views, error handlers and the functions before and after a request are Flask's, registered as ever. Left out are
+sessions, signals, teardown functions and coroutines: nothing here uses them. A route without variables is found by a
+look into a dictionary, and what runs around a view is put together once.
 """
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple
+from functools import cached_property
+from typing import Any, Final
 
 from flask import Flask, Response
 from flask.ctx import AppContext, RequestContext
@@ -16,7 +17,11 @@ from flask.wrappers import Request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter, Rule
 
-_HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,255}(:[0-9]{1,5})?", re.ASCII)  # any other is for Flask to judge
+_LABEL: Final = "[A-Za-z0-9-]{1,63}"
+_PORT: Final = "[1-9][0-9]{0,3}|[1-5][0-9]{4}"
+_HOST: Final = re.compile(rf"{_LABEL}(\.{_LABEL}){{0,3}}(:({_PORT}))?", re.ASCII)  # any other is for Flask to judge
+
+Step = Callable[..., Any]
 
 
 class LeanRequest(Request):
@@ -34,13 +39,6 @@ class LeanRequest(Request):
         return getattr(self, name)
 
 
-class _Around(NamedTuple):
-    """What is done around the views of a route."""
-
-    before: list[Callable[[], Any]]
-    after: list[Callable[[Response], Any]]
-
-
 class LeanFlask(Flask):
     """An application of views alone."""
 
@@ -48,10 +46,9 @@ class LeanFlask(Flask):
 
     _exact: dict[tuple[str, str], Rule] | None = None
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        """As Flask. All routes and functions are registered before the first request."""
-        super().__init__(*args, **options)
-        self._arounds: dict[str | None, _Around] = {}
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._around: dict[str | None, tuple[list[Step], list[Step]]] = {}
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """One request, from its environ to its answer."""
@@ -67,35 +64,50 @@ class LeanFlask(Flask):
 
     def _respond(self, request: Request) -> Response:
         try:
-            for before in self._around(request).before:
-                before()
-            if request.routing_exception is not None:
-                self.raise_routing_exception(request)
-            assert request.url_rule is not None and request.view_args is not None
-            said: Any = self.view_functions[request.url_rule.endpoint](**request.view_args)
+            said = self._ask(request)
         except Exception as fault:
-            handler = self.error_handler_spec[None][None].get(type(fault))
-            said = handler(fault) if handler is not None else self.handle_user_exception(fault)
+            said = self.handle_user_exception(fault)
         response: Response = said if isinstance(said, Response) else self.make_response(said)
         return self.process_response(response)
+
+    def handle_user_exception(self, fault: Exception) -> Any:
+        """As Flask; but a kind of fault that the application itself answers, and no blueprint, is answered at once."""
+        handler = self._own_handlers.get(type(fault))
+        return handler(fault) if handler is not None else super().handle_user_exception(fault)
+
+    @cached_property
+    def _own_handlers(self) -> dict[type[Exception], Step]:
+        if any(handlers for name, handlers in self.error_handler_spec.items() if name is not None):
+            return {}
+        return dict(self.error_handler_spec[None][None])
+
+    def _ask(self, request: Request) -> Any:
+        """What the view says, or whoever comes before it."""
+        for before in self._steps(request)[0]:
+            said = before()
+            if said is not None:
+                return said
+        if request.routing_exception is not None:
+            self.raise_routing_exception(request)
+        assert request.url_rule is not None and request.view_args is not None
+        return self.view_functions[request.url_rule.endpoint](**request.view_args)
 
     def process_response(self, response: Response) -> Response:
         """Run the functions after a request; there is no session to save."""
         answer: Any = response
-        for after in self._around(_cv_request.get().request).after:
+        for after in self._steps(_cv_request.get().request)[1]:
             answer = after(answer)
         return answer  # type: ignore[no-any-return]
 
-    def _around(self, request: Request) -> "_Around":
-        """What is done before and after this request: by the application, then by the blueprint of its route."""
-        endpoint = request.endpoint
-        found = self._arounds.get(endpoint)
+    def _steps(self, request: Request) -> tuple[list[Step], list[Step]]:
+        """The functions before and after a request: of the application and of its blueprint, in Flask's order."""
+        endpoint = request.url_rule.endpoint if request.url_rule is not None else None
+        found = self._around.get(endpoint)
         if found is None:
-            names = request.blueprints
-            found = self._arounds[endpoint] = _Around(
-                [before for name in (None, *reversed(names)) for before in self.before_request_funcs.get(name, ())],
-                [after for name in (*names, None) for after in reversed(self.after_request_funcs.get(name, []))],
-            )
+            names: list[str | None] = [None, *reversed(request.blueprints)]
+            before: list[Step] = [step for name in names for step in self.before_request_funcs.get(name, ())]
+            after: list[Step] = [step for name in names for step in self.after_request_funcs.get(name, ())]
+            found = self._around[endpoint] = before, after[::-1]
         return found
 
     def exact_rule(self, environ: dict[str, Any]) -> Rule | None:

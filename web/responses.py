@@ -34,7 +34,7 @@ class Json(Response):
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """The answer as a WSGI application."""
         start_response(self._status, self.headers.to_wsgi_list())
-        return self.response  # type: ignore[return-value]
+        return self.response if environ["REQUEST_METHOD"] != "HEAD" else ()  # type: ignore[return-value]
 
 
 def answer(value: object) -> Response:

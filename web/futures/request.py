@@ -39,6 +39,7 @@ class Parameters:
     def __init__(self, *places: Values, fault: FuturesProblem | None = None) -> None:
         """``places``: the earlier wins. ``fault``: why a place could not be read."""
         self._places = places
+        self._values = places[0] if len(places) == 1 else {name: each[name] for each in places[::-1] for name in each}
         self._fault = fault
 
     def check(self) -> None:
@@ -52,23 +53,21 @@ class Parameters:
 
     def all(self, name: str) -> Sequence[object]:
         """Everything sent under the name; empty values are left out."""
-        for place in self._places:
-            values = place.get(name.lower())
-            if values is not None:
-                return [value for value in values if value not in _EMPTY]
-        return ()
+        return [value for value in self._values.get(name.lower(), ()) if value not in _EMPTY]
 
     def has(self, *names: str) -> bool:
         """Whether any of these was sent."""
-        return any(self.all(name) for name in names)
+        return any(name.lower() in self._values and self.all(name) for name in names)
 
     def value(self, *names: str) -> object:
         """The one value of the first of these names that was sent, or None; raises -1101."""
         for name in names:
-            values = self.all(name)
+            values = self._values.get(name.lower(), ())
             if len(values) > 1:
-                raise twice(name)
-            if values:
+                values = self.all(name)
+                if len(values) > 1:
+                    raise twice(name)
+            if values and values[0] not in _EMPTY:
                 return values[0]
         return None
 
