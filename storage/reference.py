@@ -13,7 +13,7 @@ import secrets
 import sqlite3
 import string
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,9 +109,14 @@ class Facts(NamedTuple):
 class Reference:
     """One exchange's reference file. Threads of one process may share it."""
 
-    def __init__(self, path: Path, storage_key: str) -> None:
-        """Open the file, making it at first. Raises ReferenceUnusable for another format or a malformed storage key."""
+    def __init__(self, path: Path, storage_key: str, moment: Callable[[], object] | None = None) -> None:
+        """Open the file, making it at first. Raises ReferenceUnusable for another format or a malformed storage key.
+
+        Whoever has turns of work says by ``moment`` which turn it is: within one, nobody looks twice for changes.
+        """
         self._path = path
+        self._moment = moment
+        self._looked_at: object = None
         try:
             self._fernet = Fernet(storage_key.encode())
         except ValueError as fault:
@@ -167,6 +172,11 @@ class Reference:
             return _market(self._reader, product, symbol)
 
     def _refresh(self) -> None:
+        if self._moment is not None:
+            moment = self._moment()
+            if moment == self._looked_at:
+                return
+            self._looked_at = moment
         (version,) = self._reader.execute("PRAGMA data_version").fetchone()
         if version == self._version:
             return
@@ -283,6 +293,7 @@ class Reference:
             raise
         finally:
             db.close()
+            self._looked_at = None  # whoever changes something sees it at once
 
 
 _SELECT_MARKETS: Final = "SELECT number, product, symbol, spec, active FROM markets"

@@ -76,7 +76,8 @@ def make_services(settings: WebSettings, folder: Folder, client: Client) -> Serv
     """What views use."""
     secrets = folder.secrets()
     check_secret("SHARDEX_JWT_SECRET", secrets.jwt, settings.jwt_algorithm)
-    reference = Reference(folder.reference, secrets.storage_key)
+    hub = hubs.current()
+    reference = Reference(folder.reference, secrets.storage_key, (lambda: hub.moment) if hub is not None else None)
     return Services(
         settings=settings,
         engine=Engine(client, metrics.count_refusal),

@@ -3,6 +3,7 @@
 import multiprocessing
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,19 @@ def test_facts_are_one_object_until_they_change(reference: Reference, elsewhere:
     assert elsewhere.facts().switches == {"spot": "disabled"}
     reference.set_switch("spot", "enabled")
     assert elsewhere.facts().switches == reference.facts().switches == {"spot": "enabled"}
+
+
+def test_changes_are_looked_for_once_in_a_moment(path: Path, reference: Reference) -> None:
+    """By whoever has moments; but its own changes are seen within the same one."""
+    moment = 1
+    with closing(Reference(path, STORAGE_KEY, lambda: moment)) as own:
+        assert own.facts().switches == {}
+        reference.set_switch("spot", "disabled")
+        assert own.facts().switches == {}
+        moment = 2
+        assert own.facts().switches == {"spot": "disabled"}
+        own.set_switch("spot", "enabled")
+        assert own.facts().switches == {"spot": "enabled"}
 
 
 def test_market_is_hidden_until_it_is_put(reference: Reference, elsewhere: Reference) -> None:

@@ -62,6 +62,7 @@ class Hub:
     def __init__(self) -> None:
         self.main = getcurrent()
         self.now = time.monotonic()  # of this turn
+        self.moment = 0  # another in each turn, and again for what comes to its end only
         self._selector = selectors.DefaultSelector()
         self._ready: list[greenlet] = []
         self._soon: list[Callable[[], None]] = []
@@ -138,7 +139,9 @@ class Hub:
 
     def turn(self, patience_s: float) -> None:
         """One turn; waits at most so long for something to do."""
-        for key, events in self._selector.select(self._bounded(patience_s)):
+        found = self._selector.select(self._bounded(patience_s))
+        self.moment += 1
+        for key, events in found:
             try:
                 key.data(events)
             except Exception:
@@ -152,6 +155,7 @@ class Hub:
         for each in ready:
             _run(each.switch)
         soon, self._soon = self._soon, []
+        self.moment += 1
         for act in soon:
             _run(act)
         for act in self._before_waiting:
