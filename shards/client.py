@@ -87,7 +87,7 @@ class Client:
 
     def call(self, shard: int, message: Command | Question, deadline_ms: int = DEADLINE_MS) -> Reply:
         """Ask one shard and wait for its reply, at most ``deadline_ms``."""
-        return self.call_each([(shard, message)], deadline_ms)[0]
+        return _call(self._shards[shard], message, deadline_ms)
 
     def call_each(
         self, messages: Sequence[tuple[int, Command | Question]], deadline_ms: int = DEADLINE_MS
@@ -97,7 +97,7 @@ class Client:
 
     def ask_archive(self, question: Question, deadline_ms: int = DEADLINE_MS) -> Reply:
         """Ask the archive; Refused HISTORY_UNREADABLE if it is not there or silent, BUSY if its mailbox is full."""
-        reply = _call_each([(self._archive, question)], deadline_ms)[0]
+        reply = _call(self._archive, question, deadline_ms)
         if isinstance(reply, Refused) and reply.reason in (Reason.RESTARTING, Reason.TIMEOUT):
             return Refused(Reason.HISTORY_UNREADABLE)
         return reply
@@ -124,6 +124,15 @@ class Client:
             line.close()
 
 
+def _call(line: Channel, message: Command | Question, deadline_ms: int) -> Reply:
+    try:
+        place = line.claim()
+    except (queue.Full, NotServing) as error:
+        return _not_claimed(error)
+    until = time.monotonic() + deadline_ms / 1000
+    return _wait(line, message, _send(line, place, message, now_ms() + deadline_ms), until)
+
+
 def _call_each(messages: Sequence[tuple[Channel, Command | Question]], deadline_ms: int) -> list[Reply]:
     places = _claim_all([line for line, _ in messages])
     if isinstance(places, Refused):
@@ -143,8 +152,12 @@ def _claim_all(lines: list[Channel]) -> list[Counters] | Refused:
     except (queue.Full, NotServing) as error:
         for line, place in zip(lines, places, strict=False):
             line.unclaim(place)
-        return Refused(Reason.BUSY if isinstance(error, queue.Full) else Reason.RESTARTING)
+        return _not_claimed(error)
     return places
+
+
+def _not_claimed(error: queue.Full | NotServing) -> Refused:
+    return Refused(Reason.BUSY if isinstance(error, queue.Full) else Reason.RESTARTING)
 
 
 def _send(line: Channel, place: Counters, message: Command | Question, until_ms: int) -> tuple[int, Waiter] | None:
