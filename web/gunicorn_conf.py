@@ -13,7 +13,7 @@ _run = load_settings().data / "run"
 _metrics = _run / "metrics"
 _limits = _run / "limits"  # where web.app makes the tables of each worker
 
-bind = f"{_settings.host}:{_settings.port}"
+bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 workers = _settings.workers
 worker_class = {"hub": "web.server.worker.HubWorker"}.get(_settings.worker_class, _settings.worker_class)
 threads = _settings.threads  # gthread only

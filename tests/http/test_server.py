@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -231,6 +232,23 @@ def _writes(exchange: Exchange, log: Path) -> bool:
     with Connection(exchange.port) as connection:
         connection.is_live()
     return bool(log.read_text())
+
+
+def test_ipv6(tmp_path: Path) -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("no IPv6 here")
+    log = tmp_path / "access"
+    exchange = Exchange(1, {"SHARDEX_HOST": "::1", "SHARDEX_ACCESS_LOG": str(log)})
+    exchange.base_url = f"http://[::1]:{exchange.port}"
+    try:
+        exchange.start()
+        assert exchange.call("GET", "/healthz", account=None).json() == {"status": "live"}
+    finally:
+        exchange.close()
+    assert log.read_text().startswith("::1 [")
 
 
 def test_no_access_log_unless_asked_for() -> None:

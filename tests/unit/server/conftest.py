@@ -16,6 +16,7 @@ Call = Callable[..., Caller]
 def listener() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0), backlog=256) as made:
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32_768)  # so that large answers go in pieces
         yield made
 
 

@@ -71,12 +71,15 @@ def test_byte_by_byte(call: Call) -> None:
 
 
 def test_the_next_waits_for_the_answer_before(bench: Bench, call: Call) -> None:
-    caller = call().send(WAIT + GET)
-    bench.until(lambda: bench.site.waiting() == 1, "under way")
-    assert caller.is_open()
-    assert caller.received == b""
-    bench.site.release()
-    assert [each.body for each in caller.answers(2)] == [b"GET /wait ", b"GET /echo "]
+    """Whether it came with it or later."""
+    for at_once, afterwards in ((WAIT + GET, b""), (WAIT, GET)):
+        caller = call().send(at_once)
+        bench.until(lambda: bench.site.waiting() == 1, "under way")
+        caller.send(afterwards)
+        assert caller.is_open()
+        assert caller.received == b""
+        bench.site.release()
+        assert [each.body for each in caller.answers(2)] == [b"GET /wait ", b"GET /echo "]
 
 
 def test_many_pipelined_leave_others_their_turn(bench: Bench, call: Call) -> None:
@@ -157,6 +160,20 @@ def test_slow_request_is_cut_off(bench: Bench, call: Call, short: None, start: b
     assert not caller.received or start.startswith(b"POST")  # gunicorn gives the application what has come
 
 
+def test_slow_second_request_is_cut_off(bench: Bench, call: Call, short: None) -> None:
+    """Also where gunicorn reads on: it has no more time than the first."""
+    caller = call()
+    caller.ask(CHUNKED)
+    caller.send(OLD[:-4] + b"\r\nA: ")
+    begin = time.monotonic()
+    while not caller.ended:
+        bench.turn_for(0.02)
+        caller.push(b"a")
+        caller.pull()
+        assert time.monotonic() < begin + 20 * TIME_S
+    assert caller.received == b""
+
+
 def test_a_request_in_time_is_not_cut_off(bench: Bench, call: Call, short: None) -> None:
     """Each has its own time."""
     caller = call()
@@ -183,17 +200,19 @@ def test_an_answer_in_many_pieces(call: Call, version: str) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
-@pytest.mark.parametrize("taken", [0, 4_096])
+@pytest.mark.parametrize("taken", [0, 65_536])
 def test_an_answer_that_is_not_taken(bench: Bench, call: Call, short: None, version: str, taken: int) -> None:
     """Not at all, or a little now and then: the memory is given back in time."""
-    caller, other = call(receive_bytes=4_096), call()
+    caller, other = call(receive_bytes=262_144), call()
     caller.send(big(BIG, version))
+    bench.until(lambda: bench.count() == 2 and caller.pull(1) == 1, "its first byte")
     begin = time.monotonic()
     while bench.count() == 2:
         bench.turn_for(0.02)
         if taken:
             caller.pull(taken)
         assert time.monotonic() < begin + 20 * TIME_S
+    assert time.monotonic() - begin >= TIME_S / 2
     assert other.ask(GET).status == 200
     assert len(caller.received) < BIG
 
@@ -323,8 +342,8 @@ def test_an_error_is_heard_by_who_still_sends(bench: Bench, call: Call, long_lin
     caller = call().send(b"GET / HTTP/9.9\r\n\r\n")
     for _ in range(50):
         caller.send(b"a" * 20_000)
-    caller.half_close()
     assert caller.wait_closed().startswith(b"HTTP/1.1 400")
+    caller.push(b"a")
     assert not caller.broken
 
 
@@ -439,8 +458,10 @@ def test_stop_answers_what_is_under_way(bench: Bench, call: Call) -> None:
 @pytest.mark.parametrize("data", [GET, POST, CHUNKED, OLD], ids=["get", "post", "chunked", "old"])
 @pytest.mark.parametrize("cut", [5, -6])
 def test_stop_waits_for_the_rest_of_a_request(bench: Bench, call: Call, data: bytes, cut: int) -> None:
-    """A head or a body that is half here."""
-    caller = call().send(data[:cut])
+    """A head or a body that is half here; not the first of its connection."""
+    caller = call()
+    caller.ask(GET)
+    caller.send(data[:cut])
     bench.turn_for(0.01)
     later(bench, lambda: caller.push(data[cut:]))
     stop(bench)

@@ -68,6 +68,26 @@ def test_finished_while_it_waits(hub: Hub) -> None:
     assert waits.told == [(1, True)]
 
 
+def test_who_waits_again_is_not_woken_by_what_was_before(hub: Hub) -> None:
+    first, second = Waiter(hub), Waiter(hub)
+    told: list[bool] = []
+
+    def wait() -> None:
+        told.append(first.wait(LONG_S))
+        told.append(second.wait(LONG_S))
+
+    hub.spawn(wait)
+    first.finish()
+    first.finish()
+    turn_until(hub, lambda: len(told) == 1)
+    first.finish()
+    hub.turn(0)
+    assert told == [True]
+    second.finish()
+    turn_until(hub, lambda: len(told) == 2)
+    assert told == [True, True]
+
+
 def test_finished_too_late(hub: Hub) -> None:
     waits = Waits(hub)
     waiter = waits.begin(1, SHORT_S)
