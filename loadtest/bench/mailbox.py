@@ -1,8 +1,9 @@
 """The shards' mailbox beside the queues that Python has: round trips one at a time, and throughput.
 
 ``python -m loadtest.bench.mailbox [--quick] [--repeats N]``. Two processes: one asks, the other answers with the same
-64 bytes at once; nothing is journaled. The mailbox is the real one: ``shards.client.Line`` in the asking process,
-:class:`shards.mailbox.Mailbox` in the answering one, with its bound, deadlines, counters and replies by number.
+64 bytes at once; nothing is journaled. The mailbox is the real one: :class:`shards.mailbox.Mailbox` in the answering
+process, with its bound, deadlines, counters and replies by number; in the asking one the line of a web worker
+(:class:`web.server.line.HubLine`), and beside it the line with threads of a tool (:class:`shards.line.Line`).
 
 * Round trip: the next question follows the answer to the last.
 * Throughput: 64 questions are under way at all times (half of what is answered is taken before more is asked, where a
@@ -34,12 +35,14 @@ from shards.frames import FrameKind
 from shards.line import Line
 from shards.mailbox import Mailbox
 from storage.folder import Folder
+from web.server.hub import Hub
+from web.server.line import HubLine
 
 BODY: Final = b"x" * 64
 UNDER_WAY: Final = 64
 DEPTH: Final = 1_024
 ROUND_TRIPS: Final = 10_000
-MESSAGES: Final = 50_000
+MESSAGES: Final = 51_200  # a multiple of what is under way, and a fifth of it too
 QUICKER: Final = 5  # --quick does one part in so many
 QUEUE: Final = "multiprocessing.Queue"
 _PATIENCE_S: Final = 10.0
@@ -63,12 +66,11 @@ class Transport(Protocol):
         """So many round trips, :data:`UNDER_WAY` at a time."""
 
 
-class OwnMailbox:
-    """:mod:`shards.mailbox` and :mod:`shards.client`."""
+class _OwnMailbox:
+    """The answering side of :mod:`shards.mailbox`."""
 
     def __init__(self, path: Path) -> None:
         self._folder = Folder.open(path, 1)
-        self._line: Line
 
     def answer(self) -> None:
         """What a shard's loop does, without what a shard is for."""
@@ -80,6 +82,40 @@ class OwnMailbox:
             for request in mailbox.get(DEPTH):
                 request.caller.send(FrameKind.REPLY, request.number, 0, request.body)
             mailbox.flush()
+
+
+class HubMailbox(_OwnMailbox):
+    """As a web worker asks: a hub, and a greenlet for each question under way."""
+
+    def open(self) -> None:
+        """Connect."""
+        self._hub = Hub()
+        self._line = HubLine(self._hub, self._folder, "shard-0")
+        assert self._line.wait_connected(_PATIENCE_S)
+
+    def ask(self) -> None:
+        """As shards.client.Client does."""
+        line = self._line
+        _, waiter = line.send(line.claim(), BODY, now_ms() + 10_000)
+        assert waiter.wait(_PATIENCE_S)
+
+    def ask_many(self, count: int) -> None:
+        """Each greenlet asks one after the other."""
+        left = [UNDER_WAY]
+
+        def ask_some() -> None:
+            for _ in range(count // UNDER_WAY):
+                self.ask()
+            left[0] -= 1
+
+        for _ in range(UNDER_WAY):
+            self._hub.spawn(ask_some)
+        self._hub.turn_until(lambda: not left[0], 10 * _PATIENCE_S)
+        assert not left[0]
+
+
+class ThreadMailbox(_OwnMailbox):
+    """As a tool asks: a thread reads the answers."""
 
     def open(self) -> None:
         """Connect."""
@@ -231,7 +267,8 @@ def measure(report: Report, options: Options) -> None:
             QUEUE: StandardQueue,
             "multiprocessing.Pipe": StandardPipe,
             "raw socket": RawSocket,
-            own: lambda: OwnMailbox(Path(path)),
+            "from a thread": lambda: ThreadMailbox(Path(path)),
+            own: lambda: HubMailbox(Path(path)),
         }
         ordered: dict[str, list[list[float]]] = {name: [] for name in makers}
 

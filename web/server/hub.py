@@ -158,12 +158,16 @@ class Hub:
         self.moment += 1
         for act in soon:
             _run(act)
+        self._finish_turn()
+
+    def _finish_turn(self) -> None:
         for act in self._before_waiting:
             _run(act)
 
     def turn_until(self, reached: Callable[[], bool], seconds: float) -> None:
         """Turn until it is so, at most so long."""
         until = time.monotonic() + seconds
+        self._finish_turn()
         while not reached() and (left := until - time.monotonic()) > 0:
             self.turn(left)
 
