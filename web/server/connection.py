@@ -14,9 +14,10 @@ from functools import lru_cache, partial
 from math import inf
 from typing import Any, Final, Protocol
 
-from web.server.hub import READ, WRITE, Hub
+from web.server.hub import Hub
 from web.server.limits import FIRST_S, PIPELINE_BYTES_MAX, RECEIVE_BYTES, REQUEST_S, SEND_S
 from web.server.plain import Incoming, PlainReader, Unusual
+from web.server.poller import READ, WRITE
 from web.server.stream import Stream
 
 _log: Final = logging.getLogger("gunicorn.error")

@@ -7,7 +7,6 @@ somebody waits. A fault in one of those whom the hub calls is logged, and costs 
 
 import heapq
 import logging
-import selectors
 import time
 from collections.abc import Callable
 from itertools import count
@@ -17,14 +16,9 @@ from typing import Any, Final
 from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 
 from web.server.limits import EXPIRE_S
+from web.server.poller import Poller, Ready
 
 _log: Final = logging.getLogger("gunicorn.error")
-
-READ: Final = selectors.EVENT_READ
-WRITE: Final = selectors.EVENT_WRITE
-
-Ready = Callable[[int], object]
-"""Told the events of a socket that is ready."""
 
 
 class Waiter:
@@ -63,7 +57,7 @@ class Hub:
         self.main = getcurrent()
         self.now = time.monotonic()  # of this turn
         self.moment = 0  # another in each turn, and again for what comes to its end only
-        self._selector = selectors.DefaultSelector()
+        self._poller = Poller()
         self._ready: list[greenlet] = []
         self._soon: list[Callable[[], None]] = []
         self._waiting: dict[Waiter, tuple[greenlet, float]] = {}  # until when
@@ -76,15 +70,11 @@ class Hub:
 
     def watch(self, sock: Any, events: int, ready: Ready) -> None:
         """Tell ``ready`` whenever ``sock`` is; in the place of what was said of it before."""
-        if sock in self._selector.get_map():
-            self._selector.modify(sock, events, ready)
-        else:
-            self._selector.register(sock, events, ready)
+        self._poller.watch(sock, events, ready)
 
     def unwatch(self, sock: Any) -> None:
         """Not any more. Before the socket is closed."""
-        if sock in self._selector.get_map():
-            self._selector.unregister(sock)
+        self._poller.unwatch(sock)
 
     # Time
 
@@ -139,11 +129,10 @@ class Hub:
 
     def turn(self, patience_s: float) -> None:
         """One turn; waits at most so long for something to do."""
-        found = self._selector.select(self._bounded(patience_s))
         self.moment += 1
-        for key, events in found:
+        for tell, events in self._poller.poll(self._bounded(patience_s)):
             try:
-                key.data(events)
+                tell(events)
             except Exception:
                 _log_fault()
         self.now = time.monotonic()

@@ -13,7 +13,8 @@ from shards.limits import RECONNECT_MS, RECONNECT_MS_MAX
 from shards.network import Network
 from shards.peer import NotServing
 from storage.folder import Folder
-from web.server.hub import READ, WRITE, Hub, Waiter
+from web.server.hub import Hub, Waiter
+from web.server.poller import READ, WRITE
 
 _NETWORK: Final = Network()
 

@@ -4,8 +4,9 @@ import errno
 import socket
 import time
 
-from web.server.hub import READ, WRITE, Hub
+from web.server.hub import Hub
 from web.server.limits import LINGER_BYTES_MAX, LINGER_S, RECEIVE_BYTES, REQUEST_BYTES_MAX, REQUEST_S, SEND_S
+from web.server.poller import READ, WRITE
 
 
 class Stream:

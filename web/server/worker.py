@@ -20,9 +20,9 @@ from gunicorn.workers.base_async import AsyncWorker  # type: ignore[import-untyp
 
 from web.server import hub as hubs
 from web.server.connection import Answer, HttpConnection
-from web.server.hub import READ
 from web.server.limits import ACCEPT_COUNT_MAX, ACCEPT_PAUSE_S, DESCRIPTORS_KEPT, LOOK_S
 from web.server.plain import PlainReader
+from web.server.poller import READ
 from web.server.stream import Stream
 
 

@@ -31,7 +31,7 @@ def bench(listener: socket.socket, request: pytest.FixtureRequest) -> Iterator[B
     made.until(lambda: made.count() == 0, "all connections ended")
     assert _descriptors() <= inner
     made.tmp.close()
-    made.hub._selector.close()
+    made.hub._poller.close()
     assert _descriptors() <= before
 
 

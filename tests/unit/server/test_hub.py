@@ -10,7 +10,8 @@ from typing import Final
 import pytest
 from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 
-from web.server.hub import READ, WRITE, Hub, Waiter
+from web.server.hub import Hub, Waiter
+from web.server.poller import READ, WRITE
 
 LONG_S: Final = 30.0  # never reached: a test that waits so long has failed
 SHORT_S: Final = 0.05

@@ -1,0 +1,88 @@
+"""Which sockets are ready, and whom to tell: a callback for each descriptor.
+
+``epoll`` itself where there is one; elsewhere :mod:`selectors`, which takes longer: its way is over an object for each
+socket.
+"""
+
+import select
+import selectors
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+READ: Final = selectors.EVENT_READ
+WRITE: Final = selectors.EVENT_WRITE
+
+Ready = Callable[[int], object]
+"""Told the events of a socket that is ready."""
+
+
+if sys.platform == "linux":
+    _NOT_WRITABLE: Final = ~select.EPOLLOUT
+    _NOT_READABLE: Final = ~select.EPOLLIN
+
+    class Poller:
+        """The sockets of one loop."""
+
+        def __init__(self) -> None:
+            self._epoll = select.epoll()
+            self._watched: dict[int, tuple[Ready, int]] = {}
+
+        def watch(self, sock: Any, events: int, ready: Ready) -> None:
+            """Tell ``ready`` whenever ``sock`` is; in the place of what was said of it before."""
+            number = sock.fileno()
+            mask = (select.EPOLLIN if events & READ else 0) | (select.EPOLLOUT if events & WRITE else 0)
+            if number in self._watched:
+                self._epoll.modify(number, mask)
+            else:
+                self._epoll.register(number, mask)
+            self._watched[number] = ready, events
+
+        def unwatch(self, sock: Any) -> None:
+            """Not any more. Before the socket is closed."""
+            number = sock.fileno()
+            if self._watched.pop(number, None) is not None:
+                self._epoll.unregister(number)
+
+        def close(self) -> None:
+            """Watch nothing any more."""
+            self._epoll.close()
+
+        def poll(self, patience_s: float) -> Iterable[tuple[Ready, int]]:
+            """Whom to tell what; whoever is unwatched meanwhile is left out."""
+            watched = self._watched
+            for number, mask in self._epoll.poll(patience_s):
+                found = watched.get(number)
+                if found is not None:
+                    ready, wanted = found
+                    # an error or the end is told as whatever was waited for
+                    yield ready, wanted & (READ * bool(mask & _NOT_WRITABLE) | WRITE * bool(mask & _NOT_READABLE))
+
+else:
+
+    class Poller:
+        """The sockets of one loop."""
+
+        def __init__(self) -> None:
+            self._selector = selectors.DefaultSelector()
+
+        def watch(self, sock: Any, events: int, ready: Ready) -> None:
+            """Tell ``ready`` whenever ``sock`` is; in the place of what was said of it before."""
+            if sock in self._selector.get_map():
+                self._selector.modify(sock, events, ready)
+            else:
+                self._selector.register(sock, events, ready)
+
+        def unwatch(self, sock: Any) -> None:
+            """Not any more. Before the socket is closed."""
+            if sock in self._selector.get_map():
+                self._selector.unregister(sock)
+
+        def close(self) -> None:
+            """Watch nothing any more."""
+            self._selector.close()
+
+        def poll(self, patience_s: float) -> Iterable[tuple[Ready, int]]:
+            """Whom to tell what."""
+            for key, events in self._selector.select(patience_s):
+                yield key.data, events
