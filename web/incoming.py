@@ -25,7 +25,7 @@ class Incoming:
     def __init__(self, environ: dict[str, Any]) -> None:
         self.environ = environ
         self.started = time.perf_counter()
-        self.path: str = environ.get("PATH_INFO", "")
+        self.path: str = "/" + environ.get("PATH_INFO", "").lstrip("/")  # as routes are found: //fapi is /fapi
         self.query = environ.get("QUERY_STRING", "").encode("latin-1")  # as received, without the question mark
         self.body = b""  # as received, once receive_body has read it
         self.used_weight = 0  # of the futures API's limits; and new orders that were counted

@@ -163,7 +163,7 @@ def test_only_its_own_markets_are_busy(short_scene: Scene) -> None:
     await_serving(line)
     for _ in range(times(FILLS_COUNT)):
         with stopped(short_scene.exchange.shard_pid(STILL)):
-            assert len(fill(line, short_scene.accounts[STILL])) == short_scene.client.depth_max(STILL)
+            assert len(fill(line, short_scene.accounts[STILL].id)) == short_scene.client.depth_max(STILL)
             short_scene.check_busy()
             short_scene.trade_elsewhere()
         until(lambda: short_scene.client.depth(STILL) == 0, QUIET_S, "the mailbox is empty")

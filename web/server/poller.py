@@ -30,7 +30,7 @@ if sys.platform == "linux":
 
         def watch(self, sock: Any, events: int, ready: Ready) -> None:
             """Tell ``ready`` whenever ``sock`` is; in the place of what was said of it before."""
-            number = sock.fileno()
+            number = _number_of(sock)
             mask = (select.EPOLLIN if events & READ else 0) | (select.EPOLLOUT if events & WRITE else 0)
             if number in self._watched:
                 self._epoll.modify(number, mask)
@@ -40,7 +40,7 @@ if sys.platform == "linux":
 
         def unwatch(self, sock: Any) -> None:
             """Not any more. Before the socket is closed."""
-            number = sock.fileno()
+            number = _number_of(sock)
             if self._watched.pop(number, None) is not None:
                 self._epoll.unregister(number)
 
@@ -86,3 +86,9 @@ else:
             """Whom to tell what."""
             for key, events in self._selector.select(patience_s):
                 yield key.data, events
+
+
+def _number_of(sock: Any) -> int:
+    """The descriptor of a socket, or of a pipe's end, which is one."""
+    number: int = sock if isinstance(sock, int) else sock.fileno()
+    return number
