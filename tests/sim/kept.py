@@ -2,5 +2,6 @@
 
 KEPT = {
     10_030: "a snapshot with a trigger attached to one that has fired could not be loaded",
-    10_597: "a deadline was late by as much as the stamps of the market's shard were ahead of a clock set back",
+    10_284: "the oracle took a change that was answered BUSY for executed: its order had fired before it was applied",
+    10_357: "the oracle did not wait for what a countdown makes after everything has arrived",
 }
