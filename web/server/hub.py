@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 
-from web.server.limits import EXPIRE_S
+from web.server.limits import EXPIRE_S, IDLE_COUNT_MAX
 from web.server.poller import Poller, Ready
 
 _log: Final = logging.getLogger("gunicorn.error")
@@ -59,6 +59,7 @@ class Hub:
         self.moment = 0  # another in each turn, and again for what comes to its end only
         self._poller = Poller()
         self._ready: list[greenlet] = []
+        self._idle: list[greenlet] = []  # whose last run has ended
         self._soon: list[Callable[[], None]] = []
         self._waiting: dict[Waiter, tuple[greenlet, float]] = {}  # until when
         self._expire_at = inf  # not later than the first of them
@@ -94,7 +95,18 @@ class Hub:
 
     def spawn(self, run: Callable[[], None]) -> None:
         """Run it as a greenlet, until it ends or first waits. Only from the hub's own greenlet, whose turn goes on."""
-        greenlet(run, self.main).switch()
+        worker = self._idle.pop() if self._idle else greenlet(self._work, self.main)
+        worker.switch(run)
+
+    def _work(self, run: Callable[[], None]) -> None:
+        """What a greenlet does: one run after the other. A new one costs a stack, which is mapped and unmapped."""
+        me = getcurrent()
+        while True:
+            run()
+            if len(self._idle) >= IDLE_COUNT_MAX:
+                return
+            self._idle.append(me)
+            run = self.main.switch()
 
     def give_turn(self) -> None:
         """Let all others have their turn."""

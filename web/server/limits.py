@@ -20,5 +20,6 @@ LINGER_S: Final = 1.0  # after the last answer, for a caller who still sends: it
 LINGER_BYTES_MAX: Final = 16 * 1024 * 1024  # heard and forgotten in this time
 LOOK_S: Final = 1.0  # between two looks for connections whose time is up; and a worker's sign of life
 
+IDLE_COUNT_MAX: Final = 256  # greenlets kept for the next requests: 16 kB each
 EXPIRE_S: Final = 0.02  # at least, between two looks for calls whose deadline has passed: so late may an answer be
 HEADER_NAME_COUNT_MAX: Final = 256  # names of headers whose environ key is remembered

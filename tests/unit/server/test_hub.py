@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 
+from web.server import hub as hubs
 from web.server.hub import Hub, Waiter
 from web.server.poller import READ, WRITE
 
@@ -304,13 +305,35 @@ def test_an_exit_ends_the_loop(hub: Hub) -> None:
         hub.turn(LONG_S)
 
 
-def test_no_greenlet_outlives_its_run(hub: Hub) -> None:
+def test_greenlets_are_used_again_and_few_are_kept(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hubs, "IDLE_COUNT_MAX", 4)
     made: list[greenlet] = []
-    for _ in range(10):
-        hub.spawn(lambda: (made.append(getcurrent()), hub.give_turn()))  # type: ignore[arg-type,return-value]
-    assert all(not each.dead for each in made)
-    hub.turn(LONG_S)
-    assert all(each.dead for each in made)
+
+    def spawn_ten() -> None:
+        made.clear()
+        for _ in range(10):
+            hub.spawn(lambda: (made.append(getcurrent()), hub.give_turn()))  # type: ignore[arg-type,return-value]
+        assert len(set(made)) == 10  # all are under way at once
+        hub.turn(LONG_S)
+
+    spawn_ten()
+    kept = [each for each in made if not each.dead]
+    assert len(kept) == 4
+    spawn_ten()
+    assert set(kept) < set(made)
+
+
+def test_a_run_that_leaves_takes_its_greenlet_along(hub: Hub) -> None:
+    """A fault of the program does not hand a broken greenlet to the next run."""
+
+    def leave() -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        hub.spawn(leave)
+    ran: list[bool] = []
+    hub.spawn(lambda: ran.append(True))
+    assert ran == [True]
 
 
 def test_waiting_costs_no_turns(hub: Hub) -> None:
