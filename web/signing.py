@@ -14,11 +14,20 @@ from urllib.parse import unquote_to_bytes
 _SIGNATURE: Final = re.compile(rb"[0-9a-fA-F]{64}")
 _PAIR: Final = re.compile(rb"(?:^|(?<=&))signature=([^&]*)")
 _PAIR_ANY_CASE: Final = re.compile(_PAIR.pattern, re.IGNORECASE)
+_AND: Final = ord("&")
 _NO_SECRET: Final = b"0" * 64  # what an unknown key is checked with, so that it costs the same work
 
 
 def split_signature(text: bytes, any_case: bool = False) -> tuple[bytes, list[bytes]]:
     """``text`` (a query or a form) without its signature pairs, and their values. ``any_case``: also ``Signature``."""
+    folded = text.lower() if any_case else text
+    first = folded.find(b"signature=")
+    if first < 0:
+        return text, []
+    if (not first or text[first - 1] == _AND) and folded.find(b"signature=", first + 1) < 0:  # as nearly always
+        pair, more, after = text[first:].partition(b"&")
+        unsigned = text[:first] + after if more else text[: max(first - 1, 0)]
+        return unsigned, [pair[len(b"signature=") :]]
     found = list((_PAIR_ANY_CASE if any_case else _PAIR).finditer(text))
     unsigned = text
     for pair in reversed(found):

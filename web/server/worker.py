@@ -51,6 +51,7 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
         """Take connections from now on."""
         self._connections: dict[HttpConnection, None] = {}
         self._accepting = False
+        self._logs_access = bool(self.cfg.accesslog)  # to ask gunicorn for a setting takes its time
         self.keepalive_s = float(self.cfg.keepalive)
         self.worker_connections: int = _room(self.cfg.worker_connections)
         self.application: Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]] = self.wsgi
@@ -147,7 +148,7 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
         if self.nr >= self.max_requests and self.alive:
             self.log.info("Autorestarting worker after current request.")
             self.alive = False
-        if self.cfg.accesslog:
+        if self._logs_access:
             self.log.access(_Told(answer), _NO_REQUEST, environ, timedelta(seconds=time.perf_counter() - started))
 
     # Stopping
