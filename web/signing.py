@@ -25,9 +25,9 @@ def split_signature(text: bytes, any_case: bool = False) -> tuple[bytes, list[by
     if first < 0:
         return text, []
     if (not first or text[first - 1] == _AND) and folded.find(b"signature=", first + 1) < 0:  # as nearly always
-        pair, more, after = text[first:].partition(b"&")
+        signed, more, after = text[first:].partition(b"&")
         unsigned = text[:first] + after if more else text[: max(first - 1, 0)]
-        return unsigned, [pair[len(b"signature=") :]]
+        return unsigned, [signed[len(b"signature=") :]]
     found = list((_PAIR_ANY_CASE if any_case else _PAIR).finditer(text))
     unsigned = text
     for pair in reversed(found):
