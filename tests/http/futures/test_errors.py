@@ -11,6 +11,13 @@ from web.futures.errors import REFUSALS
 DEPTH = "/v1/depth?symbol=BTCUSDT"
 
 
+def test_slashes_in_front_change_nothing(site: Site) -> None:
+    """//fapi is found as /fapi is, and so it is charged as well."""
+    for path in ("/fapi/v1/ping", "//fapi/v1/ping", "///fapi/v1/ping"):
+        answer = site.send("GET", path, {}, b"")
+        assert answer.ok() == {} and answer.headers["X-MBX-USED-WEIGHT-1M"] is not None
+
+
 @pytest.mark.parametrize(
     ("method", "path", "expected"),
     [
@@ -30,13 +37,6 @@ DEPTH = "/v1/depth?symbol=BTCUSDT"
         ("OPTIONS", "/fapi/v1/ping", "405 -5000"),
     ],
 )
-def test_slashes_in_front_change_nothing(site: Site) -> None:
-    """//fapi is found as /fapi is, and so it is charged as well."""
-    for path in ("/fapi/v1/ping", "//fapi/v1/ping", "///fapi/v1/ping"):
-        answer = site.send("GET", path, {}, b"")
-        assert answer.ok() == {} and answer.headers["X-MBX-USED-WEIGHT-1M"] is not None
-
-
 def test_paths(site: Site, method: str, path: str, expected: str) -> None:
     assert site.send(method, path, {}, b"").brief() == expected
 
