@@ -1,5 +1,6 @@
 """Bearer tokens (JWT): one pinned algorithm, required claims, a bounded life, known keys."""
 
+import threading
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -10,6 +11,7 @@ from web.parse import is_account
 
 LIFETIME_S_MAX: Final = 31 * 24 * 3_600
 LEEWAY_S: Final = 5
+KNOWN_COUNT_MAX: Final = 4_096  # good tokens remembered by a worker: checking one takes longer than most requests
 LENGTH_MAX: Final = 4_096  # characters of a token: ours have 200, an identity provider's under 2,000
 
 # What a token made to hurt can raise before its signature is looked at: its header is JSON of its author's choosing
@@ -24,9 +26,28 @@ class Tokens:
         self._secret = secret
         self._keys = keys
         self._algorithm = algorithm
+        self._lock = threading.Lock()  # of this process's threads
+        self._known: dict[str, tuple[str, int]] = {}  # token → its account, and when it ends; the oldest first
 
     def verify(self, token: str) -> str | None:
         """The account that ``token`` names; None if it is not valid now."""
+        known = self._known.get(token)
+        if known is not None and known[1] > time.time() - LEEWAY_S:
+            return known[0]
+        found = self._check(token)
+        self._remember(token, found)
+        return found[0] if found is not None else None
+
+    def _remember(self, token: str, found: tuple[str, int] | None) -> None:
+        with self._lock:
+            self._known.pop(token, None)
+            if found is not None:
+                if len(self._known) >= KNOWN_COUNT_MAX:
+                    del self._known[next(iter(self._known))]
+                self._known[token] = found
+
+    def _check(self, token: str) -> tuple[str, int] | None:
+        """The account that ``token`` names, and when it ends, Unix seconds; None if it is not valid now."""
         if len(token) > LENGTH_MAX:
             return None
         try:
@@ -43,7 +64,9 @@ class Tokens:
             )
         except _FAULTS:
             return None
-        return claims["sub"] if self._is_bounded(claims["exp"]) and is_account(claims["sub"]) else None
+        if not self._is_bounded(claims["exp"]) or not is_account(claims["sub"]):
+            return None
+        return claims["sub"], int(claims["exp"])
 
     def mint(self, account: str, lifetime_s: int) -> str:
         """A token with all rights of ``account``."""

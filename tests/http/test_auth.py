@@ -4,10 +4,12 @@ import base64
 import json
 import time
 from collections.abc import Mapping
+from types import SimpleNamespace
 
 import jwt
 import pytest
 
+import web.tokens
 from shards.settings import SettingsError
 from web.settings import check_secret, load_web_settings
 from web.tokens import LEEWAY_S, LIFETIME_S_MAX, Tokens
@@ -45,6 +47,27 @@ def test_accepted(tokens: Tokens) -> None:
     assert tokens.verify(make({"nbf": now + 3, "iat": now + 3})) == "alice"
     assert tokens.verify(make({"aud": "elsewhere", "iss": "somebody"})) == "alice"
     assert tokens.verify(make(secret=OTHER, headers={"kid": "2026"})) == "alice"
+
+
+def test_a_token_that_is_remembered_ends_all_the_same(tokens: Tokens, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = int(time.time())
+    token = make({"exp": now + 60})
+    assert [tokens.verify(token) for _ in range(2)] == ["alice", "alice"]
+    for later_s, expected in ((60 + LEEWAY_S - 2, "alice"), (60 + LEEWAY_S + 1, None)):
+        with monkeypatch.context() as patch:
+            patch.setattr(web.tokens, "time", SimpleNamespace(time=lambda later_s=later_s: now + later_s))
+            patch.setattr(Tokens, "_check", lambda *_: None)
+            assert tokens.verify(token) == expected
+    assert tokens.verify(token) == "alice"
+
+
+def test_few_tokens_are_remembered(tokens: Tokens, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web.tokens, "KNOWN_COUNT_MAX", 3)
+    made = [tokens.mint(f"account-{number}", 60) for number in range(5)]
+    assert [tokens.verify(token) for token in made] == [f"account-{number}" for number in range(5)]
+    assert list(tokens._known) == made[2:]
+    head, claims, signature = made[-1].split(".")
+    assert tokens.verify(f"{head}.{claims}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}") is None
 
 
 def test_refused_claims(tokens: Tokens) -> None:

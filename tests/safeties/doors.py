@@ -77,11 +77,18 @@ DOORS: Final = (
     Safety(
         "token_account_checked",
         "web/tokens.py",
-        ' and is_account(claims["sub"]) else None',
-        " else None",
+        ' or not is_account(claims["sub"]):',
+        ":",
         _TOKENS + "test_refused_claims",
     ),
-    Safety(
+    Sa    Safety(
+        "token_remembered_until_its_end",
+        "web/tokens.py",
+        " and known[1] > time.time() - LEEWAY_S:",
+        ":",
+        _TOKENS + "test_a_token_that_is_remembered_ends_all_the_same",
+    ),
+fety(
         "token_kid_known",
         "web/tokens.py",
         '        return self._keys.get(header["kid"]) if "kid" in header else self._secret\n',
