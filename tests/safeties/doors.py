@@ -81,14 +81,14 @@ DOORS: Final = (
         ":",
         _TOKENS + "test_refused_claims",
     ),
-    Sa    Safety(
+    Safety(
         "token_remembered_until_its_end",
         "web/tokens.py",
         " and known[1] > time.time() - LEEWAY_S:",
         ":",
         _TOKENS + "test_a_token_that_is_remembered_ends_all_the_same",
     ),
-fety(
+    Safety(
         "token_kid_known",
         "web/tokens.py",
         '        return self._keys.get(header["kid"]) if "kid" in header else self._secret\n',
