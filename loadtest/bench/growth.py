@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Final
 
 from loadtest.bench.command import Options, run_topics
-from loadtest.bench.http import warm_up
 from loadtest.bench.http_cases import SPREAD, place_on_all
+from loadtest.bench.http_ground import warm_up
 from loadtest.bench.http_subject import exchange_subject
 from loadtest.bench.results import Figure, Report, take_turns
 from loadtest.bench.seeding import MARKET, OWNER, START_MS, full_book, seed_folder

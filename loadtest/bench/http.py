@@ -16,42 +16,31 @@ CPU is what all threads of the servers' processes have run (Linux): on a machine
 rates do.
 """
 
-import os
 import shutil
 import statistics
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from importlib.metadata import version
-from importlib.util import find_spec
-from platform import python_version
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final
 
 from loadtest.bench.baselines.servers import Server, serve_application, serve_file
 from loadtest.bench.command import Options, run_topics
 from loadtest.bench.http_cases import CANCEL, CASES
+from loadtest.bench.http_ground import LOAD_SHARE, OPEN_S, OPEN_S_QUICK, open_venue, tell_setting, warm_up
+from loadtest.bench.http_matrix import measure_matrix
 from loadtest.bench.http_subject import (
     VIEW,
     Latency,
-    Subject,
     baseline_subject,
     busy_subject,
     exchange_subject,
     latency_figures,
 )
-from loadtest.bench.journal import append_to_file
 from loadtest.bench.load import CONNECTIONS
 from loadtest.bench.results import Figure, Report, take_turns
 from loadtest.bench.venue import Venue
-from shards.settings import default_shard_count
-from web.settings import load_web_settings
 
-RUN_S: Final = 2.0  # length of one run at full load
-RUN_S_QUICK: Final = 0.5
-LOAD_SHARE: Final = 0.7
 WRK_S: Final = 2
-OPEN_S: Final = 4.0  # length of one run at part load
-OPEN_S_QUICK: Final = 1.5
 UNLIMITED: Final = {
     "SHARDEX_RATE_LIMITS": "on",
     "SHARDEX_FUTURES_WEIGHT": "1000000",
@@ -62,8 +51,6 @@ UNLIMITED: Final = {
 def measure(report: Report, options: Options) -> None:
     """Everything of the default configuration; with ``matrix`` others too."""
     if options.matrix:
-        from loadtest.bench.http_matrix import measure_matrix  # which imports this module
-
         measure_matrix(report, options)
         return
     tell_setting(report)
@@ -75,16 +62,6 @@ def measure(report: Report, options: Options) -> None:
         _refusals(report, options, venue, baselines[VIEW])
     with open_venue(report) as free, open_venue(report, UNLIMITED) as limited:
         _price_of_limits(report, options, free, limited)
-
-
-def tell_setting(report: Report) -> None:
-    """What the figures depend on beside the code."""
-    web = load_web_settings()
-    programs = ", ".join(f"{name} {version(name)}" for name in ("gunicorn", "flask", "msgspec"))
-    parser = "gunicorn_h1c" if find_spec("gunicorn_h1c") else "Python"
-    report.tell(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}, Python {python_version()}, {programs}")
-    report.tell(f"HTTP parser {parser}; Shardex: {web.workers} {web.worker_class} workers, {web.threads} threads")
-    report.tell(f"this disk syncs {append_to_file(100, 1):,.0f} times a second, one after the other")
 
 
 def start_baselines(report: Report, stack: ExitStack) -> dict[str, Server]:
@@ -101,22 +78,6 @@ def start_baselines(report: Report, stack: ExitStack) -> dict[str, Server]:
     for server in found.values():
         stack.callback(server.close)
     return found
-
-
-def warm_up(options: Options, *subjects: Subject) -> None:
-    """Let each of them answer for a while, and fix the length of its runs."""
-    for subject in subjects:
-        subject.warm_up(RUN_S_QUICK if options.quick else RUN_S)
-
-
-@contextmanager
-def open_venue(report: Report, settings: dict[str, str] | None = None) -> Iterator[Venue]:
-    """An exchange with default settings but for these."""
-    venue = Venue(default_shard_count(), settings)
-    try:
-        yield venue
-    finally:
-        venue.close()
 
 
 # Throughput

@@ -12,8 +12,8 @@ from typing import Final
 
 from loadtest.bench.baselines.servers import Server, serve_application
 from loadtest.bench.command import Options
-from loadtest.bench.http import LOAD_SHARE, OPEN_S, OPEN_S_QUICK, open_venue, tell_setting, warm_up
 from loadtest.bench.http_cases import CANCEL
+from loadtest.bench.http_ground import LOAD_SHARE, OPEN_S, OPEN_S_QUICK, open_venue, tell_setting, warm_up
 from loadtest.bench.http_subject import VIEW, Latency, baseline_subject, exchange_subject, latency_figures
 from loadtest.bench.results import Figure, Report, take_turns
 
