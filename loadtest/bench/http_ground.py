@@ -1,4 +1,4 @@
-"""What all measurements over HTTP stand on: how long a run is, an exchange with its defaults, what is told beforehand."""
+"""What all measurements over HTTP stand on: how long a run is, an exchange with its defaults, what is told first."""
 
 import os
 from collections.abc import Iterator
