@@ -3,6 +3,7 @@
 # SEEDS and SEED say how many runs of the simulation, from which on; PLANT plants a bug: make sim SEEDS=300 SEED=1
 # PROFILE, SECONDS, USERS and KILL say what load is put on: make loadtest PROFILE=all KILL=shard; URL and ACCOUNTS on what
 # ONLY names one safety to be taken away: make safeties ONLY=one_statement
+# COUNT says how much of the rest: make model COUNT=5000000 EXAMPLES=20000; linear, disk, mailbox, slow, schemathesis
 # N says how many spoilt requests are sent: make fuzz N=200000 SEED=1
 # SECONDS says how long: make overload SECONDS=60 FACTOR=10, of each overload; make soak SECONDS=3600
 # ROUNDS says how often all kinds of blows fall, ONLY which: make crash ROUNDS=20 SEED=1 ONLY=shard,worker
@@ -22,7 +23,7 @@ USERS ?= 40
 FACTOR ?= 10
 ROUNDS ?= 1
 
-.PHONY: run test long sim crash fuzz safeties overload soak loadtest bench check lint types imports lock clean
+.PHONY: run test long sim crash fuzz model linear disk mailbox slow schemathesis safeties overload soak loadtest bench check lint types imports lock clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python -m web.run
@@ -56,6 +57,32 @@ overload: $(VENV)/.dev
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m tests.overload.soak --seconds $(or $(SECONDS),3600) --seed $(SEED)
+
+# The rest of what CI does a little of, as often as asked, without limits of time: COUNT and SEED
+LONG := $(BIN)/python -m pytest -p no:timeout -o addopts=--import-mode=importlib -ra
+
+model: $(VENV)/.dev
+	SHARDEX_TEST_SEED=$(SEED) SHARDEX_TEST_COMMANDS=$(or $(COUNT),5000000) \
+	  SHARDEX_TEST_FUTURES_COMMANDS=$(or $(COUNT),5000000) SHARDEX_TEST_EXAMPLES=$(or $(EXAMPLES),20000) \
+	  SHARDEX_TEST_STEPS=$(or $(STEPS),200) $(LONG) tests/model
+
+linear: $(VENV)/.dev
+	SHARDEX_TEST_SEED=$(SEED) SHARDEX_LINEAR_HISTORIES=$(or $(COUNT),100) $(LONG) tests/linear
+
+disk: $(VENV)/.dev
+	SHARDEX_TEST_SEED=$(SEED) SHARDEX_TEST_CUTS=$(or $(COUNT),5000) SHARDEX_CRASH_ROUNDS=$(or $(ROUNDS),1) $(LONG) \
+	  tests/crash/test_disk.py tests/crash/test_damage.py tests/unit/test_journal.py tests/unit/test_snapshot.py \
+	  tests/unit/test_damaged_snapshot.py tests/unit/archive/test_damage.py
+
+mailbox: $(VENV)/.dev
+	SHARDEX_TEST_SEED=$(SEED) SHARDEX_CRASH_ROUNDS=$(or $(COUNT),20) $(LONG) tests/crash/test_full_mailbox.py \
+	  tests/crash/test_standstill.py
+
+slow: $(VENV)/.dev
+	SHARDEX_SLOW_SECONDS=$(or $(COUNT),600) $(LONG) -m long tests/fuzz/test_sockets.py
+
+schemathesis: $(VENV)/.dev
+	SCHEMATHESIS_EXAMPLES=$(or $(COUNT),100) $(LONG) -m long tests/fuzz/test_schemathesis.py
 
 safeties: $(VENV)/.dev
 	$(BIN)/python -m tests.safeties $(if $(ONLY),--only $(ONLY))

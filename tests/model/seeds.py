@@ -11,9 +11,9 @@ import hypothesis
 Test = TypeVar("Test", bound=Callable[..., None])
 
 
-def read_seed() -> int:
-    """SHARDEX_TEST_SEED, or a fresh one; printed, so that a failure can be run again."""
-    seed = _seed()
+def read_seed(default: int | None = None) -> int:
+    """SHARDEX_TEST_SEED, or ``default``, or a fresh one; printed, so that a failure can be run again."""
+    seed = _seed(default)
     print(_advice(seed))
     return seed
 
@@ -38,9 +38,11 @@ def repeatable(test: Test) -> Test:
     return hypothesis.seed(seed)(test)
 
 
-def _seed() -> int:
+def _seed(default: int | None = None) -> int:
     text = os.environ.get("SHARDEX_TEST_SEED", "")
-    return int(text) if text else secrets.randbits(32)
+    if text:
+        return int(text)
+    return secrets.randbits(32) if default is None else default
 
 
 def _advice(seed: int) -> str:

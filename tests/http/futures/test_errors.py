@@ -105,3 +105,8 @@ def test_a_full_disk(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Reference, "renew_listen_key", fail)
     assert site.own.send("POST", "/v1/listenKey").brief() == "503 -1000"
+
+
+def test_no_mode_for_debugging(site: Site) -> None:
+    """Which would show what callers send, and more."""
+    assert not site.app.debug and not site.app.testing and not site.app.config["PROPAGATE_EXCEPTIONS"]
