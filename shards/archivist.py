@@ -11,7 +11,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from shards import limits
-from shards.clock import now_ms
+from shards.clock import now_ms, passed_ms
 from shards.codec import Undecodable, decode_request, decode_row, encode
 from shards.frames import FrameKind
 from shards.history import History
@@ -37,7 +37,9 @@ class Archivist:
         self.mailbox = Mailbox(folder, "archive", queue_depth, received)
         self._rows: dict[int, list[tuple[int, Row]]] = {}
         self._row_count = 0
-        self._oldest_ms = 0  # when the oldest row waiting came, or there was no room for it
+        self._oldest_ms = (
+            0  # on the clock that only passes: when the oldest row waiting came, or there was no room for it
+        )
         self._batch_ms = limits.ARCHIVE_BATCH_MS
         self._has_room = True
         self._pool = ThreadPoolExecutor(limits.QUERY_THREADS_COUNT, thread_name_prefix="question")
@@ -67,7 +69,7 @@ class Archivist:
             return 0
         if not self._row_count:
             return None
-        return max(0, self._oldest_ms + self._batch_ms - now_ms()) / 1000
+        return max(0, self._oldest_ms + self._batch_ms - passed_ms()) / 1000
 
     def _turn(self, patience_s: float | None) -> None:
         for key, events in self.mailbox.selector.select(patience_s):
@@ -76,7 +78,7 @@ class Archivist:
             else:
                 key.data()
         self._collect()
-        due = self._row_count and now_ms() >= self._oldest_ms + self._batch_ms
+        due = self._row_count and passed_ms() >= self._oldest_ms + self._batch_ms
         if due or self._row_count >= limits.ARCHIVE_BATCH_COUNT_MAX:
             self._store()
         for request in self.mailbox.get(limits.BATCH_COUNT_MAX):
@@ -85,7 +87,7 @@ class Archivist:
 
     def _collect(self) -> None:
         if self.mailbox.link_frames and not self._row_count:
-            self._oldest_ms = now_ms()
+            self._oldest_ms = passed_ms()
         while self.mailbox.link_frames:
             frame = self.mailbox.link_frames.popleft()
             self._rows.setdefault(frame.source, []).append((frame.number, decode_row(frame.body)))
@@ -96,7 +98,7 @@ class Archivist:
         if not self._row_count:
             return
         if not self._find_room():
-            self._oldest_ms = now_ms()  # the next try; the shards keep their rows, and questions are answered
+            self._oldest_ms = passed_ms()  # the next try; the shards keep their rows, and questions are answered
             return
         self._history.store(self._rows)
         for shard, rows in self._rows.items():

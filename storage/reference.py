@@ -172,11 +172,13 @@ class Reference:
             return _market(self._reader, product, symbol)
 
     def _refresh(self) -> None:
-        if self._moment is not None:
-            moment = self._moment()
-            if moment == self._looked_at:
-                return
-            self._looked_at = moment
+        moment = self._moment() if self._moment is not None else None
+        if moment is not None and moment == self._looked_at:
+            return
+        self._look()
+        self._looked_at = moment
+
+    def _look(self) -> None:
         (version,) = self._reader.execute("PRAGMA data_version").fetchone()
         if version == self._version:
             return

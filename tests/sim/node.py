@@ -148,7 +148,8 @@ class Node:
         self._reaches_for = bool(missing)
         for peer in missing:
             simulation.blind_ms = simulation.true_ms
-            if simulation.true_ms - simulation.nodes[peer].here_since_ms > REACHED_MS:
+            node = simulation.nodes[peer]
+            if node.up and simulation.true_ms - node.here_since_ms > REACHED_MS:
                 simulation.violated(f"{self.name} serves without shard {peer}, which has long been there")
 
     # Watching

@@ -145,7 +145,16 @@ class HttpConnection:
         self._closed = True
         self._watch(0)
         self._socket.close()
+        self._unsent, self._received = _NOTHING, b""
         self._server.forget(self)
+
+    def _hear_out(self) -> None:
+        """Take what has come behind the request: closing on unread bytes would cost the caller its answer."""
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+            self._socket.recv(RECEIVE_BYTES)
+        except OSError:
+            pass  # nothing has come, or the caller has gone
 
     def stop(self) -> None:
         """End it as soon as no request is under way. What the caller has sent already is answered."""
@@ -295,6 +304,7 @@ class HttpConnection:
                 self.until = time.monotonic() + SEND_S
             return
         if not self._keep_alive:
+            self._hear_out()
             self.close()
             return
         self._unsent = _NOTHING

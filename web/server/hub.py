@@ -9,6 +9,7 @@ import heapq
 import logging
 import time
 from collections.abc import Callable
+from contextvars import Context
 from itertools import count
 from math import inf
 from typing import Any, Final
@@ -95,18 +96,24 @@ class Hub:
 
     def spawn(self, run: Callable[[], None]) -> None:
         """Run it as a greenlet, until it ends or first waits. Only from the hub's own greenlet, whose turn goes on."""
-        worker = self._idle.pop() if self._idle else greenlet(self._work, self.main)
+        if self._idle:
+            worker = self._idle.pop()
+            worker.gr_context = Context()  # nothing of whom it served before
+        else:
+            worker = greenlet(self._work, self.main)
+            worker.switch()  # what it begins with it holds for ever
         worker.switch(run)
 
-    def _work(self, run: Callable[[], None]) -> None:
+    def _work(self) -> None:
         """What a greenlet does: one run after the other. A new one costs a stack, which is mapped and unmapped."""
         me = getcurrent()
         while True:
+            run: Callable[[], None] = self.main.switch()
             run()
+            del run  # and what hangs on it: a request, its answer
             if len(self._idle) >= IDLE_COUNT_MAX:
                 return
             self._idle.append(me)
-            run = self.main.switch()
 
     def give_turn(self) -> None:
         """Let all others have their turn."""
@@ -152,6 +159,7 @@ class Hub:
             _run(heapq.heappop(self._timers)[2])
         if self.now >= self._expire_at:
             self._expire()
+        self.moment += 1
         ready, self._ready = self._ready, []
         for each in ready:
             _run(each.switch)

@@ -3,7 +3,10 @@
 import random
 import socket
 import time
+import weakref
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from functools import partial
 from itertools import pairwise
 from typing import Final
 
@@ -321,6 +324,24 @@ def test_greenlets_are_used_again_and_few_are_kept(hub: Hub, monkeypatch: pytest
     assert len(kept) == 4
     spawn_ten()
     assert set(kept) < set(made)
+
+
+def test_nothing_of_a_run_is_left_for_the_next(hub: Hub) -> None:
+    class Held:
+        pass
+
+    def remember(held: Held) -> None:
+        left.set("by the run before")
+
+    left: ContextVar[str] = ContextVar("left", default="nothing")
+    told: list[str] = []
+    held = Held()
+    gone = weakref.ref(held)
+    hub.spawn(partial(remember, held))
+    del held
+    assert gone() is None
+    hub.spawn(lambda: told.append(left.get()))
+    assert told == ["nothing"]
 
 
 def test_a_run_that_leaves_takes_its_greenlet_along(hub: Hub) -> None:
