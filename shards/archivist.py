@@ -37,9 +37,7 @@ class Archivist:
         self.mailbox = Mailbox(folder, "archive", queue_depth, received)
         self._rows: dict[int, list[tuple[int, Row]]] = {}
         self._row_count = 0
-        self._oldest_ms = (
-            0  # on the clock that only passes: when the oldest row waiting came, or there was no room for it
-        )
+        self._oldest_ms = 0  # by passed_ms: when the oldest row waiting came, or there was no room for it
         self._batch_ms = limits.ARCHIVE_BATCH_MS
         self._has_room = True
         self._pool = ThreadPoolExecutor(limits.QUERY_THREADS_COUNT, thread_name_prefix="question")
