@@ -59,12 +59,12 @@ DOORS: Final = (
             )
         except _FAULTS:
             return None
-        return claims["sub"] if self._is_bounded(claims["exp"]) and""",
+        if not self._is_bounded(claims["exp"]) or""",
         """                options={"require": ["sub"], "verify_aud": False, "verify_iss": False},
             )
         except _FAULTS:
             return None
-        return claims["sub"] if self._is_bounded(claims.get("exp", 0)) and""",
+        if not self._is_bounded(claims.setdefault("exp", 0)) or""",
         _TOKENS + "test_refused_claims",
     ),
     Safety(

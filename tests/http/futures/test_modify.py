@@ -2,7 +2,9 @@
 
 from decimal import Decimal
 
+from tests.exchange import until
 from tests.http.futures.actor import Actor, trade
+from tests.http.futures.caller import Answer, Json
 
 
 def test_modify(own: Actor, other: Actor, symbol: str) -> None:
@@ -40,6 +42,18 @@ def test_modify_loses_its_place(own: Actor, other: Actor, symbol: str) -> None:
     assert (second.status(symbol, behind), own.status(symbol, first)) == ("FILLED", "NEW")
 
 
+def modify_fired(own: Actor, symbol: str, order_id: int) -> Json:
+    """Until its margin has come from the account's shard, a trigger that has fired cannot be modified."""
+    answers: list[Answer] = []
+
+    def is_moved() -> bool:
+        answers.append(own.modify(symbol, order_id, price="84", stopPrice="70"))
+        return answers[-1].brief() != "400 -5025"
+
+    until(is_moved, 10.0, "the fired trigger has its margin")
+    return answers[-1].ok()
+
+
 def test_modify_a_trigger(own: Actor, other: Actor, symbol: str) -> None:
     trade(own, other, symbol, "BUY", "100", "1")
     waiting = own.trigger(symbol, "SELL", "STOP", stopPrice="80", price="79", quantity="1")
@@ -51,5 +65,5 @@ def test_modify_a_trigger(own: Actor, other: Actor, symbol: str) -> None:
     own.place(symbol, "SELL", "85", "1")  # the last price
     fired = own.order(symbol, waiting["orderId"])
     assert (fired["type"], fired["status"], fired["price"]) == ("LIMIT", "NEW", "84.5")
-    moved = own.modify(symbol, waiting["orderId"], price="84", stopPrice="70").ok()
+    moved = modify_fired(own, symbol, waiting["orderId"])
     assert (moved["price"], moved["stopPrice"], moved["origType"]) == ("84", "85", "STOP")
