@@ -25,6 +25,14 @@ class Connection:
 
     def receive(self) -> list[Frame]:
         """The frames that have come; sets :attr:`closed` at the end of the stream. Never waits."""
+        self._read()
+        try:
+            return unpack(self._received)
+        except FrameError:
+            self.close()
+            return []
+
+    def _read(self) -> None:
         while not self.closed:
             try:
                 chunk = self._socket.recv(RECEIVE_BYTES)
@@ -38,11 +46,6 @@ class Connection:
             self._received += chunk
             if len(chunk) < RECEIVE_BYTES:
                 break
-        try:
-            return unpack(self._received)
-        except FrameError:
-            self.close()
-            return []
 
     def send(self, kind: FrameKind, number: int, time: int = 0, body: bytes = b"") -> None:
         """Queue a frame; :meth:`flush` sends it. A reader that lets too much pile up is cut off."""
@@ -63,7 +66,8 @@ class Connection:
                 sent = self._socket.send(chunk)
             except BlockingIOError:
                 sent = 0
-            except OSError:
+            except OSError:  # the other side has gone; what it sent before can still be taken
+                self._read()
                 self.close()
                 break
             self.unsent_bytes -= sent

@@ -139,7 +139,7 @@ class Mailbox:
         """Send what waits for ``caller``; watch for room if not all could go."""
         done = caller.flush()
         if caller.closed:
-            self._ended(caller)
+            self.receive(caller)  # what it sent before it went, then its end
             return
         events = selectors.EVENT_READ if done else selectors.EVENT_READ | selectors.EVENT_WRITE
         if self.selector.get_key(caller).events != events:

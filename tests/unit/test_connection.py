@@ -60,6 +60,18 @@ def test_what_came_whole_before_the_end_is_still_taken(ends: tuple[Connection, s
     assert own.closed
 
 
+def test_what_came_before_the_other_end_went_outlives_sending_to_it(
+    ends: tuple[Connection, socket.socket],
+) -> None:
+    own, other = ends
+    other.sendall(pack(FrameKind.LINK, 7, 1, b"body"))
+    other.close()
+    own.send(FrameKind.CONFIRM, 6)
+    own.flush()
+    assert own.closed
+    assert [(frame.number, frame.body) for frame in own.receive()] == [(7, b"body")]
+
+
 def test_a_frame_over_the_limit_ends_the_stream(ends: tuple[Connection, socket.socket]) -> None:
     own, other = ends
     other.sendall(HEAD.pack(FRAME_BYTES_MAX + 1, FrameKind.REQUEST, 1, 1))
