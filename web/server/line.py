@@ -139,6 +139,8 @@ class HubLine:
             return
         done = connection.flush()
         if connection.closed:
+            for frame in connection.receive():  # what it answered before it went
+                self._hear(frame)
             self._lose()
             return
         wanted = READ if done else READ | WRITE
