@@ -1,9 +1,9 @@
 """The reference file: assets, markets, API keys, listen keys and switches, in SQLite.
 
 Every process reads through one connection of its own and keeps what it has read for as long as SQLite's
-``data_version`` says that nobody has committed since; asking costs a few microseconds and is done on every request. So
-a change is in force in every process when it is answered. Writing opens a connection of its own for one transaction:
-``data_version`` does not notice what its own connection commits.
+``data_version`` says that nobody has committed since; asking costs a few microseconds and is done on every request, or
+in every turn of a worker's loop. So a change is in force in every process when it is answered. Writing opens a
+connection of its own for one transaction: ``data_version`` does not notice what its own connection commits.
 """
 
 import fcntl

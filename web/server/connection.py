@@ -8,12 +8,11 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-from email.utils import format_datetime
-from functools import lru_cache, partial
+from functools import partial
 from math import inf
 from typing import Any, Final, Protocol
 
+from web.server.answer import Answer
 from web.server.hub import Hub
 from web.server.limits import FIRST_S, PIPELINE_BYTES_MAX, RECEIVE_BYTES, REQUEST_S, SEND_S
 from web.server.plain import Incoming, PlainReader, Unusual
@@ -23,8 +22,6 @@ from web.server.stream import Stream
 _log: Final = logging.getLogger("gunicorn.error")
 
 _NOTHING: Final = memoryview(b"")
-_FAULT: Final = "500 Internal Server Error"
-Headers = list[tuple[str, str]]
 
 
 class Server(Protocol):
@@ -41,66 +38,11 @@ class Server(Protocol):
     def hand_over(self, stream: Stream, address: tuple[str, int]) -> None:
         """Serve the rest of a connection as gunicorn does; returns when it has ended."""
 
-    def answered(self, environ: dict[str, Any], answer: "Answer", started: float) -> None:
+    def answered(self, environ: dict[str, Any], answer: Answer, started: float) -> None:
         """A request was answered."""
 
     def forget(self, connection: "HttpConnection") -> None:
         """The connection has ended."""
-
-
-class Answer:
-    """What the application says: WSGI's start_response, and what it returns."""
-
-    __slots__ = ("body", "headers", "status")
-
-    def __init__(self) -> None:
-        self.status = ""
-        self.headers: Headers = []
-        self.body = b""
-
-    def start(self, status: str, headers: Headers, exc_info: object = None) -> Callable[[bytes], None]:
-        """WSGI's start_response."""
-        if self.status and exc_info is None:
-            raise AssertionError("the answer was begun twice")
-        self.status, self.headers = status, headers
-        return self._write
-
-    def _write(self, chunk: bytes) -> None:
-        self.body += chunk
-
-    def take(self, chunks: Iterable[bytes]) -> None:
-        """The body."""
-        try:
-            self.body += b"".join(chunks)
-        finally:
-            close = getattr(chunks, "close", None)
-            if close is not None:
-                close()
-
-    def fail(self) -> None:
-        """The application did not come to an answer."""
-        self.status, self.headers, self.body = _FAULT, [], b""
-
-    def as_bytes(self, method: str, keep_alive: bool) -> bytes:
-        """The answer as it is sent."""
-        lines = [_first_lines(self.status, keep_alive, int(time.time()))]
-        stated = False
-        for name, value in self.headers:
-            stated = stated or name.lower() == "content-length"
-            lines.append(f"{name}: {value}\r\n")
-        bodiless = self.status.startswith(("204", "304"))
-        if not stated and not bodiless:
-            lines.append(f"Content-Length: {len(self.body)}\r\n")
-        lines.append("\r\n")
-        head = "".join(lines).encode("latin-1")
-        return head if method == "HEAD" or bodiless else head + self.body
-
-
-@lru_cache(maxsize=64)
-def _first_lines(status: str, keep_alive: bool, second: int) -> str:
-    date = format_datetime(datetime.fromtimestamp(second, UTC), usegmt=True)
-    connection = "keep-alive" if keep_alive else "close"
-    return f"HTTP/1.1 {status}\r\nServer: gunicorn\r\nDate: {date}\r\nConnection: {connection}\r\n"
 
 
 class HttpConnection:

@@ -57,7 +57,7 @@ class Hub:
     def __init__(self) -> None:
         self.main = getcurrent()
         self.now = time.monotonic()  # of this turn
-        self.moment = 0  # another in each turn, and again for what comes to its end only
+        self.moment = 0  # another in each turn, and again for what a turn comes to after its sockets
         self._poller = Poller()
         self._ready: list[greenlet] = []
         self._idle: list[greenlet] = []  # whose last run has ended

@@ -20,7 +20,8 @@ from gunicorn.http.wsgi import base_environ  # type: ignore[import-untyped]
 from gunicorn.workers.base_async import AsyncWorker  # type: ignore[import-untyped]
 
 from web.server import hub as hubs
-from web.server.connection import Answer, HttpConnection
+from web.server.answer import Answer
+from web.server.connection import HttpConnection
 from web.server.limits import ACCEPT_COUNT_MAX, ACCEPT_PAUSE_S, DESCRIPTORS_KEPT, LOOK_S
 from web.server.plain import PlainReader
 from web.server.poller import READ
