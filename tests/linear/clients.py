@@ -24,6 +24,14 @@ ACCOUNTS: Final = 8  # so that clients meet on one account, too
 NEWEST: Final = 40  # orders of an account that are still asked for or canceled
 DEPTH: Final = 1_000
 BULK_SETTLED_S: Final = DEADLINE_BULK_MS / 1_000 + 0.5
+_WHAT: Final[dict[type[Asked], str]] = {  # what an answer says depends on it: a cancel may be told to come again
+    Place: "place",
+    Cancel: "cancel",
+    CancelByClientId: "cancel_by_client_id",
+    CancelAll: "cancel_all",
+    GetOrder: "get",
+    GetDepth: "get",
+}
 _TIMES_IN_FORCE: Final = {"gtc": TimeInForce.GTC, "ioc": TimeInForce.IOC, "post_only": TimeInForce.POST_ONLY}
 
 
@@ -99,7 +107,7 @@ class LinearClient:
         self._caller.close()
 
     def _call(self, asked: Asked, method: str, path: str, sent: dict[str, Any] | None = None) -> Call:
-        call = self._caller.call(type(asked).__name__, method, path, (), "", sent)
+        call = self._caller.call(_WHAT[type(asked)], method, path, (), "", sent)
         if call.outcome is Outcome.DECIDED and call.status < 500:
             told = self._scene.reader.read(call.status, call.body)
             self.ops.append(Op(asked, told, call.started, call.ended))

@@ -97,12 +97,23 @@ class Search:
                 until = min(until, op.ended)
         return [index for index in found if self._ops[index].called <= until]
 
+    def _shuts_out(self, place: _Place, op: Op) -> bool:
+        """Whether something without an answer, which may still happen, could not happen any more after this."""
+        for index, other in self._from(place):
+            if other.called > op.called:
+                return False
+            if not other.is_sure and place.newest <= other.ended < op.called and not self._is_done(place, index):
+                return True
+        return False
+
     def _take_pure(self, place: _Place) -> bool:
         taken = False
         for index in self._next(place):
             op = self._ops[index]
             # on a copy: what should change nothing may do so here, where it does not belong
-            if op.is_known and op.is_pure and self._tell(place.model.copy(), op) == op.told:
+            if not op.is_known or not op.is_pure or self._shuts_out(place, op):
+                continue
+            if self._tell(place.model.copy(), op) == op.told:
                 self._do(place, index)
                 self._order.append(op)
                 taken = True
@@ -110,7 +121,8 @@ class Search:
 
     def _ways(self, place: _Place) -> Iterator[_Place]:
         """Whatever may take place next; who was answered first comes first, who was not comes last."""
-        indexes = [index for index in self._next(place) if not self._ops[index].is_pure]
+        able = ((index, self._ops[index]) for index in self._next(place))
+        indexes = [index for index, op in able if not op.is_pure or (op.is_known and self._shuts_out(place, op))]
         for index in sorted(indexes, key=lambda index: (not self._ops[index].is_known, self._ops[index].ended)):
             op, model = self._ops[index], place.model.copy()
             told = self._tell(model, op)

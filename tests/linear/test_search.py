@@ -124,3 +124,16 @@ def test_an_order_that_nobody_confirmed_may_come_until_its_deadline_and_not_late
     late = [unknown, Op(look, empty, 6.0, 7.0), Op(look, there, 8.0, 9.0)]
     gone = [unknown, Op(look, there, 3.0, 4.0), Op(look, empty, 8.0, 9.0)]
     assert [explain(ops) is not None for ops in (never, in_time, late, gone)] == [True, True, False, False]
+
+
+def test_an_order_that_nobody_confirmed_is_not_shut_out_by_what_is_told_so_or_so() -> None:
+    unknown = Op(place("a0", "c", Side.BUY, 100), UNKNOWN, 0.0, 5.0)
+    nothing = Op(CancelByClientId(MARKET.number, "a1", "x"), ("refused", 404, "ORDER_NOT_FOUND"), 6.0, 9.0)
+    there = Op(GetDepth(MARKET.number, 1_000), ("depth", ((100, 10),), ()), 6.0, 7.0)
+    empty = Op(GetDepth(MARKET.number, 1_000), ("depth", (), ()), 6.0, 7.0)
+    ops = [unknown, nothing, there]
+    order = explain(ops)
+    assert order is not None
+    prove(order, ops, make_model())
+    assert explain([unknown, nothing, empty]) is not None
+    assert explain([unknown, nothing, there, empty]) is None
