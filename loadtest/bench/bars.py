@@ -32,7 +32,8 @@ def _ratio_max(limit: float) -> Bar:
 BARS: Final = {
     "http futures cancel HMAC": _ratio_min(1.2),
     "http place + cancel": _ratio_min(1.2),
-    "http cancel p99 at 70 %": _ratio_max(1.0),
+    "http futures cancel HMAC p99 at 70 %": _ratio_max(1.0),
+    "http place + cancel p99 at 70 %": _ratio_max(1.0),
     "http ENGINE_BUSY": _ratio_min(2.0),
     "mailbox round trip p50": _ratio_max(0.75),
     "mailbox throughput": _ratio_min(2.0),

@@ -37,7 +37,10 @@ def run_topics(topics: Mapping[str, Topic], description: str | None) -> NoReturn
     repeats = asked.repeats or (REPEATS_QUICK if asked.quick else REPEATS)
     options = Options(asked.quick, asked.matrix, repeats)
     report = Report()
-    for name in getattr(asked, "only", None) or topics:
+    only = getattr(asked, "only", None)
+    if len(topics) > 1 and not only:
+        JSON.unlink(missing_ok=True)  # everything is measured anew
+    for name in only or topics:
         report.tell(f"\n{name}")
         topics[name](report, options)
         report.write()

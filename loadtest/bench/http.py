@@ -1,7 +1,7 @@
 """Requests per second and latencies over HTTP, beside servers that do nothing, all under the same load.
 
 ``python -m loadtest.bench.http [--quick] [--matrix] [--repeats N]``. The exchange runs as the Procfile starts it, with
-default settings, default durability and one shard per core, but with rate limits off (one figure shows their price).
+default settings and default durability, but with rate limits off (one figure shows their price).
 Beside it run, under the same generator with 32 keep-alive connections on the same cores: a Flask view and a WSGI
 application that do nothing (stock gunicorn, gthread, 2 workers × 4 threads, reuse_port), and nginx with a static file.
 The baselines are asked ``GET /`` without further headers: nothing is done to slow them down.
@@ -25,7 +25,7 @@ from typing import Final
 
 from loadtest.bench.baselines.servers import Server, serve_application, serve_file
 from loadtest.bench.command import Options, run_topics
-from loadtest.bench.http_cases import CANCEL, CASES
+from loadtest.bench.http_cases import CANCEL, CASES, MIXED
 from loadtest.bench.http_ground import LOAD_SHARE, OPEN_S, OPEN_S_QUICK, open_venue, tell_setting, warm_up
 from loadtest.bench.http_matrix import measure_matrix
 from loadtest.bench.http_subject import (
@@ -122,14 +122,17 @@ def _cross_check(report: Report, server: Server) -> dict[str, Callable[[], float
 
 def _latencies(report: Report, options: Options, venue: Venue, view: Server, peaks: dict[str, float]) -> None:
     seconds = OPEN_S_QUICK if options.quick else OPEN_S
-    bare, subject = baseline_subject(report, VIEW, view), exchange_subject(report, venue, CANCEL)
-    cancels: list[Latency] = []
+    bare = baseline_subject(report, VIEW, view)
+    subjects = [exchange_subject(report, venue, case) for case in (CANCEL, MIXED)]
     views: list[Latency] = []
+    own: list[list[Latency]] = [[] for _ in subjects]
     for _ in range(options.repeats):
         views.append(bare.latency(LOAD_SHARE * peaks[VIEW], seconds))
-        cancels.append(subject.latency(LOAD_SHARE * peaks[CANCEL.name], seconds))
+        for subject, latencies in zip(subjects, own, strict=True):
+            latencies.append(subject.latency(LOAD_SHARE * peaks[subject.name], seconds))
     report.tell(f"latency at {LOAD_SHARE:.0%} of each one's own requests per second, from the moment of being due")
-    report.add(latency_figures("http cancel", cancels, views))
+    for subject, latencies in zip(subjects, own, strict=True):
+        report.add(latency_figures(f"http {subject.name}", latencies, views))
 
 
 # Refusals

@@ -49,6 +49,14 @@ def _cancel_spot_by_token(venue: Venue, count: int) -> Sign:
     return lambda: [(signed.cancel_spot_by_token(owner, order),) for owner, order in placed]
 
 
+def _cancel_spot_by_new_token(venue: Venue, count: int) -> Sign:
+    """No worker has seen any of the tokens."""
+    placed = [
+        (venue.with_new_token(owner, index), order) for index, (owner, order) in enumerate(_place_spot(venue, count))
+    ]
+    return lambda: [(signed.cancel_spot_by_token(owner, order),) for owner, order in placed]
+
+
 def _cancel_spot_signed(venue: Venue, count: int) -> Sign:
     """Each is signed when it is sent: a signature is good for 5 s only."""
     placed = _place_spot(venue, count)
@@ -80,6 +88,23 @@ def _place_and_cancel(venue: Venue, count: int) -> Sign:
     ]
 
 
+def _place_beside_cancel(venue: Venue, count: int) -> Sign:
+    """By turns, but none waits for another: what is canceled was placed before."""
+    market = venue.futures[0]
+    venue.clear(market)
+    placed = venue.place(market, count // 2)
+    traders = _turns(venue, len(placed))
+    orders = [(trader, venue.new_order(market, trader, index)) for index, trader in enumerate(traders)]
+    return lambda: [
+        (request,)
+        for (trader, order), (owner, open_order) in zip(orders, placed, strict=True)
+        for request in (
+            signed.place(trader, market.symbol, order),
+            signed.cancel(owner, market.symbol, open_order),
+        )
+    ]
+
+
 def _cancel_batch(venue: Venue, count: int) -> Sign:
     """Each batch is of one trader."""
     market = venue.futures[0]
@@ -108,12 +133,15 @@ def _turns(venue: Venue, count: int) -> Iterator[Trader]:
 
 
 CANCEL: Final = Case("futures cancel HMAC", _cancel)
+PLACE_AND_CANCEL: Final = Case("place + cancel", _place_and_cancel)
+MIXED: Final = Case(PLACE_AND_CANCEL.name, _place_beside_cancel)  # for arrivals that wait for nobody
 CASES: Final = (
     CANCEL,
     Case("spot cancel JWT", _cancel_spot_by_token),
+    Case("spot cancel JWT, each another", _cancel_spot_by_new_token),
     Case("spot cancel HMAC", _cancel_spot_signed),
     Case("place", _place),
-    Case("place + cancel", _place_and_cancel),
+    PLACE_AND_CANCEL,
     Case(f"batch cancel of {BATCH}", _cancel_batch, count_max=1_280),
     Case(f"cancel-all of {BATCH}", _cancel_all),
 )

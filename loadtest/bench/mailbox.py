@@ -6,8 +6,9 @@ process, with its bound, deadlines, counters and replies by number; in the askin
 (:class:`web.server.line.HubLine`), and beside it the line with threads of a tool (:class:`shards.line.Line`).
 
 * Round trip: the next question follows the answer to the last.
-* Throughput: 64 questions are under way at all times (half of what is answered is taken before more is asked, where a
-  transport has no callers that wait by themselves).
+* Throughput: messages one way, as a queue takes them: as many as its bound lets in, until the last has been taken out.
+* Answered: 64 questions are under way at all times, each with a caller who waits (half of what is answered is taken
+  before more is asked, where a transport has no callers that wait by themselves).
 
 A queue is a pair of ``multiprocessing.Queue``, a pipe is a duplex ``multiprocessing.Pipe``, the socket is a Unix stream
 socket with messages of fixed length: the least that can be done.
@@ -15,6 +16,7 @@ socket with messages of fixed length: the least that can be done.
 
 import multiprocessing
 import os
+import queue
 import signal
 import socket
 import statistics
@@ -35,10 +37,11 @@ from shards.frames import FrameKind
 from shards.line import Line
 from shards.mailbox import Mailbox
 from storage.folder import Folder
-from web.server.hub import Hub
+from web.server.hub import Hub, Waiter
 from web.server.line import HubLine
 
 BODY: Final = b"x" * 64
+UNANSWERED: Final = b"-" * 64  # of messages one way
 UNDER_WAY: Final = 64
 DEPTH: Final = 1_024
 ROUND_TRIPS: Final = 10_000
@@ -46,6 +49,7 @@ MESSAGES: Final = 51_200  # a multiple of what is under way, and a fifth of it t
 QUICKER: Final = 5  # --quick does one part in so many
 QUEUE: Final = "multiprocessing.Queue"
 _PATIENCE_S: Final = 10.0
+_FULL_S: Final = 0.000_5  # until a full mailbox is tried again
 
 _context = multiprocessing.get_context("fork")
 
@@ -65,6 +69,9 @@ class Transport(Protocol):
     def ask_many(self, count: int) -> None:
         """So many round trips, :data:`UNDER_WAY` at a time."""
 
+    def tell_many(self, count: int) -> None:
+        """So many messages one way; returns when the other process has the last."""
+
 
 class _OwnMailbox:
     """The answering side of :mod:`shards.mailbox`."""
@@ -80,7 +87,8 @@ class _OwnMailbox:
             for key, events in mailbox.selector.select(0 if mailbox.waiting() else None):
                 mailbox.handle(key.fileobj, events)
             for request in mailbox.get(DEPTH):
-                request.caller.send(FrameKind.REPLY, request.number, 0, request.body)
+                if request.body != UNANSWERED:
+                    request.caller.send(FrameKind.REPLY, request.number, 0, request.body)
             mailbox.flush()
 
 
@@ -113,6 +121,27 @@ class HubMailbox(_OwnMailbox):
         self._hub.turn_until(lambda: not left[0], 10 * _PATIENCE_S)
         assert not left[0]
 
+    def tell_many(self, count: int) -> None:
+        """A turn of the hub sends what was put since the last."""
+        for told in range(1, count):
+            self._put(UNANSWERED)
+            if told % UNDER_WAY == 0:
+                self._hub.turn(0)
+        assert self._put(BODY).wait(_PATIENCE_S)
+
+    def _put(self, body: bytes) -> Waiter:
+        """Into the mailbox, as soon as it has room."""
+        while True:
+            try:
+                place = self._line.claim()
+                break
+            except queue.Full:
+                self._hub.turn(_FULL_S)
+        number, waiter = self._line.send(place, body, now_ms() + 10_000)
+        if body is UNANSWERED:
+            self._line.forget(number)
+        return waiter
+
 
 class ThreadMailbox(_OwnMailbox):
     """As a tool asks: a thread reads the answers."""
@@ -138,6 +167,20 @@ class ThreadMailbox(_OwnMailbox):
         for waiter in waiters:
             assert waiter.wait(_PATIENCE_S)
 
+    def tell_many(self, count: int) -> None:
+        """Each is sent by itself."""
+        for _ in range(1, count):
+            self._line.forget(self._put(UNANSWERED)[0])
+        assert self._put(BODY)[1].wait(_PATIENCE_S)
+
+    def _put(self, body: bytes) -> tuple[int, Any]:
+        """Into the mailbox, as soon as it has room."""
+        while True:
+            try:
+                return self._line.put_nowait(body, now_ms() + 10_000)
+            except queue.Full:
+                time.sleep(_FULL_S)
+
 
 class StandardQueue:
     """A ``multiprocessing.Queue`` in each direction."""
@@ -147,9 +190,11 @@ class StandardQueue:
         self._answers: Any = _context.Queue(DEPTH)
 
     def answer(self) -> None:
-        """Put back whatever comes."""
+        """Put back what is to be answered."""
         while True:
-            self._answers.put(self._questions.get())
+            body = self._questions.get()
+            if body != UNANSWERED:
+                self._answers.put(body)
 
     def open(self) -> None:
         """Nothing to do."""
@@ -167,6 +212,12 @@ class StandardQueue:
             if index < count:
                 self._questions.put(BODY)
 
+    def tell_many(self, count: int) -> None:
+        """Puts, which wait for room."""
+        for _ in range(1, count):
+            self._questions.put(UNANSWERED)
+        self.ask()
+
 
 class StandardPipe:
     """A ``multiprocessing.Pipe``."""
@@ -175,9 +226,11 @@ class StandardPipe:
         self._near, self._far = _context.Pipe()
 
     def answer(self) -> None:
-        """Send back whatever comes."""
+        """Send back what is to be answered."""
         while True:
-            self._far.send_bytes(self._far.recv_bytes())
+            body = self._far.recv_bytes()
+            if body != UNANSWERED:
+                self._far.send_bytes(body)
 
     def open(self) -> None:
         """Nothing to do."""
@@ -195,6 +248,12 @@ class StandardPipe:
             if index < count:
                 self._near.send_bytes(BODY)
 
+    def tell_many(self, count: int) -> None:
+        """Sends, which wait for room."""
+        for _ in range(1, count):
+            self._near.send_bytes(UNANSWERED)
+        self.ask()
+
 
 class RawSocket:
     """A Unix stream socket: no frames, no numbers, no bound."""
@@ -203,9 +262,11 @@ class RawSocket:
         self._near, self._far = socket.socketpair()
 
     def answer(self) -> None:
-        """Send back whatever comes."""
+        """Send back what is to be answered."""
         while True:
-            self._far.sendall(self._far.recv(65_536))
+            answered = self._far.recv(65_536).replace(UNANSWERED[:1], b"")
+            if answered:
+                self._far.sendall(answered)
 
     def open(self) -> None:
         """Nothing to do."""
@@ -225,6 +286,12 @@ class RawSocket:
             size = len(self._near.recv(65_536))
             size += len(self._near.recv(-size % len(BODY), socket.MSG_WAITALL)) if size % len(BODY) else 0
             answered += size // len(BODY)
+
+    def tell_many(self, count: int) -> None:
+        """Sends, which wait for room."""
+        for _ in range(1, count):
+            self._near.sendall(UNANSWERED)
+        self.ask()
 
 
 @contextmanager
@@ -251,10 +318,10 @@ def round_trips(transport: Transport, count: int) -> list[float]:
     return sorted(taken)
 
 
-def throughput(transport: Transport, count: int) -> float:
-    """Round trips per second with many under way."""
+def rate(do: Callable[[int], None], count: int) -> float:
+    """So many, a second."""
     start = time.perf_counter()
-    transport.ask_many(count)
+    do(count)
     return count / (time.perf_counter() - start)
 
 
@@ -271,14 +338,16 @@ def measure(report: Report, options: Options) -> None:
             own: lambda: HubMailbox(Path(path)),
         }
         ordered: dict[str, list[list[float]]] = {name: [] for name in makers}
+        answered: dict[str, list[float]] = {name: [] for name in makers}
 
         def measure_one(name: str) -> float:
             with _running(makers[name]()) as transport:
                 round_trips(transport, ROUND_TRIPS // part // 10)  # warms up
                 ordered[name].append(round_trips(transport, ROUND_TRIPS // part))
-                return throughput(transport, MESSAGES // part)
+                answered[name].append(rate(transport.ask_many, MESSAGES // part))
+                return rate(transport.tell_many, MESSAGES // part)
 
-        rates = take_turns({name: partial(measure_one, name) for name in makers}, options.repeats)
+        told = take_turns({name: partial(measure_one, name) for name in makers}, options.repeats)
     for name in makers:
         title = "mailbox" if name == own else f"mailbox {name}"
         for label, share in (("p50", 0.5), ("p99", 0.99)):
@@ -293,7 +362,8 @@ def measure(report: Report, options: Options) -> None:
                     )
                 ]
             )
-        report.add([Figure(f"{title} throughput", "messages/s", rates[name], QUEUE, rates[QUEUE])])
+        report.add([Figure(f"{title} throughput", "messages/s", told[name], QUEUE, told[QUEUE])])
+        report.add([Figure(f"{title} answered", "questions/s", answered[name], QUEUE, answered[QUEUE])])
 
 
 def _percentiles(runs: list[list[float]], share: float) -> list[float]:

@@ -64,6 +64,7 @@ class Venue:
         self.client = Client(self.folder)
         assert self.client.wait_connected(30), "the shards do not answer"
         self.id_key = bytes.fromhex(self.folder.secrets().id_key)
+        self._tokens = Tokens(self.folder.secrets().jwt, {}, "HS256")
         self.traders = [self._admit(f"trader-{number}") for number in range(ACCOUNT_COUNT)]
         for number in range(MARKET_COUNT):
             self._open_market(f"M{number:02}USDT")
@@ -88,7 +89,7 @@ class Venue:
         for wallet, asset in (("spot", "USDT"), ("spot", "DF"), ("futures", "USDT")):
             payment = {"account": account, "wallet": wallet, "asset": asset, "amount": FUNDS}
             _check(self._exchange.operate("POST", "/deposits", {**payment, "reference": f"{wallet}-{asset}"}))
-        token = Tokens(self.folder.secrets().jwt, {}, "HS256").mint(account, _TOKEN_S)
+        token = self._tokens.mint(account, _TOKEN_S)
         bearer = {"Authorization": f"Bearer {token}"}
         made = self._exchange.call("POST", "/api/v1/api-keys", {"label": "bench"}, account=None, headers=bearer)
         _check(made)
@@ -102,6 +103,10 @@ class Venue:
         return Catalog(Reference(self.folder.reference, self.folder.secrets().storage_key).facts())
 
     # Orders
+
+    def with_new_token(self, trader: Trader, number: int) -> Trader:
+        """The same with a bearer token that is another for each ``number``."""
+        return trader._replace(token=self._tokens.mint(trader.account, _TOKEN_S + number))
 
     def client_id(self) -> str:
         """One that was not used before."""
