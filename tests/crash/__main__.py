@@ -5,7 +5,7 @@ import random
 import sys
 import time
 
-from tests.crash.campaign import PRODUCTS, Campaign, Tallies, Tally
+from tests.crash.campaign import PRODUCTS, Campaign, Tallies
 from tests.crash.kinds import KINDS
 
 
@@ -29,7 +29,7 @@ def main() -> int:
 
 
 def _run(rnd: random.Random, rounds: int, chosen: list[str], products: list[str]) -> int:
-    begun, tallies, failed = time.monotonic(), Tallies(Tally), 0
+    begun, tallies, failed = time.monotonic(), Tallies(), 0
     for number, product in enumerate(products):
         campaign = Campaign(product, rnd, tallies, lambda line: print(line, flush=True))
         # the odd one of a count goes to the first product

@@ -2,8 +2,8 @@
 
 import random
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Set
+from math import inf
 from typing import Any, Final
 
 from tests.crash.calls import HUNG_S, Call, Outcome
@@ -25,20 +25,33 @@ WORKER_LATE_S: Final = 5.0  # who waits so long, waits for the worker that was k
 class Tally:
     """What came of one kind of blow."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
         self.blows = self.calls = self.findings = 0
         self.back_s: list[float] = []  # from a blow to the first call that is served by who was hit
         self.slowest_s = 0.0
 
     def __str__(self) -> str:
         text = f"{self.blows:5} blows {self.calls:7} calls {self.findings:3} findings  slowest {self.slowest_s:5.2f} s"
+        text += _bar(self.slowest_s, self.kind.slowest_s)
         if not self.back_s:
             return text
         p50, p99 = (sorted(self.back_s)[int(share * (len(self.back_s) - 1) + 0.5)] for share in (0.5, 0.99))
-        return f"{text}  served again p50 {p50:5.2f} s p99 {p99:5.2f} s max {max(self.back_s):5.2f} s"
+        text += f"  served again p50 {p50:5.2f} s p99 {p99:5.2f} s max {max(self.back_s):5.2f} s"
+        return text + _bar(p99, self.kind.again_s)
 
 
-Tallies = defaultdict[str, Tally]
+def _bar(seconds: float, seconds_max: float) -> str:
+    """Whether what is to be reached on a machine that does nothing else is reached; nothing fails by it."""
+    return f" [≤ {seconds_max:.0f} s: {'reached' if seconds <= seconds_max else 'MISSED'}]" if seconds_max < inf else ""
+
+
+class Tallies(dict[str, Tally]):
+    """Of all kinds that have struck."""
+
+    def __missing__(self, name: str) -> Tally:
+        tally = self[name] = Tally(KINDS[name])
+        return tally
 
 
 def plan(kinds: Mapping[str, int]) -> Iterator[tuple[Kind, int]]:

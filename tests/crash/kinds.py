@@ -1,6 +1,7 @@
 """The kinds of blows: how many of each make a round, whom they hit, and whose calls may come to nothing."""
 
 from collections.abc import Callable, Set
+from math import inf
 from typing import Final, NamedTuple
 
 from tests.crash import blows
@@ -18,6 +19,8 @@ class Kind(NamedTuple):
     strike: Callable[[Storm, int], float]  # given the shard to hit; the moment of the stroke
     hits: str  # whose return is measured: "shard", the one hit; "shards", all; "archive"; "anybody"
     is_harmed: Harm  # whether a call may come to nothing, given the shards that are hit in this storm
+    again_s: float = inf  # until who was hit serves again, p99, and until anybody is answered: what is to be reached
+    slowest_s: float = inf
 
 
 def of_a_victim(call: Call, victims: Set[int]) -> bool:
@@ -58,8 +61,8 @@ def anything(_call: Call, _: Set[int]) -> bool:
 KINDS: Final = {
     kind.name: kind
     for kind in (
-        Kind("shard", 10, blows.kill_a_shard, "shard", of_a_victim),
-        Kind("worker", 30, blows.kill_a_worker, "anybody", by_its_worker),
+        Kind("shard", 10, blows.kill_a_shard, "shard", of_a_victim, again_s=2.0),
+        Kind("worker", 30, blows.kill_a_worker, "anybody", by_its_worker, slowest_s=1.0),
         Kind("archive", 5, blows.kill_the_archive, "archive", a_question),
         Kind("supervisor", 5, blows.kill_the_supervisor, "shards", anything),
         Kind("everything", 5, blows.kill_all, "shards", anything),

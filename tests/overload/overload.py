@@ -27,6 +27,8 @@ LOOK_S: Final = 0.25
 GROWTH_MIB_MAX: Final = 32  # of any process, between the first third of an overload and the last
 STILL_S, ON_S = 0.2, 0.05  # of the shard that is slowed
 SLOWED: Final = 1
+GOODPUT: Final = 0.9  # to be reached: so much of the peak is still served, and "busy" is said so soon
+BUSY_P99_S: Final = 0.05
 
 
 class Scenario(NamedTuple):
@@ -60,14 +62,24 @@ class Result(NamedTuple):
         goodput, peak = self.open.rate(), self.closed.rate()
         yield f"{self.scenario.name}: {peak:.0f} answers/s with {CLOSED_COUNT} callers"
         yield from self.closed.lines()
-        yield f"overloaded: {goodput:.0f} good answers/s, {100 * goodput / peak:.0f} % of that"
+        is_kept, is_quick = (
+            goodput >= GOODPUT * peak,
+            all(self.open.quantile(word, 0.99) <= BUSY_P99_S for word in BUSY),
+        )
+        yield f"overloaded: {goodput:.0f} good answers/s, {100 * goodput / peak:.0f} % of that {_bar(GOODPUT, is_kept)}"
         yield from self.open.lines()
+        yield f"  busy is said, p99 {_bar(BUSY_P99_S, is_quick)}"
         if self.newcomers:
             yield f"  on a new connection: slowest of {len(self.newcomers)} {max(self.newcomers) * 1_000:.0f} ms"
         for name, seen in self.usages.items():
             first, last = typical_rss(seen, 0), typical_rss(seen, 2)
             yield f"  {name}: {first / 1024:.1f} MiB, then {last / 1024:.1f} MiB"
         yield from self.findings
+
+
+def _bar(bar: float, is_reached: bool) -> str:
+    """What is to be reached on a machine that does nothing else; nothing fails by it."""
+    return f"[{bar:g}: {'reached' if is_reached else 'MISSED'}]"
 
 
 def overload(scene: Scene, scenario: Scenario, factor: float, closed_s: float, open_s: float) -> Result:
