@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from shards.orders import Order, Side
+from shards.orders import BUY, SELL, Order, Side
 
 
 class Level:
@@ -30,7 +30,7 @@ class BookSide:
 
     def __init__(self, side: Side) -> None:
         # a key is the price, negated for asks: the greatest key is the best price on both sides
-        self._sign = 1 if side is Side.BUY else -1
+        self._sign = 1 if side is BUY else -1
         self._keys: list[int] = []
         self._levels: dict[int, Level] = {}
 
@@ -74,23 +74,26 @@ class BookSide:
         level = self._levels[order.price * self._sign]
         level.quantity -= quantity
         if order.filled + quantity == order.quantity:
-            self._drop(level, order)
+            del level.orders[order.id]
+            if not level.orders:
+                self._drop(order.price)
 
     def remove(self, order: Order) -> None:
         """Take a resting order off the book."""
         level = self._levels[order.price * self._sign]
         level.quantity -= order.quantity - order.filled
-        self._drop(level, order)
-
-    def _drop(self, level: Level, order: Order) -> None:
         del level.orders[order.id]
         if not level.orders:
-            key = level.price * self._sign
-            del self._levels[key]
-            if self._keys[-1] == key:
-                self._keys.pop()
-            else:
-                del self._keys[bisect_left(self._keys, key)]
+            self._drop(order.price)
+
+    def _drop(self, price: int) -> None:
+        """An empty level."""
+        key = price * self._sign
+        del self._levels[key]
+        if self._keys[-1] == key:
+            self._keys.pop()
+        else:
+            del self._keys[bisect_left(self._keys, key)]
 
 
 class Book:
@@ -99,13 +102,13 @@ class Book:
     __slots__ = ("asks", "bids")
 
     def __init__(self) -> None:
-        self.bids = BookSide(Side.BUY)
-        self.asks = BookSide(Side.SELL)
+        self.bids = BookSide(BUY)
+        self.asks = BookSide(SELL)
 
     def side(self, side: Side) -> BookSide:
         """Where orders of ``side`` rest."""
-        return self.bids if side is Side.BUY else self.asks
+        return self.bids if side is BUY else self.asks
 
     def opposite(self, side: Side) -> BookSide:
         """What orders of ``side`` trade against."""
-        return self.asks if side is Side.BUY else self.bids
+        return self.asks if side is BUY else self.bids

@@ -1,6 +1,7 @@
 """Cancelling: one order, by id or client id; a batch; all of an account."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from shards.effects import Effects
 from shards.futures import FuturesMarket
@@ -21,6 +22,8 @@ from shards.messages import (
 from shards.orders import EndReason, Order
 from shards.recent import Recent
 from shards.spot import SpotMarket
+
+_USER: Final = EndReason.USER  # as those in shards.orders
 
 
 class Cancels:
@@ -54,7 +57,7 @@ class Cancels:
             return self._refuse(cancel)
         if order.account != cancel.account:
             return Refused(Reason.NOT_OWNER, self._told(order))
-        machine.cancel(order, EndReason.USER, effects)
+        machine.cancel(order, _USER, effects)
         return OrderReply(order)
 
     def _refuse(self, cancel: Cancel) -> Refused:
@@ -73,7 +76,7 @@ class Cancels:
         order = machine.by_client.get((cancel.account, cancel.client_id)) if machine else None
         if machine is None or order is None:
             return Refused(Reason.UNKNOWN_ORDER)
-        machine.cancel(order, EndReason.USER, effects)
+        machine.cancel(order, _USER, effects)
         return OrderReply(order)
 
     def _all(self, cancel: CancelAll, effects: Effects) -> Reply:

@@ -6,7 +6,7 @@ nothing: the rest never comes and the frame is dropped with its connection.
 
 import struct
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from shards.limits import FRAME_BYTES_MAX
 
@@ -24,6 +24,10 @@ class FrameKind(IntEnum):
     LINK = 6  # number: the link message's; time: the sender's stamp; body: link message or row
     CONFIRM = 7  # number: everything up to this link message is on disk
     PROMISE = 8  # a shard's answer to WELCOME. number: its newest link message; from here its replies wait for it
+
+
+REQUEST: Final = FrameKind.REQUEST  # by names of their own, as in shards.orders
+REPLY: Final = FrameKind.REPLY
 
 
 class Frame(NamedTuple):

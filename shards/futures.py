@@ -4,7 +4,7 @@ from shards.effects import Effects
 from shards.limits import CHILDREN_MAX, OPEN_ORDERS_MAX, TRIGGERS_MAX
 from shards.messages import Modify, OrderReply, Reason, Refused
 from shards.money import MarginTerms
-from shards.orders import Kind, NewOrder, Order, Side, Trade, Trigger
+from shards.orders import BUY, LIMIT, MARKET, Kind, NewOrder, Order, Trade, Trigger
 from shards.trigger_market import TriggerMarket
 from shards.triggers import trigger_of, would_fire
 from shards.units import ceil_div
@@ -29,7 +29,7 @@ class FuturesMarket(TriggerMarket):
 
     def _check_notional(self, new: NewOrder) -> Refused | None:
         """Of a market order, whose price nobody knows before: by the mark price, if there is one."""
-        if new.kind is not Kind.MARKET or not self.mark_price:
+        if new.kind is not MARKET or not self.mark_price:
             return None
         notional = self.mark_price * new.quantity * self._tick_lot_units
         if notional < self.market.min_notional and not new.reduce_only:
@@ -68,14 +68,14 @@ class FuturesMarket(TriggerMarket):
             return None
         if new.kind is Kind.TRAILING_STOP_MARKET:
             below = trigger.activation < price
-            wrong = trigger.activation and (trigger.activation == price or below != (new.side is Side.BUY))
+            wrong = trigger.activation and (trigger.activation == price or below != (new.side is BUY))
         else:
             wrong = would_fire(new.kind, new.side, trigger.stop_price, price)
         return Refused(Reason.WOULD_TRIGGER) if wrong else None
 
     def _check_children(self, new: NewOrder) -> Refused | None:
         """A take-profit lies beyond the order's price, a stop-loss before it."""
-        sign = 1 if new.side is Side.BUY else -1
+        sign = 1 if new.side is BUY else -1
         for child, direction in ((new.take_profit, sign), (new.stop_loss, -sign)):
             if child is not None:
                 price = new.price or self.watched_price(child.watched)
@@ -180,7 +180,7 @@ class FuturesMarket(TriggerMarket):
 
     def changed(self, order: Order, modify: Modify) -> NewOrder:
         """What the order would become."""
-        priced = order.kind in (Kind.LIMIT, Kind.STOP, Kind.TAKE_PROFIT)
+        priced = order.kind in (LIMIT, Kind.STOP, Kind.TAKE_PROFIT)
         return NewOrder(
             market=order.market,
             account=order.account,
@@ -256,4 +256,4 @@ def _same_quantity(order: Order, new: NewOrder) -> bool:
 def _is_modifiable(order: Order, modify: Modify, *, waits: bool, fires: bool) -> bool:
     if waits:
         return order.kind is not Kind.TRAILING_STOP_MARKET and not (order.close_position and modify.quantity)
-    return order.kind is Kind.LIMIT and not fires
+    return order.kind is LIMIT and not fires

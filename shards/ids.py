@@ -7,7 +7,6 @@ keyed tag, so that turning one into the other needs no directory and a made-up U
 import hmac
 import re
 from hashlib import blake2b
-from uuid import UUID
 
 from shards.limits import SEQUENCE_BITS
 
@@ -45,7 +44,8 @@ def to_uuid(number: int, key: bytes, kind: bytes = ORDER) -> str:
     """The UUID text of a number. ``key`` is at most 64 bytes; ``kind`` keeps order and trade ids apart."""
     tag = _tag(number, key, kind)
     value = (number >> 4) << 80 | 8 << 76 | (number & 15) << 72 | (tag >> 62) << 64 | 2 << 62 | tag & (1 << 62) - 1
-    return str(UUID(int=value))
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def is_uuid(text: str) -> bool:

@@ -11,7 +11,7 @@ import threading
 import time
 
 from shards.counters import Counters
-from shards.frames import Frame, FrameError, FrameKind, pack, unpack
+from shards.frames import REPLY, REQUEST, Frame, FrameError, FrameKind, pack, unpack
 from shards.limits import RECEIVE_BYTES, RECONNECT_MS, RECONNECT_MS_MAX
 from shards.peer import NotServing
 from storage.folder import Folder
@@ -102,7 +102,7 @@ class Line:
             self._next_number += 1
             self._waiters[number] = waiter
             try:
-                self._write(pack(FrameKind.REQUEST, number, deadline_ms, body))
+                self._write(pack(REQUEST, number, deadline_ms, body))
             except OSError as error:
                 del self._waiters[number]
                 raise NotServing from error
@@ -197,7 +197,7 @@ class Line:
             if waiter is None or waiter.bodies is None:
                 return
             waiter.bodies.append(frame.body)
-            if frame.kind == FrameKind.REPLY:
+            if frame.kind == REPLY:
                 del self._waiters[frame.number]
                 waiter.finish()
 

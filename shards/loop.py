@@ -19,7 +19,7 @@ from shards import limits
 from shards.clock import now_ms, passed_ms
 from shards.codec import Undecodable, decode_link, decode_request, encode
 from shards.engine import MAILBOX, Engine
-from shards.frames import Frame, FrameKind
+from shards.frames import REPLY, Frame, FrameKind
 from shards.holds import Holds
 from shards.mailbox import LinkFrame, Mailbox, Request
 from shards.messages import (
@@ -47,7 +47,7 @@ from shards.snapshots import Snapshots
 from storage.folder import Folder
 from storage.journal import Journal, Record, StorageFull
 
-COMMANDS: tuple[type, ...] = get_args(Command)
+COMMANDS: frozenset[type] = frozenset(get_args(Command))
 
 
 class Timer(NamedTuple):
@@ -160,7 +160,7 @@ class Shard:
     def _hear_frame(self, peer: Peer, frame: Frame) -> None:
         if frame.kind == FrameKind.CONFIRM:
             self.engine.confirm(peer.receiver, frame.number)
-        elif frame.kind == FrameKind.REPLY:
+        elif frame.kind == REPLY:
             self._holds.refused(frame.number, frame.body)
 
     def _reach_peers(self) -> None:
@@ -200,9 +200,9 @@ class Shard:
             refusal = self._refuse(request, message, now)
             if refusal is not None:
                 self._replies.refuse(request, refusal)
-            elif isinstance(message, Place | Modify) and self.engine.needs_home(message):
+            elif (type(message) is Place or type(message) is Modify) and self.engine.needs_home(message):
                 batch.holds.append((request, message))
-            elif isinstance(message, COMMANDS):
+            elif type(message) in COMMANDS:
                 batch.inputs.append(Input(request, message))  # type: ignore[arg-type]
             else:
                 batch.questions.append((request, message))  # type: ignore[arg-type]
@@ -314,7 +314,7 @@ def _account(message: Command | LinkMessage | Question, reply: Reply) -> str:
     """Whose money a reply may tell of; "" for market data and what only the operator asks."""
     if isinstance(reply, OrderReply):
         return reply.order.account
-    if isinstance(message, Place | Hold):
+    if isinstance(message, (Place, Hold)):
         return message.order.account
     return getattr(message, "account", "")
 

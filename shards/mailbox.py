@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from shards.connection import Connection
 from shards.counters import Counters
-from shards.frames import Frame, FrameKind
+from shards.frames import REQUEST, Frame, FrameKind
 from shards.limits import CONNECTIONS_MAX
 from shards.network import Network
 from storage.folder import Folder
@@ -174,7 +174,7 @@ class Mailbox:
         self.selector.register(caller, selectors.EVENT_READ)
 
     def _sort(self, caller: Caller, frame: Frame) -> None:
-        if frame.kind == FrameKind.REQUEST and caller.slot >= 0:
+        if frame.kind == REQUEST and caller.slot >= 0:
             caller.waiting += 1
             self._requests.append(Request(caller, frame.number, frame.time, frame.body))
         elif frame.kind == FrameKind.LINK and caller.source >= 0:

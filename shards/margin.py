@@ -7,7 +7,7 @@ margins of positions and the holds of open orders. Over all shards:
 
 from shards.messages import Reason, Refused
 from shards.money import MarginFill, MarginSettlement, MarginTerms
-from shards.orders import Side
+from shards.orders import BUY, Side
 from shards.positions import Margin, MarketMargin
 from shards.units import ceil_div
 
@@ -56,7 +56,7 @@ class Margins:
     def hold(self, account: str, market: int, side: Side, terms: MarginTerms) -> tuple[int, int] | Refused:
         """Set the margin of an order aside; returns (leverage, hold)."""
         found = self.get(account).markets.get(market) or MarketMargin()
-        on_side = found.bid_value if side is Side.BUY else found.ask_value
+        on_side = found.bid_value if side is BUY else found.ask_value
         if terms.order_value > 0 and found.position.cost + on_side + terms.order_value > terms.max_position_value:
             return Refused(Reason.POSITION_LIMIT)
         leverage = terms.leverage or found.leverage or terms.default_leverage
@@ -81,7 +81,7 @@ class Margins:
         return booked
 
     def _fill(self, margin: Margin, own: MarketMargin, fill: MarginFill, leverage: int) -> int:
-        lots = fill.quantity if fill.side is Side.BUY else -fill.quantity
+        lots = fill.quantity if fill.side is BUY else -fill.quantity
         profit = own.position.fill(lots, fill.lot_value, leverage or own.leverage or 1)
         margin.wallet += profit - fill.fee
         self.fees += fill.fee
@@ -95,7 +95,7 @@ class Margins:
 
 
 def _add_value(own: MarketMargin, side: Side, value: int) -> None:
-    if side is Side.BUY:
+    if side is BUY:
         own.bid_value += value
     else:
         own.ask_value += value

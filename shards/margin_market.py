@@ -12,7 +12,7 @@ from shards.markets import FuturesTerms, Market
 from shards.matching import Match
 from shards.messages import FiredHeld, Reason
 from shards.money import MarginFill, MarginSettlement, MarginTerms
-from shards.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trade
+from shards.orders import BUY, FOK, IOC, LIMIT, MARKET, POST_ONLY, EndReason, NewOrder, Order, Side, Status, Trade
 from shards.units import ceil_div
 
 MILLION = 1_000_000
@@ -38,7 +38,7 @@ class MarginMarket(MarketMachine):
     def _reducible(self, account: str, side: Side) -> int:
         """Lots by which an order of ``side`` could reduce the account's position."""
         position = self.positions[account]
-        return max(0, -position if side is Side.BUY else position)
+        return max(0, -position if side is BUY else position)
 
     # Margin
 
@@ -48,8 +48,8 @@ class MarginMarket(MarketMachine):
 
     def hold_price_of(self, order: NewOrder | Order) -> int:
         """Ticks that the hold of a regular order reckons with."""
-        if order.side is Side.BUY:
-            return order.price if order.kind is Kind.LIMIT else self._bound(Side.BUY)
+        if order.side is BUY:
+            return order.price if order.kind is LIMIT else self._bound(BUY)
         # a sale may fill above its price
         return max(order.price, self.book.bids.best_price() or 0, self.mark_price)
 
@@ -66,7 +66,7 @@ class MarginMarket(MarketMachine):
     def _bound(self, side: Side) -> int:
         """The worst price, in ticks, at which a market order of ``side`` trades; 0 while there is no price."""
         best = self.book.opposite(side).best_price() or 0
-        if side is Side.BUY:
+        if side is BUY:
             return max(self.mark_price, best) * (MILLION + self.terms.market_take_bound) // MILLION
         lowest = min(price for price in (self.mark_price or best, best or self.mark_price))
         return ceil_div(lowest * (MILLION - self.terms.market_take_bound), MILLION)
@@ -90,18 +90,18 @@ class MarginMarket(MarketMachine):
 
     def _limit_of(self, order: NewOrder | Order, hold_price: int) -> int:
         """The worst price, in ticks, at which it trades. What is held must cover every fill of a purchase."""
-        if order.kind is Kind.LIMIT:
+        if order.kind is LIMIT:
             return order.price
         bound = self._bound(order.side)
-        return min(bound, hold_price) if order.side is Side.BUY and hold_price else bound
+        return min(bound, hold_price) if order.side is BUY and hold_price else bound
 
     def _refuse(self, new: NewOrder | Order, limit: int) -> Reason | None:
-        if new.tif is TimeInForce.POST_ONLY:
+        if new.tif is POST_ONLY:
             best = self.book.opposite(new.side).best_price()
             if best is not None and self.book.opposite(new.side).crosses(best, limit):
                 return Reason.POST_ONLY
         wanted = min(new.quantity, self._reducible(new.account, new.side)) if new.reduce_only else new.quantity
-        if new.tif is TimeInForce.FOK and self._fillable(new, limit) < wanted:
+        if new.tif is FOK and self._fillable(new, limit) < wanted:
             return Reason.CANNOT_FILL
         return None
 
@@ -179,7 +179,7 @@ class MarginMarket(MarketMachine):
         """One side of a match: its position, its hold, and what the account machine must know."""
         if order.filled == trade.quantity:
             self._first_filled(order)
-        self.positions[order.account] += trade.quantity if order.side is Side.BUY else -trade.quantity
+        self.positions[order.account] += trade.quantity if order.side is BUY else -trade.quantity
         if not self.positions[order.account]:
             del self.positions[order.account]
         maker = order.id == trade.maker_order
@@ -209,9 +209,9 @@ class MarginMarket(MarketMachine):
     def _after_matching(self, order: Order, effects: Effects) -> None:
         if order.filled == order.quantity:
             self._end(order, Status.FILLED, EndReason.FILLED, effects)
-        elif order.kind is Kind.MARKET:
+        elif order.kind is MARKET:
             self._end(order, Status.EXPIRED, EndReason.MARKET_REST, effects)
-        elif order.tif is TimeInForce.IOC:
+        elif order.tif is IOC:
             self._end(order, Status.EXPIRED, EndReason.IOC, effects)
         elif not self._wanted(order):
             self._end(order, Status.EXPIRED, EndReason.REDUCE_ONLY, effects)

@@ -5,6 +5,7 @@ Pure: no clock, no I/O, no money. How orders are placed and what their money is,
 """
 
 from abc import ABC, abstractmethod
+from typing import Final
 
 import msgspec
 
@@ -15,10 +16,13 @@ from shards.limits import OPEN_ORDERS_MAX
 from shards.markets import Market, MarketStatus
 from shards.matching import Match
 from shards.messages import OrderReply, Reason, Refused
-from shards.orders import EndReason, NewOrder, Order, Status, Trade
+from shards.orders import CANCELED, OPEN, PARTIALLY_FILLED, EndReason, NewOrder, Order, Status, Trade
 from shards.replays import Replays
 from shards.rows import MarketChanged, OrderEnded, Traded
 from shards.units import ceil_div
+
+_LISTED: Final = MarketStatus.LISTED  # as those in shards.orders
+_NO_REASON: Final = EndReason.NONE
 
 
 class MarketMachine(ABC):
@@ -70,11 +74,9 @@ class MarketMachine(ABC):
         return OrderReply(again, repeated=True)
 
     def _check_status(self) -> Refused | None:
-        if self.market.status is MarketStatus.DELISTED:
-            return Refused(Reason.MARKET_DELISTED)
-        if self.market.status is MarketStatus.HALTED:
-            return Refused(Reason.MARKET_HALTED)
-        return None
+        if self.market.status is _LISTED:
+            return None
+        return Refused(Reason.MARKET_HALTED if self.market.status is MarketStatus.HALTED else Reason.MARKET_DELISTED)
 
     def _check_count(self, new: NewOrder) -> Refused | None:
         full = len(self.by_account.get(new.account, ())) >= OPEN_ORDERS_MAX
@@ -99,8 +101,8 @@ class MarketMachine(ABC):
             filled=0,
             filled_value=0,
             hold=0,
-            status=Status.OPEN,
-            end_reason=EndReason.NONE,
+            status=OPEN,
+            end_reason=_NO_REASON,
             created_ms=now_ms,
             updated_ms=now_ms,
         )
@@ -137,7 +139,7 @@ class MarketMachine(ABC):
             order.filled += quantity
             order.filled_value += maker.price * quantity
             order.updated_ms = effects.now_ms
-            order.status = Status.PARTIALLY_FILLED
+            order.status = PARTIALLY_FILLED
         return trade
 
     def _fee(self, units: int, bps: int) -> int:
@@ -159,7 +161,7 @@ class MarketMachine(ABC):
     def cancel(self, order: Order, reason: EndReason, effects: Effects) -> None:
         """Take an open order out of the market and give back all that is held for it."""
         self._withdraw(order)
-        self._finish(order, Status.CANCELED, reason, effects)
+        self._finish(order, CANCELED, reason, effects)
         self._release_rest(order, effects)
 
     def cancel_account(self, account: str, reason: EndReason, effects: Effects) -> list[Order]:

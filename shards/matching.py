@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from shards.book import BookSide
-from shards.orders import Kind, Order, Side
+from shards.orders import BUY, LIMIT, MARKET, Order
 
 
 class Match(NamedTuple):
@@ -29,9 +29,9 @@ def plan_matches(order: Order, against: BookSide, budget: int) -> Plan:
 
     ``budget`` (ticks × lots) bounds a market buy, which is complete when the rest of it buys no further lot.
     """
-    if not against.trades_with(order.price if order.kind is Kind.LIMIT else None):
+    if not against.trades_with(order.price if order.kind is LIMIT else None):
         return _NOTHING  # as most orders: they come to rest
-    if order.kind is Kind.MARKET and order.side is Side.BUY:
+    if order.kind is MARKET and order.side is BUY:
         return _plan_budget(budget, against)
     return _plan_quantity(order, against)
 
@@ -39,7 +39,7 @@ def plan_matches(order: Order, against: BookSide, budget: int) -> Plan:
 def _plan_quantity(order: Order, against: BookSide) -> Plan:
     matches: list[Match] = []
     wanted = order.quantity
-    limited = order.kind is Kind.LIMIT
+    limited = order.kind is LIMIT
     for level in against:
         if limited and not against.crosses(level.price, order.price):
             break

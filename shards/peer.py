@@ -6,7 +6,7 @@ from collections import deque
 
 from shards.connection import Connection
 from shards.counters import Counters
-from shards.frames import Frame, FrameKind
+from shards.frames import REPLY, REQUEST, Frame, FrameKind
 from shards.limits import LINK_WINDOW_BYTES
 from shards.network import Network
 from shards.outbox import ARCHIVE, Outbox
@@ -101,7 +101,7 @@ class Peer:
             raise NotServing
         if not self._counters.claim(self._slot):
             raise queue.Full
-        self._queue(self._connection, FrameKind.REQUEST, number, deadline_ms, body)
+        self._queue(self._connection, REQUEST, number, deadline_ms, body)
         self.asked.add(number)
 
     def settle(self, number: int) -> None:
@@ -116,7 +116,7 @@ class Peer:
         return lost
 
     def _welcomed(self, connection: Connection, frame: Frame) -> bool:
-        if frame.kind == FrameKind.REPLY:
+        if frame.kind == REPLY:
             self.asked.discard(frame.number)
         if frame.kind != FrameKind.WELCOME:
             return False

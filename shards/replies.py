@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from shards.codec import encode
 from shards.engine import Engine
-from shards.frames import FrameKind
+from shards.frames import REPLY, FrameKind
 from shards.limits import REPLY_PIECE_COUNT
 from shards.mailbox import Caller, Mailbox, Request
 from shards.markets import shard_of_account
@@ -92,7 +92,7 @@ def _send(answer: _Answer) -> None:
     *pieces, last = answer.bodies
     for piece in pieces:
         caller.send(FrameKind.REPLY_PIECE, number, body=piece)
-    caller.send(FrameKind.REPLY, number, body=last)
+    caller.send(REPLY, number, body=last)
 
 
 def _cut(reply: OrdersReply) -> list[OrdersReply]:

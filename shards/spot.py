@@ -5,7 +5,7 @@ from shards.market import MarketMachine
 from shards.matching import Match, Plan, plan_matches
 from shards.messages import OrderReply, Reason, Refused
 from shards.money import Settlement
-from shards.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trade
+from shards.orders import BUY, CANCELED, IOC, LIMIT, MARKET, POST_ONLY, SELL, EndReason, NewOrder, Order, Status, Trade
 
 
 class SpotMarket(MarketMachine):
@@ -17,9 +17,9 @@ class SpotMarket(MarketMachine):
 
     def hold_of(self, new: NewOrder) -> tuple[str, int]:
         """(asset, units) that must be held before ``new`` may be placed."""
-        if new.side is Side.SELL:
+        if new.side is SELL:
             return self.market.base, new.quantity * self._lot_units
-        if new.kind is Kind.MARKET:
+        if new.kind is MARKET:
             return self.market.quote, new.quote_quantity
         return self.market.quote, new.price * new.quantity * self._tick_lot_units
 
@@ -45,7 +45,7 @@ class SpotMarket(MarketMachine):
     def _refuse(self, order: Order, plan: Plan) -> Reason | None:
         if order.account in self.by_account and any(match.maker.account == order.account for match in plan.matches):
             return Reason.SELF_TRADE
-        if order.tif is TimeInForce.POST_ONLY and plan.matches:
+        if order.tif is POST_ONLY and plan.matches:
             return Reason.POST_ONLY
         return None
 
@@ -54,11 +54,11 @@ class SpotMarket(MarketMachine):
         order.hold -= unheld
         if plan.complete:
             self._finish(order, Status.FILLED, EndReason.FILLED, effects)
-        elif order.kind is Kind.LIMIT and order.tif is not TimeInForce.IOC:
+        elif order.kind is LIMIT and order.tif is not IOC:
             self._rest(order)
         else:
-            reason = EndReason.IOC if order.kind is Kind.LIMIT else EndReason.MARKET_REST
-            self._finish(order, Status.CANCELED, reason, effects)
+            reason = EndReason.IOC if order.kind is LIMIT else EndReason.MARKET_REST
+            self._finish(order, CANCELED, reason, effects)
         if order.id not in self.open:
             unheld, order.hold = unheld + order.hold, 0
         if unheld:
@@ -70,15 +70,15 @@ class SpotMarket(MarketMachine):
         value = sum(trade.quantity * trade.price for trade in trades)
         fee = sum(trade.taker_fee for trade in trades)
         base, quote = lots * self._lot_units, value * self._tick_lot_units
-        if order.side is Side.SELL:
+        if order.side is SELL:
             return base, quote, base, fee
-        unheld = lots * order.price * self._tick_lot_units if order.kind is Kind.LIMIT else quote
+        unheld = lots * order.price * self._tick_lot_units if order.kind is LIMIT else quote
         return unheld, base, quote, fee
 
     def _trade(self, taker: Order, match: Match, effects: Effects) -> Trade:
         maker, quantity = match
         base, quote = quantity * self._lot_units, maker.price * quantity * self._tick_lot_units
-        to_taker, to_maker = (base, quote) if taker.side is Side.BUY else (quote, base)
+        to_taker, to_maker = (base, quote) if taker.side is BUY else (quote, base)
         fees = self._fee(to_maker, self.market.maker_fee_bps), self._fee(to_taker, self.market.taker_fee_bps)
         trade = self._match(taker, match, fees, effects)
         # a maker is a limit order and trades at its own price: what is unheld is what is paid
@@ -97,5 +97,5 @@ class SpotMarket(MarketMachine):
         self, order: Order, effects: Effects, *, unheld: int, paid: int = 0, received: int = 0, fee: int = 0
     ) -> None:
         base, quote = self.market.base, self.market.quote
-        give, take = (quote, base) if order.side is Side.BUY else (base, quote)
+        give, take = (quote, base) if order.side is BUY else (base, quote)
         effects.settlements.append(Settlement(order.account, give, take, unheld, paid, received, fee))

@@ -6,10 +6,24 @@ from shards.effects import Effects
 from shards.margin_market import MILLION, MarginMarket
 from shards.markets import Market, MarketStatus
 from shards.messages import Reason, Refused
-from shards.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trade, Trigger, WatchedPrice
+from shards.orders import (
+    BUY,
+    LIMIT,
+    MARKET,
+    SELL,
+    EndReason,
+    Kind,
+    NewOrder,
+    Order,
+    Status,
+    TimeInForce,
+    Trade,
+    Trigger,
+    WatchedPrice,
+)
 from shards.triggers import Triggers, trigger_of
 
-_BECOMES = {Kind.STOP: Kind.LIMIT, Kind.TAKE_PROFIT: Kind.LIMIT}  # any other trigger becomes a market order
+_BECOMES = {Kind.STOP: LIMIT, Kind.TAKE_PROFIT: LIMIT}  # any other trigger becomes a market order
 
 
 class TriggerMarket(MarginMarket):
@@ -91,7 +105,7 @@ class TriggerMarket(MarginMarket):
 
     def _attach(self, order: Order, new: NewOrder, effects: Effects) -> None:
         """Make the take-profit and the stop-loss that were ordered with it."""
-        side = Side.SELL if order.side is Side.BUY else Side.BUY
+        side = SELL if order.side is BUY else BUY
         for name in ("take_profit", "stop_loss"):
             child: Trigger | None = getattr(new, name)
             if child is not None:
@@ -188,7 +202,7 @@ class TriggerMarket(MarginMarket):
         attached = self.triggers.is_attached(order)
         self.triggers.remove(order)
         trigger.fired_ms = order.updated_ms = effects.now_ms
-        order.kind = _BECOMES.get(order.kind, Kind.MARKET)
+        order.kind = _BECOMES.get(order.kind, MARKET)
         if attached:
             parent = self.open[trigger.parent]
             order.quantity = min(order.quantity, parent.filled)

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right, insort
 
-from shards.orders import Kind, Order, Side, Trigger, WatchedPrice
+from shards.orders import BUY, Kind, Order, Side, Trigger, WatchedPrice
 
 _STOPS = (Kind.STOP, Kind.STOP_MARKET)
 _LAST = 2**63  # beyond every order id
@@ -16,7 +16,7 @@ def trigger_of(order: Order) -> Trigger:
 
 def fires_rising(kind: Kind, side: Side) -> bool:
     """Whether such a trigger fires when the price rises to its stop price; else when it falls to it."""
-    return (kind in _STOPS) == (side is Side.BUY)
+    return (kind in _STOPS) == (side is BUY)
 
 
 def would_fire(kind: Kind, side: Side, stop_price: int, price: int) -> bool:
@@ -40,14 +40,14 @@ class _Queue:
     def track(self, price: int) -> None:
         for order in self.trailing.values():
             trigger = trigger_of(order)
-            best = min if order.side is Side.BUY else max
+            best = min if order.side is BUY else max
             trigger.extreme = best(trigger.extreme or price, price)
             trigger.activation = trigger.activation or price
 
 
 def _trailing_due(order: Order, price: int) -> bool:
     trigger = trigger_of(order)
-    if order.side is Side.BUY:
+    if order.side is BUY:
         turned = price * 10_000 >= trigger.extreme * (10_000 + trigger.callback)
         return trigger.extreme <= trigger.activation and turned
     turned = price * 10_000 <= trigger.extreme * (10_000 - trigger.callback)

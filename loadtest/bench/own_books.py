@@ -10,7 +10,7 @@ from shards.engine import MAILBOX, Engine
 from shards.ids import make_number
 from shards.matching import plan_matches
 from shards.messages import AddMarket, Cancel, Command, Deposit, OrderReply, Place, Reply
-from shards.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce
+from shards.orders import LIMIT, OPEN, EndReason, Kind, NewOrder, Order, Side, TimeInForce
 from shards.outbox import ARCHIVE
 
 Step = tuple[Callable[..., object], tuple[Any, ...]]
@@ -23,10 +23,10 @@ CONFIRM_COUNT: Final = 1_000  # operations after which the archive says that it 
 def book(stream: Stream) -> tuple[Sequence[Step], Sequence[Step], Callable[[], Outcome]]:
     """:mod:`shards.book` and :mod:`shards.matching`, with a directory of open orders."""
     own, orders, traded = Book(), dict[int, Order](), [0]
+    gtc, no_reason = TimeInForce.GTC, EndReason.NONE
 
     def place(number: int, side: Side, price: int, quantity: int) -> None:
-        terms = (side, Kind.LIMIT, TimeInForce.GTC, price, quantity, 0)
-        order = Order(number, 1, "", *terms, "", 0, 0, 0, 0, Status.OPEN, EndReason.NONE, 0, 0)
+        order = Order(number, 1, "", side, LIMIT, gtc, price, quantity, 0, "", 0, 0, 0, 0, OPEN, no_reason, 0, 0)
         against = own.opposite(side)
         plan = plan_matches(order, against, 0)
         for maker, lots in plan.matches:

@@ -8,7 +8,7 @@ from typing import Final
 
 from shards.connection import Connection
 from shards.counters import Counters
-from shards.frames import Frame, FrameKind
+from shards.frames import REPLY, REQUEST, Frame, FrameKind
 from shards.limits import RECONNECT_MS, RECONNECT_MS_MAX
 from shards.network import Network
 from shards.peer import NotServing
@@ -85,7 +85,7 @@ class HubLine:
         number = self._next_number
         self._next_number += 1
         waiter = self._waiters[number] = CallWaiter(self._hub)
-        self._connection.send(FrameKind.REQUEST, number, deadline_ms, body)
+        self._connection.send(REQUEST, number, deadline_ms, body)
         return number, waiter
 
     def forget(self, number: int) -> None:
@@ -169,7 +169,7 @@ class HubLine:
         if waiter is None or waiter.bodies is None:
             return
         waiter.bodies.append(frame.body)
-        if frame.kind == FrameKind.REPLY:
+        if frame.kind == REPLY:
             del self._waiters[frame.number]
             waiter.finish()
 
