@@ -1,26 +1,30 @@
 """The order book of one market: two sides of price levels, each level first in, first out.
 
 Prices of a side are a sorted list with the best at its end. Trading happens near the best price, so inserting and
-removing there moves few elements, and the depth is at hand in order. A level is an ordered dictionary: the oldest
-order first, any order removed in O(1).
+removing there moves few elements, and the depth is at hand in order. A level is a dictionary: the oldest order first,
+any order removed at once. What is removed leaves a gap, over which whoever looks for the first order must step, so a
+level with many gaps is written anew.
 """
 
 from bisect import bisect_left
-from collections import OrderedDict
 from collections.abc import Iterator
+from typing import Final
 
 from shards.orders import BUY, SELL, Order, Side
+
+_GAPS: Final = 64  # to step over them takes as long as to remove an order
 
 
 class Level:
     """The orders at one price, oldest first, and the lots they still want."""
 
-    __slots__ = ("orders", "price", "quantity")
+    __slots__ = ("gaps", "orders", "price", "quantity")
 
     def __init__(self, price: int) -> None:
         self.price = price
         self.quantity = 0
-        self.orders: OrderedDict[int, Order] = OrderedDict()
+        self.orders: dict[int, Order] = {}
+        self.gaps = 0  # left among the orders, at most
 
 
 class BookSide:
@@ -32,12 +36,12 @@ class BookSide:
         # a key is the price, negated for asks: the greatest key is the best price on both sides
         self._sign = 1 if side is BUY else -1
         self._keys: list[int] = []
-        self._levels: dict[int, Level] = {}
+        self._levels: dict[int, Level] = {}  # by price
 
     def __iter__(self) -> Iterator[Level]:
         """Levels, best price first."""
-        levels = self._levels
-        return (levels[key] for key in reversed(self._keys))
+        levels, sign = self._levels, self._sign
+        return (levels[key * sign] for key in reversed(self._keys))
 
     def best_price(self) -> int | None:
         """The best price in ticks; None if the side is empty."""
@@ -47,7 +51,7 @@ class BookSide:
         """The order that trades next; None if the side is empty."""
         if not self._keys:
             return None
-        orders = self._levels[self._keys[-1]].orders
+        orders = self._levels[self._keys[-1] * self._sign].orders
         return orders[next(iter(orders))]
 
     def crosses(self, price: int, limit: int) -> bool:
@@ -61,39 +65,43 @@ class BookSide:
 
     def add(self, order: Order) -> None:
         """Rest ``order`` behind the others at its price."""
-        key = order.price * self._sign
-        level = self._levels.get(key)
+        price = order.price
+        level = self._levels.get(price)
         if level is None:
-            level = self._levels[key] = Level(order.price)
+            level = self._levels[price] = Level(price)
+            key = price * self._sign
             self._keys.insert(bisect_left(self._keys, key), key)
         level.orders[order.id] = order
         level.quantity += order.quantity - order.filled
 
     def take(self, order: Order, quantity: int) -> None:
         """``quantity`` lots of a resting order have just been filled (not yet counted in ``order.filled``)."""
-        level = self._levels[order.price * self._sign]
+        level = self._levels[order.price]
         level.quantity -= quantity
         if order.filled + quantity == order.quantity:
             del level.orders[order.id]
-            if not level.orders:
-                self._drop(order.price)
+            self._tidy(level)
 
     def remove(self, order: Order) -> None:
         """Take a resting order off the book."""
-        level = self._levels[order.price * self._sign]
+        level = self._levels[order.price]
         level.quantity -= order.quantity - order.filled
         del level.orders[order.id]
-        if not level.orders:
-            self._drop(order.price)
+        self._tidy(level)
 
-    def _drop(self, price: int) -> None:
-        """An empty level."""
-        key = price * self._sign
-        del self._levels[key]
-        if self._keys[-1] == key:
-            self._keys.pop()
-        else:
-            del self._keys[bisect_left(self._keys, key)]
+    def _tidy(self, level: Level) -> None:
+        """An order has left: an empty level goes, one with many gaps is written anew."""
+        level.gaps += 1
+        orders = level.orders
+        if not orders:
+            del self._levels[level.price]
+            key = level.price * self._sign
+            if self._keys[-1] == key:
+                self._keys.pop()
+            else:
+                del self._keys[bisect_left(self._keys, key)]
+        elif level.gaps > _GAPS and level.gaps * level.gaps > _GAPS * len(orders):
+            level.orders, level.gaps = dict(orders), 0  # √n of this falls to each order that has left
 
 
 class Book:

@@ -116,3 +116,20 @@ def test_the_book_is_a_sorted_list_of_queues(side: Side) -> None:
                 (price, sum(order.quantity - order.filled for order in queue), [order.id for order in queue])
                 for price, queue in queues
             ]
+
+
+def test_the_first_order_of_a_long_level_is_found_in_few_steps_whatever_has_left_it() -> None:
+    rnd, bids, standing = random.Random(read_seed()), Book().bids, dict[int, Order]()
+    for number in range(1, 20_001):
+        standing[number] = make_order(number)
+        bids.add(standing[number])
+    (level,) = bids
+    while standing:
+        first = next(iter(standing.values()))
+        assert bids.first() is first
+        if rnd.random() < 0.7:
+            bids.take(first, first.quantity)
+            del standing[first.id]
+        else:
+            bids.remove(standing.pop(rnd.choice(list(standing)[:50])))
+        assert level.gaps**2 <= 64 * max(64, len(level.orders))

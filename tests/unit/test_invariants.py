@@ -67,7 +67,9 @@ def take_an_order_off_the_book_alone(engine: Engine) -> None:
 
 def lose_time_order(engine: Engine) -> None:
     (level,) = engine.markets[1].book.bids
-    level.orders.move_to_end(first_order(engine).id)
+    first = first_order(engine)
+    del level.orders[first.id]
+    level.orders[first.id] = first
 
 
 def add_up_wrongly(engine: Engine) -> None:
