@@ -1,5 +1,6 @@
 """One non-blocking stream of frames, for loops that serve many."""
 
+import selectors
 import socket
 from collections import deque
 from contextlib import suppress
@@ -18,6 +19,7 @@ class Connection:
         self._unsent: deque[bytes] = deque()
         self.unsent_bytes = 0
         self.closed = False
+        self.events = selectors.EVENT_READ  # what its loop watches it for; the loop's to keep
 
     def fileno(self) -> int:
         """For selectors."""

@@ -142,7 +142,8 @@ class Mailbox:
             self.receive(caller)  # what it sent before it went, then its end
             return
         events = selectors.EVENT_READ if done else selectors.EVENT_READ | selectors.EVENT_WRITE
-        if self.selector.get_key(caller).events != events:
+        if events != caller.events:
+            caller.events = events
             self.selector.modify(caller, events)
 
     def confirm(self, numbers: dict[int, int]) -> None:

@@ -155,7 +155,8 @@ class Peer:
         while self._marks and self._marks[0][0] <= sent:
             self._marks.popleft()
         events = selectors.EVENT_READ if done else selectors.EVENT_READ | selectors.EVENT_WRITE
-        if self._selector.get_key(connection).events != events:
+        if events != connection.events:
+            connection.events = events
             self._selector.modify(connection, events, self)
 
     def _lose(self) -> None:

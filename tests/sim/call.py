@@ -37,7 +37,7 @@ class Call:
 
     @property
     def is_command(self) -> bool:
-        return isinstance(self.message, COMMANDS)
+        return type(self.message) in COMMANDS
 
     @property
     def decided(self) -> bool:

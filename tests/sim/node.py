@@ -196,7 +196,7 @@ class Node:
         if isinstance(message, Place | Modify):
             if not (isinstance(reply, Refused) and reply.reason in (Reason.BUSY, Reason.RESTARTING)):
                 oracle.asked_before(self.number, message, encode(reply), archived)
-        elif not isinstance(message, (*COMMANDS, GetStatus)):
+        elif type(message) not in (*COMMANDS, GetStatus):
             oracle.questioned(self.number, message, encode(reply), archived)
 
 

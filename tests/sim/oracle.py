@@ -80,7 +80,7 @@ class Oracle:
         if self.model.placed.total() > placed:
             assert isinstance(message, Place | Granted)
             self._executed(encode(Place(message.order)), message, written_ms)
-        elif isinstance(message, COMMANDS) and not isinstance(message, Hold | Place) and predicted.reply != _BUSY:
+        elif type(message) in COMMANDS and not isinstance(message, Hold | Place) and predicted.reply != _BUSY:
             self._executed(record.body, message, written_ms)
 
     def _executed(self, body: bytes, message: Any, written_ms: int) -> None:

@@ -43,7 +43,6 @@ class HubLine:
         self._next_number = 1
         self._pause_ms = RECONNECT_MS
         self._closed = False
-        self._watched = READ
         hub.before_waiting(self._flush)
         self._connect()
 
@@ -108,7 +107,6 @@ class HubLine:
             self._connect_later()
             return
         self._connection.send(FrameKind.HELLO, 0)
-        self._watched = READ
         self._hub.watch(self._connection, READ, self._on_ready)
         self._flush()
 
@@ -143,10 +141,10 @@ class HubLine:
                 self._hear(frame)
             self._lose()
             return
-        wanted = READ if done else READ | WRITE
-        if wanted != self._watched:
-            self._watched = wanted
-            self._hub.watch(connection, wanted, self._on_ready)
+        events = READ if done else READ | WRITE
+        if events != connection.events:
+            connection.events = events
+            self._hub.watch(connection, events, self._on_ready)
 
     def _on_ready(self, events: int) -> None:
         connection = self._connection
