@@ -1,10 +1,27 @@
 """What tests share: a real, running exchange."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from tests.exchange import Exchange
+
+TOGETHER = "tests/clients/"
+
+
+class Scheduling(LoadFileScheduling):  # type: ignore[misc]
+    """A file's tests run in one worker; those of all clients too: they share programs that take long to start."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope: str = super()._split_scope(nodeid)
+        return TOGETHER if scope.startswith(TOGETHER) else scope
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Called where tests run side by side."""
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="module", params=[1, 4], ids=["1-shard", "4-shards"])

@@ -17,8 +17,6 @@ from tests.fuzz.wire import PROBE, Broken, Connection, is_of_server
 from tests.model.seeds import read_count
 from web.run import ROOT
 
-pytestmark = pytest.mark.long
-
 SOUPS: Final = 1_000  # connections that send noise
 THREADS: Final = 8
 SLOW_COUNT: Final = 500  # callers with one byte a second
@@ -77,9 +75,10 @@ WORDS: Final = (
 )
 
 
-@pytest.fixture(scope="module")
-def exchange() -> Iterator[Exchange]:
-    made = Exchange(2)
+@pytest.fixture(scope="module", params=["hub"])
+def exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
+    """Served by workers of that class."""
+    made = Exchange(2, {"SHARDEX_WORKER_CLASS": request.param})
     try:
         made.start()
         yield made
@@ -119,6 +118,7 @@ def descriptors(exchange: Exchange) -> list[int]:
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.parametrize("exchange", ["hub", "gthread"], indirect=True)
 def test_noise(exchange: Exchange) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")

@@ -11,7 +11,7 @@ from tests.overload.scene import scene
 DEPTH: Final = {"SHARDEX_QUEUE_DEPTH": "4"}
 FACTOR: Final = 10.0
 CLOSED_S: Final = 1.0
-OPEN_S: Final = 2.5
+OPEN_S: Final = 7.5
 GOODPUT_MIN: Final = 0.1  # of what was served before, in the same run: these mailboxes have most refused
 
 

@@ -49,7 +49,8 @@ class Run:
 
     def __init__(self) -> None:
         self.planted = plant()
-        self.exchange = Exchange(SHARDS, {**self.planted, "SHARDEX_SNAPSHOT_RECORDS": str(SNAPSHOT_RECORDS)})
+        settings = {"SHARDEX_SNAPSHOT_RECORDS": str(SNAPSHOT_RECORDS), "SHARDEX_ACCESS_LOG": "-"}
+        self.exchange = Exchange(SHARDS, {**self.planted, **settings})
         self.secrets: dict[str, str] = {}
         self.metrics = ""
 
@@ -192,6 +193,7 @@ def test_no_secret_in_anything_written(run: Run) -> None:
     assert any(name.startswith("history.duckdb stored.") for name in names)
     for fault in ("fault in GET /api/v1/spot/markets", "fault in GET /fapi/v1/exchangeInfo", "Process shard-1:"):
         assert re.search(f"{re.escape(fault)}[^\n]*\nTraceback", run.exchange.log()), fault
+    assert run.exchange.log().count(" /fapi/v1/") > REQUESTS // 10, "requests are not in the log"
     for name, secret in run.secrets.items():
         for spelling in spellings(hidden_part(secret)):
             found = [str(path) for path, content in files if spelling in content]

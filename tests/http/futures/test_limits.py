@@ -8,10 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.exchange import Exchange, kill, until
-from tests.http.futures.caller import Answer, sender
+from tests.http.futures.caller import Answer, Caller, sender
 
 WEIGHT = 300
+ORDERS = 100
 WORKERS = 3
+THREADS = {"SHARDEX_WORKER_CLASS": "gthread"}
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def wait_for_workers(exchange: Exchange) -> None:
     exchange.wait_ready()
 
 
-@pytest.mark.parametrize("limited", [{}, {"SHARDEX_WORKER_CLASS": "gthread"}], ids=["hub", "gthread"], indirect=True)
+@pytest.mark.parametrize("limited", [{}, THREADS], ids=["hub", "gthread"], indirect=True)
 def test_all_workers_together(limited: Exchange) -> None:
     answers = ping_many(limited, WEIGHT + 60)
     assert 0.9 * WEIGHT <= statuses(answers).count(200) <= WEIGHT
@@ -64,6 +66,27 @@ def test_all_workers_together(limited: Exchange) -> None:
     assert ping(limited, "198.51.100.8").headers["X-MBX-USED-WEIGHT-1M"] == "1"
     info = sender(limited.port)("GET", "/fapi/v1/exchangeInfo", {"X-Forwarded-For": "198.51.100.9"}, b"").ok()
     assert [limit["limit"] for limit in info["rateLimits"]] == [WEIGHT, 1_200]
+
+
+@pytest.mark.parametrize(
+    "limited",
+    [{"SHARDEX_FUTURES_ORDERS": str(ORDERS), "SHARDEX_FUTURES_WEIGHT": "100000", **each} for each in ({}, THREADS)],
+    ids=["hub", "gthread"],
+    indirect=True,
+)
+def test_new_orders_on_all_workers_together(limited: Exchange) -> None:
+    """By account, whatever address they come from; cancels never count."""
+    one, other = (Caller(sender(limited.port), account.api_key, account.api_secret) for account in limited.accounts[:2])
+    place = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&price=40000&quantity=0.001"
+    cancel = "symbol=BTCUSDT&orderId=1"
+    with ThreadPoolExecutor(8) as pool:
+        placed = list(pool.map(lambda _: one.call("POST", "/v1/order", place), range(ORDERS + 40)))
+        canceled = list(pool.map(lambda _: one.call("DELETE", "/v1/order", cancel), range(ORDERS + 40)))
+    assert {answer.brief() for answer in placed} == {"200", "429 -1015"}
+    assert 0.9 * ORDERS <= statuses(placed).count(200) <= 1.1 * ORDERS
+    assert {answer.brief() for answer in canceled} == {"400 -2011"}
+    assert one.call("POST", "/v1/order", place).brief() == "429 -1015"
+    assert other.call("POST", "/v1/order", place).brief() == "200"
 
 
 def test_kills_do_not_forget(limited: Exchange) -> None:
