@@ -132,8 +132,8 @@ LINKS: Final = (
     Safety(
         "hello_first",
         "shards/mailbox.py",
-        "        if frame.kind == FrameKind.REQUEST and caller.slot >= 0:\n",
-        "        if frame.kind == FrameKind.REQUEST:\n",
+        "        if frame.kind == REQUEST and caller.slot >= 0:\n",
+        "        if frame.kind == REQUEST:\n",
         _MAILBOX + "test_who_does_not_say_hello_first_is_cut_off",
     ),
     Safety(

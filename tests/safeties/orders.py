@@ -72,8 +72,8 @@ ORDERS: Final = (
     Safety(
         "best_price_first",
         "shards/book.py",
-        "        return (levels[key] for key in reversed(self._keys))\n",
-        "        return (levels[key] for key in self._keys)\n",
+        "        return (levels[key * sign] for key in reversed(self._keys))\n",
+        "        return (levels[key * sign] for key in self._keys)\n",
         "tests/unit/test_book.py::test_levels_come_best_price_first",
     ),
     Safety(
@@ -100,7 +100,7 @@ ORDERS: Final = (
     Safety(
         "post_only_refused",
         "shards/spot.py",
-        "        if order.tif is TimeInForce.POST_ONLY and plan.matches:\n",
+        "        if order.tif is POST_ONLY and plan.matches:\n",
         "        if False:\n",
         _TABLES + "[time_in_force: a post_only buy that would trade is rejected and leaves a rejected order-1-shard]",
     ),
@@ -114,15 +114,15 @@ ORDERS: Final = (
     Safety(
         "market_halted",
         "shards/market.py",
-        "        if self.market.status is MarketStatus.HALTED:\n",
-        "        if False:\n",
+        "        if self.market.status is _LISTED:\n",
+        "        if self.market.status is not MarketStatus.DELISTED:\n",
         _TABLES + "[market_status: a halted market refuses new orders-1-shard]",
     ),
     Safety(
         "market_delisted",
         "shards/market.py",
-        "        if self.market.status is MarketStatus.DELISTED:\n            return Refused",
-        "        if False:\n            return Refused",
+        "        if self.market.status is _LISTED:\n",
+        "        if self.market.status is not MarketStatus.HALTED:\n",
         _TABLES + "[market_status: a delisted market refuses orders and every change of status-1-shard]",
     ),
     Safety(
