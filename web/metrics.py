@@ -52,7 +52,12 @@ def _children(method: str, route: str, status: int) -> tuple[Counter, Histogram]
 
 def count_refusal(shard: int, reason: Reason) -> None:
     """A shard refused a message."""
-    _refusals.labels(str(shard), reason.value).inc()
+    _refusals_of(shard, reason).inc()
+
+
+@lru_cache(maxsize=256)
+def _refusals_of(shard: int, reason: Reason) -> Counter:
+    return _refusals.labels(str(shard), reason.value)
 
 
 def render(engine: Engine) -> tuple[bytes, str]:
