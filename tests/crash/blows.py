@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import time
+from pathlib import Path
 from typing import Final
 
 from tests.crash.processes import (
@@ -19,6 +20,9 @@ from tests.crash.storm import Storm
 from tests.exchange import Exchange, kill, until
 from web.run import STOP_S, Half
 
+_FAULTS: Final = (str(Path(__file__).with_name("failing_sync")), *filter(None, [os.environ.get("PYTHONPATH")]))
+SYNCS_MAY_FAIL: Final = {"PYTHONPATH": os.pathsep.join(_FAULTS)}  # a setting of an exchange
+SYNC_FAILED: Final = "disk I/O error"  # in its log
 STILL_S: Final = 5.0  # longer than a command's deadline
 
 
@@ -95,6 +99,15 @@ def fail_writes(storm: Storm, shard: int) -> float:
     pid = shard_process(storm.exchange, shard)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
     until(lambda: pid not in storm.exchange.processes(), BACK_S, "a shard that cannot write ends")
+    return time.monotonic()
+
+
+def fail_syncs(storm: Storm, shard: int) -> float:
+    """The disk takes its bytes and does not say that they are safe: it ends, and its successor's syncs succeed."""
+    pid, noted = shard_process(storm.exchange, shard), storm.exchange.log().count(SYNC_FAILED)
+    os.kill(pid, signal.SIGUSR1)
+    until(lambda: pid not in storm.exchange.processes(), BACK_S, "a shard that cannot sync ends")
+    assert storm.exchange.log().count(SYNC_FAILED) > noted, "it ended, but not by its disk"
     return time.monotonic()
 
 

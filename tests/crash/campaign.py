@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from math import inf
 from typing import Any, Final
 
+from tests.crash.blows import SYNCS_MAY_FAIL
 from tests.crash.calls import HUNG_S, Call, Outcome
 from tests.crash.floor import Floor
 from tests.crash.futures_floor import FuturesFloor
@@ -68,7 +69,8 @@ class Campaign:
     """One product's exchange and all its storms."""
 
     def __init__(self, product: str, rnd: random.Random, tallies: Tallies, tell: Callable[[str], None]) -> None:
-        self.exchange = Exchange(SHARDS, {"SHARDEX_SNAPSHOT_RECORDS": "150"})  # one is always being written
+        settings = {**SYNCS_MAY_FAIL, "SHARDEX_SNAPSHOT_RECORDS": "150"}  # one is always being written
+        self.exchange = Exchange(SHARDS, settings)
         self._product = product
         self._rnd = rnd
         self._tallies = tallies

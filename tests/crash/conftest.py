@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.crash.blows import SYNCS_MAY_FAIL
 from tests.crash.floor import Floor
 from tests.crash.futures_floor import FuturesFloor
 from tests.crash.processes import check_at_rest
@@ -16,7 +17,8 @@ SNAPSHOT_RECORDS = {1: 10**9, 4: 150}  # with one shard never, with four all the
 
 def run_stage(shard_count: int, make_floor: Callable[[Exchange], Floor], trading: Trading) -> Iterator[Stage]:
     """An exchange with markets. Once it has stopped, nothing is left over and its folder is right."""
-    exchange = Exchange(shard_count, {"SHARDEX_SNAPSHOT_RECORDS": str(SNAPSHOT_RECORDS[shard_count])})
+    settings = {**SYNCS_MAY_FAIL, "SHARDEX_SNAPSHOT_RECORDS": str(SNAPSHOT_RECORDS[shard_count])}
+    exchange = Exchange(shard_count, settings)
     try:
         exchange.start()
         yield Stage(exchange, make_floor(exchange), trading)

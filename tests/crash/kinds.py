@@ -70,6 +70,7 @@ KINDS: Final = {
         Kind("snapshot", 5, blows.kill_in_snapshot, "shard", of_a_victim),
         Kind("stop", 3, blows.stand_still, "shard", of_a_victims_money),
         Kind("write", 3, blows.fail_writes, "shard", of_a_victims_money),
+        Kind("sync", 3, blows.fail_syncs, "shard", of_a_victims_money),
         Kind("term", 3, blows.end_orderly, "shards", by_an_orderly_end),
         Kind("hup", 3, blows.reload, "anybody", before_its_answer),
     )

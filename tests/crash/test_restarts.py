@@ -1,6 +1,6 @@
 """Orderly ends under load: SIGTERM and SIGHUP of gunicorn, SIGTERM of the engine, and shards that stand still."""
 
-from tests.crash.blows import fail_writes, reload_workers, restart
+from tests.crash.blows import fail_syncs, fail_writes, reload_workers, restart
 from tests.crash.kinds import before_its_answer
 from tests.crash.processes import BACK_S, shard_process, stopped
 from tests.crash.settings import times
@@ -18,7 +18,7 @@ def test_gunicorn_and_the_engine_end(stage: Stage) -> None:
     storm.check_only(lambda call: before_its_answer(call) or call.status in (500, 503, 504))
 
 
-def test_a_shard_stands_still_and_cannot_write(stage: Stage) -> None:
+def test_a_shard_stands_still_and_cannot_write_or_sync(stage: Stage) -> None:
     """Its callers wait; those of other shards never notice."""
     with Storm(stage) as storm:
 
@@ -29,4 +29,5 @@ def test_a_shard_stands_still_and_cannot_write(stage: Stage) -> None:
 
         storm.strike(times(1), blow)
         storm.strike(times(3), lambda: fail_writes(storm, 0))
+        storm.strike(times(3), lambda: fail_syncs(storm, 0))
     storm.check_only(lambda call: call.account.home == 0 or 0 in call.shards)
