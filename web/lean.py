@@ -1,8 +1,8 @@
 """Flask with what it does for each request cut down to what the views here need.
 
 Routes, views, error handlers and the functions before and after a request are Flask's, registered as ever. Left out are
-sessions, signals, teardown functions and coroutines: nothing here uses them. A route without variables is found by a
-look into a dictionary, and what runs around a view is put together once.
+sessions, signals, teardown functions, coroutines and a ``g`` for each request: nothing here uses them. A route without
+variables is found by a look into a dictionary, and what runs around a view is put together once.
 """
 
 import re
@@ -76,6 +76,11 @@ class LeanFlask(Flask):
         return handler(fault) if handler is not None else super().handle_user_exception(fault)
 
     @cached_property
+    def only_context(self) -> AppContext:
+        """What ``current_app`` stands for in every request; nothing is kept in its ``g``."""
+        return AppContext(self)
+
+    @cached_property
     def _own_handlers(self) -> dict[type[Exception], Step]:
         if any(handlers for name, handlers in self.error_handler_spec.items() if name is not None):
             return {}
@@ -129,7 +134,7 @@ class LeanFlask(Flask):
 
 
 class _Context(RequestContext):
-    """What ``request``, ``g`` and ``current_app`` stand for, from its making to :meth:`end`."""
+    """What ``request`` and ``current_app`` stand for, from its making to :meth:`end`."""
 
     app: LeanFlask
 
@@ -142,7 +147,7 @@ class _Context(RequestContext):
             request.url_rule, request.view_args = rule, {}
         else:
             self._match()
-        self._app_token = _cv_app.set(AppContext(app))
+        self._app_token = _cv_app.set(app.only_context)
         self._request_token = _cv_request.set(self)
 
     def _match(self) -> None:
