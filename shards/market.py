@@ -5,6 +5,7 @@ Pure: no clock, no I/O, no money. How orders are placed and what their money is,
 """
 
 from abc import ABC, abstractmethod
+from sys import intern
 from typing import Final
 
 import msgspec
@@ -209,6 +210,7 @@ class MarketMachine(ABC):
         self._remember(order)
 
     def _remember(self, order: Order) -> None:
+        order.account = intern(order.account)  # one text for all of an account's orders
         self.open[order.id] = order
         self.by_account.setdefault(order.account, {})[order.id] = order
         if order.client_id:
