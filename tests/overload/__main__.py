@@ -1,4 +1,4 @@
-"""python -m tests.overload [--seconds S] [--factor F] [--seed N]: overload three exchanges, each for so long."""
+"""python -m tests.overload [--seconds S] [--factor F] [--seed N]: overload four exchanges, each for so long."""
 
 import argparse
 import random
@@ -20,7 +20,7 @@ def main() -> int:
     print(f"seed {seed}", flush=True)
     is_right = True
     for scenario in SCENARIOS:
-        with scene(random.Random(seed), TRADING, scenario.settings) as found:
+        with scene(random.Random(seed), TRADING, scenario.settings, scenario.shard_count) as found:
             result = overload(found, scenario, asked.factor, asked.seconds / 4, asked.seconds)
         print("\n".join(result.lines()), flush=True)
         is_right &= not result.findings

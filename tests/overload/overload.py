@@ -25,26 +25,38 @@ LATE_S: Final = 1.0  # an answer may take so much longer than its deadline: this
 SIGNED_S: Final = WINDOW_MS / 1_000 - 0.5  # a signature is good for so long, however late its request is looked at
 LOOK_S: Final = 0.25
 GROWTH_MIB_MAX: Final = 32  # of any process, between the first third of an overload and the last
-STILL_S, ON_S = 0.2, 0.05  # of the shard that is slowed
-SLOWED: Final = 1
 GOODPUT: Final = 0.9  # to be reached: so much of the peak is still served, and "busy" is said so soon
 BUSY_P99_S: Final = 0.05
+
+
+class Slow(NamedTuple):
+    """The last shard stands still most of the time."""
+
+    still_s: float
+    on_s: float
+    from_start: bool  # also while it is measured what can be done
 
 
 class Scenario(NamedTuple):
     """What is overloaded."""
 
     name: str
-    settings: dict[str, str]
-    is_slowed: bool = False  # one shard stands still most of the time
-    is_busy: bool = False  # a mailbox must have been full
+    depth: int  # of the mailboxes; 0: as it comes
+    slow: Slow | None = None
+    shard_count: int = 2
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Of the exchange."""
+        return {"SHARDEX_QUEUE_DEPTH": str(self.depth)} if self.depth else {}
 
 
-SCENARIOS: Final = (
-    Scenario("as it comes", {}),
-    Scenario("short mailboxes", {"SHARDEX_QUEUE_DEPTH": "4"}, is_busy=True),
-    Scenario("a slow shard", {"SHARDEX_QUEUE_DEPTH": "32"}, is_slowed=True, is_busy=True),
-)
+AS_IT_COMES: Final = Scenario("as it comes", 0)
+SHORT: Final = Scenario("short mailboxes", 4)
+ONE_SLOW: Final = Scenario("one shard slow of two", 32, Slow(0.2, 0.05, from_start=False))
+# The HTTP side has time: what is overloaded is the shard alone
+AT_LIMIT: Final = Scenario("the only shard at its limit", 4, Slow(0.02, 0.002, from_start=True), shard_count=1)
+SCENARIOS: Final = (AS_IT_COMES, SHORT, ONE_SLOW, AT_LIMIT)
 
 
 class Result(NamedTuple):
@@ -85,10 +97,11 @@ def _bar(bar: float, is_reached: bool) -> str:
 def overload(scene: Scene, scenario: Scenario, factor: float, closed_s: float, open_s: float) -> Result:
     """Measure, overload, audit."""
     exchange, before = scene.exchange, processes_by_name(scene.exchange)
-    closed = scene.load.run_closed(CLOSED_COUNT, closed_s)
+    slow, newcomers = scenario.slow, list[float]()
+    with _slowed(exchange, slow if slow and slow.from_start else None):
+        closed = scene.load.run_closed(CLOSED_COUNT, closed_s)
     connections = max(2 * CLOSED_COUNT, int(closed.rate() * WAITING_S))
-    newcomers: list[float] = []
-    with Watch(exchange, LOOK_S) as watch, _slow(exchange, scenario), _coming(exchange, newcomers):
+    with Watch(exchange, LOOK_S) as watch, _slowed(exchange, slow), _coming(exchange, newcomers):
         opened = scene.load.run_open(factor * closed.rate(), connections, open_s)
     findings = [*check_answers(opened), *_check_processes(exchange, before), *audit(exchange, scene.orders)]
     for name, seen in watch.seen.items():
@@ -124,8 +137,10 @@ def _check_processes(exchange: Exchange, before: dict[str, int]) -> Iterator[str
             yield f"the log says {log[log.index(word) :][:2_000]}"
 
 
-def _slow(exchange: Exchange, scenario: Scenario) -> AbstractContextManager[None]:
-    return slowed(shard_process(exchange, SLOWED), STILL_S, ON_S) if scenario.is_slowed else nullcontext()
+def _slowed(exchange: Exchange, slow: Slow | None) -> AbstractContextManager[None]:
+    if slow is None:
+        return nullcontext()
+    return slowed(shard_process(exchange, exchange.folder.shard_count - 1), slow.still_s, slow.on_s)
 
 
 @contextmanager

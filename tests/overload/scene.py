@@ -11,8 +11,6 @@ from tests.exchange import Exchange
 from tests.overload.load import Load
 from tests.overload.orders import Orders
 
-SHARDS = 2
-
 
 class Scene(NamedTuple):
     """What a run needs."""
@@ -23,9 +21,11 @@ class Scene(NamedTuple):
 
 
 @contextmanager
-def scene(rnd: random.Random, mix: dict[str, int], settings: dict[str, str] | None = None) -> Iterator[Scene]:
-    """Two shards with a market of each product on both."""
-    exchange = Exchange(SHARDS, settings)
+def scene(
+    rnd: random.Random, mix: dict[str, int], settings: dict[str, str] | None = None, shard_count: int = 2
+) -> Iterator[Scene]:
+    """A market of each product on each shard."""
+    exchange = Exchange(shard_count, settings)
     try:
         exchange.start()
         orders = Orders(Floor(exchange), FuturesFloor(exchange), rnd, mix)
