@@ -66,7 +66,7 @@ ORDERS: Final = (
         "first_in_first_out",
         "shards/book.py",
         "        level.orders[order.id] = order\n",
-        "        level.orders[order.id] = order\n        level.orders.move_to_end(order.id, last=False)\n",
+        "        level.orders = {order.id: order, **level.orders}\n",
         "tests/unit/test_book.py::test_a_level_keeps_its_orders_in_the_order_they_came",
     ),
     Safety(

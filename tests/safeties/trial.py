@@ -19,7 +19,7 @@ _LENGTH: Final = 110  # characters of a reason that are shown
 _DECIDED: Final = re.compile(r"(AssertionError|assert\b|Failed: DID NOT RAISE|Violation)")
 # The removal broke the program instead of its promise
 _BROKEN: Final = re.compile(
-    r"\b(SyntaxError|ImportError|ModuleNotFoundError|NameError|UnboundLocalError|IndentationError)\b"
+    r"\b(SyntaxError|ImportError|ModuleNotFoundError|NameError|UnboundLocalError|IndentationError|AttributeError|TypeError)\b"
 )
 
 

@@ -107,7 +107,8 @@ def fifo_lost(patch: pytest.MonkeyPatch) -> None:
 
     def add_first(side: BookSide, order: Order) -> None:
         add(side, order)
-        side._levels[order.price * side._sign].orders.move_to_end(order.id, last=False)
+        level = side._levels[order.price]
+        level.orders = {order.id: order, **level.orders}
 
     patch.setattr(BookSide, "add", add_first)
 
