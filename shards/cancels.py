@@ -73,7 +73,7 @@ class Cancels:
 
     def _by_client_id(self, cancel: CancelByClientId, effects: Effects) -> Reply:
         machine = self._markets.get(cancel.market)
-        order = machine.by_client.get((cancel.account, cancel.client_id)) if machine else None
+        order = machine.named(cancel.account, cancel.client_id) if machine else None
         if machine is None or order is None:
             return Refused(Reason.UNKNOWN_ORDER)
         machine.cancel(order, _USER, effects)
@@ -100,7 +100,7 @@ class Cancels:
             return Refused(Reason.UNKNOWN_MARKET)
         named = [self.find_order(number) for number in cancel.ids]  # all, before any of them ends
         for client_id in cancel.client_ids:
-            opened = machine.by_client.get((cancel.account, client_id))
+            opened = machine.named(cancel.account, client_id)
             named.append(opened or self._recent.find_client_id(cancel.market, cancel.account, client_id))
         return BatchReply([self._one_of_batch(machine, order, cancel.account, effects) for order in named])
 

@@ -147,7 +147,7 @@ class FuturesMarket(TriggerMarket):
 
     def _make_client_id(self, account: str, number: int) -> str:
         made = f"sx-{number}"
-        while (account, made) in self.by_client:
+        while self.named(account, made) is not None:
             made += "."
         return made
 

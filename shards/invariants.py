@@ -125,7 +125,7 @@ def _check_market(machine: MarketMachine) -> Iterator[str]:
     by_account = {order.id for own in machine.by_account.values() for order in own.values()}
     if by_account != machine.open.keys():
         yield "the index by account and the open orders differ"
-    by_client = {order.id for order in machine.by_client.values()}
+    by_client = {order.id for own in machine.by_client.values() for order in own.values()}
     if by_client != {order.id for order in machine.open.values() if order.client_id}:
         yield "the index by client id and the open orders differ"
     bid, ask = machine.book.bids.best_price(), machine.book.asks.best_price()

@@ -36,7 +36,7 @@ class MarketMachine(ABC):
         self.book = Book()
         self.open: dict[int, Order] = {}
         self.by_account: dict[str, dict[int, Order]] = {}
-        self.by_client: dict[tuple[str, str], Order] = {}
+        self.by_client: dict[str, dict[str, Order]] = {}  # per account, by client id
         self.replays = Replays()
         self.order_sequence = 0
         self.trade_sequence = 0
@@ -64,7 +64,7 @@ class MarketMachine(ABC):
         return self._find_first(new) or self._check_status() or self._check_count(new)
 
     def _find_first(self, new: NewOrder) -> OrderReply | Refused | None:
-        first = self.by_client.get((new.account, new.client_id)) if new.client_id else None
+        first = self.named(new.account, new.client_id) if new.client_id else None
         if first is not None and self._same_content(first, new):
             return OrderReply(first, repeated=True)
         again = self.replays.find(new)
@@ -209,12 +209,17 @@ class MarketMachine(ABC):
         self.book.side(order.side).add(order)
         self._remember(order)
 
+    def named(self, account: str, client_id: str) -> Order | None:
+        """The account's open order of that client id."""
+        own = self.by_client.get(account)
+        return own.get(client_id) if own is not None else None
+
     def _remember(self, order: Order) -> None:
         order.account = intern(order.account)  # one text for all of an account's orders
         self.open[order.id] = order
         self.by_account.setdefault(order.account, {})[order.id] = order
         if order.client_id:
-            self.by_client[order.account, order.client_id] = order
+            self.by_client.setdefault(order.account, {})[order.client_id] = order
 
     def _forget(self, order: Order) -> None:
         del self.open[order.id]
@@ -223,7 +228,10 @@ class MarketMachine(ABC):
         if not own:
             del self.by_account[order.account]
         if order.client_id:
-            del self.by_client[order.account, order.client_id]
+            named = self.by_client[order.account]
+            del named[order.client_id]
+            if not named:
+                del self.by_client[order.account]
 
 
 def age(order: Order) -> tuple[int, int]:

@@ -91,11 +91,10 @@ def _order_reply(order: Order | None) -> Reply:
 
 def _by_client_id(engine: Engine, question: GetOrderByClientId) -> Order | None:
     """Open before ended, then the latest."""
-    key = question.account, question.client_id
     product = 0 if question.market else Product.FUTURES
     machines = _machines(engine, question.market, product)
-    opened = (machine.by_client[key] for machine in machines if key in machine.by_client)
-    found = [order for order in opened if _was_placed_so(order, question.triggers)] or [
+    opened = [machine.named(question.account, question.client_id) for machine in machines]
+    found = [order for order in opened if order is not None and _was_placed_so(order, question.triggers)] or [
         order
         for order in engine.recent.orders_of(question.account)
         if order.client_id == question.client_id

@@ -11,7 +11,7 @@ ORDERS: Final = (
     Safety(
         "client_id_once",
         "shards/market.py",
-        "        first = self.by_client.get((new.account, new.client_id)) if new.client_id else None\n",
+        "        first = self.named(new.account, new.client_id) if new.client_id else None\n",
         "        first = None\n",
         _TABLES
         + "[client_ids: a repeat of an open order's client id places nothing and answers with the first-1-shard]",

@@ -78,7 +78,7 @@ def test_a_replay_shows_the_resting_order_itself_after_a_restart() -> None:
     world.take_snapshot(0)
     world.restart(0)
     machine = world.engines[0].markets[1]
-    order = machine.by_client["carol", "one"]
+    order = machine.by_client["carol"]["one"]
     assert machine.replays.find(limit(1, "carol", Side.SELL, 101, 5, "one").order) is order
     world.call(limit(1, "bob", Side.BUY, 101, 4))
     reply = world.call(limit(1, "carol", Side.SELL, 101, 5, "one"))
