@@ -15,13 +15,11 @@ from typing import Final
 import pytest
 
 from tests.exchange import Exchange, kill, until
-from tests.fuzz import wire
 from tests.fuzz.wire import PROBE, Broken, Connection
 from tests.http.venue import Answer, Venue
 
 CLASSES: Final = ("hub", "gthread", "gevent")
 STOP_S: Final = 5.0  # far below the 10 s that gunicorn waits for those who do not end
-REFUSED_COUNT_MAX: Final = 50  # tries to reach a listener
 UNDER_WAY_S: Final = 1.0  # long enough for a request to be with its shard, however busy the machine
 LINE: Final = re.compile(
     r'127\.0\.0\.1 \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "([A-Z]+) (\S+) HTTP/1\.[01]" (\d{3}) (\d+) \d+'
@@ -90,17 +88,6 @@ def test_idle_connections_do_not_hold_up_a_stop() -> None:
         assert stop_web(exchange) < STOP_S
 
 
-def _ask_again(connection: Connection) -> wire.Answer:
-    """Where all listeners change hands at one moment, nobody listens for an instant: whoever is refused comes again."""
-    for left in reversed(range(REFUSED_COUNT_MAX)):
-        try:
-            return connection.ask(PROBE)
-        except ConnectionRefusedError:
-            assert left, "nobody listens"
-            time.sleep(0.02)
-    raise AssertionError
-
-
 class Load:
     """Callers that ask and ask: some keep their connections, some open one for each request."""
 
@@ -121,7 +108,7 @@ class Load:
                 assert count, "a new connection was closed before its first answer"
                 assert "closed" in str(fault) or isinstance(fault, ConnectionError), fault
                 connection.close()
-                answer = _ask_again(connection)
+                answer = connection.ask(PROBE)
             assert answer.status == 200
             count += 1
         connection.close()
@@ -131,7 +118,7 @@ class Load:
         count = 0
         while not self._over.wait(0.01):
             with Connection(self._port) as connection:
-                assert _ask_again(connection).status == 200
+                assert connection.ask(PROBE).status == 200
             count += 1
         return count
 

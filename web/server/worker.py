@@ -22,7 +22,7 @@ from gunicorn.workers.base_async import AsyncWorker  # type: ignore[import-untyp
 from web.server import hub as hubs
 from web.server.answer import Answer
 from web.server.connection import HttpConnection
-from web.server.limits import ACCEPT_COUNT_MAX, ACCEPT_PAUSE_S, DESCRIPTORS_KEPT, LOOK_S
+from web.server.limits import ACCEPT_COUNT_MAX, ACCEPT_PAUSE_S, DESCRIPTORS_KEPT, LOOK_S, SUCCESSOR_S
 from web.server.plain import PlainReader
 from web.server.poller import READ
 from web.server.stream import Stream
@@ -157,6 +157,7 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
     def stop(self) -> None:
         """Take nothing more; finish what is under way."""
         self.alive = False
+        self.hub.turn_until(lambda: False, SUCCESSOR_S)
         self._pause_accepting()
         for listener in self.sockets:
             while self._accept(listener):
