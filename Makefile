@@ -79,10 +79,11 @@ mailbox: $(VENV)/.dev
 	  tests/crash/test_standstill.py
 
 slow: $(VENV)/.dev
-	SHARDEX_SLOW_SECONDS=$(or $(COUNT),600) $(LONG) tests/fuzz/test_sockets.py
+	SHARDEX_TEST_SEED=$(SEED) SHARDEX_SLOW_SECONDS=$(or $(COUNT),600) $(LONG) tests/fuzz/test_sockets.py
 
 schemathesis: $(VENV)/.dev
-	SCHEMATHESIS_EXAMPLES=$(or $(COUNT),100) $(LONG) tests/fuzz/test_schemathesis.py
+	SCHEMATHESIS_EXAMPLES=$(or $(COUNT),100) $(LONG) --hypothesis-seed=$(SEED) \
+	  tests/fuzz/test_schemathesis.py
 
 safeties: $(VENV)/.dev
 	$(BIN)/python -m tests.safeties $(if $(ONLY),--only $(ONLY))

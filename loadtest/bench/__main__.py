@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from loadtest.bench import growth, http, journal, machine, mailbox
+from loadtest.bench import growth, history, http, journal, machine, mailbox
 from loadtest.bench.command import Topic, run_topics
 
 TOPICS: Final[dict[str, Topic]] = {
@@ -11,6 +11,7 @@ TOPICS: Final[dict[str, Topic]] = {
     "machine": machine.measure,
     "journal": journal.measure,
     "growth": growth.measure,
+    "history": history.measure,
 }
 
 if __name__ == "__main__":

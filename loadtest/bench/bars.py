@@ -43,6 +43,8 @@ BARS: Final = {
     "growth cancel-all others": _ratio_max(1.2),
     "growth cancel-all others through the engine": _ratio_max(1.2),
     "growth cancel-all own": _ratio_max(1.2),
+    "history one order": Bar(1, at_least=False, of_ratio=False),
+    "history the last of many": Bar(1, at_least=False, of_ratio=False),
     "journal replay": Bar(50_000, at_least=True, of_ratio=False),
     "journal recovery 1000000": Bar(20, at_least=False, of_ratio=False),
     "journal memory": Bar(700, at_least=False, of_ratio=False),

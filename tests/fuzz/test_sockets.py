@@ -14,7 +14,7 @@ import pytest
 
 from tests.exchange import Exchange, until
 from tests.fuzz.wire import PROBE, Broken, Connection, is_of_server
-from tests.model.seeds import read_count
+from tests.model.seeds import read_count, read_seed
 from web.run import ROOT
 
 SOUPS: Final = 1_000  # connections that send noise
@@ -120,8 +120,7 @@ def descriptors(exchange: Exchange) -> list[int]:
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("exchange", ["hub", "gthread"], indirect=True)
 def test_noise(exchange: Exchange) -> None:
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
+    seed = read_seed()
     workers, open_before = exchange.worker_pids(), descriptors(exchange)
     with ThreadPoolExecutor(THREADS) as pool:
         runs = [

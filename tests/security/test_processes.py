@@ -16,6 +16,7 @@ from shards.codec import Undecodable, decode_input, decode_link, decode_reply, d
 from shards.frames import FrameKind, pack
 from shards.messages import GetArchiveStatus, GetStatus
 from tests.exchange import Exchange
+from tests.model.seeds import read_seed
 from web.run import ROOT
 
 FORBIDDEN: Final = {"pickle", "cPickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "jsonpickle"}
@@ -99,9 +100,7 @@ def noises(chance: random.Random, trap: bytes) -> Iterator[bytes]:
 
 def test_noise_on_the_sockets_of_the_engine(exchange: Exchange, tmp_path: Path) -> None:
     """Only our own processes can reach them; and yet nothing that comes there is run, and nobody dies of it."""
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
+    chance = random.Random(read_seed())
     folder = exchange.folder
     before = engine_pids(exchange)
     for name in ("shard-0", "shard-1", "archive"):
