@@ -13,10 +13,7 @@ from tests.overload.scene import scene
 FACTOR: Final = 10.0
 CLOSED_S: Final = 1.0
 OPEN_S: Final = 5.0
-GOODPUT_MIN: Final = {  # of what was served before, in the same run
-    SHORT: 0.1,  # these mailboxes have most refused
-    AT_LIMIT: 0.5,
-}
+GOODPUT_MIN: Final = 0.5  # of what was served before, in the same run, where the HTTP side has time
 
 
 @pytest.mark.parametrize("scenario", [SHORT, ONE_SLOW._replace(depth=4), AT_LIMIT], ids=lambda scenario: scenario.name)
@@ -29,5 +26,5 @@ def test_overload(scenario: Scenario) -> None:
     assert any(result.open.in_time[word] for word in BUSY), "no mailbox was full"
     for word in BUSY:
         assert result.open.quantile(word, 0.5) <= result.open.quantile("200", 0.5), "busy is not said at once"
-    if scenario in GOODPUT_MIN:
-        assert result.open.rate() >= GOODPUT_MIN[scenario] * result.closed.rate(), "far less is done than before"
+    if scenario is AT_LIMIT:
+        assert result.open.rate() >= GOODPUT_MIN * result.closed.rate(), "far less is done than before"
