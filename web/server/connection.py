@@ -80,6 +80,11 @@ class HttpConnection:
         self.until = server.hub.now + server.keepalive_s
         self._watch(READ)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for its caller: no request is under way, or not yet whole."""
+        return not self._busy and self._stream is None
+
     def close(self) -> None:
         """End it now."""
         if self._closed:

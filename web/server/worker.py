@@ -85,7 +85,7 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
     # Connections
 
     def _accept_again(self) -> None:
-        if not self._accepting and self.alive and len(self._connections) < self.worker_connections:
+        if not self._accepting and self.alive:
             self._accepting = True
             for listener in self.sockets:
                 self.hub.watch(listener, READ, partial(self._accept, listener))
@@ -99,8 +99,10 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
     def _accept(self, listener: Any, _: int = READ) -> bool:
         """Begin what waits there, or some of it; whether there may be more."""
         for _ in range(ACCEPT_COUNT_MAX):
-            if len(self._connections) >= self.worker_connections:
-                self._pause_accepting()  # until one ends
+            is_full = len(self._connections) >= self.worker_connections
+            leaving = self._first_to_end() if is_full else None
+            if is_full and leaving is None:
+                self._pause_accepting()  # until one has its answer
                 return False
             try:
                 sock, address = listener.accept()
@@ -113,8 +115,15 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
                 self._pause_accepting()
                 self.hub.later(ACCEPT_PAUSE_S, self._accept_again)
                 return False
+            if leaving is not None:
+                leaving.close()
             self._begin(sock, address)
         return True
+
+    def _first_to_end(self) -> HttpConnection | None:
+        """Of those who keep a place and ask nothing, the one whose time is up first: it makes room for a newcomer."""
+        waiting = (connection for connection in self._connections if connection.is_waiting)
+        return min(waiting, key=lambda connection: connection.until, default=None)
 
     def _begin(self, sock: socket.socket, address: Any) -> None:
         sock.setblocking(False)
@@ -146,6 +155,7 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
     def answered(self, environ: dict[str, Any], answer: Answer, started: float) -> None:
         """A request was answered: count it, log it."""
         self.nr += 1
+        self._accept_again()  # it may make room now
         if self.nr >= self.max_requests and self.alive:
             self.log.info("Autorestarting worker after current request.")
             self.alive = False

@@ -383,17 +383,30 @@ def test_over_a_unix_socket(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.mark.parametrize("bench", [{"worker_connections": 5}], indirect=True)
 def test_no_more_connections_than_may_be(bench: Bench, call: Call) -> None:
-    """The next ones wait until there is room."""
-    first = [call() for _ in range(5)]
-    assert [caller.ask(GET).status for caller in first] == [200] * 5
+    """While all are being served, the next ones wait."""
+    first = [call().send(WAIT) for _ in range(5)]
+    bench.until(lambda: bench.site.waiting() == 5, "under way")
     late = [call().send(GET) for _ in range(3)]
     bench.turn_for(0.05)
     assert bench.count() == 5
     assert [caller.pull() for caller in late] == [0, 0, 0]
-    for caller in first[:3]:
-        caller.close()
-    assert [caller.answer().status for caller in late] == [200] * 3
+    bench.site.release()
+    assert [caller.answer().status for caller in (*first, *late)] == [200] * 8
     assert bench.count() == 5
+
+
+@pytest.mark.parametrize("bench", [{"worker_connections": 5}], indirect=True)
+def test_who_asks_nothing_makes_room(bench: Bench, call: Call) -> None:
+    """Whose time is up first, first: silent ones, and those that do not come to an end, keep nobody out."""
+    silent, slow, *idle = [call() for _ in range(5)]
+    bench.turn_for(0.02)
+    slow.send(GET[:-2])
+    assert [caller.ask(GET).status for caller in idle] == [200] * 3
+    newcomers = [call() for _ in range(2)]
+    assert [caller.ask(GET).status for caller in newcomers] == [200] * 2
+    assert bench.count() == 5
+    assert not silent.is_open() and not slow.is_open()
+    assert [caller.ask(GET).status for caller in idle] == [200] * 3
 
 
 def test_no_descriptor_left(bench: Bench, call: Call) -> None:
