@@ -11,6 +11,7 @@ from typing import Final
 import pytest
 
 from tests.http.futures.site import Site
+from web.app import make_app
 from web.run import ROOT
 
 COMPARED: Final = {  # where a caller's text meets a secret: file, function, what must never stand beside == or !=
@@ -58,7 +59,7 @@ def test_without_an_operator_key_nobody_is_the_operator(tmp_path: Path) -> None:
     """An empty key is the way to switch the operator API off: it must not open for an empty header, or for none."""
     site = Site(tmp_path)
     services = site.app.extensions["shardex"]
-    site.app.extensions["shardex"] = services._replace(admin_key=b"")
+    site.app = make_app(services._replace(admin_key=b""))
     for headers in ({}, {"X-API-Key": ""}):
         assert site.send("GET", "/api/v1/admin/shards", headers, b"").status == 401
     site.reference.close()
