@@ -108,7 +108,7 @@ class Machine:
 
 def _same(order: Order) -> Place:
     terms = (order.side, order.kind, order.tif, order.price, order.quantity, 0)
-    return Place(NewOrder(order.market, order.account, *terms))
+    return Place(NewOrder(order.market, order.account, *terms, order.client_id))
 
 
 def _cancels(report: Report, options: Options) -> None:
@@ -208,11 +208,14 @@ def _direct_rate(venue: Venue, count: int) -> float:
         (shard_of_symbol(market.symbol, client.shard_count), Cancel(order.id, order.account))
         for market, _, order in place_on_all(venue, count)
     ]
+    venue.wait_archived()
     start = time.perf_counter()
     for first in range(0, len(messages), AT_ONCE):
         for reply in client.call_each(messages[first : first + AT_ONCE]):
             assert isinstance(reply, OrderReply), reply
-    return len(messages) / (time.perf_counter() - start)
+    taken = time.perf_counter() - start
+    venue.wait_archived()
+    return len(messages) / taken
 
 
 if __name__ == "__main__":
