@@ -12,7 +12,8 @@ The baselines are asked ``GET /`` without further headers: nothing is done to sl
   which each request was due.
 * ENGINE_BUSY: the market's shard stands still (SIGSTOP) with its mailbox full; each request cancels another order.
 
-Between two runs the exchange is given the time to archive all rows of the first.
+Each run begins when the exchange has archived everything that was done before; what it archives after the last answer
+of a run is waited for too, and is part of no figure.
 
 CPU is what all threads of the servers' processes have run (Linux): on a machine that others use too it says more than
 rates do.
