@@ -39,6 +39,7 @@ from shards.messages import Cancel, CancelAll, Command, OrderReply, OrdersReply,
 from shards.orders import NewOrder, Order
 from shards.outbox import ARCHIVE
 from storage.folder import Folder
+from tests.exchange import group_members, until
 
 RESTING: Final = (10, 1_000, 100_000)
 CANCELS: Final = 2_000  # of one run
@@ -50,6 +51,7 @@ COUNT_QUICK: Final = 2_000
 AT_ONCE: Final = 256
 SEED: Final = 11
 _READY_S: Final = 120
+_GONE_S: Final = 10
 
 
 def measure(report: Report, options: Options) -> None:
@@ -157,12 +159,15 @@ def _time_engine(others: int, own: int) -> float:
         # no snapshot: its child shares the memory, and the first touch of each page would be timed too
         settings = {"SHARDEX_DATA": path, "SHARDEX_SHARDS": "1", "SHARDEX_SNAPSHOT_RECORDS": "1000000000"}
         command = [sys.executable, "-m", "shards"]
-        engine = subprocess.Popen(command, env={**os.environ, **settings}, stderr=subprocess.DEVNULL)
+        engine = subprocess.Popen(
+            command, env={**os.environ, **settings}, stderr=subprocess.DEVNULL, start_new_session=True
+        )
         try:
             return _time_call(folder, own)
         finally:
-            engine.send_signal(signal.SIGKILL)
+            os.killpg(engine.pid, signal.SIGKILL)  # all its processes: none must write into the folder any more
             engine.wait()
+            until(lambda: not group_members(engine.pid), _GONE_S, "the engine's processes are gone")
 
 
 def _time_call(folder: Folder, own: int) -> float:
