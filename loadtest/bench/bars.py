@@ -48,4 +48,5 @@ BARS: Final = {
     "journal replay": Bar(50_000, at_least=True, of_ratio=False),
     "journal recovery 1000000": Bar(20, at_least=False, of_ratio=False),
     "journal memory": Bar(700, at_least=False, of_ratio=False),
+    "journal memory 1000000": Bar(700, at_least=False, of_ratio=False),
 }

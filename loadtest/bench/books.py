@@ -9,6 +9,7 @@ import gc
 import importlib
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -82,6 +83,35 @@ def _pyorderbook(stream: Stream) -> tuple[Sequence[Step], Sequence[Step], Callab
     return filling, timed, lambda: Outcome(traded[0], len(book.order_map))
 
 
+def _fastlob(stream: Stream) -> tuple[Sequence[Step], Sequence[Step], Callable[[], Outcome]]:
+    package = importlib.import_module("fastlob")
+    book, order_ids, make, market, traded = package.Orderbook(), {}, package.OrderParams, package.ResultType.MARKET, [0]
+    # it has a thread that looks for expired orders; started by a daemon it is one: it does not keep the process
+    starting = threading.Thread(target=book.start, daemon=True)
+    starting.start()
+    starting.join()
+
+    def place(number: int, side: Any, price: Decimal, quantity: Decimal) -> None:
+        result = book.process(make(side, price, quantity))
+        order_ids[number] = result.orderid()
+        if result.kind() is market:
+            traded[0] += sum(result.execprices().values())
+
+    def cancel(number: int) -> None:
+        book.cancel(order_ids[number])
+
+    def convert(each: Operation) -> tuple[Any, Decimal, Decimal]:
+        side = package.OrderSide.BID if each.side == BUY else package.OrderSide.ASK
+        return side, Decimal(each.price), Decimal(each.quantity)
+
+    def outcome() -> Outcome:
+        levels = (*book.best_asks(book.n_asks()), *book.best_bids(book.n_bids()))
+        return Outcome(traded[0], sum(orders for _, _, orders in levels))
+
+    filling, timed = (_steps(part, place, cancel, convert) for part in stream[:2])
+    return filling, timed, outcome
+
+
 def _own(name: str) -> Candidate:
     """Shardex's, which the environment of the packages does not have."""
 
@@ -96,6 +126,7 @@ CANDIDATES: Final[dict[str, Candidate]] = {
     "plain": _plain,
     "akhil4n-orderbook": _akhil4n,
     "pyorderbook": _pyorderbook,
+    "fastlob": _fastlob,
     "book": _own("book"),
     "whole": _own("whole"),
 }

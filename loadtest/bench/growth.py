@@ -39,6 +39,7 @@ from shards.messages import Cancel, CancelAll, Command, OrderReply, OrdersReply,
 from shards.orders import NewOrder, Order
 from shards.outbox import ARCHIVE
 from storage.folder import Folder
+from tests.exchange import group_members, until
 
 RESTING: Final = (10, 1_000, 100_000)
 CANCELS: Final = 2_000  # of one run
@@ -50,6 +51,7 @@ COUNT_QUICK: Final = 2_000
 AT_ONCE: Final = 256
 SEED: Final = 11
 _READY_S: Final = 120
+_GONE_S: Final = 10
 
 
 def measure(report: Report, options: Options) -> None:
@@ -108,7 +110,7 @@ class Machine:
 
 def _same(order: Order) -> Place:
     terms = (order.side, order.kind, order.tif, order.price, order.quantity, 0)
-    return Place(NewOrder(order.market, order.account, *terms))
+    return Place(NewOrder(order.market, order.account, *terms, order.client_id))
 
 
 def _cancels(report: Report, options: Options) -> None:
@@ -157,12 +159,15 @@ def _time_engine(others: int, own: int) -> float:
         # no snapshot: its child shares the memory, and the first touch of each page would be timed too
         settings = {"SHARDEX_DATA": path, "SHARDEX_SHARDS": "1", "SHARDEX_SNAPSHOT_RECORDS": "1000000000"}
         command = [sys.executable, "-m", "shards"]
-        engine = subprocess.Popen(command, env={**os.environ, **settings}, stderr=subprocess.DEVNULL)
+        engine = subprocess.Popen(
+            command, env={**os.environ, **settings}, stderr=subprocess.DEVNULL, start_new_session=True
+        )
         try:
             return _time_call(folder, own)
         finally:
-            engine.send_signal(signal.SIGKILL)
+            os.killpg(engine.pid, signal.SIGKILL)  # all its processes: none must write into the folder any more
             engine.wait()
+            until(lambda: not group_members(engine.pid), _GONE_S, "the engine's processes are gone")
 
 
 def _time_call(folder: Folder, own: int) -> float:
@@ -208,11 +213,14 @@ def _direct_rate(venue: Venue, count: int) -> float:
         (shard_of_symbol(market.symbol, client.shard_count), Cancel(order.id, order.account))
         for market, _, order in place_on_all(venue, count)
     ]
+    venue.wait_archived()
     start = time.perf_counter()
     for first in range(0, len(messages), AT_ONCE):
         for reply in client.call_each(messages[first : first + AT_ONCE]):
             assert isinstance(reply, OrderReply), reply
-    return len(messages) / (time.perf_counter() - start)
+    taken = time.perf_counter() - start
+    venue.wait_archived()
+    return len(messages) / taken
 
 
 if __name__ == "__main__":

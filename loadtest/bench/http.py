@@ -10,7 +10,10 @@ The baselines are asked ``GET /`` without further headers: nothing is done to sl
   shards; requests are signed just before the run; every answer must have the expected status.
 * Latency: open loop at 70 % of what the same server did at full load in the same invocation, counted from the moment at
   which each request was due.
-* ENGINE_BUSY: the market's shard stands still (SIGSTOP) with its mailbox full.
+* ENGINE_BUSY: the market's shard stands still (SIGSTOP) with its mailbox full; each request cancels another order.
+
+Each run begins when the exchange has archived everything that was done before; what it archives after the last answer
+of a run is waited for too, and is part of no figure.
 
 CPU is what all threads of the servers' processes have run (Linux): on a machine that others use too it says more than
 rates do.
@@ -56,12 +59,12 @@ def measure(report: Report, options: Options) -> None:
     tell_setting(report)
     with ExitStack() as stack:
         baselines = start_baselines(report, stack)
-        venue = stack.enter_context(open_venue(report))
-        peaks = _throughput(report, options, venue, baselines)
-        _latencies(report, options, venue, baselines[VIEW], peaks)
-        _refusals(report, options, venue, baselines[VIEW])
-    with open_venue(report) as free, open_venue(report, UNLIMITED) as limited:
-        _price_of_limits(report, options, free, limited)
+        with open_venue(report) as venue:
+            peaks = _throughput(report, options, venue, baselines)
+            _latencies(report, options, venue, baselines[VIEW], peaks)
+            _refusals(report, options, venue, baselines[VIEW])
+        with open_venue(report) as free, open_venue(report, UNLIMITED) as limited:
+            _price_of_limits(report, options, free, limited, baselines[VIEW])
 
 
 def start_baselines(report: Report, stack: ExitStack) -> dict[str, Server]:
@@ -150,11 +153,21 @@ def _refusals(report: Report, options: Options, venue: Venue, view: Server) -> N
 # Rate limits
 
 
-def _price_of_limits(report: Report, options: Options, free: Venue, limited: Venue) -> None:
-    subjects = {name: exchange_subject(report, venue, CANCEL) for name, venue in (("off", free), ("on", limited))}
+def _price_of_limits(report: Report, options: Options, free: Venue, limited: Venue, view: Server) -> None:
+    subjects = {
+        VIEW: baseline_subject(report, VIEW, view),
+        "off": exchange_subject(report, free, CANCEL),
+        "on": exchange_subject(report, limited, CANCEL),
+    }
     warm_up(options, *subjects.values())
     runs = take_turns({name: subject.rate for name, subject in subjects.items()}, options.repeats)
-    report.add([Figure("http futures cancel HMAC limits on", "requests/s", runs["on"], "rate limits off", runs["off"])])
+    name = "http futures cancel HMAC limits on"
+    report.add(
+        [
+            Figure(name, "requests/s", runs["on"], "rate limits off", runs["off"]),
+            Figure(f"{name} beside the view", "requests/s", runs["on"], VIEW, runs[VIEW]),
+        ]
+    )
     report.tell(subjects["on"].describe_cpu())
 
 

@@ -133,11 +133,12 @@ def _turns(venue: Venue, count: int) -> Iterator[Trader]:
 
 
 CANCEL: Final = Case("futures cancel HMAC", _cancel)
+TOKEN_CANCEL: Final = Case("spot cancel JWT", _cancel_spot_by_token)
 PLACE_AND_CANCEL: Final = Case("place + cancel", _place_and_cancel)
 MIXED: Final = Case(PLACE_AND_CANCEL.name, _place_beside_cancel)  # for arrivals that wait for nobody
 CASES: Final = (
     CANCEL,
-    Case("spot cancel JWT", _cancel_spot_by_token),
+    TOKEN_CANCEL,
     Case("spot cancel JWT, each another", _cancel_spot_by_new_token),
     Case("spot cancel HMAC", _cancel_spot_signed),
     Case("place", _place),

@@ -1,7 +1,8 @@
-"""The durable cancel under other settings, and the bare Flask view under other ways to run it.
+"""The durable cancel under other settings, and by token; the bare Flask view under other ways to run it.
 
 ``python -m loadtest.bench.http --matrix``. Each setting is measured in turns with the Flask view as
 :mod:`loadtest.bench.http` runs it; settings are started one after the other, so compare their ratios, not their rates.
+The cancel by token (JWT) runs under the default settings.
 """
 
 import importlib.util
@@ -12,7 +13,7 @@ from typing import Final
 
 from loadtest.bench.baselines.servers import Server, serve_application
 from loadtest.bench.command import Options
-from loadtest.bench.http_cases import CANCEL
+from loadtest.bench.http_cases import CANCEL, TOKEN_CANCEL, Case
 from loadtest.bench.http_ground import LOAD_SHARE, OPEN_S, OPEN_S_QUICK, open_venue, tell_setting, warm_up
 from loadtest.bench.http_subject import VIEW, Latency, baseline_subject, exchange_subject, latency_figures
 from loadtest.bench.results import Figure, Report, take_turns
@@ -31,7 +32,8 @@ def measure_matrix(report: Report, options: Options) -> None:
         for name, server in _views():
             _compare_view(report, options, name, server, view)
         for settings in _settings():
-            _compare(report, options, settings, view)
+            _compare(report, options, f"http cancel {' '.join(settings.values())}", CANCEL, settings, view)
+        _compare(report, options, "http cancel JWT", TOKEN_CANCEL, {}, view)
 
 
 def _settings() -> Iterator[dict[str, str]]:
@@ -44,12 +46,11 @@ def _settings() -> Iterator[dict[str, str]]:
                 yield chosen
 
 
-def _compare(report: Report, options: Options, settings: dict[str, str], view: Server) -> None:
-    """Peak and part load of one setting, beside the view."""
+def _compare(report: Report, options: Options, name: str, case: Case, settings: dict[str, str], view: Server) -> None:
+    """Peak and part load of one case under one setting, beside the view."""
     seconds = OPEN_S_QUICK if options.quick else OPEN_S
-    name = f"http cancel {' '.join(settings.values())}"
     with open_venue(report, settings) as venue:
-        bare, subject = baseline_subject(report, VIEW, view), exchange_subject(report, venue, CANCEL)
+        bare, subject = baseline_subject(report, VIEW, view), exchange_subject(report, venue, case)
         warm_up(options, bare, subject)
         runs = take_turns({VIEW: bare.rate, name: subject.rate}, options.repeats)
         peak = Figure(name, "requests/s", runs[name], VIEW, runs[VIEW])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from typing import Final, NamedTuple, Protocol
 
 from loadtest.bench import signed
@@ -46,8 +47,13 @@ class Subject:
         prepare: Callable[[int], Sign],
         status: bytes = b"200",
         count_max: int = COUNT_MAX,
+        settle: Callable[[], None] = lambda: None,
     ) -> None:
-        """``prepare`` makes ready for so many requests, at most ``count_max``; each is to be answered ``status``."""
+        """``prepare`` makes ready for so many requests, at most ``count_max``; each is to be answered ``status``.
+
+        ``settle`` returns when the target has no work left: each run begins and ends with that, outside its clocks,
+        so that no run, be it another target's, shares the machine with what was done before.
+        """
         self.name = name
         self.cpu_us: list[float] = []  # of the target's processes together, a request, of each run
         self._report = report
@@ -55,23 +61,27 @@ class Subject:
         self._prepare = prepare
         self._status = status
         self._count_max = count_max
+        self._settle = settle
         self._cpu: dict[str, float] = {}
         self._answers = 0
         self._count = 0
 
     def warm_up(self, seconds: float) -> None:
         """A first run that does not count. It tells how many requests a run of ``seconds`` has."""
-        sample = run_closed(self._target.port, self._prepare(min(WARM_UP_COUNT, self._count_max))())
+        sign = self._prepared(min(WARM_UP_COUNT, self._count_max))
+        sample = run_closed(self._target.port, sign())
+        self._settle()
         self._check(sample)
         self._count = min(max(WARM_UP_COUNT, int(sample.rate * seconds)), COUNT_MAX, self._count_max)
 
     def rate(self) -> float:
         """Requests per second of one run at full load."""
-        sign = self._prepare(self._count)
+        sign = self._prepared(self._count)
         pids = self._target.pids()
         before = {name: cpu_s(each) for name, each in pids.items()}
         sample = run_closed(self._target.port, sign())
         used = {name: cpu_s(each) - before[name] for name, each in pids.items()}
+        self._settle()
         self.cpu_us.append(1e6 * sum(used.values()) / len(sample.latencies))
         for name, seconds in (*used.items(), ("generator", sample.cpu_s)):
             self._cpu[name] = self._cpu.get(name, 0) + seconds
@@ -81,7 +91,9 @@ class Subject:
 
     def latency(self, rate: float, seconds: float) -> Latency:
         """One run at ``rate`` requests per second."""
-        sample = run_open(self._target.port, list(self._prepare(min(int(rate * seconds), self._count_max))()), rate)
+        sign = self._prepared(min(int(rate * seconds), self._count_max))
+        sample = run_open(self._target.port, list(sign()), rate)
+        self._settle()
         self._check(sample)
         return Latency(sample.percentile_ms(0.5), sample.percentile_ms(0.99))
 
@@ -90,6 +102,11 @@ class Subject:
         each = (f"{name} {seconds / self._answers * 1e6:.0f}" for name, seconds in self._cpu.items())
         return f"{'':6}µs of CPU a request: {', '.join(each)}"
 
+    def _prepared(self, count: int) -> Sign:
+        sign = self._prepare(count)
+        self._settle()
+        return sign
+
     def _check(self, sample: Sample) -> None:
         if set(sample.statuses) != {self._status}:
             self._report.fault(f"{self.name}: answers were {dict(sample.statuses)}")
@@ -97,13 +114,22 @@ class Subject:
 
 def exchange_subject(report: Report, venue: Venue, case: Case) -> Subject:
     """A case on an exchange."""
-    return Subject(report, case.name, venue, partial(case.prepare, venue), count_max=case.count_max)
+    prepare = partial(case.prepare, venue)
+    return Subject(report, case.name, venue, prepare, count_max=case.count_max, settle=venue.wait_archived)
 
 
 def busy_subject(report: Report, venue: Venue) -> Subject:
-    """Cancels that are refused: while it is measured, the mailbox of the first market's shard must be full."""
-    prepared = CANCEL.prepare(venue, 1)
-    return Subject(report, "ENGINE_BUSY", venue, lambda count: lambda: list(prepared()) * count, status=b"503")
+    """Cancels that are refused: while it is measured, the mailbox of the first market's shard must be full.
+
+    No two of a run are of the same order. As none is carried out, all runs can ask for the same.
+    """
+    sign = CANCEL.prepare(venue, CANCEL.count_max)
+    venue.wait_archived()
+
+    def prepare(count: int) -> Sign:
+        return lambda: list(islice(sign(), count))
+
+    return Subject(report, "ENGINE_BUSY", venue, prepare, status=b"503", count_max=CANCEL.count_max)
 
 
 def baseline_subject(report: Report, name: str, server: Server) -> Subject:

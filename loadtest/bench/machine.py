@@ -8,6 +8,8 @@ all; every run is a process of its own (:mod:`loadtest.bench.books`), and all en
   requests remembered, replies, history rows encoded and kept for the archive. No journal, no codec of commands.
 
 The packages are pinned with their hashes (``packages.txt``) and live in an environment of their own under ``build``.
+They are pure Python, as the machine is: compiled ones (C, C++, Cython, Rust) stay out. So does ``limit-order-book``: it
+is C++ behind ctypes, and its versions since 3.0 need a later Python than Shardex's.
 The plain book, a dictionary of levels and a heap of prices, is what the stream is made with.
 """
 
@@ -26,7 +28,7 @@ COUNT: Final = 50_000  # operations
 COUNT_QUICK: Final = 20_000
 PINNED: Final = Path(__file__).with_name("packages.txt")
 ENVIRONMENT: Final = BUILD / "bench-packages"
-PACKAGES: Final = ("akhil4n-orderbook", "pyorderbook")
+PACKAGES: Final = ("akhil4n-orderbook", "pyorderbook", "fastlob")
 
 
 def measure(report: Report, options: Options) -> None:

@@ -6,8 +6,9 @@ process, with its bound, deadlines, counters and replies by number; in the askin
 (:class:`web.server.line.HubLine`), and beside it the line with threads of a tool (:class:`shards.line.Line`).
 
 * Round trip: the next question follows the answer to the last.
-* Throughput: messages one way, as a queue takes them: as many as its bound lets in, until the last has been taken out.
-* Answered: 64 questions are under way at all times, each with a caller who waits (half of what is answered is taken
+* Throughput: messages one way, none of them answered, as a queue takes them: as many as its bound lets in, until the
+  last has been taken out. No round trips: those, with others under way, are "answered".
+* Answered: round trips with 64 under way at all times, each with a caller who waits (half of what is answered is taken
   before more is asked, where a transport has no callers that wait by themselves).
 
 A queue is a pair of ``multiprocessing.Queue``, a pipe is a duplex ``multiprocessing.Pipe``, the socket is a Unix stream

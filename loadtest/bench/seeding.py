@@ -28,18 +28,21 @@ MARKET = Market(
     lot_digits=1,
     lot_places=2,
     min_notional=1_000_000,
-    maker_fee_bps=0,
-    taker_fee_bps=0,
+    maker_fee_bps=2,
+    taker_fee_bps=5,
 )
 
 
-def limit_order(account: str, side: Side, price: int, quantity: int = 1_000) -> Place:
+def limit_order(account: str, side: Side, price: int, quantity: int = 1_000, client_id: str = "") -> Place:
     """A resting order; price in ticks, quantity in lots."""
-    return Place(NewOrder(1, account, side, Kind.LIMIT, TimeInForce.GTC, price, quantity, 0))
+    return Place(NewOrder(1, account, side, Kind.LIMIT, TimeInForce.GTC, price, quantity, 0, client_id))
 
 
 def full_book(others: int, own: int, levels: int = 1_000) -> Iterator[Command]:
-    """A market, funds, ``others`` orders of many accounts and ``own`` orders of :data:`OWNER` spread among them."""
+    """A market, funds, ``others`` orders of many accounts and ``own`` orders of :data:`OWNER` spread among them.
+
+    Each order has a client id as a caller's has, another than all of its account's.
+    """
     yield AddMarket(MARKET)
     accounts = [OWNER, *(f"other-{index}" for index in range(100))]
     for account in accounts:
@@ -56,9 +59,10 @@ def full_book(others: int, own: int, levels: int = 1_000) -> Iterator[Command]:
 
 
 def _spread(account: str, index: int, levels: int) -> Place:
+    client_id = f"c{100_000 + index}"
     if index % 2:
-        return limit_order(account, Side.BUY, 5_000 - index % levels)
-    return limit_order(account, Side.SELL, 5_001 + index % levels)
+        return limit_order(account, Side.BUY, 5_000 - index % levels, client_id=client_id)
+    return limit_order(account, Side.SELL, 5_001 + index % levels, client_id=client_id)
 
 
 def write_journal(folder: Folder, commands: Iterable[Command]) -> int:

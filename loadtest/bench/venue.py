@@ -15,7 +15,7 @@ from shards.clock import now_ms
 from shards.codec import encode
 from shards.line import Line
 from shards.markets import Market, shard_of_symbol
-from shards.messages import CancelAll, Command, GetStatus, OrderReply, OrdersReply, Place, Reply
+from shards.messages import CancelAll, Command, GetStatus, OrderReply, OrdersReply, Place, Reply, ShardStatus
 from shards.orders import Kind, NewOrder, Order, Side, TimeInForce
 from storage.folder import Folder
 from storage.reference import Reference
@@ -35,6 +35,7 @@ SPOT: Final = "DFUSDT"
 _TOKEN_S: Final = 86_400
 _AT_ONCE: Final = 256  # messages under way: a quarter of what a mailbox takes
 _STILL_MS: Final = 600_000
+_ARCHIVE_S: Final = 60.0  # for all rows of one run at most
 
 
 class Trader(NamedTuple):
@@ -143,6 +144,14 @@ class Venue:
         """Cancel whatever is left on a market."""
         for reply in self._tell(market, [CancelAll(trader.account, market.number) for trader in self.traders]):
             assert isinstance(reply, OrdersReply), reply
+
+    def wait_archived(self) -> None:
+        """Until the archive has all rows: what it has not would be collected during whatever is measured next."""
+        until(self._is_archived, _ARCHIVE_S, "the archive has all rows")
+
+    def _is_archived(self) -> bool:
+        told = self.client.call_each([(shard, GetStatus()) for shard in range(self.client.shard_count)])
+        return all(isinstance(status, ShardStatus) and not status.archive_lag for status in told)
 
     def _tell(self, market: Market, commands: Sequence[Command]) -> Iterator[Reply]:
         shard = shard_of_symbol(market.symbol, self.client.shard_count)

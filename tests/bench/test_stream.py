@@ -3,7 +3,12 @@
 import pytest
 
 from loadtest.bench.books import CANDIDATES
+from loadtest.bench.own_books import commands_of
+from loadtest.bench.seeding import MARKET, START_MS
 from loadtest.bench.stream import LEVELS, ORDERS, make_stream
+from shards.engine import MAILBOX, Engine
+from shards.invariants import find_violations
+from shards.messages import Refused
 
 COUNT = 3_000
 
@@ -29,3 +34,13 @@ def test_own_books_come_to_its_outcome(name: str) -> None:
     for call, values in (*filling, *timed):
         call(*values)
     assert outcome() == stream.outcome
+
+
+def test_the_whole_machine_takes_fees_of_both_sides() -> None:
+    engine = Engine(0, 1)
+    for command in commands_of(make_stream(5, COUNT)):
+        reply = engine.apply(engine.sequence + 1, START_MS + engine.sequence, MAILBOX, 0, command)
+        assert not isinstance(reply, Refused), reply
+    fees = engine.accounts.wallets.fees
+    assert fees[MARKET.base] > 0 and fees[MARKET.quote] > 0
+    assert find_violations([engine]) == []

@@ -23,7 +23,7 @@ OTHERS: Final = 200_000
 OWN: Final = 10_000
 BRIM: Final = "brim"  # who has as many open orders as one may
 START: Final = (10**14, 10**12)  # USDT and DF of everybody, as seeding gives them
-PAIR: Final = Pair("DFUSDT", "DF", "USDT", Decimal("0.0001"), Decimal("0.01"), 0, 0)  # MARKET, as callers know it
+PAIR: Final = Pair("DFUSDT", "DF", "USDT", Decimal("0.0001"), Decimal("0.01"), 2, 5)  # MARKET, as callers know it
 
 
 def commands() -> Iterator[Command]:
