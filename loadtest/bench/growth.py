@@ -5,7 +5,8 @@
 * Cancel: ``Engine.apply`` of one cancel, a random order of a book of 10, 1,000 and 100,000; each is placed again before
   the next. The figure is the median over all cancels of a run, so whoever else uses the machine hardly counts.
 * Cancel-all: the same of a caller's own orders, and the reply as bytes, in microseconds of CPU per own order: 100 and
-  10,000 own orders, alone and among 100,000 of others.
+  10,000 own orders, alone and among 100,000 of others; and once more with the own orders placed before all others: the
+  same work, but what belongs together lies together in memory.
 * The same through a real engine, from the call to the last order of the reply, journal and sync with it.
 * Shards: 1, 2 and 4, cancels on 16 markets by 64 accounts; over HTTP, and through the engine's client, 256 at a time.
 """
@@ -65,9 +66,11 @@ def measure(report: Report, options: Options) -> None:
 class Machine:
     """An engine in this process with a full book."""
 
-    def __init__(self, others: int, own: int) -> None:
+    def __init__(self, others: int, own: int, together: bool = False) -> None:
+        """``together``: the own orders were placed one after the other, before all others; else spread among them."""
         self._engine = Engine(0, 1)
-        for command in full_book(others, own):
+        commands = full_book(others, own)
+        for command in sorted(commands, key=_is_anothers) if together else commands:
             self.apply(command)
         self._chance = random.Random(SEED)
         gc.collect()
@@ -108,6 +111,10 @@ class Machine:
         return taken / 1e3 / len(again)
 
 
+def _is_anothers(command: Command) -> bool:
+    return isinstance(command, Place) and command.order.account != OWNER
+
+
 def _same(order: Order) -> Place:
     terms = (order.side, order.kind, order.tif, order.price, order.quantity, 0)
     return Place(NewOrder(order.market, order.account, *terms, order.client_id))
@@ -126,9 +133,10 @@ def _cancels(report: Report, options: Options) -> None:
 def _cancel_alls(report: Report, options: Options) -> None:
     machines = {(own, others): Machine(others, own) for own in OWN for others in OTHERS}
     turns = {f"{own} {others}": machine.time_cancel_all for (own, others), machine in machines.items()}
-    runs = take_turns(turns, options.repeats)
     few, many = OWN
     alone, full = OTHERS
+    turns["together"] = Machine(full, many, together=True).time_cancel_all
+    runs = take_turns(turns, options.repeats)
     beside_few = runs[f"{few} {full}"]
     beside_none = runs[f"{many} {alone}"]
     both = runs[f"{many} {full}"]
@@ -136,6 +144,9 @@ def _cancel_alls(report: Report, options: Options) -> None:
         [
             Figure("growth cancel-all own", "µs/order", both, f"{few} own orders", beside_few),
             Figure("growth cancel-all others", "µs/order", both, "no other orders", beside_none),
+            Figure(
+                "growth cancel-all others, placed apart", "µs/order", runs["together"], "no other orders", beside_none
+            ),
         ]
     )
 
