@@ -9,9 +9,11 @@ import pytest
 
 from loadtest.accounts import Account, write_accounts
 from loadtest.archive_audit import audit_archive
-from loadtest.auditor import Auditor, Openings
+from loadtest.__main__ import may_lose
+from loadtest.auditor import Auditor, Openings, Statements
 from loadtest.exchange import Exchange
 from loadtest.load import Plan, read_lines, run_load
+from loadtest.processes import Processes, find_changes, find_traceback, read_processes
 from loadtest.record import Call, read_records
 from loadtest.site import find_unfunded, kill_one, open_accounts, open_site
 
@@ -26,6 +28,9 @@ class Load(NamedTuple):
     plan: Plan
     openings: Openings
     calls: list[Call]
+    processes: Processes  # before it
+    auditor: Auditor  # has read what the exchange said at the end
+    found: list[str]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +40,8 @@ def load(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Load]:
     try:
         accounts = open_accounts(exchange, USERS)
         write_accounts(folder / "accounts.json", accounts)
-        openings = Auditor(exchange.base_url, accounts).open()
+        auditor = Auditor(exchange.base_url, accounts)
+        openings = auditor.open()
         assert find_unfunded(openings) == []
         plan = Plan(
             exchange.base_url,
@@ -46,19 +52,22 @@ def load(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Load]:
             folder / "records",
             folder / "steady",
         )
+        processes = read_processes(exchange)
         run_load(plan, lambda: kill_one(exchange, "shard"))
         exchange.wait_ready()
-        yield Load(exchange, accounts, plan, openings, list(read_records(plan.records)))
+        calls = list(read_records(plan.records))
+        found = list(auditor.findings(calls, openings, may_lose("shard", None)))
+        yield Load(exchange, accounts, plan, openings, calls, processes, auditor, found)
     finally:
         exchange.close()
 
 
 def test_nothing_is_missing_though_a_shard_was_killed(load: Load) -> None:
-    auditor = Auditor(load.exchange.base_url, load.accounts)
-    assert list(auditor.findings(load.calls, load.openings, may_lose=True)) == []
-    assert list(audit_archive(load.exchange.folder, auditor.statements)) == []
-    assert len(load.calls) >= 100 and any(said.trades for said in auditor.statements.spot.values())
-    assert any(said.fills for said in auditor.statements.futures.values())
+    said = load.auditor.statements
+    assert load.found == []
+    assert list(audit_archive(load.exchange.folder, said)) == []
+    assert len(load.calls) >= 100 and any(each.trades for each in said.spot.values())
+    assert any(each.fills for each in said.futures.values())
     assert read_lines(load.plan.report)[-1].calls > 0
     assert b"<html" in load.plan.report.with_suffix(".html").read_bytes()
 
