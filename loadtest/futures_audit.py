@@ -21,6 +21,7 @@ _NAMES: Final = Names(
         " parentOrderId takeProfitOrderId stopLossOrderId".split()
     ),
 )
+_RESTING: Final = ("GTC", "GTX")
 _UNIT: Final = Decimal("0.000001")  # of USDT
 _TIMEOUT: Final = "-1007"
 
@@ -54,6 +55,7 @@ class FuturesAudit:
         for call in self._calls:
             yield from self._check_call(call, said)
         yield from self._check_canceled(said)
+        yield from self._check_expired(said)
         yield from self._check_cancel_all(said)
         yield from self._check_fills(said)
         yield from self._check_wallet(said)
@@ -107,6 +109,18 @@ class FuturesAudit:
             told = Told(number, order["symbol"], place, order["updateTime"])
             if not (parent and parent["status"] in ("CANCELED", "EXPIRED")) and not cancels.may_have_taken(told):
                 yield f"nobody asked to cancel {order}"
+
+    @staticmethod
+    def _check_expired(said: FuturesStatement) -> Iterator[str]:
+        """What rested ends by the rules when an own order comes to its price, or one attached to it fires."""
+        orders = said.orders.values()
+        came = {(row["symbol"], row["side"], row["time"]) for row in orders}
+        came |= {(row["symbol"], row["side"], row["triggerTime"]) for row in orders if "triggerTime" in row}
+        for row in orders:
+            resting = row["origType"] == "LIMIT" and row["timeInForce"] in _RESTING and not row["reduceOnly"]
+            other = "BUY" if row["side"] == "SELL" else "SELL"
+            if resting and row["status"] == "EXPIRED" and (row["symbol"], other, row["updateTime"]) not in came:
+                yield f"no own order was in the way of {row}"
 
     def _check_cancel_all(self, said: FuturesStatement) -> Iterator[str]:
         """What was acknowledged before a cancel-all of its market has ended, and so has what came with it."""

@@ -140,6 +140,13 @@ def lose_attached_order(said: Statements) -> tuple[str, str]:
     return name, "lost: "
 
 
+def expire_canceled_order(said: Statements) -> tuple[str, str]:
+    rows = ((name, row) for name, futures in said.futures.items() for row in futures.orders.values())
+    name, order = next((name, row) for name, row in rows if (row["status"], row["origType"]) == ("CANCELED", "LIMIT"))
+    order["status"] = "EXPIRED"
+    return name, "no own order was in the way"
+
+
 def trade_spot_beyond_the_limit(said: Statements) -> tuple[str, str]:
     name, order = _filled_spot(said)
     order["price"] = str(Decimal(order["price"]) * (Decimal("0.5") if order["side"] == "buy" else 2))
@@ -178,6 +185,7 @@ def _filled_futures(said: Statements) -> tuple[str, Row]:
     "tamper",
     [
         lose_attached_order,
+        expire_canceled_order,
         trade_spot_beyond_the_limit,
         trade_futures_beyond_the_limit,
         fill_spot_beyond_the_quantity,
