@@ -23,7 +23,7 @@ def load(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Load]:
     folder = tmp_path_factory.mktemp("load")
     exchange = open_site({})
     try:
-        *accounts, spare = open_accounts(exchange, USERS + 1)
+        *accounts, spare, other = open_accounts(exchange, USERS + 2)
         write_accounts(folder / "accounts.json", accounts)
         auditor = Auditor(exchange.base_url, accounts)
         openings = auditor.open()
@@ -42,6 +42,6 @@ def load(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Load]:
         exchange.wait_ready()
         calls = list(read_records(plan.records))
         found = list(auditor.findings(calls, openings, may_lose("shard", None)))
-        yield Load(exchange, accounts, spare, plan, openings, calls, processes, auditor, found)
+        yield Load(exchange, accounts, [spare, other], plan, openings, calls, processes, auditor, found)
     finally:
         exchange.close()

@@ -14,7 +14,7 @@ from loadtest.record import Call
 class Load(NamedTuple):
     exchange: Exchange
     accounts: list[Account]
-    spare: Account  # takes no part
+    spares: list[Account]  # take no part
     plan: Plan
     openings: Openings
     calls: list[Call]

@@ -14,19 +14,40 @@ COUNTDOWN_MS: Final = 1_000
 
 
 def test_an_order_that_the_exchange_canceled_is_found(load: Load) -> None:
-    auditor = Auditor(load.exchange.base_url, [load.spare])
+    account = load.spares[0]
+    auditor = Auditor(load.exchange.base_url, [account])
     openings = auditor.open()
-    terms = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "newClientOrderId": "spare"}
-    sent = {**terms, "price": "40000", "quantity": "0.01"}
-    with Reader(load.exchange.base_url, load.spare) as reader:
-        told = reader.futures("/v1/order", "POST", **sent)
+    with Reader(load.exchange.base_url, account) as reader:
+        call = _place(reader, "BUY")
         reader.futures("/v1/countdownCancelAll", "POST", symbol="BTCUSDT", countdownTime=COUNTDOWN_MS)
         until(lambda: not reader.futures("/v1/openOrders"), 10, "the countdown has canceled it")
-    call = Call(load.spare.account, "futures place", sent, 0.0, 0.0, 200, told)
     (found,) = auditor.findings([call], openings, may_lose=False)
     assert "nobody asked to cancel" in found
     (found,) = audit_archive(load.exchange.folder, auditor.statements)
     assert "no reason to end" in found and "countdown" in found
+
+
+def test_an_order_may_make_way_for_another_of_its_account(load: Load) -> None:
+    account = load.spares[1]
+    auditor = Auditor(load.exchange.base_url, [account])
+    openings = auditor.open()
+    with Reader(load.exchange.base_url, account) as reader:
+        calls = [_place(reader, side) for side in ("SELL", "BUY")]
+    assert list(auditor.findings(calls, openings, may_lose=False)) == []
+    assert [row["status"] for row in auditor.statements.futures[account.account].orders.values()] == ["EXPIRED", "NEW"]
+    assert list(audit_archive(load.exchange.folder, auditor.statements)) == []
+
+
+def _place(reader: Reader, side: str) -> Call:
+    terms = {
+        "symbol": "BTCUSDT",
+        "side": side,
+        "type": "LIMIT",
+        "timeInForce": "GTC",
+        "newClientOrderId": f"own-{side}",
+    }
+    sent = {**terms, "price": "47000", "quantity": "0.01"}
+    return Call(reader.account, "futures place", sent, 0.0, 0.0, 200, reader.futures("/v1/order", "POST", **sent))
 
 
 def test_a_cancel_all_took_nothing_that_had_ended_before_newer_orders() -> None:
