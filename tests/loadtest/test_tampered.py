@@ -100,6 +100,12 @@ def take_one_unit_of_a_wallet(calls: list[Call], openings: Openings) -> tuple[st
     return account, "the wallet has"
 
 
+def move_a_position(calls: list[Call], openings: Openings) -> tuple[str, str]:
+    account = next(iter(openings))
+    openings[account].positions["BTCUSDT"] = Decimal(1)
+    return account, "the positions are"
+
+
 def _answered(calls: list[Call], what: str) -> Call:
     return next(call for call in calls if call.what == what and call.status == 200)
 
@@ -121,6 +127,7 @@ def _answered(calls: list[Call], what: str) -> Call:
         answer_otherwise,
         take_one_unit,
         take_one_unit_of_a_wallet,
+        move_a_position,
     ],
 )
 def test_what_is_missing_is_found(load: Load, tamper: Callable[[list[Call], Openings], tuple[str, str]]) -> None:
@@ -171,6 +178,18 @@ def fill_futures_beyond_the_quantity(said: Statements) -> tuple[str, str]:
     return name, "filled beyond its quantity"
 
 
+def overcharge_spot(said: Statements) -> tuple[str, str]:
+    name, trade = next((name, trade) for name, spot in said.spot.items() for trade in spot.trades.values())
+    trade["fee"] = str(Decimal(trade["fee"]) + UNIT)
+    return name, "the fee should be"
+
+
+def overcharge_futures(said: Statements) -> tuple[str, str]:
+    name, fill = next((name, fill) for name, futures in said.futures.items() for fill in futures.fills.values())
+    fill["commission"] = str(Decimal(fill["commission"]) + UNIT)
+    return name, "the fee should be"
+
+
 def _filled_spot(said: Statements) -> tuple[str, Row]:
     rows = ((name, row) for name, spot in said.spot.items() for row in spot.orders.values())
     return next((name, row) for name, row in rows if row["status"] == "filled" and row["type"] == "limit")
@@ -190,6 +209,8 @@ def _filled_futures(said: Statements) -> tuple[str, Row]:
         trade_futures_beyond_the_limit,
         fill_spot_beyond_the_quantity,
         fill_futures_beyond_the_quantity,
+        overcharge_spot,
+        overcharge_futures,
     ],
 )
 def test_what_is_said_wrongly_is_found(load: Load, tamper: Callable[[Statements], tuple[str, str]]) -> None:
