@@ -21,6 +21,7 @@ from loadtest.archive_audit import audit_archive
 from loadtest.auditor import Auditor, read_openings, write_openings
 from loadtest.exchange import Exchange
 from loadtest.load import LoadFailed, Plan, read_lines, run_load
+from loadtest.processes import find_changes, find_traceback, read_processes
 from loadtest.profiles import PROFILES
 from loadtest.reader import Unanswered
 from loadtest.record import Call, read_records
@@ -98,6 +99,7 @@ def _load(
     auditor = Auditor(url, accounts)
     openings = auditor.open()
     findings = find_unfunded(openings) if exchange else []
+    before = read_processes(exchange) if exchange else {}
     with tempfile.TemporaryDirectory(prefix="sxload") as folder:
         records, secrets = REPORTS / f"{name}_records", Path(folder) / "accounts.json"
         shutil.rmtree(records, ignore_errors=True)
@@ -107,12 +109,19 @@ def _load(
         calls = list(read_records(records))
     if exchange:
         _wait_back(exchange)
-    findings += auditor.findings(calls, openings, may_lose=bool(options.kill or options.url))
+    findings += auditor.findings(calls, openings, may_lose(options.kill, options.url))
     if exchange:
         findings += audit_archive(exchange.folder, auditor.statements)
+        findings += find_changes(before, read_processes(exchange), options.kill)
+        findings += () if options.kill else find_traceback(exchange)
     print(describe_load(read_lines(plan.report)))
     print(_describe(auditor, calls, findings), flush=True)
     return findings
+
+
+def may_lose(kill: str | None, url: str | None) -> bool:
+    """Whether connections may be lost: workers hold them, shards do not; what happens to a ``url`` nobody knows."""
+    return kill == "worker" or url is not None
 
 
 def _wait_back(exchange: Exchange) -> None:

@@ -2,9 +2,11 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from loadtest.auditor import Statements
 from loadtest.findings import is_open
@@ -16,6 +18,28 @@ from storage.folder import Folder
 
 ARCHIVED_S: Final = 15.0  # rows follow within a tenth of a second; a loaded machine takes longer
 BACK_S: Final = 20.0  # the engine is there
+_ON_DEMAND: Final = {"user", "cancel_all", "batch"}
+_ENDS: Final = {  # of a limit order that may rest, by product and status
+    ("spot", "filled"): {"filled"},
+    ("spot", "canceled"): _ON_DEMAND,
+    ("spot", "rejected"): {"post_only", "self_trade"},
+    ("futures", "filled"): {"filled"},
+    ("futures", "canceled"): _ON_DEMAND,
+    ("futures", "expired"): {"own_order", "child_fired", "reduce_only"},
+}
+_UNASKED: Final = {"delist", "countdown", "halted"}  # nobody delists, halts or counts down in a load
+
+
+class _Stored(NamedTuple):
+    """A row of the archive."""
+
+    product: str
+    id: str
+    status: str
+    filled: str
+    reason: str
+    client_id: str | None
+    resting: bool  # a limit order, gtc or post_only, that was no trigger
 
 
 def audit_archive(folder: Folder, statements: Statements, seconds: float = ARCHIVED_S) -> Iterator[str]:
@@ -30,7 +54,7 @@ def audit_archive(folder: Folder, statements: Statements, seconds: float = ARCHI
             yield "the engine cannot be reached"
             return
         for name in statements.spot:
-            yield from _compare(client, name, _expected(statements, name), seconds)
+            yield from _compare(client, name, statements, seconds)
 
         def ask(question: Question) -> Reply:
             return client.ask_archive(question, SQL_MS_MAX)
@@ -55,17 +79,20 @@ def _ended(order: dict[str, Any]) -> str:
     return "canceled" if is_open(order) else order["status"].lower()
 
 
-def _compare(client: Client, name: str, wanted: Counter[tuple[Any, ...]], seconds: float) -> Iterator[str]:
+def _compare(client: Client, name: str, statements: Statements, seconds: float) -> Iterator[str]:
     statement = (
-        "SELECT product, CASE product WHEN 'spot' THEN id::VARCHAR ELSE order_id::VARCHAR END, status, filled::VARCHAR"
+        "SELECT product, CASE product WHEN 'spot' THEN id::VARCHAR ELSE order_id::VARCHAR END, status, filled::VARCHAR,"
+        " end_reason, client_id, type = 'limit' AND tif IN ('gtc', 'post_only') AND trigger_type IS NULL"
         f" FROM orders WHERE account = '{name}'"
     )
+    wanted = _expected(statements, name)
     end = time.monotonic() + seconds
     while True:
         reply = client.ask_archive(RunSql(statement), SQL_MS_MAX)
-        rows = reply.rows if isinstance(reply, TableReply) else []
-        stored = Counter((*row[:3], Decimal(str(row[3]))) for row in rows)
+        rows = msgspec.convert(reply.rows, list[_Stored]) if isinstance(reply, TableReply) else []
+        stored = Counter((row.product, row.id, row.status, Decimal(row.filled)) for row in rows)
         if stored == wanted:
+            yield from _check_rows(rows, statements.client_ids | _futures_client_ids(statements, name))
             return
         if time.monotonic() > end:
             break
@@ -73,3 +100,17 @@ def _compare(client: Client, name: str, wanted: Counter[tuple[Any, ...]], second
     if not isinstance(reply, TableReply):
         yield f"archive: {reply}"
     yield f"archive: of {name} it has {dict(stored - wanted)} beyond, and misses {dict(wanted - stored)}"
+
+
+def _futures_client_ids(statements: Statements, name: str) -> dict[str, str]:
+    return {str(number): order["clientOrderId"] for number, order in statements.futures[name].orders.items()}
+
+
+def _check_rows(rows: Iterable[_Stored], client_ids: Mapping[str, str]) -> Iterator[str]:
+    """Each ended for a reason that an order of its kind may have, and has the client id it was placed with."""
+    for row in rows:
+        ends = _ENDS.get((row.product, row.status), set()) if row.resting else {row.reason} - _UNASKED
+        if row.reason not in ends:
+            yield f"archive: no reason to end: {row}"
+        if client_ids.get(row.id, row.client_id) != row.client_id:
+            yield f"archive: the client id was {client_ids[row.id]}: {row}"

@@ -18,6 +18,7 @@ from loadtest.answers import find_undocumented
 from loadtest.futures_audit import Fees, FuturesAudit
 from loadtest.markets import ask, read_markets
 from loadtest.outcome import Outcome
+from loadtest.placements import placements
 from loadtest.reader import Reader, Unanswered
 from loadtest.record import Call
 from loadtest.spot_audit import SpotAudit
@@ -44,6 +45,7 @@ class Statements(NamedTuple):
 
     spot: dict[str, SpotStatement]
     futures: dict[str, FuturesStatement]
+    client_ids: dict[str, str]  # of spot orders, by id: only the archive shows them
 
 
 class Auditor:
@@ -58,7 +60,7 @@ class Auditor:
         self._futures = [market.symbol for market in markets if market.product == "futures"]
         tokens = ask(url, "/api/v1/wallet/tokens")["data"]
         self._places: dict[str, int] = {row["symbol"]: row["decimals"] for row in tokens}
-        self.statements = Statements({}, {})
+        self.statements = Statements({}, {}, {})
 
     def open(self) -> Openings:
         """Cancel every open order and read what each account has. Raises Unanswered."""
@@ -77,7 +79,12 @@ class Auditor:
             return account.account, read_opening(reader, start_s)
 
     def findings(self, calls: Sequence[Call], openings: Openings, may_lose: bool) -> Iterator[str]:
-        """Everything that is wrong, in words; ``may_lose``: connections may have been lost during the load."""
+        """Everything that is wrong, in words; ``may_lose``: connections may have been lost during the load.
+
+        What the exchange says is read once, before all orders are canceled: asked again, it is of that time.
+        """
+        if not any(_is_acknowledged(call) for call in calls):
+            yield "not one order was acknowledged"
         wait_settled(calls)
         by_account: dict[str, list[Call]] = defaultdict(list)
         for call in calls:
@@ -93,16 +100,22 @@ class Auditor:
                     yield f"{name}: {error}"
 
     def _check(self, reader: Reader, calls: Sequence[Call], opening: Opening) -> Iterator[str]:
-        spot = read_spot(reader, opening.time_s)
-        futures = read_futures(reader, self._futures, opening.time_s)
-        self.statements.spot[reader.account] = spot
-        self.statements.futures[reader.account] = futures
+        spot, futures = self._read(reader, opening)
         sound = [call for call in calls if not call.fault]
         own = [call for call in sound if call.product == "spot"]
+        placed = (call for call in own if call.verb == "place" and call.status == 200)
+        self.statements.client_ids.update((call.body["id"], call.sent["client_order_id"]) for call in placed)
         yield from SpotAudit(own, opening, self._spot, self._places).findings(reader, spot)
         own = [call for call in sound if call.product == "futures"]
         yield from FuturesAudit(own, opening, self._read_fees(reader)).findings(futures)
         yield from self._check_closed(reader, spot)
+
+    def _read(self, reader: Reader, opening: Opening) -> tuple[SpotStatement, FuturesStatement]:
+        said, name = self.statements, reader.account
+        if name not in said.futures:
+            said.spot[name] = read_spot(reader, opening.time_s)
+            said.futures[name] = read_futures(reader, self._futures, opening.time_s)
+        return said.spot[name], said.futures[name]
 
     def _read_fees(self, reader: Reader) -> Mapping[str, Fees]:
         rates = {symbol: reader.futures("/v1/commissionRate", symbol=symbol) for symbol in self._futures}
@@ -120,6 +133,14 @@ class Auditor:
         account = reader.futures("/v2/account")
         if Decimal(account["totalOpenOrderInitialMargin"]) or reader.futures("/v1/openOrders"):
             yield f"all is canceled, and something is held: {account['totalOpenOrderInitialMargin']}"
+
+
+def _is_acknowledged(call: Call) -> bool:
+    return (
+        call.status == 200
+        and call.verb in ("place", "place_batch")
+        and (call.product == "spot" or any("orderId" in told for _, told in placements(call)))
+    )
 
 
 def wait_settled(calls: Iterable[Call]) -> None:

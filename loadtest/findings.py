@@ -13,6 +13,7 @@ class Names(NamedTuple):
     """How a product calls things."""
 
     filled: str
+    quantity: str
     lasting: tuple[str, ...]  # fields of an order that never change
 
 
@@ -52,3 +53,15 @@ def check_fills(orders: Mapping[Any, Row], fills: Iterable[tuple[Any, Decimal]],
             yield f"its trades fill {done[order_id]} of {dict(order)}"
     for order_id in done.keys() - orders.keys():
         yield f"a trade of order {order_id}, which is not in the list"
+
+
+def check_limits(names: Names, orders: Mapping[Any, Row], prices: Iterable[tuple[Any, Decimal]]) -> Iterator[str]:
+    """No order is filled beyond its quantity; ``prices``, by order, of its trades are not worse than its own."""
+    for order in orders.values():
+        if 0 < Decimal(order[names.quantity] or 0) < Decimal(order[names.filled]):
+            yield f"filled beyond its quantity: {dict(order)}"
+    for order_id, price in prices:
+        own = orders.get(order_id, {})
+        limit = Decimal(own.get("price") or 0)
+        if limit and (price > limit if own["side"].lower() == "buy" else price < limit):  # a market order has none
+            yield f"a trade at {price} is worse than its order: {dict(own)}"

@@ -1,21 +1,27 @@
 """What one account was told on futures against what the exchange says of it afterwards."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_UP, Decimal
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from loadtest.answers import UNKNOWN_ORDER
-from loadtest.findings import Names, check_ended, check_fills, check_told, is_open
+from loadtest.cancels import Cancels, Told
+from loadtest.findings import Names, check_ended, check_fills, check_limits, check_told, is_open
 from loadtest.outcome import Outcome, error_of
+from loadtest.placements import family, placements
 from loadtest.record import Call
 from loadtest.statement import FuturesStatement, Opening, Row, read_positions
 
 _NAMES: Final = Names(
     "executedQty",
-    tuple("clientOrderId orderId origQty origType price reduceOnly side positionSide symbol timeInForce time".split()),
+    "origQty",
+    tuple(
+        "clientOrderId orderId origQty origType price reduceOnly side positionSide symbol timeInForce time"
+        " parentOrderId takeProfitOrderId stopLossOrderId".split()
+    ),
 )
+_RESTING: Final = ("GTC", "GTX")
 _UNIT: Final = Decimal("0.000001")  # of USDT
 _TIMEOUT: Final = "-1007"
 
@@ -35,12 +41,21 @@ class FuturesAudit:
         self._calls = calls
         self._opening = opening
         self._fees = fees
+        self._told = {
+            number: place
+            for place, call in enumerate(calls)
+            for _, told in placements(call)
+            if "orderId" in told
+            for number in family(told)
+        }
 
     def findings(self, said: FuturesStatement) -> Iterator[str]:
         """Everything that is wrong, in words."""
         yield from self._check_known(said)
         for call in self._calls:
             yield from self._check_call(call, said)
+        yield from self._check_canceled(said)
+        yield from self._check_expired(said)
         yield from self._check_cancel_all(said)
         yield from self._check_fills(said)
         yield from self._check_wallet(said)
@@ -49,18 +64,18 @@ class FuturesAudit:
 
     def _check_known(self, said: FuturesStatement) -> Iterator[str]:
         """Every order was told to somebody, or nobody could tell what came of it, or it came with such a one."""
-        known: set[int] = set()
-        unknown: set[str] = set()
-        for call in self._calls:
-            for sent, told in placements(call):
-                if "orderId" in told:
-                    known.add(told["orderId"])
-                elif call.outcome is Outcome.UNKNOWN or error_of(told) == _TIMEOUT:
-                    unknown.add(sent["newClientOrderId"])
-        known |= {number for number, order in said.orders.items() if order["clientOrderId"] in unknown}
-        for number, order in said.orders.items():
-            if number not in known and order.get("parentOrderId") not in known:
-                yield f"nobody was told of {order}"
+        unknown = {
+            sent["newClientOrderId"]
+            for call in self._calls
+            for sent, told in placements(call)
+            if "orderId" not in told and (call.outcome is Outcome.UNKNOWN or error_of(told) == _TIMEOUT)
+        }
+        known = set(self._told)
+        for order in said.orders.values():
+            if order["clientOrderId"] in unknown:
+                known |= family(order)
+        for number in said.orders.keys() - known:
+            yield f"nobody was told of {said.orders[number]}"
 
     def _check_call(self, call: Call, said: FuturesStatement) -> Iterator[str]:
         if call.verb == "cancel" and call.error in UNKNOWN_ORDER:
@@ -80,6 +95,32 @@ class FuturesAudit:
         for row in told:
             if not error_of(row):
                 yield from check_told(_NAMES, row, said.orders.get(row["orderId"]))
+                for number in family(row) - said.orders.keys() - {row["orderId"]}:
+                    yield f"lost: {number}, attached to {row}"
+
+    def _check_canceled(self, said: FuturesStatement) -> Iterator[str]:
+        """Its account has asked for it; or it went with the order that it was attached to."""
+        cancels = Cancels(self._calls)
+        for number, place in self._told.items():
+            order = said.orders.get(number)
+            if order is None or order["status"] != "CANCELED":
+                continue
+            parent = said.orders.get(order.get("parentOrderId", 0))
+            told = Told(number, order["symbol"], place, order["updateTime"])
+            if not (parent and parent["status"] in ("CANCELED", "EXPIRED")) and not cancels.may_have_taken(told):
+                yield f"nobody asked to cancel {order}"
+
+    @staticmethod
+    def _check_expired(said: FuturesStatement) -> Iterator[str]:
+        """What rested ends by the rules when an own order comes to its price, or one attached to it fires."""
+        orders = said.orders.values()
+        came = {(row["symbol"], row["side"], row["time"]) for row in orders}
+        came |= {(row["symbol"], row["side"], row["triggerTime"]) for row in orders if "triggerTime" in row}
+        for row in orders:
+            resting = row["origType"] == "LIMIT" and row["timeInForce"] in _RESTING and not row["reduceOnly"]
+            other = "BUY" if row["side"] == "SELL" else "SELL"
+            if resting and row["status"] == "EXPIRED" and (row["symbol"], other, row["updateTime"]) not in came:
+                yield f"no own order was in the way of {row}"
 
     def _check_cancel_all(self, said: FuturesStatement) -> Iterator[str]:
         """What was acknowledged before a cancel-all of its market has ended, and so has what came with it."""
@@ -87,8 +128,7 @@ class FuturesAudit:
         for call in self._calls:
             for _, told in placements(call):
                 if "orderId" in told:
-                    children = {told[name] for name in ("takeProfitOrderId", "stopLossOrderId") if name in told}
-                    open_before[told["symbol"]] |= {told["orderId"], *children}
+                    open_before[told["symbol"]] |= family(told)
             if call.status == 200 and call.verb == "cancel_all":
                 for number in open_before.pop(call.sent["symbol"], ()):
                     yield from check_ended(str(call), said.orders.get(number))
@@ -99,6 +139,8 @@ class FuturesAudit:
         fills = said.fills.values()
         for filled, traded in (("executedQty", "qty"), ("cumQuote", "quoteQty")):
             yield from check_fills(said.orders, ((row["orderId"], Decimal(row[traded])) for row in fills), filled)
+        prices = ((row["orderId"], Decimal(row["price"])) for row in fills)
+        yield from check_limits(_NAMES, said.orders, prices)
         for row in fills:
             value = Decimal(row["qty"]) * Decimal(row["price"])
             rates = self._fees[row["symbol"]]
@@ -118,12 +160,3 @@ class FuturesAudit:
         right = {symbol: amount for symbol, amount in positions.items() if amount}
         if read_positions(said.account) != right:
             yield f"the positions are {read_positions(said.account)}, by its fills {right}"
-
-
-def placements(call: Call) -> Iterator[tuple[dict[str, Any], Row]]:
-    """Each new order that a call sent, and what was told of it: empty if nothing was."""
-    if call.verb == "place":
-        yield call.sent, call.body if isinstance(call.body, dict) else {}
-    elif call.verb == "place_batch":
-        batch = json.loads(call.sent["batchOrders"])
-        yield from zip(batch, call.body if call.status == 200 else [{}] * len(batch), strict=True)

@@ -6,7 +6,8 @@ from decimal import ROUND_UP, Decimal
 from typing import Any, Final
 
 from loadtest.answers import PLACED_AND_REJECTED, UNKNOWN_ORDER
-from loadtest.findings import Names, check_ended, check_fills, check_told, is_open
+from loadtest.cancels import Cancels, Told
+from loadtest.findings import Names, check_ended, check_fills, check_limits, check_told, is_open
 from loadtest.markets import Market
 from loadtest.outcome import Outcome
 from loadtest.reader import Reader
@@ -14,9 +15,12 @@ from loadtest.record import Call
 from loadtest.statement import Opening, Row, SpotStatement
 
 _NAMES: Final = Names(
-    "filled_qty", tuple("id symbol side type tif price quantity quote_quantity reject_reason created_at".split())
+    "filled_qty",
+    "quantity",
+    tuple("id symbol side type tif price quantity quote_quantity reject_reason created_at".split()),
 )
 _CANCELS: Final = ("cancel", "cancel_by_client_id")
+_RESTING: Final = ("gtc", "post_only")
 
 
 class SpotAudit:
@@ -36,6 +40,7 @@ class SpotAudit:
         yield from self._check_known(reader, said)
         for call in self._calls:
             yield from self._check_call(call, said)
+        yield from self._check_resting(said)
         yield from self._check_cancel_all(said)
         yield from self._check_trades(said)
         yield from self._check_balances(said)
@@ -88,6 +93,17 @@ class SpotAudit:
             yield f"{call}: told {told}"
         yield from check_told(_NAMES, told, said.orders.get(told["id"]))
 
+    def _check_resting(self, said: SpotStatement) -> Iterator[str]:
+        """What was on a book and is canceled, its account has asked for."""
+        cancels = Cancels(self._calls)
+        for place, call in enumerate(self._calls):
+            if call.verb == "place" and call.status == 200:
+                order = said.orders.get(call.body["id"], call.body)
+                resting = order["type"] == "limit" and order["tif"] in _RESTING
+                told = Told(order["id"], order["symbol"], place)
+                if resting and order["status"] == "canceled" and not cancels.may_have_taken(told):
+                    yield f"nobody asked to cancel {order}"
+
     @staticmethod
     def _check_told_fills(call: Call, said: SpotStatement) -> Iterator[str]:
         for fill in call.body["fills"]:
@@ -112,6 +128,8 @@ class SpotAudit:
     def _check_trades(self, said: SpotStatement) -> Iterator[str]:
         fills = ((trade["order_id"], Decimal(trade["quantity"])) for trade in said.trades.values())
         yield from check_fills(said.orders, fills, _NAMES.filled)
+        prices = ((trade["order_id"], Decimal(trade["price"])) for trade in said.trades.values())
+        yield from check_limits(_NAMES, said.orders, prices)
         for trade in said.trades.values():
             market = self._markets[trade["symbol"]]
             quantity, price = Decimal(trade["quantity"]), Decimal(trade["price"])

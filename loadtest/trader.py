@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any, Final, NamedTuple
 
+from geventhttpclient import client
 from locust.contrib.fasthttp import FastHttpUser
 
 from loadtest.callers import FuturesCaller, SpotCaller
@@ -17,6 +18,8 @@ from loadtest.record import Call
 
 ANSWER_S: Final = 15.0  # longer than any deadline
 PRODUCTS: Final = ("spot", "futures")
+# Nothing is sent twice behind its caller's back: a cancel that a dying worker had carried out was told "no such order".
+client.IDEMPOTENT_METHODS = frozenset()
 
 
 class Resting(NamedTuple):

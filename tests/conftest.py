@@ -8,15 +8,15 @@ from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from tests.exchange import Exchange
 
-TOGETHER = "tests/clients/"
+TOGETHER = ("tests/clients/", "tests/loadtest/")
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]
-    """A file's tests run in one worker; those of all clients too: they share programs that take long to start."""
+    """A file's tests run in one worker; those of some folders too: they share what takes long to start."""
 
     def _split_scope(self, nodeid: str) -> str:
         scope: str = super()._split_scope(nodeid)
-        return TOGETHER if scope.startswith(TOGETHER) else scope
+        return next((folder for folder in TOGETHER if scope.startswith(folder)), scope)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:

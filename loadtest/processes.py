@@ -1,0 +1,35 @@
+"""Whether the processes of an exchange of our own have lived through a load, and what they printed."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from loadtest.exchange import Exchange
+
+Processes = Mapping[str, set[int]]  # kind → ids
+_TRACEBACK: Final = "Traceback"
+_SHOWN: Final = 2_000  # characters
+
+
+def read_processes(exchange: Exchange) -> Processes:
+    """Those that serve now; the exchange must be ready."""
+    return {
+        "master": {half.pid for half in (exchange.engine, exchange.web) if half.pid is not None},
+        "shard": {exchange.shard_pid(shard) for shard in range(exchange.folder.shard_count)},
+        "archive": {exchange.archive_pid()},
+        "worker": set(exchange.worker_pids()),
+    }
+
+
+def find_changes(before: Processes, after: Processes, killed: str | None) -> Iterator[str]:
+    """What ended without being killed; ``killed``: the kind of which one was."""
+    for kind, ids in before.items():
+        ended = ids - after[kind]
+        if len(ended) > (kind == killed) or len(after[kind]) != len(ids):
+            yield f"{kind}: were {sorted(ids)}, are {sorted(after[kind])}, and killed was one {killed}"
+
+
+def find_traceback(exchange: Exchange) -> Iterator[str]:
+    """The first in what the exchange printed."""
+    _, found, rest = exchange.log().partition(_TRACEBACK)
+    if found:
+        yield f"the log: {found}{rest[:_SHOWN]}"
