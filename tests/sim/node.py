@@ -149,7 +149,8 @@ class Node:
         for peer in missing:
             simulation.blind_ms = simulation.true_ms
             node = simulation.nodes[peer]
-            if node.up and simulation.true_ms - node.here_since_ms > REACHED_MS:
+            both_since_ms = max(node.here_since_ms, self.here_since_ms)  # what stands still itself reaches nobody
+            if node.up and simulation.true_ms - both_since_ms > REACHED_MS:
                 simulation.violated(f"{self.name} serves without shard {peer}, which has long been there")
 
     # Watching
