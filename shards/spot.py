@@ -43,11 +43,11 @@ class SpotMarket(MarketMachine):
         effects.settlements.append(Settlement(new.account, asset, asset, amount, 0, 0, 0))
 
     def _refuse(self, order: Order, plan: Plan) -> Reason | None:
-        if order.account in self.by_account and any(match.maker.account == order.account for match in plan.matches):
+        if not plan.matches:
+            return None
+        if any(match.maker.account == order.account for match in plan.matches):
             return Reason.SELF_TRADE
-        if order.tif is POST_ONLY and plan.matches:
-            return Reason.POST_ONLY
-        return None
+        return Reason.POST_ONLY if order.tif is POST_ONLY else None
 
     def _after_matching(self, order: Order, plan: Plan, trades: list[Trade], effects: Effects) -> None:
         unheld, received, paid, fee = self._sum_fills(order, trades)
@@ -66,6 +66,8 @@ class SpotMarket(MarketMachine):
 
     def _sum_fills(self, order: Order, trades: list[Trade]) -> tuple[int, int, int, int]:
         """(unheld, received, paid, fee) of a taker's trades; a limit buy is unheld at its own, worse price."""
+        if not trades:
+            return 0, 0, 0, 0
         lots = sum(trade.quantity for trade in trades)
         value = sum(trade.quantity * trade.price for trade in trades)
         fee = sum(trade.taker_fee for trade in trades)

@@ -135,13 +135,14 @@ class Journal:
         end = 2**62 if until is None else until
         query = "SELECT * FROM journal WHERE sequence > ? AND sequence <= ? ORDER BY sequence"
         try:
-            for *fields, checksum in self._db.execute(query, (after.sequence, end)):
-                record = Record(*fields)
-                if record.sequence != self._last.sequence + 1:
-                    raise JournalDamaged(f"{self._path}: record {self._last.sequence + 1} is missing")
-                if chain(self._last.checksum, record) != checksum:
-                    raise JournalDamaged(f"{self._path}: record {record.sequence} does not match its checksum")
-                self._last = Position(record.sequence, checksum)
+            for sequence, stamp_ms, source, number, body, checksum in self._db.execute(query, (after.sequence, end)):
+                last = self._last
+                if sequence != last.sequence + 1:
+                    raise JournalDamaged(f"{self._path}: record {last.sequence + 1} is missing")
+                record = Record(sequence, stamp_ms, source, number, body)
+                if chain(last.checksum, record) != checksum:
+                    raise JournalDamaged(f"{self._path}: record {sequence} does not match its checksum")
+                self._last = Position(sequence, checksum)
                 yield record
         except (sqlite3.DatabaseError, TypeError, ValueError) as error:
             place = self._last.sequence

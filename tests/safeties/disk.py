@@ -78,7 +78,7 @@ DISK: Final = (
     Safety(
         "journal_checksum",
         "storage/journal.py",
-        "                if chain(self._last.checksum, record) != checksum:\n",
+        "                if chain(last.checksum, record) != checksum:\n",
         "                if False:\n",
         _JOURNAL + "test_a_changed_or_removed_record_is_named_and_nothing_after_it_is_read",
     ),
@@ -92,7 +92,7 @@ DISK: Final = (
     Safety(
         "journal_gap",
         "storage/journal.py",
-        "                if record.sequence != self._last.sequence + 1:\n",
+        "                if sequence != last.sequence + 1:\n",
         "                if False:\n",
         _JOURNAL + "test_a_changed_or_removed_record_is_named_and_nothing_after_it_is_read",
     ),

@@ -100,8 +100,8 @@ ORDERS: Final = (
     Safety(
         "post_only_refused",
         "shards/spot.py",
-        "        if order.tif is POST_ONLY and plan.matches:\n",
-        "        if False:\n",
+        "        return Reason.POST_ONLY if order.tif is POST_ONLY else None\n",
+        "        return None\n",
         _TABLES + "[time_in_force: a post_only buy that would trade is rejected and leaves a rejected order-1-shard]",
     ),
     Safety(
