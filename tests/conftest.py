@@ -9,6 +9,7 @@ from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 from tests.exchange import Exchange
 
 TOGETHER = ("tests/clients/", "tests/loadtest/")
+FIRST = ("tests/sim/", "tests/clients/")  # what takes longest: begun last, it would be waited for
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]
@@ -22,6 +23,11 @@ class Scheduling(LoadFileScheduling):  # type: ignore[misc]
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
     """Called where tests run side by side."""
     return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; all else in its order."""
+    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
 
 
 @pytest.fixture(scope="module", params=[1, 4], ids=["1-shard", "4-shards"])

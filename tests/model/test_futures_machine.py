@@ -194,4 +194,4 @@ class FuturesExchange(Exchange):
 
 @pytest.mark.timeout(600)  # a failure is made small, which takes longer than to find it
 def test_no_mixture_of_futures_delay_and_death_violates_an_invariant() -> None:
-    run(FuturesExchange, 600)
+    run(FuturesExchange, 200)

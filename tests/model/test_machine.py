@@ -7,4 +7,4 @@ from tests.model.exchange_machine import Exchange, run
 
 @pytest.mark.timeout(600)  # a failure is made small, which takes longer than to find it
 def test_no_mixture_of_trading_delay_and_death_violates_an_invariant() -> None:
-    run(Exchange, 400)
+    run(Exchange, 200)
