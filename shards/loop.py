@@ -235,7 +235,7 @@ class Shard:
             try:
                 self._journal.append(self._records(batch.inputs, stamp_ms))
             except StorageFull:
-                self._refuse_inputs(batch.inputs)
+                self._refuse_unwritten(batch)
             else:
                 self.mailbox.link_frames.clear()
                 for each in batch.inputs:
@@ -251,11 +251,15 @@ class Shard:
             for sequence, (origin, _) in enumerate(inputs, self.engine.sequence + 1)
         ]
 
-    def _refuse_inputs(self, inputs: list[Input]) -> None:
-        """Nothing was written: commands are refused, link messages stay for the next turn."""
-        for origin, _ in inputs:
-            if isinstance(origin, Request):
-                self._replies.refuse(origin, Reason.STORAGE_FULL)
+    def _refuse_unwritten(self, batch: Batch) -> None:
+        """Nothing was written: commands are refused, link messages stay for the next turn.
+
+        So are those whose money lies elsewhere: what another shard would grant could not be written either.
+        """
+        commands = [origin for origin, _ in batch.inputs if isinstance(origin, Request)]
+        for request in (*commands, *(asking for asking, _ in batch.holds)):
+            self._replies.refuse(request, Reason.STORAGE_FULL)
+        batch.holds.clear()
 
     def _apply(self, each: Input, stamp_ms: int) -> None:
         origin, message = each

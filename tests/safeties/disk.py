@@ -13,7 +13,7 @@ DISK: Final = (
         "shards/loop.py",
         """                self._journal.append(self._records(batch.inputs, stamp_ms))
             except StorageFull:
-                self._refuse_inputs(batch.inputs)
+                self._refuse_unwritten(batch)
             else:
                 self.mailbox.link_frames.clear()
                 for each in batch.inputs:
@@ -26,7 +26,7 @@ DISK: Final = (
                 self._send()
                 self._journal.append(records)
             except StorageFull:
-                self._refuse_inputs(batch.inputs)
+                self._refuse_unwritten(batch)
 """,
         "sim 4",
     ),
@@ -56,10 +56,10 @@ DISK: Final = (
     Safety(
         "storage_full_applies_nothing",
         "shards/loop.py",
-        """                self._refuse_inputs(batch.inputs)
+        """                self._refuse_unwritten(batch)
             else:
 """,
-        """                self._refuse_inputs(batch.inputs)
+        """                self._refuse_unwritten(batch)
             if True:
 """,
         "sim 4",
