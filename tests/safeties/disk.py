@@ -65,6 +65,13 @@ DISK: Final = (
         "sim 4",
     ),
     Safety(
+        "full_disk_asks_nobody",
+        "shards/loop.py",
+        "        batch.holds.clear()\n",
+        "",
+        "tests/unit/test_loop.py::test_a_full_disk_refuses_what_another_shard_would_have_to_hold",
+    ),
+    Safety(
         "storage_full_leaves_no_part_of_a_batch",
         "storage/journal.py",
         """            self._db.execute("BEGIN IMMEDIATE")

@@ -1,7 +1,8 @@
-"""What a shard's loop refuses before it decides anything: one real shard, turned by hand, with no archive."""
+"""What a shard's loop refuses before it decides anything: one real shard, turned by hand, without archive and peers."""
 
 import socket
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from shards.codec import decode_reply, encode
 from shards.connection import Connection
 from shards.frames import FrameKind
 from shards.loop import Shard
+from shards.markets import shard_of_account
 from shards.messages import (
     AddMarket,
     AmountReply,
@@ -28,6 +30,7 @@ from shards.orders import Kind, NewOrder, Side, TimeInForce
 from shards.recovery import recover
 from shards.snapshots import Snapshots
 from storage.folder import Folder
+from storage.journal import StorageFull
 from tests.model.world import make_market
 
 NOW_MS = 1_790_000_000_000
@@ -36,11 +39,13 @@ NOW_MS = 1_790_000_000_000
 class Caller:
     """One caller of one shard."""
 
-    def __init__(self, path: Path) -> None:
-        self.folder = Folder.open(path, 1)
-        engine, self.journal, _ = recover(self.folder.shard(0), 0, 1)
-        snapshots = Snapshots(self.folder.shard(0), 10**9, 0)
-        self.shard = Shard(self.folder, engine, self.journal, snapshots, 16, lambda: NOW_MS)
+    def __init__(self, path: Path, shard_count: int = 1) -> None:
+        self.folder = Folder.open(path, shard_count)
+        engine, self.journal, _ = recover(self.folder.shard(0), 0, shard_count)
+        snapshots, passed = Snapshots(self.folder.shard(0), 10**9, 0), count(step=limits.LINK_WAIT_TURN_MS)
+        self.shard = Shard(self.folder, engine, self.journal, snapshots, 16, lambda: NOW_MS, lambda: next(passed))
+        while not self.shard.mailbox.counters.serving:  # peers are not waited for longer than this
+            self.shard.turn(0)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.connect(self.folder.socket("shard-0"))
         self.connection = Connection(sock)
@@ -59,6 +64,15 @@ class Caller:
         (reply,) = self.connection.receive()
         return decode_reply(reply.body)
 
+    def ask_at_once(self, *commands: Command) -> list[Reply]:
+        """The replies to commands of one batch."""
+        for number, command in enumerate(commands, 1):
+            self.connection.send(FrameKind.REQUEST, number, NOW_MS, encode(command))
+        self.connection.flush()
+        self.shard.turn(0)
+        replies = sorted(self.connection.receive(), key=lambda reply: reply.number)
+        return [decode_reply(reply.body) for reply in replies]
+
     def close(self) -> None:
         self.connection.release()
         self.shard.mailbox.close()
@@ -74,8 +88,8 @@ def caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
     made.close()
 
 
-def bid() -> Place:
-    return Place(NewOrder(1, "alice", Side.BUY, Kind.LIMIT, TimeInForce.GTC, 100, 5, 0))
+def bid(account: str = "alice") -> Place:
+    return Place(NewOrder(1, account, Side.BUY, Kind.LIMIT, TimeInForce.GTC, 100, 5, 0))
 
 
 def test_a_command_past_its_deadline_is_not_executed(caller: Caller) -> None:
@@ -98,3 +112,21 @@ def test_an_archive_that_is_far_behind_stops_placing_and_nothing_else(
     assert caller.ask(bid()) == Refused(Reason.BUSY)
     assert caller.journal.last_sequence() == sequence
     assert isinstance(caller.ask(Deposit("alice", "USDT", 1, "two")), AmountReply)
+
+
+def test_a_full_disk_refuses_what_another_shard_would_have_to_hold(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its grant could not be written here: who asked would wait for it until the deadline."""
+    caller = Caller(tmp_path_factory.mktemp("l"), 2)
+    away = next(name for name in map(str, count()) if shard_of_account(name, 2) == 1)
+    assert isinstance(caller.ask(AddMarket(make_market(1))), MarketReply)
+
+    def append(*_: object) -> None:
+        raise StorageFull("full")
+
+    with monkeypatch.context() as full:
+        full.setattr(caller.journal, "append", append)
+        assert caller.ask_at_once(Cancel(1, away), bid(away)) == [Refused(Reason.STORAGE_FULL)] * 2
+    assert caller.ask_at_once(bid(away)) == [Refused(Reason.RESTARTING)]  # its home is not there
+    caller.close()
