@@ -155,7 +155,8 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
     def answered(self, environ: dict[str, Any], answer: Answer, started: float) -> None:
         """A request was answered: count it, log it."""
         self.nr += 1
-        self._accept_again()  # it may make room now
+        if len(self._connections) >= self.worker_connections:
+            self._accept_again()  # it may make room now; where descriptors are short, accepting pauses on
         if self.nr >= self.max_requests and self.alive:
             self.log.info("Autorestarting worker after current request.")
             self.alive = False
