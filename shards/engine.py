@@ -4,6 +4,8 @@ Pure: whatever depends on time, chance or the outside enters in the journaled in
 state.
 """
 
+from typing import Final
+
 from shards.account import AccountMachine
 from shards.cancels import Cancels
 from shards.codec import encode
@@ -50,7 +52,9 @@ from shards.recent import Recent
 from shards.rows import MarketChanged
 from shards.spot import SpotMarket
 
-MAILBOX = -1  # the source of inputs that are commands
+MAILBOX: Final = -1  # the source of inputs that are commands
+ASK_HOME: Final = Refused(Reason.BUSY)
+"""Not carried out: the order has come to hold margin since the command came; its account's home shard must be asked."""
 
 
 class Engine:
@@ -83,7 +87,7 @@ class Engine:
     def apply(
         self, sequence: int, stamp_ms: int, source: int, number: int, message: Command | LinkMessage
     ) -> Reply | None:
-        """Apply one journaled input; returns what its caller is told.
+        """Apply one journaled input; returns what its caller is told, or :data:`ASK_HOME` itself.
 
         The reply may show live objects: encode it before the next input is applied.
         """
@@ -285,8 +289,8 @@ class Engine:
             return Refused(Reason.UNKNOWN_ORDER)
         if not self._has_margin(modify.id):
             return machine.modify(modify, 0, 0, 0, effects)
-        if not self.is_home(modify.account):  # a trigger that has fired since the command came
-            return Refused(Reason.BUSY)
+        if not self.is_home(modify.account):
+            return ASK_HOME
         hold = self._hold_to_modify(modify, 0, 0)
         granted = self._hold_money(hold) if isinstance(hold, Hold) else hold
         return granted if isinstance(granted, Refused) else self._modify_granted(granted, None, effects)

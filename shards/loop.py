@@ -18,7 +18,7 @@ from typing import NamedTuple, get_args
 from shards import limits
 from shards.clock import now_ms, passed_ms
 from shards.codec import Undecodable, decode_link, decode_request, encode
-from shards.engine import MAILBOX, Engine
+from shards.engine import ASK_HOME, MAILBOX, Engine
 from shards.frames import REPLY, Frame, FrameKind
 from shards.holds import Holds
 from shards.mailbox import LinkFrame, Mailbox, Request
@@ -239,7 +239,7 @@ class Shard:
             else:
                 self.mailbox.link_frames.clear()
                 for each in batch.inputs:
-                    self._apply(each, stamp_ms)
+                    self._apply(each, stamp_ms, batch)
         for request, question in batch.questions:
             self._answer(request, question)
         for request, command in batch.holds:
@@ -261,13 +261,15 @@ class Shard:
             self._replies.refuse(request, Reason.STORAGE_FULL)
         batch.holds.clear()
 
-    def _apply(self, each: Input, stamp_ms: int) -> None:
+    def _apply(self, each: Input, stamp_ms: int, batch: Batch) -> None:
         origin, message = each
         since = self._replies.newest()
         reply = self.engine.apply(self.engine.sequence + 1, stamp_ms, *_source(origin), message)
         if reply is None:
             return
-        if isinstance(origin, Request):
+        if reply is ASK_HOME:
+            batch.holds.append((origin, message))  # type: ignore[arg-type]
+        elif isinstance(origin, Request):
             self._replies.add(origin, reply, _account(message, reply), since)
         elif isinstance(message, Granted):
             self._holds.granted(message, reply, since)

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from shards.limits import CHILDREN_MAX
-from shards.markets import MarketStatus
+from shards.markets import MarketStatus, shard_of_account
 from shards.messages import Cancel, Modify, OrderReply, Place, Reason, Refused, SetMarketStatus, SetMarkPrice
 from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
 from tests.model.test_futures import (
@@ -77,10 +77,10 @@ def away_world() -> tuple[World, str]:
     return world, next(name for name in ACCOUNTS[:3] if not world.engine_of(1).is_home(name))
 
 
-def fire_away(world: World, account: str) -> Order:
-    """A buy stop that has fired and whose margin is on its way."""
+def fire_away(world: World, account: str, offered: int = 20) -> Order:
+    """A buy stop for 10 that has fired and whose margin is on its way; so much is offered."""
     stop = order(account, Side.BUY, 510_000, 10, kind=Kind.STOP, trigger=Trigger(Kind.STOP, 505_000, WatchedPrice.MARK))
-    placed(world, order("trader-3", Side.SELL, 510_000, 20))
+    placed(world, order("trader-3", Side.SELL, 510_000, offered))
     waits = placed(world, stop)
     call = world.submit(SetMarkPrice(1, 506_000))
     world.turn(call.shard)
@@ -107,6 +107,20 @@ def test_a_fired_trigger_does_not_trade_in_a_market_that_was_halted_since() -> N
     end = ended(world, waits.id)
     assert (end.status, end.end_reason, end.filled) == (Status.EXPIRED, EndReason.HALTED, 0)
     assert available(world, account) == FUNDS and world.violations() == []
+
+
+def test_a_change_that_came_with_the_margin_of_its_fired_trigger_asks_for_its_own() -> None:
+    world, account = away_world()
+    waits = fire_away(world, account, offered=4)
+    home = shard_of_account(account, 4)
+    world.pump(1, home)
+    world.turn(home)
+    world.pump(home, 1)
+    change = world.submit(Modify(waits.id, account, quantity=12))
+    world.turn(change.shard)
+    world.drain()
+    assert isinstance(change.reply, OrderReply) and change.reply.order.quantity == 12
+    assert world.violations() == []
 
 
 def test_a_trigger_attached_to_one_that_has_fired_waits_again_after_a_restart() -> None:

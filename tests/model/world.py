@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, cast, get_args
 from msgspec.structs import replace
 
 from shards.codec import decode_input, decode_link, decode_reply, decode_request, decode_row, encode
-from shards.engine import MAILBOX, Engine
+from shards.engine import ASK_HOME, MAILBOX, Engine
 from shards.frames import FrameKind
 from shards.holds import Holds
 from shards.invariants import find_violations
@@ -324,7 +324,7 @@ class World:
             return
         else:
             for record, (origin, input_message) in zip(node.journal[-len(inputs) :], inputs, strict=False):
-                self._apply(node, record, origin, input_message)
+                self._apply(node, record, origin, input_message, places)
         for request, question in questions:
             told = answer(node.engine, question)
             node.replies.add(request, told, _account(question, told))
@@ -440,12 +440,21 @@ class World:
         node.arrived.clear()
         return True
 
-    def _apply(self, node: Node, record: Record, origin: Request | LinkFrame, message: Command | LinkMessage) -> None:
+    def _apply(
+        self,
+        node: Node,
+        record: Record,
+        origin: Request | LinkFrame,
+        message: Command | LinkMessage,
+        places: list[tuple[Request, Place | Modify]],
+    ) -> None:
         since = node.replies.newest()
         reply = node.engine.apply(record.sequence, record.stamp_ms, record.source, record.number, message)
         if reply is None:
             return
-        if isinstance(origin, Request):
+        if reply is ASK_HOME:
+            places.append((origin, message))  # type: ignore[arg-type]
+        elif isinstance(origin, Request):
             node.replies.add(origin, reply, _account(message, reply), since)
         elif isinstance(message, Granted):
             node.holds.granted(message, reply, since)

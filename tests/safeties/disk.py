@@ -17,12 +17,12 @@ DISK: Final = (
             else:
                 self.mailbox.link_frames.clear()
                 for each in batch.inputs:
-                    self._apply(each, stamp_ms)
+                    self._apply(each, stamp_ms, batch)
 """,
         """                records = self._records(batch.inputs, stamp_ms)
                 self.mailbox.link_frames.clear()
                 for each in batch.inputs:
-                    self._apply(each, stamp_ms)
+                    self._apply(each, stamp_ms, batch)
                 self._send()
                 self._journal.append(records)
             except StorageFull:

@@ -63,6 +63,13 @@ ORDERS: Final = (
         "tests/model/test_world.py::test_two_repeats_at_once_place_one_order_and_hold_once",
     ),
     Safety(
+        "a_change_is_not_called_busy_for_a_trigger_that_fired",
+        "shards/loop.py",
+        "        if reply is ASK_HOME:\n",
+        "        if False:\n",
+        "tests/sim/test_sim.py::test_what_was_found_once_is_not_found_again[10284]",
+    ),
+    Safety(
         "first_in_first_out",
         "shards/book.py",
         "        level.orders[order.id] = order\n",

@@ -190,6 +190,8 @@ class Node:
     def _hear(self, request: Request, reply: Reply, since: Numbers | None) -> None:
         oracle, engine = self.simulation.oracle, self.engine
         if since is not None:
+            if reply == Refused(Reason.BUSY):
+                self.simulation.violated("what is on disk was answered BUSY: it must be asked for at home")
             oracle.answered(call_of(request), self.number, engine.sequence)
             return
         message: Any = decode_request(request.body)
