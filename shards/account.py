@@ -11,7 +11,7 @@ from shards.rows import FundsMoved, MarginFilled
 from shards.wallets import Wallets
 
 
-class Booking(msgspec.Struct, array_like=True, frozen=True):
+class Booking(msgspec.Struct, array_like=True, gc=False, frozen=True):
     """A deposit or withdrawal that was carried out, under its reference."""
 
     asset: str

@@ -410,7 +410,7 @@ class GetCandles(msgspec.Struct, array_like=True, tag=52, frozen=True):
 # Replies
 
 
-class OrderReply(msgspec.Struct, array_like=True, tag=60):
+class OrderReply(msgspec.Struct, array_like=True, tag=60, gc=False):
     """One order as it stands; ``trades`` are the matches of this call."""
 
     order: Order
@@ -541,7 +541,7 @@ class TableReply(msgspec.Struct, array_like=True, tag=70):
     rows: list[list[str | int | float | bool | None]]
 
 
-class Refused(msgspec.Struct, array_like=True, tag=71):
+class Refused(msgspec.Struct, array_like=True, tag=71, gc=False):
     """The command was not carried out. ``order`` stands against it where there is one."""
 
     reason: Reason

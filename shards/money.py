@@ -33,7 +33,7 @@ class IncomeKind(StrEnum):
     COMMISSION = "commission"
 
 
-class Balance(msgspec.Struct, array_like=True):
+class Balance(msgspec.Struct, array_like=True, gc=False):
     """One wallet: what may be spent and what open orders hold, in the asset's smallest unit."""
 
     asset: str

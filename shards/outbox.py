@@ -3,12 +3,13 @@
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
+
+import msgspec
 
 ARCHIVE = -2  # the receiver that is not a shard
 
 
-class Posted(NamedTuple):
+class Posted(msgspec.Struct, gc=False, frozen=True):
     """One numbered message."""
 
     number: int  # 1, 2, 3 … per (sender, receiver)

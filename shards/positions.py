@@ -8,7 +8,7 @@ import msgspec
 from shards.units import ceil_div
 
 
-class Position(msgspec.Struct, array_like=True):
+class Position(msgspec.Struct, array_like=True, gc=False):
     """A signed amount, what was paid to enter it, and the margin set aside for it."""
 
     amount: int = 0
@@ -50,7 +50,7 @@ class Position(msgspec.Struct, array_like=True):
         return self.cost if self.amount > 0 else -self.cost
 
 
-class MarketMargin(msgspec.Struct, array_like=True):
+class MarketMargin(msgspec.Struct, array_like=True, gc=False):
     """What one account has in one market. Money in units of USDT."""
 
     leverage: int = 0  # 0: none set, the market's default

@@ -2,8 +2,8 @@
 
 from collections import OrderedDict
 from itertools import chain
-from typing import NamedTuple
 
+import msgspec
 from msgspec.structs import astuple
 
 from shards.limits import REPLAY_CLOCK_MS, REPLAY_WINDOW_MS
@@ -12,7 +12,7 @@ from shards.orders import NewOrder, Order
 Key = tuple[str | int | bool, ...]
 
 
-class Replay(NamedTuple):
+class Replay(msgspec.Struct, array_like=True, gc=False, frozen=True):
     """An order, and the signed request that placed it."""
 
     key: Key  # of the request: what became of the order does not change it
@@ -22,12 +22,14 @@ class Replay(NamedTuple):
 
 def _key(new: NewOrder) -> Key:
     """What makes two requests the same: account, client id, timestamp, content."""
-    what = new.side, new.kind, new.tif, new.price, new.quantity, new.quote_quantity, new.reduce_only, new.close_position
+    # plain numbers, not members of enumerations: the garbage collector takes its eyes off a tuple of those
+    side, kind, tif = +new.side, +new.kind, +new.tif
+    what = side, kind, tif, new.price, new.quantity, new.quote_quantity, new.reduce_only, new.close_position
     key = new.account, new.client_id, new.signed_ms, *what
     if new.trigger is None and new.take_profit is None and new.stop_loss is None:
         return key
     triggers = (astuple(each) if each is not None else () for each in (new.trigger, new.take_profit, new.stop_loss))
-    return *key, *chain.from_iterable((len(terms), *terms) for terms in triggers)
+    return *key, *(+term for term in chain.from_iterable((len(terms), *terms) for terms in triggers))
 
 
 class Replays:

@@ -4,6 +4,7 @@ Canonical: everything is sorted or in an order that the inputs fixed, so equal s
 """
 
 import msgspec
+from msgspec.structs import replace
 
 from shards.account import Booking
 from shards.codec import VERSION, decode_row, encode
@@ -171,9 +172,9 @@ def _load_market(stored: MarketState) -> MarketMachine:
         machine.restore(order)
     if isinstance(machine, FuturesMarket) and stored.futures is not None:
         _load_futures(machine, stored.futures)
-    for key, expires_ms, order in stored.replays:
+    for replay in stored.replays:
         # one object per order: a replay must show what becomes of the resting one
-        machine.replays.restore(Replay(key, expires_ms, machine.open.get(order.id, order)))
+        machine.replays.restore(replace(replay, order=machine.open.get(replay.order.id, replay.order)))
     return machine
 
 

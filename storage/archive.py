@@ -21,6 +21,7 @@ from storage.views import VIEWS
 from storage.wallet_views import WALLET_VIEWS
 
 THREADS_COUNT: Final = 2  # a statement's own thread and one helper: the other cores belong to the shards
+CHECKPOINT_SIZE: Final = "64MiB"  # of the write-ahead file: moving it takes 0.2 s and more, whether 16 MiB or 64
 FETCH_ROW_COUNT: Final = 1_000  # rows of an operator's answer taken at a time
 GUARD_S: Final = 0.01  # between two looks at the memory that an operator's statement takes
 GUARD_SHARE: Final = 3  # it may take one part in so many; the rest is for rows, indexes and checkpoints
@@ -37,6 +38,7 @@ _LOCKED_DOWN: Final[dict[str, str | bool | int | float | list[str]]] = {
     "python_enable_replacements": False,  # else SQL could read Python variables by their names
     "temp_directory": "",  # a big answer fails rather than fill the disk that the journals need
     "threads": THREADS_COUNT,
+    "checkpoint_threshold": CHECKPOINT_SIZE,
 }
 
 

@@ -1,5 +1,6 @@
 """How gunicorn runs the web side: ``gunicorn -c web/gunicorn_conf.py 'web:create_app()'``."""
 
+import gc
 import logging
 import os
 from typing import Any
@@ -58,6 +59,12 @@ def post_fork(server: Any, worker: Any) -> None:
     """In the worker, before it loads the application."""
     os.environ["SHARDEX_WORKER_SLOT"] = str(worker.slot)
     worker.log.error_log.addFilter(_omit_request)
+
+
+def post_worker_init(worker: Any) -> None:
+    """What loading made lives as long as the worker: keep it out of every later collection."""
+    gc.collect()
+    gc.freeze()
 
 
 def _omit_request(record: logging.LogRecord) -> bool:

@@ -132,7 +132,7 @@ class Wire:
             self.given = posted.number
             if posted.number == self.receiver.heard[shard] + 1:
                 self.receiver.heard[shard] = posted.number
-                self.receiver.arrived.append(LinkFrame(shard, *posted))
+                self.receiver.arrived.append(LinkFrame(shard, posted.number, posted.stamp_ms, posted.body))
             assert posted.number <= self.receiver.heard[shard], "a link skips messages"
 
     def settle(self, number: int) -> None:

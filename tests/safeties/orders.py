@@ -33,7 +33,7 @@ ORDERS: Final = (
     Safety(
         "signed_request_once_after_a_restart",
         "shards/state.py",
-        "        machine.replays.restore(Replay(key, expires_ms, machine.open.get(order.id, order)))\n",
+        "        machine.replays.restore(replace(replay, order=machine.open.get(replay.order.id, replay.order)))\n",
         "        pass\n",
         _TABLES + "[client_ids: a replay is known after a restart from a snapshot-1-shard]",
     ),

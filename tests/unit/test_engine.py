@@ -1,9 +1,14 @@
 """An engine applies what follows, and nothing else."""
 
-import pytest
+import gc
 
+import pytest
+from msgspec.structs import replace
+
+from loadtest.bench.seeding import START_MS, full_book
+from shards.codec import decode_input, encode
 from shards.engine import MAILBOX, Engine
-from shards.messages import Deposit, Settle
+from shards.messages import Deposit, Place, Settle
 
 
 def test_a_link_message_out_of_turn_is_not_applied() -> None:
@@ -23,3 +28,17 @@ def test_an_input_that_does_not_follow_is_not_applied(sequence: int, stamp_ms: i
     with pytest.raises(AssertionError):
         engine.apply(sequence, stamp_ms, MAILBOX, 0, Deposit("alice", "USDT", 5, "two"))
     assert engine.accounts.wallets.available("alice", "USDT") == 5
+
+
+def test_resting_orders_are_nothing_that_the_garbage_collector_looks_at() -> None:
+    """A full collection looks at everything it may have to free: with a million orders the shard would stand still."""
+    engine, count = Engine(0, 1), 5_000
+    gc.collect()
+    before = len(gc.get_objects())
+    for number, command in enumerate(full_book(count, 0, levels=10), 1):
+        if isinstance(command, Place):
+            command = replace(command, order=replace(command.order, signed_ms=START_MS))
+        engine.apply(number, START_MS, MAILBOX, 0, decode_input(encode(command)))
+    gc.collect()
+    assert len(gc.get_objects()) - before < count / 10
+    assert len(engine.markets[1].open) == len(engine.markets[1].replays.dump()) == count
