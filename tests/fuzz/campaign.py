@@ -26,6 +26,7 @@ FRAMING_SHARE: Final = 0.08  # of all, spoilt in their framing
 DEADLINE_S: Final = 8.0  # the longest of the deadlines: no answer may come later
 LOG_LINES: Final = 40  # that are shown with a fault
 LOOK_COUNT: Final = 500  # requests of a connection between two looks at the workers
+SHOWN_BYTES: Final = 200  # of the slowest request
 
 
 class Fault(AssertionError):
@@ -40,13 +41,15 @@ class Report:
     requests: int = 0
     seconds: float = 0.0
     slowest_s: float = 0.0
+    slowest: bytes = b""  # the beginning of that request
     statuses: Counter[str] = field(default_factory=Counter)
     operations: Counter[str] = field(default_factory=Counter)  # answered with 200
 
     def __str__(self) -> str:
         told = ", ".join(f"{status} × {count}" for status, count in sorted(self.statuses.items()))
         return (
-            f"seed {self.seed}: {self.requests} requests in {self.seconds:.1f} s, slowest {self.slowest_s:.3f} s,"
+            f"seed {self.seed}: {self.requests} requests in {self.seconds:.1f} s, slowest {self.slowest_s:.3f} s"
+            f" ({self.slowest.decode(errors='replace')}),"
             f" {len(self.operations)} operations answered with 200; {told}"
         )
 
@@ -118,10 +121,11 @@ class Campaign:
             answer = connection.ask(data)
         except (Broken, OSError) as fault:
             raise self._fault(data, f"no answer: {fault!r}") from fault
+        seconds = time.monotonic() - start
         method, path = read_line(data.partition(b"\r\n")[0])
         refused = is_of_server(answer) and may_server_refuse(data)
         found = [] if refused else self.arena.judge.faults(method, path, answer)
-        self._count(data, [answer], time.monotonic() - start, found)
+        self._count(data, [answer], seconds, found)
         with self._lock:
             if answer.status == 200:
                 self.report.operations[str(operation)] += 1
@@ -134,12 +138,13 @@ class Campaign:
             answers = connection.ask_last(data)
         except (Broken, OSError) as fault:
             raise self._fault(data, f"no answers: {fault!r}") from fault
+        seconds = time.monotonic() - start
         first = data.removeprefix(b"\r\n").partition(b"\r\n")[0]  # an empty line before it is passed over
         for answer in answers:  # where there are several they are of the same request
             self.arena.learn(*read_line(first), answer)
         found = [fault for answer in answers[:1] for fault in self.arena.judge.faults_of_line(first, answer)]
         found += [f"status {answer.status}" for answer in answers if answer.status in (500, 503, 504)]
-        self._count(data, answers, time.monotonic() - start, found)
+        self._count(data, answers, seconds, found)
 
     def _count(self, data: bytes, answers: list[Answer], seconds: float, found: list[str]) -> None:
         if seconds > DEADLINE_S * max(1, len(answers)):
@@ -149,7 +154,8 @@ class Campaign:
             raise self._fault(data, "; ".join(found) + "\n" + told)
         with self._lock:
             self.report.requests += 1
-            self.report.slowest_s = max(self.report.slowest_s, seconds)
+            if seconds > self.report.slowest_s:
+                self.report.slowest_s, self.report.slowest = seconds, data[:SHOWN_BYTES]
             self.report.statuses.update(str(answer.status) for answer in answers or ())
             if not answers:
                 self.report.statuses["closed"] += 1
