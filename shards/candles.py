@@ -1,8 +1,11 @@
-"""Trades folded into candles."""
+"""Trades folded into candles, and candles put together."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from shards.orders import Candle, Side, Trade
+
+ONE_SPAN_MS: Final = 2**53  # an interval so long that all trades are in one span
 
 
 def fold(trades: Iterable[Trade], interval_ms: int) -> list[Candle]:

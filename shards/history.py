@@ -39,6 +39,7 @@ from shards.messages import (
     GetCandles,
     GetOrder,
     GetOrderByClientId,
+    GetTickers,
     GetTrade,
     IncomeReply,
     ListFills,
@@ -54,6 +55,8 @@ from shards.messages import (
     Reply,
     RunSql,
     TableReply,
+    Ticker,
+    TickersReply,
     TradesReply,
 )
 from shards.orders import Candle, Status
@@ -160,6 +163,8 @@ class History:
                 return self._trades(queries.trades_of_market(market, limit, start_ms, before_id))
             case GetCandles():
                 return self._candles(question)
+            case GetTickers(markets, start_ms, before):
+                return TickersReply(self._tickers(markets, start_ms, before or [2**62] * len(markets)))
             case GetArchiveStatus():
                 ((rows,),) = self._archive.ask(queries.ROW_COUNT)
                 return ArchiveStatus(rows, self._archive.positions())
@@ -178,6 +183,12 @@ class History:
             asked.market, asked.interval_ms, asked.start_ms, asked.end_ms, asked.before_id, asked.limit
         )
         return CandlesReply([Candle(*row) for row in self._archive.ask(query)])
+
+    def _tickers(self, markets: list[int], start_ms: int, before: list[int]) -> list[Ticker]:
+        folded = self._archive.ask(queries.candles_of_markets(markets, before, start_ms))
+        candles = {market: Candle(start_ms, *candle) for market, *candle in folded}
+        newest = map(to_trade, self._archive.ask(queries.newest_trades(markets, before)))
+        return [Ticker(trade.market, trade, candles.get(trade.market)) for trade in newest]
 
     def _run_sql(self, text: str) -> TableReply:
         # too much is refused rather than cut: a cut answer looks like a whole one

@@ -407,6 +407,17 @@ class GetCandles(msgspec.Struct, array_like=True, tag=52, frozen=True):
     before_id: int = 2**62  # only trades with a lower number
 
 
+class GetTickers(msgspec.Struct, array_like=True, tag=58, frozen=True):
+    """What the trades of many markets come to, those since ``start_ms`` as a candle. Reply: TickersReply.
+
+    A shard answers with what is not archived; ask the archive for the rest, with the first ids of that as ``before``.
+    """
+
+    markets: list[int]
+    start_ms: int
+    before: list[int] = []  # for each market: only trades with a lower number; empty: all
+
+
 # Replies
 
 
@@ -556,6 +567,21 @@ class CandlesReply(msgspec.Struct, array_like=True, tag=72):
     first_id: int = 2**62
 
 
+class Ticker(msgspec.Struct, array_like=True):
+    """A market's trades that were at hand, of which there was one at least."""
+
+    market: int
+    newest: Trade
+    candle: Candle | None  # of those since the moment that was asked for
+    first_id: int = 0  # the oldest at hand; a shard says it
+
+
+class TickersReply(msgspec.Struct, array_like=True, tag=80):
+    """Of the markets that were asked for, those with a trade at hand."""
+
+    tickers: list[Ticker]
+
+
 Command = (
     Place
     | Modify
@@ -593,6 +619,7 @@ Question = (
     | RunSql
     | MarketTrades
     | GetCandles
+    | GetTickers
 )
 Reply = (
     OrderReply
@@ -615,4 +642,5 @@ Reply = (
     | TableReply
     | Refused
     | CandlesReply
+    | TickersReply
 )

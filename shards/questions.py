@@ -1,10 +1,10 @@
 """Answering questions from a shard's memory: open orders and what the archive does not have yet."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from shards.book import BookSide
-from shards.candles import fold
+from shards.candles import ONE_SPAN_MS, fold
 from shards.engine import Engine
 from shards.futures import FuturesMarket
 from shards.ids import market_of
@@ -23,6 +23,7 @@ from shards.messages import (
     GetOrder,
     GetOrderByClientId,
     GetPrices,
+    GetTickers,
     GetTrade,
     IncomeReply,
     ListFills,
@@ -40,6 +41,8 @@ from shards.messages import (
     Reason,
     Refused,
     Reply,
+    Ticker,
+    TickersReply,
     TradesReply,
 )
 from shards.money import Income
@@ -65,6 +68,8 @@ def answer(engine: Engine, question: Question) -> Reply:
             return TradesReply(_market_trades(engine, question))
         case GetCandles():
             return _candles(engine, question)
+        case GetTickers():
+            return TickersReply(list(_tickers(engine, question)))
         case GetBalances(account):
             return BalancesReply(engine.accounts.wallets.list(account))
         case GetMargin(account):
@@ -250,6 +255,17 @@ def _candles(engine: Engine, question: GetCandles) -> CandlesReply:
         return CandlesReply([])
     inside = (trade for trade in trades if question.start_ms <= trade.time_ms <= question.end_ms)
     return CandlesReply(fold(inside, question.interval_ms), trades[0].id)
+
+
+def _tickers(engine: Engine, question: GetTickers) -> Iterator[Ticker]:
+    trades: dict[int, list[Trade]] = {market: [] for market in question.markets}
+    for trade in engine.recent.trades.values():
+        if trade.market in trades:
+            trades[trade.market].append(trade)
+    for market, found in trades.items():
+        if found:
+            inside = fold((trade for trade in found if trade.time_ms >= question.start_ms), ONE_SPAN_MS)
+            yield Ticker(market, found[-1], inside[0] if inside else None, found[0].id)
 
 
 def _depth(engine: Engine, question: GetDepth) -> Reply:

@@ -3,7 +3,10 @@
 They are answered with stored tuples: the columns of the table, in its order.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import msgspec
 
 from storage.tables import FUTURES_FILLS, LINKS, MARKETS, MOVEMENTS, ORDERS, TRADES
 
@@ -122,21 +125,48 @@ def trades_of_market(market: int, limit: int, start_ms: int, before_id: int) -> 
     )
 
 
-def candles_of_market(market: int, interval_ms: int, start_ms: int, end_ms: int, before_id: int, limit: int) -> Query:
-    """A market's trades from ``start_ms`` to ``end_ms`` by spans, oldest first.
+_BOUGHT: Final = "FILTER (taker_side = 'buy')"
+_CANDLE: Final = (
+    "arg_min(price_ticks, trade_id), max(price_ticks), min(price_ticks), arg_max(price_ticks, trade_id),"
+    " sum(quantity_lots)::HUGEINT, sum(price_ticks * quantity_lots)::HUGEINT, count(*),"
+    f" coalesce(sum(quantity_lots) {_BOUGHT}, 0)::HUGEINT,"
+    f" coalesce(sum(price_ticks * quantity_lots) {_BOUGHT}, 0)::HUGEINT, min(trade_id), max(trade_id)"
+)
+"""Open, high, low, close, lots, ticks × lots, trades, lots and value of taker buys, first and last number."""
 
-    (start, open, high, low, close, lots, ticks × lots, trades, lots and value of taker buys, first and last number)
-    """
-    bought = "FILTER (taker_side = 'buy')"
+
+def candles_of_market(market: int, interval_ms: int, start_ms: int, end_ms: int, before_id: int, limit: int) -> Query:
+    """A market's trades from ``start_ms`` to ``end_ms`` by spans, oldest first: (start, candle)."""
     return Query(
-        "SELECT time_ms // ? * ? AS open_ms, arg_min(price_ticks, trade_id), max(price_ticks), min(price_ticks),"
-        " arg_max(price_ticks, trade_id), sum(quantity_lots)::HUGEINT, sum(price_ticks * quantity_lots)::HUGEINT,"
-        f" count(*), coalesce(sum(quantity_lots) {bought}, 0)::HUGEINT,"
-        f" coalesce(sum(price_ticks * quantity_lots) {bought}, 0)::HUGEINT, min(trade_id), max(trade_id)"
-        f" FROM {TRADES.name} WHERE market = ? AND time_ms >= ? AND time_ms <= ? AND trade_id < ?"
+        f"SELECT time_ms // ? * ? AS open_ms, {_CANDLE} FROM {TRADES.name}"
+        " WHERE market = ? AND time_ms >= ? AND time_ms <= ? AND trade_id < ?"
         " GROUP BY open_ms ORDER BY open_ms LIMIT ?",
         (interval_ms, interval_ms, market, start_ms, end_ms, before_id, limit),
     )
+
+
+def candles_of_markets(markets: Sequence[int], before: Sequence[int], start_ms: int) -> Query:
+    """Of each market the trades since ``start_ms`` with lower numbers than its ``before``: (market, candle)."""
+    return Query(
+        f"SELECT market, {_CANDLE} FROM {TRADES.name} {_OF_MARKETS} AND time_ms >= ? GROUP BY market",
+        (_list(markets), _list(before), start_ms),
+    )
+
+
+def newest_trades(markets: Sequence[int], before: Sequence[int]) -> Query:
+    """The newest trade of each market with a lower number than its ``before``."""
+    newest = f"SELECT max(trade_id) FROM {TRADES.name} {_OF_MARKETS} GROUP BY market"
+    return Query(f"{_TRADES} WHERE trade_id IN ({newest})", (_list(markets), _list(before)))
+
+
+_NUMBERS: Final = """unnest(from_json(?, '["BIGINT"]'))"""
+_OF_MARKETS: Final = (
+    f"JOIN (SELECT {_NUMBERS} AS market, {_NUMBERS} AS before_id) AS wanted USING (market) WHERE trade_id < before_id"
+)
+
+
+def _list(numbers: Sequence[int]) -> str:
+    return msgspec.json.encode(numbers).decode()
 
 
 # What account lists are made of

@@ -8,7 +8,6 @@ from shards.units import format_plain
 
 INTERVALS_S: Final = {"1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "4h": 14_400, "1d": 86_400}
 DAY_S: Final = 86_400
-ONE_SPAN_MS: Final = 2**53  # an interval so long that all trades are in one span
 
 
 def render_candle(market: Market, candle: Candle, interval_s: int) -> list[object]:

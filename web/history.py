@@ -4,13 +4,14 @@ A shard answers for what is open or not yet archived, the archive for the rest. 
 leaves it in between is in the archive by then. What both know is taken once, and an ended order wins over an open one.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from shards import limits
-from shards.candles import join
+from shards.candles import add, join
 from shards.clock import now_ms
 from shards.markets import Market
 from shards.messages import (
@@ -21,6 +22,7 @@ from shards.messages import (
     GetDepth,
     GetOrder,
     GetOrderByClientId,
+    GetTickers,
     GetTrade,
     IncomeReply,
     ListFills,
@@ -32,18 +34,21 @@ from shards.messages import (
     OrderReply,
     OrdersReply,
     Reason,
+    Ticker,
+    TickersReply,
     TradesReply,
 )
 from shards.money import Income
 from shards.orders import Candle, Order, Status, Trade
 from shards.rows import MarginFilled
-from web.candles import DAY_S, ONE_SPAN_MS, no_trades
+from web.candles import DAY_S, no_trades
 from web.engine import Engine
 from web.errors import EngineRefusal
 
 T = TypeVar("T")
 
 OWNER_WAIT_MS: Final = 1_000  # a cancel of an order that no shard has waits so long to learn whose it was
+_NEVER_MS: Final = 2**62  # no trade is since then
 _PIECE_COUNT: Final = 32  # questions about many markets that are under way at a time
 
 _OPEN: Final = (Status.OPEN, Status.PARTIALLY_FILLED)
@@ -158,16 +163,43 @@ def market_trades(engine: Engine, market: Market, question: MarketTrades) -> lis
 
 def newest_trades(engine: Engine, markets: Sequence[Market]) -> dict[int, Trade]:
     """The newest trade of each market, by its number; a market that never traded has none."""
-    found: dict[int, Trade] = {}
-    for piece in pieces(markets):
-        asked = [(engine.owner(market), MarketTrades(market.number, 1)) for market in piece]
-        for reply in engine.ask_each(TradesReply, asked):
-            found.update((trade.market, trade) for trade in reply.trades)
+    found = _recent_tickers(engine, markets, _NEVER_MS)
+    before = {market.number: 2**62 for market in markets if market.number not in found}
+    if before:  # what a shard still has is newer than anything in the archive
+        found |= _archived_tickers(engine, before, _NEVER_MS)
+    return {number: each.newest for number, each in found.items()}
+
+
+def days_until_now(engine: Engine, markets: Sequence[Market], now_s: int) -> dict[int, tuple[Candle, Trade]]:
+    """Of each market that ever traded, by its number: its last 24 hours as one candle, and its newest trade.
+
+    Without a trade in them everything is at the last price.
+    """
+    start_ms = (now_s - DAY_S) * 1_000
+    recent = _recent_tickers(engine, markets, start_ms)
+    before = {market.number: 2**62 for market in markets} | {number: each.first_id for number, each in recent.items()}
+    found = _archived_tickers(engine, before, start_ms)
+    found |= {number: _join_tickers(found.get(number), each) for number, each in recent.items()}
+    return {number: (each.candle or no_trades(each.newest.price), each.newest) for number, each in found.items()}
+
+
+def _recent_tickers(engine: Engine, markets: Sequence[Market], start_ms: int) -> dict[int, Ticker]:
+    numbers: dict[int, list[int]] = {}
     for market in markets:
-        if market.number not in found:  # what a shard still has is newer than anything in the archive
-            reply = engine.ask_archive(TradesReply, MarketTrades(market.number, 1))
-            found.update((trade.market, trade) for trade in reply.trades)
-    return found
+        numbers.setdefault(engine.owner(market), []).append(market.number)
+    asked = [(shard, GetTickers(own, start_ms)) for shard, own in numbers.items()]
+    return {each.market: each for reply in engine.ask_each(TickersReply, asked) for each in reply.tickers}
+
+
+def _archived_tickers(engine: Engine, before: Mapping[int, int], start_ms: int) -> dict[int, Ticker]:
+    """``before``: by market, the number that is too high."""
+    question = GetTickers(list(before), start_ms, list(before.values()))
+    return {each.market: each for each in engine.ask_archive(TickersReply, question).tickers}
+
+
+def _join_tickers(earlier: Ticker | None, later: Ticker) -> Ticker:
+    candles = [each.candle for each in (earlier, later) if each is not None and each.candle is not None]
+    return Ticker(later.market, later.newest, reduce(add, candles) if candles else None)
 
 
 def best_levels(engine: Engine, markets: Sequence[Market]) -> list[DepthReply]:
@@ -182,12 +214,6 @@ def pieces(markets: Sequence[Market]) -> Iterator[Sequence[Market]]:
     """A few at a time: each question takes a place in a mailbox."""
     for start in range(0, len(markets), _PIECE_COUNT):
         yield markets[start : start + _PIECE_COUNT]
-
-
-def day_until_now(engine: Engine, market: Market, last: int, now_s: int) -> Candle:
-    """The market's last 24 hours as one candle; without a trade in them, everything at ``last``, in ticks."""
-    found = candles(engine, market, GetCandles(market.number, ONE_SPAN_MS, 1, (now_s - DAY_S) * 1_000))
-    return found[0] if found else no_trades(last)
 
 
 def find_candles(

@@ -1,5 +1,6 @@
 """Public spot market data."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from flask import Blueprint, Response
@@ -88,13 +89,12 @@ def ticker() -> Response:
     symbol = asked.get("symbol")
     catalog = at.catalog()
     if symbol is None:
-        found = (_ticker(market, at) for market in catalog.spot.values())
-        return answer([ticker for ticker in found if ticker is not None])
+        return answer(_tickers(list(catalog.spot.values()), at))
     market = catalog.spot.get(symbol)
-    one = _ticker(market, at) if market else None
-    if one is None:
+    found = _tickers([market], at) if market else []
+    if not found:
         raise Problem(404, "TICKER_NOT_FOUND")
-    return answer(one)
+    return answer(found[0])
 
 
 @blueprint.get("/spot/health")
@@ -160,11 +160,9 @@ def _find_market(symbol: str, catalog: Catalog) -> Market:
     return market
 
 
-def _ticker(market: Market, at: Services) -> dict[str, object] | None:
-    """The market's last 24 hours; None before its first trade."""
+def _tickers(markets: Sequence[Market], at: Services) -> list[dict[str, object]]:
+    """The last 24 hours of the markets that ever traded."""
     now_s = now_ms() // 1_000
-    newest = history.newest_trades(at.engine, [market]).get(market.number)
-    if newest is None:
-        return None
-    day = history.day_until_now(at.engine, market, newest.price, now_s)
-    return render_ticker(market, day, newest.price, now_s)
+    found = history.days_until_now(at.engine, markets, now_s)
+    traded = [(market, *found[market.number]) for market in markets if market.number in found]
+    return [render_ticker(market, day, newest.price, now_s) for market, day, newest in traded]

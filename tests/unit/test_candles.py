@@ -6,25 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from shards.candles import fold, join
+from shards.candles import ONE_SPAN_MS, fold, join
 from shards.history import History
 from shards.ids import make_number
-from shards.messages import CandlesReply, GetCandles
+from shards.messages import CandlesReply, GetCandles, GetTickers, Ticker, TickersReply
 from shards.orders import Side, Trade
 from shards.rows import Traded
 
 KEY = b"k" * 32
 
 
-def some_trades(chance: random.Random, count: int) -> list[Trade]:
+def some_trades(chance: random.Random, count: int, markets: int = 1) -> list[Trade]:
     time_ms = 1_790_000_000_000
     trades = []
     for sequence in range(1, count + 1):
         time_ms += chance.choice((0, 1, 500, 20_000, 200_000))
         side = chance.choice(list(Side))
         price, quantity = chance.randint(1, 50), chance.randint(1, 10**15)
-        number = make_number(1, sequence)
-        trades.append(Trade(number, 1, price, quantity, side, 1, 2, "maker", "taker", 0, 0, time_ms))
+        market = chance.randint(1, markets)
+        number = make_number(market, sequence)
+        trades.append(Trade(number, market, price, quantity, side, 1, 2, "maker", "taker", 0, 0, time_ms))
     return trades
 
 
@@ -54,3 +55,24 @@ def test_limit_and_bounds_of_time(tmp_path: Path) -> None:
     inside = [trade for trade in trades if start_ms <= trade.time_ms <= end_ms]
     assert isinstance(reply, CandlesReply)
     assert reply.candles == fold(inside, 60_000)[:5]
+
+
+def test_the_archive_tells_of_many_markets_what_their_trades_say(tmp_path: Path) -> None:
+    seed = int(os.environ.get("SHARDEX_TEST_SEED", random.randrange(2**32)))
+    print(f"SHARDEX_TEST_SEED={seed}")
+    trades = some_trades(random.Random(seed), 200, markets=9)
+    history = History(tmp_path / "history.duckdb", KEY)
+    history.store({0: [(number, Traded(trade)) for number, trade in enumerate(trades, 1)]})
+    markets, start_ms, end = [2, 9, 5, 77, 3], trades[150].time_ms, trades[180].id & (1 << 40) - 1
+    before = [make_number(market, end) for market in markets]
+    reply = history.answer(GetTickers(markets, start_ms, before))
+    history.close()
+    expected = []
+    for market in markets:
+        own = [trade for trade in trades[: end - 1] if trade.market == market]
+        candles = fold((trade for trade in own if trade.time_ms >= start_ms), ONE_SPAN_MS)
+        for candle in candles:
+            candle.open_ms = start_ms
+        expected += [Ticker(market, own[-1], candles[0] if candles else None)] if own else []
+    assert isinstance(reply, TickersReply)
+    assert sorted(reply.tickers, key=lambda each: markets.index(each.market)) == expected

@@ -4,13 +4,13 @@ from typing import Final
 
 from flask import Blueprint, Response
 
+from shards.candles import ONE_SPAN_MS
 from shards.clock import now_ms
 from shards.ids import make_number, market_of
 from shards.markets import Market
 from shards.messages import DepthReply, GetCandles, GetDepth, MarketTrades
 from shards.orders import Trade
 from web import history
-from web.candles import ONE_SPAN_MS
 from web.engine import Engine
 from web.futures.call import open_call, read_market
 from web.futures.errors import DEPTH_LIMIT, INVALID_INTERVAL, FuturesProblem, exclusive

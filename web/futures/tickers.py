@@ -11,7 +11,7 @@ from shards.messages import DepthReply
 from shards.orders import Candle, Trade
 from shards.units import divide_half_even, format_plain
 from web import history
-from web.candles import DAY_S
+from web.candles import DAY_S, no_trades
 from web.engine import Engine
 from web.futures.call import by_symbol, open_call, read_optional_market
 from web.futures.mark import marks_of
@@ -65,12 +65,11 @@ def _answer(asked: Parameters, rows_of: Callable[[Engine, Sequence[Market]], Row
 
 def _days(engine: Engine, markets: Sequence[Market]) -> Rows:
     now = now_ms()
-    newest = history.newest_trades(engine, markets)
+    found = history.days_until_now(engine, markets, now // 1_000)
     rows = []
     for market in markets:
-        last = newest.get(market.number)
-        found = history.day_until_now(engine, market, last.price if last else 0, now // 1_000)
-        rows.append(render_day(market, found, last, now))
+        candle, last = found.get(market.number, (no_trades(0), None))
+        rows.append(render_day(market, candle, last, now))
     return rows
 
 

@@ -1,14 +1,14 @@
 """The application in this process, over an engine that knows some trades and levels by heart."""
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from email.message import Message
 from pathlib import Path
 from typing import Any, Final, cast
 
 from cryptography.fernet import Fernet
 
-from shards.candles import fold
+from shards.candles import ONE_SPAN_MS, fold
 from shards.client import Client
 from shards.ids import make_number
 from shards.markets import FuturesTerms, Market, MarketStatus, Product
@@ -19,12 +19,15 @@ from shards.messages import (
     GetCandles,
     GetDepth,
     GetPrices,
+    GetTickers,
     MarketTrades,
     PricesReply,
     Question,
     Reason,
     Refused,
     Reply,
+    Ticker,
+    TickersReply,
     TradesReply,
 )
 from shards.orders import Side, Trade
@@ -140,10 +143,21 @@ def _answer(message: Message_, trades: list[Trade]) -> Reply:
             if trade.market == message.market and trade.time_ms >= message.start_ms and trade.id < message.before_id
         ]
         return TradesReply(found[: message.limit])
+    if isinstance(message, GetTickers):
+        before = message.before or [2**62] * len(message.markets)
+        return TickersReply([*_tickers(trades, dict(zip(message.markets, before, strict=True)), message.start_ms)])
     assert isinstance(message, GetCandles), message
     own = [trade for trade in trades if trade.market == message.market and trade.id < message.before_id]
     inside = [trade for trade in own if message.start_ms <= trade.time_ms <= message.end_ms]
     return CandlesReply(fold(inside, message.interval_ms)[: message.limit], own[0].id if own else 2**62)
+
+
+def _tickers(trades: list[Trade], before: dict[int, int], start_ms: int) -> Iterator[Ticker]:
+    for market, end in before.items():
+        own = [trade for trade in trades if trade.market == market and trade.id < end]
+        inside = fold((trade for trade in own if trade.time_ms >= start_ms), ONE_SPAN_MS)
+        if own:
+            yield Ticker(market, own[-1], inside[0] if inside else None, own[0].id)
 
 
 class Site:
