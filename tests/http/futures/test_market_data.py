@@ -6,7 +6,7 @@ import pytest
 
 from shards.clock import now_ms
 from shards.ids import make_number
-from shards.messages import DepthReply, GetDepth
+from shards.messages import DepthReply, GetDepth, GetTickers
 from shards.orders import Side
 from tests.http.futures.site import BTC, ETH, SPOT, Site, make_market, make_trade
 from web.futures import market as market_module
