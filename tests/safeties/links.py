@@ -71,7 +71,7 @@ LINKS: Final = (
             self.mailbox.poll_links()
 """,
         "",
-        "sim 148",
+        "sim 63",
     ),
     Safety(
         "reply_after_its_link_messages",
