@@ -163,8 +163,8 @@ class History:
                 return self._trades(queries.trades_of_market(market, limit, start_ms, before_id))
             case GetCandles():
                 return self._candles(question)
-            case GetTickers(markets, start_ms, before):
-                return TickersReply(self._tickers(markets, start_ms, before or [2**62] * len(markets)))
+            case GetTickers(before, start_ms):
+                return TickersReply(self._tickers(before, start_ms))
             case GetArchiveStatus():
                 ((rows,),) = self._archive.ask(queries.ROW_COUNT)
                 return ArchiveStatus(rows, self._archive.positions())
@@ -184,10 +184,10 @@ class History:
         )
         return CandlesReply([Candle(*row) for row in self._archive.ask(query)])
 
-    def _tickers(self, markets: list[int], start_ms: int, before: list[int]) -> list[Ticker]:
-        folded = self._archive.ask(queries.candles_of_markets(markets, before, start_ms))
-        candles = {market: Candle(start_ms, *candle) for market, *candle in folded}
-        newest = map(to_trade, self._archive.ask(queries.newest_trades(markets, before)))
+    def _tickers(self, before: Mapping[int, int], start_ms: int) -> list[Ticker]:
+        folded = self._archive.ask(queries.candles_of_markets(before, start_ms))
+        candles = {market: Candle(0, *candle) for market, *candle in folded}  # as of one span of all time
+        newest = map(to_trade, self._archive.ask(queries.newest_trades(before)))
         return [Ticker(trade.market, trade, candles.get(trade.market)) for trade in newest]
 
     def _run_sql(self, text: str) -> TableReply:

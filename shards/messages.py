@@ -413,9 +413,8 @@ class GetTickers(msgspec.Struct, array_like=True, tag=58, frozen=True):
     A shard answers with what is not archived; ask the archive for the rest, with the first ids of that as ``before``.
     """
 
-    markets: list[int]
+    before: dict[int, int]  # by market: only trades with a lower number
     start_ms: int
-    before: list[int] = []  # for each market: only trades with a lower number; empty: all
 
 
 # Replies

@@ -258,9 +258,9 @@ def _candles(engine: Engine, question: GetCandles) -> CandlesReply:
 
 
 def _tickers(engine: Engine, question: GetTickers) -> Iterator[Ticker]:
-    trades: dict[int, list[Trade]] = {market: [] for market in question.markets}
+    trades: dict[int, list[Trade]] = {market: [] for market in question.before}
     for trade in engine.recent.trades.values():
-        if trade.market in trades:
+        if trade.id < question.before.get(trade.market, 0):
             trades[trade.market].append(trade)
     for market, found in trades.items():
         if found:

@@ -3,7 +3,7 @@
 They are answered with stored tuples: the columns of the table, in its order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import msgspec
@@ -145,18 +145,18 @@ def candles_of_market(market: int, interval_ms: int, start_ms: int, end_ms: int,
     )
 
 
-def candles_of_markets(markets: Sequence[int], before: Sequence[int], start_ms: int) -> Query:
+def candles_of_markets(before: Mapping[int, int], start_ms: int) -> Query:
     """Of each market the trades since ``start_ms`` with lower numbers than its ``before``: (market, candle)."""
     return Query(
         f"SELECT market, {_CANDLE} FROM {TRADES.name} {_OF_MARKETS} AND time_ms >= ? GROUP BY market",
-        (_list(markets), _list(before), start_ms),
+        (*_wanted(before), start_ms),
     )
 
 
-def newest_trades(markets: Sequence[int], before: Sequence[int]) -> Query:
+def newest_trades(before: Mapping[int, int]) -> Query:
     """The newest trade of each market with a lower number than its ``before``."""
     newest = f"SELECT max(trade_id) FROM {TRADES.name} {_OF_MARKETS} GROUP BY market"
-    return Query(f"{_TRADES} WHERE trade_id IN ({newest})", (_list(markets), _list(before)))
+    return Query(f"{_TRADES} WHERE trade_id IN ({newest})", _wanted(before))
 
 
 _NUMBERS: Final = """unnest(from_json(?, '["BIGINT"]'))"""
@@ -165,8 +165,9 @@ _OF_MARKETS: Final = (
 )
 
 
-def _list(numbers: Sequence[int]) -> str:
-    return msgspec.json.encode(numbers).decode()
+def _wanted(before: Mapping[int, int]) -> tuple[str, str]:
+    """What is bound to :data:`_OF_MARKETS`: JSON arrays of the markets and of the numbers that are too high."""
+    return msgspec.json.encode(list(before)).decode(), msgspec.json.encode(list(before.values())).decode()
 
 
 # What account lists are made of

@@ -49,6 +49,7 @@ T = TypeVar("T")
 
 OWNER_WAIT_MS: Final = 1_000  # a cancel of an order that no shard has waits so long to learn whose it was
 _NEVER_MS: Final = 2**62  # no trade is since then
+_ANY: Final = 2**62  # every trade has a lower number
 _PIECE_COUNT: Final = 32  # questions about many markets that are under way at a time
 
 _OPEN: Final = (Status.OPEN, Status.PARTIALLY_FILLED)
@@ -164,7 +165,7 @@ def market_trades(engine: Engine, market: Market, question: MarketTrades) -> lis
 def newest_trades(engine: Engine, markets: Sequence[Market]) -> dict[int, Trade]:
     """The newest trade of each market, by its number; a market that never traded has none."""
     found = _recent_tickers(engine, markets, _NEVER_MS)
-    before = {market.number: 2**62 for market in markets if market.number not in found}
+    before = {market.number: _ANY for market in markets if market.number not in found}
     if before:  # what a shard still has is newer than anything in the archive
         found |= _archived_tickers(engine, before, _NEVER_MS)
     return {number: each.newest for number, each in found.items()}
@@ -177,7 +178,7 @@ def days_until_now(engine: Engine, markets: Sequence[Market], now_s: int) -> dic
     """
     start_ms = (now_s - DAY_S) * 1_000
     recent = _recent_tickers(engine, markets, start_ms)
-    before = {market.number: 2**62 for market in markets} | {number: each.first_id for number, each in recent.items()}
+    before = {market.number: _ANY for market in markets} | {number: each.first_id for number, each in recent.items()}
     found = _archived_tickers(engine, before, start_ms)
     found |= {number: _join_tickers(found.get(number), each) for number, each in recent.items()}
     return {number: (each.candle or no_trades(each.newest.price), each.newest) for number, each in found.items()}
@@ -187,14 +188,13 @@ def _recent_tickers(engine: Engine, markets: Sequence[Market], start_ms: int) ->
     numbers: dict[int, list[int]] = {}
     for market in markets:
         numbers.setdefault(engine.owner(market), []).append(market.number)
-    asked = [(shard, GetTickers(own, start_ms)) for shard, own in numbers.items()]
+    asked = [(shard, GetTickers(dict.fromkeys(own, _ANY), start_ms)) for shard, own in numbers.items()]
     return {each.market: each for reply in engine.ask_each(TickersReply, asked) for each in reply.tickers}
 
 
 def _archived_tickers(engine: Engine, before: Mapping[int, int], start_ms: int) -> dict[int, Ticker]:
     """``before``: by market, the number that is too high."""
-    question = GetTickers(list(before), start_ms, list(before.values()))
-    return {each.market: each for each in engine.ask_archive(TickersReply, question).tickers}
+    return {each.market: each for each in engine.ask_archive(TickersReply, GetTickers(dict(before), start_ms)).tickers}
 
 
 def _join_tickers(earlier: Ticker | None, later: Ticker) -> Ticker:

@@ -144,8 +144,7 @@ def _answer(message: Message_, trades: list[Trade]) -> Reply:
         ]
         return TradesReply(found[: message.limit])
     if isinstance(message, GetTickers):
-        before = message.before or [2**62] * len(message.markets)
-        return TickersReply([*_tickers(trades, dict(zip(message.markets, before, strict=True)), message.start_ms)])
+        return TickersReply([*_tickers(trades, message.before, message.start_ms)])
     assert isinstance(message, GetCandles), message
     own = [trade for trade in trades if trade.market == message.market and trade.id < message.before_id]
     inside = [trade for trade in own if message.start_ms <= trade.time_ms <= message.end_ms]
