@@ -268,7 +268,8 @@ class Shard:
         if reply is None:
             return
         if reply is ASK_HOME:
-            batch.holds.append((origin, message))  # type: ignore[arg-type]
+            assert isinstance(origin, Request) and isinstance(message, Modify)
+            batch.holds.append((origin, message))
         elif isinstance(origin, Request):
             self._replies.add(origin, reply, _account(message, reply), since)
         elif isinstance(message, Granted):

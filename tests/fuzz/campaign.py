@@ -41,7 +41,7 @@ class Report:
     requests: int = 0
     seconds: float = 0.0
     slowest_s: float = 0.0
-    slowest: bytes = b""  # the beginning of that request
+    slowest: bytes = b""  # the beginning of its first line
     statuses: Counter[str] = field(default_factory=Counter)
     operations: Counter[str] = field(default_factory=Counter)  # answered with 200
 
@@ -155,7 +155,7 @@ class Campaign:
         with self._lock:
             self.report.requests += 1
             if seconds > self.report.slowest_s:
-                self.report.slowest_s, self.report.slowest = seconds, data[:SHOWN_BYTES]
+                self.report.slowest_s, self.report.slowest = seconds, data.partition(b"\r\n")[0][:SHOWN_BYTES]
             self.report.statuses.update(str(answer.status) for answer in answers or ())
             if not answers:
                 self.report.statuses["closed"] += 1

@@ -453,7 +453,8 @@ class World:
         if reply is None:
             return
         if reply is ASK_HOME:
-            places.append((origin, message))  # type: ignore[arg-type]
+            assert isinstance(origin, Request) and isinstance(message, Modify)
+            places.append((origin, message))
         elif isinstance(origin, Request):
             node.replies.add(origin, reply, _account(message, reply), since)
         elif isinstance(message, Granted):
