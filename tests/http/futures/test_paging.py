@@ -3,7 +3,6 @@
 import random
 import threading
 from collections.abc import Iterator
-from functools import partial
 
 from tests.exchange import until
 from tests.http.futures.caller import Json
@@ -12,11 +11,14 @@ from tests.http.futures.trader import list_contract
 from tests.http.venue import Venue
 from tests.model.seeds import read_seed
 
-ORDERS_MAX = 400
+ROUND_COUNT = 80
 
 
 class Flow:
-    """Two accounts that trade with each other, one of which also places triggers and cancels."""
+    """Two accounts that trade with each other, one of which also places triggers and cancels.
+
+    It places ``ROUND_COUNT`` orders each time it is let go on, so that the list of them ends however slowly it is read.
+    """
 
     def __init__(self, venue: Venue, seed: int) -> None:
         self.symbol = list_contract(venue, venue.shard_count - 1)
@@ -25,6 +27,7 @@ class Flow:
         self.traded: list[int] = []  # own's orders that have filled
         self.fault: BaseException | None = None
         self._random = random.Random(seed)
+        self._turns = threading.Semaphore(0)  # orders that may be placed
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -34,11 +37,18 @@ class Flow:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        self._turns.release()
         self._thread.join()
+
+    def go_on(self) -> None:
+        """Let it place further orders, and wait for the first quarter of them."""
+        least = len(self.placed) + ROUND_COUNT // 4
+        self._turns.release(ROUND_COUNT)
+        until(lambda: self.fault is not None or len(self.placed) >= least, 30, "placed")
 
     def _run(self) -> None:
         try:
-            while not self._stop.is_set() and len(self.placed) < ORDERS_MAX:
+            while self._turns.acquire() and not self._stop.is_set():
                 self._random.choice((self._trade, self._cancel, self._wait))()
         except BaseException as fault:
             self.fault = fault
@@ -70,15 +80,12 @@ class Flow:
                 return
             first = page[-1][number] + 1
 
-    def grows(self, least: int) -> bool:
-        return self.fault is not None or len(self.placed) >= least
-
 
 def test_pages_while_archiving_goes_on(venue: Venue) -> None:
     """What was there before the first page was asked for comes exactly once, oldest first."""
     with Flow(venue, read_seed()) as flow:
         for limit in (50, 7, 23, 1_000, 11):
-            until(partial(flow.grows, len(flow.placed) + 20), 30, "placed")
+            flow.go_on()
             placed, traded = flow.placed[:], flow.traded[:]
             found = [order["orderId"] for order in flow.pages("/allOrders", "orderId", "orderId", limit)]
             assert found == sorted(set(found)) and found[: len(placed)] == placed
