@@ -3,19 +3,19 @@ history in SQL."""
 
 import itertools
 import random
-import threading
 import time
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 
 from tests.exchange import until
+from tests.http.flow import Flow
 from tests.http.venue import Json, Pair, User, Venue
 from tests.model.seeds import read_seed
 
 STATUSES = ("open", "partially_filled", "filled", "canceled", "rejected", "expired")
 ARCHIVED_S = 10.0  # rows are archived in a tenth of a second; a loaded machine takes longer
+ROUND_COUNT = 120  # orders placed while the list is read once
 
 
 def archived_lag(venue: Venue) -> int:
@@ -42,37 +42,25 @@ def test_pages_while_archiving_goes_on(venue: Venue) -> None:
     seed = read_seed()
     pairs = [venue.pair(shard) for shard in (*venue.shards, 0)]
     user = venue.user(0, USDT="100000")
+    rng = random.Random(seed)
     placed: list[str] = []
-    stop = threading.Event()
-    faults: list[BaseException] = []
+    rest: list[str] = []
 
     def trade() -> None:
-        rng = random.Random(seed)
-        rest: list[str] = []
-        try:
-            while not stop.is_set() and len(placed) < 900:
-                order = user.place(rng.choice(pairs), "buy", "1", "1")["id"]
-                rest.append(order)
-                placed.append(order)
-                while len(rest) > 100 or (rest and rng.random() < 0.6):
-                    user.cancel(rest.pop(rng.randrange(len(rest)))).ok()
-        except BaseException as fault:
-            faults.append(fault)
+        order = user.place(rng.choice(pairs), "buy", "1", "1")["id"]
+        rest.append(order)
+        placed.append(order)
+        while len(rest) > 100 or (rest and rng.random() < 0.6):
+            user.cancel(rest.pop(rng.randrange(len(rest)))).ok()
 
-    trader = threading.Thread(target=trade)
-    trader.start()
-    try:
+    with Flow(trade, ROUND_COUNT) as flow:
         for limit in (200, 37, 7, 50, 23, 11, 100, 64):
-            until(partial(has_grown, placed, len(placed) + 30, faults), 30, "placed")
+            flow.go_on()
             before = placed[:]
             found = [order["id"] for order in pages(user, limit)]
             assert len(set(found)) == len(found)
             assert set(before) <= set(found)
             assert [order for order in reversed(found) if order in set(before)] == before
-    finally:
-        stop.set()
-        trader.join()
-    assert not faults
     everything = list(pages(user, 200))
     assert [order["id"] for order in reversed(everything)] == placed
     user.cancel_all()
@@ -80,10 +68,6 @@ def test_pages_while_archiving_goes_on(venue: Venue) -> None:
     at_rest = list(pages(user, 41))
     assert [order["id"] for order in reversed(at_rest)] == placed
     assert {order["status"] for order in at_rest} == {"canceled"}
-
-
-def has_grown(placed: list[str], least: int, faults: list[BaseException]) -> bool:
-    return len(placed) >= least or bool(faults)
 
 
 class Cast:

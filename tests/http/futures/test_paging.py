@@ -1,10 +1,9 @@
 """Pages of orders and fills from an id on, while orders come, end and move to the archive."""
 
 import random
-import threading
 from collections.abc import Iterator
 
-from tests.exchange import until
+from tests.http.flow import Flow
 from tests.http.futures.caller import Json
 from tests.http.futures.order_trader import OrderTrader, wait_archived
 from tests.http.futures.trader import list_contract
@@ -14,44 +13,18 @@ from tests.model.seeds import read_seed
 ROUND_COUNT = 80
 
 
-class Flow:
-    """Two accounts that trade with each other, one of which also places triggers and cancels.
-
-    It places ``ROUND_COUNT`` orders each time it is let go on, so that the list of them ends however slowly it is read.
-    """
+class Traders:
+    """Two accounts that trade with each other, one of which also places triggers and cancels."""
 
     def __init__(self, venue: Venue, seed: int) -> None:
         self.symbol = list_contract(venue, venue.shard_count - 1)
         self.own, self.other = OrderTrader(venue, 0), OrderTrader(venue)
         self.placed: list[int] = []  # own's orders, oldest first
         self.traded: list[int] = []  # own's orders that have filled
-        self.fault: BaseException | None = None
         self._random = random.Random(seed)
-        self._turns = threading.Semaphore(0)  # orders that may be placed
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> "Flow":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._turns.release()
-        self._thread.join()
-
-    def go_on(self) -> None:
-        """Let it place further orders, and wait for the first quarter of them."""
-        least = len(self.placed) + ROUND_COUNT // 4
-        self._turns.release(ROUND_COUNT)
-        until(lambda: self.fault is not None or len(self.placed) >= least, 30, "placed")
-
-    def _run(self) -> None:
-        try:
-            while self._turns.acquire() and not self._stop.is_set():
-                self._random.choice((self._trade, self._cancel, self._wait))()
-        except BaseException as fault:
-            self.fault = fault
+    def step(self) -> None:
+        self._random.choice((self._trade, self._cancel, self._wait))()
 
     def _trade(self) -> None:
         """Each time the other way round, so that the position comes to nothing again."""
@@ -83,21 +56,21 @@ class Flow:
 
 def test_pages_while_archiving_goes_on(venue: Venue) -> None:
     """What was there before the first page was asked for comes exactly once, oldest first."""
-    with Flow(venue, read_seed()) as flow:
+    traders = Traders(venue, read_seed())
+    with Flow(traders.step, ROUND_COUNT) as flow:
         for limit in (50, 7, 23, 1_000, 11):
             flow.go_on()
-            placed, traded = flow.placed[:], flow.traded[:]
-            found = [order["orderId"] for order in flow.pages("/allOrders", "orderId", "orderId", limit)]
+            placed, traded = traders.placed[:], traders.traded[:]
+            found = [order["orderId"] for order in traders.pages("/allOrders", "orderId", "orderId", limit)]
             assert found == sorted(set(found)) and found[: len(placed)] == placed
-            fills = [fill["orderId"] for fill in flow.pages("/userTrades", "fromId", "id", limit)]
+            fills = [fill["orderId"] for fill in traders.pages("/userTrades", "fromId", "id", limit)]
             assert fills[: len(traded)] == traded
-            newest = [order["orderId"] for order in flow.own.get("/allOrders", symbol=flow.symbol, limit=limit)]
+            newest = [order["orderId"] for order in traders.own.get("/allOrders", symbol=traders.symbol, limit=limit)]
             assert newest == sorted(set(newest)) and newest[-1] >= placed[-1]
-    assert flow.fault is None
     wait_archived(venue)
-    found = [order["orderId"] for order in flow.pages("/allOrders", "orderId", "orderId", 41)]
-    assert found == flow.placed
-    assert [fill["orderId"] for fill in flow.pages("/userTrades", "fromId", "id", 41)] == flow.traded
-    opened = [order["orderId"] for order in flow.own.get("/openOrders")]
-    assert opened == [order["algoId"] for order in flow.own.get("/openAlgoOrders")]
+    found = [order["orderId"] for order in traders.pages("/allOrders", "orderId", "orderId", 41)]
+    assert found == traders.placed
+    assert [fill["orderId"] for fill in traders.pages("/userTrades", "fromId", "id", 41)] == traders.traded
+    opened = [order["orderId"] for order in traders.own.get("/openOrders")]
+    assert opened == [order["algoId"] for order in traders.own.get("/openAlgoOrders")]
     assert set(opened) <= set(found)
