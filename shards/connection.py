@@ -4,9 +4,12 @@ import selectors
 import socket
 from collections import deque
 from contextlib import suppress
+from typing import Final
 
 from shards.frames import Frame, FrameError, FrameKind, pack, unpack
-from shards.limits import RECEIVE_BYTES, SEND_BUFFER_BYTES_MAX
+from shards.limits import RECEIVE_BYTES, SEND_BUFFER_BYTES_MAX, SEND_BYTES
+
+_NOTHING: Final = memoryview(b"")
 
 
 class Connection:
@@ -17,6 +20,7 @@ class Connection:
         self._socket = sock
         self._received = bytearray()
         self._unsent: deque[bytes] = deque()
+        self._begun = _NOTHING  # what goes ahead of these: the rest of what the socket took in part
         self.unsent_bytes = 0
         self.closed = False
         self.events = selectors.EVENT_READ  # what its loop watches it for; the loop's to keep
@@ -60,10 +64,9 @@ class Connection:
             self.close()
 
     def flush(self) -> bool:
-        """Send what the socket takes; whether nothing is left."""
-        while self._unsent and not self.closed:
-            chunk = b"".join(self._unsent) if len(self._unsent) > 1 else self._unsent[0]
-            self._unsent.clear()
+        """Send what the socket takes; whether nothing is left. Each byte is copied once, however much waits."""
+        while (self._begun or self._unsent) and not self.closed:
+            chunk = self._begun or self._gather()
             try:
                 sent = self._socket.send(chunk)
             except BlockingIOError:
@@ -74,15 +77,29 @@ class Connection:
                 break
             self.unsent_bytes -= sent
             if sent < len(chunk):
-                self._unsent.append(chunk[sent:])
+                self._begun = memoryview(chunk)[sent:]
                 break
-        return not self._unsent
+            self._begun = _NOTHING
+        return not self._begun and not self._unsent
+
+    def _gather(self) -> bytes:
+        """The next frames as one chunk for one system call."""
+        if self.unsent_bytes <= SEND_BYTES:
+            chunk = b"".join(self._unsent) if len(self._unsent) > 1 else self._unsent[0]
+            self._unsent.clear()
+            return chunk
+        frames, size = [], 0
+        while self._unsent and size < SEND_BYTES:
+            frames.append(self._unsent.popleft())
+            size += len(frames[-1])
+        return b"".join(frames)
 
     def close(self) -> None:
         """End the stream; nothing more comes or goes. What was received whole can still be taken."""
         if not self.closed:
             self.closed = True
             self._unsent.clear()
+            self._begun = _NOTHING
             self.unsent_bytes = 0
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)

@@ -21,6 +21,7 @@ QUEUE_DEPTH_MAX: Final = 1_024  # messages in front of one shard: under a second
 CONNECTIONS_MAX: Final = 256  # per shard: every web worker, peer and command-line tool takes one
 FRAME_BYTES_MAX: Final = 16 * 2**20  # one message; larger answers go in pieces
 RECEIVE_BYTES: Final = 64 * 1024  # one read of a socket; larger buffers are mapped and unmapped for each
+SEND_BYTES: Final = 256 * 1024  # given to a socket at a time, or one frame: more than it takes at once
 SEND_BUFFER_BYTES_MAX: Final = 256 * 2**20  # waiting for a reader that does not read; beyond: it is cut off
 LINK_WINDOW_BYTES: Final = 2**20  # of link messages given to a socket ahead of its reader
 RECONNECT_MS: Final = 20  # between two tries to reach a process that is down

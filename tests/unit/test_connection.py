@@ -49,6 +49,38 @@ def test_what_the_socket_does_not_take_waits_and_arrives_whole(ends: tuple[Conne
     assert own.flush() and own.unsent_bytes == 0
 
 
+class Recorder:
+    """A socket that notes what it is given."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self.given: list[bytes | memoryview] = []
+
+    def send(self, chunk: bytes | memoryview) -> int:
+        self.given.append(chunk)
+        return self._socket.send(chunk)
+
+
+def test_however_much_waits_each_byte_is_copied_once(
+    ends: tuple[Connection, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, other = ends
+    recorder = Recorder(own._socket)
+    monkeypatch.setattr(own, "_socket", recorder)
+    peer = Connection(other)
+    for number in range(40):
+        own.send(FrameKind.REPLY, number, body=bytes(150_000))
+    waiting = own.unsent_bytes
+    received = 0
+    while received < 40:
+        own.flush()
+        received += len(peer.receive())
+    chunks = [chunk for chunk in recorder.given if isinstance(chunk, bytes)]  # a view of a rest copies nothing
+    assert len(recorder.given) > len(chunks) > 1, "everything fitted at once: the test says nothing"
+    assert sum(map(len, chunks)) == waiting
+    monkeypatch.undo()
+
+
 def test_what_came_whole_before_the_end_is_still_taken(ends: tuple[Connection, socket.socket]) -> None:
     own, other = ends
     whole = pack(FrameKind.REQUEST, 1, 2, b"body")
