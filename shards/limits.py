@@ -23,6 +23,7 @@ FRAME_BYTES_MAX: Final = 16 * 2**20  # one message; larger answers go in pieces
 RECEIVE_BYTES: Final = 64 * 1024  # one read of a socket; larger buffers are mapped and unmapped for each
 SEND_BYTES: Final = 256 * 1024  # given to a socket at a time, or one frame: more than it takes at once
 SEND_BUFFER_BYTES_MAX: Final = 256 * 2**20  # waiting for a reader that does not read; beyond: it is cut off
+UNREAD_BYTES_MAX: Final = 4 * 2**20  # of answers, with which a reader gets no further ones: it is behind
 LINK_WINDOW_BYTES: Final = 2**20  # of link messages given to a socket ahead of its reader
 RECONNECT_MS: Final = 20  # between two tries to reach a process that is down
 RECONNECT_MS_MAX: Final = 200  # the pause grows to this while it stays down
@@ -30,6 +31,8 @@ REPLY_PIECE_COUNT: Final = 1_000  # orders in one piece of a large answer: about
 
 # The loop
 BATCH_COUNT_MAX: Final = 256  # commands under one sync: enough to hide it, few enough to answer soon
+QUESTION_MS: Final = 10  # of a turn, for answering questions; what is left waits until commands have had theirs
+QUESTION_COUNT_MAX: Final = BATCH_COUNT_MAX  # of one account, waiting beyond a turn
 LINK_WAIT_MS: Final = 3_000  # a starting shard waits so long for its peers' links before it serves
 LINK_WAIT_TURN_MS: Final = 100  # of it one turn counts for at most: one in which the process stood still is no waiting
 TICKET_COUNT_MAX: Final = 65_536  # orders waiting for a hold on another shard

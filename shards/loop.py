@@ -5,7 +5,8 @@
 3. stamp each input with time and sequence number
 4. append the batch to the journal: one transaction, one sync
 5. apply each input to the machines
-6. answer the questions; send link messages, then replies
+6. send link messages, then replies
+7. answer questions, for a while
 
 Nothing is applied before it is durable, nothing is answered before it is applied, and no reply leaves before the link
 messages that it needs are in their receivers' queues (:mod:`shards.replies`). A shard that has taken commands reads its
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, get_args
 
 from shards import limits
+from shards.asked import Asked, Asking
 from shards.clock import now_ms, passed_ms
 from shards.codec import Undecodable, decode_link, decode_request, encode
 from shards.engine import ASK_HOME, MAILBOX, Engine
@@ -68,7 +70,6 @@ class Batch(NamedTuple):
 
     inputs: list[Input]
     holds: list[tuple[Request, Place | Modify]]  # what needs money that lies on another shard
-    questions: list[tuple[Request, Question]]
 
 
 class Shard:
@@ -103,6 +104,7 @@ class Shard:
         self._shard_peers = {receiver: peer for receiver, peer in self._peers.items() if receiver != ARCHIVE}
         self._replies = Replies(engine, self._shard_peers)
         self._holds = Holds(engine, self._shard_peers, self._replies)
+        self._asked = Asked()
         self._waited_ms, self._waits_since_ms = 0, self._passed_ms()
         self._reconnect_ms = 0
 
@@ -123,12 +125,15 @@ class Shard:
         if requests or self.mailbox.link_frames or self._is_due():
             self._process(self._sort(requests))
         self._send()
+        if self._asked:
+            self._answer_asked()
+            self._send()
         self._snapshots.step(self.engine, self._journal)
 
     # 1. Receive
 
     def _patience_s(self) -> float | None:
-        if self.mailbox.waiting():
+        if self.mailbox.waiting() or self._asked.has_next():
             return 0
         if self.mailbox.link_frames:  # left over: the disk was full
             return limits.STORAGE_RETRY_MS / 1000
@@ -190,9 +195,9 @@ class Shard:
     # 2. Refuse, sort
 
     def _sort(self, requests: list[Request]) -> Batch:
-        """Link messages first, in the order of their senders' stamps, then commands, then what only reads."""
+        """Link messages first, in the order of their senders' stamps, then commands; questions wait for their turn."""
         frames = sorted(self.mailbox.link_frames, key=lambda frame: frame.stamp_ms)
-        batch = Batch([Input(frame, decode_link(frame.body)) for frame in frames], [], [])
+        batch = Batch([Input(frame, decode_link(frame.body)) for frame in frames], [])
         if self._is_due():  # before the commands: it was due before they came
             batch.inputs.append(Input(Timer(encode(Tick())), Tick()))
         now = self._clock()
@@ -204,8 +209,8 @@ class Shard:
                 batch.holds.append((request, message))
             elif type(message) in COMMANDS:
                 batch.inputs.append(Input(request, message))  # type: ignore[arg-type]
-            else:
-                batch.questions.append((request, message))  # type: ignore[arg-type]
+            elif not self._asked.add(getattr(message, "account", ""), request, message):  # type: ignore[arg-type]
+                self._replies.refuse(request, Reason.BUSY)
         return batch
 
     @staticmethod
@@ -240,8 +245,6 @@ class Shard:
                 self.mailbox.link_frames.clear()
                 for each in batch.inputs:
                     self._apply(each, stamp_ms, batch)
-        for request, question in batch.questions:
-            self._answer(request, question)
         for request, command in batch.holds:
             self._holds.ask(request, command)
 
@@ -275,14 +278,27 @@ class Shard:
         elif isinstance(message, Granted):
             self._holds.granted(message, reply, since)
 
-    def _answer(self, request: Request, question: Question) -> None:
+    # 7. Answer
+
+    def _answer_asked(self) -> None:
+        """Answer at least one question if any can be, and others for as long as a turn has time."""
+        until_ms = self._passed_ms() + limits.QUESTION_MS
+        asking = self._asked.take()
+        while asking is not None:
+            self._answer(asking)
+            asking = self._asked.take() if self._passed_ms() < until_ms else None
+
+    def _answer(self, asking: Asking) -> None:
+        request, question = asking
         account: str = getattr(question, "account", "")
-        if account and self.mailbox.link_frames:
+        if self._clock() > request.deadline_ms:
+            self._replies.refuse(request, Reason.TIMEOUT)
+        elif account and self.mailbox.link_frames:
             # the disk is full: what other shards have told callers of this account's money cannot be taken up
             self._replies.refuse(request, Reason.STORAGE_FULL)
-            return
-        reply = self._status() if isinstance(question, GetStatus) else answer(self.engine, question)
-        self._replies.add(request, reply, _account(question, reply))
+        else:
+            reply = self._status() if isinstance(question, GetStatus) else answer(self.engine, question)
+            self._replies.add(request, reply, _account(question, reply))
 
     def _status(self) -> ShardStatus:
         engine = self.engine
@@ -310,7 +326,9 @@ class Shard:
         """Take nothing more; bring out what callers and the archive are still owed, within a bound."""
         self.mailbox.counters.serving = False
         until_ms = self._passed_ms() + limits.STOP_MS
-        while self._passed_ms() < until_ms and (len(self._replies) or len(self.engine.outboxes[ARCHIVE])):
+        while self._passed_ms() < until_ms and (
+            len(self._asked) or len(self._replies) or len(self.engine.outboxes[ARCHIVE])
+        ):
             self.turn(limits.RECONNECT_MS / 1000)
         self._snapshots.wait()
         self.mailbox.close()

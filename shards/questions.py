@@ -1,5 +1,6 @@
 """Answering questions from a shard's memory: open orders and what the archive does not have yet."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
@@ -123,17 +124,36 @@ def _in_market(engine: Engine, number: int, market: int, product: int) -> bool:
 
 
 def _list_orders(engine: Engine, question: ListOrders) -> list[Order]:
-    found = [order for order in _orders_of(engine, question) if _wants_order(question, order)]
+    found = [
+        order
+        for order in engine.recent.orders_of(question.account)
+        if _in_market(engine, order.market, question.market, question.product) and _wants_order(question, order)
+    ]
+    for machine in _machines(engine, question.market, question.product):
+        found += islice(
+            (order for order in _open_ones(machine, question) if _wants_order(question, order)), question.limit
+        )
     found.sort(key=age, reverse=not question.oldest_first)
     return found[: question.limit]
 
 
-def _orders_of(engine: Engine, question: ListOrders) -> Iterable[Order]:
-    for machine in _machines(engine, question.market, question.product):
-        yield from machine.by_account.get(question.account, {}).values()
-    for order in engine.recent.orders_of(question.account):
-        if _in_market(engine, order.market, question.market, question.product):
-            yield order
+def _open_ones(machine: MarketMachine, question: ListOrders) -> Iterator[Order]:
+    """A market's open orders of the account from the end that is asked for, without those outside the bounds.
+
+    Numbers and times of a market's orders grow together, so no order beyond the first wanted ones is looked at.
+    """
+    own = machine.by_account.get(question.account, {})
+    numbers = sorted(own)
+    first = max(
+        bisect_left(numbers, question.from_id),
+        bisect_left(numbers, question.start_ms, key=lambda number: own[number].created_ms),
+    )
+    end = min(
+        bisect_left(numbers, (question.before_ms, question.before_id), key=lambda number: age(own[number])),
+        bisect_right(numbers, question.end_ms, key=lambda number: own[number].created_ms),
+    )
+    wanted = range(first, end) if question.oldest_first else range(end - 1, first - 1, -1)
+    return (own[numbers[index]] for index in wanted)
 
 
 def _wants_order(question: ListOrders, order: Order) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from shards import limits, peer, replies
+from shards import asked, limits, peer, replies
 from shards.markets import Market, Product
 
 
@@ -26,6 +26,8 @@ class Plan(NamedTuple):
     window_bytes: int  # LINK_WINDOW_BYTES
     piece_count: int  # REPLY_PIECE_COUNT
     backlog_count: int  # ARCHIVE_BACKLOG_MAX
+    question_ms: int  # QUESTION_MS; 0: one a turn
+    question_count: int  # QUESTION_COUNT_MAX
 
     kills: float  # of a shard, between two turns
     deaths_within: float  # of a shard, at one of its next system calls
@@ -44,6 +46,8 @@ def small_limits(plan: Plan) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(limits, "BATCH_COUNT_MAX", plan.batch_count)
         patch.setattr(limits, "ARCHIVE_BACKLOG_MAX", plan.backlog_count)
+        patch.setattr(limits, "QUESTION_MS", plan.question_ms)
+        patch.setattr(asked, "QUESTION_COUNT_MAX", plan.question_count)
         patch.setattr(peer, "LINK_WINDOW_BYTES", plan.window_bytes)
         patch.setattr(replies, "REPLY_PIECE_COUNT", plan.piece_count)
         yield
@@ -66,6 +70,8 @@ def make_plan(chance: random.Random) -> Plan:
         chance.choice((100, 1_000, limits.LINK_WINDOW_BYTES)),
         chance.choice((1, 3, limits.REPLY_PIECE_COUNT)),
         chance.choice((100, limits.ARCHIVE_BACKLOG_MAX)),
+        chance.choice((0, limits.QUESTION_MS)),
+        chance.choice((1, limits.QUESTION_COUNT_MAX)),
         *trouble,
     )
 
