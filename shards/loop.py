@@ -46,6 +46,7 @@ from shards.process import log
 from shards.questions import answer
 from shards.replies import Replies
 from shards.snapshots import Snapshots
+from shards.untold import Untold
 from storage.folder import Folder
 from storage.journal import Journal, Record, StorageFull
 
@@ -105,6 +106,7 @@ class Shard:
         self._replies = Replies(engine, self._shard_peers)
         self._holds = Holds(engine, self._shard_peers, self._replies)
         self._asked = Asked()
+        self._untold = Untold()
         self._waited_ms, self._waits_since_ms = 0, self._passed_ms()
         self._reconnect_ms = 0
 
@@ -259,6 +261,7 @@ class Shard:
 
         So are those whose money lies elsewhere: what another shard would grant could not be written either.
         """
+        self._untold.note(message for origin, message in batch.inputs if isinstance(origin, LinkFrame))  # type: ignore[misc]
         commands = [origin for origin, _ in batch.inputs if isinstance(origin, Request)]
         for request in (*commands, *(asking for asking, _ in batch.holds)):
             self._replies.refuse(request, Reason.STORAGE_FULL)
@@ -293,8 +296,7 @@ class Shard:
         account: str = getattr(question, "account", "")
         if self._clock() > request.deadline_ms:
             self._replies.refuse(request, Reason.TIMEOUT)
-        elif account and self.mailbox.link_frames:
-            # the disk is full: what other shards have told callers of this account's money cannot be taken up
+        elif self.mailbox.link_frames and self._untold.concerns(account):
             self._replies.refuse(request, Reason.STORAGE_FULL)
         else:
             reply = self._status() if isinstance(question, GetStatus) else answer(self.engine, question)

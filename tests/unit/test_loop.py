@@ -2,12 +2,12 @@
 
 import socket
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 
 import pytest
 
-from shards import limits
+from shards import asked, limits
 from shards.codec import decode_reply, encode
 from shards.connection import Connection
 from shards.frames import FrameKind
@@ -16,16 +16,24 @@ from shards.markets import shard_of_account
 from shards.messages import (
     AddMarket,
     AmountReply,
+    BalancesReply,
     Cancel,
     Command,
     Deposit,
+    GetBalances,
+    ListOpen,
+    MarkChanged,
     MarketReply,
     OrderReply,
+    OrdersReply,
     Place,
+    Question,
     Reason,
     Refused,
     Reply,
+    Settle,
 )
+from shards.money import Balance, Settlement
 from shards.orders import Kind, NewOrder, Side, TimeInForce
 from shards.recovery import recover
 from shards.snapshots import Snapshots
@@ -40,38 +48,53 @@ class Caller:
     """One caller of one shard."""
 
     def __init__(self, path: Path, shard_count: int = 1) -> None:
+        self.now_ms = NOW_MS
         self.folder = Folder.open(path, shard_count)
         engine, self.journal, _ = recover(self.folder.shard(0), 0, shard_count)
         snapshots, passed = Snapshots(self.folder.shard(0), 10**9, 0), count(step=limits.LINK_WAIT_TURN_MS)
-        self.shard = Shard(self.folder, engine, self.journal, snapshots, 16, lambda: NOW_MS, lambda: next(passed))
+        self.shard = Shard(self.folder, engine, self.journal, snapshots, 16, lambda: self.now_ms, lambda: next(passed))
         while not self.shard.mailbox.counters.serving:  # peers are not waited for longer than this
             self.shard.turn(0)
+        self.connection = self.connect()
+
+    def connect(self, source: int = -1) -> Connection:
+        """A new connection; as that of shard ``source``, if there is one."""
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.connect(self.folder.socket("shard-0"))
-        self.connection = Connection(sock)
-        self._send(FrameKind.HELLO, 0)
-        self.connection.receive()
+        connection = Connection(sock)
+        self.send(connection, FrameKind.HELLO, source + 1)
+        connection.receive()
+        return connection
 
-    def _send(self, kind: FrameKind, number: int, time: int = 0, body: bytes = b"") -> None:
-        self.connection.send(kind, number, time, body)
-        self.connection.flush()
+    def send(self, connection: Connection, kind: FrameKind, number: int, time: int = 0, body: bytes = b"") -> None:
+        """Send, and let the shard hear it."""
+        connection.send(kind, number, time, body)
+        connection.flush()
         for _ in range(3):  # accept, hear, answer
             self.shard.turn(0)
 
-    def ask(self, command: Command, deadline_ms: int = NOW_MS) -> Reply:
+    def ask(self, command: Command | Question, deadline_ms: int = NOW_MS) -> Reply:
         """The reply to a command."""
-        self._send(FrameKind.REQUEST, 1, deadline_ms, encode(command))
+        self.send(self.connection, FrameKind.REQUEST, 1, deadline_ms, encode(command))
         (reply,) = self.connection.receive()
         return decode_reply(reply.body)
 
-    def ask_at_once(self, *commands: Command) -> list[Reply]:
+    def ask_at_once(self, *commands: Command | Question) -> list[Reply]:
         """The replies to commands of one batch."""
+        self.begin(*commands)
+        replies = sorted(self.turn(), key=lambda reply: reply[0])
+        return [reply for _, reply in replies]
+
+    def begin(self, *commands: Command | Question) -> None:
+        """Send them, numbered from 1 on."""
         for number, command in enumerate(commands, 1):
             self.connection.send(FrameKind.REQUEST, number, NOW_MS, encode(command))
         self.connection.flush()
+
+    def turn(self) -> list[tuple[int, Reply]]:
+        """Number and reply of what one turn answers, in its order."""
         self.shard.turn(0)
-        replies = sorted(self.connection.receive(), key=lambda reply: reply.number)
-        return [decode_reply(reply.body) for reply in replies]
+        return [(frame.number, decode_reply(frame.body)) for frame in self.connection.receive()]
 
     def close(self) -> None:
         self.connection.release()
@@ -130,3 +153,75 @@ def test_a_full_disk_refuses_what_another_shard_would_have_to_hold(
         assert caller.ask_at_once(Cancel(1, away), bid(away)) == [Refused(Reason.STORAGE_FULL)] * 2
     assert caller.ask_at_once(bid(away)) == [Refused(Reason.RESTARTING)]  # its home is not there
     caller.close()
+
+
+def test_a_full_disk_keeps_back_what_it_cannot_take_up_and_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others may have been told of money that lies here, in link messages that cannot be written."""
+    caller = Caller(tmp_path_factory.mktemp("l"), 2)
+    alice, bob = islice((name for name in map(str, count()) if shard_of_account(name, 2) == 0), 2)
+    link = caller.connect(source=1)
+
+    def append(*_: object) -> None:
+        raise StorageFull("full")
+
+    with monkeypatch.context() as full:
+        full.setattr(caller.journal, "append", append)
+        caller.send(link, FrameKind.LINK, 1, NOW_MS, encode(Settle([Settlement(alice, "USDT", "DF", 0, 0, 5, 0)])))
+        assert caller.ask(GetBalances(alice)) == Refused(Reason.STORAGE_FULL)
+        assert caller.ask(GetBalances(bob)) == BalancesReply([])
+        caller.send(link, FrameKind.LINK, 2, NOW_MS, encode(MarkChanged({1: 2})))
+        assert caller.ask(GetBalances(bob)) == Refused(Reason.STORAGE_FULL), "what positions are worth concerns all"
+    assert caller.ask(GetBalances(alice)) == BalancesReply([Balance("DF", 5, 0), Balance("USDT", 0, 0)])
+    assert caller.ask(GetBalances(bob)) == BalancesReply([])
+    link.release()
+    caller.close()
+
+
+def test_commands_come_first_and_accounts_take_turns_with_their_questions(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks for much keeps neither commands nor other accounts waiting."""
+    monkeypatch.setattr(limits, "QUESTION_MS", 0)
+    caller.begin(*[ListOpen("alice")] * 3, GetBalances("bob"), bid())
+    assert [number for number, _ in caller.turn()] == [5, 1]
+    assert [[number for number, _ in caller.turn()] for _ in range(4)] == [[4], [2], [3], []]
+
+
+def test_an_account_has_only_so_many_questions_waiting(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "QUESTION_MS", 0)
+    monkeypatch.setattr(asked, "QUESTION_COUNT_MAX", 2)
+    caller.begin(*[ListOpen("alice")] * 4, GetBalances("bob"))
+    replies = dict(caller.turn())
+    assert replies == {1: OrdersReply([]), 3: Refused(Reason.BUSY), 4: Refused(Reason.BUSY)}
+    assert [[number for number, _ in caller.turn()] for _ in range(2)] == [[5], [2]]
+
+
+def test_a_question_that_has_waited_past_its_deadline_is_not_answered(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "QUESTION_MS", 0)
+    caller.begin(*[ListOpen("alice")] * 2)
+    assert caller.turn() == [(1, OrdersReply([]))]
+    caller.now_ms += 1
+    assert caller.turn() == [(2, Refused(Reason.TIMEOUT))]
+
+
+def test_who_does_not_read_gets_no_further_answers(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until it has read those it has; its commands are still carried out."""
+    monkeypatch.setattr(limits, "QUESTION_MS", 0)
+    monkeypatch.setattr(asked, "UNREAD_BYTES_MAX", 50_000)
+    for _ in range(50):
+        caller.ask(bid())
+    caller.begin(*[ListOpen("alice")] * 200)
+    shard = caller.shard
+    for _ in range(200):
+        shard.turn(0)
+    reader = next(iter(shard.mailbox.callers))
+    assert 50_000 < reader.unsent_bytes < 100_000 and len(shard._asked) > 50
+    assert not shard._asked.has_next(), "it waits without turning in vain"
+    received = 0
+    while received < 200:
+        received += len(caller.turn())
+    assert len(shard._asked) == 0
