@@ -63,7 +63,7 @@ class Archivist:
         self._history.close()
 
     def _patience_s(self) -> float | None:
-        if self.mailbox.waiting():
+        if self.mailbox.waiting() and self._can_ask():
             return 0
         if not self._row_count:
             return None
@@ -79,9 +79,14 @@ class Archivist:
         due = self._row_count and passed_ms() >= self._oldest_ms + self._batch_ms
         if due or self._row_count >= limits.ARCHIVE_BATCH_COUNT_MAX:
             self._store()
-        for request in self.mailbox.get(limits.BATCH_COUNT_MAX):
-            self._ask(request)
+        while self.mailbox.waiting() and self._can_ask():
+            for request in self.mailbox.get(1):
+                self._ask(request)
         self._send()
+
+    def _can_ask(self) -> bool:
+        """Whether the pool will take a question soon: until then it keeps its place in the mailbox."""
+        return self._asked_count < limits.QUERY_UNDER_WAY_MAX
 
     def _collect(self) -> None:
         if self.mailbox.link_frames and not self._row_count:

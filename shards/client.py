@@ -96,9 +96,9 @@ class Client:
         return _call_each([(self._shards[shard], message) for shard, message in messages], deadline_ms)
 
     def ask_archive(self, question: Question, deadline_ms: int = DEADLINE_MS) -> Reply:
-        """Ask the archive; Refused HISTORY_UNREADABLE if it is not there or silent, BUSY if its mailbox is full."""
+        """Ask the archive; refused are HISTORY_UNREADABLE if it is not there, BUSY if its mailbox is full, TIMEOUT."""
         reply = _call(self._archive, question, deadline_ms)
-        if isinstance(reply, Refused) and reply.reason in (Reason.RESTARTING, Reason.TIMEOUT):
+        if isinstance(reply, Refused) and reply.reason is Reason.RESTARTING:
             return Refused(Reason.HISTORY_UNREADABLE)
         return reply
 

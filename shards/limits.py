@@ -64,6 +64,7 @@ ARCHIVE_BATCH_BUSY_MS: Final = 500  # and so long under load: a transaction cost
 ARCHIVE_BUSY_COUNT: Final = 500  # rows of the batch before from which on this is load
 ARCHIVE_ROOM_BYTES: Final = 32 * 2**20  # free space below which it stores nothing: the last room is for the journals
 QUERY_THREADS_COUNT: Final = 2  # history questions answered at a time
+QUERY_UNDER_WAY_MAX: Final = 2 * QUERY_THREADS_COUNT  # those, and as many that are next; the others wait in the mailbox
 QUERY_MS_MAX: Final = 5_000  # one history question
 SQL_MS_MAX: Final = 30_000  # one operator's SQL statement
 SQL_ROW_COUNT_MAX: Final = 100_000  # rows of one operator's answer

@@ -5,6 +5,7 @@ import resource
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Final
@@ -12,16 +13,20 @@ from typing import Final
 import pytest
 
 from shards.limits import DEADLINE_MS
+from tests.crash.calls import HUNG_S
 from tests.crash.processes import QUIET_S
 from tests.exchange import Exchange, until
 from tests.fuzz.slow import is_closed
 from tests.fuzz.wire import PROBE, Broken, Connection
+from tests.overload.callers import Callers
+from tests.overload.orders import Request
 
 PIPELINED: Final = 300
 EARLIER: Final = 8  # connections that are there before the crowd; some on each worker
 ROOM: Final = 16  # descriptors that a worker has left
 CROWD: Final = 200
 NEWCOMERS: Final = 8  # so many that each worker has one
+HISTORY_CROWD: Final = 3_000
 FLOOD_S: Final = 2.0  # over which they come
 RECEIVE_BYTES: Final = 1 << 20
 IDLE_S: Final = 120.0  # after so long at most a silent connection is ended
@@ -167,3 +172,21 @@ def test_a_silent_connection_is_ended(exchange: Exchange) -> None:
 def count_open(pid: int) -> int:
     """The highest descriptor of a process, and one."""
     return max(map(int, os.listdir(f"/proc/{pid}/fd"))) + 1
+
+
+def test_a_crowd_that_asks_for_history_at_once(exchange: Exchange) -> None:
+    """More than the archive answers before their deadlines: they are told so, and nothing of a fault."""
+    data = b"GET /api/v1/spot/klines?symbol=DFUSDT&interval=1m HTTP/1.1\r\nHost: x\r\n\r\n"
+    told: Counter[int] = Counter()
+    callers = Callers(exchange.port, HISTORY_CROWD, lambda request, status, body, seconds: told.update([status]))
+    try:
+        callers.warm(QUIET_S)
+        for _ in range(HISTORY_CROWD):
+            callers.send(Request("candles", data, ()), time.monotonic())
+        end = time.monotonic() + HUNG_S
+        while callers.under_way:
+            assert time.monotonic() < end, f"{callers.under_way} are not answered"
+            callers.turn(QUIET_S)
+    finally:
+        callers.close()
+    assert told[200] and set(told) <= {200, 503, 504}, told

@@ -143,12 +143,12 @@ def test_the_bound_is_one_for_all_callers(folder: Folder, line: Line, owner: Pro
     wait_until(lambda: line.qsize() == 0)
 
 
-def test_a_full_archive_is_busy_and_a_silent_one_cannot_be_read(folder: Folder, client: Client) -> None:
+def test_a_full_archive_is_busy_and_a_silent_one_is_late(folder: Folder, client: Client) -> None:
     with running(own, folder.path, "archive", BOUND) as owner:
         line = Line(folder, "archive")
         wait_until(lambda: client.archive_serving() and line.serving())
         owner.take(False)
-        assert client.ask_archive(CountOpen("1"), 20) == Refused(Reason.HISTORY_UNREADABLE)
+        assert client.ask_archive(CountOpen("1"), 20) == Refused(Reason.TIMEOUT)
         assert fill(line) == BOUND - 1
         assert client.ask_archive(CountOpen("1"), LONG_MS) == Refused(Reason.BUSY)
         owner.take(True)

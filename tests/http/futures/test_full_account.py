@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 
@@ -22,21 +22,31 @@ from tests.http.venue import User, Venue
 from web.catalog import encode_market
 
 BRIM: Final = "brim"  # who has so many
+OTHER: Final = "other"  # who has none
+LISTS: Final = 250  # asked for at once
 READY_S: Final = 90.0
 
 
 def commands() -> Iterator[Command]:
     yield AddMarket(BTC)
-    yield Deposit(BRIM, "USDT", 10**18, "usdt", Wallet.FUTURES)
+    for account in (BRIM, OTHER):
+        yield Deposit(account, "USDT", 10**18, "usdt", Wallet.FUTURES)
     for number in range(OPEN_ORDERS_MAX + TRIGGERS_MAX):
         trigger = None if number % 101 else Trigger(Kind.STOP_MARKET, 2_000_000)
         kind, price = (Kind.STOP_MARKET, 0) if trigger else (Kind.LIMIT, 900_000 + number % 1_000)
         yield Place(NewOrder(BTC.number, BRIM, Side.BUY, kind, TimeInForce.GTC, price, 1, 0, trigger=trigger))
 
 
+class Scene(NamedTuple):
+    """Who calls."""
+
+    brim: Caller
+    other: Caller
+
+
 @pytest.fixture(scope="module")
-def brim() -> Iterator[Caller]:
-    """The account, on an exchange of one shard that starts with such a journal."""
+def scene() -> Iterator[Scene]:
+    """Both accounts, on an exchange of one shard that starts with such a journal."""
     exchange = Exchange(1)
     try:
         folder = Folder.open(exchange.data, 1)
@@ -50,10 +60,19 @@ def brim() -> Iterator[Caller]:
         exchange.engine.start()
         exchange.web.start()
         exchange.wait_ready(READY_S)  # 101,000 commands are replayed
-        key = User(Venue(exchange), BRIM).key
-        yield Caller(sender(exchange.port), key.key, key.secret)
+        yield Scene(caller_of(exchange, BRIM), caller_of(exchange, OTHER))
     finally:
         exchange.close()
+
+
+def caller_of(exchange: Exchange, account: str) -> Caller:
+    key = User(Venue(exchange), account).key
+    return Caller(sender(exchange.port), key.key, key.secret)
+
+
+@pytest.fixture
+def brim(scene: Scene) -> Caller:
+    return scene.brim
 
 
 NUMBERS: Final = [make_number(BTC.number, sequence + 1) for sequence in range(OPEN_ORDERS_MAX + TRIGGERS_MAX)]
@@ -85,3 +104,19 @@ def test_pages(brim: Caller) -> None:
     assert ask("") == NUMBERS[-500:]
     assert ask(f"orderId={NUMBERS[70_000]}&limit=1000") == NUMBERS[70_000:71_000]
     assert ask(f"orderId={NUMBERS[-3]}") == NUMBERS[-3:]
+
+
+@pytest.mark.parametrize("asked", ["/v1/openAlgoOrders", "/v1/allOrders?symbol=BTCUSDT&limit=1"])
+def test_many_lists_at_once_keep_no_other_account_waiting(scene: Scene, asked: str) -> None:
+    """What they take in all is more than an order's deadline allows."""
+    path, _, query = asked.partition("?")
+    with ThreadPoolExecutor(LISTS) as pool:
+        lists = [pool.submit(scene.brim.call, "GET", path, query) for _ in range(LISTS)]
+        placed = 0
+        while placed < 20 or not any(each.done() for each in lists):
+            order = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&price=90000&quantity=0.001"
+            number = scene.other.call("POST", "/v1/order", order).ok()["orderId"]
+            scene.other.call("DELETE", "/v1/order", f"symbol=BTCUSDT&orderId={number}").ok()
+            scene.other.call("GET", "/v1/openOrders", "symbol=BTCUSDT").ok()
+            placed += 1
+        assert {each.result().status for each in lists} <= {200, 408, 503}
