@@ -83,7 +83,19 @@ class HttpConnection:
     @property
     def is_waiting(self) -> bool:
         """Whether it waits for its caller: no request is under way, or not yet whole."""
-        return not self._busy and self._stream is None
+        return not self._busy if self._stream is None else self._stream.is_waiting
+
+    @property
+    def time_up(self) -> float:
+        """When the wait for its caller ends, in the hub's time."""
+        return self.until if self._stream is None else self._stream.until
+
+    def make_room(self) -> None:
+        """End it while it waits: a newcomer takes its place."""
+        if self._stream is None:
+            self.close()
+        else:
+            self._stream.cut()
 
     def close(self) -> None:
         """End it now."""

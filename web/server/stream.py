@@ -18,7 +18,8 @@ class Stream:
         self._socket = sock
         self._received = received
         self._keepalive_s = keepalive_s
-        self._until = time.monotonic() + REQUEST_S
+        self.until = time.monotonic() + REQUEST_S  # when its caller's time is up
+        self.is_waiting = False  # for its caller, to begin a request or to go on with it
         self._bytes = 0  # received of the request under way
         self._idle = False  # between two requests
         self._ended = False
@@ -33,27 +34,35 @@ class Stream:
             try:
                 chunk = self._socket.recv(size)
             except BlockingIOError:
-                left = self._until - time.monotonic()
-                if left <= 0 or not self._hub.wait_for(self._socket, READ, left):
+                if not self._wait():
                     break
             else:
                 self._note_received(len(chunk))
                 return chunk
         return b""
 
+    def _wait(self) -> bool:
+        """Wait for the caller; whether something has come in time."""
+        left = self.until - time.monotonic()
+        self.is_waiting = left > 0
+        try:
+            return left > 0 and self._hub.wait_for(self._socket, READ, left)
+        finally:
+            self.is_waiting = False
+
     def _note_received(self, size: int) -> None:
         self._hub.moment += 1  # what comes now may know of a change that was made after the turn began
         if self._idle:
             self._idle = False
             self._bytes = 0
-            self._until = time.monotonic() + REQUEST_S
+            self.until = time.monotonic() + REQUEST_S
         self._bytes += size
 
     def sendall(self, data: bytes) -> None:
         """Send an answer; raises OSError when the caller is gone or does not take it in time."""
         self._send(data)
         self._idle = True
-        self._until = time.monotonic() + self._keepalive_s
+        self.until = time.monotonic() + self._keepalive_s
 
     def send(self, data: bytes) -> int:
         """Send all of a first word, such as 100 Continue, whose request goes on; raises as sendall does."""
@@ -76,6 +85,11 @@ class Stream:
         self._ended = True
         if self._idle:
             self.shutdown(socket.SHUT_RD)  # whoever waits for it hears the end
+
+    def cut(self) -> None:
+        """End it while it waits for its caller: it hears the end."""
+        self.is_waiting = False
+        self.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """As of a socket; but a caller who still sends is heard out for a moment, or it would lose its answer."""

@@ -116,14 +116,14 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
                 self.hub.later(ACCEPT_PAUSE_S, self._accept_again)
                 return False
             if leaving is not None:
-                leaving.close()
+                leaving.make_room()
             self._begin(sock, address)
         return True
 
     def _first_to_end(self) -> HttpConnection | None:
         """Of those who keep a place and ask nothing, the one whose time is up first: it makes room for a newcomer."""
         waiting = (connection for connection in self._connections if connection.is_waiting)
-        return min(waiting, key=lambda connection: connection.until, default=None)
+        return min(waiting, key=lambda connection: connection.time_up, default=None)
 
     def _begin(self, sock: socket.socket, address: Any) -> None:
         sock.setblocking(False)

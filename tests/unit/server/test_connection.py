@@ -409,6 +409,23 @@ def test_who_asks_nothing_makes_room(bench: Bench, call: Call) -> None:
     assert [caller.ask(GET).status for caller in idle] == [200] * 3
 
 
+@pytest.mark.parametrize("bench", [{"worker_connections": 5}], indirect=True)
+@pytest.mark.parametrize("begun", [CHUNKED[:-4], CHUNKED], ids=["half a request", "idle after one"])
+def test_who_asks_in_unusual_ways_makes_room(bench: Bench, call: Call, begun: bytes) -> None:
+    """Connections that gunicorn's own handling has keep nobody out either, but for those with a request under way."""
+    odd = [call().send(begun) for _ in range(4)]
+    busy = call().send(CHUNKED.replace(b"/echo", b"/wait"))
+    bench.until(lambda: bench.site.waiting() == 1, "under way")
+    bench.turn_for(0.02)
+    newcomers = [call() for _ in range(4)]
+    assert [caller.ask(GET).status for caller in newcomers] == [200] * 4
+    bench.until(lambda: bench.count() == 5, "they have gone")
+    for caller in odd:
+        caller.wait_closed()
+    bench.site.release()
+    assert busy.answer().status == 200
+
+
 def test_no_descriptor_left(bench: Bench, call: Call) -> None:
     """Those who call wait; as soon as there is one again they are served."""
     callers = [call().send(GET) for _ in range(3)]
