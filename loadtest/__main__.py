@@ -111,6 +111,7 @@ def _load(
         _wait_back(exchange)
     findings += auditor.findings(calls, openings, may_lose(options.kill, options.url))
     if exchange:
+        findings += auditor.matches(openings).strangers()
         findings += audit_archive(exchange.folder, auditor.statements)
         findings += find_changes(before, read_processes(exchange), options.kill)
         findings += () if options.kill else find_traceback(exchange)

@@ -17,6 +17,7 @@ from loadtest.accounts import Account
 from loadtest.answers import find_undocumented
 from loadtest.futures_audit import Fees, FuturesAudit
 from loadtest.markets import ask, read_markets
+from loadtest.match_audit import MatchAudit
 from loadtest.outcome import Outcome
 from loadtest.placements import placements
 from loadtest.reader import Reader, Unanswered
@@ -98,6 +99,11 @@ class Auditor:
                         yield f"{name}: {text}"
                 except Unanswered as error:
                     yield f"{name}: {error}"
+        yield from self.matches(openings).findings()
+
+    def matches(self, openings: Openings) -> MatchAudit:
+        """What the accounts were told of their trades, laid side by side; once it is read."""
+        return MatchAudit(openings, self.statements.spot, self.statements.futures)
 
     def _check(self, reader: Reader, calls: Sequence[Call], opening: Opening) -> Iterator[str]:
         spot, futures = self._read(reader, opening)

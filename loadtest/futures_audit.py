@@ -10,6 +10,7 @@ from loadtest.cancels import Cancels, Told
 from loadtest.findings import Names, check_ended, check_fills, check_limits, check_told, is_open
 from loadtest.outcome import Outcome, error_of
 from loadtest.placements import family, placements
+from loadtest.positions import UNIT, Position
 from loadtest.record import Call
 from loadtest.statement import FuturesStatement, Opening, Row, read_positions
 
@@ -22,7 +23,6 @@ _NAMES: Final = Names(
     ),
 )
 _RESTING: Final = ("GTC", "GTX")
-_UNIT: Final = Decimal("0.000001")  # of USDT
 _TIMEOUT: Final = "-1007"
 
 
@@ -58,7 +58,7 @@ class FuturesAudit:
         yield from self._check_expired(said)
         yield from self._check_cancel_all(said)
         yield from self._check_fills(said)
-        yield from self._check_wallet(said)
+        yield from self._check_profits(said)
 
     # Orders
 
@@ -144,19 +144,23 @@ class FuturesAudit:
         for row in fills:
             value = Decimal(row["qty"]) * Decimal(row["price"])
             rates = self._fees[row["symbol"]]
-            fee = (value * (rates.maker if row["maker"] else rates.taker)).quantize(_UNIT, ROUND_UP)
+            fee = (value * (rates.maker if row["maker"] else rates.taker)).quantize(UNIT, ROUND_UP)
             if (Decimal(row["quoteQty"]), Decimal(row["commission"])) != (value, fee):
                 yield f"it is worth {value}, and the fee should be {fee}: {row}"
 
-    def _check_wallet(self, said: FuturesStatement) -> Iterator[str]:
-        """What it had, and each of its fills, to the unit."""
+    def _check_profits(self, said: FuturesStatement) -> Iterator[str]:
+        """The profit of each fill, then the wallet and what positions cost: to the unit, by what was traded alone."""
         wallet = self._opening.wallet
-        positions = defaultdict(Decimal, self._opening.positions)
-        for row in said.fills.values():
-            wallet += Decimal(row["realizedPnl"]) - Decimal(row["commission"])
-            positions[row["symbol"]] += Decimal(row["qty"]) * (1 if row["buyer"] else -1)
+        positions = defaultdict(Position, self._opening.positions)
+        for (symbol, _), row in sorted(said.fills.items()):  # a market numbers its trades as they come
+            amount = Decimal(row["qty"]) * (1 if row["buyer"] else -1)
+            before = positions[symbol]
+            positions[symbol], profit = before.trade(amount, Decimal(row["price"]))
+            if Decimal(row["realizedPnl"]) != profit:
+                yield f"the profit should be {profit} after {before}: {row}"
+            wallet += profit - Decimal(row["commission"])
         if Decimal(said.account["totalWalletBalance"]) != wallet:
             yield f"the wallet has {said.account['totalWalletBalance']}, by its fills {wallet}"
-        right = {symbol: amount for symbol, amount in positions.items() if amount}
+        right = {symbol: position for symbol, position in positions.items() if position.amount}
         if read_positions(said.account) != right:
             yield f"the positions are {read_positions(said.account)}, by its fills {right}"

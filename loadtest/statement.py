@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from loadtest.positions import Position
 from loadtest.reader import Reader, Unanswered
 
 SPOT_PAGE: Final = 200
@@ -19,7 +20,7 @@ class Opening(msgspec.Struct):
     time_s: int  # Unix s; every order and every trade of the load is of this second or later, all others earlier
     spot: dict[str, Decimal]  # token → total
     wallet: Decimal  # of futures
-    positions: dict[str, Decimal]  # symbol → amount
+    positions: dict[str, Position]  # by symbol, where there is one
 
 
 class SpotStatement(NamedTuple):
@@ -62,10 +63,15 @@ def read_balances(reader: Reader) -> dict[str, tuple[Decimal, Decimal]]:
     return {row["token"]: (Decimal(row["available"]), Decimal(row["frozen"])) for row in rows}
 
 
-def read_positions(account: Row) -> dict[str, Decimal]:
-    """Symbol → amount, where there is one."""
-    amounts = {row["symbol"]: Decimal(row["positionAmt"]) for row in account["positions"]}
-    return {symbol: amount for symbol, amount in amounts.items() if amount}
+def read_positions(account: Row) -> dict[str, Position]:
+    """By symbol, where there is one."""
+    return {row["symbol"]: _read_position(row) for row in account["positions"] if Decimal(row["positionAmt"])}
+
+
+def _read_position(row: Row) -> Position:
+    """The entry price is rounded; what it is worth less its profit so far, both at one mark price, is the cost."""
+    amount, cost = Decimal(row["positionAmt"]), Decimal(row["notional"]) - Decimal(row["unrealizedProfit"])
+    return Position(amount, cost if amount > 0 else -cost)
 
 
 def read_spot(reader: Reader, start_s: int) -> SpotStatement:

@@ -100,12 +100,6 @@ def take_one_unit_of_a_wallet(calls: list[Call], openings: Openings) -> tuple[st
     return account, "the wallet has"
 
 
-def move_a_position(calls: list[Call], openings: Openings) -> tuple[str, str]:
-    account = next(iter(openings))
-    openings[account].positions["BTCUSDT"] = Decimal(1)
-    return account, "the positions are"
-
-
 def _answered(calls: list[Call], what: str) -> Call:
     return next(call for call in calls if call.what == what and call.status == 200)
 
@@ -127,7 +121,6 @@ def _answered(calls: list[Call], what: str) -> Call:
         answer_otherwise,
         take_one_unit,
         take_one_unit_of_a_wallet,
-        move_a_position,
     ],
 )
 def test_what_is_missing_is_found(load: Load, tamper: Callable[[list[Call], Openings], tuple[str, str]]) -> None:

@@ -1,0 +1,121 @@
+"""Trades as both of their sides were told of them, and whether money has come or gone between the accounts."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from loadtest.statement import FuturesStatement, Opening, SpotStatement, read_positions
+
+
+class Side(NamedTuple):
+    """What one account was told of a trade."""
+
+    account: str
+    symbol: str
+    price: Decimal
+    quantity: Decimal
+    buys: bool
+    maker: bool
+
+
+class MatchAudit:
+    """All accounts of a load, once each has been read."""
+
+    def __init__(
+        self,
+        openings: Mapping[str, Opening],
+        spot: Mapping[str, SpotStatement],
+        futures: Mapping[str, FuturesStatement],
+    ) -> None:
+        """What each had at first, and what the exchange said of it at the end."""
+        self._openings = openings
+        self._spot = spot
+        self._futures = futures
+        self._trades = {"spot": _spot_trades(spot), "futures": _futures_trades(futures)}
+
+    def findings(self) -> Iterator[str]:
+        """Everything that is wrong, in words. Money can be told of only where nobody else took part."""
+        for trades in self._trades.values():
+            for name, sides in trades.items():
+                yield from _check_sides(name, sides)
+        if not any(self._one_sided("spot")):
+            yield from self._check_spot_money()
+        if not any(self._one_sided("futures")):
+            yield from self._check_futures_money()
+
+    def strangers(self) -> Iterator[str]:
+        """Trades with somebody whom we do not know: where nobody else trades, there are none."""
+        for product in self._trades:
+            yield from self._one_sided(product)
+
+    def _one_sided(self, product: str) -> Iterator[str]:
+        for name, sides in self._trades[product].items():
+            if len(sides) == 1:
+                yield f"only one side has been told of trade {name}: {sides[0]}"
+
+    def _check_spot_money(self) -> Iterator[str]:
+        """Nothing leaves the accounts but fees, in any token."""
+        change: defaultdict[str, Decimal] = defaultdict(Decimal)
+        fees: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for name, said in self._spot.items():
+            for token, amount in self._openings[name].spot.items():
+                change[token] -= amount
+            for token, (available, frozen) in said.balances.items():
+                change[token] += available + frozen
+            for row in said.trades.values():
+                fees[row["fee_token"]] += Decimal(row["fee"])
+        for token in change.keys() | fees.keys():
+            if change[token] != -fees[token]:
+                yield f"all accounts have {change[token]:+f} {token}, and paid fees of {fees[token]:f}"
+
+    def _check_futures_money(self) -> Iterator[str]:
+        """Nothing leaves the accounts but fees.
+
+        A profit still to be realised is in the other side's wallet: it is in what the open positions have cost.
+        """
+        change = fees = Decimal(0)
+        for name, said in self._futures.items():
+            opening = self._openings[name]
+            change += Decimal(said.account["totalWalletBalance"]) - opening.wallet
+            change -= sum(each.signed_cost for each in read_positions(said.account).values())
+            change += sum(each.signed_cost for each in opening.positions.values())
+            fees += sum(Decimal(row["commission"]) for row in said.fills.values())
+        if change != -fees:
+            yield f"all futures wallets, less what positions cost, have {change:+f}, and paid fees of {fees:f}"
+
+
+def _check_sides(name: str, sides: list[Side]) -> Iterator[str]:
+    """One sold to the other; of a trade with somebody else there is only one."""
+    if len(sides) == 1:
+        return
+    if len(sides) > 2:
+        yield f"trade {name} has more than two sides: {sides}"
+        return
+    one, other = sides
+    if (one.symbol, one.price, one.quantity) != (other.symbol, other.price, other.quantity):
+        yield f"the sides of trade {name} do not agree: {one} and {other}"
+    if one.buys == other.buys:
+        yield f"trade {name} has no buyer and seller: {one} and {other}"
+    if one.maker == other.maker:
+        yield f"trade {name} has no maker and taker: {one} and {other}"
+
+
+def _spot_trades(statements: Mapping[str, SpotStatement]) -> dict[str, list[Side]]:
+    trades: defaultdict[str, list[Side]] = defaultdict(list)
+    for account, said in statements.items():
+        for name, row in said.trades.items():
+            amounts = Decimal(row["price"]), Decimal(row["quantity"])
+            trades[name].append(Side(account, row["symbol"], *amounts, row["side"] == "buy", row["role"] == "maker"))
+    return trades
+
+
+def _futures_trades(statements: Mapping[str, FuturesStatement]) -> dict[str, list[Side]]:
+    """By symbol and id: each market counts for itself."""
+    trades: defaultdict[str, list[Side]] = defaultdict(list)
+    for account, said in statements.items():
+        for (symbol, number), row in said.fills.items():
+            amounts = Decimal(row["price"]), Decimal(row["qty"])
+            side = Side(account, row["symbol"], *amounts, row["side"] == "BUY", row["maker"])
+            trades[f"{symbol} {number}"].append(side)
+    return trades

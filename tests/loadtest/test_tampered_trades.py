@@ -1,0 +1,169 @@
+"""One profit, one price or one side of a trade is changed in what was said: the auditor finds it."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import pytest
+
+from loadtest.auditor import Statements, read_openings, write_openings
+from loadtest.futures_audit import Fees, FuturesAudit
+from loadtest.match_audit import MatchAudit
+from loadtest.positions import UNIT, Position
+from loadtest.statement import FuturesStatement, Opening, Row
+from tests.loadtest.stage import Load, audit
+
+BY_FILLS: Final = ("the profit should be", "the wallet has", "the positions are")
+
+
+def skim_a_profit(said: Statements) -> tuple[str, str]:
+    """The wallet lacks it as well: both tell the same."""
+    name, fill = next(
+        (name, fill)
+        for name, futures in said.futures.items()
+        for fill in futures.fills.values()
+        if Decimal(fill["realizedPnl"]) > 0
+    )
+    fill["realizedPnl"] = str(Decimal(fill["realizedPnl"]) - UNIT)
+    account = said.futures[name].account
+    account["totalWalletBalance"] = str(Decimal(account["totalWalletBalance"]) - UNIT)
+    return name, "the profit should be"
+
+
+def skim_an_entry(said: Statements) -> tuple[str, str]:
+    """A long position has cost more than was paid, or a short one brought less: its profit will be less."""
+    name, position = _held(said)
+    position["unrealizedProfit"] = str(Decimal(position["unrealizedProfit"]) - UNIT)
+    return name, "the positions are"
+
+
+def move_a_position(said: Statements) -> tuple[str, str]:
+    name, position = _held(said)
+    position["positionAmt"] = str(Decimal(position["positionAmt"]) * 2)
+    return name, "the positions are"
+
+
+def pay_out_less_than_came_in(said: Statements) -> tuple[str, str]:
+    name, futures = next((name, futures) for name, futures in said.futures.items() if futures.fills)
+    futures.account["totalWalletBalance"] = str(Decimal(futures.account["totalWalletBalance"]) - UNIT)
+    return name, "all futures wallets"
+
+
+def lose_a_token(said: Statements) -> tuple[str, str]:
+    name, spot = next(iter(said.spot.items()))
+    available, frozen = spot.balances["DF"]
+    spot.balances["DF"] = available - UNIT, frozen
+    return name, "all accounts have -0.000001 DF"
+
+
+def tell_one_side_another_price(said: Statements) -> tuple[str, str]:
+    """It has paid that much, too: its own statement is right in itself."""
+    name, trade = _free_trade(said)
+    trade["price"] = str(Decimal(trade["price"]) + UNIT)
+    available, frozen = said.spot[name].balances["USDT"]
+    more = Decimal(trade["quantity"]) * UNIT * (-1 if trade["side"] == "buy" else 1)
+    said.spot[name].balances["USDT"] = available + more, frozen
+    return name, "do not agree"
+
+
+def make_both_sides_makers(said: Statements) -> tuple[str, str]:
+    name, trade = _free_trade(said)
+    trade["role"] = "maker"
+    return name, "has no maker and taker"
+
+
+def let_both_sides_buy(said: Statements) -> tuple[str, str]:
+    name, fill = next((name, fill) for name, futures in said.futures.items() for fill in futures.fills.values())
+    fill["side"] = "BUY" if fill["side"] == "SELL" else "SELL"
+    return name, "has no buyer and seller"
+
+
+def trade_among_three(said: Statements) -> tuple[str, str]:
+    name, _ = _free_trade(said)
+    number, trade = next(iter(said.spot[name].trades.items()))
+    other = next(other for other, spot in said.spot.items() if number not in spot.trades)
+    said.spot[other].trades[number] = trade
+    return other, "has more than two sides"
+
+
+def _held(said: Statements) -> tuple[str, Row]:
+    rows = ((name, row) for name, futures in said.futures.items() for row in futures.account["positions"])
+    return next((name, row) for name, row in rows if Decimal(row["positionAmt"]))
+
+
+def _free_trade(said: Statements) -> tuple[str, Row]:
+    """As a taker, without a fee that would be another one."""
+    rows = ((name, trade) for name, spot in said.spot.items() for trade in spot.trades.values())
+    return next((name, trade) for name, trade in rows if trade["role"] == "taker" and not Decimal(trade["fee"]))
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        skim_a_profit,
+        skim_an_entry,
+        move_a_position,
+        pay_out_less_than_came_in,
+        lose_a_token,
+        tell_one_side_another_price,
+        make_both_sides_makers,
+        let_both_sides_buy,
+        trade_among_three,
+    ],
+)
+def test_what_is_said_wrongly_of_trades_is_found(load: Load, tamper: Callable[[Statements], tuple[str, str]]) -> None:
+    said = deepcopy(load.auditor.statements)
+    name, expected = tamper(said)
+    found = audit(load, name, load.calls, load.openings, said)
+    assert any(expected in text for text in found), found
+
+
+def test_a_trade_with_a_stranger_is_found(load: Load) -> None:
+    assert list(load.auditor.matches(load.openings).strangers()) == []
+    said = deepcopy(load.auditor.statements)
+    fills = next(futures.fills for futures in said.futures.values() if futures.fills)
+    (symbol, number), _ = fills.popitem()
+    (found,) = MatchAudit(load.openings, said.spot, said.futures).strangers()
+    assert f"only one side has been told of trade {symbol} {number}" in found
+
+
+def test_where_strangers_trade_nobody_asks_where_the_money_is(load: Load) -> None:
+    said = deepcopy(load.auditor.statements)
+    name, _ = pay_out_less_than_came_in(said)
+    del said.futures[next(other for other, futures in said.futures.items() if futures.fills and other != name)]
+    assert list(MatchAudit(load.openings, said.spot, said.futures).findings()) == []
+
+
+def test_an_account_may_begin_with_positions(load: Load, tmp_path: Path) -> None:
+    said = load.auditor.statements.futures
+    openings = {name: _after_half(load.openings[name], futures) for name, futures in said.items()}
+    assert any(opening.positions for opening in openings.values())
+    write_openings(tmp_path / "openings.json", openings)
+    for name, opening in read_openings(tmp_path / "openings.json").items():
+        assert _by_fills(opening, said[name]) == []
+        for symbol, position in opening.positions.items():
+            opening.positions[symbol] = Position(position.amount, position.cost + UNIT)
+            assert _by_fills(opening, said[name])
+            opening.positions[symbol] = position
+
+
+def _after_half(opening: Opening, said: FuturesStatement) -> Opening:
+    """As if the load had begun then."""
+    wallet, positions = opening.wallet, dict(opening.positions)
+    rows = sorted(said.fills.items())
+    for (symbol, _), row in rows[: len(rows) // 2]:
+        amount = Decimal(row["qty"]) * (1 if row["buyer"] else -1)
+        positions[symbol], profit = positions.get(symbol, Position()).trade(amount, Decimal(row["price"]))
+        wallet += profit - Decimal(row["commission"])
+    return msgspec.structs.replace(opening, wallet=wallet, positions={k: v for k, v in positions.items() if v.amount})
+
+
+def _by_fills(opening: Opening, said: FuturesStatement) -> list[str]:
+    """What is wrong by the other half of the fills; their orders are no matter here."""
+    rows = sorted(said.fills.items())
+    half = said._replace(fills=dict(rows[len(rows) // 2 :]))
+    fees = {symbol: Fees(Decimal(0), Decimal(0)) for symbol, _ in said.fills}
+    return [text for text in FuturesAudit([], opening, fees).findings(half) if text.startswith(BY_FILLS)]
