@@ -41,6 +41,9 @@ class Server(Protocol):
     def answered(self, environ: dict[str, Any], answer: Answer, started: float) -> None:
         """A request was answered."""
 
+    def note_unread(self, connection: "HttpConnection", size: int) -> None:
+        """So many bytes of an answer wait for their reader; 0: none any more. May end connections."""
+
     def forget(self, connection: "HttpConnection") -> None:
         """The connection has ended."""
 
@@ -91,7 +94,7 @@ class HttpConnection:
         return self.until if self._stream is None else self._stream.until
 
     def make_room(self) -> None:
-        """End it while it waits: a newcomer takes its place."""
+        """End it while it waits for its caller: others need what it keeps."""
         if self._stream is None:
             self.close()
         else:
@@ -215,7 +218,8 @@ class HttpConnection:
         """The rest is gunicorn's."""
         self._watch(0)
         self.until = inf  # the stream keeps its own time
-        self._stream = Stream(self._server.hub, self._socket, self._received, self._server.keepalive_s)
+        note_unread = partial(self._server.note_unread, self)
+        self._stream = Stream(self._server.hub, self._socket, self._received, self._server.keepalive_s, note_unread)
         self._received = b""
         self._server.hub.spawn(partial(self._serve_stream, self._stream))
 
@@ -261,7 +265,10 @@ class HttpConnection:
             if self._watched != WRITE:
                 self._watch(WRITE)
                 self.until = time.monotonic() + SEND_S
+                self._server.note_unread(self, len(self._unsent))
             return
+        if self._watched == WRITE:
+            self._server.note_unread(self, 0)
         if not self._keep_alive:
             self._hear_out()
             self.close()

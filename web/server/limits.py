@@ -15,6 +15,7 @@ ACCEPT_PAUSE_S: Final = 0.1  # before accepting goes on when no descriptor was l
 REQUEST_S: Final = 60.0  # from a request's first byte to its last: 64 kB over a bad line; who is slower is cut off
 REQUEST_BYTES_MAX: Final = 2 * 1024 * 1024  # that gunicorn reads of a request: longest head, longest body in chunks
 SEND_S: Final = 60.0  # for a caller to take what it has asked for
+UNREAD_BYTES_MAX: Final = 256 * 1024 * 1024  # of all answers that wait for their readers: six lists of 100,000 orders
 SUCCESSOR_S: Final = 0.5  # a worker that stops listens on for so long: until its successor, begun a moment ago, does
 FIRST_S: Final = 0.5  # when the worker stops, for a request that a new connection was surely opened for
 LINGER_S: Final = 1.0  # after the last answer, for a caller who still sends: it would lose the answer by a reset

@@ -3,6 +3,7 @@
 import errno
 import socket
 import time
+from collections.abc import Callable
 
 from web.server.hub import Hub
 from web.server.limits import LINGER_BYTES_MAX, LINGER_S, RECEIVE_BYTES, REQUEST_BYTES_MAX, REQUEST_S, SEND_S
@@ -12,12 +13,18 @@ from web.server.poller import READ, WRITE
 class Stream:
     """Speaks the words of a blocking socket, of those that gunicorn uses."""
 
-    def __init__(self, hub: Hub, sock: socket.socket, received: bytes, keepalive_s: float) -> None:
-        """``received``: what has been read of the socket already; ``keepalive_s``: the wait for a next request."""
+    def __init__(
+        self, hub: Hub, sock: socket.socket, received: bytes, keepalive_s: float, note_unread: Callable[[int], None]
+    ) -> None:
+        """``received``: what has been read of the socket already; ``keepalive_s``: the wait for a next request.
+
+        ``note_unread`` is told how many bytes wait for their reader; 0 when none do any more.
+        """
         self._hub = hub
         self._socket = sock
         self._received = received
         self._keepalive_s = keepalive_s
+        self._note_unread = note_unread
         self.until = time.monotonic() + REQUEST_S  # when its caller's time is up
         self.is_waiting = False  # for its caller, to begin a request or to go on with it
         self._bytes = 0  # received of the request under way
@@ -72,12 +79,16 @@ class Stream:
     def _send(self, data: bytes) -> None:
         left = memoryview(data)
         until = time.monotonic() + SEND_S
-        while left:
-            try:
-                left = left[self._socket.send(left) :]
-            except BlockingIOError:
-                if not self._hub.wait_for(self._socket, WRITE, until - time.monotonic()):
-                    raise OSError(errno.EPIPE, "the caller does not take its answer") from None
+        try:
+            while left:
+                try:
+                    left = left[self._socket.send(left) :]
+                except BlockingIOError:
+                    self._note_unread(len(data))
+                    if not self._hub.wait_for(self._socket, WRITE, until - time.monotonic()):
+                        raise OSError(errno.EPIPE, "the caller does not take its answer") from None
+        finally:
+            self._note_unread(0)
         self._hub.give_turn()  # whoever sends requests without end must not keep all others waiting
 
     def end(self) -> None:
@@ -87,7 +98,7 @@ class Stream:
             self.shutdown(socket.SHUT_RD)  # whoever waits for it hears the end
 
     def cut(self) -> None:
-        """End it while it waits for its caller: it hears the end."""
+        """End it while it waits for its caller: whoever waits hears the end."""
         self.is_waiting = False
         self.shutdown(socket.SHUT_RDWR)
 

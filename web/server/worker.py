@@ -22,7 +22,14 @@ from gunicorn.workers.base_async import AsyncWorker  # type: ignore[import-untyp
 from web.server import hub as hubs
 from web.server.answer import Answer
 from web.server.connection import HttpConnection
-from web.server.limits import ACCEPT_COUNT_MAX, ACCEPT_PAUSE_S, DESCRIPTORS_KEPT, LOOK_S, SUCCESSOR_S
+from web.server.limits import (
+    ACCEPT_COUNT_MAX,
+    ACCEPT_PAUSE_S,
+    DESCRIPTORS_KEPT,
+    LOOK_S,
+    SUCCESSOR_S,
+    UNREAD_BYTES_MAX,
+)
 from web.server.plain import PlainReader
 from web.server.poller import READ
 from web.server.stream import Stream
@@ -51,6 +58,8 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
     def begin(self) -> None:
         """Take connections from now on."""
         self._connections: dict[HttpConnection, None] = {}
+        self._unread: dict[HttpConnection, int] = {}  # bytes of answers that wait for their readers
+        self._unread_bytes = 0
         self._accepting = False
         self._logs_access = bool(self.cfg.accesslog)  # to ask gunicorn for a setting takes its time
         self.keepalive_s = float(self.cfg.keepalive)
@@ -129,8 +138,19 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
         sock.setblocking(False)
         self._connections[HttpConnection(self, sock, _host_and_port(address))] = None
 
+    def note_unread(self, connection: HttpConnection, size: int) -> None:
+        """So many bytes of an answer wait for their reader. Beyond the bound, whoever keeps most is ended."""
+        self._unread_bytes += size - self._unread.pop(connection, 0)
+        if size:
+            self._unread[connection] = size
+        while self._unread_bytes > UNREAD_BYTES_MAX:
+            most = max(self._unread, key=lambda each: self._unread[each])
+            self._unread_bytes -= self._unread.pop(most)
+            most.make_room()
+
     def forget(self, connection: HttpConnection) -> None:
         """The connection has ended."""
+        self.note_unread(connection, 0)
         self._connections.pop(connection, None)
         self._accept_again()
 

@@ -221,6 +221,22 @@ def test_an_answer_that_is_not_taken(bench: Bench, call: Call, short: None, vers
     assert len(caller.received) < BIG
 
 
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+def test_answers_that_nobody_takes_are_bounded_together(
+    bench: Bench, call: Call, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    """Whoever keeps most is ended; what others are about to read stays."""
+    monkeypatch.setattr(workers, "UNREAD_BYTES_MAX", 3 * BIG)
+    reader = call(receive_bytes=65_536).send(big(BIG // 2, version))
+    idlers = [call(receive_bytes=65_536).send(big(BIG + 1, version)) for _ in range(5)]
+    bench.until(lambda: bench.count() == 3, "those that are too many are ended")
+    assert bench._unread_bytes <= 3 * BIG
+    assert len(reader.answer().body) == BIG // 2
+    for idler in idlers:
+        idler.close()
+    bench.until(lambda: bench.count() <= 1 and bench._unread_bytes == 0, "all is given back")
+
+
 def test_a_flood_while_a_request_is_under_way(bench: Bench, call: Call) -> None:
     """It is not read, however much it is; and answered in the end."""
     large = GET.replace(b"x", b"x\r\nA: " + b"a" * 8_000)
