@@ -1,12 +1,18 @@
-"""python -m tests.fuzz --count N [--seed S]: send N spoilt requests to a real exchange, then verify its folder."""
+"""python -m tests.fuzz --count N [--seed S] [--strict]: send N spoilt requests to a real exchange, then verify it.
+
+With --strict an answer that takes longer than a second is a fault, too: on a machine that does nothing else.
+"""
 
 import argparse
 import random
 import sys
+from typing import Final
 
 from tests.exchange import Exchange
 from tests.fuzz.aftermath import check_aftermath
 from tests.fuzz.campaign import Campaign, Fault
+
+GOAL_S: Final = 1.0
 
 
 def main() -> int:
@@ -14,6 +20,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--count", type=int, default=200_000, help="how many requests")
     parser.add_argument("--seed", type=int, default=None, help="the seed; a random one by default")
+    parser.add_argument("--strict", action="store_true", help=f"no answer may take longer than {GOAL_S:g} s")
     asked = parser.parse_args()
     seed = random.randrange(2**32) if asked.seed is None else asked.seed
     print(f"seed {seed}", flush=True)
@@ -21,8 +28,11 @@ def main() -> int:
     try:
         exchange.start()
         campaign = Campaign(exchange, seed)
-        print(campaign.run(asked.count), flush=True)
+        report = campaign.run(asked.count)
+        print(report, flush=True)
         check_aftermath(campaign.arena)
+        if asked.strict and report.slowest_s > GOAL_S:
+            raise Fault(f"the slowest answer took longer than {GOAL_S:g} s")
     except Fault as fault:
         print(fault)
         return 1

@@ -48,9 +48,9 @@ REFUSED_BODIES = {
 
 @pytest.mark.parametrize("body", REFUSED_BODIES.values(), ids=REFUSED_BODIES.keys())
 def test_refused_body(body: bytes) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     assert parse_object(body) is None
-    assert time.perf_counter() - started < 0.25
+    assert time.thread_time() - started < 0.25, "CPU: a machine may do other things meanwhile"
 
 
 def test_accepted_bodies() -> None:
