@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cryptography.fernet import Fernet
 
@@ -12,6 +12,9 @@ from storage.files import create_once
 
 FORMAT = 2  # raised whenever an input comes to something else than before: its journals must not be replayed
 SOCKET_PATH_BYTES_MAX = 103  # what macOS's and Linux's sockaddr_un both hold, less the final zero
+# The secret is at least as long as the digest: a shorter one is the weakest part
+SECRET_BYTES_MIN: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
+_SAMPLES: Final = ("change", "secret", "example", "sample", "password")
 
 
 class FolderError(Exception):
@@ -21,7 +24,7 @@ class FolderError(Exception):
 class Secrets(NamedTuple):
     """Keys of one exchange. Made at first start (file mode 0600) or taken from the environment."""
 
-    jwt: str  # HS256 secret of bearer tokens
+    jwt: str  # signs bearer tokens
     admin_key: str  # X-API-Key of the operator; "" switches the operator API off
     storage_key: str  # Fernet key under which API secrets are stored
     id_key: str  # hex; tags spot ids. Changing it makes every id given out unknown
@@ -93,7 +96,7 @@ class Folder:
     def secrets(self) -> Secrets:
         """The exchange's keys, made at first use; the environment (SHARDEX_JWT_SECRET, …) wins.
 
-        Raises FolderError for a JWT secret under 32 bytes.
+        Raises FolderError for a weak JWT secret. Both halves come by here: neither starts with one.
         """
         made = Secrets(
             jwt=secrets.token_hex(32),
@@ -108,6 +111,25 @@ class Folder:
             storage_key=os.environ.get("SHARDEX_STORAGE_KEY", stored["storage_key"]),
             id_key=os.environ.get("SHARDEX_ID_KEY", stored["id_key"]),
         )
-        if len(found.jwt.encode()) < 32:
-            raise FolderError("SHARDEX_JWT_SECRET is shorter than 32 bytes: make one with `openssl rand -hex 32`")
+        weakness = find_weakness(found.jwt, _read_jwt_algorithm())
+        if weakness is not None:
+            raise FolderError(f"SHARDEX_JWT_SECRET {weakness}")
         return found
+
+
+def find_weakness(secret: str, algorithm: str) -> str | None:
+    """What keeps ``secret`` from signing tokens, as it is said after its name; None for a good one."""
+    least = SECRET_BYTES_MIN[algorithm]
+    if len(secret.encode()) < least:
+        return f"is shorter than {least} bytes, which {algorithm} needs: make one with `openssl rand -hex {least}`"
+    if any(sample in secret.lower() for sample in _SAMPLES) or len(set(secret)) < 8:
+        return f"looks like a sample: make one with `openssl rand -hex {least}`"
+    return None
+
+
+def _read_jwt_algorithm() -> str:
+    """From the environment, as the HTTP side reads it; raises FolderError."""
+    algorithm = os.environ.get("SHARDEX_JWT_ALG") or "HS256"
+    if algorithm not in SECRET_BYTES_MIN:
+        raise FolderError(f"SHARDEX_JWT_ALG={algorithm!r}: give one of {', '.join(SECRET_BYTES_MIN)}")
+    return algorithm

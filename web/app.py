@@ -42,7 +42,7 @@ from web.openapi import documents
 from web.server import hub as hubs
 from web.server.line import HubLine
 from web.services import IN_USE, NAME, Services
-from web.settings import WebSettings, check_secret, load_web_settings
+from web.settings import WebSettings, load_web_settings
 from web.tokens import Tokens
 
 _log: Final = logging.getLogger("web.app")
@@ -75,7 +75,6 @@ def open_folder(path: Path, shard_count: int | None) -> Folder:
 def make_services(settings: WebSettings, folder: Folder, client: Client) -> Services:
     """What views use."""
     secrets = folder.secrets()
-    check_secret("SHARDEX_JWT_SECRET", secrets.jwt, settings.jwt_algorithm)
     hub = hubs.current()
     reference = Reference(folder.reference, secrets.storage_key, (lambda: hub.moment) if hub is not None else None)
     return Services(

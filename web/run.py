@@ -24,7 +24,7 @@ from shards.settings import Settings, SettingsError, load_settings
 from storage.folder import Folder, FolderError
 from web.app import open_folder
 from web.demo import Demo, DemoError, base_url, fetch, provide_demo
-from web.settings import WebSettings, check_secret, load_web_settings
+from web.settings import WebSettings, load_web_settings
 from web.tokens import Tokens
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -151,7 +151,6 @@ class Runner:
         self._folder = open_folder(settings.data, settings.shard_count)
         _check_engine(self._folder)
         secret = self._folder.secrets().jwt
-        check_secret("SHARDEX_JWT_SECRET", secret, web_settings.jwt_algorithm)
         self._tokens = Tokens(secret, web_settings.jwt_keys, web_settings.jwt_algorithm)
         self._url = base_url(web_settings)
         environment, commands = half_environment(os.environ, settings.data), read_procfile()

@@ -1,17 +1,19 @@
 """What an operator may set for the HTTP side, read from the environment once."""
 
-import json
+import logging
 import os
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final, NamedTuple
 
+import msgspec
+
 from shards.settings import SettingsError, read_count
+from storage.folder import SECRET_BYTES_MIN, find_weakness
 from web.futures.limits import ORDER_COUNT_MAX, WEIGHT_MAX
 
-# The secret is at least as long as the digest: a shorter one is the weakest part
-SECRET_BYTES_MIN: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
-_SAMPLES: Final = ("change", "secret", "example", "sample", "password")
+_log: Final = logging.getLogger("web.settings")
+_good_keys: Final[dict[str, Mapping[str, str]]] = {}  # of each file, when this process last found it good
 
 
 class WebSettings(NamedTuple):
@@ -35,7 +37,8 @@ def load_web_settings() -> WebSettings:
     """Read the environment; raises SettingsError.
 
     PORT, SHARDEX_HOST, SHARDEX_WORKERS, SHARDEX_WORKER_CLASS, SHARDEX_THREADS, SHARDEX_RATE_LIMITS, SHARDEX_JWT_ALG,
-    SHARDEX_JWT_KEYS, SHARDEX_FUTURES_WEIGHT, SHARDEX_FUTURES_ORDERS, SHARDEX_TRUSTED_PROXIES and SHARDEX_ACCESS_LOG.
+    SHARDEX_JWT_KEYS, SHARDEX_JWT_KEYS_FILE, SHARDEX_FUTURES_WEIGHT, SHARDEX_FUTURES_ORDERS, SHARDEX_TRUSTED_PROXIES and
+    SHARDEX_ACCESS_LOG.
     """
     algorithm = read_choice("SHARDEX_JWT_ALG", *SECRET_BYTES_MIN)
     return WebSettings(
@@ -64,13 +67,9 @@ def read_choice(name: str, *choices: str) -> str:
 
 def check_secret(name: str, secret: str, algorithm: str) -> None:
     """Refuse a signing secret that is short or was copied from a sample; raises SettingsError."""
-    least = SECRET_BYTES_MIN[algorithm]
-    if len(secret.encode()) < least:
-        raise SettingsError(
-            f"{name} is shorter than the {least} bytes {algorithm} needs: try `openssl rand -hex {least}`"
-        )
-    if any(sample in secret.lower() for sample in _SAMPLES) or len(set(secret)) < 8:
-        raise SettingsError(f"{name} looks like a sample: make one with `openssl rand -hex {least}`")
+    weakness = find_weakness(secret, algorithm)
+    if weakness is not None:
+        raise SettingsError(f"{name} {weakness}")
 
 
 def _read_proxies() -> tuple[IPv4Network | IPv6Network, ...]:
@@ -82,17 +81,46 @@ def _read_proxies() -> tuple[IPv4Network | IPv6Network, ...]:
         raise SettingsError(f"{name}={text!r}: give addresses or networks, parted by commas ({fault})") from fault
 
 
-def _read_jwt_keys(algorithm: str) -> dict[str, str]:
-    name = "SHARDEX_JWT_KEYS"
-    text = os.environ.get(name)
-    if not text:
-        return {}
+def _read_jwt_keys(algorithm: str) -> Mapping[str, str]:
+    text, path = os.environ.get("SHARDEX_JWT_KEYS"), os.environ.get("SHARDEX_JWT_KEYS_FILE")
+    if text and path:
+        raise SettingsError("SHARDEX_JWT_KEYS and SHARDEX_JWT_KEYS_FILE are both set: give one of them")
+    if path:
+        return _reread_keys_file(path, algorithm)
+    return _parse_keys("SHARDEX_JWT_KEYS", text, algorithm) if text else {}
+
+
+def _reread_keys_file(path: str, algorithm: str) -> Mapping[str, str]:
+    """The file's keys; if it is bad now, those that stood there when it was last good.
+
+    So a bad file fails a start and never a reload: gunicorn's workers inherit what their master has read before.
+    """
     try:
-        keys = json.loads(text)
-    except ValueError:
-        keys = None  # the text is secret: the message must not quote it
-    if not isinstance(keys, dict) or not all(isinstance(secret, str) for secret in keys.values()):
-        raise SettingsError(f'{name}: give a JSON object of key ids and secrets, {{"2026-01": "…"}}')
+        _good_keys[path] = _read_keys_file(path, algorithm)
+    except SettingsError as fault:
+        if path not in _good_keys:
+            raise
+        _log.error("%s. The keys read before stay in use", fault)
+    return _good_keys[path]
+
+
+def _read_keys_file(path: str, algorithm: str) -> Mapping[str, str]:
+    name = f"SHARDEX_JWT_KEYS_FILE={path!r}"
+    try:
+        with open(path, "rb") as file:
+            mode, text = os.fstat(file.fileno()).st_mode, file.read()
+    except OSError as fault:
+        raise SettingsError(f"{name} cannot be read ({fault.strerror})") from fault
+    if mode & 0o077:
+        raise SettingsError(f"{name} is open to others than its owner: chmod 600 it")
+    return _parse_keys(name, text, algorithm)
+
+
+def _parse_keys(name: str, text: str | bytes, algorithm: str) -> Mapping[str, str]:
+    try:
+        keys = msgspec.json.decode(text, type=dict[str, str])
+    except ValueError:  # the text is secret: the message must not quote it
+        raise SettingsError(f'{name}: give a JSON object of key ids and secrets, {{"2026-01": "…"}}') from None
     for kid, secret in keys.items():
         check_secret(f"{name}[{kid}]", secret, algorithm)
     return keys

@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import SimpleNamespace
 
 import jwt
@@ -183,3 +184,61 @@ def test_settings_never_quote_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_key_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHARDEX_JWT_KEYS", json.dumps({"2026": OTHER}))
     assert load_web_settings().jwt_keys == {"2026": OTHER}
+
+
+def key_file(path: Path, content: str | bytes, mode: int = 0o600) -> str:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    path.chmod(mode)
+    return str(path)
+
+
+def test_key_ids_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARDEX_JWT_KEYS_FILE", key_file(tmp_path / "keys", json.dumps({"2026": OTHER})))
+    assert load_web_settings().jwt_keys == {"2026": OTHER}
+
+
+@pytest.mark.parametrize(
+    ("content", "mode"),
+    [
+        ("", 0o600),
+        ("{", 0o600),
+        ("[]", 0o600),
+        ("[" * 100_000, 0o600),
+        (b"\xff", 0o600),
+        ('{"a": 1}', 0o600),
+        ('{"a": "\\ud800' + SECRET + '"}', 0o600),
+        ('{"a": "' + SECRET[:31] + '"}', 0o600),
+        ('{"a": "change-me-' + SECRET + '"}', 0o600),
+        ('{"a": "' + SECRET + '"}', 0o640),
+        ('{"a": "' + SECRET + '"}', 0o604),
+        ('{"a": "' + SECRET + '"}', 0o620),
+    ],
+)
+def test_malformed_key_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, content: str | bytes, mode: int
+) -> None:
+    """One keeps from starting; whoever has read a good one before goes on with that, and says so."""
+    path = tmp_path / "keys"
+    monkeypatch.setenv("SHARDEX_JWT_KEYS_FILE", key_file(path, content, mode))
+    with pytest.raises(SettingsError, match="SHARDEX_JWT_KEYS_FILE") as caught:
+        load_web_settings()
+    key_file(path, json.dumps({"2026": OTHER}))
+    load_web_settings()
+    assert not caplog.messages
+    key_file(path, content, mode)
+    assert load_web_settings().jwt_keys == {"2026": OTHER}
+    assert caplog.messages == [f"{caught.value}. The keys read before stay in use"]
+    assert SECRET[:16] not in caplog.text
+
+
+def test_a_key_file_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARDEX_JWT_KEYS_FILE", str(tmp_path / "keys"))
+    with pytest.raises(SettingsError, match="SHARDEX_JWT_KEYS_FILE"):
+        load_web_settings()
+
+
+def test_keys_of_one_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARDEX_JWT_KEYS", json.dumps({"2026": OTHER}))
+    monkeypatch.setenv("SHARDEX_JWT_KEYS_FILE", key_file(tmp_path / "keys", json.dumps({"2026": OTHER})))
+    with pytest.raises(SettingsError, match="both"):
+        load_web_settings()
