@@ -4,10 +4,11 @@ from typing import Final
 
 from tests.safeties.disk import DISK
 from tests.safeties.doors import DOORS
+from tests.safeties.greed import GREED
 from tests.safeties.links import LINKS
 from tests.safeties.money import MONEY
 from tests.safeties.orders import ORDERS
 from tests.safeties.requests import REQUESTS
 from tests.safeties.sql import SQL
 
-CATALOGUE: Final = (*DISK, *LINKS, *ORDERS, *MONEY, *DOORS, *REQUESTS, *SQL)
+CATALOGUE: Final = (*DISK, *LINKS, *ORDERS, *MONEY, *DOORS, *REQUESTS, *GREED, *SQL)

@@ -1,0 +1,87 @@
+"""What keeps whoever asks for much from keeping others waiting, and memory from growing for who does not read."""
+
+from typing import Final
+
+from tests.safeties.safety import Safety
+
+_LOOP: Final = "tests/unit/test_loop.py::"
+_CONNECTION: Final = "tests/unit/server/test_connection.py::"
+
+GREED: Final = (
+    Safety(
+        "commands_before_questions",
+        "shards/loop.py",
+        "            asking = self._asked.take() if self._passed_ms() < until_ms else None\n",
+        "            asking = self._asked.take()\n",
+        _LOOP + "test_commands_come_first_and_accounts_take_turns_with_their_questions",
+    ),
+    Safety(
+        "accounts_take_turns",
+        "shards/asked.py",
+        """                if queue:
+                    self._queues[account] = queue
+                return asking
+""",
+        """                if queue:
+                    self._queues = {account: queue, **self._queues}
+                return asking
+""",
+        _LOOP + "test_commands_come_first_and_accounts_take_turns_with_their_questions",
+    ),
+    Safety(
+        "questions_of_an_account_bounded",
+        "shards/asked.py",
+        "        elif len(queue) >= QUESTION_COUNT_MAX:\n",
+        "        elif False:\n",
+        _LOOP + "test_an_account_has_only_so_many_questions_waiting",
+    ),
+    Safety(
+        "deadline_of_a_question_that_waited",
+        "shards/loop.py",
+        "        if self._clock() > request.deadline_ms:\n",
+        "        if False:\n",
+        _LOOP + "test_a_question_that_has_waited_past_its_deadline_is_not_answered",
+    ),
+    Safety(
+        "no_answers_for_who_does_not_read",
+        "shards/asked.py",
+        "    return asking.request.caller.unsent_bytes <= UNREAD_BYTES_MAX\n",
+        "    return True\n",
+        _LOOP + "test_who_does_not_read_gets_no_further_answers",
+    ),
+    Safety(
+        "untold_money_on_a_full_disk",
+        "shards/loop.py",
+        "        elif self.mailbox.link_frames and self._untold.concerns(account):\n",
+        "        elif False:\n",
+        _LOOP + "test_a_full_disk_keeps_back_what_it_cannot_take_up_and_nothing_else",
+    ),
+    Safety(
+        "backlog_copied_once",
+        "shards/connection.py",
+        "            chunk = self._begun or self._gather()\n",
+        "            chunk = bytes(self._begun) or self._gather()\n",
+        "tests/unit/test_connection.py::test_however_much_waits_each_byte_is_copied_once",
+    ),
+    Safety(
+        "lists_begin_at_the_end_asked_for",
+        "shards/questions.py",
+        "    wanted = range(first, end) if question.oldest_first else range(end - 1, first - 1, -1)\n",
+        "    wanted = range(first, end)\n",
+        "tests/http/futures/test_full_account.py::test_pages",
+    ),
+    Safety(
+        "unread_answers_bounded",
+        "web/server/worker.py",
+        "        while self._unread_bytes > UNREAD_BYTES_MAX:\n",
+        "        while False:\n",
+        _CONNECTION + "test_answers_that_nobody_takes_are_bounded_together",
+    ),
+    Safety(
+        "odd_connections_make_room",
+        "web/server/connection.py",
+        "        return not self._busy if self._stream is None else self._stream.is_waiting\n",
+        "        return not self._busy and self._stream is None\n",
+        _CONNECTION + "test_who_asks_in_unusual_ways_makes_room",
+    ),
+)
