@@ -22,7 +22,7 @@ from web.tokens import Tokens
 READY_S: Final = 30.0
 READY_LOOKS: Final = 20  # on connections of their own: all workers are among those who answer
 LEAVE_S: Final = 3.0  # gunicorn's workers look once a second whether their master still lives
-OWN_SETTINGS: Final = ("PORT", "SHARDEX_", "PROMETHEUS_")  # of the caller's environment: not for us
+OWN_SETTINGS: Final = ("PORT", "SHARDEX_")  # of the caller's environment: not for us
 
 
 def until(condition: Callable[[], bool], seconds: float, what: str) -> None:

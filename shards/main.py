@@ -1,12 +1,11 @@
 """One shard as a process: recover, serve, stop."""
 
-import gc
 import sys
 from typing import NoReturn
 
 from shards.loop import Shard
 from shards.mailbox import LinkBroken
-from shards.process import EXIT_DAMAGED, Wakeup, lock_file, log, set_up_logging
+from shards.process import EXIT_DAMAGED, Wakeup, lock_file, log, set_up_logging, settle
 from shards.recovery import recover
 from shards.settings import Settings
 from shards.snapshots import Snapshots
@@ -31,9 +30,7 @@ def run_shard(settings: Settings, index: int) -> None:
     except StorageUnavailable as error:
         log.error("this shard cannot start yet: %s", error)
         sys.exit(1)
-    # what recovery made lives long: keep it out of every later collection
-    gc.collect()
-    gc.freeze()
+    settle()
     snapshots = Snapshots(own, settings.snapshot_records, snapshot_sequence)
     shard = Shard(folder, engine, journal, snapshots, settings.queue_depth)
 

@@ -1,6 +1,8 @@
 """What every process of the engine needs: a name, a lock, signals, and to notice that its supervisor is gone."""
 
+import ctypes
 import fcntl
+import gc
 import logging
 import multiprocessing
 import os
@@ -42,6 +44,15 @@ def lock_file(path: Path, patience_s: float = 0) -> int:
 def set_up_logging() -> None:
     """One line per event on standard error."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(processName)s %(levelname)s %(message)s", force=True)
+
+
+def settle() -> None:
+    """Once all is loaded: what lives long is no matter of later collections, what loading left behind is given back."""
+    gc.collect()
+    gc.freeze()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc keeps freed memory with any other behind it
+    if trim is not None:
+        trim(0)
 
 
 class Wakeup:

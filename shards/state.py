@@ -3,6 +3,9 @@
 Canonical: everything is sorted or in an order that the inputs fixed, so equal states are equal bytes.
 """
 
+from itertools import chain
+from typing import Final, Generic, TypeVar
+
 import msgspec
 from msgspec.structs import replace
 
@@ -18,6 +21,11 @@ from shards.outbox import ARCHIVE, Outbox, Posted
 from shards.positions import Margin
 from shards.replays import Replay
 
+Resting = TypeVar("Resting", Order, msgspec.Raw)
+"""An order, or what it will be: decoded one by one, none leaves texts behind that others lie between."""
+
+_decode_order: Final = msgspec.json.Decoder(Order).decode
+
 
 class FuturesState(msgspec.Struct, array_like=True):
     """What a futures market has beyond a spot market."""
@@ -31,20 +39,20 @@ class FuturesState(msgspec.Struct, array_like=True):
     set_price: int
 
 
-class MarketState(msgspec.Struct, array_like=True):
+class MarketState(msgspec.Struct, Generic[Resting], array_like=True):
     """One market machine. Resting orders stand best price first, oldest first."""
 
     market: Market
     order_sequence: int
     trade_sequence: int
     update_id: int
-    bids: list[Order]
-    asks: list[Order]
+    bids: list[Resting]
+    asks: list[Resting]
     replays: list[Replay]
     futures: FuturesState | None = None
 
 
-class State(msgspec.Struct):
+class State(msgspec.Struct, Generic[Resting]):
     """What the journal makes of a shard."""
 
     version: int
@@ -52,7 +60,7 @@ class State(msgspec.Struct):
     shard_count: int
     sequence: int
     now_ms: int
-    markets: list[MarketState]
+    markets: list[MarketState[Resting]]
     wallets: list[tuple[str, list[Balance]]]
     fees: list[tuple[str, int]]
     deposited: list[tuple[str, int]]
@@ -72,7 +80,7 @@ Underway = dict[int, list[tuple[int, int, str]]]  # receiver → (number, stamp_
 def dump_state(engine: Engine) -> bytes:
     """The engine's state; its hash is the state hash."""
     wallets, margins = engine.accounts.wallets, engine.accounts.margins
-    state = State(
+    state = State[Order](
         version=VERSION,
         shard=engine.shard,
         shard_count=engine.shard_count,
@@ -105,7 +113,7 @@ def dump_underway(engine: Engine) -> bytes:
 
 def load_engine(state_bytes: bytes, underway_bytes: bytes) -> Engine:
     """The engine of a snapshot."""
-    state = msgspec.json.decode(state_bytes, type=State)
+    state = msgspec.json.decode(state_bytes, type=State[msgspec.Raw])
     assert state.version == VERSION
     engine = Engine(state.shard, state.shard_count)
     engine.sequence, engine.now_ms = state.sequence, state.now_ms
@@ -134,7 +142,7 @@ def _load_underway(engine: Engine, underway: Underway) -> None:
                 engine.recent.add(number, decode_row(body))
 
 
-def _dump_market(machine: MarketMachine) -> MarketState:
+def _dump_market(machine: MarketMachine) -> MarketState[Order]:
     bids, asks = (
         [order for level in machine.book.side(side) for order in level.orders.values()]
         for side in (Side.BUY, Side.SELL)
@@ -164,12 +172,12 @@ def _dump_futures(machine: FuturesMarket) -> FuturesState:
     )
 
 
-def _load_market(stored: MarketState) -> MarketMachine:
+def _load_market(stored: MarketState[msgspec.Raw]) -> MarketMachine:
     machine = make_machine(stored.market)
     machine.order_sequence, machine.trade_sequence = stored.order_sequence, stored.trade_sequence
     machine.update_id = stored.update_id
-    for order in (*stored.bids, *stored.asks):
-        machine.restore(order)
+    for raw in chain(stored.bids, stored.asks):
+        machine.restore(_decode_order(raw))
     if isinstance(machine, FuturesMarket) and stored.futures is not None:
         _load_futures(machine, stored.futures)
     for replay in stored.replays:

@@ -49,4 +49,6 @@ BARS: Final = {
     "journal recovery 1000000": Bar(20, at_least=False, of_ratio=False),
     "journal memory": Bar(700, at_least=False, of_ratio=False),
     "journal memory 1000000": Bar(700, at_least=False, of_ratio=False),
+    "journal memory after a snapshot": Bar(700, at_least=False, of_ratio=False),
+    "journal memory after a snapshot 1000000": Bar(700, at_least=False, of_ratio=False),
 }

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from loadtest.bench.processes import resident_bytes
+from shards.process import settle
 from shards.recovery import recover
 from shards.state import dump_state, dump_underway
 from storage.snapshot import Snapshot, write_snapshot
@@ -34,6 +35,7 @@ class Recovery(msgspec.Struct):
 def _recover(folder: Path, then: str) -> Recovery:
     start, cpu = time.perf_counter(), time.process_time()
     engine, journal, _ = recover(folder, 0, 1)
+    settle()
     told = Recovery(
         records=engine.sequence,
         orders=sum(len(machine.open) for machine in engine.markets.values()),

@@ -16,7 +16,6 @@ from web.run import ROOT
 OWN_SETTINGS: Final = (
     "PORT",
     "SHARDEX_",
-    "PROMETHEUS_",
     "PYTEST_",
     "PYTHON",
 )  # of the caller's environment: not for us

@@ -22,6 +22,7 @@ from cryptography.fernet import Fernet
 from shards.frames import FrameKind, pack, unpack
 from tests.exchange import Exchange, kill, until
 from tests.fuzz.campaign import Campaign
+from tests.model.seeds import read_seed
 
 SHARDS: Final = 2
 REQUESTS: Final = 1_000
@@ -60,7 +61,7 @@ class Run:
         for name, value in self.planted.items():
             os.environ[name] = value  # so this process takes the same ones: it mints the demo's tokens
         exchange.start()
-        campaign = Campaign(exchange, secrets.randbits(32))
+        campaign = Campaign(exchange, read_seed())
         print(f"seed {campaign.report.seed}")
         campaign.run(REQUESTS)
         self._fault_of_the_http_side()

@@ -5,7 +5,6 @@ gunicorn's workers; plain requests are read and answered by :mod:`web.server.con
 handling over a :class:`web.server.stream.Stream`.
 """
 
-import gc
 import os
 import resource
 import socket
@@ -49,8 +48,6 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
         """Serve until told to stop, then finish what is under way, within gunicorn's bound."""
         self.hub.watch(self.PIPE[0], READ, self._on_signal)
         self.begin()
-        gc.collect()
-        gc.freeze()  # the application lives as long as the worker: no later collection looks at it
         while self.alive and self.ppid == os.getppid():
             self.hub.turn(LOOK_S)
         self.stop()
