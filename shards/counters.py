@@ -21,7 +21,7 @@ class Counters:
     def __init__(self, path: Path, maxsize: int | None = None) -> None:
         """Open the file; the owner makes it by giving ``maxsize``, the bound in messages."""
         if maxsize is not None:
-            path.write_bytes(bytes(8 * _WORDS))
+            path.write_bytes(bytes(8 * _WORDS))  # not by truncate: a page without room would end whoever touches it
             path.chmod(0o600)
         with path.open("r+b") as file:
             self._map = mmap.mmap(file.fileno(), 8 * _WORDS)

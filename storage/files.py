@@ -1,4 +1,4 @@
-"""Files that must be whole: written aside, synced, put in place in one step."""
+"""Files that must be whole: written aside, put in place in one step; synced, if they must outlive the machine."""
 
 import os
 from pathlib import Path
@@ -28,6 +28,21 @@ def write_whole(path: Path, *parts: bytes, mode: int = 0o600) -> None:
         aside.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+def put(path: Path, content: bytes) -> None:
+    """As :func:`write_whole`, but not durable: for what ends with the processes that use it. One writer at a time.
+
+    The room of such a file is taken: whoever maps it can write to all of it, however full the disk has become.
+    """
+    aside = path.with_name(f".{path.name}.new")
+    try:
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(content)
+        os.replace(aside, path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def create_once(path: Path, content: bytes, mode: int = 0o600) -> bytes:

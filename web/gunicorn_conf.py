@@ -1,17 +1,17 @@
 """How gunicorn runs the web side: ``gunicorn -c web/gunicorn_conf.py 'web:create_app()'``."""
 
-import gc
 import logging
 import os
 from typing import Any
 
+from shards.process import settle
 from shards.settings import load_settings
 from web.access_log import ACCESS_FORMAT
 from web.settings import load_web_settings
 
 _settings = load_web_settings()
 _run = load_settings().data / "run"
-_metrics = _run / "metrics"
+_metrics = _run / "metrics"  # where web.metrics keeps the counts of each worker
 _limits = _run / "limits"  # where web.app makes the tables of each worker
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
@@ -38,14 +38,11 @@ control_socket_disable = True  # a door to the master, outside the data folder, 
 
 os.umask(0o077)  # the folders and counts that are made here are for their owner alone, as all of the data folder
 
-# prometheus_client looks for it when it is imported, which each worker does for itself
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
-
 
 def on_starting(server: Any) -> None:
     """Counts begin at zero with the master."""
     _metrics.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for left in (*_metrics.glob("*.db"), *_limits.glob("*")):
+    for left in (*_metrics.glob("*"), *_limits.glob("*")):
         left.unlink()
 
 
@@ -62,9 +59,8 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """What loading made lives as long as the worker: keep it out of every later collection."""
-    gc.collect()
-    gc.freeze()
+    """The application is loaded, and lives as long as the worker."""
+    settle()
 
 
 def _omit_request(record: logging.LogRecord) -> bool:

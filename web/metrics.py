@@ -1,73 +1,89 @@
-"""Prometheus metrics. Counts are summed over the workers through files; the engine's numbers are asked for when read.
+"""Prometheus metrics. What was counted is summed over the workers; the engine's numbers are asked for when read.
 
-The files belong to a worker's slot, not to its process: a worker that follows a killed one goes on with its counts, so
-there are as many files after ten thousand restarts as after none. ``web/gunicorn_conf.py`` gives out the slots.
+How the workers count together, and what is lost when one is killed, says :mod:`web.counts`. ``web/gunicorn_conf.py``
+gives out the slots.
 """
 
+import atexit
 import os
 import time
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from pathlib import Path
 from typing import Final
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest, values
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
-from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from shards.messages import Reason
+from shards.settings import load_settings
+from web.counts import SECONDS, SUFFIX, Counts, SharedCounts
 from web.engine import Engine
 from web.status import SERVING, archive_state, archive_status, shard_state, shard_status
 
-FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 SLOT_VARIABLE: Final = "SHARDEX_WORKER_SLOT"
 
-_SHARED: Final = FOLDER_VARIABLE in os.environ
-if _SHARED:
-    _slot: Final = os.environ.get(SLOT_VARIABLE, "0")
-    values.ValueClass = values.MultiProcessValue(lambda: _slot)  # type: ignore[no-untyped-call]
 
-_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_registry: Final = CollectorRegistry()
-_requests: Final = Counter("shardex_requests", "Requests answered", ("method", "route", "status"), registry=_registry)
-_durations: Final = Histogram(
-    "shardex_request_seconds", "Time to answer", ("method", "route"), registry=_registry, buckets=_SECONDS
-)
-_refusals: Final = Counter("shardex_refusals", "Messages refused", ("shard", "reason"), registry=_registry)
+def _path() -> Path | None:
+    """Where this worker's counts lie; None outside of gunicorn's workers."""
+    slot = os.environ.get(SLOT_VARIABLE)
+    return None if slot is None else load_settings().data / "run" / "metrics" / f"{slot}{SUFFIX}"
+
+
+_counts: Final = SharedCounts(_path())
+atexit.register(_counts.write)  # a worker that is stopped in whatever way but SIGKILL forgets nothing
 
 
 def count_request(method: str, route: str, status: int, started: float) -> None:
     """A request was answered; ``started`` by ``time.perf_counter``. ``route`` is a pattern, never a path."""
-    count, duration = _children(method, route, status)
-    count.inc()
-    duration.observe(time.perf_counter() - started)
-
-
-@lru_cache(maxsize=1_024)
-def _children(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-    """The two that a request counts in; looking them up by their labels costs as much as counting."""
-    return _requests.labels(method, route, str(status)), _durations.labels(method, route)
+    _counts.count_request((method, route, status), time.perf_counter() - started)
 
 
 def count_refusal(shard: int, reason: Reason) -> None:
     """A shard refused a message."""
-    _refusals_of(shard, reason).inc()
-
-
-@lru_cache(maxsize=256)
-def _refusals_of(shard: int, reason: Reason) -> Counter:
-    return _refusals.labels(str(shard), reason.value)
+    _counts.count_refusal((shard, reason.value))
 
 
 def render(engine: Engine) -> tuple[bytes, str]:
     """All metrics as text, and its content type."""
     registry = CollectorRegistry()
-    if _SHARED:
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    registry.register(_CountsCollector(_counts.total()))
     registry.register(_EngineCollector(engine))
-    text = generate_latest(registry)
-    return (text if _SHARED else generate_latest(_registry) + text), CONTENT_TYPE_LATEST
+    return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+class _CountsCollector(Collector):
+    """What was counted."""
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        """Called once for each scrape."""
+        requests = CounterMetricFamily("shardex_requests", "Requests answered", labels=("method", "route", "status"))
+        cells: dict[tuple[str, str], Sequence[float]] = {}
+        for (method, route, status), cell in self._counts.requests.items():
+            requests.add_metric((method, route, str(status)), sum(cell[:-1]))
+            other = cells.get((method, route))
+            cells[method, route] = cell if other is None else [sum(pair) for pair in zip(cell, other, strict=True)]
+        yield requests
+        yield _durations(cells)
+        refusals = CounterMetricFamily("shardex_refusals", "Messages refused", labels=("shard", "reason"))
+        for (shard, reason), count in self._counts.refusals.items():
+            refusals.add_metric((str(shard), reason), count)
+        yield refusals
+
+
+_BUCKETS: Final = (*map(str, SECONDS), "+Inf")
+
+
+def _durations(cells: dict[tuple[str, str], Sequence[float]]) -> Metric:
+    durations = HistogramMetricFamily("shardex_request_seconds", "Time to answer", labels=("method", "route"))
+    for route, cell in cells.items():
+        durations.add_metric(route, list(zip(_BUCKETS, accumulate(cell[:-1]), strict=True)), cell[-1])
+    return durations
 
 
 _SHARD_GAUGES: Final = {

@@ -2,8 +2,10 @@
 
 import os
 import random
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -12,13 +14,23 @@ import pytest
 from storage.journal import START, Journal, Record, StorageFull
 from tests.crash.calls import Call
 from tests.crash.floor import Floor
+from tests.crash.futures_floor import FuturesFloor
 from tests.crash.processes import BACK_S, check_at_rest, shard_process
 from tests.crash.settings import make_random, times
 from tests.crash.storm import Stage, Storm
 from tests.exchange import Exchange, kill, until
+from tests.http.futures.caller import Answer, Caller, now_ms, sender
 
 DISK: Final = "100m"
 POINTS: Final = 20
+LIMITED: Final = {
+    "SHARDEX_RATE_LIMITS": "on",
+    "SHARDEX_FUTURES_WEIGHT": "100000",
+    "SHARDEX_FUTURES_ORDERS": "100000",
+    "SHARDEX_TRUSTED_PROXIES": "127.0.0.0/8",
+}
+NO_ROOM: Final = "503 -1000"
+ADDRESSES: Final = 200  # their counts are all over the tables
 
 
 class Disk:
@@ -28,8 +40,8 @@ class Disk:
         self._ballast = folder / "ballast"
 
     def fill(self, spare: int) -> None:
-        """Leave ``spare`` bytes."""
-        with self._ballast.open("wb", buffering=0) as file:
+        """Leave ``spare`` bytes; once more, what has become free since."""
+        with self._ballast.open("ab", buffering=0) as file:
             for piece in (2**20, 512):
                 try:
                     while file.write(bytes(piece)):
@@ -43,10 +55,10 @@ class Disk:
         self._ballast.unlink()
 
 
-@pytest.fixture
-def small_stage() -> Iterator[Stage]:
-    """An exchange on a small file system of its own."""
-    exchange = Exchange(2)
+@contextmanager
+def small_exchange(settings: dict[str, str]) -> Iterator[Exchange]:
+    """An exchange on a small file system of its own. At its end nothing is left of it, and its folder is right."""
+    exchange = Exchange(2, settings)
     exchange.data.mkdir()
     options = f"size={DISK},mode=700"
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(exchange.data)], capture_output=True)
@@ -54,13 +66,27 @@ def small_stage() -> Iterator[Stage]:
         if mounted.returncode:
             pytest.skip("a file system can be mounted by root only")
         exchange.start()
-        yield Stage(exchange, Floor(exchange))
+        yield exchange
         check_at_rest(exchange)
     finally:
         exchange.stop()
         if not mounted.returncode:
             subprocess.run(["umount", "--lazy", str(exchange.data)], check=True)
         exchange.close()
+
+
+@pytest.fixture
+def small_stage() -> Iterator[Stage]:
+    """Spot markets."""
+    with small_exchange({}) as exchange:
+        yield Stage(exchange, Floor(exchange))
+
+
+@pytest.fixture
+def limited_floor() -> Iterator[FuturesFloor]:
+    """Futures markets, and limits that are kept but never reached."""
+    with small_exchange(LIMITED) as exchange:
+        yield FuturesFloor(exchange)
 
 
 @pytest.mark.parametrize("number", range(times(1)))
@@ -70,7 +96,7 @@ def test_a_full_disk(small_stage: Stage, number: int) -> None:
     On a young folder: an older one has files that it can go on writing to.
     """
     disk = Disk(small_stage.exchange.data)
-    take_room_for_metrics(small_stage.exchange.data / "run" / "metrics")
+    workers = small_stage.exchange.worker_pids()
     with Storm(small_stage) as storm:
 
         def await_call(fits: Callable[[Call], bool], what: str) -> None:
@@ -96,13 +122,109 @@ def test_a_full_disk(small_stage: Stage, number: int) -> None:
         storm.strike(POINTS, blow)
         storm.check_only(is_refused_for_room)
         storm.strike(1, blow_and_kill)
+    check_lived(small_stage.exchange, workers)
 
 
-def take_room_for_metrics(folder: Path) -> None:
-    """The web side's counts lie in sparse files; what becomes of those is not the matter here."""
-    for path in folder.iterdir():
-        with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+def test_futures_and_their_limits_on_a_full_disk(limited_floor: FuturesFloor) -> None:
+    """What is signed is counted, and so is every address: workers live, and new ones come up, with or without room.
+
+    All agree again on what was used once there is room.
+    """
+    exchange = limited_floor.exchange
+    trader = FuturesCaller(limited_floor)
+    exchange.wait_ready()
+    workers = exchange.worker_pids()
+    disk = Disk(exchange.data)
+    disk.fill(0)
+    until(lambda: trader.place().brief() == NO_ROOM, BACK_S, "refused for room")
+    trader.look_around()
+    check_lived(exchange, workers)
+    kill_workers(exchange)
+    trader.look_around()
+    disk.fill(0)
+    add_worker(exchange)
+    trader.look_around()
+    until(lambda: is_told_of_metrics(exchange), BACK_S, "metrics cannot be written")
+    workers = exchange.worker_pids()
+    assert tables_of(exchange) == ["0.table", "1.table"]
+    assert exchange.log().count("limits are kept by this worker alone") == 1
+    disk.free()
+    until(lambda: trader.place().status == 200, BACK_S, "it goes on")
+    until(trader.sees_all, BACK_S, "limits are kept by all workers together")
+    assert tables_of(exchange) == ["0.table", "1.table", "2.table"]
+    check_lived(exchange, workers)
+
+
+class FuturesCaller:
+    """One account, and many addresses."""
+
+    def __init__(self, floor: FuturesFloor) -> None:
+        self._send = sender(floor.exchange.port)
+        self._account = floor.accounts_of(0)
+        self._market = next(market for market in floor.markets if market.shard == 0)
+
+    def place(self) -> Answer:
+        """An order that rests."""
+        terms = f"symbol={self._market.symbol}&side=BUY&type=LIMIT&timeInForce=GTC&price=1000&quantity=0.01"
+        return Caller(self._send, self._account.key, self._account.secret).call("POST", "/v1/order", terms)
+
+    def ping(self, address: str = "198.51.100.7") -> Answer:
+        """Counted for the address."""
+        return self._send("GET", "/fapi/v1/ping", {"X-Forwarded-For": address}, b"")
+
+    def sees_all(self) -> bool:
+        """Whether each worker counts on where another did."""
+        used = [int(self.ping().headers["X-MBX-USED-WEIGHT-1M"]) for _ in range(20)]
+        return used == [*range(used[0], used[0] + 20)]
+
+    def look_around(self) -> None:
+        """Signed questions, and an order, from everywhere."""
+        caller = Caller(self._send, self._account.key, self._account.secret)
+        for number in range(ADDRESSES):
+            address = {"X-Forwarded-For": f"192.0.2.{number}"}
+            query = f"timestamp={now_ms()}"
+            signed = f"{query}&signature={caller.sign(query)}"
+            assert caller.send("GET", "/v3/balance", signed, headers=address).brief() == "200"
+            assert self.ping(f"203.0.113.{number}").brief() == "200"
+        assert self.place().brief() in (NO_ROOM, "200")  # a shard may have a file that it can go on writing to
+
+
+def kill_workers(exchange: Exchange) -> None:
+    """Others must follow."""
+    killed = set(exchange.worker_pids())
+    for pid in killed:
+        kill(pid)
+    until(lambda: not killed & set(exchange.worker_pids()), BACK_S, "killed")
+    await_workers(exchange, len(killed))
+
+
+def add_worker(exchange: Exchange) -> None:
+    """One that has no files yet."""
+    assert exchange.web.pid is not None
+    os.kill(exchange.web.pid, signal.SIGTTIN)
+    await_workers(exchange, 3)
+
+
+def await_workers(exchange: Exchange, count: int) -> None:
+    """So many, which answer."""
+    until(lambda: len(exchange.worker_pids()) == count, BACK_S, f"{count} workers")
+    exchange.wait_ready()
+
+
+def tables_of(exchange: Exchange) -> list[str]:
+    return sorted(path.name for path in (exchange.data / "run" / "limits").glob("*.table"))
+
+
+def is_told_of_metrics(exchange: Exchange) -> bool:
+    """Whether a worker says that its counts stay where they are; ask for them, and there are more to write."""
+    assert exchange.call("GET", "/metrics", account=None).status_code == 200
+    return "metrics are counted in this worker's memory only" in exchange.log()
+
+
+def check_lived(exchange: Exchange, workers: list[int]) -> None:
+    """These workers, and no others: none was ended by a page for which there was no room."""
+    assert "SIGBUS" not in exchange.log()
+    assert exchange.worker_pids() == workers
 
 
 def is_refused_for_room(call: Call) -> bool:

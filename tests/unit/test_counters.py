@@ -32,6 +32,11 @@ def test_callers_see_the_owners_bound_and_whether_it_serves(owner: Counters, pat
     caller.close()
 
 
+def test_the_file_has_its_room_from_the_beginning(owner: Counters, path: Path) -> None:
+    """On a disk that is full by then, a page without room ends whoever touches it."""
+    assert path.stat().st_blocks * 512 >= path.stat().st_size
+
+
 def test_at_the_bound_nobody_gets_a_place(owner: Counters, path: Path) -> None:
     caller = Counters(path)
     owner.use(0)

@@ -4,7 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from storage.files import create_once, write_whole
+from storage.files import create_once, put, write_whole
+
+
+def test_a_file_is_put_whole_or_not_at_all(tmp_path: Path) -> None:
+    """And it is its owner's alone, with all its room."""
+    path = tmp_path / "file"
+    put(path, bytes(100_000))
+    with pytest.raises(TypeError):
+        put(path, "no bytes")  # type: ignore[arg-type]
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    found = path.stat()
+    assert found.st_size == 100_000 <= found.st_blocks * 512
+    assert found.st_mode & 0o077 == 0
 
 
 def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:

@@ -4,14 +4,19 @@ What was used is the sum over all files. A file belongs to a worker's slot, not 
 worker goes on with its counts, and one that was killed in the middle of a write leaves at worst one count undone. All
 times are by ``time.monotonic``, which is one clock for all processes of a machine. The files are removed when the
 master of the workers starts.
+
+A file has all its room from the beginning: whoever touches a page that has none is ended (SIGBUS).
+A worker that starts on a full disk counts in its own memory, and gives the others a file when there is room.
 """
 
+import logging
 import mmap
 import os
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from storage.files import put
 from web.futures.limits import (
     BAN_SET_COUNT,
     BAN_WAY_COUNT,
@@ -22,6 +27,8 @@ from web.futures.limits import (
     WINDOW_S,
 )
 
+_log: Final = logging.getLogger("web.futures.tables")
+
 SPAN_COUNT: Final = WINDOW_S // SPAN_S + 1  # the one under way, and those before it that make a window
 
 _AMOUNT_BITS: Final = 32
@@ -29,7 +36,7 @@ _AMOUNT_MASK: Final = (1 << _AMOUNT_BITS) - 1
 _TALLY: Final = 1 + SPAN_COUNT  # words: the tag, then span << 32 | amount for each span
 _BAN: Final = 3  # words: the tag, its end in ms, its level
 _BANS_AT: Final = TALLY_SET_COUNT * TALLY_WAY_COUNT * _TALLY
-_WORD_COUNT: Final = _BANS_AT + BAN_SET_COUNT * BAN_WAY_COUNT * _BAN
+_SIZE: Final = 8 * (_BANS_AT + BAN_SET_COUNT * BAN_WAY_COUNT * _BAN)  # bytes
 
 
 def make_tag(kind: bytes, key: str) -> int:
@@ -47,11 +54,9 @@ class Ban(NamedTuple):
 class Table:
     """One worker's counts."""
 
-    def __init__(self, path: Path, writable: bool = False) -> None:
-        """Open a table that is there; raises OSError, ValueError if it is none."""
-        with path.open("r+b" if writable else "rb") as file:
-            access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
-            self._map = mmap.mmap(file.fileno(), 8 * _WORD_COUNT, access=access)
+    def __init__(self, path: Path | None, writable: bool = False) -> None:
+        """Open a table that is there; raises OSError, ValueError if it is none. None: an empty one that nobody sees."""
+        self._map = mmap.mmap(-1, _SIZE) if path is None else _map(path, writable)
         self._words = memoryview(self._map).cast("Q")
 
     def spans(self, tag: int, now_span: int) -> list[tuple[int, int]]:
@@ -89,6 +94,10 @@ class Table:
         words[place] = 0  # nobody's, until all of it is written
         words[place + 1], words[place + 2] = ban
         words[place] = tag
+
+    def content(self) -> bytes:
+        """All of it, as a file has it."""
+        return self._map[:]
 
     def close(self) -> None:
         """Unmap."""
@@ -129,23 +138,48 @@ class Tables:
 
     def __init__(self, folder: Path, slot: str) -> None:
         """Take up the table of ``slot``, making it at first."""
-        folder.mkdir(mode=0o700, exist_ok=True)
         self._folder = folder
         self._name = f"{slot}.table"
-        if not _is_table(folder / self._name):
-            _make(folder / self._name)
-        self.own = Table(folder / self._name, writable=True)
         self._others: dict[str, Table] = {}
         self._look_s = 0.0  # when to look for new ones
+        self._is_seen = True  # by the others
+        try:
+            self.own = self._take_up(bytes(_SIZE))
+        except OSError as fault:
+            _log.warning("limits are kept by this worker alone, until the others can see its counts: %s", fault)
+            self.own = Table(None)
+            self._is_seen = False
+
+    def _take_up(self, content: bytes) -> Table:
+        """The slot's; of this content, if there is none yet."""
+        path = self._folder / self._name
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        if not _is_table(path):
+            put(path, content)
+        return Table(path, writable=True)
 
     def all(self, now_s: float) -> list[Table]:
         """Every worker's."""
         if now_s >= self._look_s:
             self._look_s = now_s + TABLES_LOOK_S
+            if not self._is_seen:
+                self._show()
             for path in self._folder.glob("*.table"):
                 if path.name not in self._others and path.name != self._name and _is_table(path):
                     self._others[path.name] = Table(path)
         return [self.own, *self._others.values()]
+
+    def _show(self) -> None:
+        """Give the others the table that they could not see, if that is possible now."""
+        try:
+            if not _has_room(self._folder.parent):  # itself it may not be there
+                return
+            table = self._take_up(self.own.content())
+        except OSError:
+            return  # it was told why
+        self.own.close()
+        self.own = table
+        self._is_seen = True
 
     def close(self) -> None:
         """Unmap all."""
@@ -153,13 +187,16 @@ class Tables:
             table.close()
 
 
+def _map(path: Path, writable: bool) -> mmap.mmap:
+    with path.open("r+b" if writable else "rb") as file:
+        return mmap.mmap(file.fileno(), _SIZE, access=mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ)
+
+
 def _is_table(path: Path) -> bool:
-    return path.exists() and path.stat().st_size == 8 * _WORD_COUNT
+    return path.exists() and path.stat().st_size == _SIZE
 
 
-def _make(path: Path) -> None:
-    """A table of zeros, at once: others may open it as soon as it has its name."""
-    aside = path.with_suffix(".new")
-    with open(os.open(aside, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "r+b") as file:
-        file.truncate(8 * _WORD_COUNT)
-    aside.replace(path)
+def _has_room(folder: Path) -> bool:
+    """Whether there is room for a table: to try would take what is left from those who need less."""
+    system = os.statvfs(folder)
+    return system.f_bavail * system.f_frsize > _SIZE

@@ -1,5 +1,6 @@
 """Weight, orders and bans: sliding, shared by workers, never too little counted. And whose they are."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -64,6 +65,41 @@ def make(tmp_path: Path, clock: Clock) -> Iterator[Make]:
     yield make_one
     for budget in made:
         budget.close()
+
+
+class FullDisk:
+    """As the tables meet it."""
+
+    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
+        self.is_full = False
+        self._log = caplog
+        self._put = tables.put
+        self._mkdir = Path.mkdir
+
+    def put(self, path: Path, content: bytes) -> None:
+        self._check()
+        self._put(path, content)
+
+    def mkdir(self, path: Path, mode: int = 0o777, exist_ok: bool = False) -> None:
+        if not (exist_ok and path.exists()):
+            self._check()
+        self._mkdir(path, mode, exist_ok=exist_ok)
+
+    def _check(self) -> None:
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def told(self) -> int:
+        """How often it was said."""
+        return sum("limits are kept by this worker alone" in record.message for record in self._log.records)
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> FullDisk:
+    disk = FullDisk(caplog)
+    monkeypatch.setattr(tables, "put", disk.put)
+    monkeypatch.setattr(Path, "mkdir", lambda path, mode=0o777, exist_ok=False: disk.mkdir(path, mode, exist_ok))
+    return disk
 
 
 def granted(budget: Budget, count: int, weight: int = 1, ip: str = IP) -> int:
@@ -245,6 +281,44 @@ def test_what_is_no_table_is_passed_over(make: Make, tmp_path: Path, clock: Cloc
     (tmp_path / "limits" / "9.table").write_bytes(b"\0" * 100)
     clock.now_s += TABLES_LOOK_S
     assert budget.spend_weight(IP, 1) == Spent(1)
+
+
+def test_a_table_has_its_room_from_the_beginning(make: Make, tmp_path: Path) -> None:
+    """On a disk that is full by then, a page without room ends whoever touches it."""
+    make()
+    found = (tmp_path / "limits" / "0.table").stat()
+    assert found.st_blocks * 512 >= found.st_size
+
+
+def test_a_full_disk(make: Make, tmp_path: Path, clock: Clock, full_disk: FullDisk) -> None:
+    """Who comes up then keeps the limits alone and says so once; with room again all agree, and nothing is lost."""
+    first = make("0")
+    first.spend_weight(IP, 10)
+    full_disk.is_full = True
+    second = make("1")
+    clock.now_s += TABLES_LOOK_S
+    assert second.spend_weight(IP, 20) == Spent(30)  # it reads what others have written
+    clock.now_s += TABLES_LOOK_S
+    assert first.spend_weight(IP, 5) == Spent(15)
+    assert [path.name for path in (tmp_path / "limits").iterdir()] == ["0.table"]
+    full_disk.is_full = False
+    clock.now_s += TABLES_LOOK_S
+    assert second.spend_weight(IP, 1) == Spent(36)
+    clock.now_s += TABLES_LOOK_S
+    assert first.spend_weight(IP, 1) == Spent(37)
+    assert second.spend_weight(IP, 1) == Spent(38)
+    assert full_disk.told() == 1
+
+
+def test_the_first_of_all_on_a_full_disk(make: Make, tmp_path: Path, clock: Clock, full_disk: FullDisk) -> None:
+    """Not even the folder is there."""
+    full_disk.is_full = True
+    budget = make()
+    assert budget.spend_weight(IP, 1) == Spent(1)
+    full_disk.is_full = False
+    clock.now_s += TABLES_LOOK_S
+    assert budget.spend_weight(IP, 1) == Spent(2)
+    assert make("1").spend_weight(IP, 1) == Spent(3)
 
 
 def test_others_cannot_be_written(tmp_path: Path) -> None:

@@ -1,0 +1,177 @@
+"""Counts of requests: exact, shared through files, and never in the way."""
+
+import errno
+import logging
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final, cast
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+from shards.messages import Reason
+from tests.exchange import until
+from tests.model.seeds import read_seed
+from web import counts, metrics
+from web.counts import SECONDS, SharedCounts
+from web.engine import Engine
+
+KEY: Final = ("GET", "/a", 200)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "0.counts"
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> "Disk":
+    disk = Disk()
+    monkeypatch.setattr(counts, "put", disk.put)
+    return disk
+
+
+class Disk:
+    """May be full."""
+
+    def __init__(self) -> None:
+        self.is_full = False
+        self._put = counts.put
+
+    def put(self, path: Path, content: bytes) -> None:
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self._put(path, content)
+
+
+def requests_of(shared: SharedCounts) -> dict[tuple[str, str, int], int]:
+    """How many of each kind all workers have counted."""
+    return {key: round(sum(cell[:-1])) for key, cell in shared.total().requests.items()}
+
+
+def engine_without_shards() -> Engine:
+    client = SimpleNamespace(shard_count=0, ask_archive=lambda *_: None)
+    return Engine(cast(Any, client))
+
+
+def test_as_prometheus_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text is the one that its own counters and histograms make of the same requests."""
+    monkeypatch.setattr(metrics, "_counts", SharedCounts(None))
+    monkeypatch.setattr(metrics, "archive_status", lambda _: None)
+    monkeypatch.setattr(metrics.time, "perf_counter", lambda: 0.0)
+    registry = CollectorRegistry()
+    requests = Counter("shardex_requests", "Requests answered", ("method", "route", "status"), registry=registry)
+    durations = Histogram(
+        "shardex_request_seconds", "Time to answer", ("method", "route"), registry=registry, buckets=SECONDS
+    )
+    refusals = Counter("shardex_refusals", "Messages refused", ("shard", "reason"), registry=registry)
+    chance = random.Random(read_seed())
+    for _ in range(2_000):
+        method, route, status = (
+            chance.choice("GET POST".split()),
+            f'/"{chance.randrange(5)}\\',
+            chance.choice((200, 400)),
+        )
+        seconds = chance.choice((*SECONDS, 0.0, chance.expovariate(1), chance.expovariate(100), 11.0))
+        metrics.count_request(method, route, status, -seconds)
+        requests.labels(method, route, str(status)).inc()
+        durations.labels(method, route).observe(seconds)
+        metrics.count_refusal(status, Reason.TIMEOUT)
+        refusals.labels(str(status), Reason.TIMEOUT.value).inc()
+    ours = metrics.render(engine_without_shards())[0].decode()
+    assert sorted_lines(generate_latest(registry).decode()) <= sorted_lines(ours)
+    others = sorted_lines(ours) - sorted_lines(generate_latest(registry).decode())
+    assert not [line for line in others if "refusals" in line or "request" in line]
+
+
+def sorted_lines(text: str) -> set[str]:
+    """Without the times at which something was made, and without digits that depend on the order of a sum."""
+    lines = [line for line in text.splitlines() if "_created" not in line]
+    return {shorten(line) if "seconds_sum" in line else line for line in lines}
+
+
+def shorten(line: str) -> str:
+    name, _, value = line.rpartition(" ")
+    return f"{name} {float(value):.6f}"
+
+
+def test_threads_count_together() -> None:
+    shared = SharedCounts(None)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: shared.count_request(KEY, 0.001), range(20_000)))
+    assert requests_of(shared) == {KEY: 20_000}
+
+
+def test_all_see_what_each_has_counted(tmp_path: Path) -> None:
+    """The one that is asked at once, the others within a time."""
+    workers = [SharedCounts(tmp_path / f"{slot}.counts") for slot in range(3)]
+    for number, worker in enumerate(workers, 1):
+        for _ in range(number):
+            worker.count_request(KEY, 0.001)
+        worker.count_refusal((number, "TIMEOUT"))
+        assert requests_of(worker)[KEY] >= number
+    until(lambda: all(requests_of(worker) == {KEY: 6} for worker in workers), 5, "all see all")
+    assert workers[0].total().refusals == {(number, "TIMEOUT"): 1 for number in (1, 2, 3)}
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["0.counts", "1.counts", "2.counts"]
+
+
+def test_no_other_tells_less_than_was_told(tmp_path: Path) -> None:
+    """A counter that falls is one that began anew: Prometheus would count all of it once more."""
+    one, other = (SharedCounts(tmp_path / f"{slot}.counts") for slot in range(2))
+    for count in range(1, 100):
+        (one if count % 3 else other).count_request(KEY, 0.001)
+        told = requests_of(one if count % 2 else other)
+        assert requests_of(other if count % 2 else one)[KEY] >= told[KEY]
+
+
+def test_it_is_written_unasked_and_not_at_once(path: Path) -> None:
+    shared, reader = SharedCounts(path), SharedCounts(path.with_name("1.counts"))
+    for number in range(1, 4):
+        shared.count_request(KEY, 0.001)
+        assert requests_of(reader).get(KEY, 0) < number
+        until(lambda number=number: requests_of(reader) == {KEY: number}, 5, "written")  # type: ignore[misc]
+
+
+def test_who_counts_nothing_writes_nothing(path: Path) -> None:
+    before = threading.active_count()
+    SharedCounts(None).count_request(KEY, 0.001)
+    assert threading.active_count() == before
+    SharedCounts(path)
+    assert not path.exists()
+
+
+def test_a_successor_goes_on(path: Path) -> None:
+    for number in range(1, 4):
+        successor = SharedCounts(path)
+        successor.count_request(KEY, 0.001)
+        assert requests_of(successor) == {KEY: number}
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"nonsense", b"\x82\xa8requests\x81\x93\xa1a\xa1b\x01\x91\x01\xa8refusals\x80"]
+)
+def test_what_cannot_be_read_counts_nothing(tmp_path: Path, content: bytes) -> None:
+    """As of another release, before a reload."""
+    for slot in range(2):
+        (tmp_path / f"{slot}.counts").write_bytes(content)
+    shared = SharedCounts(tmp_path / "0.counts")
+    shared.count_request(KEY, 0.001)
+    assert requests_of(shared) == {KEY: 1}
+
+
+def test_on_a_full_disk(path: Path, disk: Disk, caplog: pytest.LogCaptureFixture) -> None:
+    """It goes on in memory, says so once, and gives the others all of it when there is room again."""
+    shared, reader = SharedCounts(path), SharedCounts(path.with_name("1.counts"))
+    for _ in range(2):
+        disk.is_full = True
+        caplog.clear()
+        for _ in range(3):
+            shared.count_request(KEY, 0.001)
+            told = requests_of(shared)
+        assert [record.levelno for record in caplog.records] == [logging.WARNING]
+        disk.is_full = False
+        until(lambda told=told: requests_of(reader) == told, 5, "written unasked")  # type: ignore[misc]
+    assert told == {KEY: 6}
