@@ -55,5 +55,5 @@ class Asked:
 
 
 def _reads(asking: Asking) -> bool:
-    """Whether its caller has read its earlier answers, or most of them; who has gone can be told anything."""
+    """Whether its caller has read its earlier answers, or most of them, or has gone."""
     return asking.request.caller.unsent_bytes <= UNREAD_BYTES_MAX

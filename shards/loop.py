@@ -288,7 +288,8 @@ class Shard:
         until_ms = self._passed_ms() + limits.QUESTION_MS
         asking = self._asked.take()
         while asking is not None:
-            self._answer(asking)
+            if not asking.request.caller.closed:
+                self._answer(asking)
             asking = self._asked.take() if self._passed_ms() < until_ms else None
 
     def _answer(self, asking: Asking) -> None:

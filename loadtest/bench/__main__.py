@@ -1,12 +1,13 @@
-"""``python -m loadtest.bench [--only topic] [--quick] [--matrix] [--repeats N]``: everything, side by side."""
+"""``python -m loadtest.bench [--only topic] [--quick] [--repeats N]``: everything, side by side."""
 
 from typing import Final
 
-from loadtest.bench import growth, history, http, journal, machine, mailbox
+from loadtest.bench import growth, history, http, http_matrix, journal, machine, mailbox
 from loadtest.bench.command import Topic, run_topics
 
 TOPICS: Final[dict[str, Topic]] = {
     "http": http.measure,
+    "matrix": http_matrix.measure,
     "mailbox": mailbox.measure,
     "machine": machine.measure,
     "journal": journal.measure,

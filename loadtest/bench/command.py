@@ -1,4 +1,4 @@
-"""The command line that all topics share: ``--quick``, ``--matrix``, ``--repeats N``."""
+"""The command line that all topics share: ``--quick``, ``--repeats N``."""
 
 import argparse
 import sys
@@ -15,7 +15,6 @@ class Options(NamedTuple):
     """How thorough to be."""
 
     quick: bool  # less of everything: a look, not a measurement
-    matrix: bool  # also settings other than the default
     repeats: int
 
 
@@ -29,13 +28,12 @@ def run_topics(topics: Mapping[str, Topic], description: str | None) -> NoReturn
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="less of everything")
-    parser.add_argument("--matrix", action="store_true", help="also settings other than the default")
     parser.add_argument("--repeats", type=int, help=f"rounds ({REPEATS}; quick {REPEATS_QUICK})")
     if len(topics) > 1:
         parser.add_argument("--only", choices=topics, action="append", help="one topic; may be given again")
     asked = parser.parse_args()
     repeats = asked.repeats or (REPEATS_QUICK if asked.quick else REPEATS)
-    options = Options(asked.quick, asked.matrix, repeats)
+    options = Options(asked.quick, repeats)
     report = Report()
     only = getattr(asked, "only", None)
     if len(topics) > 1 and not only:

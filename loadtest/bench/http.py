@@ -1,6 +1,6 @@
 """Requests per second and latencies over HTTP, beside servers that do nothing, all under the same load.
 
-``python -m loadtest.bench.http [--quick] [--matrix] [--repeats N]``. The exchange runs as the Procfile starts it, with
+``python -m loadtest.bench.http [--quick] [--repeats N]``. The exchange runs as the Procfile starts it, with
 default settings and default durability, but with rate limits off (one figure shows their price).
 Beside it run, under the same generator with 32 keep-alive connections on the same cores: a Flask view and a WSGI
 application that do nothing (stock gunicorn, gthread, 2 workers × 4 threads, reuse_port), and nginx with a static file.
@@ -30,7 +30,6 @@ from loadtest.bench.baselines.servers import Server, serve_application, serve_fi
 from loadtest.bench.command import Options, run_topics
 from loadtest.bench.http_cases import CANCEL, CASES, MIXED
 from loadtest.bench.http_ground import LOAD_SHARE, OPEN_S, OPEN_S_QUICK, open_venue, tell_setting, warm_up
-from loadtest.bench.http_matrix import measure_matrix
 from loadtest.bench.http_subject import (
     VIEW,
     Latency,
@@ -52,10 +51,7 @@ UNLIMITED: Final = {
 
 
 def measure(report: Report, options: Options) -> None:
-    """Everything of the default configuration; with ``matrix`` others too."""
-    if options.matrix:
-        measure_matrix(report, options)
-        return
+    """Everything of the default configuration."""
     tell_setting(report)
     with ExitStack() as stack:
         baselines = start_baselines(report, stack)

@@ -1,8 +1,9 @@
 """The durable cancel under other settings, and by token; the bare Flask view under other ways to run it.
 
-``python -m loadtest.bench.http --matrix``. Each setting is measured in turns with the Flask view as
+``python -m loadtest.bench.http_matrix``. Each setting is measured in turns with the Flask view as
 :mod:`loadtest.bench.http` runs it; settings are started one after the other, so compare their ratios, not their rates.
-The cancel by token (JWT) runs under the default settings.
+Runs are short, and few: so many settings are looked at, not measured. The cancel by token (JWT) runs under the default
+settings.
 """
 
 import importlib.util
@@ -12,19 +13,21 @@ from functools import partial
 from typing import Final
 
 from loadtest.bench.baselines.servers import Server, serve_application
-from loadtest.bench.command import Options
+from loadtest.bench.command import Options, run_topics
 from loadtest.bench.http_cases import CANCEL, TOKEN_CANCEL, Case
-from loadtest.bench.http_ground import LOAD_SHARE, OPEN_S, OPEN_S_QUICK, open_venue, tell_setting, warm_up
+from loadtest.bench.http_ground import LOAD_SHARE, OPEN_S_QUICK, open_venue, tell_setting, warm_up
 from loadtest.bench.http_subject import VIEW, Latency, baseline_subject, exchange_subject, latency_figures
 from loadtest.bench.results import Figure, Report, take_turns
 
 WORKER_CLASSES: Final = ("hub", "gevent", "gthread")  # what web.settings takes as SHARDEX_WORKER_CLASS
 WORKERS: Final = (1, 2, 3, 4)
 THREADS: Final = (4, 16)
+REPEATS_MAX: Final = 2
 
 
-def measure_matrix(report: Report, options: Options) -> None:
+def measure(report: Report, options: Options) -> None:
     """All settings, one after the other."""
+    options = Options(quick=True, repeats=min(options.repeats, REPEATS_MAX))
     tell_setting(report)
     with ExitStack() as stack:
         view = serve_application("flask_view")
@@ -48,7 +51,6 @@ def _settings() -> Iterator[dict[str, str]]:
 
 def _compare(report: Report, options: Options, name: str, case: Case, settings: dict[str, str], view: Server) -> None:
     """Peak and part load of one case under one setting, beside the view."""
-    seconds = OPEN_S_QUICK if options.quick else OPEN_S
     with open_venue(report, settings) as venue:
         bare, subject = baseline_subject(report, VIEW, view), exchange_subject(report, venue, case)
         warm_up(options, bare, subject)
@@ -59,8 +61,8 @@ def _compare(report: Report, options: Options, name: str, case: Case, settings: 
         views: list[Latency] = []
         cancels: list[Latency] = []
         for _ in range(options.repeats):
-            views.append(bare.latency(LOAD_SHARE * (peak.baseline_value or 0), seconds))
-            cancels.append(subject.latency(LOAD_SHARE * peak.value, seconds))
+            views.append(bare.latency(LOAD_SHARE * (peak.baseline_value or 0), OPEN_S_QUICK))
+            cancels.append(subject.latency(LOAD_SHARE * peak.value, OPEN_S_QUICK))
         report.add(latency_figures(name, cancels, views))
 
 
@@ -90,3 +92,7 @@ def _compare_view(report: Report, options: Options, name: str, server: Server, v
     warm_up(options, bare, changed)
     runs = take_turns({VIEW: bare.rate, name: changed.rate}, options.repeats)
     report.add([Figure(f"http {VIEW} {name}", "requests/s", runs[name], VIEW, runs[VIEW])])
+
+
+if __name__ == "__main__":
+    run_topics({"matrix": measure}, __doc__)

@@ -80,8 +80,8 @@ class Subject:
         pids = self._target.pids()
         before = {name: cpu_s(each) for name, each in pids.items()}
         sample = run_closed(self._target.port, sign())
+        self._settle()  # what is put off until after the answers is a part of what they cost
         used = {name: cpu_s(each) - before[name] for name, each in pids.items()}
-        self._settle()
         self.cpu_us.append(1e6 * sum(used.values()) / len(sample.latencies))
         for name, seconds in (*used.items(), ("generator", sample.cpu_s)):
             self._cpu[name] = self._cpu.get(name, 0) + seconds

@@ -106,7 +106,7 @@ def _time_commits(count: int, batch: int, append: Append) -> float:
     body = encode(Cancel(make_number(1, 123_456), "trader-12"))
     batches = [
         [Record(first + index, START_MS, MAILBOX, 0, body) for index in range(batch)]
-        for first in range(1, count * batch, batch)
+        for first in range(1, count * batch + 1, batch)
     ]
     start = time.perf_counter()
     for records in batches:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shards import asked, limits
+from shards import asked, limits, loop
 from shards.codec import decode_reply, encode
 from shards.connection import Connection
 from shards.frames import FrameKind
@@ -225,3 +225,15 @@ def test_who_does_not_read_gets_no_further_answers(caller: Caller, monkeypatch: 
     while received < 200:
         received += len(caller.turn())
     assert len(shard._asked) == 0
+
+
+def test_who_has_gone_is_not_answered(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long list for nobody would keep others waiting as long as any."""
+    monkeypatch.setattr(limits, "QUESTION_MS", 0)
+    caller.begin(*[ListOpen("alice")] * 3)
+    assert caller.turn() == [(1, OrdersReply([]))]
+    caller.connection.close()
+    monkeypatch.setattr(loop, "answer", None)
+    for _ in range(3):
+        caller.shard.turn(0)
+    assert len(caller.shard._asked) == 0
