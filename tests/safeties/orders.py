@@ -19,8 +19,8 @@ ORDERS: Final = (
     Safety(
         "client_id_once_after_a_restart",
         "shards/state.py",
-        "        machine.restore(order)\n",
-        "        machine.restore(order)\n        machine.by_client.clear()\n",
+        "        machine.restore(_decode_order(raw))\n",
+        "        machine.restore(_decode_order(raw))\n        machine.by_client.clear()\n",
         _TABLES + "[client_ids: an open order's client id is known after a restart-1-shard]",
     ),
     Safety(

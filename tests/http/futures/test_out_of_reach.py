@@ -55,5 +55,5 @@ def test_history_out_of_reach(small: Venue) -> None:
             assert trader.call("DELETE", "/v1/algoOrder", **name).brief() == "400 -2011"
         assert trader.call("DELETE", "/v1/algoOrder", clientAlgoId="waiting").ok()["algoId"] == waiting
         assert trader.get("/algoOrder", algoId=waiting)["algoStatus"] == "CANCELED"  # the shard still has it
-        assert [wait.result().brief() for wait in waits] == ["503 -1001"] * len(unreadable)
+        assert [wait.result().brief() for wait in waits] == ["408 -1007"] * len(unreadable)
     assert [call().brief() for call in unreadable] == ["200"] * len(unreadable)
