@@ -51,7 +51,7 @@ DISK: Final = (
         "shards/loop.py",
         "            except StorageFull:\n",
         "            except Exception:\n",
-        "sim 2",
+        "sim 4",
     ),
     Safety(
         "storage_full_applies_nothing",

@@ -67,7 +67,7 @@ ORDERS: Final = (
         "shards/loop.py",
         "        if reply is ASK_HOME:\n",
         "        if False:\n",
-        "tests/sim/test_sim.py::test_what_was_found_once_is_not_found_again[10284]",
+        "tests/unit/test_loop.py::test_a_change_that_needs_money_after_all_asks_for_it",
     ),
     Safety(
         "first_in_first_out",

@@ -118,7 +118,7 @@ REQUESTS: Final = (
         "web/gunicorn_conf.py",
         "os.umask(0o077)  # the folders",
         "os.umask(0)  # the folders",
-        "tests/security/test_at_rest.py::test_nobody_else_may_read",
+        "tests/http/test_server.py::test_access_log[hub]",
     ),
     Safety(
         "mask_of_the_archive",

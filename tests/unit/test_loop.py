@@ -10,6 +10,7 @@ import pytest
 from shards import asked, limits, loop
 from shards.codec import decode_reply, encode
 from shards.connection import Connection
+from shards.engine import ASK_HOME
 from shards.frames import FrameKind
 from shards.loop import Shard
 from shards.markets import shard_of_account
@@ -24,6 +25,7 @@ from shards.messages import (
     ListOpen,
     MarkChanged,
     MarketReply,
+    Modify,
     OrderReply,
     OrdersReply,
     Place,
@@ -237,3 +239,9 @@ def test_who_has_gone_is_not_answered(caller: Caller, monkeypatch: pytest.Monkey
     for _ in range(3):
         caller.shard.turn(0)
     assert len(caller.shard._asked) == 0
+
+
+def test_a_change_that_needs_money_after_all_asks_for_it(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its trigger has fired since: what the engine says then is for the loop, and no answer."""
+    monkeypatch.setattr(caller.shard.engine, "apply", lambda *_: ASK_HOME)
+    assert caller.ask(Modify(1, "alice", quantity=2)) == Refused(Reason.UNKNOWN_ORDER), "as it is said there"
