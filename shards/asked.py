@@ -18,7 +18,9 @@ class Asking(NamedTuple):
 class Asked:
     """A queue for each account, and one for what belongs to nobody; they take turns."""
 
-    def __init__(self) -> None:
+    def __init__(self, count_max: int) -> None:
+        """``count_max``: of all accounts together."""
+        self._count_max = count_max
         self._queues: dict[str, deque[Asking]] = {}  # none is empty; the first one's turn is next
         self._count = 0
 
@@ -27,6 +29,8 @@ class Asked:
 
     def add(self, account: str, request: Request, question: Question) -> bool:
         """Put a question behind those of the same account; False: too many wait already."""
+        if self._count >= self._count_max:
+            return False
         queue = self._queues.get(account)
         if queue is None:
             queue = self._queues[account] = deque()

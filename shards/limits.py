@@ -32,7 +32,7 @@ REPLY_PIECE_COUNT: Final = 1_000  # orders in one piece of a large answer: about
 # The loop
 BATCH_COUNT_MAX: Final = 256  # commands under one sync: enough to hide it, few enough to answer soon
 QUESTION_MS: Final = 10  # of a turn, for answering questions; what is left waits until commands have had theirs
-QUESTION_COUNT_MAX: Final = BATCH_COUNT_MAX  # of one account, waiting beyond a turn
+QUESTION_COUNT_MAX: Final = BATCH_COUNT_MAX  # of one account, waiting; of all together as many as the mailbox holds
 LINK_WAIT_MS: Final = 3_000  # a starting shard waits so long for its peers' links before it serves
 LINK_WAIT_TURN_MS: Final = 100  # of it one turn counts for at most: one in which the process stood still is no waiting
 TICKET_COUNT_MAX: Final = 65_536  # orders waiting for a hold on another shard

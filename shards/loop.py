@@ -105,7 +105,7 @@ class Shard:
         self._shard_peers = {receiver: peer for receiver, peer in self._peers.items() if receiver != ARCHIVE}
         self._replies = Replies(engine, self._shard_peers)
         self._holds = Holds(engine, self._shard_peers, self._replies)
-        self._asked = Asked()
+        self._asked = Asked(queue_depth)
         self._untold = Untold()
         self._waited_ms, self._waits_since_ms = 0, self._passed_ms()
         self._reconnect_ms = 0

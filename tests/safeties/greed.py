@@ -36,6 +36,13 @@ GREED: Final = (
         _LOOP + "test_an_account_has_only_so_many_questions_waiting",
     ),
     Safety(
+        "questions_bounded_as_the_mailbox",
+        "shards/asked.py",
+        "        if self._count >= self._count_max:\n",
+        "        if False:\n",
+        _LOOP + "test_no_more_questions_wait_than_the_mailbox_holds",
+    ),
+    Safety(
         "deadline_of_a_question_that_waited",
         "shards/loop.py",
         "        if self._clock() > request.deadline_ms:\n",

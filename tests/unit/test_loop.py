@@ -44,6 +44,7 @@ from storage.journal import StorageFull
 from tests.model.world import make_market
 
 NOW_MS = 1_790_000_000_000
+DEPTH = 200
 
 
 class Caller:
@@ -54,7 +55,7 @@ class Caller:
         self.folder = Folder.open(path, shard_count)
         engine, self.journal, _ = recover(self.folder.shard(0), 0, shard_count)
         snapshots, passed = Snapshots(self.folder.shard(0), 10**9, 0), count(step=limits.LINK_WAIT_TURN_MS)
-        self.shard = Shard(self.folder, engine, self.journal, snapshots, 16, lambda: self.now_ms, lambda: next(passed))
+        self.shard = Shard(self.folder, engine, self.journal, snapshots, DEPTH, lambda: self.now_ms, passed.__next__)
         while not self.shard.mailbox.counters.serving:  # peers are not waited for longer than this
             self.shard.turn(0)
         self.connection = self.connect()
@@ -198,6 +199,13 @@ def test_an_account_has_only_so_many_questions_waiting(caller: Caller, monkeypat
     replies = dict(caller.turn())
     assert replies == {1: OrdersReply([]), 3: Refused(Reason.BUSY), 4: Refused(Reason.BUSY)}
     assert [[number for number, _ in caller.turn()] for _ in range(2)] == [[5], [2]]
+
+
+def test_no_more_questions_wait_than_the_mailbox_holds(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "QUESTION_MS", 0)
+    caller.begin(*[GetBalances(str(number)) for number in range(DEPTH + 2)])
+    replies = dict(caller.turn())
+    assert replies == {1: BalancesReply([]), DEPTH + 1: Refused(Reason.BUSY), DEPTH + 2: Refused(Reason.BUSY)}
 
 
 def test_a_question_that_has_waited_past_its_deadline_is_not_answered(
