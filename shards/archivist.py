@@ -63,7 +63,7 @@ class Archivist:
         self._history.close()
 
     def _patience_s(self) -> float | None:
-        if self.mailbox.waiting() and self._can_ask():
+        if self.mailbox.waiting() and self._room():
             return 0
         if not self._row_count:
             return None
@@ -79,14 +79,13 @@ class Archivist:
         due = self._row_count and passed_ms() >= self._oldest_ms + self._batch_ms
         if due or self._row_count >= limits.ARCHIVE_BATCH_COUNT_MAX:
             self._store()
-        while self.mailbox.waiting() and self._can_ask():
-            for request in self.mailbox.get(1):
-                self._ask(request)
+        for request in self.mailbox.get(self._room()):
+            self._ask(request)
         self._send()
 
-    def _can_ask(self) -> bool:
-        """Whether the pool will take a question soon: until then it keeps its place in the mailbox."""
-        return self._asked_count < limits.QUERY_UNDER_WAY_MAX
+    def _room(self) -> int:
+        """How many questions the pool will take soon: until then they keep their places in the mailbox."""
+        return limits.QUERY_UNDER_WAY_MAX - self._asked_count
 
     def _collect(self) -> None:
         if self.mailbox.link_frames and not self._row_count:
