@@ -16,7 +16,8 @@ import requests
 
 from storage.folder import Folder
 from web.demo import DemoAccount, provide_demo
-from web.run import ENGINE, STOP_S, WEB, Half, half_environment, is_ready, read_procfile
+from web.halves import ENGINE, STOP_S, WEB, Half, half_environment, read_procfile
+from web.run import is_ready
 from web.tokens import Tokens
 
 READY_S: Final = 30.0
@@ -169,7 +170,8 @@ class _Half(Half):
 def hold_port() -> tuple[socket.socket, int]:
     """A free port on the loopback, kept from others while the socket is open; gunicorn may share it."""
     holder = socket.socket()
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):  # the first for its master's claim, both for its workers
+        holder.setsockopt(socket.SOL_SOCKET, option, 1)
     holder.bind(("127.0.0.1", 0))
     return holder, holder.getsockname()[1]
 

@@ -45,8 +45,10 @@ from shards.peer import Peer
 from shards.process import log
 from shards.questions import answer
 from shards.replies import Replies
+from shards.room import Room
 from shards.snapshots import Snapshots
 from shards.untold import Untold
+from shards.vitals import State, Vitals
 from storage.folder import Folder
 from storage.journal import Journal, Record, StorageFull
 
@@ -86,10 +88,11 @@ class Shard:
         clock: Callable[[], int] = now_ms,
         passed: Callable[[], int] = passed_ms,
         network: Network | None = None,
+        vitals: Vitals | None = None,
     ) -> None:
         """``clock`` gives Unix ms, ``passed`` ms that never step; ``network`` connects to callers and peers.
 
-        A simulation brings its own.
+        A simulation brings its own. ``vitals`` tell others how this shard is.
         """
         self.engine = engine
         self.stopping = False
@@ -107,6 +110,8 @@ class Shard:
         self._holds = Holds(engine, self._shard_peers, self._replies)
         self._asked = Asked(queue_depth)
         self._untold = Untold()
+        self._vitals = vitals or Vitals(None)
+        self._room = Room(self._vitals, self._passed_ms)
         self._waited_ms, self._waits_since_ms = 0, self._passed_ms()
         self._reconnect_ms = 0
 
@@ -119,6 +124,7 @@ class Shard:
     def turn(self, patience_s: float | None) -> None:
         """One turn; waits at most ``patience_s`` for something to do."""
         self._receive(patience_s)
+        self._vitals.beat()
         self._reach_peers()
         self._open_for_service()
         requests = self.mailbox.get(limits.BATCH_COUNT_MAX)
@@ -142,14 +148,13 @@ class Shard:
         if not self.mailbox.counters.serving or not all(peer.connected for peer in self._peers.values()):
             return limits.RECONNECT_MS / 1000
         patience_s, due_ms = self._snapshots.patience_s(), self.engine.due_ms()
-        if due_ms is None:
-            return patience_s
-        due_s = max(0, due_ms - self._clock()) / 1000
-        return due_s if patience_s is None else min(due_s, patience_s)
+        due_s = limits.BEAT_S if due_ms is None else max(0, due_ms - self._clock()) / 1000
+        return min(due_s, limits.BEAT_S if patience_s is None else patience_s)
 
     def _is_due(self) -> bool:
+        """Whether something waits for its time; or for room on disk, and a try is due."""
         due_ms = self.engine.due_ms()
-        return due_ms is not None and due_ms <= self._clock()
+        return (due_ms is not None and due_ms <= self._clock()) or self._room.is_due()
 
     def _receive(self, patience_s: float | None) -> None:
         for key, events in self.mailbox.selector.select(patience_s):
@@ -185,7 +190,9 @@ class Shard:
         promised, received = self.mailbox.promised, self.engine.received
         caught_up = all(peer in promised and received[peer] >= promised[peer] for peer in received)
         reached = all(peer.connected for peer in self._shard_peers.values())
-        self.mailbox.counters.serving = (caught_up and reached) or self._has_waited()
+        if (caught_up and reached) or self._has_waited():
+            self.mailbox.counters.serving = True
+            self._vitals.state = self._room.state()
 
     def _has_waited(self) -> bool:
         """Whether peers had their time: turns in which this process stood still count as little as others."""
@@ -242,8 +249,10 @@ class Shard:
             try:
                 self._journal.append(self._records(batch.inputs, stamp_ms))
             except StorageFull:
+                self._room.ran_out()
                 self._refuse_unwritten(batch)
             else:
+                self._room.wrote()
                 self.mailbox.link_frames.clear()
                 for each in batch.inputs:
                     self._apply(each, stamp_ms, batch)
@@ -328,6 +337,7 @@ class Shard:
     def _finish(self) -> None:
         """Take nothing more; bring out what callers and the archive are still owed, within a bound."""
         self.mailbox.counters.serving = False
+        self._vitals.state = State.STOPPED
         until_ms = self._passed_ms() + limits.STOP_MS
         while self._passed_ms() < until_ms and (
             len(self._asked) or len(self._replies) or len(self.engine.outboxes[ARCHIVE])

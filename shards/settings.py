@@ -18,6 +18,7 @@ class Settings(NamedTuple):
     shard_count: int | None  # None: as the data folder says, or as many as suit the machine
     queue_depth: int  # messages in front of one shard
     snapshot_records: int  # journal records between snapshots
+    still_s: int  # a shard that stands still for so long is replaced
 
 
 def read_count(name: str, default: int, low: int, high: int) -> int:
@@ -31,12 +32,16 @@ def read_count(name: str, default: int, low: int, high: int) -> int:
 
 
 def load_settings() -> Settings:
-    """Read SHARDEX_DATA, SHARDEX_SHARDS, SHARDEX_QUEUE_DEPTH, SHARDEX_SNAPSHOT_RECORDS; raises SettingsError."""
+    """Read the environment; raises SettingsError.
+
+    SHARDEX_DATA, SHARDEX_SHARDS, SHARDEX_QUEUE_DEPTH, SHARDEX_SNAPSHOT_RECORDS and SHARDEX_STILL_S.
+    """
     return Settings(
         data=Path(os.environ.get("SHARDEX_DATA") or "data"),
         shard_count=read_count("SHARDEX_SHARDS", 0, 1, limits.SHARD_COUNT_MAX) or None,
         queue_depth=read_count("SHARDEX_QUEUE_DEPTH", limits.QUEUE_DEPTH_MAX, 1, 1_000_000),
         snapshot_records=read_count("SHARDEX_SNAPSHOT_RECORDS", limits.SNAPSHOT_RECORD_COUNT, 1, 10**9),
+        still_s=read_count("SHARDEX_STILL_S", limits.STILL_REPLACED_S, 6, 10**6),
     )
 
 

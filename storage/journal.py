@@ -79,7 +79,7 @@ class Journal:
             (self._format,) = self._db.execute("SELECT value FROM facts WHERE name = 'format'").fetchone()
         except (sqlite3.DatabaseError, TypeError, ValueError) as error:
             kind = StorageUnavailable if _says_nothing_of_content(error) else JournalDamaged
-            raise kind(f"{path}: {error}") from error
+            raise (StorageFull if is_full(error) else kind)(f"{path}: {error}") from error
         if self._format != FORMAT:
             raise JournalDamaged(f"{path}: format {self._format}, this program reads format {FORMAT}")
 
@@ -195,6 +195,6 @@ def _says_nothing_of_content(error: Exception) -> bool:
     return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY)
 
 
-def is_full(error: sqlite3.Error) -> bool:
+def is_full(error: Exception) -> bool:
     """Whether SQLite says that the disk is full."""
     return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL

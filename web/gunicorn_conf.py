@@ -2,11 +2,13 @@
 
 import logging
 import os
+import sys
 from typing import Any
 
-from shards.process import settle
+from shards.process import name_process, settle
 from shards.settings import load_settings
 from web.access_log import ACCESS_FORMAT
+from web.claims import Claimed, claim_all, release_all
 from web.settings import load_web_settings
 
 _settings = load_web_settings()
@@ -40,7 +42,13 @@ os.umask(0o077)  # the folders and counts that are made here are for their owner
 
 
 def on_starting(server: Any) -> None:
-    """Counts begin at zero with the master."""
+    """Nobody else may listen where this master's workers will; counts begin at zero with it."""
+    name_process("shardex gunicorn")
+    try:
+        server.claims = claim_all(server.cfg.address)  # kept there: this module is read anew with each reload
+    except (Claimed, OSError) as error:
+        server.log.error("Cannot listen: %s", error)
+        sys.exit(1)
     _metrics.mkdir(mode=0o700, parents=True, exist_ok=True)
     for left in (*_metrics.glob("*"), *_limits.glob("*")):
         left.unlink()
@@ -53,7 +61,9 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """In the worker, before it loads the application."""
+    """In the worker, before it loads the application; it listens already."""
+    name_process(f"shardex gunicorn worker {worker.slot}")
+    release_all(server.claims)
     os.environ["SHARDEX_WORKER_SLOT"] = str(worker.slot)
     worker.log.error_log.addFilter(_omit_request)
 
