@@ -190,8 +190,8 @@ class Shard:
         promised, received = self.mailbox.promised, self.engine.received
         caught_up = all(peer in promised and received[peer] >= promised[peer] for peer in received)
         reached = all(peer.connected for peer in self._shard_peers.values())
-        if (caught_up and reached) or self._has_waited():
-            self.mailbox.counters.serving = True
+        self.mailbox.counters.serving = (caught_up and reached) or self._has_waited()
+        if self.mailbox.counters.serving:
             self._vitals.state = self._room.state()
 
     def _has_waited(self) -> bool:
@@ -249,13 +249,12 @@ class Shard:
             try:
                 self._journal.append(self._records(batch.inputs, stamp_ms))
             except StorageFull:
-                self._room.ran_out()
                 self._refuse_unwritten(batch)
             else:
-                self._room.wrote()
                 self.mailbox.link_frames.clear()
                 for each in batch.inputs:
                     self._apply(each, stamp_ms, batch)
+                self._room.wrote()
         for request, command in batch.holds:
             self._holds.ask(request, command)
 
@@ -270,6 +269,7 @@ class Shard:
 
         So are those whose money lies elsewhere: what another shard would grant could not be written either.
         """
+        self._room.ran_out()
         self._untold.note(message for origin, message in batch.inputs if isinstance(origin, LinkFrame))  # type: ignore[misc]
         commands = [origin for origin, _ in batch.inputs if isinstance(origin, Request)]
         for request in (*commands, *(asking for asking, _ in batch.holds)):

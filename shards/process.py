@@ -40,14 +40,13 @@ def lock_file(path: Path, patience_s: float = 0) -> int:
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            write_pid(descriptor, os.getpid())
+            return descriptor
         except BlockingIOError:
             if time.monotonic() >= until:
                 os.close(descriptor)
                 raise LockTaken(f"{path} is locked by process {read_pid(path) or 'unknown'}") from None
             time.sleep(0.01)
-        else:
-            write_pid(descriptor, os.getpid())
-            return descriptor
 
 
 def write_pid(descriptor: int, pid: int) -> None:
