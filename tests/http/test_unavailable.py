@@ -277,5 +277,6 @@ def test_engine_stopped_reads(stopped: Stage) -> None:
     assert int(ready.headers["Retry-After"]) >= 1
     assert set(ready.json["shards"].values()) == {"stopped"}
     told = venue.operate("GET", "/shards").ok()
+    assert {shard["pid"] for shard in told["shards"]} == {told["archive"]["pid"]} == {None}
     assert {shard["state"] for shard in told["shards"]} == {told["archive"]["state"]} == {"stopped"}
     assert own.call("POST", "/api-keys", {}).ok()["api_key"]  # keys need no engine
