@@ -31,31 +31,37 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
-@pytest.mark.parametrize("killed", [(), (ENGINE,), (WEB,), (ENGINE, WEB)], ids=lambda names: "-".join(names) or "alone")
-def test_the_runner_is_killed(folder: Path, killed: tuple[str, ...]) -> None:
+def test_the_runner_is_killed(folder: Path) -> None:
     """Alone, or with the first processes of its halves; the next one starts at once, on the same port and folder."""
     run = Run(folder, free_port(), SHARDEX_SHARDS="1")
-    run.wait_shown()
-    groups = run.halves()
-    assert set(groups) == {ENGINE, WEB}
-    for pid in (run.process.pid, *(groups[name] for name in killed)):
-        kill(pid)
+    for killed in ((), (ENGINE,), (WEB,), (ENGINE, WEB)):
+        run.wait_shown()
+        groups = run.halves()
+        assert set(groups) == {ENGINE, WEB}
+        for pid in (run.process.pid, *(groups[name] for name in killed)):
+            kill(pid)
+        run.process.wait()
+        run = Run(folder, run.port, SHARDEX_SHARDS="1")
+        run.wait_shown()
+        assert not [pid for group in groups.values() for pid in group_members(group)], killed
+    after = run.halves()
+    kill(run.process.pid)
     run.process.wait()
-    again = Run(folder, run.port, SHARDEX_SHARDS="1")
-    again.wait_shown()
-    assert not [pid for group in groups.values() for pid in group_members(group)]
-    after = again.halves()
-    kill(again.process.pid)
-    again.process.wait()
     until(lambda: not any(map(group_members, after.values())), END_S, "nothing is left, with nobody to look for it")
     assert can_bind(run.port)
 
 
 def test_what_does_not_end_is_named_and_ended_by_the_next_one(folder: Path) -> None:
-    """An engine that stands still when its runner is killed cannot hear that it is to end."""
+    """An engine that stands still cannot hear that it is to end. While its runner lives, that one is named instead."""
     run = Run(folder, free_port(), SHARDEX_SHARDS="1")
     run.wait_shown()
-    engine = run.halves()[ENGINE]
+    halves = run.halves()
+    engine = halves[ENGINE]
+    other = Run(folder, free_port(), SHARDEX_SHARDS="1")
+    assert other.process.wait(BACK_S) == 1
+    assert f"another engine runs on {run.data}" in other.output()
+    assert f"process {run.process.pid}" in other.output()
+    assert run.halves() == halves
     os.kill(engine, signal.SIGSTOP)
     kill(run.process.pid)
     run.process.wait()
@@ -63,17 +69,6 @@ def test_what_does_not_end_is_named_and_ended_by_the_next_one(folder: Path) -> N
     until(lambda: f"(process group {engine}): it is ended first" in again.output(), BACK_S, "it is named")
     until(lambda: not group_members(engine), STOP_S[ENGINE] + STOP_S[WEB] + BACK_S, "it is ended")
     again.wait_shown()
-
-
-def test_a_living_runner_is_left_alone(folder: Path) -> None:
-    run = Run(folder, free_port(), SHARDEX_SHARDS="1")
-    run.wait_shown()
-    before = run.halves()
-    other = Run(folder, free_port(), SHARDEX_SHARDS="1")
-    assert other.process.wait(BACK_S) == 1
-    assert f"another engine runs on {run.data}" in other.output()
-    assert f"process {run.process.pid}" in other.output()
-    assert run.halves() == before
 
 
 @pytest.mark.parametrize("own_exchange", [2], indirect=True)

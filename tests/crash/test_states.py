@@ -27,7 +27,8 @@ linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks a
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     """Two shards, replaced soon when they stand still; their clock is in the test's hands."""
     clock = tmp_path_factory.mktemp("clock") / "off"
-    settings = {"SHARDEX_STILL_S": str(STILL_S), "PYTHONPATH": CLOCK, "CLOCK_FILE": str(clock)}
+    settings = {"PYTHONPATH": CLOCK, "CLOCK_FILE": str(clock), "COMPUTE_S": str(STILL_S + 4)}
+    settings["SHARDEX_STILL_S"] = str(STILL_S)
     made = Exchange(2, settings)
     try:
         made.start()
@@ -94,34 +95,26 @@ def test_an_archive_that_is_away_does_not_stop_trading(exchange: Exchange) -> No
 
 
 @linux
-def test_a_shard_that_stands_still_is_named_and_replaced(exchange: Exchange) -> None:
-    """Nothing is lost by it, and the others go on."""
+def test_what_stands_still_is_replaced_and_what_computes_is_not(exchange: Exchange) -> None:
+    """Both are named, once, with their pids; nobody else is harmed."""
     exchange.wait_ready()
-    pid = exchange.shard_pid(1)
-    os.kill(pid, signal.SIGSTOP)
-    until(lambda: shard_states(exchange) == {"0": "serving", "1": "stopped"}, BACK_S, "it is missed")
-    assert exchange.operate("GET", "/shards").json()["shards"][1]["pid"] == pid
+    busy, still = exchange.shard_pid(0), exchange.shard_pid(1)
+    os.kill(busy, signal.SIGUSR1)
+    os.kill(still, signal.SIGSTOP)
+    until(lambda: shard_states(exchange) == dict.fromkeys("01", "stopped"), BACK_S, "they are missed")
+    assert ready(exchange)[0] == 503
+    assert [shard["pid"] for shard in exchange.operate("GET", "/shards").json()["shards"]] == [busy, still]
     until(lambda: gauge(exchange, 'shardex_shard_silence_seconds{shard="1"}') > 2, BACK_S, "its silence is told")
-    told = f"shard-1 (pid {pid}) has given no sign of life"
-    until(lambda: len(warnings(exchange, told)) == 1, BACK_S, "it is logged")
-    assert "stopped by a signal" in warnings(exchange, told)[0]
-    assert shard_process(exchange, 1, after=pid) != pid
+    told = [f"shard-{shard} (pid {pid}) has given no sign of life" for shard, pid in enumerate((busy, still))]
+    until(lambda: all(warnings(exchange, text) for text in told), BACK_S, "both are logged")
+    assert "it computes" in warnings(exchange, told[0])[0]
+    assert "it is stopped by a signal" in warnings(exchange, told[1])[0]
+    until(lambda: bool(warnings(exchange, f"shard-0 (pid {busy}) goes on after")), BACK_S, "it has computed")
+    assert shard_process(exchange, 1, after=still) != still
     exchange.wait_ready()
-    assert f"shard-1 (pid {pid}) stands still for {STILL_S} s and is replaced" in exchange.log()
-    assert len(warnings(exchange, told)) == 1
-
-
-@linux
-def test_a_shard_that_goes_on_in_time_stays(exchange: Exchange) -> None:
-    """Time for which the supervisor stands still, too, as on a machine that is suspended, is not held against it."""
-    pids = [exchange.shard_pid(shard) for shard in (0, 1)]
-    assert exchange.engine.pid is not None
-    begun = len(exchange.log())
-    with stopped(exchange.engine.pid), stopped(pids[0]), stopped(pids[1]):
-        until(lambda: gauge(exchange, 'shardex_shard_silence_seconds{shard="0"}') > STILL_S + 1, 20, "a long time")
-    until(lambda: set(shard_states(exchange).values()) == {"serving"}, BACK_S, "all go on")
-    assert [exchange.shard_pid(shard) for shard in (0, 1)] == pids
-    assert "stands still" not in exchange.log()[begun:]
+    assert exchange.shard_pid(0) == busy
+    assert f"shard-1 (pid {still}) stands still for {STILL_S} s and is replaced" in exchange.log()
+    assert [len(warnings(exchange, text)) for text in told] == [1, 1]
 
 
 @linux
