@@ -121,15 +121,6 @@ def has_ipv6() -> bool:
     return True
 
 
-def test_of_two_at_once_one_wins(start: Start, port: int) -> None:
-    """Neither listens yet when the other looks."""
-    both = [start(port), start(port)]
-    until(lambda: any(each.process.poll() is not None for each in both), START_S, "one is refused")
-    winner = next(each for each in both if each.process.poll() is None)
-    winner.await_live()
-    assert len(winner.workers()) == 2
-
-
 def test_what_was_killed_keeps_nobody_away(start: Start, port: int) -> None:
     """Its workers leave by themselves; whoever comes in the meantime waits for that, and is not refused."""
     first = start(port)

@@ -10,5 +10,6 @@ from tests.safeties.money import MONEY
 from tests.safeties.orders import ORDERS
 from tests.safeties.requests import REQUESTS
 from tests.safeties.sql import SQL
+from tests.safeties.states import STATES
 
-CATALOGUE: Final = (*DISK, *LINKS, *ORDERS, *MONEY, *DOORS, *REQUESTS, *GREED, *SQL)
+CATALOGUE: Final = (*DISK, *LINKS, *ORDERS, *MONEY, *DOORS, *REQUESTS, *GREED, *SQL, *STATES)
