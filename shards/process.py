@@ -85,8 +85,9 @@ def name_process(name: str) -> None:
     with suppress(OSError, ValueError, IndexError):
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
         start, end = (int(field) for field in fields[_ARGUMENTS : _ARGUMENTS + 2])
-        ctypes.memset(start, 0, end - start)  # Python has copies of its own
-        ctypes.memmove(start, name.encode(), min(len(name.encode()), end - start - 1))
+        if start and len(name) < end - start:  # a hardened system may not say where it lies
+            ctypes.memset(start, 0, end - start)  # Python has copies of its own
+            ctypes.memmove(start, name.encode(), len(name))
         short = name if len(name) <= _NAME_BYTES else name.removeprefix("shardex ")
         Path("/proc/self/comm").write_text(short)
 
