@@ -60,7 +60,9 @@ def _state(signs: Signs | None, reached: Callable[[], bool]) -> str:
 
 
 def shard_status(engine: Engine, shard: int) -> ShardStatus | None:
-    """The shard's numbers; None if it does not answer."""
+    """The shard's numbers; None if it does not answer. One that gives no sign of life is not waited for."""
+    if shard_state(engine, shard) == STOPPED:
+        return None
     try:
         return engine.ask(ShardStatus, shard, GetStatus(), _WAIT_MS)
     except EngineRefusal:
@@ -68,7 +70,9 @@ def shard_status(engine: Engine, shard: int) -> ShardStatus | None:
 
 
 def archive_status(engine: Engine) -> ArchiveStatus | None:
-    """The archive's numbers; None if it does not answer."""
+    """The archive's numbers; None if it does not answer. If it gives no sign of life it is not waited for."""
+    if archive_state(engine) == STOPPED:
+        return None
     try:
         return engine.ask_archive(ArchiveStatus, GetArchiveStatus(), _WAIT_MS)
     except EngineRefusal:

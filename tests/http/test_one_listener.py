@@ -14,6 +14,7 @@ from typing import Final
 import pytest
 
 from tests.exchange import OWN_SETTINGS, Exchange, group_members, hold_port, kill, until
+from web.claims import Claimed, claim_all
 from web.run import ROOT, WEB, half_environment, read_procfile
 
 COMMAND: Final = read_procfile()[WEB]
@@ -149,7 +150,8 @@ def test_workers_come_and_go(start: Start, port: int) -> None:
     kill(killed)
     until(lambda: len(first.workers()) == 2 and killed not in first.workers(), START_S, "there is another")
     first.await_live()
-    assert start(port).process.wait(START_S) == 1
+    with pytest.raises(Claimed):
+        claim_all([("127.0.0.1", port)], 0)
     first.stop()
 
 
@@ -161,5 +163,6 @@ def test_addresses_of_one_master_are_all_its_own(start: Start, port: int) -> Non
     one.await_live()
     if has_ipv6():
         assert is_live(port, "::1")
-    assert start(port, "-b", f"127.0.0.2:{port}").process.wait(START_S) == 1
+    with pytest.raises(Claimed):
+        claim_all([("127.0.0.2", port)], 0)
     one.stop()
