@@ -110,10 +110,11 @@ def test_what_stands_still_is_replaced_and_what_computes_is_not(exchange: Exchan
     assert "it computes" in warnings(exchange, told[0])[0]
     assert "it is stopped by a signal" in warnings(exchange, told[1])[0]
     until(lambda: bool(warnings(exchange, f"shard-0 (pid {busy}) goes on after")), BACK_S, "it has computed")
-    assert shard_process(exchange, 1, after=still) != still
+    replaced = f"shard-1 (pid {still}) stands still for {STILL_S} s and is replaced"
+    until(lambda: replaced in exchange.log(), BACK_S, "it is replaced")
     exchange.wait_ready()
+    assert exchange.shard_pid(1) != still
     assert exchange.shard_pid(0) == busy
-    assert f"shard-1 (pid {still}) stands still for {STILL_S} s and is replaced" in exchange.log()
     assert [len(warnings(exchange, text)) for text in told] == [1, 1]
 
 
