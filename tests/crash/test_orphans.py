@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from shards.process import is_locked, read_pid
 from tests.crash.processes import BACK_S
 from tests.exchange import Exchange, group_members, kill, until
 from tests.http.test_run import Run, can_bind, free_port
@@ -28,7 +29,10 @@ def folder() -> Iterator[Path]:
         if run.process.poll() is None:
             run.stop()
     Run.started.clear()
-    shutil.rmtree(path)
+    left = [read_pid(lock) for lock in path.glob("data/run/runner-*.lock") if is_locked(lock)]
+    for pid in (pid for group in left for pid in group_members(group or -1)):
+        kill(pid)
+    shutil.rmtree(path, ignore_errors=bool(left))
 
 
 def test_the_runner_is_killed(folder: Path) -> None:

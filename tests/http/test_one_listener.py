@@ -107,7 +107,8 @@ def test_a_second_one_is_refused(exchange: Exchange, start: Start) -> None:
         *([start(at, SHARDEX_HOST="::")] if has_ipv6() else []),
     ]
     for other in others:
-        assert other.process.wait(START_S) == 1, other.output()
+        until(lambda it=other: it.process.poll() is not None, START_S, "it is refused")  # type: ignore[misc]
+        assert other.process.returncode == 1, other.output()
         assert "is in use by another process" in other.output() and "Traceback" not in other.output()
     for _ in range(20):
         assert exchange.call("GET", "/api/v1/spot/balances").status_code == 200
