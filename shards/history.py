@@ -11,6 +11,7 @@ from typing import Final, assert_never
 
 from shards.cells import to_cell
 from shards.codec import encode
+from shards.history_candles import find_candles, find_tickers
 from shards.history_rows import (
     fill_row,
     market_row,
@@ -55,11 +56,10 @@ from shards.messages import (
     Reply,
     RunSql,
     TableReply,
-    Ticker,
     TickersReply,
     TradesReply,
 )
-from shards.orders import Candle, Status
+from shards.orders import Status
 from shards.rows import FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
 from storage import queries, wallet_queries
 from storage.archive import Archive, SqlRefused, Stored
@@ -162,9 +162,9 @@ class History:
             case MarketTrades(market, limit, start_ms, before_id):
                 return self._trades(queries.trades_of_market(market, limit, start_ms, before_id))
             case GetCandles():
-                return self._candles(question)
+                return CandlesReply(find_candles(self._archive.ask, question))
             case GetTickers(before, start_ms):
-                return TickersReply(self._tickers(before, start_ms))
+                return TickersReply(find_tickers(self._archive.ask, before, start_ms))
             case GetArchiveStatus():
                 ((rows,),) = self._archive.ask(queries.ROW_COUNT)
                 return ArchiveStatus(rows, self._archive.positions())
@@ -177,18 +177,6 @@ class History:
 
     def _trades(self, query: Query) -> TradesReply:
         return TradesReply([to_trade(row) for row in self._archive.ask(query)])
-
-    def _candles(self, asked: GetCandles) -> CandlesReply:
-        query = queries.candles_of_market(
-            asked.market, asked.interval_ms, asked.start_ms, asked.end_ms, asked.before_id, asked.limit
-        )
-        return CandlesReply([Candle(*row) for row in self._archive.ask(query)])
-
-    def _tickers(self, before: Mapping[int, int], start_ms: int) -> list[Ticker]:
-        folded = self._archive.ask(queries.candles_of_markets(before, start_ms))
-        candles = {market: Candle(0, *candle) for market, *candle in folded}  # as of one span of all time
-        newest = map(to_trade, self._archive.ask(queries.newest_trades(before)))
-        return [Ticker(trade.market, trade, candles.get(trade.market)) for trade in newest]
 
     def _run_sql(self, text: str) -> TableReply:
         # too much is refused rather than cut: a cut answer looks like a whole one

@@ -395,7 +395,8 @@ class MarketTrades(msgspec.Struct, array_like=True, tag=51, frozen=True):
 class GetCandles(msgspec.Struct, array_like=True, tag=52, frozen=True):
     """A market's trades from ``start_ms`` to ``end_ms`` in spans of ``interval_ms``, oldest first. Reply: CandlesReply.
 
-    Spans begin at multiples of the interval; one without a trade has no candle. A shard answers with what is not
+    Spans begin at multiples of the interval; one without a trade has no candle. Whole spans are for the asker to ask
+    for. Of more candles than ``limit`` the oldest are told, or the ``newest``. A shard answers with what is not
     archived; ask the archive for the rest with that reply's ``first_id`` as ``before_id``.
     """
 
@@ -405,6 +406,7 @@ class GetCandles(msgspec.Struct, array_like=True, tag=52, frozen=True):
     start_ms: int = 0
     end_ms: int = 2**62
     before_id: int = 2**62  # only trades with a lower number
+    newest: bool = False
 
 
 class GetTickers(msgspec.Struct, array_like=True, tag=58, frozen=True):

@@ -18,7 +18,8 @@ from web.futures.errors import exclusive, out_of_range
 from web.futures.limits import INCOME_DEFAULT, INCOME_MAX, OWN_DEFAULT, OWN_MAX
 from web.futures.order_views import BOTH, SIDES, View
 from web.futures.render import format_price
-from web.futures.request import TIME_MS_MAX, Parameters
+from web.futures.request import Parameters
+from web.history import TIME_MS_MAX
 from web.responses import answer
 from web.services import services
 
