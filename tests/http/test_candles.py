@@ -146,7 +146,8 @@ def test_bounds_choose_whole_candles(divided: Site, value_max: int) -> None:
         names = ("startTime", "endTime") if futures else ("start_time", "end_time")
         bounds = [None if each is None else each // unit for each in (start_ms, end_ms)]
         query = "".join(f"&{name}={each}" for name, each in zip(names, bounds, strict=True) if each is not None)
-        expected = choose(whole, *(None if each is None else each * unit for each in bounds), limit)
+        first_ms, last_ms = (None if each is None else each * unit for each in bounds)
+        expected = choose(whole, first_ms, last_ms, limit)
         if not futures:
             expected = {open_ms: values[:7] for open_ms, values in expected.items()}
         found = ask(divided, market, interval, f"{query}&limit={limit}")

@@ -148,8 +148,8 @@ def _answer(message: Message_, trades: list[Trade]) -> Reply:
     assert isinstance(message, GetCandles), message
     own = [trade for trade in trades if trade.market == message.market and trade.id < message.before_id]
     inside = [trade for trade in own if message.start_ms <= trade.time_ms <= message.end_ms]
-    found = limit_candles(fold(inside, message.interval_ms), message)
-    return CandlesReply(found, own[0].id if own else 2**62)
+    candles = limit_candles(fold(inside, message.interval_ms), message)
+    return CandlesReply(candles, own[0].id if own else 2**62)
 
 
 def _tickers(trades: list[Trade], before: dict[int, int], start_ms: int) -> Iterator[Ticker]:
