@@ -249,6 +249,8 @@ def _income_of_account(question: ListIncome) -> Query:
         Span(question.limit, question.start_ms, question.end_ms, oldest_first=question.oldest_first),
         question.market,
         question.kind or "",
+        question.skip,
+        question.known,
     )
 
 

@@ -348,6 +348,8 @@ class ListIncome(msgspec.Struct, array_like=True, tag=56, frozen=True):
     start_ms: int = 0
     end_ms: int = 2**62
     oldest_first: bool = False
+    skip: int = 0  # so many are passed over first; archive only
+    known: dict[str, list[int]] = {}  # by kind, ids that are left out and not passed over either; archive only
 
 
 class GetPrices(msgspec.Struct, array_like=True, tag=57, frozen=True):

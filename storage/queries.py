@@ -3,7 +3,7 @@
 They are answered with stored tuples: the columns of the table, in its order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -214,6 +214,13 @@ def in_market(market: int, product: str) -> list[Query]:
 def at_least(number: str, first: int) -> list[Query]:
     """The rows from a number on; 0 means all."""
     return [Query(f"{number} >= ?", (first,))] if first else []
+
+
+def none_of(number: str, known: Sequence[int]) -> list[Query]:
+    """The rows whose number is none of these."""
+    if not known:
+        return []
+    return [Query(f"{number} NOT IN (SELECT {_NUMBERS})", (msgspec.json.encode(known).decode(),))]
 
 
 def by_age(span: Span, *columns: str) -> str:

@@ -37,7 +37,7 @@ from shards.messages import (
     TickersReply,
     TradesReply,
 )
-from shards.money import Income
+from shards.money import Income, IncomeKind
 from shards.orders import Candle, Order, Status, Trade
 from shards.rows import MarginFilled
 from shards.units import ceil_div
@@ -130,11 +130,24 @@ def list_fills(engine: Engine, question: ListFills) -> list[MarginFilled]:
 
 
 def list_income(engine: Engine, question: ListIncome) -> list[Income]:
-    """What has changed an account's futures wallet, newest first or oldest first, as asked."""
-    recent = engine.ask(IncomeReply, engine.home(question.account), question)
-    archived = engine.ask_archive(IncomeReply, question)
-    merged = {(each.kind, each.id): each for reply in (recent, archived) for each in reply.income}
-    return _first(merged.values(), lambda each: (each.time_ms, each.id, each.kind), question)
+    """What has changed an account's futures wallet, newest first or oldest first, as asked, after the skipped ones."""
+    reach = question.skip + question.limit
+    asked = msgspec.structs.replace(question, limit=reach, skip=0)
+    recent = engine.ask(IncomeReply, engine.home(question.account), asked).income
+    # those that only the archive has are skipped there, but as many as the shard's may take the place of
+    passed = max(0, question.skip - len(recent))
+    known: dict[str, list[int]] = {}
+    for each in recent if passed else ():
+        known.setdefault(each.kind.value, []).append(each.id)
+    asked = msgspec.structs.replace(question, limit=reach - passed, skip=passed, known=known)
+    archived = engine.ask_archive(IncomeReply, asked).income
+    merged = {(each.kind, each.id): each for each in (*recent, *archived)}
+    found = sorted(merged.values(), key=_income_age, reverse=not question.oldest_first)
+    return found[question.skip - passed :][: question.limit]
+
+
+def _income_age(income: Income) -> tuple[int, int, IncomeKind]:
+    return income.time_ms, income.id, income.kind
 
 
 def list_trades(engine: Engine, shards: Sequence[int], question: ListTrades) -> list[Trade]:
@@ -240,7 +253,7 @@ def candles(engine: Engine, market: Market, question: GetCandles) -> list[Candle
     return limit_candles(join(archived.candles, recent.candles), question)
 
 
-def _first(found: Iterable[T], key: Callable[[T], Any], question: ListOrders | ListFills | ListIncome) -> list[T]:
+def _first(found: Iterable[T], key: Callable[[T], Any], question: ListOrders | ListFills) -> list[T]:
     """As many as were asked for, from the end that was asked for."""
     return sorted(found, key=key, reverse=not question.oldest_first)[: question.limit]
 
