@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from storage.folder import Folder
 from storage.reference import Reference, StorageFull
 from web import admin, health, incoming, keys, metrics, spot_lists, spot_market, spot_orders, spot_transfer
 from web.catalog import CatalogSource
+from web.cors import Cors
 from web.engine import COMMANDED, Engine
 from web.errors import EngineRefusal, Problem, render_problem, spot_problem
 from web.futures import (
@@ -54,7 +56,7 @@ def create_app() -> Flask:
     settings = load_web_settings()
     folder = open_folder(load_settings().data, load_settings().shard_count)
     client = connect(folder)
-    app = make_app(make_services(settings, folder, client))
+    app = make_app(make_services(settings, folder, client), settings.cors_origins)
     client.wait_connected(CONNECT_S)
     return app
 
@@ -102,8 +104,8 @@ class _Rest(BaseConverter):
     weight = 200
 
 
-def make_app(services: Services) -> Flask:
-    """The application over these services."""
+def make_app(services: Services, cors_origins: Collection[str] = ()) -> Flask:
+    """The application over these services, for callers anywhere and for pages of these origins."""
     app = LeanFlask(__name__, static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
@@ -121,6 +123,8 @@ def make_app(services: Services) -> Flask:
     app.register_error_handler(StorageFull, _answer_storage_full)
     app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(Exception, _answer_fault)
+    if cors_origins:
+        app.wsgi_app = Cors(app.wsgi_app, app.url_map, cors_origins)  # type: ignore[method-assign]
     return app
 
 

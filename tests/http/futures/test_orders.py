@@ -30,7 +30,7 @@ REGULAR: dict[str, Any] = {
 KINDS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"type": "LIMIT", "price": "100.0", "quantity": "1.5"}, {"type": "LIMIT", "price": "100"}),
     (
-        {"type": "LIMIT", "price": "1e2", "quantity": "1.500", "timeInForce": "GTX", "side": "SELL", "stopPrice": "7"},
+        {"type": "LIMIT", "price": "1e2", "quantity": "1.500", "timeInForce": "GTX", "side": "SELL", "stopPrice": "0"},
         {"type": "LIMIT", "price": "100", "timeInForce": "GTX", "side": "SELL"},
     ),
     (
@@ -113,7 +113,7 @@ def test_fills(own: Actor, other: Actor, symbol: str) -> None:
     assert (bought["avgPrice"], bought["price"], bought["timeInForce"]) == ("100.06", "101", "GTC")
     rested = own.place(symbol, "BUY", "100.1", "1")
     assert (rested["status"], rested["executedQty"], rested["avgPrice"]) == ("PARTIALLY_FILLED", "0.5", "100.1")
-    swept = own.place(symbol, "SELL", None, "1", timeInForce="FOK", stopPrice="7")
+    swept = own.place(symbol, "SELL", None, "1", timeInForce="FOK", stopPrice="0.0", callbackRate="")
     assert (swept["status"], swept["type"], swept["price"]) == ("EXPIRED", "MARKET", "0")  # its own bid is all there is
     assert (swept["timeInForce"], swept["executedQty"], swept["avgPrice"]) == ("GTC", "0", "0")
     assert own.status(symbol, rested["orderId"]) == "EXPIRED"
