@@ -165,3 +165,33 @@ def test_the_window_goes_along(site: Site) -> None:
             command = site.client.messages[-1]
             assert isinstance(command, Place) and command.order.window_ms == window_ms
             assert abs(now_ms() - command.order.signed_ms) < 5_000
+
+
+def test_what_a_kind_of_order_does_not_take(own: Actor, symbol: str) -> None:
+    """Each way to place: nothing is placed by what was meant as another kind of order."""
+    wrong = [
+        new_order(symbol, "BUY", None, "1", stopPrice="90"),
+        new_order(symbol, "BUY", "50", "1", triggerPrice=90),
+        new_order(symbol, "SELL", None, "1", callbackRate="1"),
+        new_order(symbol, "SELL", "500", "1", activatePrice="0.1"),
+        {**new_order(symbol, "BUY", None, "1", stopPrice="200", callbackRate="1"), "type": "STOP_MARKET"},
+    ]
+    good = new_order(symbol, "BUY", "50", "1", stopPrice="0", triggerPrice="", callbackRate="0.00", activatePrice=0)
+    assert [own.call("POST", "/v1/order", **order).brief() for order in wrong] == ["400 -1106"] * 5
+    told = own.place_batch(*wrong[:2], good, *wrong[3:]).ok()
+    assert [each.get("code", each.get("status")) for each in told] == [-1106, -1106, "NEW", -1106, -1106]
+    trigger = {**wrong[4], "algoType": "CONDITIONAL"}
+    assert own.call("POST", "/v1/algoOrder", **trigger).brief() == "400 -1106"
+    assert own.open(symbol) == [told[2]["orderId"]]
+
+
+def test_closing_with_more_than_any_order_may_have(venue: Venue, own: Actor, other: Actor) -> None:
+    """A market order that only reduces gets no more than there is, however much it asks for."""
+    symbol = list_contract(venue, max_notional="1000000000000", max_position_notional=10**12)
+    trade(own, other, symbol, "BUY", "100", "3")
+    other.place(symbol, "BUY", "100", "3")
+    assert own.try_place(symbol, "SELL", None, "99999999999999999999").brief() == "400 -1013"
+    closed = own.place(symbol, "SELL", None, "99999999999999999999", reduceOnly="true")
+    assert (closed["status"], closed["origQty"], closed["executedQty"]) == ("FILLED", "3", "3")
+    again = own.try_place(symbol, "SELL", None, "99999999999999999999", reduceOnly="true")
+    assert again.brief() == "400 -2022"
