@@ -184,6 +184,7 @@ def test_pages_of_income(cast: Cast, archived: bool) -> None:
             pages: list[list[Json]] = []
             while not pages or len(pages[-1]) == limit:
                 pages.append(cast.own.get("/income", limit=limit, page=len(pages) + 1, **query))
+                assert len(pages) <= len(wanted) + 1
             assert len(pages) == len(wanted) // limit + 1
             ordered = pages if "startTime" in query else pages[::-1]
             assert [row for page in ordered for row in page] == wanted
