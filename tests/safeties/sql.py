@@ -78,4 +78,18 @@ SQL: Final = (
         "Query(f\"account = '{account}' AND client_id = ?\", (client_id,))",
         "tests/unit/archive/test_questions.py::test_values_are_bound_never_spliced",
     ),
+    Safety(
+        "sums_in_two_halves",
+        "storage/queries.py",
+        """    parts = f"({value}) >> {SUM_BITS}", f"({value}) & {2**SUM_BITS - 1}::HUGEINT"\n""",
+        """    parts = "0", value\n""",
+        "tests/http/test_market_data.py::test_a_turnover_beyond_128_bits[1-shard-True]",
+    ),
+    Safety(
+        "whole_candles",
+        "web/history.py",
+        "    first_ms = ceil_div(start_ms or 0, interval_ms) * interval_ms\n",
+        "    first_ms = start_ms or 0\n",
+        "tests/http/test_market_data.py::test_futures_candles[1-shard-True]",
+    ),
 )
