@@ -74,6 +74,7 @@ def test_a_turnover_beyond_128_bits(venue: Venue, archived: bool) -> None:
     seller.place(quiet, "sell", "0.5", "10")
     buyer.place(quiet, "buy", "0.5", "10")
     pair = venue.pair(quote=venue.asset(18), tick="0.000000001", lot="0.000000001")
+    assert seller.try_place(pair, "sell", "1000000000", "100000000000").brief() == "400 INVALID_LOT"  # a unit too much
     for _ in range(3):
         buyer = venue.user(**{pair.quote: "80000000000000000000"})
         seller.place(pair, "sell", "800000000", "100000000000")
