@@ -39,6 +39,7 @@ def test_spot_candles(venue: Venue, archived: bool) -> None:
         first, last = opened[0], opened[-1]
         assert ask(start_time=first, end_time=first) == whole[:1]
         assert ask(start_time=first) == whole and ask(start_time=first, limit=1) == whole[:1]
+        assert ask(start_time=first + 1) == whole[1:]
         assert ask(start_time=last + 1) == [] and ask(end_time=first - 1) == []
         assert ask(start_time=first + 1, end_time=first + span_s - 1) == []
         assert ask(end_time=last) == ask(end_time=last + span_s - 1) == whole
@@ -62,6 +63,7 @@ def test_futures_candles(venue: Venue, archived: bool) -> None:
     assert sum(row[8] for row in whole) == 3 and first % 60_000 == 0
     assert ask(startTime=first, endTime=first) == whole[:1]
     assert ask(startTime=first + 1, endTime=first + 59_999) == []
+    assert ask(startTime=first + 1) == whole[1:]
     assert ask(startTime=first - 1, limit=1) == whole[:1]
     assert ask(endTime=last) == ask(endTime=last + 59_999) == whole
     assert ask(limit=1) == whole[-1:]
