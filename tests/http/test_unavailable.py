@@ -256,7 +256,8 @@ def asks_engine(row: Row) -> bool:
         return False
     if row["answer"].startswith("200"):
         request = row["request"]
-        return "symbol" not in request or request.endswith(("={listed}", "={halted}", "={delisted}"))
+        named = "symbol" in request or (request.startswith("DELETE") and "symbol" in row["body"])
+        return not named or request.endswith(("={listed}", "={halted}", "={delisted}"))
     return row["answer"] in NEEDS_ENGINE
 
 
