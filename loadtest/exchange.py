@@ -126,7 +126,7 @@ class Exchange:
     def _holder(self, name: str) -> int:
         assert self.engine.pid is not None
         lock = (self.data / "run" / name).resolve()
-        holders = [pid for pid in group_members(self.engine.pid) if _has_open(pid, lock)]
+        holders = [pid for pid in group_members(self.engine.pid) if has_open(pid, lock)]
         assert len(holders) == 1, f"{name} is open in {holders}"
         return holders[0]
 
@@ -201,12 +201,13 @@ def _groups_of_ps() -> list[tuple[int, int]]:
     return [(int(pid), int(group)) for pid, group, state in fields if not state.startswith("Z")]
 
 
-def _has_open(pid: int, path: Path) -> bool:
+def has_open(pid: int, path: Path) -> bool:
+    """Whether a process has the file open; False for one that ends."""
     folder = Path(f"/proc/{pid}/fd")
     if not folder.exists():
         listed = subprocess.run(["lsof", "-p", str(pid), "-Fn"], capture_output=True, text=True).stdout
         return f"n{path}" in listed.splitlines()
-    with suppress(FileNotFoundError):  # it has just ended
+    with suppress(OSError):  # it ends: its descriptors are gone, or are no longer its user's to see
         for entry in folder.iterdir():
             with suppress(OSError):  # closed in the meantime
                 if os.readlink(entry) == str(path):

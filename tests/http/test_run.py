@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from storage.folder import Folder
-from tests.exchange import OWN_SETTINGS, Exchange, group_members, hold_port, kill, until
+from tests.exchange import OWN_SETTINGS, Exchange, group_members, has_open, hold_port, kill, until
 from web import cli, cli_access
 from web.demo import Demo, DemoError, fetch, provide_demo
 from web.run import ROOT, is_ready, read_procfile
@@ -262,6 +262,17 @@ def test_pids(exchange: Exchange) -> None:
     assert len(set(pids)) == shard_count + 1
     assert len(exchange.worker_pids()) == 2
     assert {*pids, *exchange.worker_pids(), exchange.engine.pid, exchange.web.pid} <= set(exchange.processes())
+
+
+@needs_proc
+def test_a_process_that_ends_has_nothing_open(tmp_path: Path) -> None:
+    """Its descriptors cannot be seen any more by an ordinary user, and that is no fault."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    try:
+        until(lambda: "(zombie)" in Path(f"/proc/{ended.pid}/status").read_text(), 10, "ended and not reaped")
+        assert not has_open(ended.pid, tmp_path)
+    finally:
+        ended.wait()
 
 
 # Commands
