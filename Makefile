@@ -1,5 +1,5 @@
 # One word per intention. Needs Python >= 3.11 with venv, and nothing else.
-# PYTHON names the Python to use; ARGS goes to pytest: make test ARGS=tests/unit; JOBS is how many run side by side
+# PYTHON names the Python to use, FAST=no leaves out what needs a compiler; ARGS goes to pytest: make test ARGS=tests/unit; JOBS is how many run side by side
 # SEEDS and SEED say how many runs of the simulation, from which on; PLANT plants a bug: make sim SEEDS=300 SEED=1
 # PROFILE, SECONDS, USERS and KILL say what load is put on: make loadtest PROFILE=all KILL=shard; URL and ACCOUNTS on what
 # ONLY names one safety to be taken away: make safeties ONLY=one_statement
@@ -26,7 +26,7 @@ ROUNDS ?= 1
 
 .PHONY: run test long sim crash fuzz model linear disk mailbox slow schemathesis safeties overload soak loadtest bench check lint types imports lock clean
 
-run: $(VENV)/.runtime
+run: $(VENV)/.runtime $(VENV)/.fast
 	@exec $(BIN)/python -m web.run
 
 test: lint types $(VENV)/.dev
@@ -115,12 +115,33 @@ $(VENV)/.made:
 $(VENV)/.runtime: requirements.txt requirements-fast.txt pyproject.toml $(VENV)/.made
 	@echo "installing requirements.txt ..."
 	@$(PIP) --require-hashes -r requirements.txt
-	@$(PIP) --no-build-isolation --require-hashes -r requirements-fast.txt 2> /dev/null || \
-	  echo "requirements-fast.txt cannot be built (Debian: apt install gcc python3-dev): HTTP will be read more slowly"
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+# What only makes it faster: tried again each time until it is there, for a compiler or a network may have come
+
+CAN_BUILD := import os, shutil, sys, sysconfig as s; \
+  cc = (os.environ.get("CC") or s.get_config_var("CC") or "cc").split()[0]; \
+  sys.exit(not (shutil.which(cc) and os.path.exists(s.get_path("include") + "/Python.h")))
+SLOWER := HTTP is read more slowly until then
+
+ifeq ($(wildcard $(VENV)/lib/python*/site-packages/gunicorn_h1c),)
+.PHONY: $(VENV)/.fast
+endif
+
+$(VENV)/.fast: requirements-fast.txt $(VENV)/.runtime
+	@if [ "$(FAST)" = no ]; then exit 0; fi; \
+	if ! $(BIN)/python -c '$(CAN_BUILD)'; then \
+	  echo "requirements-fast.txt needs a C compiler (Debian: apt install gcc python3-dev): $(SLOWER)"; \
+	elif $(PIP) --no-build-isolation --require-hashes -r requirements-fast.txt > $(VENV)/fast.log 2>&1; then \
+	  touch $@; \
+	elif grep -q "metadata-generation-failed\|Failed building\|Failed to build\|error: command" $(VENV)/fast.log; then \
+	  echo "requirements-fast.txt could not be compiled, see $(VENV)/fast.log: $(SLOWER)"; \
+	else \
+	  echo "requirements-fast.txt could not be fetched (is there a network? see $(VENV)/fast.log): $(SLOWER)"; \
+	fi
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime | $(VENV)/.fast
 	@echo "installing requirements-dev.txt ..."
 	@$(PIP) --require-hashes -r requirements-dev.txt
 	@touch $@
