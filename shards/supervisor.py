@@ -12,7 +12,7 @@ from shards.archivist import run_archive
 from shards.limits import RESTART_PAUSE_MAX_S, RESTART_PAUSE_MIN_S, STOP_MS
 from shards.main import run_shard
 from shards.process import EXIT_DAMAGED, enter, lock_file, log
-from shards.settings import Settings, default_shard_count
+from shards.settings import Settings, count_shards, default_shard_count
 from shards.vitals import ARCHIVE_NAME, ENGINE, State, Vitals, vitals_path
 from shards.watch import ClockWatch, StillWatch
 from storage.folder import Folder
@@ -106,7 +106,7 @@ def supervise(settings: Settings) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    log.info("%d shards on %s", folder.shard_count, settings.data)
+    log.info("%s on %s", count_shards(folder.shard_count), settings.data)
     while not stopping:
         clock.look()
         _tend([*shards, archive])

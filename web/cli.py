@@ -11,7 +11,7 @@ import duckdb
 from shards.history import History
 from shards.limits import SQL_MS_MAX
 from shards.messages import Question, Reason, Reply, RunSql, TableReply
-from shards.settings import SettingsError
+from shards.settings import SettingsError, check_names, count_shards
 from shards.verify import verify_folder
 from storage.folder import FolderError
 from storage.reference import ReferenceUnusable, StorageFull
@@ -25,6 +25,7 @@ from web.engine import expect
 from web.errors import SPOT_REFUSALS, EngineRefusal, Problem
 from web.payments import WALLETS, Payment
 from web.settings import load_web_settings
+from web.shardex import DATA_HELP, SETTINGS
 from web.tokens import LIFETIME_S_MAX, Tokens
 
 DAY_S: Final = 24 * 3_600
@@ -66,11 +67,13 @@ def describe_refusal(refusal: EngineRefusal) -> str:
             return SPOT_REFUSALS[refusal.reason][1]
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
-@click.option("--data", type=click.Path(path_type=Path), help="The data folder; else SHARDEX_DATA, else ./data.")
+@click.group(cls=Commands, context_settings=SETTINGS)
+@click.option("--data", type=click.Path(path_type=Path), help=DATA_HELP)
+@click.version_option(package_name="shardex")
 @click.pass_context
 def main(context: click.Context, data: Path | None) -> None:
     """Operate a Shardex exchange."""
+    check_names()
     context.obj = data
 
 
@@ -168,7 +171,7 @@ def verify(data: Path | None) -> None:
         click.echo(finding)
     if findings:
         raise click.exceptions.Exit(1)
-    click.echo(f"ok: {folder.shard_count} shards and the archive of {folder.path}")
+    click.echo(f"ok: {count_shards(folder.shard_count)} and the archive of {folder.path}")
 
 
 if __name__ == "__main__":

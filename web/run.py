@@ -10,18 +10,21 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 from urllib.parse import urlsplit
+
+import msgspec
 
 from shards.process import LockTaken, is_locked, lock_file, name_process
 from shards.settings import Settings, SettingsError, load_settings
-from storage.folder import Folder, FolderError
-from web.app import open_folder
-from web.demo import Demo, DemoError, base_url, fetch, provide_demo
+from storage.folder import FolderError
+from web.demo import DemoError, base_url, fetch, provide_demo
+from web.folder import open_folder
 from web.halves import ENGINE, ROOT, STABLE_S, STOP_S, WEB, Half, RunError, half_environment, read_procfile, say
-from web.settings import WebSettings, load_web_settings
+from web.settings import AWAITED_VARIABLE, WebSettings, load_web_settings
 from web.tokens import Tokens
+from web.welcome import describe
 
 POLL_S: Final = 0.05  # between two looks whether the exchange is ready
 READY_S: Final = 2.0  # for one look
@@ -36,22 +39,36 @@ def is_ready(url: str) -> bool:
         return False
 
 
+def is_serving(url: str) -> bool:
+    """Whether all shards and the archive at ``url`` serve, so that the demo can be made: ready is, when it has been."""
+    try:
+        body = fetch(urlsplit(url).netloc, "GET", "/readyz", seconds=READY_S)[1]
+        said = msgspec.json.decode(body, type=dict[str, Any])
+        states = [*said["shards"].values(), said["archive"]]
+    except (DemoError, msgspec.DecodeError, KeyError):
+        return False
+    return all(state == "serving" for state in states)
+
+
 class Runner:
     """Both halves, watched."""
 
     def __init__(self, settings: Settings, web_settings: WebSettings) -> None:
         """Raises FolderError, SettingsError or RunError for what would keep either half from starting."""
         runner_lock = settings.data / "run" / "runner.lock"
-        if not runner_lock.exists() or is_locked(runner_lock):  # else what a killed runner left may keep the port
+        if not os.path.exists(runner_lock) or is_locked(runner_lock):  # else its halves may keep the port
             _check_port(web_settings.host, web_settings.port)
         self._folder = open_folder(settings.data, settings.shard_count)
         secret = self._folder.secrets().jwt
         self._tokens = Tokens(secret, web_settings.jwt_keys, web_settings.jwt_algorithm)
         self._url = base_url(web_settings)
         environment, commands = half_environment(os.environ, settings.data), read_procfile(ROOT / "Procfile")
+        self._web_environment = dict(environment)
+        if self._folder.secrets().admin_key:
+            self._web_environment[AWAITED_VARIABLE] = os.path.abspath(self._folder.demo)
         self._engine, self._web = (
-            Half(name, commands[name], environment, lock=self._folder.run / f"runner-{name}.lock")
-            for name in (ENGINE, WEB)
+            Half(name, commands[name], its_environment, lock=self._folder.run / f"runner-{name}.lock")
+            for name, its_environment in ((ENGINE, environment), (WEB, self._web_environment))
         )
         self._be_the_only_one()
         _check_port(web_settings.host, web_settings.port)
@@ -106,7 +123,7 @@ class Runner:
 
     def _show(self) -> None:
         """Once the exchange is ready: provide the demo and say how to use it."""
-        if not is_ready(self._url):
+        if not is_serving(self._url):
             return
         try:
             demo = provide_demo(self._folder, self._tokens, self._url)
@@ -115,6 +132,7 @@ class Runner:
             self._show_at = time.monotonic() + 1.0
             return
         self._shown = True
+        self._web_environment.pop(AWAITED_VARIABLE, None)  # a web side that is started again waits for nothing
         print(describe(self._folder, self._url, demo), flush=True)
 
     def _stop(self) -> bool:
@@ -154,56 +172,6 @@ def _check_port(host: str, port: int) -> None:
             probe.bind(address)
     except OSError as error:
         raise RunError(f"{host}:{port} cannot be used ({error.strerror}): set PORT to another one") from error
-
-
-def describe(folder: Folder, url: str, demo: Demo | None) -> str:
-    """What to show when the exchange is ready: the credentials, and a first order and its cancel to paste."""
-    if demo is None:
-        return f"\nShardex is ready at {url}. The operator API is off, so there is no demo.\n"
-    lines = [
-        "",
-        f"Shardex is ready at {url}; its data is in {folder.path}, the credentials below in {folder.demo}.",
-        "",
-    ]
-    for account in demo.accounts:
-        lines += [
-            f"  {account.id}",
-            f"    token       {account.jwt}",
-            f"    API key     {account.api_key}",
-            f"    API secret  {account.api_secret}",
-        ]
-    lines += ["  operator", f"    X-API-Key   {demo.admin_key}"]
-    first = demo.accounts[0]
-    filled = {"@URL@": url, "@JWT@": first.jwt, "@KEY@": first.api_key, "@SECRET@": first.api_secret}
-    return "\n".join([*lines, _fill(_EXAMPLES, filled), "Ctrl-C ends it.", ""])
-
-
-def _fill(text: str, values: Mapping[str, str]) -> str:
-    for name, value in values.items():
-        text = text.replace(name, value)
-    return text
-
-
-_EXAMPLES: Final = r"""
-Place an order and cancel it, with the token:
-
-URL=@URL@ JWT=@JWT@
-ID=$(curl -s -X POST "$URL/api/v1/spot/orders" -H "Authorization: Bearer $JWT" -H "Content-Type: application/json" \
-  -d '{"symbol":"DFUSDT","side":"buy","type":"limit","price":"0.5000","quantity":"100"}' \
-  | tee /dev/stderr | sed 's/^{"id":"\([^"]*\).*/\1/'); echo
-curl -s -X DELETE "$URL/api/v1/spot/orders/$ID" -H "Authorization: Bearer $JWT"; echo
-
-The same with the API key:
-
-URL=@URL@ KEY=@KEY@
-SECRET=@SECRET@
-sign() { printf %s "$1" | openssl dgst -sha256 -hmac "$SECRET" | awk '{print $NF}'; }
-BODY='{"symbol":"DFUSDT","side":"buy","type":"limit","price":"0.5000","quantity":"100"}' Q="timestamp=$(date +%s)000"
-ID=$(curl -s -X POST "$URL/api/v1/spot/orders?$Q&signature=$(sign "$Q$BODY")" -H "X-MBX-APIKEY: $KEY" \
-  -H "Content-Type: application/json" -d "$BODY" | tee /dev/stderr | sed 's/^{"id":"\([^"]*\).*/\1/'); echo
-Q="timestamp=$(date +%s)000"
-curl -s -X DELETE "$URL/api/v1/spot/orders/$ID?$Q&signature=$(sign "$Q")" -H "X-MBX-APIKEY: $KEY"; echo
-"""
 
 
 def main() -> int:

@@ -15,6 +15,7 @@ from web.futures.limits import ORDER_COUNT_MAX, WEIGHT_MAX
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.ASCII)
 _USUAL_PORTS: Final = {"http": ":80", "https": ":443"}  # browsers leave them out
+AWAITED_VARIABLE: Final = "SHARDEX_AWAITED"  # from the runner: not ready before this file is there
 
 _log: Final = logging.getLogger("web.settings")
 _good_keys: Final[dict[str, Mapping[str, str]]] = {}  # of each file, when this process last found it good
@@ -61,6 +62,11 @@ def load_web_settings() -> WebSettings:
         access_log=os.environ.get("SHARDEX_ACCESS_LOG") or None,
         cors_origins=_read_origins(),
     )
+
+
+def is_open_to_all(host: str) -> bool:
+    """Whether callers from any network of this machine reach an address."""
+    return host in ("0.0.0.0", "::", "[::]", "")
 
 
 def read_choice(name: str, *choices: str) -> str:
