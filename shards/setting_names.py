@@ -13,14 +13,14 @@ NAMES: Final = frozenset(
         "WORKERS WORKER_CLASS"
     ).split()
 )
-_OWN: Final = frozenset({"SHARDEX_WORKER_SLOT", "SHARDEX_AWAITED"})  # set by one process of ours for another
+OWN: Final = frozenset({"SHARDEX_WORKER_SLOT", "SHARDEX_AWAITED"})  # set by one process of ours for another
 _OF_TESTS: Final = tuple(f"{PREFIX}{name}_" for name in ("TEST", "CRASH", "FUZZ", "LINEAR", "SIM", "SLOW"))
 
 
 def find_slip(given: Iterable[str]) -> str | None:
     """What is wrong with the first name that is no setting, and what it should be; None if all are."""
     for name in sorted(given):
-        if name.startswith(PREFIX) and name not in NAMES | _OWN and not name.startswith(_OF_TESTS):
+        if name.startswith(PREFIX) and name not in NAMES | OWN and not name.startswith(_OF_TESTS):
             near = get_close_matches(
                 name.removeprefix(PREFIX), sorted(each.removeprefix(PREFIX) for each in NAMES), n=1
             )

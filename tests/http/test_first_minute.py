@@ -15,7 +15,6 @@ from typing import Final
 import pytest
 import requests
 
-from shards.setting_names import NAMES, find_slip
 from storage.folder import FORMAT
 from storage.formats import LAST_READER, MOVING
 from tests.exchange import OWN_SETTINGS, hold_port, until
@@ -71,18 +70,6 @@ def test_a_setting_that_is_none(program: str, name: str, near: str, folder: Path
     assert f"{name} is no setting" in said
     assert f"is {near} meant?" in said if near else "docs/operations.md" in said
     assert not (folder / "data").exists()
-
-
-def test_every_setting_that_is_read_has_a_name() -> None:
-    """And those of the tests are left alone."""
-    sources = [path for part in ("web", "shards", "storage") for path in (ROOT / part).rglob("*.py")]
-    read = {name for path in sources for name in re.findall(r'"(SHARDEX_[A-Z_]*[A-Z])"', path.read_text())}
-    assert read >= {"SHARDEX_HOST", "SHARDEX_DATA"} and find_slip(read) is None
-    settings = (ROOT / "docs" / "operations.md").read_text().partition("## Settings")[2].partition("\n## ")[0]
-    assert set(re.findall(r"^\| `(SHARDEX_\w+)`", settings, re.MULTILINE)) == NAMES
-    tests = [ROOT / "Makefile", *(ROOT / "tests").rglob("*.py")]
-    of_tests = {name for path in tests for name in re.findall(r"SHARDEX_(?:TEST|CRASH)_[A-Z_]*[A-Z]", path.read_text())}
-    assert of_tests and find_slip(of_tests) is None
 
 
 FACTS: Final = '{"format": 2, "shards": 1}'
