@@ -36,7 +36,7 @@ def ready() -> Response:
     shards = {str(shard): shard_state(engine, shard) for shard in engine.shards}
     archive = archive_state(engine)
     is_ready = all(state == SERVING for state in shards.values()) and (needed is None or archive == SERVING)
-    is_ready = is_ready and not _is_begun()
+    is_ready = is_ready and not _awaits_demo()
     response = answer({"status": "ready" if is_ready else "not ready", "shards": shards, "archive": archive})
     if not is_ready:
         response.status_code = 503
@@ -44,7 +44,7 @@ def ready() -> Response:
     return response
 
 
-def _is_begun() -> bool:
+def _awaits_demo() -> bool:
     """Whether this is a first start, whose demo the runner is still making."""
     return _AWAITED is not None and not os.path.exists(_AWAITED)
 
