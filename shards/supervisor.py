@@ -1,6 +1,7 @@
 """Starts the shards and the archive, starts the dead again, replaces what stands still, stops all in order."""
 
 import multiprocessing
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -90,7 +91,7 @@ class Child:
 def supervise(settings: Settings) -> None:
     """Run the engine until SIGTERM or SIGINT. Raises FolderError or LockTaken before anything is started."""
     enter("shardex engine")
-    fresh = not (settings.data / "shardex.json").exists()
+    fresh = not os.path.exists(settings.data / "shardex.json")  # nor if it may not be looked at: the folder says why
     count = settings.shard_count or (default_shard_count() if fresh else None)
     folder = Folder.open(settings.data, count)
     folder.secrets()

@@ -56,14 +56,16 @@ class Folder:
     def _open(cls, path: Path, shard_count: int | None) -> "Folder":
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         facts_path = path / "shardex.json"
-        if shard_count is None and not facts_path.exists():
+        if shard_count is None and not os.path.exists(facts_path):
             raise FolderError(f"{path} is no data folder yet: start the engine first (python -m shards)")
         made = json.dumps({"format": FORMAT, "shards": shard_count}).encode() + b"\n"
         facts = _read_object(facts_path, create_once(facts_path, made), "format", "shards")
         if facts["format"] != FORMAT:
             raise FolderError(f"{path} {describe_format(facts['format'], FORMAT)}")
         if type(facts["shards"]) is not int or facts["shards"] < 1:
-            raise FolderError(f"{facts_path} is damaged, {facts['shards']!r} is no number of shards: put a copy of it back")
+            raise FolderError(
+                f"{facts_path} is damaged, {facts['shards']!r} is no number of shards: put a copy of it back"
+            )
         if shard_count not in (None, facts["shards"]):
             raise FolderError(
                 f"{path} was made with {facts['shards']} shards and cannot be started with {shard_count}:"

@@ -21,11 +21,11 @@ from web.cli_access import is_running, open_client, open_desk, open_folder, open
 from web.cli_futures import futures_group
 from web.cli_markets import asset_group, market_group
 from web.cli_print import print_csv, print_json, print_table
+from web.cli_words import DATA_HELP, SETTINGS
 from web.engine import expect
 from web.errors import SPOT_REFUSALS, EngineRefusal, Problem
 from web.payments import WALLETS, Payment
 from web.settings import load_web_settings
-from web.shardex import DATA_HELP, SETTINGS
 from web.tokens import LIFETIME_S_MAX, Tokens
 
 DAY_S: Final = 24 * 3_600

@@ -1,5 +1,6 @@
 """What commands work with: the data folder, its reference file and its engine."""
 
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ CONNECT_S: Final = 3.0  # a running engine is reached in milliseconds; one that 
 def open_folder(data: Path | None) -> Folder:
     """The data folder, which must be there already; raises FolderError."""
     path = data or load_settings().data
-    if not path.is_dir():
+    if not os.path.isdir(path):
         raise FolderError(f"there is no data folder at {path}: name it with --data or SHARDEX_DATA")
     return Folder.open(path)
 

@@ -5,8 +5,8 @@ from typing import Final
 
 import click
 
-SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
-DATA_HELP: Final = "The data folder; else SHARDEX_DATA, else ./data."
+from web.cli_words import DATA_HELP, SETTINGS
+
 SUMMARY: Final = "Operate a Shardex exchange."
 COMMANDS: Final = {
     "asset": "What balances can be of.",
