@@ -1,0 +1,204 @@
+"""What may be done to the reference data: each change is one operation, and they stand in one order.
+
+An operation carries all that it needs: moments, and whatever was drawn by lot. So the same operations make the same
+tables, wherever they are applied.
+"""
+
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from storage.seals import Sheet, Table
+
+ASSETS: Final = Table("assets", ("symbol", "decimals", "image", "chain_id", "contract", "active"))
+MARKETS: Final = Table("markets", ("number", "product", "symbol", "spec", "active"))
+API_KEYS: Final = Table("api_keys", ("key", "account", "label", "permissions", "created_ms", "secret"))
+SWITCHES: Final = Table("switches", ("name", "value"))
+LISTEN_KEYS: Final = Table("listen_keys", ("account", "key", "expires_ms"))
+TABLES: Final = (ASSETS, MARKETS, API_KEYS, SWITCHES, LISTEN_KEYS)
+
+
+class Asset(NamedTuple):
+    """What a balance can be of. ``decimals`` of its smallest unit: 0…18. There are balances of it once it is active."""
+
+    symbol: str
+    decimals: int
+    image: str = ""
+    chain_id: int = 0
+    contract: str = ""
+    active: bool = True
+
+
+class MarketRow(NamedTuple):
+    """A market: ``spec`` are bytes that others read. It may be traded once it is active."""
+
+    number: int
+    product: int
+    symbol: str
+    spec: bytes
+    active: bool
+
+
+class ReserveAsset(msgspec.Struct, tag=True, frozen=True):
+    """Take the symbol for an asset that is not active yet. False if it is taken, in whatever case it is written."""
+
+    symbol: str
+    decimals: int
+    image: str
+    chain_id: int
+    contract: str
+
+    def apply(self, sheet: Sheet) -> bool:
+        """Returns whether it may be activated."""
+        found = sheet.find(ASSETS, "symbol = ? COLLATE NOCASE", (self.symbol,))
+        if any(to_asset(row).active or row[0] != self.symbol for row in found):
+            return False
+        if not found:
+            sheet.insert(ASSETS, (*msgspec.structs.astuple(self), 0))
+        return True
+
+
+class PutAsset(msgspec.Struct, tag=True, frozen=True):
+    """Store what is in force on a reserved asset, and make it active. False if it is so already."""
+
+    symbol: str
+    decimals: int
+    image: str
+    chain_id: int
+    contract: str
+
+    def apply(self, sheet: Sheet) -> bool:
+        """Returns whether it became active by this."""
+        if any(to_asset(row).active for row in sheet.find(ASSETS, "symbol = ?", (self.symbol,))):
+            return False
+        sheet.replace(ASSETS, (*msgspec.structs.astuple(self), 1))
+        return True
+
+
+class ReserveMarket(msgspec.Struct, tag=True, frozen=True):
+    """The market of that name; at first a new, inactive one with the next number. None if no number is left.
+
+    A symbol that is another's but for its case gives the other.
+    """
+
+    product: int
+    symbol: str
+    number_max: int
+
+    def apply(self, sheet: Sheet) -> MarketRow | None:
+        """Returns the row."""
+        found = sheet.find(MARKETS, "product = ? AND symbol = ? COLLATE NOCASE", (self.product, self.symbol))
+        if found:
+            own = [row for row in found if row[2] == self.symbol]
+            return to_market(*(own or found)[0])
+        number = max((row[0] for row in sheet.rows(MARKETS)), default=0) + 1
+        if number > self.number_max:
+            return None
+        sheet.insert(MARKETS, (number, self.product, self.symbol, b"", 0))
+        return MarketRow(number, self.product, self.symbol, b"", False)
+
+
+class PutMarket(msgspec.Struct, tag=True, frozen=True):
+    """Store what is in force on a reserved market, and make it active."""
+
+    number: int
+    spec: bytes
+
+    def apply(self, sheet: Sheet) -> None:
+        """Changes nothing if it is so already."""
+        (row,) = sheet.find(MARKETS, "number = ?", (self.number,))
+        changed = (*row[:3], self.spec, 1)
+        if row != changed:
+            sheet.replace(MARKETS, changed)
+
+
+class SetSwitch(msgspec.Struct, tag=True, frozen=True):
+    """Set a switch."""
+
+    name: str
+    value: str
+
+    def apply(self, sheet: Sheet) -> None:
+        """In the place of what it was."""
+        sheet.replace(SWITCHES, (self.name, self.value))
+
+
+class AddKey(msgspec.Struct, tag=True, frozen=True):
+    """Add an API key; ``secret`` is encrypted. False if the account has ``count_max`` keys already."""
+
+    key: str
+    account: str
+    label: str
+    permissions: str
+    created_ms: int
+    secret: bytes
+    count_max: int
+
+    def apply(self, sheet: Sheet) -> bool:
+        """Returns whether it was added."""
+        count = len(sheet.find(API_KEYS, "account = ?", (self.account,)))
+        if count >= self.count_max:
+            return False
+        sheet.insert(API_KEYS, msgspec.structs.astuple(self)[:-1])
+        return True
+
+
+class RevokeKey(msgspec.Struct, tag=True, frozen=True):
+    """Delete the account's API key. False if it has no such key."""
+
+    account: str
+    key: str
+
+    def apply(self, sheet: Sheet) -> bool:
+        """Returns whether it was there."""
+        return sheet.delete(API_KEYS, "key = ? AND account = ?", (self.key, self.account)) == 1
+
+
+class RenewListenKey(msgspec.Struct, tag=True, frozen=True):
+    """Prolong the account's listen key, or give it ``key`` if it has none. Those that have ended are deleted."""
+
+    account: str
+    key: str
+    now_ms: int
+    expires_ms: int
+
+    def apply(self, sheet: Sheet) -> str:
+        """Returns the key."""
+        sheet.delete(LISTEN_KEYS, "expires_ms <= ?", (self.now_ms,))
+        found = sheet.find(LISTEN_KEYS, "account = ?", (self.account,))
+        key = str(found[0][1]) if found else self.key
+        sheet.replace(LISTEN_KEYS, (self.account, key, self.expires_ms))
+        return key
+
+
+class DropListenKey(msgspec.Struct, tag=True, frozen=True):
+    """Delete the account's listen key, if it has one."""
+
+    account: str
+
+    def apply(self, sheet: Sheet) -> None:
+        """Leaves nothing of it."""
+        sheet.delete(LISTEN_KEYS, "account = ?", (self.account,))
+
+
+Operation = (
+    ReserveAsset
+    | PutAsset
+    | ReserveMarket
+    | PutMarket
+    | SetSwitch
+    | AddKey
+    | RevokeKey
+    | RenewListenKey
+    | DropListenKey
+)
+
+
+def to_asset(row: tuple[Any, ...]) -> Asset:
+    """The asset of a row."""
+    return Asset(*row[:5], bool(row[5]))
+
+
+def to_market(number: int, product: int, symbol: str, spec: bytes, active: int) -> MarketRow:
+    """The market of a row."""
+    return MarketRow(number, product, symbol, spec, bool(active))

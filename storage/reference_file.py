@@ -1,0 +1,243 @@
+"""The reference file itself: opened if it is whole, changed by one operation at a time.
+
+An operation is one transaction, with the seals that it changes. How far that went is noted in a mark beside the file, so
+that an old copy which was put back, or a lost end of the write-ahead file, is noticed.
+"""
+
+import fcntl
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
+
+from storage.mark import Marked, MarkWriter, mark_path, read_mark
+from storage.operations import ASSETS, MARKETS, SWITCHES, TABLES, Asset, MarketRow, to_asset, to_market
+from storage.seals import SealsBroken, Sheet
+
+FORMAT: Final = 3
+BUSY_TIMEOUT_S: Final = 5.0  # writers wait so long for each other; a transaction takes milliseconds
+SEALED_FORMAT: Final = 3  # the first one with checksums
+ADVICE: Final = "put back the newest copy of the data folder (docs/operations.md, When something is damaged)"
+
+_SCHEMA: Final = (
+    "CREATE TABLE assets (symbol TEXT PRIMARY KEY, decimals INTEGER NOT NULL, image TEXT NOT NULL,"
+    " chain_id INTEGER NOT NULL, contract TEXT NOT NULL, active INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT",
+    "CREATE TABLE markets (number INTEGER PRIMARY KEY, product INTEGER NOT NULL, symbol TEXT NOT NULL,"
+    " spec BLOB NOT NULL, active INTEGER NOT NULL, checksum INTEGER NOT NULL, UNIQUE (product, symbol)) STRICT",
+    "CREATE TABLE api_keys (key TEXT PRIMARY KEY, account TEXT NOT NULL, label TEXT NOT NULL,"
+    " permissions TEXT NOT NULL, created_ms INTEGER NOT NULL, secret BLOB NOT NULL, checksum INTEGER NOT NULL) STRICT",
+    "CREATE INDEX api_keys_of_account ON api_keys (account)",
+    "CREATE TABLE switches (name TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT",
+    "CREATE TABLE listen_keys (account TEXT PRIMARY KEY, key TEXT NOT NULL, expires_ms INTEGER NOT NULL,"
+    " checksum INTEGER NOT NULL) STRICT",
+)
+_log: Final = logging.getLogger(__name__)
+
+R = TypeVar("R")
+
+
+class ReferenceUnusable(Exception):
+    """The reference file cannot be used; the text says why."""
+
+
+class ReferenceDamaged(ReferenceUnusable):
+    """The reference file is not what was written; the text names the place, and what to do."""
+
+
+class StorageFull(Exception):
+    """No room on disk: the change was not made."""
+
+
+class Facts(NamedTuple):
+    """All but the keys, as of one moment. The same object until something changes."""
+
+    assets: Mapping[str, Asset]
+    markets: tuple[MarketRow, ...]  # by number; only active ones
+    switches: Mapping[str, str]
+
+
+class Terms(NamedTuple):
+    """Assets and markets as of one moment, also those that are not active yet."""
+
+    assets: Mapping[str, Asset]
+    markets: Mapping[int, MarketRow]
+
+
+class ReferenceFile:
+    """One exchange's reference file, which was found whole when it was opened."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, making it at first; one of an earlier format is taken over as it is.
+
+        Raises ReferenceDamaged, ReferenceUnusable.
+        """
+        self._path = path
+        marked = read_mark(mark_path(path))  # first: the file may go on meanwhile, never back
+        with self._guarded():
+            _prepare(path)
+            self._reader = connect(path)
+            _check(self._reader, marked)
+        state = self.state()
+        if marked is None and state.sequence > 1:
+            _log.warning("%s is missing: from now on it is kept again", mark_path(path))
+        self._mark = MarkWriter(mark_path(path))
+        self._mark.put(state)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._reader.close()
+        self._mark.close()
+
+    def version(self) -> int:
+        """Another number whenever somebody else has changed the file."""
+        with self._guarded():
+            (version,) = self._reader.execute("PRAGMA data_version").fetchone()
+        return int(version)
+
+    @contextmanager
+    def reading(self) -> Iterator[Sheet]:
+        """One moment of the file. Raises ReferenceDamaged for what is found not to be whole."""
+        with self._guarded():
+            self._reader.execute("BEGIN")
+            try:
+                yield Sheet(self._reader, TABLES)
+            finally:
+                self._reader.execute("COMMIT")
+
+    def state(self) -> Marked:
+        """How many changes there have been, and what they came to."""
+        with self.reading() as sheet:
+            return Marked(*sheet.state())
+
+    def facts(self) -> Facts:
+        """What is in force."""
+        with self.reading() as sheet:
+            sheet.state()
+            assets = {row[0]: to_asset(row) for row in sheet.rows(ASSETS)}
+            markets = sorted(to_market(*row) for row in sheet.rows(MARKETS))
+            switches = {name: value for name, value in sheet.rows(SWITCHES)}
+        active = {symbol: asset for symbol, asset in assets.items() if asset.active}
+        return Facts(active, tuple(row for row in markets if row.active), switches)
+
+    def terms(self) -> Terms:
+        """Assets and markets, also those under way."""
+        with self.reading() as sheet:
+            sheet.state()
+            markets = (to_market(*row) for row in sheet.rows(MARKETS))
+            return Terms({row[0]: to_asset(row) for row in sheet.rows(ASSETS)}, {row.number: row for row in markets})
+
+    def change(self, apply: Callable[[Sheet], R]) -> R:
+        """Carry an operation out; on disk when it returns what came of it. Raises StorageFull, ReferenceDamaged."""
+        with self._guarded(), closing(connect(self._path)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                sheet = Sheet(db, TABLES)
+                made = apply(sheet)
+                state = sheet.finish()
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+        self._mark.put(Marked(*state))
+        return made
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Say what SQLite and the seals have found in words of our own."""
+        try:
+            yield
+        except SealsBroken as fault:
+            raise ReferenceDamaged(f"{self._path} is damaged: {fault}: {ADVICE}") from fault
+        except sqlite3.DatabaseError as fault:
+            code = getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the upper bits are details
+            if code == sqlite3.SQLITE_FULL:
+                raise StorageFull from fault
+            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY):
+                raise ReferenceUnusable(f"{self._path} cannot be used now: {fault}") from fault
+            raise ReferenceDamaged(f"{self._path} is damaged: {fault}: {ADVICE}") from fault
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection whose commits are on disk."""
+    db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
+def _check(db: sqlite3.Connection, marked: Marked | None) -> None:
+    """All of it. Raises SealsBroken, sqlite3.DatabaseError."""
+    (said,) = db.execute("PRAGMA integrity_check(1)").fetchone()
+    if said != "ok":
+        raise SealsBroken(said)
+    db.execute("BEGIN")
+    try:
+        sheet = Sheet(db, TABLES)
+        state = Marked(*sheet.state())
+        for table in TABLES:
+            sheet.rows(table)
+    finally:
+        db.execute("COMMIT")
+    is_older = marked is not None and state.sequence < marked.sequence
+    is_other = marked is not None and state.sequence == marked.sequence and state != marked
+    if marked is not None and (is_older or is_other):
+        raise SealsBroken(
+            f"it ends at change {state.sequence}, but change {marked.sequence} was acknowledged, says the mark beside it"
+        )
+
+
+def _prepare(path: Path) -> None:
+    """Make the file unless it is there; one process at a time, for switching to WAL does not wait for others."""
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        fresh = not path.exists()
+        if fresh:  # closing a file drops the locks that SQLite holds on it in this process
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        with closing(connect(path)) as db:
+            db.execute("PRAGMA journal_mode = WAL")
+            (found,) = db.execute("PRAGMA user_version").fetchone()
+            if not 0 <= found <= FORMAT:
+                raise ReferenceUnusable(f"{path} has format {found}; this program reads format {FORMAT}")
+            if found < FORMAT:
+                _bring_up(db, path, found)
+    finally:
+        os.close(directory)
+
+
+def _bring_up(db: sqlite3.Connection, path: Path, found: int) -> None:
+    """Make the tables, with what stands in those of an earlier format."""
+    old = _read_unsealed(db, found) if found else {}
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        for name in old:
+            db.execute(f"DROP TABLE {name}")
+        for statement in _SCHEMA:
+            db.execute(statement)
+        sheet = Sheet(db, TABLES)
+        sheet.make()
+        for table in TABLES:
+            for row in old.get(table.name, []):
+                sheet.insert(table, (*row, 1) if table is ASSETS else row)
+        sheet.finish()
+        db.execute(f"PRAGMA user_version = {FORMAT}")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    if old:
+        counts = ", ".join(f"{len(rows)} {name}" for name, rows in old.items())
+        _log.warning("%s of format %d is taken over as it is; from now on its rows carry checksums: %s", path, found, counts)
+
+
+def _read_unsealed(db: sqlite3.Connection, found: int) -> dict[str, list[tuple[object, ...]]]:
+    """The rows of a file without checksums, by table. Raises SealsBroken if not even SQLite finds it whole."""
+    (said,) = db.execute("PRAGMA integrity_check(1)").fetchone()
+    if said != "ok":
+        raise SealsBroken(said)
+    names = [table.name for table in TABLES if found > 1 or table.name != "listen_keys"]
+    return {name: db.execute(f"SELECT * FROM {name} ORDER BY rowid").fetchall() for name in names}
