@@ -6,6 +6,7 @@ from shards.process import LockTaken
 from shards.settings import SettingsError, load_settings
 from shards.supervisor import supervise
 from storage.folder import FolderError
+from storage.reference_file import ReferenceUnusable
 
 
 def main() -> int:
@@ -15,7 +16,7 @@ def main() -> int:
     except LockTaken as taken:
         print(f"shardex: another engine runs on this data folder ({taken})", file=sys.stderr)
         return 1
-    except (FolderError, SettingsError) as error:
+    except (FolderError, ReferenceUnusable, SettingsError) as error:
         print(f"shardex: {error}", file=sys.stderr)
         return 1
     return 0

@@ -22,7 +22,7 @@ from shards.process import EXIT_DAMAGED, LockTaken, Wakeup, enter, lock_file, lo
 from shards.rows import Row
 from shards.settings import Settings
 from shards.vitals import ARCHIVE_NAME, State, Vitals, vitals_path
-from storage.folder import Folder
+from storage.folder import Folder, FolderError
 
 _LOCK_PATIENCE_S = 10
 
@@ -170,7 +170,12 @@ class Archivist:
 def run_archive(settings: Settings) -> None:
     """Run the archive until SIGTERM. Exits with EXIT_DAMAGED if it has lost what it had."""
     enter("shardex archive")
-    folder = Folder.open(settings.data)
+    try:
+        folder = Folder.open(settings.data)
+        id_key = bytes.fromhex(folder.secrets().id_key)
+    except FolderError as error:
+        log.error("the archive does not start: %s", error)
+        sys.exit(EXIT_DAMAGED)
     try:
         lock_file(folder.run / "archive.lock", _LOCK_PATIENCE_S)
         vitals = Vitals(vitals_path(folder, ARCHIVE_NAME))
@@ -178,7 +183,7 @@ def run_archive(settings: Settings) -> None:
         log.error("the archive cannot start yet: %s", error)
         sys.exit(1)
     os.umask(0o077)
-    history = History(folder.history, bytes.fromhex(folder.secrets().id_key))
+    history = History(folder.history, id_key)
     archivist = Archivist(folder, history, settings.queue_depth, vitals)
 
     def stop() -> None:

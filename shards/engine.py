@@ -16,6 +16,7 @@ from shards.ids import market_of
 from shards.market import MarketMachine
 from shards.markets import Market, MarketStatus, Product, shard_of_account
 from shards.messages import (
+    AddAsset,
     AddMarket,
     Cancel,
     CancelAll,
@@ -66,6 +67,7 @@ class Engine:
         self.sequence = 0
         self.now_ms = 0
         self.markets: dict[int, MarketMachine] = {}
+        self.assets: dict[str, int] = {}  # decimals, of those whose symbol is this shard's
         self.accounts = AccountMachine()
         peers = [peer for peer in range(shard_count) if peer != shard]
         self.outboxes = {receiver: Outbox() for receiver in (*peers, ARCHIVE)}
@@ -120,6 +122,8 @@ class Engine:
                 return CountReply(leverage)
             case Modify():
                 return self._modify(message, effects)
+            case AddAsset(asset, decimals):
+                return CountReply(self.assets.setdefault(asset, decimals))
             case AddMarket() | SetMarketStatus() | SetMarkPrice():
                 return self._operate(message, effects)
             case Countdown(market, account, after_ms):

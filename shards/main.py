@@ -10,11 +10,12 @@ from shards.limits import STORAGE_LOOK_MS
 from shards.loop import Shard
 from shards.mailbox import LinkBroken
 from shards.process import EXIT_DAMAGED, LockTaken, Wakeup, enter, lock_file, log, settle
+from shards.reconcile import reconcile
 from shards.recovery import recover
 from shards.settings import Settings
 from shards.snapshots import Snapshots
 from shards.vitals import State, Vitals, vitals_path
-from storage.folder import Folder
+from storage.folder import Folder, FolderError
 from storage.journal import JournalDamaged, StorageFull, StorageUnavailable
 from storage.snapshot import SnapshotDamaged, remove_unfinished
 
@@ -24,7 +25,10 @@ _LOCK_PATIENCE_S = 10  # a predecessor that was killed has ended by then
 def run_shard(settings: Settings, index: int) -> None:
     """Run shard ``index`` until SIGTERM. Exits with EXIT_DAMAGED if its data cannot be trusted."""
     enter(f"shardex shard {index}")
-    folder = Folder.open(settings.data)
+    try:
+        folder = Folder.open(settings.data)
+    except FolderError as error:
+        _give_up(error)
     try:
         lock_file(folder.run / f"shard-{index}.lock", _LOCK_PATIENCE_S)
         vitals = Vitals(vitals_path(folder, f"shard-{index}"))
@@ -69,6 +73,7 @@ def _start(folder: Folder, settings: Settings, index: int, vitals: Vitals) -> Sh
     own = folder.shard(index)
     remove_unfinished(own)
     engine, journal, snapshot_sequence = recover(own, index, folder.shard_count, vitals.progress)
+    reconcile(folder.reference, engine, journal)
     vitals.state = State.RECOVERING  # until its links stand
     settle()
     snapshots = Snapshots(own, settings.snapshot_records, snapshot_sequence)

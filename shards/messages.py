@@ -173,6 +173,16 @@ class Modify(msgspec.Struct, array_like=True, tag=15, gc=False, frozen=True):
     stop_price: int = 0
 
 
+class AddAsset(msgspec.Struct, array_like=True, tag=19, gc=False, frozen=True):
+    """Fix the decimals of an asset's smallest unit, on the shard of its symbol. Reply: CountReply with those in force.
+
+    A repeat changes nothing, whatever it says.
+    """
+
+    asset: str
+    decimals: int
+
+
 class Hold(msgspec.Struct, array_like=True, tag=8, gc=False, frozen=True):
     """Market shard → home shard of the account: set money aside for this order, then grant it.
 
@@ -513,7 +523,7 @@ class MarketReply(msgspec.Struct, array_like=True, tag=65):
 
 
 class CountReply(msgspec.Struct, array_like=True, tag=66):
-    """A number: the leverage that was set, or the milliseconds of a countdown."""
+    """A number: the leverage that was set, the milliseconds of a countdown, the decimals of an asset."""
 
     count: int
 
@@ -597,6 +607,7 @@ Command = (
     | Deposit
     | Transfer
     | SetLeverage
+    | AddAsset
     | AddMarket
     | SetMarketStatus
     | SetMarkPrice

@@ -62,6 +62,7 @@ def recover(
         raise JournalDamaged(f"{folder}: the journal ends at record {kept}, before its snapshot at {position.sequence}")
     if journal.checksum(position.sequence) not in (None, position.checksum):
         raise JournalDamaged(f"{folder}: record {position.sequence} is not the one at which its snapshot was taken")
+    journal.check_end()
     progress(position.sequence, kept)
     for record in journal.read(position):
         apply_record(engine, record)

@@ -52,8 +52,8 @@ class MarketState(msgspec.Struct, Generic[Resting], array_like=True):
     futures: FuturesState | None = None
 
 
-class State(msgspec.Struct, Generic[Resting]):
-    """What the journal makes of a shard."""
+class State(msgspec.Struct, Generic[Resting], omit_defaults=True):
+    """What the journal makes of a shard. What was added later has a default: states of before are the same bytes."""
 
     version: int
     shard: int
@@ -72,6 +72,7 @@ class State(msgspec.Struct, Generic[Resting]):
     bookings: list[tuple[str, str, Booking]]
     sent: list[tuple[int, int]]  # receiver, number of the last message posted
     received: list[tuple[int, int]]  # sender, number of the last message applied
+    assets: list[tuple[str, int]] = []
 
 
 Underway = dict[int, list[tuple[int, int, str]]]  # receiver → (number, stamp_ms, body) not yet confirmed
@@ -98,6 +99,7 @@ def dump_state(engine: Engine) -> bytes:
         bookings=[(*key, engine.accounts.bookings[key]) for key in sorted(engine.accounts.bookings)],
         sent=sorted((receiver, outbox.last_number) for receiver, outbox in engine.outboxes.items()),
         received=sorted(engine.received.items()),
+        assets=sorted(engine.assets.items()),
     )
     return encode(state)
 
@@ -128,6 +130,7 @@ def load_engine(state_bytes: bytes, underway_bytes: bytes) -> Engine:
     engine.countdowns.due = {(market, account): due_ms for market, account, due_ms in state.countdowns}
     engine.accounts.bookings = {(account, reference): booking for account, reference, booking in state.bookings}
     engine.received = dict(state.received)
+    engine.assets = dict(state.assets)
     engine.outboxes = {receiver: Outbox(last_number) for receiver, last_number in state.sent}
     _load_underway(engine, msgspec.json.decode(underway_bytes, type=Underway))
     return engine

@@ -17,6 +17,7 @@ from shards.settings import Settings, count_shards, default_shard_count
 from shards.vitals import ARCHIVE_NAME, ENGINE, State, Vitals, vitals_path
 from shards.watch import ClockWatch, StillWatch
 from storage.folder import Folder
+from storage.reference_file import ReferenceFile
 
 _STABLE_S = 10  # a process that failed after living so long is started again at once
 _LOCK_PATIENCE_S = 1  # whoever looks whether an engine runs holds the lock for a moment
@@ -89,12 +90,16 @@ class Child:
 
 
 def supervise(settings: Settings) -> None:
-    """Run the engine until SIGTERM or SIGINT. Raises FolderError or LockTaken before anything is started."""
+    """Run the engine until SIGTERM or SIGINT.
+
+    Raises FolderError, ReferenceUnusable or LockTaken before anything is started.
+    """
     enter("shardex engine")
     fresh = not os.path.exists(settings.data / "shardex.json")  # nor if it may not be looked at: the folder says why
     count = settings.shard_count or (default_shard_count() if fresh else None)
     folder = Folder.open(settings.data, count)
     folder.secrets()
+    ReferenceFile(folder.reference).close()  # found whole, or nothing is started
     lock_file(folder.run / f"{ENGINE}.lock", _LOCK_PATIENCE_S)
     clock = ClockWatch(_tell(folder))
     shards = [Child(folder, f"shard-{index}", run_shard, settings, index) for index in range(folder.shard_count)]

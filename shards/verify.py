@@ -2,9 +2,11 @@
 
 Every journal is read and replayed: density, checksums, the state hash at each snapshot. The shards are brought to one
 consistent moment (nobody has received what its sender has not sent) and every invariant is checked there. Then the
-archive's rows are compared with the rows that the replay makes.
+archive's rows are compared with the rows that the replay makes, and the reference file with what the journals say of
+assets and markets.
 """
 
+from contextlib import closing
 from pathlib import Path
 
 from shards.engine import Engine
@@ -13,9 +15,11 @@ from shards.invariants import find_violations
 from shards.messages import ArchiveStatus, GetArchiveStatus
 from shards.recovery import apply_record, engine_at
 from shards.state import dump_state
+from shards.terms import find_differences
 from shards.verify_archive import Ask, Unanswered, compare_archive
 from storage.folder import Folder
 from storage.journal import Journal, JournalDamaged, StorageUnavailable
+from storage.reference_file import ReferenceFile, ReferenceUnusable, Terms
 from storage.snapshot import Snapshot, SnapshotDamaged, list_snapshots, read_snapshot, state_hash
 
 _TRIES = 3  # a running shard may replace a snapshot and trim its journal while they are read
@@ -32,6 +36,7 @@ class _Replay:
         self.paths = list_snapshots(folder)
         self._folder = folder
         self._journal = Journal(folder / "journal.sqlite", read_only=True)
+        self._journal.check_end()
         self._snapshots = [read_snapshot(path) for path in self.paths]
         whole = self._journal.first_sequence() <= 1
         start = None if whole or not self._snapshots else self._snapshots[0]
@@ -100,6 +105,7 @@ def _verify_once(folder: Folder, ask: Ask) -> list[str]:
     status = ask(GetArchiveStatus())  # before the journals are read: they are ahead of the archive, never behind
     replays: list[_Replay] = []
     try:
+        before = _read_terms(folder)  # as well: whatever is active is journaled
         for shard in range(folder.shard_count):
             found = _open(folder, shard, replays)
             if found:
@@ -108,14 +114,26 @@ def _verify_once(folder: Folder, ask: Ask) -> list[str]:
         findings = [f"shard {shard}: {text}" for shard, replay in enumerate(replays) for text in replay.findings]
         _bring_together(replays)
         findings += find_violations(engines)
+        findings += _compare_terms(engines, before, _read_terms(folder))
         if not isinstance(status, ArchiveStatus):
             return [*findings, f"archive: cannot be asked: {status}"]
         return findings + [f"archive: {text}" for text in compare_archive(engines, status, ask)]
+    except ReferenceUnusable as error:
+        return [f"reference: {error}"]
     except Unanswered as error:
         return [f"archive: cannot be compared: {error}"]
     finally:
         for replay in replays:
             replay.close()
+
+
+def _read_terms(folder: Folder) -> Terms:
+    with closing(ReferenceFile(folder.reference)) as file:
+        return file.terms()
+
+
+def _compare_terms(engines: list[Engine], before: Terms, after: Terms) -> list[str]:
+    return [f"shard {engine.shard}: {text}" for engine in engines for text in find_differences(engine, before, after)]
 
 
 def _open(folder: Folder, shard: int, replays: list[_Replay]) -> list[str]:

@@ -43,21 +43,3 @@ def put(path: Path, content: bytes) -> None:
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
-
-
-def create_once(path: Path, content: bytes, mode: int = 0o600) -> bytes:
-    """Create ``path`` with ``content`` unless it exists; returns what stands there, whoever wrote it first."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        pass
-    aside = path.with_name(f".{path.name}.{os.getpid()}.new")
-    write_whole(aside, content, mode=mode)
-    try:
-        os.link(aside, path)
-    except FileExistsError:
-        pass
-    finally:
-        aside.unlink(missing_ok=True)
-    sync_directory(path.parent)
-    return path.read_bytes()

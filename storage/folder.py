@@ -1,23 +1,50 @@
 """The data folder: where everything of one exchange lies, and what was fixed when it was made."""
 
-import json
+import fcntl
+import logging
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from errno import EACCES
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from cryptography.fernet import Fernet
 
-from storage.files import create_once
+from storage.files import write_whole
 from storage.formats import describe_format
 from storage.keys import find_malformed_key
+from storage.parts import (
+    ADVICE,
+    FACT_NAMES,
+    FACTS,
+    HISTORY,
+    REFERENCE,
+    SECRET_NAMES,
+    SECRETS,
+    find_missing,
+    is_used,
+    make_parts,
+    seal_facts,
+    shard_folders,
+    take_over,
+)
+from storage.sealed import SealBroken, Unsealed, seal, unseal
 
 FORMAT = 2  # raised whenever an input comes to something else than before: its journals must not be replayed
 SOCKET_PATH_BYTES_MAX = 103  # what macOS's and Linux's sockaddr_un both hold, less the final zero
 # The secret is at least as long as the digest: a shorter one is the weakest part
 SECRET_BYTES_MIN: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
+ADMIN_KEY_BYTES_MIN: Final = 32
 _SAMPLES: Final = ("change", "secret", "example", "sample", "password")
+_SECRET_VARIABLES: Final = {
+    "jwt": "SHARDEX_JWT_SECRET",
+    "admin_key": "SHARDEX_ADMIN_KEY",
+    "storage_key": "SHARDEX_STORAGE_KEY",
+    "id_key": "SHARDEX_ID_KEY",
+}
+_log: Final = logging.getLogger(__name__)
 
 
 class FolderError(Exception):
@@ -45,7 +72,7 @@ class Folder:
         """Open the folder, making it with ``shard_count`` shards at first; a missing count takes what it has.
 
         Raises FolderError for another number of shards, another format, a path too long for sockets, and for what
-        cannot be read or written.
+        cannot be read or written, is damaged or missing.
         """
         try:
             return cls._open(path, shard_count)
@@ -55,17 +82,15 @@ class Folder:
     @classmethod
     def _open(cls, path: Path, shard_count: int | None) -> "Folder":
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        facts_path = path / "shardex.json"
-        if shard_count is None and not os.path.exists(facts_path):
+        facts = _read_facts(path)
+        if facts is None and shard_count is None and not is_used(path):
             raise FolderError(f"{path} is no data folder yet: start the engine first (python -m shards)")
-        made = json.dumps({"format": FORMAT, "shards": shard_count}).encode() + b"\n"
-        facts = _read_object(facts_path, create_once(facts_path, made), "format", "shards")
-        if facts["format"] != FORMAT:
-            raise FolderError(f"{path} {describe_format(facts['format'], FORMAT)}")
-        if type(facts["shards"]) is not int or facts["shards"] < 1:
-            raise FolderError(
-                f"{facts_path} is damaged, {facts['shards']!r} is no number of shards: put a copy of it back"
-            )
+        if facts is None or not facts.sealed:
+            facts = _complete(path, shard_count)
+        return cls._of(path, facts.fields, shard_count)
+
+    @classmethod
+    def _of(cls, path: Path, facts: dict[str, Any], shard_count: int | None) -> "Folder":
         if shard_count not in (None, facts["shards"]):
             raise FolderError(
                 f"{path} was made with {facts['shards']} shards and cannot be started with {shard_count}:"
@@ -75,7 +100,10 @@ class Folder:
         longest = folder.socket("archive")
         if len(os.fsencode(longest)) > SOCKET_PATH_BYTES_MAX:
             raise FolderError(f"the path {longest} is longer than a socket's name may be: use a shorter SHARDEX_DATA")
-        for part in (folder.run, *(folder.shard(index) for index in range(folder.shard_count))):
+        missing = find_missing(path, folder.shard_count)
+        if missing:
+            raise FolderError(f"{missing[0]} is missing or empty: {ADVICE}")
+        for part in (folder.run, *shard_folders(path, folder.shard_count)):
             part.mkdir(mode=0o700, exist_ok=True)
             if not os.access(part, os.R_OK | os.W_OK | os.X_OK):
                 raise PermissionError(EACCES, os.strerror(EACCES), str(part))
@@ -88,7 +116,7 @@ class Folder:
 
     def shard(self, index: int) -> Path:
         """Where shard ``index`` keeps journal and snapshots."""
-        return self.path / f"shard-{index}"
+        return shard_folders(self.path, index + 1)[index]
 
     def socket(self, name: str) -> str:
         """The socket path of "shard-<index>" or "archive": the shorter of absolute and relative."""
@@ -98,12 +126,12 @@ class Folder:
     @property
     def history(self) -> Path:
         """The DuckDB file."""
-        return self.path / "history.duckdb"
+        return self.path / HISTORY
 
     @property
     def reference(self) -> Path:
         """The SQLite file of assets, markets, API keys and switches."""
-        return self.path / "reference.sqlite"
+        return self.path / REFERENCE
 
     @property
     def demo(self) -> Path:
@@ -111,49 +139,113 @@ class Folder:
         return self.path / "demo.json"
 
     def secrets(self) -> Secrets:
-        """The exchange's keys, made at first use; the environment (SHARDEX_JWT_SECRET, …) wins.
+        """The exchange's keys, made with the folder; the environment (SHARDEX_JWT_SECRET, …) wins.
 
-        Raises FolderError for weak or malformed ones. Both halves come by here: neither starts with one.
+        Raises FolderError for weak ones, and for a file that is missing, damaged or open to others. Both halves come by
+        here: neither starts with one.
         """
-        made = Secrets(
-            jwt=secrets.token_hex(32),
-            admin_key=secrets.token_hex(24),
-            storage_key=Fernet.generate_key().decode(),
-            id_key=secrets.token_hex(32),
-        )
-        path = self.path / "secrets.json"
-        stored = _read_object(path, create_once(path, json.dumps(made._asdict()).encode() + b"\n"), *Secrets._fields)
-        found = Secrets(
-            jwt=os.environ.get("SHARDEX_JWT_SECRET", stored["jwt"]),
-            admin_key=os.environ.get("SHARDEX_ADMIN_KEY", stored["admin_key"]),
-            storage_key=os.environ.get("SHARDEX_STORAGE_KEY", stored["storage_key"]),
-            id_key=os.environ.get("SHARDEX_ID_KEY", stored["id_key"]),
-        )
+        given = {name: os.environ.get(variable) for name, variable in _SECRET_VARIABLES.items()}
+        stored = _read_secrets(self.path / SECRETS) if None in given.values() else {}
+        found = Secrets(**{name: stored[name] if value is None else value for name, value in given.items()})
         weakness = find_weakness(found.jwt, _read_jwt_algorithm())
         if weakness is not None:
             raise FolderError(f"SHARDEX_JWT_SECRET {weakness}")
+        if found.admin_key and (weakness := _find_weakness(found.admin_key, ADMIN_KEY_BYTES_MIN, "an operator's key")):
+            raise FolderError(f"SHARDEX_ADMIN_KEY {weakness}")
         fault = find_malformed_key(found.storage_key, found.id_key)
         if fault is not None:
             raise FolderError(fault)
         return found
 
 
-def _read_object(path: Path, content: bytes, *names: str) -> dict[str, Any]:
-    """The JSON object of ``path`` with at least these names; raises FolderError, which quotes nothing of it."""
+def _read_facts(path: Path) -> Unsealed | None:
+    """What was fixed when the folder was made; None if it is not made yet. Raises FolderError."""
     try:
-        found = json.loads(content)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or not found.keys() >= set(names):
-        raise FolderError(f"{path} is damaged, it is no JSON object of {', '.join(names)}: put a copy of it back")
-    return found
+        facts = unseal(path / FACTS, FACT_NAMES)
+    except FileNotFoundError:
+        return None
+    except SealBroken as broken:
+        _check_format(path, broken.fields)  # what else another format's file holds is not known here
+        raise FolderError(f"{broken}: {ADVICE}") from broken
+    _check_format(path, facts.fields)
+    shards = facts.fields["shards"]
+    if type(shards) is not int or shards < 1:
+        raise FolderError(f"{path / FACTS} is damaged, {shards!r} is no number of shards: {ADVICE}")
+    return facts
+
+
+def _check_format(path: Path, facts: dict[str, Any]) -> None:
+    found = facts.get("format", FORMAT)
+    if found != FORMAT:
+        raise FolderError(f"{path} {describe_format(found, FORMAT)}")
+
+
+def _complete(path: Path, shard_count: int | None) -> Unsealed:
+    """Make the folder's parts, or see that an earlier version's are all there; then seal it. Raises FolderError."""
+    (path / "run").mkdir(mode=0o700, exist_ok=True)
+    with _locked(path / "run" / "folder.lock"):
+        facts = _read_facts(path)  # another may have been first
+        if facts is None:
+            if is_used(path):
+                raise FolderError(f"{path / FACTS} is missing, but the folder has been used: {ADVICE}")
+            made = {"format": FORMAT, "shards": shard_count}
+            make_parts(path, int(str(shard_count)), _make_secrets())
+            seal_facts(path, made)
+        elif not facts.sealed:
+            missing = take_over(path, facts.fields, _make_secrets())
+            if missing:
+                raise FolderError(f"{missing[0]} is missing or empty, but the folder has been used: {ADVICE}")
+        facts = _read_facts(path)
+        assert facts is not None
+        return facts
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _make_secrets() -> dict[str, str]:
+    return {
+        "jwt": secrets.token_hex(32),
+        "admin_key": secrets.token_hex(24),
+        "storage_key": Fernet.generate_key().decode(),
+        "id_key": secrets.token_hex(32),
+    }
+
+
+def _read_secrets(path: Path) -> dict[str, str]:
+    """What stands in the file. Raises FolderError; the text quotes nothing of it."""
+    try:
+        stored = unseal(path, SECRET_NAMES)
+        mode = path.stat().st_mode
+    except FileNotFoundError as fault:
+        names = ", ".join(_SECRET_VARIABLES.values())
+        raise FolderError(f"{path} is missing: {ADVICE}, or set {names} to what stood in it") from fault
+    except SealBroken as broken:
+        text = f"{broken}: {ADVICE}; if you have changed it yourself, take its checksum out"
+        raise FolderError(text) from None
+    if mode & 0o077:
+        raise FolderError(f"{path} is open to others than its owner: chmod 600 it")
+    if not stored.sealed:
+        write_whole(path, seal(stored.fields))
+        _log.warning("%s had no checksum: it is taken as it is, and carries one from now on", path)
+    return stored.fields
 
 
 def find_weakness(secret: str, algorithm: str) -> str | None:
     """What keeps ``secret`` from signing tokens, as it is said after its name; None for a good one."""
-    least = SECRET_BYTES_MIN[algorithm]
+    return _find_weakness(secret, SECRET_BYTES_MIN[algorithm], algorithm)
+
+
+def _find_weakness(secret: str, least: int, purpose: str) -> str | None:
     if len(secret.encode()) < least:
-        return f"is shorter than {least} bytes, which {algorithm} needs: make one with `openssl rand -hex {least}`"
+        return f"is shorter than {least} bytes, which {purpose} needs: make one with `openssl rand -hex {least}`"
     if any(sample in secret.lower() for sample in _SAMPLES) or len(set(secret)) < 8:
         return f"looks like a sample: make one with `openssl rand -hex {least}`"
     return None

@@ -1,21 +1,27 @@
 """A shard's journal: the ordered list of its inputs, one SQLite file, the only source of truth.
 
 Appending is one transaction with one sync (``synchronous=FULL``). Every record carries a checksum over itself and the
-checksum before it, so a record that was changed, removed or put elsewhere is noticed; nothing is ever skipped.
+checksum before it, so a record that was changed, removed or put elsewhere is noticed; nothing is ever skipped. A mark
+beside the file says how far it was acknowledged, so the loss of its newest records is noticed, too.
 """
 
+import os
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
+
+from storage.files import sync_directory
+from storage.mark import Marked, MarkWriter, mark_path, read_mark
 
 FORMAT = 1
 CHECKPOINT_PAGES = 4_000  # of 4 kB in the write-ahead file before SQLite moves them: fewer, larger stalls
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS journal (
+CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE journal (
     sequence INTEGER PRIMARY KEY,
     stamp_ms INTEGER NOT NULL,
     source INTEGER NOT NULL,
@@ -70,10 +76,12 @@ class Journal:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Open, making the file at first.
 
+        Into a file that is there already nothing is put: what it lacks it has lost.
         Raises JournalDamaged if what is there cannot be trusted, StorageUnavailable if that cannot be told now.
         """
         self._path = path
         self._last = START
+        self._marked = read_mark(mark_path(path))  # first: the file may go on meanwhile
         try:
             self._db = self._connect(read_only)
             (self._format,) = self._db.execute("SELECT value FROM facts WHERE name = 'format'").fetchone()
@@ -82,9 +90,12 @@ class Journal:
             raise (StorageFull if is_full(error) else kind)(f"{path}: {error}") from error
         if self._format != FORMAT:
             raise JournalDamaged(f"{path}: format {self._format}, this program reads format {FORMAT}")
+        self._mark = None if read_only else MarkWriter(mark_path(path))
 
     def _connect(self, read_only: bool) -> sqlite3.Connection:
-        mode = "ro" if read_only else "rwc"
+        mode = "ro" if read_only else "rw"
+        if not read_only and not self._path.exists():
+            _make(self._path)
         db = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
         if not read_only:
             self._path.chmod(0o600)
@@ -92,8 +103,6 @@ class Journal:
             db.execute("PRAGMA synchronous=FULL")
             db.execute("PRAGMA fullfsync=ON")  # macOS: a plain fsync does not reach the disk there
             db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
-            db.executescript(_SCHEMA)
-            db.execute("INSERT OR IGNORE INTO facts VALUES ('format', ?)", (FORMAT,))
         return db
 
     @property
@@ -125,6 +134,22 @@ class Journal:
                 self._db.execute("ROLLBACK")
             raise StorageFull(str(error)) from error
         self._last = Position(sequence, checksum)
+        if self._mark is not None:
+            self._mark.put(Marked(sequence, checksum))
+
+    def check_end(self) -> None:
+        """Whether all that was acknowledged is there. Raises JournalDamaged with what is missing."""
+        if self._marked is None:
+            return
+        sequence, checksum = self._marked
+        last = self.last_sequence()
+        if last < sequence:
+            raise JournalDamaged(
+                f"{self._path}: ends at record {last}, but record {sequence} was acknowledged, says the mark beside it:"
+                " put back the newest copy of both"
+            )
+        if self.checksum(sequence) not in (None, checksum):
+            raise JournalDamaged(f"{self._path}: record {sequence} is not the one that was acknowledged")
 
     def read(self, after: Position, until: int | None = None) -> Iterator[Record]:
         """The records past ``after`` in order, up to sequence ``until``, each checked against its predecessor.
@@ -150,13 +175,18 @@ class Journal:
 
     def first_sequence(self) -> int:
         """The oldest record kept; 0 if there is none."""
-        (first,) = self._db.execute("SELECT min(sequence) FROM journal").fetchone()
-        return first or 0
+        return self._ask_number("min")
 
     def last_sequence(self) -> int:
         """The newest record on disk; 0 if there is none."""
-        (last,) = self._db.execute("SELECT max(sequence) FROM journal").fetchone()
-        return last or 0
+        return self._ask_number("max")
+
+    def _ask_number(self, which: str) -> int:
+        try:
+            (number,) = self._db.execute(f"SELECT {which}(sequence) FROM journal").fetchone()
+        except sqlite3.DatabaseError as error:
+            raise JournalDamaged(f"{self._path}: unreadable: {error}") from error
+        return number or 0
 
     def checksum(self, sequence: int) -> int | None:
         """Of that record as it stands on disk, None if it is not kept. Raises JournalDamaged."""
@@ -187,6 +217,24 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+        if self._mark is not None:
+            self._mark.close()
+
+
+def _make(path: Path) -> None:
+    """An empty journal, whole or not at all."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.unlink(missing_ok=True)
+    os.close(os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        with closing(sqlite3.connect(aside, isolation_level=None)) as db:
+            db.execute("PRAGMA synchronous=FULL")
+            db.executescript(f"BEGIN;{_SCHEMA}INSERT INTO facts VALUES ('format', {FORMAT});COMMIT;")
+        os.replace(aside, path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
 
 
 def _says_nothing_of_content(error: Exception) -> bool:

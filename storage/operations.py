@@ -196,7 +196,8 @@ Operation = (
 
 def to_asset(row: tuple[Any, ...]) -> Asset:
     """The asset of a row."""
-    return Asset(*row[:5], bool(row[5]))
+    symbol, decimals, image, chain_id, contract, active = row
+    return Asset(symbol, decimals, image, chain_id, contract, bool(active))
 
 
 def to_market(number: int, product: int, symbol: str, spec: bytes, active: int) -> MarketRow:

@@ -5,7 +5,8 @@ Every process reads through one connection of its own and keeps what it has read
 in every turn of a worker's loop. So a change is in force in every process when it is answered. Writing opens a
 connection of its own for one transaction: ``data_version`` does not notice what its own connection commits.
 
-What is read is held against its checksums (:mod:`storage.seals`); every method raises ReferenceDamaged where they differ.
+What is read is held against its checksums (:mod:`storage.seals`): where they differ, every method raises
+ReferenceDamaged.
 """
 
 import logging

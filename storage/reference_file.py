@@ -1,7 +1,7 @@
 """The reference file itself: opened if it is whole, changed by one operation at a time.
 
-An operation is one transaction, with the seals that it changes. How far that went is noted in a mark beside the file, so
-that an old copy which was put back, or a lost end of the write-ahead file, is noticed.
+An operation is one transaction, with the seals that it changes. How far that went is noted in a mark beside the file:
+so an old copy which was put back, or a lost end of the write-ahead file, is noticed.
 """
 
 import fcntl
@@ -77,7 +77,7 @@ class ReferenceFile:
         self._path = path
         marked = read_mark(mark_path(path))  # first: the file may go on meanwhile, never back
         with self._guarded():
-            _prepare(path)
+            _prepare(path, marked is not None)
             self._reader = connect(path)
             _check(self._reader, marked)
         state = self.state()
@@ -118,7 +118,7 @@ class ReferenceFile:
             sheet.state()
             assets = {row[0]: to_asset(row) for row in sheet.rows(ASSETS)}
             markets = sorted(to_market(*row) for row in sheet.rows(MARKETS))
-            switches = {name: value for name, value in sheet.rows(SWITCHES)}
+            switches = dict(sheet.rows(SWITCHES))
         active = {symbol: asset for symbol, asset in assets.items() if asset.active}
         return Facts(active, tuple(row for row in markets if row.active), switches)
 
@@ -181,20 +181,21 @@ def _check(db: sqlite3.Connection, marked: Marked | None) -> None:
             sheet.rows(table)
     finally:
         db.execute("COMMIT")
-    is_older = marked is not None and state.sequence < marked.sequence
-    is_other = marked is not None and state.sequence == marked.sequence and state != marked
-    if marked is not None and (is_older or is_other):
+    if marked is not None and state.sequence <= marked.sequence and state != marked:
         raise SealsBroken(
-            f"it ends at change {state.sequence}, but change {marked.sequence} was acknowledged, says the mark beside it"
+            f"it ends at change {state.sequence}, but change {marked.sequence} was acknowledged,"
+            " says the mark beside it"
         )
 
 
-def _prepare(path: Path) -> None:
-    """Make the file unless it is there; one process at a time, for switching to WAL does not wait for others."""
+def _prepare(path: Path, was_there: bool) -> None:
+    """Make the file unless it is there or ``was_there``; one process at a time: switching to WAL waits for nobody."""
     directory = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(directory, fcntl.LOCK_EX)
         fresh = not path.exists()
+        if was_there and (fresh or not path.stat().st_size):
+            raise SealsBroken("it is missing or empty, but there was one, says the mark beside it")
         if fresh:  # closing a file drops the locks that SQLite holds on it in this process
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         with closing(connect(path)) as db:
@@ -210,6 +211,9 @@ def _prepare(path: Path) -> None:
 
 def _bring_up(db: sqlite3.Connection, path: Path, found: int) -> None:
     """Make the tables, with what stands in those of an earlier format."""
+    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    if ("seals" if found else "assets") in tables:
+        raise SealsBroken(f"its format cannot be {found}")
     old = _read_unsealed(db, found) if found else {}
     db.execute("BEGIN IMMEDIATE")
     try:
@@ -231,7 +235,9 @@ def _bring_up(db: sqlite3.Connection, path: Path, found: int) -> None:
         raise
     if old:
         counts = ", ".join(f"{len(rows)} {name}" for name, rows in old.items())
-        _log.warning("%s of format %d is taken over as it is; from now on its rows carry checksums: %s", path, found, counts)
+        _log.warning(
+            "%s of format %d is taken over as it is; from now on its rows carry checksums: %s", path, found, counts
+        )
 
 
 def _read_unsealed(db: sqlite3.Connection, found: int) -> dict[str, list[tuple[object, ...]]]:

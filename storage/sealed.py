@@ -10,7 +10,11 @@ CHECKSUM: Final = "checksum"
 
 
 class SealBroken(Exception):
-    """The file is not as it was written; the text names it."""
+    """The file is not as it was written; the text names it. ``fields``: what could be read of it all the same."""
+
+    def __init__(self, text: str, fields: dict[str, Any]) -> None:
+        super().__init__(text)
+        self.fields = fields
 
 
 class Unsealed(NamedTuple):
@@ -30,12 +34,12 @@ def unseal(path: Path, names: Collection[str]) -> Unsealed:
     try:
         fields = json.loads(path.read_bytes())
         stated = fields.pop(CHECKSUM, None)
-    except (ValueError, AttributeError, RecursionError) as fault:
-        raise SealBroken(f"{path} is damaged: it is no JSON object") from fault
+    except (ValueError, AttributeError, TypeError, RecursionError) as fault:
+        raise SealBroken(f"{path} is damaged: it is no JSON object", {}) from fault
     if set(fields) != set(names):  # also a changed name, of the checksum itself too
-        raise SealBroken(f"{path} is damaged: it holds {sorted(fields)} where {sorted(names)} should stand")
+        raise SealBroken(f"{path} is damaged: it does not hold {', '.join(names)}", fields)
     if stated is not None and stated != _checksum(fields):
-        raise SealBroken(f"{path} is damaged: it does not match its checksum")
+        raise SealBroken(f"{path} is damaged: it does not match its checksum", fields)
     return Unsealed(fields, stated is not None)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.files import create_once, put, write_whole
+from storage.files import put, write_whole
 
 
 def test_a_file_is_put_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -27,8 +27,3 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
         write_whole(path, b"half of what", "was to be written")  # type: ignore[arg-type]
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
     assert path.read_bytes() == b"before"
-
-
-def test_who_comes_first_decides(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    assert [create_once(path, content) for content in (b"first", b"second")] == [b"first", b"first"]

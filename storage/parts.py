@@ -1,0 +1,90 @@
+"""What a data folder is made of, and that nothing of it is missing.
+
+``shardex.json`` is written last of all, with a checksum: a folder that has it has had all the rest. So what is missing
+then was lost, and is not made anew. A folder of an earlier version has a ``shardex.json`` without a checksum: once, it
+is held against the rest, completed if it was never used, and sealed.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from storage.files import write_whole
+from storage.journal import Journal, JournalDamaged, StorageUnavailable
+from storage.reference_file import ReferenceFile
+from storage.sealed import seal
+from storage.snapshot import list_snapshots
+
+FACTS: Final = "shardex.json"
+FACT_NAMES: Final = ("format", "shards")
+SECRETS: Final = "secrets.json"
+SECRET_NAMES: Final = ("jwt", "admin_key", "storage_key", "id_key")
+REFERENCE: Final = "reference.sqlite"
+JOURNAL: Final = "journal.sqlite"
+HISTORY: Final = "history.duckdb"
+ADVICE: Final = "put it back from the newest copy of the data folder (docs/operations.md, When something is damaged)"
+
+_log: Final = logging.getLogger(__name__)
+
+
+def shard_folders(path: Path, count: int) -> list[Path]:
+    """Where the shards keep journal and snapshots."""
+    return [path / f"shard-{index}" for index in range(count)]
+
+
+def make_parts(path: Path, shard_count: int, secrets: Mapping[str, object]) -> None:
+    """Make what is not there of a folder that was never used."""
+    for own in shard_folders(path, shard_count):
+        own.mkdir(mode=0o700, exist_ok=True)
+        Journal(own / JOURNAL).close()
+    ReferenceFile(path / REFERENCE).close()
+    if not (path / SECRETS).exists():
+        write_whole(path / SECRETS, seal(secrets))
+
+
+def seal_facts(path: Path, facts: Mapping[str, object]) -> None:
+    """All parts are there: say so."""
+    write_whole(path / FACTS, seal(facts))
+
+
+def find_missing(path: Path, shard_count: int) -> list[Path]:
+    """What is not there, of that which was made with the folder. Secrets are asked for where they are needed."""
+    parts = [path / REFERENCE, *(own / JOURNAL for own in shard_folders(path, shard_count))]
+    return [part for part in parts if not part.exists() or not part.stat().st_size]
+
+
+def take_over(path: Path, facts: Mapping[str, object], secrets: Mapping[str, object]) -> Sequence[Path]:
+    """Seal a folder of an earlier version. Returns what is missing; then nothing was done."""
+    if is_used(path):
+        missing = find_missing(path, int(str(facts["shards"])))
+        if not (path / SECRETS).exists():
+            missing.append(path / SECRETS)
+        if missing:
+            return missing
+        _log.warning("%s is taken over as it is: nothing that belongs to it may be missing from now on", path)
+    make_parts(path, int(str(facts["shards"])), secrets)
+    seal_facts(path, facts)
+    return ()
+
+
+def is_used(path: Path) -> bool:
+    """Whether anything was ever done in the folder: then its parts must not be made anew."""
+    if (path / HISTORY).exists():
+        return True
+    return any(list_snapshots(own) or _has_records(own / JOURNAL) for own in path.glob("shard-*"))
+
+
+def _has_records(path: Path) -> bool:
+    if not path.exists() or not path.stat().st_size:
+        return False
+    try:
+        journal = Journal(path, read_only=True)
+    except (JournalDamaged, StorageUnavailable):
+        return True
+    try:
+        return journal.last_sequence() > 0
+    except JournalDamaged:
+        return True
+    finally:
+        journal.close()
