@@ -84,7 +84,8 @@ class ReferenceFile:
         if marked is None and state.sequence > 1:
             _log.warning("%s is missing: from now on it is kept again", mark_path(path))
         self._mark = MarkWriter(mark_path(path))
-        self._mark.put(state)
+        if state != marked:
+            self._mark.put(state)
 
     def close(self) -> None:
         """Give the connection back."""

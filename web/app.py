@@ -14,7 +14,7 @@ from shards.client import Client
 from shards.messages import Reason
 from shards.settings import load_settings
 from storage.folder import Folder
-from storage.reference import Reference, StorageFull
+from storage.reference import Reference, ReferenceUnusable, StorageFull
 from web import admin, front_page, health, incoming, keys, metrics, spot_lists, spot_market, spot_orders, spot_transfer
 from web.catalog import CatalogSource
 from web.cors import Cors
@@ -114,6 +114,7 @@ def make_app(services: Services, cors_origins: Collection[str] = ()) -> Flask:
     app.register_error_handler(FuturesProblem, futures_errors.render)
     app.register_error_handler(EngineRefusal, _answer_refusal)
     app.register_error_handler(StorageFull, _answer_storage_full)
+    app.register_error_handler(ReferenceUnusable, _answer_reference_unusable)
     app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(Exception, _answer_fault)
     if cors_origins:
@@ -147,6 +148,12 @@ def _answer_refusal(refusal: EngineRefusal) -> Response:
 
 def _answer_storage_full(_: StorageFull) -> Response:
     return _answer(Reason.STORAGE_FULL)
+
+
+def _answer_reference_unusable(fault: ReferenceUnusable) -> Response:
+    """Nobody knows what can be traded and who may: nothing is done, unless it was sent before."""
+    _log.error("%s", fault)
+    return _answer(Reason.TIMEOUT if COMMANDED.get() else Reason.RESTARTING)
 
 
 def _answer(reason: Reason) -> Response:

@@ -1,6 +1,7 @@
 """``shardex``: an operator's commands. They work on the data folder and its running engine, without HTTP."""
 
 import secrets
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +25,8 @@ from web.cli_print import print_csv, print_json, print_table
 from web.cli_words import DATA_HELP, SETTINGS
 from web.engine import expect
 from web.errors import SPOT_REFUSALS, EngineRefusal, Problem
-from web.payments import WALLETS, Payment
+from web.operator import Desk
+from web.payments import WALLETS, Paid, Payment
 from web.settings import load_web_settings
 from web.tokens import LIFETIME_S_MAX, Tokens
 
@@ -113,25 +115,49 @@ def key(data: Path | None, account: str, read_only: bool, label: str) -> None:
 # Money
 
 
+def _payment(action: Callable[..., None]) -> Callable[..., None]:
+    """The arguments of a payment."""
+    for decorate in (
+        click.pass_obj,
+        click.option("--reference", help="Makes it happen once: a repeat with the same one changes nothing."),
+        click.option("--wallet", type=click.Choice(list(WALLETS)), default="spot", show_default=True),
+        click.argument("amount"),
+        click.argument("asset"),
+        click.argument("account"),
+    ):
+        action = decorate(action)
+    return action
+
+
 @main.command()
-@click.argument("account")
-@click.argument("asset")
-@click.argument("amount")
-@click.option("--wallet", type=click.Choice(list(WALLETS)), default="spot", show_default=True)
-@click.option("--reference", help="Makes it happen once: a repeat with the same one changes nothing.")
-@click.pass_obj
+@_payment
 def deposit(data: Path | None, account: str, asset: str, amount: str, wallet: str, reference: str | None) -> None:
     """Credit AMOUNT of ASSET to a wallet of ACCOUNT."""
-    reference = reference or f"cli-{secrets.token_hex(8)}"
+    paid, reference = _pay(data, payments.deposit, Payment(account, wallet, asset, amount, reference or _draw()))
+    click.echo(f"{paid.amount} {asset} to {account}, available {paid.balance_after}, reference {reference}")
+
+
+@main.command()
+@_payment
+def withdraw(data: Path | None, account: str, asset: str, amount: str, wallet: str, reference: str | None) -> None:
+    """Debit AMOUNT of ASSET from a wallet of ACCOUNT."""
+    paid, reference = _pay(data, payments.withdraw, Payment(account, wallet, asset, amount, reference or _draw()))
+    click.echo(f"{paid.amount} {asset} from {account}, available {paid.balance_after}, reference {reference}")
+
+
+def _draw() -> str:
+    return f"cli-{secrets.token_hex(8)}"
+
+
+def _pay(data: Path | None, action: Callable[[Desk, Payment], Paid], payment: Payment) -> tuple[Paid, str]:
     with open_desk(data) as desk:
         try:
-            paid = payments.deposit(desk, Payment(account, wallet, asset, amount, reference))
+            return action(desk, payment), payment.reference
         except EngineRefusal as refusal:
             if refusal.reason is Reason.TIMEOUT:
-                text = f"no answer in time: repeat it with --reference {reference}, so that it happens once"
+                text = f"no answer in time: repeat it with --reference {payment.reference}, so that it happens once"
                 raise click.ClickException(text) from refusal
             raise
-    click.echo(f"{paid.amount} {asset} to {account}, available {paid.balance_after}, reference {reference}")
 
 
 # Looking at the data

@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from shards.client import Client
+from shards.markets import MarketStatus
 from shards.settings import load_settings
 from storage.folder import Folder, FolderError
 from storage.reference import Reference
@@ -49,6 +50,12 @@ def open_desk(data: Path | None) -> Iterator[Desk]:
         if not is_running(client):
             raise click.ClickException(f"no engine runs on {folder.path}: start it first")
         yield Desk(Engine(client), reference)
+
+
+def confirm_status(symbol: str, status: str, yes: bool) -> None:
+    """Ask before what cannot be taken back, unless it was said already. Aborts without a yes."""
+    if status == MarketStatus.DELISTED and not yes:
+        click.confirm(f"Delisting cancels every open order on {symbol} and is final. Go on?", abort=True, err=True)
 
 
 def is_running(client: Client) -> bool:

@@ -7,7 +7,7 @@ import click
 from shards.markets import Market, MarketStatus
 from shards.units import format_fixed, format_plain
 from web.catalog import Catalog
-from web.cli_access import open_desk, open_folder, open_reference
+from web.cli_access import confirm_status, open_desk, open_folder, open_reference
 from web.cli_print import Cell, print_table
 from web.futures import listing
 from web.futures.listing import FuturesMarketTerms
@@ -74,9 +74,11 @@ def list_markets(data: Path | None) -> None:
 @futures_group.command(name="status")
 @click.argument("symbol")
 @click.argument("status", type=click.Choice([status.value for status in MarketStatus]))
+@click.option("--yes", is_flag=True, help="Delist without asking.")
 @click.pass_obj
-def set_status(data: Path | None, symbol: str, status: str) -> None:
+def set_status(data: Path | None, symbol: str, status: str, yes: bool) -> None:
     """Set the status of SYMBOL. Delisting cancels every open order of it and is final; no position may be open."""
+    confirm_status(symbol, status, yes)
     with open_desk(data) as desk:
         market = listing.set_futures_status(desk, symbol, status)
     click.echo(f"{market.symbol} {market.status}")

@@ -9,7 +9,7 @@ from shards.units import format_fixed, format_plain
 from storage.reference import Asset
 from web import operator
 from web.catalog import Catalog
-from web.cli_access import open_desk, open_folder, open_reference
+from web.cli_access import confirm_status, open_desk, open_folder, open_reference
 from web.cli_print import Cell, print_table
 from web.operator import MarketTerms
 
@@ -79,9 +79,11 @@ def list_markets(data: Path | None) -> None:
 @market_group.command(name="status")
 @click.argument("symbol")
 @click.argument("status", type=click.Choice([status.value for status in MarketStatus]))
+@click.option("--yes", is_flag=True, help="Delist without asking.")
 @click.pass_obj
-def set_status(data: Path | None, symbol: str, status: str) -> None:
+def set_status(data: Path | None, symbol: str, status: str, yes: bool) -> None:
     """Set the status of SYMBOL. Delisting cancels every open order of it and is final."""
+    confirm_status(symbol, status, yes)
     with open_desk(data) as desk:
         market = operator.set_spot_status(desk, symbol, status)
     click.echo(f"{market.symbol} {market.status}")

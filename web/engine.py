@@ -35,7 +35,11 @@ class Engine:
 
     def owner(self, market: Market) -> int:
         """The shard that owns the market's book."""
-        return shard_of_symbol(market.symbol, self.client.shard_count)
+        return self.owner_of(market.symbol)
+
+    def owner_of(self, symbol: str) -> int:
+        """The shard that journals what is fixed of a market or an asset."""
+        return shard_of_symbol(symbol, self.client.shard_count)
 
     def home(self, account: str) -> int:
         """The shard that keeps the account's money."""

@@ -13,7 +13,7 @@ import msgspec
 from shards.clock import now_ms
 from shards.limits import DEADLINE_BULK_MS, MARKET_NUMBER_MAX, PRICE_MAX, QUANTITY_MAX
 from shards.markets import Market, MarketStatus, Product
-from shards.messages import AddMarket, MarketReply, Reason, SetMarketStatus, SetMarkPrice
+from shards.messages import AddAsset, AddMarket, CountReply, MarketReply, Reason, SetMarketStatus, SetMarkPrice
 from shards.units import Decimal, count_steps, parse_decimal
 from storage.reference import ApiKey, Asset, Reference
 from web.auth import READ, TRADE
@@ -59,13 +59,23 @@ class MarketTerms:
 
 
 def add_asset(desk: Desk, asset: Asset) -> None:
-    """Add an asset. Refuses ``invalid <field>``, ASSET_EXISTS."""
+    """Add an asset.
+
+    The symbol is reserved, then its shard journals the decimals, then the asset becomes active: what stopped half way
+    is taken up again by a repeat. Refuses ``invalid <field>``, ASSET_EXISTS, also for a symbol that differs in case
+    alone.
+    """
     require(is_name(asset.symbol), "symbol")
     require(0 <= asset.decimals <= DECIMALS_MAX, "decimals")
     require(len(asset.image) <= TEXT_LENGTH_MAX, "image")
     require(0 <= asset.chain_id < 2**63, "chain_id")
     require(len(asset.contract) <= TEXT_LENGTH_MAX, "contract")
-    if not desk.reference.add_asset(asset):
+    if not desk.reference.reserve_asset(asset):
+        raise Problem(409, "ASSET_EXISTS")
+    command = AddAsset(asset.symbol, asset.decimals)
+    in_force = desk.engine.ask(CountReply, desk.engine.owner_of(asset.symbol), command).count
+    is_first = desk.reference.put_asset(asset._replace(decimals=in_force))
+    if not is_first or in_force != asset.decimals:  # another was faster, or an earlier try got as far as the shard
         raise Problem(409, "ASSET_EXISTS")
 
 
@@ -81,12 +91,12 @@ def open_market(desk: Desk, wanted: Market, mark_price: int | None = None) -> Ma
     """Open a market that is not yet numbered; ``mark_price`` (ticks) is a futures market's, 0 to follow its trades.
 
     The row is reserved, then the shard is told, then the row becomes active: what stopped half way is taken up again by
-    a repeat. Refuses MARKET_EXISTS, TOO_MANY_MARKETS.
+    a repeat. Refuses MARKET_EXISTS, also for a symbol that differs in case alone, and TOO_MANY_MARKETS.
     """
     row = desk.reference.reserve_market(wanted.product, wanted.symbol, MARKET_NUMBER_MAX)
     if row is None:
         raise Problem(409, "TOO_MANY_MARKETS")
-    if row.active:
+    if row.active or row.symbol != wanted.symbol:
         raise spot_problem(Reason.MARKET_EXISTS)
     wanted = msgspec.structs.replace(wanted, number=row.number, opened_ms=now_ms())
     in_force = desk.engine.ask(MarketReply, desk.engine.owner(wanted), AddMarket(wanted)).market

@@ -5,11 +5,13 @@ from typing import Final, NamedTuple
 
 from shards.messages import AmountReply, Deposit
 from shards.money import Wallet
-from shards.units import format_plain
+from shards.units import Decimal, format_plain
 from web.catalog import MARGIN_ASSET
 from web.errors import Problem
 from web.operator import Desk, count_units, read_amount, require
 from web.parse import is_account, is_client_id, is_name
+
+DEPOSIT_MAX: Final = 10**15  # of any asset, at a time: more than there is of one; beyond it a digit slipped
 
 WALLETS: Final = {"spot": Wallet.SPOT, "futures": Wallet.FUTURES}
 
@@ -35,8 +37,11 @@ class Paid(NamedTuple):
 def deposit(desk: Desk, payment: Payment) -> Paid:
     """Credit a wallet. A repeat gives the first answer.
 
-    Refuses ``invalid <field>``, UNKNOWN_ASSET, AMOUNT_NON_POSITIVE; the engine REFERENCE_CONFLICT.
+    Refuses ``invalid <field>`` (an amount beyond DEPOSIT_MAX, too), UNKNOWN_ASSET, AMOUNT_NON_POSITIVE; the engine
+    REFERENCE_CONFLICT.
     """
+    amount = _read(payment)
+    require(amount.digits <= DEPOSIT_MAX * 10**amount.places, "amount")
     return _pay(desk, payment, 1)
 
 
@@ -45,12 +50,19 @@ def withdraw(desk: Desk, payment: Payment) -> Paid:
     return _pay(desk, payment, -1)
 
 
-def _pay(desk: Desk, payment: Payment, sign: int) -> Paid:
+def _read(payment: Payment) -> Decimal:
+    """The amount without its sign; written out, for a slip in an exponent is worth a thousandfold."""
     require(is_account(payment.account), "account")
     require(payment.wallet in WALLETS, "wallet")
     require(is_name(payment.asset), "asset")
+    require(not set(payment.amount) & set("eE"), "amount")
     amount = read_amount(payment.amount.removeprefix("-"), "amount")
     require(is_client_id(payment.reference), "reference")
+    return amount
+
+
+def _pay(desk: Desk, payment: Payment, sign: int) -> Paid:
+    amount = _read(payment)
     wallet = WALLETS[payment.wallet]
     asset = desk.catalog().assets.get(payment.asset)
     if asset is None or (wallet is Wallet.FUTURES and asset.symbol != MARGIN_ASSET):

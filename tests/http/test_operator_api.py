@@ -148,7 +148,7 @@ def test_deposits_and_withdrawals(venue: Venue) -> None:
         }
         assert user.wallets() == {"USDT": "100.5 0"}
         assert pay(venue, "deposits", user, "0.000001", "d-2").ok()["balance_after"] == "100.500001"
-        again = [pay(venue, "deposits", user, written, "d-1").ok() for written in ("100.5", "100.50", "1.005e2")]
+        again = [pay(venue, "deposits", user, written, "d-1").ok() for written in ("100.5", "100.50", "0100.5")]
         assert again == [first] * 3
         for conflict in (
             pay(venue, "deposits", user, "100.6", "d-1"),
@@ -187,13 +187,52 @@ def test_simultaneous_deposits_of_one_reference(venue: Venue) -> None:
     assert user.wallets() == {"USDT": "5 0"}
 
 
-def test_as_much_as_an_account_can_hold(venue: Venue) -> None:
+def test_as_much_as_can_be_deposited(venue: Venue) -> None:
+    """A bound that no slip passes; a withdrawal has that of what is there."""
     asset, user = venue.asset(18), venue.user()
-    most = "99999999999999999999.999999999999999999"
+    most = "1" + "0" * 15
+    beyond = f"{most}.000000000000000001", "1000000000000001", "9" * 20
+    for number, amount in enumerate(beyond):
+        assert pay(venue, "deposits", user, amount, f"b-{number}", asset).brief() == "400 invalid amount"
+    assert user.wallets() == {}
     assert pay(venue, "deposits", user, most, "m-1", asset).ok()["balance_after"] == most
-    assert pay(venue, "deposits", user, "0.000000000000000001", "m-2", asset).brief() == "400 invalid amount"
-    assert user.wallets() == {asset: f"{most} 0"}
-    assert pay(venue, "withdrawals", user, most, "m-3", asset).ok()["balance_after"] == "0"
+    assert pay(venue, "deposits", user, most, "m-2", asset).ok()["balance_after"] == "2" + "0" * 15
+    assert pay(venue, "withdrawals", user, "2" + "0" * 15, "m-3", asset).ok()["balance_after"] == "0"
+
+
+@pytest.mark.parametrize("action", ["deposits", "withdrawals"])
+def test_payments_are_written_out(venue: Venue, action: str) -> None:
+    """An exponent, in a text or a number, is a slip of thousandfold."""
+    user = venue.user(None, USDT="5000")
+    body = {"account": user.name, "wallet": "spot", "asset": "USDT", "reference": "e-1"}
+    for written in ("1e3", "1E3", "1e0", "1000e-3", "1.5e+2", 1e-05, 1e300):
+        refused = venue.operate("POST", f"/{action}", {**body, "amount": written})
+        assert refused.brief() == "400 invalid amount", written
+    assert user.wallets() == {"USDT": "5000 0"}
+    assert venue.operate("POST", f"/{action}", {**body, "amount": 1000}).ok()["amount"] == "1000"
+
+
+def test_names_that_differ_in_case_alone(venue: Venue) -> None:
+    """Of assets, spot and futures markets: the second is refused, and takes nothing from the first."""
+    number = venue.number()
+    symbol = f"Case{number}x"
+    assert venue.operate("POST", "/assets", {"symbol": symbol, "decimals": 8}).ok()
+    spot = {"base_token": symbol, "quote_token": "USDT", "tick_size": "0.01", "lot_size": "1", "min_notional": "1"}
+    futures = {"base_asset": symbol, "tick_size": "0.01", "lot_size": "1", "min_notional": "1"}
+    fees = {"maker_fee_bps": 0, "taker_fee_bps": 0}
+    for path, name, terms in (
+        ("/spot/markets", "id", {**spot, **fees}),
+        ("/futures/markets", "symbol", {**futures, **fees}),
+    ):
+        assert venue.operate("POST", path, {name: f"{symbol}USDT", **terms}).ok()
+        for other in (f"{symbol}usdt", f"{symbol.upper()}USDT", f"{symbol.lower()}usdt"):
+            assert venue.operate("POST", path, {name: other, **terms}).brief() == "409 MARKET_EXISTS"
+    for other in (symbol.lower(), symbol.upper()):
+        assert venue.operate("POST", "/assets", {"symbol": other, "decimals": 8}).brief() == "409 ASSET_EXISTS"
+    listed = [each["id"] for each in venue.public("/spot/markets").ok()]
+    assert [each for each in listed if each.lower() == f"{symbol}USDT".lower()] == [f"{symbol}USDT"]
+    shown = [each["symbol"] for each in venue.public("/wallet/tokens").ok()["data"]]
+    assert [each for each in shown if each.lower() == symbol.lower()] == [symbol]
 
 
 def test_accounts(venue: Venue) -> None:

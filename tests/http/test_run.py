@@ -315,6 +315,40 @@ def test_deposit(exchange: Exchange) -> None:
     assert exchange.operate("GET", "/accounts/erin").json()["futures"]["wallet_balance"] == "4"
 
 
+def test_withdraw(exchange: Exchange) -> None:
+    succeed(exchange, "deposit", "frank", "USDT", "10")
+    first = succeed(exchange, "withdraw", "frank", "USDT", "2.50", "--reference", "w-1")
+    assert first == "2.5 USDT from frank, available 7.5, reference w-1\n"
+    assert succeed(exchange, "withdraw", "frank", "USDT", "2.50", "--reference", "w-1") == first
+    assert fail(exchange, "withdraw", "frank", "USDT", "7.6") == "INSUFFICIENT_BALANCE"
+    assert fail(exchange, "withdraw", "frank", "USDT", "1e0") == "invalid amount"
+    assert fail(exchange, "withdraw", "frank", "USDT", "1", "--wallet", "futures") == "INSUFFICIENT_BALANCE"
+    assert "available 0, reference cli-" in succeed(exchange, "withdraw", "frank", "USDT", "7.5")
+
+
+@pytest.mark.parametrize("group", ["market", "futures"])
+def test_delisting_asks_first(exchange: Exchange, group: str) -> None:
+    """Without a yes nothing is done, also where nobody can be asked; all else is done at once."""
+    symbol = f"ASK{group.upper()}"
+    quote = ["USDT"] if group == "market" else []
+    sizes = ["--tick", "0.01", "--lot", "0.001", "--min-notional", "5"]
+    succeed(exchange, group, "add", symbol, "BTC", *quote, *sizes)
+
+    def ask(answer: str, *more: str) -> Result:
+        command = ["--data", str(exchange.data), group, "status", symbol, "delisted", *more]
+        return CliRunner().invoke(cli.main, command, input=answer)
+
+    for answer in ("", "n\n", "\n", "listed\n"):
+        told = ask(answer)
+        assert (told.exit_code, told.stdout) == (1, "") and "is final" in told.stderr, answer
+        assert f"{symbol} " in succeed(exchange, group, "list") and "delisted" not in succeed(exchange, group, "list")
+    assert ask("y\n").stdout == f"{symbol} delisted\n"
+    other = f"{symbol}2"
+    succeed(exchange, group, "add", other, "BTC", *quote, *sizes)
+    assert succeed(exchange, group, "status", other, "halted") == f"{other} halted\n"
+    assert succeed(exchange, group, "status", other, "delisted", "--yes") == f"{other} delisted\n"
+
+
 def test_markets(exchange: Exchange) -> None:
     assert succeed(exchange, "asset", "add", "SOL", "9") == "SOL added\n"
     assert fail(exchange, "asset", "add", "SOL", "9") == "ASSET_EXISTS"
