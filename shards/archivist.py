@@ -10,21 +10,26 @@ import socket
 import sys
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NoReturn
+
+import duckdb
 
 from shards import limits
 from shards.clock import now_ms, passed_ms
 from shards.codec import Undecodable, decode_request, decode_row, encode
 from shards.frames import FrameKind
-from shards.history import History
+from shards.history import History, HistoryLost
 from shards.mailbox import LinkBroken, Mailbox, Request
 from shards.messages import Question, Reason, Refused, Reply
 from shards.process import EXIT_DAMAGED, LockTaken, Wakeup, enter, lock_file, log
 from shards.rows import Row
 from shards.settings import Settings
 from shards.vitals import ARCHIVE_NAME, State, Vitals, vitals_path
+from storage.archive import ArchiveTooNew
 from storage.folder import Folder, FolderError
 
 _LOCK_PATIENCE_S = 10
+_PASSING = ("lock", "No space left", "Permission denied")  # in what DuckDB says of a file that is as it was
 
 
 class Archivist:
@@ -174,8 +179,7 @@ def run_archive(settings: Settings) -> None:
         folder = Folder.open(settings.data)
         id_key = bytes.fromhex(folder.secrets().id_key)
     except FolderError as error:
-        log.error("the archive does not start: %s", error)
-        sys.exit(EXIT_DAMAGED)
+        _give_up(error)
     try:
         lock_file(folder.run / "archive.lock", _LOCK_PATIENCE_S)
         vitals = Vitals(vitals_path(folder, ARCHIVE_NAME))
@@ -183,7 +187,7 @@ def run_archive(settings: Settings) -> None:
         log.error("the archive cannot start yet: %s", error)
         sys.exit(1)
     os.umask(0o077)
-    history = History(folder.history, id_key)
+    history = _open_history(folder, id_key)
     archivist = Archivist(folder, history, settings.queue_depth, vitals)
 
     def stop() -> None:
@@ -196,3 +200,21 @@ def run_archive(settings: Settings) -> None:
         log.error("the archive does not go on: %s: %s", folder.history, damage)
         os._exit(EXIT_DAMAGED)  # whatever is still asked: nobody waits for a process that must not go on
     log.info("stopped")
+
+
+def _open_history(folder: Folder, id_key: bytes) -> History:
+    try:
+        return History(folder.history, id_key)
+    except (ArchiveTooNew, HistoryLost) as damage:
+        _give_up(damage)
+    except duckdb.Error as error:
+        text = str(error)
+        if isinstance(error, duckdb.IOException) and any(word in text for word in _PASSING):
+            log.error("the archive cannot start yet: %s: %s", folder.history, text)
+            sys.exit(1)
+        _give_up(Exception(f"{folder.history} is damaged: {text}"))
+
+
+def _give_up(damage: Exception) -> NoReturn:
+    log.error("the archive does not start: %s", damage)
+    sys.exit(EXIT_DAMAGED)

@@ -5,6 +5,7 @@ nothing but its own answer.
 """
 
 import logging
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, assert_never
@@ -63,6 +64,7 @@ from shards.orders import Status
 from shards.rows import FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
 from storage import queries, wallet_queries
 from storage.archive import Archive, SqlRefused, Stored
+from storage.mark import Marked, MarkWriter, mark_path, read_mark
 from storage.queries import Query, Span
 from storage.schema import Table
 from storage.tables import FUTURES_FILLS, MARKETS, MOVEMENTS, ORDERS, TRADES
@@ -72,15 +74,28 @@ ANSWER_BYTES_MAX: Final = FRAME_BYTES_MAX - 64 * 1024  # of a SQL answer: one fr
 _log = logging.getLogger(__name__)
 
 
+class HistoryLost(Exception):
+    """The file holds fewer rows than have been confirmed; the text names it."""
+
+
 class History:
     """Finished orders, trades, fills, movements of money and markets of all shards, each stored exactly once."""
 
     def __init__(self, path: Path, id_key: bytes) -> None:
         """Open the DuckDB file ``path``, making it at first. ``id_key`` makes the ids of the spot API.
 
-        Raises duckdb.Error if the file is not usable or another process has it open, and ArchiveTooNew.
+        Raises duckdb.Error if the file is not usable or another process has it open, ArchiveTooNew, and HistoryLost.
         """
+        marked = read_mark(mark_path(path))
+        if marked is not None and not path.exists():
+            raise HistoryLost(f"{path} is missing, but held {marked.sequence} rows, says the mark beside it")
         self._archive = Archive(path, ARCHIVE_MEMORY, QUERY_MS_MAX, SQL_MS_MAX)
+        reached = _mark_of(self._archive.positions())
+        if marked is not None and reached.sequence <= marked.sequence and reached != marked:
+            self._archive.close()
+            text = f"{path} ends at row {reached.sequence}, but row {marked.sequence} was confirmed"
+            raise HistoryLost(f"{text}, says the mark beside it")
+        self._mark = MarkWriter(mark_path(path))
         self._id_key = id_key
         self._products: dict[int, str] = dict(self._archive.ask(queries.PRODUCTS))  # by market, "spot" or "futures"
 
@@ -110,6 +125,7 @@ class History:
                     rows.setdefault(table, []).append(stored)
         if reached:
             self._archive.append({**rows, MARKETS: list(markets.values())}, reached)
+            self._mark.put(_mark_of({**positions, **reached}))
 
     def _to_stored(self, row: Row, shard: int) -> tuple[Table, Stored]:
         match row:
@@ -142,6 +158,7 @@ class History:
     def close(self) -> None:
         """Close the file. No other call may be running."""
         self._archive.close()
+        self._mark.close()
 
     def _answer_named(self, question: Question) -> Reply:
         match question:
@@ -195,6 +212,11 @@ class History:
 
 
 # Questions → queries
+
+
+def _mark_of(positions: Mapping[int, int]) -> Marked:
+    """How many rows have come over all links, and a checksum of how many over each."""
+    return Marked(sum(positions.values()), zlib.crc32(repr(sorted(positions.items())).encode()))
 
 
 def _order_by_client_id(question: GetOrderByClientId) -> Query:

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from shards.engine import Engine
-from shards.history import History
+from shards.history import History, HistoryLost
 from shards.invariants import find_violations
 from shards.messages import ArchiveStatus, GetArchiveStatus
 from shards.recovery import apply_record, engine_at
@@ -85,7 +85,10 @@ def verify_folder(folder: Folder, ask_archive: Ask | None = None) -> list[str]:
     """
     if ask_archive is not None:
         return _verify(folder, ask_archive)
-    history = History(folder.history, bytes.fromhex(folder.secrets().id_key))
+    try:
+        history = History(folder.history, bytes.fromhex(folder.secrets().id_key))
+    except HistoryLost as lost:
+        return [f"archive: {lost}"]
     try:
         return _verify(folder, history.answer)
     finally:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 import duckdb
 
-from shards.history import History
+from shards.history import History, HistoryLost
 from shards.limits import SQL_MS_MAX
 from shards.messages import Question, Reason, Reply, RunSql, TableReply
 from shards.settings import SettingsError, check_names, count_shards
@@ -40,7 +40,7 @@ class Commands(click.Group):
         """Run the command that was named."""
         try:
             return super().invoke(ctx)
-        except (FolderError, SettingsError, ReferenceUnusable) as error:
+        except (FolderError, SettingsError, ReferenceUnusable, HistoryLost) as error:
             raise click.ClickException(str(error)) from error
         except Problem as problem:
             raise click.ClickException(problem.error) from problem

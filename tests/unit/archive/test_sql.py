@@ -120,7 +120,8 @@ def test_no_way_out_of_the_door(tmp_path: Path, escape: str) -> None:
     assert [row["status"] for row in table(history, "SELECT status FROM orders")] == ["canceled"]
     history.store({0: [(3, OrderEnded(make_order(2)))]})
     history.close()
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["data", "history.duckdb", "secret.csv"]
+    names = ["data", "history.duckdb", "history.mark", "secret.csv"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == names
     assert secret.read_text() == "planted secret\n1\n"
 
 
