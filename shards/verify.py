@@ -9,6 +9,8 @@ assets and markets.
 from contextlib import closing
 from pathlib import Path
 
+import duckdb
+
 from shards.engine import Engine
 from shards.history import History, HistoryLost
 from shards.invariants import find_violations
@@ -89,6 +91,8 @@ def verify_folder(folder: Folder, ask_archive: Ask | None = None) -> list[str]:
         history = History(folder.history, bytes.fromhex(folder.secrets().id_key))
     except HistoryLost as lost:
         return [f"archive: {lost}"]
+    except duckdb.Error as fault:
+        return [f"archive: {folder.history} cannot be opened: {fault}"]
     try:
         return _verify(folder, history.answer)
     finally:

@@ -5,13 +5,17 @@ from typing import Final, NamedTuple
 
 from shards.clock import now_ms
 from web.errors import Problem, unauthorized
+from web.futures.address import caller_ip
 from web.incoming import Query, incoming
 from web.parse import read_long
 from web.services import services
 from web.signing import split_signature, verify
+from web.wrong_keys import WrongKeys
 
 READ: Final = "read"
 TRADE: Final = "trade"
+_wrong_keys: Final = WrongKeys()
+
 WINDOW_MS: Final = 5_000  # a spot request's timestamp is at most so far from ours, either way
 
 
@@ -58,11 +62,23 @@ def authenticate() -> Principal:
 
 
 def require_operator() -> None:
-    """Go on only with the operator's key; raises 401."""
+    """Go on only with the operator's key; raises 401, the later the more wrong ones the caller's address has sent."""
     expected = services().admin_key
     given = (incoming().header("HTTP_X_API_KEY") or "").encode("latin-1")
-    if not hmac.compare_digest(given, expected) or not expected:
+    address = _address() if given and expected else ""
+    if address and not _wrong_keys.is_heard(address):
         raise unauthorized()
+    if not hmac.compare_digest(given, expected) or not expected:
+        if address:
+            _wrong_keys.note(address)
+        raise unauthorized()
+
+
+def _address() -> str:
+    """Of the caller, as limits know it."""
+    environ = incoming().environ
+    forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
+    return caller_ip(environ.get("REMOTE_ADDR", ""), forwarded, services().settings.trusted_proxies)
 
 
 def _by_token(authorization: str) -> Principal:

@@ -40,6 +40,7 @@ class Counts(msgspec.Struct):
 
     requests: dict[tuple[str, str, int], Cell] = msgspec.field(default_factory=dict)  # by method, route and status
     refusals: dict[tuple[int, str], int] = msgspec.field(default_factory=dict)  # by shard and reason
+    wrong_keys: int = 0  # calls with a wrong operator key
 
     def add_request(self, key: tuple[str, str, int], seconds: float) -> None:
         """One was answered, in so many seconds."""
@@ -60,6 +61,7 @@ class Counts(msgspec.Struct):
             self.requests[key] = [sum(pair) for pair in zip(mine, cell, strict=True)]
         for refused, count in other.refusals.items():
             self.refusals[refused] = self.refusals.get(refused, 0) + count
+        self.wrong_keys += other.wrong_keys
 
 
 class SharedCounts:
@@ -88,6 +90,13 @@ class SharedCounts:
         """A shard refused a message: shard, reason."""
         with self._counting:
             self._own.add_refusal(key)
+        if not self._is_due:
+            self._make_due()
+
+    def count_wrong_key(self) -> None:
+        """A call came with a wrong operator key."""
+        with self._counting:
+            self._own.wrong_keys += 1
         if not self._is_due:
             self._make_due()
 

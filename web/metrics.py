@@ -46,6 +46,11 @@ def count_refusal(shard: int, reason: Reason) -> None:
     _counts.count_refusal((shard, reason.value))
 
 
+def count_wrong_key() -> None:
+    """A call came with a wrong operator key."""
+    _counts.count_wrong_key()
+
+
 def render(engine: Engine) -> tuple[bytes, str]:
     """All metrics as text, and its content type."""
     registry = CollectorRegistry()
@@ -74,6 +79,8 @@ class _CountsCollector(Collector):
         for (shard, reason), count in self._counts.refusals.items():
             refusals.add_metric((str(shard), reason), count)
         yield refusals
+        text = "Calls with a wrong operator key"
+        yield CounterMetricFamily("shardex_wrong_operator_keys", text, value=self._counts.wrong_keys)
 
 
 _BUCKETS: Final = (*map(str, SECONDS), "+Inf")
