@@ -184,7 +184,7 @@ class Journal:
     def _ask_number(self, which: str) -> int:
         try:
             (number,) = self._db.execute(f"SELECT {which}(sequence) FROM journal").fetchone()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise JournalDamaged(f"{self._path}: unreadable: {error}") from error
         return number or 0
 
@@ -192,7 +192,7 @@ class Journal:
         """Of that record as it stands on disk, None if it is not kept. Raises JournalDamaged."""
         try:
             row = self._db.execute("SELECT checksum FROM journal WHERE sequence = ?", (sequence,)).fetchone()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise JournalDamaged(f"{self._path}: unreadable at record {sequence}: {error}") from error
         return row[0] if row else None
 

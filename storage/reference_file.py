@@ -153,6 +153,8 @@ class ReferenceFile:
             yield
         except SealsBroken as fault:
             raise ReferenceDamaged(f"{self._path} is damaged: {fault}: {ADVICE}") from fault
+        except UnicodeDecodeError as fault:  # SQLite quotes a name that is damaged
+            raise ReferenceDamaged(f"{self._path} is damaged: a name or text is none any more: {ADVICE}") from fault
         except sqlite3.DatabaseError as fault:
             code = getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the upper bits are details
             if code == sqlite3.SQLITE_FULL:

@@ -4,7 +4,9 @@ Every step may be repeated, so a start that was broken off half way is finished 
 left in the data folder's ``demo.json``.
 """
 
+import hashlib
 import http.client
+import logging
 import time
 from collections.abc import Collection, Mapping
 from http import HTTPStatus
@@ -49,6 +51,8 @@ FUNDS: Final = (
 )
 LABEL: Final = "demo"
 
+_log: Final = logging.getLogger("web.demo")
+
 
 class DemoError(Exception):
     """The demo could not be made now; the text says why."""
@@ -69,6 +73,7 @@ class Demo(msgspec.Struct):
     base_url: str
     admin_key: str
     accounts: list[DemoAccount]
+    checksum: str = ""  # of the rest; "": of an earlier version, or of a person who changed it
 
 
 def base_url(settings: WebSettings) -> str:
@@ -88,17 +93,29 @@ def provide_demo(folder: Folder, tokens: Tokens, url: str) -> Demo | None:
         return None
     accounts = found.accounts if found else _make(_Api(url), admin_key, tokens)
     renewed = [msgspec.structs.replace(account, jwt=_renew(account, tokens)) for account in accounts]
-    demo = Demo(url, admin_key, renewed)
+    demo = _seal(Demo(url, admin_key, renewed))
     if demo != found:
         write_whole(folder.demo, msgspec.json.format(msgspec.json.encode(demo), indent=2), b"\n")
     return demo
 
 
 def _read(folder: Folder) -> Demo | None:
+    """What stands there; None if nothing does, or it is damaged: then the accounts get new keys."""
     try:
-        return msgspec.json.decode(folder.demo.read_bytes(), type=Demo)
-    except (FileNotFoundError, msgspec.DecodeError):
+        found = msgspec.json.decode(folder.demo.read_bytes(), type=Demo)
+    except FileNotFoundError:
         return None
+    except (msgspec.DecodeError, ValueError):
+        found = None
+    if found is None or found.checksum not in ("", _seal(found).checksum):
+        _log.warning("%s is damaged: the demo's accounts get new API keys", folder.demo)
+        return None
+    return found
+
+
+def _seal(demo: Demo) -> Demo:
+    content = msgspec.json.encode(msgspec.structs.replace(demo, checksum=""))
+    return msgspec.structs.replace(demo, checksum=hashlib.blake2b(content, digest_size=16).hexdigest())
 
 
 def _renew(account: DemoAccount, tokens: Tokens) -> str:

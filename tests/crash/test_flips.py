@@ -7,19 +7,22 @@ market, key, secret or row of the history.
 import hashlib
 import random
 import shutil
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 
 from shards.history import History, HistoryLost
 from shards.messages import RunSql, TableReply
 from shards.reconcile import reconcile
 from shards.recovery import recover
 from shards.state import dump_state
+from shards.verify import verify_folder
 from storage.folder import Folder, FolderError
 from storage.journal import JournalDamaged, StorageUnavailable
 from storage.reference import Reference, ReferenceUnusable
@@ -28,9 +31,11 @@ from tests.crash.floor import Floor
 from tests.crash.load import Load
 from tests.crash.processes import BACK_S
 from tests.crash.settings import make_random
+from tests.crash.test_damage import run
 from tests.crash.trading import SPOT
 from tests.exchange import Exchange, kill, until
 from tests.model.seeds import read_count
+from web import cli
 
 COUNT: Final = read_count("SHARDEX_TEST_FLIPS", 300)
 SHARDS: Final = 2
@@ -61,9 +66,9 @@ class Told(NamedTuple):
 class Specimen:
     """Folders of one exchange as it left them: killed, with what SQLite and DuckDB had yet to move; and stopped."""
 
-    def __init__(self, path: Path, accounts: list[str]) -> None:
+    def __init__(self, path: Path, balances: list[object]) -> None:
         self.path = path
-        self.accounts = accounts
+        self.balances = balances  # of the demo's accounts
         self.right = {kind: look(self.copy(kind, path / f"right-{kind}")) for kind in (KILLED, STOPPED)}
 
     def copy(self, kind: str, to: Path) -> Path:
@@ -88,9 +93,10 @@ def specimen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Specimen]:
         keep(exchange.data, path / KILLED)
         exchange.strays.clear()
         exchange.start()
+        balances = look_at(exchange)
         exchange.stop()
         keep(exchange.data, path / STOPPED)
-        yield Specimen(path, [account.id for account in exchange.accounts])
+        yield Specimen(path, balances)
     finally:
         exchange.strays.clear()
         exchange.close()
@@ -185,6 +191,17 @@ def test_any_byte(specimen: Specimen, tmp_path: Path, kind: str) -> None:
         assert "refused" in outcomes[name], name
 
 
+@pytest.mark.parametrize(("name", "word"), [("reference.sqlite", b"assets"), ("shard-0/journal.sqlite", b"stamp_ms")])
+def test_any_name_in_a_schema(specimen: Specimen, tmp_path: Path, name: str, word: bytes) -> None:
+    """What is no text any more cannot even be quoted."""
+    for wrong in (b"\xff" + word[1:], word[:-1] + b"\x80", word[:-1] + b"z"):
+        data = specimen.copy(STOPPED, tmp_path / "data")
+        content = (data / name).read_bytes()
+        assert word in content
+        (data / name).write_bytes(content.replace(word, wrong))
+        assert judge(specimen, STOPPED, data, f"{wrong!r} in {name}", name) == "refused"
+
+
 @pytest.mark.parametrize("kind", [KILLED, STOPPED])
 def test_any_file_gone(specimen: Specimen, tmp_path: Path, kind: str) -> None:
     """Or empty: nothing that is missing is made anew."""
@@ -202,3 +219,134 @@ def test_any_file_gone(specimen: Specimen, tmp_path: Path, kind: str) -> None:
             outcome = judge(specimen, kind, data, f"{kind} {name} {'emptied' if empty else 'removed'}", name)
             assert outcome == "refused" or name not in lasting, name
             assert empty or name not in lasting or not (data / name).exists(), f"{name} was made anew"
+
+
+Rows = Callable[[sqlite3.Connection], object]
+
+BY_HAND: Final[dict[str, Rows]] = {
+    "decimals": lambda db: db.execute("UPDATE assets SET decimals = 4 WHERE symbol = 'USDT'"),
+    "an asset removed": lambda db: db.execute("DELETE FROM assets WHERE symbol = 'USDT'"),
+    "all assets removed": lambda db: db.execute("DELETE FROM assets"),
+    "an asset added": lambda db: db.execute("INSERT INTO assets VALUES ('GOLD', 2, '', 0, '', 1, 1)"),
+    "a market's terms": lambda db: db.execute(
+        "UPDATE markets SET spec = CAST(replace(spec, '6', '5') AS BLOB) WHERE number = 1"
+    ),
+    "a market hidden": lambda db: db.execute("UPDATE markets SET active = 0 WHERE number = 1"),
+    "two markets swapped": lambda db: db.executescript(
+        "UPDATE markets SET number = -1 WHERE number = 1; UPDATE markets SET number = 1 WHERE number = 2;"
+        "UPDATE markets SET number = 2 WHERE number = -1"
+    ),
+    "a key's owner": lambda db: db.execute("UPDATE api_keys SET account = 'demo-2' WHERE account = 'demo-1'"),
+    "a key's permissions": lambda db: db.execute("UPDATE api_keys SET permissions = 'read'"),
+    "a key twice": lambda db: db.execute(
+        "INSERT INTO api_keys SELECT key || 'x', account, label, permissions, created_ms, secret, checksum"
+        " FROM api_keys LIMIT 1"
+    ),
+    "a key removed": lambda db: db.execute("DELETE FROM api_keys WHERE rowid = 1"),
+    "a row in another table": lambda db: db.execute(
+        "INSERT INTO switches SELECT key, account, checksum FROM api_keys LIMIT 1"
+    ),
+    "a switch": lambda db: db.execute("INSERT INTO switches VALUES ('spot', 'disabled', 1)"),
+    "a seal": lambda db: db.execute("UPDATE seals SET count = count + 1 WHERE name = 'assets'"),
+    "a seal removed": lambda db: db.execute("DELETE FROM seals WHERE name = ''"),
+    "all seals removed": lambda db: db.execute("DROP TABLE seals"),
+    "its format": lambda db: db.execute("PRAGMA user_version = 2"),
+    "no format": lambda db: db.execute("PRAGMA user_version = 0"),
+    "a table emptied with its seal": lambda db: db.executescript(
+        "DELETE FROM assets; UPDATE seals SET count = 0, sum = 0 WHERE name = 'assets'"
+    ),
+}
+
+
+@pytest.mark.parametrize("change", BY_HAND)
+def test_any_row_by_hand(specimen: Specimen, tmp_path: Path, change: str) -> None:
+    """Of the reference file: verify names it, too, and a repeat of the start changes nothing of that."""
+    data = specimen.copy(STOPPED, tmp_path / "data")
+    with closing(sqlite3.connect(data / "reference.sqlite")) as db, db:
+        BY_HAND[change](db)
+    for _ in range(2):
+        assert judge(specimen, STOPPED, data, change, "reference.sqlite") == "refused"
+    (finding,) = verify_folder(Folder.open(data))
+    assert "reference.sqlite is damaged" in finding
+
+
+def test_what_was_there_before(specimen: Specimen, tmp_path: Path) -> None:
+    """An old copy of the reference file, of a journal or of the history, put in the place of the newest."""
+    for name in ("reference.sqlite", "shard-0/journal.sqlite", "shard-1/journal.sqlite", "history.duckdb"):
+        data = specimen.copy(STOPPED, tmp_path / "data")
+        (data / name).unlink()
+        make_older(data, name)
+        assert judge(specimen, STOPPED, data, f"an old {name}", name) == "refused"
+
+
+def make_older(data: Path, name: str) -> None:
+    """As it was when it was new: whole, but without what came later."""
+    young = data.parent / "young"
+    shutil.rmtree(young, ignore_errors=True)
+    folder = Folder.open(young, SHARDS)
+    if name.startswith("history"):
+        History(folder.history, bytes(32)).close()
+    shutil.copy(young / name, data / name)
+
+
+# The real thing
+
+
+def remove(name: str) -> Callable[[Path], object]:
+    return lambda data: (data / name).unlink()
+
+
+def count_otherwise(data: Path) -> None:
+    with closing(sqlite3.connect(data / "reference.sqlite")) as db, db:
+        BY_HAND["decimals"](db)
+
+
+SAMPLE: Final[dict[str, tuple[Callable[[Path], object], str]]] = {
+    "no reference": (remove("reference.sqlite"), "reference.sqlite is missing or empty: put it back"),
+    "no secrets": (remove("secrets.json"), "secrets.json is missing: put it back"),
+    "no facts": (remove("shardex.json"), "shardex.json is missing, but the folder has been used: put it back"),
+    "no journal": (remove("shard-1/journal.sqlite"), "shard-1/journal.sqlite is missing or empty: put it back"),
+    "open secrets": (lambda data: (data / "secrets.json").chmod(0o644), "chmod 600 it"),
+    "other decimals": (count_otherwise, "reference.sqlite is damaged: table assets"),
+}
+
+
+@pytest.mark.parametrize("damage", SAMPLE)
+def test_the_engine_and_the_commands_refuse(specimen: Specimen, tmp_path: Path, damage: str) -> None:
+    """In one line, with what to do; again at the next try."""
+    data = specimen.copy(STOPPED, tmp_path / "data")
+    act, said = SAMPLE[damage]
+    act(data)
+    done = run("-m", "shards", SHARDEX_DATA=str(data))
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+    assert said in done.stderr, done.stderr
+    told = CliRunner().invoke(cli.main, ["--data", str(data), "market", "list"])
+    assert (told.exit_code, told.stdout) == (1, "") and said in told.stderr
+
+
+def test_what_means_nothing_is_made_anew(specimen: Specimen) -> None:
+    """What lies in run/, demo.json and the marks may be anything; a row changed while all runs stops what reads it."""
+    exchange = Exchange(SHARDS)
+    rnd = make_random()
+    try:
+        specimen.copy(KILLED, exchange.data)
+        for path in [exchange.data / "demo.json", *(exchange.data / "run").rglob("*"), *exchange.data.rglob("*.mark")]:
+            if path.is_file() and path.name != "history.mark":
+                path.write_bytes(rnd.randbytes(path.stat().st_size))
+        exchange.start()
+        assert look_at(exchange) == specimen.balances
+        with closing(sqlite3.connect(exchange.data / "reference.sqlite")) as db:
+            for decimals, status in ((4, 503), (6, 200)):
+                with db:
+                    db.execute("UPDATE assets SET decimals = ? WHERE symbol = 'USDT'", (decimals,))
+                answers = [exchange.call("GET", "/api/v1/spot/balances") for _ in range(6)]
+                assert [answer.status_code for answer in answers] == [status] * 6
+                assert exchange.call("GET", "/fapi/v1/ping", account=None).status_code == 200
+        assert "table assets: the row 'USDT' does not match its checksum" in exchange.log()
+        assert look_at(exchange) == specimen.balances
+    finally:
+        exchange.close()
+
+
+def look_at(exchange: Exchange) -> list[object]:
+    return [exchange.call("GET", "/api/v1/spot/balances", account=account).json() for account in (0, 1)]
