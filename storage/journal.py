@@ -228,7 +228,7 @@ def _make(path: Path) -> None:
     os.close(os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         with closing(sqlite3.connect(aside, isolation_level=None)) as db:
-            db.execute("PRAGMA synchronous=FULL")
+            db.execute("PRAGMA synchronous = FULL")
             db.executescript(f"BEGIN;{_SCHEMA}INSERT INTO facts VALUES ('format', {FORMAT});COMMIT;")
         os.replace(aside, path)
     except BaseException:

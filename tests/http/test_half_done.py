@@ -1,15 +1,19 @@
 """An operator's change, cut off between the reference file and the journal: a start or a repeat completes it."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 
 from shards.client import Client
 from shards.markets import MarketStatus, shard_of_symbol
 from shards.messages import AddAsset, CountReply, MarketReply, SetMarketStatus
+from shards.verify import verify_folder
+from storage.folder import Folder
 from storage.reference import Asset, Reference
-from tests.exchange import Exchange
+from tests.exchange import Exchange, until
 from web.catalog import Catalog
 from web.engine import Engine
 
@@ -71,3 +75,27 @@ def test_an_operator_is_cut_off(own_exchange: Exchange) -> None:
     restart(exchange)
     assert [shown_decimals(exchange, symbol) for symbol in ("RESERVED", "JOURNALED", "WRONG")] == [[8], [6], [6]]
     assert "Traceback" not in exchange.log()
+
+
+@pytest.mark.parametrize("own_exchange", [2], indirect=True)
+def test_another_reference_file_is_refused(own_exchange: Exchange, tmp_path: Path) -> None:
+    """One that is whole in itself, with its mark, but counts otherwise than the journals do."""
+    exchange, other = own_exchange, Folder.open(tmp_path / "other", 2)
+    with desk(exchange) as (reference, _):
+        facts = reference.facts()
+    exchange.stop()
+    with closing(Reference(other.reference, other.secrets().storage_key)) as made:
+        for asset in facts.assets.values():
+            made.add_asset(asset._replace(decimals=asset.decimals + 2))
+        for row in facts.markets:
+            assert made.reserve_market(row.product, row.symbol, 4_095) == row._replace(spec=b"", active=False)
+            made.put_market(row.number, row.spec)
+    for name in ("reference.sqlite", "reference.mark"):
+        shutil.copy(other.path / name, exchange.data / name)
+    findings = verify_folder(exchange.folder)
+    assert "shard 0: asset USDT has 6 decimals in the journal, and 8 in the reference file" in findings
+    exchange.engine.start()
+    exchange.web.start()
+    until(lambda: exchange.log().count("is not started again: its data must be looked at first") >= 2, 30, "refused")
+    assert "asset USDT has 6 decimals in the journal, and 8 in the reference file" in exchange.log()
+    assert exchange.call("GET", "/api/v1/spot/balances").status_code == 503

@@ -10,6 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from storage.reference import Asset, MarketRow, Reference, ReferenceUnusable
+from storage.seals import SealsBroken, Sheet, Table
 
 STORAGE_KEY = Fernet.generate_key().decode()
 SPOT = 1
@@ -168,3 +169,30 @@ def test_refuses_what_it_cannot_use(path: Path) -> None:
     db.close()
     with pytest.raises(ReferenceUnusable, match="format 9"):
         Reference(path, STORAGE_KEY)
+
+
+def test_a_row_of_another_table() -> None:
+    """Whole, but of another kind: as if somebody had moved it."""
+    one, other = Table("one", ("name", "value")), Table("other", ("name", "value"))
+    with closing(sqlite3.connect(":memory:")) as db:
+        for table in (one, other):
+            db.execute(f"CREATE TABLE {table.name} (name TEXT PRIMARY KEY, value TEXT, checksum INTEGER)")
+        sheet = Sheet(db, (one, other))
+        sheet.make()
+        sheet.insert(one, ("spot", "enabled"))
+        assert sheet.finish() == sheet.state()
+        assert sheet.rows(one) == sheet.find(one, "name = 'spot'", ()) == [("spot", "enabled")]
+        db.execute("INSERT INTO other SELECT * FROM one")
+        with pytest.raises(SealsBroken, match="row 'spot'"):
+            sheet.find(other, "name = 'spot'", ())
+
+
+@pytest.mark.parametrize("old", [Asset("USDT", 6), Asset("usdt", 8)])
+def test_reserved_symbols(reference: Reference, old: Asset) -> None:
+    """Whoever reserves one may repeat it; nobody else gets it in another case."""
+    assert reference.reserve_asset(old) and reference.reserve_asset(old)
+    assert reference.facts().assets == {}
+    assert not reference.reserve_asset(old._replace(symbol=old.symbol.swapcase()))
+    assert reference.put_asset(old) and not reference.put_asset(old)
+    assert not reference.reserve_asset(old)
+    assert reference.facts().assets == {old.symbol: old}

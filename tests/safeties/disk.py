@@ -5,6 +5,7 @@ from typing import Final
 from tests.safeties.safety import Safety
 
 _JOURNAL: Final = "tests/unit/test_journal.py::"
+_FLIPS: Final = "tests/crash/test_flips.py::"
 _SNAPSHOT: Final = "tests/unit/test_snapshot.py::"
 
 DISK: Final = (
@@ -155,8 +156,8 @@ DISK: Final = (
     Safety(
         "folder_format",
         "storage/folder.py",
-        '        if facts["format"] != FORMAT:\n',
-        "        if False:\n",
+        "    if found != FORMAT:\n",
+        "    if False:\n",
         "tests/unit/test_folder.py::test_another_format_is_refused",
     ),
     Safety(
@@ -179,5 +180,68 @@ DISK: Final = (
         "        os.chmod(path, 0o600)\n",
         "",
         "tests/unit/archive/test_once.py::test_nobody_else_may_read_the_file",
+    ),
+    Safety(
+        "lost_records_are_missed",
+        "shards/recovery.py",
+        "    journal.check_end()\n",
+        "",
+        _FLIPS + "test_any_file_gone[killed]",
+    ),
+    Safety(
+        "lost_rows_of_the_history_are_missed",
+        "shards/history.py",
+        "        if marked is not None and reached.sequence <= marked.sequence and reached != marked:\n",
+        "        if False:\n",
+        _FLIPS + "test_what_was_there_before",
+    ),
+    Safety(
+        "lost_changes_of_the_reference_are_missed",
+        "storage/reference_file.py",
+        "    if marked is not None and state.sequence <= marked.sequence and state != marked:\n",
+        "    if False:\n",
+        _FLIPS + "test_what_was_there_before",
+    ),
+    Safety(
+        "missing_parts_are_not_made_anew",
+        "storage/folder.py",
+        '        if missing:\n            raise FolderError(f"{missing[0]} is missing or empty: {ADVICE}")\n',
+        '        if False:\n            raise FolderError(f"{missing[0]} is missing or empty: {ADVICE}")\n',
+        _FLIPS + "test_any_file_gone[stopped]",
+    ),
+    Safety(
+        "rows_are_whole",
+        "storage/seals.py",
+        "    if _checksum(table.name, values) != stated:\n",
+        "    if False:\n",
+        _FLIPS + "test_any_row_by_hand[decimals]",
+    ),
+    Safety(
+        "rows_are_all_there",
+        "storage/seals.py",
+        "        if (len(rows), sum(row[-1] for row in found) % _MODULUS) != self._seal(table.name):\n",
+        "        if False:\n",
+        _FLIPS + "test_any_row_by_hand[an asset removed]",
+    ),
+    Safety(
+        "rows_belong_to_their_table",
+        "storage/seals.py",
+        "    content = msgspec.msgpack.encode((name, *values))\n",
+        "    content = msgspec.msgpack.encode(values)\n",
+        "tests/http/test_reference.py::test_a_row_of_another_table",
+    ),
+    Safety(
+        "small_files_are_whole",
+        "storage/sealed.py",
+        "    if stated is not None and stated != _checksum(fields):\n",
+        "    if False:\n",
+        "tests/unit/test_folder.py::test_a_turned_byte_is_refused",
+    ),
+    Safety(
+        "what_is_counted_with_is_compared",
+        "shards/reconcile.py",
+        "        if differences:\n",
+        "        if False:\n",
+        "tests/http/test_half_done.py::test_another_reference_file_is_refused",
     ),
 )

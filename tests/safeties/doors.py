@@ -260,9 +260,9 @@ DOORS: Final = (
     ),
     Safety(
         "owner_of_a_revoked_key",
-        "storage/reference.py",
-        'WHERE key = ? AND account = ?", (key, account))',
-        'WHERE key = ?", (key,))',
+        "storage/operations.py",
+        '"key = ? AND account = ?", (self.key, self.account))',
+        '"key = ?", (self.key,))',
         "tests/http/test_keys.py::test_of_others[1-shard]",
     ),
     Safety(
@@ -303,15 +303,15 @@ DOORS: Final = (
     Safety(
         "secrets_encrypted_at_rest",
         "storage/reference.py",
-        "self._fernet.encrypt(made.secret))",
-        "made.secret)",
+        "self._fernet.encrypt(made.secret)\n",
+        "made.secret\n",
         "tests/http/test_reference.py::test_secrets_are_not_readable",
     ),
     Safety(
         "key_count_bound",
-        "storage/reference.py",
-        "            if count >= count_max:\n",
-        "            if False:\n",
+        "storage/operations.py",
+        "        if count >= self.count_max:\n",
+        "        if False:\n",
         "tests/http/test_reference.py::test_key_count_is_bounded",
     ),
     Safety(
@@ -327,5 +327,26 @@ DOORS: Final = (
         "    return _AWAITED is not None and not os.path.exists(_AWAITED)\n",
         "    return False\n",
         "tests/http/test_first_minute.py::test_the_log_says_where_it_listens_and_on_what",
+    ),
+    Safety(
+        "secrets_are_the_owners_alone",
+        "storage/folder.py",
+        "    if mode & 0o077:\n",
+        "    if False:\n",
+        "tests/unit/test_folder.py::test_open_secrets_are_refused",
+    ),
+    Safety(
+        "weak_operator_key",
+        "storage/folder.py",
+        "        if found.admin_key and (weakness",
+        "        if False and (weakness",
+        "tests/http/test_wrong_keys.py::test_a_weak_key_is_refused[short-is shorter than 32 bytes]",
+    ),
+    Safety(
+        "wrong_operator_keys_wait",
+        "web/wrong_keys.py",
+        "        if wait_s:\n",
+        "        if False:\n",
+        "tests/http/test_wrong_keys.py::test_slower_and_slower",
     ),
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,67 @@ def test_a_short_secret_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SHARDEX_JWT_SECRET", "0f1e2d3c4b5a69780f1e2d3c4b5a697")
     with pytest.raises(FolderError, match="shorter than 32 bytes"):
         folder.secrets()
+
+
+def test_who_comes_first_decides(tmp_path: Path) -> None:
+    """Both halves make the folder at their first start, whoever comes first."""
+    with ThreadPoolExecutor(8) as pool:
+        opened = list(pool.map(lambda _: Folder.open(tmp_path / "data", 2).secrets(), range(8)))
+    assert len(set(opened)) == 1
+
+
+@pytest.mark.parametrize("name", ["shardex.json", "secrets.json"])
+def test_a_turned_byte_is_refused(tmp_path: Path, name: str) -> None:
+    """Any of them; what is not refused says the very same."""
+    folder = Folder.open(tmp_path, 2)
+    right = folder.shard_count, folder.secrets()
+    whole = (tmp_path / name).read_bytes()
+    for place in range(len(whole)):
+        for bit in (0, 2, 5):
+            turned = bytearray(whole)
+            turned[place] ^= 1 << bit
+            (tmp_path / name).write_bytes(turned)
+            try:
+                again = Folder.open(tmp_path)
+                assert (again.shard_count, again.secrets()) == right, f"byte {place}"
+            except FolderError as refused:
+                assert name in str(refused) or "has format" in str(refused)
+                assert not any(secret in str(refused) for secret in right[1])
+
+
+def test_open_secrets_are_refused(tmp_path: Path) -> None:
+    folder = Folder.open(tmp_path, 1)
+    for mode in (0o640, 0o604, 0o610, 0o666):
+        (tmp_path / "secrets.json").chmod(mode)
+        with pytest.raises(FolderError, match="chmod 600"):
+            folder.secrets()
+    (tmp_path / "secrets.json").chmod(0o600)
+    assert folder.secrets()
+
+
+def test_lost_secrets_are_refused_or_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All four from the environment need no file; one alone does not help."""
+    folder = Folder.open(tmp_path, 1)
+    right = folder.secrets()
+    (tmp_path / "secrets.json").unlink()
+    names = ("SHARDEX_JWT_SECRET", "SHARDEX_ADMIN_KEY", "SHARDEX_STORAGE_KEY", "SHARDEX_ID_KEY")
+    for name, value in zip(names, right, strict=True):
+        with pytest.raises(FolderError, match=r"secrets\.json is missing"):
+            Folder.open(tmp_path).secrets()
+        monkeypatch.setenv(name, value)
+    assert Folder.open(tmp_path).secrets() == right
+    assert not (tmp_path / "secrets.json").exists()
+
+
+def test_changed_on_purpose(tmp_path: Path) -> None:
+    """Whoever changes a secret by hand takes the checksum out; then it is in force, and sealed again."""
+    folder = Folder.open(tmp_path, 1)
+    path = tmp_path / "secrets.json"
+    fields = json.loads(path.read_text()) | {"admin_key": "0f1e2d3c4b5a6978" * 3}
+    path.write_text(json.dumps(fields))
+    with pytest.raises(FolderError, match="take its checksum out"):
+        folder.secrets()
+    del fields["checksum"]
+    path.write_text(json.dumps(fields))
+    assert folder.secrets().admin_key == fields["admin_key"]
+    assert "checksum" in json.loads(path.read_text())
