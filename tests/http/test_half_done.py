@@ -90,6 +90,8 @@ def test_another_reference_file_is_refused(own_exchange: Exchange, tmp_path: Pat
         for row in facts.markets:
             assert made.reserve_market(row.product, row.symbol, 4_095) == row._replace(spec=b"", active=False)
             made.put_market(row.number, row.spec)
+    for left in exchange.data.glob("reference.sqlite-*"):
+        left.unlink()
     for name in ("reference.sqlite", "reference.mark"):
         shutil.copy(other.path / name, exchange.data / name)
     findings = verify_folder(exchange.folder)
