@@ -37,7 +37,7 @@ def operate(venue: WitnessVenue) -> None:
             {"amount": "0"},
             {"reference": "a b"},
             {"reference": path[1:], "amount": "9"},
-            {"reference": "too-much", "amount": "1e9"} if path == "/withdrawals" else {"amount": "0.0000001"},
+            {"reference": "too-much", "amount": "1000000000"} if path == "/withdrawals" else {"amount": "0.0000001"},
             {"colour": "red"},
         ):
             venue.operate("POST", path, {**payment, **change})
