@@ -197,10 +197,10 @@ def test_confirmations_come_again_after_a_restart(pair: Pair) -> None:
 
 
 def test_a_journal_that_lost_its_end_is_noticed(pair: Pair) -> None:
-    """Its peer has messages that it knows nothing of."""
+    """Its peer has messages that it knows nothing of; also where no mark says that they were acknowledged."""
     pair.place()
     pair.kill(HOME)
-    for path in pair.folder.shard(HOME).glob("journal.sqlite*"):
+    for path in pair.folder.shard(HOME).glob("journal.*"):
         path.unlink()
     pair.start(HOME)
     with pytest.raises(JournalDamaged, match="which made only 0"):

@@ -340,7 +340,7 @@ DOORS: Final = (
         "storage/folder.py",
         "        if found.admin_key and (weakness",
         "        if False and (weakness",
-        "tests/http/test_wrong_keys.py::test_a_weak_key_is_refused[short-is shorter than 32 bytes]",
+        "tests/http/test_wrong_keys.py::test_a_weak_key_is_refused[0f1e2d3c-is shorter than 32 bytes]",
     ),
     Safety(
         "wrong_operator_keys_wait",
