@@ -5,6 +5,7 @@ market, key, secret or row of the history.
 """
 
 import hashlib
+import itertools
 import random
 import shutil
 import sqlite3
@@ -175,12 +176,11 @@ def test_any_byte(specimen: Specimen, tmp_path: Path, kind: str) -> None:
     """Of any file: each gets its share, large or small."""
     rnd = make_random()
     names = files_of(specimen.path / kind)
-    history = [name for name in names if name.startswith("history")]
-    others = [name for name in names if name not in history]
+    history = itertools.cycle(name for name in names if name.startswith("history"))
+    others = itertools.cycle(name for name in names if not name.startswith("history"))
     outcomes: dict[str, set[str]] = {}
     for number in range(COUNT // 2):
-        share, turn = (history, number // HISTORY_SHARE) if number % HISTORY_SHARE == 0 else (others, number)
-        name = share[turn % len(share)]
+        name = next(history if number % HISTORY_SHARE == 0 else others)
         data = specimen.copy(kind, tmp_path / "data")
         content = bytearray((data / name).read_bytes())
         act = spoil(content, rnd)
