@@ -7,6 +7,7 @@ row is stored once, whoever dies in between.
 import os
 import selectors
 import socket
+import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -16,7 +17,7 @@ from shards.codec import Undecodable, decode_request, decode_row, encode
 from shards.frames import FrameKind
 from shards.history import History
 from shards.mailbox import LinkBroken, Mailbox, Request
-from shards.messages import Question, Reason, Refused, Reply
+from shards.messages import FindEnded, GetOrder, GetOrderByClientId, Question, Reason, Refused, Reply, RunSql
 from shards.process import EXIT_DAMAGED, Wakeup, lock_file, log, set_up_logging
 from shards.rows import Row
 from shards.settings import Settings
@@ -40,8 +41,11 @@ class Archivist:
         self._oldest_ms = 0  # by passed_ms: when the oldest row waiting came, or there was no room for it
         self._batch_ms = limits.ARCHIVE_BATCH_MS
         self._has_room = True
-        self._pool = ThreadPoolExecutor(limits.QUERY_THREADS_COUNT, thread_name_prefix="question")
-        self._asked_count = 0  # questions in the pool
+        self._lookups = ThreadPoolExecutor(limits.QUERY_THREADS_COUNT, thread_name_prefix="lookup")
+        self._lists = ThreadPoolExecutor(limits.QUERY_THREADS_COUNT, thread_name_prefix="list")
+        self._statements = ThreadPoolExecutor(limits.SQL_THREADS_COUNT, thread_name_prefix="sql")
+        self._asked_count = 0  # questions in the pools
+        self._sql: dict[Request, threading.Event] = {}  # statements in hand: set when their callers have gone
         self._answers: deque[tuple[Request, bytes]] = deque()
         self._done_receiver, self._done_sender = socket.socketpair()
         self._done_receiver.setblocking(False)
@@ -57,7 +61,8 @@ class Archivist:
         self._store()
         self._send()
         self.mailbox.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._lookups, self._lists, self._statements):
+            pool.shutdown(wait=False, cancel_futures=True)
         if self._asked_count:
             os._exit(0)  # a long question still runs: everything is stored, and nobody waits for its answer
         self._history.close()
@@ -75,6 +80,7 @@ class Archivist:
                 self.mailbox.handle(key.fileobj, events)
             else:
                 key.data()
+        self._notice_gone()
         self._collect()
         due = self._row_count and passed_ms() >= self._oldest_ms + self._batch_ms
         if due or self._row_count >= limits.ARCHIVE_BATCH_COUNT_MAX:
@@ -84,7 +90,7 @@ class Archivist:
         self._send()
 
     def _room(self) -> int:
-        """How many questions the pool will take soon: until then they keep their places in the mailbox."""
+        """How many questions the pools will take soon: until then they keep their places in the mailbox."""
         return limits.QUERY_UNDER_WAY_MAX - self._asked_count
 
     def _collect(self) -> None:
@@ -128,11 +134,25 @@ class Archivist:
             self._answers.append((request, encode(Refused(Reason.TIMEOUT))))
             return
         self._asked_count += 1
-        future = self._pool.submit(self._answer, question)  # type: ignore[arg-type]
+        gone = threading.Event()
+        pool = self._lists
+        if isinstance(question, GetOrder | GetOrderByClientId | FindEnded):
+            pool = self._lookups
+        elif isinstance(question, RunSql):
+            pool = self._statements
+            self._sql[request] = gone
+        future = pool.submit(self._answer, question, request.deadline_ms, gone)  # type: ignore[arg-type]
         future.add_done_callback(lambda done: self._answered(request, done))
 
-    def _answer(self, question: Question) -> Reply:
-        return self._history.answer(question)
+    def _answer(self, question: Question, deadline_ms: int, gone: threading.Event) -> Reply:
+        if now_ms() > deadline_ms:
+            return Refused(Reason.TIMEOUT)
+        return self._history.answer(question, gone)
+
+    def _notice_gone(self) -> None:
+        for request, gone in self._sql.items():
+            if request.caller.closed:
+                gone.set()
 
     def _answered(self, request: Request, done: "Future[Reply]") -> None:
         """Called in the pool's thread, or while stopping."""
@@ -154,6 +174,7 @@ class Archivist:
     def _send(self) -> None:
         while self._answers:
             request, body = self._answers.popleft()
+            self._sql.pop(request, None)
             request.caller.send(FrameKind.REPLY, request.number, body=body)
         self.mailbox.confirm(self._stored)
         self.mailbox.flush()

@@ -8,7 +8,8 @@ from shards.money import Income, IncomeKind, MarginFill
 from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade, Trigger, WatchedPrice
 from shards.rows import FundsMoved, MarginFilled
 from shards.units import format_fixed
-from storage.archive import Stored
+from storage.client_ids import key_of
+from storage.statements import Stored
 
 # Enumerations of numbers stand in the archive by their names in lower case, see name_of
 _SIDES = {side.name.lower(): side for side in Side}
@@ -75,6 +76,11 @@ def _trigger_values(trigger: Trigger) -> Stored:
         trigger.extreme,
         trigger.fired_ms,
     )
+
+
+def client_id_row(order: Order) -> Stored:
+    """The row of stored.new_client_ids of an order that has a client id."""
+    return key_of(order.account, order.client_id), order.id, order.trigger is not None
 
 
 def to_order(row: Stored) -> Order:

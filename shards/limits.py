@@ -63,10 +63,12 @@ ARCHIVE_BATCH_MS: Final = 100  # the oldest row waits so long for company
 ARCHIVE_BATCH_BUSY_MS: Final = 500  # and so long under load: a transaction costs as much as 600 rows of it
 ARCHIVE_BUSY_COUNT: Final = 500  # rows of the batch before from which on this is load
 ARCHIVE_ROOM_BYTES: Final = 32 * 2**20  # free space below which it stores nothing: the last room is for the journals
-QUERY_THREADS_COUNT: Final = 2  # history questions answered at a time
-QUERY_UNDER_WAY_MAX: Final = 2 * QUERY_THREADS_COUNT  # those, and as many that are next; the others wait in the mailbox
+QUERY_THREADS_COUNT: Final = 2  # history questions answered at a time, of each kind: lookups of orders, and lists
+SQL_THREADS_COUNT: Final = 4  # operators' statements in hand: two that run, the verifier's, and one to be refused
+QUERY_UNDER_WAY_MAX: Final = 32  # all of these, and what is next: a lookup need not wait for lists that came before it
 QUERY_MS_MAX: Final = 5_000  # one history question
 SQL_MS_MAX: Final = 30_000  # one operator's SQL statement
+SQL_PATIENCE_MS: Final = SQL_MS_MAX + 2_000  # so long its caller waits: what the archive says of its end arrives
 SQL_ROW_COUNT_MAX: Final = 100_000  # rows of one operator's answer
 ARCHIVE_MEMORY: Final = "1GB"  # DuckDB's memory limit
 

@@ -264,6 +264,15 @@ class GetOrderByClientId(msgspec.Struct, array_like=True, tag=41, frozen=True):
     triggers: bool = False  # only those placed as triggers
 
 
+class FindEnded(msgspec.Struct, array_like=True, tag=39, frozen=True):
+    """Ended orders of one futures market, in one step; archive only. Reply: BatchReply, in this order."""
+
+    market: int
+    account: str  # whose client ids; an order found by its id may be another's
+    ids: list[int]
+    client_ids: list[str]
+
+
 class ListOrders(msgspec.Struct, array_like=True, tag=42, frozen=True):
     """An account's orders, newest first by (created_ms, id), or the oldest first. Reply: OrdersReply.
 
@@ -381,6 +390,8 @@ class RunSql(msgspec.Struct, array_like=True, tag=50, frozen=True):
     """An operator's SELECT; archive only. Reply: TableReply or Refused BAD_SQL with the text of the fault."""
 
     text: str
+    parameters: dict[str, str] = {}  # what stands for $name in it
+    verifying: bool = False  # asked by the verifier of the data folder: on a connection of its own
 
 
 class MarketTrades(msgspec.Struct, array_like=True, tag=51, frozen=True):
@@ -549,6 +560,7 @@ class TableReply(msgspec.Struct, array_like=True, tag=70):
 
     columns: list[str]
     rows: list[list[str | int | float | bool | None]]
+    types: list[str] = []  # of the columns, as DuckDB writes them
 
 
 class Refused(msgspec.Struct, array_like=True, tag=71, gc=False):
@@ -602,6 +614,7 @@ LinkMessage = Granted | Settle | SettleMargin | MarkChanged | HoldFired | FiredH
 Question = (
     GetOrder
     | GetOrderByClientId
+    | FindEnded
     | ListOrders
     | ListTrades
     | GetTrade

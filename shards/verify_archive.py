@@ -125,7 +125,7 @@ def _compare_rows(kind: str, made: list[Facts], ask: Ask) -> Iterator[str]:
 
 
 def _rows(ask: Ask, sql: str) -> list[list[Cell]]:
-    reply = ask(RunSql(sql))
+    reply = ask(RunSql(sql, verifying=True))
     if isinstance(reply, TableReply):
         return reply.rows
     raise Unanswered(str(reply))

@@ -19,7 +19,7 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A stored table. ``key`` is its primary key; a row with a known key replaces the old one if ``replaces``."""
+    """A stored table. ``key`` is its primary key, "": none; a row with a known key replaces the old if ``replaces``."""
 
     name: str
     comment: str
@@ -55,8 +55,9 @@ def make_tables(tables: Iterable[Table], version: int) -> Iterator[str]:
     """The statements that make what a schema of ``version`` lacks of these tables; version 0 has none of them."""
     for table in tables:
         if table.since > version:
-            columns = ", ".join(f"{column.name} {column.type} NOT NULL" for column in table.columns)
-            yield f"CREATE TABLE {table.name} ({columns}, PRIMARY KEY ({table.key}))"
+            columns = [f"{column.name} {column.type} NOT NULL" for column in table.columns]
+            key = [f"PRIMARY KEY ({table.key})"] if table.key else []
+            yield f"CREATE TABLE {table.name} ({', '.join([*columns, *key])})"
         else:
             for column in table.columns:
                 if column.since > version:

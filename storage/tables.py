@@ -7,8 +7,8 @@ from typing import Final
 
 from storage.schema import Column, Table
 
-VERSION: Final = 2
-"""Of the tables. 2: futures."""
+VERSION: Final = 3
+"""Of the tables. 2: futures. 3: client ids by key."""
 
 # Ticks, lots and amounts are HUGEINT: with 18 decimals a price of 10^9 is 10^27 ticks, an amount up to 10^38 units
 
@@ -64,6 +64,28 @@ ORDERS = Table(
         Column("id", "UUID", "The id under which the spot API shows it"),
     ),
     key="order_id",
+)
+
+_CLIENT_ID_COLUMNS = (
+    Column("key", "UBIGINT", "Of account and client id: storage/client_ids.py says how it is made"),
+    Column("order_id", "BIGINT", "The order"),
+    Column("is_trigger", "BOOLEAN", "Whether it was placed as a trigger"),
+)
+
+CLIENT_IDS = Table(
+    "stored.client_ids",
+    "By which keys orders are found by their client ids: in runs of a million or more, each sorted by key.",
+    _CLIENT_ID_COLUMNS,
+    key="",
+    since=3,
+)
+
+NEW_CLIENT_IDS = Table(
+    "stored.new_client_ids",
+    "The same of the newest orders, not sorted yet.",
+    _CLIENT_ID_COLUMNS,
+    key="",
+    since=3,
 )
 
 TRADES = Table(
@@ -174,4 +196,14 @@ SCHEMA_VERSION = Table(
     since=2,
 )
 
-TABLES: Final = (ORDERS, TRADES, FUTURES_FILLS, MOVEMENTS, MARKETS, LINKS, SCHEMA_VERSION)
+TABLES: Final = (
+    ORDERS,
+    CLIENT_IDS,
+    NEW_CLIENT_IDS,
+    TRADES,
+    FUTURES_FILLS,
+    MOVEMENTS,
+    MARKETS,
+    LINKS,
+    SCHEMA_VERSION,
+)

@@ -1,0 +1,76 @@
+"""Finding ended orders by (account, client id) without a scan, however many there are.
+
+Each order with a client id leaves a row in a narrow table: a 64-bit key and its number. DuckDB skips row groups by the
+least and greatest value in them, which helps where rows are sorted. So new rows wait in a table of their own, and once
+it has a million they go over to the other one, sorted: a search reads the new ones and one row group of each million.
+
+Why not an index: one over random keys holds about 40 bytes of memory for each order, and is written anew with each
+checkpoint (docs/decisions/0013).
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from storage.queries import Query
+from storage.tables import CLIENT_IDS, NEW_CLIENT_IDS, ORDERS
+
+RUN_COUNT: Final = 1_000_000  # new rows that are sorted at a time: 0.3 s for which rows wait in the shards
+SLICE_COUNT: Final = 4_000_000  # rows sorted at a time when an archive of before is brought up to date: 150 MB
+_CANDIDATES_COUNT: Final = (
+    8  # newest orders of a key and market that are looked at: the first has it but for collisions
+)
+_KEY: Final = "md5_number_lower(account || ' ' || client_id)"
+
+
+class ClientId(NamedTuple):
+    """What an order is called by; ``market`` 0 means any futures market."""
+
+    account: str
+    client_id: str
+    market: int = 0
+    triggers: bool = False  # only those placed as triggers
+
+
+def key_of(account: str, client_id: str) -> int:
+    """64 bits, the same in every version of every program."""
+    digest = hashlib.md5(f"{account} {client_id}".encode(), usedforsecurity=False).digest()
+    return int.from_bytes(digest[8:], "little")
+
+
+def candidates(names: Iterable[ClientId]) -> Query:
+    """The numbers of the orders that may have these names: the newest ones of each key, market and kind."""
+    keys = ", ".join(f"{key}::UBIGINT" for key in {key_of(name.account, name.client_id) for name in names})
+    both = " UNION ALL ".join(
+        f"SELECT key, order_id, is_trigger FROM {table.name} WHERE key IN ({keys})"
+        for table in (CLIENT_IDS, NEW_CLIENT_IDS)
+    )
+    return Query(
+        f"SELECT unnest(max(order_id, {_CANDIDATES_COUNT})) FROM ({both}) GROUP BY key, order_id >> 40, is_trigger"
+    )
+
+
+def orders_by_id(order_ids: Sequence[int]) -> Query:
+    """These orders, as far as they are there."""
+    places = ", ".join("?" * len(order_ids))
+    return Query(f"SELECT {ORDERS.column_names} FROM {ORDERS.name} WHERE order_id IN ({places})", tuple(order_ids))
+
+
+def sort_new() -> Iterator[Query]:
+    """What moves the new rows to the sorted ones; one transaction."""
+    columns = CLIENT_IDS.column_names
+    yield Query(f"INSERT INTO {CLIENT_IDS.name} ({columns}) SELECT {columns} FROM {NEW_CLIENT_IDS.name} ORDER BY key")
+    yield Query(f"DELETE FROM {NEW_CLIENT_IDS.name}")
+
+
+def of_all_orders(order_count: int) -> Iterator[str]:
+    """What makes the sorted rows of an archive that has none, in slices that fit into memory."""
+    slices = order_count // SLICE_COUNT + 1
+    width = 2**64 // slices + 1
+    for number in range(slices):
+        yield (
+            f"INSERT INTO {CLIENT_IDS.name} ({CLIENT_IDS.column_names})"
+            f" SELECT {_KEY} AS key, order_id, trigger_type <> '' FROM {ORDERS.name}"
+            f" WHERE client_id <> '' AND {_KEY} >= {number * width}::UBIGINT"
+            f" AND {_KEY} <= {min((number + 1) * width, 2**64) - 1}::UBIGINT ORDER BY key"
+        )
