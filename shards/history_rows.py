@@ -45,7 +45,6 @@ def order_row(order: Order, product: str, shard: int, id_key: bytes) -> Stored:
         order.signed_ms,
         order.filled,
         order.filled_value,
-        order.hold,
         name_of(order.status),
         order.end_reason.value,
         order.created_ms,
@@ -85,9 +84,9 @@ def client_id_row(order: Order) -> Stored:
 
 def to_order(row: Stored) -> Order:
     """The order of a row of stored.orders."""
-    placed, ended, futures, trigger, attached = row[:11], row[11:19], row[19:23], row[23:32], row[32:34]
+    placed, ended, futures, trigger, attached = row[:11], row[11:18], row[18:22], row[22:31], row[31:33]
     number, market, account, side, kind, tif, price, quantity, quote_quantity, client_id, signed_ms = placed
-    filled, filled_value, hold, status, end_reason, created_ms, updated_ms, request = ended
+    filled, filled_value, status, end_reason, created_ms, updated_ms, request = ended
     reduce_only, close_position, leverage, hold_price = futures
     take_profit, stop_loss = attached
     return Order(
@@ -104,7 +103,7 @@ def to_order(row: Stored) -> Order:
         signed_ms=signed_ms,
         filled=filled,
         filled_value=filled_value,
-        hold=hold,
+        hold=0,  # it was released
         status=_STATUSES[status],
         end_reason=EndReason(end_reason),
         created_ms=created_ms,

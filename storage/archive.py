@@ -16,9 +16,9 @@ import msgspec
 from storage import client_ids
 from storage.queries import POSITIONS, Query
 from storage.reports import REPORTS
-from storage.schema import Column, Table, make_tables, make_views
+from storage.schema import Column, Table, drop_columns, make_tables, make_views
 from storage.statements import Parameters, Selection, Statements, Stored
-from storage.tables import LINKS, NEW_CLIENT_IDS, ORDERS, SCHEMA_VERSION, TABLES, VERSION
+from storage.tables import DROPPED, LINKS, NEW_CLIENT_IDS, ORDERS, SCHEMA_VERSION, TABLES, VERSION
 from storage.views import VIEWS
 from storage.wallet_views import WALLET_VIEWS
 
@@ -81,6 +81,7 @@ class Archive:
         statements = [] if version else ["CREATE SCHEMA stored"]
         if version < VERSION:
             statements += make_tables(TABLES, version)
+            statements += drop_columns(DROPPED, version)
             if 0 < version < NEW_CLIENT_IDS.since:
                 count = _one_number(self._writer, Query(f"SELECT count(*) FROM {ORDERS.name}"))
                 statements += client_ids.of_all_orders(count)

@@ -66,6 +66,13 @@ def make_tables(tables: Iterable[Table], version: int) -> Iterator[str]:
         yield from _comment("TABLE", table)
 
 
+def drop_columns(dropped: Iterable[tuple[str, str, int]], version: int) -> Iterator[str]:
+    """The statements that drop what a schema of ``version`` has of these: (table, column, version without it)."""
+    for table, column, until in dropped:
+        if 0 < version < until:
+            yield f"ALTER TABLE {table} DROP COLUMN {column}"
+
+
 def make_views(views: Iterable[View]) -> Iterator[str]:
     """The statements that make the views, or bring those of an earlier version up to date."""
     for view in views:

@@ -8,7 +8,10 @@ from typing import Final
 from storage.schema import Column, Table
 
 VERSION: Final = 3
-"""Of the tables. 2: futures. 3: client ids by key."""
+"""Of the tables. 2: futures. 3: client ids by key, no hold_units."""
+
+DROPPED: Final = (("stored.orders", "hold_units", 3),)
+"""(table, column, version): was always 0, for an order that has ended holds nothing; the view orders reckons it."""
 
 # Ticks, lots and amounts are HUGEINT: with 18 decimals a price of 10^9 is 10^27 ticks, an amount up to 10^38 units
 
@@ -32,7 +35,6 @@ ORDERS = Table(
         Column("signed_ms", "BIGINT", "Timestamp of the signed request, Unix ms; 0 under a bearer token"),
         Column("filled_lots", "HUGEINT", "Filled base quantity in lots"),
         Column("filled_tick_lots", "HUGEINT", "Sum over its fills of ticks x lots: its exact value"),
-        Column("hold_units", "HUGEINT", "Smallest units still held for it when it ended"),
         Column("status", "VARCHAR", "filled, canceled, rejected or expired"),
         Column("end_reason", "VARCHAR", "Why it ended; the view orders lists the reasons"),
         Column("created_ms", "BIGINT", "When it was placed, Unix ms"),

@@ -1,16 +1,14 @@
 """``shardex``: an operator's commands. They work on the data folder and its running engine, without HTTP."""
 
 import secrets
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
 import click
 import duckdb
 
-from shards.history import History
-from shards.limits import SQL_MS_MAX
-from shards.messages import Question, Reason, Reply, RunSql, TableReply
+from shards.limits import SQL_PATIENCE_MS
+from shards.messages import Question, Reason, Reply
 from shards.settings import SettingsError
 from shards.verify import verify_folder
 from storage.folder import FolderError
@@ -20,8 +18,7 @@ from web.auth import READ, TRADE
 from web.cli_access import is_running, open_client, open_desk, open_folder, open_reference
 from web.cli_futures import futures_group
 from web.cli_markets import asset_group, market_group
-from web.cli_print import print_csv, print_json, print_table
-from web.engine import expect
+from web.cli_sql import sql
 from web.errors import SPOT_REFUSALS, EngineRefusal, Problem
 from web.payments import WALLETS, Payment
 from web.settings import load_web_settings
@@ -74,8 +71,8 @@ def main(context: click.Context, data: Path | None) -> None:
     context.obj = data
 
 
-for group in (asset_group, market_group, futures_group):
-    main.add_command(group)
+for command in (asset_group, market_group, futures_group, sql):
+    main.add_command(command)
 
 
 # Credentials
@@ -135,25 +132,6 @@ def deposit(data: Path | None, account: str, asset: str, amount: str, wallet: st
 
 
 @main.command()
-@click.argument("statement")
-@click.option("--csv", "form", flag_value="csv", help="Print comma-separated values.")
-@click.option("--json", "form", flag_value="json", help="Print a JSON array of objects.")
-@click.pass_obj
-def sql(data: Path | None, statement: str, form: str | None) -> None:
-    """Run one SELECT on the history, beside the running exchange or at rest."""
-    folder = open_folder(data)
-    with open_client(folder) as client:
-        if is_running(client):
-            reply = client.ask_archive(RunSql(statement), SQL_MS_MAX)
-        else:
-            with closing(History(folder.history, bytes.fromhex(folder.secrets().id_key))) as history:
-                reply = history.answer(RunSql(statement))
-    table = expect(TableReply, reply)
-    printer = {"csv": print_csv, "json": print_json}.get(form or "", print_table)
-    printer(table.columns, table.rows)
-
-
-@main.command()
 @click.pass_obj
 def verify(data: Path | None) -> None:
     """Replay every journal and check all invariants, at rest or beside the running exchange."""
@@ -161,7 +139,7 @@ def verify(data: Path | None) -> None:
     with open_client(folder) as client:
 
         def ask(question: Question) -> Reply:
-            return client.ask_archive(question, SQL_MS_MAX)
+            return client.ask_archive(question, SQL_PATIENCE_MS)
 
         findings = verify_folder(folder, ask if is_running(client) else None)
     for finding in findings:
