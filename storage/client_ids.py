@@ -40,13 +40,14 @@ def key_of(account: str, client_id: str) -> int:
 
 def candidates(names: Iterable[ClientId]) -> Query:
     """The numbers of the orders that may have these names: the newest ones of each key, market and kind."""
-    keys = ", ".join(f"{key}::UBIGINT" for key in {key_of(name.account, name.client_id) for name in names})
-    both = " UNION ALL ".join(
-        f"SELECT key, order_id, is_trigger FROM {table.name} WHERE key IN ({keys})"
+    # each key by itself: with "=" DuckDB sorts out rows as it reads them, with IN it joins all of the row groups
+    parts = " UNION ALL ".join(
+        f"SELECT key, order_id, is_trigger FROM {table.name} WHERE key = {key}::UBIGINT"
+        for key in {key_of(name.account, name.client_id) for name in names}
         for table in (CLIENT_IDS, NEW_CLIENT_IDS)
     )
     return Query(
-        f"SELECT unnest(max(order_id, {_CANDIDATES_COUNT})) FROM ({both}) GROUP BY key, order_id >> 40, is_trigger"
+        f"SELECT unnest(max(order_id, {_CANDIDATES_COUNT})) FROM ({parts}) GROUP BY key, order_id >> 40, is_trigger"
     )
 
 

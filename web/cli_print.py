@@ -28,7 +28,7 @@ def _is_number(cell: Cell) -> bool:
 
 
 def print_csv(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-    """Comma-separated values under a line of names. NULL is nothing, an empty text is \"\"."""
+    """Comma-separated values under a line of names. NULL is nothing, an empty text two quotes."""
     for line in (columns, *rows):
         click.echo(",".join(map(_quote, line)))
 

@@ -1,5 +1,6 @@
 """``shardex sql``: statements from the command line, a file or standard input, and what there is to ask for."""
 
+import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -76,7 +77,7 @@ def _read(statement: str | None, file: TextIO | None, parameters: Sequence[str])
         raise click.UsageError("give a statement, or a file with one: -f FILE, or - for standard input")
     text = file.read() if file is not None else statement or ""
     if file is None and text == "-":
-        text = click.get_text_stream("stdin", encoding="utf-8").read()
+        text = sys.stdin.read()
     pairs = [pair.partition("=") for pair in parameters]
     for name, equals, _ in pairs:
         if not equals or not name.isidentifier():
