@@ -25,7 +25,7 @@ _AS_THEY_ARE: Final = frozenset(
 def shower(type_: str) -> Callable[[Any], Cell]:
     """What turns the values of a column of that type into cells."""
     if type_ in _AS_THEY_ARE:
-        return _same
+        return _to_number if type_ in ("FLOAT", "DOUBLE") else _same
     if is_nested(type_):
         return _to_json
     if type_.startswith("TIMESTAMP"):
@@ -36,6 +36,13 @@ def shower(type_: str) -> Callable[[Any], Cell]:
 def _same(value: Any) -> Cell:
     cell: Cell = value
     return cell
+
+
+def _to_number(value: Any) -> Cell:
+    """What is no JSON number goes as text: whoever shows it knows the column's type."""
+    if value is None or math.isfinite(value):
+        return _same(value)
+    return "nan" if math.isnan(value) else ("infinity" if value > 0 else "-infinity")
 
 
 def _to_text(value: Any) -> Cell:

@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+import duckdb
+
 _TEMPORAL: Final = re.compile(r"\b(?:DATE|TIME|TIME_\w+|TIMETZ\w*|TIMESTAMP\w*|INTERVAL)\b")
 _NESTED: Final = re.compile(r"(?:STRUCT|MAP|UNION|TUPLE)\(|.*\]$", re.DOTALL)
 _NOT_FOR_PYTHON: Final = ("VARIANT", "TYPE")  # its values are of any kind; it cannot take them
@@ -26,7 +28,15 @@ def cast_for_python(statement: str, types: Sequence[str]) -> str:
         return statement
     names = [f"c{number}" for number in range(len(types))]
     shown = ", ".join(cast.format(name) if cast else name for cast, name in zip(casts, names, strict=True))
-    return f"SELECT {shown} FROM ({statement.rstrip().removesuffix(';')}\n) AS answer({', '.join(names)})"
+    return f"SELECT {shown} FROM ({_without_semicolon(statement)}\n) AS answer({', '.join(names)})"
+
+
+def _without_semicolon(statement: str) -> str:
+    text = statement.encode()  # what tokens are counted in
+    tokens = [position for position, kind in duckdb.tokenize(statement) if kind != duckdb.token_type.comment]
+    while text[tokens[-1] :].startswith(b";"):
+        text = text[: tokens.pop()]
+    return text.decode()
 
 
 def _cast(type_: str) -> str:

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import math
 from collections.abc import Sequence
 
 import click
@@ -41,10 +40,13 @@ def _quote(cell: Cell) -> str:
     return text
 
 
-def print_json(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+def print_json(columns: Sequence[str], rows: Sequence[Sequence[Cell]], types: Sequence[str]) -> None:
     """An array with an object for each row. Columns that share a name get _1, _2, … behind it from the second on."""
     names = [json.dumps(name, ensure_ascii=False) for name in tell_apart(columns)]
-    lines = (", ".join(f"{name}: {_as_json(cell)}" for name, cell in zip(names, row, strict=True)) for row in rows)
+    shown = [_float_as_json if type_ in ("FLOAT", "DOUBLE") else _as_json for type_ in types]
+    lines = (
+        ", ".join(f"{name}: {show(cell)}" for name, show, cell in zip(names, shown, row, strict=True)) for row in rows
+    )
     click.echo("[" + ",\n ".join(f"{{{line}}}" for line in lines) + "]")
 
 
@@ -58,16 +60,22 @@ def tell_apart(names: Sequence[str]) -> list[str]:
 
 
 def _as_json(cell: Cell) -> str:
-    """JSON has no NaN: it becomes null. Infinity is a number that every reader takes for it."""
-    if isinstance(cell, float) and not math.isfinite(cell):
-        return "null" if math.isnan(cell) else ("1e999" if cell > 0 else "-1e999")
     return json.dumps(cell, ensure_ascii=False)
+
+
+def _float_as_json(cell: Cell) -> str:
+    """JSON has no NaN: it becomes null. Infinity is a number that every reader takes for it."""
+    match cell:
+        case "nan":
+            return "null"
+        case "infinity" | "-infinity":
+            return cell.replace("infinity", "1e999")
+        case _:
+            return _as_json(cell)
 
 
 def show(cell: Cell) -> str:
     """A value as text, NULL as nothing."""
     if cell is None:
         return ""
-    if isinstance(cell, float) and math.isinf(cell):
-        return "infinity" if cell > 0 else "-infinity"
     return str(cell).lower() if isinstance(cell, bool) else str(cell)

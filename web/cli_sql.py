@@ -67,7 +67,7 @@ def sql(
     if form == "csv":
         print_csv(table.columns, table.rows)
     elif form == "json":
-        print_json(table.columns, table.rows)
+        print_json(table.columns, table.rows, table.types)
     else:
         print_table(table.columns, table.rows)
 
