@@ -14,6 +14,7 @@ import duckdb
 import msgspec
 
 from storage import client_ids
+from storage.client_ids import Waiting
 from storage.queries import POSITIONS, Query
 from storage.reports import REPORTS
 from storage.schema import Column, Table, drop_columns, make_tables, make_views
@@ -64,7 +65,7 @@ class Archive:
         self._database.execute(f"SET GLOBAL max_execution_time = {query_ms}")
         self._writer = self._cursor_with_limit(0)  # rows must go in, however long a checkpoint takes
         self._make_schema()
-        self._new_count = _one_number(self._writer, Query(f"SELECT count(*) FROM {NEW_CLIENT_IDS.name}"))
+        self._waiting = Waiting(*self._writer.execute(client_ids.WAITING.sql).fetchall()[0])
         self._database.execute("SET GLOBAL TimeZone = 'UTC'")
         self._statements = Statements(self._database, sql_ms)
         self._database.execute("SET GLOBAL lock_configuration = true")
@@ -111,17 +112,15 @@ class Archive:
         DuckDB 2.0, out of memory in the midst of an insert, leaves index entries without rows in memory.)
         """
         inserts = [_insert(table, some) for table, some in {**rows, LINKS: list(positions.items())}.items() if some]
-        new_count = self._new_count + len(rows.get(NEW_CLIENT_IDS, ()))
-        if new_count >= client_ids.RUN_COUNT:
-            inserts += client_ids.sort_new()
-            new_count = 0
+        new, recent = self._waiting
+        sorting, waiting = client_ids.sort_full(Waiting(new + len(rows.get(NEW_CLIENT_IDS, ())), recent))
         self._check()
         try:
-            self._transact(inserts)
+            self._transact([*inserts, *sorting])
         except BaseException:
             self._failed = True
             raise
-        self._new_count = new_count
+        self._waiting = waiting
 
     def _transact(self, queries: Sequence[Query]) -> None:
         self._writer.execute("BEGIN TRANSACTION")

@@ -1,8 +1,9 @@
 """Finding ended orders by (account, client id) without a scan, however many there are.
 
 Each order with a client id leaves a row in a narrow table: a 64-bit key and its number. DuckDB skips row groups by the
-least and greatest value in them, which helps where rows are sorted. So new rows wait in a table of their own, and once
-it has a million they go over to the other one, sorted: a search reads the new ones and one row group of each million.
+least and greatest value in them, which helps where rows are sorted. So new rows wait in a table of their own; a million
+of them go over to the next one, sorted, and four million of those to the last one, sorted together. A search reads the
+new rows, and one row group of each run.
 
 Why not an index: one over random keys holds about 40 bytes of memory for each order, and is written anew with each
 checkpoint (docs/decisions/0013).
@@ -13,10 +14,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from storage.queries import Query
-from storage.tables import CLIENT_IDS, NEW_CLIENT_IDS, ORDERS
+from storage.schema import Table
+from storage.tables import CLIENT_IDS, NEW_CLIENT_IDS, ORDERS, RECENT_CLIENT_IDS
 
-RUN_COUNT: Final = 1_000_000  # new rows that are sorted at a time: 0.3 s for which rows wait in the shards
-SLICE_COUNT: Final = 4_000_000  # rows sorted at a time when an archive of before is brought up to date: 150 MB
+NEW_COUNT: Final = 1_000_000  # new rows that are sorted at a time: 0.3 s for which rows wait in the shards
+RECENT_COUNT: Final = 4_000_000  # then sorted once more: 1.5 s and 150 MB
+SLICE_COUNT: Final = RECENT_COUNT  # rows sorted at a time when an archive of before is brought up to date
 _CANDIDATES_COUNT: Final = (
     8  # newest orders of a key and market that are looked at: the first has it but for collisions
 )
@@ -44,7 +47,7 @@ def candidates(names: Iterable[ClientId]) -> Query:
     parts = " UNION ALL ".join(
         f"SELECT key, order_id, is_trigger FROM {table.name} WHERE key = {key}::UBIGINT"
         for key in {key_of(name.account, name.client_id) for name in names}
-        for table in (CLIENT_IDS, NEW_CLIENT_IDS)
+        for table in (CLIENT_IDS, RECENT_CLIENT_IDS, NEW_CLIENT_IDS)
     )
     return Query(
         f"SELECT unnest(max(order_id, {_CANDIDATES_COUNT})) FROM ({parts}) GROUP BY key, order_id >> 40, is_trigger"
@@ -57,11 +60,35 @@ def orders_by_id(order_ids: Sequence[int]) -> Query:
     return Query(f"SELECT {ORDERS.column_names} FROM {ORDERS.name} WHERE order_id IN ({places})", tuple(order_ids))
 
 
-def sort_new() -> Iterator[Query]:
-    """What moves the new rows to the sorted ones; one transaction."""
-    columns = CLIENT_IDS.column_names
-    yield Query(f"INSERT INTO {CLIENT_IDS.name} ({columns}) SELECT {columns} FROM {NEW_CLIENT_IDS.name} ORDER BY key")
-    yield Query(f"DELETE FROM {NEW_CLIENT_IDS.name}")
+class Waiting(NamedTuple):
+    """How many rows are still to be sorted, or sorted once more."""
+
+    new: int
+    recent: int
+
+
+WAITING: Final = Query(
+    f"SELECT (SELECT count(*) FROM {NEW_CLIENT_IDS.name}), (SELECT count(*) FROM {RECENT_CLIENT_IDS.name})"
+)
+
+
+def sort_full(waiting: Waiting) -> tuple[list[Query], Waiting]:
+    """What sorts the rows of which there are enough, in one transaction; and what waits then."""
+    queries: list[Query] = []
+    new, recent = waiting
+    if new >= NEW_COUNT:
+        queries += _move(NEW_CLIENT_IDS, RECENT_CLIENT_IDS)
+        new, recent = 0, recent + new
+    if recent >= RECENT_COUNT:
+        queries += _move(RECENT_CLIENT_IDS, CLIENT_IDS)
+        recent = 0
+    return queries, Waiting(new, recent)
+
+
+def _move(source: Table, target: Table) -> Iterator[Query]:
+    columns = source.column_names
+    yield Query(f"INSERT INTO {target.name} ({columns}) SELECT {columns} FROM {source.name} ORDER BY key")
+    yield Query(f"DELETE FROM {source.name}")
 
 
 def of_all_orders(order_count: int) -> Iterator[str]:

@@ -76,7 +76,15 @@ _CLIENT_ID_COLUMNS = (
 
 CLIENT_IDS = Table(
     "stored.client_ids",
-    "By which keys orders are found by their client ids: in runs of a million or more, each sorted by key.",
+    "By which keys orders are found by their client ids: in runs of four million, each sorted by key.",
+    _CLIENT_ID_COLUMNS,
+    key="",
+    since=3,
+)
+
+RECENT_CLIENT_IDS = Table(
+    "stored.recent_client_ids",
+    "The same of later orders, in runs of a million.",
     _CLIENT_ID_COLUMNS,
     key="",
     since=3,
@@ -201,6 +209,7 @@ SCHEMA_VERSION = Table(
 TABLES: Final = (
     ORDERS,
     CLIENT_IDS,
+    RECENT_CLIENT_IDS,
     NEW_CLIENT_IDS,
     TRADES,
     FUTURES_FILLS,

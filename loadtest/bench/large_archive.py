@@ -6,7 +6,7 @@ folder that nothing runs on. Ten million take about a minute. No journal knows o
 
 import argparse
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 import duckdb
 
 from shards.history import History
-from storage.client_ids import RUN_COUNT
+from storage.client_ids import NEW_COUNT, RECENT_COUNT
 from storage.folder import Folder
-from storage.tables import CLIENT_IDS, ORDERS
+from storage.tables import CLIENT_IDS, ORDERS, RECENT_CLIENT_IDS
 
 ACCOUNTS: Final = tuple(f"large-{number}" for number in range(1_000))
 MARKETS: Final = (1, 2, 3, 4)
@@ -57,16 +57,25 @@ def fill_archive(
     """Put ``count`` orders of these accounts and markets into the archive of a folder at rest."""
     History(folder.history, bytes.fromhex(folder.secrets().id_key)).close()  # makes the tables, or says it is in use
     with closing(duckdb.connect(folder.history, config={"memory_limit": "2GB"})) as database:
-        for first in range(0, count, RUN_COUNT):  # in runs, as they come in
-            bound = {"first": first, "end": min(first + RUN_COUNT, count)}
-            bound |= {"accounts": list(accounts), "markets": list(markets)}  # type: ignore[dict-item]
+        for first, end in _runs(count):  # as they come in
+            bound = {"first": first, "end": end, "accounts": list(accounts), "markets": list(markets)}
             database.execute(f"INSERT INTO {ORDERS.name} ({ORDERS.column_names}) {_ROWS}", bound)
+            target = CLIENT_IDS if end - first == RECENT_COUNT else RECENT_CLIENT_IDS
             database.execute(
-                f"INSERT INTO {CLIENT_IDS.name} ({CLIENT_IDS.column_names})"
+                f"INSERT INTO {target.name} ({target.column_names})"
                 " SELECT md5_number_lower(account || ' ' || client_id) AS key, order_id, false"
                 f" FROM ({_ROWS}) ORDER BY key",
                 bound,
             )
+
+
+def _runs(count: int) -> Iterator[tuple[int, int]]:
+    """From where to where the runs of client ids go that the archive itself would have made by now."""
+    first = 0
+    while first < count:
+        end = first + (RECENT_COUNT if count - first >= RECENT_COUNT else min(NEW_COUNT, count - first))
+        yield first, end
+        first = end
 
 
 if __name__ == "__main__":

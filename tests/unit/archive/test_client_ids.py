@@ -52,7 +52,8 @@ def expected(orders: list[Order], asked: GetOrderByClientId) -> Order | None:
 @pytest.mark.parametrize("run", [7, 40, 1_000_000])
 def test_the_latest_order_of_each_name(path: Path, monkeypatch: pytest.MonkeyPatch, run: int) -> None:
     print(f"SHARDEX_TEST_SEED={SEED}")
-    monkeypatch.setattr(client_ids, "RUN_COUNT", run)
+    monkeypatch.setattr(client_ids, "NEW_COUNT", run)
+    monkeypatch.setattr(client_ids, "RECENT_COUNT", 3 * run)
     chance = Random(SEED)
     orders = random_orders(chance, 400)
     history = History(path, KEY)
