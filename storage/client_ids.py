@@ -23,6 +23,9 @@ SLICE_COUNT: Final = RECENT_COUNT  # rows sorted at a time when an archive of be
 _CANDIDATES_COUNT: Final = (
     8  # newest orders of a key and market that are looked at: the first has it but for collisions
 )
+_ALL: Final = " UNION ALL ".join(
+    f"SELECT key, order_id, is_trigger FROM {table.name}" for table in (CLIENT_IDS, RECENT_CLIENT_IDS, NEW_CLIENT_IDS)
+)
 _KEY: Final = "md5_number_lower(account || ' ' || client_id)"
 
 
@@ -43,14 +46,12 @@ def key_of(account: str, client_id: str) -> int:
 
 def candidates(names: Iterable[ClientId]) -> Query:
     """The numbers of the orders that may have these names: the newest ones of each key, market and kind."""
-    # each key by itself: with "=" DuckDB sorts out rows as it reads them, with IN it joins all of the row groups
-    parts = " UNION ALL ".join(
-        f"SELECT key, order_id, is_trigger FROM {table.name} WHERE key = {key}::UBIGINT"
-        for key in {key_of(name.account, name.client_id) for name in names}
-        for table in (CLIENT_IDS, RECENT_CLIENT_IDS, NEW_CLIENT_IDS)
-    )
+    # joined, DuckDB skips row groups and rows as it reads them; with IN it joins after it has read all row groups
+    keys = ", ".join(f"({key}::UBIGINT)" for key in {key_of(name.account, name.client_id) for name in names})
     return Query(
-        f"SELECT unnest(max(order_id, {_CANDIDATES_COUNT})) FROM ({parts}) GROUP BY key, order_id >> 40, is_trigger"
+        f"SELECT unnest(max(order_id, {_CANDIDATES_COUNT}))"
+        f" FROM ({_ALL}) JOIN (VALUES {keys}) AS wanted(key) USING (key)"
+        " GROUP BY key, order_id >> 40, is_trigger"
     )
 
 
