@@ -46,6 +46,7 @@ BARS: Final = {
     "history one order": Bar(1, at_least=False, of_ratio=False),
     "history the last of many": Bar(1, at_least=False, of_ratio=False),
     "late batch of 5 client ids p99": Bar(100, at_least=False, of_ratio=False),
+    "analyst sum(price * quantity)": _ratio_max(1.5),
     "late batch of 5 ids p99": Bar(100, at_least=False, of_ratio=False),
     "journal replay": Bar(50_000, at_least=True, of_ratio=False),
     "journal recovery 1000000": Bar(20, at_least=False, of_ratio=False),
