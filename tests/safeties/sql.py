@@ -75,7 +75,7 @@ SQL: Final = (
         "values_are_bound",
         "storage/queries.py",
         'Query("account = ?", (account,)),\n        *within(span, "created_ms", "order_id"),',
-        "Query(f\"account = '{account}'\"),\n        *within(span, \"created_ms\", \"order_id\"),",
+        'Query(f"account = \'{account}\'"),\n        *within(span, "created_ms", "order_id"),',
         "tests/unit/archive/test_questions.py::test_values_are_bound_never_spliced",
     ),
     Safety(
