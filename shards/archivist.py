@@ -17,12 +17,13 @@ from shards.codec import Undecodable, decode_request, decode_row, encode
 from shards.frames import FrameKind
 from shards.history import History
 from shards.mailbox import LinkBroken, Mailbox, Request
-from shards.messages import Question, Reason, Refused, Reply
+from shards.messages import CheckpointHistory, GetArchiveStatus, Question, Reason, Refused, Reply
 from shards.process import EXIT_DAMAGED, LockTaken, Wakeup, enter, lock_file, log
 from shards.rows import Row
 from shards.settings import Settings
 from shards.vitals import ARCHIVE_NAME, State, Vitals, vitals_path
 from storage.folder import Folder
+from storage.keeping import may_discard
 
 _LOCK_PATIENCE_S = 10
 
@@ -35,6 +36,7 @@ class Archivist:
         self.stopping = False
         self._vitals = vitals or Vitals(None)
         self._path = folder.path
+        self._run = folder.run
         self._history = history
         received = {shard: history.position(shard) for shard in range(folder.shard_count)}
         self._stored = dict(received)
@@ -67,7 +69,8 @@ class Archivist:
         self._pool.shutdown(wait=False, cancel_futures=True)
         if self._asked_count:
             os._exit(0)  # a long question still runs: everything is stored, and nobody waits for its answer
-        self._history.close()
+        with may_discard(self._run) as allowed:
+            self._history.close(checkpoint=allowed)
 
     def _patience_s(self) -> float:
         if self.mailbox.waiting() and self._room():
@@ -89,6 +92,14 @@ class Archivist:
         for request in self.mailbox.get(self._room()):
             self._ask(request)
         self._send()
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Work the log of the DuckDB file into it if it is long, unless a backup copies the file."""
+        if self._history.needs_checkpoint() and self._find_room():
+            with may_discard(self._run) as allowed:
+                if allowed:
+                    self._history.checkpoint()
 
     def _room(self) -> int:
         """How many questions the pool will take soon: until then they keep their places in the mailbox."""
@@ -135,9 +146,20 @@ class Archivist:
         if now_ms() > request.deadline_ms:
             self._answers.append((request, encode(Refused(Reason.TIMEOUT))))
             return
+        if isinstance(question, CheckpointHistory):
+            self._answers.append((request, encode(self._checkpoint())))
+            return
         self._asked_count += 1
         future = self._pool.submit(self._answer, question)  # type: ignore[arg-type]
         future.add_done_callback(lambda done: self._answered(request, done))
+
+    def _checkpoint(self) -> Reply:
+        """In this thread: nothing is stored meanwhile."""
+        if not self._find_room():
+            return Refused(Reason.STORAGE_FULL)
+        if not self._history.checkpoint():
+            return Refused(Reason.HISTORY_UNREADABLE)
+        return self._history.answer(GetArchiveStatus())
 
     def _answer(self, question: Question) -> Reply:
         return self._history.answer(question)

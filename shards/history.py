@@ -139,9 +139,20 @@ class History:
             _log.exception("history could not answer a %s", type(question).__name__)
             return Refused(Reason.HISTORY_UNREADABLE)
 
-    def close(self) -> None:
-        """Close the file. No other call may be running."""
-        self._archive.close()
+    def needs_checkpoint(self) -> bool:
+        """Whether it is time for :meth:`checkpoint`."""
+        return self._archive.needs_checkpoint()
+
+    def checkpoint(self) -> bool:
+        """Work all that is stored into the file, which then stays as it is until the next time; whether that was all.
+
+        For the thread that stores; raises as :meth:`store`.
+        """
+        return self._archive.checkpoint()
+
+    def close(self, *, checkpoint: bool = True) -> None:
+        """Close the file, with a checkpoint if it may be changed. No other call may be running."""
+        self._archive.close(checkpoint=checkpoint)
 
     def _answer_named(self, question: Question) -> Reply:
         match question:

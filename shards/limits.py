@@ -37,6 +37,7 @@ LINK_WAIT_MS: Final = 3_000  # a starting shard waits so long for its peers' lin
 LINK_WAIT_TURN_MS: Final = 100  # of it one turn counts for at most: one in which the process stood still is no waiting
 TICKET_COUNT_MAX: Final = 65_536  # orders waiting for a hold on another shard
 STOP_MS: Final = 2_000  # a stopping shard brings out what it owes for so long at most
+SNAPSHOT_STOP_MS: Final = 5_000  # and takes a snapshot within so long, or none: about a million open orders
 RESTART_PAUSE_MIN_S: Final = 0.1  # before a process that died soon after its start is started again; doubles up to
 RESTART_PAUSE_MAX_S: Final = 5.0
 STORAGE_RETRY_MS: Final = 100  # between two tries to write while the disk is full

@@ -37,6 +37,7 @@ from shards.messages import (
     Reason,
     Reply,
     ShardStatus,
+    TakeSnapshot,
     Tick,
 )
 from shards.network import Network
@@ -136,7 +137,8 @@ class Shard:
         if self._asked:
             self._answer_asked()
             self._send()
-        self._snapshots.step(self.engine, self._journal)
+        if self._snapshots.step(self.engine, self._journal):
+            self._send()
 
     # 1. Receive
 
@@ -308,6 +310,8 @@ class Shard:
             self._replies.refuse(request, Reason.TIMEOUT)
         elif self.mailbox.link_frames and self._untold.concerns(account):
             self._replies.refuse(request, Reason.STORAGE_FULL)
+        elif isinstance(question, TakeSnapshot):
+            self._snapshots.ask(lambda reply: self._replies.add(request, reply, ""))
         else:
             reply = self._status() if isinstance(question, GetStatus) else answer(self.engine, question)
             self._replies.add(request, reply, _account(question, reply))
@@ -335,7 +339,7 @@ class Shard:
         self.mailbox.flush()
 
     def _finish(self) -> None:
-        """Take nothing more; bring out what callers and the archive are still owed, within a bound."""
+        """Take nothing more; bring out what callers and the archive are still owed, then a snapshot, within bounds."""
         self.mailbox.counters.serving = False
         self._vitals.state = State.STOPPED
         until_ms = self._passed_ms() + limits.STOP_MS
@@ -343,8 +347,8 @@ class Shard:
             len(self._asked) or len(self._replies) or len(self.engine.outboxes[ARCHIVE])
         ):
             self.turn(limits.RECONNECT_MS / 1000)
-        self._snapshots.wait()
         self.mailbox.close()
+        self._snapshots.finish(self.engine, self._journal, limits.SNAPSHOT_STOP_MS / 1000)
         self._journal.close()
 
 

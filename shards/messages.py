@@ -421,6 +421,17 @@ class GetTickers(msgspec.Struct, array_like=True, tag=58, frozen=True):
     start_ms: int
 
 
+class TakeSnapshot(msgspec.Struct, array_like=True, tag=38, frozen=True):
+    """Take a snapshot of all that has been applied; answered once it is on disk.
+
+    Reply: CountReply with the record at which it was taken; Refused STORAGE_FULL if it could not be written.
+    """
+
+
+class CheckpointHistory(msgspec.Struct, array_like=True, tag=39, frozen=True):
+    """Work all rows into the DuckDB file, of which whoever asks keeps a hold; archive only. Reply: ArchiveStatus."""
+
+
 # Replies
 
 
@@ -513,7 +524,7 @@ class MarketReply(msgspec.Struct, array_like=True, tag=65):
 
 
 class CountReply(msgspec.Struct, array_like=True, tag=66):
-    """A number: the leverage that was set, or the milliseconds of a countdown."""
+    """A number: the leverage that was set, the milliseconds of a countdown, or the record of a snapshot."""
 
     count: int
 
@@ -623,6 +634,8 @@ Question = (
     | MarketTrades
     | GetCandles
     | GetTickers
+    | TakeSnapshot
+    | CheckpointHistory
 )
 Reply = (
     OrderReply

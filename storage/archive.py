@@ -21,7 +21,7 @@ from storage.views import VIEWS
 from storage.wallet_views import WALLET_VIEWS
 
 THREADS_COUNT: Final = 2  # a statement's own thread and one helper: the other cores belong to the shards
-CHECKPOINT_SIZE: Final = "64MiB"  # of the write-ahead file: moving it takes 0.1 to 0.7 s of CPU, be it 16 MiB or 64
+CHECKPOINT_BYTES: Final = 64 * 2**20  # of the log: working it in takes 0.1 to 0.7 s of CPU, be it 16 MiB or 64
 FETCH_ROW_COUNT: Final = 1_000  # rows of an operator's answer taken at a time
 GUARD_S: Final = 0.01  # between two looks at the memory that an operator's statement takes
 GUARD_SHARE: Final = 3  # it may take one part in so many; the rest is for rows, indexes and checkpoints
@@ -38,7 +38,7 @@ _LOCKED_DOWN: Final[dict[str, str | bool | int | float | list[str]]] = {
     "python_enable_replacements": False,  # else SQL could read Python variables by their names
     "temp_directory": "",  # a big answer fails rather than fill the disk that the journals need
     "threads": THREADS_COUNT,
-    "checkpoint_threshold": CHECKPOINT_SIZE,
+    "checkpoint_threshold": "1TiB",  # whoever appends says when: a backup copies the file between two checkpoints
 }
 
 
@@ -71,6 +71,7 @@ class Archive:
         Raises duckdb.Error if the file is not usable or another process has it open, and ArchiveTooNew.
         """
         self._failed = False
+        self._path = path
         self._database = duckdb.connect(path, config={**_LOCKED_DOWN, "memory_limit": memory})
         os.chmod(path, 0o600)
         self._database.execute("PRAGMA disable_checkpoint_on_shutdown")  # close does it, but not after a failure
@@ -125,6 +126,29 @@ class Archive:
         except BaseException:
             self._failed = True
             raise
+
+    def needs_checkpoint(self) -> bool:
+        """Whether the log has grown so long that it should be worked into the file."""
+        return self._log_bytes() >= CHECKPOINT_BYTES
+
+    def checkpoint(self) -> bool:
+        """Work the log into the file; whether nothing is left in it. By the thread that appends; raises as they do.
+
+        Until the next one, the file as it is now can be copied: rows go into the log, and into parts that are not used.
+        """
+        self._check()
+        try:
+            self._writer.execute("CHECKPOINT")
+        except BaseException:
+            self._failed = True
+            raise
+        return self._log_bytes() == 0
+
+    def _log_bytes(self) -> int:
+        try:
+            return os.path.getsize(f"{self._path}.wal")
+        except FileNotFoundError:
+            return 0
 
     def _transact(self, queries: Sequence[Query]) -> None:
         self._writer.execute("BEGIN TRANSACTION")
@@ -222,9 +246,9 @@ class Archive:
                 interrupted.set()
                 self._operator.interrupt()
 
-    def close(self) -> None:
-        """Work the log into the file and close it. No other call may be running."""
-        if not self._failed:
+    def close(self, *, checkpoint: bool = True) -> None:
+        """Work the log into the file, unless that must not change, and close it. No other call may be running."""
+        if checkpoint and not self._failed:
             with suppress(duckdb.Error):  # then the log is read when the file is opened next
                 self._writer.execute("CHECKPOINT")
         for connection in (self._operator, self._writer, self._database):

@@ -14,6 +14,7 @@ from storage.formats import describe_format
 from storage.keys import find_malformed_key
 
 FORMAT = 2  # raised whenever an input comes to something else than before: its journals must not be replayed
+MANIFEST = "backup.json"  # of a backup, which is not to be worked on
 SOCKET_PATH_BYTES_MAX = 103  # what macOS's and Linux's sockaddr_un both hold, less the final zero
 # The secret is at least as long as the digest: a shorter one is the weakest part
 SECRET_BYTES_MIN: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
@@ -44,8 +45,8 @@ class Folder:
     def open(cls, path: Path, shard_count: int | None = None) -> "Folder":
         """Open the folder, making it with ``shard_count`` shards at first; a missing count takes what it has.
 
-        Raises FolderError for another number of shards, another format, a path too long for sockets, and for what
-        cannot be read or written.
+        Raises FolderError for another number of shards, another format, a backup, a path too long for sockets, and for
+        what cannot be read or written.
         """
         try:
             return cls._open(path, shard_count)
@@ -56,6 +57,8 @@ class Folder:
     def _open(cls, path: Path, shard_count: int | None) -> "Folder":
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         facts_path = path / "shardex.json"
+        if os.path.exists(path / MANIFEST):
+            raise FolderError(f"{path} is a backup: make a data folder of it with `shardex --data NEW restore {path}`")
         if shard_count is None and not os.path.exists(facts_path):
             raise FolderError(f"{path} is no data folder yet: start the engine first (python -m shards)")
         made = json.dumps({"format": FORMAT, "shards": shard_count}).encode() + b"\n"

@@ -18,6 +18,7 @@ from storage.reference import ReferenceUnusable, StorageFull
 from web import operator, payments
 from web.auth import READ, TRADE
 from web.cli_access import is_running, open_client, open_desk, open_folder, open_reference
+from web.cli_backup import backup_command, folder_to_verify, restore_command, snapshot_command
 from web.cli_futures import futures_group
 from web.cli_markets import asset_group, market_group
 from web.cli_print import print_csv, print_json, print_table
@@ -77,8 +78,8 @@ def main(context: click.Context, data: Path | None) -> None:
     context.obj = data
 
 
-for group in (asset_group, market_group, futures_group):
-    main.add_command(group)
+for command in (asset_group, market_group, futures_group, snapshot_command, backup_command, restore_command):
+    main.add_command(command)
 
 
 # Credentials
@@ -159,9 +160,8 @@ def sql(data: Path | None, statement: str, form: str | None) -> None:
 @main.command()
 @click.pass_obj
 def verify(data: Path | None) -> None:
-    """Replay every journal and check all invariants, at rest or beside the running exchange."""
-    folder = open_folder(data)
-    with open_client(folder) as client:
+    """Replay every journal and check all invariants, at rest or beside the running exchange; also of a backup."""
+    with folder_to_verify(data) as folder, open_client(folder) as client:
 
         def ask(question: Question) -> Reply:
             return client.ask_archive(question, SQL_MS_MAX)
@@ -171,7 +171,7 @@ def verify(data: Path | None) -> None:
         click.echo(finding)
     if findings:
         raise click.exceptions.Exit(1)
-    click.echo(f"ok: {count_shards(folder.shard_count)} and the archive of {folder.path}")
+    click.echo(f"ok: {count_shards(folder.shard_count)} and the archive of {data or folder.path}")
 
 
 if __name__ == "__main__":
