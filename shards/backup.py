@@ -35,7 +35,7 @@ from storage.backup import (
 )
 from storage.folder import Folder
 from storage.journal import START, Journal, JournalDamaged
-from storage.keeping import KeptByAnother, keep
+from storage.keeping import StillDiscarding, keep
 from storage.moment import NoMoment, find_moment
 from storage.snapshot import SnapshotDamaged, list_snapshots, read_snapshot
 
@@ -53,11 +53,14 @@ def back_up(folder: Folder, target: Path, client: Client) -> Manifest:
     began_ms = now_ms()
     try:
         with make_folder(target) as aside, ExitStack() as held:
+            held.callback(os.close, lock_file(folder.run / "backup.lock"))
             check_room(aside, sum(path.stat().st_size for path in _sources(folder)))
             for part in (folder.run, *map(folder.shard, range(folder.shard_count))):
                 held.enter_context(keep(part, DISCARD_S))
             return _copy(folder, aside, client, began_ms)
-    except (JournalDamaged, SnapshotDamaged, KeptByAnother, NoMoment) as error:
+    except LockTaken as error:
+        raise BackupError(f"another backup of {folder.path} is under way") from error
+    except (JournalDamaged, SnapshotDamaged, StillDiscarding, NoMoment) as error:
         raise BackupError(f"{target} was not made: {error}") from error
 
 
@@ -125,6 +128,7 @@ def _read_head(history: Path) -> bytes:
 
 
 def _copy_reference(moment: Connection, target: Path) -> None:
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     with closing(connect(target)) as copy:
         moment.backup(copy)
         ((found, *_), *_) = copy.execute("PRAGMA quick_check").fetchall()

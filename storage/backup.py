@@ -62,7 +62,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Last of all: a folder without it is no backup."""
     content = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
     sealed = _Sealed(msgspec.Raw(content), hashlib.sha256(content).hexdigest())
-    write_whole(folder / MANIFEST, msgspec.json.encode(sealed), b"\n")
+    write_whole(folder / MANIFEST, msgspec.json.encode(sealed))
 
 
 def read_manifest(folder: Path) -> Manifest:

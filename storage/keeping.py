@@ -13,21 +13,21 @@ from pathlib import Path
 _POLL_S = 0.01  # between two looks whether others have let go
 
 
-class KeptByAnother(Exception):
-    """Another backup copies these files; the text names the folder."""
+class StillDiscarding(Exception):
+    """Files are being thrown away, for longer than anybody should need; the text names the folder."""
 
 
 @contextmanager
 def keep(folder: Path, patience_s: float) -> Iterator[None]:
     """Nothing in ``folder`` is thrown away while the context lasts.
 
-    Waits so long for those who are at it; then raises KeptByAnother, for they take less.
+    Waits so long for those who are at it; then raises StillDiscarding. One at a time: another one would wait as well.
     """
     with _open(folder) as descriptor:
         until = time.monotonic() + patience_s
         while not _lock(descriptor, fcntl.LOCK_EX):
             if time.monotonic() >= until:
-                raise KeptByAnother(f"another backup copies {folder}")
+                raise StillDiscarding(f"files in {folder} are being thrown away: try again")
             time.sleep(_POLL_S)
         yield
 

@@ -20,7 +20,6 @@ from storage.folder import Folder
 from web.cli_access import is_running, open_client, open_folder
 
 SNAPSHOT_MS: Final = 120_000  # for one: it takes seconds where there are millions of orders
-NICENESS: Final = 10  # trading comes first
 STOPPED: Final = 130  # the exit status of a command that was told to end
 
 
@@ -56,8 +55,6 @@ def backup_command(data: Path | None, target: Path) -> None:
     DIR must not be there yet, or be empty. It holds the exchange's secrets: keep it as you keep the data folder.
     """
     folder = open_folder(data)
-    os.umask(0o077)
-    os.nice(NICENESS)
     with _ending_well(), open_client(folder) as client:
         manifest = back_up(folder, target, client)
     click.echo(f"{target}: {describe(manifest)}")
@@ -69,7 +66,6 @@ def backup_command(data: Path | None, target: Path) -> None:
 def restore_command(data: Path | None, backup: Path) -> None:
     """Make the data folder from the backup in DIR. The data folder must not be there yet, or be empty."""
     target = data or load_settings().data
-    os.umask(0o077)
     with _ending_well():
         manifest = restore(backup, target)
     click.echo(f"{target}: {describe(manifest)}")
