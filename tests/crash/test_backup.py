@@ -203,6 +203,14 @@ def test_at_rest_and_after_a_kill(exchange: Exchange, tmp_path: Path) -> None:
     exchange.stop()
     assert [path.name for path in exchange.data.glob("*.wal")] == ["history.duckdb.wal"]
     shardex(exchange.data, "backup", str(tmp_path / "killed")).ok()
+    with start_shardex(exchange.data, "backup", str(tmp_path / "touched")) as process:
+        until(lambda: (tmp_path / ".touched.unfinished" / "reference.sqlite").exists(), BACK_S, "it copies")
+        process.send_signal(signal.SIGSTOP)
+        shardex(exchange.data, "sql", "SELECT 1").ok()  # works the log into the file
+        process.send_signal(signal.SIGCONT)
+        said = end(process)
+        assert said.status == 1 and "the history was worked on while it was copied: try again" in said.text
+    assert names(tmp_path) == ["killed"]
     with restored(tmp_path / "killed", SHARDS) as other:
         assert done(other.call("GET", f"/api/v1/spot/orders/{kept['id']}"))["status"] == "open"
         other.stop()
