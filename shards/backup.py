@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from sqlite3 import Connection, connect
-from typing import Final
+from typing import Final, NamedTuple
 
 from shards.client import Client
 from shards.clock import now_ms
@@ -73,7 +73,6 @@ def _copy(folder: Folder, aside: Path, client: Client, began_ms: int) -> Manifes
     snapshots = [list_snapshots(folder.shard(shard)) for shard in range(folder.shard_count)]
     facts: _Facts = {}
     with _history_at_rest(folder, client) as history, ExitStack() as opened:
-        head = _read_head(folder.history)
         journals = [
             opened.enter_context(closing(Journal(folder.shard(shard) / "journal.sqlite", read_only=True)))
             for shard in range(folder.shard_count)
@@ -83,18 +82,23 @@ def _copy(folder: Folder, aside: Path, client: Client, began_ms: int) -> Manifes
             _copy_reference(moment.reference, aside / folder.reference.name)
         for shard, journal in enumerate(journals):
             _copy_shard(journal, snapshots[shard], aside / f"shard-{shard}", moment.ends[shard])
-        sizes = {**history, **{path: path.stat().st_size for path in folder.path.glob("*.json")}}
-        facts = {path.name: copy_file(path, aside / path.name, size) for path, size in sizes.items()}
-        if _read_head(folder.history) != head:
-            raise BackupError("the history was worked on while it was copied: try again")
+        facts = {path.name: copy_file(path, aside / path.name) for path in folder.path.glob("*.json")}
+        facts |= _copy_history(history, aside)
     manifest = Manifest(FORMAT, began_ms, moment_ms, folder.shard_count, moment.ends, _complete(facts, aside))
     write_manifest(aside, manifest)
     return manifest
 
 
+class _History(NamedTuple):
+    """The files of the history as they are to be copied."""
+
+    sizes: dict[Path, int]
+    head: bytes
+
+
 @contextmanager
-def _history_at_rest(folder: Folder, client: Client) -> Iterator[dict[Path, int]]:
-    """The files of the history and their sizes. So much of them stays as it is while the context lasts.
+def _history_at_rest(folder: Folder, client: Client) -> Iterator[_History]:
+    """So much of the history's files stays as it is while the context lasts.
 
     The archive has worked its log into the DuckDB file; or it does not run, and does not start meanwhile.
     """
@@ -105,11 +109,11 @@ def _history_at_rest(folder: Folder, client: Client) -> Iterator[dict[Path, int]
         except LockTaken:
             reply = client.ask_archive(CheckpointHistory(), round(ARCHIVE_S * 1_000))
             if isinstance(reply, ArchiveStatus):
-                yield {folder.history: folder.history.stat().st_size}
+                yield _look_at(folder.history)
                 return
         else:
             try:
-                yield {path: path.stat().st_size for path in folder.path.glob(f"{folder.history.name}*")}
+                yield _look_at(*folder.path.glob(f"{folder.history.name}*"))
             finally:
                 os.close(descriptor)
             return
@@ -118,13 +122,24 @@ def _history_at_rest(folder: Folder, client: Client) -> Iterator[dict[Path, int]
         time.sleep(RETRY_S)
 
 
-def _read_head(history: Path) -> bytes:
-    """The headers of the DuckDB file; nothing if there is none yet."""
+def _look_at(*history: Path) -> _History:
+    return _History({path: path.stat().st_size for path in history}, b"".join(map(_read_head, history)))
+
+
+def _read_head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(DUCKDB_HEAD_BYTES)
+
+
+def _copy_history(history: _History, aside: Path) -> _Facts:
     try:
-        with history.open("rb") as file:
-            return file.read(DUCKDB_HEAD_BYTES)
+        copied = {path.name: copy_file(path, aside / path.name, size) for path, size in history.sizes.items()}
+        same = b"".join(map(_read_head, history.sizes)) == history.head
     except FileNotFoundError:
-        return b""
+        same = False
+    if not same:  # by another program, or an archive that does not know of us
+        raise BackupError("the history was worked on while it was copied: try again")
+    return copied
 
 
 def _copy_reference(moment: Connection, target: Path) -> None:

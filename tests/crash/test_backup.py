@@ -16,7 +16,6 @@ from tests.crash.futures_floor import FuturesFloor
 from tests.crash.load import Load
 from tests.crash.processes import BACK_S, kill_everything
 from tests.crash.settings import make_random
-from tests.crash.test_damage import run
 from tests.crash.trading import FUTURES, SPOT
 from tests.exchange import Exchange, until
 from tests.model.seeds import read_count
@@ -89,8 +88,8 @@ def test_a_backup_is_for_its_owner_and_for_restoring_only(exchange: Exchange, ba
         for path in (folder, *folder.rglob("*")):
             assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
     before = {path: path.read_bytes() for path in backup.rglob("*") if path.is_file()}
-    started = run("-m", "shards", SHARDEX_DATA=str(backup))
-    assert started.returncode == 1 and f"{backup} is a backup: make a data folder of it" in started.stderr
+    said = shardex(backup, "token", "alice")  # as whatever opens a data folder
+    assert said.status == 1 and f"{backup} is a backup: make a data folder of it" in said.text
     shardex(backup, "verify").ok()
     assert {path: path.read_bytes() for path in backup.rglob("*") if path.is_file()} == before
     assert names(backup.parent) == [backup.name]
@@ -203,16 +202,16 @@ def test_at_rest_and_after_a_kill(exchange: Exchange, tmp_path: Path) -> None:
     exchange.stop()
     assert [path.name for path in exchange.data.glob("*.wal")] == ["history.duckdb.wal"]
     shardex(exchange.data, "backup", str(tmp_path / "killed")).ok()
-    with start_shardex(exchange.data, "backup", str(tmp_path / "touched")) as process:
-        until(lambda: (tmp_path / ".touched.unfinished" / "reference.sqlite").exists(), BACK_S, "it copies")
-        process.send_signal(signal.SIGSTOP)
-        shardex(exchange.data, "sql", "SELECT 1").ok()  # works the log into the file
-        process.send_signal(signal.SIGCONT)
-        said = end(process)
-        assert said.status == 1 and "the history was worked on while it was copied: try again" in said.text
-    assert names(tmp_path) == ["killed"]
     with restored(tmp_path / "killed", SHARDS) as other:
         assert done(other.call("GET", f"/api/v1/spot/orders/{kept['id']}"))["status"] == "open"
         other.stop()
         shardex(other.data, "backup", str(tmp_path / "rest")).ok()
+        with start_shardex(other.data, "backup", str(tmp_path / "touched")) as process:
+            until(lambda: (tmp_path / ".touched.unfinished" / "reference.sqlite").exists(), BACK_S, "it copies")
+            process.send_signal(signal.SIGSTOP)
+            shardex(other.data, "sql", "SELECT 1").ok()  # works a log into the file
+            process.send_signal(signal.SIGCONT)
+            said = end(process)
+        assert said.status == 1 and "the history was worked on while it was copied: try again" in said.text
+    assert names(tmp_path) == ["killed", "rest"]
     shardex(tmp_path / "rest", "verify").ok()
