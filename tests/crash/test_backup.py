@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from shards.markets import shard_of_symbol
+from storage.keeping import may_discard
+from storage.snapshot import list_snapshots
 from tests.crash.backups import Here, Operator, Told, end, find_lost, names, restored, shardex, start_shardex
 from tests.crash.floor import Floor, done
 from tests.crash.futures_floor import FuturesFloor
 from tests.crash.load import Load
-from tests.crash.processes import BACK_S, kill_everything
+from tests.crash.processes import BACK_S, kill_everything, stopped
 from tests.crash.settings import make_random
 from tests.crash.trading import FUTURES, SPOT
 from tests.exchange import Exchange, until
@@ -22,6 +25,8 @@ from tests.model.seeds import read_count
 
 BACKUPS = read_count("SHARDEX_TEST_BACKUPS", 3)
 SHARDS = 4
+SYMBOL = "DFUSDT"
+HOME = shard_of_symbol(SYMBOL, SHARDS)
 SNAPSHOT_RECORDS = "150"  # all the time: so journals are trimmed all the time, too
 
 
@@ -143,20 +148,34 @@ def test_ended_in_its_midst_it_is_not_there(exchange: Exchange, tmp_path: Path) 
 
 
 def test_two_at_a_time_and_one_that_stands_still(exchange: Exchange, tmp_path: Path) -> None:
-    """The second is refused; trading goes on, whatever becomes of the first."""
+    """The second is refused. Trading goes on, past snapshots, whatever becomes of the first, which is whole in the end."""
+    folders = [exchange.folder.shard(shard) for shard in range(SHARDS)]
+    market = folders[HOME]
     with start_shardex(exchange.data, "backup", str(tmp_path / "first")) as first:
-        until(lambda: (tmp_path / ".first.unfinished" / "reference.sqlite").exists(), BACK_S, "it copies")
-        first.send_signal(signal.SIGSTOP)
+        with stopped(exchange.archive_pid()):  # the first waits for it once it knows what it will copy
+            until(lambda: not any(map(is_free, folders)), BACK_S, "it has begun")
+            first.send_signal(signal.SIGSTOP)
         said = shardex(exchange.data, "backup", str(tmp_path / "second"))
         assert said.status == 1 and "another backup" in said.text and "is under way" in said.text
-        order = {"symbol": "DFUSDT", "side": "buy", "type": "limit", "price": "0.5", "quantity": "100"}
-        for _ in range(160):  # past a snapshot
-            done(exchange.call("POST", "/api/v1/spot/orders", order))
+        count = len(list_snapshots(market))
+        until(lambda: order_and_count(exchange, market) > count, BACK_S, "a snapshot")
         done(exchange.call("DELETE", "/api/v1/spot/orders"))
         first.send_signal(signal.SIGCONT)
-        first.communicate()
-    assert first.returncode == 0 and names(tmp_path) == ["first"]
+        end(first).ok()
+    assert names(tmp_path) == ["first"]
     shardex(tmp_path / "first", "verify").ok()
+
+
+def is_free(folder: Path) -> bool:
+    with may_discard(folder) as free:
+        return free
+
+
+def order_and_count(exchange: Exchange, folder: Path) -> int:
+    """The snapshots that are there after one more order."""
+    order = {"symbol": SYMBOL, "side": "buy", "type": "limit", "price": "0.5", "quantity": "100"}
+    done(exchange.call("POST", "/api/v1/spot/orders", order))
+    return len(list_snapshots(folder))
 
 
 def test_without_room_nothing_is_left(exchange: Exchange, backup: Path, tmp_path: Path) -> None:
@@ -192,7 +211,7 @@ def test_on_another_disk(exchange: Exchange) -> None:
 
 def test_at_rest_and_after_a_kill(exchange: Exchange, tmp_path: Path) -> None:
     """Logs of SQLite and DuckDB that were left behind belong to it."""
-    order = {"symbol": "DFUSDT", "side": "buy", "type": "limit", "price": "0.5", "quantity": "100"}
+    order = {"symbol": SYMBOL, "side": "buy", "type": "limit", "price": "0.5", "quantity": "100"}
     kept = done(exchange.call("POST", "/api/v1/spot/orders", order))
     kill_everything(exchange)
     exchange.wait_ready()

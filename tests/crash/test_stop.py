@@ -105,7 +105,7 @@ def test_after_a_stop_nothing_is_replayed_and_all_is_there(floor: Floor) -> None
             await_archived(client)
         restart(exchange)
         assert all(record == taken for record, taken in positions(exchange))
-        until(lambda: all(trimmed(exchange, shard) for shard in range(SHARDS)), BACK_S, "journals are trimmed")
+    until(lambda: all(trimmed(exchange, shard) for shard in range(SHARDS)), BACK_S, "journals are trimmed")
     for account, order in kept:
         assert done(call(floor, account, "GET", f"{ORDERS}/{order}"))["status"] == "open"
     assert shardex(exchange.data, "verify").ok().startswith("ok")
