@@ -148,7 +148,7 @@ def test_ended_in_its_midst_it_is_not_there(exchange: Exchange, tmp_path: Path) 
 
 
 def test_two_at_a_time_and_one_that_stands_still(exchange: Exchange, tmp_path: Path) -> None:
-    """The second is refused. Trading goes on, past snapshots, whatever becomes of the first, which is whole in the end."""
+    """The second is refused. Trading goes on, past snapshots; the first is whole in the end."""
     folders = [exchange.folder.shard(shard) for shard in range(SHARDS)]
     market = folders[HOME]
     with start_shardex(exchange.data, "backup", str(tmp_path / "first")) as first:
