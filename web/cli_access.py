@@ -1,6 +1,5 @@
 """What commands work with: the data folder, its reference file and its engine."""
 
-import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Final
 import click
 
 from shards.client import Client
-from shards.process import LockTaken, lock_file
+from shards.process import is_locked
 from shards.settings import load_settings
 from storage.folder import Folder, FolderError
 from storage.reference import Reference
@@ -38,20 +37,9 @@ def open_reference(folder: Folder) -> Iterator[Reference]:
 def open_client(folder: Folder) -> Iterator[Client]:
     """A connection to the folder's engine, as far as it runs."""
     with closing(Client(folder)) as client:
-        if _is_locked(folder):
+        if is_locked(folder.run / "engine.lock"):  # else nobody need be waited for
             client.wait_connected(CONNECT_S)
         yield client
-
-
-def _is_locked(folder: Folder) -> bool:
-    """Whether an engine has this folder: else nobody need be waited for."""
-    try:
-        os.close(lock_file(folder.run / "engine.lock"))
-    except LockTaken:
-        return True
-    except FileNotFoundError:  # a folder that no engine was ever started on
-        pass
-    return False
 
 
 @contextmanager
