@@ -120,12 +120,8 @@ class Archive:
         DuckDB 2.0, out of memory in the midst of an insert, leaves index entries without rows in memory.)
         """
         inserts = [_insert(table, some) for table, some in {**rows, LINKS: list(positions.items())}.items() if some]
-        self._check()
-        try:
+        with self._changing():
             self._transact(inserts)
-        except BaseException:
-            self._failed = True
-            raise
 
     def needs_checkpoint(self) -> bool:
         """Whether the log has grown so long that it should be worked into the file."""
@@ -136,13 +132,19 @@ class Archive:
 
         Until the next one, the file as it is now can be copied: rows go into the log, and into parts that are not used.
         """
+        with self._changing():
+            self._writer.execute("CHECKPOINT")
+        return self._log_bytes() == 0
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """After a failure in the context nothing but a refusal comes."""
         self._check()
         try:
-            self._writer.execute("CHECKPOINT")
+            yield
         except BaseException:
             self._failed = True
             raise
-        return self._log_bytes() == 0
 
     def _log_bytes(self) -> int:
         try:
