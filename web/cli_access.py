@@ -1,5 +1,6 @@
 """What commands work with: the data folder, its reference file and its engine."""
 
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path

@@ -74,7 +74,7 @@ COPIES: Final = (
     Safety(
         "backup_is_not_worked_on",
         "storage/folder.py",
-        "        if (path / MANIFEST).exists():\n",
+        "        if os.path.exists(path / MANIFEST):\n",
         "        if False:\n",
         _BACKUP + "test_a_backup_is_for_its_owner_and_for_restoring_only",
     ),
