@@ -1,9 +1,9 @@
 # One word per intention. Needs Python >= 3.11 with venv, and nothing else.
-# PYTHON names the Python to use; ARGS goes to pytest: make test ARGS=tests/unit; JOBS is how many run side by side
+# PYTHON names the Python to use, FAST=no leaves out what needs a compiler; ARGS goes to pytest: make test ARGS=tests/unit; JOBS is how many run side by side
 # SEEDS and SEED say how many runs of the simulation, from which on; PLANT plants a bug: make sim SEEDS=300 SEED=1
 # PROFILE, SECONDS, USERS and KILL say what load is put on: make loadtest PROFILE=all KILL=shard; URL and ACCOUNTS on what
 # ONLY names one safety to be taken away: make safeties ONLY=one_statement
-# COUNT says how much of the rest: make model COUNT=5000000 EXAMPLES=20000; linear, disk, mailbox, slow, schemathesis
+# COUNT says how much of the rest: make model COUNT=5000000 EXAMPLES=20000; linear, disk, mailbox, backup, slow, schemathesis
 # N says how many spoilt requests are sent: make fuzz N=200000 SEED=1
 # SECONDS says how long: make overload SECONDS=60 FACTOR=10, of each overload; make soak SECONDS=3600
 # STRICT=1 makes crash, fuzz and overload fail where a goal of time is missed: on a machine that does nothing else
@@ -24,9 +24,9 @@ USERS ?= 40
 FACTOR ?= 10
 ROUNDS ?= 1
 
-.PHONY: run test long sim crash fuzz model linear disk mailbox slow schemathesis safeties overload soak loadtest bench check lint types imports lock clean
+.PHONY: run test long sim crash fuzz model linear disk mailbox backup slow schemathesis safeties overload soak loadtest bench check lint types imports lock clean
 
-run: $(VENV)/.runtime
+run: $(VENV)/.runtime $(VENV)/.fast
 	@exec $(BIN)/python -m web.run
 
 test: lint types $(VENV)/.dev
@@ -80,6 +80,10 @@ mailbox: $(VENV)/.dev
 	SHARDEX_TEST_SEED=$(SEED) SHARDEX_CRASH_ROUNDS=$(or $(COUNT),20) $(LONG) tests/crash/test_full_mailbox.py \
 	  tests/crash/test_standstill.py
 
+# Backups under load, each restored and held against what was acknowledged: make backup COUNT=50
+backup: $(VENV)/.dev
+	SHARDEX_TEST_SEED=$(SEED) SHARDEX_TEST_BACKUPS=$(or $(COUNT),50) $(LONG) tests/crash/test_backup.py
+
 slow: $(VENV)/.dev
 	SHARDEX_TEST_SEED=$(SEED) SHARDEX_SLOW_SECONDS=$(or $(COUNT),600) $(LONG) tests/fuzz/test_sockets.py
 
@@ -115,12 +119,33 @@ $(VENV)/.made:
 $(VENV)/.runtime: requirements.txt requirements-fast.txt pyproject.toml $(VENV)/.made
 	@echo "installing requirements.txt ..."
 	@$(PIP) --require-hashes -r requirements.txt
-	@$(PIP) --no-build-isolation --require-hashes -r requirements-fast.txt 2> /dev/null || \
-	  echo "requirements-fast.txt cannot be built (Debian: apt install gcc python3-dev): HTTP will be read more slowly"
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+# What only makes it faster: tried again each time until it is there, for a compiler or a network may have come
+
+CAN_BUILD := import os, shutil, sys, sysconfig as s; \
+  cc = (os.environ.get("CC") or s.get_config_var("CC") or "cc").split()[0]; \
+  sys.exit(not (shutil.which(cc) and os.path.exists(s.get_path("include") + "/Python.h")))
+SLOWER := HTTP is read more slowly until then
+
+ifeq ($(wildcard $(VENV)/lib/python*/site-packages/gunicorn_h1c),)
+.PHONY: $(VENV)/.fast
+endif
+
+$(VENV)/.fast: requirements-fast.txt $(VENV)/.runtime
+	@if [ "$(FAST)" = no ]; then exit 0; fi; \
+	if ! $(BIN)/python -c '$(CAN_BUILD)'; then \
+	  echo "requirements-fast.txt needs a C compiler (Debian: apt install gcc python3-dev): $(SLOWER)"; \
+	elif $(PIP) --no-build-isolation --require-hashes -r requirements-fast.txt > $(VENV)/fast.log 2>&1; then \
+	  touch $@; \
+	elif grep -q "metadata-generation-failed\|Failed building\|Failed to build\|error: command" $(VENV)/fast.log; then \
+	  echo "requirements-fast.txt could not be compiled, see $(VENV)/fast.log: $(SLOWER)"; \
+	else \
+	  echo "requirements-fast.txt could not be fetched (is there a network? see $(VENV)/fast.log): $(SLOWER)"; \
+	fi
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime | $(VENV)/.fast
 	@echo "installing requirements-dev.txt ..."
 	@$(PIP) --require-hashes -r requirements-dev.txt
 	@touch $@

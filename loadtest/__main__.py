@@ -16,7 +16,7 @@ from typing import Final
 
 import requests
 
-from loadtest.accounts import Account, read_accounts, write_accounts
+from loadtest.accounts import Account, AccountsUnusable, read_accounts, write_accounts
 from loadtest.archive_audit import audit_archive
 from loadtest.auditor import Auditor, read_openings, write_openings
 from loadtest.exchange import Exchange
@@ -27,7 +27,7 @@ from loadtest.reader import Unanswered
 from loadtest.record import Call, read_records
 from loadtest.site import find_unfunded, kill_one, open_accounts, open_site
 from loadtest.summary import describe_audit, describe_load
-from web.run import ROOT
+from web.halves import ROOT
 
 REPORTS: Final = ROOT / "build" / "loadtest"
 
@@ -39,7 +39,7 @@ def main() -> int:
     try:
         done: int = options.act(options)
         return done
-    except (LoadFailed, Unanswered, requests.RequestException) as error:
+    except (AccountsUnusable, LoadFailed, Unanswered, requests.RequestException) as error:
         print(f"loadtest: {error}", file=sys.stderr)
         return 1
 
@@ -53,7 +53,9 @@ def _parse() -> argparse.Namespace:
     run.add_argument("--users", type=int, default=40)
     run.add_argument("--kill", choices=("shard", "worker"), help="kill -9 one in the middle; own exchange only")
     run.add_argument("--url", help="a running exchange; else one is started")
-    run.add_argument("--accounts", type=Path, help="with --url: JSON list of accounts, as many as users")
+    run.add_argument(
+        "--accounts", type=Path, help="with --url: its demo.json, or a JSON list of accounts; no more users than these"
+    )
     run.set_defaults(act=_run)
     for name, act in (("open", _open), ("audit", _audit)):
         step = steps.add_parser(name)
@@ -79,9 +81,12 @@ def _run(options: argparse.Namespace) -> int:
 
 def _run_profile(name: str, options: argparse.Namespace) -> bool:
     """Whether nothing was found."""
+    if options.url:
+        accounts = read_accounts(options.accounts)
+        options.users = min(options.users, len(accounts))  # each has one to itself
     print(f"\n{name}: {options.users} users, {options.seconds} s", flush=True)
     if options.url:
-        findings = _load(name, options, options.url, read_accounts(options.accounts), None)
+        findings = _load(name, options, options.url, accounts, None)
     else:
         depth = PROFILES[name].queue_depth
         settings = {"SHARDEX_QUEUE_DEPTH": str(depth)} if depth else {}

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from web.demo import Demo
+
 
 class Account(msgspec.Struct, frozen=True):
     """An account and its credentials."""
@@ -16,9 +18,28 @@ class Account(msgspec.Struct, frozen=True):
     api_secret: str
 
 
+class AccountsUnusable(Exception):
+    """The file with the accounts cannot be read, or is none; the text says which and why."""
+
+
 def read_accounts(path: Path) -> list[Account]:
-    """A JSON list of accounts; raises OSError or msgspec.DecodeError."""
-    return msgspec.json.decode(path.read_bytes(), type=list[Account])
+    """A JSON list of accounts, or the ``demo.json`` of an exchange as it is; raises AccountsUnusable."""
+    try:
+        found = _parse(path.read_bytes())
+    except OSError as fault:
+        raise AccountsUnusable(f"{path} cannot be read ({fault.strerror})") from fault
+    except msgspec.DecodeError as fault:
+        raise AccountsUnusable(f"{path} is neither a JSON list of accounts nor a demo.json: {fault}") from fault
+    if not found:
+        raise AccountsUnusable(f"{path} holds no account")
+    return found
+
+
+def _parse(content: bytes) -> list[Account]:
+    if content.lstrip()[:1] != b"{":
+        return msgspec.json.decode(content, type=list[Account])
+    demo = msgspec.json.decode(content, type=Demo)
+    return [Account(each.id, each.jwt, each.api_key, each.api_secret) for each in demo.accounts]
 
 
 def write_accounts(path: Path, accounts: Sequence[Account]) -> None:

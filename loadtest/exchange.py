@@ -16,7 +16,8 @@ import requests
 
 from storage.folder import Folder
 from web.demo import DemoAccount, provide_demo
-from web.run import ENGINE, STOP_S, WEB, Half, half_environment, is_ready, read_procfile
+from web.halves import ENGINE, STOP_S, WEB, Half, half_environment, read_procfile
+from web.run import is_ready
 from web.tokens import Tokens
 
 READY_S: Final = 30.0
@@ -125,7 +126,7 @@ class Exchange:
     def _holder(self, name: str) -> int:
         assert self.engine.pid is not None
         lock = (self.data / "run" / name).resolve()
-        holders = [pid for pid in group_members(self.engine.pid) if _has_open(pid, lock)]
+        holders = [pid for pid in group_members(self.engine.pid) if has_open(pid, lock)]
         assert len(holders) == 1, f"{name} is open in {holders}"
         return holders[0]
 
@@ -169,7 +170,8 @@ class _Half(Half):
 def hold_port() -> tuple[socket.socket, int]:
     """A free port on the loopback, kept from others while the socket is open; gunicorn may share it."""
     holder = socket.socket()
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):  # the first for its master's claim, both for its workers
+        holder.setsockopt(socket.SOL_SOCKET, option, 1)
     holder.bind(("127.0.0.1", 0))
     return holder, holder.getsockname()[1]
 
@@ -199,12 +201,13 @@ def _groups_of_ps() -> list[tuple[int, int]]:
     return [(int(pid), int(group)) for pid, group, state in fields if not state.startswith("Z")]
 
 
-def _has_open(pid: int, path: Path) -> bool:
+def has_open(pid: int, path: Path) -> bool:
+    """Whether a process has the file open; False for one that ends."""
     folder = Path(f"/proc/{pid}/fd")
     if not folder.exists():
         listed = subprocess.run(["lsof", "-p", str(pid), "-Fn"], capture_output=True, text=True).stdout
         return f"n{path}" in listed.splitlines()
-    with suppress(FileNotFoundError):  # it has just ended
+    with suppress(OSError):  # it ends: its descriptors are gone, or are no longer its user's to see
         for entry in folder.iterdir():
             with suppress(OSError):  # closed in the meantime
                 if os.readlink(entry) == str(path):

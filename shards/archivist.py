@@ -7,6 +7,7 @@ row is stored once, whoever dies in between.
 import os
 import selectors
 import socket
+import sys
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,11 +18,24 @@ from shards.codec import Undecodable, decode_request, decode_row, encode
 from shards.frames import FrameKind
 from shards.history import History
 from shards.mailbox import LinkBroken, Mailbox, Request
-from shards.messages import FindEnded, GetOrder, GetOrderByClientId, Question, Reason, Refused, Reply, RunSql
-from shards.process import EXIT_DAMAGED, Wakeup, lock_file, log, set_up_logging
+from shards.messages import (
+    CheckpointHistory,
+    FindEnded,
+    GetArchiveStatus,
+    GetOrder,
+    GetOrderByClientId,
+    Question,
+    Reason,
+    Refused,
+    Reply,
+    RunSql,
+)
+from shards.process import EXIT_DAMAGED, LockTaken, Wakeup, enter, lock_file, log
 from shards.rows import Row
 from shards.settings import Settings
+from shards.vitals import ARCHIVE_NAME, State, Vitals, vitals_path
 from storage.folder import Folder
+from storage.keeping import may_discard
 
 _LOCK_PATIENCE_S = 10
 
@@ -29,9 +43,12 @@ _LOCK_PATIENCE_S = 10
 class Archivist:
     """The loop of the archive."""
 
-    def __init__(self, folder: Folder, history: History, queue_depth: int) -> None:
+    def __init__(self, folder: Folder, history: History, queue_depth: int, vitals: Vitals | None = None) -> None:
+        """``vitals`` tell others how this process is."""
         self.stopping = False
+        self._vitals = vitals or Vitals(None)
         self._path = folder.path
+        self._run = folder.run
         self._history = history
         received = {shard: history.position(shard) for shard in range(folder.shard_count)}
         self._stored = dict(received)
@@ -52,11 +69,14 @@ class Archivist:
         self._done_sender.setblocking(False)
         self.mailbox.selector.register(self._done_receiver, selectors.EVENT_READ, self._hear_done)
         self.mailbox.counters.serving = True
+        self._vitals.state = State.SERVING
 
     def run(self) -> None:
         """Serve until :attr:`stopping`; then store what has come."""
         while not self.stopping:
+            self._vitals.beat()
             self._turn(self._patience_s())
+        self._vitals.state = State.STOPPED
         self._turn(0)
         self._store()
         self._send()
@@ -65,13 +85,14 @@ class Archivist:
             pool.shutdown(wait=False, cancel_futures=True)
         if self._asked_count:
             os._exit(0)  # a long question still runs: everything is stored, and nobody waits for its answer
-        self._history.close()
+        with may_discard(self._run) as allowed:
+            self._history.close(checkpoint=allowed)
 
-    def _patience_s(self) -> float | None:
+    def _patience_s(self) -> float:
         if self.mailbox.waiting() and self._room():
             return 0
         if not self._row_count:
-            return None
+            return limits.BEAT_S
         return max(0, self._oldest_ms + self._batch_ms - passed_ms()) / 1000
 
     def _turn(self, patience_s: float | None) -> None:
@@ -88,6 +109,14 @@ class Archivist:
         for request in self.mailbox.get(self._room()):
             self._ask(request)
         self._send()
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Work the log of the DuckDB file into it if it is long, unless a backup copies the file."""
+        if self._history.needs_checkpoint() and self._find_room():
+            with may_discard(self._run) as allowed:
+                if allowed:
+                    self._history.checkpoint()
 
     def _room(self) -> int:
         """How many questions the pools will take soon: until then they keep their places in the mailbox."""
@@ -120,6 +149,7 @@ class Archivist:
         has_room = disk.f_bavail * disk.f_frsize >= limits.ARCHIVE_ROOM_BYTES
         if has_room != self._has_room:
             self._has_room = has_room
+            self._vitals.state = State.SERVING if has_room else State.FULL
             log.warning("there is room on disk again" if has_room else "the disk is nearly full: nothing is archived")
         return has_room
 
@@ -133,6 +163,9 @@ class Archivist:
         if now_ms() > request.deadline_ms:
             self._answers.append((request, encode(Refused(Reason.TIMEOUT))))
             return
+        if isinstance(question, CheckpointHistory):
+            self._answers.append((request, encode(self._checkpoint())))
+            return
         self._asked_count += 1
         gone = threading.Event()
         pool = self._lists
@@ -143,6 +176,14 @@ class Archivist:
             self._sql[request] = gone
         future = pool.submit(self._answer, question, request.deadline_ms, gone)  # type: ignore[arg-type]
         future.add_done_callback(lambda done: self._answered(request, done))
+
+    def _checkpoint(self) -> Reply:
+        """In this thread: nothing is stored meanwhile."""
+        if not self._find_room():
+            return Refused(Reason.STORAGE_FULL)
+        if not self._history.checkpoint():
+            return Refused(Reason.HISTORY_UNREADABLE)
+        return self._history.answer(GetArchiveStatus())
 
     def _answer(self, question: Question, deadline_ms: int, gone: threading.Event) -> Reply:
         if now_ms() > deadline_ms:
@@ -182,12 +223,17 @@ class Archivist:
 
 def run_archive(settings: Settings) -> None:
     """Run the archive until SIGTERM. Exits with EXIT_DAMAGED if it has lost what it had."""
-    set_up_logging()
+    enter("shardex archive")
     folder = Folder.open(settings.data)
-    lock_file(folder.run / "archive.lock", _LOCK_PATIENCE_S)
+    try:
+        lock_file(folder.run / "archive.lock", _LOCK_PATIENCE_S)
+        vitals = Vitals(vitals_path(folder, ARCHIVE_NAME))
+    except (LockTaken, OSError) as error:
+        log.error("the archive cannot start yet: %s", error)
+        sys.exit(1)
     os.umask(0o077)
     history = History(folder.history, bytes.fromhex(folder.secrets().id_key))
-    archivist = Archivist(folder, history, settings.queue_depth)
+    archivist = Archivist(folder, history, settings.queue_depth, vitals)
 
     def stop() -> None:
         archivist.stopping = True

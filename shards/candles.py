@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from shards.messages import GetCandles
 from shards.orders import Candle, Side, Trade
 
 ONE_SPAN_MS: Final = 2**53  # an interval so long that all trades are in one span
@@ -43,6 +44,11 @@ def join(earlier: Sequence[Candle], later: Sequence[Candle]) -> list[Candle]:
     if earlier and later and earlier[-1].open_ms == later[0].open_ms:
         return [*earlier[:-1], add(earlier[-1], later[0]), *later[1:]]
     return [*earlier, *later]
+
+
+def limit_candles(candles: list[Candle], question: GetCandles) -> list[Candle]:
+    """As many as were asked for, from the end that was asked for."""
+    return candles[-question.limit :] if question.newest else candles[: question.limit]
 
 
 def _candle_of(trade: Trade, interval_ms: int) -> Candle:

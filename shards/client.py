@@ -26,6 +26,7 @@ from shards.messages import (
     Reply,
 )
 from shards.peer import NotServing
+from shards.vitals import ARCHIVE_NAME, ENGINE, Signs, living
 from storage.folder import Folder
 
 
@@ -75,9 +76,10 @@ class Client:
 
     def __init__(self, folder: Folder, make_line: Callable[[Folder, str], Channel] = Line) -> None:
         """``make_line`` connects to whoever listens under that name in the folder."""
+        self._folder = folder
         self.shard_count = folder.shard_count
         self._shards = [make_line(folder, f"shard-{shard}") for shard in range(folder.shard_count)]
-        self._archive = make_line(folder, "archive")
+        self._archive = make_line(folder, ARCHIVE_NAME)
 
     def wait_connected(self, seconds: float) -> bool:
         """Wait until every shard and the archive are connected, at most so long."""
@@ -113,6 +115,18 @@ class Client:
     def is_serving(self, shard: int) -> bool:
         """Whether a shard takes commands."""
         return self._shards[shard].serving()
+
+    def shard_signs(self, shard: int) -> Signs | None:
+        """What a shard tells of itself without being asked; None if there is no such process."""
+        return living(self._folder, f"shard-{shard}")
+
+    def archive_signs(self) -> Signs | None:
+        """What the archive tells of itself; None if there is no such process."""
+        return living(self._folder, ARCHIVE_NAME)
+
+    def supervisor_signs(self) -> Signs | None:
+        """What the supervisor tells of itself; None if no engine runs."""
+        return living(self._folder, ENGINE)
 
     def archive_serving(self) -> bool:
         """Whether the archive answers questions."""

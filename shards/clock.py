@@ -9,5 +9,5 @@ def now_ms() -> int:
 
 
 def passed_ms() -> int:
-    """Milliseconds since some moment. Never steps; of use within one process only."""
+    """Milliseconds since some moment, the same for all processes. Never steps; of use until the machine restarts."""
     return time.monotonic_ns() // 1_000_000

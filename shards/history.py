@@ -12,6 +12,7 @@ from typing import Final, assert_never
 
 from shards.cells import shower
 from shards.codec import encode
+from shards.history_candles import find_candles, find_tickers
 from shards.history_rows import (
     client_id_row,
     fill_row,
@@ -59,11 +60,10 @@ from shards.messages import (
     Reply,
     RunSql,
     TableReply,
-    Ticker,
     TickersReply,
     TradesReply,
 )
-from shards.orders import Candle, Order, Status
+from shards.orders import Order, Status
 from shards.rows import FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
 from storage import client_ids, queries, wallet_queries
 from storage.archive import Archive
@@ -150,9 +150,20 @@ class History:
             _log.exception("history could not answer a %s", type(question).__name__)
             return Refused(Reason.HISTORY_UNREADABLE)
 
-    def close(self) -> None:
-        """Close the file. No other call may be running."""
-        self._archive.close()
+    def needs_checkpoint(self) -> bool:
+        """Whether it is time for :meth:`checkpoint`."""
+        return self._archive.needs_checkpoint()
+
+    def checkpoint(self) -> bool:
+        """Work all that is stored into the file, which then stays as it is until the next time; whether that was all.
+
+        For the thread that stores; raises as :meth:`store`.
+        """
+        return self._archive.checkpoint()
+
+    def close(self, *, checkpoint: bool = True) -> None:
+        """Close the file, with a checkpoint if it may be changed. No other call may be running."""
+        self._archive.close(checkpoint=checkpoint)
 
     def _answer_named(self, question: Question) -> Reply:
         match question:
@@ -178,9 +189,9 @@ class History:
             case MarketTrades(market, limit, start_ms, before_id):
                 return self._trades(queries.trades_of_market(market, limit, start_ms, before_id))
             case GetCandles():
-                return self._candles(question)
+                return CandlesReply(find_candles(self._archive.ask, question))
             case GetTickers(before, start_ms):
-                return TickersReply(self._tickers(before, start_ms))
+                return TickersReply(find_tickers(self._archive.ask, before, start_ms))
             case GetArchiveStatus():
                 ((rows,),) = self._archive.ask(queries.ROW_COUNT)
                 return ArchiveStatus(rows, self._archive.positions())
@@ -215,18 +226,6 @@ class History:
 
     def _trades(self, query: Query) -> TradesReply:
         return TradesReply([to_trade(row) for row in self._archive.ask(query)])
-
-    def _candles(self, asked: GetCandles) -> CandlesReply:
-        query = queries.candles_of_market(
-            asked.market, asked.interval_ms, asked.start_ms, asked.end_ms, asked.before_id, asked.limit
-        )
-        return CandlesReply([Candle(*row) for row in self._archive.ask(query)])
-
-    def _tickers(self, before: Mapping[int, int], start_ms: int) -> list[Ticker]:
-        folded = self._archive.ask(queries.candles_of_markets(before, start_ms))
-        candles = {market: Candle(0, *candle) for market, *candle in folded}  # as of one span of all time
-        newest = map(to_trade, self._archive.ask(queries.newest_trades(before)))
-        return [Ticker(trade.market, trade, candles.get(trade.market)) for trade in newest]
 
     def _run_sql(self, asked: RunSql, gone: threading.Event) -> TableReply:
         # too much is refused rather than cut: a cut answer looks like a whole one
@@ -293,6 +292,8 @@ def _income_of_account(question: ListIncome) -> Query:
         Span(question.limit, question.start_ms, question.end_ms, oldest_first=question.oldest_first),
         question.market,
         question.kind or "",
+        question.skip,
+        question.known,
     )
 
 

@@ -37,9 +37,18 @@ LINK_WAIT_MS: Final = 3_000  # a starting shard waits so long for its peers' lin
 LINK_WAIT_TURN_MS: Final = 100  # of it one turn counts for at most: one in which the process stood still is no waiting
 TICKET_COUNT_MAX: Final = 65_536  # orders waiting for a hold on another shard
 STOP_MS: Final = 2_000  # a stopping shard brings out what it owes for so long at most
+SNAPSHOT_STOP_MS: Final = 5_000  # and takes a snapshot within so long, or none: about a million open orders
 RESTART_PAUSE_MIN_S: Final = 0.1  # before a process that died soon after its start is started again; doubles up to
 RESTART_PAUSE_MAX_S: Final = 5.0
 STORAGE_RETRY_MS: Final = 100  # between two tries to write while the disk is full
+STORAGE_LOOK_MS: Final = 1_000  # a disk that refused nothing for so long, and takes a record then, has room again
+
+# Signs of life
+BEAT_S: Final = 1.0  # between two of a process that has nothing to do
+STILL_TOLD_S: Final = 5.0  # without one: logged, and told as stopped. The longest deadline of a single command is past
+STILL_REPLACED_S: Final = 30  # standing still for so long: replaced. Every deadline is long past
+LOOK_TURN_S: Final = 0.5  # of it one look counts for at most: in a longer one the supervisor itself stood still
+CLOCK_JUMP_MS: Final = 500  # what clocks are slewed by is a thousandth of that between two looks
 
 # Deadlines
 DEADLINE_MS: Final = 4_000  # a command

@@ -37,6 +37,7 @@ from shards.messages import (
     Reason,
     Reply,
     ShardStatus,
+    TakeSnapshot,
     Tick,
 )
 from shards.network import Network
@@ -45,8 +46,10 @@ from shards.peer import Peer
 from shards.process import log
 from shards.questions import answer
 from shards.replies import Replies
+from shards.room import Room
 from shards.snapshots import Snapshots
 from shards.untold import Untold
+from shards.vitals import State, Vitals
 from storage.folder import Folder
 from storage.journal import Journal, Record, StorageFull
 
@@ -86,10 +89,11 @@ class Shard:
         clock: Callable[[], int] = now_ms,
         passed: Callable[[], int] = passed_ms,
         network: Network | None = None,
+        vitals: Vitals | None = None,
     ) -> None:
         """``clock`` gives Unix ms, ``passed`` ms that never step; ``network`` connects to callers and peers.
 
-        A simulation brings its own.
+        A simulation brings its own. ``vitals`` tell others how this shard is.
         """
         self.engine = engine
         self.stopping = False
@@ -107,6 +111,8 @@ class Shard:
         self._holds = Holds(engine, self._shard_peers, self._replies)
         self._asked = Asked(queue_depth)
         self._untold = Untold()
+        self._vitals = vitals or Vitals(None)
+        self._room = Room(self._vitals, self._passed_ms)
         self._waited_ms, self._waits_since_ms = 0, self._passed_ms()
         self._reconnect_ms = 0
 
@@ -119,6 +125,7 @@ class Shard:
     def turn(self, patience_s: float | None) -> None:
         """One turn; waits at most ``patience_s`` for something to do."""
         self._receive(patience_s)
+        self._vitals.beat()
         self._reach_peers()
         self._open_for_service()
         requests = self.mailbox.get(limits.BATCH_COUNT_MAX)
@@ -130,7 +137,8 @@ class Shard:
         if self._asked:
             self._answer_asked()
             self._send()
-        self._snapshots.step(self.engine, self._journal)
+        if self._snapshots.step(self.engine, self._journal):
+            self._send()
 
     # 1. Receive
 
@@ -142,14 +150,13 @@ class Shard:
         if not self.mailbox.counters.serving or not all(peer.connected for peer in self._peers.values()):
             return limits.RECONNECT_MS / 1000
         patience_s, due_ms = self._snapshots.patience_s(), self.engine.due_ms()
-        if due_ms is None:
-            return patience_s
-        due_s = max(0, due_ms - self._clock()) / 1000
-        return due_s if patience_s is None else min(due_s, patience_s)
+        due_s = limits.BEAT_S if due_ms is None else max(0, due_ms - self._clock()) / 1000
+        return min(due_s, limits.BEAT_S if patience_s is None else patience_s)
 
     def _is_due(self) -> bool:
+        """Whether something waits for its time; or for room on disk, and a try is due."""
         due_ms = self.engine.due_ms()
-        return due_ms is not None and due_ms <= self._clock()
+        return (due_ms is not None and due_ms <= self._clock()) or self._room.is_due()
 
     def _receive(self, patience_s: float | None) -> None:
         for key, events in self.mailbox.selector.select(patience_s):
@@ -186,6 +193,8 @@ class Shard:
         caught_up = all(peer in promised and received[peer] >= promised[peer] for peer in received)
         reached = all(peer.connected for peer in self._shard_peers.values())
         self.mailbox.counters.serving = (caught_up and reached) or self._has_waited()
+        if self.mailbox.counters.serving:
+            self._vitals.state = self._room.state()
 
     def _has_waited(self) -> bool:
         """Whether peers had their time: turns in which this process stood still count as little as others."""
@@ -247,6 +256,7 @@ class Shard:
                 self.mailbox.link_frames.clear()
                 for each in batch.inputs:
                     self._apply(each, stamp_ms, batch)
+                self._room.wrote()
         for request, command in batch.holds:
             self._holds.ask(request, command)
 
@@ -261,6 +271,7 @@ class Shard:
 
         So are those whose money lies elsewhere: what another shard would grant could not be written either.
         """
+        self._room.ran_out()
         self._untold.note(message for origin, message in batch.inputs if isinstance(origin, LinkFrame))  # type: ignore[misc]
         commands = [origin for origin, _ in batch.inputs if isinstance(origin, Request)]
         for request in (*commands, *(asking for asking, _ in batch.holds)):
@@ -299,6 +310,8 @@ class Shard:
             self._replies.refuse(request, Reason.TIMEOUT)
         elif self.mailbox.link_frames and self._untold.concerns(account):
             self._replies.refuse(request, Reason.STORAGE_FULL)
+        elif isinstance(question, TakeSnapshot):
+            self._snapshots.ask(lambda reply: self._replies.add(request, reply, ""))
         else:
             reply = self._status() if isinstance(question, GetStatus) else answer(self.engine, question)
             self._replies.add(request, reply, _account(question, reply))
@@ -326,15 +339,16 @@ class Shard:
         self.mailbox.flush()
 
     def _finish(self) -> None:
-        """Take nothing more; bring out what callers and the archive are still owed, within a bound."""
+        """Take nothing more; bring out what callers and the archive are still owed, then a snapshot, within bounds."""
         self.mailbox.counters.serving = False
+        self._vitals.state = State.STOPPED
         until_ms = self._passed_ms() + limits.STOP_MS
         while self._passed_ms() < until_ms and (
             len(self._asked) or len(self._replies) or len(self.engine.outboxes[ARCHIVE])
         ):
             self.turn(limits.RECONNECT_MS / 1000)
-        self._snapshots.wait()
         self.mailbox.close()
+        self._snapshots.finish(self.engine, self._journal, limits.SNAPSHOT_STOP_MS / 1000)
         self._journal.close()
 
 

@@ -264,7 +264,7 @@ class GetOrderByClientId(msgspec.Struct, array_like=True, tag=41, frozen=True):
     triggers: bool = False  # only those placed as triggers
 
 
-class FindEnded(msgspec.Struct, array_like=True, tag=39, frozen=True):
+class FindEnded(msgspec.Struct, array_like=True, tag=37, frozen=True):
     """Ended orders of one futures market, in one step; archive only. Reply: BatchReply, in this order."""
 
     market: int
@@ -357,6 +357,8 @@ class ListIncome(msgspec.Struct, array_like=True, tag=56, frozen=True):
     start_ms: int = 0
     end_ms: int = 2**62
     oldest_first: bool = False
+    skip: int = 0  # so many are passed over first; archive only
+    known: dict[str, list[int]] = {}  # by kind, ids that are left out and not passed over either; archive only
 
 
 class GetPrices(msgspec.Struct, array_like=True, tag=57, frozen=True):
@@ -406,7 +408,8 @@ class MarketTrades(msgspec.Struct, array_like=True, tag=51, frozen=True):
 class GetCandles(msgspec.Struct, array_like=True, tag=52, frozen=True):
     """A market's trades from ``start_ms`` to ``end_ms`` in spans of ``interval_ms``, oldest first. Reply: CandlesReply.
 
-    Spans begin at multiples of the interval; one without a trade has no candle. A shard answers with what is not
+    Spans begin at multiples of the interval; one without a trade has no candle. Whole spans are for the asker to ask
+    for. Of more candles than ``limit`` the oldest are told, or the ``newest``. A shard answers with what is not
     archived; ask the archive for the rest with that reply's ``first_id`` as ``before_id``.
     """
 
@@ -416,6 +419,7 @@ class GetCandles(msgspec.Struct, array_like=True, tag=52, frozen=True):
     start_ms: int = 0
     end_ms: int = 2**62
     before_id: int = 2**62  # only trades with a lower number
+    newest: bool = False
 
 
 class GetTickers(msgspec.Struct, array_like=True, tag=58, frozen=True):
@@ -426,6 +430,17 @@ class GetTickers(msgspec.Struct, array_like=True, tag=58, frozen=True):
 
     before: dict[int, int]  # by market: only trades with a lower number
     start_ms: int
+
+
+class TakeSnapshot(msgspec.Struct, array_like=True, tag=38, frozen=True):
+    """Take a snapshot of all that has been applied; answered once it is on disk.
+
+    Reply: CountReply with the record at which it was taken; Refused STORAGE_FULL if it could not be written.
+    """
+
+
+class CheckpointHistory(msgspec.Struct, array_like=True, tag=39, frozen=True):
+    """Work all rows into the DuckDB file, of which whoever asks keeps a hold; archive only. Reply: ArchiveStatus."""
 
 
 # Replies
@@ -520,7 +535,7 @@ class MarketReply(msgspec.Struct, array_like=True, tag=65):
 
 
 class CountReply(msgspec.Struct, array_like=True, tag=66):
-    """A number: the leverage that was set, or the milliseconds of a countdown."""
+    """A number: the leverage that was set, the milliseconds of a countdown, or the record of a snapshot."""
 
     count: int
 
@@ -632,6 +647,8 @@ Question = (
     | MarketTrades
     | GetCandles
     | GetTickers
+    | TakeSnapshot
+    | CheckpointHistory
 )
 Reply = (
     OrderReply

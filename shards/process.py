@@ -1,4 +1,4 @@
-"""What every process of the engine needs: a name, a lock, signals, and to notice that its supervisor is gone."""
+"""What every process needs: a name, a lock, signals, and to end when its parent is gone."""
 
 import ctypes
 import fcntl
@@ -9,8 +9,10 @@ import os
 import selectors
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 EXIT_DAMAGED = 3  # data that cannot be trusted: starting again would not help
@@ -19,12 +21,17 @@ EXIT_ORPHANED = 4  # the supervisor died
 log = logging.getLogger("shardex")
 
 
+_SET_DEATH_SIGNAL = 1  # linux/prctl.h
+_ARGUMENTS = 45  # in /proc/PID/stat, behind the name: where the command line begins in memory, and where it ends
+_NAME_BYTES = 15  # of a thread's name on Linux
+
+
 class LockTaken(Exception):
-    """Another process works on the same data."""
+    """Another process works on the same data; the text names it."""
 
 
 def lock_file(path: Path, patience_s: float = 0) -> int:
-    """Lock a file for this process's life; returns its descriptor. Raises LockTaken.
+    """Lock a file for this process's life and write its pid there; returns its descriptor. Raises LockTaken.
 
     ``patience_s``: how long to wait for a dying predecessor.
     """
@@ -33,12 +40,76 @@ def lock_file(path: Path, patience_s: float = 0) -> int:
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            write_pid(descriptor, os.getpid())
             return descriptor
         except BlockingIOError:
             if time.monotonic() >= until:
                 os.close(descriptor)
-                raise LockTaken(f"{path} is locked by another process") from None
+                raise LockTaken(f"{path} is locked by process {read_pid(path) or 'unknown'}") from None
             time.sleep(0.01)
+
+
+def write_pid(descriptor: int, pid: int) -> None:
+    """Say in a locked file whose it is; on a full disk it may be left unsaid."""
+    with suppress(OSError):
+        os.truncate(descriptor, 0)
+        os.pwrite(descriptor, b"%d\n" % pid, 0)
+
+
+def read_pid(path: Path) -> int | None:
+    """Whose the locked file is; None if that does not stand there."""
+    with suppress(OSError, ValueError):
+        return int(path.read_bytes())
+    return None
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process holds the lock."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # let go at once, and whoever starts is patient
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def name_process(name: str) -> None:
+    """What ``ps`` shows of this process, on Linux; elsewhere it stays as it is."""
+    if sys.platform != "linux":
+        return
+    with suppress(OSError, ValueError, IndexError):
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        start, end = (int(field) for field in fields[_ARGUMENTS : _ARGUMENTS + 2])
+        if start and len(name) < end - start:  # a hardened system may not say where it lies
+            ctypes.memset(start, 0, end - start)  # Python has copies of its own
+            ctypes.memmove(start, name.encode(), len(name))
+        short = name if len(name) <= _NAME_BYTES else name.removeprefix("shardex ")
+        Path("/proc/self/comm").write_text(short)
+
+
+def end_with_parent(parent: int, how: signal.Signals) -> None:
+    """This process gets ``how`` as soon as the thread that started it has ended, in whatever way; on Linux only.
+
+    ``parent``: its pid, for it may have ended before this.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, int(how), 0, 0, 0)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), how)
+
+
+def enter(name: str) -> None:
+    """A process of the engine begins. It ends with its supervisor, whatever it is doing then."""
+    set_up_logging()
+    name_process(name)
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid is not None:
+        end_with_parent(parent.pid, signal.SIGKILL)
 
 
 def set_up_logging() -> None:
@@ -68,7 +139,7 @@ class Wakeup:
         signal.set_wakeup_fd(self._sender.fileno(), warn_on_full_buffer=False)
         selector.register(self._receiver, selectors.EVENT_READ, self.handle)
         parent = multiprocessing.parent_process()
-        if parent is not None:
+        if parent is not None:  # where end_with_parent can do nothing
             selector.register(parent.sentinel, selectors.EVENT_READ, self.leave)
 
     def handle(self) -> None:

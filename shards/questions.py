@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from shards.book import BookSide
-from shards.candles import ONE_SPAN_MS, fold
+from shards.candles import ONE_SPAN_MS, fold, limit_candles
 from shards.engine import Engine
 from shards.futures import FuturesMarket
 from shards.ids import market_of
@@ -274,7 +274,7 @@ def _candles(engine: Engine, question: GetCandles) -> CandlesReply:
     if not trades:
         return CandlesReply([])
     inside = (trade for trade in trades if question.start_ms <= trade.time_ms <= question.end_ms)
-    return CandlesReply(fold(inside, question.interval_ms), trades[0].id)
+    return CandlesReply(limit_candles(fold(inside, question.interval_ms), question), trades[0].id)
 
 
 def _tickers(engine: Engine, question: GetTickers) -> Iterator[Ticker]:

@@ -1,5 +1,6 @@
 """From disk to a running engine: the newest whole snapshot, then the journal after it through the same ``apply``."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from shards.codec import decode_input
@@ -44,19 +45,25 @@ def newest_snapshot(folder: Path) -> Snapshot | None:
     return None
 
 
-def recover(folder: Path, shard: int, shard_count: int) -> tuple[Engine, Journal, int]:
+def recover(
+    folder: Path, shard: int, shard_count: int, progress: Callable[[int, int], None] = lambda done, all_: None
+) -> tuple[Engine, Journal, int]:
     """The engine as the disk says, the journal ready to append, the snapshot's sequence (0: none).
 
-    Raises JournalDamaged or SnapshotDamaged with the place.
+    ``progress`` is told the record that was reached, and the last one. Raises JournalDamaged or SnapshotDamaged with
+    the place.
     """
-    snapshot = newest_snapshot(folder)
-    engine, position = engine_at(snapshot, shard, shard_count)
     journal = Journal(folder / "journal.sqlite")
     kept = journal.last_sequence()
+    progress(0, kept)
+    snapshot = newest_snapshot(folder)
+    engine, position = engine_at(snapshot, shard, shard_count)
     if kept < position.sequence:
         raise JournalDamaged(f"{folder}: the journal ends at record {kept}, before its snapshot at {position.sequence}")
     if journal.checksum(position.sequence) not in (None, position.checksum):
         raise JournalDamaged(f"{folder}: record {position.sequence} is not the one at which its snapshot was taken")
+    progress(position.sequence, kept)
     for record in journal.read(position):
         apply_record(engine, record)
+        progress(record.sequence, kept)
     return engine, journal, position.sequence

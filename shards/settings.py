@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shards import limits
+from shards.setting_names import find_slip
 
 
 class SettingsError(Exception):
@@ -18,6 +19,7 @@ class Settings(NamedTuple):
     shard_count: int | None  # None: as the data folder says, or as many as suit the machine
     queue_depth: int  # messages in front of one shard
     snapshot_records: int  # journal records between snapshots
+    still_s: int  # a shard that stands still for so long is replaced
 
 
 def read_count(name: str, default: int, low: int, high: int) -> int:
@@ -30,14 +32,31 @@ def read_count(name: str, default: int, low: int, high: int) -> int:
     return int(text)
 
 
+def check_names() -> None:
+    """Refuse a SHARDEX_ name in the environment that no setting has; raises SettingsError."""
+    slip = find_slip(os.environ)
+    if slip is not None:
+        raise SettingsError(slip)
+
+
 def load_settings() -> Settings:
-    """Read SHARDEX_DATA, SHARDEX_SHARDS, SHARDEX_QUEUE_DEPTH, SHARDEX_SNAPSHOT_RECORDS; raises SettingsError."""
+    """Read the environment; raises SettingsError.
+
+    SHARDEX_DATA, SHARDEX_SHARDS, SHARDEX_QUEUE_DEPTH, SHARDEX_SNAPSHOT_RECORDS and SHARDEX_STILL_S.
+    """
+    check_names()
     return Settings(
         data=Path(os.environ.get("SHARDEX_DATA") or "data"),
         shard_count=read_count("SHARDEX_SHARDS", 0, 1, limits.SHARD_COUNT_MAX) or None,
         queue_depth=read_count("SHARDEX_QUEUE_DEPTH", limits.QUEUE_DEPTH_MAX, 1, 1_000_000),
         snapshot_records=read_count("SHARDEX_SNAPSHOT_RECORDS", limits.SNAPSHOT_RECORD_COUNT, 1, 10**9),
+        still_s=read_count("SHARDEX_STILL_S", limits.STILL_REPLACED_S, 6, 10**6),
     )
+
+
+def count_shards(number: int) -> str:
+    """So many shards, in words."""
+    return "1 shard" if number == 1 else f"{number} shards"
 
 
 def default_shard_count() -> int:

@@ -20,6 +20,7 @@ from shards.orders import Order, Side
 from shards.outbox import ARCHIVE, Outbox, Posted
 from shards.positions import Margin
 from shards.replays import Replay
+from storage.snapshot import Snapshot
 
 Resting = TypeVar("Resting", Order, msgspec.Raw)
 """An order, or what it will be: decoded one by one, none leaves texts behind that others lie between."""
@@ -109,6 +110,13 @@ def dump_underway(engine: Engine) -> bytes:
         for receiver, outbox in engine.outboxes.items()
     }
     return encode(underway)
+
+
+def confirmed_of(snapshot: Snapshot) -> dict[int, int]:
+    """Per receiver, the number of the newest message that the sender holds no more once it starts from there."""
+    sent = dict(msgspec.json.decode(snapshot.state, type=State[msgspec.Raw]).sent)
+    underway = msgspec.json.decode(snapshot.underway, type=Underway)
+    return {receiver: number - len(underway.get(receiver, ())) for receiver, number in sent.items()}
 
 
 def load_engine(state_bytes: bytes, underway_bytes: bytes) -> Engine:

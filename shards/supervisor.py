@@ -1,6 +1,7 @@
-"""Starts the shards and the archive, starts the dead again, stops all in order."""
+"""Starts the shards and the archive, starts the dead again, replaces what stands still, stops all in order."""
 
 import multiprocessing
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -9,23 +10,28 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from shards.archivist import run_archive
-from shards.limits import RESTART_PAUSE_MAX_S, RESTART_PAUSE_MIN_S, STOP_MS
+from shards.limits import RESTART_PAUSE_MAX_S, RESTART_PAUSE_MIN_S, SNAPSHOT_STOP_MS, STOP_MS
 from shards.main import run_shard
-from shards.process import EXIT_DAMAGED, lock_file, log, set_up_logging
-from shards.settings import Settings, default_shard_count
+from shards.process import EXIT_DAMAGED, enter, lock_file, log
+from shards.settings import Settings, count_shards, default_shard_count
+from shards.vitals import ARCHIVE_NAME, ENGINE, State, Vitals, vitals_path
+from shards.watch import ClockWatch, StillWatch
 from storage.folder import Folder
 
 _STABLE_S = 10  # a process that failed after living so long is started again at once
+_LOCK_PATIENCE_S = 1  # whoever looks whether an engine runs holds the lock for a moment
 _context = multiprocessing.get_context("spawn")  # a fresh interpreter: nothing of the supervisor leaks in
 
 
 class Child:
     """One process and how it is started again."""
 
-    def __init__(self, name: str, target: Callable[..., None], *args: Any) -> None:
+    def __init__(self, folder: Folder, name: str, target: Callable[..., None], settings: Settings, *args: Any) -> None:
         self.name = name
         self._target = target
-        self._args = args
+        self._args = (settings, *args)
+        self._watch = StillWatch(name, vitals_path(folder, name))
+        self._still_s_max = settings.still_s
         self._pause_s = 0.0
         self.start_at = time.monotonic()  # when it is due to be started; meaningless while it runs
         self._started_at = 0.0
@@ -37,6 +43,17 @@ class Child:
         self._started_at = time.monotonic()
         self.process = _context.Process(target=self._target, args=self._args, name=self.name)
         self.process.start()
+
+    def look(self) -> None:
+        """See whether it lives; one that stands still for too long is killed, to be started again."""
+        if self.process is None or self.process.pid is None:
+            return
+        self._watch.look(self.process.pid)
+        if self._watch.still_s >= self._still_s_max:
+            still_s = self._watch.still_s
+            log.error("%s (pid %d) stands still for %.0f s and is replaced", self.name, self.process.pid, still_s)
+            self.process.kill()
+            self.process.join()
 
     def bury(self) -> None:
         """It has ended: plan its next start.
@@ -73,14 +90,15 @@ class Child:
 
 def supervise(settings: Settings) -> None:
     """Run the engine until SIGTERM or SIGINT. Raises FolderError or LockTaken before anything is started."""
-    set_up_logging()
-    fresh = not (settings.data / "shardex.json").exists()
+    enter("shardex engine")
+    fresh = not os.path.exists(settings.data / "shardex.json")  # nor if it may not be looked at: the folder says why
     count = settings.shard_count or (default_shard_count() if fresh else None)
     folder = Folder.open(settings.data, count)
     folder.secrets()
-    lock_file(folder.run / "engine.lock")
-    shards = [Child(f"shard-{index}", run_shard, settings, index) for index in range(folder.shard_count)]
-    archive = Child("archive", run_archive, settings)
+    lock_file(folder.run / f"{ENGINE}.lock", _LOCK_PATIENCE_S)
+    clock = ClockWatch(_tell(folder))
+    shards = [Child(folder, f"shard-{index}", run_shard, settings, index) for index in range(folder.shard_count)]
+    archive = Child(folder, ARCHIVE_NAME, run_archive, settings)
     stopping = False
 
     def stop(*_: object) -> None:
@@ -89,28 +107,41 @@ def supervise(settings: Settings) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    log.info("%d shards on %s", folder.shard_count, settings.data)
+    log.info("%s on %s", count_shards(folder.shard_count), settings.data)
     while not stopping:
+        clock.look()
         _tend([*shards, archive])
-    _stop(shards)
-    _stop([archive])  # last: it takes what the shards still had to say
+    _stop(shards, (2 * STOP_MS + SNAPSHOT_STOP_MS) / 1000)
+    _stop([archive], 2 * STOP_MS / 1000)  # last: it takes what the shards still had to say
     log.info("stopped")
 
 
+def _tell(folder: Folder) -> Vitals:
+    """Where the supervisor tells how it is; where there is no room for it, nobody can look, and it goes on."""
+    try:
+        vitals = Vitals(vitals_path(folder, ENGINE))
+    except OSError as error:
+        log.warning("the supervisor's signs of life cannot be written: %s", error)
+        vitals = Vitals(None)
+    vitals.state = State.SERVING
+    return vitals
+
+
 def _tend(children: list[Child]) -> None:
-    """Start what is due, bury what has ended; wait a moment for either."""
+    """Start what is due, look after what runs, bury what has ended; wait a moment for any of it."""
     now = time.monotonic()
     for child in children:
         if child.process is None and not child.given_up and child.start_at <= now:
             child.start()
+        child.look()
     by_sentinel = {child.process.sentinel: child for child in children if child.process is not None}
     for sentinel in wait(list(by_sentinel), timeout=RESTART_PAUSE_MIN_S):
         by_sentinel[sentinel].bury()  # type: ignore[index]
 
 
-def _stop(children: list[Child]) -> None:
+def _stop(children: list[Child], patience_s: float) -> None:
     for child in children:
         child.stop()
-    until = time.monotonic() + 2 * STOP_MS / 1000
+    until = time.monotonic() + patience_s
     for child in children:
         child.end(until)

@@ -24,7 +24,7 @@ from storage.views import VIEWS
 from storage.wallet_views import WALLET_VIEWS
 
 THREADS_COUNT: Final = 2  # a statement's own thread and one helper: the other cores belong to the shards
-CHECKPOINT_SIZE: Final = "64MiB"  # of the write-ahead file: moving it takes 0.1 to 0.7 s of CPU, be it 16 MiB or 64
+CHECKPOINT_BYTES: Final = 64 * 2**20  # of the log: working it in takes 0.1 to 0.7 s of CPU, be it 16 MiB or 64
 STORAGE_VERSION: Final = "v1.4.0"  # the oldest DuckDB that can read a file that is made here
 
 _LOCKED_DOWN: Final[dict[str, str | bool | int | float | list[str]]] = {
@@ -36,7 +36,7 @@ _LOCKED_DOWN: Final[dict[str, str | bool | int | float | list[str]]] = {
     "python_enable_replacements": False,  # else SQL could read Python variables by their names
     "temp_directory": "",  # a big answer fails rather than fill the disk that the journals need
     "threads": THREADS_COUNT,
-    "checkpoint_threshold": CHECKPOINT_SIZE,
+    "checkpoint_threshold": "1TiB",  # whoever appends says when: a backup copies the file between two checkpoints
     "storage_compatibility_version": STORAGE_VERSION,
 }
 
@@ -59,6 +59,7 @@ class Archive:
         Raises duckdb.Error if the file is not usable or another process has it open, and ArchiveTooNew.
         """
         self._failed = False
+        self._path = path
         self._database = duckdb.connect(path, config={**_LOCKED_DOWN, "memory_limit": memory})
         os.chmod(path, 0o600)
         self._database.execute("PRAGMA disable_checkpoint_on_shutdown")  # close does it, but not after a failure
@@ -114,13 +115,38 @@ class Archive:
         inserts = [_insert(table, some) for table, some in {**rows, LINKS: list(positions.items())}.items() if some]
         new, recent = self._waiting
         sorting, waiting = client_ids.sort_full(Waiting(new + len(rows.get(NEW_CLIENT_IDS, ())), recent))
+        with self._changing():
+            self._transact([*inserts, *sorting])
+        self._waiting = waiting
+
+    def needs_checkpoint(self) -> bool:
+        """Whether the log has grown so long that it should be worked into the file."""
+        return self._log_bytes() >= CHECKPOINT_BYTES
+
+    def checkpoint(self) -> bool:
+        """Work the log into the file; whether nothing is left in it. By the thread that appends; raises as they do.
+
+        Until the next one, the file as it is now can be copied: rows go into the log, and into parts that are not used.
+        """
+        with self._changing():
+            self._writer.execute("CHECKPOINT")
+        return self._log_bytes() == 0
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """After a failure in the context nothing but a refusal comes."""
         self._check()
         try:
-            self._transact([*inserts, *sorting])
+            yield
         except BaseException:
             self._failed = True
             raise
-        self._waiting = waiting
+
+    def _log_bytes(self) -> int:
+        try:
+            return os.path.getsize(f"{self._path}.wal")
+        except FileNotFoundError:
+            return 0
 
     def _transact(self, queries: Sequence[Query]) -> None:
         self._writer.execute("BEGIN TRANSACTION")
@@ -152,9 +178,9 @@ class Archive:
         with self._statements.select(text, parameters, gone, verifying) as selection:
             yield selection
 
-    def close(self) -> None:
-        """Work the log into the file and close it. No other call may be running."""
-        if not self._failed:
+    def close(self, *, checkpoint: bool = True) -> None:
+        """Work the log into the file, unless that must not change, and close it. No other call may be running."""
+        if checkpoint and not self._failed:
             with suppress(duckdb.Error):  # then the log is read when the file is opened next
                 self._writer.execute("CHECKPOINT")
         self._statements.close()

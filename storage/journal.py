@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 FORMAT = 1
 CHECKPOINT_PAGES = 4_000  # of 4 kB in the write-ahead file before SQLite moves them: fewer, larger stalls
+COPY_COUNT = 10_000  # records copied at a time: a few megabytes
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -79,7 +80,7 @@ class Journal:
             (self._format,) = self._db.execute("SELECT value FROM facts WHERE name = 'format'").fetchone()
         except (sqlite3.DatabaseError, TypeError, ValueError) as error:
             kind = StorageUnavailable if _says_nothing_of_content(error) else JournalDamaged
-            raise kind(f"{path}: {error}") from error
+            raise (StorageFull if is_full(error) else kind)(f"{path}: {error}") from error
         if self._format != FORMAT:
             raise JournalDamaged(f"{path}: format {self._format}, this program reads format {FORMAT}")
 
@@ -184,6 +185,31 @@ class Journal:
             return 0
         return removed.rowcount
 
+    def copy(self, path: Path, after: Position, until: int) -> Position:
+        """Write the records past ``after`` up to sequence ``until`` to a new journal; returns where that ends.
+
+        Every record is checked on the way, and no piece is held long: whoever writes here is not kept from moving its
+        write-ahead file. A copy without further records has the one at ``after``, as the original has.
+        Raises as :meth:`read` and :meth:`append`.
+        """
+        copied = Journal(path)
+        try:
+            copied._db.executemany(
+                "INSERT OR REPLACE INTO facts VALUES (?, ?)", self._db.execute("SELECT * FROM facts").fetchall()
+            )
+            if until == after.sequence:
+                rows = self._db.execute("SELECT * FROM journal WHERE sequence = ?", (until,)).fetchall()
+                copied._db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", rows)
+            copied._last = after
+            while copied.last.sequence < until:
+                piece = list(self.read(copied.last, min(until, copied.last.sequence + COPY_COUNT)))
+                if not piece:
+                    raise JournalDamaged(f"{self._path}: record {copied.last.sequence + 1} is missing")
+                copied.append(piece)
+            return copied.last
+        finally:
+            copied.close()
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()
@@ -195,6 +221,6 @@ def _says_nothing_of_content(error: Exception) -> bool:
     return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY)
 
 
-def is_full(error: sqlite3.Error) -> bool:
+def is_full(error: Exception) -> bool:
     """Whether SQLite says that the disk is full."""
     return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL

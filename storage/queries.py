@@ -3,7 +3,7 @@
 They are answered with stored tuples: the columns of the table, in its order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -110,23 +110,42 @@ def trades_of_market(market: int, limit: int, start_ms: int, before_id: int) -> 
     )
 
 
+SUM_BITS: Final = 64  # of the lower part of a sum
+
+
+def _exact_sum(value: str, condition: str = "") -> str:
+    """Two columns, the upper and the lower part of a sum: one HUGEINT may be too small for what all values come to."""
+    parts = f"({value}) >> {SUM_BITS}", f"({value}) & {2**SUM_BITS - 1}::HUGEINT"
+    return ", ".join(f"coalesce(sum({part}) {condition}, 0)" for part in parts)
+
+
 _BOUGHT: Final = "FILTER (taker_side = 'buy')"
 _CANDLE: Final = (
     "arg_min(price_ticks, trade_id), max(price_ticks), min(price_ticks), arg_max(price_ticks, trade_id),"
-    " sum(quantity_lots)::HUGEINT, sum(price_ticks * quantity_lots)::HUGEINT, count(*),"
-    f" coalesce(sum(quantity_lots) {_BOUGHT}, 0)::HUGEINT,"
-    f" coalesce(sum(price_ticks * quantity_lots) {_BOUGHT}, 0)::HUGEINT, min(trade_id), max(trade_id)"
+    f" count(*), min(trade_id), max(trade_id), {_exact_sum('quantity_lots')},"
+    f" {_exact_sum('price_ticks * quantity_lots')}, {_exact_sum('quantity_lots', _BOUGHT)},"
+    f" {_exact_sum('price_ticks * quantity_lots', _BOUGHT)}"
 )
-"""Open, high, low, close, lots, ticks × lots, trades, lots and value of taker buys, first and last number."""
+"""Open, high, low, close, trades, first and last number; then sums: lots, ticks × lots, and both of taker buys."""
 
 
-def candles_of_market(market: int, interval_ms: int, start_ms: int, end_ms: int, before_id: int, limit: int) -> Query:
-    """A market's trades from ``start_ms`` to ``end_ms`` by spans, oldest first: (start, candle)."""
+def candles_of_market(
+    market: int, interval_ms: int, start_ms: int, end_ms: int, before_id: int, limit: int, *, newest: bool = False
+) -> Query:
+    """A market's trades from ``start_ms`` to ``end_ms`` by spans, oldest or newest first: (start, candle)."""
     return Query(
         f"SELECT time_ms // ? * ? AS open_ms, {_CANDLE} FROM {TRADES.name}"
         " WHERE market = ? AND time_ms >= ? AND time_ms <= ? AND trade_id < ?"
-        " GROUP BY open_ms ORDER BY open_ms LIMIT ?",
+        f" GROUP BY open_ms ORDER BY open_ms {'DESC' if newest else 'ASC'} LIMIT ?",
         (interval_ms, interval_ms, market, start_ms, end_ms, before_id, limit),
+    )
+
+
+def newest_trade_time(market: int, end_ms: int, before_id: int) -> Query:
+    """One number: when a market's last trade up to ``end_ms`` happened; NULL if there is none."""
+    return Query(
+        f"SELECT max(time_ms) FROM {TRADES.name} WHERE market = ? AND time_ms <= ? AND trade_id < ?",
+        (market, end_ms, before_id),
     )
 
 
@@ -180,6 +199,13 @@ def in_market(market: int, product: str) -> list[Query]:
 def at_least(number: str, first: int) -> list[Query]:
     """The rows from a number on; 0 means all."""
     return [Query(f"{number} >= ?", (first,))] if first else []
+
+
+def none_of(number: str, known: Sequence[int]) -> list[Query]:
+    """The rows whose number is none of these."""
+    if not known:
+        return []
+    return [Query(f"{number} NOT IN (SELECT {_NUMBERS})", (msgspec.json.encode(known).decode(),))]
 
 
 def by_age(span: Span, *columns: str) -> str:

@@ -1,11 +1,16 @@
 """The named questions to the archive about futures wallets: fills, and all that changed one."""
 
-from storage.queries import Query, Span, at_least, by_age, in_market, select, within
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from storage.queries import Query, Span, at_least, by_age, in_market, none_of, select, within
 from storage.tables import FUTURES_FILLS, MOVEMENTS
 
 _FILLS = f"SELECT {FUTURES_FILLS.column_names} FROM {FUTURES_FILLS.name}"
 
 _INCOME_COLUMNS = "id, kind, amount, time_ms, market, trade, reference"
+
+_NONE_KNOWN: Final[Mapping[str, Sequence[int]]] = {}
 
 # a fill changes its wallet by its profit and by its fee, where they are not 0
 _INCOME = {
@@ -40,18 +45,31 @@ def fills_of_account(account: str, span: Span, market: int = 0, order: int = 0, 
     return select(_FILLS, conditions, by_age(span, "time_ms", "trade_id"), span.limit)
 
 
-def income_of_account(account: str, span: Span, market: int = 0, kind: str = "") -> Query:
+def income_of_account(
+    account: str,
+    span: Span,
+    market: int = 0,
+    kind: str = "",
+    skip: int = 0,
+    known: Mapping[str, Sequence[int]] = _NONE_KNOWN,
+) -> Query:
     """What changed an account's futures wallet, by (time, id, kind); ``market`` 0 and ``kind`` "" mean any.
 
-    (id, kind, amount, time, market, trade, reference), with 0 and "" for none.
+    (id, kind, amount, time, market, trade, reference), with 0 and "" for none. The ids ``known`` of each kind are left
+    out, and then the first ``skip``.
     """
     conditions = [Query("account = ?", (account,)), *within(span, "time_ms", "id"), *in_market(market, "")]
     order = by_age(span, "time_ms", "id", "kind")
     # each kind is cut to the limit by itself: so DuckDB skips most of its row groups
     parts = [
-        select(f"SELECT {_INCOME_COLUMNS} FROM ({_INCOME[each]})", conditions, order, span.limit)
+        select(
+            f"SELECT {_INCOME_COLUMNS} FROM ({_INCOME[each]})",
+            [*conditions, *none_of("id", known.get(each, ()))],
+            order,
+            skip + span.limit,
+        )
         for each in ([kind] if kind else _INCOME)
     ]
     union = " UNION ALL ".join(f"({part.sql})" for part in parts)
     parameters = tuple(value for part in parts for value in part.parameters)
-    return Query(f"{union} ORDER BY {order} LIMIT ?", (*parameters, span.limit))
+    return Query(f"{union} ORDER BY {order} LIMIT ? OFFSET ?", (*parameters, span.limit, skip))

@@ -2,8 +2,8 @@
 
 import logging
 import os
+from collections.abc import Collection
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from flask import Flask, Response, request
@@ -12,13 +12,15 @@ from werkzeug.routing import BaseConverter
 
 from shards.client import Client
 from shards.messages import Reason
-from shards.settings import default_shard_count, load_settings
+from shards.settings import load_settings
 from storage.folder import Folder
 from storage.reference import Reference, StorageFull
-from web import admin, health, incoming, keys, metrics, spot_lists, spot_market, spot_orders, spot_transfer
+from web import admin, front_page, health, incoming, keys, metrics, spot_lists, spot_market, spot_orders, spot_transfer
 from web.catalog import CatalogSource
+from web.cors import Cors
 from web.engine import COMMANDED, Engine
 from web.errors import EngineRefusal, Problem, render_problem, spot_problem
+from web.folder import open_folder
 from web.futures import (
     account,
     algo,
@@ -54,7 +56,7 @@ def create_app() -> Flask:
     settings = load_web_settings()
     folder = open_folder(load_settings().data, load_settings().shard_count)
     client = connect(folder)
-    app = make_app(make_services(settings, folder, client))
+    app = make_app(make_services(settings, folder, client), settings.cors_origins)
     client.wait_connected(CONNECT_S)
     return app
 
@@ -63,13 +65,6 @@ def connect(folder: Folder) -> Client:
     """The client of this worker: it waits in greenlets where there is a hub, else in threads."""
     hub = hubs.current()
     return Client(folder) if hub is None else Client(folder, partial(HubLine, hub))
-
-
-def open_folder(path: Path, shard_count: int | None) -> Folder:
-    """The data folder; whoever comes first, web or engine, makes it with the same facts."""
-    if shard_count is None and not (path / "shardex.json").exists():
-        shard_count = default_shard_count()
-    return Folder.open(path, shard_count)
 
 
 def make_services(settings: WebSettings, folder: Folder, client: Client) -> Services:
@@ -102,8 +97,8 @@ class _Rest(BaseConverter):
     weight = 200
 
 
-def make_app(services: Services) -> Flask:
-    """The application over these services."""
+def make_app(services: Services, cors_origins: Collection[str] = ()) -> Flask:
+    """The application over these services, for callers anywhere and for pages of these origins."""
     app = LeanFlask(__name__, static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
@@ -121,6 +116,8 @@ def make_app(services: Services) -> Flask:
     app.register_error_handler(StorageFull, _answer_storage_full)
     app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(Exception, _answer_fault)
+    if cors_origins:
+        app.wsgi_app = Cors(app.wsgi_app, app.url_map, cors_origins)  # type: ignore[method-assign]
     return app
 
 
@@ -162,6 +159,8 @@ def _answer(reason: Reason) -> Response:
 def _answer_http(error: HTTPException) -> Response:
     """What Flask refuses by itself: paths, methods, a malformed Host."""
     status = error.code or 500
+    if status == 404 and front_page.is_asked_for(request):
+        return front_page.show()
     if gate.is_futures():
         response = futures_errors.render(futures_errors.of_http(status))
     else:

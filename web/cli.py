@@ -9,16 +9,18 @@ import duckdb
 
 from shards.limits import SQL_PATIENCE_MS
 from shards.messages import Question, Reason, Reply
-from shards.settings import SettingsError
+from shards.settings import SettingsError, check_names, count_shards
 from shards.verify import verify_folder
 from storage.folder import FolderError
 from storage.reference import ReferenceUnusable, StorageFull
 from web import operator, payments
 from web.auth import READ, TRADE
 from web.cli_access import is_running, open_client, open_desk, open_folder, open_reference
+from web.cli_backup import backup_command, folder_to_verify, restore_command, snapshot_command
 from web.cli_futures import futures_group
 from web.cli_markets import asset_group, market_group
 from web.cli_sql import sql
+from web.cli_words import DATA_HELP, SETTINGS
 from web.errors import SPOT_REFUSALS, EngineRefusal, Problem
 from web.payments import WALLETS, Payment
 from web.settings import load_web_settings
@@ -63,15 +65,17 @@ def describe_refusal(refusal: EngineRefusal) -> str:
             return SPOT_REFUSALS[refusal.reason][1]
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
-@click.option("--data", type=click.Path(path_type=Path), help="The data folder; else SHARDEX_DATA, else ./data.")
+@click.group(cls=Commands, context_settings=SETTINGS)
+@click.option("--data", type=click.Path(path_type=Path), help=DATA_HELP)
+@click.version_option(package_name="shardex")
 @click.pass_context
 def main(context: click.Context, data: Path | None) -> None:
     """Operate a Shardex exchange."""
+    check_names()
     context.obj = data
 
 
-for command in (asset_group, market_group, futures_group, sql):
+for command in (asset_group, market_group, futures_group, sql, snapshot_command, backup_command, restore_command):
     main.add_command(command)
 
 
@@ -134,9 +138,8 @@ def deposit(data: Path | None, account: str, asset: str, amount: str, wallet: st
 @main.command()
 @click.pass_obj
 def verify(data: Path | None) -> None:
-    """Replay every journal and check all invariants, at rest or beside the running exchange."""
-    folder = open_folder(data)
-    with open_client(folder) as client:
+    """Replay every journal and check all invariants, at rest or beside the running exchange; also of a backup."""
+    with folder_to_verify(data) as folder, open_client(folder) as client:
 
         def ask(question: Question) -> Reply:
             return client.ask_archive(question, SQL_PATIENCE_MS)
@@ -146,7 +149,7 @@ def verify(data: Path | None) -> None:
         click.echo(finding)
     if findings:
         raise click.exceptions.Exit(1)
-    click.echo(f"ok: {folder.shard_count} shards and the archive of {folder.path}")
+    click.echo(f"ok: {count_shards(folder.shard_count)} and the archive of {data or folder.path}")
 
 
 if __name__ == "__main__":

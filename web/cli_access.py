@@ -1,5 +1,6 @@
 """What commands work with: the data folder, its reference file and its engine."""
 
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Final
 import click
 
 from shards.client import Client
+from shards.process import is_locked
 from shards.settings import load_settings
 from storage.folder import Folder, FolderError
 from storage.reference import Reference
@@ -20,7 +22,7 @@ CONNECT_S: Final = 3.0  # a running engine is reached in milliseconds; one that 
 def open_folder(data: Path | None) -> Folder:
     """The data folder, which must be there already; raises FolderError."""
     path = data or load_settings().data
-    if not path.is_dir():
+    if not os.path.isdir(path):
         raise FolderError(f"there is no data folder at {path}: name it with --data or SHARDEX_DATA")
     return Folder.open(path)
 
@@ -36,7 +38,8 @@ def open_reference(folder: Folder) -> Iterator[Reference]:
 def open_client(folder: Folder) -> Iterator[Client]:
     """A connection to the folder's engine, as far as it runs."""
     with closing(Client(folder)) as client:
-        client.wait_connected(CONNECT_S)
+        if is_locked(folder.run / "engine.lock"):  # else nobody need be waited for
+            client.wait_connected(CONNECT_S)
         yield client
 
 

@@ -2,15 +2,22 @@
 
 import logging
 import os
+import sys
 from typing import Any
 
-from shards.process import settle
-from shards.settings import load_settings
+from shards.process import name_process, settle
+from shards.settings import SettingsError, load_settings
+from storage.folder import FolderError
 from web.access_log import ACCESS_FORMAT
-from web.settings import load_web_settings
+from web.claims import Claimed, claim_all, release_all
+from web.folder import open_folder
+from web.settings import is_open_to_all, load_web_settings
 
-_settings = load_web_settings()
-_run = load_settings().data / "run"
+try:
+    _settings, _engine_settings = load_web_settings(), load_settings()
+except SettingsError as _fault:
+    sys.exit(f"shardex: {_fault}")
+_run = _engine_settings.data / "run"
 _metrics = _run / "metrics"  # where web.metrics keeps the counts of each worker
 _limits = _run / "limits"  # where web.app makes the tables of each worker
 
@@ -40,7 +47,27 @@ os.umask(0o077)  # the folders and counts that are made here are for their owner
 
 
 def on_starting(server: Any) -> None:
-    """Counts begin at zero with the master."""
+    """Nobody else may listen where this master's workers will; it says where that is, and to whom it is open.
+
+    Counts begin at zero with it.
+    """
+    name_process("shardex gunicorn")
+    try:  # what keeps the workers from starting is said here, once, and not by each of them with a traceback
+        open_folder(_engine_settings.data, _engine_settings.shard_count).secrets()
+    except FolderError as fault:
+        sys.exit(f"shardex: {fault}")
+    try:
+        server.claims = claim_all(server.cfg.address)  # kept there: this module is read anew with each reload
+    except (Claimed, OSError) as error:
+        server.log.error("Cannot listen: %s", error)
+        sys.exit(1)
+    server.log.error_log.addFilter(_name_address)
+    if is_open_to_all(_settings.host):
+        server.log.warning(
+            "%s is open to every network of this machine, and so are the operator API (/api/v1/admin) and /metrics:"
+            " let a proxy or a firewall keep strangers from them, or set SHARDEX_HOST=127.0.0.1",
+            bind,
+        )
     _metrics.mkdir(mode=0o700, parents=True, exist_ok=True)
     for left in (*_metrics.glob("*"), *_limits.glob("*")):
         left.unlink()
@@ -53,7 +80,9 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """In the worker, before it loads the application."""
+    """In the worker, before it loads the application; it listens already."""
+    name_process(f"shardex gunicorn worker {worker.slot}")
+    release_all(server.claims)
     os.environ["SHARDEX_WORKER_SLOT"] = str(worker.slot)
     worker.log.error_log.addFilter(_omit_request)
 
@@ -61,6 +90,13 @@ def post_fork(server: Any, worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """The application is loaded, and lives as long as the worker."""
     settle()
+
+
+def _name_address(record: logging.LogRecord) -> bool:
+    """Gunicorn's master does not listen itself where each worker has a socket of its own, and would name no address."""
+    if isinstance(record.msg, str) and record.msg.startswith("Listening at: %s") and isinstance(record.args, tuple):
+        record.args = (f"http://{bind}", *record.args[1:])
+    return True
 
 
 def _omit_request(record: logging.LogRecord) -> bool:

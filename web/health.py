@@ -1,16 +1,20 @@
 """For machines: is this worker alive, is the exchange ready, how much of what has happened."""
 
+import os
 from typing import Final
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from web import metrics
-from web.errors import RETRY_AFTER_S
+from web.errors import RETRY_AFTER_S, invalid
 from web.responses import answer
 from web.services import services
-from web.status import SERVING, archive_state, archive_status, shard_state, shard_status
+from web.settings import AWAITED_VARIABLE
+from web.status import SERVING, archive_state, shard_state
 
 blueprint: Final = Blueprint("health", __name__)
+
+_AWAITED: Final = os.environ.get(AWAITED_VARIABLE)
 
 
 @blueprint.get("/healthz")
@@ -21,16 +25,28 @@ def live() -> Response:
 
 @blueprint.get("/readyz")
 def ready() -> Response:
-    """Whether all shards and the archive answer and serve."""
+    """Whether all shards serve: of trading. With ``history=required`` the archive must serve, too.
+
+    And the demo of a first start is made.
+    """
+    needed = request.args.get("history")
+    if needed not in (None, "required"):
+        raise invalid("history")
     engine = services().engine
-    shards = {str(shard): shard_state(shard_status(engine, shard)) for shard in engine.shards}
-    archive = archive_state(archive_status(engine))
-    is_ready = archive == SERVING and all(state == SERVING for state in shards.values())
+    shards = {str(shard): shard_state(engine, shard) for shard in engine.shards}
+    archive = archive_state(engine)
+    is_ready = all(state == SERVING for state in shards.values()) and (needed is None or archive == SERVING)
+    is_ready = is_ready and not _awaits_demo()
     response = answer({"status": "ready" if is_ready else "not ready", "shards": shards, "archive": archive})
     if not is_ready:
         response.status_code = 503
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
+
+
+def _awaits_demo() -> bool:
+    """Whether this is a first start, whose demo the runner is still making."""
+    return _AWAITED is not None and not os.path.exists(_AWAITED)
 
 
 @blueprint.get("/metrics")

@@ -11,8 +11,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from shards import limits
-from shards.candles import add, join
-from shards.clock import now_ms
+from shards.candles import add, join, limit_candles
 from shards.markets import Market
 from shards.messages import (
     CandlesReply,
@@ -38,17 +37,18 @@ from shards.messages import (
     TickersReply,
     TradesReply,
 )
-from shards.money import Income
+from shards.money import Income, IncomeKind
 from shards.orders import Candle, Order, Status, Trade
 from shards.rows import MarginFilled
-from web.candles import DAY_S, no_trades
+from shards.units import ceil_div
+from web.candles import no_trades
 from web.engine import Engine
 from web.errors import EngineRefusal
 
 T = TypeVar("T")
 
 ENDED_WAIT_MS: Final = 1_000  # a cancel that found nothing open waits so long to learn what became of it
-_NEVER_MS: Final = 2**62  # no trade is since then
+TIME_MS_MAX: Final = 2**62  # later than any order or trade; what a question's times are bounded by
 _ANY: Final = 2**62  # every trade has a lower number
 _PIECE_COUNT: Final = 32  # questions about many markets that are under way at a time
 
@@ -127,11 +127,24 @@ def list_fills(engine: Engine, question: ListFills) -> list[MarginFilled]:
 
 
 def list_income(engine: Engine, question: ListIncome) -> list[Income]:
-    """What has changed an account's futures wallet, newest first or oldest first, as asked."""
-    recent = engine.ask(IncomeReply, engine.home(question.account), question)
-    archived = engine.ask_archive(IncomeReply, question)
-    merged = {(each.kind, each.id): each for reply in (recent, archived) for each in reply.income}
-    return _first(merged.values(), lambda each: (each.time_ms, each.id, each.kind), question)
+    """What has changed an account's futures wallet, newest first or oldest first, as asked, after the skipped ones."""
+    reach = question.skip + question.limit
+    asked = msgspec.structs.replace(question, limit=reach, skip=0)
+    recent = engine.ask(IncomeReply, engine.home(question.account), asked).income
+    # those that only the archive has are skipped there, but as many as the shard's may take the place of
+    passed = max(0, question.skip - len(recent))
+    known: dict[str, list[int]] = {}
+    for each in recent if passed else ():
+        known.setdefault(each.kind.value, []).append(each.id)
+    asked = msgspec.structs.replace(question, limit=reach - passed, skip=passed, known=known)
+    archived = engine.ask_archive(IncomeReply, asked).income
+    merged = {(each.kind, each.id): each for each in (*recent, *archived)}
+    found = sorted(merged.values(), key=_income_age, reverse=not question.oldest_first)
+    return found[question.skip - passed :][: question.limit]
+
+
+def _income_age(income: Income) -> tuple[int, int, IncomeKind]:
+    return income.time_ms, income.id, income.kind
 
 
 def list_trades(engine: Engine, shards: Sequence[int], question: ListTrades) -> list[Trade]:
@@ -161,19 +174,18 @@ def market_trades(engine: Engine, market: Market, question: MarketTrades) -> lis
 
 def newest_trades(engine: Engine, markets: Sequence[Market]) -> dict[int, Trade]:
     """The newest trade of each market, by its number; a market that never traded has none."""
-    found = _recent_tickers(engine, markets, _NEVER_MS)
+    found = _recent_tickers(engine, markets, TIME_MS_MAX)
     before = {market.number: _ANY for market in markets if market.number not in found}
     if before:  # what a shard still has is newer than anything in the archive
-        found |= _archived_tickers(engine, before, _NEVER_MS)
+        found |= _archived_tickers(engine, before, TIME_MS_MAX)
     return {number: each.newest for number, each in found.items()}
 
 
-def days_until_now(engine: Engine, markets: Sequence[Market], now_s: int) -> dict[int, tuple[Candle, Trade]]:
-    """Of each market that ever traded, by its number: its last 24 hours as one candle, and its newest trade.
+def days_since(engine: Engine, markets: Sequence[Market], start_ms: int) -> dict[int, tuple[Candle, Trade]]:
+    """Of each market that ever traded, by its number: what it traded since then as one candle, and its newest trade.
 
-    Without a trade in them everything is at the last price.
+    Without a trade in that time everything is at the last price.
     """
-    start_ms = (now_s - DAY_S) * 1_000
     recent = _recent_tickers(engine, markets, start_ms)
     before = {market.number: _ANY for market in markets} | {number: each.first_id for number, each in recent.items()}
     found = _archived_tickers(engine, before, start_ms)
@@ -216,24 +228,29 @@ def pieces(markets: Sequence[Market]) -> Iterator[Sequence[Market]]:
 def find_candles(
     engine: Engine, market: Market, interval_ms: int, limit: int, start_ms: int | None, end_ms: int | None
 ) -> list[Candle]:
-    """A market's candles, oldest first: the first ``limit`` from the start on; without a start, the last to the end."""
-    now = now_ms()
-    end_ms = now if end_ms is None else min(end_ms, now)
-    if start_ms is None:
-        start_ms = max(end_ms - end_ms % interval_ms - (limit - 1) * interval_ms, 0)
-    if start_ms > end_ms:
+    """A market's candles that open from the start to the end, whole, oldest first.
+
+    The first ``limit`` of them; without a start, the last.
+    """
+    first_ms = ceil_div(start_ms or 0, interval_ms) * interval_ms
+    end_ms = TIME_MS_MAX if end_ms is None else min(end_ms, TIME_MS_MAX)
+    last_ms = end_ms // interval_ms * interval_ms
+    if first_ms > last_ms:
         return []
-    return candles(engine, market, GetCandles(market.number, interval_ms, limit, start_ms, end_ms))
+    question = GetCandles(
+        market.number, interval_ms, limit, first_ms, last_ms + interval_ms - 1, newest=start_ms is None
+    )
+    return candles(engine, market, question)
 
 
 def candles(engine: Engine, market: Market, question: GetCandles) -> list[Candle]:
     """A market's candles, oldest first: the archive's, up to the first trade that the shard still has, then those."""
     recent = engine.ask(CandlesReply, engine.owner(market), question)
     archived = engine.ask_archive(CandlesReply, msgspec.structs.replace(question, before_id=recent.first_id))
-    return join(archived.candles, recent.candles)[: question.limit]
+    return limit_candles(join(archived.candles, recent.candles), question)
 
 
-def _first(found: Iterable[T], key: Callable[[T], Any], question: ListOrders | ListFills | ListIncome) -> list[T]:
+def _first(found: Iterable[T], key: Callable[[T], Any], question: ListOrders | ListFills) -> list[T]:
     """As many as were asked for, from the end that was asked for."""
     return sorted(found, key=key, reverse=not question.oldest_first)[: question.limit]
 

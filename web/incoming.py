@@ -13,8 +13,10 @@ from werkzeug.sansio.utils import get_content_length
 
 from web.errors import Problem, invalid
 from web.parse import parse_object, read_long
+from web.signing import is_json
 
 BODY_BYTES_MAX: Final = 65_536
+NAME_SHOWN_MAX: Final = 64  # characters of a name nobody knows, told back to its sender
 
 
 class Incoming:
@@ -79,7 +81,10 @@ class Query:
     """The parameters of the query. Names are exact; a name sent twice is malformed, but only when it is asked for."""
 
     def __init__(self, text: bytes) -> None:
-        self._values: dict[str, list[str]] = {}
+        self._values: dict[str, list[str | None]] = {}  # None: of a body, and no text
+        self._add_pairs(text)
+
+    def _add_pairs(self, text: bytes) -> None:
         plain = b"%" not in text and b"+" not in text
         for pair in text.decode("latin-1").split("&"):
             name, _, value = pair.partition("=")
@@ -87,12 +92,29 @@ class Query:
                 name, value = unquote_plus(name), unquote_plus(value)
             self._values.setdefault(name, []).append(value)
 
+    def add_body(self, body: bytes) -> None:
+        """Read a body as more of the query: a JSON object or a form; its first byte tells. Raises ``invalid body``."""
+        if not is_json(body):
+            self._add_pairs(body.strip())
+            return
+        fields = parse_object(body)
+        if fields is None:
+            raise invalid("body")
+        for name, value in fields.items():
+            self._values.setdefault(name, []).append(value if isinstance(value, str) else None)
+
+    def refuse_others(self, *names: str) -> None:
+        """Raises ``unknown parameter <name>`` for the first that is none of these."""
+        for name, values in self._values.items():
+            if name not in names and (name or any(values)):  # nothing at all between two ampersands is nothing
+                raise Problem(400, f"unknown parameter {name[:NAME_SHOWN_MAX]}")
+
     def get(self, name: str) -> str | None:
-        """The parameter, or None; raises ``invalid <name>`` when it was sent twice."""
+        """The parameter, or None; raises ``invalid <name>`` when it was sent twice or is no text."""
         values = self._values.get(name)
         if values is None:
             return None
-        if len(values) > 1:
+        if len(values) > 1 or values[0] is None:
             raise invalid(name)
         return values[0]
 

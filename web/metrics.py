@@ -21,7 +21,7 @@ from shards.messages import Reason
 from shards.settings import load_settings
 from web.counts import SECONDS, SUFFIX, Counts, SharedCounts
 from web.engine import Engine
-from web.status import SERVING, archive_state, archive_status, shard_state, shard_status
+from web.status import FULL, SERVING, archive_state, archive_status, shard_state, shard_status, silence_s
 
 SLOT_VARIABLE: Final = "SHARDEX_WORKER_SLOT"
 
@@ -106,25 +106,55 @@ class _EngineCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Called once for each scrape."""
-        serving = GaugeMetricFamily("shardex_shard_serving", "1 if the shard takes commands", labels=["shard"])
+        yield from self._collect_states()
         gauges = {
             name: GaugeMetricFamily(f"shardex_shard_{name}", text, labels=["shard"])
             for name, text in _SHARD_GAUGES.items()
         }
         for shard in self._engine.shards:
             status = shard_status(self._engine, shard)
-            serving.add_metric([str(shard)], float(shard_state(status) == SERVING))
             for name, gauge in gauges.items():
                 if status is not None:
                     gauge.add_metric([str(shard)], getattr(status, name))
-        yield serving
         yield from gauges.values()
         yield from self._collect_archive()
+        yield from self._collect_clock()
+
+    def _collect_states(self) -> Iterator[Metric]:
+        """What can be told of a shard that does not answer, too."""
+        texts = {
+            "serving": "1 if the shard takes commands and can write",
+            "full": "1 if there is no room on disk for the shard's journal",
+            "recovery_done": "Journal records that a starting shard has taken up",
+            "recovery_all": "Journal records that it takes up in all",
+            "silence_seconds": "Since the shard's last sign of life; more than 2: it stands still",
+        }
+        gauges = {
+            name: GaugeMetricFamily(f"shardex_shard_{name}", text, labels=["shard"]) for name, text in texts.items()
+        }
+        for shard in self._engine.shards:
+            state, signs = shard_state(self._engine, shard), self._engine.client.shard_signs(shard)
+            values = {"serving": float(state == SERVING), "full": float(state == FULL)}
+            if signs is not None:
+                values |= {"recovery_done": signs.done, "recovery_all": signs.all, "silence_seconds": silence_s(signs)}
+            for name, value in values.items():
+                gauges[name].add_metric([str(shard)], value)
+        yield from gauges.values()
+
+    def _collect_clock(self) -> Iterator[Metric]:
+        signs = self._engine.client.supervisor_signs()
+        if signs is not None:
+            yield GaugeMetricFamily(
+                "shardex_clock_jump_seconds", "How far the clock last jumped; 0: not yet", value=signs.jump_ms / 1_000
+            )
+            yield CounterMetricFamily("shardex_clock_jumps", "How often the clock jumped", value=signs.jumps)
 
     def _collect_archive(self) -> Iterator[Metric]:
-        archive = archive_status(self._engine)
-        state = float(archive_state(archive) == SERVING)
-        yield GaugeMetricFamily("shardex_archive_serving", "1 if the archive answers", value=state)
+        state, archive = archive_state(self._engine), archive_status(self._engine)
+        yield GaugeMetricFamily("shardex_archive_serving", "1 if the archive serves", value=float(state == SERVING))
+        yield GaugeMetricFamily(
+            "shardex_archive_full", "1 if the archive has no room to store", value=float(state == FULL)
+        )
         if archive is None:
             return
         yield GaugeMetricFamily("shardex_archive_rows", "Rows in the archive", value=archive.rows)

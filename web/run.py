@@ -6,140 +6,48 @@ on SIGINT, SIGTERM or SIGHUP: the HTTP side first, so that no caller is left wit
 
 import os
 import select
-import shlex
 import signal
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path
-from typing import IO, Final
+from collections.abc import Callable
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-from shards.limits import RESTART_PAUSE_MAX_S, RESTART_PAUSE_MIN_S, STOP_MS
-from shards.process import LockTaken, lock_file
-from shards.settings import Settings, SettingsError, load_settings
-from storage.folder import Folder, FolderError
-from web.app import open_folder
-from web.demo import Demo, DemoError, base_url, fetch, provide_demo
-from web.settings import WebSettings, load_web_settings
-from web.tokens import Tokens
+import msgspec
 
-ROOT: Final = Path(__file__).resolve().parent.parent
-ENGINE: Final = "engine"
-WEB: Final = "web"
-STOP_S: Final = {
-    WEB: 15.0,  # more than gunicorn gives its workers
-    ENGINE: 4 * STOP_MS / 1_000 + 2,  # more than the supervisor gives the shards, then the archive
-}
-STABLE_S: Final = 10.0  # a half that lived so long is started again at once
+from shards.process import LockTaken, is_locked, lock_file, name_process
+from shards.settings import Settings, SettingsError, load_settings
+from storage.folder import FolderError
+from web.demo import DemoError, base_url, fetch, provide_demo
+from web.folder import open_folder
+from web.halves import ENGINE, ROOT, STABLE_S, STOP_S, WEB, Half, RunError, half_environment, read_procfile, say
+from web.settings import AWAITED_VARIABLE, WebSettings, load_web_settings
+from web.tokens import Tokens
+from web.welcome import describe
+
 POLL_S: Final = 0.05  # between two looks whether the exchange is ready
 READY_S: Final = 2.0  # for one look
-
-
-class RunError(Exception):
-    """The exchange cannot be started as asked; the text says why."""
-
-
-class Half:
-    """One line of the Procfile: a process group of its own, so that Ctrl-C in a terminal reaches the runner alone."""
-
-    def __init__(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], output: IO[bytes] | None = None
-    ) -> None:
-        """``output`` takes what it prints; else it prints where this process does."""
-        self.name = name
-        self.start_at = 0.0  # when it is due; meaningless while it runs
-        self._command = command
-        self._environment = environment
-        self._output = output
-        self._process: subprocess.Popen[bytes] | None = None
-        self._started_at = 0.0
-        self._pause_s = 0.0
-        self._is_proven = False  # it can be started with these settings
-
-    @property
-    def pid(self) -> int | None:
-        """Its first process, which is also its process group; None while there is none."""
-        return self._process.pid if self._process else None
-
-    def start(self) -> None:
-        """Start it."""
-        self._started_at = time.monotonic()
-        self._process = subprocess.Popen(
-            self._command,
-            cwd=ROOT,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=self._output,
-            start_new_session=True,
-        )
-
-    def bury(self) -> int | None:
-        """If it has ended: its exit status, and its next start is planned; the later the shorter it lived.
-
-        Raises RunError if it gave up by itself soon after its first start.
-        """
-        status = self._process.poll() if self._process else None
-        if status is None:
-            return None
-        self.end_group(self._forget())
-        short = time.monotonic() - self._started_at < STABLE_S
-        if status > 0 and short and not self._is_proven:
-            raise RunError(f"the {self.name} side does not start; it has said why above")
-        self._is_proven = True
-        self._pause_s = min(max(2 * self._pause_s, RESTART_PAUSE_MIN_S), RESTART_PAUSE_MAX_S) if short else 0.0
-        self.start_at = time.monotonic() + self._pause_s
-        return status
-
-    def stop(self, seconds: float, how: signal.Signals = signal.SIGTERM) -> bool:
-        """Ask it to end and wait so long at most, then kill its group. Whether it ended by itself."""
-        if self._process is None:
-            return True
-        self._process.send_signal(how)
-        try:
-            self._process.wait(seconds)
-            by_itself = True
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            by_itself = False
-        self.end_group(self._forget())
-        return by_itself
-
-    def _forget(self) -> int:
-        """Reap the first process; its number is still that of its group."""
-        assert self._process is not None
-        process, self._process = self._process, None
-        process.wait()
-        return process.pid
-
-    def end_group(self, group: int) -> None:
-        """Nothing outlives the first process: gunicorn's workers would share the port with their successors."""
-        with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of dead processes
-            os.killpg(group, signal.SIGKILL)
-
-
-def read_procfile(path: Path = ROOT / "Procfile") -> dict[str, list[str]]:
-    """Each half's command by its name."""
-    lines = (line.partition(":") for line in path.read_text().splitlines() if line.strip())
-    return {name.strip(): shlex.split(command) for name, _, command in lines}
-
-
-def half_environment(environment: Mapping[str, str], data: Path) -> dict[str, str]:
-    """``environment`` for a half: programs come from this Python's folder first, the data folder is where we see it."""
-    programs = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)])
-    return {**environment, "PATH": programs, "SHARDEX_DATA": os.path.abspath(data)}
+LOOK_S: Final = 1.0  # whoever looks whether a lock is held holds it for a moment
 
 
 def is_ready(url: str) -> bool:
     """Whether the exchange at ``url`` takes every kind of call."""
     try:
-        return fetch(urlsplit(url).netloc, "GET", "/readyz", seconds=READY_S)[0] == 200
+        return fetch(urlsplit(url).netloc, "GET", "/readyz?history=required", seconds=READY_S)[0] == 200
     except DemoError:
         return False
+
+
+def is_serving(url: str) -> bool:
+    """Whether all shards and the archive at ``url`` serve, so that the demo can be made: ready is, when it has been."""
+    try:
+        body = fetch(urlsplit(url).netloc, "GET", "/readyz", seconds=READY_S)[1]
+        said = msgspec.json.decode(body, type=dict[str, Any])
+        states = [*said["shards"].values(), said["archive"]]
+    except (DemoError, msgspec.DecodeError, KeyError):
+        return False
+    return all(state == "serving" for state in states)
 
 
 class Runner:
@@ -147,19 +55,40 @@ class Runner:
 
     def __init__(self, settings: Settings, web_settings: WebSettings) -> None:
         """Raises FolderError, SettingsError or RunError for what would keep either half from starting."""
-        _check_port(web_settings.host, web_settings.port)
+        runner_lock = settings.data / "run" / "runner.lock"
+        if not os.path.exists(runner_lock) or is_locked(runner_lock):  # else its halves may keep the port
+            _check_port(web_settings.host, web_settings.port)
         self._folder = open_folder(settings.data, settings.shard_count)
-        _check_engine(self._folder)
         secret = self._folder.secrets().jwt
         self._tokens = Tokens(secret, web_settings.jwt_keys, web_settings.jwt_algorithm)
         self._url = base_url(web_settings)
-        environment, commands = half_environment(os.environ, settings.data), read_procfile()
-        self._engine = Half(ENGINE, commands[ENGINE], environment)
-        self._web = Half(WEB, commands[WEB], environment)
+        environment, commands = half_environment(os.environ, settings.data), read_procfile(ROOT / "Procfile")
+        self._web_environment = dict(environment)
+        if self._folder.secrets().admin_key:
+            self._web_environment[AWAITED_VARIABLE] = os.path.abspath(self._folder.demo)
+        self._engine, self._web = (
+            Half(name, commands[name], its_environment, lock=self._folder.run / f"runner-{name}.lock")
+            for name, its_environment in ((ENGINE, environment), (WEB, self._web_environment))
+        )
+        self._be_the_only_one()
+        _check_port(web_settings.host, web_settings.port)
         self._shown = False
         self._show_at = 0.0
         self._stopping = False
         self._bell = _Bell(self._stop_soon)
+
+    def _be_the_only_one(self) -> None:
+        """End what a killed runner has left. Raises RunError if another one, or an engine, runs on the folder."""
+        try:
+            lock_file(self._folder.run / "runner.lock", LOOK_S)
+        except LockTaken as error:
+            raise RunError(f"another engine runs on {self._folder.path}, started by a runner: {error}") from error
+        for half in (self._web, self._engine):
+            half.take_over()
+        try:
+            os.close(lock_file(self._folder.run / "engine.lock", LOOK_S))  # our HTTP side would find it and look ready
+        except LockTaken as error:
+            raise RunError(f"another engine runs on {self._folder.path}: {error}") from error
 
     def run(self) -> int:
         """Run until told to stop; the exit status."""
@@ -182,7 +111,7 @@ class Runner:
         """Start it if it is due, bury it if it has ended."""
         status = half.bury()
         if status is not None:
-            _say(f"the {half.name} side ended with {status} and is started again")
+            say(f"the {half.name} side ended with {status} and is started again")
         if half.pid is None and half.start_at <= time.monotonic():
             half.start()
 
@@ -194,15 +123,16 @@ class Runner:
 
     def _show(self) -> None:
         """Once the exchange is ready: provide the demo and say how to use it."""
-        if not is_ready(self._url):
+        if not is_serving(self._url):
             return
         try:
             demo = provide_demo(self._folder, self._tokens, self._url)
         except DemoError as error:
-            _say(f"the demo is not made yet: {error}")
+            say(f"the demo is not made yet: {error}")
             self._show_at = time.monotonic() + 1.0
             return
         self._shown = True
+        self._web_environment.pop(AWAITED_VARIABLE, None)  # a web side that is started again waits for nothing
         print(describe(self._folder, self._url, demo), flush=True)
 
     def _stop(self) -> bool:
@@ -210,7 +140,7 @@ class Runner:
         clean = True
         for half in (self._web, self._engine):
             if not half.stop(STOP_S[half.name]):
-                _say(f"the {half.name} side did not stop and was killed")
+                say(f"the {half.name} side did not stop and was killed")
                 clean = False
         return clean
 
@@ -234,7 +164,7 @@ class _Bell:
 
 
 def _check_port(host: str, port: int) -> None:
-    """Raises RunError if somebody listens there: gunicorn would quietly share the port with them."""
+    """Raises RunError if somebody listens there. Gunicorn looks, too; this is sooner, and said in fewer words."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
@@ -244,74 +174,13 @@ def _check_port(host: str, port: int) -> None:
         raise RunError(f"{host}:{port} cannot be used ({error.strerror}): set PORT to another one") from error
 
 
-def _check_engine(folder: Folder) -> None:
-    """Raises RunError if an engine runs there already: our HTTP side would find it and look ready."""
-    try:
-        os.close(lock_file(folder.run / "engine.lock"))
-    except LockTaken as error:
-        raise RunError(f"another engine runs on {folder.path}") from error
-
-
-def describe(folder: Folder, url: str, demo: Demo | None) -> str:
-    """What to show when the exchange is ready: the credentials, and a first order and its cancel to paste."""
-    if demo is None:
-        return f"\nShardex is ready at {url}. The operator API is off, so there is no demo.\n"
-    lines = [
-        "",
-        f"Shardex is ready at {url}; its data is in {folder.path}, the credentials below in {folder.demo}.",
-        "",
-    ]
-    for account in demo.accounts:
-        lines += [
-            f"  {account.id}",
-            f"    token       {account.jwt}",
-            f"    API key     {account.api_key}",
-            f"    API secret  {account.api_secret}",
-        ]
-    lines += ["  operator", f"    X-API-Key   {demo.admin_key}"]
-    first = demo.accounts[0]
-    filled = {"@URL@": url, "@JWT@": first.jwt, "@KEY@": first.api_key, "@SECRET@": first.api_secret}
-    return "\n".join([*lines, _fill(_EXAMPLES, filled), "Ctrl-C ends it.", ""])
-
-
-def _fill(text: str, values: Mapping[str, str]) -> str:
-    for name, value in values.items():
-        text = text.replace(name, value)
-    return text
-
-
-_EXAMPLES: Final = r"""
-Place an order and cancel it, with the token:
-
-URL=@URL@ JWT=@JWT@
-ID=$(curl -s -X POST "$URL/api/v1/spot/orders" -H "Authorization: Bearer $JWT" -H "Content-Type: application/json" \
-  -d '{"symbol":"DFUSDT","side":"buy","type":"limit","price":"0.5000","quantity":"100"}' \
-  | tee /dev/stderr | sed 's/^{"id":"\([^"]*\).*/\1/'); echo
-curl -s -X DELETE "$URL/api/v1/spot/orders/$ID" -H "Authorization: Bearer $JWT"; echo
-
-The same with the API key:
-
-URL=@URL@ KEY=@KEY@
-SECRET=@SECRET@
-sign() { printf %s "$1" | openssl dgst -sha256 -hmac "$SECRET" | awk '{print $NF}'; }
-BODY='{"symbol":"DFUSDT","side":"buy","type":"limit","price":"0.5000","quantity":"100"}' Q="timestamp=$(date +%s)000"
-ID=$(curl -s -X POST "$URL/api/v1/spot/orders?$Q&signature=$(sign "$Q$BODY")" -H "X-MBX-APIKEY: $KEY" \
-  -H "Content-Type: application/json" -d "$BODY" | tee /dev/stderr | sed 's/^{"id":"\([^"]*\).*/\1/'); echo
-Q="timestamp=$(date +%s)000"
-curl -s -X DELETE "$URL/api/v1/spot/orders/$ID?$Q&signature=$(sign "$Q")" -H "X-MBX-APIKEY: $KEY"; echo
-"""
-
-
-def _say(text: str) -> None:
-    print(f"shardex: {text}", file=sys.stderr, flush=True)
-
-
 def main() -> int:
     """Run the exchange; the exit status."""
+    name_process("shardex run")
     try:
         return Runner(load_settings(), load_web_settings()).run()
-    except (FolderError, SettingsError, RunError) as error:
-        _say(str(error))
+    except (FolderError, SettingsError, RunError, LockTaken) as error:
+        say(str(error))
         return 1
 
 

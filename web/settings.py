@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final, NamedTuple
@@ -11,6 +12,10 @@ import msgspec
 from shards.settings import SettingsError, read_count
 from storage.folder import SECRET_BYTES_MIN, find_weakness
 from web.futures.limits import ORDER_COUNT_MAX, WEIGHT_MAX
+
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.ASCII)
+_USUAL_PORTS: Final = {"http": ":80", "https": ":443"}  # browsers leave them out
+AWAITED_VARIABLE: Final = "SHARDEX_AWAITED"  # from the runner: not ready before this file is there
 
 _log: Final = logging.getLogger("web.settings")
 _good_keys: Final[dict[str, Mapping[str, str]]] = {}  # of each file, when this process last found it good
@@ -31,14 +36,15 @@ class WebSettings(NamedTuple):
     futures_orders: int  # per account and minute
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]  # whose X-Forwarded-For is believed
     access_log: str | None  # a file, or "-" for the standard output; None: no such log
+    cors_origins: frozenset[str]  # whose pages a browser may let call here
 
 
 def load_web_settings() -> WebSettings:
     """Read the environment; raises SettingsError.
 
     PORT, SHARDEX_HOST, SHARDEX_WORKERS, SHARDEX_WORKER_CLASS, SHARDEX_THREADS, SHARDEX_RATE_LIMITS, SHARDEX_JWT_ALG,
-    SHARDEX_JWT_KEYS, SHARDEX_JWT_KEYS_FILE, SHARDEX_FUTURES_WEIGHT, SHARDEX_FUTURES_ORDERS, SHARDEX_TRUSTED_PROXIES and
-    SHARDEX_ACCESS_LOG.
+    SHARDEX_JWT_KEYS, SHARDEX_JWT_KEYS_FILE, SHARDEX_FUTURES_WEIGHT, SHARDEX_FUTURES_ORDERS, SHARDEX_TRUSTED_PROXIES,
+    SHARDEX_ACCESS_LOG and SHARDEX_CORS_ORIGINS.
     """
     algorithm = read_choice("SHARDEX_JWT_ALG", *SECRET_BYTES_MIN)
     return WebSettings(
@@ -54,7 +60,13 @@ def load_web_settings() -> WebSettings:
         futures_orders=read_count("SHARDEX_FUTURES_ORDERS", ORDER_COUNT_MAX, 1, 10**6),
         trusted_proxies=_read_proxies(),
         access_log=os.environ.get("SHARDEX_ACCESS_LOG") or None,
+        cors_origins=_read_origins(),
     )
+
+
+def is_open_to_all(host: str) -> bool:
+    """Whether callers from any network of this machine reach an address."""
+    return host in ("0.0.0.0", "::", "[::]", "")
 
 
 def read_choice(name: str, *choices: str) -> str:
@@ -79,6 +91,19 @@ def _read_proxies() -> tuple[IPv4Network | IPv6Network, ...]:
         return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
     except ValueError as fault:
         raise SettingsError(f"{name}={text!r}: give addresses or networks, parted by commas ({fault})") from fault
+
+
+def _read_origins() -> frozenset[str]:
+    name = "SHARDEX_CORS_ORIGINS"
+    parts = [part.strip().lower() for part in os.environ.get(name, "").split(",")]
+    origins = frozenset(part for part in parts if part)
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin) or origin.endswith(_USUAL_PORTS.get(origin.partition(":")[0], "/")):
+            raise SettingsError(
+                f"{name}: {origin!r} is no origin as browsers send it: give scheme, host and a port that is not the"
+                ' usual one, such as "https://app.example.com" or "http://localhost:3000", parted by commas'
+            )
+    return origins
 
 
 def _read_jwt_keys(algorithm: str) -> Mapping[str, str]:

@@ -22,7 +22,6 @@ from web.services import Services, services
 blueprint: Final = Blueprint("spot_lists", __name__, url_prefix="/api/v1/spot")
 
 _LIMIT_DEFAULT: Final = 50
-_TIME_MS_MAX: Final = 2**62  # later than any order; what a question's times are bounded by
 _STATUSES: Final = {text: status for status, text in STATUSES.items()}
 
 
@@ -127,15 +126,15 @@ def _read_status(asked: Query) -> int:
 def _read_span(asked: Query) -> tuple[int, int]:
     """``start`` and ``end``, seconds and inclusive, as milliseconds."""
     start_ms = asked.get_long("start", 0) * 1_000
-    end_ms = asked.get_long("end", _TIME_MS_MAX) * 1_000 + 999
-    return min(start_ms, _TIME_MS_MAX), min(end_ms, _TIME_MS_MAX)
+    end_ms = asked.get_long("end", history.TIME_MS_MAX) * 1_000 + 999
+    return min(start_ms, history.TIME_MS_MAX), min(end_ms, history.TIME_MS_MAX)
 
 
 def _read_order_before(asked: Query, principal: Principal, catalog: Catalog, at: Services) -> tuple[int, int]:
     """Place of the order named by ``before``, which must be the caller's."""
     text = asked.get("before")
     if text is None:
-        return _TIME_MS_MAX, 0
+        return history.TIME_MS_MAX, 0
     number, market = _read_id(text, ids.ORDER, catalog, at)
     order = history.find_order(at.engine, market, GetOrder(number))
     if order is None or order.account != principal.account:
@@ -146,7 +145,7 @@ def _read_order_before(asked: Query, principal: Principal, catalog: Catalog, at:
 def _read_trade_before(asked: Query, principal: Principal, catalog: Catalog, at: Services) -> tuple[int, int]:
     text = asked.get("before")
     if text is None:
-        return _TIME_MS_MAX, 0
+        return history.TIME_MS_MAX, 0
     number, market = _read_id(text, ids.TRADE, catalog, at)
     trade = history.find_trade(at.engine, market, number)
     if trade is None or principal.account not in (trade.taker_account, trade.maker_account):

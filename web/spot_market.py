@@ -11,7 +11,7 @@ from shards.markets import Market
 from shards.messages import DepthReply, GetDepth, MarketTrades, Reason
 from shards.units import format_fixed, format_plain
 from web import history
-from web.candles import INTERVALS_S, render_candle, render_ticker
+from web.candles import DAY_S, INTERVALS_S, render_candle, render_ticker
 from web.catalog import DISABLED, Catalog
 from web.errors import Problem, invalid, spot_problem
 from web.incoming import Query, query
@@ -73,11 +73,11 @@ def klines() -> Response:
     if interval_s is None:
         raise invalid("interval")
     limit = asked.get_limit(_KLINES_DEFAULT, _KLINES_MAX)
-    end_s = asked.get_long("end_time", now_ms() // 1_000)
+    end_s = asked.get_long("end_time", history.TIME_MS_MAX)
     start_s = asked.get_long("start_time", -1)
     market = _find_market(symbol, at.catalog())
     start_ms = start_s * 1_000 if start_s >= 0 else None
-    found = history.find_candles(at.engine, market, interval_s * 1_000, limit, start_ms, end_s * 1_000 + 999)
+    found = history.find_candles(at.engine, market, interval_s * 1_000, limit, start_ms, end_s * 1_000)
     return answer([render_candle(market, candle, interval_s) for candle in found])
 
 
@@ -163,6 +163,6 @@ def _find_market(symbol: str, catalog: Catalog) -> Market:
 def _tickers(markets: Sequence[Market], at: Services) -> list[dict[str, object]]:
     """The last 24 hours of the markets that ever traded."""
     now_s = now_ms() // 1_000
-    found = history.days_until_now(at.engine, markets, now_s)
+    found = history.days_since(at.engine, markets, (now_s - DAY_S) * 1_000)
     traded = [(market, *found[market.number]) for market in markets if market.number in found]
     return [render_ticker(market, day, newest.price, now_s) for market, day, newest in traded]

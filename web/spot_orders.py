@@ -24,7 +24,7 @@ from web import history
 from web.auth import READ, TRADE, Principal, caller
 from web.catalog import Catalog
 from web.errors import EngineRefusal, Problem, invalid, spot_problem
-from web.incoming import json_body, query
+from web.incoming import incoming, json_body, query
 from web.parse import is_client_id
 from web.render import SpotRenderer
 from web.responses import answer, render_each
@@ -92,7 +92,7 @@ def cancel_by_client_id(symbol: str, client_id: str) -> Response:
 def cancel_all() -> Response:
     """Cancel the caller's open orders on one market or on all."""
     principal = caller(TRADE)
-    symbol = query().get("symbol")
+    symbol = _read_scope()
     at = services()
     catalog = trading_catalog(at)
     if symbol is None:
@@ -136,6 +136,14 @@ def get_order_by_client_id(symbol: str, client_id: str) -> Response:
     if order is None:
         raise spot_problem(Reason.UNKNOWN_ORDER)
     return answer(SpotRenderer(catalog, at.id_key).order(order))
+
+
+def _read_scope() -> str | None:
+    """The market whose orders are to be canceled; None: all. Strict, for a slip would cancel more than was meant."""
+    asked = query()
+    asked.add_body(incoming().body)
+    asked.refuse_others("symbol", "timestamp", "signature", "recvWindow")
+    return asked.get("symbol")
 
 
 def trading_catalog(at: Services) -> Catalog:

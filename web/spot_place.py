@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from shards.limits import PRICE_MAX, QUANTITY_MAX
+from shards.limits import AMOUNT_MAX, PRICE_MAX, QUANTITY_MAX
 from shards.markets import Market
 from shards.orders import Kind, NewOrder, Side, TimeInForce
 from shards.units import Decimal, count_steps
@@ -97,6 +97,8 @@ def make_order(draft: Draft, market: Market, principal: Principal) -> NewOrder:
     quantity = _count(draft.quantity, market.lot, QUANTITY_MAX, "INVALID_LOT")
     quote_quantity = _count(draft.quote_quantity, Decimal(1, market.quote_places), None, "INVALID_LOT")
     notional = quote_quantity if draft.quote_quantity is not None else price * quantity * market.tick_lot_units
+    if notional > AMOUNT_MAX:
+        raise Problem(400, "INVALID_LOT")  # no wallet's worth, and no number of the archive's
     if (draft.price is not None or draft.quote_quantity is not None) and notional < market.min_notional:
         raise Problem(400, "BELOW_MIN_NOTIONAL")
     return NewOrder(

@@ -44,6 +44,11 @@ class Bot:
         """Price and quantity, best first."""
         return [(float(level[0]), float(level[1])) for level in self._ask("depth")["bids"]]
 
+    def candles(self, interval: str, **bounds: int) -> list[list[float]]:
+        """Opening time, open, high, low, close, volume; by way of ccxt for Python alone."""
+        told: list[list[float]] = self._ask("candles", interval=interval, **bounds)
+        return told
+
     # Orders
 
     def place(self, side: str, quantity: float, price: float, client_id: str | None = None, **more: Json) -> Json:

@@ -100,11 +100,10 @@ def descriptors(pid: int) -> Counter[str]:
     """What a process has open, by kind; empty where /proc does not say."""
     folder = Path(f"/proc/{pid}/fd")
     kinds: Counter[str] = Counter()
-    for entry in folder.iterdir() if folder.exists() else ():
-        try:
-            kinds[_LIFE.sub("", os.readlink(entry)).partition(":")[0]] += 1
-        except OSError:
-            continue  # closed in the meantime
+    with suppress(OSError):  # it ends, or there is no /proc
+        for entry in folder.iterdir():
+            with suppress(OSError):  # closed in the meantime
+                kinds[_LIFE.sub("", os.readlink(entry)).partition(":")[0]] += 1
     return kinds
 
 

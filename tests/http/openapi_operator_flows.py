@@ -8,9 +8,11 @@ from tests.http.venue import API
 
 def look_around(venue: WitnessVenue) -> None:
     """Health, metrics, documents, and a path and a method that are not there."""
-    for path in ("/healthz", "/readyz", "/metrics", f"{API}/openapi.json", f"{API}/spot/health"):
+    ready = ("/readyz", "/readyz?history=required")
+    for path in ("/healthz", *ready, "/metrics", f"{API}/openapi.json", f"{API}/spot/health"):
         assert venue.send("GET", path).status == 200, path
         assert venue.send("OPTIONS", path).status == 405
+    assert venue.send("GET", "/readyz?history=x").brief() == "400 invalid history"
     venue.send("GET", f"{API}/nowhere")
     venue.public("/spot/markets").ok()
     venue.public("/wallet/tokens").ok()

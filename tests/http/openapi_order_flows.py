@@ -52,7 +52,8 @@ def _read_own(trader: Trader) -> None:
     assert trader.ok("GET", "/v1/userTrades", symbol=BTC, fromId=trades[0]["id"])
     for kind in ("COMMISSION", "REALIZED_PNL", "TRANSFER"):
         trader.ok("GET", "/v1/income", symbol=BTC, incomeType=kind)
-    assert trader.ok("GET", "/v1/income")
+    assert trader.ok("GET", "/v1/income") and trader.ok("GET", "/v1/income", page=1000) == []
+    assert trader.ok("GET", "/v1/income", incomeType="FUNDING_FEE") == []
     for path in ("/v1/allOrders", "/v1/userTrades", "/v1/income", "/v1/allAlgoOrders"):
         for query in ({"startTime": 2, "endTime": 1}, {"limit": 0}, {"symbol": "NONE"}):
             trader.ask("GET", path, **{"symbol": BTC, **query})

@@ -61,7 +61,7 @@ _BAD_ORDERS: Final[tuple[dict[str, Any], ...]] = (
     {**STOP, "closePosition": "true"},
     {**STOP, "takeProfitPrice": "1"},
     {**STOP, "parentOrderId": 1},
-    {**STOP, "type": "TRAILING_STOP_MARKET", "callbackRate": "99"},
+    {**STOP, "type": "TRAILING_STOP_MARKET", "stopPrice": "", "callbackRate": "99"},
     {**STOP, "closePosition": "true", "quantity": "", "reduceOnly": "true"},
 )
 _BAD_CHANGES: Final[tuple[dict[str, Any], ...]] = (

@@ -96,6 +96,8 @@ def refuse_orders(venue: WitnessVenue) -> None:
         user.by_client_id(method, pair, "never-used")
     user.call("DELETE", "/spot/orders", symbol="NONE").ok()
     venue.send("DELETE", f"{API}/spot/orders?symbol=A&symbol=A", user.bearer)
+    user.call("DELETE", "/spot/orders", market="NONE")
+    venue.send("DELETE", f"{API}/spot/orders", user.bearer, b"{")
     user.cancel(mine).ok()
     user.cancel(mine)
     _refuse_while_closed(venue, user)

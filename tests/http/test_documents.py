@@ -24,6 +24,7 @@ from web.run import ROOT
 
 DOCUMENTS: Final = (ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md")))
 OF_OTHERS: Final = ("pytest", "locust", "py_spy", "venv", "pip", "http.server")  # their options are not ours to check
+PROCESSES: Final = ("run", "engine", "shard", "archive", "gunicorn")  # what processes are called, not commands
 LOOKING: Final = ("sql", "verify")  # commands that change nothing
 _FENCED: Final = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INDENTED: Final = re.compile(r"^ {4}((?:shardex|make|\.venv/bin/\w+) .*)$", re.MULTILINE)
@@ -114,7 +115,7 @@ def exchange() -> Iterator[Exchange]:
 
 
 def commands_of_shardex() -> list[tuple[str, str]]:
-    return [each for each in COMMANDS if each[1].startswith("shardex ")]
+    return [each for each in COMMANDS if each[1].startswith("shardex ") and each[1].split()[1] not in PROCESSES]
 
 
 @pytest.mark.parametrize(("document", "command"), commands_of_shardex())
@@ -148,13 +149,15 @@ def check_arguments(words: list[str]) -> None:
     command: click.Command = cli.main
     rest = words
     context = click.Context(command)
-    while isinstance(command, click.Group) and rest:
+    while isinstance(command, click.Group) and rest and rest != ["--help"]:
         name, *rest = rest
         found = command.get_command(context, name)
         assert found is not None, words
         command = found
-    assert not isinstance(command, click.Group), words
-    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    assert not isinstance(command, click.Group) or words == ["--help"], words
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)} | {
+        "--help"
+    }
     assert {word.partition("=")[0] for word in rest if re.match(r"--?[a-z]", word)} - known == {*()}, words
     values = [word for word in rest if not word.startswith("-")]
     assert len(values) <= sum(2 if isinstance(p, click.Option) and not p.is_flag else 1 for p in command.params), words

@@ -260,12 +260,13 @@ def test_trading_switch(venue: Venue) -> None:
 
 
 def test_shards(venue: Venue) -> None:
-    fields = "shard state markets accounts open_orders queue_depth queue_depth_max journal_seq snapshot_seq archive_lag"
+    fields = "shard state pid markets accounts open_orders queue_depth queue_depth_max journal_seq snapshot_seq"
+    fields += " archive_lag"
 
     def read() -> list[dict[str, int]]:
         told = venue.operate("GET", "/shards").ok()
         assert list(told) == ["shards", "archive"]
-        assert list(told["archive"]) == ["state", "rows"] and told["archive"]["state"] == "serving"
+        assert list(told["archive"]) == ["state", "pid", "rows"] and told["archive"]["state"] == "serving"
         assert all(list(shard) == fields.split() and shard["state"] == "serving" for shard in told["shards"])
         assert [shard["shard"] for shard in told["shards"]] == list(venue.shards)
         shards: list[dict[str, int]] = told["shards"]

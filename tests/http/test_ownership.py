@@ -96,7 +96,9 @@ def ask(subjects: Subjects, stage: Stage, route: str, case: str) -> Answer:
         target = target.replace(placeholder, quote(named[name], safe=""))
     own_or_unknown = "NONE" if case == "unknown" and "admin" in rule else subjects.pair.symbol
     target = target.replace("<symbol>", own_or_unknown)
-    target += f"?account={quote(named['account'])}{query_of(route, named)}"
+    target += "?" + query_of(route, named)
+    if route != "DELETE /api/v1/spot/orders":  # which knows no account, and refuses what it does not know
+        target += f"&account={quote(named['account'])}"
     headers = {} if case == "nobody" else subjects.users["own"].bearer
     return stage.venue.send(method, target, headers, body_of(subjects, route, case))
 

@@ -2,14 +2,20 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.http.venue import Json, Venue
 from web.run import ROOT
+
+needs_curl: Final = pytest.mark.skipif(
+    not (shutil.which("curl") and shutil.which("openssl")), reason="there is no curl or openssl on this machine"
+)
 
 
 @pytest.fixture
@@ -43,6 +49,7 @@ def documents(text: str) -> tuple[list[Json], str]:
     return found, text
 
 
+@needs_curl
 def test_futures(venue: Venue, desk: Path) -> None:
     (script,) = blocks("Futures")
     script = "set -e\n" + script.replace("http://127.0.0.1:8000", venue.exchange.base_url)
@@ -60,6 +67,7 @@ def test_futures(venue: Venue, desk: Path) -> None:
     ]
 
 
+@needs_curl
 def test_a_first_cancel(venue: Venue, desk: Path) -> None:
     first, signed = blocks("A first cancel")
     script = f"set -e\n{first}\n{signed}".replace("http://127.0.0.1:8000", venue.exchange.base_url)

@@ -258,7 +258,8 @@ def asks_engine(row: Row) -> bool:
         return False
     if row["answer"].startswith("200"):
         request = row["request"]
-        return "symbol" not in request or request.endswith(("={listed}", "={halted}", "={delisted}"))
+        named = "symbol" in request or (request.startswith("DELETE") and "symbol" in row["body"])
+        return not named or request.endswith(("={listed}", "={halted}", "={delisted}"))
     return row["answer"] in NEEDS_ENGINE
 
 
@@ -279,5 +280,6 @@ def test_engine_stopped_reads(stopped: Stage) -> None:
     assert int(ready.headers["Retry-After"]) >= 1
     assert set(ready.json["shards"].values()) == {"stopped"}
     told = venue.operate("GET", "/shards").ok()
+    assert {shard["pid"] for shard in told["shards"]} == {told["archive"]["pid"]} == {None}
     assert {shard["state"] for shard in told["shards"]} == {told["archive"]["state"]} == {"stopped"}
     assert own.call("POST", "/api-keys", {}).ok()["api_key"]  # keys need no engine

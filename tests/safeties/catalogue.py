@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from tests.safeties.copies import COPIES
 from tests.safeties.disk import DISK
 from tests.safeties.doors import DOORS
 from tests.safeties.greed import GREED
@@ -10,5 +11,6 @@ from tests.safeties.money import MONEY
 from tests.safeties.orders import ORDERS
 from tests.safeties.requests import REQUESTS
 from tests.safeties.sql import SQL
+from tests.safeties.states import STATES
 
-CATALOGUE: Final = (*DISK, *LINKS, *ORDERS, *MONEY, *DOORS, *REQUESTS, *GREED, *SQL)
+CATALOGUE: Final = (*DISK, *COPIES, *LINKS, *ORDERS, *MONEY, *DOORS, *REQUESTS, *GREED, *SQL, *STATES)

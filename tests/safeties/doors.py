@@ -314,4 +314,18 @@ DOORS: Final = (
         "            if False:\n",
         "tests/http/test_reference.py::test_key_count_is_bounded",
     ),
+    Safety(
+        "unknown_setting_refused",
+        "shards/settings.py",
+        "    if slip is not None:\n",
+        "    if False:\n",
+        "tests/http/test_first_minute.py::test_a_setting_that_is_none",
+    ),
+    Safety(
+        "ready_with_the_demo",
+        "web/health.py",
+        "    return _AWAITED is not None and not os.path.exists(_AWAITED)\n",
+        "    return False\n",
+        "tests/http/test_first_minute.py::test_the_log_says_where_it_listens_and_on_what",
+    ),
 )

@@ -91,4 +91,25 @@ GREED: Final = (
         "        return not self._busy and self._stream is None\n",
         _CONNECTION + "test_who_asks_in_unusual_ways_makes_room",
     ),
+    Safety(
+        "heard_before_it_makes_room",
+        "web/server/worker.py",
+        "        return next((connection for connection in in_order if not connection.has_come()), None)\n",
+        "        return next(iter(in_order), None)\n",
+        _CONNECTION + "test_no_more_connections_than_may_be",
+    ),
+    Safety(
+        "room_made_by_whoever_waits",
+        "web/server/stream.py",
+        "            self._note_waiting()\n",
+        "            pass\n",
+        _CONNECTION + "test_no_more_connections_than_may_be",
+    ),
+    Safety(
+        "odd_answers_close_while_stopping",
+        "web/server/worker.py",
+        "        keep_alive = self.alive and not req.should_close()\n",
+        "        keep_alive = not req.should_close()\n",
+        _CONNECTION + "test_stop_answers_what_is_under_way",
+    ),
 )

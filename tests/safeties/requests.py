@@ -74,8 +74,8 @@ REQUESTS: Final = (
     Safety(
         "parameter_twice_refused",
         "web/incoming.py",
-        "        if len(values) > 1:\n",
-        "        if False:\n",
+        "        if len(values) > 1 or values[0] is None:\n",
+        "        if values[0] is None:\n",
         "tests/http/test_parse.py::test_a_parameter_twice_is_refused_when_it_is_asked_for",
     ),
     Safety(
@@ -133,5 +133,40 @@ REQUESTS: Final = (
         "    if COMMANDED.get():\n",
         "    if False:\n",
         "tests/http/futures/test_errors.py::test_a_fault_after_a_command",
+    ),
+    Safety(
+        "cancel_all_knows_its_parameters",
+        "web/spot_orders.py",
+        '    asked.refuse_others("symbol", "timestamp", "signature", "recvWindow")\n',
+        "",
+        "tests/http/test_cancel_scope.py::test_a_slip_cancels_nothing[1-shard-token]",
+    ),
+    Safety(
+        "cancel_all_reads_its_body",
+        "web/spot_orders.py",
+        "    asked.add_body(incoming().body)\n",
+        "",
+        "tests/http/test_cancel_scope.py::test_the_market_may_be_named_in_the_query_or_in_a_body[1-shard-token-form]",
+    ),
+    Safety(
+        "not_another_kind_of_order",
+        "web/futures/place.py",
+        "        if value is not None and value.digits:\n",
+        "        if False:\n",
+        "tests/http/futures/test_orders.py::test_what_a_kind_of_order_does_not_take[1-shard-at-home]",
+    ),
+    Safety(
+        "origins_listed",
+        "web/cors.py",
+        "        if origin not in self._origins:\n",
+        "        if not origin:\n",
+        "tests/http/test_cors.py::test_strangers",
+    ),
+    Safety(
+        "operator_key_not_from_pages",
+        "web/cors.py",
+        '"Authorization, Content-Type, X-MBX-APIKEY"',
+        '"Authorization, Content-Type, X-API-Key, X-MBX-APIKEY"',
+        "tests/http/test_cors.py::test_what_a_browser_may_send[/healthz]",
     ),
 )

@@ -99,4 +99,18 @@ SQL: Final = (
         "        return [Reason.UNKNOWN_ORDER] * len(asked)\n",
         "tests/http/futures/test_orders_unavailable.py::test_without_the_archive",
     ),
+    Safety(
+        "sums_in_two_halves",
+        "storage/queries.py",
+        """    parts = f"({value}) >> {SUM_BITS}", f"({value}) & {2**SUM_BITS - 1}::HUGEINT"\n""",
+        """    parts = "0", value\n""",
+        "tests/http/test_market_data.py::test_a_turnover_beyond_128_bits[1-shard-True]",
+    ),
+    Safety(
+        "whole_candles",
+        "web/history.py",
+        "    first_ms = ceil_div(start_ms or 0, interval_ms) * interval_ms\n",
+        "    first_ms = start_ms or 0\n",
+        "tests/http/test_market_data.py::test_futures_candles[1-shard-True]",
+    ),
 )

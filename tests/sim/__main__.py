@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import logging
 import multiprocessing
 import sys
 import time
@@ -26,6 +27,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="processes side by side")
     parser.add_argument("--keep-going", action="store_true", help="past seeds that fail")
     asked = parser.parse_args()
+    logging.disable(logging.WARNING)  # shards warn of the trouble that is made for them
     with pytest.MonkeyPatch.context() as patch:
         if asked.plant:
             PLANTS[asked.plant](patch)

@@ -11,9 +11,12 @@ def count_ticks(price: Decimal, market: Market) -> int:
     return _count(price, market.tick, PRICE_MAX, PRICE_FILTER)
 
 
-def count_lots(quantity: Decimal, market: Market) -> int:
-    """A quantity in lots, at least one; raises LOT_SIZE if it is zero, off step or too big."""
-    return _count(quantity, market.lot, QUANTITY_MAX, LOT_SIZE)
+def count_lots(quantity: Decimal, market: Market, *, clamped: bool = False) -> int:
+    """A quantity in lots, at least one; raises LOT_SIZE if it is zero, off step or, unless ``clamped``, too big."""
+    if not clamped:
+        return _count(quantity, market.lot, QUANTITY_MAX, LOT_SIZE)
+    lots_max = QUANTITY_MAX * int(10**market.lot.places) // market.lot.digits
+    return min(_count(quantity, market.lot, None, LOT_SIZE), lots_max)
 
 
 def check_notional(ticks: int, lots: int, market: Market, reduce_only: bool) -> None:
@@ -26,8 +29,8 @@ def check_notional(ticks: int, lots: int, market: Market, reduce_only: bool) -> 
         raise FuturesProblem(*MAX_NOTIONAL)
 
 
-def _count(value: Decimal, step: Decimal, value_max: int, refusal: Refusal) -> int:
+def _count(value: Decimal, step: Decimal, value_max: int | None, refusal: Refusal) -> int:
     steps = count_steps(value, step)
-    if not steps or value.digits > value_max * 10**value.places:
+    if not steps or (value_max is not None and value.digits > value_max * 10**value.places):
         raise FuturesProblem(*refusal)
     return steps

@@ -49,6 +49,7 @@ OWN_DEFAULT: Final = 500  # orders or fills in one answer
 OWN_MAX: Final = 1_000
 INCOME_DEFAULT: Final = 100  # movements of money in one answer
 INCOME_MAX: Final = 1_000
+PAGE_MAX: Final = 10**9  # beyond all that an account can have; times the limit still a 64-bit number
 
 # Market data
 DEPTH_DEFAULT: Final = 500  # price levels of each side

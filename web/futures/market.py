@@ -17,6 +17,7 @@ from web.futures.errors import DEPTH_LIMIT, INVALID_INTERVAL, FuturesProblem, ex
 from web.futures.limits import DEPTH_DEFAULT, DEPTH_MAX, KLINES_DEFAULT, KLINES_MAX, TRADES_DEFAULT, TRADES_MAX
 from web.futures.market_views import render_aggregated, render_candle, render_levels, render_trade
 from web.futures.request import Parameters, need
+from web.history import TIME_MS_MAX
 from web.parse import read_long
 from web.responses import answer
 from web.services import services
@@ -125,7 +126,7 @@ def _find_span(
     """(first, last) id of the trades asked for; None: open on that side. (0, 0) if there are none."""
     if start_ms is None and end_ms is None:
         return from_id, None
-    question = GetCandles(market.number, ONE_SPAN_MS, 1, start_ms or 0, now_ms() if end_ms is None else end_ms)
+    question = GetCandles(market.number, ONE_SPAN_MS, 1, start_ms or 0, TIME_MS_MAX if end_ms is None else end_ms)
     spans = history.candles(engine, market, question)
     if not spans:
         return 0, 0

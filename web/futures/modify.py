@@ -12,7 +12,7 @@ from web.errors import EngineRefusal
 from web.futures.errors import BAD_SIDE, CLOSES_ALL, NO_SUCH_ORDER, FuturesProblem, mandatory, refused
 from web.futures.filters import check_notional, count_lots, count_ticks
 from web.futures.order_names import OrderName, question_of
-from web.futures.place import PRICED, READ_SIDES, STOPPED
+from web.futures.place import ACTIVATION, CALLBACK, PRICED, READ_SIDES, STOP_PRICE, STOPPED, refuse_set
 from web.futures.request import Parameters
 
 _NOT_OPEN: Final = (Reason.UNKNOWN_ORDER, Reason.NOT_OWNER, Reason.TERMINAL_ORDER)
@@ -26,6 +26,7 @@ class Change(NamedTuple):
     quantity: Decimal | None  # in all, with what is filled
     price: Decimal | None
     stop_price: Decimal | None
+    asked: Parameters  # for what only the order can tell whether it takes it
 
 
 def read_change(asked: Parameters) -> Change:
@@ -34,7 +35,8 @@ def read_change(asked: Parameters) -> Change:
         side=asked.choice("side", READ_SIDES, BAD_SIDE),
         quantity=asked.decimal("quantity"),
         price=asked.decimal("price"),
-        stop_price=asked.decimal("stopPrice", "triggerPrice"),
+        stop_price=asked.decimal(*STOP_PRICE),
+        asked=asked,
     )
     if change.quantity is None and change.price is None and change.stop_price is None:
         raise mandatory("quantity")
@@ -68,6 +70,7 @@ def _make_modify(order: Order, market: Market, change: Change) -> Modify:
     """The change in ticks and lots, as far as the order has what it changes; raises what stands against it."""
     if order.kind not in _MODIFIABLE:
         raise refused(Reason.NOT_MODIFIABLE)
+    refuse_set(change.asked, *CALLBACK, *ACTIVATION, *(STOP_PRICE if order.trigger is None else ()))
     if change.quantity is not None and order.close_position:
         raise FuturesProblem(*CLOSES_ALL)
     modify = Modify(

@@ -15,10 +15,10 @@ from web.auth import READ
 from web.catalog import MARGIN_ASSET, Catalog
 from web.futures.call import Call, read_market, read_optional_market, signed_call
 from web.futures.errors import exclusive, out_of_range
-from web.futures.limits import INCOME_DEFAULT, INCOME_MAX, OWN_DEFAULT, OWN_MAX
+from web.futures.limits import INCOME_DEFAULT, INCOME_MAX, OWN_DEFAULT, OWN_MAX, PAGE_MAX
 from web.futures.order_views import BOTH, SIDES, View
 from web.futures.render import format_price
-from web.futures.request import TIME_MS_MAX, Parameters
+from web.history import TIME_MS_MAX
 from web.responses import answer
 from web.services import services
 
@@ -26,6 +26,12 @@ blueprint: Final = Blueprint("futures_own_trades", __name__, url_prefix="/fapi/v
 
 _NO_ORDER: Final = -1  # 0 stands for any in a question, and names no order
 _INCOME_TYPES: Final = {kind.name: kind for kind in IncomeKind}
+_NO_INCOME_TYPES: Final = frozenset(  # Binance's others: nothing of the kind can happen here
+    "API_REBATE AUTO_EXCHANGE BFUSD_REWARD COIN_SWAP_DEPOSIT COIN_SWAP_WITHDRAW COMMISSION_REBATE CONTEST_REWARD"
+    " CROSS_COLLATERAL_TRANSFER DELIVERED_SETTELMENT FEE_RETURN FUNDING_FEE INSURANCE_CLEAR INTERNAL_TRANSFER"
+    " OPTIONS_PREMIUM_FEE OPTIONS_SETTLE_PROFIT POSITION_LIMIT_INCREASE_FEE REFERRAL_KICKBACK SPECIAL_FUNDING_FEE"
+    " STRATEGY_UMFUTURES_TRANSFER WELCOME_BONUS".split()
+)
 
 
 @blueprint.get("/userTrades")
@@ -42,10 +48,12 @@ def list_trades() -> Response:
 
 @blueprint.get("/income")
 def list_income() -> Response:
-    """What has changed the caller's wallet, oldest first."""
+    """What has changed the caller's wallet, oldest first, a page at a time."""
     call = signed_call(30, READ)
     at = services()
     question = _read_income(call, read_optional_market(call.asked, at.catalog()))
+    if question is None:
+        return answer([])
     income = history.list_income(at.engine, question)
     ordered = income if question.oldest_first else income[::-1]
     catalog = at.catalog()
@@ -71,28 +79,27 @@ def _read_fills(call: Call, market: Market) -> ListFills:
     )
 
 
-def _read_income(call: Call, market: Market | None) -> ListIncome:
-    """What was asked for: the first ones from a time on, else the newest ones."""
-    kind = _read_kind(call.asked)
-    start_ms, end_ms = call.asked.times()
+def _read_income(call: Call, market: Market | None) -> ListIncome | None:
+    """What was asked for: pages of the first ones from a time on, else of the newest ones. None: there are none."""
+    asked = call.asked
+    name = asked.text("incomeType")
+    if name is not None and name not in _INCOME_TYPES and name not in _NO_INCOME_TYPES:
+        raise out_of_range("incomeType")
+    start_ms, end_ms = asked.times()
+    page = asked.bounded("page", 1, 1, PAGE_MAX)
+    limit = asked.limit(INCOME_DEFAULT, INCOME_MAX)
+    if name in _NO_INCOME_TYPES:
+        return None
     return ListIncome(
         account=call.principal.account,
-        limit=call.asked.limit(INCOME_DEFAULT, INCOME_MAX),
+        limit=limit,
         market=market.number if market else 0,
-        kind=kind,
+        kind=None if name is None else _INCOME_TYPES[name],
         start_ms=start_ms or 0,
         end_ms=TIME_MS_MAX if end_ms is None else end_ms,
         oldest_first=start_ms is not None,
+        skip=(page - 1) * limit,
     )
-
-
-def _read_kind(asked: Parameters) -> IncomeKind | None:
-    name = asked.text("incomeType")
-    if name is None:
-        return None
-    if name not in _INCOME_TYPES:
-        raise out_of_range("incomeType")
-    return _INCOME_TYPES[name]
 
 
 def _render_fill(market: Market, filled: MarginFilled) -> View:

@@ -42,6 +42,12 @@ STOPPED: Final = (Kind.STOP, Kind.STOP_MARKET, Kind.TAKE_PROFIT, Kind.TAKE_PROFI
 _CLOSING: Final = (Kind.STOP_MARKET, Kind.TAKE_PROFIT_MARKET)
 
 
+# What only some kinds have, by its names
+STOP_PRICE: Final = ("stopPrice", "triggerPrice")
+CALLBACK: Final = ("callbackRate",)
+ACTIVATION: Final = ("activationPrice", "activatePrice")
+
+
 class _Child(NamedTuple):
     """A take-profit or stop-loss to be attached."""
 
@@ -89,11 +95,11 @@ def _read_draft(asked: Parameters, types: Mapping[str, Kind], client_id_name: st
     tif = asked.choice("timeInForce", _TIMES_IN_FORCE, BAD_TIME_IN_FORCE)
     client_id = asked.new_client_id(client_id_name)
     quantity = _read_quantity(asked)
-    price = _read_price(asked, kind in PRICED, "price")
-    stop_price = _read_price(asked, kind in STOPPED, "stopPrice", "triggerPrice")
+    price = _read_price(asked, kind)
+    stop_price = _read_needed(asked, kind in STOPPED, *STOP_PRICE)
     trailing = kind is Kind.TRAILING_STOP_MARKET
     callback = _read_callback(asked, trailing)
-    activation = asked.decimal("activationPrice", "activatePrice")
+    activation = _read_own(asked, trailing, *ACTIVATION)
     reduce_only = asked.boolean("reduceOnly") or False
     close_position = _read_close_position(asked, kind)
     watched = _read_working_type(asked, "workingType")
@@ -111,7 +117,7 @@ def _read_draft(asked: Parameters, types: Mapping[str, Kind], client_id_name: st
         price=price,
         stop_price=stop_price,
         callback=callback,
-        activation=activation if trailing else None,
+        activation=activation,
         reduce_only=reduce_only or close_position or parent is not None,  # the two only ever reduce
         close_position=close_position,
         watched=watched,
@@ -130,14 +136,37 @@ def _read_quantity(asked: Parameters) -> Decimal | None:
     return quantity
 
 
-def _read_price(asked: Parameters, applies: bool, *names: str) -> Decimal | None:
-    value = asked.decimal(*names)
+def _read_price(asked: Parameters, kind: Kind) -> Decimal | None:
+    """Needed by what trades at a limit; other kinds pass over it."""
+    value = asked.decimal("price")
+    return need(value, "price") if kind in PRICED else None
+
+
+def _read_needed(asked: Parameters, applies: bool, *names: str) -> Decimal | None:
+    """What some kinds of orders must have and the others may not."""
+    value = _read_own(asked, applies, *names)
     return need(value, names[0]) if applies else None
+
+
+def _read_own(asked: Parameters, applies: bool, *names: str) -> Decimal | None:
+    """What some kinds of orders may have and the others may not."""
+    if not applies:
+        refuse_set(asked, *names)
+        return None
+    return asked.decimal(*names)
+
+
+def refuse_set(asked: Parameters, *names: str) -> None:
+    """Raises -1106 for the first of these that is anything but 0: whoever sends it means another kind of order."""
+    for name in names:
+        value = asked.decimal(name)
+        if value is not None and value.digits:
+            raise not_taken(name)
 
 
 def _read_callback(asked: Parameters, trailing: bool) -> int:
     """Percent in hundredths; 0 if it does not apply."""
-    rate = _read_price(asked, trailing, "callbackRate")
+    rate = _read_needed(asked, trailing, *CALLBACK)
     if rate is None:
         return 0
     callback = count_steps(rate, Decimal(1, RATE_PLACES))
@@ -185,7 +214,7 @@ def _make_order(draft: _Draft, market: Market, principal: Principal) -> NewOrder
     trigger = _make_trigger(draft, market)
     take_profit = _make_child(Kind.TAKE_PROFIT_MARKET, draft.take_profit, market)
     stop_loss = _make_child(Kind.STOP_MARKET, draft.stop_loss, market)
-    quantity = count_lots(draft.quantity, market) if draft.quantity is not None else 0
+    quantity = _lots(draft, market)
     if draft.price is not None:
         check_notional(price, quantity, market, draft.reduce_only)
     if draft.parent == 0:
@@ -212,6 +241,13 @@ def _make_order(draft: _Draft, market: Market, principal: Principal) -> NewOrder
 
 def _ticks(price: Decimal | None, market: Market) -> int:
     return 0 if price is None else count_ticks(price, market)
+
+
+def _lots(draft: _Draft, market: Market) -> int:
+    """A market order that only reduces may ask for more than any order may have: it never gets more than is there."""
+    if draft.quantity is None:
+        return 0
+    return count_lots(draft.quantity, market, clamped=draft.kind is Kind.MARKET and draft.reduce_only)
 
 
 def _make_trigger(draft: _Draft, market: Market) -> Trigger | None:

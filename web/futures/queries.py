@@ -16,7 +16,7 @@ from web.futures.errors import NO_SUCH_ORDER, FuturesProblem
 from web.futures.limits import OWN_DEFAULT, OWN_MAX
 from web.futures.order_names import question_of, read_order_name
 from web.futures.order_views import OrderRenderer
-from web.futures.request import TIME_MS_MAX
+from web.history import TIME_MS_MAX
 from web.responses import answer, render_each
 from web.services import Services, services
 

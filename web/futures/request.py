@@ -19,6 +19,7 @@ from web.futures.errors import (
     twice,
 )
 from web.futures.limits import CLIENT_ID_LENGTH_MAX
+from web.history import TIME_MS_MAX
 from web.parse import is_client_id, read_decimal, read_long
 
 T = TypeVar("T")
@@ -27,7 +28,6 @@ LISTS: Final = ("orderidlist", "origclientorderidlist")  # what may stand severa
 
 _BOOLEANS: Final = {"true": True, "false": False}
 _EMPTY: Final = (None, "")
-TIME_MS_MAX: Final = 2**62  # later than any order or trade; what a question's times are bounded by
 
 Values = Mapping[str, Sequence[object]]
 """One place: name in lower case → all that was sent under it."""

@@ -65,7 +65,7 @@ def _answer(asked: Parameters, rows_of: Callable[[Engine, Sequence[Market]], Row
 
 def _days(engine: Engine, markets: Sequence[Market]) -> Rows:
     now = now_ms()
-    found = history.days_until_now(engine, markets, now // 1_000)
+    found = history.days_since(engine, markets, now - DAY_S * 1_000)
     rows = []
     for market in markets:
         candle, last = found.get(market.number, (no_trades(0), None))

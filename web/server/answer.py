@@ -1,14 +1,20 @@
-"""What the application says to a plain request, and how it is sent."""
+"""What the application says to a request, whoever has read it, and how it is sent."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
+
+from gunicorn.http.errors import NoMoreData, ParseException  # type: ignore[import-untyped]
+
+_log: Final = logging.getLogger("gunicorn.error")
 
 _FAULT: Final = "500 Internal Server Error"
 Headers = list[tuple[str, str]]
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]  # as WSGI says
 
 
 class Answer:
@@ -31,7 +37,7 @@ class Answer:
     def _write(self, chunk: bytes) -> None:
         self.body += chunk
 
-    def take(self, chunks: Iterable[bytes]) -> None:
+    def _take(self, chunks: Iterable[bytes]) -> None:
         """The body."""
         try:
             self.body += b"".join(chunks)
@@ -40,9 +46,18 @@ class Answer:
             if close is not None:
                 close()
 
-    def fail(self) -> None:
-        """The application did not come to an answer."""
-        self.status, self.headers, self.body = _FAULT, [], b""
+    def ask(self, application: Application, environ: dict[str, Any]) -> None:
+        """Let ``application`` answer; 500 if it does not come to an answer.
+
+        Raises NoMoreData or ParseException if the caller's body cannot be read to its end: that is not for it to judge.
+        """
+        try:
+            self._take(application(environ, self.start))
+        except (NoMoreData, ParseException):
+            raise
+        except Exception:
+            _log.exception("Error handling request")
+            self.status, self.headers, self.body = _FAULT, [], b""
 
     def as_bytes(self, method: str, keep_alive: bool) -> bytes:
         """The answer as it is sent."""

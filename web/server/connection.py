@@ -7,12 +7,11 @@ it lasts.
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterable
 from functools import partial
 from math import inf
 from typing import Any, Final, Protocol
 
-from web.server.answer import Answer
+from web.server.answer import Answer, Application
 from web.server.hub import Hub
 from web.server.limits import FIRST_S, PIPELINE_BYTES_MAX, RECEIVE_BYTES, REQUEST_S, SEND_S
 from web.server.plain import Incoming, PlainReader, Unusual
@@ -31,9 +30,7 @@ class Server(Protocol):
     alive: bool
     keepalive_s: float
     reader: PlainReader
-
-    def application(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """The WSGI application."""
+    application: Application
 
     def hand_over(self, stream: Stream, address: tuple[str, int]) -> None:
         """Serve the rest of a connection as gunicorn does; returns when it has ended."""
@@ -43,6 +40,9 @@ class Server(Protocol):
 
     def note_unread(self, connection: "HttpConnection", size: int) -> None:
         """So many bytes of an answer wait for their reader; 0: none any more. May end connections."""
+
+    def note_waiting(self) -> None:
+        """A connection waits for its caller: it could make room for another."""
 
     def forget(self, connection: "HttpConnection") -> None:
         """The connection has ended."""
@@ -87,6 +87,16 @@ class HttpConnection:
     def is_waiting(self) -> bool:
         """Whether it waits for its caller: no request is under way, or not yet whole."""
         return not self._busy if self._stream is None else self._stream.is_waiting
+
+    def has_come(self) -> bool:
+        """Whether its caller has sent something that is not yet read, or has gone."""
+        try:
+            self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+        return True
 
     @property
     def time_up(self) -> float:
@@ -218,8 +228,11 @@ class HttpConnection:
         """The rest is gunicorn's."""
         self._watch(0)
         self.until = inf  # the stream keeps its own time
-        note_unread = partial(self._server.note_unread, self)
-        self._stream = Stream(self._server.hub, self._socket, self._received, self._server.keepalive_s, note_unread)
+        server = self._server
+        note_unread = partial(server.note_unread, self)
+        self._stream = Stream(
+            server.hub, self._socket, self._received, server.keepalive_s, note_unread, server.note_waiting
+        )
         self._received = b""
         self._server.hub.spawn(partial(self._serve_stream, self._stream))
 
@@ -240,11 +253,7 @@ class HttpConnection:
     def _answer(self, request: Incoming) -> None:
         started = time.perf_counter()
         answer = Answer()
-        try:
-            answer.take(self._server.application(request.environ, answer.start))
-        except Exception:
-            _log.exception("Error handling request")
-            answer.fail()
+        answer.ask(self._server.application, request.environ)
         self._server.answered(request.environ, answer, started)
         self._fresh = False
         self._keep_alive = request.keep_alive and self._server.alive
@@ -281,3 +290,4 @@ class HttpConnection:
         self._busy = False
         self._watch(READ)
         self.until = self._server.hub.now + self._server.keepalive_s
+        self._server.note_waiting()

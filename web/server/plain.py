@@ -17,7 +17,7 @@ from web.incoming import BODY_BYTES_MAX
 from web.server.limits import HEAD_BYTES_MAX, HEADER_NAME_COUNT_MAX
 
 try:
-    import gunicorn_h1c  # type: ignore[import-untyped]
+    import gunicorn_h1c
 except ImportError:  # it needs a C compiler to install: without it all requests go the longer way
     gunicorn_h1c = None
 

@@ -5,6 +5,8 @@ import socket
 import time
 from collections.abc import Callable
 
+from gunicorn.http.errors import NoMoreData  # type: ignore[import-untyped]
+
 from web.server.hub import Hub
 from web.server.limits import LINGER_BYTES_MAX, LINGER_S, RECEIVE_BYTES, REQUEST_BYTES_MAX, REQUEST_S, SEND_S
 from web.server.poller import READ, WRITE
@@ -14,17 +16,25 @@ class Stream:
     """Speaks the words of a blocking socket, of those that gunicorn uses."""
 
     def __init__(
-        self, hub: Hub, sock: socket.socket, received: bytes, keepalive_s: float, note_unread: Callable[[int], None]
+        self,
+        hub: Hub,
+        sock: socket.socket,
+        received: bytes,
+        keepalive_s: float,
+        note_unread: Callable[[int], None],
+        note_waiting: Callable[[], None],
     ) -> None:
         """``received``: what has been read of the socket already; ``keepalive_s``: the wait for a next request.
 
-        ``note_unread`` is told how many bytes wait for their reader; 0 when none do any more.
+        ``note_unread`` is told how many bytes wait for their reader; 0 when none do any more. ``note_waiting`` is told
+        when the caller is waited for.
         """
         self._hub = hub
         self._socket = sock
         self._received = received
         self._keepalive_s = keepalive_s
         self._note_unread = note_unread
+        self._note_waiting = note_waiting
         self.until = time.monotonic() + REQUEST_S  # when its caller's time is up
         self.is_waiting = False  # for its caller, to begin a request or to go on with it
         self._bytes = 0  # received of the request under way
@@ -33,7 +43,10 @@ class Stream:
         self._closed = False
 
     def recv(self, size: int) -> bytes:
-        """What has come; b"" at the end, and when the caller's time is up or the request beyond all bounds."""
+        """What has come; b"" at the end, and when the caller's time is up or the request beyond all bounds.
+
+        Raises NoMoreData when the caller has gone: no fault of who reads.
+        """
         if self._received:
             chunk, self._received = self._received[:size], self._received[size:]
             return chunk
@@ -43,6 +56,8 @@ class Stream:
             except BlockingIOError:
                 if not self._wait():
                     break
+            except OSError as fault:
+                raise NoMoreData from fault
             else:
                 self._note_received(len(chunk))
                 return chunk
@@ -53,6 +68,7 @@ class Stream:
         left = self.until - time.monotonic()
         self.is_waiting = left > 0
         try:
+            self._note_waiting()
             return left > 0 and self._hub.wait_for(self._socket, READ, left)
         finally:
             self.is_waiting = False

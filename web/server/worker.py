@@ -9,17 +9,16 @@ import os
 import resource
 import socket
 import time
-from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from gunicorn.http.wsgi import base_environ  # type: ignore[import-untyped]
+from gunicorn.http import wsgi  # type: ignore[import-untyped]
 from gunicorn.workers.base_async import AsyncWorker  # type: ignore[import-untyped]
 
 from web.server import hub as hubs
-from web.server.answer import Answer
+from web.server.answer import Answer, Application
 from web.server.connection import HttpConnection
 from web.server.limits import (
     ACCEPT_COUNT_MAX,
@@ -61,7 +60,7 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
         self._logs_access = bool(self.cfg.accesslog)  # to ask gunicorn for a setting takes its time
         self.keepalive_s = float(self.cfg.keepalive)
         self.worker_connections: int = _room(self.cfg.worker_connections)
-        self.application: Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]] = self.wsgi
+        self.application: Application = self.wsgi
         self._listener = _Listener(self.sockets[0].getsockname())
         self.reader = PlainReader(self._base_environ(), self.cfg)
         for listener in self.sockets:
@@ -72,7 +71,7 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
     def _base_environ(self) -> dict[str, Any]:
         host, port = _host_and_port(self._listener.getsockname())
         return {
-            **base_environ(self.cfg),
+            **wsgi.base_environ(self.cfg),
             "wsgi.url_scheme": "http",
             "wsgi.multithread": True,
             "SERVER_PROTOCOL": "HTTP/1.1",
@@ -129,7 +128,8 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
     def _first_to_end(self) -> HttpConnection | None:
         """Of those who keep a place and ask nothing, the one whose time is up first: it makes room for a newcomer."""
         waiting = (connection for connection in self._connections if connection.is_waiting)
-        return min(waiting, key=lambda connection: connection.time_up, default=None)
+        in_order = sorted(waiting, key=lambda connection: connection.time_up)
+        return next((connection for connection in in_order if not connection.has_come()), None)
 
     def _begin(self, sock: socket.socket, address: Any) -> None:
         sock.setblocking(False)
@@ -144,6 +144,11 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
             most = max(self._unread, key=lambda each: self._unread[each])
             self._unread_bytes -= self._unread.pop(most)
             most.make_room()
+
+    def note_waiting(self) -> None:
+        """A connection waits for its caller: it could make room for another."""
+        if len(self._connections) >= self.worker_connections:
+            self._accept_again()  # else descriptors were short, and accepting pauses on
 
     def forget(self, connection: HttpConnection) -> None:
         """The connection has ended."""
@@ -169,11 +174,23 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
         """Gunicorn's bound on the wait for a request: the stream keeps its own."""
         return nullcontext()
 
+    def handle_request(self, listener_name: Any, req: Any, sock: Stream, addr: tuple[str, int]) -> bool:
+        """Answer a request that gunicorn has read as one that was read here; StopIteration is the connection's end."""
+        started = time.perf_counter()
+        _, environ = wsgi.create(req, sock, addr, listener_name, self.cfg)
+        environ["wsgi.multithread"] = True
+        answer = Answer()
+        answer.ask(self.application, environ)
+        self.answered(environ, answer, started)
+        keep_alive = self.alive and not req.should_close()
+        sock.sendall(answer.as_bytes(req.method, keep_alive))
+        if not keep_alive:
+            raise StopIteration
+        return True
+
     def answered(self, environ: dict[str, Any], answer: Answer, started: float) -> None:
         """A request was answered: count it, log it."""
         self.nr += 1
-        if len(self._connections) >= self.worker_connections:
-            self._accept_again()  # it may make room now; where descriptors are short, accepting pauses on
         if self.nr >= self.max_requests and self.alive:
             self.log.info("Autorestarting worker after current request.")
             self.alive = False

@@ -38,6 +38,9 @@ class Unified:
     def depth(self, symbol: str) -> Any:
         return self.api.fetch_order_book(self.unified(symbol))
 
+    def candles(self, symbol: str, interval: str, **params: Any) -> Any:
+        return self.api.fetch_ohlcv(self.unified(symbol), interval, **params)
+
     def new_order(self, symbol: str, side: str, type: str, quantity: float, price: Any = None, **params: Any) -> Any:
         return order(self.api.create_order(self.unified(symbol), type, side.lower(), quantity, price, params))
 

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 from cryptography.fernet import Fernet
 
-from shards.candles import ONE_SPAN_MS, fold
+from shards.candles import ONE_SPAN_MS, fold, limit_candles
 from shards.client import Client
 from shards.ids import make_number
 from shards.markets import FuturesTerms, Market, MarketStatus, Product
@@ -148,7 +148,8 @@ def _answer(message: Message_, trades: list[Trade]) -> Reply:
     assert isinstance(message, GetCandles), message
     own = [trade for trade in trades if trade.market == message.market and trade.id < message.before_id]
     inside = [trade for trade in own if message.start_ms <= trade.time_ms <= message.end_ms]
-    return CandlesReply(fold(inside, message.interval_ms)[: message.limit], own[0].id if own else 2**62)
+    candles = limit_candles(fold(inside, message.interval_ms), message)
+    return CandlesReply(candles, own[0].id if own else 2**62)
 
 
 def _tickers(trades: list[Trade], before: dict[int, int], start_ms: int) -> Iterator[Ticker]:
@@ -162,8 +163,10 @@ def _tickers(trades: list[Trade], before: dict[int, int], start_ms: int) -> Iter
 class Site:
     """The application, its engine, and accounts with keys."""
 
-    def __init__(self, path: Path, budget: Budget | None = None, **settings: Any) -> None:
-        self.client = FakeClient()
+    def __init__(
+        self, path: Path, budget: Budget | None = None, client: FakeClient | None = None, **settings: Any
+    ) -> None:
+        self.client = FakeClient() if client is None else client
         self.reference = Reference(path / "reference.sqlite", Fernet.generate_key().decode())
         for asset in (Asset("USDT", 6), Asset("BTC", 8), Asset("ETH", 18)):
             self.reference.add_asset(asset)

@@ -30,7 +30,7 @@ REGULAR: dict[str, Any] = {
 KINDS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"type": "LIMIT", "price": "100.0", "quantity": "1.5"}, {"type": "LIMIT", "price": "100"}),
     (
-        {"type": "LIMIT", "price": "1e2", "quantity": "1.500", "timeInForce": "GTX", "side": "SELL", "stopPrice": "7"},
+        {"type": "LIMIT", "price": "1e2", "quantity": "1.500", "timeInForce": "GTX", "side": "SELL", "stopPrice": "0"},
         {"type": "LIMIT", "price": "100", "timeInForce": "GTX", "side": "SELL"},
     ),
     (
@@ -113,7 +113,7 @@ def test_fills(own: Actor, other: Actor, symbol: str) -> None:
     assert (bought["avgPrice"], bought["price"], bought["timeInForce"]) == ("100.06", "101", "GTC")
     rested = own.place(symbol, "BUY", "100.1", "1")
     assert (rested["status"], rested["executedQty"], rested["avgPrice"]) == ("PARTIALLY_FILLED", "0.5", "100.1")
-    swept = own.place(symbol, "SELL", None, "1", timeInForce="FOK", stopPrice="7")
+    swept = own.place(symbol, "SELL", None, "1", timeInForce="FOK", stopPrice="0.0", callbackRate="")
     assert (swept["status"], swept["type"], swept["price"]) == ("EXPIRED", "MARKET", "0")  # its own bid is all there is
     assert (swept["timeInForce"], swept["executedQty"], swept["avgPrice"]) == ("GTC", "0", "0")
     assert own.status(symbol, rested["orderId"]) == "EXPIRED"
@@ -165,3 +165,33 @@ def test_the_window_goes_along(site: Site) -> None:
             command = site.client.messages[-1]
             assert isinstance(command, Place) and command.order.window_ms == window_ms
             assert abs(now_ms() - command.order.signed_ms) < 5_000
+
+
+def test_what_a_kind_of_order_does_not_take(own: Actor, symbol: str) -> None:
+    """Each way to place: nothing is placed by what was meant as another kind of order."""
+    wrong = [
+        new_order(symbol, "BUY", None, "1", stopPrice="90"),
+        new_order(symbol, "BUY", "50", "1", triggerPrice=90),
+        new_order(symbol, "SELL", None, "1", callbackRate="1"),
+        new_order(symbol, "SELL", "500", "1", activatePrice="0.1"),
+        {**new_order(symbol, "BUY", None, "1", stopPrice="200", callbackRate="1"), "type": "STOP_MARKET"},
+    ]
+    good = new_order(symbol, "BUY", "50", "1", stopPrice="0", triggerPrice="", callbackRate="0.00", activatePrice=0)
+    assert [own.call("POST", "/v1/order", **order).brief() for order in wrong] == ["400 -1106"] * 5
+    told = own.place_batch(*wrong[:2], good, *wrong[3:]).ok()
+    assert [each.get("code", each.get("status")) for each in told] == [-1106, -1106, "NEW", -1106, -1106]
+    trigger = {**wrong[4], "algoType": "CONDITIONAL"}
+    assert own.call("POST", "/v1/algoOrder", **trigger).brief() == "400 -1106"
+    assert own.open(symbol) == [told[2]["orderId"]]
+
+
+def test_closing_with_more_than_any_order_may_have(venue: Venue, own: Actor, other: Actor) -> None:
+    """A market order that only reduces gets no more than there is, however much it asks for."""
+    symbol = list_contract(venue, max_notional="1000000000000", max_position_notional=10**12)
+    trade(own, other, symbol, "BUY", "100", "3")
+    other.place(symbol, "BUY", "100", "3")
+    assert own.try_place(symbol, "SELL", None, "99999999999999999999").brief() == "400 -1013"
+    closed = own.place(symbol, "SELL", None, "99999999999999999999", reduceOnly="true")
+    assert (closed["status"], closed["origQty"], closed["executedQty"]) == ("FILLED", "3", "3")
+    again = own.try_place(symbol, "SELL", None, "99999999999999999999", reduceOnly="true")
+    assert again.brief() == "400 -2022"

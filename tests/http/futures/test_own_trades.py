@@ -167,6 +167,42 @@ def test_income(venue: Venue, archived: bool) -> None:
     assert OrderTrader(venue, funds="1").get("/income")[0]["income"] == "1"
 
 
+@MEMORY_AND_ARCHIVE
+def test_pages_of_income(cast: Cast, archived: bool) -> None:
+    """From a start they go on from it; without one from the newest back. Together they are all there is."""
+    if archived:
+        wait_archived(cast.venue)
+    rows = cast.own.get("/income")
+    for limit in (1, 3, 10, 1_000):
+        for query in ({"startTime": 0}, {}, {"endTime": rows[-2]["time"]}, {"incomeType": "COMMISSION"}):
+            wanted = [
+                row
+                for row in rows
+                if row["time"] <= query.get("endTime", row["time"])
+                and row["incomeType"] == query.get("incomeType", row["incomeType"])
+            ]
+            pages: list[list[Json]] = []
+            while not pages or len(pages[-1]) == limit:
+                pages.append(cast.own.get("/income", limit=limit, page=len(pages) + 1, **query))
+                assert len(pages) <= len(wanted) + 1
+            assert len(pages) == len(wanted) // limit + 1
+            ordered = pages if "startTime" in query else pages[::-1]
+            assert [row for page in ordered for row in page] == wanted
+            assert pages[0] == cast.own.get("/income", limit=limit, **query)
+
+
+def test_kinds_of_income_that_there_are_not(cast: Cast) -> None:
+    for kind in NO_INCOME:
+        assert cast.own.get("/income", incomeType=kind) == []
+
+
+NO_INCOME: Final = (
+    "WELCOME_BONUS FUNDING_FEE INSURANCE_CLEAR REFERRAL_KICKBACK COMMISSION_REBATE API_REBATE CONTEST_REWARD"
+    " CROSS_COLLATERAL_TRANSFER OPTIONS_PREMIUM_FEE OPTIONS_SETTLE_PROFIT INTERNAL_TRANSFER AUTO_EXCHANGE"
+    " DELIVERED_SETTELMENT COIN_SWAP_DEPOSIT COIN_SWAP_WITHDRAW POSITION_LIMIT_INCREASE_FEE"
+    " STRATEGY_UMFUTURES_TRANSFER FEE_RETURN BFUSD_REWARD"
+).split()
+
 REFUSED: Final = [
     ("/v1/userTrades", "", "400 -1102"),
     ("/v1/userTrades", "symbol=NONE", "400 -1121"),
@@ -183,9 +219,18 @@ REFUSED: Final = [
     ("/v1/income", "", "200"),
     ("/v1/income", "symbol=NONE&incomeType=x", "400 -1121"),
     ("/v1/income", "incomeType=FUNDING_FEE&limit=0", "400 -1130"),
+    ("/v1/income", "incomeType=FUNDING_FEE&page=0", "400 -1130"),
+    ("/v1/income", "incomeType=FUNDING_FEES", "400 -1130"),
+    ("/v1/income", "incomeType=funding_fee", "400 -1130"),
     ("/v1/income", "incomeType=transfer", "400 -1130"),
     ("/v1/income", "startTime=2&endTime=1&limit=0", "400 -1023"),
     ("/v1/income", "limit=1001", "400 -1130"),
+    ("/v1/income", "page=0", "400 -1130"),
+    ("/v1/income", "page=-1", "400 -1130"),
+    ("/v1/income", "page=1.0", "400 -1130"),
+    ("/v1/income", "page=1000000001", "400 -1130"),
+    ("/v1/income", "page=1000000000&limit=1000", "200"),
+    ("/v1/income", "page=", "200"),
     ("/v1/income", "limit=1000&incomeType=", "200"),
 ]
 

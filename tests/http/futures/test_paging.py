@@ -53,6 +53,16 @@ class Traders:
                 return
             first = page[-1][number] + 1
 
+    def income(self, limit: int, **query: int) -> Iterator[Json]:
+        """What the fills cost, a page at a time."""
+        page = 1
+        while True:
+            found = self.own.get("/income", incomeType="COMMISSION", limit=limit, page=page, **query)
+            yield from found
+            if len(found) < limit:
+                return
+            page += 1
+
 
 def test_pages_while_archiving_goes_on(venue: Venue) -> None:
     """What was there before the first page was asked for comes exactly once, oldest first."""
@@ -65,6 +75,9 @@ def test_pages_while_archiving_goes_on(venue: Venue) -> None:
             assert found == sorted(set(found)) and found[: len(placed)] == placed
             fills = [fill["orderId"] for fill in traders.pages("/userTrades", "fromId", "id", limit)]
             assert fills[: len(traded)] == traded
+            earned = [row["tradeId"] for row in traders.income(limit, startTime=0)]
+            assert len(set(earned)) == len(earned) and len(earned) >= len(traded)
+            assert {row["tradeId"] for row in traders.income(limit)} >= {*earned[: len(traded)]}
             newest = [order["orderId"] for order in traders.own.get("/allOrders", symbol=traders.symbol, limit=limit)]
             assert newest == sorted(set(newest)) and newest[-1] >= placed[-1]
     wait_archived(venue)

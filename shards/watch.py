@@ -1,0 +1,96 @@
+"""What a supervisor looks at: whether its processes give signs of life, and whether the clock jumps."""
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from shards.clock import now_ms, passed_ms
+from shards.limits import BEAT_S, CLOCK_JUMP_MS, LOOK_TURN_S, STILL_TOLD_S
+from shards.process import log
+from shards.vitals import Signs, Vitals, read_signs
+
+_CPU: Final = slice(11, 13)  # in /proc/PID/stat, behind the name: time in user mode and in the kernel
+_WORDS: Final = {
+    "T": "it is stopped by a signal",
+    "t": "it is stopped by a debugger",
+    "D": "it waits for the disk",
+    "R": "it computes",
+    "S": "it sleeps",
+}
+_STANDS: Final = ("T", "S")  # whoever debugs it wants to see it as it is
+
+
+class StillWatch:
+    """Notices that a process stands still: it gives no sign of life, uses no CPU, and does not wait for the disk.
+
+    One that computes lives, however long it takes for one thing: killed, it would begin the same thing anew. One that
+    waits for the disk cannot be ended, and its successor would wait for the same. Time counts as it passes for this
+    process: while the machine is suspended, or this process stands still too, nothing is held against anybody.
+    """
+
+    def __init__(self, name: str, path: Path) -> None:
+        self._name = name
+        self._path = path
+        self._seen = (0, 0)  # pid, and its last sign of life
+        self._cpu: tuple[int, int] | None = None
+        self._looked_ms = passed_ms()
+        self._silent_s = 0.0
+        self.still_s = 0.0  # of that, how long it has been standing still
+        self._is_told = False
+
+    def look(self, pid: int) -> None:
+        """Look again, at this process of that name. Says so once if it is silent for long, and once if it goes on."""
+        now = passed_ms()
+        spent_s, self._looked_ms = min((now - self._looked_ms) / 1_000, LOOK_TURN_S), now
+        signs = read_signs(self._path) or Signs()
+        if (pid, signs.beat_ms) != self._seen:
+            self._heard(pid, signs)
+            return
+        self._silent_s += spent_s
+        if self._silent_s <= 2 * BEAT_S:
+            return
+        state, cpu = _read_state(pid)
+        stands = state in _STANDS and cpu == self._cpu
+        self.still_s = self.still_s + spent_s if stands else 0.0
+        self._cpu = cpu
+        if self._silent_s >= STILL_TOLD_S and not self._is_told:
+            self._is_told = True
+            word = _WORDS.get(state, "why is not known")
+            log.warning("%s (pid %d) has given no sign of life for %.0f s: %s", self._name, pid, self._silent_s, word)
+
+    def _heard(self, pid: int, signs: Signs) -> None:
+        if self._is_told and pid == self._seen[0]:
+            log.warning("%s (pid %d) goes on after %.0f s", self._name, pid, self._silent_s)
+        self._seen = (pid, signs.beat_ms)
+        self._silent_s = self.still_s = 0.0
+        self._cpu = None
+        self._is_told = False
+
+
+def _read_state(pid: int) -> tuple[str, tuple[int, int] | None]:
+    """In one letter, and its CPU time; ("", None) where that cannot be known: there, nothing is said to stand still."""
+    if sys.platform == "linux":
+        with suppress(OSError, ValueError, IndexError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            user, kernel = (int(field) for field in fields[_CPU])
+            return fields[0], (user, kernel)
+    return "", None
+
+
+class ClockWatch:
+    """Notices that the time of day goes otherwise than time passes."""
+
+    def __init__(self, vitals: Vitals) -> None:
+        self._vitals = vitals
+        self._ahead_ms = now_ms() - passed_ms()
+
+    def look(self) -> None:
+        """Look again; a jump is said, and told to whoever looks."""
+        ahead_ms = now_ms() - passed_ms()
+        jump_ms, self._ahead_ms = ahead_ms - self._ahead_ms, ahead_ms
+        if abs(jump_ms) < CLOCK_JUMP_MS:
+            return
+        self._vitals.jumped(jump_ms)
+        what = "forward, or the machine was suspended" if jump_ms > 0 else "back: stamps wait until it is where it was"
+        log.warning("the clock jumped by %+.1f s %s", jump_ms / 1_000, what)

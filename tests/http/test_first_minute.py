@@ -1,0 +1,277 @@
+"""What a newcomer meets: slips told in one plain line, a first start that says what it is, a page for a browser."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+import requests
+
+from storage.folder import FORMAT
+from storage.formats import LAST_READER, MOVING
+from tests.exchange import OWN_SETTINGS, hold_port, until
+from tests.http.test_run import START_S, Run
+from web.run import ROOT
+
+PROGRAMS: Final = {
+    "make run": ["-m", "web.run"],
+    "engine": ["-m", "shards"],
+    "web": ["-m", "gunicorn", "-c", "web/gunicorn_conf.py", "web:create_app()"],
+    "shardex": ["-m", "web.cli", "verify"],
+}
+BROWSER: Final = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+needs_curl = pytest.mark.skipif(
+    not (shutil.which("curl") and shutil.which("openssl")), reason="there is no curl or openssl on this machine"
+)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="sx", dir="/tmp"))
+    yield path
+    shutil.rmtree(path)
+
+
+def refusal(program: str, data: Path, **settings: str) -> str:
+    """What ``program`` says as it ends by itself: one plain line."""
+    holder, port = hold_port()
+    holder.close()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)}
+    environment |= {"SHARDEX_DATA": str(data), "PORT": str(port), **settings}
+    command = [sys.executable, *PROGRAMS[program]]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=START_S)
+    said = [line for line in (done.stdout + done.stderr).splitlines() if "] [INFO] " not in line]
+    assert done.returncode not in (0, None) and len(said) == 1, "\n".join(said)
+    return said[0]
+
+
+# Slips
+
+
+@pytest.mark.parametrize(
+    ("program", "name", "near"),
+    [
+        ("make run", "SHARDEX_WORKRES", "SHARDEX_WORKERS"),
+        ("engine", "SHARDEX_SHARD", "SHARDEX_SHARDS"),
+        ("web", "SHARDEX_RATE_LIMIT", "SHARDEX_RATE_LIMITS"),
+        ("shardex", "SHARDEX_QQQQ", ""),
+    ],
+)
+def test_a_setting_that_is_none(program: str, name: str, near: str, folder: Path) -> None:
+    said = refusal(program, folder / "data", **{name: "1"})
+    assert f"{name} is no setting" in said
+    assert f"is {near} meant?" in said if near else "docs/operations.md" in said
+    assert not (folder / "data").exists()
+
+
+FACTS: Final = '{"format": 2, "shards": 1}'
+BROKEN: Final = {
+    "no JSON": '{"format": 2, "sha',
+    "empty": "",
+    "a list": "[1]",
+    "bytes": "\x00\x01",
+    "a name missing": '{"format": 2}',
+    "no number": '{"format": 2, "shards": "two"}',
+}
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_shardex_json(content: str, folder: Path) -> None:
+    (folder / "shardex.json").write_text(content)
+    assert "shardex.json" in refusal("engine", folder)
+    assert (folder / "shardex.json").read_text() == content
+
+
+@pytest.mark.parametrize(
+    ("program", "content"), [("make run", ""), ("engine", "{"), ("web", "[]"), ("web", '{"jwt": "x"}')]
+)
+def test_a_broken_secrets_json(program: str, content: str, folder: Path) -> None:
+    (folder / "shardex.json").write_text(FACTS)
+    (folder / "secrets.json").write_text(content)
+    (folder / "secrets.json").chmod(0o600)
+    assert "secrets.json" in refusal(program, folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("STORAGE_KEY", "short"), ("STORAGE_KEY", "nöt"), ("ID_KEY", ""), ("ID_KEY", "z" * 64), ("ID_KEY", "0" * 130)],
+)
+def test_a_malformed_key(name: str, key: str, folder: Path) -> None:
+    said = refusal("web", folder / "data", **{f"SHARDEX_{name}": key})
+    assert f"SHARDEX_{name}" in said and "openssl rand" in said
+    assert not key or key not in said
+
+
+@pytest.mark.parametrize(
+    ("program", "path"), [("make run", "file"), ("engine", "file/data"), ("web", "file"), ("shardex", "file")]
+)
+def test_a_folder_that_cannot_be(program: str, path: str, folder: Path) -> None:
+    (folder / "file").write_text("")
+    assert str(folder / "file") in refusal(program, folder / path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.parametrize(("program", "mode"), [("make run", 0o000), ("engine", 0o500), ("web", 0o500)])
+def test_a_folder_that_cannot_be_written(program: str, mode: int, folder: Path) -> None:
+    data = folder / "data"
+    data.mkdir()
+    (data / "shardex.json").write_text(FACTS)
+    data.chmod(mode)
+    try:
+        assert f"{data}" in refusal(program, data)
+    finally:
+        data.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    ("program", "found", "words"),
+    [
+        ("make run", 1, ["commit", "format 2", "operations.md"]),
+        ("shardex", 3, ["newer version"]),
+        ("engine", '"x"', ["no version"]),
+        ("web", 0, ["no version"]),
+    ],
+)
+def test_a_folder_of_another_format(program: str, found: object, words: list[str], folder: Path) -> None:
+    """It says which version reads it, and where it is written how to move over; nothing is changed."""
+    (folder / "shardex.json").write_text(f'{{"format": {found}, "shards": 1}}')
+    said = refusal(program, folder)
+    assert all(word in said for word in words), said
+    assert [path.name for path in folder.iterdir()] == ["shardex.json"]
+
+
+def test_the_commit_that_reads_an_older_format_is_there() -> None:
+    assert set(LAST_READER) == set(range(1, FORMAT))
+    heading = re.search(r'"(.*)"', MOVING)
+    assert heading and f"\n## {heading[1]}\n" in (ROOT / "docs" / "operations.md").read_text()
+
+
+# The program shardex
+
+
+def shardex(*words: str, code: str = "") -> subprocess.CompletedProcess[str]:
+    program = (
+        f"import sys; sys.argv[1:] = {list(words)}\nfrom web.shardex import main\ntry: main()\nfinally: {code or 0}"
+    )
+    return subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+def test_help_is_quick() -> None:
+    """It loads nothing of what the commands need, and says the same as if it did."""
+    heavy = 'print(sorted({"duckdb", "flask", "cryptography", "shards"} & set(sys.modules)), file=sys.stderr)'
+    full = subprocess.run(
+        [sys.executable, "-c", "from web.cli import main; main(['--help'], prog_name='shardex')"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for words in (["--help"], ["-h"], []):
+        done = shardex(*words, code=heavy)
+        assert (done.stdout or done.stderr.replace("[]\n", "")) == full.stdout
+        assert "[]\n" in done.stderr
+
+
+def test_version() -> None:
+    version = re.search(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert version and shardex("--version").stdout == f"shardex, version {version[1]}\n"
+
+
+def test_every_other_word_is_a_command_s() -> None:
+    assert "Show this message and exit." in shardex("sql", "--help").stdout
+    assert "No such command 'sqll'" in shardex("sqll").stderr
+
+
+# The first start
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """A first start, in whose course nobody was told that it is ready before the demo was there."""
+    holder, port = hold_port()
+    holder.close()
+    path = Path(tempfile.mkdtemp(prefix="sx", dir="/tmp"))
+    run = Run(path, port, SHARDEX_SHARDS="1")
+
+    def is_ready() -> bool:
+        try:
+            status = requests.get(f"{run.url}/readyz", headers={"Connection": "close"}, timeout=5).status_code
+        except requests.ConnectionError:
+            assert run.process.poll() is None, run.output()
+            return False
+        demo = (run.data / "demo.json").exists()  # looked at after the answer: it may have come in between
+        assert status != 200 or demo
+        return status == 200
+
+    try:
+        until(is_ready, START_S, "ready")
+        run.wait_shown()
+        yield run
+    finally:
+        run.stop()
+        shutil.rmtree(path)
+
+
+def test_the_log_says_where_it_listens_and_on_what(first: Run) -> None:
+    assert re.search(rf"Listening at: {re.escape(first.url)} \(\d+\)", first.output())
+    assert " 1 shard on " in first.output()
+    assert "open to every network" not in first.output()
+
+
+def test_a_browser_sees_a_page(first: Run) -> None:
+    page = requests.get(first.url, headers={"Accept": BROWSER}, timeout=15)
+    assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    links = re.findall(r'href="([^"]+)"', page.text)
+    assert {"/api/v1/openapi.json", "/fapi/v1/openapi.json"} <= set(links)
+    for link in links:
+        assert requests.get(first.url + link, timeout=15).status_code == 200, link
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html;q=0", "", "text/*"])
+def test_a_program_is_told_that_there_is_nothing(first: Run, accept: str) -> None:
+    told = requests.get(first.url, headers={"Accept": accept}, timeout=15)
+    assert (told.status_code, told.json()) == (404, {"error": "NOT_FOUND"})
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/"), ("GET", "/x"), ("GET", "//"), ("GET", "/api/v1/spot/none")]
+)
+def test_there_is_no_other_page(first: Run, method: str, path: str) -> None:
+    told = requests.request(method, first.url + path, headers={"Accept": BROWSER}, timeout=15)
+    assert (told.status_code, told.json()) == (404, {"error": "NOT_FOUND"})
+
+
+@needs_curl
+@pytest.mark.parametrize("heading", ["with the token", "The same with the API key"])
+def test_the_printed_examples(first: Run, heading: str) -> None:
+    """Each answer ends in a newline; and they work where standard error cannot be opened by its name, as after `su`."""
+    commands = re.search(rf"{heading}:\n\n(.*?)\n\n", first.output(), re.DOTALL)
+    assert commands
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        done = subprocess.run(["bash", "-c", commands[1]], stdout=subprocess.PIPE, stderr=theirs, text=True, timeout=60)
+    assert done.stdout.endswith("\n")
+    placed, canceled = map(json.loads, done.stdout.splitlines())
+    assert (placed["status"], canceled["status"]) == ("open", "canceled")
+    assert placed["id"] == canceled["id"]
+
+
+@pytest.mark.parametrize(("host", "is_said"), [("0.0.0.0", True), ("::", True), ("127.0.0.1", False), ("::1", False)])
+def test_an_address_that_is_open_to_all_is_said_with_a_warning(host: str, is_said: bool, folder: Path) -> None:
+    """As gunicorn's master starts; without a master, for nothing here shall listen to strangers."""
+    code = (
+        "import logging, types; from web import gunicorn_conf; log = logging.getLogger(); log.error_log = log\n"
+        "gunicorn_conf.on_starting(types.SimpleNamespace(log=log, cfg=types.SimpleNamespace(address=[])))"
+    )
+    environment = {**os.environ, "SHARDEX_HOST": host, "SHARDEX_DATA": str(folder / "data"), "SHARDEX_SHARDS": "1"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert ("operator API" in done.stderr and "/metrics" in done.stderr) == is_said

@@ -1,0 +1,6 @@
+"""What the command line says of itself, whoever says it."""
+
+from typing import Final
+
+SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+DATA_HELP: Final = "The data folder; else SHARDEX_DATA, else ./data."
