@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from shards import messages as m
 from shards import orders as o
 from shards.markets import Market, MarketStatus
-from tests.model.futures_matching import FuturesMatching
+from tests.model.futures_risk import worst_within
+from tests.model.futures_settings import FuturesSettings
 from tests.model.futures_wallets import ceil
 
 CONTENT = ("side", "kind", "tif", "price", "quantity", "reduce_only", "close_position", "trigger")
@@ -17,7 +18,7 @@ PRICED = (o.Kind.LIMIT, o.Kind.STOP, o.Kind.TAKE_PROFIT)
 OTHER = {o.Side.BUY: o.Side.SELL, o.Side.SELL: o.Side.BUY}
 
 
-class FuturesReference(FuturesMatching):
+class FuturesReference(FuturesSettings):
     def __init__(self, market: Market) -> None:
         super().__init__(market)
         self.placed = 0
@@ -47,35 +48,14 @@ class FuturesReference(FuturesMatching):
             case m.Deposit(account, _, amount) | m.Transfer(account, _, _, amount):
                 return self.move(message, account, amount)
             case m.SetLeverage(account, _, leverage):
-                self.wallets[account].leverage = leverage
-                return m.CountReply(leverage)
+                return self.set_leverage(account, leverage)
+            case m.SetRisk(_, terms):
+                return self.set_risk(terms)
             case m.SetMarketStatus(_, status):
                 return self.set_status(status)
             case m.SetMarkPrice(_, price):
                 return self.mark_at(price)
         raise AssertionError(message)
-
-    # The operator
-
-    def set_status(self, status: MarketStatus) -> m.Reply:
-        if self.market.status is MarketStatus.DELISTED:
-            return m.Refused(m.Reason.MARKET_DELISTED)
-        if status is MarketStatus.DELISTED:
-            if any(wallet.size for wallet in self.wallets.values()):
-                return m.Refused(m.Reason.POSITIONS_OPEN)
-            for account in self.wallets:
-                self.cancel_all(account, o.EndReason.DELIST)
-        self.market = replace(self.market, status=status)
-        self.fire_due()
-        return m.MarketReply(self.market)
-
-    def mark_at(self, price: int) -> m.Reply:
-        if self.market.status is MarketStatus.DELISTED:
-            return m.Refused(m.Reason.MARKET_DELISTED)
-        self.set_mark = price
-        self.track(o.WatchedPrice.MARK)
-        self.fire_due()
-        return m.MarketReply(self.market)
 
     # Placing
 
@@ -87,22 +67,29 @@ class FuturesReference(FuturesMatching):
             return refused
         if new.trigger:
             return m.OrderReply(self.wait(new))
-        hold_price = hold = leverage = 0
-        if not new.reduce_only:
-            leverage = self.wallets[new.account].leverage or self.terms.default_leverage
-            hold_price = self.hold_price(new.side, new.kind, new.price)
-            hold = ceil(hold_price * new.quantity * self.unit, leverage)
-            value = (new.price or hold_price) * new.quantity * self.unit
-            reason = self.refuse_margin(new.account, new.side, value, hold)
+        quantity = min(new.quantity, self.reducible(new)) if new.reduce_only else new.quantity
+        limit = self.limit(new, quantity)
+        hold_price = leverage = 0
+        loss: int | None = self.loss(new, limit)
+        if new.reduce_only:
+            loss = self.leave(new, quantity, limit)
+            if loss is None and new.kind is o.Kind.LIMIT:
+                return m.Refused(m.Reason.NO_LEAVE)
+            if loss is None:
+                limit = worst_within(new.side, self.mark, self.brackets[0].ratio)
+        else:
+            leverage, hold_price = self.leverage_of(new.account), self.hold_price(new, limit)
+            lots = quantity * self.unit
+            hold = ceil(hold_price * lots, leverage) + (loss or 0) * lots
+            reason = self.refuse_margin(new, leverage, (new.price or hold_price) * lots, hold)
             if reason:
                 return m.Refused(reason)
-        quantity = min(new.quantity, self.reducible(new)) if new.reduce_only else new.quantity
-        limit = self.limit(new.side, new.price, hold_price)
         reason = self.refuse_tif(new, quantity, limit)
         if reason:
             return m.Refused(reason)
         order = self.create(new, quantity)
-        order.hold_price, order.leverage, order.hold = hold_price, leverage, hold
+        order.hold_price, order.leverage, order.loss = hold_price, leverage, loss or 0
+        order.hold = self.hold_of(order)
         for name, child in (("take_profit", new.take_profit), ("stop_loss", new.stop_loss)):
             if child:
                 terms = new.market, new.account, OTHER[new.side], child.origin, o.TimeInForce.GTC, 0, quantity, 0
@@ -158,7 +145,7 @@ class FuturesReference(FuturesMatching):
     def stands_against(self, new: o.NewOrder) -> m.Refused | None:
         if self.market.status is not MarketStatus.LISTED:
             return m.Refused(m.Reason("market_" + self.market.status.value))
-        reason = None
+        reason = self.out_of_band(new.side, new.price) if new.kind is o.Kind.LIMIT else None
         sign = 1 if new.side is o.Side.BUY else -1
         if new.trigger:
             return self.stands_against_trigger(new, new.trigger)
@@ -235,31 +222,48 @@ class FuturesReference(FuturesMatching):
             watched = self.watched(order.trigger.watched)
             if watched and self.has_come(order.kind, order.side, stop, watched):
                 reason = m.Reason.WOULD_TRIGGER
+        elif order.kind is o.Kind.LIMIT:
+            reason = self.out_of_band(order.side, price) or self.beyond_children(order, price)
         if reason:
             return m.Refused(reason)
         asked = self.asked[order.id]
         if order.trigger and asked.trigger and waits:
+            if self.is_attached(order):
+                quantity = min(quantity, self.orders[order.trigger.parent].quantity)
             order.price, order.quantity, order.trigger.stop_price, order.updated_ms = price, quantity, stop, self.now_ms
             self.asked[order.id] = replace(asked, price=price, trigger=replace(asked.trigger, stop_price=stop))
             return m.OrderReply(order)
         return self.replace(order, price, quantity)
 
+    def beyond_children(self, order: o.Order, price: int) -> m.Reason | None:
+        """Whether it would leave its take-profit or stop-loss behind."""
+        sign = 1 if order.side is o.Side.BUY else -1
+        for number, beyond in ((order.take_profit, sign), (order.stop_loss, -sign)):
+            child = next((other for other in self.waiting if other.id == number), None)
+            if child and child.trigger and price != order.price and (child.trigger.stop_price - price) * beyond <= 0:
+                return m.Reason.WOULD_TRIGGER
+        return None
+
     def replace(self, order: o.Order, price: int, quantity: int) -> m.Reply:
         """Take it off the book and let it come anew, if there is margin for what it needs more."""
+        asked = replace(order, price=price, quantity=quantity)
         if order.leverage:
-            hold_price = self.hold_price(order.side, order.kind, price)
-            hold = ceil(hold_price * (quantity - order.filled) * self.unit, order.leverage)
-            value = price * (quantity - order.filled) * self.unit
-            more, more_value = hold - order.hold, value - self.value_of(order)
-            reason = self.refuse_margin(order.account, order.side, more_value, more)
+            asked.hold_price, asked.loss = self.hold_price(asked, price), self.loss(asked, price)
+            asked.hold = self.hold_of(asked)
+            more, more_value = asked.hold - order.hold, self.value_of(asked) - self.value_of(order)
+            reason = self.refuse_margin(asked, order.leverage, more_value, more)
             if reason:
                 return m.Refused(reason)
+        else:
+            asked.quantity = quantity = min(quantity, order.filled + self.reducible(order))
+            leave = self.leave(asked, quantity - order.filled, price)
+            if leave is None:
+                return m.Refused(m.Reason.NO_LEAVE)
+            asked.loss = leave
+            asked.hold = self.hold_of(asked)
         if order.tif is o.TimeInForce.POST_ONLY and self.makers(order.side, price):
             return m.Refused(m.Reason.POST_ONLY)
-        if order.leverage:
-            order.hold, order.hold_price = hold, hold_price
-        else:
-            quantity = min(quantity, order.filled + self.reducible(order))
+        order.hold, order.hold_price, order.loss = asked.hold, asked.hold_price, asked.loss
         for child in self.waiting:
             if child.trigger and child.trigger.parent == order.id:
                 follows = child.quantity == order.quantity
