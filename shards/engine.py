@@ -367,7 +367,7 @@ class Engine:
 
     def _hold_fired(self, asked: HoldFired) -> FiredHeld:
         held = self.accounts.margins.hold(asked.account, market_of(asked.id), asked.side, asked.terms)
-        terms, leave = asked.terms, asked.terms.reduces and not isinstance(held, Refused)
+        terms, leave = asked.terms, asked.terms.reduces > 0 and not isinstance(held, Refused)
         leverage = 0 if isinstance(held, Refused) else held[0]
         cover = asked.limit, asked.loss
         return FiredHeld(asked.id, asked.account, asked.side, asked.hold_price, leverage, terms, *cover, leave)

@@ -36,7 +36,10 @@ class FuturesMarket(TriggerMarket):
         """Of a market order, whose price nobody knows before: by the mark price, if there is one."""
         if new.kind is not MARKET or not self.mark_price:
             return None
-        notional = self.mark_price * new.quantity * self._tick_lot_units
+        lots = new.quantity
+        if self.rules and new.reduce_only:  # as far as it goes; with nothing to reduce it is refused for that
+            lots = min(lots, self.reducible(new.account, new.side))
+        notional = self.mark_price * lots * self._tick_lot_units
         if notional < self.market.min_notional and not new.reduce_only:
             return Refused(Reason.MIN_NOTIONAL)
         return Refused(Reason.MAX_NOTIONAL) if notional > self.terms.max_notional else None
@@ -215,7 +218,8 @@ class FuturesMarket(TriggerMarket):
         hold, value = self._need(order, new, cover)
         more, more_value = max(0, hold - order.hold), max(0, value - self._open_value(order))
         if order.reduce_only:
-            return MarginTerms(0, 0, self.terms.default_leverage, most, loss_value=more, reduces=True)
+            left = min(new.quantity - order.filled, self.reducible(order.account, order.side))
+            return MarginTerms(0, 0, self.terms.default_leverage, most, loss_value=more, reduces=left)
         closes = self._only_closes(order.account, order.side, new.quantity - order.quantity)
         return MarginTerms(more, more_value, order.leverage, most, leverage=1, closes=closes)
 

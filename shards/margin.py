@@ -5,7 +5,7 @@ margins of positions and the holds of open orders. Over all shards:
 Σ wallet − Σ signed entry cost + fees = deposits − withdrawals ± transfers.
 """
 
-from shards.brackets import Bracket, most_at
+from shards.brackets import Bracket, maintenance, most_at
 from shards.messages import Reason, Refused
 from shards.money import MarginFill, MarginSettlement, MarginTerms
 from shards.orders import BUY, Side
@@ -38,15 +38,23 @@ class Margins:
                 unrealised += own.position.unrealised(self.marks[market])
         return margin.wallet + min(0, unrealised) - used
 
-    def leave(self, account: str) -> int:
-        """What orders that only reduce may still lose: what the account is worth, less what such orders hold."""
+    def leave(self, account: str, reduced: int, lots: int) -> int:
+        """What an order may lose that reduces the position in a market by so many lots, and does nothing else.
+
+        What the account is worth, less what its orders hold, and what the positions that are left then must have.
+        """
         margin = self.get(account)
-        worth = margin.wallet
+        rest = margin.wallet
         for market, own in margin.markets.items():
-            worth -= own.leave
-            if own.position.amount:
-                worth += own.position.unrealised(self.marks[market])
-        return worth
+            rest -= own.hold
+            size = abs(own.position.amount)
+            if size:
+                rest += own.position.unrealised(self.marks[market])
+                brackets = self.brackets.get(market)
+                if brackets is not None:
+                    left = size - lots if market == reduced else size
+                    rest -= maintenance(brackets, max(0, left) * self.marks[market])
+        return rest
 
     def available(self, account: str) -> int:
         """What may be used or taken out."""
@@ -95,7 +103,7 @@ class Margins:
         return leverage, amount
 
     def _hold_leave(self, account: str, market: int, terms: MarginTerms) -> tuple[int, int] | Refused:
-        if terms.loss_value > self.leave(account):
+        if terms.loss_value > self.leave(account, market, terms.reduces):
             return Refused(Reason.NO_LEAVE)
         own = self._margin(account).in_market(market)
         own.hold += terms.loss_value

@@ -73,8 +73,8 @@ class MarginMarket(MarketMachine):
         """What the account machine must know to hold the margin of a regular order."""
         default, most = self.terms.default_leverage, self.terms.max_position_notional
         if order.reduce_only:
-            lots = min(order.quantity, self.reducible(order.account, order.side)) * self._tick_lot_units
-            return MarginTerms(0, 0, default, most, loss_value=cover.loss * lots, reduces=True)
+            lots = min(order.quantity, self.reducible(order.account, order.side))
+            return MarginTerms(0, 0, default, most, loss_value=cover.loss * lots * self._tick_lot_units, reduces=lots)
         lots = order.quantity * self._tick_lot_units
         return MarginTerms(
             hold_value=cover.hold_price * lots,

@@ -66,7 +66,7 @@ class MarginTerms(msgspec.Struct, array_like=True, gc=False, frozen=True):
     max_position_value: int
     leverage: int = 0  # 1 for a modified order, whose values are those of its margin; 0: as the account has set it
     loss_value: int = 0  # what it would lose against the mark: held beside the margin
-    reduces: bool = False  # it only reduces: what it would lose must be left of what the account is worth
+    reduces: int = 0  # lots, of an order that only reduces: what it would lose must be left of what there is
     closes: bool = False  # with all open orders of its side it is no larger than the position: within any limit
 
 
