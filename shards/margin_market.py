@@ -47,6 +47,7 @@ class MarginMarket(MarketMachine):
         self.set_price = 0  # the operator's mark price; 0: the mark follows the last trade
         self._bid_lots: dict[str, int] = {}  # on the book, by account
         self._ask_lots: dict[str, int] = {}
+        self.reducing: dict[int, Order] = {}  # what rests on the book and only reduces
 
     @property
     def mark_price(self) -> int:
@@ -169,6 +170,7 @@ class MarginMarket(MarketMachine):
         self._price_changed(trade, effects)
         if maker.filled == maker.quantity:
             self._forget(maker)
+            self.reducing.pop(maker.id, None)
         for account, position in before.items():
             self._position_changed(account, position, effects)
         if maker.filled == maker.quantity:  # only now: what it hands over stands on the position as it is after this
@@ -244,10 +246,13 @@ class MarginMarket(MarketMachine):
     def restore(self, order: Order) -> None:
         """As every market; and what rests is counted."""
         super().restore(order)
+        if order.reduce_only:
+            self.reducing[order.id] = order
         self._count_lots(order, order.quantity - order.filled)
 
     def _withdraw(self, order: Order) -> None:
         super()._withdraw(order)
+        self.reducing.pop(order.id, None)
         self._count_lots(order, order.filled - order.quantity)
 
     def _count_lots(self, order: Order, lots: int) -> None:
