@@ -246,7 +246,9 @@ class FuturesMatching(FuturesState):
             order.quantity = min(order.quantity, self.reducible(order))
         if self.is_out_of_band(order):
             self.end(order, EXPIRED, o.EndReason.PERCENT_PRICE)
-        elif not order.reduce_only or self.needs_leave(order.side, self.limit(order, order.quantity)):
+        elif not order.reduce_only or (
+            order.quantity and self.needs_leave(order.side, self.limit(order, order.quantity))
+        ):
             self.fired.append(order)
         else:
             self.enter(order)

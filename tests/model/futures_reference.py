@@ -134,8 +134,9 @@ class FuturesReference(FuturesSettings):
         return new.account, new.client_id, new.signed_ms, content
 
     def measure(self, new: o.NewOrder) -> m.Refused | None:
-        """A market order, at the mark."""
-        notional = self.mark * new.quantity * self.unit
+        """A market order, at the mark; one that only reduces by what it can reduce."""
+        lots = min(new.quantity, self.reducible(new)) if new.reduce_only else new.quantity
+        notional = self.mark * lots * self.unit
         if new.kind is not o.Kind.MARKET or not notional:
             return None
         if notional < self.market.min_notional and not new.reduce_only:
