@@ -10,7 +10,7 @@ import pytest
 
 from tests.http.futures.actor import Actor
 from tests.http.futures.trader import list_contract, set_mark
-from tests.http.venue import Venue
+from tests.http.venue import Venue, plain
 
 BRACKETS = (
     (40_000, 100, "0.005"),
@@ -78,26 +78,28 @@ def equity(actor: Actor) -> str:
 # Brackets
 
 
-@pytest.mark.parametrize(
-    ("notional", "maintenance"),
-    [
-        ("100", "0.5"),
-        ("40000", "200"),
-        ("40001", "200.01"),
-        ("200000", "1800"),
-        ("350000", "4800"),
-        ("1000000", "17800"),
-        ("3000000", "97800"),
-        ("12345.678901", "61.728395"),
-    ],
-)
-def test_maintenance(venue: Venue, rich: Actor, notional: str, maintenance: str) -> None:
-    symbol = list_bracketed(venue, **FINE)
-    for side, own in (("BUY", Actor(venue, 0, "100000")), ("SELL", Actor(venue, 0, "100000"))):
-        enter(own, rich, symbol, side, "100", "1")
+MAINTENANCES = {
+    "100": "0.5",
+    "40000": "200",
+    "40001": "200.01",
+    "200000": "1800",
+    "350000": "4800",
+    "1000000": "17800",
+    "3000000": "97800",
+    "12345.678901": "61.728395",
+}
+
+
+def test_maintenance(venue: Venue, rich: Actor) -> None:
+    """Of both sides, at each notional."""
+    symbol, long, short = list_bracketed(venue, **FINE), Actor(venue, 0, "100000"), Actor(venue, 0, "100000")
+    enter(long, rich, symbol, "BUY", "100", "1")
+    enter(short, rich, symbol, "SELL", "100", "1")
+    for notional, maintenance in MAINTENANCES.items():
         set_mark(venue, symbol, notional)
-        assert shown(own, symbol)["maintMargin"] == own.account()["totalMaintMargin"] == maintenance
-    assert shown(rich, symbol)["maintMargin"] == "0"
+        for own in (long, short):
+            assert shown(own, symbol)["maintMargin"] == own.account()["totalMaintMargin"] == maintenance
+        assert rich.account()["totalMaintMargin"] == "0"
 
 
 def test_the_most_at_each_leverage(venue: Venue) -> None:
@@ -267,7 +269,7 @@ def test_holds(venue: Venue, side: str, price: str, leverage: int, hold: str) ->
     """Margin, and what it would lose against the mark; all of it comes back, once, whatever the mark does meanwhile."""
     symbol, own = list_bracketed(venue, "50000"), Actor(venue, 0, "300")
     leveraged(own, symbol, leverage)
-    left = f"{Decimal(300) - Decimal(hold):f}".rstrip("0").rstrip(".")
+    left = plain(Decimal(300) - Decimal(hold))
     order = own.place(symbol, side, price, "0.1")["orderId"]
     assert own.money() == f"300 {left} 0 {hold} 0"
     set_mark(venue, symbol, "52000")
