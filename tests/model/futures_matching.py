@@ -1,14 +1,12 @@
 """Matching and triggers of one futures market, in the plainest way."""
 
-from collections.abc import Iterator
-
 from shards import messages as m
 from shards import orders as o
 from shards.markets import Market, MarketStatus
 from shards.money import MarginFill
 from shards.rows import MarginFilled, Traded
-from tests.model.futures_risk import is_within, worse_by, worst_within
-from tests.model.futures_state import FuturesState
+from tests.model.futures_prices import FuturesPrices
+from tests.model.futures_risk import Funds
 from tests.model.futures_wallets import ceil
 
 MILLION = 1_000_000
@@ -16,85 +14,10 @@ STOPS = (o.Kind.STOP, o.Kind.STOP_MARKET)
 EXPIRED = o.Status.EXPIRED
 
 
-class FuturesMatching(FuturesState):
+class FuturesMatching(FuturesPrices):
     def __init__(self, market: Market) -> None:
         super().__init__(market)
         self.traded = 0
-
-    # Prices
-
-    def makers(self, side: o.Side, limit: int) -> list[o.Order]:
-        """The resting orders that one of ``side`` limited to ``limit`` would meet, best price first, then time."""
-        sign = 1 if side is o.Side.BUY else -1
-        return [maker for maker in sorted_makers(self.resting, side) if maker.price * sign <= limit * sign]
-
-    def best(self, side: o.Side) -> int:
-        """The best resting price of ``side``; 0 if there is none."""
-        prices = [order.price for order in self.resting if order.side is side]
-        return max(prices, default=0) if side is o.Side.BUY else min(prices, default=0)
-
-    def bound(self, side: o.Side) -> int:
-        """The worst price of a market order where nobody has set risk terms."""
-        if side is o.Side.BUY:
-            return max(self.mark, self.best(o.Side.SELL)) * (MILLION + self.terms.market_take_bound) // MILLION
-        lowest = min(self.mark or self.best(o.Side.BUY), self.best(o.Side.BUY) or self.mark)
-        return ceil(lowest * (MILLION - self.terms.market_take_bound), MILLION)
-
-    def limit(self, new: o.NewOrder | o.Order, quantity: int) -> int:
-        """The worst price at which so much of it may trade, as the book stands; 0: at none."""
-        if new.kind is o.Kind.LIMIT:
-            return new.price
-        if not self.has_risk_terms:
-            return self.bound(new.side)
-        reached = self.mark
-        for maker, lots in self.offers(new, self.makers_in_band(new.side)):
-            if quantity > 0 and lots:
-                reached, quantity = maker.price, quantity - lots
-        return reached
-
-    def makers_in_band(self, side: o.Side) -> list[o.Order]:
-        """Those that are not too far from the mark, or, before there is one, from the best of them."""
-        makers = sorted_makers(self.resting, side)
-        middle = self.mark or (makers[0].price if makers else 0)
-        return [maker for maker in makers if is_within(side, maker.price, middle, self.terms.market_take_bound)]
-
-    def offers(self, new: o.NewOrder | o.Order, makers: list[o.Order]) -> Iterator[tuple[o.Order, int]]:
-        """What it would get of each: nothing of its own, of what only reduces as much as there is to reduce."""
-        sizes = {account: abs(wallet.size) for account, wallet in self.wallets.items()}
-        for maker in makers:
-            lots = maker.quantity - maker.filled if maker.account != new.account else 0
-            if maker.reduce_only:
-                lots = min(lots, max(0, sizes[maker.account]))
-            sizes[maker.account] -= lots  # only looked at where it is on the other side, so it can only shrink
-            yield maker, lots
-
-    def hold_price(self, new: o.NewOrder | o.Order, limit: int) -> int:
-        """The highest price that its margin must be enough for: a sale may fill above its limit."""
-        return limit if new.side is o.Side.BUY else max(new.price, self.best(o.Side.BUY), self.mark)
-
-    def loss(self, new: o.NewOrder | o.Order, limit: int) -> int:
-        """Ticks that each lot loses against the mark if it trades at its limit."""
-        return worse_by(new.side, limit, self.mark) if self.has_risk_terms else 0
-
-    def out_of_band(self, side: o.Side, price: int) -> m.Reason | None:
-        """Why a limit may not be so far from the mark."""
-        if not self.has_risk_terms or is_within(side, price, self.mark, self.terms.market_take_bound):
-            return None
-        return m.Reason.PRICE_TOO_HIGH if side is o.Side.BUY else m.Reason.PRICE_TOO_LOW
-
-    def is_out_of_band(self, order: o.Order) -> bool:
-        return order.kind is o.Kind.LIMIT and self.out_of_band(order.side, order.price) is not None
-
-    def needs_leave(self, side: o.Side, limit: int) -> bool:
-        """Whether an order that only reduces may lose more than a scope that is not at risk has."""
-        return self.has_risk_terms and not is_within(side, limit, self.mark, self.brackets[0].ratio)
-
-    def leave(self, new: o.NewOrder | o.Order, quantity: int, limit: int) -> int | None:
-        """Ticks that each lot of an order that only reduces holds; None: it may not lose so much."""
-        if not self.needs_leave(new.side, limit):
-            return 0
-        loss = self.loss(new, limit)
-        return loss if self.has_leave(new, quantity, loss * quantity * self.unit) else None
 
     # Matching
 
@@ -225,7 +148,7 @@ class FuturesMatching(FuturesState):
             if due:
                 self.fire(due[0])
             elif self.fired:
-                self.enter(self.fired.pop(0))
+                self.ask_for(self.fired.pop(0))
             else:
                 break
         self.touched = []
@@ -253,6 +176,10 @@ class FuturesMatching(FuturesState):
         else:
             self.enter(order)
 
+    def ask_for(self, order: o.Order) -> None:
+        """A fired order that must have its margin, or leave, before it goes on."""
+        self.enter(order)
+
     def enter(self, order: o.Order) -> None:
         """A fired order goes its way as any order, if its price is not too far and there is margin for it."""
         if self.is_out_of_band(order):
@@ -263,38 +190,22 @@ class FuturesMatching(FuturesState):
         if not order.quantity:
             self.end(order, EXPIRED, o.EndReason.REDUCE_ONLY)
             return
-        limit, rest_ends = self.limit(order, order.quantity), False
-        if order.reduce_only:
-            leave = self.leave(order, order.quantity, limit)
-            if leave is None:  # not at once, and not at rest
-                limit, rest_ends = (
-                    worst_within(order.side, self.mark, self.brackets[0].ratio),
-                    order.kind is o.Kind.LIMIT,
-                )
-            order.loss = leave or 0
-        elif self.hold_for(order, self.leverage_of(order.account), limit):
+        funds = self.fund(order, order.quantity)
+        if funds is m.Reason.NO_LEAVE:  # it goes as far as it may without
+            funds = Funds(self.nearest(order.side, order.price), 0, 0, 0)
+        if isinstance(funds, m.Reason):
             self.end(order, EXPIRED, o.EndReason.MARGIN)
             return
+        self.go(order, funds)
+
+    def go(self, order: o.Order, funds: Funds) -> None:
+        """A fired order goes its way; one that may not go as far as its price cannot rest there."""
+        order.hold_price, order.leverage, order.loss = funds.hold_price, funds.leverage, funds.loss
         order.hold = self.hold_of(order)
-        reason = self.refuse_tif(order, order.quantity, limit)
+        reason = self.refuse_tif(order, order.quantity, funds.limit)
         if reason:
             ends = {m.Reason.CANNOT_FILL: o.EndReason.FOK, m.Reason.POST_ONLY: o.EndReason.GTX}
             self.end(order, EXPIRED, ends[reason])
         else:
-            self.execute(order, limit, o.EndReason.MARGIN if rest_ends else None)
-
-    def hold_for(self, order: o.Order, leverage: int, limit: int) -> m.Reason | None:
-        """Give an order its margin, or say why not."""
-        order.hold_price, order.loss = self.hold_price(order, limit), self.loss(order, limit)
-        order.leverage = leverage
-        value = (order.price or order.hold_price) * order.quantity * self.unit
-        reason = self.refuse_margin(order, leverage, value, self.hold_of(order))
-        if reason:
-            order.hold_price = order.loss = order.leverage = 0
-        return reason
-
-
-def sorted_makers(resting: list[o.Order], side: o.Side) -> list[o.Order]:
-    """Those on the other side, best price first, then time."""
-    sign = 1 if side is o.Side.BUY else -1
-    return sorted((order for order in resting if order.side is not side), key=lambda order: order.price * sign)
+            cut = order.kind is o.Kind.LIMIT and funds.limit != order.price
+            self.execute(order, funds.limit, o.EndReason.MARGIN if cut else None)

@@ -8,9 +8,7 @@ from msgspec.structs import replace
 from shards import messages as m
 from shards import orders as o
 from shards.markets import Market, MarketStatus
-from tests.model.futures_risk import worst_within
 from tests.model.futures_settings import FuturesSettings
-from tests.model.futures_wallets import ceil
 
 CONTENT = ("side", "kind", "tif", "price", "quantity", "reduce_only", "close_position", "trigger")
 CHILDREN_MAX = 10
@@ -60,35 +58,21 @@ class FuturesReference(FuturesSettings):
     # Placing
 
     def place(self, new: o.NewOrder) -> m.Reply:
-        first = self.first_of(new)
-        refused = self.measure(new) if isinstance(first, m.Refused | None) else None
-        refused = refused or first or self.stands_against(new)
-        if refused:
-            return refused
+        found = self.check(new)
+        if found:
+            return found
         if new.trigger:
             return m.OrderReply(self.wait(new))
         quantity = min(new.quantity, self.reducible(new)) if new.reduce_only else new.quantity
-        limit = self.limit(new, quantity)
-        hold_price = leverage = 0
-        loss: int | None = self.loss(new, limit)
-        if new.reduce_only:
-            loss = self.leave(new, quantity, limit)
-            if loss is None and new.kind is o.Kind.LIMIT:
-                return m.Refused(m.Reason.NO_LEAVE)
-            if loss is None:
-                limit = worst_within(new.side, self.mark, self.brackets[0].ratio)
-        else:
-            leverage, hold_price = self.leverage_of(new.account), self.hold_price(new, limit)
-            lots = quantity * self.unit
-            hold = ceil(hold_price * lots, leverage) + (loss or 0) * lots
-            reason = self.refuse_margin(new, leverage, (new.price or hold_price) * lots, hold)
-            if reason:
-                return m.Refused(reason)
+        funds = self.fund(new, quantity)
+        if isinstance(funds, m.Reason):
+            return m.Refused(funds)
+        limit = funds.limit
         reason = self.refuse_tif(new, quantity, limit)
         if reason:
             return m.Refused(reason)
         order = self.create(new, quantity)
-        order.hold_price, order.leverage, order.loss = hold_price, leverage, loss or 0
+        order.hold_price, order.leverage, order.loss = funds.hold_price, funds.leverage, funds.loss
         order.hold = self.hold_of(order)
         for name, child in (("take_profit", new.take_profit), ("stop_loss", new.stop_loss)):
             if child:
@@ -98,6 +82,12 @@ class FuturesReference(FuturesSettings):
         trades = self.execute(order, limit)
         self.fire_due()
         return m.OrderReply(order, trades)
+
+    def check(self, new: o.NewOrder) -> m.Reply | None:
+        """What stands against it, or is the answer already, before there is talk of money."""
+        first = self.first_of(new)
+        refused = self.measure(new) if isinstance(first, m.Refused | None) else None
+        return refused or first or self.stands_against(new)
 
     def first_of(self, new: o.NewOrder) -> m.Reply | None:
         """The open order of the same client id; or what became of the very same request."""
@@ -247,21 +237,12 @@ class FuturesReference(FuturesSettings):
 
     def replace(self, order: o.Order, price: int, quantity: int) -> m.Reply:
         """Take it off the book and let it come anew, if there is margin for what it needs more."""
+        if order.reduce_only:
+            quantity = min(quantity, order.filled + self.reducible(order))
         asked = replace(order, price=price, quantity=quantity)
-        if order.leverage:
-            asked.hold_price, asked.loss = self.hold_price(asked, price), self.loss(asked, price)
-            asked.hold = self.hold_of(asked)
-            more, more_value = asked.hold - order.hold, self.value_of(asked) - self.value_of(order)
-            reason = self.refuse_margin(asked, order.leverage, more_value, more)
-            if reason:
-                return m.Refused(reason)
-        else:
-            asked.quantity = quantity = min(quantity, order.filled + self.reducible(order))
-            leave = self.leave(asked, quantity - order.filled, price)
-            if leave is None:
-                return m.Refused(m.Reason.NO_LEAVE)
-            asked.loss = leave
-            asked.hold = self.hold_of(asked)
+        reason = self.fund_change(order, asked)
+        if reason:
+            return m.Refused(reason)
         if order.tif is o.TimeInForce.POST_ONLY and self.makers(order.side, price):
             return m.Refused(m.Reason.POST_ONLY)
         order.hold, order.hold_price, order.loss = asked.hold, asked.hold_price, asked.loss
@@ -275,3 +256,18 @@ class FuturesReference(FuturesSettings):
         trades = self.execute(order, price)
         self.fire_due()
         return m.OrderReply(order, trades)
+
+    def fund_change(self, order: o.Order, asked: o.Order) -> m.Reason | None:
+        """Give what ``order`` shall become what it must hold, or say why it may not."""
+        if order.reduce_only:
+            leave = self.leave(asked, asked.quantity - asked.filled, asked.price)
+            if leave is None:
+                return m.Reason.NO_LEAVE
+            asked.loss = leave
+        else:
+            asked.hold_price, asked.loss = self.hold_price(asked, asked.price), self.loss(asked, asked.price)
+        asked.hold = self.hold_of(asked)
+        if order.reduce_only:
+            return None
+        more, more_value = asked.hold - order.hold, self.value_of(asked) - self.value_of(order)
+        return self.refuse_margin(asked, order.leverage, more_value, more)

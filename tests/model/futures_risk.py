@@ -3,11 +3,21 @@
 from collections.abc import Sequence
 from fractions import Fraction
 from math import ceil
+from typing import NamedTuple
 
 from shards.brackets import Bracket
 from shards.orders import Side
 
 MILLION = 1_000_000
+
+
+class Funds(NamedTuple):
+    """What a new order holds for each lot, and how far it may go with that. Prices in ticks."""
+
+    limit: int
+    hold_price: int
+    leverage: int  # 0: it only reduces
+    loss: int
 
 
 def maintenance(brackets: Sequence[Bracket], notional: int) -> int:

@@ -91,10 +91,13 @@ class FuturesState:
         lots = abs(self.wallets[account].size) - closed
         return maintenance(self.brackets, lots * self.mark * self.unit)
 
-    def has_leave(self, new: o.NewOrder | o.Order, lots: int, loss: int) -> bool:
-        """Whether so many lots may be closed at such a loss: beside all that orders hold, what remains has enough."""
-        others = [each for each in self.open_of(new.account) if each.id != getattr(new, "id", 0)]
-        left = self.equity(new.account) - sum(each.hold for each in others) - loss
+    def held(self, account: str) -> int:
+        """By all its orders."""
+        return sum(order.hold for order in self.open_of(account))
+
+    def has_leave(self, new: o.NewOrder | o.Order, lots: int, more: int) -> bool:
+        """Whether so many lots may be closed at ``more`` loss than is held: all of it gone, what remains has enough."""
+        left = self.equity(new.account) - self.held(new.account) - more
         return left >= self.maintenance(new.account, lots)
 
     def move(self, message: m.Deposit | m.Transfer, account: str, amount: int) -> m.Reply:
