@@ -176,6 +176,8 @@ class Engine:
             self._post(home, Settle(settlements))
         for home, margin_settlements in away_margin.items():
             self._post(home, SettleMargin(margin_settlements))
+        for order in effects.again:  # now that its home hears first of what it has got back
+            self._ask_for_fired(order, effects)
         outbox = self.outboxes[ARCHIVE]
         for row in effects.rows:
             self.recent.add(outbox.post(self.now_ms, encode(row)), row)

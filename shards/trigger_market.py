@@ -240,7 +240,7 @@ class TriggerMarket(MarginMarket):
             self._expire(order, reason, effects)
         elif (held.leverage or held.leave) and is_short(self, order, cover_in(held)):
             self.give_back(held, effects)
-            effects.fired.append(order)
+            effects.again.append(order)
         else:
             del self.firing[order.id]
             self._forget(order)
