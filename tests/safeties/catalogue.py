@@ -9,6 +9,7 @@ from tests.safeties.links import LINKS
 from tests.safeties.money import MONEY
 from tests.safeties.orders import ORDERS
 from tests.safeties.requests import REQUESTS
+from tests.safeties.risk import RISK
 from tests.safeties.sql import SQL
 
-CATALOGUE: Final = (*DISK, *LINKS, *ORDERS, *MONEY, *DOORS, *REQUESTS, *GREED, *SQL)
+CATALOGUE: Final = (*DISK, *LINKS, *ORDERS, *MONEY, *RISK, *DOORS, *REQUESTS, *GREED, *SQL)
