@@ -65,7 +65,12 @@ def maintenance(brackets: Sequence[Bracket], notional: int) -> int:
 
 def most_at(brackets: Sequence[Bracket], leverage: int) -> int:
     """The most that a position with its open orders may be worth at entry, at a leverage."""
-    return max((bracket.cap for bracket in brackets if bracket.max_leverage >= leverage), default=brackets[0].cap)
+    most = brackets[0].cap
+    for bracket in brackets:
+        if bracket.max_leverage < leverage:
+            break
+        most = bracket.cap
+    return most
 
 
 def liquidation_notional(brackets: Sequence[Bracket], sign: int, cost: int, rest: int) -> Fraction | None:

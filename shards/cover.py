@@ -5,15 +5,17 @@ whatever has come between. Reads only.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from shards.book import Book, BookSide
 from shards.markets import FuturesTerms, Market
 from shards.orders import BUY, LIMIT, SELL, NewOrder, Order, Side
-from shards.price_band import is_worse, loss_against, worst_price
+from shards.price_band import is_farther, loss_against, worst_price
 
 
-class Cover(NamedTuple):
+class Cover(msgspec.Struct, gc=False, frozen=True):
     """As measured with book and mark of one moment."""
 
     limit: int  # the worst price at which it trades; 0: as its kind says
@@ -69,8 +71,10 @@ def measure(at: Priced, order: NewOrder | Order) -> Cover:
     if order.reduce_only:
         return Cover(limit, 0, _loss_of(at, order, limit))
     # a sale may fill above its price
-    hold_price = limit if side is BUY else max(order.price, at.book.bids.best_price() or 0, at.mark_price)
-    return Cover(limit, hold_price, _loss_of(at, order, limit))
+    mark, hold_price = at.mark_price, limit
+    if side is SELL:
+        hold_price = max(order.price, at.book.bids.best_price() or 0, mark)
+    return Cover(limit, hold_price, loss_against(side, limit, mark) if at.market.risk is not None else 0)
 
 
 def is_short(at: Priced, order: NewOrder | Order, cover: Cover) -> bool:
@@ -98,7 +102,7 @@ def needs_leave(at: Priced, order: NewOrder | Order) -> bool:
     if at.market.risk is None or not at.mark_price:
         return False
     limit = order.price if order.kind is LIMIT else _reach(at, order)
-    return is_worse(order.side, limit, free_bound(at, order.side))
+    return is_farther(order.side, limit, at.mark_price, at.market.brackets[0].ratio)
 
 
 def free_bound(at: Priced, side: Side) -> int:
@@ -108,9 +112,10 @@ def free_bound(at: Priced, side: Side) -> int:
 
 def is_outside_band(at: Priced, side: Side, price: int) -> bool:
     """Whether an order's price is farther from the mark than any may be."""
-    if at.market.risk is None or not at.mark_price:
+    if at.market.risk is None:
         return False
-    return is_worse(side, price, worst_price(side, at.mark_price, at.terms.market_take_bound))
+    mark = at.mark_price
+    return mark > 0 and is_farther(side, price, mark, at.terms.market_take_bound)
 
 
 def find_fillable(
@@ -146,7 +151,8 @@ def _loss_of(at: Priced, order: NewOrder | Order, limit: int) -> int:
     if at.market.risk is None:
         return 0
     loss = loss_against(order.side, limit, at.mark_price)
-    if loss and order.reduce_only and not is_worse(order.side, limit, free_bound(at, order.side)):
+    ratio = at.market.brackets[0].ratio
+    if loss and order.reduce_only and not is_farther(order.side, limit, at.mark_price, ratio):
         return 0
     return loss
 

@@ -11,7 +11,7 @@ from shards.brackets import Bracket
 from shards.cancels import Cancels
 from shards.codec import encode
 from shards.countdowns import Countdowns
-from shards.cover import Cover, measure
+from shards.cover import measure
 from shards.effects import Effects
 from shards.futures import FuturesMarket
 from shards.ids import market_of
@@ -51,7 +51,7 @@ from shards.messages import (
     Tick,
     Transfer,
 )
-from shards.money import MarginSettlement, MarginTerms, Settlement
+from shards.money import MarginSettlement, Settlement
 from shards.orders import MARKET, EndReason, NewOrder, Order
 from shards.outbox import ARCHIVE, Outbox
 from shards.recent import Recent
@@ -240,24 +240,11 @@ class Engine:
         if isinstance(machine, FuturesMarket):
             cover = measure(machine, new)
             terms = machine.margin_terms_of(new, cover)
-            return self._hold_margin(machine, new, ticket, deadline_ms, cover, terms)
+            asset, price = machine.market.quote, cover.hold_price
+            return Hold(new, asset, 0, self.shard, ticket, deadline_ms, price, terms, 0, cover.limit, cover.loss)
         assert isinstance(machine, SpotMarket)
         asset, amount = machine.hold_of(new)
         return Hold(new, asset, amount, self.shard, ticket, deadline_ms)
-
-    def _hold_margin(
-        self,
-        machine: FuturesMarket,
-        new: NewOrder,
-        ticket: int,
-        deadline_ms: int,
-        cover: Cover,
-        terms: MarginTerms,
-        modifies: int = 0,
-    ) -> Hold:
-        asset, shard = machine.market.quote, self.shard
-        limit, hold_price, loss = cover
-        return Hold(new, asset, 0, shard, ticket, deadline_ms, hold_price, terms, modifies, limit, loss)
 
     def _place(self, new: NewOrder, effects: Effects) -> Reply:
         found = self._check_place(new)
@@ -300,17 +287,17 @@ class Engine:
         machine = self.markets[granted.order.market]
         found = late or machine.check(granted.order)
         if found is None:
-            return self._place_granted(granted, effects)
+            return self._place_granted(granted, effects, late=True)
         if isinstance(machine, FuturesMarket):
             machine.release_grant(granted, effects)
         elif isinstance(machine, SpotMarket):
             machine.release(granted.order, effects)
         return found
 
-    def _place_granted(self, granted: Granted, effects: Effects) -> Reply:
+    def _place_granted(self, granted: Granted, effects: Effects, *, late: bool = False) -> Reply:
         machine = self.markets[granted.order.market]
         if isinstance(machine, FuturesMarket):
-            return machine.place_granted(granted, effects)
+            return machine.place_granted(granted, effects, late=late)
         return machine.place(granted.order, effects)
 
     # Modifying
@@ -339,7 +326,8 @@ class Engine:
         new = machine.changed(order, modify)
         cover = measure(machine, new)
         terms = machine.more_margin(order, new, cover)
-        return self._hold_margin(machine, new, ticket, deadline_ms, cover, terms, order.id)
+        asset, price = machine.market.quote, cover.hold_price
+        return Hold(new, asset, 0, self.shard, ticket, deadline_ms, price, terms, order.id, cover.limit, cover.loss)
 
     def _modify_granted(self, granted: Granted, late: Refused | None, effects: Effects) -> Reply:
         """The change with its margin held; refused after all, the margin goes back."""
@@ -360,8 +348,8 @@ class Engine:
         machine = self._futures(order.market)
         cover = measure(machine, order)
         terms = machine.margin_terms_of(order, cover)
-        limit, hold_price, loss = cover
-        asked = HoldFired(order.id, order.account, order.side, hold_price, terms, self.shard, limit, loss)
+        shown = order.id, order.account, order.side
+        asked = HoldFired(*shown, cover.hold_price, terms, self.shard, cover.limit, cover.loss)
         if self.is_home(order.account):
             self._fired_held(self._hold_fired(asked), effects)
         else:

@@ -108,16 +108,18 @@ class FuturesMarket(TriggerMarket):
         cover = measure(self, new)
         return self._place(new, Cover(cover.limit, 0, 0), 0, 0, effects)
 
-    def place_granted(self, granted: Granted, effects: Effects) -> OrderReply | Refused:
-        """Place an order whose money is held.
+    def place_granted(self, granted: Granted, effects: Effects, *, late: bool = False) -> OrderReply | Refused:
+        """Place an order whose money is held; refused, all of it goes back.
 
-        Refused INSUFFICIENT_MARGIN if it would not pay for every fill any more: all of it goes back.
+        ``late``: it was asked for in an earlier record. Refused INSUFFICIENT_MARGIN if it would not pay for every fill
+        any more.
         """
         new, cover = granted.order, cover_in(granted)
         if new.reduce_only and new.kind is MARKET and not cover.loss:  # it has no leave
             cover = Cover(self.nearest(new, measure(self, new).limit), 0, 0)
-        reply: OrderReply | Refused = Refused(Reason.INSUFFICIENT_MARGIN)
-        if not is_short(self, new, cover):
+        if late and is_short(self, new, cover):
+            reply: OrderReply | Refused = Refused(Reason.INSUFFICIENT_MARGIN)
+        else:
             reply = self._place(new, cover, granted.leverage, granted.amount, effects)
         if isinstance(reply, Refused):
             self.release_grant(granted, effects)

@@ -86,14 +86,18 @@ class Margins:
             return self._hold_leave(account, market, terms)
         found = self.get(account).markets.get(market) or MarketMargin()
         leverage = terms.leverage or found.leverage or terms.default_leverage
-        most = terms.max_position_value
         brackets = self.brackets.get(market)
-        if brackets is not None:
-            leverage = min(leverage, brackets[0].max_leverage)  # they may have changed since it was set
-            most = most_at(brackets, terms.default_leverage if terms.leverage else leverage)
-        on_side = found.bid_value if side is BUY else found.ask_value
-        if terms.order_value > 0 and not terms.closes and found.position.cost + on_side + terms.order_value > most:
-            return Refused(Reason.POSITION_LIMIT)
+        if brackets is not None and leverage > brackets[0].max_leverage:  # they have changed since it was set
+            leverage = brackets[0].max_leverage
+        if terms.order_value > 0 and not terms.closes:
+            value = found.position.cost + terms.order_value + (found.bid_value if side is BUY else found.ask_value)
+            if brackets is None:
+                beyond = value > terms.max_position_value
+            else:  # the first cap is the least
+                at = terms.default_leverage if terms.leverage else leverage
+                beyond = value > brackets[0].cap and value > most_at(brackets, at)
+            if beyond:
+                return Refused(Reason.POSITION_LIMIT)
         amount = held_for(terms, leverage)
         if amount > self.available(account):
             return Refused(Reason.INSUFFICIENT_MARGIN)

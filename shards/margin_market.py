@@ -77,14 +77,9 @@ class MarginMarket(MarketMachine):
             lots = min(order.quantity, self.reducible(order.account, order.side))
             return MarginTerms(0, 0, default, most, loss_value=cover.loss * lots * self._tick_lot_units, reduces=lots)
         lots = order.quantity * self._tick_lot_units
-        return MarginTerms(
-            hold_value=cover.hold_price * lots,
-            order_value=(order.price or cover.hold_price) * lots,
-            default_leverage=default,
-            max_position_value=most,
-            loss_value=cover.loss * lots,
-            closes=self._only_closes(order.account, order.side, order.quantity),
-        )
+        value = (order.price or cover.hold_price) * lots
+        closes = self._only_closes(order.account, order.side, order.quantity)
+        return MarginTerms(cover.hold_price * lots, value, default, most, 0, cover.loss * lots, closes=closes)
 
     def _only_closes(self, account: str, side: Side, lots: int) -> bool:
         """Whether so many lots more, after all that rests on that side, are no more than the position."""

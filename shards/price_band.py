@@ -16,8 +16,14 @@ def is_worse(side: Side, price: int, than: int) -> bool:
     return price > than if side is BUY else price < than
 
 
+def is_farther(side: Side, price: int, mark: int, ratio: int) -> bool:
+    """Whether ``price`` is more than ``ratio`` worse than ``mark``; most orders are better than it."""
+    if side is BUY:
+        return price > mark and price * MILLION > mark * (MILLION + ratio)
+    return price < mark and price * MILLION < mark * (MILLION - ratio)
+
+
 def loss_against(side: Side, limit: int, mark: int) -> int:
     """Ticks that a lot is below water once it has traded at ``limit``; 0 without a mark."""
-    if not mark:
-        return 0
-    return max(0, limit - mark if side is BUY else mark - limit)
+    loss = limit - mark if side is BUY else mark - limit
+    return loss if loss > 0 and mark else 0
