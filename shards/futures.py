@@ -117,7 +117,8 @@ class FuturesMarket(TriggerMarket):
         new, cover = granted.order, cover_in(granted)
         if new.reduce_only and new.kind is MARKET and not cover.loss:  # it has no leave
             cover = Cover(self.nearest(new, measure(self, new).limit), 0, 0)
-        if late and is_short(self, new, cover):
+        too_little = new.reduce_only and granted.amount < self.leave_for(new, cover.loss)
+        if late and (too_little or is_short(self, new, cover)):
             reply: OrderReply | Refused = Refused(Reason.INSUFFICIENT_MARGIN)
         else:
             reply = self._place(new, cover, granted.leverage, granted.amount, effects)

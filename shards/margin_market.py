@@ -81,6 +81,10 @@ class MarginMarket(MarketMachine):
         closes = self._only_closes(order.account, order.side, order.quantity)
         return MarginTerms(cover.hold_price * lots, value, default, most, 0, cover.loss * lots, closes=closes)
 
+    def leave_for(self, order: NewOrder | Order, loss: int) -> int:
+        """What an order that only reduces may lose of all that it can reduce now, at ``loss`` ticks a lot."""
+        return loss * min(order.quantity, self.reducible(order.account, order.side)) * self._tick_lot_units
+
     def _only_closes(self, account: str, side: Side, lots: int) -> bool:
         """Whether so many lots more, after all that rests on that side, are no more than the position."""
         if not self.rules or account not in self.positions:

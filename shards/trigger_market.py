@@ -238,7 +238,7 @@ class TriggerMarket(MarginMarket):
         if reason is not EndReason.NONE:
             self.give_back(held, effects)
             self._expire(order, reason, effects)
-        elif (held.leverage or held.leave) and is_short(self, order, cover_in(held)):
+        elif (held.leverage or held.leave) and self._is_short_by_now(order, held):
             self.give_back(held, effects)
             effects.again.append(order)
         else:
@@ -247,6 +247,12 @@ class TriggerMarket(MarginMarket):
             limit = self._take_up(order, held, effects)
             self._execute_fired(order, limit, effects)
             self._fire_due(effects)
+
+    def _is_short_by_now(self, order: Order, held: FiredHeld) -> bool:
+        """Whether too little was asked for: book or mark have moved since, or there is more to reduce."""
+        if held.leave and held_for(held.terms, 0) < self.leave_for(order, held.loss):
+            return True
+        return is_short(self, order, cover_in(held))
 
     def _take_up(self, order: Order, held: FiredHeld, effects: Effects) -> int:
         """Let a fired order hold what it was granted; returns the worst price at which it trades."""

@@ -31,6 +31,7 @@ class SimFuturesMarket(FuturesReference):
         self.shard = shard
         self.known: dict[int, o.Order] = {}  # all orders that ever were
         self.asked_for: list[o.Order] = []  # fired triggers whose money was asked for elsewhere
+        self.again: list[o.Order] = []  # those for which too little was asked
         self.grant: Grant | None = None
         self.marked = False  # the mark has changed and nobody was told
 
@@ -98,12 +99,17 @@ class SimFuturesMarket(FuturesReference):
         without = not grant.held or (isinstance(new, o.NewOrder) and new.kind is not o.Kind.LIMIT and not asked.loss)
         if new.reduce_only and without:
             return Funds(self.nearest(new.side, self.limit(new, quantity)), 0, 0, 0)
-        if self.is_short(grant, new, limit):
+        if self.has_too_little(grant, new) or self.is_short(grant, new, limit):
             return m.Reason.INSUFFICIENT_MARGIN
         if new.kind is not o.Kind.LIMIT and not self.has_risk_terms:
             limit = self.bound(new.side)
             limit = min(limit, asked.hold_price) if new.side is o.Side.BUY else limit
         return Funds(limit, asked.hold_price, grant.leverage, asked.loss)
+
+    def has_too_little(self, grant: Grant, new: o.NewOrder | o.Order) -> bool:
+        """Whether there is more to reduce by now than it has leave for."""
+        lots = min(new.quantity, self.reducible(new)) if new.reduce_only else 0
+        return grant.asked.loss * lots * self.unit > grant.amount
 
     def is_short(self, grant: Grant, new: o.NewOrder | o.Order, limit: int) -> bool:
         """Whether a fill could take more than was asked for: a better bid has come, or the mark has moved away."""
@@ -173,14 +179,14 @@ class SimFuturesMarket(FuturesReference):
         if self.is_out_of_band(order):
             self.end(order, o.Status.EXPIRED, o.EndReason.PERCENT_PRICE)
             return
+        grant, limit = answer.grant, order.price if order.kind is o.Kind.LIMIT else answer.asked.limit
+        if grant.held and (self.has_too_little(grant, order) or self.is_short(grant, order, limit)):
+            self.again.append(order)
+            return
         self.asked_for = [other for other in self.asked_for if other is not order]
-        limit = order.price if order.kind is o.Kind.LIMIT else answer.asked.limit
-        if answer.grant.held and self.is_short(answer.grant, order, limit):
-            self.fired.append(order)  # it is asked for again
-        else:
-            self.grant = answer.grant
-            self.enter(order)
-            self.grant = None
+        self.grant = grant
+        self.enter(order)
+        self.grant = None
         self.fire_due()
 
     def open_of(self, account: str) -> list[o.Order]:

@@ -81,6 +81,10 @@ class FuturesShard(Payments):
             mentioned = self.touched and sent_so_far.get(other, 0) == len(self.model.sent[self.shard, other]) + 1
             if other != self.shard and (held[other] or fills[other] or mentioned):
                 self.send(other, MarginChange(dict(held[other]), fills[other]))
+        for market in self.futures.values():  # only now: their homes have what has gone back
+            again, market.again = market.again, []
+            for order in again:
+                self.ask_for_fired(market, order)
 
     def take_up_margin(self, sent: Sent) -> m.Reply | None:
         """What another shard has decided or asks."""
