@@ -240,12 +240,24 @@ def test_what_remains_of_a_position_keeps_its_maintenance() -> None:
 
 
 def test_what_other_orders_hold_may_not_be_lost_too() -> None:
-    beside = 49_000 // 100 * UNIT
+    beside = 49_000 // 100 * 10 * UNIT
     stage = with_position(2_000 * LOTS * UNIT + beside)
-    stage.place(stage.poor, BUY, 49_000, 1)
+    stage.place(stage.poor, BUY, 49_000, 10)
     assert stage.held() == beside
     assert reduced(stage, 47_999, LOTS) is Reason.NO_LEAVE
     assert isinstance(reduced(stage, 48_000, LOTS), Order)
+
+
+def test_a_position_that_has_grown_is_asked_for_once_more() -> None:
+    """Leave was asked for as much as there was; when it comes there is twice as much to reduce."""
+    stage = with_position(4_000 * LOTS * UNIT)
+    stage.place(stage.poor, BUY, 49_900, LOTS)
+    call = stage.ask(stage.order(stage.poor, SELL, 49_000, 2 * LOTS, reduce_only=True))
+    stage.between(stage.order(stage.rich, SELL, 49_900, LOTS))
+    stage.world.drain()
+    assert stage.world.violations() == []
+    assert isinstance(call.reply, OrderReply) and call.reply.order.quantity == 2 * LOTS
+    assert stage.held() == call.reply.order.hold == 1_000 * 2 * LOTS * UNIT
 
 
 def test_without_leave_a_market_order_goes_to_the_first_ratio() -> None:

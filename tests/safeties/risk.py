@@ -25,7 +25,7 @@ RISK: Final = (
     Safety(
         "a_fired_grant_is_measured_again",
         "shards/trigger_market.py",
-        " and is_short(self, order, cover_in(held)):\n",
+        " and self._is_short_by_now(order, held):\n",
         " and False:\n",
         _COVER + "test_a_fired_trigger_that_a_better_bid_meets",
     ),
@@ -37,9 +37,16 @@ RISK: Final = (
         _COVER + "test_a_change_that_a_better_bid_meets",
     ),
     Safety(
+        "leave_for_what_is_reduced",
+        "shards/futures.py",
+        "        if late and (too_little or is_short(self, new, cover)):\n",
+        "        if late and is_short(self, new, cover):\n",
+        _COVER + "test_a_position_that_has_grown_is_asked_for_once_more",
+    ),
+    Safety(
         "loss_is_held",
         "shards/price_band.py",
-        "    if not mark:\n        return 0\n",
+        "    return loss if loss > 0 and mark else 0\n",
         "    return 0\n",
         _COVER + "test_a_mark_that_has_gone_away_is_lost_too",
     ),
@@ -81,8 +88,8 @@ RISK: Final = (
     Safety(
         "most_at_a_leverage",
         "shards/margin.py",
-        "            most = most_at(brackets, terms.default_leverage if terms.leverage else leverage)\n",
-        "            most = brackets[-1].cap\n",
+        " and value > most_at(brackets, at)\n",
+        " and value > brackets[-1].cap\n",
         _VECTORS + "test_the_most_at_each_leverage[1-shard]",
     ),
     Safety(
