@@ -166,7 +166,7 @@ def explain(market: Market, steps: list[Step]) -> str:
 def test_engine_and_reference_never_differ(name: str, risk: bool) -> None:
     chance = random.Random(read_seed())
     profile = PROFILES[name]
-    left = read_count("SHARDEX_TEST_FUTURES_COMMANDS", 12_000)
+    left = read_count("SHARDEX_TEST_FUTURES_COMMANDS", 8_000)
     while left > 0:
         left -= live_a_market(profile, chance, left, risk=risk)
 

@@ -20,7 +20,7 @@ from tests.http.futures.trader import FUNDS, list_contract, set_mark
 from tests.http.venue import Venue, at_once
 from tests.model.seeds import read_count
 
-TRIES = read_count("SHARDEX_TEST_TRIES", 12)
+TRIES = read_count("SHARDEX_TEST_TRIES", 8)
 FEW_TRIES = TRIES // 2  # of what meets nearly always
 FREE = {"maker_fee_bps": 0, "taker_fee_bps": 0}
 RICH = "10000000"
