@@ -62,6 +62,7 @@ REPLAY_WINDOW_MS: Final = 11_000  # a signed spot request can come again for so 
 REPLAY_CLOCK_MS: Final = 2_000  # a futures one for so long beyond its own window: it may be stamped 1 s ahead
 
 # Journal and snapshots
+RULES: Final = 1  # by which a shard decides; raised when an input comes to something else, see docs/decisions/0018
 SNAPSHOT_RECORD_COUNT: Final = 100_000  # records between snapshots: about two seconds of replay
 SNAPSHOTS_KEPT_COUNT: Final = 2  # the older one lets `verify` prove the newer one by replay
 

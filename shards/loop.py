@@ -36,6 +36,7 @@ from shards.messages import (
     Question,
     Reason,
     Reply,
+    SetRules,
     ShardStatus,
     TakeSnapshot,
     Tick,
@@ -208,7 +209,11 @@ class Shard:
     def _sort(self, requests: list[Request]) -> Batch:
         """Link messages first, in the order of their senders' stamps, then commands; questions wait for their turn."""
         frames = sorted(self.mailbox.link_frames, key=lambda frame: frame.stamp_ms)
-        batch = Batch([Input(frame, decode_link(frame.body)) for frame in frames], [])
+        batch = Batch([], [])
+        if self.engine.rules < limits.RULES:  # an older version of the program was the last here
+            rules = SetRules(limits.RULES)
+            batch.inputs.append(Input(Timer(encode(rules)), rules))
+        batch.inputs.extend(Input(frame, decode_link(frame.body)) for frame in frames)
         if self._is_due():  # before the commands: it was due before they came
             batch.inputs.append(Input(Timer(encode(Tick())), Tick()))
         now = self._clock()
@@ -285,7 +290,7 @@ class Shard:
         if reply is None:
             return
         if reply is ASK_HOME:
-            assert isinstance(origin, Request) and isinstance(message, Modify)
+            assert isinstance(origin, Request) and isinstance(message, (Place, Modify))
             batch.holds.append((origin, message))
         elif isinstance(origin, Request):
             self._replies.add(origin, reply, _account(message, reply), since)

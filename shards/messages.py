@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
+from shards.brackets import Bracket, RiskTerms
 from shards.markets import Market, MarketStatus
 from shards.money import Balance, Income, IncomeKind, MarginSettlement, MarginTerms, Settlement, Wallet
 from shards.orders import Candle, NewOrder, Order, Side, Trade
@@ -53,6 +54,9 @@ class Reason(StrEnum):
     POSITIONS_OPEN = "positions_open"
     MIN_NOTIONAL = "min_notional"  # of a market order, at the mark price
     MAX_NOTIONAL = "max_notional"
+    PRICE_TOO_HIGH = "price_too_high"  # of a purchase, by the mark price
+    PRICE_TOO_LOW = "price_too_low"  # of a sale
+    NO_LEAVE = "no_leave"  # it only reduces, and would lose more than there is
 
 
 # Commands: journaled inputs
@@ -173,6 +177,19 @@ class Modify(msgspec.Struct, array_like=True, tag=15, gc=False, frozen=True):
     stop_price: int = 0
 
 
+class SetRules(msgspec.Struct, array_like=True, tag=16, gc=False, frozen=True):
+    """From here on the shard decides by the rules of this version. The shard itself asks for it, once."""
+
+    version: int
+
+
+class SetRisk(msgspec.Struct, array_like=True, tag=17, gc=False, frozen=True):
+    """Give a futures market other risk terms, in force for all that follows. Reply: MarketReply or Refused."""
+
+    market: int
+    terms: RiskTerms
+
+
 class Hold(msgspec.Struct, array_like=True, tag=8, gc=False, frozen=True):
     """Market shard → home shard of the account: set money aside for this order, then grant it.
 
@@ -188,6 +205,8 @@ class Hold(msgspec.Struct, array_like=True, tag=8, gc=False, frozen=True):
     hold_price: int = 0  # futures
     terms: MarginTerms | None = None  # futures: in place of asset and amount
     modifies: int = 0  # futures: the order that shall become like this one; held is what it needs more
+    limit: int = 0  # futures: the worst price at which it is to trade; 0: as its kind says
+    loss: int = 0  # futures: ticks that each lot of ``terms.loss_value`` would lose
 
 
 # Link messages: journaled inputs, numbered, exactly once
@@ -204,6 +223,8 @@ class Granted(msgspec.Struct, array_like=True, tag=20, gc=False, frozen=True):
     leverage: int = 0
     modifies: int = 0  # the order that shall become like this one
     order_value: int = 0  # of a modification: what counts more towards the position limit
+    limit: int = 0
+    loss: int = 0
 
 
 class Settle(msgspec.Struct, array_like=True, tag=21, gc=False, frozen=True):
@@ -233,6 +254,8 @@ class HoldFired(msgspec.Struct, array_like=True, tag=24, gc=False, frozen=True):
     hold_price: int
     terms: MarginTerms
     market_shard: int
+    limit: int = 0
+    loss: int = 0
 
 
 class FiredHeld(msgspec.Struct, array_like=True, tag=25, gc=False, frozen=True):
@@ -244,6 +267,16 @@ class FiredHeld(msgspec.Struct, array_like=True, tag=25, gc=False, frozen=True):
     hold_price: int
     leverage: int
     terms: MarginTerms
+    limit: int = 0
+    loss: int = 0
+    leave: bool = False  # of one that only reduces, and has no leverage: it may lose as much as was asked for
+
+
+class BracketsChanged(msgspec.Struct, array_like=True, tag=26, gc=False, frozen=True):
+    """Market shard → every other: how much a position in a market may be levered."""
+
+    market: int
+    brackets: list[Bracket]
 
 
 # Questions: read, never journaled. A shard answers from memory, the archive from DuckDB.
@@ -623,9 +656,11 @@ Command = (
     | AddMarket
     | SetMarketStatus
     | SetMarkPrice
+    | SetRisk
+    | SetRules
     | Hold
 )
-LinkMessage = Granted | Settle | SettleMargin | MarkChanged | HoldFired | FiredHeld
+LinkMessage = Granted | Settle | SettleMargin | MarkChanged | HoldFired | FiredHeld | BracketsChanged
 Question = (
     GetOrder
     | GetOrderByClientId
