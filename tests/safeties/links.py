@@ -66,7 +66,7 @@ LINKS: Final = (
             self.mailbox.poll_links()
 """,
         "",
-        "sim 263",
+        "sim 30",
     ),
     Safety(
         "reply_after_its_link_messages",

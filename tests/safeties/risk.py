@@ -83,7 +83,7 @@ RISK: Final = (
         "shards/futures.py",
         "            cover = Cover(self.nearest(new, measure(self, new).limit), 0, 0)\n",
         "            cover = Cover(measure(self, new).limit, 0, 0)\n",
-        _COVER + "test_without_leave_a_market_order_goes_to_the_first_ratio",
+        _VECTORS + "test_what_only_reduces_at_any_price_goes_no_further_than_it_may[1-shard]",
     ),
     Safety(
         "most_at_a_leverage",
