@@ -3,7 +3,7 @@
 # SEEDS and SEED say how many runs of the simulation, from which on; PLANT plants a bug: make sim SEEDS=300 SEED=1
 # PROFILE, SECONDS, USERS and KILL say what load is put on: make loadtest PROFILE=all KILL=shard; URL and ACCOUNTS on what
 # ONLY names one safety to be taken away: make safeties ONLY=one_statement
-# COUNT says how much of the rest: make model COUNT=5000000 EXAMPLES=20000; linear, disk, mailbox, slow, schemathesis
+# COUNT says how much of the rest: make model COUNT=5000000 EXAMPLES=20000; linear, disk, mailbox, backup, slow, schemathesis
 # N says how many spoilt requests are sent: make fuzz N=200000 SEED=1
 # SECONDS says how long: make overload SECONDS=60 FACTOR=10, of each overload; make soak SECONDS=3600
 # STRICT=1 makes crash, fuzz and overload fail where a goal of time is missed: on a machine that does nothing else
@@ -24,7 +24,7 @@ USERS ?= 40
 FACTOR ?= 10
 ROUNDS ?= 1
 
-.PHONY: run test long sim crash fuzz model linear disk mailbox slow schemathesis safeties overload soak loadtest bench check lint types imports lock clean
+.PHONY: run test long sim crash fuzz model linear disk mailbox backup slow schemathesis safeties overload soak loadtest bench check lint types imports lock clean
 
 run: $(VENV)/.runtime $(VENV)/.fast
 	@exec $(BIN)/python -m web.run
@@ -79,6 +79,10 @@ disk: $(VENV)/.dev
 mailbox: $(VENV)/.dev
 	SHARDEX_TEST_SEED=$(SEED) SHARDEX_CRASH_ROUNDS=$(or $(COUNT),20) $(LONG) tests/crash/test_full_mailbox.py \
 	  tests/crash/test_standstill.py
+
+# Backups under load, each restored and held against what was acknowledged: make backup COUNT=50
+backup: $(VENV)/.dev
+	SHARDEX_TEST_SEED=$(SEED) SHARDEX_TEST_BACKUPS=$(or $(COUNT),50) $(LONG) tests/crash/test_backup.py
 
 slow: $(VENV)/.dev
 	SHARDEX_TEST_SEED=$(SEED) SHARDEX_SLOW_SECONDS=$(or $(COUNT),600) $(LONG) tests/fuzz/test_sockets.py

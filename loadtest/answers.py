@@ -21,7 +21,7 @@ _UNAVAILABLE: Final = {
         (418, "-1003"),
     },
 }
-_NOT_PLACED: Final = ("-2019", "-2021", "-2027", "-4045", "-5021", "-5022")
+_NOT_PLACED: Final = ("-2019", "-2021", "-2027", "-4016", "-4024", "-4045", "-5021", "-5022")
 _REFUSED: Final = {
     "spot place": {(400, word) for word in ("INSUFFICIENT_BALANCE", *PLACED_AND_REJECTED)},
     "spot cancel": {(404, "ORDER_NOT_FOUND")},

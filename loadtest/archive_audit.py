@@ -81,8 +81,9 @@ def _ended(order: dict[str, Any]) -> str:
 
 def _compare(client: Client, name: str, statements: Statements, seconds: float) -> Iterator[str]:
     statement = (
-        "SELECT product, CASE product WHEN 'spot' THEN id::VARCHAR ELSE order_id::VARCHAR END, status, filled::VARCHAR,"
-        " end_reason, client_id, type = 'limit' AND tif IN ('gtc', 'post_only') AND trigger_type IS NULL"
+        "SELECT product, CASE product WHEN 'spot' THEN id::VARCHAR ELSE order_id::VARCHAR END, status,"
+        " filled_exact::VARCHAR, end_reason, client_id,"
+        " type = 'limit' AND tif IN ('gtc', 'post_only') AND trigger_type IS NULL"
         f" FROM orders WHERE account = '{name}'"
     )
     wanted = _expected(statements, name)

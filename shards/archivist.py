@@ -8,6 +8,7 @@ import os
 import selectors
 import socket
 import sys
+import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NoReturn
@@ -20,13 +21,25 @@ from shards.codec import Undecodable, decode_request, decode_row, encode
 from shards.frames import FrameKind
 from shards.history import History, HistoryLost
 from shards.mailbox import LinkBroken, Mailbox, Request
-from shards.messages import Question, Reason, Refused, Reply
+from shards.messages import (
+    CheckpointHistory,
+    FindEnded,
+    GetArchiveStatus,
+    GetOrder,
+    GetOrderByClientId,
+    Question,
+    Reason,
+    Refused,
+    Reply,
+    RunSql,
+)
 from shards.process import EXIT_DAMAGED, LockTaken, Wakeup, enter, lock_file, log
 from shards.rows import Row
 from shards.settings import Settings
 from shards.vitals import ARCHIVE_NAME, State, Vitals, vitals_path
 from storage.archive import ArchiveTooNew
 from storage.folder import Folder, FolderError
+from storage.keeping import may_discard
 
 _LOCK_PATIENCE_S = 10
 _PASSING = ("lock", "No space left", "Permission denied")  # in what DuckDB says of a file that is as it was
@@ -40,6 +53,7 @@ class Archivist:
         self.stopping = False
         self._vitals = vitals or Vitals(None)
         self._path = folder.path
+        self._run = folder.run
         self._history = history
         received = {shard: history.position(shard) for shard in range(folder.shard_count)}
         self._stored = dict(received)
@@ -49,8 +63,11 @@ class Archivist:
         self._oldest_ms = 0  # by passed_ms: when the oldest row waiting came, or there was no room for it
         self._batch_ms = limits.ARCHIVE_BATCH_MS
         self._has_room = True
-        self._pool = ThreadPoolExecutor(limits.QUERY_THREADS_COUNT, thread_name_prefix="question")
-        self._asked_count = 0  # questions in the pool
+        self._lookups = ThreadPoolExecutor(limits.QUERY_THREADS_COUNT, thread_name_prefix="lookup")
+        self._lists = ThreadPoolExecutor(limits.QUERY_THREADS_COUNT, thread_name_prefix="list")
+        self._statements = ThreadPoolExecutor(limits.SQL_THREADS_COUNT, thread_name_prefix="sql")
+        self._asked_count = 0  # questions in the pools
+        self._sql: dict[Request, threading.Event] = {}  # statements in hand: set when their callers have gone
         self._answers: deque[tuple[Request, bytes]] = deque()
         self._done_receiver, self._done_sender = socket.socketpair()
         self._done_receiver.setblocking(False)
@@ -69,10 +86,12 @@ class Archivist:
         self._store()
         self._send()
         self.mailbox.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._lookups, self._lists, self._statements):
+            pool.shutdown(wait=False, cancel_futures=True)
         if self._asked_count:
             os._exit(0)  # a long question still runs: everything is stored, and nobody waits for its answer
-        self._history.close()
+        with may_discard(self._run) as allowed:
+            self._history.close(checkpoint=allowed)
 
     def _patience_s(self) -> float:
         if self.mailbox.waiting() and self._room():
@@ -87,6 +106,7 @@ class Archivist:
                 self.mailbox.handle(key.fileobj, events)
             else:
                 key.data()
+        self._notice_gone()
         self._collect()
         due = self._row_count and passed_ms() >= self._oldest_ms + self._batch_ms
         if due or self._row_count >= limits.ARCHIVE_BATCH_COUNT_MAX:
@@ -94,9 +114,17 @@ class Archivist:
         for request in self.mailbox.get(self._room()):
             self._ask(request)
         self._send()
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Work the log of the DuckDB file into it if it is long, unless a backup copies the file."""
+        if self._history.needs_checkpoint() and self._find_room():
+            with may_discard(self._run) as allowed:
+                if allowed:
+                    self._history.checkpoint()
 
     def _room(self) -> int:
-        """How many questions the pool will take soon: until then they keep their places in the mailbox."""
+        """How many questions the pools will take soon: until then they keep their places in the mailbox."""
         return limits.QUERY_UNDER_WAY_MAX - self._asked_count
 
     def _collect(self) -> None:
@@ -140,12 +168,37 @@ class Archivist:
         if now_ms() > request.deadline_ms:
             self._answers.append((request, encode(Refused(Reason.TIMEOUT))))
             return
+        if isinstance(question, CheckpointHistory):
+            self._answers.append((request, encode(self._checkpoint())))
+            return
         self._asked_count += 1
-        future = self._pool.submit(self._answer, question)  # type: ignore[arg-type]
+        gone = threading.Event()
+        pool = self._lists
+        if isinstance(question, GetOrder | GetOrderByClientId | FindEnded):
+            pool = self._lookups
+        elif isinstance(question, RunSql):
+            pool = self._statements
+            self._sql[request] = gone
+        future = pool.submit(self._answer, question, request.deadline_ms, gone)  # type: ignore[arg-type]
         future.add_done_callback(lambda done: self._answered(request, done))
 
-    def _answer(self, question: Question) -> Reply:
-        return self._history.answer(question)
+    def _checkpoint(self) -> Reply:
+        """In this thread: nothing is stored meanwhile."""
+        if not self._find_room():
+            return Refused(Reason.STORAGE_FULL)
+        if not self._history.checkpoint():
+            return Refused(Reason.HISTORY_UNREADABLE)
+        return self._history.answer(GetArchiveStatus())
+
+    def _answer(self, question: Question, deadline_ms: int, gone: threading.Event) -> Reply:
+        if now_ms() > deadline_ms:
+            return Refused(Reason.TIMEOUT)
+        return self._history.answer(question, gone)
+
+    def _notice_gone(self) -> None:
+        for request, gone in self._sql.items():
+            if request.caller.closed:
+                gone.set()
 
     def _answered(self, request: Request, done: "Future[Reply]") -> None:
         """Called in the pool's thread, or while stopping."""
@@ -167,6 +220,7 @@ class Archivist:
     def _send(self) -> None:
         while self._answers:
             request, body = self._answers.popleft()
+            self._sql.pop(request, None)
             request.caller.send(FrameKind.REPLY, request.number, body=body)
         self.mailbox.confirm(self._stored)
         self.mailbox.flush()

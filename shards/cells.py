@@ -1,41 +1,82 @@
-"""Values of a SQL answer as JSON can carry them without loss."""
+"""Values of a SQL answer as JSON can carry them without loss, each column in one kind: number, boolean or text.
+
+Integers of up to 64 bits and floating-point numbers are numbers. Larger integers and decimals are text with all their
+digits, times ISO 8601 text (UTC where they have a time zone), blobs hexadecimal text, lists and structs JSON as text.
+"""
 
 import math
-from datetime import date, datetime, time
+import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
+from storage.columns import is_nested
+
 Cell = str | int | float | bool | None
 
-INTEGER_MAX: Final = 2**53  # what every JSON reader keeps exactly; larger ones go as text
+INTEGER_MAX: Final = 2**53  # within nested JSON: what every reader keeps exactly; larger ones are text
+_AS_THEY_ARE: Final = frozenset(
+    "BOOLEAN TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER UBIGINT FLOAT DOUBLE VARCHAR".split()
+)
 
 
-def to_cell(value: Any) -> Cell:
-    """A value of DuckDB as JSON can carry it without loss.
+def shower(type_: str) -> Callable[[Any], Cell]:
+    """What turns the values of a column of that type into cells."""
+    if type_ in _AS_THEY_ARE:
+        return _to_number if type_ in ("FLOAT", "DOUBLE") else _same
+    if is_nested(type_):
+        return _to_json
+    if type_.startswith("TIMESTAMP"):
+        return _to_time
+    return _to_text
 
-    Large integers and decimals are text, times ISO 8601 text (UTC), blobs hexadecimal text, lists and structs text that
-    is JSON.
-    """
+
+def _same(value: Any) -> Cell:
+    cell: Cell = value
+    return cell
+
+
+def _to_number(value: Any) -> Cell:
+    """What is no JSON number goes as text: whoever shows it knows the column's type."""
+    if value is None or math.isfinite(value):
+        return _same(value)
+    return "nan" if math.isnan(value) else ("infinity" if value > 0 else "-infinity")
+
+
+def _to_text(value: Any) -> Cell:
     match value:
-        case None | bool() | str():
-            return value
-        case int():
-            return value if abs(value) <= INTEGER_MAX else str(value)
-        case float():
-            return value if math.isfinite(value) else str(value)
+        case None:
+            return None
         case Decimal():
             text = f"{value:f}"
             return text.rstrip("0").rstrip(".") if "." in text else text
-        case datetime() | date() | time():
-            return value.isoformat()
         case bytes():
             return value.hex()
-        case list() | tuple() | dict():
-            return msgspec.json.encode(_to_nested(value)).decode()
         case _:
             return str(value)
+
+
+def _to_time(value: Any) -> Cell:
+    """DuckDB's text of a time as ISO 8601: what a point separates has 6 digits or 9, the zone hours and minutes."""
+    if value is None:
+        return None
+    day, space, clock = str(value).partition(" ")
+    if not space:  # infinity
+        return day
+    clock, bc, _ = clock.partition(" (BC)")
+    zone = re.search(r"[+-]\d\d(:\d\d)?$", clock)
+    offset = zone[0] if zone else ""
+    seconds, point, fraction = clock.removesuffix(offset).partition(".")
+    fraction = fraction.ljust(9 if len(fraction) > 6 else 6, "0") if point else ""
+    return f"{day}T{seconds}{point}{fraction}{offset}{':00' if len(offset) == 3 else ''}{bc}"
+
+
+def _to_json(value: Any) -> Cell:
+    if value is None or isinstance(value, str):  # DuckDB wrote it
+        return value
+    return msgspec.json.encode(_to_nested(value)).decode()
 
 
 def _to_nested(value: Any) -> Any:
@@ -43,6 +84,12 @@ def _to_nested(value: Any) -> Any:
         case list() | tuple():
             return [_to_nested(item) for item in value]
         case dict():
-            return {str(to_cell(key)): _to_nested(item) for key, item in value.items()}
+            return {str(_to_nested(key)): _to_nested(item) for key, item in value.items()}
+        case None | bool() | str():
+            return value
+        case int():
+            return value if abs(value) <= INTEGER_MAX else str(value)
+        case float():
+            return value if math.isfinite(value) else str(value)
         case _:
-            return to_cell(value)
+            return _to_text(value)

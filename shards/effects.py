@@ -8,7 +8,7 @@ from shards.rows import Row
 class Effects:
     """Collected while an input is applied; the engine delivers them."""
 
-    __slots__ = ("fired", "margin_settlements", "marks", "now_ms", "request", "rows", "settlements")
+    __slots__ = ("again", "fired", "margin_settlements", "marks", "now_ms", "request", "rows", "settlements")
 
     def __init__(self, now_ms: int, request: int) -> None:
         """``request``: the journal sequence of the input."""
@@ -18,4 +18,5 @@ class Effects:
         self.margin_settlements: list[MarginSettlement] = []  # futures money
         self.marks: dict[int, int] = {}  # market → units that one lot is worth at its new mark price
         self.fired: list[Order] = []  # triggers that wait for their margin
+        self.again: list[Order] = []  # those whose margin was too little, and has gone back
         self.rows: list[Row] = []  # for the archive

@@ -7,17 +7,21 @@ state.
 from typing import Final
 
 from shards.account import AccountMachine
+from shards.brackets import Bracket
 from shards.cancels import Cancels
 from shards.codec import encode
 from shards.countdowns import Countdowns
+from shards.cover import measure
 from shards.effects import Effects
 from shards.futures import FuturesMarket
 from shards.ids import market_of
+from shards.limits import RULES
 from shards.market import MarketMachine
 from shards.markets import Market, MarketStatus, Product, shard_of_account
 from shards.messages import (
     AddAsset,
     AddMarket,
+    BracketsChanged,
     Cancel,
     CancelAll,
     CancelBatch,
@@ -41,13 +45,15 @@ from shards.messages import (
     SetLeverage,
     SetMarketStatus,
     SetMarkPrice,
+    SetRisk,
+    SetRules,
     Settle,
     SettleMargin,
     Tick,
     Transfer,
 )
 from shards.money import MarginSettlement, Settlement
-from shards.orders import EndReason, NewOrder, Order
+from shards.orders import MARKET, EndReason, NewOrder, Order
 from shards.outbox import ARCHIVE, Outbox
 from shards.recent import Recent
 from shards.rows import MarketChanged
@@ -66,6 +72,7 @@ class Engine:
         self.shard_count = shard_count
         self.sequence = 0
         self.now_ms = 0
+        self.rules = 0  # by which it decides, see shards.limits.RULES; 0 until its journal says otherwise
         self.markets: dict[int, MarketMachine] = {}
         self.assets: dict[str, int] = {}  # decimals, of those whose symbol is this shard's
         self.accounts = AccountMachine()
@@ -118,13 +125,13 @@ class Engine:
             case Transfer():
                 return self.accounts.transfer(message, effects)
             case SetLeverage(account, market, leverage):
-                self.accounts.margins.set_leverage(account, market, leverage, self.now_ms)
-                return CountReply(leverage)
+                refused = self.accounts.margins.set_leverage(account, market, leverage, self.now_ms)
+                return refused or CountReply(leverage)
             case Modify():
                 return self._modify(message, effects)
             case AddAsset(asset, decimals):
                 return CountReply(self.assets.setdefault(asset, decimals))
-            case AddMarket() | SetMarketStatus() | SetMarkPrice():
+            case AddMarket() | SetMarketStatus() | SetMarkPrice() | SetRisk():
                 return self._operate(message, effects)
             case Countdown(market, account, after_ms):
                 if market not in self.markets:
@@ -133,6 +140,9 @@ class Engine:
                 return CountReply(after_ms)
             case Tick():
                 self._tick(effects)
+                return None
+            case SetRules(version):
+                self.set_rules(version)
                 return None
             case _:
                 self._take_up(message, source, effects)
@@ -149,6 +159,8 @@ class Engine:
                     effects.rows += self.accounts.settle_margin(settled, self.now_ms)
             case MarkChanged(lot_values):
                 self.accounts.margins.marks.update(lot_values)
+            case BracketsChanged(market, brackets):
+                self.accounts.margins.brackets[market] = brackets
             case HoldFired():
                 self._post(source, self._hold_fired(message))
             case FiredHeld():
@@ -168,6 +180,8 @@ class Engine:
             self._post(home, Settle(settlements))
         for home, margin_settlements in away_margin.items():
             self._post(home, SettleMargin(margin_settlements))
+        for order in effects.again:  # now that its home hears first of what it has got back
+            self._ask_for_fired(order, effects)
         outbox = self.outboxes[ARCHIVE]
         for row in effects.rows:
             self.recent.add(outbox.post(self.now_ms, encode(row)), row)
@@ -207,14 +221,13 @@ class Engine:
     def needs_home(self, command: Place | Modify) -> bool:
         """Whether another shard must hold money before the command can be carried out here."""
         if isinstance(command, Modify):
-            return not self.is_home(command.account) and self._has_margin(command.id)
+            return not self.is_home(command.account) and self._modify_needs_money(command)
         machine = self.markets.get(command.order.market)
         return machine is not None and machine.needs_money(command.order) and not self.is_home(command.order.account)
 
-    def _has_margin(self, number: int) -> bool:
-        machine = self.markets.get(market_of(number))
-        order = machine.open.get(number) if machine else None
-        return order is not None and order.leverage > 0
+    def _modify_needs_money(self, modify: Modify) -> bool:
+        machine = self.markets.get(market_of(modify.id))
+        return isinstance(machine, FuturesMarket) and machine.modify_needs_money(modify)
 
     def ask_home(self, command: Place | Modify, ticket: int, deadline_ms: int) -> Hold | Reply:
         """What to ask the account's home shard for, or what stands against it. Reads only."""
@@ -229,9 +242,10 @@ class Engine:
     def _hold_to_place(self, new: NewOrder, ticket: int, deadline_ms: int) -> Hold:
         machine = self.markets[new.market]
         if isinstance(machine, FuturesMarket):
-            hold_price = machine.hold_price_of(new)
-            terms = machine.margin_terms_of(new, hold_price)
-            return Hold(new, machine.market.quote, 0, self.shard, ticket, deadline_ms, hold_price, terms)
+            cover = measure(machine, new)
+            terms = machine.margin_terms_of(new, cover)
+            asset, price = machine.market.quote, cover.hold_price
+            return Hold(new, asset, 0, self.shard, ticket, deadline_ms, price, terms, 0, cover.limit, cover.loss)
         assert isinstance(machine, SpotMarket)
         asset, amount = machine.hold_of(new)
         return Hold(new, asset, amount, self.shard, ticket, deadline_ms)
@@ -243,6 +257,8 @@ class Engine:
         machine = self.markets[new.market]
         if not machine.needs_money(new):
             return machine.place(new, effects)
+        if not self.is_home(new.account):
+            return ASK_HOME
         granted = self._hold_money(self._hold_to_place(new, 0, 0))
         return granted if isinstance(granted, Refused) else self._place_granted(granted, effects)
 
@@ -253,10 +269,13 @@ class Engine:
             return refused or Granted(new, hold.amount, hold.ticket, hold.deadline_ms)
         held = self.accounts.margins.hold(new.account, new.market, new.side, hold.terms)
         if isinstance(held, Refused):
+            if held.reason is Reason.NO_LEAVE and new.kind is MARKET:  # it goes as far as it may without
+                return Granted(new, 0, hold.ticket, hold.deadline_ms)
             return held
         leverage, amount = held
         value = hold.terms.order_value if hold.modifies else 0
-        return Granted(new, amount, hold.ticket, hold.deadline_ms, hold.hold_price, leverage, hold.modifies, value)
+        terms = hold.hold_price, leverage, hold.modifies, value, hold.limit, hold.loss
+        return Granted(new, amount, hold.ticket, hold.deadline_ms, *terms)
 
     def _hold(self, hold: Hold) -> Reply | None:
         granted = self._hold_money(hold)
@@ -272,17 +291,17 @@ class Engine:
         machine = self.markets[granted.order.market]
         found = late or machine.check(granted.order)
         if found is None:
-            return self._place_granted(granted, effects)
+            return self._place_granted(granted, effects, late=True)
         if isinstance(machine, FuturesMarket):
-            machine.release_grant(granted.order, granted.hold_price, granted.leverage, effects)
+            machine.release_grant(granted, effects)
         elif isinstance(machine, SpotMarket):
             machine.release(granted.order, effects)
         return found
 
-    def _place_granted(self, granted: Granted, effects: Effects) -> Reply:
+    def _place_granted(self, granted: Granted, effects: Effects, *, late: bool = False) -> Reply:
         machine = self.markets[granted.order.market]
         if isinstance(machine, FuturesMarket):
-            return machine.place_granted(granted.order, granted.hold_price, granted.leverage, effects)
+            return machine.place_granted(granted, effects, late=late)
         return machine.place(granted.order, effects)
 
     # Modifying
@@ -291,8 +310,8 @@ class Engine:
         machine = self.markets.get(market_of(modify.id))
         if not isinstance(machine, FuturesMarket):
             return Refused(Reason.UNKNOWN_ORDER)
-        if not self._has_margin(modify.id):
-            return machine.modify(modify, 0, 0, 0, effects)
+        if not machine.modify_needs_money(modify):
+            return machine.modify(modify, None, effects)
         if not self.is_home(modify.account):
             return ASK_HOME
         hold = self._hold_to_modify(modify, 0, 0)
@@ -309,16 +328,17 @@ class Engine:
             return refused
         order = machine.open[modify.id]
         new = machine.changed(order, modify)
-        hold_price = machine.hold_price_of(new)
-        terms = machine.more_margin(order, new, hold_price)
-        return Hold(new, machine.market.quote, 0, self.shard, ticket, deadline_ms, hold_price, terms, order.id)
+        cover = measure(machine, new)
+        terms = machine.more_margin(order, new, cover)
+        asset, price = machine.market.quote, cover.hold_price
+        return Hold(new, asset, 0, self.shard, ticket, deadline_ms, price, terms, order.id, cover.limit, cover.loss)
 
     def _modify_granted(self, granted: Granted, late: Refused | None, effects: Effects) -> Reply:
         """The change with its margin held; refused after all, the margin goes back."""
         new = granted.order
         machine = self._futures(new.market)
         modify = Modify(granted.modifies, new.account, new.price, new.quantity)
-        reply = late or machine.modify(modify, granted.hold_price, granted.amount, granted.order_value, effects)
+        reply = late or machine.modify(modify, granted, effects)
         if isinstance(reply, Refused):
             machine.unhold(new, granted.leverage, granted.amount, granted.order_value, effects)
         return reply
@@ -330,9 +350,10 @@ class Engine:
         if order.id not in self.markets[order.market].open:
             return  # ended in the meantime
         machine = self._futures(order.market)
-        hold_price = machine.hold_price_of(order)
-        terms = machine.margin_terms_of(order, hold_price)
-        asked = HoldFired(order.id, order.account, order.side, hold_price, terms, self.shard)
+        cover = measure(machine, order)
+        terms = machine.margin_terms_of(order, cover)
+        shown = order.id, order.account, order.side
+        asked = HoldFired(*shown, cover.hold_price, terms, self.shard, cover.limit, cover.loss)
         if self.is_home(order.account):
             self._fired_held(self._hold_fired(asked), effects)
         else:
@@ -340,17 +361,18 @@ class Engine:
 
     def _hold_fired(self, asked: HoldFired) -> FiredHeld:
         held = self.accounts.margins.hold(asked.account, market_of(asked.id), asked.side, asked.terms)
+        terms, leave = asked.terms, asked.terms.reduces > 0 and not isinstance(held, Refused)
         leverage = 0 if isinstance(held, Refused) else held[0]
-        return FiredHeld(asked.id, asked.account, asked.side, asked.hold_price, leverage, asked.terms)
+        cover = asked.limit, asked.loss
+        return FiredHeld(asked.id, asked.account, asked.side, asked.hold_price, leverage, terms, *cover, leave)
 
     def _fired_held(self, held: FiredHeld, effects: Effects) -> None:
         machine = self._futures(market_of(held.id))
         order = machine.firing.get(held.id)
-        if order is None:
-            if held.leverage:  # canceled while its margin was on the way
-                machine.give_back(held, effects)
-        elif held.leverage:
-            machine.fired_granted(order, held.hold_price, held.leverage, effects)
+        if order is None:  # canceled while its margin was on the way
+            machine.give_back(held, effects)
+        elif held.leverage or held.terms.reduces:
+            machine.fired_granted(order, held, effects)
         else:
             machine.fired_refused(order, effects)
 
@@ -371,7 +393,15 @@ class Engine:
 
     # The operator
 
-    def _operate(self, message: AddMarket | SetMarketStatus | SetMarkPrice, effects: Effects) -> Reply:
+    def set_rules(self, version: int) -> None:
+        """Decide by the rules of this version from here on."""
+        assert self.rules < version <= RULES, "a journal of a newer version of the program"
+        self.rules = version
+        for machine in self.markets.values():
+            machine.rules = version
+        self.accounts.margins.uncovered.clear()
+
+    def _operate(self, message: AddMarket | SetMarketStatus | SetMarkPrice | SetRisk, effects: Effects) -> Reply:
         if isinstance(message, AddMarket):
             return self._add_market(message.market, effects)
         machine = self.markets.get(message.market)
@@ -382,6 +412,10 @@ class Engine:
         if isinstance(message, SetMarkPrice):
             self._futures(message.market).set_mark(message.price, effects)
             return MarketReply(machine.market)
+        if isinstance(message, SetRisk):
+            self._futures(message.market).set_risk(message.terms, effects)
+            self._tell_brackets(message.market, message.terms.brackets)
+            return MarketReply(machine.market)
         refused = machine.set_status(message.status, effects)
         return refused or MarketReply(machine.market)
 
@@ -389,8 +423,17 @@ class Engine:
         machine = self.markets.get(market.number)
         if machine is None:
             machine = self.markets[market.number] = make_machine(market)
+            machine.rules = self.rules
             effects.rows.append(MarketChanged(market, effects.now_ms))
+            if market.risk is not None:
+                self._tell_brackets(market.number, market.risk.brackets)
         return MarketReply(machine.market)
+
+    def _tell_brackets(self, market: int, brackets: list[Bracket]) -> None:
+        """To every shard: each is home to accounts that may trade in the market."""
+        self.accounts.margins.brackets[market] = brackets
+        for peer in self.received:
+            self._post(peer, BracketsChanged(market, brackets))
 
 
 def make_machine(market: Market) -> MarketMachine:

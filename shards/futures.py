@@ -1,10 +1,12 @@
 """The futures market machine: what may be placed and modified, and how."""
 
+from shards.contents import is_same
+from shards.cover import Cover, cover_in, is_outside_band, is_short, limit_of, measure, needs_leave
 from shards.effects import Effects
 from shards.limits import CHILDREN_MAX, OPEN_ORDERS_MAX, TRIGGERS_MAX
-from shards.messages import Modify, OrderReply, Reason, Refused
+from shards.messages import Granted, Modify, OrderReply, Reason, Refused
 from shards.money import MarginTerms
-from shards.orders import BUY, LIMIT, MARKET, Kind, NewOrder, Order, Trade, Trigger
+from shards.orders import BUY, LIMIT, MARKET, Kind, NewOrder, Order, Side, Trade, Trigger
 from shards.trigger_market import TriggerMarket
 from shards.triggers import trigger_of, would_fire
 from shards.units import ceil_div
@@ -20,7 +22,10 @@ class FuturesMarket(TriggerMarket):
         first = self._find_first(new)
         if isinstance(first, OrderReply):
             return first
-        refused = self._check_notional(new) or first or self._check_status() or self._check_count(new)
+        refused = self._check_notional(new) or first or self._check_status()
+        if refused is None and new.kind is LIMIT:
+            refused = self._check_price(new.side, new.price)
+        refused = refused or self._check_count(new)
         if refused is not None:
             return refused
         if new.trigger is not None:
@@ -31,13 +36,21 @@ class FuturesMarket(TriggerMarket):
         """Of a market order, whose price nobody knows before: by the mark price, if there is one."""
         if new.kind is not MARKET or not self.mark_price:
             return None
-        notional = self.mark_price * new.quantity * self._tick_lot_units
+        lots = new.quantity
+        if self.rules and new.reduce_only:  # as far as it goes; with nothing to reduce it is refused for that
+            lots = min(lots, self.reducible(new.account, new.side))
+        notional = self.mark_price * lots * self._tick_lot_units
         if notional < self.market.min_notional and not new.reduce_only:
             return Refused(Reason.MIN_NOTIONAL)
         return Refused(Reason.MAX_NOTIONAL) if notional > self.terms.max_notional else None
 
+    def _check_price(self, side: Side, price: int) -> Refused | None:
+        if not is_outside_band(self, side, price):
+            return None
+        return Refused(Reason.PRICE_TOO_HIGH if side is BUY else Reason.PRICE_TOO_LOW)
+
     def _check_reducible(self, new: NewOrder) -> Refused | None:
-        nothing = new.reduce_only and not self._reducible(new.account, new.side)
+        nothing = new.reduce_only and not self.reducible(new.account, new.side)
         return Refused(Reason.NOTHING_TO_REDUCE) if nothing else None
 
     def _check_count(self, new: NewOrder) -> Refused | None:
@@ -84,62 +97,50 @@ class FuturesMarket(TriggerMarket):
         return None
 
     def _same_content(self, order: Order, new: NewOrder) -> bool:
-        """As placed: firing changes an order's kind, and what only reduces may have become smaller since."""
-        trigger, asked = order.trigger, new.trigger
-        if (order.side, order.tif, order.price) != (new.side, new.tif, new.price):
-            return False
-        if trigger is None or asked is None:
-            same = trigger is asked and order.kind is new.kind and order.reduce_only == new.reduce_only
-            return same and _same_quantity(order, new) and self._same_children(order, new)
-        terms = trigger.origin, trigger.stop_price, trigger.watched, trigger.protect, trigger.callback, trigger.parent
-        wanted = asked.origin, asked.stop_price, asked.watched, asked.protect, asked.callback, asked.parent
-        implied = trigger.parent or order.close_position  # reduce-only, whatever was asked
-        return (
-            terms == wanted
-            and asked.activation in (0, trigger.activation)
-            and order.close_position == new.close_position
-            and bool(implied or order.reduce_only == new.reduce_only)
-            and (_same_quantity(order, new) or not new.quantity)
-        )
-
-    def _same_children(self, order: Order, new: NewOrder) -> bool:
-        """As far as they still wait."""
-        for number, asked in ((order.take_profit, new.take_profit), (order.stop_loss, new.stop_loss)):
-            if (number > 0) != (asked is not None):
-                return False
-            child = self.triggers.waiting.get(number)
-            if child is not None and asked is not None:
-                terms = trigger_of(child)
-                if (terms.stop_price, terms.watched) != (asked.stop_price, asked.watched):
-                    return False
-        return True
+        return is_same(order, new, self.triggers.waiting)
 
     # Placing
 
     def place(self, new: NewOrder, effects: Effects) -> OrderReply | Refused:
-        """Place what needs no margin: a trigger, or an order that only reduces."""
+        """Place what needs no money: a trigger, or an order that only reduces."""
         if new.trigger is not None:
             return OrderReply(self._wait(new, new.trigger, effects))
-        return self._place(new, 0, 0, effects)
+        cover = measure(self, new)
+        return self._place(new, Cover(cover.limit, 0, 0), 0, 0, effects)
 
-    def place_granted(self, new: NewOrder, hold_price: int, leverage: int, effects: Effects) -> OrderReply | Refused:
-        """Place an order whose margin is held, as reckoned with ``hold_price``."""
-        reply = self._place(new, hold_price, leverage, effects)
+    def place_granted(self, granted: Granted, effects: Effects, *, late: bool = False) -> OrderReply | Refused:
+        """Place an order whose money is held; refused, all of it goes back.
+
+        ``late``: it was asked for in an earlier record. Refused INSUFFICIENT_MARGIN if it would not pay for every fill
+        any more.
+        """
+        new, cover = granted.order, cover_in(granted)
+        if new.reduce_only and new.kind is MARKET and not cover.loss:  # it has no leave
+            cover = Cover(self.nearest(new, measure(self, new).limit), 0, 0)
+        too_little = new.reduce_only and granted.amount < self.leave_for(new, cover.loss)
+        if late and (too_little or is_short(self, new, cover)):
+            reply: OrderReply | Refused = Refused(Reason.INSUFFICIENT_MARGIN)
+        else:
+            reply = self._place(new, cover, granted.leverage, granted.amount, effects)
         if isinstance(reply, Refused):
-            self.release_grant(new, hold_price, leverage, effects)
+            self.release_grant(granted, effects)
         return reply
 
-    def _place(self, new: NewOrder, hold_price: int, leverage: int, effects: Effects) -> OrderReply | Refused:
-        limit = self._limit_of(new, hold_price)
+    def _place(
+        self, new: NewOrder, cover: Cover, leverage: int, granted: int, effects: Effects
+    ) -> OrderReply | Refused:
+        limit = limit_of(self, new, cover)
         refusal = self._refuse(new, limit)
         if refusal is not None:
             return Refused(refusal)
         order = self._create(new, effects.now_ms)
-        order.hold_price, order.leverage = hold_price, leverage
+        order.hold_price, order.leverage, order.loss = cover.hold_price, leverage, cover.loss
         order.reduce_only = new.reduce_only
         if order.reduce_only:
-            order.quantity = min(order.quantity, self._reducible(order.account, order.side))
+            order.quantity = min(order.quantity, self.reducible(order.account, order.side))
         order.hold = self._hold_of(order)
+        if order.reduce_only and granted > order.hold:  # there is less to reduce than when it was asked for
+            self.unhold(order, 0, granted - order.hold, 0, effects)
         self._attach(order, new, effects)
         trades = self._execute(order, limit, effects)
         self._fire_due(effects)
@@ -169,9 +170,22 @@ class FuturesMarket(TriggerMarket):
         if not order.close_position and new.quantity <= order.filled:
             return Refused(Reason.BELOW_FILLED)
         refused = self._check_status()
-        if refused is not None or not waits:
+        if refused is not None:
             return refused
-        return self._check_stop(order, modify.stop_price or stop_price)
+        if waits:
+            return self._check_stop(order, modify.stop_price or stop_price)
+        return self._check_price(order.side, new.price) or self._check_own_children(order, new.price)
+
+    def _check_own_children(self, order: Order, price: int) -> Refused | None:
+        """An order is not moved beyond its own take-profit or stop-loss."""
+        if not self.rules or price == order.price:
+            return None
+        sign = 1 if order.side is BUY else -1
+        for number, direction in ((order.take_profit, sign), (order.stop_loss, -sign)):
+            child = self.triggers.waiting.get(number)
+            if child is not None and (trigger_of(child).stop_price - price) * direction <= 0:
+                return Refused(Reason.WOULD_TRIGGER)
+        return None
 
     def _check_stop(self, order: Order, stop_price: int) -> Refused | None:
         price = self.watched_price(trigger_of(order).watched)
@@ -193,24 +207,40 @@ class FuturesMarket(TriggerMarket):
             reduce_only=order.reduce_only,
         )
 
-    def more_margin(self, order: Order, new: NewOrder, hold_price: int) -> MarginTerms:
-        """What must be held beyond what is held for ``order`` so that it can become ``new``; what is too much stays."""
-        hold, value = self._need(order, new, hold_price)
-        more, more_value = max(0, hold - order.hold), max(0, value - self._open_value(order))
-        return MarginTerms(more, more_value, order.leverage, self.terms.max_position_notional, leverage=1)
+    def modify_needs_money(self, modify: Modify) -> bool:
+        """Whether the account's home shard must be asked."""
+        order = self.open.get(modify.id)
+        if order is None or order.leverage:
+            return order is not None
+        regular = order.reduce_only and order.kind is LIMIT and order.id not in self.firing
+        return regular and needs_leave(self, self.changed(order, modify))
 
-    def _need(self, order: Order, new: NewOrder, hold_price: int) -> tuple[int, int]:
+    def more_margin(self, order: Order, new: NewOrder, cover: Cover) -> MarginTerms:
+        """What must be held beyond what is held for ``order`` so that it can become ``new``; what is too much stays."""
+        most = self.terms.max_position_notional
+        hold, value = self._need(order, new, cover)
+        more, more_value = max(0, hold - order.hold), max(0, value - self._open_value(order))
+        if order.reduce_only:
+            left = min(new.quantity - order.filled, self.reducible(order.account, order.side))
+            return MarginTerms(0, 0, self.terms.default_leverage, most, loss_value=more, reduces=left)
+        closes = self._only_closes(order.account, order.side, new.quantity - order.quantity)
+        return MarginTerms(more, more_value, order.leverage, most, leverage=1, closes=closes)
+
+    def _need(self, order: Order, new: NewOrder, cover: Cover) -> tuple[int, int]:
         """(hold, open value) of ``order`` once it is ``new``."""
-        units = (new.quantity - order.filled) * self._tick_lot_units
-        return ceil_div(hold_price * units, order.leverage), new.price * units
+        left = new.quantity - order.filled
+        if order.reduce_only:
+            return cover.loss * min(left, self.reducible(order.account, order.side)) * self._tick_lot_units, 0
+        units = left * self._tick_lot_units
+        return ceil_div(cover.hold_price * units, order.leverage) + cover.loss * units, new.price * units
 
     def _open_value(self, order: Order) -> int:
+        if order.reduce_only:
+            return 0
         return order.price * (order.quantity - order.filled) * self._tick_lot_units
 
-    def modify(
-        self, modify: Modify, hold_price: int, more: int, more_value: int, effects: Effects
-    ) -> OrderReply | Refused:
-        """Change an order, with ``more`` margin and ``more_value`` towards the position limit granted for it.
+    def modify(self, modify: Modify, granted: Granted | None, effects: Effects) -> OrderReply | Refused:
+        """Change an order, with what was granted for it; None if it needs no more than it has.
 
         Refused, nothing is changed, and the grant is the caller's to give back.
         """
@@ -220,37 +250,48 @@ class FuturesMarket(TriggerMarket):
         order = self.open[modify.id]
         new = self.changed(order, modify)
         if order.id in self.triggers.waiting:
-            self._change_trigger(order, new.price, new.quantity, modify.stop_price or trigger_of(order).stop_price)
+            quantity = new.quantity
+            if self.rules and self.triggers.is_attached(order):
+                quantity = min(quantity, self.open[trigger_of(order).parent].quantity)
+            self._change_trigger(order, new.price, quantity, modify.stop_price or trigger_of(order).stop_price)
             order.updated_ms = effects.now_ms
             return OrderReply(order)
         refusal = self._refuse(new, new.price)
         if refusal is not None:
             return Refused(refusal)
-        if order.leverage:
-            hold, value = self._need(order, new, hold_price)
-            unheld, unvalued = order.hold + more - hold, self._open_value(order) + more_value - value
-            if unheld < 0 or unvalued < 0:  # it has filled in the meantime, and what was granted is too little now
-                return Refused(Reason.INSUFFICIENT_MARGIN)
-            order.hold, order.hold_price = hold, hold_price
-            self.unhold(order, order.leverage, unheld, unvalued, effects)
+        if order.leverage or order.hold or granted is not None:
+            short = self._rehold(order, new, granted, effects)
+            if short is not None:
+                return short
         return OrderReply(order, self._replace(order, new, effects))
+
+    def _rehold(self, order: Order, new: NewOrder, granted: Granted | None, effects: Effects) -> Refused | None:
+        """Hold what ``new`` needs, and give back what is left over.
+
+        Refused if book, mark or fills have come between, and what was granted is too little now.
+        """
+        cover = cover_in(granted) if granted is not None else measure(self, new)
+        more, more_value = (granted.amount, granted.order_value) if granted is not None else (0, 0)
+        hold, value = self._need(order, new, cover)
+        unheld, unvalued = order.hold + more - hold, self._open_value(order) + more_value - value
+        if unheld < 0 or unvalued < 0 or is_short(self, new, cover):
+            return Refused(Reason.INSUFFICIENT_MARGIN)
+        order.hold, order.hold_price, order.loss = hold, cover.hold_price, cover.loss
+        self.unhold(order, order.leverage, unheld, unvalued, effects)
+        return None
 
     def _replace(self, order: Order, new: NewOrder, effects: Effects) -> list[Trade]:
         """Let an order on the book come anew, as ``new``."""
         self._withdraw(order)
         quantity = new.quantity
         if order.reduce_only:
-            quantity = min(quantity, order.filled + self._reducible(order.account, order.side))
+            quantity = min(quantity, order.filled + self.reducible(order.account, order.side))
         for child in self.triggers.children_of(order.id):
             child.quantity = quantity if child.quantity == order.quantity else min(child.quantity, quantity)
         order.price, order.quantity, order.updated_ms = new.price, quantity, effects.now_ms
         trades = self._execute(order, order.price, effects)
         self._fire_due(effects)
         return trades
-
-
-def _same_quantity(order: Order, new: NewOrder) -> bool:
-    return order.quantity == new.quantity or (order.reduce_only and order.quantity < new.quantity)
 
 
 def _is_modifiable(order: Order, modify: Modify, *, waits: bool, fires: bool) -> bool:

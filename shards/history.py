@@ -5,15 +5,17 @@ nothing but its own answer.
 """
 
 import logging
+import threading
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, assert_never
 
-from shards.cells import to_cell
+from shards.cells import shower
 from shards.codec import encode
 from shards.history_candles import find_candles, find_tickers
 from shards.history_rows import (
+    client_id_row,
     fill_row,
     market_row,
     movement_row,
@@ -35,8 +37,10 @@ from shards.limits import (
 from shards.markets import Product
 from shards.messages import (
     ArchiveStatus,
+    BatchReply,
     CandlesReply,
     FillsReply,
+    FindEnded,
     GetArchiveStatus,
     GetCandles,
     GetOrder,
@@ -60,14 +64,16 @@ from shards.messages import (
     TickersReply,
     TradesReply,
 )
-from shards.orders import Status
+from shards.orders import Order, Status
 from shards.rows import FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
-from storage import queries, wallet_queries
-from storage.archive import Archive, SqlRefused, Stored
+from storage import client_ids, queries, wallet_queries
+from storage.archive import Archive
+from storage.client_ids import ClientId
 from storage.mark import Marked, MarkWriter, mark_path, read_mark
 from storage.queries import Query, Span
 from storage.schema import Table
-from storage.tables import FUTURES_FILLS, MARKETS, MOVEMENTS, ORDERS, TRADES
+from storage.statements import SqlRefused, Stored
+from storage.tables import FUTURES_FILLS, MARKETS, MOVEMENTS, NEW_CLIENT_IDS, ORDERS, TRADES
 
 ANSWER_BYTES_MAX: Final = FRAME_BYTES_MAX - 64 * 1024  # of a SQL answer: one frame, less its own few bytes
 
@@ -121,8 +127,10 @@ class History:
                 table, stored = self._to_stored(row, shard)
                 if isinstance(row, MarketChanged):
                     markets[row.market.number] = stored
-                else:
-                    rows.setdefault(table, []).append(stored)
+                    continue
+                rows.setdefault(table, []).append(stored)
+                if isinstance(row, OrderEnded) and row.order.client_id:
+                    rows.setdefault(NEW_CLIENT_IDS, []).append(client_id_row(row.order))
         if reached:
             self._archive.append({**rows, MARKETS: list(markets.values())}, reached)
             self._mark.put(_mark_of({**positions, **reached}))
@@ -143,11 +151,14 @@ class History:
             case _:
                 assert_never(row)
 
-    def answer(self, question: Question) -> Reply:
-        """Answer a question; for any thread, beside :meth:`store`. Never raises: a fault is a Refused."""
+    def answer(self, question: Question, gone: threading.Event | None = None) -> Reply:
+        """Answer a question; for any thread, beside :meth:`store`. Never raises: a fault is a Refused.
+
+        ``gone``: set when nobody waits for the answer any more; then a SQL statement is interrupted.
+        """
         try:
             if isinstance(question, RunSql):
-                return self._run_sql(question.text)
+                return self._run_sql(question, gone or threading.Event())
             return self._answer_named(question)
         except SqlRefused as refusal:
             return Refused(Reason.BAD_SQL, text=str(refusal))
@@ -155,17 +166,33 @@ class History:
             _log.exception("history could not answer a %s", type(question).__name__)
             return Refused(Reason.HISTORY_UNREADABLE)
 
-    def close(self) -> None:
-        """Close the file. No other call may be running."""
-        self._archive.close()
+    def needs_checkpoint(self) -> bool:
+        """Whether it is time for :meth:`checkpoint`."""
+        return self._archive.needs_checkpoint()
+
+    def checkpoint(self) -> bool:
+        """Work all that is stored into the file, which then stays as it is until the next time; whether that was all.
+
+        For the thread that stores; raises as :meth:`store`.
+        """
+        return self._archive.checkpoint()
+
+    def close(self, *, checkpoint: bool = True) -> None:
+        """Close the file, with a checkpoint if it may be changed. No other call may be running."""
+        self._archive.close(checkpoint=checkpoint)
         self._mark.close()
 
     def _answer_named(self, question: Question) -> Reply:
         match question:
             case GetOrder(number):
-                return self._one_order(queries.order_by_id(number))
-            case GetOrderByClientId():
-                return self._one_order(_order_by_client_id(question))
+                order = self._by_ids([number]).get(number)
+                return OrderReply(order) if order else Refused(Reason.UNKNOWN_ORDER)
+            case GetOrderByClientId(market, account, client_id, triggers):
+                name = ClientId(account, client_id, market, triggers)
+                order = self._by_client_ids([name])[name]
+                return OrderReply(order) if order else Refused(Reason.UNKNOWN_ORDER)
+            case FindEnded():
+                return self._find_ended(question)
             case ListOrders():
                 return OrdersReply([to_order(row) for row in self._archive.ask(_orders_of_account(question))])
             case ListTrades():
@@ -188,20 +215,43 @@ class History:
             case _:
                 return Refused(Reason.HISTORY_UNREADABLE)  # a question for a shard
 
-    def _one_order(self, query: Query) -> Reply:
-        rows = self._archive.ask(query)
-        return OrderReply(to_order(rows[0])) if rows else Refused(Reason.UNKNOWN_ORDER)
+    def _find_ended(self, asked: FindEnded) -> BatchReply:
+        by_id = self._by_ids(asked.ids)
+        names = [ClientId(asked.account, client_id, asked.market) for client_id in asked.client_ids]
+        by_name = self._by_client_ids(names)
+        found = [*(by_id.get(number) for number in asked.ids), *(by_name[name] for name in names)]
+        return BatchReply([order or Reason.UNKNOWN_ORDER for order in found])
+
+    def _by_ids(self, numbers: Sequence[int]) -> dict[int, Order]:
+        if not numbers:
+            return {}
+        return {row[0]: to_order(row) for row in self._archive.ask(client_ids.orders_by_id(numbers))}
+
+    def _by_client_ids(self, names: Sequence[ClientId]) -> dict[ClientId, Order | None]:
+        """The latest order of each name."""
+        numbers = [number for (number,) in self._archive.ask(client_ids.candidates(names))] if names else []
+        orders = self._by_ids(numbers).values()
+        called = {name: [each for each in orders if self._is_called(each, name)] for name in names}
+        return {name: max(found, key=_age, default=None) for name, found in called.items()}
+
+    def _is_called(self, order: Order, name: ClientId) -> bool:
+        if (order.account, order.client_id) != (name.account, name.client_id) or (name.triggers and not order.trigger):
+            return False
+        if name.market:
+            return order.market == name.market
+        return self._products.get(order.market) == name_of(Product.FUTURES)
 
     def _trades(self, query: Query) -> TradesReply:
         return TradesReply([to_trade(row) for row in self._archive.ask(query)])
 
-    def _run_sql(self, text: str) -> TableReply:
+    def _run_sql(self, asked: RunSql, gone: threading.Event) -> TableReply:
         # too much is refused rather than cut: a cut answer looks like a whole one
-        with self._archive.select(text) as selection:
-            answer = TableReply(selection.columns, [])
+        with self._archive.select(asked.text, asked.parameters, gone, asked.verifying) as selection:
+            answer = TableReply(selection.columns, [], selection.types)
+            show = [shower(type_) for type_ in selection.types]
             size = len(encode(answer))
             for piece in selection.pieces:
-                shown = [[to_cell(value) for value in row] for row in piece]
+                shown = [[to_cell(value) for to_cell, value in zip(show, row, strict=True)] for row in piece]
                 answer.rows += shown
                 size += len(encode(shown))
                 if len(answer.rows) > SQL_ROW_COUNT_MAX:
@@ -217,13 +267,6 @@ class History:
 def _mark_of(positions: Mapping[int, int]) -> Marked:
     """How many rows have come over all links, and a checksum of how many over each."""
     return Marked(sum(positions.values()), zlib.crc32(repr(sorted(positions.items())).encode()))
-
-
-def _order_by_client_id(question: GetOrderByClientId) -> Query:
-    product = "" if question.market else name_of(Product.FUTURES)
-    return queries.order_by_client_id(
-        question.market, question.account, question.client_id, product, triggers=question.triggers
-    )
 
 
 def _orders_of_account(question: ListOrders) -> Query:
@@ -274,6 +317,10 @@ def _income_of_account(question: ListIncome) -> Query:
         question.skip,
         question.known,
     )
+
+
+def _age(order: Order) -> tuple[int, int]:
+    return order.created_ms, order.id
 
 
 def _product(number: int) -> str:

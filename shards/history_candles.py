@@ -7,8 +7,8 @@ from shards.history_rows import to_trade
 from shards.messages import GetCandles, Ticker
 from shards.orders import Candle
 from storage import queries
-from storage.archive import Stored
 from storage.queries import Query
+from storage.statements import Stored
 
 Ask = Callable[[Query], list[Stored]]
 

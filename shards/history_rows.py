@@ -8,7 +8,8 @@ from shards.money import Income, IncomeKind, MarginFill
 from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade, Trigger, WatchedPrice
 from shards.rows import FundsMoved, MarginFilled
 from shards.units import format_fixed
-from storage.archive import Stored
+from storage.client_ids import key_of
+from storage.statements import Stored
 
 # Enumerations of numbers stand in the archive by their names in lower case, see name_of
 _SIDES = {side.name.lower(): side for side in Side}
@@ -44,7 +45,6 @@ def order_row(order: Order, product: str, shard: int, id_key: bytes) -> Stored:
         order.signed_ms,
         order.filled,
         order.filled_value,
-        order.hold,
         name_of(order.status),
         order.end_reason.value,
         order.created_ms,
@@ -77,11 +77,16 @@ def _trigger_values(trigger: Trigger) -> Stored:
     )
 
 
+def client_id_row(order: Order) -> Stored:
+    """The row of stored.new_client_ids of an order that has a client id."""
+    return key_of(order.account, order.client_id), order.id, order.trigger is not None
+
+
 def to_order(row: Stored) -> Order:
     """The order of a row of stored.orders."""
-    placed, ended, futures, trigger, attached = row[:11], row[11:19], row[19:23], row[23:32], row[32:34]
+    placed, ended, futures, trigger, attached = row[:11], row[11:18], row[18:22], row[22:31], row[31:33]
     number, market, account, side, kind, tif, price, quantity, quote_quantity, client_id, signed_ms = placed
-    filled, filled_value, hold, status, end_reason, created_ms, updated_ms, request = ended
+    filled, filled_value, status, end_reason, created_ms, updated_ms, request = ended
     reduce_only, close_position, leverage, hold_price = futures
     take_profit, stop_loss = attached
     return Order(
@@ -98,7 +103,7 @@ def to_order(row: Stored) -> Order:
         signed_ms=signed_ms,
         filled=filled,
         filled_value=filled_value,
-        hold=hold,
+        hold=0,  # it was released
         status=_STATUSES[status],
         end_reason=EndReason(end_reason),
         created_ms=created_ms,

@@ -105,7 +105,7 @@ class Holds:
         waiting = self._waiting.pop(granted.ticket, None)
         if waiting is not None:
             self._home_of(waiting).settle(granted.ticket)
-            told = self._send(waiting) if _fell_short(waiting.command, reply) else reply
+            told = self._send(waiting) if _fell_short(reply) else reply
             if told is not None:
                 self._replies.add(waiting.request, told, waiting.account, since)
                 self._go_on(waiting)
@@ -126,6 +126,6 @@ class Holds:
                 self._ask(waiting)
 
 
-def _fell_short(command: Place | Modify, reply: Reply) -> bool:
-    """Whether the order has filled since margin was asked for its change, so that too little was granted: ask again."""
-    return isinstance(command, Modify) and reply == Refused(Reason.INSUFFICIENT_MARGIN)
+def _fell_short(reply: Reply) -> bool:
+    """Whether book, mark or fills have come between, so that what was granted is too little: ask again."""
+    return reply == Refused(Reason.INSUFFICIENT_MARGIN)

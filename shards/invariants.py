@@ -10,7 +10,7 @@ from shards.book import BookSide
 from shards.codec import decode_link
 from shards.engine import Engine
 from shards.futures import FuturesMarket
-from shards.margin_invariants import Underway, check_margins, check_positions
+from shards.margin_invariants import Underway, check_cover, check_margins, check_positions
 from shards.market import MarketMachine
 from shards.messages import Granted, LinkMessage, Settle
 from shards.orders import Order, Side, Status
@@ -33,6 +33,7 @@ def find_violations(engines: Sequence[Engine]) -> list[str]:
     found += _check_money(engines, underway)
     found += check_margins(engines, underway)
     found += check_positions(engines, underway)
+    found += check_cover(engines)
     found += _check_holds(engines, underway)
     return found
 
@@ -172,6 +173,6 @@ def _hold_of(machine: MarketMachine, order: Order) -> int:
         return left * (
             order.price * machine.market.tick_lot_units if order.side is Side.BUY else machine.market.lot_units
         )
-    if not order.leverage:
-        return 0
-    return ceil_div(order.hold_price * left * machine.market.tick_lot_units, order.leverage)
+    units = left * machine.market.tick_lot_units
+    margin = ceil_div(order.hold_price * units, order.leverage) if order.leverage else 0
+    return margin + order.loss * units

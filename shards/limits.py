@@ -37,6 +37,7 @@ LINK_WAIT_MS: Final = 3_000  # a starting shard waits so long for its peers' lin
 LINK_WAIT_TURN_MS: Final = 100  # of it one turn counts for at most: one in which the process stood still is no waiting
 TICKET_COUNT_MAX: Final = 65_536  # orders waiting for a hold on another shard
 STOP_MS: Final = 2_000  # a stopping shard brings out what it owes for so long at most
+SNAPSHOT_STOP_MS: Final = 5_000  # and takes a snapshot within so long, or none: about a million open orders
 RESTART_PAUSE_MIN_S: Final = 0.1  # before a process that died soon after its start is started again; doubles up to
 RESTART_PAUSE_MAX_S: Final = 5.0
 STORAGE_RETRY_MS: Final = 100  # between two tries to write while the disk is full
@@ -61,6 +62,7 @@ REPLAY_WINDOW_MS: Final = 11_000  # a signed spot request can come again for so 
 REPLAY_CLOCK_MS: Final = 2_000  # a futures one for so long beyond its own window: it may be stamped 1 s ahead
 
 # Journal and snapshots
+RULES: Final = 1  # by which a shard decides; raised when an input comes to something else, see docs/decisions/0018
 SNAPSHOT_RECORD_COUNT: Final = 100_000  # records between snapshots: about two seconds of replay
 SNAPSHOTS_KEPT_COUNT: Final = 2  # the older one lets `verify` prove the newer one by replay
 
@@ -71,10 +73,12 @@ ARCHIVE_BATCH_MS: Final = 100  # the oldest row waits so long for company
 ARCHIVE_BATCH_BUSY_MS: Final = 500  # and so long under load: a transaction costs as much as 600 rows of it
 ARCHIVE_BUSY_COUNT: Final = 500  # rows of the batch before from which on this is load
 ARCHIVE_ROOM_BYTES: Final = 32 * 2**20  # free space below which it stores nothing: the last room is for the journals
-QUERY_THREADS_COUNT: Final = 2  # history questions answered at a time
-QUERY_UNDER_WAY_MAX: Final = 2 * QUERY_THREADS_COUNT  # those, and as many that are next; the others wait in the mailbox
+QUERY_THREADS_COUNT: Final = 2  # history questions answered at a time, of each kind: lookups of orders, and lists
+SQL_THREADS_COUNT: Final = 4  # operators' statements in hand: two that run, the verifier's, and one to be refused
+QUERY_UNDER_WAY_MAX: Final = 32  # all of these, and what is next: a lookup need not wait for lists that came before it
 QUERY_MS_MAX: Final = 5_000  # one history question
 SQL_MS_MAX: Final = 30_000  # one operator's SQL statement
+SQL_PATIENCE_MS: Final = SQL_MS_MAX + 2_000  # so long its caller waits: what the archive says of its end arrives
 SQL_ROW_COUNT_MAX: Final = 100_000  # rows of one operator's answer
 ARCHIVE_MEMORY: Final = "1GB"  # DuckDB's memory limit
 

@@ -36,7 +36,9 @@ from shards.messages import (
     Question,
     Reason,
     Reply,
+    SetRules,
     ShardStatus,
+    TakeSnapshot,
     Tick,
 )
 from shards.network import Network
@@ -136,7 +138,8 @@ class Shard:
         if self._asked:
             self._answer_asked()
             self._send()
-        self._snapshots.step(self.engine, self._journal)
+        if self._snapshots.step(self.engine, self._journal):
+            self._send()
 
     # 1. Receive
 
@@ -206,7 +209,11 @@ class Shard:
     def _sort(self, requests: list[Request]) -> Batch:
         """Link messages first, in the order of their senders' stamps, then commands; questions wait for their turn."""
         frames = sorted(self.mailbox.link_frames, key=lambda frame: frame.stamp_ms)
-        batch = Batch([Input(frame, decode_link(frame.body)) for frame in frames], [])
+        batch = Batch([], [])
+        if self.engine.rules < limits.RULES:  # an older version of the program was the last here
+            rules = SetRules(limits.RULES)
+            batch.inputs.append(Input(Timer(encode(rules)), rules))
+        batch.inputs.extend(Input(frame, decode_link(frame.body)) for frame in frames)
         if self._is_due():  # before the commands: it was due before they came
             batch.inputs.append(Input(Timer(encode(Tick())), Tick()))
         now = self._clock()
@@ -283,7 +290,7 @@ class Shard:
         if reply is None:
             return
         if reply is ASK_HOME:
-            assert isinstance(origin, Request) and isinstance(message, Modify)
+            assert isinstance(origin, Request) and isinstance(message, (Place, Modify))
             batch.holds.append((origin, message))
         elif isinstance(origin, Request):
             self._replies.add(origin, reply, _account(message, reply), since)
@@ -308,6 +315,8 @@ class Shard:
             self._replies.refuse(request, Reason.TIMEOUT)
         elif self.mailbox.link_frames and self._untold.concerns(account):
             self._replies.refuse(request, Reason.STORAGE_FULL)
+        elif isinstance(question, TakeSnapshot):
+            self._snapshots.ask(lambda reply: self._replies.add(request, reply, ""))
         else:
             reply = self._status() if isinstance(question, GetStatus) else answer(self.engine, question)
             self._replies.add(request, reply, _account(question, reply))
@@ -335,7 +344,7 @@ class Shard:
         self.mailbox.flush()
 
     def _finish(self) -> None:
-        """Take nothing more; bring out what callers and the archive are still owed, within a bound."""
+        """Take nothing more; bring out what callers and the archive are still owed, then a snapshot, within bounds."""
         self.mailbox.counters.serving = False
         self._vitals.state = State.STOPPED
         until_ms = self._passed_ms() + limits.STOP_MS
@@ -343,8 +352,8 @@ class Shard:
             len(self._asked) or len(self._replies) or len(self.engine.outboxes[ARCHIVE])
         ):
             self.turn(limits.RECONNECT_MS / 1000)
-        self._snapshots.wait()
         self.mailbox.close()
+        self._snapshots.finish(self.engine, self._journal, limits.SNAPSHOT_STOP_MS / 1000)
         self._journal.close()
 
 

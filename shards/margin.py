@@ -5,6 +5,7 @@ margins of positions and the holds of open orders. Over all shards:
 Σ wallet − Σ signed entry cost + fees = deposits − withdrawals ± transfers.
 """
 
+from shards.brackets import Bracket, maintenance, most_at
 from shards.messages import Reason, Refused
 from shards.money import MarginFill, MarginSettlement, MarginTerms
 from shards.orders import BUY, Side
@@ -18,6 +19,8 @@ class Margins:
     def __init__(self) -> None:
         self.by_account: dict[str, Margin] = {}
         self.marks: dict[int, int] = {}  # per market: units of USDT that one lot is worth at the mark price
+        self.brackets: dict[int, list[Bracket]] = {}  # of the markets that have risk terms
+        self.uncovered: list[str] = []  # fills that took more margin than was held, in words; no part of the state
         self.fees = 0
         self.deposited = 0  # deposits less withdrawals, with transfers
 
@@ -35,6 +38,24 @@ class Margins:
                 unrealised += own.position.unrealised(self.marks[market])
         return margin.wallet + min(0, unrealised) - used
 
+    def leave(self, account: str, reduced: int, lots: int) -> int:
+        """What an order may lose that reduces the position in a market by so many lots, and does nothing else.
+
+        What the account is worth, less what its orders hold, and what the positions that are left then must have.
+        """
+        margin = self.get(account)
+        rest = margin.wallet
+        for market, own in margin.markets.items():
+            rest -= own.hold
+            size = abs(own.position.amount)
+            if size:
+                rest += own.position.unrealised(self.marks[market])
+                brackets = self.brackets.get(market)
+                if brackets is not None:
+                    left = size - lots if market == reduced else size
+                    rest -= maintenance(brackets, max(0, left) * self.marks[market])
+        return rest
+
     def available(self, account: str) -> int:
         """What may be used or taken out."""
         return max(0, self.free(account))
@@ -47,20 +68,37 @@ class Margins:
         self.deposited += amount
         return self.available(account)
 
-    def set_leverage(self, account: str, market: int, leverage: int, now_ms: int) -> None:
-        """For orders placed from now on; open orders and positions keep theirs."""
+    def set_leverage(self, account: str, market: int, leverage: int, now_ms: int) -> Refused | None:
+        """For orders placed from now on; open orders and positions keep theirs. Refuses POSITION_LIMIT."""
+        brackets = self.brackets.get(market)
+        if brackets is not None:
+            found = self.get(account).markets.get(market) or MarketMargin()
+            if found.position.cost + max(found.bid_value, found.ask_value) > most_at(brackets, leverage):
+                return Refused(Reason.POSITION_LIMIT)
         own = self._margin(account).in_market(market)
         own.leverage = leverage
         own.updated_ms = now_ms
+        return None
 
     def hold(self, account: str, market: int, side: Side, terms: MarginTerms) -> tuple[int, int] | Refused:
-        """Set the margin of an order aside; returns (leverage, hold)."""
+        """Set the margin of an order aside; returns (leverage, hold). Leverage 0: it only reduces."""
+        if terms.reduces:
+            return self._hold_leave(account, market, terms)
         found = self.get(account).markets.get(market) or MarketMargin()
-        on_side = found.bid_value if side is BUY else found.ask_value
-        if terms.order_value > 0 and found.position.cost + on_side + terms.order_value > terms.max_position_value:
-            return Refused(Reason.POSITION_LIMIT)
         leverage = terms.leverage or found.leverage or terms.default_leverage
-        amount = ceil_div(terms.hold_value, leverage)
+        brackets = self.brackets.get(market)
+        if brackets is not None and leverage > brackets[0].max_leverage:  # they have changed since it was set
+            leverage = brackets[0].max_leverage
+        if terms.order_value > 0 and not terms.closes:
+            value = found.position.cost + terms.order_value + (found.bid_value if side is BUY else found.ask_value)
+            if brackets is None:
+                beyond = value > terms.max_position_value
+            else:  # the first cap is the least
+                at = terms.default_leverage if terms.leverage else leverage
+                beyond = value > brackets[0].cap and value > most_at(brackets, at)
+            if beyond:
+                return Refused(Reason.POSITION_LIMIT)
+        amount = held_for(terms, leverage)
         if amount > self.available(account):
             return Refused(Reason.INSUFFICIENT_MARGIN)
         own = self._margin(account).in_market(market)
@@ -68,16 +106,37 @@ class Margins:
         _add_value(own, side, terms.order_value)
         return leverage, amount
 
+    def _hold_leave(self, account: str, market: int, terms: MarginTerms) -> tuple[int, int] | Refused:
+        if terms.loss_value > self.leave(account, market, terms.reduces):
+            return Refused(Reason.NO_LEAVE)
+        own = self._margin(account).in_market(market)
+        own.hold += terms.loss_value
+        own.leave += terms.loss_value
+        return 0, terms.loss_value
+
     def settle(self, settlement: MarginSettlement, now_ms: int) -> list[tuple[MarginFill, int]]:
         """Carry out what a market decided; returns each fill with its realised profit."""
         margin = self._margin(settlement.account)
         own = margin.in_market(settlement.market)
         own.hold -= settlement.unheld
+        if not settlement.leverage:
+            own.leave -= settlement.unheld
         _add_value(own, settlement.side, -settlement.unvalued)
-        assert own.hold >= 0 and own.bid_value >= 0 and own.ask_value >= 0, "a market may only release what was held"
-        booked = [(fill, self._fill(margin, own, fill, settlement.leverage)) for fill in settlement.fills]
-        if booked:
-            margin.updated_ms = own.updated_ms = now_ms
+        assert own.hold >= own.leave >= 0 and own.bid_value >= 0 and own.ask_value >= 0, (
+            "a market may only release what was held"
+        )
+        if not settlement.fills:
+            return []
+        taken, booked = 0, []
+        for fill in settlement.fills:
+            before = own.position.amount
+            booked.append((fill, self._fill(margin, own, fill, settlement.leverage)))
+            opened = _opened(before, own.position.amount)
+            if opened:
+                taken += opened * fill.lot_value // (settlement.leverage or 1)
+        margin.updated_ms = own.updated_ms = now_ms
+        if taken > settlement.unheld:
+            self.uncovered.append(f"{settlement.account} in market {settlement.market}: {taken} by {settlement}")
         return booked
 
     def _fill(self, margin: Margin, own: MarketMargin, fill: MarginFill, leverage: int) -> int:
@@ -92,6 +151,16 @@ class Margins:
         if margin is None:
             margin = self.by_account[account] = Margin()
         return margin
+
+
+def _opened(before: int, after: int) -> int:
+    """Lots that were opened anew as a position came from one amount to another."""
+    return max(0, abs(after) - abs(before)) if before * after > 0 else abs(after)
+
+
+def held_for(terms: MarginTerms, leverage: int) -> int:
+    """What is held for an order of these terms."""
+    return (ceil_div(terms.hold_value, leverage) if leverage else 0) + terms.loss_value
 
 
 def _add_value(own: MarketMargin, side: Side, value: int) -> None:

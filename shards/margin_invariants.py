@@ -6,13 +6,16 @@ from collections.abc import Iterator, Sequence
 from shards.engine import Engine
 from shards.futures import FuturesMarket
 from shards.ids import market_of
+from shards.margin import held_for
 from shards.messages import FiredHeld, Granted, LinkMessage, SettleMargin
 from shards.money import MarginSettlement
 from shards.orders import Side
-from shards.units import ceil_div
 
 Underway = list[tuple[Engine, LinkMessage]]
 """(receiver, message) of what is between shards."""
+
+Sums = dict[tuple[str, int], list[int]]
+"""By account and market: size, hold, open buys, open sells, and what of the hold is leave."""
 
 
 def check_margins(engines: Sequence[Engine], underway: Underway) -> Iterator[str]:
@@ -35,12 +38,12 @@ def check_margins(engines: Sequence[Engine], underway: Underway) -> Iterator[str
 
 def check_positions(engines: Sequence[Engine], underway: Underway) -> Iterator[str]:
     """Both machines know the same positions, holds and values of open orders, counting what is under way."""
-    kept: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0, 0, 0])  # size, hold, bids, asks
-    wanted: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    kept: Sums = defaultdict(lambda: [0] * 5)
+    wanted: Sums = defaultdict(lambda: [0] * 5)
     for engine in engines:
         for account, margin in engine.accounts.margins.by_account.items():
             for market, own in margin.markets.items():
-                kept[account, market] = [own.position.amount, own.hold, own.bid_value, own.ask_value]
+                kept[account, market] = [own.position.amount, own.hold, own.bid_value, own.ask_value, own.leave]
         for machine in engine.markets.values():
             if isinstance(machine, FuturesMarket):
                 _add_wanted(machine, wanted)
@@ -48,44 +51,57 @@ def check_positions(engines: Sequence[Engine], underway: Underway) -> Iterator[s
         _add_underway(receiver, message, wanted)
     for key in sorted(kept.keys() | wanted.keys()):
         if kept[key] != wanted[key]:
-            text = f"kept {kept[key]}, its orders and fills say {wanted[key]} (size, hold, open buys, open sells)"
+            text = (
+                f"kept {kept[key]}, its orders and fills say {wanted[key]} (size, hold, open buys, open sells, leave)"
+            )
             yield f"positions: {key[0]} in market {key[1]}: {text}"
 
 
-def _add_wanted(machine: FuturesMarket, wanted: dict[tuple[str, int], list[int]]) -> None:
+def check_cover(engines: Sequence[Engine]) -> Iterator[str]:
+    """The margin of every position is held, and no fill took more than its order held for it."""
+    for engine in engines:
+        if engine.rules:  # before, it could come to that
+            for text in engine.accounts.margins.uncovered:
+                yield f"margin: a fill took more than was held for it: {text}"
+        for account, margin in engine.accounts.margins.by_account.items():
+            for market, own in margin.markets.items():
+                position = own.position
+                if (position.amount != 0) != (position.margin > 0) or (position.amount != 0) != (position.cost > 0):
+                    yield f"positions: {account} in market {market}: {position} and its margin do not fit each other"
+
+
+def _add_wanted(machine: FuturesMarket, wanted: Sums) -> None:
+    units = machine.market.tick_lot_units
     for account, size in machine.positions.items():
         wanted[account, machine.market.number][0] += size
     for order in machine.open.values():
-        if order.leverage:
-            terms = machine.margin_terms_of(order, order.hold_price)
-            left = order.quantity - order.filled
-            own = wanted[order.account, machine.market.number]
-            own[1] += order.hold
-            own[2 if order.side is Side.BUY else 3] += terms.order_value // order.quantity * left
+        value = (order.price or order.hold_price) * (order.quantity - order.filled) * units if order.leverage else 0
+        _add(wanted[order.account, machine.market.number], order.side, order.leverage, order.hold, value)
 
 
-def _add_underway(receiver: Engine, message: LinkMessage, wanted: dict[tuple[str, int], list[int]]) -> None:
+def _add_underway(receiver: Engine, message: LinkMessage, wanted: Sums) -> None:
     if isinstance(message, SettleMargin):
         for settled in message.settlements:
             own = wanted[settled.account, settled.market]
             own[0] -= sum(fill.quantity if fill.side is Side.BUY else -fill.quantity for fill in settled.fills)
-            own[1] += settled.unheld
-            own[2 if settled.side is Side.BUY else 3] += settled.unvalued
-    elif isinstance(message, Granted) and message.modifies:
-        own = wanted[message.order.account, message.order.market]
-        own[1] += message.amount
-        own[2 if message.order.side is Side.BUY else 3] += message.order_value
-    elif isinstance(message, Granted | FiredHeld) and message.leverage:
-        if isinstance(message, Granted):
-            machine = receiver.markets[message.order.market]
-            assert isinstance(machine, FuturesMarket)
-            account, side, market = message.order.account, message.order.side, message.order.market
-            terms = machine.margin_terms_of(message.order, message.hold_price)
-        else:
-            account, side, market, terms = message.account, message.side, market_of(message.id), message.terms
-        own = wanted[account, market]
-        own[1] += ceil_div(terms.hold_value, message.leverage)
-        own[2 if side is Side.BUY else 3] += terms.order_value
+            _add(own, settled.side, settled.leverage, settled.unheld, settled.unvalued)
+    elif isinstance(message, Granted):
+        machine = receiver.markets[message.order.market]
+        if isinstance(machine, FuturesMarket):
+            order, value = message.order, message.order_value
+            if message.leverage and not message.modifies:
+                value = (order.price or message.hold_price) * order.quantity * machine.market.tick_lot_units
+            _add(wanted[order.account, order.market], order.side, message.leverage, message.amount, value)
+    elif isinstance(message, FiredHeld) and (message.leverage or message.leave):
+        own, hold = wanted[message.account, market_of(message.id)], held_for(message.terms, message.leverage)
+        _add(own, message.side, message.leverage, hold, message.terms.order_value)
+
+
+def _add(own: list[int], side: Side, leverage: int, hold: int, value: int) -> None:
+    own[1] += hold
+    own[2 if side is Side.BUY else 3] += value
+    if not leverage:
+        own[4] += hold
 
 
 def _margin_underway(underway: Underway) -> Iterator[MarginSettlement]:

@@ -6,16 +6,32 @@ spent, is the account machine's to know.
 
 from collections import Counter
 
+import msgspec
+
+from shards.brackets import RiskTerms
+from shards.cover import Cover, find_fillable, needs_leave
 from shards.effects import Effects
+from shards.margin import held_for
 from shards.market import MarketMachine, age
 from shards.markets import FuturesTerms, Market
 from shards.matching import Match
-from shards.messages import FiredHeld, Reason
+from shards.messages import FiredHeld, Granted, Reason
 from shards.money import MarginFill, MarginSettlement, MarginTerms
-from shards.orders import BUY, FOK, IOC, LIMIT, MARKET, POST_ONLY, EndReason, NewOrder, Order, Side, Status, Trade
+from shards.orders import (
+    BUY,
+    FOK,
+    IOC,
+    MARKET,
+    POST_ONLY,
+    EndReason,
+    NewOrder,
+    Order,
+    Side,
+    Status,
+    Trade,
+)
+from shards.rows import MarketChanged
 from shards.units import ceil_div
-
-MILLION = 1_000_000
 
 
 class MarginMarket(MarketMachine):
@@ -29,52 +45,61 @@ class MarginMarket(MarketMachine):
         self.last_price = 0  # ticks; 0 before the first trade
         self.last_quantity = 0
         self.set_price = 0  # the operator's mark price; 0: the mark follows the last trade
+        self._bid_lots: dict[str, int] = {}  # on the book, by account
+        self._ask_lots: dict[str, int] = {}
+        self.reducing: dict[int, Order] = {}  # what rests on the book and only reduces
 
     @property
     def mark_price(self) -> int:
         """Ticks; 0 while there is none."""
         return self.set_price or self.last_price
 
-    def _reducible(self, account: str, side: Side) -> int:
+    def reducible(self, account: str, side: Side) -> int:
         """Lots by which an order of ``side`` could reduce the account's position."""
         position = self.positions[account]
         return max(0, -position if side is BUY else position)
 
     # Margin
 
+    def set_risk(self, terms: RiskTerms, effects: Effects) -> None:
+        """Other risk terms; open orders keep what they hold."""
+        self.market = msgspec.structs.replace(self.market, risk=terms)
+        effects.rows.append(MarketChanged(self.market, effects.now_ms))
+
     def needs_money(self, new: NewOrder) -> bool:
-        """Waiting triggers, and orders that only reduce, hold nothing."""
-        return new.trigger is None and not new.reduce_only
+        """Waiting triggers hold nothing; nor do orders that only reduce, as long as they do not lose much."""
+        return new.trigger is None and (not new.reduce_only or needs_leave(self, new))
 
-    def hold_price_of(self, order: NewOrder | Order) -> int:
-        """Ticks that the hold of a regular order reckons with."""
-        if order.side is BUY:
-            return order.price if order.kind is LIMIT else self._bound(BUY)
-        # a sale may fill above its price
-        return max(order.price, self.book.bids.best_price() or 0, self.mark_price)
-
-    def margin_terms_of(self, order: NewOrder | Order, hold_price: int) -> MarginTerms:
+    def margin_terms_of(self, order: NewOrder | Order, cover: Cover) -> MarginTerms:
         """What the account machine must know to hold the margin of a regular order."""
+        default, most = self.terms.default_leverage, self.terms.max_position_notional
+        if order.reduce_only:
+            lots = min(order.quantity, self.reducible(order.account, order.side))
+            return MarginTerms(0, 0, default, most, loss_value=cover.loss * lots * self._tick_lot_units, reduces=lots)
         lots = order.quantity * self._tick_lot_units
-        return MarginTerms(
-            hold_value=hold_price * lots,
-            order_value=(order.price or hold_price) * lots,
-            default_leverage=self.terms.default_leverage,
-            max_position_value=self.terms.max_position_notional,
-        )
+        value = (order.price or cover.hold_price) * lots
+        closes = self._only_closes(order.account, order.side, order.quantity)
+        return MarginTerms(cover.hold_price * lots, value, default, most, 0, cover.loss * lots, closes=closes)
 
-    def _bound(self, side: Side) -> int:
-        """The worst price, in ticks, at which a market order of ``side`` trades; 0 while there is no price."""
-        best = self.book.opposite(side).best_price() or 0
-        if side is BUY:
-            return max(self.mark_price, best) * (MILLION + self.terms.market_take_bound) // MILLION
-        lowest = min(price for price in (self.mark_price or best, best or self.mark_price))
-        return ceil_div(lowest * (MILLION - self.terms.market_take_bound), MILLION)
+    def leave_for(self, order: NewOrder | Order, loss: int) -> int:
+        """What an order that only reduces may lose of all that it can reduce now, at ``loss`` ticks a lot."""
+        return loss * min(order.quantity, self.reducible(order.account, order.side)) * self._tick_lot_units
 
-    def release_grant(self, order: NewOrder | Order, hold_price: int, leverage: int, effects: Effects) -> None:
+    def _only_closes(self, account: str, side: Side, lots: int) -> bool:
+        """Whether so many lots more, after all that rests on that side, are no more than the position."""
+        if not self.rules or account not in self.positions:
+            return False
+        resting = self._bid_lots if side is BUY else self._ask_lots
+        return lots + resting.get(account, 0) <= self.reducible(account, side)
+
+    def release_grant(self, granted: Granted, effects: Effects) -> None:
         """Give back what is held for an order that is not placed after all."""
-        terms = self.margin_terms_of(order, hold_price)
-        self.unhold(order, leverage, ceil_div(terms.hold_value, leverage), terms.order_value, effects)
+        order = granted.order
+        if granted.leverage:
+            value = (order.price or granted.hold_price) * order.quantity * self._tick_lot_units
+            self.unhold(order, granted.leverage, granted.amount, value, effects)
+        elif granted.amount:
+            self.unhold(order, 0, granted.amount, 0, effects)
 
     def unhold(
         self, order: NewOrder | Order | FiredHeld, leverage: int, hold: int, value: int, effects: Effects
@@ -84,54 +109,28 @@ class MarginMarket(MarketMachine):
         effects.margin_settlements.append(settlement)
 
     def give_back(self, held: FiredHeld, effects: Effects) -> None:
-        """Give back what is held for a fired trigger that has ended in the meantime."""
-        hold = ceil_div(held.terms.hold_value, held.leverage)
-        self.unhold(held, held.leverage, hold, held.terms.order_value, effects)
-
-    def _limit_of(self, order: NewOrder | Order, hold_price: int) -> int:
-        """The worst price, in ticks, at which it trades. What is held must cover every fill of a purchase."""
-        if order.kind is LIMIT:
-            return order.price
-        bound = self._bound(order.side)
-        return min(bound, hold_price) if order.side is BUY and hold_price else bound
+        """Give back what is held for a fired trigger that does not go its way with it."""
+        if held.leverage or held.leave:
+            hold = held_for(held.terms, held.leverage)
+            self.unhold(held, held.leverage, hold, held.terms.order_value, effects)
 
     def _refuse(self, new: NewOrder | Order, limit: int) -> Reason | None:
         if new.tif is POST_ONLY:
             best = self.book.opposite(new.side).best_price()
             if best is not None and self.book.opposite(new.side).crosses(best, limit):
                 return Reason.POST_ONLY
-        wanted = min(new.quantity, self._reducible(new.account, new.side)) if new.reduce_only else new.quantity
-        if new.tif is FOK and self._fillable(new, limit) < wanted:
-            return Reason.CANNOT_FILL
+        wanted = min(new.quantity, self.reducible(new.account, new.side)) if new.reduce_only else new.quantity
+        if new.tif is FOK:
+            against = self.book.opposite(new.side)
+            if find_fillable(against, new, wanted, limit, self.reducible)[0] < wanted:
+                return Reason.CANNOT_FILL
         return None
-
-    def _fillable(self, new: NewOrder | Order, limit: int) -> int:
-        """Lots that ``new`` would get at once: own orders do not count, reduce-only ones only as far as they reduce."""
-        found = 0
-        reducible: dict[str, int] = {}
-        against = self.book.opposite(new.side)
-        for level in against:
-            if not against.crosses(level.price, limit):
-                break
-            for maker in level.orders.values():
-                lots = maker.quantity - maker.filled
-                if maker.account == new.account:
-                    continue
-                left = reducible.setdefault(maker.account, self._reducible(maker.account, maker.side))
-                if maker.reduce_only:
-                    lots = min(lots, left)
-                reducible[maker.account] = max(0, left - lots)
-                found += lots
-                if found >= new.quantity:
-                    return found
-        return found
 
     def _hold_of(self, order: Order) -> int:
         """What must be held for what is left of a regular order."""
-        if not order.leverage:
-            return 0
-        left = order.quantity - order.filled
-        return ceil_div(order.hold_price * left * self._tick_lot_units, order.leverage)
+        units = (order.quantity - order.filled) * self._tick_lot_units
+        loss = order.loss * units
+        return ceil_div(order.hold_price * units, order.leverage) + loss if order.leverage else loss
 
     # Matching
 
@@ -150,13 +149,13 @@ class MarginMarket(MarketMachine):
             if not lots:
                 break  # it only reduces, and there is nothing left to reduce
             trades.append(self._trade(order, Match(maker, lots), effects))
-        self._after_matching(order, effects)
+        self._after_matching(order, limit, effects)
         return trades
 
     def _wanted(self, order: Order) -> int:
         """Lots that it may trade now."""
         left = order.quantity - order.filled
-        return min(left, self._reducible(order.account, order.side)) if order.reduce_only else left
+        return min(left, self.reducible(order.account, order.side)) if order.reduce_only else left
 
     def _trade(self, taker: Order, match: Match, effects: Effects) -> Trade:
         maker, lots = match
@@ -164,11 +163,13 @@ class MarginMarket(MarketMachine):
         notional = maker.price * lots * self._tick_lot_units
         fees = self._fee(notional, self.market.maker_fee_bps), self._fee(notional, self.market.taker_fee_bps)
         trade = self._match(taker, match, fees, effects)
+        self._count_lots(maker, -lots)
         self._fill(taker, trade, effects)
         self._fill(maker, trade, effects)
         self._price_changed(trade, effects)
         if maker.filled == maker.quantity:
             self._forget(maker)
+            self.reducing.pop(maker.id, None)
         for account, position in before.items():
             self._position_changed(account, position, effects)
         if maker.filled == maker.quantity:  # only now: what it hands over stands on the position as it is after this
@@ -206,7 +207,7 @@ class MarginMarket(MarketMachine):
     def _mark_changed(self, effects: Effects) -> None:
         effects.marks[self.market.number] = self.mark_price * self._tick_lot_units
 
-    def _after_matching(self, order: Order, effects: Effects) -> None:
+    def _after_matching(self, order: Order, limit: int, effects: Effects) -> None:
         if order.filled == order.quantity:
             self._end(order, Status.FILLED, EndReason.FILLED, effects)
         elif order.kind is MARKET:
@@ -215,6 +216,8 @@ class MarginMarket(MarketMachine):
             self._end(order, Status.EXPIRED, EndReason.IOC, effects)
         elif not self._wanted(order):
             self._end(order, Status.EXPIRED, EndReason.REDUCE_ONLY, effects)
+        elif limit != order.price:  # it may not go as far as it would, and so cannot rest where it would
+            self._end(order, Status.EXPIRED, EndReason.MARGIN, effects)
         else:
             self._rest(order)
 
@@ -230,12 +233,35 @@ class MarginMarket(MarketMachine):
 
     def _stands_on_nothing(self, order: Order) -> EndReason | None:
         """Why an open order has nothing left to be for, now that its account's position has ended."""
-        if order.reduce_only and not self._reducible(order.account, order.side):
+        if order.reduce_only and not self.reducible(order.account, order.side):
             return EndReason.REDUCE_ONLY
         return None
 
     def _first_filled(self, order: Order) -> None:
         """An order has got its first fill."""
+
+    # The book
+
+    def restore(self, order: Order) -> None:
+        """As every market; and what rests is counted."""
+        super().restore(order)
+        if order.reduce_only:
+            self.reducing[order.id] = order
+        self._count_lots(order, order.quantity - order.filled)
+
+    def _withdraw(self, order: Order) -> None:
+        super()._withdraw(order)
+        self.reducing.pop(order.id, None)
+        self._count_lots(order, order.filled - order.quantity)
+
+    def _count_lots(self, order: Order, lots: int) -> None:
+        """So many lots more of an account rest on its side."""
+        resting = self._bid_lots if order.side is BUY else self._ask_lots
+        rest = resting.get(order.account, 0) + lots
+        if rest:
+            resting[order.account] = rest
+        else:
+            del resting[order.account]
 
     # Ending
 
@@ -250,6 +276,6 @@ class MarginMarket(MarketMachine):
         self._release_rest(order, effects)
 
     def _release_rest(self, order: Order, effects: Effects) -> None:
-        if order.leverage:
+        if order.leverage or order.hold:
             unheld, order.hold = order.hold, 0
             self._settle(order, unheld, order.quantity - order.filled, effects)

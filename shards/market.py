@@ -31,6 +31,7 @@ class MarketMachine(ABC):
 
     def __init__(self, market: Market) -> None:
         self.market = market
+        self.rules = 0  # by which its shard decides, see shards.limits.RULES
         self._lot_units = market.lot_units
         self._tick_lot_units = market.tick_lot_units
         self.book = Book()

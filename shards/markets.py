@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import msgspec
 
+from shards.brackets import Bracket, RiskTerms
 from shards.units import Decimal, divide_half_even, format_fixed, format_plain
 
 
@@ -38,7 +39,7 @@ class FuturesTerms(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Market(msgspec.Struct, array_like=True, frozen=True):
-    """One market. Immutable but for its status, which is replaced as a whole.
+    """One market. Immutable: with another status or other risk terms it is replaced as a whole.
 
     Prices are counted in ticks, quantities in lots, amounts in the asset's smallest unit:
     ``tick_size`` = ``tick_digits`` × 10^-``price_places``, ``lot_size`` = ``lot_digits`` × 10^-``lot_places``.
@@ -61,6 +62,16 @@ class Market(msgspec.Struct, array_like=True, frozen=True):
     status: MarketStatus = MarketStatus.LISTED
     futures: FuturesTerms | None = None  # of a futures market
     opened_ms: int = 0  # when it was added
+    risk: RiskTerms | None = None  # of a futures market; None: opened before there were any, and given none since
+
+    @property
+    def brackets(self) -> list[Bracket]:
+        """A futures market's, lowest cap first; without risk terms the one that its other terms come to."""
+        if self.risk is not None:
+            return self.risk.brackets
+        assert self.futures is not None, "a futures market has its terms"
+        terms = self.futures
+        return [Bracket(terms.max_position_notional, terms.max_leverage, terms.maint_margin_ratio)]
 
     @property
     def tick(self) -> Decimal:

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
+from shards.brackets import Bracket, RiskTerms
 from shards.markets import Market, MarketStatus
 from shards.money import Balance, Income, IncomeKind, MarginSettlement, MarginTerms, Settlement, Wallet
 from shards.orders import Candle, NewOrder, Order, Side, Trade
@@ -53,6 +54,9 @@ class Reason(StrEnum):
     POSITIONS_OPEN = "positions_open"
     MIN_NOTIONAL = "min_notional"  # of a market order, at the mark price
     MAX_NOTIONAL = "max_notional"
+    PRICE_TOO_HIGH = "price_too_high"  # of a purchase, by the mark price
+    PRICE_TOO_LOW = "price_too_low"  # of a sale
+    NO_LEAVE = "no_leave"  # it only reduces, and would lose more than there is
 
 
 # Commands: journaled inputs
@@ -173,6 +177,19 @@ class Modify(msgspec.Struct, array_like=True, tag=15, gc=False, frozen=True):
     stop_price: int = 0
 
 
+class SetRules(msgspec.Struct, array_like=True, tag=16, gc=False, frozen=True):
+    """From here on the shard decides by the rules of this version. The shard itself asks for it, once."""
+
+    version: int
+
+
+class SetRisk(msgspec.Struct, array_like=True, tag=17, gc=False, frozen=True):
+    """Give a futures market other risk terms, in force for all that follows. Reply: MarketReply or Refused."""
+
+    market: int
+    terms: RiskTerms
+
+
 class AddAsset(msgspec.Struct, array_like=True, tag=19, gc=False, frozen=True):
     """Fix the decimals of an asset's smallest unit, on the shard of its symbol. Reply: CountReply with those in force.
 
@@ -198,6 +215,8 @@ class Hold(msgspec.Struct, array_like=True, tag=8, gc=False, frozen=True):
     hold_price: int = 0  # futures
     terms: MarginTerms | None = None  # futures: in place of asset and amount
     modifies: int = 0  # futures: the order that shall become like this one; held is what it needs more
+    limit: int = 0  # futures: the worst price at which it is to trade; 0: as its kind says
+    loss: int = 0  # futures: ticks that each lot of ``terms.loss_value`` would lose
 
 
 # Link messages: journaled inputs, numbered, exactly once
@@ -214,6 +233,8 @@ class Granted(msgspec.Struct, array_like=True, tag=20, gc=False, frozen=True):
     leverage: int = 0
     modifies: int = 0  # the order that shall become like this one
     order_value: int = 0  # of a modification: what counts more towards the position limit
+    limit: int = 0
+    loss: int = 0
 
 
 class Settle(msgspec.Struct, array_like=True, tag=21, gc=False, frozen=True):
@@ -243,6 +264,8 @@ class HoldFired(msgspec.Struct, array_like=True, tag=24, gc=False, frozen=True):
     hold_price: int
     terms: MarginTerms
     market_shard: int
+    limit: int = 0
+    loss: int = 0
 
 
 class FiredHeld(msgspec.Struct, array_like=True, tag=25, gc=False, frozen=True):
@@ -254,6 +277,16 @@ class FiredHeld(msgspec.Struct, array_like=True, tag=25, gc=False, frozen=True):
     hold_price: int
     leverage: int
     terms: MarginTerms
+    limit: int = 0
+    loss: int = 0
+    leave: bool = False  # of one that only reduces, and has no leverage: it may lose as much as was asked for
+
+
+class BracketsChanged(msgspec.Struct, array_like=True, tag=26, gc=False, frozen=True):
+    """Market shard → every other: how much a position in a market may be levered."""
+
+    market: int
+    brackets: list[Bracket]
 
 
 # Questions: read, never journaled. A shard answers from memory, the archive from DuckDB.
@@ -272,6 +305,15 @@ class GetOrderByClientId(msgspec.Struct, array_like=True, tag=41, frozen=True):
     account: str
     client_id: str
     triggers: bool = False  # only those placed as triggers
+
+
+class FindEnded(msgspec.Struct, array_like=True, tag=37, frozen=True):
+    """Ended orders of one futures market, in one step; archive only. Reply: BatchReply, in this order."""
+
+    market: int
+    account: str  # whose client ids; an order found by its id may be another's
+    ids: list[int]
+    client_ids: list[str]
 
 
 class ListOrders(msgspec.Struct, array_like=True, tag=42, frozen=True):
@@ -393,6 +435,8 @@ class RunSql(msgspec.Struct, array_like=True, tag=50, frozen=True):
     """An operator's SELECT; archive only. Reply: TableReply or Refused BAD_SQL with the text of the fault."""
 
     text: str
+    parameters: dict[str, str] = {}  # what stands for $name in it
+    verifying: bool = False  # asked by the verifier of the data folder: on a connection of its own
 
 
 class MarketTrades(msgspec.Struct, array_like=True, tag=51, frozen=True):
@@ -429,6 +473,17 @@ class GetTickers(msgspec.Struct, array_like=True, tag=58, frozen=True):
 
     before: dict[int, int]  # by market: only trades with a lower number
     start_ms: int
+
+
+class TakeSnapshot(msgspec.Struct, array_like=True, tag=38, frozen=True):
+    """Take a snapshot of all that has been applied; answered once it is on disk.
+
+    Reply: CountReply with the record at which it was taken; Refused STORAGE_FULL if it could not be written.
+    """
+
+
+class CheckpointHistory(msgspec.Struct, array_like=True, tag=39, frozen=True):
+    """Work all rows into the DuckDB file, of which whoever asks keeps a hold; archive only. Reply: ArchiveStatus."""
 
 
 # Replies
@@ -523,7 +578,7 @@ class MarketReply(msgspec.Struct, array_like=True, tag=65):
 
 
 class CountReply(msgspec.Struct, array_like=True, tag=66):
-    """A number: the leverage that was set, the milliseconds of a countdown, the decimals of an asset."""
+    """A number: a leverage, the milliseconds of a countdown, the record of a snapshot, the decimals of an asset."""
 
     count: int
 
@@ -563,6 +618,7 @@ class TableReply(msgspec.Struct, array_like=True, tag=70):
 
     columns: list[str]
     rows: list[list[str | int | float | bool | None]]
+    types: list[str] = []  # of the columns, as DuckDB writes them
 
 
 class Refused(msgspec.Struct, array_like=True, tag=71, gc=False):
@@ -611,12 +667,15 @@ Command = (
     | AddMarket
     | SetMarketStatus
     | SetMarkPrice
+    | SetRisk
+    | SetRules
     | Hold
 )
-LinkMessage = Granted | Settle | SettleMargin | MarkChanged | HoldFired | FiredHeld
+LinkMessage = Granted | Settle | SettleMargin | MarkChanged | HoldFired | FiredHeld | BracketsChanged
 Question = (
     GetOrder
     | GetOrderByClientId
+    | FindEnded
     | ListOrders
     | ListTrades
     | GetTrade
@@ -634,6 +693,8 @@ Question = (
     | MarketTrades
     | GetCandles
     | GetTickers
+    | TakeSnapshot
+    | CheckpointHistory
 )
 Reply = (
     OrderReply

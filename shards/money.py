@@ -62,9 +62,12 @@ class MarginTerms(msgspec.Struct, array_like=True, gc=False, frozen=True):
 
     hold_value: int  # hold price × quantity: ÷ leverage it is the hold
     order_value: int  # price × quantity: counts towards the position limit
-    default_leverage: int  # if the account has set none
+    default_leverage: int  # if the account has set none; of a modified order, what it was placed with
     max_position_value: int
-    leverage: int = 0  # of a modified order; 0: as the account has set it
+    leverage: int = 0  # 1 for a modified order, whose values are those of its margin; 0: as the account has set it
+    loss_value: int = 0  # what it would lose against the mark: held beside the margin
+    reduces: int = 0  # lots, of an order that only reduces: what it would lose must be left of what there is
+    closes: bool = False  # with all open orders of its side it is no larger than the position: within any limit
 
 
 class MarginFill(msgspec.Struct, array_like=True, gc=False, frozen=True):
@@ -87,7 +90,7 @@ class MarginSettlement(msgspec.Struct, array_like=True, gc=False, frozen=True):
     account: str
     market: int
     side: Side
-    leverage: int
+    leverage: int  # 0: of an order that only reduces
     unheld: int  # leaves the hold
     unvalued: int  # leaves the value of the open orders on that side
     fills: list[MarginFill] = []

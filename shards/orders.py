@@ -80,6 +80,7 @@ class EndReason(StrEnum):
     MARGIN = "margin"  # fired without the money for it
     FOK = "fok"
     HALTED = "halted"  # fired, and its market was halted before its margin came
+    PERCENT_PRICE = "percent_price"  # fired with a price too far from the mark
 
 
 # What every order is asked for, by names of their own: Python 3.11 takes as long to find an enumeration's member as to
@@ -139,6 +140,7 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     trigger: Trigger | None = None
     take_profit: int = 0  # ids of attached triggers
     stop_loss: int = 0
+    loss: int = 0  # ticks: what its hold has for each lot beside the margin
 
 
 class NewOrder(msgspec.Struct, array_like=True, gc=False, frozen=True):

@@ -59,6 +59,7 @@ class MarketMargin(msgspec.Struct, array_like=True, gc=False):
     ask_value: int = 0
     position: Position = msgspec.field(default_factory=Position)
     updated_ms: int = 0
+    leave: int = 0  # of the hold: what orders that only reduce may lose
 
 
 class Margin(msgspec.Struct, array_like=True):

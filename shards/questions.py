@@ -4,8 +4,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from shards.book import BookSide
 from shards.candles import ONE_SPAN_MS, fold, limit_candles
+from shards.depth import list_levels
 from shards.engine import Engine
 from shards.futures import FuturesMarket
 from shards.ids import market_of
@@ -47,7 +47,7 @@ from shards.messages import (
     TradesReply,
 )
 from shards.money import Income
-from shards.orders import Order, Trade
+from shards.orders import Order, Side, Trade
 from shards.rows import MarginFilled
 
 
@@ -292,8 +292,5 @@ def _depth(engine: Engine, question: GetDepth) -> Reply:
     machine = engine.markets.get(question.market)
     if machine is None:
         return Refused(Reason.UNKNOWN_MARKET)
-
-    def levels(side: BookSide) -> list[tuple[int, int]]:
-        return [(level.price, level.quantity) for level in islice(side, question.limit)]
-
-    return DepthReply(machine.update_id, levels(machine.book.bids), levels(machine.book.asks))
+    bids, asks = (list_levels(machine, side, question.limit) for side in (Side.BUY, Side.SELL))
+    return DepthReply(machine.update_id, bids, asks)

@@ -4,27 +4,33 @@ Canonical: everything is sorted or in an order that the inputs fixed, so equal s
 """
 
 from itertools import chain
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, astuple, replace
 
 from shards.account import Booking
+from shards.brackets import Bracket
 from shards.codec import VERSION, decode_row, encode
 from shards.engine import Engine, make_machine
 from shards.futures import FuturesMarket
+from shards.limits import RULES
 from shards.market import MarketMachine
 from shards.markets import Market
 from shards.money import Balance
 from shards.orders import Order, Side
 from shards.outbox import ARCHIVE, Outbox, Posted
-from shards.positions import Margin
+from shards.positions import Margin, MarketMargin
 from shards.replays import Replay
+from storage.snapshot import Snapshot
 
 Resting = TypeVar("Resting", Order, msgspec.Raw)
 """An order, or what it will be: decoded one by one, none leaves texts behind that others lie between."""
 
 _decode_order: Final = msgspec.json.Decoder(Order).decode
+
+_FIELDS_BEFORE: Final = {Order: 26, Market: 17, MarketMargin: 6}
+"""How many fields these had in the states of rules 0, whose hashes must stay as they are."""
 
 
 class FuturesState(msgspec.Struct, array_like=True):
@@ -72,6 +78,8 @@ class State(msgspec.Struct, Generic[Resting], omit_defaults=True):
     bookings: list[tuple[str, str, Booking]]
     sent: list[tuple[int, int]]  # receiver, number of the last message posted
     received: list[tuple[int, int]]  # sender, number of the last message applied
+    rules: int = 0
+    brackets: list[tuple[int, list[Bracket]]] = []  # of each market with risk terms, on every shard
     assets: list[tuple[str, int]] = []
 
 
@@ -99,9 +107,26 @@ def dump_state(engine: Engine) -> bytes:
         bookings=[(*key, engine.accounts.bookings[key]) for key in sorted(engine.accounts.bookings)],
         sent=sorted((receiver, outbox.last_number) for receiver, outbox in engine.outboxes.items()),
         received=sorted(engine.received.items()),
+        rules=engine.rules,
+        brackets=sorted(margins.brackets.items()),
         assets=sorted(engine.assets.items()),
     )
-    return encode(state)
+    return encode(state if engine.rules or margins.brackets else _as_before(state))
+
+
+def _as_before(value: Any) -> Any:
+    """What there was of ``value`` when shards decided by rules 0."""
+    if isinstance(value, State):
+        fields = asdict(value)
+        later = {"rules", "brackets"} if value.assets else {"rules", "brackets", "assets"}
+        return {name: _as_before(fields[name]) for name in fields if name not in later}
+    if isinstance(value, msgspec.Struct):
+        return [_as_before(each) for each in astuple(value)[: _FIELDS_BEFORE.get(type(value))]]
+    if isinstance(value, (list, tuple)):
+        return [_as_before(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _as_before(each) for key, each in value.items()}
+    return value
 
 
 def dump_underway(engine: Engine) -> bytes:
@@ -113,13 +138,22 @@ def dump_underway(engine: Engine) -> bytes:
     return encode(underway)
 
 
+def confirmed_of(snapshot: Snapshot) -> dict[int, int]:
+    """Per receiver, the number of the newest message that the sender holds no more once it starts from there."""
+    sent = dict(msgspec.json.decode(snapshot.state, type=State[msgspec.Raw]).sent)
+    underway = msgspec.json.decode(snapshot.underway, type=Underway)
+    return {receiver: number - len(underway.get(receiver, ())) for receiver, number in sent.items()}
+
+
 def load_engine(state_bytes: bytes, underway_bytes: bytes) -> Engine:
     """The engine of a snapshot."""
     state = msgspec.json.decode(state_bytes, type=State[msgspec.Raw])
-    assert state.version == VERSION
+    assert state.version == VERSION and state.rules <= RULES
     engine = Engine(state.shard, state.shard_count)
-    engine.sequence, engine.now_ms = state.sequence, state.now_ms
+    engine.sequence, engine.now_ms, engine.rules = state.sequence, state.now_ms, state.rules
     engine.markets.update((stored.market.number, _load_market(stored)) for stored in state.markets)
+    for machine in engine.markets.values():
+        machine.rules = state.rules
     wallets = engine.accounts.wallets
     wallets.by_account = {account: {each.asset: each for each in balances} for account, balances in state.wallets}
     wallets.fees.update(dict(state.fees))
@@ -127,6 +161,7 @@ def load_engine(state_bytes: bytes, underway_bytes: bytes) -> Engine:
     margins = engine.accounts.margins
     margins.by_account, margins.marks = dict(state.margins), dict(state.marks)
     margins.deposited, margins.fees = state.margin_deposited, state.margin_fees
+    margins.brackets = dict(state.brackets)
     engine.countdowns.due = {(market, account): due_ms for market, account, due_ms in state.countdowns}
     engine.accounts.bookings = {(account, reference): booking for account, reference, booking in state.bookings}
     engine.received = dict(state.received)

@@ -10,7 +10,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from shards.archivist import run_archive
-from shards.limits import RESTART_PAUSE_MAX_S, RESTART_PAUSE_MIN_S, STOP_MS
+from shards.limits import RESTART_PAUSE_MAX_S, RESTART_PAUSE_MIN_S, SNAPSHOT_STOP_MS, STOP_MS
 from shards.main import run_shard
 from shards.process import EXIT_DAMAGED, enter, lock_file, log
 from shards.settings import Settings, count_shards, default_shard_count
@@ -116,8 +116,8 @@ def supervise(settings: Settings) -> None:
     while not stopping:
         clock.look()
         _tend([*shards, archive])
-    _stop(shards)
-    _stop([archive])  # last: it takes what the shards still had to say
+    _stop(shards, (2 * STOP_MS + SNAPSHOT_STOP_MS) / 1000)
+    _stop([archive], 2 * STOP_MS / 1000)  # last: it takes what the shards still had to say
     log.info("stopped")
 
 
@@ -144,9 +144,9 @@ def _tend(children: list[Child]) -> None:
         by_sentinel[sentinel].bury()  # type: ignore[index]
 
 
-def _stop(children: list[Child]) -> None:
+def _stop(children: list[Child], patience_s: float) -> None:
     for child in children:
         child.stop()
-    until = time.monotonic() + 2 * STOP_MS / 1000
+    until = time.monotonic() + patience_s
     for child in children:
         child.end(until)

@@ -2,10 +2,13 @@
 
 import msgspec
 
+from shards.brackets import MILLION
+from shards.cover import cover_in, free_bound, is_outside_band, is_short, limit_of, measure, needs_leave
 from shards.effects import Effects
-from shards.margin_market import MILLION, MarginMarket
+from shards.margin import held_for
+from shards.margin_market import MarginMarket
 from shards.markets import Market, MarketStatus
-from shards.messages import Reason, Refused
+from shards.messages import FiredHeld, Reason, Refused
 from shards.orders import (
     BUY,
     LIMIT,
@@ -21,6 +24,7 @@ from shards.orders import (
     Trigger,
     WatchedPrice,
 )
+from shards.price_band import is_worse
 from shards.triggers import Triggers, trigger_of
 
 _BECOMES = {Kind.STOP: LIMIT, Kind.TAKE_PROFIT: LIMIT}  # any other trigger becomes a market order
@@ -194,7 +198,7 @@ class TriggerMarket(MarginMarket):
         if not self.triggers.is_attached(order):
             return True
         parent = self.open.get(trigger.parent)  # none while it is being matched
-        return parent is not None and parent.filled > 0 and self._reducible(order.account, order.side) > 0
+        return parent is not None and parent.filled > 0 and self.reducible(order.account, order.side) > 0
 
     def _fire(self, order: Order, effects: Effects) -> None:
         """A waiting trigger becomes a regular order, with the same id."""
@@ -207,35 +211,77 @@ class TriggerMarket(MarginMarket):
             parent = self.open[trigger.parent]
             order.quantity = min(order.quantity, parent.filled)
             self._expire(parent, EndReason.CHILD_FIRED, effects)
-        if not (order.reduce_only or order.close_position):
+        if order.reduce_only or order.close_position:
+            order.reduce_only = True
+            reducible = self.reducible(order.account, order.side)
+            order.quantity = reducible if order.close_position else min(order.quantity, reducible)
+        if order.kind is LIMIT and is_outside_band(self, order.side, order.price):
+            self._forget(order)
+            self._end(order, Status.EXPIRED, EndReason.PERCENT_PRICE, effects)
+        elif not order.reduce_only or (order.quantity and needs_leave(self, order)):
             self.firing[order.id] = order
             effects.fired.append(order)
-            return
-        self._forget(order)
-        order.reduce_only = True
-        reducible = self._reducible(order.account, order.side)
-        order.quantity = reducible if order.close_position else min(order.quantity, reducible)
-        self._execute_fired(order, effects)
+        else:
+            self._forget(order)
+            self._execute_fired(order, limit_of(self, order, measure(self, order)), effects)
 
-    def fired_granted(self, order: Order, hold_price: int, leverage: int, effects: Effects) -> None:
-        """The margin of a fired trigger is held: it goes its way as any order, unless its market was halted since."""
+    def fired_granted(self, order: Order, held: FiredHeld, effects: Effects) -> None:
+        """A fired trigger has its margin, or its leave or none: it goes its way as any order.
+
+        Not if its market was halted since; and if too little was asked for, it is asked for again.
+        """
+        reason = EndReason.NONE
         if self.market.status is not MarketStatus.LISTED:
-            self.release_grant(order, hold_price, leverage, effects)
-            self._expire(order, EndReason.HALTED, effects)
-            return
-        del self.firing[order.id]
-        self._forget(order)
-        order.hold_price, order.leverage = hold_price, leverage
+            reason = EndReason.HALTED
+        elif order.kind is LIMIT and is_outside_band(self, order.side, order.price):
+            reason = EndReason.PERCENT_PRICE
+        if reason is not EndReason.NONE:
+            self.give_back(held, effects)
+            self._expire(order, reason, effects)
+        elif (held.leverage or held.leave) and self._is_short_by_now(order, held):
+            self.give_back(held, effects)
+            effects.again.append(order)
+        else:
+            del self.firing[order.id]
+            self._forget(order)
+            limit = self._take_up(order, held, effects)
+            self._execute_fired(order, limit, effects)
+            self._fire_due(effects)
+
+    def _is_short_by_now(self, order: Order, held: FiredHeld) -> bool:
+        """Whether too little was asked for: book or mark have moved since, or there is more to reduce."""
+        if held.leave and held_for(held.terms, 0) < self.leave_for(order, held.loss):
+            return True
+        return is_short(self, order, cover_in(held))
+
+    def _take_up(self, order: Order, held: FiredHeld, effects: Effects) -> int:
+        """Let a fired order hold what it was granted; returns the worst price at which it trades."""
+        if not order.reduce_only:
+            order.hold_price, order.leverage, order.loss = held.hold_price, held.leverage, held.loss
+            order.hold = self._hold_of(order)
+            return limit_of(self, order, cover_in(held))
+        order.quantity = min(order.quantity, self.reducible(order.account, order.side))
+        if not held.leave:
+            return self.nearest(order, limit_of(self, order, measure(self, order)))
+        order.loss = held.loss
         order.hold = self._hold_of(order)
-        self._execute_fired(order, effects)
-        self._fire_due(effects)
+        surplus = held_for(held.terms, 0) - order.hold
+        if surplus:
+            self.unhold(held, 0, surplus, 0, effects)
+        return limit_of(self, order, cover_in(held))
+
+    def nearest(self, order: NewOrder | Order, limit: int) -> int:
+        """``limit``, but no farther from the mark than an order that only reduces may go without leave."""
+        if not self.mark_price:
+            return limit
+        bound = free_bound(self, order.side)
+        return bound if is_worse(order.side, limit, bound) else limit
 
     def fired_refused(self, order: Order, effects: Effects) -> None:
         """There is no margin for a fired trigger."""
         self._expire(order, EndReason.MARGIN, effects)
 
-    def _execute_fired(self, order: Order, effects: Effects) -> None:
-        limit = self._limit_of(order, order.hold_price)
+    def _execute_fired(self, order: Order, limit: int, effects: Effects) -> None:
         if not order.quantity:
             self._end(order, Status.EXPIRED, EndReason.REDUCE_ONLY, effects)
             return

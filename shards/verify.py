@@ -3,7 +3,7 @@
 Every journal is read and replayed: density, checksums, the state hash at each snapshot. The shards are brought to one
 consistent moment (nobody has received what its sender has not sent) and every invariant is checked there. Then the
 archive's rows are compared with the rows that the replay makes, and the reference file with what the journals say of
-assets and markets.
+assets and markets. At rest, every message that a receiver lacks must still be held by its sender.
 """
 
 from contextlib import closing
@@ -19,6 +19,7 @@ from shards.recovery import apply_record, engine_at
 from shards.state import dump_state
 from shards.terms import find_differences
 from shards.verify_archive import Ask, Unanswered, compare_archive
+from shards.verify_links import find_gaps
 from storage.folder import Folder
 from storage.journal import Journal, JournalDamaged, StorageUnavailable
 from storage.reference_file import ReferenceFile, ReferenceUnusable, Terms
@@ -44,6 +45,11 @@ class _Replay:
         start = None if whole or not self._snapshots else self._snapshots[0]
         self.engine, self._position = engine_at(start, shard, shard_count)
         self.findings: list[str] = []
+
+    @property
+    def newest(self) -> Snapshot | None:
+        """The snapshot from which the shard would start."""
+        return self._snapshots[-1] if self._snapshots else None
 
     def advance_to_end(self) -> None:
         """Replay all that is on disk now, and compare with every snapshot on the way."""
@@ -86,7 +92,7 @@ def verify_folder(folder: Folder, ask_archive: Ask | None = None) -> list[str]:
     ``ask_archive`` asks the archive of a running engine; without it the DuckDB file is opened, which needs it stopped.
     """
     if ask_archive is not None:
-        return _verify(folder, ask_archive)
+        return _verify(folder, ask_archive, at_rest=False)
     try:
         history = History(folder.history, bytes.fromhex(folder.secrets().id_key))
     except HistoryLost as lost:
@@ -94,21 +100,21 @@ def verify_folder(folder: Folder, ask_archive: Ask | None = None) -> list[str]:
     except duckdb.Error as fault:
         return [f"archive: {folder.history} cannot be opened: {fault}"]
     try:
-        return _verify(folder, history.answer)
+        return _verify(folder, history.answer, at_rest=True)
     finally:
         history.close()
 
 
-def _verify(folder: Folder, ask: Ask) -> list[str]:
+def _verify(folder: Folder, ask: Ask, *, at_rest: bool) -> list[str]:
     for _ in range(_TRIES):
         try:
-            return _verify_once(folder, ask)
+            return _verify_once(folder, ask, at_rest=at_rest)
         except _Moved:
             continue
     return ["the shards take snapshots faster than they can be read: try again under less load"]
 
 
-def _verify_once(folder: Folder, ask: Ask) -> list[str]:
+def _verify_once(folder: Folder, ask: Ask, *, at_rest: bool) -> list[str]:
     status = ask(GetArchiveStatus())  # before the journals are read: they are ahead of the archive, never behind
     replays: list[_Replay] = []
     try:
@@ -124,6 +130,8 @@ def _verify_once(folder: Folder, ask: Ask) -> list[str]:
         findings += _compare_terms(engines, before, _read_terms(folder))
         if not isinstance(status, ArchiveStatus):
             return [*findings, f"archive: cannot be asked: {status}"]
+        if at_rest:
+            findings += find_gaps(engines, [replay.newest for replay in replays], status)
         return findings + [f"archive: {text}" for text in compare_archive(engines, status, ask)]
     except ReferenceUnusable as error:
         return [f"reference: {error}"]

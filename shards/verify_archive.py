@@ -67,8 +67,8 @@ _RULES = {
         "SELECT movement_id || '-' || shard || '-' || wallet FROM stored.movements GROUP BY ALL HAVING count(*) > 1"
     ),
     "order and its trades differ": (
-        "WITH done AS (SELECT order_id, sum(quantity) AS quantity_done FROM fills GROUP BY order_id)"
-        " SELECT order_id FROM orders LEFT JOIN done USING (order_id) WHERE filled <> coalesce(quantity_done, 0)"
+        "WITH done AS (SELECT order_id, sum(quantity_lots) AS lots_done FROM fills GROUP BY order_id)"
+        " SELECT order_id FROM orders LEFT JOIN done USING (order_id) WHERE filled_lots <> coalesce(lots_done, 0)"
     ),
 }
 
@@ -125,7 +125,7 @@ def _compare_rows(kind: str, made: list[Facts], ask: Ask) -> Iterator[str]:
 
 
 def _rows(ask: Ask, sql: str) -> list[list[Cell]]:
-    reply = ask(RunSql(sql))
+    reply = ask(RunSql(sql, verifying=True))
     if isinstance(reply, TableReply):
         return reply.rows
     raise Unanswered(str(reply))

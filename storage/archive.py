@@ -8,26 +8,24 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import duckdb
 import msgspec
 
-from storage.queries import MEMORY_LIMIT, MEMORY_USED, POSITIONS, Query
+from storage import client_ids
+from storage.client_ids import Waiting
+from storage.queries import POSITIONS, Query
 from storage.reports import REPORTS
-from storage.schema import Column, Table, make_tables, make_views
-from storage.tables import LINKS, SCHEMA_VERSION, TABLES, VERSION
+from storage.schema import Column, Table, drop_columns, make_tables, make_views
+from storage.statements import Parameters, Selection, Statements, Stored
+from storage.tables import DROPPED, LINKS, NEW_CLIENT_IDS, ORDERS, SCHEMA_VERSION, TABLES, VERSION
 from storage.views import VIEWS
 from storage.wallet_views import WALLET_VIEWS
 
 THREADS_COUNT: Final = 2  # a statement's own thread and one helper: the other cores belong to the shards
-CHECKPOINT_SIZE: Final = "64MiB"  # of the write-ahead file: moving it takes 0.1 to 0.7 s of CPU, be it 16 MiB or 64
-FETCH_ROW_COUNT: Final = 1_000  # rows of an operator's answer taken at a time
-GUARD_S: Final = 0.01  # between two looks at the memory that an operator's statement takes
-GUARD_SHARE: Final = 3  # it may take one part in so many; the rest is for rows, indexes and checkpoints
-
-Stored = tuple[Any, ...]
-"""A row; its values are in the order of its table's or query's columns."""
+CHECKPOINT_BYTES: Final = 64 * 2**20  # of the log: working it in takes 0.1 to 0.7 s of CPU, be it 16 MiB or 64
+STORAGE_VERSION: Final = "v1.4.0"  # the oldest DuckDB that can read a file that is made here
 
 _LOCKED_DOWN: Final[dict[str, str | bool | int | float | list[str]]] = {
     "enable_external_access": False,  # no file, no network, no ATTACH, COPY or EXPORT
@@ -38,7 +36,8 @@ _LOCKED_DOWN: Final[dict[str, str | bool | int | float | list[str]]] = {
     "python_enable_replacements": False,  # else SQL could read Python variables by their names
     "temp_directory": "",  # a big answer fails rather than fill the disk that the journals need
     "threads": THREADS_COUNT,
-    "checkpoint_threshold": CHECKPOINT_SIZE,
+    "checkpoint_threshold": "1TiB",  # whoever appends says when: a backup copies the file between two checkpoints
+    "storage_compatibility_version": STORAGE_VERSION,
 }
 
 
@@ -48,17 +47,6 @@ class ArchiveTooNew(Exception):
 
 class ArchiveFailed(Exception):
     """An earlier append failed: what is in memory is not to be trusted any more. Open the file anew."""
-
-
-class SqlRefused(Exception):
-    """An operator's statement was not answered; the text says why."""
-
-
-class Selection(NamedTuple):
-    """What an operator's statement gives: column names, and rows a piece at a time."""
-
-    columns: list[str]
-    pieces: Iterator[list[Stored]]
 
 
 class Archive:
@@ -71,14 +59,16 @@ class Archive:
         Raises duckdb.Error if the file is not usable or another process has it open, and ArchiveTooNew.
         """
         self._failed = False
+        self._path = path
         self._database = duckdb.connect(path, config={**_LOCKED_DOWN, "memory_limit": memory})
         os.chmod(path, 0o600)
         self._database.execute("PRAGMA disable_checkpoint_on_shutdown")  # close does it, but not after a failure
         self._database.execute(f"SET GLOBAL max_execution_time = {query_ms}")
         self._writer = self._cursor_with_limit(0)  # rows must go in, however long a checkpoint takes
-        self._operator = self._cursor_with_limit(sql_ms)
-        self._operator_busy = threading.Lock()
         self._make_schema()
+        self._waiting = Waiting(*self._writer.execute(client_ids.WAITING.sql).fetchall()[0])
+        self._database.execute("SET GLOBAL TimeZone = 'UTC'")
+        self._statements = Statements(self._database, sql_ms)
         self._database.execute("SET GLOBAL lock_configuration = true")
 
     def _cursor_with_limit(self, limit_ms: int) -> duckdb.DuckDBPyConnection:
@@ -93,6 +83,10 @@ class Archive:
         statements = [] if version else ["CREATE SCHEMA stored"]
         if version < VERSION:
             statements += make_tables(TABLES, version)
+            statements += drop_columns(DROPPED, version)
+            if 0 < version < NEW_CLIENT_IDS.since:
+                count = _one_number(self._writer, Query(f"SELECT count(*) FROM {ORDERS.name}"))
+                statements += client_ids.of_all_orders(count)
             statements += [
                 f"DELETE FROM {SCHEMA_VERSION.name}",
                 f"INSERT INTO {SCHEMA_VERSION.name} VALUES ({VERSION})",
@@ -119,12 +113,40 @@ class Archive:
         DuckDB 2.0, out of memory in the midst of an insert, leaves index entries without rows in memory.)
         """
         inserts = [_insert(table, some) for table, some in {**rows, LINKS: list(positions.items())}.items() if some]
+        new, recent = self._waiting
+        sorting, waiting = client_ids.sort_full(Waiting(new + len(rows.get(NEW_CLIENT_IDS, ())), recent))
+        with self._changing():
+            self._transact([*inserts, *sorting])
+        self._waiting = waiting
+
+    def needs_checkpoint(self) -> bool:
+        """Whether the log has grown so long that it should be worked into the file."""
+        return self._log_bytes() >= CHECKPOINT_BYTES
+
+    def checkpoint(self) -> bool:
+        """Work the log into the file; whether nothing is left in it. By the thread that appends; raises as they do.
+
+        Until the next one, the file as it is now can be copied: rows go into the log, and into parts that are not used.
+        """
+        with self._changing():
+            self._writer.execute("CHECKPOINT")
+        return self._log_bytes() == 0
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """After a failure in the context nothing but a refusal comes."""
         self._check()
         try:
-            self._transact(inserts)
+            yield
         except BaseException:
             self._failed = True
             raise
+
+    def _log_bytes(self) -> int:
+        try:
+            return os.path.getsize(f"{self._path}.wal")
+        except FileNotFoundError:
+            return 0
 
     def _transact(self, queries: Sequence[Query]) -> None:
         self._writer.execute("BEGIN TRANSACTION")
@@ -148,86 +170,21 @@ class Archive:
             return cursor.execute(query.sql, query.parameters).fetchall()
 
     @contextmanager
-    def select(self, text: str) -> Iterator[Selection]:
-        """Run an operator's statement while the context lasts. For any thread, but one statement at a time.
-
-        Exactly one SELECT, in a read-only transaction that is rolled back, within bounds of time and memory. Raises
-        SqlRefused, also from within the context when a later row cannot be had, and ArchiveFailed.
-        """
+    def select(
+        self, text: str, parameters: Parameters, gone: threading.Event, verifying: bool = False
+    ) -> Iterator[Selection]:
+        """Run an operator's statement while the context lasts, as :meth:`Statements.select`. Raises ArchiveFailed."""
         self._check()
-        if not self._operator_busy.acquire(blocking=False):
-            raise SqlRefused("another statement is running: try again when it has ended")
-        try:
-            statement = self._read_one(text)
-            with self._read_only(), self._memory_guarded():
-                self._operator.execute(statement)
-                yield Selection(self._read_columns(), self._read_pieces())
-        except duckdb.Error as error:
-            raise SqlRefused(str(error)) from error
-        finally:
-            self._operator_busy.release()
+        with self._statements.select(text, parameters, gone, verifying) as selection:
+            yield selection
 
-    def _read_one(self, text: str) -> duckdb.Statement:
-        statements = self._operator.extract_statements(text)
-        # the type alone proves little (WITH x AS (DELETE …) is a SELECT): the read-only transaction holds the rest off
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            raise SqlRefused("exactly one SELECT statement is allowed")
-        return statements[0]
-
-    def _read_columns(self) -> list[str]:
-        description = self._operator.description or []
-        for name, type_, *_ in description:
-            if "TIMESTAMP WITH TIME ZONE" in str(type_):  # Python cannot take it without a zone database
-                raise SqlRefused(f"column {name} has a time zone: add ::TIMESTAMP to it")
-        return [name for name, *_ in description]
-
-    def _read_pieces(self) -> Iterator[list[Stored]]:
-        while rows := self._operator.fetchmany(FETCH_ROW_COUNT):
-            yield rows
-
-    @contextmanager
-    def _read_only(self) -> Iterator[None]:
-        self._operator.execute("BEGIN TRANSACTION READ ONLY")
-        try:
-            yield
-        finally:
-            self._operator.execute("ROLLBACK")
-
-    @contextmanager
-    def _memory_guarded(self) -> Iterator[None]:
-        """Interrupt the operator's statement if it takes so much memory that rows might not go in."""
-        ended, interrupted = threading.Event(), threading.Event()
-        guard = threading.Thread(target=self._guard_memory, args=(ended, interrupted), name="sql memory guard")
-        guard.start()
-        try:
-            yield
-        except duckdb.InterruptException as error:
-            if interrupted.is_set():
-                raise SqlRefused("the statement needs too much memory: ask for less at a time") from error
-            raise
-        finally:
-            ended.set()
-            guard.join()
-
-    def _guard_memory(self, ended: threading.Event, interrupted: threading.Event) -> None:
-        with self._database.cursor() as cursor:
-            try:
-                allowed = _one_number(cursor, MEMORY_USED) + _one_number(cursor, MEMORY_LIMIT) // GUARD_SHARE
-                while not ended.wait(GUARD_S):
-                    if _one_number(cursor, MEMORY_USED) > allowed:
-                        break
-            except duckdb.Error:
-                pass  # nothing is left even to look
-            while not ended.wait(GUARD_S):  # again and again: one may fall between two calls of the statement
-                interrupted.set()
-                self._operator.interrupt()
-
-    def close(self) -> None:
-        """Work the log into the file and close it. No other call may be running."""
-        if not self._failed:
+    def close(self, *, checkpoint: bool = True) -> None:
+        """Work the log into the file, unless that must not change, and close it. No other call may be running."""
+        if checkpoint and not self._failed:
             with suppress(duckdb.Error):  # then the log is read when the file is opened next
                 self._writer.execute("CHECKPOINT")
-        for connection in (self._operator, self._writer, self._database):
+        self._statements.close()
+        for connection in (self._writer, self._database):
             connection.close()
 
 

@@ -33,6 +33,7 @@ from storage.parts import (
 from storage.sealed import SealBroken, Unsealed, seal, unseal
 
 FORMAT = 2  # raised whenever an input comes to something else than before: its journals must not be replayed
+MANIFEST = "backup.json"  # of a backup, which is not to be worked on
 SOCKET_PATH_BYTES_MAX = 103  # what macOS's and Linux's sockaddr_un both hold, less the final zero
 # The secret is at least as long as the digest: a shorter one is the weakest part
 SECRET_BYTES_MIN: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
@@ -71,8 +72,8 @@ class Folder:
     def open(cls, path: Path, shard_count: int | None = None) -> "Folder":
         """Open the folder, making it with ``shard_count`` shards at first; a missing count takes what it has.
 
-        Raises FolderError for another number of shards, another format, a path too long for sockets, and for what
-        cannot be read or written, is damaged or missing.
+        Raises FolderError for another number of shards, another format, a backup, a path too long for sockets, and for
+        what cannot be read or written, is damaged or missing.
         """
         try:
             return cls._open(path, shard_count)
@@ -82,6 +83,8 @@ class Folder:
     @classmethod
     def _open(cls, path: Path, shard_count: int | None) -> "Folder":
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.path.exists(path / MANIFEST):
+            raise FolderError(f"{path} is a backup: make a data folder of it with `shardex --data NEW restore {path}`")
         facts = _read_facts(path)
         if facts is None and shard_count is None and not is_used(path):
             raise FolderError(f"{path} is no data folder yet: start the engine first (python -m shards)")

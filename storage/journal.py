@@ -18,6 +18,7 @@ from storage.mark import Marked, MarkWriter, mark_path, read_mark
 
 FORMAT = 1
 CHECKPOINT_PAGES = 4_000  # of 4 kB in the write-ahead file before SQLite moves them: fewer, larger stalls
+COPY_COUNT = 10_000  # records copied at a time: a few megabytes
 
 _SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -213,6 +214,31 @@ class Journal:
                 raise
             return 0
         return removed.rowcount
+
+    def copy(self, path: Path, after: Position, until: int) -> Position:
+        """Write the records past ``after`` up to sequence ``until`` to a new journal; returns where that ends.
+
+        Every record is checked on the way, and no piece is held long: whoever writes here is not kept from moving its
+        write-ahead file. A copy without further records has the one at ``after``, as the original has.
+        Raises as :meth:`read` and :meth:`append`.
+        """
+        copied = Journal(path)
+        try:
+            copied._db.executemany(
+                "INSERT OR REPLACE INTO facts VALUES (?, ?)", self._db.execute("SELECT * FROM facts").fetchall()
+            )
+            if until == after.sequence:
+                rows = self._db.execute("SELECT * FROM journal WHERE sequence = ?", (until,)).fetchall()
+                copied._db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", rows)
+            copied._last = after
+            while copied.last.sequence < until:
+                piece = list(self.read(copied.last, min(until, copied.last.sequence + COPY_COUNT)))
+                if not piece:
+                    raise JournalDamaged(f"{self._path}: record {copied.last.sequence + 1} is missing")
+                copied.append(piece)
+            return copied.last
+        finally:
+            copied.close()
 
     def close(self) -> None:
         """Close the file."""

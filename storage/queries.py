@@ -57,21 +57,6 @@ MEMORY_LIMIT = Query("SELECT parse_formatted_bytes(current_setting('memory_limit
 """One number: bytes that DuckDB may hold."""
 
 
-def order_by_id(order_id: int) -> Query:
-    """One order or none."""
-    return Query(f"{_ORDERS} WHERE order_id = ?", (order_id,))
-
-
-def order_by_client_id(
-    market: int, account: str, client_id: str, product: str = "", *, triggers: bool = False
-) -> Query:
-    """The latest order of that client id, or none; ``market`` 0 and ``product`` "" mean any."""
-    conditions = [Query("account = ? AND client_id = ?", (account, client_id)), *in_market(market, product)]
-    if triggers:
-        conditions.append(_PLACED_AS_TRIGGER)
-    return select(_ORDERS, conditions, "created_ms DESC, order_id DESC", 1)
-
-
 def orders_of_account(
     account: str,
     span: Span,

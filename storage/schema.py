@@ -19,7 +19,7 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A stored table. ``key`` is its primary key; a row with a known key replaces the old one if ``replaces``."""
+    """A stored table. ``key`` is its primary key, "": none; a row with a known key replaces the old if ``replaces``."""
 
     name: str
     comment: str
@@ -55,14 +55,22 @@ def make_tables(tables: Iterable[Table], version: int) -> Iterator[str]:
     """The statements that make what a schema of ``version`` lacks of these tables; version 0 has none of them."""
     for table in tables:
         if table.since > version:
-            columns = ", ".join(f"{column.name} {column.type} NOT NULL" for column in table.columns)
-            yield f"CREATE TABLE {table.name} ({columns}, PRIMARY KEY ({table.key}))"
+            columns = [f"{column.name} {column.type} NOT NULL" for column in table.columns]
+            key = [f"PRIMARY KEY ({table.key})"] if table.key else []
+            yield f"CREATE TABLE {table.name} ({', '.join([*columns, *key])})"
         else:
             for column in table.columns:
                 if column.since > version:
                     added = f"{column.name} {column.type} NOT NULL DEFAULT {column.default}"
                     yield f"ALTER TABLE {table.name} ADD COLUMN {added}"
         yield from _comment("TABLE", table)
+
+
+def drop_columns(dropped: Iterable[tuple[str, str, int]], version: int) -> Iterator[str]:
+    """The statements that drop what a schema of ``version`` has of these: (table, column, version without it)."""
+    for table, column, until in dropped:
+        if 0 < version < until:
+            yield f"ALTER TABLE {table} DROP COLUMN {column}"
 
 
 def make_views(views: Iterable[View]) -> Iterator[str]:

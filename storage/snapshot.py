@@ -52,6 +52,11 @@ def list_snapshots(folder: Path) -> list[Path]:
     return sorted(folder.glob("snapshot-*.json"))
 
 
+def sequence_of(path: Path) -> int:
+    """The record at which a listed snapshot was taken, as its name says."""
+    return int(path.stem.removeprefix("snapshot-"))
+
+
 def read_snapshot(path: Path) -> Snapshot:
     """Read and check a snapshot. Raises SnapshotDamaged; FileNotFoundError if it has been replaced by a newer one."""
     content = path.read_bytes()

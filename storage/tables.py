@@ -7,8 +7,11 @@ from typing import Final
 
 from storage.schema import Column, Table
 
-VERSION: Final = 2
-"""Of the tables. 2: futures."""
+VERSION: Final = 3
+"""Of the tables. 2: futures. 3: client ids by key, no hold_units."""
+
+DROPPED: Final = (("stored.orders", "hold_units", 3),)
+"""(table, column, version): was always 0, for an order that has ended holds nothing; the view orders reckons it."""
 
 # Ticks, lots and amounts are HUGEINT: with 18 decimals a price of 10^9 is 10^27 ticks, an amount up to 10^38 units
 
@@ -32,7 +35,6 @@ ORDERS = Table(
         Column("signed_ms", "BIGINT", "Timestamp of the signed request, Unix ms; 0 under a bearer token"),
         Column("filled_lots", "HUGEINT", "Filled base quantity in lots"),
         Column("filled_tick_lots", "HUGEINT", "Sum over its fills of ticks x lots: its exact value"),
-        Column("hold_units", "HUGEINT", "Smallest units still held for it when it ended"),
         Column("status", "VARCHAR", "filled, canceled, rejected or expired"),
         Column("end_reason", "VARCHAR", "Why it ended; the view orders lists the reasons"),
         Column("created_ms", "BIGINT", "When it was placed, Unix ms"),
@@ -64,6 +66,36 @@ ORDERS = Table(
         Column("id", "UUID", "The id under which the spot API shows it"),
     ),
     key="order_id",
+)
+
+_CLIENT_ID_COLUMNS = (
+    Column("key", "UBIGINT", "Of account and client id: storage/client_ids.py says how it is made"),
+    Column("order_id", "BIGINT", "The order"),
+    Column("is_trigger", "BOOLEAN", "Whether it was placed as a trigger"),
+)
+
+CLIENT_IDS = Table(
+    "stored.client_ids",
+    "By which keys orders are found by their client ids: in runs of four million, each sorted by key.",
+    _CLIENT_ID_COLUMNS,
+    key="",
+    since=3,
+)
+
+RECENT_CLIENT_IDS = Table(
+    "stored.recent_client_ids",
+    "The same of later orders, in runs of a million.",
+    _CLIENT_ID_COLUMNS,
+    key="",
+    since=3,
+)
+
+NEW_CLIENT_IDS = Table(
+    "stored.new_client_ids",
+    "The same of the newest orders, not sorted yet.",
+    _CLIENT_ID_COLUMNS,
+    key="",
+    since=3,
 )
 
 TRADES = Table(
@@ -174,4 +206,15 @@ SCHEMA_VERSION = Table(
     since=2,
 )
 
-TABLES: Final = (ORDERS, TRADES, FUTURES_FILLS, MOVEMENTS, MARKETS, LINKS, SCHEMA_VERSION)
+TABLES: Final = (
+    ORDERS,
+    CLIENT_IDS,
+    RECENT_CLIENT_IDS,
+    NEW_CLIENT_IDS,
+    TRADES,
+    FUTURES_FILLS,
+    MOVEMENTS,
+    MARKETS,
+    LINKS,
+    SCHEMA_VERSION,
+)

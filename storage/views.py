@@ -2,7 +2,10 @@
 
 from typing import Final
 
+from storage import amounts
 from storage.schema import Shown, View
+
+_OF_MARKET = f"LEFT JOIN {amounts.MARKETS} m ON m.market = "
 
 _MARKET_NAMES = (
     Shown("product", "m.product", "spot or futures"),
@@ -21,19 +24,34 @@ _MARKETS_VIEW = View(
         Shown("lot_size", "m.lot_size", "Quantity step, in base, exact"),
         Shown(
             "min_notional",
-            "m.min_notional_units::DOUBLE / 10 ** m.quote_places",
-            "Least price x quantity of an order, in quote, rounded to a DOUBLE",
+            amounts.quote_units("m.min_notional_units"),
+            "Least price x quantity of an order, in quote",
         ),
         Shown("maker_fee_bps", "m.maker_fee_bps", "Fee of the resting side in hundredths of a percent"),
         Shown("taker_fee_bps", "m.taker_fee_bps", "Fee of the incoming side in hundredths of a percent"),
         Shown("status", "m.status", "listed, halted or delisted"),
         Shown("changed_at", "epoch_ms(m.changed_ms)", "When it was added or last changed, UTC"),
     ),
-    "FROM stored.markets m",
+    f"FROM {amounts.MARKETS} m",
 )
 
 _OF_TRIGGER = "CASE WHEN o.trigger_type <> '' THEN {} END"
 _OF_TRAILING = "CASE WHEN o.trigger_type = 'trailing_stop_market' THEN {} END"
+
+_PRICE = "nullif(o.price_ticks, 0)"
+_QUANTITY = "nullif(o.quantity_lots, 0)"
+_LEFT = "CASE WHEN o.quantity_lots <> 0 THEN o.quantity_lots - o.filled_lots END"
+
+
+def _hold(lots: str, quote_units: str) -> str:
+    """What is held for so many lots of an order, or for so many units of a market buy."""
+    margin = f"o.hold_price_ticks * {lots} * m.tick_lot_units"
+    return f"""TRY(CASE
+        WHEN m.product = 'futures' THEN coalesce(({margin} + o.leverage - 1) // nullif(o.leverage, 0), 0)
+        WHEN o.side = 'sell' THEN {lots} * m.lot_units
+        WHEN o.quantity_lots = 0 THEN {quote_units}
+        ELSE o.price_ticks * {lots} * m.tick_lot_units END)"""
+
 
 _ORDERS_VIEW = View(
     "orders",
@@ -47,27 +65,29 @@ _ORDERS_VIEW = View(
         Shown("side", "o.side", "buy or sell"),
         Shown("type", "o.type", "limit or market; of a trigger that never fired, its trigger_type"),
         Shown("tif", "o.tif", "Time in force: gtc, ioc, fok, post_only"),
-        Shown("price", "nullif(o.price_ticks, 0) * m.tick_size", "Limit price, exact; NULL for market orders"),
+        Shown("price", amounts.price(_PRICE), "Limit price in quote; NULL for market orders"),
         Shown(
             "quantity",
-            "nullif(o.quantity_lots, 0) * m.lot_size",
-            "Ordered base quantity, exact; NULL for a spot market buy, and where the position is the quantity",
+            amounts.quantity(_QUANTITY),
+            "Ordered base quantity; NULL for a spot market buy, and where the position is the quantity",
         ),
         Shown(
             "quote_quantity",
-            "nullif(o.quote_quantity_units, 0)::DOUBLE / 10 ** m.quote_places",
-            "Quote amount of a market buy, rounded to a DOUBLE (quote_quantity_units is exact); else NULL",
+            amounts.quote_units("nullif(o.quote_quantity_units, 0)"),
+            "Quote amount of a market buy (quote_quantity_units is exact); else NULL",
         ),
-        Shown("filled", "o.filled_lots * m.lot_size", "Filled base quantity, exact"),
+        Shown("notional", amounts.notional(_PRICE, _QUANTITY), "price x quantity in quote; NULL where one of them is"),
+        Shown("left_notional", amounts.notional(_PRICE, _LEFT), "The same of what had not filled when it ended"),
+        Shown("filled", amounts.quantity("o.filled_lots"), "Filled base quantity"),
         Shown(
             "filled_quote",
-            "o.filled_tick_lots::DOUBLE * m.tick_size::DOUBLE * m.lot_size::DOUBLE",
-            "Sum over its fills of price x quantity, rounded to a DOUBLE (filled_tick_lots is exact)",
+            amounts.sum_of_notionals("o.filled_tick_lots"),
+            "Sum over its fills of price x quantity, in quote (filled_tick_lots is exact)",
         ),
         Shown(
             "average_price",
-            "o.filled_tick_lots::DOUBLE / nullif(o.filled_lots, 0)::DOUBLE * m.tick_size::DOUBLE",
-            "Average price of its fills, rounded to a DOUBLE; NULL if nothing filled",
+            amounts.average_price("o.filled_tick_lots", "o.filled_lots"),
+            "Average price of its fills, in quote; NULL if nothing filled",
         ),
         Shown("status", "o.status", "filled, canceled, rejected or expired"),
         Shown(
@@ -83,12 +103,12 @@ _ORDERS_VIEW = View(
         Shown("close_position", "o.close_position", "Futures: it was for the whole position; else false"),
         Shown("leverage", "nullif(o.leverage, 0)", "Futures: of what was held for it; NULL if nothing was"),
         Shown("trigger_type", "nullif(o.trigger_type, '')", "Its type as placed; NULL as all below if not a trigger"),
-        Shown("stop_price", "nullif(o.stop_price_ticks, 0) * m.tick_size", "Price it waited for; NULL for trailing"),
+        Shown("stop_price", amounts.price("nullif(o.stop_price_ticks, 0)"), "Price it waited for; NULL for trailing"),
         Shown("working_type", "nullif(o.watched, '')", "Which price it watched: contract (last trade) or mark"),
         Shown("price_protect", _OF_TRIGGER.format("o.price_protect"), "Not to fire while last and mark are far apart"),
         Shown(
             "activation_price",
-            _OF_TRAILING.format("o.activation_ticks * m.tick_size"),
+            _OF_TRAILING.format(amounts.price("o.activation_ticks")),
             "Trailing: from which it followed",
         ),
         Shown(
@@ -116,6 +136,9 @@ _ORDERS_VIEW = View(
         Shown("updated_ms", "o.updated_ms", "When it ended, Unix ms; the fastest column to select a time by"),
         Shown("signed_ms", "nullif(o.signed_ms, 0)", "Timestamp in the signed request, Unix ms; NULL if not signed"),
         Shown("market", "o.market", "Number of the market"),
+        Shown("price_exact", f"{_PRICE} * m.tick_size", "price as a DECIMAL"),
+        Shown("quantity_exact", f"{_QUANTITY} * m.lot_size", "quantity as a DECIMAL"),
+        Shown("filled_exact", "o.filled_lots * m.lot_size", "filled as a DECIMAL"),
         Shown("price_ticks", "o.price_ticks", "Limit price in ticks; 0 for market orders"),
         Shown("quantity_lots", "o.quantity_lots", "Ordered base quantity in lots; 0 where quantity is NULL"),
         Shown(
@@ -123,8 +146,25 @@ _ORDERS_VIEW = View(
         ),
         Shown("filled_lots", "o.filled_lots", "Filled base quantity in lots"),
         Shown("filled_tick_lots", "o.filled_tick_lots", "Sum over its fills of ticks x lots: its exact value"),
+        Shown(
+            "hold_units",
+            _hold(
+                "(o.quantity_lots - o.filled_lots)", "o.quote_quantity_units - o.filled_tick_lots * m.tick_lot_units"
+            ),
+            "Smallest units of hold_asset that were held for it at its end, and then released; 0 if it was filled",
+        ),
+        Shown(
+            "hold_at_placement_units",
+            _hold("o.quantity_lots", "o.quote_quantity_units"),
+            "Smallest units of hold_asset that were held when it was placed; futures: for its last price and quantity",
+        ),
+        Shown(
+            "hold_asset",
+            "CASE WHEN m.product = 'spot' AND o.side = 'sell' THEN m.base ELSE m.quote END",
+            "What was held for it",
+        ),
     ),
-    "FROM stored.orders o LEFT JOIN stored.markets m ON m.market = o.market",
+    f"FROM stored.orders o {_OF_MARKET} o.market",
 )
 
 _TRADES_VIEW = View(
@@ -135,13 +175,10 @@ _TRADES_VIEW = View(
         Shown("trade_id", "t.trade_id", "Its 52-bit number"),
         *_MARKET_NAMES,
         Shown("time", "epoch_ms(t.time_ms)", "When it happened, UTC"),
-        Shown("price", "t.price_ticks * m.tick_size", "The maker's price, exact"),
-        Shown("quantity", "t.quantity_lots * m.lot_size", "Base quantity, exact"),
-        Shown(
-            "quote_amount",
-            "t.price_ticks::DOUBLE * t.quantity_lots::DOUBLE * m.tick_size::DOUBLE * m.lot_size::DOUBLE",
-            "price x quantity, rounded to a DOUBLE",
-        ),
+        Shown("price", amounts.price("t.price_ticks"), "The maker's price, in quote"),
+        Shown("quantity", amounts.quantity("t.quantity_lots"), "Base quantity"),
+        Shown("notional", amounts.notional("t.price_ticks", "t.quantity_lots"), "price x quantity, in quote"),
+        Shown("quote_amount", amounts.notional("t.price_ticks", "t.quantity_lots"), "notional under an older name"),
         Shown("taker_side", "t.taker_side", "buy or sell"),
         Shown("maker_account", "t.maker_account", "Owner of the resting order"),
         Shown("taker_account", "t.taker_account", "Owner of the incoming order"),
@@ -151,8 +188,10 @@ _TRADES_VIEW = View(
         Shown("market", "t.market", "Number of the market"),
         Shown("price_ticks", "t.price_ticks", "Price in ticks"),
         Shown("quantity_lots", "t.quantity_lots", "Base quantity in lots"),
+        Shown("price_exact", "t.price_ticks * m.tick_size", "price as a DECIMAL"),
+        Shown("quantity_exact", "t.quantity_lots * m.lot_size", "quantity as a DECIMAL"),
     ),
-    "FROM stored.trades t LEFT JOIN stored.markets m ON m.market = t.market",
+    f"FROM stored.trades t {_OF_MARKET} t.market",
 )
 
 _SIDES = """
@@ -177,17 +216,18 @@ _FILLS_VIEW = View(
         Shown("order_id", "f.order_id", "The account's order"),
         Shown("side", "f.side", "buy or sell, as the account did"),
         Shown("role", "f.role", "maker (rested) or taker (came in)"),
-        Shown("price", "f.price_ticks * m.tick_size", "Price, exact"),
-        Shown("quantity", "f.quantity_lots * m.lot_size", "Base quantity, exact"),
-        Shown(
-            "quote_amount",
-            "f.price_ticks::DOUBLE * f.quantity_lots::DOUBLE * m.tick_size::DOUBLE * m.lot_size::DOUBLE",
-            "price x quantity, rounded to a DOUBLE",
-        ),
+        Shown("price", amounts.price("f.price_ticks"), "Price, in quote"),
+        Shown("quantity", amounts.quantity("f.quantity_lots"), "Base quantity"),
+        Shown("notional", amounts.notional("f.price_ticks", "f.quantity_lots"), "price x quantity, in quote"),
+        Shown("quote_amount", amounts.notional("f.price_ticks", "f.quantity_lots"), "notional under an older name"),
         Shown(
             "fee",
-            f"f.fee_units::DOUBLE / 10 ** CASE WHEN {_PAID_IN_BASE} THEN m.base_places ELSE m.quote_places END",
-            "What the account paid, in fee_asset, rounded to a DOUBLE (fee_units is exact)",
+            amounts.nearest(
+                "f.fee_units",
+                f"CASE WHEN {_PAID_IN_BASE} THEN m.base_places ELSE m.quote_places END",
+                f"CASE WHEN {_PAID_IN_BASE} THEN m.base_scale ELSE m.quote_scale END",
+            ),
+            "What the account paid, in fee_asset (fee_units is exact)",
         ),
         Shown(
             "fee_asset",
@@ -197,8 +237,12 @@ _FILLS_VIEW = View(
         Shown("fee_units", "f.fee_units", "Fee in smallest units of fee_asset"),
         Shown("time_ms", "f.time_ms", "When it happened, Unix ms; the fastest column to select a time by"),
         Shown("market", "f.market", "Number of the market"),
+        Shown("price_ticks", "f.price_ticks", "Price in ticks"),
+        Shown("quantity_lots", "f.quantity_lots", "Base quantity in lots"),
+        Shown("price_exact", "f.price_ticks * m.tick_size", "price as a DECIMAL"),
+        Shown("quantity_exact", "f.quantity_lots * m.lot_size", "quantity as a DECIMAL"),
     ),
-    f"FROM ({_SIDES}) f LEFT JOIN stored.markets m ON m.market = f.market",
+    f"FROM ({_SIDES}) f {_OF_MARKET} f.market",
 )
 
 VIEWS: Final = (_MARKETS_VIEW, _ORDERS_VIEW, _TRADES_VIEW, _FILLS_VIEW)

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from storage import amounts
 from storage.schema import Shown, View
 
 _FUTURES_FILLS_VIEW = View(
@@ -15,25 +16,26 @@ _FUTURES_FILLS_VIEW = View(
         Shown("order_id", "f.order_id", "The account's order"),
         Shown("side", "f.side", "buy or sell, as the account did"),
         Shown("role", "CASE WHEN f.maker THEN 'maker' ELSE 'taker' END", "maker (rested) or taker (came in)"),
-        Shown("price", "f.price_ticks * m.tick_size", "Price, exact"),
-        Shown("quantity", "f.quantity_lots * m.lot_size", "Base quantity, exact"),
-        Shown(
-            "value",
-            "f.lot_value_units::DOUBLE * f.quantity_lots::DOUBLE / 10 ** m.quote_places",
-            "price x quantity in quote, rounded to a DOUBLE",
-        ),
-        Shown("fee", "f.fee_units::DOUBLE / 10 ** m.quote_places", "What the account paid, in quote, as a DOUBLE"),
+        Shown("price", amounts.price("f.price_ticks"), "Price, in quote"),
+        Shown("quantity", amounts.quantity("f.quantity_lots"), "Base quantity"),
+        Shown("notional", amounts.notional("f.price_ticks", "f.quantity_lots"), "price x quantity, in quote"),
+        Shown("value", amounts.notional("f.price_ticks", "f.quantity_lots"), "notional under an older name"),
+        Shown("fee", amounts.quote_units("f.fee_units"), "What the account paid, in quote"),
         Shown(
             "realized_profit",
-            "f.profit_units::DOUBLE / 10 ** m.quote_places",
+            amounts.quote_units("f.profit_units"),
             "What the part that reduced its position won, before the fee, in quote; negative: lost; 0 if it opened",
         ),
         Shown("fee_units", "f.fee_units", "Fee in smallest units of quote"),
         Shown("profit_units", "f.profit_units", "Realised profit in smallest units of quote"),
         Shown("time_ms", "f.time_ms", "When the match happened, Unix ms; the fastest column to select a time by"),
         Shown("market", "f.market", "Number of the market"),
+        Shown("price_ticks", "f.price_ticks", "Price in ticks"),
+        Shown("quantity_lots", "f.quantity_lots", "Base quantity in lots"),
+        Shown("price_exact", "f.price_ticks * m.tick_size", "price as a DECIMAL"),
+        Shown("quantity_exact", "f.quantity_lots * m.lot_size", "quantity as a DECIMAL"),
     ),
-    "FROM stored.futures_fills f LEFT JOIN stored.markets m ON m.market = f.market",
+    f"FROM stored.futures_fills f LEFT JOIN {amounts.MARKETS} m ON m.market = f.market",
 )
 
 # An asset's decimals are known from any market that has it; they never change
@@ -53,8 +55,8 @@ _MOVEMENTS_VIEW = View(
         Shown("asset", "v.asset", "What was moved"),
         Shown(
             "amount",
-            "v.amount_units::DOUBLE / 10 ** a.places",
-            "Negative: it left the wallet; rounded to a DOUBLE (amount_units is exact). NULL: no market has the asset",
+            amounts.nearest("v.amount_units", "a.places", "(10e0 ** a.places)"),
+            "Negative: it left the wallet (amount_units is exact). NULL: no market has the asset",
         ),
         Shown("cause", "v.cause", "deposit, withdrawal or transfer"),
         Shown("reference", "nullif(v.reference, '')", "Under which it was asked for; NULL if none"),

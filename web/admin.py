@@ -12,6 +12,7 @@ from web.auth import require_operator
 from web.catalog import Catalog
 from web.errors import Problem, invalid
 from web.futures import listing
+from web.futures.bracket_rows import Row, read_rows
 from web.futures.listing import FuturesMarketTerms
 from web.futures.margin import Funds, ask_margin, format_usdt, list_holdings, sum_up
 from web.futures.position_views import render_held
@@ -82,14 +83,15 @@ def add_futures_market() -> Response:
         maker_fee_bps=form.long("maker_fee_bps"),
         taker_fee_bps=form.long("taker_fee_bps"),
         max_notional=form.decimal("max_notional", FuturesMarketTerms.max_notional),
-        max_position_notional=form.long("max_position_notional", FuturesMarketTerms.max_position_notional),
+        max_position_notional=form.optional_long("max_position_notional"),
         min_leverage=form.long("min_leverage", FuturesMarketTerms.min_leverage),
-        max_leverage=form.long("max_leverage", FuturesMarketTerms.max_leverage),
+        max_leverage=form.optional_long("max_leverage"),
         default_leverage=form.long("default_leverage", FuturesMarketTerms.default_leverage),
-        maint_margin_ratio=form.decimal("maint_margin_ratio", FuturesMarketTerms.maint_margin_ratio),
+        maint_margin_ratio=form.optional_decimal("maint_margin_ratio"),
         trigger_protect=form.decimal("trigger_protect", FuturesMarketTerms.trigger_protect),
         market_take_bound=form.decimal("market_take_bound", FuturesMarketTerms.market_take_bound),
         mark_price=form.optional_decimal("mark_price"),
+        brackets=form.brackets() if form.fields.get("brackets") is not None else None,
     )
     listing.add_futures_market(_desk(), terms)
     return answer({"ok": True, "symbol": terms.symbol})
@@ -101,6 +103,13 @@ def set_futures_status(symbol: str) -> Response:
     status = read_text(Form("status").fields.get("status")) or ""
     listing.set_futures_status(_desk(), symbol, status)
     return answer({"ok": True, "symbol": symbol, "status": status})
+
+
+@blueprint.patch("/futures/markets/<symbol>/risk")
+def set_risk(symbol: str) -> Response:
+    """Give a futures market other risk terms."""
+    listing.set_risk(_desk(), symbol, Form("brackets").brackets())
+    return answer({"ok": True, "symbol": symbol})
 
 
 @blueprint.post("/futures/mark-price")
@@ -154,7 +163,7 @@ def get_account(account: str) -> Response:
         {
             "account": account,
             "spot": render_balances(balances, catalog),
-            "futures": _render_funds(sum_up(margin), catalog),
+            "futures": _render_funds(sum_up(margin, catalog), catalog),
             "positions": [render_held(holding) for holding in holdings if holding.own.position.amount],
             "open_orders": open_orders,
         }
@@ -200,6 +209,14 @@ class Form:
         if value is None:
             raise invalid(name)
         return value
+
+    def optional_long(self, name: str) -> int | None:
+        """A whole number; None for null, or if it was not sent."""
+        return None if self.fields.get(name) is None else self.long(name)
+
+    def brackets(self) -> list[Row]:
+        """The rows of the field ``brackets``."""
+        return read_rows(self.fields.get("brackets"))
 
     def decimal(self, name: str, default: str | None = None) -> str:
         """A decimal's text, as it was written; it is read by whoever knows its bounds."""

@@ -2,16 +2,15 @@
 
 import secrets
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
 import click
 import duckdb
 
-from shards.history import History, HistoryLost
-from shards.limits import SQL_MS_MAX
-from shards.messages import Question, Reason, Reply, RunSql, TableReply
+from shards.history import HistoryLost
+from shards.limits import SQL_PATIENCE_MS
+from shards.messages import Question, Reason, Reply
 from shards.settings import SettingsError, check_names, count_shards
 from shards.verify import verify_folder
 from storage.folder import FolderError
@@ -19,11 +18,11 @@ from storage.reference import ReferenceUnusable, StorageFull
 from web import operator, payments
 from web.auth import READ, TRADE
 from web.cli_access import is_running, open_client, open_desk, open_folder, open_reference
+from web.cli_backup import backup_command, folder_to_verify, restore_command, snapshot_command
 from web.cli_futures import futures_group
 from web.cli_markets import asset_group, market_group
-from web.cli_print import print_csv, print_json, print_table
+from web.cli_sql import sql
 from web.cli_words import DATA_HELP, SETTINGS
-from web.engine import expect
 from web.errors import SPOT_REFUSALS, EngineRefusal, Problem
 from web.operator import Desk
 from web.payments import WALLETS, Paid, Payment
@@ -79,8 +78,8 @@ def main(context: click.Context, data: Path | None) -> None:
     context.obj = data
 
 
-for group in (asset_group, market_group, futures_group):
-    main.add_command(group)
+for command in (asset_group, market_group, futures_group, sql, snapshot_command, backup_command, restore_command):
+    main.add_command(command)
 
 
 # Credentials
@@ -164,40 +163,20 @@ def _pay(data: Path | None, action: Callable[[Desk, Payment], Paid], payment: Pa
 
 
 @main.command()
-@click.argument("statement")
-@click.option("--csv", "form", flag_value="csv", help="Print comma-separated values.")
-@click.option("--json", "form", flag_value="json", help="Print a JSON array of objects.")
-@click.pass_obj
-def sql(data: Path | None, statement: str, form: str | None) -> None:
-    """Run one SELECT on the history, beside the running exchange or at rest."""
-    folder = open_folder(data)
-    with open_client(folder) as client:
-        if is_running(client):
-            reply = client.ask_archive(RunSql(statement), SQL_MS_MAX)
-        else:
-            with closing(History(folder.history, bytes.fromhex(folder.secrets().id_key))) as history:
-                reply = history.answer(RunSql(statement))
-    table = expect(TableReply, reply)
-    printer = {"csv": print_csv, "json": print_json}.get(form or "", print_table)
-    printer(table.columns, table.rows)
-
-
-@main.command()
 @click.pass_obj
 def verify(data: Path | None) -> None:
-    """Replay every journal and check all invariants, at rest or beside the running exchange."""
-    folder = open_folder(data)
-    with open_client(folder) as client:
+    """Replay every journal and check all invariants, at rest or beside the running exchange; also of a backup."""
+    with folder_to_verify(data) as folder, open_client(folder) as client:
 
         def ask(question: Question) -> Reply:
-            return client.ask_archive(question, SQL_MS_MAX)
+            return client.ask_archive(question, SQL_PATIENCE_MS)
 
         findings = verify_folder(folder, ask if is_running(client) else None)
     for finding in findings:
         click.echo(finding)
     if findings:
         raise click.exceptions.Exit(1)
-    click.echo(f"ok: {count_shards(folder.shard_count)} and the archive of {folder.path}")
+    click.echo(f"ok: {count_shards(folder.shard_count)} and the archive of {data or folder.path}")
 
 
 if __name__ == "__main__":

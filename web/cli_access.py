@@ -10,6 +10,7 @@ import click
 
 from shards.client import Client
 from shards.markets import MarketStatus
+from shards.process import is_locked
 from shards.settings import load_settings
 from storage.folder import Folder, FolderError
 from storage.reference import Reference
@@ -38,7 +39,8 @@ def open_reference(folder: Folder) -> Iterator[Reference]:
 def open_client(folder: Folder) -> Iterator[Client]:
     """A connection to the folder's engine, as far as it runs."""
     with closing(Client(folder)) as client:
-        client.wait_connected(CONNECT_S)
+        if is_locked(folder.run / "engine.lock"):  # else nobody need be waited for
+            client.wait_connected(CONNECT_S)
         yield client
 
 

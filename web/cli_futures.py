@@ -10,9 +10,14 @@ from web.catalog import Catalog
 from web.cli_access import confirm_status, open_desk, open_folder, open_reference
 from web.cli_print import Cell, print_table
 from web.futures import listing
+from web.futures.bracket_rows import parse_row
+from web.futures.limits import LEVERAGE_MAX
 from web.futures.listing import FuturesMarketTerms
+from web.futures.render import format_ratio
 
 _LAST = "last"  # in place of a price
+_BRACKET = "CAP:LEVERAGE:RATIO"
+_BRACKET_HELP = "Up to CAP USDT at most LEVERAGE, of which RATIO must be left; as often as there are, lowest cap first."
 
 
 @click.group(name="futures")
@@ -32,14 +37,13 @@ def futures_group() -> None:
 @click.option(
     "--max-position-notional",
     type=int,
-    default=FuturesMarketTerms.max_position_notional,
-    show_default=True,
-    help="Of a position with its open orders, USDT.",
+    help=f"Of a position with its open orders, USDT; {listing.MAX_POSITION_NOTIONAL} by default.",
 )
 @click.option("--min-leverage", type=int, default=FuturesMarketTerms.min_leverage, show_default=True)
-@click.option("--max-leverage", type=int, default=FuturesMarketTerms.max_leverage, show_default=True)
+@click.option("--max-leverage", type=int, help=f"{LEVERAGE_MAX} by default.")
 @click.option("--default-leverage", type=int, default=FuturesMarketTerms.default_leverage, show_default=True)
-@click.option("--maint-margin-ratio", default=FuturesMarketTerms.maint_margin_ratio, show_default=True)
+@click.option("--maint-margin-ratio", help=f"{listing.MAINT_MARGIN_RATIO} by default.")
+@click.option("--bracket", "brackets", multiple=True, metavar=_BRACKET, help=f"{_BRACKET_HELP} In place of the three.")
 @click.option(
     "--trigger-protect",
     default=FuturesMarketTerms.trigger_protect,
@@ -54,10 +58,11 @@ def futures_group() -> None:
 )
 @click.option("--mark-price", help="Else it follows the last trade.")
 @click.pass_obj
-def add_market(data: Path | None, /, **terms: str) -> None:
+def add_market(data: Path | None, /, brackets: tuple[str, ...], **terms: str) -> None:
     """Open the futures market SYMBOL of BASE against USDT."""
+    rows = [parse_row(text) for text in brackets] or None
     with open_desk(data) as desk:
-        market = listing.add_futures_market(desk, FuturesMarketTerms(**terms))  # type: ignore[arg-type]
+        market = listing.add_futures_market(desk, FuturesMarketTerms(**terms, brackets=rows))  # type: ignore[arg-type]
     click.echo(f"{market.symbol} {market.status}")
 
 
@@ -84,6 +89,22 @@ def set_status(data: Path | None, symbol: str, status: str, yes: bool) -> None:
     click.echo(f"{market.symbol} {market.status}")
 
 
+@futures_group.command(name="risk")
+@click.argument("symbol")
+@click.option("--bracket", "brackets", multiple=True, metavar=_BRACKET, help=_BRACKET_HELP)
+@click.pass_obj
+def set_risk(data: Path | None, symbol: str, brackets: tuple[str, ...]) -> None:
+    """Print the brackets of SYMBOL; with --bracket, put these in place of all of them first."""
+    if brackets:
+        rows = [parse_row(text) for text in brackets]
+        with open_desk(data) as desk:
+            market = listing.set_risk(desk, symbol, rows)
+    else:
+        with open_reference(open_folder(data)) as reference:
+            market = listing.find_market(Catalog(reference.facts()), symbol)
+    print_table(["notional_cap", "max_leverage", "maint_margin_ratio", "cum"], _bracket_rows(market))
+
+
 @futures_group.command(name="mark")
 @click.argument("symbol")
 @click.argument("price")
@@ -93,6 +114,14 @@ def set_mark(data: Path | None, symbol: str, price: str) -> None:
     with open_desk(data) as desk:
         in_force = listing.set_mark_price(desk, symbol, None if price == _LAST else price)
     click.echo(f"{symbol} mark price {in_force or 'of the last trade'}")
+
+
+def _bracket_rows(market: Market) -> list[list[Cell]]:
+    places = market.quote_places
+    return [
+        [format_plain(each.cap, places), each.max_leverage, format_ratio(each.ratio), format_plain(each.cum, places)]
+        for each in market.brackets
+    ]
 
 
 def _market_row(market: Market) -> list[Cell]:
@@ -106,6 +135,6 @@ def _market_row(market: Market) -> list[Cell]:
         format_plain(market.min_notional, market.quote_places),
         market.maker_fee_bps,
         market.taker_fee_bps,
-        f"{terms.min_leverage}-{terms.max_leverage} ({terms.default_leverage})",
+        f"{terms.min_leverage}-{market.brackets[0].max_leverage} ({terms.default_leverage})",
         market.status.value,
     ]

@@ -1,8 +1,7 @@
 """Rows on a terminal: side by side, as CSV, as JSON."""
 
-import csv
+import itertools
 import json
-import sys
 from collections.abc import Sequence
 
 import click
@@ -28,16 +27,51 @@ def _is_number(cell: Cell) -> bool:
 
 
 def print_csv(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-    """Comma-separated values under a line of names."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([show(cell) for cell in row] for row in rows)
+    """Comma-separated values under a line of names. NULL is nothing, an empty text two quotes."""
+    for line in (columns, *rows):
+        click.echo(",".join(map(_quote, line)))
 
 
-def print_json(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-    """An array with an object for each row."""
-    objects = (json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) for row in rows)
-    click.echo("[" + ",\n ".join(objects) + "]")
+def _quote(cell: Cell) -> str:
+    text = show(cell)
+    if cell == "" or any(character in text for character in ',"\r\n'):
+        escaped = text.replace('"', '""')
+        return f'"{escaped}"'
+    return text
+
+
+def print_json(columns: Sequence[str], rows: Sequence[Sequence[Cell]], types: Sequence[str]) -> None:
+    """An array with an object for each row. Columns that share a name get _1, _2, … behind it from the second on."""
+    names = [json.dumps(name, ensure_ascii=False) for name in tell_apart(columns)]
+    shown = [_float_as_json if type_ in ("FLOAT", "DOUBLE") else _as_json for type_ in types]
+    lines = (
+        ", ".join(f"{name}: {show(cell)}" for name, show, cell in zip(names, shown, row, strict=True)) for row in rows
+    )
+    click.echo("[" + ",\n ".join(f"{{{line}}}" for line in lines) + "]")
+
+
+def tell_apart(names: Sequence[str]) -> list[str]:
+    """The names, each only once."""
+    found: list[str] = []
+    for name in names:
+        others = (f"{name}_{number}" for number in itertools.count(1))
+        found.append(name if name not in found else next(each for each in others if each not in (*found, *names)))
+    return found
+
+
+def _as_json(cell: Cell) -> str:
+    return json.dumps(cell, ensure_ascii=False)
+
+
+def _float_as_json(cell: Cell) -> str:
+    """JSON has no NaN: it becomes null. Infinity is a number that every reader takes for it."""
+    match cell:
+        case "nan":
+            return "null"
+        case "infinity" | "-infinity":
+            return cell.replace("infinity", "1e999")
+        case _:
+            return _as_json(cell)
 
 
 def show(cell: Cell) -> str:

@@ -37,9 +37,15 @@ SPOT_MARKETS: Final = (
     {"base_token": "BTC", "tick_size": "0.01", "lot_size": "0.0001", "min_notional": "5"},
     {"base_token": "ETH", "tick_size": "0.01", "lot_size": "0.0001", "min_notional": "5"},
 )
+BRACKETS: Final = (
+    {"notional_cap": 40_000, "max_leverage": 100, "maint_margin_ratio": "0.005"},
+    {"notional_cap": 200_000, "max_leverage": 50, "maint_margin_ratio": "0.01"},
+    {"notional_cap": 1_000_000, "max_leverage": 25, "maint_margin_ratio": "0.02"},
+    {"notional_cap": 5_000_000, "max_leverage": 10, "maint_margin_ratio": "0.04"},
+)
 FUTURES_MARKETS: Final = (
-    {"base_asset": "BTC", "tick_size": "0.1", "lot_size": "0.001", "min_notional": "10"},
-    {"base_asset": "ETH", "tick_size": "0.01", "lot_size": "0.001", "min_notional": "10"},
+    {"base_asset": "BTC", "tick_size": "0.1", "lot_size": "0.001", "min_notional": "10", "brackets": BRACKETS},
+    {"base_asset": "ETH", "tick_size": "0.01", "lot_size": "0.001", "min_notional": "10", "brackets": BRACKETS},
 )
 ACCOUNTS: Final = ("demo-1", "demo-2")
 FUNDS: Final = (

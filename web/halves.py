@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
-from shards.limits import RESTART_PAUSE_MAX_S, RESTART_PAUSE_MIN_S, STOP_MS
+from shards.limits import RESTART_PAUSE_MAX_S, RESTART_PAUSE_MIN_S, SNAPSHOT_STOP_MS, STOP_MS
 from shards.process import LockTaken, end_with_parent, is_locked, lock_file, read_pid, write_pid
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -20,7 +20,7 @@ ENGINE: Final = "engine"
 WEB: Final = "web"
 STOP_S: Final = {
     WEB: 15.0,  # more than gunicorn gives its workers
-    ENGINE: 4 * STOP_MS / 1_000 + 2,  # more than the supervisor gives the shards, then the archive
+    ENGINE: (4 * STOP_MS + SNAPSHOT_STOP_MS) / 1_000 + 2,  # more than the supervisor gives the shards, then the archive
 }
 STABLE_S: Final = 10.0  # a half that lived so long is started again at once
 _KILLED_S: Final = 5.0  # a group that was killed has ended by then

@@ -47,7 +47,7 @@ from web.errors import EngineRefusal
 
 T = TypeVar("T")
 
-OWNER_WAIT_MS: Final = 1_000  # a cancel of an order that no shard has waits so long to learn whose it was
+ENDED_WAIT_MS: Final = 1_000  # a cancel that found nothing open waits so long to learn what became of it
 TIME_MS_MAX: Final = 2**62  # later than any order or trade; what a question's times are bounded by
 _ANY: Final = 2**62  # every trade has a lower number
 _PIECE_COUNT: Final = 32  # questions about many markets that are under way at a time
@@ -87,12 +87,9 @@ def find_latest_open(engine: Engine, shards: Iterable[int], question: GetOrderBy
     return _latest_open([_ask_for_order(engine, shard, question) for shard in shards])
 
 
-def find_archived_order(engine: Engine, number: int) -> Order | None:
-    """The order if the archive has it; None if not, or if it cannot be asked soon."""
-    try:
-        return engine.ask_archive(OrderReply, GetOrder(number), OWNER_WAIT_MS).order
-    except EngineRefusal:
-        return None
+def find_archived_order(engine: Engine, question: GetOrder | GetOrderByClientId) -> Order | None:
+    """The order if the archive has it, asked for no longer than a cancel may wait; raises EngineRefusal."""
+    return _ask_archive_for_order(engine, question, ENDED_WAIT_MS)
 
 
 def find_trade(engine: Engine, market: Market, number: int) -> Trade | None:
@@ -275,12 +272,19 @@ def _latest(found: Iterable[Order | None]) -> Order | None:
     return max(filter(None, found), key=_age, default=None)
 
 
+def find_recent_order(engine: Engine, market: Market, question: GetOrder | GetOrderByClientId) -> Order | None:
+    """The order if its shard knows it: it is open, or not archived yet; raises EngineRefusal."""
+    return _ask_for_order(engine, engine.owner(market), question)
+
+
 def _ask_for_order(engine: Engine, shard: int, question: GetOrder | GetOrderByClientId) -> Order | None:
     return _known(lambda: engine.ask(OrderReply, shard, question))
 
 
-def _ask_archive_for_order(engine: Engine, question: GetOrder | GetOrderByClientId) -> Order | None:
-    return _known(lambda: engine.ask_archive(OrderReply, question))
+def _ask_archive_for_order(
+    engine: Engine, question: GetOrder | GetOrderByClientId, deadline_ms: int = limits.DEADLINE_MS
+) -> Order | None:
+    return _known(lambda: engine.ask_archive(OrderReply, question, deadline_ms))
 
 
 def _known(ask: Callable[[], OrderReply]) -> Order | None:

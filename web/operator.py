@@ -13,7 +13,16 @@ import msgspec
 from shards.clock import now_ms
 from shards.limits import DEADLINE_BULK_MS, MARKET_NUMBER_MAX, PRICE_MAX, QUANTITY_MAX
 from shards.markets import Market, MarketStatus, Product
-from shards.messages import AddAsset, AddMarket, CountReply, MarketReply, Reason, SetMarketStatus, SetMarkPrice
+from shards.messages import (
+    AddAsset,
+    AddMarket,
+    CountReply,
+    MarketReply,
+    Reason,
+    SetMarketStatus,
+    SetMarkPrice,
+    SetRisk,
+)
 from shards.units import Decimal, count_steps, parse_decimal
 from storage.reference import ApiKey, Asset, Reference
 from web.auth import READ, TRADE
@@ -100,6 +109,9 @@ def open_market(desk: Desk, wanted: Market, mark_price: int | None = None) -> Ma
         raise spot_problem(Reason.MARKET_EXISTS)
     wanted = msgspec.structs.replace(wanted, number=row.number, opened_ms=now_ms())
     in_force = desk.engine.ask(MarketReply, desk.engine.owner(wanted), AddMarket(wanted)).market
+    if in_force.risk is None and wanted.risk is not None:  # an earlier version of the program had begun with it
+        command = SetRisk(row.number, wanted.risk)
+        in_force = desk.engine.ask(MarketReply, desk.engine.owner(wanted), command).market
     as_wanted = msgspec.structs.replace(in_force, opened_ms=wanted.opened_ms) == wanted
     if as_wanted and mark_price is not None:  # also 0: an earlier try may have set another
         desk.engine.ask(MarketReply, desk.engine.owner(wanted), SetMarkPrice(row.number, mark_price))

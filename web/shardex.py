@@ -10,13 +10,17 @@ from web.cli_words import DATA_HELP, SETTINGS
 SUMMARY: Final = "Operate a Shardex exchange."
 COMMANDS: Final = {
     "asset": "What balances can be of.",
+    "backup": "Copy the exchange to DIR as of one moment, beside the running exchange or at rest.",
     "deposit": "Credit AMOUNT of ASSET to a wallet of ACCOUNT.",
     "futures": "What can be traded on margin, against USDT.",
     "key": "Make an API key of ACCOUNT.",
     "market": "What can be traded on the spot.",
-    "sql": "Run one SELECT on the history, beside the running exchange or at rest.",
+    "restore": "Make the data folder from the backup in DIR.",
+    "snapshot": "Have every shard of the running exchange take a snapshot, and wait until they are on disk.",
+    "sql": "Run one SELECT or EXPLAIN on the history, beside the running exchange or at rest.",
     "token": "Print a bearer token with all rights of ACCOUNT.",
     "verify": "Replay every journal and check all invariants, at rest or beside the running exchange.",
+    "withdraw": "Debit AMOUNT of ASSET from a wallet of ACCOUNT.",
 }
 
 

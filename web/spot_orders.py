@@ -164,7 +164,7 @@ def _locate(text: str, catalog: Catalog, at: Services) -> tuple[int, Market]:
 
 
 def _is_of_another(number: int, principal: Principal, at: Services) -> bool:
-    order = history.find_archived_order(at.engine, number)
+    order = history.find_archived_order(at.engine, GetOrder(number))
     return order is not None and order.account != principal.account
 
 

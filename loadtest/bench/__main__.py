@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from loadtest.bench import growth, history, http, http_matrix, journal, machine, mailbox
+from loadtest.bench import analyst, growth, history, http, http_matrix, journal, late, machine, mailbox
 from loadtest.bench.command import Topic, run_topics
 
 TOPICS: Final[dict[str, Topic]] = {
@@ -13,6 +13,8 @@ TOPICS: Final[dict[str, Topic]] = {
     "journal": journal.measure,
     "growth": growth.measure,
     "history": history.measure,
+    "late": late.measure,
+    "analyst": analyst.measure,
 }
 
 if __name__ == "__main__":

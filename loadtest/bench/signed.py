@@ -2,6 +2,7 @@
 
 import hmac
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from loadtest.bench.venue import Trader
@@ -41,8 +42,24 @@ def cancel_all(trader: Trader, symbol: str) -> bytes:
 
 def cancel_batch(trader: Trader, symbol: str, orders: list[Order]) -> bytes:
     """Cancel up to ten futures orders by their ids."""
-    listed = "%2C".join(str(order.id) for order in orders)
+    return cancel_batch_of(trader, symbol, [order.id for order in orders])
+
+
+def cancel_batch_of(trader: Trader, symbol: str, order_ids: Sequence[int]) -> bytes:
+    """Cancel up to ten futures orders of these ids."""
+    listed = "%2C".join(map(str, order_ids))
     return _futures("DELETE", "batchOrders", f"symbol={symbol}&orderIdList=%5B{listed}%5D", trader)
+
+
+def cancel_batch_named(trader: Trader, symbol: str, client_ids: Sequence[str]) -> bytes:
+    """Cancel up to ten futures orders of these client ids."""
+    listed = "%2C".join(f"%22{client_id}%22" for client_id in client_ids)
+    return _futures("DELETE", "batchOrders", f"symbol={symbol}&origClientOrderIdList=%5B{listed}%5D", trader)
+
+
+def query(trader: Trader, symbol: str, client_id: str) -> bytes:
+    """One futures order by its client id."""
+    return _futures("GET", "order", f"symbol={symbol}&origClientOrderId={client_id}", trader)
 
 
 def cancel_spot(trader: Trader, order: str) -> bytes:

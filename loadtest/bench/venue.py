@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple, TypeVar
 
+from loadtest.bench.large_archive import fill_archive
 from shards.client import Client
 from shards.clock import now_ms
 from shards.codec import encode
@@ -144,6 +145,14 @@ class Venue:
         """Cancel whatever is left on a market."""
         for reply in self._tell(market, [CancelAll(trader.account, market.number) for trader in self.traders]):
             assert isinstance(reply, OrdersReply), reply
+
+    def fill_archive(self, count: int) -> None:
+        """Start the engine again with so many ended orders of the traders on the futures markets."""
+        assert self._exchange.engine.stop(30), "the engine does not stop"
+        accounts, markets = [trader.account for trader in self.traders], [market.number for market in self.futures]
+        fill_archive(self.folder, count, accounts, markets)
+        self._exchange.engine.start()
+        self._exchange.wait_ready(120)
 
     def wait_archived(self) -> None:
         """Until the archive has all rows: what it has not would be collected during whatever is measured next."""

@@ -19,13 +19,14 @@ _NOT_PLACED: Final = (
     "-2021",  # the trigger would fire at once
     "-2022",  # nothing to reduce
     "-4045",  # triggers of this market, or of this parent
+    "-4118",  # it only reduces, and would lose more than there is
     "-5021",  # FOK
     "-5022",  # GTX
 )
 _NOT_CANCELED: Final = (UNKNOWN_ORDER, "-2030", "-2031", "-2032")
 _REFUSED: Final = {
     "place": _NOT_PLACED,
-    "modify": ("-2010", NO_SUCH_ORDER, "-2019", "-2021", "-4137", "-5022", "-5025", "-5027"),
+    "modify": ("-2010", NO_SUCH_ORDER, "-2019", "-2021", "-4118", "-4137", "-5022", "-5025", "-5027"),
     "cancel": _NOT_CANCELED,
     "cancel_by_client_id": _NOT_CANCELED,
     "cancel_algo": (UNKNOWN_ORDER,),

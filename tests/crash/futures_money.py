@@ -9,7 +9,7 @@ from typing import Final
 from tests.crash.floor import FUNDS
 from tests.crash.futures_floor import MAKER_BPS, TAKER_BPS
 from tests.crash.futures_statement import Row, Statement, find_unbalanced
-from tests.crash.futures_terms import PRICE_MAX
+from tests.crash.futures_terms import LOSS_MAX, PRICE_MAX
 from tests.crash.futures_trader import OPEN
 from tests.http.futures.margin_model import Place, up
 
@@ -24,7 +24,7 @@ def check_money(said: Statement, leverages: Mapping[str, int]) -> Iterator[str]:
     yield from _follow(said, places)
     shown = {row["symbol"]: row for row in said.account["positions"]}
     for symbol, place in places.items():
-        orders = [order for order in said.open.values() if order["symbol"] == symbol and _holds(order)]
+        orders = [order for order in said.open.values() if order["symbol"] == symbol and _is_regular(order)]
         yield from _check_position(shown[symbol], place, Fraction(said.marks[symbol]))
         yield from _check_holds(shown[symbol], place, orders)
     yield from find_unbalanced(said.account)
@@ -109,17 +109,23 @@ def _check_position(row: Row, place: Place, mark: Fraction) -> Iterator[str]:
         yield f"the position should be {right}: {row}"
 
 
-def _holds(order: Row) -> bool:
-    """Neither a waiting trigger nor what only reduces."""
-    return order["status"] in OPEN and order.get("triggerTime") != 0 and not order["reduceOnly"]
+def _is_regular(order: Row) -> bool:
+    """No waiting trigger."""
+    return order["status"] in OPEN and order.get("triggerTime") != 0
 
 
 def _check_holds(row: Row, place: Place, orders: list[Row]) -> Iterator[str]:
-    """Of a sale nobody can say what the best bid was; it holds by its own price at least."""
+    """Of a sale nobody can say what the best bid was, nor of any what the mark was; it holds by its price at least.
+
+    What only reduces holds what it would lose, at most.
+    """
     open_value: defaultdict[str, Fraction] = defaultdict(Fraction)
     least = most = Fraction(0)
     for order in orders:
         left = Fraction(order["origQty"]) - Fraction(order["executedQty"])
+        most += LOSS_MAX * left
+        if order["reduceOnly"]:
+            continue
         open_value[order["side"]] += Fraction(order["price"]) * left
         least += up(Fraction(order["price"]) * left / place.leverage)
         worst = order["price"] if order["side"] == "BUY" else PRICE_MAX

@@ -1,6 +1,7 @@
 """New futures orders of any kind around a price of 100."""
 
 import random
+from fractions import Fraction
 from typing import Any, Final
 
 Terms = dict[str, Any]
@@ -8,6 +9,7 @@ Terms = dict[str, Any]
 MIDDLE: Final = 1_000  # ticks of 0.1
 SPREAD: Final = 8  # ticks from the middle at which orders are placed, at most
 PRICE_MAX: Final = (MIDDLE + SPREAD) / 10  # nobody bids or trades beyond it
+LOSS_MAX: Final = Fraction(2 * SPREAD, 10)  # between any two prices
 OTHER: Final = {"BUY": "SELL", "SELL": "BUY"}
 _BEYOND: Final = "90000"  # more than any wallet is good for
 

@@ -78,6 +78,24 @@ def _open_markets(venue: WitnessVenue, asset: str) -> None:
         {"symbol": futures["symbol"], "price": "1"},
     ):
         venue.operate("POST", "/futures/mark-price", body)
+    _set_risk(venue, asset, {"base_asset": asset, **steps}, futures["symbol"])
+
+
+def _set_risk(venue: WitnessVenue, asset: str, terms: dict[str, Any], delisted: str) -> None:
+    symbol = f"{asset}R"
+    venue.operate("POST", "/futures/markets", {"symbol": symbol, **terms, "brackets": _BRACKETS}).ok()
+    both = {"symbol": f"{asset}X", **terms, "brackets": _BRACKETS, "max_leverage": 50}
+    venue.operate("POST", "/futures/markets", both)
+    for name in (symbol, delisted, "NONE"):
+        venue.operate("PATCH", f"/futures/markets/{name}/risk", {"brackets": _BRACKETS[:1]})
+    for body in ({}, {"brackets": []}, {"brackets": _BRACKETS[::-1]}, {"brackets": _BRACKETS, "colour": "red"}, [1]):
+        venue.operate("PATCH", f"/futures/markets/{symbol}/risk", body)
+
+
+_BRACKETS: Final = [
+    {"notional_cap": 40_000, "max_leverage": 100, "maint_margin_ratio": "0.005"},
+    {"notional_cap": 200_000, "max_leverage": 50, "maint_margin_ratio": "0.01"},
+]
 
 
 _OPTIONAL: Final[dict[str, Any]] = {

@@ -10,7 +10,7 @@ def refuse_orders(venue: WitnessVenue) -> None:
     """What a new order and a change can be refused for."""
     maker, trader = venue.trader(usdt="1000000"), venue.trader(usdt="1000")
     trade(maker, venue.trader(usdt="100000"))
-    maker.ok("POST", "/v1/order", **LIMIT, side="SELL", price="55000")
+    maker.ok("POST", "/v1/order", **LIMIT, side="SELL", price="52400")
     good = {**LIMIT, "side": "BUY", "price": "40000"}
     mine = trader.ok("POST", "/v1/order", **good, newClientOrderId="mine")["orderId"]
     for change in _BAD_ORDERS:
@@ -50,7 +50,10 @@ _BAD_ORDERS: Final[tuple[dict[str, Any], ...]] = (
     {"reduceOnly": "maybe"},
     {"callbackRate": "1"},
     {"timeInForce": "FOK", "price": "50000", "quantity": "0.02"},
-    {"timeInForce": "GTX", "price": "60000"},
+    {"timeInForce": "GTX", "price": "52400"},
+    {"price": "60000"},
+    {"side": "SELL", "price": "40000"},
+    {"newClientOrderId": "autoclose-1"},
     {"selfTradePreventionMode": "EXPIRE_BOTH"},
     {"priceMatch": "QUEUE"},
     {"closePosition": "true"},
@@ -78,11 +81,11 @@ _BAD_CHANGES: Final[tuple[dict[str, Any], ...]] = (
 
 def _refuse_changes(maker: Trader, trader: Trader) -> None:
     """An order filled in part, one that must not trade, and triggers."""
-    part = maker.ok("POST", "/v1/order", **LIMIT, side="SELL", price="54000")["orderId"]
-    trader.ok("POST", "/v1/order", **{**LIMIT, "quantity": "0.004"}, side="BUY", price="54000")
+    part = maker.ok("POST", "/v1/order", **LIMIT, side="SELL", price="52000")["orderId"]
+    trader.ok("POST", "/v1/order", **{**LIMIT, "quantity": "0.004"}, side="BUY", price="52000")
     maker.ask("PUT", "/v1/order", symbol=BTC, orderId=part, quantity="0.004")
     posted = trader.ok("POST", "/v1/order", **LIMIT, side="BUY", price="40000", timeInForce="GTX")["orderId"]
-    trader.ask("PUT", "/v1/order", symbol=BTC, orderId=posted, price="54000")
+    trader.ask("PUT", "/v1/order", symbol=BTC, orderId=posted, price="52000")
     for more, change in (({}, {"stopPrice": "60000"}), ({"quantity": "", "closePosition": "true"}, {"quantity": "1"})):
         stop = trader.ok("POST", "/v1/order", **{**STOP, **more})["orderId"]
         trader.ask("PUT", "/v1/order", symbol=BTC, orderId=stop, **change)
@@ -104,6 +107,33 @@ def _refuse_while_closed(venue: WitnessVenue, trader: Trader) -> None:
         trader.ask("PUT", "/v1/order", symbol=symbol, orderId=placed, quantity="0.005")
         trader.ask("POST", "/v1/algoOrder", **{**STOP, "symbol": symbol}, algoType="CONDITIONAL")
     venue.send("GET", "/fapi/v1/exchangeInfo")
+
+
+def refuse_risk(venue: WitnessVenue) -> None:
+    """What the mark price and the brackets stand against."""
+    asset = venue.asset(8)
+    steps: dict[str, Any] = {"tick_size": "0.1", "lot_size": "0.001", "min_notional": "10"}
+    rows = ((40_000, 100, "0.005"), (200_000, 50, "0.01"))
+    brackets = [dict(zip(("notional_cap", "max_leverage", "maint_margin_ratio"), row, strict=True)) for row in rows]
+    market = {"symbol": f"{asset}USDT", "base_asset": asset, **steps, "maker_fee_bps": 0, "taker_fee_bps": 0}
+    venue.operate("POST", "/futures/markets", {**market, "brackets": brackets, "mark_price": "50000"}).ok()
+    maker, trader = venue.trader(usdt="1000000"), venue.trader(usdt="1000")
+    order = {**LIMIT, "symbol": market["symbol"], "quantity": "0.9"}
+    trader.ok("POST", "/v1/leverage", symbol=market["symbol"], leverage=50)
+    maker.ok("POST", "/v1/order", **order, side="SELL", price="50000")
+    trader.ok("POST", "/v1/order", **order, side="BUY", price="50000")
+    trader.ask("POST", "/v1/leverage", symbol=market["symbol"], leverage=100)
+    closing = {**order, "side": "SELL", "reduceOnly": "true"}
+    trader.ask("POST", "/v1/order", **closing, price="47600")
+    for who, placed, prices in (
+        (trader, {**closing, "price": "51000"}, ("47600", "40000")),
+        (maker, {**order, "side": "BUY", "price": "40000"}, ("60000",)),
+    ):
+        number = who.ok("POST", "/v1/order", **placed)["orderId"]
+        for price in prices:
+            who.ask("PUT", "/v1/order", symbol=market["symbol"], orderId=number, price=price)
+    for who in (maker, trader):
+        who.ok("DELETE", "/v1/allOpenOrders", symbol=market["symbol"])
 
 
 _TRAILING: Final = {"type": "TRAILING_STOP_MARKET", "callbackRate": "1", "triggerPrice": ""}
@@ -156,4 +186,4 @@ _BAD_ALGO_ORDERS: Final[tuple[dict[str, Any], ...]] = (
 )
 
 
-REFUSAL_FLOWS: Final = (refuse_orders, algo_orders)
+REFUSAL_FLOWS: Final = (refuse_orders, refuse_risk, algo_orders)

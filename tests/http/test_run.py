@@ -204,7 +204,7 @@ def test_demo_is_repeatable(own_exchange: Exchange, tokens: Tokens) -> None:
         ("ETHUSDT", "0.01", "0.0001", "5"),
     ]
     info = own_exchange.call("GET", "/fapi/v1/exchangeInfo", account=None).json()
-    assert [(s["symbol"], *(list(f.values())[-1] for f in s["filters"])) for s in info["symbols"]] == [
+    assert [(s["symbol"], *(list(f.values())[-1] for f in s["filters"][:4])) for s in info["symbols"]] == [
         ("BTCUSDT", "0.1", "0.001", "0.001", "10"),
         ("ETHUSDT", "0.01", "0.001", "0.001", "10"),
     ]
@@ -381,13 +381,29 @@ def test_futures_markets(exchange: Exchange) -> None:
     assert mark_price() == "0"
     assert fail(exchange, "futures", "mark", "DOTUSDT", "x") == "invalid price"
     assert fail(exchange, "futures", "mark", "NONE", "1") == "MARKET_NOT_FOUND"
+    _set_brackets(exchange)
     assert succeed(exchange, "futures", "status", "DOTUSDT", "halted") == "DOTUSDT halted\n"
     assert fail(exchange, "futures", "status", "NONE", "halted") == "MARKET_NOT_FOUND"
     rows = [line.split() for line in succeed(exchange, "futures", "list").splitlines()]
     shown = "symbol base tick lot min_notional maker_bps taker_bps leverage status"
     assert rows[0] == shown.split()
-    assert rows[1] == ["BTCUSDT", "BTC", "0.1", "0.001", "10", "2", "5", "1-125", "(20)", "listed"]
-    assert rows[-1] == ["DOTUSDT", "DOT", "0.01", "0.1", "5", "0", "0", "1-50", "(20)", "halted"]
+    assert rows[1] == ["BTCUSDT", "BTC", "0.1", "0.001", "10", "2", "5", "1-100", "(20)", "listed"]
+    assert rows[-1] == ["DOTUSDT", "DOT", "0.01", "0.1", "5", "0", "0", "1-100", "(20)", "halted"]
+
+
+def _set_brackets(exchange: Exchange) -> None:
+    head = ["notional_cap", "max_leverage", "maint_margin_ratio", "cum"]
+
+    def rows(*arguments: str) -> list[list[str]]:
+        return [line.split() for line in succeed(exchange, "futures", "risk", "DOTUSDT", *arguments).splitlines()]
+
+    two = [["40000", "100", "0.005", "0"], ["200000", "50", "0.01", "200"]]
+    given = ["--bracket", "40000:100:0.005", "--bracket", "200000:50:0.01"]
+    assert rows(*given) == rows() == [head, *two]
+    assert fail(exchange, "futures", "risk", "DOTUSDT", "--bracket", "40000:100").startswith("a bracket is CAP:")
+    assert fail(exchange, "futures", "risk", "DOTUSDT", *given[2:], *given[:2]) == "invalid brackets"
+    assert fail(exchange, "futures", "risk", "NONE", *given) == fail(exchange, "futures", "risk", "NONE")
+    assert rows() == [head, *two]
 
 
 def test_sql_and_verify(exchange: Exchange) -> None:

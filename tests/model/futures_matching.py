@@ -5,7 +5,8 @@ from shards import orders as o
 from shards.markets import Market, MarketStatus
 from shards.money import MarginFill
 from shards.rows import MarginFilled, Traded
-from tests.model.futures_state import FuturesState
+from tests.model.futures_prices import FuturesPrices
+from tests.model.futures_risk import Funds
 from tests.model.futures_wallets import ceil
 
 MILLION = 1_000_000
@@ -13,41 +14,10 @@ STOPS = (o.Kind.STOP, o.Kind.STOP_MARKET)
 EXPIRED = o.Status.EXPIRED
 
 
-class FuturesMatching(FuturesState):
+class FuturesMatching(FuturesPrices):
     def __init__(self, market: Market) -> None:
         super().__init__(market)
         self.traded = 0
-
-    # Prices
-
-    def makers(self, side: o.Side, limit: int) -> list[o.Order]:
-        """The resting orders that one of ``side`` limited to ``limit`` would meet, best price first, then time."""
-        sign = 1 if side is o.Side.BUY else -1
-        found = [order for order in self.resting if order.side is not side and order.price * sign <= limit * sign]
-        return sorted(found, key=lambda order: order.price * sign)
-
-    def best(self, side: o.Side) -> int:
-        """The best resting price of ``side``; 0 if there is none."""
-        prices = [order.price for order in self.resting if order.side is side]
-        return max(prices, default=0) if side is o.Side.BUY else min(prices, default=0)
-
-    def bound(self, side: o.Side) -> int:
-        """The worst price of a market order."""
-        if side is o.Side.BUY:
-            return max(self.mark, self.best(o.Side.SELL)) * (MILLION + self.terms.market_take_bound) // MILLION
-        lowest = min(self.mark or self.best(o.Side.BUY), self.best(o.Side.BUY) or self.mark)
-        return ceil(lowest * (MILLION - self.terms.market_take_bound), MILLION)
-
-    def hold_price(self, side: o.Side, kind: o.Kind, price: int) -> int:
-        if side is o.Side.SELL:
-            return max(price, self.best(o.Side.BUY), self.mark)
-        return price if kind is o.Kind.LIMIT else self.bound(side)
-
-    def limit(self, side: o.Side, price: int, hold_price: int) -> int:
-        """The worst price at which it trades; a purchase not above what is held for it."""
-        if price:
-            return price
-        return min(self.bound(side), hold_price or self.bound(side)) if side is o.Side.BUY else self.bound(side)
 
     # Matching
 
@@ -55,24 +25,16 @@ class FuturesMatching(FuturesState):
         makers = self.makers(new.side, limit)
         if new.tif is o.TimeInForce.POST_ONLY and makers:
             return m.Reason.POST_ONLY
-        if new.tif is o.TimeInForce.FOK:
-            found = 0
-            sizes = {account: abs(wallet.size) for account, wallet in self.wallets.items()}
-            for maker in makers:
-                lots = maker.quantity - maker.filled if maker.account != new.account else 0
-                if maker.reduce_only:
-                    lots = min(lots, max(0, sizes[maker.account]))
-                sizes[maker.account] -= lots  # only looked at where it is on the other side, so it can only shrink
-                found += lots
-            return m.Reason.CANNOT_FILL if found < quantity else None
+        if new.tif is o.TimeInForce.FOK and sum(lots for _, lots in self.offers(new, makers)) < quantity:
+            return m.Reason.CANNOT_FILL
         return None
 
     def wanted(self, order: o.Order) -> int:
         left = order.quantity - order.filled
         return min(left, self.reducible(order)) if order.reduce_only else left
 
-    def execute(self, taker: o.Order, limit: int) -> list[o.Trade]:
-        """Let it trade, then rest or end."""
+    def execute(self, taker: o.Order, limit: int, rest_ends: o.EndReason | None = None) -> list[o.Trade]:
+        """Let it trade, then rest or end; at rest it would wait for what it may not do, where ``rest_ends`` says so."""
         trades = []
         while makers := self.wanted(taker) and self.makers(taker.side, limit):
             if makers[0].account == taker.account:
@@ -87,6 +49,8 @@ class FuturesMatching(FuturesState):
             self.end(taker, EXPIRED, o.EndReason.IOC)
         elif not self.wanted(taker):
             self.end(taker, EXPIRED, o.EndReason.REDUCE_ONLY)
+        elif rest_ends:
+            self.end(taker, EXPIRED, rest_ends)
         else:
             self.resting.append(taker)
         return trades
@@ -109,8 +73,7 @@ class FuturesMatching(FuturesState):
             self.fills.append(MarginFilled(order.account, market, MarginFill(*terms), profit, self.now_ms))
             order.filled, order.filled_value = order.filled + lots, order.filled_value + lots * maker.price
             order.updated_ms, order.status = self.now_ms, o.Status.PARTIALLY_FILLED
-            left_value = order.hold_price * (order.quantity - order.filled) * self.unit
-            order.hold = ceil(left_value, order.leverage) if order.leverage else 0
+            order.hold = self.hold_of(order)
         self.last = maker.price
         self.track(o.WatchedPrice.CONTRACT)
         if not self.set_mark:
@@ -185,7 +148,7 @@ class FuturesMatching(FuturesState):
             if due:
                 self.fire(due[0])
             elif self.fired:
-                self.enter(self.fired.pop(0))
+                self.ask_for(self.fired.pop(0))
             else:
                 break
         self.touched = []
@@ -200,31 +163,49 @@ class FuturesMatching(FuturesState):
             parent = self.orders[order.trigger.parent]
             order.quantity = min(order.quantity, parent.filled)
             self.end(parent, EXPIRED, o.EndReason.CHILD_FIRED)
-        if not (order.reduce_only or order.close_position):
+        if order.close_position:
+            order.reduce_only, order.quantity = True, self.reducible(order)
+        if order.reduce_only:
+            order.quantity = min(order.quantity, self.reducible(order))
+        if self.is_out_of_band(order):
+            self.end(order, EXPIRED, o.EndReason.PERCENT_PRICE)
+        elif not order.reduce_only or (
+            order.quantity and self.needs_leave(order.side, self.limit(order, order.quantity))
+        ):
             self.fired.append(order)
-            return
-        order.reduce_only = True
-        order.quantity = self.reducible(order) if order.close_position else min(order.quantity, self.reducible(order))
-        if order.quantity:
-            self.enter(order)
         else:
-            self.end(order, EXPIRED, o.EndReason.REDUCE_ONLY)
+            self.enter(order)
+
+    def ask_for(self, order: o.Order) -> None:
+        """A fired order that must have its margin, or leave, before it goes on."""
+        self.enter(order)
 
     def enter(self, order: o.Order) -> None:
-        """A fired order goes its way as any order, if there is margin for it."""
-        if not order.reduce_only:
-            price = self.hold_price(order.side, order.kind, order.price)
-            leverage = self.wallets[order.account].leverage or self.terms.default_leverage
-            hold = ceil(price * order.quantity * self.unit, leverage)
-            value = (order.price or price) * order.quantity * self.unit
-            if self.refuse_margin(order.account, order.side, value, hold):
-                self.end(order, EXPIRED, o.EndReason.MARGIN)
-                return
-            order.hold_price, order.leverage, order.hold = price, leverage, hold
-        limit = self.limit(order.side, order.price, order.hold_price)
-        reason = self.refuse_tif(order, order.quantity, limit)
+        """A fired order goes its way as any order, if its price is not too far and there is margin for it."""
+        if self.is_out_of_band(order):
+            self.end(order, EXPIRED, o.EndReason.PERCENT_PRICE)
+            return
+        if order.reduce_only:
+            order.quantity = min(order.quantity, self.reducible(order))
+        if not order.quantity:
+            self.end(order, EXPIRED, o.EndReason.REDUCE_ONLY)
+            return
+        funds = self.fund(order, order.quantity)
+        if funds is m.Reason.NO_LEAVE:  # it goes as far as it may without
+            funds = Funds(self.nearest(order.side, order.price), 0, 0, 0)
+        if isinstance(funds, m.Reason):
+            self.end(order, EXPIRED, o.EndReason.MARGIN)
+            return
+        self.go(order, funds)
+
+    def go(self, order: o.Order, funds: Funds) -> None:
+        """A fired order goes its way; one that may not go as far as its price cannot rest there."""
+        order.hold_price, order.leverage, order.loss = funds.hold_price, funds.leverage, funds.loss
+        order.hold = self.hold_of(order)
+        reason = self.refuse_tif(order, order.quantity, funds.limit)
         if reason:
             ends = {m.Reason.CANNOT_FILL: o.EndReason.FOK, m.Reason.POST_ONLY: o.EndReason.GTX}
             self.end(order, EXPIRED, ends[reason])
         else:
-            self.execute(order, limit)
+            cut = order.kind is o.Kind.LIMIT and funds.limit != order.price
+            self.execute(order, funds.limit, o.EndReason.MARGIN if cut else None)

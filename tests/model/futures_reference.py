@@ -8,8 +8,7 @@ from msgspec.structs import replace
 from shards import messages as m
 from shards import orders as o
 from shards.markets import Market, MarketStatus
-from tests.model.futures_matching import FuturesMatching
-from tests.model.futures_wallets import ceil
+from tests.model.futures_settings import FuturesSettings
 
 CONTENT = ("side", "kind", "tif", "price", "quantity", "reduce_only", "close_position", "trigger")
 CHILDREN_MAX = 10
@@ -17,7 +16,7 @@ PRICED = (o.Kind.LIMIT, o.Kind.STOP, o.Kind.TAKE_PROFIT)
 OTHER = {o.Side.BUY: o.Side.SELL, o.Side.SELL: o.Side.BUY}
 
 
-class FuturesReference(FuturesMatching):
+class FuturesReference(FuturesSettings):
     def __init__(self, market: Market) -> None:
         super().__init__(market)
         self.placed = 0
@@ -47,62 +46,34 @@ class FuturesReference(FuturesMatching):
             case m.Deposit(account, _, amount) | m.Transfer(account, _, _, amount):
                 return self.move(message, account, amount)
             case m.SetLeverage(account, _, leverage):
-                self.wallets[account].leverage = leverage
-                return m.CountReply(leverage)
+                return self.set_leverage(account, leverage)
+            case m.SetRisk(_, terms):
+                return self.set_risk(terms)
             case m.SetMarketStatus(_, status):
                 return self.set_status(status)
             case m.SetMarkPrice(_, price):
                 return self.mark_at(price)
         raise AssertionError(message)
 
-    # The operator
-
-    def set_status(self, status: MarketStatus) -> m.Reply:
-        if self.market.status is MarketStatus.DELISTED:
-            return m.Refused(m.Reason.MARKET_DELISTED)
-        if status is MarketStatus.DELISTED:
-            if any(wallet.size for wallet in self.wallets.values()):
-                return m.Refused(m.Reason.POSITIONS_OPEN)
-            for account in self.wallets:
-                self.cancel_all(account, o.EndReason.DELIST)
-        self.market = replace(self.market, status=status)
-        self.fire_due()
-        return m.MarketReply(self.market)
-
-    def mark_at(self, price: int) -> m.Reply:
-        if self.market.status is MarketStatus.DELISTED:
-            return m.Refused(m.Reason.MARKET_DELISTED)
-        self.set_mark = price
-        self.track(o.WatchedPrice.MARK)
-        self.fire_due()
-        return m.MarketReply(self.market)
-
     # Placing
 
     def place(self, new: o.NewOrder) -> m.Reply:
-        first = self.first_of(new)
-        refused = self.measure(new) if isinstance(first, m.Refused | None) else None
-        refused = refused or first or self.stands_against(new)
-        if refused:
-            return refused
+        found = self.check(new)
+        if found:
+            return found
         if new.trigger:
             return m.OrderReply(self.wait(new))
-        hold_price = hold = leverage = 0
-        if not new.reduce_only:
-            leverage = self.wallets[new.account].leverage or self.terms.default_leverage
-            hold_price = self.hold_price(new.side, new.kind, new.price)
-            hold = ceil(hold_price * new.quantity * self.unit, leverage)
-            value = (new.price or hold_price) * new.quantity * self.unit
-            reason = self.refuse_margin(new.account, new.side, value, hold)
-            if reason:
-                return m.Refused(reason)
         quantity = min(new.quantity, self.reducible(new)) if new.reduce_only else new.quantity
-        limit = self.limit(new.side, new.price, hold_price)
+        funds = self.fund(new, quantity)
+        if isinstance(funds, m.Reason):
+            return m.Refused(funds)
+        limit = funds.limit
         reason = self.refuse_tif(new, quantity, limit)
         if reason:
             return m.Refused(reason)
         order = self.create(new, quantity)
-        order.hold_price, order.leverage, order.hold = hold_price, leverage, hold
+        order.hold_price, order.leverage, order.loss = funds.hold_price, funds.leverage, funds.loss
+        order.hold = self.hold_of(order)
         for name, child in (("take_profit", new.take_profit), ("stop_loss", new.stop_loss)):
             if child:
                 terms = new.market, new.account, OTHER[new.side], child.origin, o.TimeInForce.GTC, 0, quantity, 0
@@ -111,6 +82,12 @@ class FuturesReference(FuturesMatching):
         trades = self.execute(order, limit)
         self.fire_due()
         return m.OrderReply(order, trades)
+
+    def check(self, new: o.NewOrder) -> m.Reply | None:
+        """What stands against it, or is the answer already, before there is talk of money."""
+        first = self.first_of(new)
+        refused = self.measure(new) if isinstance(first, m.Refused | None) else None
+        return refused or first or self.stands_against(new)
 
     def first_of(self, new: o.NewOrder) -> m.Reply | None:
         """The open order of the same client id; or what became of the very same request."""
@@ -147,8 +124,9 @@ class FuturesReference(FuturesMatching):
         return new.account, new.client_id, new.signed_ms, content
 
     def measure(self, new: o.NewOrder) -> m.Refused | None:
-        """A market order, at the mark."""
-        notional = self.mark * new.quantity * self.unit
+        """A market order, at the mark; one that only reduces by what it can reduce."""
+        lots = min(new.quantity, self.reducible(new)) if new.reduce_only else new.quantity
+        notional = self.mark * lots * self.unit
         if new.kind is not o.Kind.MARKET or not notional:
             return None
         if notional < self.market.min_notional and not new.reduce_only:
@@ -158,7 +136,7 @@ class FuturesReference(FuturesMatching):
     def stands_against(self, new: o.NewOrder) -> m.Refused | None:
         if self.market.status is not MarketStatus.LISTED:
             return m.Refused(m.Reason("market_" + self.market.status.value))
-        reason = None
+        reason = self.out_of_band(new.side, new.price) if new.kind is o.Kind.LIMIT else None
         sign = 1 if new.side is o.Side.BUY else -1
         if new.trigger:
             return self.stands_against_trigger(new, new.trigger)
@@ -235,31 +213,39 @@ class FuturesReference(FuturesMatching):
             watched = self.watched(order.trigger.watched)
             if watched and self.has_come(order.kind, order.side, stop, watched):
                 reason = m.Reason.WOULD_TRIGGER
+        elif order.kind is o.Kind.LIMIT:
+            reason = self.out_of_band(order.side, price) or self.beyond_children(order, price)
         if reason:
             return m.Refused(reason)
         asked = self.asked[order.id]
         if order.trigger and asked.trigger and waits:
+            if self.is_attached(order):
+                quantity = min(quantity, self.orders[order.trigger.parent].quantity)
             order.price, order.quantity, order.trigger.stop_price, order.updated_ms = price, quantity, stop, self.now_ms
             self.asked[order.id] = replace(asked, price=price, trigger=replace(asked.trigger, stop_price=stop))
             return m.OrderReply(order)
         return self.replace(order, price, quantity)
 
+    def beyond_children(self, order: o.Order, price: int) -> m.Reason | None:
+        """Whether it would leave its take-profit or stop-loss behind."""
+        sign = 1 if order.side is o.Side.BUY else -1
+        for number, beyond in ((order.take_profit, sign), (order.stop_loss, -sign)):
+            child = next((other for other in self.waiting if other.id == number), None)
+            if child and child.trigger and price != order.price and (child.trigger.stop_price - price) * beyond <= 0:
+                return m.Reason.WOULD_TRIGGER
+        return None
+
     def replace(self, order: o.Order, price: int, quantity: int) -> m.Reply:
         """Take it off the book and let it come anew, if there is margin for what it needs more."""
-        if order.leverage:
-            hold_price = self.hold_price(order.side, order.kind, price)
-            hold = ceil(hold_price * (quantity - order.filled) * self.unit, order.leverage)
-            value = price * (quantity - order.filled) * self.unit
-            more, more_value = hold - order.hold, value - self.value_of(order)
-            reason = self.refuse_margin(order.account, order.side, more_value, more)
-            if reason:
-                return m.Refused(reason)
+        if order.reduce_only:
+            quantity = min(quantity, order.filled + self.reducible(order))
+        asked = replace(order, price=price, quantity=quantity)
+        reason = self.fund_change(order, asked)
+        if reason:
+            return m.Refused(reason)
         if order.tif is o.TimeInForce.POST_ONLY and self.makers(order.side, price):
             return m.Refused(m.Reason.POST_ONLY)
-        if order.leverage:
-            order.hold, order.hold_price = hold, hold_price
-        else:
-            quantity = min(quantity, order.filled + self.reducible(order))
+        order.hold, order.hold_price, order.loss = asked.hold, asked.hold_price, asked.loss
         for child in self.waiting:
             if child.trigger and child.trigger.parent == order.id:
                 follows = child.quantity == order.quantity
@@ -270,3 +256,18 @@ class FuturesReference(FuturesMatching):
         trades = self.execute(order, price)
         self.fire_due()
         return m.OrderReply(order, trades)
+
+    def fund_change(self, order: o.Order, asked: o.Order) -> m.Reason | None:
+        """Give what ``order`` shall become what it must hold, or say why it may not."""
+        if order.reduce_only:
+            leave = self.leave(asked, asked.quantity - asked.filled, asked.price)
+            if leave is None:
+                return m.Reason.NO_LEAVE
+            asked.loss = leave
+        else:
+            asked.hold_price, asked.loss = self.hold_price(asked, asked.price), self.loss(asked, asked.price)
+        asked.hold = self.hold_of(asked)
+        if order.reduce_only:
+            return None
+        more, more_value = asked.hold - order.hold, self.value_of(asked) - self.value_of(order)
+        return self.refuse_margin(asked, order.leverage, more_value, more)

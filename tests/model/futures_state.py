@@ -4,10 +4,12 @@ from collections import defaultdict
 
 from shards import messages as m
 from shards import orders as o
+from shards.brackets import Bracket
 from shards.markets import Market
 from shards.money import Wallet
 from shards.rows import MarginFilled, OrderEnded, Traded
-from tests.model.futures_wallets import FuturesWallet
+from tests.model.futures_risk import maintenance, most_at
+from tests.model.futures_wallets import FuturesWallet, ceil
 
 
 class FuturesState:
@@ -32,6 +34,25 @@ class FuturesState:
     def mark(self) -> int:
         return self.set_mark or self.last
 
+    @property
+    def has_risk_terms(self) -> bool:
+        return self.market.risk is not None
+
+    @property
+    def brackets(self) -> list[Bracket]:
+        assert self.market.risk is not None
+        return self.market.risk.brackets
+
+    def leverage_of(self, account: str) -> int:
+        """For new orders; what was set before brackets changed is no more than they allow."""
+        setting = self.wallets[account].leverage or self.terms.default_leverage
+        return min(setting, self.brackets[0].max_leverage) if self.has_risk_terms else setting
+
+    def hold_of(self, order: o.Order) -> int:
+        """What is held for what is left of it: margin, and what it will lose against the mark as it was granted."""
+        left = (order.quantity - order.filled) * self.unit
+        return (ceil(order.hold_price * left, order.leverage) if order.leverage else 0) + order.loss * left
+
     def open_of(self, account: str) -> list[o.Order]:
         own = [order for order in self.resting + self.waiting + self.fired if order.account == account]
         return sorted(own, key=lambda order: order.id)
@@ -46,11 +67,38 @@ class FuturesState:
     def values(self, account: str, side: o.Side) -> int:
         return sum(self.value_of(order) for order in self.open_of(account) if order.side is side)
 
-    def refuse_margin(self, account: str, side: o.Side, value: int, hold: int) -> m.Reason | None:
-        held = self.wallets[account].cost + self.values(account, side)
-        if value > 0 and held + value > self.terms.max_position_notional:
+    def refuse_margin(self, new: o.NewOrder | o.Order, leverage: int, value: int, hold: int) -> m.Reason | None:
+        """Why so much may not be held beyond what is."""
+        held = self.wallets[new.account].cost + self.values(new.account, new.side)
+        most = most_at(self.brackets, leverage) if self.has_risk_terms else self.terms.max_position_notional
+        if value > 0 and held + value > most and not self.only_closes(new):
             return m.Reason.POSITION_LIMIT
-        return m.Reason.INSUFFICIENT_MARGIN if hold > max(0, self.free(account)) else None
+        return m.Reason.INSUFFICIENT_MARGIN if hold > max(0, self.free(new.account)) else None
+
+    def only_closes(self, new: o.NewOrder | o.Order) -> bool:
+        """With everything else that waits on its side it is no larger than the position."""
+        others = [order for order in self.open_of(new.account) if order.side is new.side and order not in self.waiting]
+        left = sum(order.quantity - order.filled for order in others if order.id != getattr(new, "id", 0))
+        return new.quantity - getattr(new, "filled", 0) + left <= self.reducible(new)
+
+    def equity(self, account: str) -> int:
+        """Of the account as a whole; what open orders hold is no part of it."""
+        own = self.wallets[account]
+        return own.wallet + own.unrealised(self.mark * self.unit)
+
+    def maintenance(self, account: str, closed: int = 0) -> int:
+        """What must be left behind its position, once so many lots of it are closed."""
+        lots = abs(self.wallets[account].size) - closed
+        return maintenance(self.brackets, lots * self.mark * self.unit)
+
+    def held(self, account: str) -> int:
+        """By all its orders."""
+        return sum(order.hold for order in self.open_of(account))
+
+    def has_leave(self, new: o.NewOrder | o.Order, lots: int, more: int) -> bool:
+        """Whether so many lots may be closed at ``more`` loss than is held: all of it gone, what remains has enough."""
+        left = self.equity(new.account) - self.held(new.account) - more
+        return left >= self.maintenance(new.account, lots)
 
     def move(self, message: m.Deposit | m.Transfer, account: str, amount: int) -> m.Reply:
         """Into one purse; a transfer takes it out of the other."""

@@ -22,12 +22,13 @@ from shards.messages import (
     SetLeverage,
     SetMarketStatus,
     SetMarkPrice,
+    SetRisk,
     Tick,
     Transfer,
 )
 from shards.money import Wallet
 from shards.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
-from tests.model.futures_profiles import Profile
+from tests.model.futures_profiles import Profile, make_risk_terms
 from tests.model.futures_reference import FuturesReference
 
 OPEN_COUNT_MAX = 80  # the reference sorts all of them for every order
@@ -60,8 +61,9 @@ class Traders:
             (lambda: CancelAll(self.account(), 1, self.chance.random() < 0.4), 1),
             (lambda: Countdown(1, self.account(), self.chance.choice((0, 100, 1_000))), 1),
             (lambda: SetMarkPrice(1, self.chance.choice((0, self.price()))), profile.mark),
-            (lambda: SetLeverage(self.account(), 1, self.chance.choice((1, 3, 20, 125))), profile.leverage),
+            (self.set_leverage, profile.leverage),
             (self.move, 2),
+            (self.set_risk, 1 if reference.has_risk_terms else 0),
         )
         self.makers, self.weights = zip(*makers, strict=True)
 
@@ -198,6 +200,14 @@ class Traders:
         ids = [order.id for order in found if order.account == account or self.chance.random() < 0.3]
         names = [f"c{self.chance.randint(1, 5)}" for _ in range(2)]
         return CancelBatch(1, account, [*ids, *ids[:1]]) if ids else CancelBatch(1, account, [], names)
+
+    def set_leverage(self) -> SetLeverage:
+        """No more than callers are let through with."""
+        most = self.reference.brackets[0].max_leverage if self.reference.has_risk_terms else 125
+        return SetLeverage(self.account(), 1, min(most, self.chance.choice((1, 3, 20, 125))))
+
+    def set_risk(self) -> SetRisk:
+        return SetRisk(1, make_risk_terms(self.profile, self.chance.choice((1, 1, 2))))
 
     def deposit(self, account: str, amount: int, wallet: Wallet) -> Deposit:
         self.references += 1

@@ -155,7 +155,7 @@ def recover_all(world: World, shard: int, folder: Path) -> list[Engine]:
     for record in world.nodes[shard].journal:
         journal.append([record])
     journal.close()
-    first = 1 if world.engine_of(1).shard == shard else 0
+    first = 2 if world.engine_of(1).shard == shard else 0  # the rules come first
     return [recover(path, shard, length) for length in range(first, len(world.nodes[shard].journal) + 1)]
 
 

@@ -161,18 +161,19 @@ def explain(market: Market, steps: list[Step]) -> str:
 
 
 @pytest.mark.timeout(600)  # a failure is made small, which takes longer than to find it
+@pytest.mark.parametrize("risk", [False, True], ids=["without-risk-terms", "with-risk-terms"])
 @pytest.mark.parametrize("name", PROFILES)
-def test_engine_and_reference_never_differ(name: str) -> None:
+def test_engine_and_reference_never_differ(name: str, risk: bool) -> None:
     chance = random.Random(read_seed())
     profile = PROFILES[name]
-    left = read_count("SHARDEX_TEST_FUTURES_COMMANDS", 20_000)
+    left = read_count("SHARDEX_TEST_FUTURES_COMMANDS", 8_000)
     while left > 0:
-        left -= live_a_market(profile, chance, left)
+        left -= live_a_market(profile, chance, left, risk=risk)
 
 
-def live_a_market(profile: Profile, chance: random.Random, count_max: int) -> int:
+def live_a_market(profile: Profile, chance: random.Random, count_max: int, *, risk: bool) -> int:
     """Trade until the market is delisted, and a little longer; returns how many commands there were."""
-    market = make_futures_market(profile)
+    market = make_futures_market(profile, risk=risk)
     pair = Pair(market)
     traders = Traders(profile, chance, pair.reference)
     traders.now_ms = pair.world.now_ms

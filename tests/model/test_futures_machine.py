@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import multiple, rule
 from msgspec.structs import replace
 
+from shards.brackets import RiskTerms, make_brackets
 from shards.markets import FuturesTerms, Market, MarketStatus, Product
 from shards.messages import (
     AddMarket,
@@ -19,6 +20,7 @@ from shards.messages import (
     SetLeverage,
     SetMarketStatus,
     SetMarkPrice,
+    SetRisk,
     Tick,
     Transfer,
 )
@@ -29,6 +31,10 @@ from tests.model.exchange_machine import ACCOUNTS, Exchange, accounts, client_id
 FUTURES = {11: "BTCUSDT", 12: "ETHUSDT"}  # the first shares its symbol with a spot market
 FUNDS = 25_000  # units; a lot costs about 700, so that money and the position limit run out at times
 TERMS = FuturesTerms(10**6, 60_000, 1, 125, 5, 5_000, 20_000, 20_000)
+RISKS = [  # a tick is a hundredth of the price: one is within the first ratio, two within the band
+    RiskTerms(make_brackets([(20_000, 40, 12_000), (40_000, 10, 22_000), (60_000, 5, 32_000)])),
+    RiskTerms(make_brackets([(30_000, 10, 5_000), (60_000, 3, 105_000)])),
+]
 OTHER = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
 
 markets = st.sampled_from((11, 11, 11, 12))
@@ -97,9 +103,8 @@ class FuturesExchange(Exchange):
         for number, symbol in FUTURES.items():
             units = 8, 6, 7, 3, 1, 3  # a lot costs 7 units of USDT at one tick
             fees = 1_000, 2, 5, MarketStatus.LISTED
-            self.world.call(
-                AddMarket(Market(number, Product.FUTURES, symbol, symbol[:-4], "USDT", *units, *fees, TERMS))
-            )
+            market = Market(number, Product.FUTURES, symbol, symbol[:-4], "USDT", *units, *fees, TERMS)
+            self.world.call(AddMarket(market if number == 12 else replace(market, risk=RISKS[0])))
         for account in ACCOUNTS[:4]:
             self.world.call(Deposit(account, "USDT", FUNDS, "opening-futures", Wallet.FUTURES))
 
@@ -166,6 +171,10 @@ class FuturesExchange(Exchange):
     @rule(market=markets, price=st.sampled_from((0, 98, 100, 102)), eager=eager)
     def set_mark(self, market: int, price: int, eager: bool) -> None:
         self._send(eager, SetMarkPrice(market, price))
+
+    @rule(market=markets, terms=st.sampled_from(RISKS), eager=eager)
+    def set_risk(self, market: int, terms: RiskTerms, eager: bool) -> None:
+        self._send(eager, SetRisk(market, terms))
 
     @rule(account=accounts, market=markets, leverage=st.sampled_from((1, 3, 10, 125)), eager=eager)
     def set_leverage(self, account: str, market: int, leverage: int, eager: bool) -> None:

@@ -18,7 +18,7 @@ from shards.engine import ASK_HOME, MAILBOX, Engine
 from shards.frames import FrameKind
 from shards.holds import Holds
 from shards.invariants import find_violations
-from shards.limits import BATCH_COUNT_MAX, DEADLINE_MS, QUEUE_DEPTH_MAX
+from shards.limits import BATCH_COUNT_MAX, DEADLINE_MS, QUEUE_DEPTH_MAX, RULES
 from shards.loop import _account
 from shards.mailbox import LinkFrame, Mailbox, Request
 from shards.markets import Market, Product, shard_of_account, shard_of_symbol
@@ -46,6 +46,7 @@ from shards.messages import (
     Refused,
     Reply,
     SetLeverage,
+    SetRules,
     Transfer,
 )
 from shards.outbox import ARCHIVE
@@ -59,6 +60,8 @@ from storage.journal import Record
 
 COMMANDS: tuple[type, ...] = get_args(Command)
 START_MS = 1_790_000_000_000
+Origin = Request | LinkFrame | None
+"""Where an input comes from; None: the shard itself asks for it."""
 
 
 def make_market(number: int, symbol: str = "DFUSDT", **changes: Any) -> Market:
@@ -301,8 +304,10 @@ class World:
         node = self.nodes[shard]
         requests = [node.requests.popleft() for _ in range(min(count_max, len(node.requests)))]
         frames = sorted(node.arrived, key=lambda frame: frame.stamp_ms)
-        inputs: list[tuple[Request | LinkFrame, Command | LinkMessage]]
-        inputs = [(frame, decode_link(frame.body)) for frame in frames]
+        inputs: list[tuple[Origin, Command | LinkMessage]] = []
+        if node.engine.rules < RULES:
+            inputs.append((None, SetRules(RULES)))
+        inputs += [(frame, decode_link(frame.body)) for frame in frames]
         questions: list[tuple[Request, Question]] = []
         places: list[tuple[Request, Place | Modify]] = []
         for request in requests:
@@ -430,13 +435,13 @@ class World:
                     found.append(f"what shard {node.shard} sent to {receiver} is not what its journal makes")
         return found
 
-    def _append(self, node: Node, inputs: Sequence[tuple[Request | LinkFrame, Command | LinkMessage]]) -> bool:
+    def _append(self, node: Node, inputs: Sequence[tuple[Origin, Command | LinkMessage]]) -> bool:
         if node.full:
             return False
         stamp_ms = max(self.now_ms, node.engine.now_ms)
-        for sequence, (origin, _) in enumerate(inputs, node.engine.sequence + 1):
+        for sequence, (origin, message) in enumerate(inputs, node.engine.sequence + 1):
             source = (origin.source, origin.number) if isinstance(origin, LinkFrame) else (MAILBOX, 0)
-            node.journal.append(Record(sequence, stamp_ms, *source, origin.body))
+            node.journal.append(Record(sequence, stamp_ms, *source, origin.body if origin else encode(message)))
         node.arrived.clear()
         return True
 
@@ -444,7 +449,7 @@ class World:
         self,
         node: Node,
         record: Record,
-        origin: Request | LinkFrame,
+        origin: Origin,
         message: Command | LinkMessage,
         places: list[tuple[Request, Place | Modify]],
     ) -> None:
@@ -453,7 +458,7 @@ class World:
         if reply is None:
             return
         if reply is ASK_HOME:
-            assert isinstance(origin, Request) and isinstance(message, Modify)
+            assert isinstance(origin, Request) and isinstance(message, Place | Modify)
             places.append((origin, message))
         elif isinstance(origin, Request):
             node.replies.add(origin, reply, _account(message, reply), since)

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from tests.safeties.copies import COPIES
 from tests.safeties.disk import DISK
 from tests.safeties.doors import DOORS
 from tests.safeties.greed import GREED
@@ -9,7 +10,8 @@ from tests.safeties.links import LINKS
 from tests.safeties.money import MONEY
 from tests.safeties.orders import ORDERS
 from tests.safeties.requests import REQUESTS
+from tests.safeties.risk import RISK
 from tests.safeties.sql import SQL
 from tests.safeties.states import STATES
 
-CATALOGUE: Final = (*DISK, *LINKS, *ORDERS, *MONEY, *DOORS, *REQUESTS, *GREED, *SQL, *STATES)
+CATALOGUE: Final = (*DISK, *COPIES, *LINKS, *ORDERS, *MONEY, *RISK, *DOORS, *REQUESTS, *GREED, *SQL, *STATES)

@@ -135,15 +135,15 @@ DISK: Final = (
     Safety(
         "trimming_waits_for_the_archive",
         "shards/snapshots.py",
-        "        if engine.outboxes[ARCHIVE].confirmed >= self._child_rows and not journal.trim(self._trim_until):",
-        "        if not journal.trim(self._trim_until):",
+        "        if not self._surplus and engine.outboxes[ARCHIVE].confirmed < self._rows_needed:\n",
+        "        if False:\n",
         "tests/unit/test_snapshots.py::test_nothing_is_trimmed_before_the_archive_has_its_rows",
     ),
     Safety(
         "trimming_waits_for_the_snapshots",
         "shards/snapshots.py",
-        "            self._trim_until = oldest if len(kept) == SNAPSHOTS_KEPT_COUNT else 0\n",
-        "            self._trim_until = self.sequence\n",
+        "        self._trim_until = oldest if len(kept) == SNAPSHOTS_KEPT_COUNT else 0\n",
+        "        self._trim_until = self.sequence\n",
         "tests/unit/test_snapshots.py::test_the_journal_reaches_back_to_the_oldest_snapshot",
     ),
     Safety(

@@ -33,13 +33,8 @@ LINKS: Final = (
     Safety(
         "link_number_in_the_archives_transaction",
         "storage/archive.py",
-        """            self._transact(inserts)
-        except BaseException:
-            self._failed = True""",
-        """            self._transact(inserts[:-1])
-            self._transact(inserts[-1:])
-        except BaseException:
-            self._failed = True""",
+        "            self._transact([*inserts, *sorting])\n",
+        "            self._transact(inserts[:-1])\n            self._transact(inserts[-1:])\n",
         _ONCE + "test_rows_and_their_numbers_are_stored_together",
     ),
     Safety(
@@ -71,7 +66,7 @@ LINKS: Final = (
             self.mailbox.poll_links()
 """,
         "",
-        "sim 263",
+        "sim 30",
     ),
     Safety(
         "reply_after_its_link_messages",

@@ -40,8 +40,8 @@ MONEY: Final = (
     Safety(
         "only_held_margin_is_released",
         "shards/margin.py",
-        "        assert own.hold >= 0 and own.bid_value >= 0 and own.ask_value >= 0, ",
-        "        assert True, ",
+        "        assert own.hold >= own.leave >= 0 and own.bid_value >= 0 and own.ask_value >= 0, (\n",
+        "        assert True, (\n",
         "tests/unit/test_wallets.py::test_more_margin_than_was_held_is_never_released",
     ),
     Safety(
@@ -75,8 +75,8 @@ MONEY: Final = (
     Safety(
         "margin_rounded_up",
         "shards/margin.py",
-        "        amount = ceil_div(terms.hold_value, leverage)\n",
-        "        amount = terms.hold_value // leverage\n",
+        "    return (ceil_div(terms.hold_value, leverage) if leverage else 0)",
+        "    return (terms.hold_value // leverage if leverage else 0)",
         "tests/http/futures/test_margin_money.py::test_hold_is_rounded_up[1-shard]",
     ),
     Safety(
@@ -117,8 +117,8 @@ MONEY: Final = (
     Safety(
         "canceled_while_its_margin_was_on_its_way",
         "shards/engine.py",
-        "                machine.give_back(held, effects)\n",
-        "                pass\n",
+        " on the way\n            machine.give_back(held, effects)\n",
+        " on the way\n            pass\n",
         "tests/model/test_futures_edges.py::test_a_fired_trigger_canceled_before_its_margin_comes_gives_it_back",
     ),
     Safety(

@@ -150,8 +150,8 @@ ORDERS: Final = (
     Safety(
         "halted_while_the_margin_was_on_its_way",
         "shards/trigger_market.py",
-        "        if self.market.status is not MarketStatus.LISTED:\n            self.release_grant",
-        "        if False:\n            self.release_grant",
+        "        if self.market.status is not MarketStatus.LISTED:\n            reason = EndReason.HALTED\n",
+        "        if False:\n            reason = EndReason.HALTED\n",
         "tests/model/test_futures_edges.py::test_a_fired_trigger_does_not_trade_in_a_market_that_was_halted_since",
     ),
     Safety(
@@ -192,14 +192,14 @@ ORDERS: Final = (
     Safety(
         "reduce_only_clamped",
         "shards/margin_market.py",
-        "        return min(left, self._reducible(order.account, order.side)) if order.reduce_only else left\n",
+        "        return min(left, self.reducible(order.account, order.side)) if order.reduce_only else left\n",
         "        return left\n",
         _FUTURES + "test_a_resting_reduce_only_order_never_turns_a_position",
     ),
     Safety(
         "reduce_only_clamped_when_placed",
         "shards/futures.py",
-        "            order.quantity = min(order.quantity, self._reducible(order.account, order.side))\n",
+        "            order.quantity = min(order.quantity, self.reducible(order.account, order.side))\n",
         "            pass\n",
         _FUTURES + "test_reduce_only_never_turns_a_position",
     ),

@@ -10,23 +10,23 @@ _BOUNDS: Final = "tests/unit/archive/test_bounds.py::"
 SQL: Final = (
     Safety(
         "one_statement",
-        "storage/archive.py",
-        "        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:\n",
-        "        if statements[0].type != duckdb.StatementType.SELECT:\n",
+        "storage/statements.py",
+        "    if len(statements) != 1:\n",
+        "    if not statements:\n",
         _DOOR + "test_no_way_out_of_the_door[SELECT 1; SELECT 2]",
     ),
     Safety(
         "only_select",
-        "storage/archive.py",
-        "        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:\n",
-        "        if len(statements) != 1:\n",
+        "storage/statements.py",
+        "    if statement.type != duckdb.StatementType.SELECT:\n",
+        "    if False:\n",
         _DOOR + "test_no_way_out_of_the_door[PRAGMA database_list]",
     ),
     Safety(
         "read_only",
-        "storage/archive.py",
-        'self._operator.execute("BEGIN TRANSACTION READ ONLY")',
-        'self._operator.execute("BEGIN TRANSACTION")',
+        "storage/statements.py",
+        'cursor.execute("BEGIN TRANSACTION READ ONLY")',
+        'cursor.execute("BEGIN TRANSACTION")',
         _DOOR + "test_no_way_out_of_the_door[WITH gone AS (DELETE FROM stored.orders RETURNING *) SELECT * FROM gone]",
     ),
     Safety(
@@ -52,9 +52,9 @@ SQL: Final = (
     ),
     Safety(
         "statement_time",
-        "storage/archive.py",
-        "        self._operator = self._cursor_with_limit(sql_ms)\n",
-        "        self._operator = self._cursor_with_limit(30 * sql_ms)\n",
+        "storage/statements.py",
+        'f"SET SESSION max_execution_time = {self._limit_ms}"',
+        'f"SET SESSION max_execution_time = {30 * self._limit_ms}"',
         _BOUNDS + "test_a_statement_ends_at_its_time",
     ),
     Safety(
@@ -74,9 +74,30 @@ SQL: Final = (
     Safety(
         "values_are_bound",
         "storage/queries.py",
-        'Query("account = ? AND client_id = ?", (account, client_id))',
-        "Query(f\"account = '{account}' AND client_id = ?\", (client_id,))",
+        'Query("account = ?", (account,)),\n        *within(span, "created_ms", "order_id"),',
+        'Query(f"account = \'{account}\'"),\n        *within(span, "created_ms", "order_id"),',
         "tests/unit/archive/test_questions.py::test_values_are_bound_never_spliced",
+    ),
+    Safety(
+        "who_goes_takes_his_statement_along",
+        "shards/archivist.py",
+        "                gone.set()\n",
+        "                pass\n",
+        "tests/http/test_sql_command.py::test_who_asks_at_the_same_time",
+    ),
+    Safety(
+        "verifier_on_a_connection_of_its_own",
+        "storage/statements.py",
+        "self._verifiers() if verifying else self._analysts()",
+        "self._analysts()",
+        "tests/http/test_sql_command.py::test_who_asks_at_the_same_time",
+    ),
+    Safety(
+        "unheard_is_not_unknown",
+        "web/futures/cancel.py",
+        "        return [refusal.reason] * len(asked)\n",
+        "        return [Reason.UNKNOWN_ORDER] * len(asked)\n",
+        "tests/http/futures/test_orders_unavailable.py::test_without_the_archive",
     ),
     Safety(
         "sums_in_two_halves",

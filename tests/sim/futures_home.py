@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from shards import messages as m
 from shards import orders as o
-from shards.markets import FuturesTerms
+from shards.brackets import Bracket
 from shards.rows import MarginFilled
+from tests.model.futures_risk import maintenance, most_at
 from tests.model.futures_wallets import FuturesWallet, ceil
 from tests.sim.sent import Held
 
@@ -29,6 +30,7 @@ class Home:
         self.positions: defaultdict[Key, FuturesWallet] = defaultdict(FuturesWallet)  # in markets elsewhere
         self.held: defaultdict[Key, Held] = defaultdict(Counter)  # likewise
         self.marks: dict[int, int] = {}  # likewise
+        self.brackets: dict[int, list[Bracket]] = {}  # of all markets with risk terms
         self.leverages: dict[Key, int] = {}
 
     def position(self, account: str, market: int) -> FuturesWallet:
@@ -52,36 +54,62 @@ class Home:
         """Wherever it may have anything."""
         return {*self.shard.futures, *(key[1] for key in [*self.positions, *self.held] if key[0] == account)}
 
+    def mark(self, market: int) -> int:
+        """What a lot is worth."""
+        here = self.shard.futures.get(market)
+        return here.mark * here.unit if here else self.marks.get(market, 0)
+
     def wallet(self, account: str) -> int:
         """Units of USDT."""
         return self.paid_in[account] + sum(self.position(account, each).wallet for each in self.markets(account))
 
+    def unrealised(self, account: str) -> int:
+        """What closing everything at the marks would bring."""
+        return sum(self.position(account, each).unrealised(self.mark(each)) for each in self.markets(account))
+
+    def all_held(self, account: str) -> int:
+        """By open orders everywhere."""
+        return sum(self.hold(account, each) for each in self.markets(account))
+
     def free(self, account: str) -> int:
         """What new orders may use."""
-        lost = used = 0
-        for market in self.markets(account):
-            own = self.position(account, market)
-            here = self.shard.futures.get(market)
-            mark = here.mark * here.unit if here else self.marks.get(market, 0)
-            lost += own.size * mark - (own.cost if own.size > 0 else -own.cost)
-            used += own.margin + self.hold(account, market)
-        return self.wallet(account) + min(0, lost) - used
+        margins = sum(self.position(account, each).margin for each in self.markets(account))
+        return self.wallet(account) + min(0, self.unrealised(account)) - margins - self.all_held(account)
 
-    def refuse(
-        self, account: str, market: int, terms: FuturesTerms, side: o.Side, value: int, hold: int
-    ) -> m.Reason | None:
-        """Why so much may not be held."""
-        so_far = self.position(account, market).cost + self.value(account, market, side)
-        if value > 0 and so_far + value > terms.max_position_notional:
-            return m.Reason.POSITION_LIMIT
-        return m.Reason.INSUFFICIENT_MARGIN if hold > max(0, self.free(account)) else None
+    def maintenance(self, account: str, market: int, closed: int) -> int:
+        """What must be left behind its positions, once so many lots of the one in ``market`` are closed."""
+        needed = 0
+        for each in self.markets(account) & self.brackets.keys():
+            lots = abs(self.position(account, each).size) - (closed if each == market else 0)
+            needed += maintenance(self.brackets[each], lots * self.mark(each))
+        return needed
+
+    def set_leverage(self, account: str, market: int, leverage: int) -> m.Reply:
+        """Not so high that what is there already would be too much for it."""
+        there = self.position(account, market).cost + max(self.value(account, market, side) for side in o.Side)
+        if market in self.brackets and there > most_at(self.brackets[market], leverage):
+            return m.Refused(m.Reason.POSITION_LIMIT)
+        self.leverages[account, market] = leverage
+        return m.CountReply(leverage)
 
     def hold_away(self, account: str, market: int, side: o.Side, terms: Any) -> tuple[int, int] | m.Refused:
-        """Hold for an order on a market elsewhere; (leverage, units)."""
-        leverage = terms.leverage or self.leverages.get((account, market)) or terms.default_leverage
-        amount = ceil(terms.hold_value, leverage)
+        """Hold for an order on a market elsewhere; (leverage, units). Leverage 0: it only reduces."""
+        if terms.reduces:
+            left = self.wallet(account) + self.unrealised(account) - self.all_held(account) - terms.loss_value
+            if left < self.maintenance(account, market, terms.reduces):
+                return m.Refused(m.Reason.NO_LEAVE)
+            self.held[account, market][account, "hold"] += terms.loss_value
+            return 0, terms.loss_value
+        changes = terms.leverage > 0  # it holds at its own leverage already: the value is divided by it
+        own = terms.default_leverage if changes else self.leverages.get((account, market)) or terms.default_leverage
+        most = terms.max_position_value
+        if market in self.brackets:
+            most = most_at(self.brackets[market], own)
+            own = min(own, self.brackets[market][0].max_leverage)
+        leverage = 1 if changes else own
+        amount = ceil(terms.hold_value, leverage) + terms.loss_value
         so_far = self.positions[account, market].cost + self.held[account, market][account, side.name]
-        if terms.order_value > 0 and so_far + terms.order_value > terms.max_position_value:
+        if terms.order_value > 0 and so_far + terms.order_value > most and not terms.closes:
             return m.Refused(m.Reason.POSITION_LIMIT)
         if amount > max(0, self.free(account)):
             return m.Refused(m.Reason.INSUFFICIENT_MARGIN)

@@ -1,7 +1,7 @@
-"""One futures market of the model: the plain one of tests/model, with margin decided where its account lives.
+"""One futures market of the model: the plain one of tests/model, with money decided where its account lives.
 
 For an account at home elsewhere the market has only what it was granted. What is then no longer held for it, and what
-it traded, is for its home to take up.
+it traded, is for its home to take up. A grant that book or mark have left behind is not used: it goes back.
 """
 
 from collections import Counter
@@ -13,11 +13,14 @@ from shards import orders as o
 from shards.markets import Market, MarketStatus
 from shards.rows import MarginFilled
 from tests.model.futures_reference import FuturesReference
-from tests.model.futures_wallets import ceil
+from tests.model.futures_risk import Funds
 from tests.sim.sent import FiredHeld, Grant, Held, Mark
 
 if TYPE_CHECKING:
     from tests.sim.futures_shard import FuturesShard
+
+ASK = m.Reason.BUSY
+"""The account's home must be asked."""
 
 
 class SimFuturesMarket(FuturesReference):
@@ -27,9 +30,9 @@ class SimFuturesMarket(FuturesReference):
         super().__init__(market)
         self.shard = shard
         self.known: dict[int, o.Order] = {}  # all orders that ever were
-        self.asked_for: list[o.Order] = []  # fired triggers whose margin was asked for elsewhere
+        self.asked_for: list[o.Order] = []  # fired triggers whose money was asked for elsewhere
+        self.again: list[o.Order] = []  # those for which too little was asked
         self.grant: Grant | None = None
-        self.granted_price: int | None = None  # reckoned with once
         self.marked = False  # the mark has changed and nobody was told
 
     # Between two inputs
@@ -47,7 +50,7 @@ class SimFuturesMarket(FuturesReference):
         """What accounts at home elsewhere have held here."""
         held: Held = Counter()
         for order in self.resting + self.waiting + self.fired:
-            if order.leverage and self.shard.is_away(order.account):
+            if (order.leverage or order.hold) and self.shard.is_away(order.account):
                 held[order.account, "hold"] += order.hold
                 held[order.account, order.side.name] += self.value_of(order)
         return held
@@ -70,68 +73,120 @@ class SimFuturesMarket(FuturesReference):
     def free(self, account: str) -> int:
         return self.shard.home.free(account)
 
-    def refuse_margin(self, account: str, side: o.Side, value: int, hold: int) -> m.Reason | None:
-        if not self.shard.is_away(account):
-            return self.shard.home.refuse(account, self.market.number, self.terms, side, value, hold)
-        grant, self.grant = self.grant, None
-        if grant is None:
-            return m.Reason.BUSY
-        enough = hold <= grant.amount and value <= grant.asked.terms.order_value  # type: ignore[union-attr]
-        return None if enough else m.Reason.INSUFFICIENT_MARGIN
+    def equity(self, account: str) -> int:
+        return self.shard.home.wallet(account) + self.shard.home.unrealised(account)
 
-    def hold_price(self, side: o.Side, kind: o.Kind, price: int) -> int:
-        if self.granted_price is not None:
-            granted, self.granted_price = self.granted_price, None
-            return granted
-        return super().hold_price(side, kind, price)
+    def held(self, account: str) -> int:
+        return self.shard.home.all_held(account)
+
+    def maintenance(self, account: str, closed: int = 0) -> int:
+        return self.shard.home.maintenance(account, self.market.number, closed)
+
+    def needs_home(self, new: o.NewOrder | o.Order, limit: int) -> bool:
+        """Whether its home elsewhere must be asked."""
+        return self.shard.is_away(new.account) and not (new.reduce_only and not self.needs_leave(new.side, limit))
+
+    def fund(self, new: o.NewOrder | o.Order, quantity: int) -> Funds | m.Reason:
+        grant, self.grant = self.grant, None  # of this one alone
+        if grant is not None:
+            return self.granted(grant, new, quantity)
+        return ASK if self.needs_home(new, self.limit(new, quantity)) else super().fund(new, quantity)
+
+    def granted(self, grant: Grant, new: o.NewOrder | o.Order, quantity: int) -> Funds | m.Reason:
+        """What was asked for, if it still pays for every fill; where it was not held, what goes without."""
+        asked = grant.asked
+        limit = new.price if new.kind is o.Kind.LIMIT else asked.limit
+        without = not grant.held or (isinstance(new, o.NewOrder) and new.kind is not o.Kind.LIMIT and not asked.loss)
+        if new.reduce_only and without:
+            return Funds(self.nearest(new.side, self.limit(new, quantity)), 0, 0, 0)
+        if self.has_too_little(grant, new) or self.is_short(grant, new, limit):
+            return m.Reason.INSUFFICIENT_MARGIN
+        if new.kind is not o.Kind.LIMIT and not self.has_risk_terms:
+            limit = self.bound(new.side)
+            limit = min(limit, asked.hold_price) if new.side is o.Side.BUY else limit
+        return Funds(limit, asked.hold_price, grant.leverage, asked.loss)
+
+    def has_too_little(self, grant: Grant, new: o.NewOrder | o.Order) -> bool:
+        """Whether there is more to reduce by now than it has leave for."""
+        lots = min(new.quantity, self.reducible(new)) if new.reduce_only else 0
+        return grant.asked.loss * lots * self.unit > grant.amount
+
+    def is_short(self, grant: Grant, new: o.NewOrder | o.Order, limit: int) -> bool:
+        """Whether a fill could take more than was asked for: a better bid has come, or the mark has moved away."""
+        if new.side is o.Side.SELL and not new.reduce_only and self.best(o.Side.BUY) > grant.asked.hold_price:
+            return True
+        free = new.reduce_only and not self.needs_leave(new.side, limit)
+        return not free and self.loss(new, limit) > grant.asked.loss
 
     def take_grant(self, grant: Grant) -> m.Reply:
         """Place, or change, what was granted."""
         asked = grant.asked
+        assert isinstance(asked, m.Hold)
         if self.now_ms > asked.deadline_ms:
             return m.Refused(m.Reason.TIMEOUT)
-        self.grant, self.granted_price = grant, asked.hold_price
+        self.grant = grant
         try:
             if not asked.modifies:
-                self.wallets[asked.order.account].leverage = grant.leverage
                 return self.place(asked.order)
             new = asked.order
             return self.modify(m.Modify(asked.modifies, new.account, new.price, new.quantity))
         finally:
-            self.grant = self.granted_price = None
+            self.grant = None
+
+    def fund_change(self, order: o.Order, asked: o.Order) -> m.Reason | None:
+        grant, self.grant = self.grant, None
+        if grant is None:
+            return super().fund_change(order, asked)
+        if order.tif is o.TimeInForce.POST_ONLY and self.makers(order.side, asked.price):
+            return m.Reason.POST_ONLY
+        asked.hold_price, asked.loss = grant.asked.hold_price, grant.asked.loss
+        asked.hold = self.hold_of(asked)
+        more, more_value = asked.hold - order.hold, self.value_of(asked) - self.value_of(order)
+        terms = grant.asked.terms
+        assert terms is not None
+        enough = more <= grant.amount and more_value <= terms.order_value
+        return None if enough and not self.is_short(grant, asked, asked.price) else m.Reason.INSUFFICIENT_MARGIN
+
+    def changes_at_home(self, change: m.Modify) -> bool:
+        """Whether the change of an order needs money, so that its home elsewhere must be asked."""
+        order = self.orders.get(change.id)
+        if order is None or not self.is_open(order) or not self.shard.is_away(change.account):
+            return False
+        regular = order.reduce_only and order.kind is o.Kind.LIMIT and order not in self.waiting
+        return order.leverage > 0 or (regular and self.needs_leave(order.side, change.price or order.price))
 
     # Fired triggers
 
-    def enter(self, order: o.Order) -> None:
-        if order.reduce_only:
-            super().enter(order)
-            return
+    def ask_for(self, order: o.Order) -> None:
         self.tell_mark()
         if self.shard.is_away(order.account):
             self.asked_for.append(order)
             self.shard.ask_for_fired(self, order)
         else:
-            super().enter(order)
+            super().ask_for(order)
 
     def fired_held(self, answer: FiredHeld) -> None:
-        """The home has decided about the margin of a fired trigger."""
+        """The home has decided about the money of a fired trigger."""
         order = next((order for order in self.asked_for if order.id == answer.asked.id), None)
         if order is None:
             return  # canceled meanwhile
-        self.asked_for = [other for other in self.asked_for if other is not order]
-        if not answer.leverage:
+        if not (answer.grant.held or order.reduce_only):
             self.end(order, o.Status.EXPIRED, o.EndReason.MARGIN)
             return
         if self.market.status is not MarketStatus.LISTED:
             self.end(order, o.Status.EXPIRED, o.EndReason.HALTED)
             return
-        terms = answer.asked.terms
-        asked = m.Hold(None, "", 0, 0, 0, 0, answer.asked.hold_price, terms)  # type: ignore[arg-type]
-        self.grant = Grant(asked, ceil(terms.hold_value, answer.leverage), answer.leverage)
-        self.granted_price = answer.asked.hold_price
-        self.wallets[order.account].leverage = answer.leverage
-        super().enter(order)
-        self.grant = self.granted_price = None
+        if self.is_out_of_band(order):
+            self.end(order, o.Status.EXPIRED, o.EndReason.PERCENT_PRICE)
+            return
+        grant, limit = answer.grant, order.price if order.kind is o.Kind.LIMIT else answer.asked.limit
+        if grant.held and (self.has_too_little(grant, order) or self.is_short(grant, order, limit)):
+            self.again.append(order)
+            return
+        self.asked_for = [other for other in self.asked_for if other is not order]
+        self.grant = grant
+        self.enter(order)
+        self.grant = None
         self.fire_due()
 
     def open_of(self, account: str) -> list[o.Order]:

@@ -9,11 +9,10 @@ from shards import orders as o
 from shards.codec import encode
 from shards.markets import Market, shard_of_account
 from shards.rows import MarketChanged, OrderEnded, Traded
-from tests.model.futures_wallets import ceil
 from tests.sim.futures_home import Home
 from tests.sim.futures_market import SimFuturesMarket
 from tests.sim.payments import Payments
-from tests.sim.sent import Fired, FiredHeld, Grant, Held, MarginChange, Mark, Sent
+from tests.sim.sent import Brackets, Fired, FiredHeld, Grant, Held, MarginChange, Mark, Sent
 
 if TYPE_CHECKING:
     from tests.sim.model import Model
@@ -39,10 +38,10 @@ class FuturesShard(Payments):
     def send(self, receiver: int, sent: Sent) -> None:
         self.model.sent[self.shard, receiver].append(sent)
 
-    def tell_all(self, mark: Mark) -> None:
+    def tell_all(self, sent: Mark | Brackets) -> None:
         for other in range(self.shard_count):
             if other != self.shard:
-                self.send(other, mark)
+                self.send(other, sent)
 
     # One input
 
@@ -53,14 +52,12 @@ class FuturesShard(Payments):
         for number, market in self.futures.items():
             market.begin(self.now_ms, self.archived)
             held[number] = market.held_away()
-        if isinstance(brought, Grant) and brought.leverage:
-            new, terms = brought.asked.order, brought.asked.terms
-            assert terms is not None
-            _add(held[new.market], new.account, new.side, brought.amount, terms.order_value)
-        elif isinstance(brought, FiredHeld) and brought.leverage:
+        if isinstance(brought, Grant) and isinstance(brought.asked, m.Hold) and brought.asked.terms is not None:
+            new = brought.asked.order
+            _add(held[new.market], new.account, new.side, brought.amount, brought.asked.terms.order_value)
+        elif isinstance(brought, FiredHeld) and brought.grant.held:
             asked = brought.asked
-            amount = ceil(asked.terms.hold_value, brought.leverage)
-            _add(held[asked.id >> 40], asked.account, asked.side, amount, asked.terms.order_value)
+            _add(held[asked.id >> 40], asked.account, asked.side, brought.grant.amount, asked.terms.order_value)
         return held
 
     def end_futures(self, before: dict[int, Held], sent_so_far: dict[int, int]) -> None:
@@ -84,6 +81,10 @@ class FuturesShard(Payments):
             mentioned = self.touched and sent_so_far.get(other, 0) == len(self.model.sent[self.shard, other]) + 1
             if other != self.shard and (held[other] or fills[other] or mentioned):
                 self.send(other, MarginChange(dict(held[other]), fills[other]))
+        for market in self.futures.values():  # only now: their homes have what has gone back
+            again, market.again = market.again, []
+            for order in again:
+                self.ask_for_fired(market, order)
 
     def take_up_margin(self, sent: Sent) -> m.Reply | None:
         """What another shard has decided or asks."""
@@ -97,21 +98,31 @@ class FuturesShard(Payments):
                 self.made += [self.home.fill(filled, leverage) for filled, leverage in fills]
             case Fired(asked):
                 decided = self.home.hold_away(asked.account, asked.id >> 40, asked.side, asked.terms)
-                self.send(asked.market_shard, FiredHeld(asked, 0 if isinstance(decided, m.Refused) else decided[0]))
+                refused = isinstance(decided, m.Refused)
+                grant = Grant(asked, 0, 0, False) if refused else Grant(asked, decided[1], decided[0])  # type: ignore[index]
+                self.send(asked.market_shard, FiredHeld(asked, grant))
+            case Brackets(market, brackets):
+                self.home.brackets[market] = brackets
             case FiredHeld(asked):
                 self.futures[asked.id >> 40].fired_held(sent)
         return None
 
     def ask_for_fired(self, market: SimFuturesMarket, order: o.Order) -> None:
-        price = market.hold_price(order.side, order.kind, order.price)
-        lots, terms = order.quantity * market.unit, market.terms
-        asked = money.MarginTerms(
-            price * lots, (order.price or price) * lots, terms.default_leverage, terms.max_position_notional
-        )
-        self.send(
-            self.home_of(order.account),
-            Fired(m.HoldFired(order.id, order.account, order.side, price, asked, self.shard)),
-        )
+        limit = market.limit(order, order.quantity)
+        terms = market.terms.default_leverage, market.terms.max_position_notional
+        price, loss = (0 if order.reduce_only else market.hold_price(order, limit)), market.loss(order, limit)
+        if order.reduce_only:
+            size = min(order.quantity, market.reducible(order))
+            loss = loss if market.needs_leave(order.side, limit) else 0
+            asked = money.MarginTerms(0, 0, *terms, loss_value=loss * size * market.unit, reduces=size)
+        else:
+            lots = order.quantity * market.unit
+            values = price * lots, (order.price or price) * lots
+            asked = money.MarginTerms(*values, *terms, loss_value=loss * lots, closes=market.only_closes(order))
+        if order.side is o.Side.SELL and order.kind is not o.Kind.LIMIT and not market.has_risk_terms:
+            limit = 0  # nobody has asked how far it may go
+        fired = m.HoldFired(order.id, order.account, order.side, price, asked, self.shard, limit, loss)
+        self.send(self.home_of(order.account), Fired(fired))
 
     # Inputs
 
@@ -119,7 +130,13 @@ class FuturesShard(Payments):
         if market.number not in self.futures:
             self.futures[market.number] = SimFuturesMarket(self, market)
             self.made.append(MarketChanged(market, self.now_ms))
+            self._tell_brackets(market)
         return m.MarketReply(self.futures[market.number].market)
+
+    def _tell_brackets(self, market: Market) -> None:
+        if market.risk is not None:
+            self.home.brackets[market.number] = market.risk.brackets
+            self.tell_all(Brackets(market.number, market.risk.brackets))
 
     def apply_to_futures(self, message: Any) -> m.Reply | None:
         self.touched = True
@@ -129,10 +146,10 @@ class FuturesShard(Payments):
                     self.futures[number].run_out()
                 return None
             case m.SetLeverage(account, number, leverage):
-                self.home.leverages[account, number] = leverage
-                if number in self.futures:
+                reply = self.home.set_leverage(account, number, leverage)
+                if number in self.futures and isinstance(reply, m.CountReply):
                     self.futures[number].wallets[account].leverage = leverage
-                return m.CountReply(leverage)
+                return reply
         market = self.futures[market_in(message)]
         match message:
             case m.Place(new):
@@ -141,19 +158,18 @@ class FuturesShard(Payments):
                 order.id == number and order.account == account for order in market.asked_for
             ):
                 return m.Refused(m.Reason.NOT_MODIFIABLE)  # it has fired, and waits for its margin
-            case m.Modify(number, account):
-                order = market.orders.get(number)
-                margined = order is not None and market.is_open(order) and order.leverage > 0
-                if margined and self.is_away(account):
-                    return m.Refused(m.Reason.BUSY)  # a trigger that has fired since the command came
+            case m.Modify() if market.changes_at_home(message):
+                return m.Refused(m.Reason.BUSY)  # it holds money, or needs some, since the command came
             case m.AddMarket():
                 return m.MarketReply(market.market)
             case m.GetOrder(number):
                 found = market.orders.get(number)
                 return m.OrderReply(found) if found else m.Refused(m.Reason.UNKNOWN_ORDER)
         reply = market.apply(message, self.now_ms)
-        if isinstance(message, m.SetMarketStatus) and isinstance(reply, m.MarketReply):
+        if isinstance(message, m.SetMarketStatus | m.SetRisk) and isinstance(reply, m.MarketReply):
             self.made.append(MarketChanged(reply.market, self.now_ms))
+        if isinstance(message, m.SetRisk) and isinstance(reply, m.MarketReply):
+            self._tell_brackets(reply.market)
         return reply
 
     def place_futures(self, market: SimFuturesMarket, new: o.NewOrder) -> m.Reply:
@@ -167,11 +183,15 @@ class FuturesShard(Payments):
         new = hold.order
         held = self.home.hold_away(new.account, new.market, new.side, hold.terms)
         if isinstance(held, m.Refused):
+            if held.reason is m.Reason.NO_LEAVE and new.kind is o.Kind.MARKET:
+                self.send(hold.market_shard, Grant(hold, 0, 0, False))
+                return None
             return held
         self.send(hold.market_shard, Grant(hold, held[1], held[0]))
         return None
 
     def take_grant(self, grant: Grant) -> m.Reply:
+        assert isinstance(grant.asked, m.Hold)
         market = self.futures[grant.asked.order.market]
         placed = market.placed
         reply = market.take_grant(grant)

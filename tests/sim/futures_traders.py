@@ -7,44 +7,20 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from shards import messages as m
-from shards.markets import FuturesTerms, Market, MarketStatus, Product
+from shards.markets import Market
 from shards.money import Wallet
 from shards.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
 from tests.sim.call import Call
 from tests.sim.client import Client
+from tests.sim.futures_terms import MIDDLE, REACH
 from tests.sim.traders import OPEN_CALLS_MAX, PAUSES_MS, REPEAT_MS
 
 if TYPE_CHECKING:
     from tests.sim.simulation import Simulation
 
-MIDDLE, REACH = 5_000, 20  # ticks
 TIFS = (*[TimeInForce.GTC] * 6, TimeInForce.IOC, TimeInForce.POST_ONLY, TimeInForce.FOK)
 TRIGGERS = (Kind.STOP, Kind.STOP_MARKET, Kind.TAKE_PROFIT, Kind.TAKE_PROFIT_MARKET, Kind.TRAILING_STOP_MARKET)
 OTHER = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
-
-
-def make_futures_markets() -> tuple[list[Market], list[Market]]:
-    """(markets to trade on, markets where nobody sells); their symbols lie on different shards.
-
-    A lot at one tick costs 7 units, so that most divisions leave a rest; fees 2 and 5 bps.
-    """
-    terms = FuturesTerms(
-        max_notional=7 * 250 * MIDDLE,
-        max_position_notional=10**8,
-        min_leverage=1,
-        max_leverage=125,
-        default_leverage=20,
-        maint_margin_ratio=5_000,
-        trigger_protect=2_000,
-        market_take_bound=2_000,
-    )
-    places = 8, 6, 7, 3, 1, 3
-    trading, quiet = ("BTCUSDT", "SOLUSDT", "DFUSDT"), ("TUVUSDT", "XYZUSDT", "ETHUSDT")
-    markets = [
-        Market(number, Product.FUTURES, symbol, symbol[:-4], "USDT", *places, 70_000, 2, 5, MarketStatus.LISTED, terms)
-        for number, symbol in enumerate(trading + quiet, 2_001)
-    ]
-    return markets[: len(trading)], markets[len(trading) :]
 
 
 class FuturesTrader(Client):
@@ -56,8 +32,10 @@ class FuturesTrader(Client):
         self.placed: deque[tuple[int, m.Place]] = deque(maxlen=8)  # with the clock when it was sent
         self.names = 0
         self.again_ms = 0  # true time of the next try
+        self.beside: list[Any] = []  # to be asked in the same moment
         makers: tuple[tuple[Callable[[], Any], int], ...] = (
             (self.place, 40),
+            (self.race, 12),
             (self.place_trigger, 14),
             (self.place_again, 5),
             (self.modify, 8),
@@ -77,6 +55,9 @@ class FuturesTrader(Client):
         if len(self.open) < OPEN_CALLS_MAX and self.simulation.true_ms >= self.again_ms:
             make: Callable[[], Any] = self.chance.choices(self._makers, self._weights)[0]
             self.ask(make(), self.learn)
+            for message in self.beside:
+                self.ask(message, self.learn)
+            self.beside.clear()
 
     def learn(self, call: Call) -> None:
         if not call.decided:
@@ -121,6 +102,24 @@ class FuturesTrader(Client):
         profit, loss = (self._attached(new, direction) for direction in (1, -1))
         reduces = chance.random() < 0.12
         return self.keep(m.Place(replace(new, reduce_only=reduces, take_profit=profit, stop_loss=loss)))
+
+    def race(self) -> m.Place:
+        """What is asked for with book and mark as they are, and what moves one of them before its money is there."""
+        chance, market = self.chance, self.chance.choice(self.simulation.futures_markets[-2:])
+        side = chance.choice((Side.BUY, Side.SELL))
+        kind = chance.choice((Kind.MARKET, Kind.LIMIT, Kind.LIMIT))
+        away = chance.randint(0, REACH) * (1 if side is Side.BUY else -1)
+        price, lots = (0 if kind is Kind.MARKET else MIDDLE + away), chance.choice((1, 20, 200))
+        tif = chance.choice((TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)) if price else TimeInForce.GTC
+        mine, *_, other = self.accounts
+        terms = market.number, mine, side, kind, tif, price, lots, 0, self.client_id()
+        reduces = chance.random() < 0.3
+        against = MIDDLE + chance.randint(-REACH, REACH)
+        answer = market.number, other, OTHER[side], Kind.LIMIT, TimeInForce.GTC, against, chance.choice((lots, 300)), 0
+        self.beside.append(m.Place(NewOrder(*answer)))
+        if chance.random() < 0.4:
+            self.simulation.operator.todo.append(m.SetMarkPrice(market.number, MIDDLE + chance.randint(-REACH, REACH)))
+        return m.Place(NewOrder(*terms, reduce_only=reduces))
 
     def _attached(self, new: NewOrder, direction: int) -> Trigger | None:
         if self.chance.random() < 0.8:

@@ -124,13 +124,15 @@ class ShardModel(FuturesShard):
                 return self.hold_at_home(message)
             case m.Deposit():
                 return self.deposit(message)
+            case m.SetRules():
+                return None
             case m.Tick() | m.SetLeverage():
                 return self.apply_to_futures(message)
             case _ if market_in(message) in self.futures:
                 return self.apply_to_futures(message)
             case m.AddMarket(market) if market.product is Product.FUTURES:
                 return self.add_futures(market)
-            case m.Modify() | m.SetMarkPrice() | m.CancelBatch() | m.Countdown():
+            case m.Modify() | m.SetMarkPrice() | m.SetRisk() | m.CancelBatch() | m.Countdown():
                 return m.Refused(m.Reason.UNKNOWN_ORDER if isinstance(message, m.Modify) else m.Reason.UNKNOWN_MARKET)
             case m.AddMarket(market):
                 if market.number not in self.markets:
@@ -191,7 +193,8 @@ class ShardModel(FuturesShard):
 
     def granted(self, grant: Grant) -> m.Reply:
         """Place it as if its account had just this money; what is then not held goes back home."""
-        if grant.leverage:
+        assert isinstance(grant.asked, m.Hold)
+        if grant.asked.terms is not None:
             return self.take_grant(grant)
         new = grant.asked.order
         key = new.account, self.held_asset(new)
@@ -214,8 +217,7 @@ class ShardModel(FuturesShard):
         if new.market in self.futures:
             market = self.futures[new.market]
             market.begin(self.now_ms, archived)
-            reply = market.place(new)  # without a grant it gets no further
-            return None if reply == m.Refused(m.Reason.BUSY) else reply
+            return market.check(new)
         if new.market not in self.markets:
             return m.Refused(m.Reason.UNKNOWN_MARKET)
         reply = self.place(new)

@@ -28,6 +28,7 @@ class Plan(NamedTuple):
     backlog_count: int  # ARCHIVE_BACKLOG_MAX
     question_ms: int  # QUESTION_MS; 0: one a turn
     question_count: int  # QUESTION_COUNT_MAX
+    futures_units: int  # what traders have for futures, at most
 
     kills: float  # of a shard, between two turns
     deaths_within: float  # of a shard, at one of its next system calls
@@ -72,6 +73,7 @@ def make_plan(chance: random.Random) -> Plan:
         chance.choice((100, limits.ARCHIVE_BACKLOG_MAX)),
         chance.choice((0, limits.QUESTION_MS)),
         chance.choice((1, limits.QUESTION_COUNT_MAX)),
+        chance.choice((10**6, 10**7, 10**8)),
         *trouble,
     )
 

@@ -5,13 +5,16 @@ from typing import Any
 
 import pytest
 
+from shards import cover, futures, trigger_market
 from shards.book import BookSide
+from shards.cover import Cover, Priced
 from shards.effects import Effects
 from shards.engine import Engine
 from shards.frames import Frame
 from shards.loop import Shard
 from shards.mailbox import Caller, LinkFrame, Mailbox
-from shards.orders import Order
+from shards.orders import NewOrder, Order, Side
+from shards.price_band import worst_price
 from shards.recovery import engine_at
 from shards.replies import Replies
 from shards.spot import SpotMarket
@@ -132,6 +135,26 @@ def links_not_taken(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Mailbox, "poll_links", lambda mailbox: None)
 
 
+def grant_not_measured_again(patch: pytest.MonkeyPatch) -> None:
+    """A grant is used whatever book and mark have come to since its margin was asked for; a price of 0 caps nothing."""
+    measured = cover.limit_of
+
+    def limit_of(at: Priced, order: NewOrder | Order, granted: Cover) -> int:
+        if granted.hold_price or order.reduce_only or order.side is Side.SELL:
+            return measured(at, order, granted)
+        best = at.book.asks.best_price() or 0
+        return worst_price(order.side, best, at.terms.market_take_bound)
+
+    for module in (futures, trigger_market):
+        patch.setattr(module, "is_short", lambda *_: False)
+        patch.setattr(module, "limit_of", limit_of)
+
+
+def loss_not_held(patch: pytest.MonkeyPatch) -> None:
+    """An order holds its margin, and nothing for what it loses against the mark in the moment it fills."""
+    patch.setattr(cover, "loss_against", lambda *_: 0)
+
+
 PLANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     plant.__name__: plant
     for plant in (
@@ -142,5 +165,7 @@ PLANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
         fifo_lost,
         reply_ahead_of_links,
         links_not_taken,
+        grant_not_measured_again,
+        loss_not_held,
     )
 }

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from shards import messages as m
+from shards.brackets import Bracket
 from shards.rows import MarginFilled
 
 Held = Counter[tuple[str, str]]
@@ -13,9 +14,10 @@ Held = Counter[tuple[str, str]]
 class Grant(NamedTuple):
     """At home the money of an order is held; on margin, with this leverage."""
 
-    asked: m.Hold
+    asked: m.Hold | m.HoldFired
     amount: int
     leverage: int = 0
+    held: bool = True  # else it only reduces, and goes without
 
 
 class Change(NamedTuple):
@@ -38,10 +40,17 @@ class Fired(NamedTuple):
 
 
 class FiredHeld(NamedTuple):
-    """It is held; leverage 0: it is not."""
+    """It is held, or it is not."""
 
     asked: m.HoldFired
-    leverage: int
+    grant: Grant
+
+
+class Brackets(NamedTuple):
+    """A market has other risk terms."""
+
+    market: int
+    brackets: list[Bracket]
 
 
 class Mark(NamedTuple):
@@ -51,4 +60,4 @@ class Mark(NamedTuple):
     value: int
 
 
-Sent = Grant | Change | MarginChange | Fired | FiredHeld | Mark
+Sent = Grant | Change | MarginChange | Fired | FiredHeld | Brackets | Mark

@@ -21,7 +21,8 @@ from tests.sim.archive import SimArchive
 from tests.sim.client import Client, shards_of
 from tests.sim.faults import Faults
 from tests.sim.futures_savers import FuturesSaver
-from tests.sim.futures_traders import FuturesTrader, make_futures_markets
+from tests.sim.futures_terms import make_futures_market, make_futures_markets
+from tests.sim.futures_traders import FuturesTrader
 from tests.sim.network import Machine
 from tests.sim.node import Node
 from tests.sim.oracle import Oracle
@@ -127,11 +128,19 @@ class Simulation:
         self.operator.todo += self._first_deposits()
         self._until(lambda: not (self.operator.todo or self.operator.open), "the exchange did not open")
 
+    def open_market(self) -> m.AddMarket:
+        """One more futures market: without a price, with an empty book."""
+        number = self.futures_markets[-1].number + 100
+        market = make_futures_market(number, f"N{number}USDT", risk=self.chance.random() < 0.8)
+        self.futures_markets.append(market)
+        self._symbols[number] = market.symbol
+        return m.AddMarket(market)
+
     def _first_deposits(self) -> Iterator[m.Deposit]:
         for account in self._traders:
             for asset, units in (("USDT", 10**9), *((market.base, 2 * 10**10) for market in self.markets)):
                 yield m.Deposit(account, asset, self.chance.randint(1, units), f"first {asset}")
-            yield m.Deposit(account, "USDT", self.chance.randint(1, 10**8), "first", Wallet.FUTURES)
+            yield m.Deposit(account, "USDT", self.chance.randint(1, self.plan.futures_units), "first", Wallet.FUTURES)
         for saver in self.savers:
             yield saver.first_deposit()
 

@@ -10,6 +10,7 @@ from shards.markets import Market, MarketStatus, Product
 from shards.orders import Kind, NewOrder, Side, TimeInForce
 from tests.sim.call import Call
 from tests.sim.client import Client
+from tests.sim.futures_terms import RISKS
 
 if TYPE_CHECKING:
     from tests.sim.simulation import Simulation
@@ -52,6 +53,11 @@ class Operator(Client):
             price = FUTURES_MIDDLE + self.chance.randint(-15, 15)
             number = self.chance.choice(self.simulation.futures_markets).number
             self.todo.append(m.SetMarkPrice(number, self.chance.choice((0, price))))
+        if self.chance.random() < 0.003:
+            self.todo.append(self.simulation.open_market())
+        if self.chance.random() < 0.006:
+            number = self.chance.choice(self.simulation.futures_markets).number
+            self.todo.append(m.SetRisk(number, self.chance.choice(RISKS)))
         self.finish()
 
 

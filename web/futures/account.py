@@ -9,7 +9,7 @@ from shards.markets import Market
 from web.auth import READ
 from web.catalog import MARGIN_ASSET, Catalog
 from web.futures.call import read_optional_market, signed_call
-from web.futures.margin import Funds, Holding, ask_margin, format_usdt, list_holdings, sum_up
+from web.futures.margin import Funds, Holding, ask_margin, format_usdt, liquidation_price, list_holdings, sum_up
 from web.futures.mark import marks_of
 from web.futures.position_views import render_position, render_risk
 from web.responses import answer
@@ -18,7 +18,6 @@ from web.services import services
 blueprint: Final = Blueprint("futures_account", __name__, url_prefix="/fapi")
 
 _WEIGHT: Final = 5
-_NONE: Final = "0"  # no margin is asked for maintenance
 
 
 @blueprint.get("/v2/balance")
@@ -27,8 +26,9 @@ def balance() -> Response:
     """The wallet, in the one asset there is."""
     account = signed_call(_WEIGHT, READ).principal.account
     at = services()
-    funds = sum_up(ask_margin(at.engine, account))
-    return answer([_render_balance(account, funds, at.catalog())])
+    catalog = at.catalog()
+    funds = sum_up(ask_margin(at.engine, account), catalog)
+    return answer([_render_balance(account, funds, catalog)])
 
 
 @blueprint.get("/v2/account")
@@ -62,19 +62,26 @@ def _account(*, every: bool) -> Response:
     margin = ask_margin(at.engine, account)
     catalog = at.catalog()
     holdings = _choose(list_holdings(margin, catalog.futures.values()), every=every)
-    return answer(_render_account(sum_up(margin), holdings, catalog))
+    return answer(_render_account(sum_up(margin, catalog), holdings, catalog))
 
 
 def _position_risk(*, every: bool) -> Response:
     call = signed_call(_WEIGHT, READ)
     at = services()
-    asked = read_optional_market(call.asked, at.catalog())
+    catalog = at.catalog()
+    asked = read_optional_market(call.asked, catalog)
     margin = ask_margin(at.engine, call.principal.account)
-    markets: Iterable[Market] = at.catalog().futures.values() if asked is None else [asked]
+    markets: Iterable[Market] = catalog.futures.values() if asked is None else [asked]
+    funds = sum_up(margin, catalog)
     holdings = _choose(list_holdings(margin, markets), every=every)
     # a position is shown with the mark that its profit is reckoned with
     others = marks_of(at.engine, [holding.market for holding in holdings if not holding.own.position.amount])
-    return answer([render_risk(holding, others.get(holding.market.number, holding.mark)) for holding in holdings])
+    return answer(
+        [
+            render_risk(holding, others.get(holding.market.number, holding.mark), liquidation_price(holding, funds))
+            for holding in holdings
+        ]
+    )
 
 
 def _choose(holdings: list[Holding], *, every: bool) -> list[Holding]:
@@ -107,7 +114,7 @@ def _render_account(funds: Funds, holdings: list[Holding], catalog: Catalog) -> 
         "multiAssetsMargin": False,
         "tradeGroupId": -1,
         "totalInitialMargin": asset["initialMargin"],
-        "totalMaintMargin": _NONE,
+        "totalMaintMargin": asset["maintMargin"],
         "totalWalletBalance": asset["walletBalance"],
         "totalUnrealizedProfit": asset["unrealizedProfit"],
         "totalMarginBalance": asset["marginBalance"],
@@ -131,7 +138,7 @@ def _render_asset(funds: Funds, catalog: Catalog) -> dict[str, object]:
         "walletBalance": wallet,
         "unrealizedProfit": unrealised,
         "marginBalance": format_usdt(funds.wallet + funds.unrealised, catalog),
-        "maintMargin": _NONE,
+        "maintMargin": format_usdt(funds.maintenance, catalog),
         "initialMargin": format_usdt(funds.position_margin + funds.order_margin, catalog),
         "positionInitialMargin": format_usdt(funds.position_margin, catalog),
         "openOrderInitialMargin": format_usdt(funds.order_margin, catalog),

@@ -1,5 +1,6 @@
 """Canceling futures orders: one, several, all of a market, all after a while. Works while a market is halted."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from flask import Blueprint, Response
@@ -12,6 +13,7 @@ from shards.messages import (
     CancelBatch,
     Countdown,
     CountReply,
+    FindEnded,
     GetOrder,
     GetOrderByClientId,
     OrdersReply,
@@ -20,14 +22,24 @@ from shards.messages import (
 from shards.orders import Order
 from web.auth import TRADE
 from web.engine import Engine
+from web.errors import EngineRefusal
 from web.futures.call import read_market, signed_call
-from web.futures.cancel_one import Archive, cancel_order
-from web.futures.errors import TOO_MANY_IDS, TRIGGER_NOT_OWN, UNKNOWN_ORDER, FuturesProblem, exclusive, mandatory
+from web.futures.cancel_one import cancel_order
+from web.futures.errors import (
+    TOO_MANY_IDS,
+    TRIGGER_NOT_OWN,
+    UNKNOWN_ORDER,
+    FuturesProblem,
+    exclusive,
+    mandatory,
+    refused,
+)
 from web.futures.limits import CANCEL_COUNT_MAX, COUNTDOWN_MS_MAX
 from web.futures.lists import read_client_ids, read_order_ids
 from web.futures.order_names import OrderName, question_of, read_order_name
 from web.futures.order_views import OrderRenderer, View
 from web.futures.request import Parameters
+from web.history import ENDED_WAIT_MS
 from web.responses import answer
 from web.services import services
 
@@ -106,13 +118,10 @@ def _read_names(asked: Parameters) -> list[OrderName]:
 def _cancel_named(engine: Engine, market: Market, account: str, names: list[OrderName]) -> list[Order | FuturesProblem]:
     """For each name its order, canceled now or ended before, or why there is none."""
     questions = [question_of(name, market, account) for name in names]
-    asked = [question for question in questions if question is not None]
-    told = _command(engine, market, account, asked)
-    archive = Archive(engine)
-    found = {
-        question: archive.find(question) if each is Reason.UNKNOWN_ORDER else each
-        for question, each in zip(asked, told, strict=True)
-    }
+    asked = list(dict.fromkeys(question for question in questions if question is not None))
+    found = dict(zip(asked, _command(engine, market, account, asked), strict=True))
+    unknown = [question for question, each in found.items() if each is Reason.UNKNOWN_ORDER]
+    found |= zip(unknown, _find_ended(engine, market, account, unknown), strict=True)
     return [_judge(found[question] if question is not None else None, account) for question in questions]
 
 
@@ -122,13 +131,28 @@ def _command(
     """Cancel what is asked for in one step; nothing is done where nothing of the market is."""
     if not asked:
         return []
-    command = CancelBatch(
-        market.number,
-        account,
+    command = CancelBatch(market.number, account, *_split(asked))
+    return engine.ask(BatchReply, engine.owner(market), command, DEADLINE_BULK_MS).found
+
+
+def _find_ended(
+    engine: Engine, market: Market, account: str, asked: list[GetOrder | GetOrderByClientId]
+) -> Sequence[Order | Reason]:
+    """What the archive has of them, or for each of them why it cannot tell: what was done is told all the same."""
+    if not asked:
+        return []
+    try:
+        return engine.ask_archive(BatchReply, FindEnded(market.number, account, *_split(asked)), ENDED_WAIT_MS).found
+    except EngineRefusal as refusal:
+        return [refusal.reason] * len(asked)
+
+
+def _split(asked: list[GetOrder | GetOrderByClientId]) -> tuple[list[int], list[str]]:
+    """Ids and client ids; all of them are one or the other, so the answers come in the order asked."""
+    return (
         [question.id for question in asked if isinstance(question, GetOrder)],
         [question.client_id for question in asked if isinstance(question, GetOrderByClientId)],
     )
-    return engine.ask(BatchReply, engine.owner(market), command, DEADLINE_BULK_MS).found
 
 
 def _judge(found: Order | Reason | None, account: str) -> Order | FuturesProblem:
@@ -136,10 +160,10 @@ def _judge(found: Order | Reason | None, account: str) -> Order | FuturesProblem
     if isinstance(found, Order):
         if found.account == account:
             return found
-        foreign_trigger = found.trigger is not None
-    else:
-        foreign_trigger = found is Reason.NOT_OWNER
-    return FuturesProblem(*(TRIGGER_NOT_OWN if foreign_trigger else UNKNOWN_ORDER))
+        return FuturesProblem(*(TRIGGER_NOT_OWN if found.trigger is not None else UNKNOWN_ORDER))
+    if found is Reason.NOT_OWNER:
+        return FuturesProblem(*TRIGGER_NOT_OWN)
+    return refused(found) if found is not None else FuturesProblem(*UNKNOWN_ORDER)
 
 
 def _render(found: Order | FuturesProblem, renderer: OrderRenderer) -> View:

@@ -1,15 +1,14 @@
 """Canceling one futures order by either id, and what is told when that cannot be done.
 
 The engine knows what is open or has ended a moment ago. What has ended before is looked for in the archive: a trigger
-is refused in words of its own for each way in which it may have ended.
+is refused in words of its own for each way in which it may have ended. Where the archive is not heard in time, that is
+what is told: an order is unknown only if nobody knows it.
 """
-
-import time
-from collections.abc import Callable
 
 from shards.markets import Market
 from shards.messages import Cancel, CancelByClientId, GetOrder, GetOrderByClientId, OrderReply, Reason
 from shards.orders import EndReason, Order, Status
+from web import history
 from web.engine import Engine
 from web.errors import EngineRefusal
 from web.futures.errors import (
@@ -22,7 +21,6 @@ from web.futures.errors import (
     Refusal,
 )
 from web.futures.order_names import OrderName, question_of
-from web.history import OWNER_WAIT_MS
 
 
 def cancel_order(engine: Engine, market: Market, account: str, name: OrderName) -> Order:
@@ -51,8 +49,8 @@ def _find_ended(engine: Engine, market: Market, question: GetOrder | GetOrderByC
     """A cancel by client id looks at open orders alone: the shard may still know one that has ended."""
     recent = None
     if isinstance(question, GetOrderByClientId):
-        recent = _known(lambda: engine.ask(OrderReply, engine.owner(market), question))
-    return recent or Archive(engine).find(question)
+        recent = history.find_recent_order(engine, market, question)
+    return recent or history.find_archived_order(engine, question)
 
 
 def why_not(order: Order | None, account: str) -> Refusal:
@@ -66,23 +64,3 @@ def why_not(order: Order | None, account: str) -> Refusal:
     if order.status is Status.CANCELED:
         return TRIGGER_CANCELED
     return TRIGGER_POSITION_CLOSED if order.end_reason is EndReason.POSITION_CLOSED else UNKNOWN_ORDER
-
-
-class Archive:
-    """The archive, asked for no longer than a cancel may wait; what it cannot tell in time counts as not found."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._until = time.monotonic() + OWNER_WAIT_MS / 1_000
-
-    def find(self, question: GetOrder | GetOrderByClientId) -> Order | None:
-        """The order if the archive has it."""
-        left_ms = int((self._until - time.monotonic()) * 1_000)
-        return _known(lambda: self._engine.ask_archive(OrderReply, question, left_ms)) if left_ms > 0 else None
-
-
-def _known(ask: Callable[[], OrderReply]) -> Order | None:
-    try:
-        return ask().order
-    except EngineRefusal:
-        return None

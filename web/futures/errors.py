@@ -61,6 +61,7 @@ INVALID_SYMBOL: Final = Refusal(400, -1121, "Invalid symbol.")
 NO_LISTEN_KEY: Final = Refusal(400, -1125, "This listenKey does not exist.")
 DEPTH_LIMIT: Final = Refusal(400, -4021, "Invalid depth limit.")
 CLIENT_ID_TOO_LONG: Final = Refusal(400, -4015, "Client order id is longer than 36 characters.")
+CLIENT_ID_RESERVED: Final = Refusal(400, -4015, "Client order ids of liquidations cannot be sent.")
 
 # Parameters of an order
 BAD_TIME_IN_FORCE: Final = Refusal(400, -1115, "Invalid timeInForce.")
@@ -116,7 +117,7 @@ REFUSALS: Final[dict[Reason, Refusal]] = {
     Reason.INSUFFICIENT_BALANCE: Refusal(400, -2019, "Margin is insufficient."),
     Reason.POST_ONLY: Refusal(400, -5022, "Due to the order could not be executed as maker, it was rejected."),
     Reason.INSUFFICIENT_MARGIN: Refusal(400, -2019, "Margin is insufficient."),
-    Reason.POSITION_LIMIT: Refusal(400, -2027, "Exceeded the position limit of this symbol."),
+    Reason.POSITION_LIMIT: Refusal(400, -2027, "Exceeded the maximum allowable position at current leverage."),
     Reason.PARENT_NOT_OPEN: Refusal(400, -2010, "Parent order is not open."),
     Reason.WOULD_TRIGGER: Refusal(400, -2021, "Order would immediately trigger."),
     Reason.NOTHING_TO_REDUCE: Refusal(400, -2022, "ReduceOnly Order is rejected."),
@@ -127,6 +128,9 @@ REFUSALS: Final[dict[Reason, Refusal]] = {
     Reason.BELOW_FILLED: Refusal(400, -2010, "AMOUNT_BELOW_FILLED"),
     Reason.MIN_NOTIONAL: MIN_NOTIONAL,
     Reason.MAX_NOTIONAL: MAX_NOTIONAL,
+    Reason.PRICE_TOO_HIGH: Refusal(400, -4016, "Limit price is too high above the mark price."),
+    Reason.PRICE_TOO_LOW: Refusal(400, -4024, "Limit price is too low below the mark price."),
+    Reason.NO_LEAVE: Refusal(400, -4118, "ReduceOnly Order Failed: it would lose more than there is."),
 }
 """What the engine refuses. A query has words of its own for an unknown order."""
 

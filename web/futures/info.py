@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 from flask import Blueprint, Response
 
+from shards.brackets import MILLION
 from shards.clock import now_ms
 from shards.markets import Market, MarketStatus
 from shards.units import format_plain
@@ -94,8 +95,8 @@ def _render_symbol(market: Market) -> dict[str, object]:
         "deliveryDate": _NEVER_MS,
         "onboardDate": market.opened_ms,
         "status": _STATUSES[market.status],
-        "maintMarginPercent": format_percent(market.futures.maint_margin_ratio),
-        "requiredMarginPercent": margin_percent(market.futures.max_leverage),
+        "maintMarginPercent": format_percent(market.brackets[0].ratio),
+        "requiredMarginPercent": margin_percent(market.brackets[0].max_leverage),
         "baseAsset": market.base,
         "quoteAsset": market.quote,
         "marginAsset": market.quote,
@@ -123,4 +124,20 @@ def _render_filters(market: Market) -> list[dict[str, str]]:
         {"filterType": "LOT_SIZE", **sizes},
         {"filterType": "MARKET_LOT_SIZE", **sizes},
         {"filterType": "MIN_NOTIONAL", "notional": format_plain(market.min_notional, market.quote_places)},
+        *_render_band(market),
+    ]
+
+
+def _render_band(market: Market) -> list[dict[str, str]]:
+    """How far from the mark price an order's may be; a market without risk terms has no such bound."""
+    if market.risk is None or market.futures is None:
+        return []
+    bound = market.futures.market_take_bound
+    return [
+        {
+            "filterType": "PERCENT_PRICE",
+            "multiplierUp": format_ratio(MILLION + bound),
+            "multiplierDown": format_ratio(MILLION - bound),
+            "multiplierDecimal": "4",
+        }
     ]

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 from flask import Blueprint, Response
 
+from shards.brackets import Bracket
 from shards.markets import FuturesTerms, Market
 from shards.messages import CountReply, SetLeverage
 from web.auth import READ, TRADE
@@ -28,11 +29,13 @@ def set_leverage() -> Response:
     market = read_market(call.asked, at.catalog())
     leverage = need(call.asked.long("leverage"), "leverage")
     terms = _terms(market)
-    if not terms.min_leverage <= leverage <= terms.max_leverage:
+    if not terms.min_leverage <= leverage <= market.brackets[0].max_leverage:
         raise FuturesProblem(*LEVERAGE)
     account = call.principal.account
     in_force = at.engine.ask(CountReply, at.engine.home(account), SetLeverage(account, market.number, leverage)).count
-    return answer({"leverage": in_force, "maxNotionalValue": format_max_notional(market), "symbol": market.symbol})
+    return answer(
+        {"leverage": in_force, "maxNotionalValue": format_max_notional(market, in_force), "symbol": market.symbol}
+    )
 
 
 @blueprint.get("/symbolConfig")
@@ -49,7 +52,7 @@ def symbol_config() -> Response:
 
 @blueprint.get("/leverageBracket")
 def leverage_brackets() -> Response:
-    """The one bracket of a market, or of each."""
+    """The brackets of a market, or of each."""
     asked = signed_call(1, READ).asked
     catalog = services().catalog()
     market = read_optional_market(asked, catalog)
@@ -69,18 +72,26 @@ def _render_config(holding: Holding) -> dict[str, object]:
         "marginType": "CROSSED",
         "isAutoAddMargin": False,
         "leverage": holding.leverage,
-        "maxNotionalValue": format_max_notional(holding.market),
+        "maxNotionalValue": format_max_notional(holding.market, holding.leverage),
     }
 
 
 def _render_brackets(market: Market) -> dict[str, object]:
-    terms = _terms(market)
-    bracket = {
-        "bracket": 1,
-        "initialLeverage": terms.max_leverage,
-        "notionalCap": terms.max_position_notional // int(10**market.quote_places),
-        "notionalFloor": 0,
-        "maintMarginRatio": msgspec.Raw(format_ratio(terms.maint_margin_ratio).encode()),  # a number, exactly
-        "cum": 0,
+    floors = [0, *(bracket.cap for bracket in market.brackets)]
+    rows = [
+        _render_bracket(market, number, bracket, floor)
+        for number, (bracket, floor) in enumerate(zip(market.brackets, floors, strict=False), 1)
+    ]
+    return {"symbol": market.symbol, "notionalCoef": 1, "brackets": rows}
+
+
+def _render_bracket(market: Market, number: int, bracket: Bracket, floor: int) -> dict[str, object]:
+    unit = int(10**market.quote_places)
+    return {
+        "bracket": number,
+        "initialLeverage": bracket.max_leverage,
+        "notionalCap": bracket.cap // unit,
+        "notionalFloor": floor // unit,
+        "maintMarginRatio": msgspec.Raw(format_ratio(bracket.ratio).encode()),  # a number, exactly
+        "cum": bracket.cum // unit,
     }
-    return {"symbol": market.symbol, "notionalCoef": 1, "brackets": [bracket]}

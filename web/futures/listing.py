@@ -1,15 +1,17 @@
 """What an operator does with futures markets. Refuses as :mod:`web.operator` does."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from shards.limits import PRICE_MAX
 from shards.markets import FuturesTerms, Market, Product
-from shards.messages import MarketReply, Reason, SetMarkPrice
+from shards.messages import MarketReply, Reason, SetMarkPrice, SetRisk
 from shards.units import Decimal, count_steps
 from storage.reference import Asset
-from web.catalog import MARGIN_ASSET, Catalog
+from web.catalog import MARGIN_ASSET, Catalog, encode_market
 from web.errors import Problem, invalid, spot_problem
+from web.futures.bracket_rows import Row, make_risk
 from web.futures.limits import LEVERAGE_MAX, NOTIONAL_MAX
 from web.futures.render import RATIO_PLACES, format_price
 from web.operator import (
@@ -24,6 +26,8 @@ from web.operator import (
 )
 from web.parse import is_name
 
+MAX_POSITION_NOTIONAL: Final = 100_000_000  # USDT; this and the next where an operator gives none
+MAINT_MARGIN_RATIO: Final = "0.005"
 _RATIO_MAX: Final = 10**RATIO_PLACES  # millionths
 
 
@@ -39,14 +43,15 @@ class FuturesMarketTerms:
     maker_fee_bps: int
     taker_fee_bps: int
     max_notional: str = "10000000"  # of one order
-    max_position_notional: int = 100_000_000
+    max_position_notional: int | None = None  # this and the two like it: where there are no brackets
     min_leverage: int = 1
-    max_leverage: int = LEVERAGE_MAX
+    max_leverage: int | None = None
     default_leverage: int = 20
-    maint_margin_ratio: str = "0.005"
+    maint_margin_ratio: str | None = None
     trigger_protect: str = "0.05"
     market_take_bound: str = "0.05"
     mark_price: str | None = None  # it follows the last trade
+    brackets: Sequence[Row] | None = None  # None: one of the three above
 
 
 def add_futures_market(desk: Desk, terms: FuturesMarketTerms) -> Market:
@@ -67,6 +72,27 @@ def set_futures_status(desk: Desk, symbol: str, status: str) -> Market:
     return set_market_status(desk, desk.catalog().futures, symbol, status)
 
 
+def find_market(catalog: Catalog, symbol: str) -> Market:
+    """The futures market of that symbol; refuses MARKET_NOT_FOUND."""
+    market = catalog.futures.get(symbol)
+    if market is None:
+        raise spot_problem(Reason.UNKNOWN_MARKET)
+    return market
+
+
+def set_risk(desk: Desk, symbol: str, brackets: Sequence[Row]) -> Market:
+    """Give a futures market other brackets, in force for all that follows; orders keep what they hold.
+
+    A market of an older data folder has risk terms from then on. Refuses ``invalid brackets``, MARKET_NOT_FOUND,
+    MARKET_DELISTED.
+    """
+    market = find_market(desk.catalog(), symbol)
+    command = SetRisk(market.number, make_risk(brackets, market.quote_places))
+    in_force = desk.engine.ask(MarketReply, desk.engine.owner(market), command).market
+    desk.reference.put_market(market.number, encode_market(in_force))
+    return in_force
+
+
 def set_mark_price(desk: Desk, symbol: str, price: str | None) -> str | None:
     """Set a futures market's mark price, a decimal text; None: it follows the last trade again. Returns what was set.
 
@@ -74,9 +100,7 @@ def set_mark_price(desk: Desk, symbol: str, price: str | None) -> str | None:
     MARKET_DELISTED.
     """
     value = _read_mark_price(price, "price")
-    market = desk.catalog().futures.get(symbol)
-    if market is None:
-        raise spot_problem(Reason.UNKNOWN_MARKET)
+    market = find_market(desk.catalog(), symbol)
     ticks = _count_ticks(value, market)
     desk.engine.ask(MarketReply, desk.engine.owner(market), SetMarkPrice(market.number, ticks))
     return format_price(market, ticks) if ticks else None
@@ -92,7 +116,8 @@ def _make_market(catalog: Catalog, terms: FuturesMarketTerms) -> Market:
     require(0 <= terms.maker_fee_bps <= FEE_BPS_MAX, "maker_fee_bps")
     require(0 <= terms.taker_fee_bps <= FEE_BPS_MAX, "taker_fee_bps")
     max_notional = _read_notional(terms.max_notional, "max_notional")
-    _check_bounds(terms)
+    rows = _read_brackets(terms)
+    _check_bounds(terms, rows)
     if terms.symbol in catalog.futures:
         raise spot_problem(Reason.MARKET_EXISTS)
     base, quote = catalog.assets.get(terms.base_asset), catalog.margin_asset
@@ -116,25 +141,42 @@ def _make_market(catalog: Catalog, terms: FuturesMarketTerms) -> Market:
         min_notional=least,
         maker_fee_bps=terms.maker_fee_bps,
         taker_fee_bps=terms.taker_fee_bps,
-        futures=_make_terms(terms, quote, most),
+        futures=_make_terms(terms, rows, quote, most),
+        risk=make_risk(rows, quote.decimals, "brackets" if terms.brackets is not None else "maint_margin_ratio"),
     )
 
 
-def _check_bounds(terms: FuturesMarketTerms) -> None:
-    require(1 <= terms.max_position_notional <= NOTIONAL_MAX, "max_position_notional")
-    require(1 <= terms.max_leverage <= LEVERAGE_MAX, "max_leverage")
-    require(1 <= terms.min_leverage <= terms.max_leverage, "min_leverage")
-    require(terms.min_leverage <= terms.default_leverage <= terms.max_leverage, "default_leverage")
+def _read_brackets(terms: FuturesMarketTerms) -> Sequence[Row]:
+    """As they were given, or the one that the other terms come to."""
+    if terms.brackets is not None:
+        given = terms.max_position_notional, terms.max_leverage, terms.maint_margin_ratio
+        require(given == (None, None, None), "brackets")
+        make_risk(terms.brackets, 0)  # here, so that it is refused in its turn; whole units are whole in any
+        return terms.brackets
+    cap = MAX_POSITION_NOTIONAL if terms.max_position_notional is None else terms.max_position_notional
+    leverage = LEVERAGE_MAX if terms.max_leverage is None else terms.max_leverage
+    ratio = MAINT_MARGIN_RATIO if terms.maint_margin_ratio is None else terms.maint_margin_ratio
+    require(1 <= cap <= NOTIONAL_MAX, "max_position_notional")
+    require(1 <= leverage <= LEVERAGE_MAX, "max_leverage")
+    return [(cap, leverage, ratio)]
 
 
-def _make_terms(terms: FuturesMarketTerms, quote: Asset, max_notional: int) -> FuturesTerms:
+def _check_bounds(terms: FuturesMarketTerms, rows: Sequence[Row]) -> None:
+    most = rows[0][1]
+    require(1 <= terms.min_leverage <= most, "min_leverage")
+    require(terms.min_leverage <= terms.default_leverage <= most, "default_leverage")
+
+
+def _make_terms(terms: FuturesMarketTerms, rows: Sequence[Row], quote: Asset, max_notional: int) -> FuturesTerms:
+    """What the brackets say stands here too, as far as one number can."""
+    name = "brackets" if terms.brackets is not None else "maint_margin_ratio"
     return FuturesTerms(
         max_notional=max_notional,
-        max_position_notional=terms.max_position_notional * 10**quote.decimals,
+        max_position_notional=rows[-1][0] * 10**quote.decimals,
         min_leverage=terms.min_leverage,
-        max_leverage=terms.max_leverage,
+        max_leverage=rows[0][1],
         default_leverage=terms.default_leverage,
-        maint_margin_ratio=_read_ratio(terms.maint_margin_ratio, "maint_margin_ratio"),
+        maint_margin_ratio=_read_ratio(rows[0][2], name),
         trigger_protect=_read_ratio(terms.trigger_protect, "trigger_protect"),
         market_take_bound=_read_ratio(terms.market_take_bound, "market_take_bound"),
     )

@@ -1,8 +1,10 @@
 """What an account's futures wallet comes to, and what it has in each market. Amounts in USDT's smallest unit."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from math import ceil, floor
+from typing import Final, NamedTuple
 
+from shards.brackets import liquidation_notional, maintenance
 from shards.clock import now_ms
 from shards.markets import Market
 from shards.messages import GetMargin, MarginReply
@@ -10,6 +12,9 @@ from shards.positions import MarketMargin
 from shards.units import format_plain
 from web.catalog import Catalog
 from web.engine import Engine
+
+PRICE_PLACES_FINER: Final = 8
+"""By so many places a price that is reckoned is finer than a tick."""
 
 
 class Funds(NamedTuple):
@@ -19,6 +24,7 @@ class Funds(NamedTuple):
     unrealised: int
     position_margin: int
     order_margin: int  # holds
+    maintenance: int
     available: int
     updated_ms: int
 
@@ -41,6 +47,11 @@ class Holding(NamedTuple):
         return self.own.position.amount * self.mark * self.market.tick_lot_units
 
     @property
+    def maintenance(self) -> int:
+        """What must be left of the account for the position; a market without risk terms asks for nothing."""
+        return 0 if self.market.risk is None else maintenance(self.market.brackets, abs(self.notional))
+
+    @property
     def leverage(self) -> int:
         """Of the orders placed from now on."""
         return leverage_of(self.market, self.own)
@@ -55,7 +66,7 @@ class Holding(NamedTuple):
 def leverage_of(market: Market, own: MarketMargin) -> int:
     """What the account has set in this market, else what the market begins with."""
     assert market.futures is not None, "a futures market has its terms"
-    return own.leverage or market.futures.default_leverage
+    return min(own.leverage or market.futures.default_leverage, market.brackets[0].max_leverage)
 
 
 def ask_margin(engine: Engine, account: str) -> MarginReply:
@@ -63,14 +74,16 @@ def ask_margin(engine: Engine, account: str) -> MarginReply:
     return engine.ask(MarginReply, engine.home(account), GetMargin(account))
 
 
-def sum_up(reply: MarginReply) -> Funds:
+def sum_up(reply: MarginReply, catalog: Catalog) -> Funds:
     """The wallet as a whole. One that never changed is as of now."""
     held = reply.margin.markets.items()
+    holdings = list_holdings(reply, catalog.futures.values())
     return Funds(
         wallet=reply.margin.wallet,
         unrealised=sum(own.position.unrealised(reply.marks.get(market, 0)) for market, own in held),
         position_margin=sum(own.position.margin for _, own in held),
         order_margin=sum(own.hold for _, own in held),
+        maintenance=sum(holding.maintenance for holding in holdings),
         available=max(0, reply.free),
         updated_ms=reply.margin.updated_ms or now_ms(),
     )
@@ -86,6 +99,23 @@ def list_holdings(reply: MarginReply, markets: Iterable[Market]) -> list[Holding
         )
         for market in markets
     ]
+
+
+def liquidation_price(holding: Holding, funds: Funds) -> int:
+    """The price at which the account is worth just the maintenance of its positions, all other prices as they are.
+
+    In ticks × 10^-8, rounded to the side on which it is liquidated; 0 if there is none.
+    """
+    market, position = holding.market, holding.own.position
+    if market.risk is None or not position.amount:
+        return 0
+    rest = funds.wallet + funds.unrealised - holding.unrealised - (funds.maintenance - holding.maintenance)
+    sign = 1 if position.amount > 0 else -1
+    found = liquidation_notional(market.brackets, sign, position.cost, rest)
+    if found is None:
+        return 0
+    ticks = found * 10**PRICE_PLACES_FINER / (abs(position.amount) * market.tick_lot_units)
+    return floor(ticks) if sign > 0 else ceil(ticks)
 
 
 def format_usdt(units: int, catalog: Catalog) -> str:

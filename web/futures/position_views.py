@@ -1,11 +1,12 @@
 """What an account has in a market as the futures API shows it: as part of the account, and as a risk of its own."""
 
+from shards.brackets import most_at
 from shards.markets import Market
 from shards.units import format_plain
-from web.futures.margin import Holding
+from web.futures.margin import PRICE_PLACES_FINER, Holding
 from web.futures.render import format_average, format_price
 
-_NONE = "0"  # nothing is isolated, and nothing liquidated
+_NONE = "0"  # nothing is isolated
 
 
 def render_position(holding: Holding) -> dict[str, object]:
@@ -25,18 +26,18 @@ def render_position(holding: Holding) -> dict[str, object]:
         "isolatedMargin": _NONE,
         "isolatedWallet": _NONE,
         "initialMargin": _format_quote(market, own.position.margin + own.hold),
-        "maintMargin": _NONE,
+        "maintMargin": _format_quote(market, holding.maintenance),
         "positionInitialMargin": _format_quote(market, own.position.margin),
         "openOrderInitialMargin": _format_quote(market, own.hold),
         "bidNotional": _format_quote(market, own.bid_value),
         "askNotional": _format_quote(market, own.ask_value),
-        "maxNotional": format_max_notional(market),
+        "maxNotional": format_max_notional(market, holding.leverage),
         "updateTime": own.updated_ms,
     }
 
 
-def render_risk(holding: Holding, mark: int) -> dict[str, object]:
-    """A row of ``positionRisk``; ``mark`` in ticks, also where there is no position."""
+def render_risk(holding: Holding, mark: int, liquidation: int) -> dict[str, object]:
+    """A row of ``positionRisk``; ``mark`` in ticks, also where there is no position, ``liquidation`` in 10^-8 ticks."""
     market, own = holding.market, holding.own
     entry = _entry_price(holding)
     return {
@@ -47,9 +48,9 @@ def render_risk(holding: Holding, mark: int) -> dict[str, object]:
         "breakEvenPrice": entry,
         "markPrice": format_price(market, mark),
         "unRealizedProfit": _format_quote(market, holding.unrealised),
-        "liquidationPrice": _NONE,
+        "liquidationPrice": format_plain(liquidation * market.tick_digits, market.price_places + PRICE_PLACES_FINER),
         "leverage": str(holding.leverage),
-        "maxNotionalValue": format_max_notional(market),
+        "maxNotionalValue": format_max_notional(market, holding.leverage),
         "marginType": "cross",
         "isolatedMargin": _NONE,
         "isAutoAddMargin": "false",
@@ -57,7 +58,7 @@ def render_risk(holding: Holding, mark: int) -> dict[str, object]:
         "isolatedWallet": _NONE,
         "marginAsset": market.quote,
         "initialMargin": _format_quote(market, own.position.margin + own.hold),
-        "maintMargin": _NONE,
+        "maintMargin": _format_quote(market, holding.maintenance),
         "positionInitialMargin": _format_quote(market, own.position.margin),
         "openOrderInitialMargin": _format_quote(market, own.hold),
         "adl": 0,
@@ -78,10 +79,9 @@ def render_held(holding: Holding) -> dict[str, str]:
     }
 
 
-def format_max_notional(market: Market) -> str:
-    """What a position with its open orders may be worth at entry."""
-    assert market.futures is not None, "a futures market has its terms"
-    return _format_quote(market, market.futures.max_position_notional)
+def format_max_notional(market: Market, leverage: int) -> str:
+    """What a position with its open orders may be worth at entry, at a leverage."""
+    return _format_quote(market, most_at(market.brackets, leverage))
 
 
 def _entry_price(holding: Holding) -> str:

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 from shards.units import Decimal
 from web.futures.errors import (
+    CLIENT_ID_RESERVED,
     CLIENT_ID_TOO_LONG,
     START_AFTER_END,
     FuturesProblem,
@@ -25,6 +26,9 @@ from web.parse import is_client_id, read_decimal, read_long
 T = TypeVar("T")
 
 LISTS: Final = ("orderidlist", "origclientorderidlist")  # what may stand several times in one place
+
+CLIENT_ID_OF_LIQUIDATION: Final = "autoclose-"  # so Binance's clients know them: nobody else's may look so
+CLIENT_ID_OF_ADL: Final = "adl_autoclose"
 
 _BOOLEANS: Final = {"true": True, "false": False}
 _EMPTY: Final = (None, "")
@@ -118,10 +122,12 @@ class Parameters:
         return choices[value]
 
     def new_client_id(self, name: str) -> str:
-        """The client id of a new order, "" if none; raises -4015 for a long one, -1100 for other characters."""
+        """The client id of a new order, "" if none; raises -4015 for a long or reserved one, -1100 for others."""
         text = self.text(name) or ""
         if len(text) > CLIENT_ID_LENGTH_MAX:
             raise FuturesProblem(*CLIENT_ID_TOO_LONG)
+        if text.startswith(CLIENT_ID_OF_LIQUIDATION) or text == CLIENT_ID_OF_ADL:
+            raise FuturesProblem(*CLIENT_ID_RESERVED)
         if text and not is_client_id(text):
             raise illegal(name)
         return text

@@ -9,6 +9,8 @@ from tests.http.venue import plain
 
 UNIT = 10**6  # USDT's smallest units in one
 NOTHING = Fraction(0)
+RATIO = Fraction(5, 1_000)  # maintenance, of the one bracket
+BAND = Fraction(5, 100)  # around the mark
 
 
 def up(value: Fraction) -> Fraction:
@@ -27,6 +29,15 @@ def text(value: Fraction) -> str:
     return plain(Decimal(units.numerator).scaleb(-6))
 
 
+def is_outside(side: str, price: Fraction, mark: Fraction, ratio: Fraction) -> bool:
+    """Whether the price is worse than the mark by more than the ratio."""
+    return bool(mark) and (price > mark * (1 + ratio) if side == "BUY" else price < mark * (1 - ratio))
+
+
+def loss_of(side: str, price: Fraction, mark: Fraction) -> Fraction:
+    return max(NOTHING, price - mark if side == "BUY" else mark - price) if mark else NOTHING
+
+
 @dataclass
 class Resting:
     """An open order."""
@@ -36,10 +47,11 @@ class Resting:
     hold_price: Fraction
     left: Fraction
     leverage: int
+    loss: Fraction  # of each unit, against the mark
 
     @property
     def hold(self) -> Fraction:
-        return up(self.hold_price * self.left / self.leverage)
+        return up(self.hold_price * self.left / self.leverage) + self.loss * self.left
 
 
 @dataclass
@@ -91,6 +103,14 @@ class Model:
     def free(self, marks: dict[str, Fraction]) -> Fraction:
         used = sum((place.margin + place.hold for place in self.places.values()), NOTHING)
         return self.wallet + min(NOTHING, self.unrealised(marks)) - used
+
+    def leave(self, marks: dict[str, Fraction], reduced: str, quantity: Fraction) -> Fraction:
+        """What an order may lose that reduces one position: what is left must have its maintenance."""
+        rest = self.wallet + self.unrealised(marks)
+        for symbol, place in self.places.items():
+            size = abs(place.amount) - (quantity if symbol == reduced else 0)
+            rest -= place.hold + up(size * marks[symbol] * RATIO)
+        return rest
 
     def available(self, marks: dict[str, Fraction]) -> Fraction:
         return max(NOTHING, self.free(marks))

@@ -63,7 +63,9 @@ class OrderStage:
         """Open orders of every kind; the last price is 110 after them, and own is short 1."""
         own, other, listed = self.own, self.other, self.listed
         part = own.place(listed, "SELL", "110", "2")
+        set_mark(self.venue, listed, "110")
         other.place(listed, "BUY", "110", "1")
+        set_mark(self.venue, listed, None)
         own.modify(listed, part["orderId"], price="130").ok()
         crowded = own.place(listed, "BUY", "60", "1")
         for _ in range(CHILDREN_MAX):
@@ -77,7 +79,7 @@ class OrderStage:
             "stop": own.trigger(listed, "BUY", "STOP", stopPrice="150", price="151", quantity="1"),
             "closing": own.trigger(listed, "SELL", "STOP_MARKET", stopPrice="40", closePosition="true"),
             "trailing": own.trigger(listed, "BUY", "TRAILING_STOP_MARKET", callbackRate="1", quantity="1"),
-            "foreign": other.place(listed, "SELL", "120", "5", newClientOrderId="foreign-1"),
+            "foreign": other.place(listed, "SELL", "115", "5", newClientOrderId="foreign-1"),
             "foreign_trigger": other.stop(listed, "SELL", "80", "1", newClientOrderId="foreign-trigger-1"),
             "elsewhere": own.place(self.halted, "BUY", "90", "1"),
         }

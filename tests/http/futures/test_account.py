@@ -101,7 +101,7 @@ def test_a_position_and_an_order(venue: Venue) -> None:
         "isolatedMargin": "0",
         "isolatedWallet": "0",
         "initialMargin": "36.05",
-        "maintMargin": "0",
+        "maintMargin": "1.015",
         "positionInitialMargin": "20",
         "openOrderInitialMargin": "16.05",
         "bidNotional": "40",
@@ -119,7 +119,7 @@ def test_a_position_and_an_order(venue: Venue) -> None:
         "breakEvenPrice": "100",
         "markPrice": "101.5",
         "unRealizedProfit": "-3",
-        "liquidationPrice": "0",
+        "liquidationPrice": "596.96517413",  # 1199.9 ÷ 2.01, rounded up
         "leverage": "10",
         "maxNotionalValue": "100000000",
         "marginType": "cross",
@@ -129,7 +129,7 @@ def test_a_position_and_an_order(venue: Venue) -> None:
         "isolatedWallet": "0",
         "marginAsset": "USDT",
         "initialMargin": "36.05",
-        "maintMargin": "0",
+        "maintMargin": "1.015",
         "positionInitialMargin": "20",
         "openOrderInitialMargin": "16.05",
         "adl": 0,
@@ -140,7 +140,7 @@ def test_a_position_and_an_order(venue: Venue) -> None:
     account = short.account()
     assert {name: account[name] for name in TOTALS} == {
         "totalInitialMargin": "36.05",
-        "totalMaintMargin": "0",
+        "totalMaintMargin": "1.015",
         "totalWalletBalance": "999.9",
         "totalUnrealizedProfit": "-3",
         "totalMarginBalance": "996.9",

@@ -1,6 +1,7 @@
 """Take-profits and stop-losses: attached at once or later, for what their parent has filled."""
 
 from tests.http.futures.actor import ORDER, TRIGGER, Actor
+from tests.http.futures.trader import set_mark
 from tests.http.venue import Venue
 
 
@@ -36,6 +37,7 @@ def test_a_child_fires(venue: Venue, own: Actor, other: Actor, symbol: str) -> N
     """For what the parent has filled; the rest of the parent ends with it."""
     placed = own.place(symbol, "BUY", "100", "2", takeProfitPrice="120", stopLossPrice="80")
     other.place(symbol, "SELL", "100", "0.5")
+    set_mark(venue, symbol, "119")
     other.place(symbol, "BUY", "119", "5")  # takes the last price nowhere
     third = Actor(venue, None)
     third.place(symbol, "SELL", "120", "1")

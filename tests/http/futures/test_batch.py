@@ -58,12 +58,12 @@ def test_elements_are_independent(venue: Venue, symbol: str) -> None:
 def test_in_order(own: Actor, other: Actor, symbol: str) -> None:
     """Each finds what those before it on its market have done, wherever the money is."""
     other.place(symbol, "SELL", "100", "1")
-    other.place(symbol, "BUY", "90", "5")
+    other.place(symbol, "BUY", "96", "5")
     told = own.place_batch(
         new_order(symbol, "BUY", None, "1"),
         new_order(symbol, "SELL", None, "0.4", reduceOnly="true"),
-        new_order(symbol, "SELL", "120", "5", reduceOnly="true"),
-        new_order(symbol, "BUY", "120", "1"),
+        new_order(symbol, "SELL", "100.5", "5", reduceOnly="true"),
+        new_order(symbol, "BUY", "100.5", "1"),
         new_order(symbol, "BUY", "100", "1", newClientOrderId="x") | {"quantity": 1},
     ).ok()
     assert [brief(element) for element in told] == ["FILLED", "FILLED", "NEW", "NEW", "NEW"]
@@ -113,8 +113,8 @@ def test_cancel(own: Actor, other: Actor, symbol: str) -> None:
     first, second = (own.place(symbol, "BUY", price, "1")["orderId"] for price in ("99", "98"))
     part = own.place(symbol, "BUY", "100", "2")["orderId"]
     other.place(symbol, "SELL", "100", "1")
-    filled = own.place(symbol, "SELL", "200", "1")["orderId"]
-    other.place(symbol, "BUY", "200", "1")
+    filled = own.place(symbol, "SELL", "105", "1")["orderId"]
+    other.place(symbol, "BUY", "105", "1")
     gone = own.stop(symbol, "SELL", "50", "1")["orderId"]
     own.cancel(symbol, gone)
     expired = own.place(symbol, "BUY", "90", "1", timeInForce="IOC")["orderId"]

@@ -50,22 +50,27 @@ def test_hold_is_rounded_up(venue: Venue, symbol: str, long: Trader) -> None:
     assert long.money() == "1000 1000 0 0 0"
 
 
-def test_a_sale_may_fill_above_its_price(venue: Venue, symbol: str, long: Trader) -> None:
-    """It holds at the best bid or the mark where they are higher: what a fill there would need."""
+def test_a_sale_may_fill_above_its_price(venue: Venue, long: Trader) -> None:
+    """It holds at the best bid or the mark where they are higher: what a fill there would need.
+
+    Beside it, what it would lose against the mark.
+    """
+    symbol = list_contract(venue, venue.shard_count - 1, market_take_bound="0.2")
     seller = Trader(venue, venue.shard_count // 2, "5.4")
     bid = long.place(symbol, "BUY", "110", "1")["orderId"]
     assert seller.try_place(symbol, "SELL", "100", "1").brief() == "400 -2019"
     assert seller.money() == "5.4 5.4 0 0 0"
     long.cancel(symbol, bid)
+    seller.deposit("8").ok()
     set_mark(venue, symbol, "109")
     assert seller.try_place(symbol, "SELL", "100", "1").brief() == "400 -2019"
     set_mark(venue, symbol, "108")
     order = seller.place(symbol, "SELL", "100", "1")["orderId"]
-    assert seller.money() == "5.4 0 0 5.4 0"
+    assert seller.money() == "13.4 0 0 13.4 0"
     set_mark(venue, symbol, "90")
-    assert seller.money() == "5.4 0 0 5.4 0"
+    assert seller.money() == "13.4 0 0 13.4 0"
     seller.cancel(symbol, order)
-    assert seller.money() == "5.4 5.4 0 0 0"
+    assert seller.money() == "13.4 13.4 0 0 0"
 
 
 def test_fills(venue: Venue, symbol: str, long: Trader, short: Trader) -> None:
@@ -88,7 +93,8 @@ def test_fills(venue: Venue, symbol: str, long: Trader, short: Trader) -> None:
     long.set_leverage(symbol, 3)
     assert long.position(symbol) == "0.004 50000 10"
     long.place(symbol, "BUY", "50500", "0.001")
-    assert long.money() == "999.96 973.126666 10 16.833334 0.402"
+    # 50.5 ÷ 3, and 0.3995 that it would lose against the mark
+    assert long.money() == "999.96 972.727166 10 17.232834 0.402"
     short.place(symbol, "SELL", "50500", "0.001")
     # cost 200 + 50.5, a fee of 0.0101 and of 0.02525
     assert long.money() == "999.9499 973.116566 26.833334 0 0.0025"
@@ -97,7 +103,8 @@ def test_fills(venue: Venue, symbol: str, long: Trader, short: Trader) -> None:
 
     # the buyer closes 0.002 of its 0.005 at 51000: 2 × 250.5 ÷ 5 = 100.2 for 102
     short.place(symbol, "BUY", "51000", "0.002", reduceOnly="true")
-    assert short.money() == "999.87475 987.34725 12.525 0 -0.0025"  # it only reduces: nothing is held
+    # it only reduces: what it would lose is held, for it goes farther from the mark than everybody may
+    assert short.money() == "999.87475 985.54825 12.525 1.799 -0.0025"
     sold = long.place(symbol, "SELL", "51000", "0.002", reduceOnly="true")
     assert (sold["status"], sold["avgPrice"]) == ("FILLED", "51000")
     # 1.8 won less a fee of 0.051; of the margin ⌊26.833334 × 2 ÷ 5⌋ = 10.733333 is free again
@@ -108,8 +115,8 @@ def test_fills(venue: Venue, symbol: str, long: Trader, short: Trader) -> None:
 
     # long sells 0.008 at 49000: closes 0.003, opens 0.005 the other way at leverage 3
     long.place(symbol, "SELL", "49000", "0.008")
-    # the mark is above its price: 50100.5 × 0.008 ÷ 3
-    assert long.money() == "1001.6989 851.997565 16.100001 133.601334 0.0015"
+    # the mark is above its price: 50100.5 × 0.008 ÷ 3, and 8.804 that it would lose
+    assert long.money() == "1001.6989 843.193565 16.100001 142.405334 0.0015"
     short.place(symbol, "BUY", "49000", "0.008")
     # long loses 150.3 − 147 and pays 0.0784; 245 ÷ 3 for its new position
     assert long.position(symbol) == "-0.005 49000 81.666667"
@@ -162,6 +169,7 @@ def test_loss_beyond_the_wallet(venue: Venue, symbol: str, long: Trader) -> None
     assert poor.money() == "28.25 0.25 8 0 -20"
 
     # closed at 48000, the loss of 40 is booked, and the wallet is what is left: 28.25 − 40 − 0.48
+    set_mark(venue, symbol, "48000")
     long.place(symbol, "BUY", "48000", "0.02", reduceOnly="true")
     poor.place(symbol, "SELL", "48000", "0.02", reduceOnly="true")
     assert poor.money() == "-12.23 0 0 0 0"

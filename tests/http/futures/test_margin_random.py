@@ -3,7 +3,7 @@
 import random
 from fractions import Fraction
 
-from tests.http.futures.margin_model import Model, Place, Resting, text
+from tests.http.futures.margin_model import BAND, RATIO, Model, Place, Resting, is_outside, loss_of, text
 from tests.http.futures.trader import Trader, list_contract, set_mark
 from tests.http.venue import Venue
 from tests.model.seeds import read_count, read_seed
@@ -53,13 +53,18 @@ class Flow:
     def place(
         self, trader: Trader, symbol: str, side: str, price: Fraction, lots_max: int = 20, **more: str
     ) -> tuple[int, Resting] | None:
-        """A limit order; None if it must be, and is, refused for its margin."""
+        """A limit order; None if it must be, and is, refused for its price or its margin."""
         quantity = LOT * self.chance.randint(1, lots_max)
         model = self.models[trader.name]
         leverage = model.places[symbol].leverage
-        order = Resting(side, price, self.hold_price(symbol, side, price), quantity, leverage)
+        mark = self.marks[symbol]
+        hold_price = self.hold_price(symbol, side, price)
+        order = Resting(side, price, hold_price, quantity, leverage, loss_of(side, price, mark))
         granted = order.hold <= model.free(self.marks)
         answer = trader.try_place(symbol, side, text(price), text(quantity), **more)
+        if is_outside(side, price, mark, BAND):
+            assert answer.brief() == ("400 -4016" if side == "BUY" else "400 -4024")
+            return None
         if not granted:
             assert answer.brief() == "400 -2019"
             return None
@@ -115,8 +120,17 @@ class Flow:
         amount = self.models[trader.name].places[symbol].amount
         reducible = max(Fraction(0), -amount if side == "BUY" else amount)
         answer = trader.try_place(symbol, side, text(price), text(quantity), timeInForce="IOC", reduceOnly="true")
+        mark = self.marks[symbol]
+        if is_outside(side, price, mark, BAND):
+            assert answer.brief() == ("400 -4016" if side == "BUY" else "400 -4024")
+            return Fraction(0)
         if not reducible:
             assert answer.brief() == "400 -2022"
+            return Fraction(0)
+        lots = min(quantity, reducible)
+        lost = loss_of(side, price, mark) * lots
+        if is_outside(side, price, mark, RATIO) and lost > self.models[trader.name].leave(self.marks, symbol, lots):
+            assert answer.brief() == "400 -4118"
             return Fraction(0)
         answer.ok()
         return min(quantity, reducible)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from tests.exchange import until
 from tests.http.futures.actor import Actor, trade
 from tests.http.futures.caller import Answer, Json
+from tests.http.futures.trader import set_mark
 
 
 def test_modify(own: Actor, other: Actor, symbol: str) -> None:
@@ -61,6 +62,7 @@ def test_modify_a_trigger(own: Actor, other: Actor, symbol: str) -> None:
     assert (changed["stopPrice"], changed["price"], changed["origQty"]) == ("85", "84.5", "2")
     assert (changed["type"], changed["status"], own.held()) == ("STOP", "NEW", 0)
     assert own.modify(symbol, waiting["orderId"], stopPrice="100").brief() == "400 -2021"
+    set_mark(own.venue, symbol, "85")
     other.place(symbol, "BUY", "85", "1")
     own.place(symbol, "SELL", "85", "1")  # the last price
     fired = own.order(symbol, waiting["orderId"])

@@ -64,7 +64,7 @@ def test_reduce_only(own: Actor, other: Actor, symbol: str) -> None:
     # a small one is as good as any
     trade(own, other, symbol, "BUY", "110", "0.1")
     other.place(symbol, "BUY", "110", "0.1")
-    assert own.place(symbol, "SELL", "100.1", "0.001", reduceOnly="true")["status"] == "FILLED"
+    assert own.place(symbol, "SELL", "109.5", "0.001", reduceOnly="true")["status"] == "FILLED"
 
 
 def test_close_position(venue: Venue, own: Actor, other: Actor, symbol: str) -> None:

@@ -93,7 +93,7 @@ def test_shard_dies_with_commands_in_its_hands(small: Venue) -> None:
 
 
 def test_without_the_archive(small: Venue) -> None:
-    """What has left the shard's memory counts as not found; what is open is canceled all the same."""
+    """Nothing that the shard does not know is called unknown; what is open is canceled all the same."""
     symbol, own = list_contract(small, 1), Actor(small, 0)
     gone = own.stop(symbol, "SELL", "50", "1", newClientOrderId="gone")["orderId"]
     own.cancel(symbol, gone)
@@ -101,9 +101,10 @@ def test_without_the_archive(small: Venue) -> None:
     assert own.try_cancel(symbol, gone).brief() == "400 -2031"
     opened = own.place(symbol, "BUY", "100", "1")["orderId"]
     with paused([small.exchange.archive_pid()]):
-        assert own.try_cancel(symbol, gone).brief() == "400 -2011"
-        assert own.try_cancel_client_id(symbol, "gone").brief() == "400 -2011"
+        assert own.try_cancel(symbol, gone).brief() == "408 -1007"
+        assert own.try_cancel_client_id(symbol, "gone").brief() == "408 -1007"
+        assert own.try_cancel_client_id(symbol, "never").brief() == "408 -1007"
         told = own.cancel_batch(symbol, gone, opened, gone + 1_000)
-        assert [element.get("status", element.get("code")) for element in told] == [-2011, "CANCELED", -2011]
+        assert [element.get("status", element.get("code")) for element in told] == [-1007, "CANCELED", -1007]
     assert own.try_cancel(symbol, gone).brief() == "400 -2031"
     assert [element["status"] for element in own.cancel_batch(symbol, gone, opened)] == ["CANCELED", "CANCELED"]

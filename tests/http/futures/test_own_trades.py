@@ -25,7 +25,8 @@ class Cast:
     def __init__(self, venue: Venue) -> None:
         self.venue = venue
         self.own, self.other = OrderTrader(venue, 0), OrderTrader(venue, venue.shard_count - 1)
-        self.symbols = [list_contract(venue, venue.shard_count - 1), list_contract(venue, 0)]
+        wide = {"market_take_bound": "0.2"}  # so far from each other are their prices
+        self.symbols = [list_contract(venue, shard, **wide) for shard in (venue.shard_count - 1, 0)]
         for symbol in self.symbols:
             self._trade(symbol)
 
@@ -117,7 +118,7 @@ def test_which_fills(cast: Cast, archived: bool) -> None:
 @MEMORY_AND_ARCHIVE
 def test_income(venue: Venue, archived: bool) -> None:
     """Every change of the wallet, oldest first; together they are what is in it."""
-    symbols = [list_contract(venue, venue.shard_count - 1), list_contract(venue, 0)]
+    symbols = [list_contract(venue, shard, market_take_bound="0.2") for shard in (venue.shard_count - 1, 0)]
     own, other = OrderTrader(venue, 0, "100"), OrderTrader(venue)
     reference = f"in-{venue.number()}"
     own.pay("deposits", "900.000001", reference).ok()

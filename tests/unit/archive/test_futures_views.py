@@ -54,8 +54,8 @@ def test_futures_orders_show_what_they_stood_on(history: History) -> None:
         {
             "product": "futures",
             "symbol": "BTCUSDT",
-            "price": "60000",
-            "quantity": "0.025",
+            "price": 60_000,
+            "quantity": 0.025,
             "reduce_only": False,
             "close_position": False,
             "leverage": 20,
@@ -82,7 +82,7 @@ def test_triggers_show_what_they_waited_for(history: History) -> None:
     history.store({0: number_rows([MarketChanged(BTC_FUTURES, 1), *map(OrderEnded, orders)])})
     assert show_trigger(history, orders[0].id) == {
         "trigger_type": "stop_market",
-        "stop_price": "59999.5",
+        "stop_price": 59_999.5,
         "working_type": "mark",
         "price_protect": True,
         "activation_price": None,
@@ -93,7 +93,7 @@ def test_triggers_show_what_they_waited_for(history: History) -> None:
     }
     assert show_trigger(history, orders[1].id) == {
         "trigger_type": "take_profit",
-        "stop_price": "61000",
+        "stop_price": 61_000,
         "working_type": "contract",
         "price_protect": False,
         "activation_price": None,
@@ -103,7 +103,7 @@ def test_triggers_show_what_they_waited_for(history: History) -> None:
         "time_waiting_ms": 42_000,
     }
     shown = show_trigger(history, orders[2].id)
-    assert (shown["stop_price"], shown["activation_price"], shown["callback_percent"]) == (None, "59000", "1.5")
+    assert (shown["stop_price"], shown["activation_price"], shown["callback_percent"]) == (None, 59_000, "1.5")
     assert table(history, "SELECT type, quantity, close_position, time_on_book_ms FROM orders LIMIT 1") == [
         {"type": "market", "quantity": None, "close_position": True, "time_on_book_ms": 42_000}
     ]
@@ -130,15 +130,20 @@ def test_futures_fills_show_fee_and_profit(history: History) -> None:
             "order_id": fill.fill.order,
             "side": "buy",
             "role": "maker",
-            "price": "60000",
-            "quantity": "0.025",
+            "price": 60_000,
+            "quantity": 0.025,
+            "notional": 1_500.0,
             "value": 1_500.0,
             "fee": 0.75,
             "realized_profit": -2.5,
-            "fee_units": 750_000,
-            "profit_units": -2_500_000,
+            "fee_units": "750000",
+            "profit_units": "-2500000",
             "time_ms": NOON_MS + 41_000,
             "market": 3,
+            "price_ticks": "600000",
+            "quantity_lots": "25",
+            "price_exact": "60000",
+            "quantity_exact": "0.025",
         }
     ]
 
@@ -161,14 +166,14 @@ def test_movements_show_both_wallets_of_a_transfer(history: History) -> None:
         "amount": 100.0,
         "cause": "deposit",
         "reference": "wire-7",
-        "amount_units": 100_000_000,
+        "amount_units": "100000000",
         "shard": 2,
         "request": 7,
         "time_ms": NOON_MS + 40_000,
     }
     names = ("request", "wallet", "amount", "amount_units", "cause")
     assert [tuple(row[name] for name in names) for row in rest] == [
-        (8, "spot", -1.5, -1_500_000, "transfer"),
-        (8, "futures", 1.5, 1_500_000, "transfer"),
-        (9, "spot", None, -3, "withdrawal"),
+        (8, "spot", -1.5, "-1500000", "transfer"),
+        (8, "futures", 1.5, "1500000", "transfer"),
+        (9, "spot", None, "-3", "withdrawal"),
     ]

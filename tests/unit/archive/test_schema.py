@@ -102,7 +102,7 @@ def test_what_was_stored_before_is_there(old: Path) -> None:
         {
             "product": "spot",
             "symbol": "DFUSDT",
-            "price": "0.61",
+            "price": 0.61,
             "reduce_only": False,
             "leverage": None,
             "trigger_type": None,

@@ -40,12 +40,14 @@ def test_orders_are_readable(history: History) -> None:
         "side": "sell",
         "type": "limit",
         "tif": "gtc",
-        "price": "0.61",
-        "quantity": "40",
+        "price": 0.61,
+        "quantity": 40,
         "quote_quantity": None,
-        "filled": "12.5",
-        "filled_quote": pytest.approx(7.625),
-        "average_price": pytest.approx(0.61),
+        "notional": 24.4,
+        "left_notional": 16.775,
+        "filled": 12.5,
+        "filled_quote": 7.625,
+        "average_price": 0.61,
         "status": "canceled",
         "end_reason": "user",
         "reduce_only": False,
@@ -71,11 +73,17 @@ def test_orders_are_readable(history: History) -> None:
         "updated_ms": NOON_MS + 42_000,
         "signed_ms": NOON_MS - 5,
         "market": 1,
-        "price_ticks": 6_100,
-        "quantity_lots": 4_000,
-        "quote_quantity_units": 0,
-        "filled_lots": 1_250,
-        "filled_tick_lots": 7_625_000,
+        "price_exact": "0.61",
+        "quantity_exact": "40",
+        "filled_exact": "12.5",
+        "price_ticks": "6100",
+        "quantity_lots": "4000",
+        "quote_quantity_units": "0",
+        "filled_lots": "1250",
+        "filled_tick_lots": "7625000",
+        "hold_units": "27500000000000000000",
+        "hold_at_placement_units": "40000000000000000000",
+        "hold_asset": "DF",
     }
 
 
@@ -95,15 +103,22 @@ def test_the_largest_price_and_quantity_are_exact(history: History) -> None:
     fine = Market(9, Product.SPOT, "FINE", "F", "USDT", 18, 18, 1, 18, 1, 18, 1, 0, 0)
     order = make_order(market=9, price=10**27, quantity=10**30, filled=10**30 - 1)
     history.store({0: number_rows([MarketChanged(fine, 1), OrderEnded(order)])})
-    assert table(history, "SELECT price, quantity, filled FROM orders") == [
-        {"price": str(10**9), "quantity": str(10**12), "filled": "999999999999.999999999999999999"}
+    columns = "price, price_exact, quantity_exact, filled, filled_exact"
+    assert table(history, f"SELECT {columns} FROM orders") == [
+        {
+            "price": 1e9,
+            "price_exact": str(10**9),
+            "quantity_exact": str(10**12),
+            "filled": 1e12,
+            "filled_exact": "999999999999.999999999999999999",
+        }
     ]
 
 
 def test_an_order_of_an_unknown_market_is_shown_all_the_same(history: History) -> None:
     history.store({0: [(1, OrderEnded(make_order()))]})
     assert table(history, "SELECT symbol, price, price_ticks FROM orders") == [
-        {"symbol": None, "price": None, "price_ticks": 6_100}
+        {"symbol": None, "price": None, "price_ticks": "6100"}
     ]
 
 
@@ -111,7 +126,13 @@ def test_fills_show_both_sides_of_a_trade(history: History) -> None:
     trade = make_trade()
     history.store({0: number_rows([MarketChanged(DFUSDT, 1), Traded(trade)])})
     maker, taker = table(history, "FROM fills ORDER BY role")
-    shared = {"price": "0.61", "quantity": "12.5", "trade": to_uuid(trade.id, KEY, TRADE), "symbol": "DFUSDT"}
+    shared = {
+        "price": 0.61,
+        "quantity": 12.5,
+        "notional": 7.625,
+        "trade": to_uuid(trade.id, KEY, TRADE),
+        "symbol": "DFUSDT",
+    }
     assert shared.items() <= maker.items()
     assert shared.items() <= taker.items()
     assert (maker["account"], maker["side"], maker["role"], maker["order_id"]) == (
@@ -121,11 +142,11 @@ def test_fills_show_both_sides_of_a_trade(history: History) -> None:
         1 << 40 | 1,
     )
     assert (taker["account"], taker["side"], taker["role"], taker["order_id"]) == ("bob", "buy", "taker", 1 << 40 | 2)
-    assert (maker["fee_asset"], maker["fee"], maker["fee_units"]) == ("USDT", 0.007625, 7_625)
+    assert (maker["fee_asset"], maker["fee"], maker["fee_units"]) == ("USDT", 0.007625, "7625")
     assert (taker["fee_asset"], taker["fee"], taker["fee_units"]) == ("DF", 0.025, str(25 * 10**15))
     (row,) = table(history, "FROM trades")
     assert row["taker_side"] == "buy"
-    assert row["quote_amount"] == pytest.approx(7.625)
+    assert row["quote_amount"] == row["notional"] == 7.625
 
 
 def test_markets_show_their_latest_state(history: History) -> None:

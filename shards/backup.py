@@ -1,0 +1,168 @@
+"""A copy of a data folder as of one moment, beside the running exchange or at rest; ``shardex verify`` accepts it.
+
+In this order, because each part must know no more than the next, and each sender must hold what its receiver lacks:
+
+1. Snapshots: those that are there. What they no longer hold, its receivers had on disk by then.
+2. History: all rows go into the DuckDB file, which then stays as it is until it has been copied.
+3. Journals and reference data: all as of one moment (:mod:`storage.moment`).
+
+So the history has at most the rows that the journals make, and those that it lacks they still send: the archive takes
+each once, by its number. Meanwhile nobody throws away what is being copied (:mod:`storage.keeping`), and nobody waits.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from sqlite3 import Connection, connect
+from typing import Final, NamedTuple
+
+from shards.client import Client
+from shards.clock import now_ms
+from shards.messages import ArchiveStatus, CheckpointHistory
+from shards.process import LockTaken, lock_file
+from storage.backup import (
+    FORMAT,
+    BackupError,
+    FileFacts,
+    Manifest,
+    check_room,
+    copy_file,
+    file_facts,
+    make_folder,
+    write_manifest,
+)
+from storage.folder import Folder
+from storage.journal import START, Journal, JournalDamaged
+from storage.keeping import StillDiscarding, keep
+from storage.moment import NoMoment, find_moment
+from storage.snapshot import SnapshotDamaged, list_snapshots, read_snapshot
+
+DISCARD_S: Final = 10.0  # whoever throws away a piece, or works the history's log into its file, is done by then
+MOMENT_S: Final = 20.0  # a few tries are enough, each of a fraction of a millisecond
+ARCHIVE_S: Final = 60.0  # for the archive to come up, and to work in its log
+RETRY_S: Final = 0.1
+DUCKDB_HEAD_BYTES: Final = 3 * 4_096  # the headers of a DuckDB file: a checkpoint changes them, and nothing else does
+
+_Facts = dict[str, FileFacts]
+
+
+def back_up(folder: Folder, target: Path, client: Client) -> Manifest:
+    """Copy ``folder`` to ``target``, with all that was acknowledged before the call. Raises BackupError."""
+    began_ms = now_ms()
+    try:
+        with make_folder(target) as aside, ExitStack() as held:
+            held.callback(os.close, lock_file(folder.run / "backup.lock"))
+            check_room(aside, sum(path.stat().st_size for path in _sources(folder)))
+            for part in (folder.run, *map(folder.shard, range(folder.shard_count))):
+                held.enter_context(keep(part, DISCARD_S))
+            return _copy(folder, aside, client, began_ms)
+    except LockTaken as error:
+        raise BackupError(f"another backup of {folder.path} is under way") from error
+    except (JournalDamaged, SnapshotDamaged, StillDiscarding, NoMoment) as error:
+        raise BackupError(f"{target} was not made: {error}") from error
+
+
+def _sources(folder: Folder) -> Iterator[Path]:
+    for pattern in ("*.json", "reference.sqlite", "history.duckdb*", "shard-*/journal.sqlite", "shard-*/snapshot-*"):
+        yield from folder.path.glob(pattern)
+
+
+def _copy(folder: Folder, aside: Path, client: Client, began_ms: int) -> Manifest:
+    snapshots = [list_snapshots(folder.shard(shard)) for shard in range(folder.shard_count)]
+    facts: _Facts = {}
+    with _history_at_rest(folder, client) as history, ExitStack() as opened:
+        journals = [
+            opened.enter_context(closing(Journal(folder.shard(shard) / "journal.sqlite", read_only=True)))
+            for shard in range(folder.shard_count)
+        ]
+        with find_moment(journals, folder.reference, MOMENT_S) as moment:
+            moment_ms = now_ms()
+            _copy_reference(moment.reference, aside / folder.reference.name)
+        for shard, journal in enumerate(journals):
+            _copy_shard(journal, snapshots[shard], aside / f"shard-{shard}", moment.ends[shard])
+        facts = {path.name: copy_file(path, aside / path.name) for path in folder.path.glob("*.json")}
+        facts |= _copy_history(history, aside)
+    manifest = Manifest(FORMAT, began_ms, moment_ms, folder.shard_count, moment.ends, _complete(facts, aside))
+    write_manifest(aside, manifest)
+    return manifest
+
+
+class _History(NamedTuple):
+    """The files of the history as they are to be copied."""
+
+    sizes: dict[Path, int]
+    head: bytes
+
+
+@contextmanager
+def _history_at_rest(folder: Folder, client: Client) -> Iterator[_History]:
+    """So much of the history's files stays as it is while the context lasts.
+
+    The archive has worked its log into the DuckDB file; or it does not run, and does not start meanwhile.
+    """
+    until = time.monotonic() + ARCHIVE_S
+    while True:
+        try:
+            descriptor = lock_file(folder.run / "archive.lock")
+        except LockTaken:
+            reply = client.ask_archive(CheckpointHistory(), round(ARCHIVE_S * 1_000))
+            if isinstance(reply, ArchiveStatus):
+                yield _look_at(folder.history)
+                return
+        else:
+            try:
+                yield _look_at(*folder.path.glob(f"{folder.history.name}*"))
+            finally:
+                os.close(descriptor)
+            return
+        if time.monotonic() >= until:
+            raise BackupError(f"the archive cannot get its file ready: {reply}")
+        time.sleep(RETRY_S)
+
+
+def _look_at(*history: Path) -> _History:
+    return _History({path: path.stat().st_size for path in history}, b"".join(map(_read_head, history)))
+
+
+def _read_head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(DUCKDB_HEAD_BYTES)
+
+
+def _copy_history(history: _History, aside: Path) -> _Facts:
+    try:
+        copied = {path.name: copy_file(path, aside / path.name, size) for path, size in history.sizes.items()}
+        same = b"".join(map(_read_head, history.sizes)) == history.head
+    except FileNotFoundError:
+        same = False
+    if not same:  # by another program, or an archive that does not know of us
+        raise BackupError("the history was worked on while it was copied: try again")
+    return copied
+
+
+def _copy_reference(moment: Connection, target: Path) -> None:
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    with closing(connect(target)) as copy:
+        moment.backup(copy)
+        ((found, *_), *_) = copy.execute("PRAGMA quick_check").fetchall()
+    if found != "ok":
+        raise BackupError(f"the reference file is damaged: {found}")
+
+
+def _copy_shard(journal: Journal, snapshots: list[Path], target: Path, end: int) -> None:
+    """Its snapshots, and what its journal has from the oldest of them to the moment."""
+    target.mkdir(mode=0o700)
+    after = START
+    for number, path in enumerate(snapshots):
+        position = read_snapshot(path).position
+        after = after if number else position
+        copy_file(path, target / path.name)
+    journal.copy(target / "journal.sqlite", after, end)
+
+
+def _complete(known: _Facts, aside: Path) -> _Facts:
+    """The facts of all files in the copy; ``known`` are those of files that were read already."""
+    files = {path.relative_to(aside).as_posix(): path for path in sorted(aside.rglob("*")) if path.is_file()}
+    return {name: known.get(name) or file_facts(path) for name, path in files.items()}

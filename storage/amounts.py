@@ -1,0 +1,96 @@
+"""SQL for prices, quantities and amounts: integers of ticks, lots and smallest units as decimals, rounded and exact.
+
+Rounded ones are the nearest DOUBLE: both factors and the power of ten are exact below 2^53 and 10^22, so one division
+rounds once. Larger integers are read as decimal text, which costs ten times as much and rounds once, too.
+"""
+
+from typing import Final
+
+_EXACT: Final = "9007199254740992e0"  # 2^53
+
+
+def _factors(step: str, digits: str, places: str) -> str:
+    """As DOUBLE: the digits of a step, their power of ten, and below how many steps both and the product are exact."""
+    return (
+        f"{digits}::DOUBLE AS {step}_factor, 10e0 ** {places} AS {step}_scale,"
+        f" CASE WHEN {places} <= 22 THEN floor({_EXACT} / {digits}::DOUBLE) ELSE 0e0 END AS {step}_limit"
+    )
+
+
+MARKETS: Final = f"""(
+    SELECT *, tick_digits * lot_digits AS notional_digits, places_of_tick + places_of_lot AS notional_places,
+        {_factors("tick", "tick_digits", "places_of_tick")},
+        {_factors("lot", "lot_digits", "places_of_lot")},
+        {_factors("notional", "(tick_digits * lot_digits)", "(places_of_tick + places_of_lot)")},
+        10e0 ** base_places AS base_scale, 10e0 ** quote_places AS quote_scale,
+        TRY(tick_digits * lot_digits
+            * ('1' || repeat('0', quote_places - places_of_tick - places_of_lot))::HUGEINT) AS tick_lot_units,
+        TRY(lot_digits * ('1' || repeat('0', base_places - places_of_lot))::HUGEINT) AS lot_units
+    FROM (
+        SELECT *, replace(tick_text, '.', '')::HUGEINT AS tick_digits,
+            replace(lot_text, '.', '')::HUGEINT AS lot_digits, length(split_part(tick_text, '.', 2)) AS places_of_tick,
+            length(split_part(lot_text, '.', 2)) AS places_of_lot
+        FROM (
+            SELECT *, rtrim(tick_size::VARCHAR, '0') AS tick_text, rtrim(lot_size::VARCHAR, '0') AS lot_text
+            FROM stored.markets
+        )
+    )
+)"""
+"""What a market's decimals come to, once for each market. A step is its digits / 10^places."""
+
+
+def nearest(number: str, places: str, scale: str) -> str:
+    """``number`` / 10^``places`` as the nearest DOUBLE; ``scale`` is 10^``places``."""
+    return (
+        f"CASE WHEN abs({number}::DOUBLE) < {_EXACT} AND {places} <= 22 THEN {number}::DOUBLE / {scale}"
+        f" ELSE ({number}::VARCHAR || 'e-' || {places})::DOUBLE END"
+    )
+
+
+def price(ticks: str) -> str:
+    """A price of so many ticks of the market ``m``, in quote."""
+    return _steps(ticks, "tick")
+
+
+def quantity(lots: str) -> str:
+    """A quantity of so many lots of the market ``m``, in base."""
+    return _steps(lots, "lot")
+
+
+def _steps(number: str, step: str) -> str:
+    return (
+        f"CASE WHEN {number}::DOUBLE < m.{step}_limit THEN {number}::DOUBLE * m.{step}_factor / m.{step}_scale"
+        f" ELSE (({number} * m.{step}_digits)::VARCHAR || 'e-' || m.places_of_{step})::DOUBLE END"
+    )
+
+
+def notional(ticks: str, lots: str) -> str:
+    """Price × quantity, in quote: the nearest DOUBLE where ticks × lots is below 2^53, else of the rounded factors."""
+    product = f"{ticks}::DOUBLE * {lots}::DOUBLE"
+    return (
+        f"CASE WHEN {product} < m.notional_limit THEN {product} * m.notional_factor / m.notional_scale"
+        f" ELSE ({price(ticks)}) * ({quantity(lots)}) END"
+    )
+
+
+def sum_of_notionals(tick_lots: str) -> str:
+    """What a sum of ticks × lots comes to, in quote."""
+    return (
+        f"CASE WHEN {tick_lots}::DOUBLE < m.notional_limit"
+        f" THEN {tick_lots}::DOUBLE * m.notional_factor / m.notional_scale"
+        f" ELSE ({tick_lots}::VARCHAR || 'e-' || m.notional_places)::DOUBLE * m.notional_factor END"
+    )
+
+
+def average_price(tick_lots: str, lots: str) -> str:
+    """Of fills with these sums, in quote; NULL without any. The nearest DOUBLE where they all had one price."""
+    each = f"({tick_lots} // nullif({lots}, 0))"
+    return (
+        f"CASE WHEN {tick_lots} % nullif({lots}, 0) = 0 THEN {price(each)}"
+        f" ELSE {tick_lots}::DOUBLE / nullif({lots}, 0)::DOUBLE * m.tick_factor / m.tick_scale END"
+    )
+
+
+def quote_units(number: str) -> str:
+    """So many smallest units of the quote asset of the market ``m``."""
+    return nearest(number, "m.quote_places", "m.quote_scale")

@@ -1,0 +1,236 @@
+"""An operator's statements: SELECT in all its forms and EXPLAIN, read only, within bounds of time and memory.
+
+Two analysts may ask at a time; the verifier of the data folder has a connection of its own, so that it need not wait
+for them. A statement is interrupted when its time is over, when it takes too much memory, and when its caller has gone.
+"""
+
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final, NamedTuple
+
+import duckdb
+
+from storage.columns import cast_for_python
+from storage.queries import MEMORY_LIMIT, MEMORY_USED, Query
+
+UNDER_WAY_MAX: Final = 2  # analysts' statements at a time
+FETCH_ROW_COUNT: Final = 1_000  # rows of an answer taken at a time
+GUARD_S: Final = 0.01  # between two looks at the memory that statements take, and whether their callers have gone
+GUARD_SHARE: Final = 3  # all statements may take one part in so many; the rest is for rows, indexes and checkpoints
+
+_EXPLAIN: Final = re.compile(r"EXPLAIN\s+(?:ANALYZE\s+)?(?:\([\w\s,]*\)\s*)?", re.IGNORECASE)
+_ONE_SELECT: Final = "exactly one SELECT statement is allowed"
+
+Stored = tuple[Any, ...]
+"""A row; its values are in the order of its table's or query's columns."""
+
+Parameters = Mapping[str, str]
+"""What stands for ``$name`` in a statement."""
+
+
+class SqlRefused(Exception):
+    """An operator's statement was not answered; the text says why."""
+
+
+class Selection(NamedTuple):
+    """What a statement gives: column names, their types as DuckDB writes them, and rows a piece at a time."""
+
+    columns: list[str]
+    types: list[str]
+    pieces: Iterator[list[Stored]]
+
+
+class Statements:
+    """The connections on which operators' statements run."""
+
+    def __init__(self, database: duckdb.DuckDBPyConnection, limit_ms: int) -> None:
+        self._database = database
+        self._limit_ms = limit_ms
+        self._free = [self._open() for _ in range(UNDER_WAY_MAX)]
+        self._verifier = self._open()
+        self._verifying = threading.Lock()
+        self._guard = _Guard(database)
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        cursor = self._database.cursor()
+        cursor.execute(f"SET SESSION max_execution_time = {self._limit_ms}")
+        return cursor
+
+    @contextmanager
+    def select(
+        self, text: str, parameters: Parameters, gone: threading.Event, verifying: bool = False
+    ) -> Iterator[Selection]:
+        """Run a statement while the context lasts. For any thread.
+
+        One SELECT or EXPLAIN of one, in a read-only transaction that is rolled back. ``gone`` is set when nobody waits
+        for the answer any more. Raises SqlRefused, also from within the context when a later row cannot be had.
+        """
+        try:
+            with ExitStack() as stack:
+                cursor = stack.enter_context(self._verifiers() if verifying else self._analysts())
+                statement = _read_one(cursor, text)
+                stack.enter_context(_read_only(cursor))
+                stack.enter_context(self._guard.watch(cursor, gone))
+                yield _run(cursor, statement, parameters)
+        except duckdb.InterruptException as error:
+            if "execution time" not in str(error):
+                raise SqlRefused("the statement was interrupted") from error
+            raise SqlRefused(f"the statement took longer than {self._limit_ms / 1000:g} s") from error
+        except duckdb.Error as error:
+            raise SqlRefused(str(error)) from error
+
+    @contextmanager
+    def _analysts(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        try:
+            cursor = self._free.pop()
+        except IndexError:
+            text = f"{UNDER_WAY_MAX} other statements are running: try again when one has ended"
+            raise SqlRefused(text) from None
+        try:
+            yield cursor
+        finally:
+            self._free.append(cursor)
+
+    @contextmanager
+    def _verifiers(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._verifying:
+            yield self._verifier
+
+    def close(self) -> None:
+        """Close the connections. No statement may be running."""
+        for cursor in (*self._free, self._verifier):
+            cursor.close()
+
+
+class _Guard:
+    """Interrupts statements that take so much memory that rows might not go in, and those of callers who have gone.
+
+    DuckDB tells only how much memory is held by all together. Each statement adds its share to what may be held; where
+    more is, the one that came last has to end.
+    """
+
+    def __init__(self, database: duckdb.DuckDBPyConnection) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._watched: list[duckdb.DuckDBPyConnection] = []  # in the order in which they came
+        self._base = 0  # bytes held when there was none
+
+    @contextmanager
+    def watch(self, cursor: duckdb.DuckDBPyConnection, gone: threading.Event) -> Iterator[None]:
+        """Watch what runs on ``cursor``; raises SqlRefused in place of its interruption, and says why."""
+        ended, greedy = threading.Event(), threading.Event()
+        thread = threading.Thread(target=self._look, args=(cursor, gone, ended, greedy), name="sql guard")
+        thread.start()
+        try:
+            yield
+        except duckdb.InterruptException as error:
+            if greedy.is_set():
+                raise SqlRefused("the statement needs too much memory: ask for less at a time") from error
+            raise
+        finally:
+            ended.set()
+            thread.join()
+
+    def _look(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        gone: threading.Event,
+        ended: threading.Event,
+        greedy: threading.Event,
+    ) -> None:
+        with self._database.cursor() as own:
+            try:
+                share = _one_number(own, MEMORY_LIMIT) // GUARD_SHARE // UNDER_WAY_MAX
+                with self._counted(cursor, own):
+                    while not ended.wait(GUARD_S) and not gone.is_set():
+                        if self._is_last(cursor) and _one_number(own, MEMORY_USED) > self._allowed(share):
+                            greedy.set()
+                            break
+            except duckdb.Error:
+                greedy.set()  # nothing is left even to look
+            while not ended.wait(GUARD_S):  # again and again: one may fall between two calls of the statement
+                cursor.interrupt()
+
+    @contextmanager
+    def _counted(self, cursor: duckdb.DuckDBPyConnection, own: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        with self._lock:
+            if not self._watched:
+                self._base = _one_number(own, MEMORY_USED)
+            self._watched.append(cursor)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._watched.remove(cursor)
+
+    def _is_last(self, cursor: duckdb.DuckDBPyConnection) -> bool:
+        with self._lock:
+            return self._watched[-1] is cursor
+
+    def _allowed(self, share: int) -> int:
+        return self._base + share * len(self._watched)
+
+
+@contextmanager
+def _read_only(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    cursor.execute("BEGIN TRANSACTION READ ONLY")
+    try:
+        yield
+    finally:
+        cursor.execute("ROLLBACK")
+
+
+def _read_one(cursor: duckdb.DuckDBPyConnection, text: str) -> str:
+    """The only statement of the text: a SELECT, or an EXPLAIN of one."""
+    statement = _extract(cursor, text)
+    if statement.type == duckdb.StatementType.EXPLAIN:
+        explained = _EXPLAIN.match(statement.query)
+        if explained is None:
+            raise SqlRefused(_ONE_SELECT)
+        _check_select(_extract(cursor, statement.query[explained.end() :]))
+    else:
+        _check_select(statement)
+    return statement.query
+
+
+def _extract(cursor: duckdb.DuckDBPyConnection, text: str) -> duckdb.Statement:
+    statements = cursor.extract_statements(text)
+    if len(statements) != 1:
+        raise SqlRefused(_ONE_SELECT)
+    return statements[0]
+
+
+def _check_select(statement: duckdb.Statement) -> None:
+    # the type alone proves little (WITH x AS (DELETE …) is a SELECT): the read-only transaction holds the rest off
+    if statement.type != duckdb.StatementType.SELECT:
+        raise SqlRefused(_ONE_SELECT)
+
+
+def _run(cursor: duckdb.DuckDBPyConnection, statement: str, parameters: Parameters) -> Selection:
+    if _EXPLAIN.match(statement):
+        cursor.execute(statement, dict(parameters))
+        return Selection(["plan"], ["VARCHAR"], _pieces_of_plan(cursor))
+    described = cursor.execute(f"DESCRIBE {statement}", dict(parameters)).fetchall()
+    columns = [str(name) for name, *_ in described]
+    types = [str(type_) for _, type_, *_ in described]
+    cursor.execute(cast_for_python(statement, types), dict(parameters))
+    return Selection(columns, types, _pieces(cursor))
+
+
+def _pieces(cursor: duckdb.DuckDBPyConnection) -> Iterator[list[Stored]]:
+    while rows := cursor.fetchmany(FETCH_ROW_COUNT):
+        yield rows
+
+
+def _pieces_of_plan(cursor: duckdb.DuckDBPyConnection) -> Iterator[list[Stored]]:
+    """A line of the plan in each row."""
+    for piece in _pieces(cursor):
+        for _, plan in piece:
+            yield [(line,) for line in str(plan).splitlines()]
+
+
+def _one_number(cursor: duckdb.DuckDBPyConnection, query: Query) -> int:
+    row = cursor.execute(query.sql).fetchone()
+    return int(row[0]) if row else 0

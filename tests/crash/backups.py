@@ -1,0 +1,145 @@
+"""Backups of an exchange under load, and the exchanges that come of them."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from click.testing import CliRunner
+
+from tests.crash.calls import Call
+from tests.crash.floor import QUOTE, Floor, done
+from tests.crash.spot_audit import Audit, Statement
+from tests.exchange import Exchange
+from web.cli import main
+from web.run import ROOT
+
+COMMAND_S: Final = 120.0
+GIVEN: Final = "7"  # of each asset that the operator adds
+
+
+class Done(NamedTuple):
+    """What a command came to."""
+
+    status: int
+    text: str
+
+    def ok(self) -> str:
+        """What it printed; it must have succeeded."""
+        assert self.status == 0, self.text
+        return self.text
+
+
+def shardex(data: Path, *arguments: str) -> Done:
+    """``shardex`` on a data folder, in this process."""
+    told = CliRunner().invoke(main, ["--data", str(data), *arguments])
+    assert told.exception is None or isinstance(told.exception, SystemExit), told.exception
+    return Done(told.exit_code, told.output)
+
+
+def start_shardex(data: Path, *arguments: str, **how: Any) -> "subprocess.Popen[str]":
+    """The same in a process of its own."""
+    command = [sys.executable, "-m", "web.cli", "--data", str(data), *arguments]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, cwd=ROOT, **streams, **how)
+
+
+def end(process: "subprocess.Popen[str]") -> Done:
+    """What that process comes to."""
+    with process:
+        text, _ = process.communicate(timeout=COMMAND_S)
+    return Done(process.returncode, text)
+
+
+class Told(NamedTuple):
+    """What had been acknowledged when a backup began."""
+
+    calls: list[Call]
+    given: list[tuple[str, str]]  # account and asset
+
+
+class Operator:
+    """Opens markets and pays assets out as long as the context lasts."""
+
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+        self.given: list[tuple[str, str]] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work)
+
+    def __enter__(self) -> "Operator":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            number = len(self.given)
+            market = self._floor.open_market(number % self._floor.shard_count)
+            account = f"given-{number}"
+            payment = {"account": account, "asset": market.base, "amount": GIVEN, "reference": account}
+            done(self._floor.exchange.operate("POST", "/deposits", {"wallet": "spot", **payment}))
+            self.given.append((account, market.base))
+            self._stop.wait(0.05)
+
+
+@contextmanager
+def restored(backup: Path, shard_count: int) -> Iterator[Exchange]:
+    """The exchange that a backup is restored to."""
+    exchange = Exchange(shard_count)
+    try:
+        shardex(exchange.data, "restore", str(backup)).ok()
+        exchange.start()
+        yield exchange
+    finally:
+        exchange.close()
+
+
+def find_lost(told: Told, floor: Floor, exchange: Exchange) -> Iterator[str]:
+    """Everything that was acknowledged and that ``exchange`` does not know, in words."""
+    accounts = {call.account.id: call.account for call in told.calls}
+    here = Here(floor, exchange)
+    for account in accounts.values():
+        said = Audit(here, account, [])._read_statement()
+        for call in told.calls:
+            if call.account is account and call.status == 200:
+                yield from _find_lost_of(call, said)
+    listed = {market["id"] for market in exchange.call("GET", "/api/v1/spot/markets").json()}
+    for name, asset in told.given:
+        if asset + QUOTE not in listed:
+            yield f"market {asset}{QUOTE} is lost"
+        spot = exchange.operate("GET", f"/accounts/{name}").json()["spot"]
+        if [(row["token"], row["available"]) for row in spot] != [(asset, GIVEN)]:
+            yield f"{name} was given {GIVEN} {asset}, and has {spot}"
+
+
+def _find_lost_of(call: Call, said: Statement) -> Iterator[str]:
+    if call.what == "place" and call.body["id"] not in said.orders:
+        yield f"order {call.body['id']} is lost; {call}"
+    elif call.what == "place":
+        missing = {fill["trade_id"] for fill in call.body["fills"]} - said.trades.keys()
+        if missing:
+            yield f"{call}: its matches {missing} are lost"
+    elif call.what.startswith("cancel"):
+        for order in call.body["canceled"] if call.what == "cancel_all" else [call.body]:
+            if said.orders.get(order["id"]) != order:
+                yield f"{call}: told {order}, restored {said.orders.get(order['id'])}"
+
+
+class Here(Floor):
+    """The same markets and accounts on another exchange."""
+
+    def __init__(self, floor: Floor, exchange: Exchange) -> None:
+        self.markets, self.shard_count, self.exchange = floor.markets, floor.shard_count, exchange
+        self._numbers = floor._numbers
+
+
+def names(folder: Path) -> Sequence[str]:
+    """What lies there, hidden or not."""
+    return sorted(path.name for path in folder.iterdir())

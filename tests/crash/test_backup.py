@@ -1,0 +1,236 @@
+"""Backups: of one moment over all shards, whole or not there, and restored only as they were written."""
+
+import os
+import resource
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shards.markets import shard_of_symbol
+from storage.keeping import may_discard
+from storage.snapshot import list_snapshots
+from tests.crash.backups import Here, Operator, Told, end, find_lost, names, restored, shardex, start_shardex
+from tests.crash.floor import Floor, done
+from tests.crash.futures_floor import FuturesFloor
+from tests.crash.load import Load
+from tests.crash.processes import BACK_S, kill_everything, stopped
+from tests.crash.settings import make_random
+from tests.crash.trading import FUTURES, SPOT
+from tests.exchange import Exchange, until
+from tests.model.seeds import read_count
+
+BACKUPS = read_count("SHARDEX_TEST_BACKUPS", 3)
+SHARDS = 4
+SYMBOL = "DFUSDT"
+HOME = shard_of_symbol(SYMBOL, SHARDS)
+SNAPSHOT_RECORDS = "150"  # all the time: so journals are trimmed all the time, too
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[Exchange]:
+    exchange = Exchange(SHARDS, {"SHARDEX_SNAPSHOT_RECORDS": SNAPSHOT_RECORDS})
+    try:
+        exchange.start()
+        yield exchange
+    finally:
+        exchange.close()
+
+
+@pytest.fixture(scope="module")
+def backup(exchange: Exchange, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One of the exchange, wherever it stands by then."""
+    target = tmp_path_factory.mktemp("backups") / "backup"
+    shardex(exchange.data, "backup", str(target)).ok()
+    return target
+
+
+def test_under_load_each_holds_what_was_acknowledged_before_it(exchange: Exchange) -> None:
+    """Spot and futures are traded over all links, markets are opened, journals are trimmed, rows archived."""
+    rnd = make_random()
+    floor, futures = Floor(exchange), FuturesFloor(exchange)
+    load = Load(floor, SPOT, rnd)
+    taken: list[tuple[Path, Told]] = []
+    with load, Load(futures, FUTURES, rnd, traders_per_account=1), Operator(floor) as operator:
+        for number in range(BACKUPS):
+            count = load.decided_count() + rnd.randint(20, 200)
+            until(lambda count=count: load.decided_count() >= count, BACK_S, "more calls")  # type: ignore[misc]
+            told = Told(list(load.calls), list(operator.given))
+            target = exchange.path / f"backup-{number}"
+            end(start_shardex(exchange.data, "backup", str(target))).ok()
+            taken.append((target, told))
+    for target, told in taken:
+        assert shardex(target, "verify").ok() == f"ok: {SHARDS} shards and the archive of {target}\n"
+        with restored(target, SHARDS) as other:
+            assert list(find_lost(told, floor, other)) == []
+            for shard in range(SHARDS):  # further markets can be opened: their numbers are free
+                Here(floor, other).open_market(shard)
+
+
+def test_what_is_there_already_stays(exchange: Exchange, backup: Path, tmp_path: Path) -> None:
+    """No backup over another, no restoring over an exchange; an empty folder is as good as none."""
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "empty").mkdir()
+    for target in (backup, tmp_path, tmp_path / "file"):
+        said = shardex(exchange.data, "backup", str(target))
+        assert said.status == 1 and "is there already" in said.text
+    said = shardex(exchange.data, "backup", str(tmp_path / "nowhere" / "backup"))
+    assert said.status == 1 and f"there is no folder {tmp_path / 'nowhere'}" in said.text
+    for target in (exchange.data, backup):
+        said = shardex(target, "restore", str(backup))
+        assert said.status == 1 and "is there already" in said.text
+    assert names(tmp_path) == ["empty", "file"]
+    shardex(exchange.data, "backup", str(tmp_path / "empty")).ok()
+    shardex(tmp_path / "empty", "verify").ok()
+
+
+def test_a_backup_is_for_its_owner_and_for_restoring_only(exchange: Exchange, backup: Path, tmp_path: Path) -> None:
+    shardex(tmp_path / "data", "restore", str(backup)).ok()
+    for folder in (backup, tmp_path / "data"):
+        for path in (folder, *folder.rglob("*")):
+            assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+    before = {path: path.read_bytes() for path in backup.rglob("*") if path.is_file()}
+    said = shardex(backup, "token", "alice")  # as whatever opens a data folder
+    assert said.status == 1 and f"{backup} is a backup: make a data folder of it" in said.text
+    shardex(backup, "verify").ok()
+    assert {path: path.read_bytes() for path in backup.rglob("*") if path.is_file()} == before
+    assert names(backup.parent) == [backup.name]
+    said = shardex(tmp_path / "new", "restore", str(exchange.data))
+    assert said.status == 1 and "is no backup" in said.text and not (tmp_path / "new").exists()
+
+
+def test_a_damaged_backup_is_not_restored(backup: Path, tmp_path: Path) -> None:
+    """A byte of any file; a file that is missing, too short or too long."""
+    rnd = make_random()
+    files = sorted(path.relative_to(backup) for path in backup.rglob("*") if path.is_file())
+    kinds = {name.name.partition("-")[0]: name for name in files}  # one of each
+    copy = tmp_path / "copy"
+    shutil.copytree(backup, copy)
+    for name in kinds.values():
+        whole = (backup / name).read_bytes()
+        flipped = bytearray(whole)
+        flipped[rnd.randrange(len(whole))] ^= 1 << rnd.randrange(8)
+        damaged = rnd.choice([bytes(flipped), whole[:-1], whole + b"\0", None])
+        (copy / name).unlink()
+        if damaged is not None:
+            (copy / name).write_bytes(damaged)
+        if name.name != "backup.json" or damaged is not None:  # else it is no backup at all
+            said = shardex(tmp_path / "data", "restore", str(copy))
+            assert (said.status, "damaged" in said.text, name.name in said.text) == (1, True, True), said
+        assert names(tmp_path) == ["copy"]
+        (copy / name).write_bytes(whole)
+    shardex(tmp_path / "data", "restore", str(copy)).ok()
+
+
+def test_ended_in_its_midst_it_is_not_there(exchange: Exchange, tmp_path: Path) -> None:
+    """kill -9 at any time leaves no backup, or a whole one; SIGTERM not even a trace. The next one is whole."""
+    rnd = make_random()
+    begun = time.monotonic()
+    end(start_shardex(exchange.data, "backup", str(tmp_path / "first"))).ok()
+    seconds = time.monotonic() - begun
+    for how in [signal.SIGKILL] * 2 + [signal.SIGTERM] * 2:
+        with start_shardex(exchange.data, "backup", str(tmp_path / "backup")) as process:
+            time.sleep(rnd.uniform(0.5, 1) * seconds)
+            process.send_signal(how)
+            process.communicate()
+        if (tmp_path / "backup").exists():
+            shardex(tmp_path / "data", "restore", str(tmp_path / "backup")).ok()
+            shutil.rmtree(tmp_path / "data")
+            shutil.rmtree(tmp_path / "backup")
+        elif how is signal.SIGTERM:
+            assert names(tmp_path) == ["first"]
+    shardex(exchange.data, "backup", str(tmp_path / "backup")).ok()
+    assert names(tmp_path) == ["backup", "first"]
+    shardex(tmp_path / "backup", "verify").ok()
+
+
+def test_two_at_a_time_and_one_that_stands_still(exchange: Exchange, tmp_path: Path) -> None:
+    """The second is refused. Trading goes on, past snapshots; the first is whole in the end."""
+    folders = [exchange.folder.shard(shard) for shard in range(SHARDS)]
+    market = folders[HOME]
+    with start_shardex(exchange.data, "backup", str(tmp_path / "first")) as first:
+        with stopped(exchange.archive_pid()):  # the first waits for it once it knows what it will copy
+            until(lambda: not any(map(is_free, folders)), BACK_S, "it has begun")
+            first.send_signal(signal.SIGSTOP)
+        said = shardex(exchange.data, "backup", str(tmp_path / "second"))
+        assert said.status == 1 and "another backup" in said.text and "is under way" in said.text
+        count = len(list_snapshots(market))
+        until(lambda: order_and_count(exchange, market) > count, BACK_S, "a snapshot")
+        done(exchange.call("DELETE", "/api/v1/spot/orders"))
+        first.send_signal(signal.SIGCONT)
+        end(first).ok()
+    assert names(tmp_path) == ["first"]
+    shardex(tmp_path / "first", "verify").ok()
+
+
+def is_free(folder: Path) -> bool:
+    with may_discard(folder) as free:
+        return free
+
+
+def order_and_count(exchange: Exchange, folder: Path) -> int:
+    """The snapshots that are there after one more order."""
+    order = {"symbol": SYMBOL, "side": "buy", "type": "limit", "price": "0.5", "quantity": "100"}
+    done(exchange.call("POST", "/api/v1/spot/orders", order))
+    return len(list_snapshots(folder))
+
+
+def test_without_room_nothing_is_left(exchange: Exchange, backup: Path, tmp_path: Path) -> None:
+    """No file may grow beyond so much: the smallest; the history, half of it."""
+    largest = max(path.stat().st_size for path in backup.rglob("*") if path.is_file())
+    for limit, data, command, target in (
+        (10, exchange.data, "backup", tmp_path / "backup"),
+        (largest // 2, exchange.data, "backup", tmp_path / "backup"),
+        (largest // 2, tmp_path / "data", "restore", backup),
+    ):
+
+        def confine(limit: int = limit) -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+        said = end(start_shardex(data, command, str(target), preexec_fn=confine))
+        assert said.status == 1 and "was not made" in said.text and "Traceback" not in said.text, said
+        assert names(tmp_path) == []
+    shardex(exchange.data, "backup", str(tmp_path / "backup")).ok()
+
+
+def test_on_another_disk(exchange: Exchange) -> None:
+    other = Path("/dev/shm")
+    if not os.access(other, os.W_OK) or other.stat().st_dev == exchange.data.stat().st_dev:
+        pytest.skip("there is no other disk")
+    folder = other / exchange.path.name
+    folder.mkdir()
+    try:
+        shardex(exchange.data, "backup", str(folder / "backup")).ok()
+        shardex(folder / "backup", "verify").ok()
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_at_rest_and_after_a_kill(exchange: Exchange, tmp_path: Path) -> None:
+    """Logs of SQLite and DuckDB that were left behind belong to it."""
+    order = {"symbol": SYMBOL, "side": "buy", "type": "limit", "price": "0.5", "quantity": "100"}
+    kept = done(exchange.call("POST", "/api/v1/spot/orders", order))
+    kill_everything(exchange)
+    exchange.wait_ready()
+    done(exchange.call("DELETE", "/api/v1/spot/orders?symbol=BTCUSDT"))
+    assert exchange.engine.pid is not None
+    os.killpg(exchange.engine.pid, signal.SIGKILL)
+    exchange.stop()
+    assert [path.name for path in exchange.data.glob("*.wal")] == ["history.duckdb.wal"]
+    shardex(exchange.data, "backup", str(tmp_path / "killed")).ok()
+    with restored(tmp_path / "killed", SHARDS) as other:
+        assert done(other.call("GET", f"/api/v1/spot/orders/{kept['id']}"))["status"] == "open"
+        other.stop()
+        shardex(other.data, "backup", str(tmp_path / "rest")).ok()
+        with start_shardex(other.data, "backup", str(tmp_path / "touched")) as process:
+            until(lambda: (tmp_path / ".touched.unfinished" / "reference.sqlite").exists(), BACK_S, "it copies")
+            process.send_signal(signal.SIGSTOP)
+            shardex(other.data, "sql", "SELECT 1").ok()  # works a log into the file
+            process.send_signal(signal.SIGCONT)
+            said = end(process)
+        assert said.status == 1 and "the history was worked on while it was copied: try again" in said.text
+    assert names(tmp_path) == ["killed", "rest"]
+    shardex(tmp_path / "rest", "verify").ok()

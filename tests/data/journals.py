@@ -1,0 +1,100 @@
+"""Journals that were recorded once: all records of every shard, and the hash of the state that they come to."""
+
+import lzma
+import tarfile
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from shards.engine import Engine
+from shards.recovery import apply_record, recover
+from shards.state import dump_state
+from storage.folder import Folder
+from storage.journal import Record
+from storage.snapshot import state_hash
+
+HERE: Final = Path(__file__).parent
+_NOT_KEPT: Final = ("run", "demo.json")  # of a data folder
+_FOLDER: Final = HERE / "folder.tar.xz"
+_FOLDER_HASHES: Final = HERE / "folder.json"
+
+
+class Recorded(NamedTuple):
+    """One shard: what it was told, and where that led when it was recorded."""
+
+    records: list[tuple[int, int, int, int, str]]  # as Record, the body as text
+    state_hash: str
+
+
+def replay(records: Sequence[Record], shard: int, shard_count: int) -> Engine:
+    """The engine that a whole journal makes."""
+    engine = Engine(shard, shard_count)
+    for record in records:
+        apply_record(engine, record)
+    return engine
+
+
+def hash_of(engine: Engine) -> str:
+    """Its state hash, as text."""
+    return str(state_hash(dump_state(engine)))
+
+
+def write(name: str, journals: Sequence[Sequence[Record]]) -> Path:
+    """Keep the whole journals of all shards under ``name``; returns the file."""
+    kept = [
+        Recorded(
+            [(*record[:4], record.body.decode()) for record in records],
+            hash_of(replay(records, shard, len(journals))),
+        )
+        for shard, records in enumerate(journals)
+    ]
+    path = HERE / f"{name}.json.xz"
+    path.write_bytes(_compress(msgspec.json.encode(kept)))
+    return path
+
+
+def read(name: str) -> list[tuple[list[Record], str]]:
+    """The records of each shard, and the hash of the state that they came to."""
+    content = lzma.decompress((HERE / f"{name}.json.xz").read_bytes())
+    kept = msgspec.json.decode(content, type=list[Recorded])
+    return [
+        ([Record(*head, body.encode()) for *head, body in shard.records], shard.state_hash)  # type: ignore[misc]
+        for shard in kept
+    ]
+
+
+def pack(data: Path) -> Path:
+    """Keep a data folder whose engine has stopped; returns the file."""
+    packed = BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for path in sorted(data.iterdir()):
+            if path.name not in _NOT_KEPT:
+                archive.add(path, path.name)
+    _FOLDER.write_bytes(_compress(packed.getvalue()))
+    _FOLDER_HASHES.write_bytes(msgspec.json.encode(folder_hashes(Folder.open(data))) + b"\n")
+    return _FOLDER
+
+
+def unpack(data: Path) -> list[str]:
+    """Lay the kept data folder to ``data``; returns the hashes of the states that its shards had."""
+    with tarfile.open(_FOLDER) as archive:
+        archive.extractall(data, filter="data")
+    data.chmod(0o700)
+    return msgspec.json.decode(_FOLDER_HASHES.read_bytes(), type=list[str])
+
+
+def folder_hashes(folder: Folder) -> list[str]:
+    """The hash of the state that each shard's disk makes."""
+    hashes = []
+    for shard in range(folder.shard_count):
+        engine, journal, _ = recover(folder.shard(shard), shard, folder.shard_count)
+        journal.close()
+        hashes.append(hash_of(engine))
+    return hashes
+
+
+def _compress(content: bytes) -> bytes:
+    return lzma.compress(content, preset=9 | lzma.PRESET_EXTREME)

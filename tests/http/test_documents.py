@@ -1,0 +1,174 @@
+"""What the documentation prints can be typed: every command is there with these options, every statement runs.
+
+Statements (``shardex sql``) and what only looks run on an exchange; README's two walks run in test_readme. Of what
+takes minutes (``make`` and ``python -m``: simulation, crash, fuzz, overload, soak, load, bench, safeties) and of what
+changes an exchange for good it is checked that it is there and takes these arguments.
+"""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from tests.exchange import Exchange
+from web import cli
+from web.run import ROOT
+
+DOCUMENTS: Final = (ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md")))
+OF_OTHERS: Final = ("pytest", "locust", "py_spy", "venv", "pip", "http.server")  # their options are not ours to check
+PROCESSES: Final = ("run", "engine", "shard", "archive", "gunicorn")  # what processes are called, not commands
+LOOKING: Final = ("sql", "verify")  # commands that change nothing
+_FENCED: Final = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_INDENTED: Final = re.compile(r"^ {4}((?:shardex|make|\.venv/bin/\w+) .*)$", re.MULTILINE)
+_INLINE: Final = re.compile(r"(?<!`)`((?:shardex|make|python -m|\.venv/bin/\w+) [^`]+)`")
+
+
+def lines_of(text: str) -> Iterator[str]:
+    """The printed lines of shell, those that go on in the next one as one, without comments."""
+    for block in _FENCED.findall(text):
+        yield from block.replace("\\\n", " ").splitlines()
+    without = _FENCED.sub("", text)
+    yield from (line.replace("\\$", "$") for line in _INDENTED.findall(without))
+    yield from (" ".join(command.split()) for command in _INLINE.findall(without))
+
+
+def printed() -> Iterator[tuple[str, str]]:
+    """(document, command), each once."""
+    found: dict[str, str] = {}
+    for document in DOCUMENTS:
+        for line in lines_of(document.read_text(encoding="utf-8")):
+            command = re.sub(r"^(\w+=\S+ )*(\.venv/bin/)?", "", line.strip())
+            if command.startswith(("shardex ", "make ", "python -m ")) and command != "shardex sql":  # its name alone
+                found.setdefault(command, document.name)
+    yield from ((document, command) for command, document in found.items())
+
+
+COMMANDS: Final = list(printed())
+
+
+def words_of(command: str) -> list[str]:
+    """Without a comment, and without the column beside it that says what it does."""
+    return shlex.split(re.split(r" {2,}(?!\|)", command, maxsplit=1)[0], comments=True)
+
+
+def test_something_is_printed() -> None:
+    assert len([command for _, command in COMMANDS if command.startswith("shardex sql ")]) >= 8
+    assert len(COMMANDS) >= 40
+
+
+@pytest.mark.parametrize(("document", "command"), [each for each in COMMANDS if each[1].startswith("make ")])
+def test_make(document: str, command: str) -> None:
+    """The target is there, and what it starts takes what is given to it."""
+    words = words_of(command)[1:]
+    done = subprocess.run(["make", "--dry-run", *words], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, (document, done.stderr)
+    text = (ROOT / "Makefile").read_text()
+    for name in (word.partition("=")[0] for word in words if "=" in word):
+        assert f"$({name})" in text or f"$(or $({name})" in text or f"{name} ?=" in text, (document, name)
+    for line in done.stdout.replace("\\\n", " ").splitlines():
+        check_module(line)
+
+
+@pytest.mark.parametrize(("document", "command"), [each for each in COMMANDS if each[1].startswith("python -m ")])
+def test_python(document: str, command: str) -> None:
+    check_module(command)
+
+
+def check_module(line: str) -> None:
+    """What ``python -m`` starts in this line has these options."""
+    found = re.search(r"python -m ([\w.]+)(.*)", line)
+    if found is None or found[1].partition(".")[0] in OF_OTHERS:
+        return
+    options = {word.partition("=")[0] for word in shlex.split(found[2], comments=True) if word.startswith("--")}
+    arguments = [word for word in shlex.split(found[2], comments=True) if word in ("run", "open", "audit")]
+    help_text = help_of(found[1], *arguments) if options else ""
+    assert {option for option in options if option not in help_text} == set(), line
+    path = ROOT / found[1].replace(".", "/")
+    assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), line
+
+
+@cache
+def help_of(module: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, (module, done.stderr)
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[Exchange]:
+    made = Exchange(1)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
+
+
+def commands_of_shardex() -> list[tuple[str, str]]:
+    return [each for each in COMMANDS if each[1].startswith("shardex ") and each[1].split()[1] not in PROCESSES]
+
+
+@pytest.mark.parametrize(("document", "command"), commands_of_shardex())
+def test_shardex(exchange: Exchange, document: str, command: str) -> None:
+    """It takes these arguments; what only looks is run."""
+    words = words_of(command)[1:]
+    if "…" in command or words[-1].startswith("{"):
+        words = [word for word in words if "…" not in word] + (["SELECT 1"] if "sql" in words else [])
+    if words[0] == "--data":
+        words = words[2:]  # of some copy
+    for each in alternatives(words):
+        check_arguments(each)
+        if each[0] in LOOKING and "FILE" not in each and "-" not in each:
+            done = CliRunner().invoke(cli.main, ["--data", str(exchange.data), *each])
+            assert done.exit_code == 0, (document, each, done.output)
+            assert done.stdout.strip()
+
+
+def alternatives(words: list[str]) -> Iterator[list[str]]:
+    """``market add|list`` stands for two."""
+    for index, word in enumerate(words):
+        if re.fullmatch(r"\w+(\|\w+)+", word):
+            for one in word.split("|"):
+                yield [*words[:index], one]
+            return
+    yield words
+
+
+def check_arguments(words: list[str]) -> None:
+    """The command is there, and has these options and room for these arguments."""
+    command: click.Command = cli.main
+    rest = words
+    context = click.Context(command)
+    while isinstance(command, click.Group) and rest and rest != ["--help"]:
+        name, *rest = rest
+        found = command.get_command(context, name)
+        assert found is not None, words
+        command = found
+    assert not isinstance(command, click.Group) or words == ["--help"], words
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)} | {
+        "--help"
+    }
+    assert {word.partition("=")[0] for word in rest if re.match(r"--?[a-z]", word)} - known == {*()}, words
+    values = [word for word in rest if not word.startswith("-")]
+    assert len(values) <= sum(2 if isinstance(p, click.Option) and not p.is_flag else 1 for p in command.params), words
+
+
+def test_no_document_names_a_file_that_is_not_there() -> None:
+    """Links between documents, and to folders of the code."""
+    missing = [
+        (document.name, target)
+        for document in DOCUMENTS
+        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
+        if not Path(document.parent / target).exists()
+    ]
+    assert missing == []

@@ -1,0 +1,111 @@
+"""How far orders of one futures market may go, what they hold, and what it must be enough for; in the plainest way."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from shards import messages as m
+from shards import orders as o
+from tests.model.futures_risk import MILLION, Funds, is_within, worse_by, worst_within
+from tests.model.futures_state import FuturesState
+from tests.model.futures_wallets import ceil
+
+
+class FuturesPrices(FuturesState):
+    def makers(self, side: o.Side, limit: int) -> list[o.Order]:
+        """The resting orders that one of ``side`` limited to ``limit`` would meet, best price first, then time."""
+        sign = 1 if side is o.Side.BUY else -1
+        return [maker for maker in sorted_makers(self.resting, side) if maker.price * sign <= limit * sign]
+
+    def best(self, side: o.Side) -> int:
+        """The best resting price of ``side``; 0 if there is none."""
+        prices = [order.price for order in self.resting if order.side is side]
+        return max(prices, default=0) if side is o.Side.BUY else min(prices, default=0)
+
+    def bound(self, side: o.Side) -> int:
+        """The worst price of a market order where nobody has set risk terms."""
+        if side is o.Side.BUY:
+            return max(self.mark, self.best(o.Side.SELL)) * (MILLION + self.terms.market_take_bound) // MILLION
+        lowest = min(self.mark or self.best(o.Side.BUY), self.best(o.Side.BUY) or self.mark)
+        return ceil(lowest * (MILLION - self.terms.market_take_bound), MILLION)
+
+    def limit(self, new: o.NewOrder | o.Order, quantity: int) -> int:
+        """The worst price at which so much of it may trade, as the book stands; 0: at none."""
+        if new.kind is o.Kind.LIMIT:
+            return new.price
+        if not self.has_risk_terms:
+            return self.bound(new.side)
+        reached = self.mark
+        for maker, lots in self.offers(new, self.makers_in_band(new.side)):
+            if quantity > 0 and lots:
+                reached, quantity = maker.price, quantity - lots
+        return reached
+
+    def makers_in_band(self, side: o.Side) -> list[o.Order]:
+        """Those that are not too far from the mark, or, before there is one, from the best of them."""
+        makers = sorted_makers(self.resting, side)
+        middle = self.mark or (makers[0].price if makers else 0)
+        return [maker for maker in makers if is_within(side, maker.price, middle, self.terms.market_take_bound)]
+
+    def offers(self, new: o.NewOrder | o.Order, makers: list[o.Order]) -> Iterator[tuple[o.Order, int]]:
+        """What it would get of each: nothing of its own, of what only reduces as much as there is to reduce."""
+        sizes = Counter({account: abs(wallet.size) for account, wallet in self.wallets.items()})
+        for maker in makers:
+            lots = maker.quantity - maker.filled if maker.account != new.account else 0
+            if maker.reduce_only:
+                lots = min(lots, max(0, sizes[maker.account]))
+            sizes[maker.account] -= lots  # only looked at where it is on the other side, so it can only shrink
+            yield maker, lots
+
+    def hold_price(self, new: o.NewOrder | o.Order, limit: int) -> int:
+        """The highest price that its margin must be enough for: a sale may fill above its limit."""
+        return limit if new.side is o.Side.BUY else max(new.price, self.best(o.Side.BUY), self.mark)
+
+    def loss(self, new: o.NewOrder | o.Order, limit: int) -> int:
+        """Ticks that each lot loses against the mark if it trades at its limit."""
+        return worse_by(new.side, limit, self.mark) if self.has_risk_terms else 0
+
+    def out_of_band(self, side: o.Side, price: int) -> m.Reason | None:
+        """Why a limit may not be so far from the mark."""
+        if not self.has_risk_terms or is_within(side, price, self.mark, self.terms.market_take_bound):
+            return None
+        return m.Reason.PRICE_TOO_HIGH if side is o.Side.BUY else m.Reason.PRICE_TOO_LOW
+
+    def is_out_of_band(self, order: o.Order) -> bool:
+        return order.kind is o.Kind.LIMIT and self.out_of_band(order.side, order.price) is not None
+
+    def needs_leave(self, side: o.Side, limit: int) -> bool:
+        """Whether an order that only reduces may lose more than a scope that is not at risk has."""
+        return self.has_risk_terms and not is_within(side, limit, self.mark, self.brackets[0].ratio)
+
+    def leave(self, new: o.NewOrder | o.Order, quantity: int, limit: int) -> int | None:
+        """Ticks that each lot of an order that only reduces holds; None: it may not lose so much."""
+        if not self.needs_leave(new.side, limit):
+            return 0
+        loss = self.loss(new, limit)
+        more = max(0, loss * quantity * self.unit - getattr(new, "hold", 0))
+        return loss if self.has_leave(new, quantity, more) else None
+
+    def nearest(self, side: o.Side, limit: int) -> int:
+        """The limit, but no farther from the mark than what only reduces may go without leave."""
+        bound = worst_within(side, self.mark, self.brackets[0].ratio)
+        return limit if is_within(side, limit, self.mark, self.brackets[0].ratio) else bound
+
+    def fund(self, new: o.NewOrder | o.Order, quantity: int) -> Funds | m.Reason:
+        """What so much of a new order holds, and how far it may go with that; or why it may not be held."""
+        limit = self.limit(new, quantity)
+        if new.reduce_only:
+            loss = self.leave(new, quantity, limit)
+            if loss is None and new.kind is o.Kind.LIMIT:
+                return m.Reason.NO_LEAVE
+            return Funds(self.nearest(new.side, limit) if loss is None else limit, 0, 0, loss or 0)
+        leverage, hold_price, loss = self.leverage_of(new.account), self.hold_price(new, limit), self.loss(new, limit)
+        lots = quantity * self.unit
+        hold = ceil(hold_price * lots, leverage) + loss * lots
+        reason = self.refuse_margin(new, leverage, (new.price or hold_price) * lots, hold)
+        return reason or Funds(limit, hold_price, leverage, loss)
+
+
+def sorted_makers(resting: list[o.Order], side: o.Side) -> list[o.Order]:
+    """Those on the other side, best price first, then time."""
+    sign = 1 if side is o.Side.BUY else -1
+    return sorted((order for order in resting if order.side is not side), key=lambda order: order.price * sign)

@@ -1,0 +1,55 @@
+"""The rules of risk in the plainest way: brackets, bands around the mark, what is lost against it."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import ceil
+from typing import NamedTuple
+
+from shards.brackets import Bracket
+from shards.orders import Side
+
+MILLION = 1_000_000
+
+
+class Funds(NamedTuple):
+    """What a new order holds for each lot, and how far it may go with that. Prices in ticks."""
+
+    limit: int
+    hold_price: int
+    leverage: int  # 0: it only reduces
+    loss: int
+
+
+def maintenance(brackets: Sequence[Bracket], notional: int) -> int:
+    """What must be left behind a position: each part of it at the ratio of the bracket that it lies in, rounded up."""
+    total, floor = Fraction(0), 0
+    for number, bracket in enumerate(brackets):
+        last = number == len(brackets) - 1
+        part = max(0, (notional if last else min(notional, bracket.cap)) - floor)
+        total += Fraction(part * bracket.ratio, MILLION)
+        floor = bracket.cap
+    return ceil(total)
+
+
+def most_at(brackets: Sequence[Bracket], leverage: int) -> int:
+    """How much a position may be worth at entry; what is set above the first bracket counts as the first's."""
+    leverage = min(leverage, brackets[0].max_leverage)
+    return max(bracket.cap for bracket in brackets if bracket.max_leverage >= leverage)
+
+
+def is_within(side: Side, price: int, mark: int, ratio: int) -> bool:
+    """Whether ``price`` is worse than the mark by at most ``ratio`` millionths of it, or there is no mark."""
+    return worse_by(side, price, mark) * MILLION <= mark * ratio if mark else True
+
+
+def worst_within(side: Side, mark: int, ratio: int) -> int:
+    """The worst price that is."""
+    exact = Fraction(mark * (MILLION + ratio if side is Side.BUY else MILLION - ratio), MILLION)
+    return int(exact) if side is Side.BUY else ceil(exact)
+
+
+def worse_by(side: Side, price: int, mark: int) -> int:
+    """Ticks that a lot is below water once it has traded at ``price``."""
+    if not mark:
+        return 0
+    return max(0, price - mark if side is Side.BUY else mark - price)

@@ -1,0 +1,46 @@
+"""What is set on one futures market: by its operator, and by accounts for themselves."""
+
+from msgspec.structs import replace
+
+from shards import messages as m
+from shards import orders as o
+from shards.brackets import RiskTerms
+from shards.markets import MarketStatus
+from tests.model.futures_matching import FuturesMatching
+from tests.model.futures_risk import most_at
+
+
+class FuturesSettings(FuturesMatching):
+    def set_status(self, status: MarketStatus) -> m.Reply:
+        if self.market.status is MarketStatus.DELISTED:
+            return m.Refused(m.Reason.MARKET_DELISTED)
+        if status is MarketStatus.DELISTED:
+            if any(wallet.size for wallet in self.wallets.values()):
+                return m.Refused(m.Reason.POSITIONS_OPEN)
+            for account in self.wallets:
+                self.cancel_all(account, o.EndReason.DELIST)
+        self.market = replace(self.market, status=status)
+        self.fire_due()
+        return m.MarketReply(self.market)
+
+    def set_risk(self, terms: RiskTerms) -> m.Reply:
+        if self.market.status is MarketStatus.DELISTED:
+            return m.Refused(m.Reason.MARKET_DELISTED)
+        self.market = replace(self.market, risk=terms)
+        return m.MarketReply(self.market)
+
+    def set_leverage(self, account: str, leverage: int) -> m.Reply:
+        """Not so high that what is there already would be too much for it."""
+        sides = [self.values(account, side) for side in o.Side]
+        if self.has_risk_terms and self.wallets[account].cost + max(sides) > most_at(self.brackets, leverage):
+            return m.Refused(m.Reason.POSITION_LIMIT)
+        self.wallets[account].leverage = leverage
+        return m.CountReply(leverage)
+
+    def mark_at(self, price: int) -> m.Reply:
+        if self.market.status is MarketStatus.DELISTED:
+            return m.Refused(m.Reason.MARKET_DELISTED)
+        self.set_mark = price
+        self.track(o.WatchedPrice.MARK)
+        self.fire_due()
+        return m.MarketReply(self.market)

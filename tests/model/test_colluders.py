@@ -1,0 +1,39 @@
+"""Two colluding accounts over thousands of random sequences, with marks that move: no money comes from nothing.
+
+Exactly: from one moment to the next, with the marks of the first and but for what marks have moved since the orders
+that fill were granted,
+
+* no account that was not at risk comes to be (worth no more than what must be left behind its positions, or less than
+  nothing) by orders, changes, cancels, leverage, and money in and out; to the unit of each fill's rounding.
+
+So an account owes something only where a move of a mark has brought it at risk before, and where none has,
+
+* what was taken out is never more than what was put in, and each account is worth something.
+"""
+
+import random
+
+import pytest
+
+from tests.model.colluders import Owner
+from tests.model.seeds import read_count, read_seed
+
+ROUNDS = 40  # of one sequence
+
+
+@pytest.mark.timeout(600)
+def test_two_accounts_make_no_money_of_nothing() -> None:
+    seed = read_seed()
+    count = read_count("SHARDEX_TEST_COLLUDERS", 150)
+    quiet = 0
+    for number in range(count):
+        owner = Owner(random.Random(f"{seed} {number}"))
+        for _ in range(ROUNDS):
+            wrong = owner.go_on()
+            assert not wrong, f"sequence {number}: {wrong}\n" + "\n".join(map(str, owner.told[-12:]))
+        assert owner.world.violations() == []
+        if not owner.moved_risk:
+            quiet += 1
+            worth = [owner.worth(account, owner.marks()).equity for account in owner.accounts]
+            assert min(worth) >= -len(owner.seen) and sum(worth) == owner.paid_in, (number, worth, owner.paid_in)
+    assert quiet > count // 4, f"a mark has brought an account at risk in all but {quiet} of {count}"

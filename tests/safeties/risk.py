@@ -1,0 +1,109 @@
+"""What keeps futures from making money of nothing: fills that holds pay for, losses that are held, bands, leave."""
+
+from typing import Final
+
+from tests.safeties.safety import Safety
+
+_COVER: Final = "tests/model/test_futures_cover.py::"
+_VECTORS: Final = "tests/http/futures/test_risk_vectors.py::"
+
+RISK: Final = (
+    Safety(
+        "grants_are_measured_again",
+        "shards/cover.py",
+        "    if not at.rules:\n        return False\n",
+        "    return False\n",
+        _COVER + "test_the_first_to_come_before_the_grant",
+    ),
+    Safety(
+        "a_hold_of_nothing_pays_for_nothing",
+        "shards/cover.py",
+        " and (hold_price or at.rules)\n",
+        " and hold_price\n",
+        _COVER + "test_the_first_to_come_before_the_grant",
+    ),
+    Safety(
+        "a_fired_grant_is_measured_again",
+        "shards/trigger_market.py",
+        " and self._is_short_by_now(order, held):\n",
+        " and False:\n",
+        _COVER + "test_a_fired_trigger_that_a_better_bid_meets",
+    ),
+    Safety(
+        "a_granted_change_is_measured_again",
+        "shards/futures.py",
+        " or is_short(self, new, cover):\n",
+        ":\n",
+        _COVER + "test_a_change_that_a_better_bid_meets",
+    ),
+    Safety(
+        "leave_for_what_is_reduced",
+        "shards/futures.py",
+        "        if late and (too_little or is_short(self, new, cover)):\n",
+        "        if late and is_short(self, new, cover):\n",
+        _COVER + "test_a_position_that_has_grown_is_asked_for_once_more",
+    ),
+    Safety(
+        "loss_is_held",
+        "shards/price_band.py",
+        "    return loss if loss > 0 and mark else 0\n",
+        "    return 0\n",
+        _COVER + "test_a_mark_that_has_gone_away_is_lost_too",
+    ),
+    Safety(
+        "price_band",
+        "shards/futures.py",
+        "        if not is_outside_band(self, side, price):\n",
+        "        if True:\n",
+        _COVER + "test_a_price_that_is_too_far_by_now",
+    ),
+    Safety(
+        "no_more_leave_than_there_is",
+        "shards/margin.py",
+        "        if terms.loss_value > self.leave(account, market, terms.reduces):\n",
+        "        if False:\n",
+        _COVER + "test_all_may_be_lost_with_the_last_of_a_position",
+    ),
+    Safety(
+        "leave_spares_what_remains",
+        "shards/margin.py",
+        "                    rest -= maintenance(brackets, max(0, left) * self.marks[market])\n",
+        "                    rest -= 0 * left\n",
+        _COVER + "test_what_remains_of_a_position_keeps_its_maintenance",
+    ),
+    Safety(
+        "leave_spares_what_orders_hold",
+        "shards/margin.py",
+        "            rest -= own.hold\n",
+        "            rest -= own.leave\n",
+        _COVER + "test_what_other_orders_hold_may_not_be_lost_too",
+    ),
+    Safety(
+        "not_far_without_leave",
+        "shards/futures.py",
+        "            cover = Cover(self.nearest(new, measure(self, new).limit), 0, 0)\n",
+        "            cover = Cover(measure(self, new).limit, 0, 0)\n",
+        _VECTORS + "test_what_only_reduces_at_any_price_goes_no_further_than_it_may[1-shard]",
+    ),
+    Safety(
+        "most_at_a_leverage",
+        "shards/margin.py",
+        " and value > most_at(brackets, at)\n",
+        " and value > brackets[-1].cap\n",
+        _VECTORS + "test_the_most_at_each_leverage[1-shard]",
+    ),
+    Safety(
+        "leverage_not_above_what_is_there",
+        "shards/margin.py",
+        "            if found.position.cost + max(found.bid_value, found.ask_value) > most_at(brackets, leverage):\n",
+        "            if False:\n",
+        _VECTORS + "test_a_leverage_too_high_for_what_is_there[1-shard]",
+    ),
+    Safety(
+        "journals_of_before_by_their_rules",
+        "shards/cover.py",
+        "    if not at.rules:\n        return False\n",
+        "",
+        "tests/data/test_journals.py::test_a_journal_comes_to_the_state_that_it_came_to",
+    ),
+)

@@ -1,0 +1,47 @@
+"""The futures markets of the simulation: with and without risk terms, some opened in the midst of everything."""
+
+from msgspec.structs import replace
+
+from shards.brackets import RiskTerms, make_brackets
+from shards.markets import FuturesTerms, Market, MarketStatus, Product
+
+MIDDLE, REACH = 5_000, 20  # ticks
+TERMS = FuturesTerms(
+    max_notional=7 * 250 * MIDDLE,
+    max_position_notional=10**8,
+    min_leverage=1,
+    max_leverage=125,
+    default_leverage=20,
+    maint_margin_ratio=5_000,
+    trigger_protect=2_000,
+    market_take_bound=2_000,
+)
+BAND = 4_000  # millionths: all prices around the middle, and not all around a mark that has moved
+RISKS = [
+    RiskTerms(make_brackets(rows))
+    for rows in (
+        [(2 * 10**7, 125, 1_000), (5 * 10**7, 50, 2_000), (10**8, 20, 4_000)],
+        [(10**7, 50, 1_500), (10**8, 10, 3_000)],
+        [(10**8, 100, 500)],
+    )
+]
+
+
+def make_futures_market(number: int, symbol: str, *, risk: bool) -> Market:
+    """A lot at one tick costs 7 units, so that most divisions leave a rest; fees 2 and 5 bps."""
+    places = 8, 6, 7, 3, 1, 3
+    facts = 70_000, 2, 5, MarketStatus.LISTED, TERMS
+    market = Market(number, Product.FUTURES, symbol, symbol[:-4], "USDT", *places, *facts)
+    if risk:
+        return replace(market, futures=replace(TERMS, market_take_bound=BAND), risk=RISKS[0])
+    return market
+
+
+def make_futures_markets() -> tuple[list[Market], list[Market]]:
+    """(markets to trade on, markets where nobody sells); their symbols lie on different shards."""
+    trading, quiet = ("BTCUSDT", "SOLUSDT", "DFUSDT"), ("TUVUSDT", "XYZUSDT", "ETHUSDT")
+    markets = [
+        make_futures_market(number, symbol, risk=symbol not in ("SOLUSDT", "XYZUSDT"))
+        for number, symbol in enumerate(trading + quiet, 2_001)
+    ]
+    return markets[: len(trading)], markets[len(trading) :]
