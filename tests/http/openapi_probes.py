@@ -146,6 +146,7 @@ def stop_the_engine(venue: WitnessVenue) -> None:
     known = {
         "getSpotOrder": {"id": spot},
         "cancelSpotOrder": {"id": spot},
+        "addAsset": {"symbol": "ANOTHER"},
         "addSpotMarket": {"id": "ANOTHER"},
         "addFuturesMarket": {"symbol": "ANOTHER"},
     }

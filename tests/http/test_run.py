@@ -114,7 +114,7 @@ def test_first_start_deaths_and_stop(folder: Path) -> None:
     try:
         run.wait_shown()
         demo = json.loads((run.data / "demo.json").read_bytes())
-        assert list(demo) == ["base_url", "admin_key", "accounts"]
+        assert list(demo) == ["base_url", "admin_key", "accounts", "checksum"]
         assert demo["base_url"] == run.url
         assert [account["id"] for account in demo["accounts"]] == ["demo-1", "demo-2"]
         assert all(list(account) == ["id", "jwt", "api_key", "api_secret"] for account in demo["accounts"])
@@ -148,7 +148,7 @@ def test_later_starts(folder: Path) -> None:
     try:
         second.wait_shown()
         again = msgspec.json.decode((second.data / "demo.json").read_bytes(), type=Demo)
-        assert again == msgspec.structs.replace(demo, base_url=second.url)
+        assert again == msgspec.structs.replace(demo, base_url=second.url, checksum=again.checksum)
 
         on_same_port = Run(folder, second.port)
         assert on_same_port.process.wait(START_S) == 1
