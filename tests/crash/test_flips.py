@@ -266,8 +266,8 @@ def test_any_row_by_hand(specimen: Specimen, tmp_path: Path, change: str) -> Non
         BY_HAND[change](db)
     for _ in range(2):
         assert judge(specimen, STOPPED, data, change, "reference.sqlite") == "refused"
-    (finding,) = verify_folder(Folder.open(data))
-    assert "reference.sqlite is damaged" in finding
+    findings = verify_folder(Folder.open(data))
+    assert len(findings) == 1 and "reference.sqlite is damaged" in findings[0], findings
 
 
 def test_what_was_there_before(specimen: Specimen, tmp_path: Path) -> None:
@@ -277,6 +277,30 @@ def test_what_was_there_before(specimen: Specimen, tmp_path: Path) -> None:
         (data / name).unlink()
         make_older(data, name)
         assert judge(specimen, STOPPED, data, f"an old {name}", name) == "refused"
+
+
+def test_a_revoked_key_does_not_come_back(specimen: Specimen, tmp_path: Path) -> None:
+    """With an old reference file, which is whole, and of which no journal knows better."""
+    data = specimen.copy(STOPPED, tmp_path / "data")
+    folder = Folder.open(data)
+    with closing(Reference(folder.reference, folder.secrets().storage_key)) as reference:
+        (key, *_) = reference.list_keys("demo-1")
+        shutil.copy(folder.reference, tmp_path / "old")
+        assert reference.revoke_key("demo-1", key.key)
+    shutil.copy(tmp_path / "old", folder.reference)
+    with pytest.raises(ReferenceUnusable, match=r"reference\.sqlite is damaged: it ends at change \d+, but change"):
+        Reference(folder.reference, folder.secrets().storage_key)
+
+
+def test_the_newest_records_are_missed(specimen: Specimen, tmp_path: Path) -> None:
+    """Those past the newest snapshot, of which neither it nor the records before them know."""
+    data = specimen.copy(KILLED, tmp_path / "data")
+    path = data / "shard-0" / "journal.sqlite"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM journal WHERE sequence = (SELECT max(sequence) FROM journal)")
+    with pytest.raises(JournalDamaged, match=r"journal\.sqlite: ends at record \d+, but record \d+ was acknowledged"):
+        recover(data / "shard-0", 0, SHARDS)
+    assert [text for text in verify_folder(Folder.open(data)) if "was acknowledged" in text]
 
 
 def make_older(data: Path, name: str) -> None:

@@ -186,7 +186,7 @@ DISK: Final = (
         "shards/recovery.py",
         "    journal.check_end()\n",
         "",
-        _FLIPS + "test_any_file_gone[killed]",
+        _FLIPS + "test_the_newest_records_are_missed",
     ),
     Safety(
         "lost_rows_of_the_history_are_missed",
@@ -200,7 +200,7 @@ DISK: Final = (
         "storage/reference_file.py",
         "    if marked is not None and state.sequence <= marked.sequence and state != marked:\n",
         "    if False:\n",
-        _FLIPS + "test_what_was_there_before",
+        _FLIPS + "test_a_revoked_key_does_not_come_back",
     ),
     Safety(
         "missing_parts_are_not_made_anew",

@@ -340,7 +340,7 @@ DOORS: Final = (
         "storage/folder.py",
         "        if found.admin_key and (weakness",
         "        if False and (weakness",
-        "tests/http/test_wrong_keys.py::test_a_weak_key_is_refused[0f1e2d3c-is shorter than 32 bytes]",
+        "tests/unit/test_folder.py::test_a_weak_operator_key_is_refused",
     ),
     Safety(
         "wrong_operator_keys_wait",

@@ -7,7 +7,6 @@ import os
 import re
 import secrets
 import socket
-import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,6 +19,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from shards.frames import FrameKind, pack, unpack
+from storage.operations import PutMarket
+from storage.reference_file import ReferenceFile
 from tests.exchange import Exchange, kill, until
 from tests.fuzz.campaign import Campaign
 from tests.model.seeds import read_seed
@@ -77,10 +78,10 @@ class Run:
     def _fault_of_the_http_side(self) -> None:
         """It cannot read its markets any more: a traceback for each request, whatever credentials are in it."""
         exchange, account = self.exchange, self.exchange.accounts[0]
-        with closing(sqlite3.connect(exchange.folder.reference)) as db:
-            specs = db.execute("SELECT spec, number FROM markets").fetchall()
-            with db:
-                db.execute("UPDATE markets SET spec = ?", (b"nonsense",))
+        with closing(ReferenceFile(exchange.folder.reference)) as file:
+            markets = file.facts().markets
+            for market in markets:
+                file.change(PutMarket(market.number, b"nonsense").apply)
             try:
                 told = [
                     exchange.call("GET", f"/api/v1/spot/markets?secret={account.api_secret}"),
@@ -88,8 +89,8 @@ class Run:
                     exchange.operate("GET", f"/accounts/{account.id}"),
                 ]
             finally:
-                with db:
-                    db.executemany("UPDATE markets SET spec = ? WHERE number = ?", specs)
+                for market in markets:
+                    file.change(PutMarket(market.number, market.spec).apply)
         assert [answer.status_code for answer in told] == [500] * 3
 
     def _fault_of_the_engine(self) -> None:

@@ -55,6 +55,16 @@ def test_a_short_secret_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         folder.secrets()
 
 
+def test_a_weak_operator_key_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Folder.open(tmp_path, 1)
+    for key, said in (("0f1e2d3c", "shorter than 32 bytes"), ("a" * 48, "a sample"), ("example" * 9, "a sample")):
+        monkeypatch.setenv("SHARDEX_ADMIN_KEY", key)
+        with pytest.raises(FolderError, match=f"SHARDEX_ADMIN_KEY .*{said}"):
+            folder.secrets()
+    monkeypatch.setenv("SHARDEX_ADMIN_KEY", "")
+    assert folder.secrets().admin_key == ""
+
+
 def test_who_comes_first_decides(tmp_path: Path) -> None:
     """Both halves make the folder at their first start, whoever comes first."""
     with ThreadPoolExecutor(8) as pool:
