@@ -14,6 +14,7 @@ from typing import Final, assert_never
 from shards.cells import shower
 from shards.codec import encode
 from shards.history_candles import find_candles, find_tickers
+from shards.history_lookups import Lookup, look_up
 from shards.history_rows import (
     client_id_row,
     fill_row,
@@ -37,7 +38,6 @@ from shards.limits import (
 from shards.markets import Product
 from shards.messages import (
     ArchiveStatus,
-    BatchReply,
     CandlesReply,
     FillsReply,
     FindEnded,
@@ -53,7 +53,6 @@ from shards.messages import (
     ListOrders,
     ListTrades,
     MarketTrades,
-    OrderReply,
     OrdersReply,
     Question,
     Reason,
@@ -64,11 +63,10 @@ from shards.messages import (
     TickersReply,
     TradesReply,
 )
-from shards.orders import Order, Status
+from shards.orders import Status
 from shards.rows import FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
-from storage import client_ids, queries, wallet_queries
+from storage import queries, wallet_queries
 from storage.archive import Archive
-from storage.client_ids import ClientId
 from storage.mark import Marked, MarkWriter, mark_path, read_mark
 from storage.queries import Query, Span
 from storage.schema import Table
@@ -166,6 +164,14 @@ class History:
             _log.exception("history could not answer a %s", type(question).__name__)
             return Refused(Reason.HISTORY_UNREADABLE)
 
+    def look_up(self, questions: Sequence[Lookup]) -> list[Reply]:
+        """Answer several questions for ended orders together; otherwise as :meth:`answer`."""
+        try:
+            return look_up(self._archive.ask, self._products, questions)
+        except Exception:
+            _log.exception("history could not look orders up")
+            return [Refused(Reason.HISTORY_UNREADABLE)] * len(questions)
+
     def needs_checkpoint(self) -> bool:
         """Whether it is time for :meth:`checkpoint`."""
         return self._archive.needs_checkpoint()
@@ -184,15 +190,8 @@ class History:
 
     def _answer_named(self, question: Question) -> Reply:
         match question:
-            case GetOrder(number):
-                order = self._by_ids([number]).get(number)
-                return OrderReply(order) if order else Refused(Reason.UNKNOWN_ORDER)
-            case GetOrderByClientId(market, account, client_id, triggers):
-                name = ClientId(account, client_id, market, triggers)
-                order = self._by_client_ids([name])[name]
-                return OrderReply(order) if order else Refused(Reason.UNKNOWN_ORDER)
-            case FindEnded():
-                return self._find_ended(question)
+            case GetOrder() | GetOrderByClientId() | FindEnded():
+                return look_up(self._archive.ask, self._products, [question])[0]
             case ListOrders():
                 return OrdersReply([to_order(row) for row in self._archive.ask(_orders_of_account(question))])
             case ListTrades():
@@ -214,32 +213,6 @@ class History:
                 return ArchiveStatus(rows, self._archive.positions())
             case _:
                 return Refused(Reason.HISTORY_UNREADABLE)  # a question for a shard
-
-    def _find_ended(self, asked: FindEnded) -> BatchReply:
-        by_id = self._by_ids(asked.ids)
-        names = [ClientId(asked.account, client_id, asked.market) for client_id in asked.client_ids]
-        by_name = self._by_client_ids(names)
-        found = [*(by_id.get(number) for number in asked.ids), *(by_name[name] for name in names)]
-        return BatchReply([order or Reason.UNKNOWN_ORDER for order in found])
-
-    def _by_ids(self, numbers: Sequence[int]) -> dict[int, Order]:
-        if not numbers:
-            return {}
-        return {row[0]: to_order(row) for row in self._archive.ask(client_ids.orders_by_id(numbers))}
-
-    def _by_client_ids(self, names: Sequence[ClientId]) -> dict[ClientId, Order | None]:
-        """The latest order of each name."""
-        numbers = [number for (number,) in self._archive.ask(client_ids.candidates(names))] if names else []
-        orders = self._by_ids(numbers).values()
-        called = {name: [each for each in orders if self._is_called(each, name)] for name in names}
-        return {name: max(found, key=_age, default=None) for name, found in called.items()}
-
-    def _is_called(self, order: Order, name: ClientId) -> bool:
-        if (order.account, order.client_id) != (name.account, name.client_id) or (name.triggers and not order.trigger):
-            return False
-        if name.market:
-            return order.market == name.market
-        return self._products.get(order.market) == name_of(Product.FUTURES)
 
     def _trades(self, query: Query) -> TradesReply:
         return TradesReply([to_trade(row) for row in self._archive.ask(query)])
@@ -317,10 +290,6 @@ def _income_of_account(question: ListIncome) -> Query:
         question.skip,
         question.known,
     )
-
-
-def _age(order: Order) -> tuple[int, int]:
-    return order.created_ms, order.id
 
 
 def _product(number: int) -> str:
