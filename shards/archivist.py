@@ -258,7 +258,7 @@ def run_archive(settings: Settings) -> None:
         log.error("the archive cannot start yet: %s", error)
         sys.exit(1)
     os.umask(0o077)
-    history = _open_history(folder, id_key)
+    history = _open_history(folder, id_key, 1_000 * settings.sql_s)
     archivist = Archivist(folder, history, settings.queue_depth, vitals)
 
     def stop() -> None:
@@ -273,9 +273,9 @@ def run_archive(settings: Settings) -> None:
     log.info("stopped")
 
 
-def _open_history(folder: Folder, id_key: bytes) -> History:
+def _open_history(folder: Folder, id_key: bytes, sql_ms: int) -> History:
     try:
-        return History(folder.history, id_key)
+        return History(folder.history, id_key, sql_ms)
     except (ArchiveTooNew, HistoryLost) as damage:
         _give_up(damage)
     except duckdb.Error as error:

@@ -85,15 +85,16 @@ class HistoryLost(Exception):
 class History:
     """Finished orders, trades, fills, movements of money and markets of all shards, each stored exactly once."""
 
-    def __init__(self, path: Path, id_key: bytes) -> None:
-        """Open the DuckDB file ``path``, making it at first. ``id_key`` makes the ids of the spot API.
+    def __init__(self, path: Path, id_key: bytes, sql_ms: int | None = None) -> None:
+        """Open the DuckDB file ``path``, making it at first.
 
+        ``id_key`` makes the ids of the spot API; an operator's statement ends after ``sql_ms`` (SQL_MS_MAX).
         Raises duckdb.Error if the file is not usable or another process has it open, ArchiveTooNew, and HistoryLost.
         """
         marked = read_mark(mark_path(path))
         if marked is not None and not path.exists():
             raise HistoryLost(f"{path} is missing, but held {marked.sequence} rows, says the mark beside it")
-        self._archive = Archive(path, ARCHIVE_MEMORY, QUERY_MS_MAX, SQL_MS_MAX)
+        self._archive = Archive(path, ARCHIVE_MEMORY, QUERY_MS_MAX, sql_ms or SQL_MS_MAX)
         reached = _mark_of(self._archive.positions())
         if marked is not None and reached.sequence <= marked.sequence and reached != marked:
             self._archive.close()
