@@ -225,6 +225,8 @@ class History:
             show = [shower(type_) for type_ in selection.types]
             size = len(encode(answer))
             for piece in selection.pieces:
+                if asked.limit:
+                    piece = piece[: asked.limit - len(answer.rows)]
                 shown = [[to_cell(value) for to_cell, value in zip(show, row, strict=True)] for row in piece]
                 answer.rows += shown
                 size += len(encode(shown))
@@ -232,6 +234,8 @@ class History:
                     raise SqlRefused(f"the answer has more than {SQL_ROW_COUNT_MAX} rows: group them, or add a LIMIT")
                 if size > ANSWER_BYTES_MAX:
                     raise SqlRefused(f"the answer is larger than {ANSWER_BYTES_MAX} bytes: select less")
+                if len(answer.rows) == asked.limit:
+                    break
         return answer
 
 

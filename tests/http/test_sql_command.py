@@ -53,6 +53,17 @@ def test_where_a_statement_comes_from(venue: Venue, tmp_path: Path) -> None:
     assert "Error" in run(venue, "--param", "x=1", "SELECT 1").output
 
 
+@pytest.mark.parametrize("limit", [1, 999, 1_000, 1_001, 5_000])
+def test_no_more_rows_than_wanted(venue: Venue, limit: int) -> None:
+    """Of an answer that would be refused, and of one that would never end; a shorter answer is whole."""
+    endless = "SELECT * FROM range(1000000000000) AS numbers(a)"
+    assert [row["a"] for row in json.loads(printed(venue, "--json", "--limit", str(limit), endless))] == [*range(limit)]
+    assert json.loads(printed(venue, "--json", "--limit", str(limit), "SELECT 7 AS a")) == [{"a": 7}]
+    assert (
+        run(venue, "--limit", "0", "SELECT 1").exit_code == run(venue, "--limit", "100001", "SELECT 1").exit_code == 2
+    )
+
+
 def test_what_there_is_to_ask_for(venue: Venue) -> None:
     views = json.loads(printed(venue, "--tables", "--json"))
     assert {"orders", "trades", "fills", "movements", "cancel_rate"} <= {view["name"] for view in views}
