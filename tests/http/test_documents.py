@@ -28,7 +28,7 @@ PROCESSES: Final = ("run", "engine", "shard", "archive", "gunicorn")  # what pro
 STANDS_FOR: Final = {"ACCOUNT": "alice", "ASSET": "USDT", "AMOUNT": "12.5", "SYMBOL": "DFUSDT"}
 NAMED: Final = (  # without what they need
     *(["asset", "add"], ["market", "add"], ["market", "status"], ["futures", "add"], ["futures", "status"]),
-    *(["futures", "mark"], ["backup"], ["restore"], ["token"]),
+    *(["futures", "mark"], ["futures", "risk"], ["backup"], ["restore"], ["token"]),
 )
 _FENCED: Final = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INDENTED: Final = re.compile(r"^ {4}((?:shardex|make|\.venv/bin/\w+) .*)$", re.MULTILINE)
