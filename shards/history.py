@@ -28,13 +28,7 @@ from shards.history_rows import (
     to_trade,
     trade_row,
 )
-from shards.limits import (
-    ARCHIVE_MEMORY,
-    FRAME_BYTES_MAX,
-    QUERY_MS_MAX,
-    SQL_MS_MAX,
-    SQL_ROW_COUNT_MAX,
-)
+from shards.limits import ARCHIVE_MEMORY, FRAME_BYTES_MAX, QUERY_MS_MAX, SQL_MS_MAX, SQL_ROW_COUNT_MAX
 from shards.markets import Product
 from shards.messages import (
     ArchiveStatus,

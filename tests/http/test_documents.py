@@ -20,7 +20,7 @@ from click.testing import CliRunner
 
 from tests.exchange import Exchange
 from web import cli
-from web.run import ROOT
+from web.halves import ROOT
 
 DOCUMENTS: Final = (ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md")))
 OF_OTHERS: Final = ("pytest", "locust", "py_spy", "venv", "pip", "http.server")  # their options are not ours to check
