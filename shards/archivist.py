@@ -20,13 +20,11 @@ from shards.clock import now_ms, passed_ms
 from shards.codec import Undecodable, decode_request, decode_row, encode
 from shards.frames import FrameKind
 from shards.history import History, HistoryLost
+from shards.history_lookups import Lookup
 from shards.mailbox import LinkBroken, Mailbox, Request
 from shards.messages import (
     CheckpointHistory,
-    FindEnded,
     GetArchiveStatus,
-    GetOrder,
-    GetOrderByClientId,
     Question,
     Reason,
     Refused,
@@ -63,7 +61,8 @@ class Archivist:
         self._oldest_ms = 0  # by passed_ms: when the oldest row waiting came, or there was no room for it
         self._batch_ms = limits.ARCHIVE_BATCH_MS
         self._has_room = True
-        self._lookups = ThreadPoolExecutor(limits.QUERY_THREADS_COUNT, thread_name_prefix="lookup")
+        self._lookups = ThreadPoolExecutor(1, thread_name_prefix="lookup")  # what comes meanwhile is answered together
+        self._unlooked: deque[tuple[Request, Lookup]] = deque()  # lookups that no thread has taken yet
         self._lists = ThreadPoolExecutor(limits.QUERY_THREADS_COUNT, thread_name_prefix="list")
         self._statements = ThreadPoolExecutor(limits.SQL_THREADS_COUNT, thread_name_prefix="sql")
         self._asked_count = 0  # questions in the pools
@@ -172,11 +171,13 @@ class Archivist:
             self._answers.append((request, encode(self._checkpoint())))
             return
         self._asked_count += 1
+        if isinstance(question, Lookup):
+            self._unlooked.append((request, question))
+            self._lookups.submit(self._look_up)
+            return
         gone = threading.Event()
         pool = self._lists
-        if isinstance(question, GetOrder | GetOrderByClientId | FindEnded):
-            pool = self._lookups
-        elif isinstance(question, RunSql):
+        if isinstance(question, RunSql):
             pool = self._statements
             self._sql[request] = gone
         future = pool.submit(self._answer, question, request.deadline_ms, gone)  # type: ignore[arg-type]
@@ -195,6 +196,20 @@ class Archivist:
             return Refused(Reason.TIMEOUT)
         return self._history.answer(question, gone)
 
+    def _look_up(self) -> None:
+        """In the pool's thread: answer together what has come while it was busy; the calls for these find nothing."""
+        in_time: list[tuple[Request, Lookup]] = []
+        while self._unlooked:
+            request, question = self._unlooked.popleft()
+            if now_ms() > request.deadline_ms:
+                self._hand_over(request, Refused(Reason.TIMEOUT))
+            else:
+                in_time.append((request, question))
+        if in_time:
+            replies = self._history.look_up([question for _, question in in_time])
+            for (request, _), reply in zip(in_time, replies, strict=True):
+                self._hand_over(request, reply)
+
     def _notice_gone(self) -> None:
         for request, gone in self._sql.items():
             if request.caller.closed:
@@ -207,7 +222,9 @@ class Archivist:
         error = done.exception()
         if error is not None:
             log.error("a question failed: %r", error)
-        reply = Refused(Reason.HISTORY_UNREADABLE) if error else done.result()
+        self._hand_over(request, Refused(Reason.HISTORY_UNREADABLE) if error else done.result())
+
+    def _hand_over(self, request: Request, reply: Reply) -> None:
         self._answers.append((request, encode(reply)))
         self._done_sender.send(b"\0")  # never waits: there are fewer questions than the socket has room for
 
@@ -241,7 +258,7 @@ def run_archive(settings: Settings) -> None:
         log.error("the archive cannot start yet: %s", error)
         sys.exit(1)
     os.umask(0o077)
-    history = _open_history(folder, id_key)
+    history = _open_history(folder, id_key, 1_000 * settings.sql_s)
     archivist = Archivist(folder, history, settings.queue_depth, vitals)
 
     def stop() -> None:
@@ -256,9 +273,9 @@ def run_archive(settings: Settings) -> None:
     log.info("stopped")
 
 
-def _open_history(folder: Folder, id_key: bytes) -> History:
+def _open_history(folder: Folder, id_key: bytes, sql_ms: int) -> History:
     try:
-        return History(folder.history, id_key)
+        return History(folder.history, id_key, sql_ms)
     except (ArchiveTooNew, HistoryLost) as damage:
         _give_up(damage)
     except duckdb.Error as error:

@@ -14,6 +14,7 @@ from typing import Final, assert_never
 from shards.cells import shower
 from shards.codec import encode
 from shards.history_candles import find_candles, find_tickers
+from shards.history_lookups import Lookup, look_up
 from shards.history_rows import (
     client_id_row,
     fill_row,
@@ -27,17 +28,10 @@ from shards.history_rows import (
     to_trade,
     trade_row,
 )
-from shards.limits import (
-    ARCHIVE_MEMORY,
-    FRAME_BYTES_MAX,
-    QUERY_MS_MAX,
-    SQL_MS_MAX,
-    SQL_ROW_COUNT_MAX,
-)
+from shards.limits import ARCHIVE_MEMORY, FRAME_BYTES_MAX, QUERY_MS_MAX, SQL_MS_MAX, SQL_ROW_COUNT_MAX
 from shards.markets import Product
 from shards.messages import (
     ArchiveStatus,
-    BatchReply,
     CandlesReply,
     FillsReply,
     FindEnded,
@@ -53,7 +47,6 @@ from shards.messages import (
     ListOrders,
     ListTrades,
     MarketTrades,
-    OrderReply,
     OrdersReply,
     Question,
     Reason,
@@ -64,11 +57,10 @@ from shards.messages import (
     TickersReply,
     TradesReply,
 )
-from shards.orders import Order, Status
+from shards.orders import Status
 from shards.rows import FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
-from storage import client_ids, queries, wallet_queries
+from storage import queries, wallet_queries
 from storage.archive import Archive
-from storage.client_ids import ClientId
 from storage.mark import Marked, MarkWriter, mark_path, read_mark
 from storage.queries import Query, Span
 from storage.schema import Table
@@ -87,15 +79,16 @@ class HistoryLost(Exception):
 class History:
     """Finished orders, trades, fills, movements of money and markets of all shards, each stored exactly once."""
 
-    def __init__(self, path: Path, id_key: bytes) -> None:
-        """Open the DuckDB file ``path``, making it at first. ``id_key`` makes the ids of the spot API.
+    def __init__(self, path: Path, id_key: bytes, sql_ms: int | None = None) -> None:
+        """Open the DuckDB file ``path``, making it at first.
 
+        ``id_key`` makes the ids of the spot API; an operator's statement ends after ``sql_ms`` (SQL_MS_MAX).
         Raises duckdb.Error if the file is not usable or another process has it open, ArchiveTooNew, and HistoryLost.
         """
         marked = read_mark(mark_path(path))
         if marked is not None and not path.exists():
             raise HistoryLost(f"{path} is missing, but held {marked.sequence} rows, says the mark beside it")
-        self._archive = Archive(path, ARCHIVE_MEMORY, QUERY_MS_MAX, SQL_MS_MAX)
+        self._archive = Archive(path, ARCHIVE_MEMORY, QUERY_MS_MAX, sql_ms or SQL_MS_MAX)
         reached = _mark_of(self._archive.positions())
         if marked is not None and reached.sequence <= marked.sequence and reached != marked:
             self._archive.close()
@@ -166,6 +159,14 @@ class History:
             _log.exception("history could not answer a %s", type(question).__name__)
             return Refused(Reason.HISTORY_UNREADABLE)
 
+    def look_up(self, questions: Sequence[Lookup]) -> list[Reply]:
+        """Answer several questions for ended orders together; otherwise as :meth:`answer`."""
+        try:
+            return look_up(self._archive.ask, self._products, questions)
+        except Exception:
+            _log.exception("history could not look orders up")
+            return [Refused(Reason.HISTORY_UNREADABLE)] * len(questions)
+
     def needs_checkpoint(self) -> bool:
         """Whether it is time for :meth:`checkpoint`."""
         return self._archive.needs_checkpoint()
@@ -184,15 +185,8 @@ class History:
 
     def _answer_named(self, question: Question) -> Reply:
         match question:
-            case GetOrder(number):
-                order = self._by_ids([number]).get(number)
-                return OrderReply(order) if order else Refused(Reason.UNKNOWN_ORDER)
-            case GetOrderByClientId(market, account, client_id, triggers):
-                name = ClientId(account, client_id, market, triggers)
-                order = self._by_client_ids([name])[name]
-                return OrderReply(order) if order else Refused(Reason.UNKNOWN_ORDER)
-            case FindEnded():
-                return self._find_ended(question)
+            case GetOrder() | GetOrderByClientId() | FindEnded():
+                return look_up(self._archive.ask, self._products, [question])[0]
             case ListOrders():
                 return OrdersReply([to_order(row) for row in self._archive.ask(_orders_of_account(question))])
             case ListTrades():
@@ -215,32 +209,6 @@ class History:
             case _:
                 return Refused(Reason.HISTORY_UNREADABLE)  # a question for a shard
 
-    def _find_ended(self, asked: FindEnded) -> BatchReply:
-        by_id = self._by_ids(asked.ids)
-        names = [ClientId(asked.account, client_id, asked.market) for client_id in asked.client_ids]
-        by_name = self._by_client_ids(names)
-        found = [*(by_id.get(number) for number in asked.ids), *(by_name[name] for name in names)]
-        return BatchReply([order or Reason.UNKNOWN_ORDER for order in found])
-
-    def _by_ids(self, numbers: Sequence[int]) -> dict[int, Order]:
-        if not numbers:
-            return {}
-        return {row[0]: to_order(row) for row in self._archive.ask(client_ids.orders_by_id(numbers))}
-
-    def _by_client_ids(self, names: Sequence[ClientId]) -> dict[ClientId, Order | None]:
-        """The latest order of each name."""
-        numbers = [number for (number,) in self._archive.ask(client_ids.candidates(names))] if names else []
-        orders = self._by_ids(numbers).values()
-        called = {name: [each for each in orders if self._is_called(each, name)] for name in names}
-        return {name: max(found, key=_age, default=None) for name, found in called.items()}
-
-    def _is_called(self, order: Order, name: ClientId) -> bool:
-        if (order.account, order.client_id) != (name.account, name.client_id) or (name.triggers and not order.trigger):
-            return False
-        if name.market:
-            return order.market == name.market
-        return self._products.get(order.market) == name_of(Product.FUTURES)
-
     def _trades(self, query: Query) -> TradesReply:
         return TradesReply([to_trade(row) for row in self._archive.ask(query)])
 
@@ -251,6 +219,8 @@ class History:
             show = [shower(type_) for type_ in selection.types]
             size = len(encode(answer))
             for piece in selection.pieces:
+                if asked.limit:
+                    piece = piece[: asked.limit - len(answer.rows)]
                 shown = [[to_cell(value) for to_cell, value in zip(show, row, strict=True)] for row in piece]
                 answer.rows += shown
                 size += len(encode(shown))
@@ -258,6 +228,8 @@ class History:
                     raise SqlRefused(f"the answer has more than {SQL_ROW_COUNT_MAX} rows: group them, or add a LIMIT")
                 if size > ANSWER_BYTES_MAX:
                     raise SqlRefused(f"the answer is larger than {ANSWER_BYTES_MAX} bytes: select less")
+                if len(answer.rows) == asked.limit:
+                    break
         return answer
 
 
@@ -317,10 +289,6 @@ def _income_of_account(question: ListIncome) -> Query:
         question.skip,
         question.known,
     )
-
-
-def _age(order: Order) -> tuple[int, int]:
-    return order.created_ms, order.id
 
 
 def _product(number: int) -> str:

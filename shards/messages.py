@@ -437,6 +437,7 @@ class RunSql(msgspec.Struct, array_like=True, tag=50, frozen=True):
     text: str
     parameters: dict[str, str] = {}  # what stands for $name in it
     verifying: bool = False  # asked by the verifier of the data folder: on a connection of its own
+    limit: int = 0  # rows wanted; what comes after them is not read. 0: all
 
 
 class MarketTrades(msgspec.Struct, array_like=True, tag=51, frozen=True):

@@ -20,6 +20,7 @@ class Settings(NamedTuple):
     queue_depth: int  # messages in front of one shard
     snapshot_records: int  # journal records between snapshots
     still_s: int  # a shard that stands still for so long is replaced
+    sql_s: int  # an operator's statement ends after so long
 
 
 def read_count(name: str, default: int, low: int, high: int) -> int:
@@ -42,7 +43,7 @@ def check_names() -> None:
 def load_settings() -> Settings:
     """Read the environment; raises SettingsError.
 
-    SHARDEX_DATA, SHARDEX_SHARDS, SHARDEX_QUEUE_DEPTH, SHARDEX_SNAPSHOT_RECORDS and SHARDEX_STILL_S.
+    SHARDEX_DATA, SHARDEX_SHARDS, SHARDEX_QUEUE_DEPTH, SHARDEX_SNAPSHOT_RECORDS, SHARDEX_STILL_S and SHARDEX_SQL_S.
     """
     check_names()
     return Settings(
@@ -51,6 +52,7 @@ def load_settings() -> Settings:
         queue_depth=read_count("SHARDEX_QUEUE_DEPTH", limits.QUEUE_DEPTH_MAX, 1, 1_000_000),
         snapshot_records=read_count("SHARDEX_SNAPSHOT_RECORDS", limits.SNAPSHOT_RECORD_COUNT, 1, 10**9),
         still_s=read_count("SHARDEX_STILL_S", limits.STILL_REPLACED_S, 6, 10**6),
+        sql_s=read_count("SHARDEX_SQL_S", limits.SQL_MS_MAX // 1000, 1, limits.SQL_MS_MAX // 1000),
     )
 
 

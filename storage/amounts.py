@@ -1,7 +1,11 @@
 """SQL for prices, quantities and amounts: integers of ticks, lots and smallest units as decimals, rounded and exact.
 
 Rounded ones are the nearest DOUBLE: both factors and the power of ten are exact below 2^53 and 10^22, so one division
-rounds once. Larger integers are read as decimal text, which costs ten times as much and rounds once, too.
+rounds once. Larger integers are read as decimal text, which costs ten times as much and rounds once, too. (The digits
+of a step are held as a DOUBLE: one of more than 15 digits is within a unit or two in the last place.)
+
+What costs is columns of the market, which the join copies into every row, and branches that most rows take: so a step
+has two columns, and the branch that is rarely taken comes first (docs/performance.md).
 """
 
 from typing import Final
@@ -10,15 +14,15 @@ _EXACT: Final = "9007199254740992e0"  # 2^53
 
 
 def _factors(step: str, digits: str, places: str) -> str:
-    """As DOUBLE: the digits of a step, their power of ten, and below how many steps both and the product are exact."""
+    """As DOUBLE: the digits of a step, infinite where their power of ten is not exact; and that power."""
     return (
-        f"{digits}::DOUBLE AS {step}_factor, 10e0 ** {places} AS {step}_scale,"
-        f" CASE WHEN {places} <= 22 THEN floor({_EXACT} / {digits}::DOUBLE) ELSE 0e0 END AS {step}_limit"
+        f"CASE WHEN {places} <= 22 THEN {digits}::DOUBLE ELSE 'infinity'::DOUBLE END AS {step}_factor,"
+        f" 10e0 ** {places} AS {step}_scale"
     )
 
 
 MARKETS: Final = f"""(
-    SELECT *, tick_digits * lot_digits AS notional_digits, places_of_tick + places_of_lot AS notional_places,
+    SELECT *, places_of_tick + places_of_lot AS notional_places,
         {_factors("tick", "tick_digits", "places_of_tick")},
         {_factors("lot", "lot_digits", "places_of_lot")},
         {_factors("notional", "(tick_digits * lot_digits)", "(places_of_tick + places_of_lot)")},
@@ -59,8 +63,9 @@ def quantity(lots: str) -> str:
 
 def _steps(number: str, step: str) -> str:
     return (
-        f"CASE WHEN {number}::DOUBLE < m.{step}_limit THEN {number}::DOUBLE * m.{step}_factor / m.{step}_scale"
-        f" ELSE (({number} * m.{step}_digits)::VARCHAR || 'e-' || m.places_of_{step})::DOUBLE END"
+        f"CASE WHEN {number}::DOUBLE * m.{step}_factor >= {_EXACT}"
+        f" THEN (({number} * m.{step}_factor::HUGEINT)::VARCHAR || 'e-' || round(log10(m.{step}_scale))::INT)::DOUBLE"
+        f" ELSE {number}::DOUBLE * m.{step}_factor / m.{step}_scale END"
     )
 
 
@@ -68,17 +73,17 @@ def notional(ticks: str, lots: str) -> str:
     """Price × quantity, in quote: the nearest DOUBLE where ticks × lots is below 2^53, else of the rounded factors."""
     product = f"{ticks}::DOUBLE * {lots}::DOUBLE"
     return (
-        f"CASE WHEN {product} < m.notional_limit THEN {product} * m.notional_factor / m.notional_scale"
-        f" ELSE ({price(ticks)}) * ({quantity(lots)}) END"
+        f"CASE WHEN {product} * m.notional_factor >= {_EXACT} THEN ({price(ticks)}) * ({quantity(lots)})"
+        f" ELSE {product} * m.notional_factor / m.notional_scale END"
     )
 
 
 def sum_of_notionals(tick_lots: str) -> str:
     """What a sum of ticks × lots comes to, in quote."""
     return (
-        f"CASE WHEN {tick_lots}::DOUBLE < m.notional_limit"
-        f" THEN {tick_lots}::DOUBLE * m.notional_factor / m.notional_scale"
-        f" ELSE ({tick_lots}::VARCHAR || 'e-' || m.notional_places)::DOUBLE * m.notional_factor END"
+        f"CASE WHEN {tick_lots}::DOUBLE * m.notional_factor >= {_EXACT}"
+        f" THEN ({tick_lots}::VARCHAR || 'e-' || m.notional_places)::DOUBLE * m.tick_factor * m.lot_factor"
+        f" ELSE {tick_lots}::DOUBLE * m.notional_factor / m.notional_scale END"
     )
 
 

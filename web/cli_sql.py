@@ -9,7 +9,7 @@ from typing import Final, TextIO
 import click
 
 from shards.history import History
-from shards.limits import SQL_PATIENCE_MS
+from shards.limits import SQL_PATIENCE_MS, SQL_ROW_COUNT_MAX
 from shards.messages import RunSql, TableReply
 from storage.folder import Folder
 from web.cli_access import is_running, open_client, open_folder
@@ -48,6 +48,7 @@ def _is_comment(argument: str) -> bool:
 @click.option(
     "--tables", is_flag=False, flag_value="", metavar="[NAME]", help="Print the views, or the columns of one, and end."
 )
+@click.option("--limit", type=click.IntRange(1, SQL_ROW_COUNT_MAX), help="Print so many rows at most.")
 @click.option("--csv", "form", flag_value="csv", help="Print comma-separated values.")
 @click.option("--json", "form", flag_value="json", help="Print a JSON array of objects.")
 @click.pass_obj
@@ -57,10 +58,13 @@ def sql(
     file: TextIO | None,
     parameters: Sequence[str],
     tables: str | None,
+    limit: int | None,
     form: str | None,
 ) -> None:
     """Run one SELECT or EXPLAIN on the history, beside the running exchange or at rest; - reads standard input."""
-    question = _read(statement, file, parameters) if tables is None else _describe(tables, statement or file)
+    question = (
+        _read(statement, file, parameters, limit or 0) if tables is None else _describe(tables, statement or file)
+    )
     table = _ask(open_folder(data), question)
     if tables and not table.rows:
         raise click.ClickException(f"there is no view or table {tables}: shardex sql --tables lists the views")
@@ -72,7 +76,7 @@ def sql(
         print_table(table.columns, table.rows)
 
 
-def _read(statement: str | None, file: TextIO | None, parameters: Sequence[str]) -> RunSql:
+def _read(statement: str | None, file: TextIO | None, parameters: Sequence[str], limit: int) -> RunSql:
     if (statement is None) == (file is None):
         raise click.UsageError("give a statement, or a file with one: -f FILE, or - for standard input")
     text = file.read() if file is not None else statement or ""
@@ -82,7 +86,7 @@ def _read(statement: str | None, file: TextIO | None, parameters: Sequence[str])
     for name, equals, _ in pairs:
         if not equals or not name.isidentifier():
             raise click.BadParameter(f"{name!r}: give NAME=VALUE", param_hint="--param")
-    return RunSql(text, {name: value for name, _, value in pairs})
+    return RunSql(text, {name: value for name, _, value in pairs}, limit=limit)
 
 
 def _describe(name: str, more: object) -> RunSql:

@@ -176,10 +176,15 @@ def test_verify_tells_a_folder_with_an_older_history(floor: Floor, tmp_path: Pat
     with connected(exchange) as client:
         await_archived(client)
     exchange.stop()
-    newer = (exchange.data / "history.duckdb").read_bytes()
     assert shardex(exchange.data, "verify").status == 0
-    shutil.copyfile(older, exchange.data / "history.duckdb")
-    said = shardex(exchange.data, "verify")
-    (exchange.data / "history.duckdb").write_bytes(newer)
-    assert said.status == 1 and "the archive lacks messages" in said.text
+    history, mark = exchange.data / "history.duckdb", exchange.data / "history.mark"
+    newer = {path: path.read_bytes() for path in (history, mark)}
+    shutil.copyfile(older, history)
+    beside_its_mark = shardex(exchange.data, "verify")
+    mark.unlink()
+    alone = shardex(exchange.data, "verify")
+    for path, content in newer.items():
+        path.write_bytes(content)
+    assert beside_its_mark.status == 1 and "was confirmed, says the mark beside it" in beside_its_mark.text
+    assert alone.status == 1 and "the archive lacks messages" in alone.text
     exchange.start()

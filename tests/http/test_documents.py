@@ -1,8 +1,8 @@
 """What the documentation prints can be typed: every command is there with these options, every statement runs.
 
-Statements (``shardex sql``) and what only looks run on an exchange; README's two walks run in test_readme. Of what
-takes minutes (``make`` and ``python -m``: simulation, crash, fuzz, overload, soak, load, bench, safeties) and of what
-changes an exchange for good it is checked that it is there and takes these arguments.
+Commands of ``shardex`` run on an exchange, with names in place of ACCOUNT, DIR and their like; README's two walks run
+in test_readme. Of what takes minutes (``make`` and ``python -m``: simulation, crash, fuzz, overload, soak, load, bench,
+safeties) and of commands printed without what they need it is checked that they are there and take these arguments.
 """
 
 import re
@@ -20,12 +20,16 @@ from click.testing import CliRunner
 
 from tests.exchange import Exchange
 from web import cli
-from web.run import ROOT
+from web.halves import ROOT
 
 DOCUMENTS: Final = (ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md")))
 OF_OTHERS: Final = ("pytest", "locust", "py_spy", "venv", "pip", "http.server")  # their options are not ours to check
 PROCESSES: Final = ("run", "engine", "shard", "archive", "gunicorn")  # what processes are called, not commands
-LOOKING: Final = ("sql", "verify")  # commands that change nothing
+STANDS_FOR: Final = {"ACCOUNT": "alice", "ASSET": "USDT", "AMOUNT": "12.5", "SYMBOL": "DFUSDT"}
+NAMED: Final = (  # without what they need
+    *(["asset", "add"], ["market", "add"], ["market", "status"], ["futures", "add"], ["futures", "status"]),
+    *(["futures", "mark"], ["futures", "risk"], ["backup"], ["restore"], ["token"]),
+)
 _FENCED: Final = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INDENTED: Final = re.compile(r"^ {4}((?:shardex|make|\.venv/bin/\w+) .*)$", re.MULTILINE)
 _INLINE: Final = re.compile(r"(?<!`)`((?:shardex|make|python -m|\.venv/bin/\w+) [^`]+)`")
@@ -119,19 +123,33 @@ def commands_of_shardex() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("document", "command"), commands_of_shardex())
-def test_shardex(exchange: Exchange, document: str, command: str) -> None:
-    """It takes these arguments; what only looks is run."""
+def test_shardex(exchange: Exchange, tmp_path: Path, document: str, command: str) -> None:
+    """It takes these arguments, and does what it is for unless it is but named."""
     words = words_of(command)[1:]
     if "…" in command or words[-1].startswith("{"):
         words = [word for word in words if "…" not in word] + (["SELECT 1"] if "sql" in words else [])
-    if words[0] == "--data":
-        words = words[2:]  # of some copy
+    folder, words = (words[1], words[2:]) if words[0] == "--data" else ("", words)
+    if words[0] == "restore" or folder == "DIR":
+        run(document, str(exchange.data), "backup", str(tmp_path / "DIR"))
+    data = str(tmp_path / (folder or "NEW")) if folder or words[0] == "restore" else str(exchange.data)
+    if words[1:2] == ["add"] and len(words) > 2:
+        words[2] = "OTHERUSDT"  # the demonstration has the one that is printed
     for each in alternatives(words):
         check_arguments(each)
-        if each[0] in LOOKING and "FILE" not in each and "-" not in each:
-            done = CliRunner().invoke(cli.main, ["--data", str(exchange.data), *each])
-            assert done.exit_code == 0, (document, each, done.output)
-            assert done.stdout.strip()
+        if each not in NAMED and "FILE" not in each and "-" not in each:
+            run(
+                document,
+                data,
+                *(STANDS_FOR.get(word, str(tmp_path / word) if word == "DIR" else word) for word in each),
+            )
+    if words[-1] == "halted":
+        run(document, data, *(STANDS_FOR.get(word, word) for word in words[:-1]), "listed")
+
+
+def run(document: str, data: str, *words: str) -> None:
+    done = CliRunner().invoke(cli.main, ["--data", data, *words])
+    assert done.exit_code == 0, (document, words, done.output)
+    assert done.stdout.strip()
 
 
 def alternatives(words: list[str]) -> Iterator[list[str]]:

@@ -33,8 +33,17 @@ IDLE_S: Final = 120.0  # after so long at most a silent connection is ended
 ORDER: Final = '{{"symbol":"DFUSDT","side":"buy","type":"limit","price":"0.5000","quantity":"{}","tif":"post_only"}}'
 
 
+@pytest.fixture(scope="module", autouse=True)
+def room_for_a_crowd() -> Iterator[None]:
+    """An ordinary user has 1,024 descriptors until he asks for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 @pytest.fixture(scope="module")
-def exchange() -> Iterator[Exchange]:
+def exchange(room_for_a_crowd: None) -> Iterator[Exchange]:
     made = Exchange(2)
     try:
         made.start()

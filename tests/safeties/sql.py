@@ -86,6 +86,13 @@ SQL: Final = (
         "tests/http/test_sql_command.py::test_who_asks_at_the_same_time",
     ),
     Safety(
+        "found_together_told_to_each",
+        "shards/archivist.py",
+        "zip(in_time, replies, strict=True)",
+        "zip(in_time, reversed(replies), strict=True)",
+        "tests/http/test_late_lookups.py::test_each_caller_gets_his_own",
+    ),
+    Safety(
         "verifier_on_a_connection_of_its_own",
         "storage/statements.py",
         "self._verifiers() if verifying else self._analysts()",

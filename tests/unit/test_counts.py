@@ -53,7 +53,13 @@ def requests_of(shared: SharedCounts) -> dict[tuple[str, str, int], int]:
 
 
 def engine_without_shards() -> Engine:
-    client = SimpleNamespace(shard_count=0, ask_archive=lambda *_: None)
+    client = SimpleNamespace(
+        shard_count=0,
+        ask_archive=lambda *_: None,
+        archive_signs=lambda: None,
+        archive_serving=lambda: False,
+        supervisor_signs=lambda: None,
+    )
     return Engine(cast(Any, client))
 
 

@@ -8,7 +8,8 @@ import duckdb
 import pytest
 
 from shards.history import History
-from shards.messages import BatchReply, FindEnded, GetOrderByClientId, OrderReply, Reason, Refused
+from shards.history_lookups import Lookup
+from shards.messages import BatchReply, FindEnded, GetOrder, GetOrderByClientId, OrderReply, Reason, Refused
 from shards.orders import Kind, Order, Trigger
 from shards.rows import MarketChanged, OrderEnded
 from storage import client_ids
@@ -83,6 +84,40 @@ def test_several_in_one_question(history: History) -> None:
     assert history.answer(FindEnded(3, "alice", [], ["y", "x", "z"])) == BatchReply([unknown, mine, unknown])
     assert history.answer(FindEnded(2, "alice", [], ["x"])) == BatchReply([unknown])
     assert history.answer(FindEnded(3, "alice", [], [])) == BatchReply([])
+
+
+def test_what_several_callers_ask_is_answered_together(history: History) -> None:
+    """Each as if it were alone: by number, by client id and both, on one market and on any, repeated, of nobody."""
+    print(f"SHARDEX_TEST_SEED={SEED}")
+    chance = Random(SEED)
+    orders = random_orders(chance, 200)
+    history.store({1: number_rows([MarketChanged(market, 1) for market in (DFUSDT, BTCUSDT, BTC_FUTURES)])})
+    history.store({0: number_rows([OrderEnded(order) for order in orders])})
+    numbers = [order.id for order in orders] + [7]
+    asked: list[Lookup] = []
+    for _ in range(40):
+        market, account = chance.randrange(4), chance.choice(ACCOUNTS)
+        ids, names = chance.choices(numbers, k=chance.randrange(4)), chance.choices(NAMES[:3], k=chance.randrange(4))
+        asked += [
+            GetOrder(chance.choice(numbers)),
+            GetOrderByClientId(market, account, chance.choice(NAMES[:3]), chance.random() < 0.5),
+            FindEnded(market, account, ids, names),
+        ]
+    by_id = {order.id: order for order in orders}
+    for question, reply in zip(asked, history.look_up(asked), strict=True):
+        match question:
+            case GetOrder(number):
+                found = [by_id.get(number)]
+            case GetOrderByClientId():
+                found = [expected(orders, question)]
+            case FindEnded(market, account, ids, names):
+                named = [expected(orders, GetOrderByClientId(market, account, name)) for name in names]
+                found = [*map(by_id.get, ids), *named]
+        if isinstance(question, FindEnded):
+            assert reply == BatchReply([order or Reason.UNKNOWN_ORDER for order in found]), question
+        else:
+            (order,) = found
+            assert reply == (OrderReply(order) if order else Refused(Reason.UNKNOWN_ORDER)), question
 
 
 def test_orders_of_an_archive_of_before(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
