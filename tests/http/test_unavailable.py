@@ -5,7 +5,6 @@ What is known before a shard is asked is answered as ever; the rest says why not
 
 import os
 import signal
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -14,6 +13,8 @@ from functools import partial
 import pytest
 
 from shards.client import Line
+from storage.operations import PutMarket
+from storage.reference_file import ReferenceFile
 from tests.exchange import Exchange, kill, until
 from tests.http.stage import Stage
 from tests.http.table import Row, expand, read_table
@@ -189,11 +190,9 @@ def test_a_fault_of_ours(small: Venue) -> None:
     """Before the engine is asked: nothing was done, and the next call after the cause is gone works."""
     pair, user = small.pair(0), small.user(None, USDT="100")
     order = user.place(pair, "buy", "1", "10")["id"]
-    with closing(sqlite3.connect(small.exchange.folder.reference)) as db:
-        (spec,) = db.execute("SELECT spec FROM markets WHERE symbol = ?", (pair.symbol,)).fetchone()
-        change = "UPDATE markets SET spec = ? WHERE symbol = ?"
-        with db:
-            db.execute(change, (b"nonsense", pair.symbol))
+    with closing(ReferenceFile(small.exchange.folder.reference)) as file:
+        (row,) = (market for market in file.facts().markets if market.symbol == pair.symbol)
+        file.change(PutMarket(row.number, b"nonsense").apply)
         try:
             told = [
                 call().brief()
@@ -205,8 +204,7 @@ def test_a_fault_of_ours(small: Venue) -> None:
                 )
             ]
         finally:
-            with db:
-                db.execute(change, (spec, pair.symbol))
+            file.change(PutMarket(row.number, row.spec).apply)
     assert told == ["500 internal error"] * 4
     assert user.wallets() == {"USDT": "90 10"}
     assert user.cancel(order).ok()["status"] == "canceled"

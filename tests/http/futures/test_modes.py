@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from storage.reference import Reference
+from storage.reference import ApiKey, Reference
 from tests.http.futures.site import Site
 from web.futures import listen
 from web.futures.limits import LISTEN_KEY_FRESH_MS, LISTEN_KEY_MS
@@ -131,15 +131,34 @@ def test_a_fresh_listen_key_is_not_written_again(site: Site) -> None:
     assert renew(1 + LISTEN_KEY_FRESH_MS) == 1 + LISTEN_KEY_FRESH_MS + LISTEN_KEY_MS
 
 
+BEFORE = """
+CREATE TABLE assets (
+    symbol TEXT PRIMARY KEY, decimals INTEGER NOT NULL, image TEXT NOT NULL, chain_id INTEGER NOT NULL,
+    contract TEXT NOT NULL
+) STRICT;
+CREATE TABLE markets (
+    number INTEGER PRIMARY KEY, product INTEGER NOT NULL, symbol TEXT NOT NULL, spec BLOB NOT NULL,
+    active INTEGER NOT NULL, UNIQUE (product, symbol)
+) STRICT;
+CREATE TABLE api_keys (
+    key TEXT PRIMARY KEY, account TEXT NOT NULL, label TEXT NOT NULL, permissions TEXT NOT NULL,
+    created_ms INTEGER NOT NULL, secret BLOB NOT NULL
+) STRICT;
+CREATE INDEX api_keys_of_account ON api_keys (account);
+CREATE TABLE switches (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+PRAGMA user_version = 1;
+"""
+
+
 def test_a_file_of_before_is_brought_up_to_date(tmp_path: Path) -> None:
     path, storage_key = tmp_path / "reference.sqlite", Fernet.generate_key().decode()
-    before = Reference(path, storage_key)
-    made = before.create_key("alice", "", ("read",), 0, 20)
-    before.close()
-    with closing(sqlite3.connect(path)) as db:
-        db.executescript("DROP TABLE listen_keys; PRAGMA user_version = 1;")
+    made = ApiKey("k" * 64, "alice", "", ("read",), 0, b"s" * 64)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.executescript(BEFORE)
+        row = (made.key, made.account, made.label, "read", made.created_ms, Fernet(storage_key).encrypt(made.secret))
+        db.execute("INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?)", row)
     after = Reference(path, storage_key)
-    assert made is not None and after.find_key(made.key) == made
+    assert after.find_key(made.key) == made
     assert after.find_listen_key("alice", 0) is None
     assert after.renew_listen_key("alice", 0, LISTEN_KEY_MS, LISTEN_KEY_FRESH_MS)
     after.close()
