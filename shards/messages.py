@@ -235,6 +235,7 @@ class Granted(msgspec.Struct, array_like=True, tag=20, gc=False, frozen=True):
     order_value: int = 0  # of a modification: what counts more towards the position limit
     limit: int = 0
     loss: int = 0
+    closes: bool = False  # as it was asked for
 
 
 class Settle(msgspec.Struct, array_like=True, tag=21, gc=False, frozen=True):
