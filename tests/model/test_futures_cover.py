@@ -304,6 +304,21 @@ def test_all_may_be_lost_with_the_last_of_a_position() -> None:
     assert stage.held() == 0
 
 
+@pytest.mark.parametrize("change", [{"price": 49_100}, {"quantity": HALF}, {"price": 48_900, "quantity": HALF}])
+def test_a_change_that_holds_no_more_needs_no_leave(change: dict[str, int]) -> None:
+    """The mark has gone against the position, and there is no leave for anything: what loses no more may be done."""
+    stage = with_position(1_050 * LOTS * UNIT)
+    order = reduced(stage, 49_000, LOTS)
+    assert isinstance(order, Order) and stage.held() == 1_000 * LOTS * UNIT
+    stage.mark(49_700)
+    assert reduced(stage, 49_400, 1) is Reason.NO_LEAVE
+    assert stage.world.call(Modify(order.id, stage.poor, 48_600)) == Refused(Reason.NO_LEAVE)
+    assert isinstance(stage.world.call(Modify(order.id, stage.poor, **change)), OrderReply)
+    assert stage.held() == (49_700 - change.get("price", 49_000)) * change.get("quantity", LOTS) * UNIT
+    stage.world.drain()
+    assert stage.world.violations() == []
+
+
 def test_what_remains_of_a_position_keeps_its_maintenance() -> None:
     stage = with_position(2_000 * HALF * UNIT + KEPT * HALF)
     assert reduced(stage, 47_999, HALF) is Reason.NO_LEAVE

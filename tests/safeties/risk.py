@@ -81,7 +81,7 @@ RISK: Final = (
     Safety(
         "no_more_leave_than_there_is",
         "shards/margin.py",
-        "        if terms.loss_value > self.leave(account, market, terms.reduces):\n",
+        "        if 0 < terms.loss_value > self.leave(account, market, terms.reduces):\n",
         "        if False:\n",
         _COVER + "test_all_may_be_lost_with_the_last_of_a_position",
     ),
