@@ -424,6 +424,12 @@ class GetDepth(msgspec.Struct, array_like=True, tag=47, frozen=True):
     limit: int
 
 
+class GetMarket(msgspec.Struct, array_like=True, tag=59, frozen=True):
+    """The market as it is in force. Reply: MarketReply or Refused UNKNOWN_MARKET."""
+
+    market: int
+
+
 class GetStatus(msgspec.Struct, array_like=True, tag=48, frozen=True):
     """How a shard is. Reply: ShardStatus."""
 
@@ -689,6 +695,7 @@ Question = (
     | ListIncome
     | CountOpen
     | GetDepth
+    | GetMarket
     | GetStatus
     | GetArchiveStatus
     | RunSql
