@@ -274,7 +274,7 @@ class Engine:
             return held
         leverage, amount = held
         value = hold.terms.order_value if hold.modifies else 0
-        terms = hold.hold_price, leverage, hold.modifies, value, hold.limit, hold.loss
+        terms = hold.hold_price, leverage, hold.modifies, value, hold.limit, hold.loss, hold.terms.closes
         return Granted(new, amount, hold.ticket, hold.deadline_ms, *terms)
 
     def _hold(self, hold: Hold) -> Reply | None:

@@ -112,13 +112,14 @@ class FuturesMarket(TriggerMarket):
         """Place an order whose money is held; refused, all of it goes back.
 
         ``late``: it was asked for in an earlier record. Refused INSUFFICIENT_MARGIN if it would not pay for every fill
-        any more.
+        any more, or does more than only close.
         """
         new, cover = granted.order, cover_in(granted)
         if new.reduce_only and new.kind is MARKET and not cover.loss:  # it has no leave
             cover = Cover(self.nearest(new, measure(self, new).limit), 0, 0)
         too_little = new.reduce_only and granted.amount < self.leave_for(new, cover.loss)
-        if late and (too_little or is_short(self, new, cover)):
+        opens = granted.closes and not self.only_closes(new, new.quantity)
+        if late and (too_little or opens or is_short(self, new, cover)):
             reply: OrderReply | Refused = Refused(Reason.INSUFFICIENT_MARGIN)
         else:
             reply = self._place(new, cover, granted.leverage, granted.amount, effects)
@@ -223,7 +224,7 @@ class FuturesMarket(TriggerMarket):
         if order.reduce_only:
             left = min(new.quantity - order.filled, self.reducible(order.account, order.side))
             return MarginTerms(0, 0, self.terms.default_leverage, most, loss_value=more, reduces=left)
-        closes = self._only_closes(order.account, order.side, new.quantity - order.quantity)
+        closes = self.only_closes(order, new.quantity - order.quantity)
         return MarginTerms(more, more_value, order.leverage, most, leverage=1, closes=closes)
 
     def _need(self, order: Order, new: NewOrder, cover: Cover) -> tuple[int, int]:
@@ -233,11 +234,6 @@ class FuturesMarket(TriggerMarket):
             return cover.loss * min(left, self.reducible(order.account, order.side)) * self._tick_lot_units, 0
         units = left * self._tick_lot_units
         return ceil_div(cover.hold_price * units, order.leverage) + cover.loss * units, new.price * units
-
-    def _open_value(self, order: Order) -> int:
-        if order.reduce_only:
-            return 0
-        return order.price * (order.quantity - order.filled) * self._tick_lot_units
 
     def modify(self, modify: Modify, granted: Granted | None, effects: Effects) -> OrderReply | Refused:
         """Change an order, with what was granted for it; None if it needs no more than it has.
@@ -274,7 +270,8 @@ class FuturesMarket(TriggerMarket):
         more, more_value = (granted.amount, granted.order_value) if granted is not None else (0, 0)
         hold, value = self._need(order, new, cover)
         unheld, unvalued = order.hold + more - hold, self._open_value(order) + more_value - value
-        if unheld < 0 or unvalued < 0 or is_short(self, new, cover):
+        opens = granted is not None and granted.closes and not self.only_closes(order, new.quantity - order.quantity)
+        if unheld < 0 or unvalued < 0 or opens or is_short(self, new, cover):
             return Refused(Reason.INSUFFICIENT_MARGIN)
         order.hold, order.hold_price, order.loss = hold, cover.hold_price, cover.loss
         self.unhold(order, order.leverage, unheld, unvalued, effects)

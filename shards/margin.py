@@ -107,7 +107,8 @@ class Margins:
         return leverage, amount
 
     def _hold_leave(self, account: str, market: int, terms: MarginTerms) -> tuple[int, int] | Refused:
-        if terms.loss_value > self.leave(account, market, terms.reduces):
+        # a change that needs no more than its order holds loses no more: it is never kept from getting better
+        if 0 < terms.loss_value > self.leave(account, market, terms.reduces):
             return Refused(Reason.NO_LEAVE)
         own = self._margin(account).in_market(market)
         own.hold += terms.loss_value

@@ -78,19 +78,23 @@ class MarginMarket(MarketMachine):
             return MarginTerms(0, 0, default, most, loss_value=cover.loss * lots * self._tick_lot_units, reduces=lots)
         lots = order.quantity * self._tick_lot_units
         value = (order.price or cover.hold_price) * lots
-        closes = self._only_closes(order.account, order.side, order.quantity)
+        closes = self.only_closes(order, order.quantity)
         return MarginTerms(cover.hold_price * lots, value, default, most, 0, cover.loss * lots, closes=closes)
 
     def leave_for(self, order: NewOrder | Order, loss: int) -> int:
         """What an order that only reduces may lose of all that it can reduce now, at ``loss`` ticks a lot."""
         return loss * min(order.quantity, self.reducible(order.account, order.side)) * self._tick_lot_units
 
-    def _only_closes(self, account: str, side: Side, lots: int) -> bool:
-        """Whether so many lots more, after all that rests on that side, are no more than the position."""
-        if not self.rules or account not in self.positions:
+    def only_closes(self, order: NewOrder | Order, lots: int) -> bool:
+        """Whether so many lots more, after all that rests on that side, are no more than the position.
+
+        True lets an order pass the position limit, so it is looked at again when the order is granted: of several that
+        are asked for at once each alone may only close.
+        """
+        if not self.rules or order.account not in self.positions:
             return False
-        resting = self._bid_lots if side is BUY else self._ask_lots
-        return lots + resting.get(account, 0) <= self.reducible(account, side)
+        resting = self._bid_lots if order.side is BUY else self._ask_lots
+        return lots + resting.get(order.account, 0) <= self.reducible(order.account, order.side)
 
     def release_grant(self, granted: Granted, effects: Effects) -> None:
         """Give back what is held for an order that is not placed after all."""
@@ -131,6 +135,12 @@ class MarginMarket(MarketMachine):
         units = (order.quantity - order.filled) * self._tick_lot_units
         loss = order.loss * units
         return ceil_div(order.hold_price * units, order.leverage) + loss if order.leverage else loss
+
+    def _open_value(self, order: Order) -> int:
+        """What counts of an order on the book towards the position limit."""
+        if order.reduce_only:
+            return 0
+        return order.price * (order.quantity - order.filled) * self._tick_lot_units
 
     # Matching
 

@@ -235,6 +235,7 @@ class Granted(msgspec.Struct, array_like=True, tag=20, gc=False, frozen=True):
     order_value: int = 0  # of a modification: what counts more towards the position limit
     limit: int = 0
     loss: int = 0
+    closes: bool = False  # as it was asked for
 
 
 class Settle(msgspec.Struct, array_like=True, tag=21, gc=False, frozen=True):
@@ -421,6 +422,12 @@ class GetDepth(msgspec.Struct, array_like=True, tag=47, frozen=True):
 
     market: int
     limit: int
+
+
+class GetMarket(msgspec.Struct, array_like=True, tag=59, frozen=True):
+    """The market as it is in force. Reply: MarketReply or Refused UNKNOWN_MARKET."""
+
+    market: int
 
 
 class GetStatus(msgspec.Struct, array_like=True, tag=48, frozen=True):
@@ -688,6 +695,7 @@ Question = (
     | ListIncome
     | CountOpen
     | GetDepth
+    | GetMarket
     | GetStatus
     | GetArchiveStatus
     | RunSql

@@ -21,6 +21,7 @@ from shards.messages import (
     GetCandles,
     GetDepth,
     GetMargin,
+    GetMarket,
     GetOrder,
     GetOrderByClientId,
     GetPrices,
@@ -33,6 +34,7 @@ from shards.messages import (
     ListOrders,
     ListTrades,
     MarginReply,
+    MarketReply,
     MarketTrades,
     OpenCountReply,
     OrderReply,
@@ -87,6 +89,9 @@ def answer(engine: Engine, question: Question) -> Reply:
             return _prices(engine, number)
         case GetDepth():
             return _depth(engine, question)
+        case GetMarket(number):
+            machine = engine.markets.get(number)
+            return MarketReply(machine.market) if machine else Refused(Reason.UNKNOWN_MARKET)
         case _:
             return Refused(Reason.HISTORY_UNREADABLE)
 
@@ -258,10 +263,9 @@ def _prices(engine: Engine, number: int) -> Reply:
 
 
 def _market_trades(engine: Engine, question: MarketTrades) -> list[Trade]:
-    newest_first = reversed(engine.recent.trades.values())
     wanted = (
         trade
-        for trade in newest_first
+        for trade in reversed(engine.recent.trades.values())
         if market_of(trade.id) == question.market
         and trade.time_ms >= question.start_ms
         and trade.id < question.before_id

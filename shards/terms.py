@@ -70,7 +70,7 @@ def _compare_market(market: Market, row: MarketRow | None) -> Iterator[str]:
 
 def _lasting(market: Market) -> Market:
     """What no operator can change once the market is open."""
-    return msgspec.structs.replace(market, status=MarketStatus.LISTED, futures=None)
+    return msgspec.structs.replace(market, status=MarketStatus.LISTED, futures=None, risk=None)
 
 
 def _compare_places(market: Market, terms: Terms) -> Iterator[str]:

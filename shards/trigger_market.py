@@ -249,8 +249,10 @@ class TriggerMarket(MarginMarket):
             self._fire_due(effects)
 
     def _is_short_by_now(self, order: Order, held: FiredHeld) -> bool:
-        """Whether too little was asked for: book or mark have moved since, or there is more to reduce."""
+        """Whether too little was asked for: book, mark or position have moved since."""
         if held.leave and held_for(held.terms, 0) < self.leave_for(order, held.loss):
+            return True
+        if held.terms.closes and not self.only_closes(order, order.quantity):
             return True
         return is_short(self, order, cover_in(held))
 

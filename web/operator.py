@@ -17,6 +17,7 @@ from shards.messages import (
     AddAsset,
     AddMarket,
     CountReply,
+    GetMarket,
     MarketReply,
     Reason,
     SetMarketStatus,
@@ -115,7 +116,7 @@ def open_market(desk: Desk, wanted: Market, mark_price: int | None = None) -> Ma
     as_wanted = msgspec.structs.replace(in_force, opened_ms=wanted.opened_ms) == wanted
     if as_wanted and mark_price is not None:  # also 0: an earlier try may have set another
         desk.engine.ask(MarketReply, desk.engine.owner(wanted), SetMarkPrice(row.number, mark_price))
-    desk.reference.put_market(row.number, encode_market(in_force))
+    put_in_force(desk, in_force)
     if not as_wanted:
         raise spot_problem(Reason.MARKET_EXISTS)  # an earlier try had got as far as the shard, with other terms
     return in_force
@@ -143,10 +144,23 @@ def set_market_status(desk: Desk, markets: Mapping[str, Market], symbol: str, st
         if refusal.reason is Reason.MARKET_DELISTED and market.status is not MarketStatus.DELISTED:
             # an earlier try had got as far as the shard
             delisted = msgspec.structs.replace(market, status=MarketStatus.DELISTED)
-            desk.reference.put_market(market.number, encode_market(delisted))
+            put_in_force(desk, delisted)
         raise
-    desk.reference.put_market(market.number, encode_market(in_force))
+    put_in_force(desk, in_force)
     return in_force
+
+
+def put_in_force(desk: Desk, market: Market) -> None:
+    """Store a market as the shard says that it is in force.
+
+    Somebody else may have changed it since, and have stored that before: so it is asked again after it is stored, until
+    both agree. Whoever stores last has asked last.
+    """
+    stored = None
+    while stored != market:
+        desk.reference.put_market(market.number, encode_market(market))
+        stored = market
+        market = desk.engine.ask(MarketReply, desk.engine.owner(market), GetMarket(market.number)).market
 
 
 def set_spot_trading(desk: Desk, state: str) -> None:

@@ -1,23 +1,29 @@
 """An operator's change, cut off between the reference file and the journal: a start or a repeat completes it."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from shards.client import Client
+from shards.limits import DEADLINE_MS
 from shards.markets import MarketStatus, shard_of_symbol
-from shards.messages import AddAsset, CountReply, MarketReply, SetMarketStatus
+from shards.messages import AddAsset, Command, CountReply, MarketReply, Question, Reply, SetMarketStatus, SetRisk
 from shards.verify import verify_folder
 from storage.folder import Folder
 from storage.reference import Asset, Reference
 from tests.exchange import Exchange, until
 from web.catalog import Catalog
 from web.engine import Engine
+from web.futures.bracket_rows import make_risk
+from web.futures.listing import set_futures_status, set_risk
+from web.operator import Desk, set_spot_status
 
 DECIMALS = 6
+R = TypeVar("R", bound=Reply)
 
 
 @contextmanager
@@ -75,6 +81,72 @@ def test_an_operator_is_cut_off(own_exchange: Exchange) -> None:
     restart(exchange)
     assert [shown_decimals(exchange, symbol) for symbol in ("RESERVED", "JOURNALED", "WRONG")] == [[8], [6], [6]]
     assert "Traceback" not in exchange.log()
+
+
+# Futures markets
+
+SYMBOL = "BTCUSDT"
+CAPS = (31_000, 32_000)
+
+
+def shown_cap(exchange: Exchange) -> int:
+    with closing(Reference(exchange.folder.reference, exchange.folder.secrets().storage_key)) as reference:
+        risk = Catalog(reference.facts()).futures[SYMBOL].risk
+    assert risk is not None
+    return int(risk.brackets[0].cap // 10**DECIMALS)
+
+
+@pytest.mark.parametrize("own_exchange", [2], indirect=True)
+def test_risk_terms_that_only_the_shard_has(own_exchange: Exchange) -> None:
+    exchange = own_exchange
+    with desk(exchange) as (reference, engine):
+        market = Catalog(reference.facts()).futures[SYMBOL]
+        command = SetRisk(market.number, make_risk([(CAPS[0], 20, "0.01")], DECIMALS))
+        engine.ask(MarketReply, engine.owner(market), command)
+    assert shown_cap(exchange) != CAPS[0]
+    restart(exchange)
+    assert shown_cap(exchange) == CAPS[0]
+    exchange.stop()
+    assert verify_folder(exchange.folder) == []
+
+
+class Overtaken(Engine):
+    """Whoever asks through it hears of the first change late: another one is carried out as a whole before."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def ask(self, kind: type[R], shard: int, message: Command | Question, deadline_ms: int = DEADLINE_MS) -> R:
+        reply = super().ask(kind, shard, message, deadline_ms)
+        then, self.meanwhile = self.meanwhile, None
+        if then is not None:
+            then()
+        return reply
+
+
+@pytest.mark.parametrize("own_exchange", [2], indirect=True)
+def test_two_operators_at_once(own_exchange: Exchange) -> None:
+    """The shard decides which change came last, not who writes last into the reference file."""
+    exchange = own_exchange
+    with desk(exchange) as (reference, engine):
+        first, second = Desk(Overtaken(engine.client), reference), Desk(engine, reference)
+        assert isinstance(first.engine, Overtaken)
+        risks = [[(cap, 20, "0.01")] for cap in CAPS]
+        first.engine.meanwhile = lambda: set_risk(second, SYMBOL, risks[1])
+        set_risk(first, SYMBOL, risks[0])
+        assert shown_cap(exchange) == CAPS[1]
+        first.engine.meanwhile = lambda: set_futures_status(second, SYMBOL, "listed")
+        set_futures_status(first, SYMBOL, "halted")
+        assert Catalog(reference.facts()).futures[SYMBOL].status is MarketStatus.LISTED
+        first.engine.meanwhile = lambda: set_futures_status(second, SYMBOL, "halted")
+        set_risk(first, SYMBOL, risks[0])  # one change of each kind: neither takes the other back
+        assert Catalog(reference.facts()).futures[SYMBOL].status is MarketStatus.HALTED
+        assert shown_cap(exchange) == CAPS[0]
+        spot = next(iter(Catalog(reference.facts()).spot))
+        first.engine.meanwhile = lambda: set_spot_status(second, spot, "listed")
+        set_spot_status(first, spot, "halted")
+        assert Catalog(reference.facts()).spot[spot].status is MarketStatus.LISTED
+    exchange.stop()
+    assert verify_folder(exchange.folder) == []
 
 
 @pytest.mark.parametrize("own_exchange", [2], indirect=True)

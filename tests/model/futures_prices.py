@@ -83,7 +83,7 @@ class FuturesPrices(FuturesState):
             return 0
         loss = self.loss(new, limit)
         more = max(0, loss * quantity * self.unit - getattr(new, "hold", 0))
-        return loss if self.has_leave(new, quantity, more) else None
+        return loss if not more or self.has_leave(new, quantity, more) else None
 
     def nearest(self, side: o.Side, limit: int) -> int:
         """The limit, but no farther from the mark than what only reduces may go without leave."""

@@ -76,8 +76,8 @@ class FuturesState:
         return m.Reason.INSUFFICIENT_MARGIN if hold > max(0, self.free(new.account)) else None
 
     def only_closes(self, new: o.NewOrder | o.Order) -> bool:
-        """With everything else that waits on its side it is no larger than the position."""
-        others = [order for order in self.open_of(new.account) if order.side is new.side and order not in self.waiting]
+        """With everything else on the book on its side it is no larger than the position."""
+        others = [order for order in self.resting if (order.account, order.side) == (new.account, new.side)]
         left = sum(order.quantity - order.filled for order in others if order.id != getattr(new, "id", 0))
         return new.quantity - getattr(new, "filled", 0) + left <= self.reducible(new)
 

@@ -197,6 +197,77 @@ def test_a_fired_trigger_that_a_better_bid_meets(enough: bool) -> None:
     assert enough or row.end_reason is EndReason.MARGIN
 
 
+# What only closes, and so passes the position limit
+
+MOST = 40_000 * USDT // (50_000 * UNIT)  # lots, at the most leverage
+
+
+def at_the_limit() -> Stage:
+    """The poor one is long as much as may be, and could pay for more; the rich one buys at 49,999."""
+    stage = Stage()
+    stage.mark(50_000)
+    stage.pay(stage.poor, 10**5 * USDT)
+    stage.world.call(SetLeverage(stage.poor, MARKET, 100))
+    stage.place(stage.rich, SELL, 50_000, MOST)
+    assert stage.place(stage.poor, BUY, 50_000, MOST).filled == MOST
+    return stage
+
+
+def exposed(stage: Stage) -> int:
+    """The most lots that the poor one can come to be short by."""
+    orders = stage.machine.by_account.get(stage.poor, {}).values()
+    sells = (order for order in orders if order.side is SELL and order.id not in stage.machine.triggers.waiting)
+    return sum(order.quantity - order.filled for order in sells) - stage.machine.positions[stage.poor]
+
+
+@pytest.mark.parametrize("price", [0, 49_999, 51_000])
+def test_each_of_many_orders_alone_would_only_close(price: int) -> None:
+    """Sent at once, while none of them is on the book yet: together they do not turn more than one could."""
+    stage = at_the_limit()
+    stage.place(stage.rich, BUY, 49_999, 20 * MOST)
+    calls = [stage.world.submit(stage.order(stage.poor, SELL, price, MOST)) for _ in range(9)]
+    stage.end()
+    told = [call.reply.reason for call in calls if isinstance(call.reply, Refused)]
+    assert exposed(stage) <= MOST and set(told) == {Reason.POSITION_LIMIT}
+    assert len(told) < 9  # the first does only close
+
+
+@pytest.mark.parametrize(("kind", "price"), [(Kind.STOP_MARKET, 0), (Kind.STOP, 49_999), (Kind.STOP, 50_000)])
+def test_each_of_many_triggers_alone_would_only_close(kind: Kind, price: int) -> None:
+    stage = at_the_limit()
+    stage.place(stage.rich, BUY, 49_999, 20 * MOST)
+    terms = Trigger(kind, 49_999, WatchedPrice.MARK)
+    for _ in range(9):
+        stage.place(stage.poor, SELL, price, MOST, kind=kind, trigger=terms)
+    stage.mark(49_999)
+    stage.end()
+    assert 0 <= exposed(stage) <= MOST  # the first does only close
+    over = [order for order in ended(stage.world) if order.end_reason is EndReason.MARGIN]
+    assert over and not any(order.filled for order in over)
+
+
+def test_each_of_many_changes_alone_would_only_close() -> None:
+    stage = at_the_limit()
+    orders = [stage.place(stage.poor, SELL, 51_000, 1) for _ in range(5)]
+    calls = [stage.world.submit(Modify(order.id, stage.poor, 51_000, MOST - 4)) for order in orders]
+    stage.end()
+    told = [call.reply.reason for call in calls if isinstance(call.reply, Refused)]
+    assert exposed(stage) <= MOST and told and set(told) == {Reason.POSITION_LIMIT}
+
+
+def test_a_position_that_was_closed_before_the_grant() -> None:
+    """What was to close it would open now: it is asked for as such, and that is within the limit."""
+    stage = at_the_limit()
+    stage.place(stage.rich, BUY, 49_999, 20 * MOST)
+    stage.place(stage.rich, BUY, 50_000, MOST)
+    call = stage.ask(stage.order(stage.poor, SELL, 50_000, MOST))
+    stage.world.submit(stage.order(stage.poor, SELL, 50_000, MOST, reduce_only=True))
+    stage.world.turn(stage.here)
+    told = stage.end(call)
+    assert isinstance(told, Order) and not told.filled
+    assert exposed(stage) == MOST
+
+
 # Leave
 
 LOTS, HALF = 1_000, 500
@@ -231,6 +302,21 @@ def test_all_may_be_lost_with_the_last_of_a_position() -> None:
     assert stage.held() == 1_900 * LOTS * UNIT
     assert isinstance(stage.world.call(Modify(order.id, stage.poor, 49_750)), OrderReply)
     assert stage.held() == 0
+
+
+@pytest.mark.parametrize("change", [{"price": 49_100}, {"quantity": HALF}, {"price": 48_900, "quantity": HALF}])
+def test_a_change_that_holds_no_more_needs_no_leave(change: dict[str, int]) -> None:
+    """The mark has gone against the position, and there is no leave for anything: what loses no more may be done."""
+    stage = with_position(1_050 * LOTS * UNIT)
+    order = reduced(stage, 49_000, LOTS)
+    assert isinstance(order, Order) and stage.held() == 1_000 * LOTS * UNIT
+    stage.mark(49_700)
+    assert reduced(stage, 49_400, 1) is Reason.NO_LEAVE
+    assert stage.world.call(Modify(order.id, stage.poor, 48_600)) == Refused(Reason.NO_LEAVE)
+    assert isinstance(stage.world.call(Modify(order.id, stage.poor, **change)), OrderReply)
+    assert stage.held() == (49_700 - change.get("price", 49_000)) * change.get("quantity", LOTS) * UNIT
+    stage.world.drain()
+    assert stage.world.violations() == []
 
 
 def test_what_remains_of_a_position_keeps_its_maintenance() -> None:

@@ -244,4 +244,18 @@ DISK: Final = (
         "        if False:\n",
         "tests/http/test_half_done.py::test_another_reference_file_is_refused",
     ),
+    Safety(
+        "whoever_writes_last_has_asked_last",
+        "web/operator.py",
+        "    while stored != market:\n",
+        "    if stored != market:\n",
+        "tests/http/test_half_done.py::test_two_operators_at_once",
+    ),
+    Safety(
+        "risk_terms_may_be_ahead_of_the_file",
+        "shards/terms.py",
+        ", futures=None, risk=None)\n",
+        ", futures=None)\n",
+        "tests/http/test_half_done.py::test_risk_terms_that_only_the_shard_has",
+    ),
 )

@@ -96,7 +96,7 @@ class Home:
         """Hold for an order on a market elsewhere; (leverage, units). Leverage 0: it only reduces."""
         if terms.reduces:
             left = self.wallet(account) + self.unrealised(account) - self.all_held(account) - terms.loss_value
-            if left < self.maintenance(account, market, terms.reduces):
+            if terms.loss_value and left < self.maintenance(account, market, terms.reduces):
                 return m.Refused(m.Reason.NO_LEAVE)
             self.held[account, market][account, "hold"] += terms.loss_value
             return 0, terms.loss_value

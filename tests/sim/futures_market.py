@@ -99,7 +99,7 @@ class SimFuturesMarket(FuturesReference):
         without = not grant.held or (isinstance(new, o.NewOrder) and new.kind is not o.Kind.LIMIT and not asked.loss)
         if new.reduce_only and without:
             return Funds(self.nearest(new.side, self.limit(new, quantity)), 0, 0, 0)
-        if self.has_too_little(grant, new) or self.is_short(grant, new, limit):
+        if self.has_too_little(grant, new) or self.opens(grant, new) or self.is_short(grant, new, limit):
             return m.Reason.INSUFFICIENT_MARGIN
         if new.kind is not o.Kind.LIMIT and not self.has_risk_terms:
             limit = self.bound(new.side)
@@ -110,6 +110,11 @@ class SimFuturesMarket(FuturesReference):
         """Whether there is more to reduce by now than it has leave for."""
         lots = min(new.quantity, self.reducible(new)) if new.reduce_only else 0
         return grant.asked.loss * lots * self.unit > grant.amount
+
+    def opens(self, grant: Grant, new: o.NewOrder | o.Order) -> bool:
+        """Whether what was to close, and was held to no limit, would do more by now."""
+        terms = grant.asked.terms
+        return terms is not None and terms.closes and not self.only_closes(new)
 
     def is_short(self, grant: Grant, new: o.NewOrder | o.Order, limit: int) -> bool:
         """Whether a fill could take more than was asked for: a better bid has come, or the mark has moved away."""
@@ -145,7 +150,8 @@ class SimFuturesMarket(FuturesReference):
         terms = grant.asked.terms
         assert terms is not None
         enough = more <= grant.amount and more_value <= terms.order_value
-        return None if enough and not self.is_short(grant, asked, asked.price) else m.Reason.INSUFFICIENT_MARGIN
+        short = self.opens(grant, asked) or self.is_short(grant, asked, asked.price)
+        return None if enough and not short else m.Reason.INSUFFICIENT_MARGIN
 
     def changes_at_home(self, change: m.Modify) -> bool:
         """Whether the change of an order needs money, so that its home elsewhere must be asked."""
@@ -180,7 +186,8 @@ class SimFuturesMarket(FuturesReference):
             self.end(order, o.Status.EXPIRED, o.EndReason.PERCENT_PRICE)
             return
         grant, limit = answer.grant, order.price if order.kind is o.Kind.LIMIT else answer.asked.limit
-        if grant.held and (self.has_too_little(grant, order) or self.is_short(grant, order, limit)):
+        too_little = self.has_too_little(grant, order) or self.opens(grant, order)
+        if grant.held and (too_little or self.is_short(grant, order, limit)):
             self.again.append(order)
             return
         self.asked_for = [other for other in self.asked_for if other is not order]

@@ -9,7 +9,7 @@ from shards.markets import FuturesTerms, Market, Product
 from shards.messages import MarketReply, Reason, SetMarkPrice, SetRisk
 from shards.units import Decimal, count_steps
 from storage.reference import Asset
-from web.catalog import MARGIN_ASSET, Catalog, encode_market
+from web.catalog import MARGIN_ASSET, Catalog
 from web.errors import Problem, invalid, spot_problem
 from web.futures.bracket_rows import Row, make_risk
 from web.futures.limits import LEVERAGE_MAX, NOTIONAL_MAX
@@ -20,6 +20,7 @@ from web.operator import (
     check_steps,
     count_units,
     open_market,
+    put_in_force,
     read_amount,
     require,
     set_market_status,
@@ -89,7 +90,7 @@ def set_risk(desk: Desk, symbol: str, brackets: Sequence[Row]) -> Market:
     market = find_market(desk.catalog(), symbol)
     command = SetRisk(market.number, make_risk(brackets, market.quote_places))
     in_force = desk.engine.ask(MarketReply, desk.engine.owner(market), command).market
-    desk.reference.put_market(market.number, encode_market(in_force))
+    put_in_force(desk, in_force)
     return in_force
 
 
