@@ -8,6 +8,7 @@ from typing import Any
 from shards.process import name_process, settle
 from shards.settings import SettingsError, load_settings
 from storage.folder import FolderError
+from storage.reference_file import ReferenceFile, ReferenceUnusable
 from web.access_log import ACCESS_FORMAT
 from web.claims import Claimed, claim_all, release_all
 from web.folder import open_folder
@@ -53,8 +54,10 @@ def on_starting(server: Any) -> None:
     """
     name_process("shardex gunicorn")
     try:  # what keeps the workers from starting is said here, once, and not by each of them with a traceback
-        open_folder(_engine_settings.data, _engine_settings.shard_count).secrets()
-    except FolderError as fault:
+        folder = open_folder(_engine_settings.data, _engine_settings.shard_count)
+        folder.secrets()
+        ReferenceFile(folder.reference).close()
+    except (FolderError, ReferenceUnusable) as fault:
         sys.exit(f"shardex: {fault}")
     try:
         server.claims = claim_all(server.cfg.address)  # kept there: this module is read anew with each reload
