@@ -20,6 +20,7 @@ from shards.process import LockTaken, is_locked, lock_file, name_process
 from shards.settings import Settings, SettingsError, load_settings
 from storage.folder import FolderError
 from storage.reference_file import ReferenceFile, ReferenceUnusable
+from web.claims import explain
 from web.demo import DemoError, base_url, fetch, provide_demo
 from web.folder import open_folder
 from web.halves import ENGINE, ROOT, STABLE_S, STOP_S, WEB, Half, RunError, half_environment, read_procfile, say
@@ -173,7 +174,7 @@ def _check_port(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        raise RunError(f"{host}:{port} cannot be used ({error.strerror}): set PORT to another one") from error
+        raise RunError(explain(host, port, error)) from error
 
 
 def main() -> int:

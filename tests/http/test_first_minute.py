@@ -104,6 +104,13 @@ def test_a_broken_secrets_json(program: str, content: str, folder: Path) -> None
     assert "secrets.json" in refusal(program, folder)
 
 
+@pytest.mark.parametrize("program", ["make run", "web"])
+@pytest.mark.parametrize("host", ["256.1.1.1", "192.0.2.7"])
+def test_an_address_that_is_not_ours(program: str, host: str, folder: Path) -> None:
+    said = refusal(program, folder / "data", SHARDEX_HOST=host)
+    assert f"{host} is no address of this machine" in said and "SHARDEX_HOST" in said and "PORT" not in said
+
+
 def change_a_row(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE assets SET decimals = 4")
