@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import NoReturn
 
 import duckdb
@@ -38,6 +39,7 @@ from shards.vitals import ARCHIVE_NAME, State, Vitals, vitals_path
 from storage.archive import ArchiveTooNew
 from storage.folder import Folder, FolderError
 from storage.keeping import may_discard
+from storage.parts import ADVICE
 
 _LOCK_PATIENCE_S = 10
 _PASSING = ("lock", "No space left", "Permission denied")  # in what DuckDB says of a file that is as it was
@@ -72,8 +74,7 @@ class Archivist:
         self._done_receiver.setblocking(False)
         self._done_sender.setblocking(False)
         self.mailbox.selector.register(self._done_receiver, selectors.EVENT_READ, self._hear_done)
-        self.mailbox.counters.serving = True
-        self._vitals.state = State.SERVING
+        self._serve_anyway_ms = passed_ms() + limits.LINK_WAIT_MS
 
     def run(self) -> None:
         """Serve until :attr:`stopping`; then store what has come."""
@@ -96,7 +97,7 @@ class Archivist:
         if self.mailbox.waiting() and self._room():
             return 0
         if not self._row_count:
-            return limits.BEAT_S
+            return limits.BEAT_S if self.mailbox.counters.serving else limits.LINK_WAIT_TURN_MS / 1000
         return max(0, self._oldest_ms + self._batch_ms - passed_ms()) / 1000
 
     def _turn(self, patience_s: float | None) -> None:
@@ -105,6 +106,7 @@ class Archivist:
                 self.mailbox.handle(key.fileobj, events)
             else:
                 key.data()
+        self._open_for_service()
         self._notice_gone()
         self._collect()
         due = self._row_count and passed_ms() >= self._oldest_ms + self._batch_ms
@@ -114,6 +116,14 @@ class Archivist:
             self._ask(request)
         self._send()
         self._tidy()
+
+    def _open_for_service(self) -> None:
+        """Answer once every shard has said what was stored of it; or anyway, in time: one that is down is silent."""
+        mailbox = self.mailbox
+        has_heard = len(mailbox.promised) == len(mailbox.received) or passed_ms() >= self._serve_anyway_ms
+        if has_heard and not mailbox.counters.serving and not self.stopping:
+            mailbox.counters.serving = True
+            self._vitals.state = State.SERVING if self._has_room else State.FULL
 
     def _tidy(self) -> None:
         """Work the log of the DuckDB file into it if it is long, unless a backup copies the file."""
@@ -229,10 +239,8 @@ class Archivist:
         self._done_sender.send(b"\0")  # never waits: there are fewer questions than the socket has room for
 
     def _hear_done(self) -> None:
-        try:
+        with suppress(BlockingIOError):
             self._asked_count -= len(self._done_receiver.recv(4096))
-        except BlockingIOError:
-            pass
 
     def _send(self) -> None:
         while self._answers:
@@ -268,7 +276,7 @@ def run_archive(settings: Settings) -> None:
     try:
         archivist.run()
     except LinkBroken as damage:
-        log.error("the archive does not go on: %s: %s", folder.history, damage)
+        log.error("the archive does not go on: %s: %s; %s", folder.history, damage, ADVICE)
         os._exit(EXIT_DAMAGED)  # whatever is still asked: nobody waits for a process that must not go on
     log.info("stopped")
 

@@ -23,7 +23,8 @@ class FrameKind(IntEnum):
     REPLY_PIECE = 5  # as REPLY; more pieces follow
     LINK = 6  # number: the link message's; time: the sender's stamp; body: link message or row
     CONFIRM = 7  # number: everything up to this link message is on disk
-    PROMISE = 8  # a shard's answer to WELCOME. number: its newest link message; from here its replies wait for it
+    PROMISE = 8  # a shard's answer to WELCOME. number: its newest link message; from here its replies wait for it;
+    # time: the newest that it was told is on disk
 
 
 REQUEST: Final = FrameKind.REQUEST  # by names of their own, as in shards.orders

@@ -181,7 +181,7 @@ class Mailbox:
         elif frame.kind == FrameKind.LINK and caller.source >= 0:
             self._take_link(caller, frame)
         elif frame.kind == FrameKind.PROMISE and caller.source >= 0:
-            self.promised[caller.source] = frame.number
+            self._take_promise(caller, frame)
         elif frame.kind == FrameKind.HELLO and caller.slot < 0 and self._free and self._knows(frame.number - 1):
             self._welcome(caller, frame)
         else:
@@ -196,10 +196,19 @@ class Mailbox:
             self.received[caller.source] = expected
             self.link_frames.append(LinkFrame(caller.source, frame.number, frame.time, frame.body))
         elif frame.number > expected:
-            raise LinkBroken(
-                f"messages {expected} to {frame.number - 1} of shard {caller.source} are missing, which were here once:"
-                " this data is not the newest"
-            )
+            raise self._lost(caller.source, frame.number - 1)
+
+    def _take_promise(self, caller: Caller, frame: Frame) -> None:
+        """Notice here what was lost, rather than when the next message comes."""
+        if frame.time > self.received[caller.source]:
+            raise self._lost(caller.source, frame.time)
+        self.promised[caller.source] = frame.number
+
+    def _lost(self, source: int, last: int) -> LinkBroken:
+        return LinkBroken(
+            f"messages {self.received[source] + 1} to {last} of shard {source} are missing, which were here once:"
+            " this data is not the newest"
+        )
 
     def _welcome(self, caller: Caller, hello: Frame) -> None:
         for slot in self._free:

@@ -135,7 +135,7 @@ class Peer:
         self._queued_bytes = 0
         self._marks.clear()
         # what was told to callers while this link was down: the receiver must have it before it serves
-        self._queue(connection, FrameKind.PROMISE, self._outbox.last_number)
+        self._queue(connection, FrameKind.PROMISE, self._outbox.last_number, self._outbox.confirmed)
         return True
 
     def _queue(self, connection: Connection, kind: FrameKind, number: int, time: int = 0, body: bytes = b"") -> None:

@@ -78,7 +78,7 @@ class PutAsset(msgspec.Struct, tag=True, frozen=True):
 class ReserveMarket(msgspec.Struct, tag=True, frozen=True):
     """The market of that name; at first a new, inactive one with the next number. None if no number is left.
 
-    A symbol that is another's but for its case gives the other.
+    A symbol that is another's but for its case, of either product, gives the other.
     """
 
     product: int
@@ -87,10 +87,11 @@ class ReserveMarket(msgspec.Struct, tag=True, frozen=True):
 
     def apply(self, sheet: Sheet) -> MarketRow | None:
         """Returns the row."""
-        found = sheet.find(MARKETS, "product = ? AND symbol = ? COLLATE NOCASE", (self.product, self.symbol))
-        if found:
-            own = [row for row in found if row[2] == self.symbol]
-            return to_market(*(own or found)[0])
+        found = sheet.find(MARKETS, "symbol = ? COLLATE NOCASE", (self.symbol,))
+        own = [row for row in found if row[1:3] == (self.product, self.symbol)]
+        taken = own or [row for row in found if row[2] != self.symbol]
+        if taken:
+            return to_market(*taken[0])
         number = max((row[0] for row in sheet.rows(MARKETS)), default=0) + 1
         if number > self.number_max:
             return None

@@ -49,6 +49,13 @@ def claim_all(addresses: Iterable[object], patience_s: float = PATIENCE_S) -> Cl
     return claims
 
 
+def explain(host: str, port: int, error: OSError) -> str:
+    """Why nobody can listen there, and which setting is to be another."""
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is no address of this machine ({error.strerror}): set SHARDEX_HOST to one"
+    return f"{host}:{port} cannot be used ({error.strerror}): set PORT to another one"
+
+
 def release_all(claims: Claims) -> None:
     """In a worker: its own listening socket says enough, and it may stop listening before it ends."""
     for claim in claims.values():

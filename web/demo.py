@@ -9,6 +9,7 @@ import http.client
 import logging
 import time
 from collections.abc import Collection, Mapping
+from contextlib import closing
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ import msgspec
 
 from storage.files import write_whole
 from storage.folder import Folder
+from storage.reference import Reference, ReferenceUnusable
 from web.settings import WebSettings
 from web.tokens import Tokens
 
@@ -97,7 +99,8 @@ def provide_demo(folder: Folder, tokens: Tokens, url: str) -> Demo | None:
     found = _read(folder)
     if found is None and not admin_key:
         return None
-    accounts = found.accounts if found else _make(_Api(url), admin_key, tokens)
+    api = _Api(url)
+    accounts = _replace_keys(folder, api, found.accounts, tokens) if found else _make(api, admin_key, tokens)
     renewed = [msgspec.structs.replace(account, jwt=_renew(account, tokens)) for account in accounts]
     demo = _seal(Demo(url, admin_key, renewed))
     if demo != found:
@@ -131,6 +134,26 @@ def _renew(account: DemoAccount, tokens: Tokens) -> str:
         if expires - time.time() > TOKEN_LEFT_S:
             return account.jwt
     return tokens.mint(account.id, TOKEN_S)
+
+
+def _replace_keys(folder: Folder, api: "_Api", accounts: list[DemoAccount], tokens: Tokens) -> list[DemoAccount]:
+    """New API keys for those whose secrets are stored under a storage key that is lost. Revoked ones stay revoked."""
+    try:
+        with closing(Reference(folder.reference, folder.secrets().storage_key)) as reference:
+            lost = [account.id for account in accounts if _is_unreadable(reference, account)]
+    except ReferenceUnusable as fault:
+        raise DemoError(str(fault)) from fault
+    if lost:
+        _log.warning("the storage key is another one: new API keys are made of %s", ", ".join(lost))
+    return [
+        _make_account(api, account.id, _renew(account, tokens)) if account.id in lost else account
+        for account in accounts
+    ]
+
+
+def _is_unreadable(reference: Reference, account: DemoAccount) -> bool:
+    is_listed = account.api_key in (listed.key for listed in reference.list_keys(account.id))
+    return is_listed and reference.find_key(account.api_key) is None
 
 
 def _make(api: "_Api", admin_key: str, tokens: Tokens) -> list[DemoAccount]:

@@ -8,8 +8,9 @@ from typing import Any
 from shards.process import name_process, settle
 from shards.settings import SettingsError, load_settings
 from storage.folder import FolderError
+from storage.reference_file import ReferenceFile, ReferenceUnusable
 from web.access_log import ACCESS_FORMAT
-from web.claims import Claimed, claim_all, release_all
+from web.claims import Claimed, claim_all, explain, release_all
 from web.folder import open_folder
 from web.settings import is_open_to_all, load_web_settings
 
@@ -53,13 +54,16 @@ def on_starting(server: Any) -> None:
     """
     name_process("shardex gunicorn")
     try:  # what keeps the workers from starting is said here, once, and not by each of them with a traceback
-        open_folder(_engine_settings.data, _engine_settings.shard_count).secrets()
-    except FolderError as fault:
+        folder = open_folder(_engine_settings.data, _engine_settings.shard_count)
+        folder.secrets()
+        ReferenceFile(folder.reference).close()
+    except (FolderError, ReferenceUnusable) as fault:
         sys.exit(f"shardex: {fault}")
     try:
         server.claims = claim_all(server.cfg.address)  # kept there: this module is read anew with each reload
     except (Claimed, OSError) as error:
-        server.log.error("Cannot listen: %s", error)
+        text = explain(_settings.host, _settings.port, error) if isinstance(error, OSError) else error
+        server.log.error("Cannot listen: %s", text)
         sys.exit(1)
     server.log.error_log.addFilter(_name_address)
     if is_open_to_all(_settings.host):

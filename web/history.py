@@ -101,11 +101,11 @@ def find_trade(engine: Engine, market: Market, number: int) -> Trade | None:
 
 
 def list_orders(engine: Engine, shards: Sequence[int], question: ListOrders) -> list[Order]:
-    """An account's orders, newest first or oldest first, as asked."""
+    """An account's orders, newest first or oldest first, as asked. The archive has no open ones."""
     recent = engine.ask_each(OrdersReply, [(shard, question) for shard in shards])
-    archived = engine.ask_archive(OrdersReply, question)
+    archived = [] if question.status in _OPEN else [engine.ask_archive(OrdersReply, question)]
     merged: dict[int, Order] = {}
-    for order in (order for reply in (*recent, archived) for order in reply.orders):
+    for order in (order for reply in (*recent, *archived) for order in reply.orders):
         known = merged.get(order.id)
         if known is None or is_open(known):
             merged[order.id] = order

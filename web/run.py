@@ -19,6 +19,8 @@ import msgspec
 from shards.process import LockTaken, is_locked, lock_file, name_process
 from shards.settings import Settings, SettingsError, load_settings
 from storage.folder import FolderError
+from storage.reference_file import ReferenceFile, ReferenceUnusable
+from web.claims import explain
 from web.demo import DemoError, base_url, fetch, provide_demo
 from web.folder import open_folder
 from web.halves import ENGINE, ROOT, STABLE_S, STOP_S, WEB, Half, RunError, half_environment, read_procfile, say
@@ -54,12 +56,13 @@ class Runner:
     """Both halves, watched."""
 
     def __init__(self, settings: Settings, web_settings: WebSettings) -> None:
-        """Raises FolderError, SettingsError or RunError for what would keep either half from starting."""
+        """Raises FolderError, ReferenceUnusable, SettingsError or RunError for what keeps either half down."""
         runner_lock = settings.data / "run" / "runner.lock"
         if not os.path.exists(runner_lock) or is_locked(runner_lock):  # else its halves may keep the port
             _check_port(web_settings.host, web_settings.port)
         self._folder = open_folder(settings.data, settings.shard_count)
         secret = self._folder.secrets().jwt
+        ReferenceFile(self._folder.reference).close()  # found whole, or nothing is started
         self._tokens = Tokens(secret, web_settings.jwt_keys, web_settings.jwt_algorithm)
         self._url = base_url(web_settings)
         environment, commands = half_environment(os.environ, settings.data), read_procfile(ROOT / "Procfile")
@@ -171,7 +174,7 @@ def _check_port(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        raise RunError(f"{host}:{port} cannot be used ({error.strerror}): set PORT to another one") from error
+        raise RunError(explain(host, port, error)) from error
 
 
 def main() -> int:
@@ -179,7 +182,7 @@ def main() -> int:
     name_process("shardex run")
     try:
         return Runner(load_settings(), load_web_settings()).run()
-    except (FolderError, SettingsError, RunError, LockTaken) as error:
+    except (FolderError, ReferenceUnusable, SettingsError, RunError, LockTaken) as error:
         say(str(error))
         return 1
 

@@ -5,18 +5,22 @@ import os
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 import pytest
 import requests
 
-from storage.folder import FORMAT
+from storage.folder import FORMAT, Folder
 from storage.formats import LAST_READER, MOVING
+from storage.operations import PutAsset
+from storage.reference_file import ReferenceFile
 from tests.exchange import OWN_SETTINGS, hold_port, until
 from tests.http.test_run import START_S, Run
 from web.run import ROOT
@@ -98,6 +102,34 @@ def test_a_broken_secrets_json(program: str, content: str, folder: Path) -> None
     (folder / "secrets.json").write_text(content)
     (folder / "secrets.json").chmod(0o600)
     assert "secrets.json" in refusal(program, folder)
+
+
+@pytest.mark.parametrize("program", ["make run", "web"])
+@pytest.mark.parametrize("host", ["256.1.1.1", "192.0.2.7"])
+def test_an_address_that_is_not_ours(program: str, host: str, folder: Path) -> None:
+    said = refusal(program, folder / "data", SHARDEX_HOST=host)
+    assert f"{host} is no address of this machine" in said and "SHARDEX_HOST" in said and "PORT" not in said
+
+
+def change_a_row(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE assets SET decimals = 4")
+
+
+REFERENCES: Final[dict[str, Callable[[Path], object]]] = {
+    "a row changed": change_a_row,
+    "overwritten": lambda path: path.write_bytes(b"no database at all, and longer than a header" * 100),
+}
+
+
+@pytest.mark.parametrize("damage", REFERENCES)
+@pytest.mark.parametrize("program", ("make run", "engine", "web"))
+def test_a_damaged_reference_file(program: str, damage: str, folder: Path) -> None:
+    made = Folder.open(folder / "data", 1)
+    with closing(ReferenceFile(made.reference)) as file:
+        file.change(PutAsset("USDT", 6, "", 0, "").apply)
+    REFERENCES[damage](made.reference)
+    assert "reference.sqlite" in refusal(program, made.path)
 
 
 @pytest.mark.parametrize(

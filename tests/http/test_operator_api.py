@@ -212,21 +212,24 @@ def test_payments_are_written_out(venue: Venue, action: str) -> None:
     assert venue.operate("POST", f"/{action}", {**body, "amount": 1000}).ok()["amount"] == "1000"
 
 
-def test_names_that_differ_in_case_alone(venue: Venue) -> None:
-    """Of assets, spot and futures markets: the second is refused, and takes nothing from the first."""
+@pytest.mark.parametrize("first", [0, 1])
+def test_names_that_differ_in_case_alone(venue: Venue, first: int) -> None:
+    """Of assets and markets of either product: the second is refused, and takes nothing from the first.
+
+    A spot and a futures market may share exactly the same name.
+    """
     number = venue.number()
     symbol = f"Case{number}x"
     assert venue.operate("POST", "/assets", {"symbol": symbol, "decimals": 8}).ok()
     spot = {"base_token": symbol, "quote_token": "USDT", "tick_size": "0.01", "lot_size": "1", "min_notional": "1"}
     futures = {"base_asset": symbol, "tick_size": "0.01", "lot_size": "1", "min_notional": "1"}
     fees = {"maker_fee_bps": 0, "taker_fee_bps": 0}
-    for path, name, terms in (
-        ("/spot/markets", "id", {**spot, **fees}),
-        ("/futures/markets", "symbol", {**futures, **fees}),
-    ):
+    products = [("/spot/markets", "id", {**spot, **fees}), ("/futures/markets", "symbol", {**futures, **fees})]
+    for path, name, terms in (products[first], products[1 - first]):
         assert venue.operate("POST", path, {name: f"{symbol}USDT", **terms}).ok()
-        for other in (f"{symbol}usdt", f"{symbol.upper()}USDT", f"{symbol.lower()}usdt"):
-            assert venue.operate("POST", path, {name: other, **terms}).brief() == "409 MARKET_EXISTS"
+        for door, key, asked in products:
+            for other in (f"{symbol}usdt", f"{symbol.upper()}USDT", f"{symbol.lower()}usdt"):
+                assert venue.operate("POST", door, {key: other, **asked}).brief() == "409 MARKET_EXISTS"
     for other in (symbol.lower(), symbol.upper()):
         assert venue.operate("POST", "/assets", {"symbol": other, "decimals": 8}).brief() == "409 ASSET_EXISTS"
     listed = [each["id"] for each in venue.public("/spot/markets").ok()]

@@ -1,7 +1,9 @@
 """The runner behind `make run`, the demo it makes, and the commands of `shardex`."""
 
+import hmac
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -15,7 +17,9 @@ from typing import ClassVar
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
+from cryptography.fernet import Fernet
 
+from shards.clock import now_ms
 from storage.folder import Folder
 from tests.exchange import OWN_SETTINGS, Exchange, group_members, has_open, hold_port, kill, until
 from web import cli, cli_access
@@ -164,6 +168,38 @@ def test_later_starts(folder: Path) -> None:
     assert other_count.process.wait(START_S) == 1
     assert "made with 2 shards" in other_count.output()
     assert "Traceback" not in other_count.output()
+
+
+def test_lost_secrets(folder: Path) -> None:
+    """Replaced by the four variables: what is shown then works, and nothing else is; again at the next start."""
+    first = Run(folder, free_port())
+    first.wait_shown()
+    assert first.stop() == 0, first.output()
+    old = msgspec.json.decode((first.data / "demo.json").read_bytes(), type=Demo)
+    (first.data / "secrets.json").unlink()
+    names = ("SHARDEX_JWT_SECRET", "SHARDEX_ADMIN_KEY", "SHARDEX_ID_KEY")
+    replaced = {name: secrets.token_hex(32) for name in names}
+    replaced["SHARDEX_STORAGE_KEY"] = Fernet.generate_key().decode()
+    made = []
+    for _ in range(2):
+        run = Run(folder, free_port(), **replaced)
+        shown = run.wait_shown()
+        demo = msgspec.json.decode((run.data / "demo.json").read_bytes(), type=Demo)
+        for account, before in zip(demo.accounts, old.accounts, strict=True):
+            assert account.api_key in shown and account.api_secret in shown and account.jwt in shown
+            assert before.api_key not in shown and before.jwt not in shown
+            assert ask_signed(run.url, account.api_key, account.api_secret) == 200
+        assert run.stop() == 0, run.output()
+        made.append(demo.accounts)
+    assert made[0] == made[1]
+
+
+def ask_signed(url: str, key: str, secret: str) -> int:
+    """What a call with the API key is answered."""
+    asked = f"timestamp={now_ms()}"
+    signature = hmac.new(secret.encode(), asked.encode(), "sha256").hexdigest()
+    path = f"/api/v1/spot/balances?{asked}&signature={signature}"
+    return fetch(url.removeprefix("http://"), "GET", path, {"X-MBX-APIKEY": key})[0]
 
 
 def test_stopped_while_it_starts(folder: Path) -> None:

@@ -171,6 +171,8 @@ def test_history_out_of_reach(small: Venue) -> None:
         assert user.cancel(foreign).brief() == "503 ENGINE_BUSY"
         # orders, cancels and balances do without
         assert user.order(order)["status"] == "open"
+        assert [each["id"] for each in user.orders(status="open")] == [order]
+        assert user.orders(status="partially_filled") == []
         assert user.wallets() == {"USDT": "90 10"}
         assert user.cancel(order).ok()["status"] == "canceled"
         assert [call.result().brief() for call in waiting] == ["504 ENGINE_TIMEOUT"] * len(first)

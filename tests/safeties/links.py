@@ -19,9 +19,23 @@ LINKS: Final = (
     Safety(
         "link_gap_stops_the_receiver",
         "shards/mailbox.py",
-        "        elif frame.number > expected:\n            raise LinkBroken(",
-        "        elif frame.number > expected:\n            str(",
+        "            raise self._lost(caller.source, frame.number - 1)\n",
+        "            pass\n",
         _MAILBOX + "test_a_gap_in_a_link_is_told_and_nothing_after_it_is_taken",
+    ),
+    Safety(
+        "lost_messages_told_at_the_welcome",
+        "shards/mailbox.py",
+        "        if frame.time > self.received[caller.source]:\n",
+        "        if False:\n",
+        _MAILBOX + "test_what_was_confirmed_and_is_missing_is_told_before_anything_is_sent",
+    ),
+    Safety(
+        "shards_say_what_was_confirmed",
+        "shards/peer.py",
+        "self._outbox.last_number, self._outbox.confirmed)",
+        "self._outbox.last_number)",
+        "tests/crash/test_lost_history.py::test_the_archive_refuses_until_the_newest_is_back[gone]",
     ),
     Safety(
         "link_number_checked_when_applied",

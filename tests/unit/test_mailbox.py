@@ -200,6 +200,14 @@ def test_a_gap_in_a_link_is_told_and_nothing_after_it_is_taken(mailbox: Mailbox,
     assert [frame.number for frame in mailbox.link_frames] == [11]
 
 
+def test_what_was_confirmed_and_is_missing_is_told_before_anything_is_sent(mailbox: Mailbox, connect: Connect) -> None:
+    peer = connect()
+    greet(mailbox, peer, source=1)
+    say(mailbox, peer, FrameKind.PROMISE, 15, 10)
+    with pytest.raises(LinkBroken, match="messages 11 to 12 of shard 1 are missing"):
+        say(mailbox, peer, FrameKind.PROMISE, 15, 12)
+
+
 def test_a_shard_that_comes_again_replaces_its_earlier_connection_after_what_that_sent(
     mailbox: Mailbox, connect: Connect
 ) -> None:
