@@ -65,6 +65,13 @@ RISK: Final = (
         _COVER + "test_each_of_many_triggers_alone_would_only_close",
     ),
     Safety(
+        "margin_of_the_worst_fill_is_its_maintenance",
+        "web/futures/bracket_rows.py",
+        " > MILLION - band for",
+        " > MILLION for",
+        "tests/http/futures/test_risk_rules.py::test_the_margin_of_the_worst_fill_is_its_maintenance",
+    ),
+    Safety(
         "loss_is_held",
         "shards/price_band.py",
         "    return loss if loss > 0 and mark else 0\n",

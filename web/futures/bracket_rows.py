@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from shards.brackets import Bracket, RiskTerms, make_brackets
+from shards.brackets import MILLION, Bracket, RiskTerms, make_brackets
 from shards.units import Decimal, count_steps, parse_decimal
 from web.errors import Problem, invalid
 from web.futures.limits import BRACKET_COUNT_MAX, LEVERAGE_MAX, NOTIONAL_MAX
@@ -22,8 +22,12 @@ def read_rows(value: object) -> list[Row]:
     return [_read_row(each) for each in value]
 
 
-def make_risk(rows: Sequence[Row], places: int, name: str = "brackets") -> RiskTerms:
-    """Risk terms of these rows; ``places``: decimals of the quote asset. Raises ``invalid <name>``."""
+def make_risk(rows: Sequence[Row], places: int, name: str = "brackets", band: int = 0) -> RiskTerms:
+    """Risk terms of these rows; ``places``: decimals of the quote asset. Raises ``invalid <name>``.
+
+    ``band``: millionths of the mark, by which fills may lie below it. The margin of such a fill must be enough for the
+    maintenance of its position, which follows the mark.
+    """
     if not 1 <= len(rows) <= BRACKET_COUNT_MAX:
         raise invalid(name)
     unit = 10**places
@@ -32,6 +36,8 @@ def make_risk(rows: Sequence[Row], places: int, name: str = "brackets") -> RiskT
     except ValueError:
         raise invalid(name) from None
     if not all(_is_sane(bracket, unit) for bracket in brackets):
+        raise invalid(name)
+    if any(bracket.ratio * bracket.max_leverage > MILLION - band for bracket in brackets):
         raise invalid(name)
     return RiskTerms(brackets)
 

@@ -88,7 +88,8 @@ def set_risk(desk: Desk, symbol: str, brackets: Sequence[Row]) -> Market:
     MARKET_DELISTED.
     """
     market = find_market(desk.catalog(), symbol)
-    command = SetRisk(market.number, make_risk(brackets, market.quote_places))
+    band = market.futures.market_take_bound if market.futures is not None else 0
+    command = SetRisk(market.number, make_risk(brackets, market.quote_places, band=band))
     in_force = desk.engine.ask(MarketReply, desk.engine.owner(market), command).market
     put_in_force(desk, in_force)
     return in_force
@@ -127,6 +128,8 @@ def _make_market(catalog: Catalog, terms: FuturesMarketTerms) -> Market:
     check_steps(tick, lot, base, quote)
     least, most = count_units(min_notional, quote, "min_notional"), count_units(max_notional, quote, "max_notional")
     require(0 < most >= least, "max_notional")
+    own = _make_terms(terms, rows, quote, most)
+    name = "brackets" if terms.brackets is not None else "maint_margin_ratio"
     return Market(
         number=0,
         product=Product.FUTURES,
@@ -142,8 +145,8 @@ def _make_market(catalog: Catalog, terms: FuturesMarketTerms) -> Market:
         min_notional=least,
         maker_fee_bps=terms.maker_fee_bps,
         taker_fee_bps=terms.taker_fee_bps,
-        futures=_make_terms(terms, rows, quote, most),
-        risk=make_risk(rows, quote.decimals, "brackets" if terms.brackets is not None else "maint_margin_ratio"),
+        futures=own,
+        risk=make_risk(rows, quote.decimals, name, own.market_take_bound),
     )
 
 

@@ -206,7 +206,8 @@ def test_a_purchase_at_twice_the_mark_is_refused(venue: Venue) -> None:
 )
 def test_a_loss_within_a_wide_band_is_held(venue: Venue, funds: str, told: str) -> None:
     """83,900 against a mark of 42,000: beside 89.493334 of margin 3,352 are lost in the moment of the fill."""
-    symbol = list_contract(venue, venue.shard_count - 1, **FREE, market_take_bound="0.999999")
+    wide = {"brackets": [{"notional_cap": 10**6, "max_leverage": 75, "maint_margin_ratio": "0.000026"}]}
+    symbol = list_contract(venue, venue.shard_count - 1, **FREE, market_take_bound="0.998", **wide)
     set_mark(venue, symbol, "42000")
     buyer, seller = Actor(venue, 0, funds), Actor(venue, None, "1000")
     for each in (buyer, seller):

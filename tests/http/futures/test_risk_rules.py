@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.http.futures.actor import Actor, trade
-from tests.http.futures.trader import free_symbol, list_contract, set_mark
+from tests.http.futures.trader import TERMS, free_symbol, list_contract, set_mark
 from tests.http.venue import Venue
 
 BRACKETS = [
@@ -143,6 +143,22 @@ def test_no_brackets(venue: Venue, brackets: Any) -> None:
     assert venue.operate("POST", "/futures/markets", market).brief() == "400 invalid brackets"
     answer = venue.operate("PATCH", f"/futures/markets/{symbol}/risk", {"brackets": brackets})
     assert answer.brief() == "400 invalid brackets"
+
+
+def test_the_margin_of_the_worst_fill_is_its_maintenance(venue: Venue) -> None:
+    """Filled at the end of the band, a position at the most leverage is not at risk from the start."""
+    bands = {"market_take_bound": "0.8"}
+    worst = [{"notional_cap": 1_000, "max_leverage": 40, "maint_margin_ratio": "0.005"}]
+    beyond = [{**worst[0], "max_leverage": 41}]
+    later = [*worst, {"notional_cap": 2_000, "max_leverage": 20, "maint_margin_ratio": "0.011"}]
+    symbol = list_contract(venue, 0, **bands, brackets=worst)
+    for brackets in (beyond, later):
+        terms = {"symbol": free_symbol(venue, 0), **TERMS, **bands, "brackets": brackets}
+        assert venue.operate("POST", "/futures/markets", terms).brief() == "400 invalid brackets"
+        path = f"/futures/markets/{symbol}/risk"
+        assert venue.operate("PATCH", path, {"brackets": brackets}).brief() == "400 invalid brackets"
+    one = {"symbol": free_symbol(venue, 0), **TERMS, **bands, "max_leverage": 41}
+    assert venue.operate("POST", "/futures/markets", one).brief() == "400 invalid maint_margin_ratio"
 
 
 def test_other_brackets(venue: Venue, own: Actor, other: Actor) -> None:
