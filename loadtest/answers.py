@@ -24,14 +24,14 @@ _UNAVAILABLE: Final = {
 _NOT_PLACED: Final = ("-2019", "-2021", "-2027", "-4016", "-4024", "-4045", "-5021", "-5022")
 _REFUSED: Final = {
     "spot place": {(400, word) for word in ("INSUFFICIENT_BALANCE", *PLACED_AND_REJECTED)},
-    "spot cancel": {(404, "ORDER_NOT_FOUND")},
+    "spot cancel": {(404, "ORDER_NOT_FOUND"), (500, "DB_ERROR")},  # the archive is away
     "spot cancel_by_client_id": {(404, "ORDER_NOT_FOUND")},
     "futures place": {(400, code) for code in _NOT_PLACED},
     "futures cancel": {(400, "-2011")},
 }
 _ELEMENTS: Final = {
     "futures place_batch": {*_NOT_PLACED, "-1001", "-1008", "-1000", "-1007"},
-    "futures cancel_batch": {"-2011", "-2033"},
+    "futures cancel_batch": {"-2011", "-2033", "-1001", "-1007", "-1008"},  # the archive was not heard
 }
 
 

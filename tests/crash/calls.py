@@ -39,6 +39,11 @@ class Call(NamedTuple):
         return error_of(self.body)
 
     @property
+    def needs_history(self) -> bool:
+        """Whether it may take the archive: a question, or a cancel, of what is not open any more."""
+        return self.is_question or self.what in ("cancel", "cancel_by_client_id", "cancel_batch")
+
+    @property
     def is_question(self) -> bool:
         """Whether it asks only."""
         return self.what in QUESTIONS

@@ -33,7 +33,7 @@ _REFUSED: Final = {
 }
 _ELEMENTS: Final = {
     "place_batch": (*_NOT_PLACED, RESTARTING, BUSY, NO_ROOM, TIMEOUT),
-    "cancel_batch": (UNKNOWN_ORDER,),
+    "cancel_batch": (UNKNOWN_ORDER, RESTARTING, BUSY, TIMEOUT),  # the archive was not heard
 }
 
 

@@ -50,7 +50,7 @@ def by_an_orderly_end(call: Call, victims: Set[int]) -> bool:
 
 def a_question(call: Call, _: Set[int]) -> bool:
     """Trading goes on."""
-    return call.is_question
+    return call.needs_history
 
 
 def anything(_call: Call, _: Set[int]) -> bool:

@@ -25,7 +25,7 @@ def is_as_documented(call: Call) -> bool:
         return True
     if call.status == 401 and call.seconds > SIGNED_S:
         return True  # whoever was to serve it came back too late for its signature
-    needs_archive = call.what in ("get", "orders", "trades")
+    needs_archive = call.what in ("get", "orders", "trades", "cancel")  # a cancel of what is not open any more
     return needs_archive and answer == (500, "DB_ERROR")  # while the archive is down
 
 

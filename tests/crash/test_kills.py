@@ -29,7 +29,7 @@ def test_the_archive(stage: Stage) -> None:
     """Trading goes on; history is complete afterwards."""
     with Storm(stage) as storm:
         storm.strike(times(5), lambda: kill(archive_process(storm.exchange)))
-    storm.check_only(lambda call: call.is_question)
+    storm.check_only(lambda call: call.needs_history)
 
 
 def test_shards_in_recovery_and_snapshots_the_supervisor_everything(stage: Stage) -> None:

@@ -5,13 +5,13 @@ open and canceled, a halted market; ``right.json`` is what its API told of it.
 """
 
 import json
-import tarfile
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from tests.crash.test_damage import run, verify
+from tests.data import folders
 from tests.exchange import Exchange
 from web.demo import DemoAccount
 from web.run import ROOT
@@ -23,9 +23,7 @@ TAKEN_OVER: Final = ("is taken over as it is", "taken over into the journal", "h
 
 def unpack(to: Path) -> dict[str, Any]:
     """The folder; returns what is right."""
-    with tarfile.open(RECORDED) as archive:
-        archive.extractall(to, filter="data")
-    to.chmod(0o700)
+    folders.unpack(RECORDED, to)
     right: dict[str, Any] = json.loads((to / "right.json").read_text())
     (to / "right.json").unlink()
     return right

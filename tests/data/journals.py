@@ -15,6 +15,7 @@ from shards.state import dump_state
 from storage.folder import Folder
 from storage.journal import Record
 from storage.snapshot import state_hash
+from tests.data import folders
 
 HERE: Final = Path(__file__).parent
 _NOT_KEPT: Final = ("run", "demo.json")  # of a data folder
@@ -80,9 +81,7 @@ def pack(data: Path) -> Path:
 
 def unpack(data: Path) -> list[str]:
     """Lay the kept data folder to ``data``; returns the hashes of the states that its shards had."""
-    with tarfile.open(_FOLDER) as archive:
-        archive.extractall(data, filter="data")
-    data.chmod(0o700)
+    folders.unpack(_FOLDER, data)
     return msgspec.json.decode(_FOLDER_HASHES.read_bytes(), type=list[str])
 
 
