@@ -246,7 +246,9 @@ def test_as_fine_and_as_large_as_numbers_get(venue: Venue) -> None:
         venue.shard_count - 1, base, quote, tick="1", lot="0.000000000000000001", min_notional="0.000000000000000001"
     )
     rich, poor = "99999999999999999999", "0.000000000000000003"
-    seller, buyer = venue.user(None, **{base: rich}), venue.user(None, **{quote: rich})
+    seller, buyer = venue.user(), venue.user()
+    seller.endow(base, int(D(rich) * 10**18))
+    buyer.endow(quote, int(D(rich) * 10**18))
     tiny = venue.user(None, **{quote: poor})
     highest = buyer.place(fine, "buy", "1000000000", "99999999999")
     assert highest["price"] == "1000000000.000000000000000000"

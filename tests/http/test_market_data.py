@@ -1,16 +1,13 @@
 """Candles and tickers of a running exchange, with its trades in the shard's memory and in the archive."""
 
-from contextlib import closing
 from typing import Final
 
 import pytest
 
-from shards.client import Client
-from shards.messages import AmountReply, Deposit
 from tests.exchange import until
 from tests.http.futures.actor import Actor, trade
 from tests.http.futures.trader import list_contract
-from tests.http.venue import Json, User, Venue
+from tests.http.venue import Json, Venue
 
 ARCHIVED_S: Final = 10.0  # rows are archived in a tenth of a second; a loaded machine takes longer
 SPANS_S: Final = {"1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "4h": 14_400, "1d": 86_400}
@@ -72,13 +69,6 @@ def test_futures_candles(venue: Venue, archived: bool) -> None:
     assert ask(limit=1) == whole[-1:]
 
 
-def give(venue: Venue, user: User, deposit: Deposit) -> None:
-    """Past the operator's bound."""
-    with closing(Client(venue.exchange.folder)) as client:
-        client.wait_connected(5)
-        assert isinstance(client.call(user.home, deposit), AmountReply)
-
-
 @pytest.mark.parametrize("archived", [False, True])
 def test_a_turnover_beyond_128_bits(venue: Venue, archived: bool) -> None:
     """Three trades of 8 × 10^19 in an asset of 18 decimals: all figures are exact, and no other market is left out."""
@@ -89,7 +79,7 @@ def test_a_turnover_beyond_128_bits(venue: Venue, archived: bool) -> None:
     assert seller.try_place(pair, "sell", "1000000000", "100000000000").brief() == "400 INVALID_LOT"  # a unit too much
     for _ in range(3):
         buyer = venue.user()
-        give(venue, buyer, Deposit(buyer.name, pair.quote, 8 * 10**37, "more than an operator deposits at a time"))
+        buyer.endow(pair.quote, 8 * 10**37)
         seller.place(pair, "sell", "800000000", "100000000000")
         buyer.place(pair, "buy", "800000000", "100000000000")
     if archived:

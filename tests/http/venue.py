@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from email.message import Message
@@ -18,8 +19,10 @@ from urllib.parse import quote, urlencode
 import jwt
 from click.testing import CliRunner
 
+from shards.client import Client
 from shards.ids import to_uuid
 from shards.markets import shard_of_account, shard_of_symbol
+from shards.messages import AmountReply, Deposit
 from storage.reference import Reference
 from tests.exchange import Exchange
 from web import cli
@@ -244,6 +247,13 @@ class User:
     def deposit(self, asset: str, amount: str) -> None:
         payment = {"account": self.name, "wallet": "spot", "asset": asset, "amount": amount}
         self.venue.operate("POST", "/deposits", {**payment, "reference": f"r{self.venue.number()}"}).ok()
+
+    def endow(self, asset: str, units: int) -> None:
+        """Credit more than an operator may deposit at a time."""
+        deposit = Deposit(self.name, asset, units, f"r{self.venue.number()}")
+        with closing(Client(self.venue.exchange.folder)) as client:
+            client.wait_connected(5)
+            assert isinstance(client.call(self.home, deposit), AmountReply)
 
     def try_place(self, pair: Pair, side: str, price: str | None, quantity: str | None, **more: str) -> Answer:
         return self.call("POST", "/spot/orders", new_order(pair, side, price, quantity, **more))
