@@ -12,6 +12,7 @@ from tests.crash.processes import (
     archive_process,
     kill_everything,
     kill_half,
+    serving_process,
     shard_process,
     stopped,
     worker_processes,
@@ -96,7 +97,7 @@ def stand_still(storm: Storm, shard: int) -> float:
 
 def fail_writes(storm: Storm, shard: int) -> float:
     """No file takes a byte of it any more: it ends, and its successor may write."""
-    pid = shard_process(storm.exchange, shard)
+    pid = serving_process(storm.exchange, shard)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
     until(lambda: pid not in storm.exchange.processes(), BACK_S, "a shard that cannot write ends")
     return time.monotonic()
@@ -104,7 +105,7 @@ def fail_writes(storm: Storm, shard: int) -> float:
 
 def fail_syncs(storm: Storm, shard: int) -> float:
     """The disk takes its bytes and does not say that they are safe: it ends, and its successor's syncs succeed."""
-    pid, noted = shard_process(storm.exchange, shard), storm.exchange.log().count(SYNC_FAILED)
+    pid, noted = serving_process(storm.exchange, shard), storm.exchange.log().count(SYNC_FAILED)
     os.kill(pid, signal.SIGUSR1)
     until(lambda: pid not in storm.exchange.processes(), BACK_S, "a shard that cannot sync ends")
     assert storm.exchange.log().count(SYNC_FAILED) > noted, "it ended, but not by its disk"

@@ -44,6 +44,11 @@ class Call(NamedTuple):
         return self.is_question or self.what in ("cancel", "cancel_by_client_id", "cancel_batch")
 
     @property
+    def may_be_unheard(self) -> bool:
+        """Told that the archive was not heard within the second that a cancel waits for it: a machine may be busy."""
+        return self.needs_history and not self.is_question and self.status in (408, 504)
+
+    @property
     def is_question(self) -> bool:
         """Whether it asks only."""
         return self.what in QUESTIONS

@@ -48,6 +48,13 @@ def shard_process(exchange: Exchange, shard: int, after: int | None = None) -> i
     return _await_process(lambda: exchange.shard_pid(shard), after)
 
 
+def serving_process(exchange: Exchange, shard: int) -> int:
+    """The process of a shard once it serves: one that cannot open its files yet does not end, but tries again."""
+    with connected(exchange) as client:
+        until(lambda: client.is_serving(shard), BACK_S, f"shard {shard} serves")
+        return shard_process(exchange, shard)
+
+
 def archive_process(exchange: Exchange) -> int:
     """The process of the archive."""
     return _await_process(exchange.archive_pid, None)
