@@ -73,16 +73,17 @@ def _start(folder: Folder, settings: Settings, index: int, vitals: Vitals) -> Sh
     own = folder.shard(index)
     remove_unfinished(own)
     engine, journal, snapshot_sequence = recover(own, index, folder.shard_count, vitals.progress)
-    reconcile(folder.reference, engine, journal)
-    vitals.state = State.RECOVERING  # until its links stand
-    settle()
-    snapshots = Snapshots(own, settings.snapshot_records, snapshot_sequence)
     try:
+        reconcile(folder.reference, engine, journal)
+        vitals.state = State.RECOVERING  # until its links stand
+        settle()
+        snapshots = Snapshots(own, settings.snapshot_records, snapshot_sequence)
         return Shard(folder, engine, journal, snapshots, settings.queue_depth, vitals=vitals)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise StorageFull(str(error)) from error
+    except BaseException as error:
+        journal.close()
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise StorageFull(str(error)) from error
+        raise
 
 
 def _give_up(damage: Exception) -> NoReturn:

@@ -54,6 +54,18 @@ def recover(
     the place.
     """
     journal = Journal(folder / "journal.sqlite")
+    try:
+        engine, sequence = _replay(folder, journal, shard, shard_count, progress)
+    except BaseException:
+        journal.close()
+        raise
+    return engine, journal, sequence
+
+
+def _replay(
+    folder: Path, journal: Journal, shard: int, shard_count: int, progress: Callable[[int, int], None]
+) -> tuple[Engine, int]:
+    """The engine at the journal's end, and the snapshot's sequence."""
     kept = journal.last_sequence()
     progress(0, kept)
     snapshot = newest_snapshot(folder)
@@ -67,4 +79,4 @@ def recover(
     for record in journal.read(position):
         apply_record(engine, record)
         progress(record.sequence, kept)
-    return engine, journal, position.sequence
+    return engine, position.sequence

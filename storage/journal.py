@@ -85,12 +85,9 @@ class Journal:
         self._marked = read_mark(mark_path(path))  # first: the file may go on meanwhile
         try:
             self._db = self._connect(read_only)
-            (self._format,) = self._db.execute("SELECT value FROM facts WHERE name = 'format'").fetchone()
         except (sqlite3.DatabaseError, TypeError, ValueError) as error:
             kind = StorageUnavailable if _says_nothing_of_content(error) else JournalDamaged
             raise (StorageFull if is_full(error) else kind)(f"{path}: {error}") from error
-        if self._format != FORMAT:
-            raise JournalDamaged(f"{path}: format {self._format}, this program reads format {FORMAT}")
         self._mark = None if read_only else MarkWriter(mark_path(path))
 
     def _connect(self, read_only: bool) -> sqlite3.Connection:
@@ -98,12 +95,19 @@ class Journal:
         if not read_only and not self._path.exists():
             _make(self._path)
         db = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
-        if not read_only:
-            self._path.chmod(0o600)
-            db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=FULL")
-            db.execute("PRAGMA fullfsync=ON")  # macOS: a plain fsync does not reach the disk there
-            db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        try:
+            if not read_only:
+                self._path.chmod(0o600)
+                db.execute("PRAGMA journal_mode=WAL")
+                db.execute("PRAGMA synchronous=FULL")
+                db.execute("PRAGMA fullfsync=ON")  # macOS: a plain fsync does not reach the disk there
+                db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+            (made_in,) = db.execute("SELECT value FROM facts WHERE name = 'format'").fetchone()
+            if made_in != FORMAT:
+                raise JournalDamaged(f"{self._path}: format {made_in}, this program reads format {FORMAT}")
+        except BaseException:
+            db.close()
+            raise
         return db
 
     @property

@@ -1,5 +1,6 @@
 """Recovery from a damaged snapshot: the very state that was, or a refusal that names the place."""
 
+import os
 import random
 import shutil
 from pathlib import Path
@@ -76,3 +77,10 @@ def test_a_damaged_snapshot_is_refused_or_harmless(tmp_path: Path, snapshot_at: 
             assert "snapshot" in str(damage) or "record" in str(damage)
         shutil.rmtree(copy)
     assert refused
+    assert open_in(tmp_path) == [], "who is refused tries again, in the same process"
+
+
+def open_in(folder: Path) -> list[str]:
+    """What this process has open there."""
+    held = [os.readlink(each) for each in Path("/proc/self/fd").glob("*") if os.path.islink(each)]
+    return [path for path in held if path.startswith(str(folder))]
