@@ -1,6 +1,7 @@
 """What the HTTP tests share: one exchange for each number of shards."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -9,15 +10,27 @@ from tests.http.stage import Stage
 from tests.http.venue import Venue
 
 
+@pytest.fixture(scope="session")
+def venues() -> Iterator[Callable[[int], Venue]]:
+    """The exchange with so many shards, started when it is first asked for, and there until the end."""
+    made: dict[int, Venue] = {}
+    with ExitStack() as stack:
+
+        def find(shard_count: int) -> Venue:
+            if shard_count not in made:
+                exchange = Exchange(shard_count)
+                stack.callback(exchange.close)
+                exchange.start()
+                made[shard_count] = Venue(exchange)
+            return made[shard_count]
+
+        yield find
+
+
 @pytest.fixture(scope="session", params=[1, 4], ids=["1-shard", "4-shards"])
-def venue(request: pytest.FixtureRequest) -> Iterator[Venue]:
+def venue(request: pytest.FixtureRequest, venues: Callable[[int], Venue]) -> Venue:
     """An exchange shared by all who use accounts and markets of their own."""
-    exchange = Exchange(request.param)
-    try:
-        exchange.start()
-        yield Venue(exchange)
-    finally:
-        exchange.close()
+    return venues(request.param)
 
 
 @pytest.fixture(scope="session")

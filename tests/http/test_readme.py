@@ -10,7 +10,8 @@ from typing import Final
 
 import pytest
 
-from tests.http.venue import Json, Venue
+from tests.exchange import Exchange
+from tests.http.venue import Json
 from web.run import ROOT
 
 needs_curl: Final = pytest.mark.skipif(
@@ -18,10 +19,13 @@ needs_curl: Final = pytest.mark.skipif(
 )
 
 
+pytestmark = pytest.mark.parametrize("exchange", [4], indirect=True)
+
+
 @pytest.fixture
-def desk(venue: Venue, tmp_path: Path) -> Path:
-    """A folder that looks like a checkout with a running exchange: ``.venv`` and ``data`` in their places."""
-    (tmp_path / "data").symlink_to(venue.exchange.data)
+def desk(exchange: Exchange, tmp_path: Path) -> Path:
+    """A folder that looks like a checkout with an exchange just started: ``.venv`` and ``data`` in their places."""
+    (tmp_path / "data").symlink_to(exchange.data)
     programs = tmp_path / ".venv" / "bin"
     programs.mkdir(parents=True)
     for name, command in (("python", sys.executable), ("shardex", f"{sys.executable} -m web.cli")):
@@ -50,9 +54,9 @@ def documents(text: str) -> tuple[list[Json], str]:
 
 
 @needs_curl
-def test_futures(venue: Venue, desk: Path) -> None:
+def test_futures(exchange: Exchange, desk: Path) -> None:
     (script,) = blocks("Futures")
-    script = "set -e\n" + script.replace("http://127.0.0.1:8000", venue.exchange.base_url)
+    script = "set -e\n" + script.replace("http://127.0.0.1:8000", exchange.base_url)
     done = subprocess.run(["bash", "-c", script], cwd=desk, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and not done.stderr, done.stderr
     (placed, held, canceled, back), table = documents(done.stdout)
@@ -68,10 +72,10 @@ def test_futures(venue: Venue, desk: Path) -> None:
 
 
 @needs_curl
-def test_a_first_cancel(venue: Venue, desk: Path) -> None:
+def test_a_first_cancel(exchange: Exchange, desk: Path) -> None:
     first, signed = blocks("A first cancel")
-    script = f"set -e\n{first}\n{signed}".replace("http://127.0.0.1:8000", venue.exchange.base_url)
-    assert venue.exchange.base_url in script
+    script = f"set -e\n{first}\n{signed}".replace("http://127.0.0.1:8000", exchange.base_url)
+    assert exchange.base_url in script
     done = subprocess.run(["bash", "-c", script], cwd=desk, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and not done.stderr, done.stderr
     (placed, held, canceled, back), rest = documents(done.stdout)
