@@ -46,7 +46,7 @@ def list_without_risk(venue: Venue, max_leverage: int, ratio: int = 5_000) -> st
         client.wait_connected(5)
         row = reference.reserve_market(Product.FUTURES, symbol, 4_095)
         assert row is not None
-        terms = FuturesTerms(10**13, 5 * 10**9, 1, max_leverage, 20, ratio, 50_000, 50_000)
+        terms = FuturesTerms(10**13, 5 * 10**9, 1, max_leverage, 10, ratio, 50_000, 50_000)
         steps = 8, 6, 1, 1, 1, 3
         market = Market(row.number, Product.FUTURES, symbol, "BTC", "USDT", *steps, 10**7, 2, 5, futures=terms)
         assert client.call(shard, AddMarket(market), 4_000) == MarketReply(market)
@@ -128,10 +128,10 @@ def test_what_is_not_given_stays(venue: Venue) -> None:
     ],
 )
 def test_a_market_of_before_is_given_risk_terms(
-    venue: Venue, own: Actor, other: Actor, terms: dict[str, Any], shown: tuple[str, Any]
+    venue: Venue, other: Actor, terms: dict[str, Any], shown: tuple[str, Any]
 ) -> None:
-    """By either of them, with its one bracket if that is not given."""
-    symbol = list_without_risk(venue, 10)
+    """By either of them, with its one bracket if that is not given; the home shard of an account knows it, too."""
+    symbol, own = list_without_risk(venue, 10), Actor(venue, 0, "10.05")
     told = risk(venue, symbol)
     one = {"notional_cap": 5_000, "max_leverage": 10, "maint_margin_ratio": "0.005"}
     assert (told["liquidation_fee"], told["brackets"]) == (None, [one])
@@ -144,6 +144,8 @@ def test_a_market_of_before_is_given_risk_terms(
     assert [row["maintMargin"] for row in own.risk(symbol, 2)] == [{"0.005": "0.5", "0.02": "2"}[ratio]]
     assert own.try_place(symbol, "BUY", "105.1", "1").brief() == "400 -4016"
     assert own.try_place(symbol, "BUY", "100", "50").brief() == "400 -2027"
+    set_mark(venue, symbol, "92.5")  # it has 2.5 left, of which the half that stays needs some
+    assert own.try_place(symbol, "SELL", "87.9", "0.5", reduceOnly="true").brief() == "400 -4118"
 
 
 def test_a_bracket_of_before_that_is_none(venue: Venue) -> None:
