@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 MILLION: Final = 1_000_000
+LIQUIDATION_FEE: Final = 12_500  # where an operator has said none
 
 
 class Bracket(msgspec.Struct, array_like=True, frozen=True):
@@ -26,6 +27,20 @@ class RiskTerms(msgspec.Struct, array_like=True, frozen=True):
     """What a futures market asks of whoever holds a position in it."""
 
     brackets: list[Bracket]  # caps and ratios rise, leverages fall
+    liquidation_fee: int = LIQUIDATION_FEE  # millionths of what is traded in a liquidation
+
+
+class RiskChange(msgspec.Struct, array_like=True, frozen=True):
+    """What is to change in risk terms; None: it stays as it is."""
+
+    brackets: list[Bracket] | None = None
+    liquidation_fee: int | None = None
+
+    def apply(self, terms: RiskTerms) -> RiskTerms:
+        """The terms with what has changed."""
+        brackets = terms.brackets if self.brackets is None else self.brackets
+        fee = terms.liquidation_fee if self.liquidation_fee is None else self.liquidation_fee
+        return RiskTerms(brackets, fee)
 
 
 def make_brackets(rows: Iterable[tuple[int, int, int]]) -> list[Bracket]:

@@ -413,8 +413,8 @@ class Engine:
             self._futures(message.market).set_mark(message.price, effects)
             return MarketReply(machine.market)
         if isinstance(message, SetRisk):
-            self._futures(message.market).set_risk(message.terms, effects)
-            self._tell_brackets(message.market, message.terms.brackets)
+            self._futures(message.market).set_risk(message.change, effects)
+            self._tell_brackets(message.market, machine.market.brackets)
             return MarketReply(machine.market)
         refused = machine.set_status(message.status, effects)
         return refused or MarketReply(machine.market)

@@ -8,7 +8,7 @@ from collections import Counter
 
 import msgspec
 
-from shards.brackets import RiskTerms
+from shards.brackets import RiskChange, RiskTerms
 from shards.cover import Cover, find_fillable, needs_leave
 from shards.effects import Effects
 from shards.margin import held_for
@@ -54,6 +54,11 @@ class MarginMarket(MarketMachine):
         """Ticks; 0 while there is none."""
         return self.set_price or self.last_price
 
+    @property
+    def open_interest(self) -> int:
+        """Lots that are held long; as many are held short."""
+        return sum(lots for lots in self.positions.values() if lots > 0)
+
     def reducible(self, account: str, side: Side) -> int:
         """Lots by which an order of ``side`` could reduce the account's position."""
         position = self.positions[account]
@@ -61,9 +66,10 @@ class MarginMarket(MarketMachine):
 
     # Margin
 
-    def set_risk(self, terms: RiskTerms, effects: Effects) -> None:
+    def set_risk(self, change: RiskChange, effects: Effects) -> None:
         """Other risk terms; open orders keep what they hold."""
-        self.market = msgspec.structs.replace(self.market, risk=terms)
+        terms = self.market.risk or RiskTerms(self.market.brackets)
+        self.market = msgspec.structs.replace(self.market, risk=change.apply(terms))
         effects.rows.append(MarketChanged(self.market, effects.now_ms))
 
     def needs_money(self, new: NewOrder) -> bool:

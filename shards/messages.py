@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from shards.brackets import Bracket, RiskTerms
+from shards.brackets import Bracket, RiskChange
 from shards.markets import Market, MarketStatus
 from shards.money import Balance, Income, IncomeKind, MarginSettlement, MarginTerms, Settlement, Wallet
 from shards.orders import Candle, NewOrder, Order, Side, Trade
@@ -184,10 +184,13 @@ class SetRules(msgspec.Struct, array_like=True, tag=16, gc=False, frozen=True):
 
 
 class SetRisk(msgspec.Struct, array_like=True, tag=17, gc=False, frozen=True):
-    """Give a futures market other risk terms, in force for all that follows. Reply: MarketReply or Refused."""
+    """Give a futures market other risk terms, in force for all that follows. Reply: MarketReply or Refused.
+
+    A market that had none has those of its one bracket first.
+    """
 
     market: int
-    terms: RiskTerms
+    change: RiskChange
 
 
 class AddAsset(msgspec.Struct, array_like=True, tag=19, gc=False, frozen=True):
@@ -407,6 +410,12 @@ class ListIncome(msgspec.Struct, array_like=True, tag=56, frozen=True):
 
 class GetPrices(msgspec.Struct, array_like=True, tag=57, frozen=True):
     """A futures market's last and mark price. Reply: PricesReply or Refused UNKNOWN_MARKET."""
+
+    market: int
+
+
+class GetOpenInterest(msgspec.Struct, array_like=True, tag=36, frozen=True):
+    """How many lots of a futures market are held long. Reply: CountReply or Refused UNKNOWN_MARKET."""
 
     market: int
 
@@ -690,6 +699,7 @@ Question = (
     | GetBalances
     | GetMargin
     | GetPrices
+    | GetOpenInterest
     | ListOpen
     | ListFills
     | ListIncome

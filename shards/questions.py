@@ -15,6 +15,7 @@ from shards.messages import (
     BalancesReply,
     CandlesReply,
     CountOpen,
+    CountReply,
     DepthReply,
     FillsReply,
     GetBalances,
@@ -22,6 +23,7 @@ from shards.messages import (
     GetDepth,
     GetMargin,
     GetMarket,
+    GetOpenInterest,
     GetOrder,
     GetOrderByClientId,
     GetPrices,
@@ -87,6 +89,8 @@ def answer(engine: Engine, question: Question) -> Reply:
             return IncomeReply(_list_income(engine, question))
         case GetPrices(number):
             return _prices(engine, number)
+        case GetOpenInterest(number):
+            return _open_interest(engine, number)
         case GetDepth():
             return _depth(engine, question)
         case GetMarket(number):
@@ -260,6 +264,11 @@ def _prices(engine: Engine, number: int) -> Reply:
     if not isinstance(machine, FuturesMarket):
         return Refused(Reason.UNKNOWN_MARKET)
     return PricesReply(machine.last_price, machine.mark_price)
+
+
+def _open_interest(engine: Engine, number: int) -> Reply:
+    machine = engine.markets.get(number)
+    return CountReply(machine.open_interest) if isinstance(machine, FuturesMarket) else Refused(Reason.UNKNOWN_MARKET)
 
 
 def _market_trades(engine: Engine, question: MarketTrades) -> list[Trade]:

@@ -12,9 +12,17 @@ from web.auth import require_operator
 from web.catalog import Catalog
 from web.errors import Problem, invalid
 from web.futures import listing
-from web.futures.bracket_rows import Row, read_rows
+from web.futures.bracket_rows import Row, read_rows, rows_of, show_rows
 from web.futures.listing import FuturesMarketTerms
-from web.futures.margin import Funds, ask_margin, format_usdt, list_holdings, sum_up
+from web.futures.margin import (
+    Funds,
+    ask_margin,
+    format_margin_ratio,
+    format_usdt,
+    liquidation_price,
+    list_holdings,
+    sum_up,
+)
 from web.futures.position_views import render_held
 from web.incoming import json_body
 from web.operator import Desk, MarketTerms
@@ -91,7 +99,8 @@ def add_futures_market() -> Response:
         trigger_protect=form.decimal("trigger_protect", FuturesMarketTerms.trigger_protect),
         market_take_bound=form.decimal("market_take_bound", FuturesMarketTerms.market_take_bound),
         mark_price=form.optional_decimal("mark_price"),
-        brackets=form.brackets() if form.fields.get("brackets") is not None else None,
+        brackets=form.optional_brackets(),
+        liquidation_fee=form.decimal("liquidation_fee", FuturesMarketTerms.liquidation_fee),
     )
     listing.add_futures_market(_desk(), terms)
     return answer({"ok": True, "symbol": terms.symbol})
@@ -108,8 +117,24 @@ def set_futures_status(symbol: str) -> Response:
 @blueprint.patch("/futures/markets/<symbol>/risk")
 def set_risk(symbol: str) -> Response:
     """Give a futures market other risk terms."""
-    listing.set_risk(_desk(), symbol, Form("brackets").brackets())
+    form = Form("brackets", "liquidation_fee")
+    listing.set_risk(_desk(), symbol, form.optional_brackets(), form.optional_decimal("liquidation_fee"))
     return answer({"ok": True, "symbol": symbol})
+
+
+@blueprint.get("/futures/risk/<symbol>")
+def get_risk(symbol: str) -> Response:
+    """How a futures market stands, and its risk terms."""
+    market, mark_price, open_interest, liquidation_fee = listing.read_risk(_desk(), symbol)
+    return answer(
+        {
+            "symbol": symbol,
+            "mark_price": mark_price,
+            "open_interest": open_interest,
+            "liquidation_fee": liquidation_fee,
+            "brackets": show_rows(rows_of(market)),
+        }
+    )
 
 
 @blueprint.post("/futures/mark-price")
@@ -158,13 +183,14 @@ def get_account(account: str) -> Response:
         "triggers": sum(count.triggers for count in counts),
     }
     catalog = at.catalog()
-    holdings = list_holdings(margin, catalog.futures.values())
+    funds = sum_up(margin, catalog)
+    held = [holding for holding in list_holdings(margin, catalog.futures.values()) if holding.own.position.amount]
     return answer(
         {
             "account": account,
             "spot": render_balances(balances, catalog),
-            "futures": _render_funds(sum_up(margin, catalog), catalog),
-            "positions": [render_held(holding) for holding in holdings if holding.own.position.amount],
+            "futures": _render_funds(funds, catalog),
+            "positions": [render_held(holding, liquidation_price(holding, funds)) for holding in held],
             "open_orders": open_orders,
         }
     )
@@ -176,7 +202,7 @@ def get_shards() -> Response:
     return answer(read_status(services().engine))
 
 
-def _render_funds(funds: Funds, catalog: Catalog) -> dict[str, str]:
+def _render_funds(funds: Funds, catalog: Catalog) -> dict[str, str | None]:
     """The futures wallet and what it backs."""
     return {
         "wallet_balance": format_usdt(funds.wallet, catalog),
@@ -184,6 +210,9 @@ def _render_funds(funds: Funds, catalog: Catalog) -> dict[str, str]:
         "position_margin": format_usdt(funds.position_margin, catalog),
         "order_hold": format_usdt(funds.order_margin, catalog),
         "unrealized_profit": format_usdt(funds.unrealised, catalog),
+        "margin_balance": format_usdt(funds.equity, catalog),
+        "maintenance_margin": format_usdt(funds.maintenance, catalog),
+        "margin_ratio": format_margin_ratio(funds),
     }
 
 
@@ -214,9 +243,10 @@ class Form:
         """A whole number; None for null, or if it was not sent."""
         return None if self.fields.get(name) is None else self.long(name)
 
-    def brackets(self) -> list[Row]:
-        """The rows of the field ``brackets``."""
-        return read_rows(self.fields.get("brackets"))
+    def optional_brackets(self) -> list[Row] | None:
+        """The rows of the field ``brackets``; None for null, or if it was not sent."""
+        rows = self.fields.get("brackets")
+        return None if rows is None else read_rows(rows)
 
     def decimal(self, name: str, default: str | None = None) -> str:
         """A decimal's text, as it was written; it is read by whoever knows its bounds."""

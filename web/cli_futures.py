@@ -18,6 +18,7 @@ from web.futures.render import format_ratio
 _LAST = "last"  # in place of a price
 _BRACKET = "CAP:LEVERAGE:RATIO"
 _BRACKET_HELP = "Up to CAP USDT at most LEVERAGE, of which RATIO must be left; as often as there are, lowest cap first."
+_FEE_HELP = "Of the value that a liquidation trades; below 0.1."
 
 
 @click.group(name="futures")
@@ -44,6 +45,7 @@ def futures_group() -> None:
 @click.option("--default-leverage", type=int, default=FuturesMarketTerms.default_leverage, show_default=True)
 @click.option("--maint-margin-ratio", help=f"{listing.MAINT_MARGIN_RATIO} by default.")
 @click.option("--bracket", "brackets", multiple=True, metavar=_BRACKET, help=f"{_BRACKET_HELP} In place of the three.")
+@click.option("--liquidation-fee", default=FuturesMarketTerms.liquidation_fee, show_default=True, help=_FEE_HELP)
 @click.option(
     "--trigger-protect",
     default=FuturesMarketTerms.trigger_protect,
@@ -92,16 +94,20 @@ def set_status(data: Path | None, symbol: str, status: str, yes: bool) -> None:
 @futures_group.command(name="risk")
 @click.argument("symbol")
 @click.option("--bracket", "brackets", multiple=True, metavar=_BRACKET, help=_BRACKET_HELP)
+@click.option("--liquidation-fee", help=_FEE_HELP)
 @click.pass_obj
-def set_risk(data: Path | None, symbol: str, brackets: tuple[str, ...]) -> None:
-    """Print the brackets of SYMBOL; with --bracket, put these in place of all of them first."""
-    if brackets:
-        rows = [parse_row(text) for text in brackets]
-        with open_desk(data) as desk:
-            market = listing.set_risk(desk, symbol, rows)
-    else:
-        with open_reference(open_folder(data)) as reference:
-            market = listing.find_market(Catalog(reference.facts()), symbol)
+def set_risk(data: Path | None, symbol: str, brackets: tuple[str, ...], liquidation_fee: str | None) -> None:
+    """Print how SYMBOL stands, with its risk terms; with options, change these first.
+
+    --bracket puts new ones in place of all that there are.
+    """
+    rows = [parse_row(text) for text in brackets] or None
+    with open_desk(data) as desk:
+        if rows or liquidation_fee is not None:
+            listing.set_risk(desk, symbol, rows, liquidation_fee)
+        market, *stands = listing.read_risk(desk, symbol)
+    print_table(["symbol", "mark_price", "open_interest", "liquidation_fee"], [[market.symbol, *stands]])
+    click.echo()
     print_table(["notional_cap", "max_leverage", "maint_margin_ratio", "cum"], _bracket_rows(market))
 
 

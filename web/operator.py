@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from shards.brackets import RiskChange
 from shards.clock import now_ms
 from shards.limits import DEADLINE_BULK_MS, MARKET_NUMBER_MAX, PRICE_MAX, QUANTITY_MAX
 from shards.markets import Market, MarketStatus, Product
@@ -111,7 +112,7 @@ def open_market(desk: Desk, wanted: Market, mark_price: int | None = None) -> Ma
     wanted = msgspec.structs.replace(wanted, number=row.number, opened_ms=now_ms())
     in_force = desk.engine.ask(MarketReply, desk.engine.owner(wanted), AddMarket(wanted)).market
     if in_force.risk is None and wanted.risk is not None:  # an earlier version of the program had begun with it
-        command = SetRisk(row.number, wanted.risk)
+        command = SetRisk(row.number, RiskChange(wanted.risk.brackets, wanted.risk.liquidation_fee))
         in_force = desk.engine.ask(MarketReply, desk.engine.owner(wanted), command).market
     as_wanted = msgspec.structs.replace(in_force, opened_ms=wanted.opened_ms) == wanted
     if as_wanted and mark_price is not None:  # also 0: an earlier try may have set another

@@ -74,9 +74,12 @@ def test_an_exchange_goes_on_with_a_data_folder(old_exchange: Exchange) -> None:
     buyer, seller = Trader(venue, 0, "100000"), Trader(venue, 1, "100000")
     seller.place(symbol, "SELL", "600000", "0.01")
     assert buyer.place(symbol, "BUY", "600000", "0.01")["status"] == "FILLED"
+    risk = venue.operate("GET", f"/futures/risk/{symbol}").ok()
+    assert (risk["liquidation_fee"], len(risk["brackets"])) == (None, 1)
     terms = {"brackets": [{"notional_cap": 10**6, "max_leverage": 20, "maint_margin_ratio": "0.01"}]}
     assert venue.operate("PATCH", f"/futures/markets/{symbol}/risk", terms).ok() == {"ok": True, "symbol": symbol}
     assert filters(venue, symbol)[-1] == "PERCENT_PRICE"
+    assert venue.operate("GET", f"/futures/risk/{symbol}").ok()["liquidation_fee"] == "0.0125"
     assert buyer.try_place(symbol, "BUY", "700000", "0.01").brief() == "400 -4016"
     old_exchange.stop()
     verified = CliRunner().invoke(cli.main, ["--data", str(old_exchange.data), "verify"])

@@ -88,8 +88,19 @@ def _set_risk(venue: WitnessVenue, asset: str, terms: dict[str, Any], delisted: 
     venue.operate("POST", "/futures/markets", both)
     for name in (symbol, delisted, "NONE"):
         venue.operate("PATCH", f"/futures/markets/{name}/risk", {"brackets": _BRACKETS[:1]})
-    for body in ({}, {"brackets": []}, {"brackets": _BRACKETS[::-1]}, {"brackets": _BRACKETS, "colour": "red"}, [1]):
+        venue.operate("GET", f"/futures/risk/{name}")
+    for body in (
+        {},
+        {"brackets": []},
+        {"brackets": _BRACKETS[::-1]},
+        {"brackets": _BRACKETS, "colour": "red"},
+        {"liquidation_fee": "0.01"},
+        {"liquidation_fee": "0.1"},
+        [1],
+    ):
         venue.operate("PATCH", f"/futures/markets/{symbol}/risk", body)
+    venue.operate("POST", "/futures/mark-price", {"symbol": symbol, "price": "100"}).ok()
+    venue.operate("GET", f"/futures/risk/{symbol}").ok()
 
 
 _BRACKETS: Final = [
@@ -108,6 +119,7 @@ _OPTIONAL: Final[dict[str, Any]] = {
     "trigger_protect": "0.1",
     "market_take_bound": "0.1",
     "mark_price": "100",
+    "liquidation_fee": "0.01",
 }
 
 

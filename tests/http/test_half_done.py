@@ -8,17 +8,28 @@ from typing import TypeVar
 
 import pytest
 
+from shards.brackets import RiskChange
 from shards.client import Client
 from shards.limits import DEADLINE_MS
 from shards.markets import MarketStatus, shard_of_symbol
-from shards.messages import AddAsset, Command, CountReply, MarketReply, Question, Reply, SetMarketStatus, SetRisk
+from shards.messages import (
+    AddAsset,
+    Command,
+    CountReply,
+    GetMarket,
+    MarketReply,
+    Question,
+    Reply,
+    SetMarketStatus,
+    SetRisk,
+)
 from shards.verify import verify_folder
 from storage.folder import Folder
 from storage.reference import Asset, Reference
 from tests.exchange import Exchange, until
 from web.catalog import Catalog
 from web.engine import Engine
-from web.futures.bracket_rows import make_risk
+from web.futures.bracket_rows import to_brackets
 from web.futures.listing import set_futures_status, set_risk
 from web.operator import Desk, set_spot_status
 
@@ -89,11 +100,12 @@ SYMBOL = "BTCUSDT"
 CAPS = (31_000, 32_000)
 
 
-def shown_cap(exchange: Exchange) -> int:
+def shown_risk(exchange: Exchange) -> tuple[int, int]:
+    """The first cap, in whole units, and the liquidation fee, in millionths."""
     with closing(Reference(exchange.folder.reference, exchange.folder.secrets().storage_key)) as reference:
         risk = Catalog(reference.facts()).futures[SYMBOL].risk
     assert risk is not None
-    return int(risk.brackets[0].cap // 10**DECIMALS)
+    return int(risk.brackets[0].cap // 10**DECIMALS), int(risk.liquidation_fee)
 
 
 @pytest.mark.parametrize("own_exchange", [2], indirect=True)
@@ -101,11 +113,11 @@ def test_risk_terms_that_only_the_shard_has(own_exchange: Exchange) -> None:
     exchange = own_exchange
     with desk(exchange) as (reference, engine):
         market = Catalog(reference.facts()).futures[SYMBOL]
-        command = SetRisk(market.number, make_risk([(CAPS[0], 20, "0.01")], DECIMALS))
+        command = SetRisk(market.number, RiskChange(to_brackets([(CAPS[0], 20, "0.01")], DECIMALS), 70))
         engine.ask(MarketReply, engine.owner(market), command)
-    assert shown_cap(exchange) != CAPS[0]
+    assert shown_risk(exchange) == (40_000, 12_500)
     restart(exchange)
-    assert shown_cap(exchange) == CAPS[0]
+    assert shown_risk(exchange) == (CAPS[0], 70)
     exchange.stop()
     assert verify_folder(exchange.folder) == []
 
@@ -133,14 +145,25 @@ def test_two_operators_at_once(own_exchange: Exchange) -> None:
         risks = [[(cap, 20, "0.01")] for cap in CAPS]
         first.engine.meanwhile = lambda: set_risk(second, SYMBOL, risks[1])
         set_risk(first, SYMBOL, risks[0])
-        assert shown_cap(exchange) == CAPS[1]
+        assert shown_risk(exchange) == (CAPS[1], 12_500)
+        first.engine.meanwhile = lambda: set_risk(second, SYMBOL, liquidation_fee="0.02")
+        set_risk(first, SYMBOL, liquidation_fee="0.01")
+        assert shown_risk(exchange) == (CAPS[1], 20_000)
+        first.engine.meanwhile = lambda: set_risk(second, SYMBOL, liquidation_fee="0.03")
+        set_risk(first, SYMBOL, risks[0])  # brackets and fee: neither takes the other back
+        assert shown_risk(exchange) == (CAPS[0], 30_000)
+        first.engine.meanwhile = lambda: set_risk(second, SYMBOL, risks[1])
+        set_risk(first, SYMBOL, liquidation_fee="0.04")
+        assert shown_risk(exchange) == (CAPS[1], 40_000)
         first.engine.meanwhile = lambda: set_futures_status(second, SYMBOL, "listed")
         set_futures_status(first, SYMBOL, "halted")
         assert Catalog(reference.facts()).futures[SYMBOL].status is MarketStatus.LISTED
         first.engine.meanwhile = lambda: set_futures_status(second, SYMBOL, "halted")
         set_risk(first, SYMBOL, risks[0])  # one change of each kind: neither takes the other back
         assert Catalog(reference.facts()).futures[SYMBOL].status is MarketStatus.HALTED
-        assert shown_cap(exchange) == CAPS[0]
+        assert shown_risk(exchange) == (CAPS[0], 40_000)
+        market = Catalog(reference.facts()).futures[SYMBOL]
+        assert engine.ask(MarketReply, engine.owner(market), GetMarket(market.number)).market == market
         spot = next(iter(Catalog(reference.facts()).spot))
         first.engine.meanwhile = lambda: set_spot_status(second, spot, "listed")
         set_spot_status(first, spot, "halted")

@@ -417,29 +417,43 @@ def test_futures_markets(exchange: Exchange) -> None:
     assert mark_price() == "0"
     assert fail(exchange, "futures", "mark", "DOTUSDT", "x") == "invalid price"
     assert fail(exchange, "futures", "mark", "NONE", "1") == "MARKET_NOT_FOUND"
-    _set_brackets(exchange)
+    _set_risk(exchange)
     assert succeed(exchange, "futures", "status", "DOTUSDT", "halted") == "DOTUSDT halted\n"
     assert fail(exchange, "futures", "status", "NONE", "halted") == "MARKET_NOT_FOUND"
     rows = [line.split() for line in succeed(exchange, "futures", "list").splitlines()]
     shown = "symbol base tick lot min_notional maker_bps taker_bps leverage status"
     assert rows[0] == shown.split()
     assert rows[1] == ["BTCUSDT", "BTC", "0.1", "0.001", "10", "2", "5", "1-100", "(20)", "listed"]
-    assert rows[-1] == ["DOTUSDT", "DOT", "0.01", "0.1", "5", "0", "0", "1-100", "(20)", "halted"]
+    assert rows[-2] == ["DOTUSDT", "DOT", "0.01", "0.1", "5", "0", "0", "1-100", "(20)", "halted"]
 
 
-def _set_brackets(exchange: Exchange) -> None:
-    head = ["notional_cap", "max_leverage", "maint_margin_ratio", "cum"]
+def _set_risk(exchange: Exchange) -> None:
+    brackets = """
+notional_cap  max_leverage  maint_margin_ratio  cum
+40000                  100  0.005               0
+200000                  50  0.01                200
+"""
+    head = "symbol   mark_price  open_interest  liquidation_fee\n"
 
-    def rows(*arguments: str) -> list[list[str]]:
-        return [line.split() for line in succeed(exchange, "futures", "risk", "DOTUSDT", *arguments).splitlines()]
+    def shown(*arguments: str) -> str:
+        return succeed(exchange, "futures", "risk", "DOTUSDT", *arguments)
 
-    two = [["40000", "100", "0.005", "0"], ["200000", "50", "0.01", "200"]]
     given = ["--bracket", "40000:100:0.005", "--bracket", "200000:50:0.01"]
-    assert rows(*given) == rows() == [head, *two]
+    assert shown(*given) == shown() == f"{head}DOTUSDT              0              0.0125\n{brackets}"
+    succeed(exchange, "futures", "mark", "DOTUSDT", "8.5")
+    told = f"{head}DOTUSDT  8.5         0              0.02\n{brackets}"
+    assert shown("--liquidation-fee", "0.02") == shown() == told
+    assert fail(exchange, "futures", "risk", "DOTUSDT", "--liquidation-fee", "0.1") == "invalid liquidation_fee"
     assert fail(exchange, "futures", "risk", "DOTUSDT", "--bracket", "40000:100").startswith("a bracket is CAP:")
     assert fail(exchange, "futures", "risk", "DOTUSDT", *given[2:], *given[:2]) == "invalid brackets"
     assert fail(exchange, "futures", "risk", "NONE", *given) == fail(exchange, "futures", "risk", "NONE")
-    assert rows() == [head, *two]
+    assert shown() == told
+    fresh = ["DOT", "--tick", "0.01", "--lot", "0.1", "--min-notional", "5"]
+    succeed(exchange, "futures", "add", "D3USDT", *fresh, "--liquidation-fee", "0.0005", *given)
+    assert succeed(exchange, "futures", "risk", "D3USDT").splitlines()[1].split() == ["D3USDT", "0", "0.0005"]
+    assert fail(exchange, "futures", "add", "D4USDT", *fresh, "--liquidation-fee", "1e-7") == "invalid liquidation_fee"
+    demo = succeed(exchange, "futures", "risk", "BTCUSDT").splitlines()
+    assert (demo[1].split()[-1], len(demo)) == ("0.0125", 8)
 
 
 def test_sql_and_verify(exchange: Exchange) -> None:

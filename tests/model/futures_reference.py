@@ -47,8 +47,8 @@ class FuturesReference(FuturesSettings):
                 return self.move(message, account, amount)
             case m.SetLeverage(account, _, leverage):
                 return self.set_leverage(account, leverage)
-            case m.SetRisk(_, terms):
-                return self.set_risk(terms)
+            case m.SetRisk(_, change):
+                return self.set_risk(change)
             case m.SetMarketStatus(_, status):
                 return self.set_status(status)
             case m.SetMarkPrice(_, price):

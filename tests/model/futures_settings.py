@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from shards import messages as m
 from shards import orders as o
-from shards.brackets import RiskTerms
+from shards.brackets import LIQUIDATION_FEE, RiskChange, RiskTerms
 from shards.markets import MarketStatus
 from tests.model.futures_matching import FuturesMatching
 from tests.model.futures_risk import most_at
@@ -23,9 +23,12 @@ class FuturesSettings(FuturesMatching):
         self.fire_due()
         return m.MarketReply(self.market)
 
-    def set_risk(self, terms: RiskTerms) -> m.Reply:
+    def set_risk(self, change: RiskChange) -> m.Reply:
         if self.market.status is MarketStatus.DELISTED:
             return m.Refused(m.Reason.MARKET_DELISTED)
+        fee = LIQUIDATION_FEE if self.market.risk is None else self.market.risk.liquidation_fee
+        given = change.liquidation_fee
+        terms = RiskTerms(change.brackets or self.market.brackets, fee if given is None else given)
         self.market = replace(self.market, risk=terms)
         return m.MarketReply(self.market)
 

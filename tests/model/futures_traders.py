@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
+from shards.brackets import RiskChange
 from shards.markets import MarketStatus
 from shards.messages import (
     Cancel,
@@ -207,7 +208,9 @@ class Traders:
         return SetLeverage(self.account(), 1, min(most, self.chance.choice((1, 3, 20, 125))))
 
     def set_risk(self) -> SetRisk:
-        return SetRisk(1, make_risk_terms(self.profile, self.chance.choice((1, 1, 2))))
+        tightness = self.chance.choice((1, 1, 2))
+        fee = None if tightness == 1 else self.references % 3  # at times it stays, at times it is nothing
+        return SetRisk(1, RiskChange(make_risk_terms(self.profile, tightness).brackets, fee))
 
     def deposit(self, account: str, amount: int, wallet: Wallet) -> Deposit:
         self.references += 1

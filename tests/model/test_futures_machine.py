@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import multiple, rule
 from msgspec.structs import replace
 
-from shards.brackets import RiskTerms, make_brackets
+from shards.brackets import RiskChange, RiskTerms, make_brackets
 from shards.markets import FuturesTerms, Market, MarketStatus, Product
 from shards.messages import (
     AddMarket,
@@ -35,6 +35,7 @@ RISKS = [  # a tick is a hundredth of the price: one is within the first ratio, 
     RiskTerms(make_brackets([(20_000, 40, 12_000), (40_000, 10, 22_000), (60_000, 5, 32_000)])),
     RiskTerms(make_brackets([(30_000, 10, 5_000), (60_000, 3, 105_000)])),
 ]
+CHANGES = [*(RiskChange(terms.brackets) for terms in RISKS), RiskChange(None, 0), RiskChange(RISKS[0].brackets, 7)]
 OTHER = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
 
 markets = st.sampled_from((11, 11, 11, 12))
@@ -172,9 +173,9 @@ class FuturesExchange(Exchange):
     def set_mark(self, market: int, price: int, eager: bool) -> None:
         self._send(eager, SetMarkPrice(market, price))
 
-    @rule(market=markets, terms=st.sampled_from(RISKS), eager=eager)
-    def set_risk(self, market: int, terms: RiskTerms, eager: bool) -> None:
-        self._send(eager, SetRisk(market, terms))
+    @rule(market=markets, change=st.sampled_from(CHANGES), eager=eager)
+    def set_risk(self, market: int, change: RiskChange, eager: bool) -> None:
+        self._send(eager, SetRisk(market, change))
 
     @rule(account=accounts, market=markets, leverage=st.sampled_from((1, 3, 10, 125)), eager=eager)
     def set_leverage(self, account: str, market: int, leverage: int, eager: bool) -> None:

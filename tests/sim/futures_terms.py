@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from shards.brackets import RiskTerms, make_brackets
+from shards.brackets import RiskChange, RiskTerms, make_brackets
 from shards.markets import FuturesTerms, Market, MarketStatus, Product
 
 MIDDLE, REACH = 5_000, 20  # ticks
@@ -25,6 +25,7 @@ RISKS = [
         [(10**8, 100, 500)],
     )
 ]
+CHANGES = [RiskChange(terms.brackets, fee) for terms, fee in zip(RISKS, (None, 0, 20_000), strict=True)]
 
 
 def make_futures_market(number: int, symbol: str, *, risk: bool) -> Market:

@@ -10,7 +10,7 @@ from shards.markets import Market, MarketStatus, Product
 from shards.orders import Kind, NewOrder, Side, TimeInForce
 from tests.sim.call import Call
 from tests.sim.client import Client
-from tests.sim.futures_terms import RISKS
+from tests.sim.futures_terms import CHANGES
 
 if TYPE_CHECKING:
     from tests.sim.simulation import Simulation
@@ -57,7 +57,7 @@ class Operator(Client):
             self.todo.append(self.simulation.open_market())
         if self.chance.random() < 0.006:
             number = self.chance.choice(self.simulation.futures_markets).number
-            self.todo.append(m.SetRisk(number, self.chance.choice(RISKS)))
+            self.todo.append(m.SetRisk(number, self.chance.choice(CHANGES)))
         self.finish()
 
 

@@ -137,7 +137,7 @@ def _render_asset(funds: Funds, catalog: Catalog) -> dict[str, object]:
         "asset": MARGIN_ASSET,
         "walletBalance": wallet,
         "unrealizedProfit": unrealised,
-        "marginBalance": format_usdt(funds.wallet + funds.unrealised, catalog),
+        "marginBalance": format_usdt(funds.equity, catalog),
         "maintMargin": format_usdt(funds.maintenance, catalog),
         "initialMargin": format_usdt(funds.position_margin + funds.order_margin, catalog),
         "positionInitialMargin": format_usdt(funds.position_margin, catalog),

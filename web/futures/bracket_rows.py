@@ -1,13 +1,14 @@
-"""Brackets as operators write them: rows of texts and numbers ↔ risk terms."""
+"""Brackets as operators write them: rows of texts and numbers ↔ integers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from shards.brackets import MILLION, Bracket, RiskTerms, make_brackets
+from shards.brackets import MILLION, Bracket, make_brackets
+from shards.markets import Market
 from shards.units import Decimal, count_steps, parse_decimal
 from web.errors import Problem, invalid
 from web.futures.limits import BRACKET_COUNT_MAX, LEVERAGE_MAX, NOTIONAL_MAX
-from web.futures.render import RATIO_PLACES
+from web.futures.render import RATIO_PLACES, format_ratio
 from web.parse import Number, read_long, read_text
 
 FIELDS: Final = ("notional_cap", "max_leverage", "maint_margin_ratio")
@@ -22,8 +23,19 @@ def read_rows(value: object) -> list[Row]:
     return [_read_row(each) for each in value]
 
 
-def make_risk(rows: Sequence[Row], places: int, name: str = "brackets", band: int = 0) -> RiskTerms:
-    """Risk terms of these rows; ``places``: decimals of the quote asset. Raises ``invalid <name>``.
+def rows_of(market: Market) -> list[Row]:
+    """The brackets of a futures market."""
+    unit = 10**market.quote_places
+    return [(each.cap // unit, each.max_leverage, format_ratio(each.ratio)) for each in market.brackets]
+
+
+def show_rows(rows: Sequence[Row]) -> list[dict[str, object]]:
+    """Rows as a JSON body has them."""
+    return [dict(zip(FIELDS, row, strict=True)) for row in rows]
+
+
+def to_brackets(rows: Sequence[Row], places: int, name: str = "brackets", band: int = 0) -> list[Bracket]:
+    """The brackets of these rows; ``places``: decimals of the quote asset. Raises ``invalid <name>``.
 
     ``band``: millionths of the mark, by which fills may lie below it. The margin of such a fill must be enough for the
     maintenance of its position, which follows the mark.
@@ -39,7 +51,7 @@ def make_risk(rows: Sequence[Row], places: int, name: str = "brackets", band: in
         raise invalid(name)
     if any(bracket.ratio * bracket.max_leverage > MILLION - band for bracket in brackets):
         raise invalid(name)
-    return RiskTerms(brackets)
+    return brackets
 
 
 def _is_sane(bracket: Bracket, unit: int) -> bool:

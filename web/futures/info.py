@@ -111,7 +111,7 @@ def _render_symbol(market: Market) -> dict[str, object]:
         "filters": _render_filters(market),
         "orderTypes": ORDER_TYPES,
         "timeInForce": TIMES_IN_FORCE,
-        "liquidationFee": "0",
+        "liquidationFee": format_ratio(market.risk.liquidation_fee if market.risk is not None else 0),
         "marketTakeBound": format_ratio(market.futures.market_take_bound),
     }
 

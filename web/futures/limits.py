@@ -62,6 +62,7 @@ KLINES_MAX: Final = 1_500
 # Markets
 LEVERAGE_MAX: Final = 125
 BRACKET_COUNT_MAX: Final = 20  # of a market: more than any exchange has, and few enough to search one by one
+LIQUIDATION_FEE_MAX: Final = 100_000  # millionths; it is less
 NOTIONAL_MAX: Final = 10**12  # USDT; in its smallest unit still a 64-bit number
 
 assert WINDOW_S % SPAN_S == 0

@@ -2,18 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
+from shards.brackets import LIQUIDATION_FEE, RiskChange, RiskTerms
 from shards.limits import PRICE_MAX
 from shards.markets import FuturesTerms, Market, Product
-from shards.messages import MarketReply, Reason, SetMarkPrice, SetRisk
+from shards.messages import CountReply, GetOpenInterest, MarketReply, Reason, SetMarkPrice, SetRisk
 from shards.units import Decimal, count_steps
 from storage.reference import Asset
 from web.catalog import MARGIN_ASSET, Catalog
 from web.errors import Problem, invalid, spot_problem
-from web.futures.bracket_rows import Row, make_risk
-from web.futures.limits import LEVERAGE_MAX, NOTIONAL_MAX
-from web.futures.render import RATIO_PLACES, format_price
+from web.futures.bracket_rows import Row, rows_of, to_brackets
+from web.futures.limits import LEVERAGE_MAX, LIQUIDATION_FEE_MAX, NOTIONAL_MAX
+from web.futures.mark import marks_of
+from web.futures.render import RATIO_PLACES, format_price, format_ratio
 from web.operator import (
     FEE_BPS_MAX,
     Desk,
@@ -53,6 +55,16 @@ class FuturesMarketTerms:
     market_take_bound: str = "0.05"
     mark_price: str | None = None  # it follows the last trade
     brackets: Sequence[Row] | None = None  # None: one of the three above
+    liquidation_fee: str = format_ratio(LIQUIDATION_FEE)
+
+
+class MarketRisk(NamedTuple):
+    """How a futures market stands; decimal texts."""
+
+    market: Market
+    mark_price: str | None
+    open_interest: str
+    liquidation_fee: str | None  # None without risk terms
 
 
 def add_futures_market(desk: Desk, terms: FuturesMarketTerms) -> Market:
@@ -81,18 +93,37 @@ def find_market(catalog: Catalog, symbol: str) -> Market:
     return market
 
 
-def set_risk(desk: Desk, symbol: str, brackets: Sequence[Row]) -> Market:
-    """Give a futures market other brackets, in force for all that follows; orders keep what they hold.
+def set_risk(
+    desk: Desk, symbol: str, brackets: Sequence[Row] | None = None, liquidation_fee: str | None = None
+) -> Market:
+    """Give a futures market other risk terms, in force for all that follows; None: as before. Orders keep their holds.
 
-    A market of an older data folder has risk terms from then on. Refuses ``invalid brackets``, MARKET_NOT_FOUND,
-    MARKET_DELISTED.
+    A market of an older data folder has risk terms from then on, with its one bracket if none are given. Refuses
+    ``invalid brackets``, also where nothing is given, ``invalid liquidation_fee``, MARKET_NOT_FOUND, MARKET_DELISTED.
     """
+    require(brackets is not None or liquidation_fee is not None, "brackets")
+    fee = None if liquidation_fee is None else _read_fee(liquidation_fee)
     market = find_market(desk.catalog(), symbol)
+    rows = rows_of(market) if brackets is None else brackets
     band = market.futures.market_take_bound if market.futures is not None else 0
-    command = SetRisk(market.number, make_risk(brackets, market.quote_places, band=band))
+    checked = to_brackets(rows, market.quote_places, band=band)
+    command = SetRisk(market.number, RiskChange(None if brackets is None else checked, fee))
     in_force = desk.engine.ask(MarketReply, desk.engine.owner(market), command).market
     put_in_force(desk, in_force)
     return in_force
+
+
+def read_risk(desk: Desk, symbol: str) -> MarketRisk:
+    """How a futures market stands. Refuses MARKET_NOT_FOUND."""
+    market = find_market(desk.catalog(), symbol)
+    mark = marks_of(desk.engine, [market])[market.number]
+    lots = desk.engine.ask(CountReply, desk.engine.owner(market), GetOpenInterest(market.number)).count
+    return MarketRisk(
+        market,
+        format_price(market, mark) if mark else None,
+        market.format_quantity(lots),
+        format_ratio(market.risk.liquidation_fee) if market.risk is not None else None,
+    )
 
 
 def set_mark_price(desk: Desk, symbol: str, price: str | None) -> str | None:
@@ -120,6 +151,7 @@ def _make_market(catalog: Catalog, terms: FuturesMarketTerms) -> Market:
     max_notional = _read_notional(terms.max_notional, "max_notional")
     rows = _read_brackets(terms)
     _check_bounds(terms, rows)
+    fee = _read_fee(terms.liquidation_fee)
     if terms.symbol in catalog.futures:
         raise spot_problem(Reason.MARKET_EXISTS)
     base, quote = catalog.assets.get(terms.base_asset), catalog.margin_asset
@@ -146,7 +178,7 @@ def _make_market(catalog: Catalog, terms: FuturesMarketTerms) -> Market:
         maker_fee_bps=terms.maker_fee_bps,
         taker_fee_bps=terms.taker_fee_bps,
         futures=own,
-        risk=make_risk(rows, quote.decimals, name, own.market_take_bound),
+        risk=RiskTerms(to_brackets(rows, quote.decimals, name, own.market_take_bound), fee),
     )
 
 
@@ -155,7 +187,7 @@ def _read_brackets(terms: FuturesMarketTerms) -> Sequence[Row]:
     if terms.brackets is not None:
         given = terms.max_position_notional, terms.max_leverage, terms.maint_margin_ratio
         require(given == (None, None, None), "brackets")
-        make_risk(terms.brackets, 0)  # here, so that it is refused in its turn; whole units are whole in any
+        to_brackets(terms.brackets, 0)  # here, so that it is refused in its turn; whole units are whole in any
         return terms.brackets
     cap = MAX_POSITION_NOTIONAL if terms.max_position_notional is None else terms.max_position_notional
     leverage = LEVERAGE_MAX if terms.max_leverage is None else terms.max_leverage
@@ -204,6 +236,12 @@ def _read_notional(text: str, name: str) -> Decimal:
     value = read_amount(text, name)
     require(value.digits <= NOTIONAL_MAX * 10**value.places, name)
     return value
+
+
+def _read_fee(text: str) -> int:
+    fee = _read_ratio(text, "liquidation_fee")
+    require(fee < LIQUIDATION_FEE_MAX, "liquidation_fee")
+    return fee
 
 
 def _read_ratio(text: str, name: str) -> int:

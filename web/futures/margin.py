@@ -9,12 +9,13 @@ from shards.clock import now_ms
 from shards.markets import Market
 from shards.messages import GetMargin, MarginReply
 from shards.positions import MarketMargin
-from shards.units import format_plain
+from shards.units import ceil_div, format_plain
 from web.catalog import Catalog
 from web.engine import Engine
 
 PRICE_PLACES_FINER: Final = 8
 """By so many places a price that is reckoned is finer than a tick."""
+_RATIO_PLACES: Final = 4
 
 
 class Funds(NamedTuple):
@@ -27,6 +28,11 @@ class Funds(NamedTuple):
     maintenance: int
     available: int
     updated_ms: int
+
+    @property
+    def equity(self) -> int:
+        """What the account is worth."""
+        return self.wallet + self.unrealised
 
 
 class Holding(NamedTuple):
@@ -109,13 +115,25 @@ def liquidation_price(holding: Holding, funds: Funds) -> int:
     market, position = holding.market, holding.own.position
     if market.risk is None or not position.amount:
         return 0
-    rest = funds.wallet + funds.unrealised - holding.unrealised - (funds.maintenance - holding.maintenance)
+    rest = funds.equity - holding.unrealised - (funds.maintenance - holding.maintenance)
     sign = 1 if position.amount > 0 else -1
     found = liquidation_notional(market.brackets, sign, position.cost, rest)
     if found is None:
         return 0
     ticks = found * 10**PRICE_PLACES_FINER / (abs(position.amount) * market.tick_lot_units)
     return floor(ticks) if sign > 0 else ceil(ticks)
+
+
+def format_margin_ratio(funds: Funds) -> str | None:
+    """Maintenance in proportion to worth, rounded up to 4 places: what is below 1 is not at risk.
+
+    "0" without positions that ask for something, else None where nothing is left.
+    """
+    if not funds.maintenance:
+        return "0"
+    if funds.equity <= 0:
+        return None
+    return format_plain(ceil_div(funds.maintenance * 10**_RATIO_PLACES, funds.equity), _RATIO_PLACES)
 
 
 def format_usdt(units: int, catalog: Catalog) -> str:

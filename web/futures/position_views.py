@@ -48,7 +48,7 @@ def render_risk(holding: Holding, mark: int, liquidation: int) -> dict[str, obje
         "breakEvenPrice": entry,
         "markPrice": format_price(market, mark),
         "unRealizedProfit": _format_quote(market, holding.unrealised),
-        "liquidationPrice": format_plain(liquidation * market.tick_digits, market.price_places + PRICE_PLACES_FINER),
+        "liquidationPrice": _format_fine(market, liquidation),
         "leverage": str(holding.leverage),
         "maxNotionalValue": format_max_notional(market, holding.leverage),
         "marginType": "cross",
@@ -68,14 +68,16 @@ def render_risk(holding: Holding, mark: int, liquidation: int) -> dict[str, obje
     }
 
 
-def render_held(holding: Holding) -> dict[str, str]:
-    """A position for the operator."""
+def render_held(holding: Holding, liquidation: int) -> dict[str, str]:
+    """A position for the operator; ``liquidation`` in 10^-8 ticks."""
     market, position = holding.market, holding.own.position
     return {
         "symbol": market.symbol,
         "amount": market.format_quantity(position.amount),
         "entry_price": _entry_price(holding),
         "margin": _format_quote(market, position.margin),
+        "maintenance_margin": _format_quote(market, holding.maintenance),
+        "liquidation_price": _format_fine(market, liquidation),
     }
 
 
@@ -88,6 +90,11 @@ def _entry_price(holding: Holding) -> str:
     """Cost ÷ size: after a reduction the cost need not be a whole number of ticks × lots."""
     market, position = holding.market, holding.own.position
     return format_average(market, position.cost, abs(position.amount) * market.tick_lot_units)
+
+
+def _format_fine(market: Market, price: int) -> str:
+    """A price in 10^-8 ticks."""
+    return format_plain(price * market.tick_digits, market.price_places + PRICE_PLACES_FINER)
 
 
 def _format_quote(market: Market, units: int) -> str:

@@ -57,13 +57,14 @@ class Actor(OrderTrader):
 
     def available(self) -> Decimal:
         """What new orders may use."""
-        return Decimal(self._account()["futures"]["available_balance"])
+        return Decimal(self.seen()["futures"]["available_balance"])
 
     def held(self) -> Decimal:
         """By its open orders."""
-        return Decimal(self._account()["futures"]["order_hold"])
+        return Decimal(self.seen()["futures"]["order_hold"])
 
-    def _account(self) -> Json:
+    def seen(self) -> Json:
+        """The account, as its operator sees it."""
         return self.venue.operate("GET", f"/accounts/{self.name}").ok()
 
 

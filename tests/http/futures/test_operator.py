@@ -217,16 +217,23 @@ def test_account(venue: Venue, symbol: str) -> None:
         "position_margin": "6.5",
         "order_hold": "4.5",
         "unrealized_profit": "0",
+        "margin_balance": "999.935",
+        "maintenance_margin": "0.65",
+        "margin_ratio": "0.0007",  # 0.00065…
     }
+    no_price = {"liquidation_price": "0"}  # it has more than it could lose
+    margins = {"margin": "5", "maintenance_margin": "0.5"}, {"margin": "1.5", "maintenance_margin": "0.15"}
     assert told["positions"] == [
-        {"symbol": symbol, "amount": "1", "entry_price": "100", "margin": "5"},
-        {"symbol": other, "amount": "0.3", "entry_price": "100", "margin": "1.5"},
+        {"symbol": symbol, "amount": "1", "entry_price": "100", **margins[0], **no_price},
+        {"symbol": other, "amount": "0.3", "entry_price": "100", **margins[1], **no_price},
     ]
     assert told["open_orders"] == {"spot": 0, "futures": 1, "triggers": 0}
     set_mark(venue, symbol, "101")
     told = venue.operate("GET", f"/accounts/{short.name}").ok()
-    assert told["positions"][0] == {"symbol": symbol, "amount": "-1", "entry_price": "100", "margin": "5"}
+    short_one = {"margin": "5", "maintenance_margin": "0.505", "liquidation_price": "1094.352238806"}
+    assert told["positions"][0] == {"symbol": symbol, "amount": "-1", "entry_price": "100", **short_one}
     assert told["futures"]["unrealized_profit"] == "-1"
+    assert told["futures"]["margin_balance"] == "998.974"
 
 
 def test_payments(venue: Venue, symbol: str) -> None:

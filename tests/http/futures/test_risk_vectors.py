@@ -55,11 +55,15 @@ def leveraged(actor: Actor, symbol: str, leverage: int) -> None:
 
 
 def shown(actor: Actor, symbol: str) -> dict[str, str]:
-    """Its position, as every version shows it."""
+    """Its position, as every version shows it, and its operator."""
     rows = [next(row for row in actor.risk(symbol, version) if row["symbol"] == symbol) for version in (1, 2, 3)]
     assert {row["liquidationPrice"] for row in rows} == {rows[0]["liquidationPrice"]}
     (told,) = (row for row in actor.account()["positions"] if row["symbol"] == symbol)
     assert told["maintMargin"] == rows[0]["maintMargin"]
+    held = [row for row in actor.seen()["positions"] if row["symbol"] == symbol]
+    assert [(row["maintenance_margin"], row["liquidation_price"]) for row in held] == [
+        (row["maintMargin"], row["liquidationPrice"]) for row in rows[:1] if row["positionAmt"] != "0"
+    ]
     return dict(rows[0])
 
 
@@ -68,11 +72,12 @@ def liquidation_price(actor: Actor, symbol: str) -> str:
 
 
 def equity(actor: Actor) -> str:
-    """Equity and maintenance of the whole."""
-    told = actor.account()
+    """Equity and maintenance of the whole, and the second in proportion to the first."""
+    told, seen = actor.account(), actor.seen()["futures"]
     (asset,) = told["assets"]
-    assert asset["maintMargin"] == told["totalMaintMargin"]
-    return f"{told['totalMarginBalance']} {told['totalMaintMargin']}"
+    assert asset["maintMargin"] == told["totalMaintMargin"] == seen["maintenance_margin"]
+    assert told["totalMarginBalance"] == seen["margin_balance"]
+    return f"{told['totalMarginBalance']} {told['totalMaintMargin']} {seen['margin_ratio']}"
 
 
 # Brackets
@@ -184,10 +189,10 @@ def test_a_long_position(venue: Venue, rich: Actor) -> None:
     enter(own, rich, symbol, "BUY", "50000", "0.2")
     assert liquidation_price(own, symbol) == "45226.130653266"
     set_mark(venue, symbol, "45226.1")
-    assert equity(own) == "45.22 45.2261"
+    assert equity(own) == "45.22 45.2261 1.0002"
     assert liquidation_price(own, symbol) == "45226.130653266"
     set_mark(venue, symbol, "45226.2")
-    assert equity(own) == "45.24 45.2262"
+    assert equity(own) == "45.24 45.2262 0.9997"
 
 
 @pytest.mark.parametrize(
@@ -218,7 +223,7 @@ def test_two_markets(venue: Venue, rich: Actor) -> None:
     set_mark(venue, second, "3000")
     told = own.account()
     assert (told["totalWalletBalance"], told["availableBalance"]) == ("2000", "0")
-    assert equity(own) == "2005 275"
+    assert equity(own) == "2005 275 0.1372"
     assert (shown(own, first)["maintMargin"], shown(own, second)["maintMargin"]) == ("125", "150")
     assert (liquidation_price(own, first), liquidation_price(own, second)) == ("46522.613065326", "3172.139303483")
 
@@ -231,15 +236,15 @@ def test_no_liquidation_price(venue: Venue, rich: Actor) -> None:
     rich.place(symbol, "BUY", "50000", "0.2")
     own.place(symbol, "SELL", "50000", "0.2", reduceOnly="true")
     assert [(row["liquidationPrice"], row["maintMargin"]) for row in own.risk(symbol, 2)] == [("0", "0")]
-    assert equity(own) == "20000 0"
+    assert equity(own) == "20000 0 0"
 
 
 @pytest.mark.parametrize(
     ("wallet", "size", "leverage", "mark", "worth"),
     [
-        ("500", "0.2", 20, "47700", "40 47.7"),
-        ("500", "0.2", 20, "47000", "-100 47"),
-        ("18000", "9", 25, "48745.5", "6709.5 6574.19"),
+        ("500", "0.2", 20, "47700", "40 47.7 1.1925"),
+        ("500", "0.2", 20, "47000", "-100 47 None"),
+        ("18000", "9", 25, "48745.5", "6709.5 6574.19 0.9799"),
     ],
 )
 def test_equity_and_maintenance(
@@ -250,6 +255,17 @@ def test_equity_and_maintenance(
     enter(own, rich, symbol, "BUY", "50000", size)
     set_mark(venue, symbol, mark)
     assert equity(own) == worth
+
+
+def test_a_debt(venue: Venue, rich: Actor) -> None:
+    """What is owed asks for no maintenance."""
+    symbol, own = list_bracketed(venue), Actor(venue, 0, "500")
+    enter(own, rich, symbol, "BUY", "50000", "0.2")
+    set_mark(venue, symbol, "47250")
+    assert equity(own) == "-50 47.25 None"
+    rich.place(symbol, "BUY", "47250", "0.2")
+    own.place(symbol, "SELL", "47250", "0.2", reduceOnly="true")
+    assert equity(own) == "-50 0 0"
 
 
 # Holds

@@ -16,6 +16,7 @@ TERMS: Final[dict[str, Any]] = {
     "maker_fee_bps": 2,
     "taker_fee_bps": 5,
 }
+HELD: Final = "symbol amount entry_price margin maintenance_margin liquidation_price".split()
 FUNDS: Final = "wallet_balance available_balance position_margin order_hold unrealized_profit".split()
 
 
@@ -118,7 +119,7 @@ class Trader:
         held = self.venue.operate("GET", f"/accounts/{self.name}").ok()["positions"]
         found = [row for row in held if row["symbol"] == symbol]
         (shown,) = self.risk(symbol, 2)
-        assert all(list(row) == ["symbol", "amount", "entry_price", "margin"] for row in held)
+        assert all(list(row) == HELD for row in held)
         if not found:
             nothing = (shown["positionAmt"], shown["entryPrice"], shown["positionInitialMargin"], shown["notional"])
             assert nothing == ("0", "0", "0", "0")
@@ -127,5 +128,7 @@ class Trader:
             shown["positionAmt"],
             shown["entryPrice"],
             shown["positionInitialMargin"],
+            shown["maintMargin"],
+            shown["liquidationPrice"],
         ]
-        return " ".join(list(found[0].values())[1:])
+        return " ".join(list(found[0].values())[1:4])
