@@ -26,7 +26,10 @@ class FuturesSettings(FuturesMatching):
     def set_risk(self, terms: RiskTerms) -> m.Reply:
         if self.market.status is MarketStatus.DELISTED:
             return m.Refused(m.Reason.MARKET_DELISTED)
+        first = not self.has_risk_terms
         self.market = replace(self.market, risk=terms)
+        if first:
+            self.end_uncovered()
         return m.MarketReply(self.market)
 
     def set_leverage(self, account: str, leverage: int) -> m.Reply:
@@ -40,7 +43,10 @@ class FuturesSettings(FuturesMatching):
     def mark_at(self, price: int) -> m.Reply:
         if self.market.status is MarketStatus.DELISTED:
             return m.Refused(m.Reason.MARKET_DELISTED)
+        first = not self.mark
         self.set_mark = price
         self.track(o.WatchedPrice.MARK)
+        if first:
+            self.end_uncovered()
         self.fire_due()
         return m.MarketReply(self.market)
