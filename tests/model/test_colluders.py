@@ -32,8 +32,8 @@ def test_two_accounts_make_no_money_of_nothing() -> None:
             wrong = owner.go_on()
             assert not wrong, f"sequence {number}: {wrong}\n" + "\n".join(map(str, owner.told[-12:]))
         assert owner.world.violations() == []
-        if not owner.moved_risk:
+        if not owner.watch.has_moved:
             quiet += 1
-            worth = [owner.worth(account, owner.marks()).equity for account in owner.accounts]
-            assert min(worth) >= -len(owner.seen) and sum(worth) == owner.paid_in, (number, worth, owner.paid_in)
+            worth = [owner.watch.worth(account).equity for account in owner.accounts]
+            assert min(worth) >= -len(owner.watch.since) and sum(worth) == owner.paid_in, (number, worth, owner.paid_in)
     assert quiet > count // 4, f"a mark has brought an account at risk in all but {quiet} of {count}"
