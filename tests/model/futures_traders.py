@@ -63,7 +63,7 @@ class Traders:
             (lambda: SetMarkPrice(1, self.chance.choice((0, self.price()))), profile.mark),
             (self.set_leverage, profile.leverage),
             (self.move, 2),
-            (self.set_risk, 1 if reference.has_risk_terms else 0),
+            (self.set_risk, 1 if reference.has_risk_terms or chance.random() < 0.3 else 0),
         )
         self.makers, self.weights = zip(*makers, strict=True)
 
