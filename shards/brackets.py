@@ -74,7 +74,8 @@ def maintenance(brackets: Sequence[Bracket], notional: int) -> int:
     """What a scope must be worth for a position of this notional, rounded up; none needs nothing."""
     if not notional:
         return 0
-    bracket = bracket_of(brackets, notional)
+    first = brackets[0]  # which most positions lie in
+    bracket = first if notional <= first.cap else bracket_of(brackets, notional)
     return -(-notional * bracket.ratio // MILLION) - bracket.cum
 
 

@@ -12,7 +12,7 @@ import msgspec
 from shards.book import Book, BookSide
 from shards.markets import FuturesTerms, Market
 from shards.orders import BUY, LIMIT, SELL, NewOrder, Order, Side
-from shards.price_band import is_farther, loss_against, worst_price
+from shards.price_band import is_farther, is_worse, loss_against, worst_price
 
 
 class Cover(msgspec.Struct, gc=False, frozen=True):
@@ -68,13 +68,14 @@ def measure(at: Priced, order: NewOrder | Order) -> Cover:
             limit = _reach(at, order)
         elif side is BUY:
             limit = _bound(at, BUY)
+    loss = _loss_of(at, side, limit)
     if order.reduce_only:
-        return Cover(limit, 0, _loss_of(at, order, limit))
+        return Cover(limit, 0, loss)
     # a sale may fill above its price
-    mark, hold_price = at.mark_price, limit
+    hold_price = limit
     if side is SELL:
-        hold_price = max(order.price, at.book.bids.best_price() or 0, mark)
-    return Cover(limit, hold_price, loss_against(side, limit, mark) if at.market.risk is not None else 0)
+        hold_price = max(order.price, at.book.bids.best_price() or 0, at.mark_price)
+    return Cover(limit, hold_price, loss)
 
 
 def is_short(at: Priced, order: NewOrder | Order, cover: Cover) -> bool:
@@ -83,7 +84,7 @@ def is_short(at: Priced, order: NewOrder | Order, cover: Cover) -> bool:
         return False
     if order.side is SELL and not order.reduce_only and (at.book.bids.best_price() or 0) > cover.hold_price:
         return True
-    return _loss_of(at, order, order.price if order.kind is LIMIT else cover.limit) > cover.loss
+    return _loss_of(at, order.side, order.price if order.kind is LIMIT else cover.limit) > cover.loss
 
 
 def limit_of(at: Priced, order: NewOrder | Order, cover: Cover) -> int:
@@ -97,17 +98,23 @@ def limit_of(at: Priced, order: NewOrder | Order, cover: Cover) -> int:
     return min(bound, hold_price) if capped else bound
 
 
-def needs_leave(at: Priced, order: NewOrder | Order) -> bool:
-    """Whether an order that only reduces goes farther from the mark than everybody may."""
+def may_lose(at: Priced, order: NewOrder | Order) -> bool:
+    """Whether an order that only reduces goes farther than the mark: its account must be able to bear it."""
     if at.market.risk is None or not at.mark_price:
         return False
-    limit = order.price if order.kind is LIMIT else _reach(at, order)
-    return is_farther(order.side, limit, at.mark_price, at.market.brackets[0].ratio)
+    return _loss_of(at, order.side, order.price if order.kind is LIMIT else _reach(at, order)) > 0
 
 
-def free_bound(at: Priced, side: Side) -> int:
-    """The worst price at which an order that only reduces may trade without leave; there must be a mark."""
-    return worst_price(side, at.mark_price, at.market.brackets[0].ratio)
+def limit_without_hold(side: Side, cover: Cover, room: int) -> int:
+    """How far an order that only reduces goes with nothing held: ``room`` from the mark by which it was judged."""
+    mark = cover.limit - cover.loss if side is BUY else cover.limit + cover.loss
+    bound = worst_price(side, mark, room)
+    return bound if is_worse(side, cover.limit, bound) else cover.limit
+
+
+def is_uncovered(at: Priced, order: Order) -> bool:
+    """Whether it would lose more against the mark at its price than it holds for that."""
+    return _loss_of(at, order.side, order.price) > order.loss
 
 
 def is_outside_band(at: Priced, side: Side, price: int) -> bool:
@@ -146,15 +153,9 @@ def find_fillable(
     return found, worst
 
 
-def _loss_of(at: Priced, order: NewOrder | Order, limit: int) -> int:
-    """What its hold must have for each lot, beside the margin."""
-    if at.market.risk is None:
-        return 0
-    loss = loss_against(order.side, limit, at.mark_price)
-    ratio = at.market.brackets[0].ratio
-    if loss and order.reduce_only and not is_farther(order.side, limit, at.mark_price, ratio):
-        return 0
-    return loss
+def _loss_of(at: Priced, side: Side, limit: int) -> int:
+    """What each lot loses against the mark at ``limit``."""
+    return loss_against(side, limit, at.mark_price) if at.market.risk is not None else 0
 
 
 def _reach(at: Priced, order: NewOrder | Order) -> int:

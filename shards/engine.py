@@ -16,6 +16,7 @@ from shards.effects import Effects
 from shards.futures import FuturesMarket
 from shards.ids import market_of
 from shards.limits import RULES
+from shards.margin import Held
 from shards.market import MarketMachine
 from shards.markets import Market, MarketStatus, Product, shard_of_account
 from shards.messages import (
@@ -269,13 +270,16 @@ class Engine:
             return refused or Granted(new, hold.amount, hold.ticket, hold.deadline_ms)
         held = self.accounts.margins.hold(new.account, new.market, new.side, hold.terms)
         if isinstance(held, Refused):
-            if held.reason is Reason.NO_LEAVE and new.kind is MARKET:  # it goes as far as it may without
-                return Granted(new, 0, hold.ticket, hold.deadline_ms)
-            return held
-        leverage, amount = held
+            if held.reason is not Reason.NO_LEAVE or new.kind is not MARKET:
+                return held
+            held = self._without_leave(new.account, new.market)
         value = hold.terms.order_value if hold.modifies else 0
-        terms = hold.hold_price, leverage, hold.modifies, value, hold.limit, hold.loss, hold.terms.closes
-        return Granted(new, amount, hold.ticket, hold.deadline_ms, *terms)
+        terms = hold.hold_price, held.leverage, hold.modifies, value, hold.limit, hold.loss, hold.terms.closes
+        return Granted(new, held.amount, hold.ticket, hold.deadline_ms, *terms, hold.terms.reduces, held.room)
+
+    def _without_leave(self, account: str, market: int) -> Held:
+        """What only reduces at any price goes as far as it may with nothing held."""
+        return Held(0, 0, self.accounts.margins.room(account, market))
 
     def _hold(self, hold: Hold) -> Reply | None:
         granted = self._hold_money(hold)
@@ -360,11 +364,13 @@ class Engine:
             self._post(self._home_of(order.account), asked)
 
     def _hold_fired(self, asked: HoldFired) -> FiredHeld:
-        held = self.accounts.margins.hold(asked.account, market_of(asked.id), asked.side, asked.terms)
-        terms, leave = asked.terms, asked.terms.reduces > 0 and not isinstance(held, Refused)
-        leverage = 0 if isinstance(held, Refused) else held[0]
-        cover = asked.limit, asked.loss
-        return FiredHeld(asked.id, asked.account, asked.side, asked.hold_price, leverage, terms, *cover, leave)
+        market, terms = market_of(asked.id), asked.terms
+        held = self.accounts.margins.hold(asked.account, market, asked.side, terms)
+        leave = terms.reduces > 0 and isinstance(held, Held) and not held.room
+        if isinstance(held, Refused):
+            held = self._without_leave(asked.account, market) if terms.reduces else Held(0, 0)
+        shown = asked.id, asked.account, asked.side, asked.hold_price
+        return FiredHeld(*shown, held.leverage, terms, asked.limit, asked.loss, leave, held.room)
 
     def _fired_held(self, held: FiredHeld, effects: Effects) -> None:
         machine = self._futures(market_of(held.id))

@@ -1,7 +1,7 @@
 """The futures market machine: what may be placed and modified, and how."""
 
 from shards.contents import is_same
-from shards.cover import Cover, cover_in, is_outside_band, is_short, limit_of, measure, needs_leave
+from shards.cover import Cover, cover_in, is_outside_band, is_short, limit_of, limit_without_hold, may_lose, measure
 from shards.effects import Effects
 from shards.limits import CHILDREN_MAX, OPEN_ORDERS_MAX, TRIGGERS_MAX
 from shards.messages import Granted, Modify, OrderReply, Reason, Refused
@@ -115,13 +115,13 @@ class FuturesMarket(TriggerMarket):
         any more, or does more than only close.
         """
         new, cover = granted.order, cover_in(granted)
-        if new.reduce_only and new.kind is MARKET and not cover.loss:  # it has no leave
-            cover = Cover(self.nearest(new, measure(self, new).limit), 0, 0)
-        too_little = new.reduce_only and granted.amount < self.leave_for(new, cover.loss)
+        too_little = new.reduce_only and self.reduced_by(new) > granted.reduces
         opens = granted.closes and not self.only_closes(new, new.quantity)
         if late and (too_little or opens or is_short(self, new, cover)):
             reply: OrderReply | Refused = Refused(Reason.INSUFFICIENT_MARGIN)
         else:
+            if new.reduce_only and not granted.amount:
+                cover = Cover(limit_without_hold(new.side, cover, granted.room), 0, 0)
             reply = self._place(new, cover, granted.leverage, granted.amount, effects)
         if isinstance(reply, Refused):
             self.release_grant(granted, effects)
@@ -138,7 +138,7 @@ class FuturesMarket(TriggerMarket):
         order.hold_price, order.leverage, order.loss = cover.hold_price, leverage, cover.loss
         order.reduce_only = new.reduce_only
         if order.reduce_only:
-            order.quantity = min(order.quantity, self.reducible(order.account, order.side))
+            order.quantity = self.reduced_by(order)
         order.hold = self._hold_of(order)
         if order.reduce_only and granted > order.hold:  # there is less to reduce than when it was asked for
             self.unhold(order, 0, granted - order.hold, 0, effects)
@@ -214,26 +214,28 @@ class FuturesMarket(TriggerMarket):
         if order is None or order.leverage:
             return order is not None
         regular = order.reduce_only and order.kind is LIMIT and order.id not in self.firing
-        return regular and needs_leave(self, self.changed(order, modify))
+        return regular and may_lose(self, self.changed(order, modify))
 
     def more_margin(self, order: Order, new: NewOrder, cover: Cover) -> MarginTerms:
         """What must be held beyond what is held for ``order`` so that it can become ``new``; what is too much stays."""
-        most = self.terms.max_position_notional
+        if order.reduce_only:
+            return self.reducing_terms(cover, self.reduced_by(new, order.filled), order.hold)
+        leverage, most = self._leverage_for(order), self.terms.max_position_notional
         hold, value = self._need(order, new, cover)
         more, more_value = max(0, hold - order.hold), max(0, value - self._open_value(order))
-        if order.reduce_only:
-            left = min(new.quantity - order.filled, self.reducible(order.account, order.side))
-            return MarginTerms(0, 0, self.terms.default_leverage, most, loss_value=more, reduces=left)
         closes = self.only_closes(order, new.quantity - order.quantity)
-        return MarginTerms(more, more_value, order.leverage, most, leverage=1, closes=closes)
+        return MarginTerms(more, more_value, leverage, most, leverage=1, closes=closes)
+
+    def _leverage_for(self, order: Order) -> int:
+        """Of an order that is changed: its own, as far as there is such a leverage still."""
+        return order.leverage if self.market.risk is None else min(order.leverage, self.market.brackets[0].max_leverage)
 
     def _need(self, order: Order, new: NewOrder, cover: Cover) -> tuple[int, int]:
         """(hold, open value) of ``order`` once it is ``new``."""
-        left = new.quantity - order.filled
         if order.reduce_only:
-            return cover.loss * min(left, self.reducible(order.account, order.side)) * self._tick_lot_units, 0
-        units = left * self._tick_lot_units
-        return ceil_div(cover.hold_price * units, order.leverage) + cover.loss * units, new.price * units
+            return cover.loss * self.reduced_by(new, order.filled) * self._tick_lot_units, 0
+        units = (new.quantity - order.filled) * self._tick_lot_units
+        return ceil_div(cover.hold_price * units, self._leverage_for(order)) + cover.loss * units, new.price * units
 
     def modify(self, modify: Modify, granted: Granted | None, effects: Effects) -> OrderReply | Refused:
         """Change an order, with what was granted for it; None if it needs no more than it has.
@@ -267,14 +269,21 @@ class FuturesMarket(TriggerMarket):
         Refused if book, mark or fills have come between, and what was granted is too little now.
         """
         cover = cover_in(granted) if granted is not None else measure(self, new)
-        more, more_value = (granted.amount, granted.order_value) if granted is not None else (0, 0)
+        short = is_short(self, new, cover)
+        more = more_value = 0
+        if granted is not None:
+            more, more_value = granted.amount, granted.order_value
+            short = short or (order.reduce_only and self.reduced_by(new, order.filled) > granted.reduces)
+            short = short or (granted.closes and not self.only_closes(order, new.quantity - order.quantity))
+            if granted.room:
+                cover = Cover(cover.limit, 0, 0)
         hold, value = self._need(order, new, cover)
         unheld, unvalued = order.hold + more - hold, self._open_value(order) + more_value - value
-        opens = granted is not None and granted.closes and not self.only_closes(order, new.quantity - order.quantity)
-        if unheld < 0 or unvalued < 0 or opens or is_short(self, new, cover):
+        if unheld < 0 or unvalued < 0 or short:
             return Refused(Reason.INSUFFICIENT_MARGIN)
         order.hold, order.hold_price, order.loss = hold, cover.hold_price, cover.loss
         self.unhold(order, order.leverage, unheld, unvalued, effects)
+        order.leverage = self._leverage_for(order)
         return None
 
     def _replace(self, order: Order, new: NewOrder, effects: Effects) -> list[Trade]:

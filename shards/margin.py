@@ -1,16 +1,26 @@
 """The futures side of the account machine: one USDT wallet per account, cross margin, one-way positions.
 
 Available is what is left of the wallet, with unrealised losses taken off and unrealised profits not counted, after the
-margins of positions and the holds of open orders. Over all shards:
+margins of positions and the holds of open orders; and no more than leaves positions their maintenance. Over all shards:
 Σ wallet − Σ signed entry cost + fees = deposits − withdrawals ± transfers.
 """
 
-from shards.brackets import Bracket, maintenance, most_at
+from typing import NamedTuple
+
+from shards.brackets import MILLION, Bracket, maintenance, most_at
 from shards.messages import Reason, Refused
 from shards.money import MarginFill, MarginSettlement, MarginTerms
-from shards.orders import BUY, Side
+from shards.orders import BUY, SELL, Side
 from shards.positions import Margin, MarketMargin
 from shards.units import ceil_div
+
+
+class Held(NamedTuple):
+    """What was set aside for an order."""
+
+    leverage: int  # 0: it only reduces
+    amount: int
+    room: int = 0  # nothing is held, and it goes so far from the mark, in millionths
 
 
 class Margins:
@@ -31,22 +41,39 @@ class Margins:
     def free(self, account: str) -> int:
         """What new orders may use; negative when losses have eaten into margins and holds."""
         margin = self.get(account)
-        unrealised = used = 0
+        unrealised = held = used = needed = 0
         for market, own in margin.markets.items():
-            used += own.position.margin + own.hold
+            held += own.hold
             if own.position.amount:
-                unrealised += own.position.unrealised(self.marks[market])
-        return margin.wallet + min(0, unrealised) - used
+                mark = self.marks[market]
+                used += own.position.margin
+                unrealised += own.position.unrealised(mark)
+                brackets = self.brackets.get(market)
+                if brackets is not None:
+                    needed += maintenance(brackets, abs(own.position.amount) * mark)
+        return margin.wallet - held - max(used - min(0, unrealised), needed - unrealised)
 
     def leave(self, account: str, reduced: int, lots: int) -> int:
         """What an order may lose that reduces the position in a market by so many lots, and does nothing else.
 
         What the account is worth, less what its orders hold, and what the positions that are left then must have.
         """
+        held = sum(own.hold for own in self.get(account).markets.values())
+        return self._surplus(account, reduced, lots) - held
+
+    def room(self, account: str, market: int) -> int:
+        """How far from the mark what only reduces goes with nothing held for it, in millionths.
+
+        As far as the least maintenance of what it closes pays for; not at all where the account is at risk.
+        """
+        brackets = self.brackets.get(market)
+        return brackets[0].ratio if brackets is not None and self._surplus(account) > 0 else 0
+
+    def _surplus(self, account: str, reduced: int = 0, lots: int = 0) -> int:
+        """What the account is worth beyond what its positions must have, once so many lots in a market are closed."""
         margin = self.get(account)
         rest = margin.wallet
         for market, own in margin.markets.items():
-            rest -= own.hold
             size = abs(own.position.amount)
             if size:
                 rest += own.position.unrealised(self.marks[market])
@@ -80,10 +107,10 @@ class Margins:
         own.updated_ms = now_ms
         return None
 
-    def hold(self, account: str, market: int, side: Side, terms: MarginTerms) -> tuple[int, int] | Refused:
-        """Set the margin of an order aside; returns (leverage, hold). Leverage 0: it only reduces."""
+    def hold(self, account: str, market: int, side: Side, terms: MarginTerms) -> Held | Refused:
+        """Set the margin of an order aside, or what it loses if it only reduces."""
         if terms.reduces:
-            return self._hold_leave(account, market, terms)
+            return self._hold_loss(account, market, side, terms)
         found = self.get(account).markets.get(market) or MarketMargin()
         leverage = terms.leverage or found.leverage or terms.default_leverage
         brackets = self.brackets.get(market)
@@ -104,16 +131,23 @@ class Margins:
         own = self._margin(account).in_market(market)
         own.hold += amount
         _add_value(own, side, terms.order_value)
-        return leverage, amount
+        return Held(leverage, amount)
 
-    def _hold_leave(self, account: str, market: int, terms: MarginTerms) -> tuple[int, int] | Refused:
+    def _hold_loss(self, account: str, market: int, side: Side, terms: MarginTerms) -> Held | Refused:
+        lots, mark = terms.reduces, self.marks.get(market, 0)
+        # with the mark by which the account is judged: it may have moved since the loss was reckoned
+        moved = lots * max(0, mark - terms.mark if side is SELL else terms.mark - mark)
+        room = self.room(account, market) if terms.loss_value else 0
+        if room and (terms.loss_value + moved) * MILLION <= lots * mark * room:
+            return Held(0, 0, room)
+        more = max(0, terms.loss_value - terms.held)
         # a change that needs no more than its order holds loses no more: it is never kept from getting better
-        if 0 < terms.loss_value > self.leave(account, market, terms.reduces):
+        if more and more + moved > self.leave(account, market, lots):
             return Refused(Reason.NO_LEAVE)
         own = self._margin(account).in_market(market)
-        own.hold += terms.loss_value
-        own.leave += terms.loss_value
-        return 0, terms.loss_value
+        own.hold += more
+        own.leave += more
+        return Held(0, more)
 
     def settle(self, settlement: MarginSettlement, now_ms: int) -> list[tuple[MarginFill, int]]:
         """Carry out what a market decided; returns each fill with its realised profit."""

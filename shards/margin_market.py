@@ -9,7 +9,7 @@ from collections import Counter
 import msgspec
 
 from shards.brackets import RiskChange, RiskTerms
-from shards.cover import Cover, find_fillable, needs_leave
+from shards.cover import Cover, find_fillable, is_uncovered, may_lose
 from shards.effects import Effects
 from shards.margin import held_for
 from shards.market import MarketMachine, age
@@ -67,29 +67,37 @@ class MarginMarket(MarketMachine):
     # Margin
 
     def set_risk(self, change: RiskChange, effects: Effects) -> None:
-        """Other risk terms; open orders keep what they hold."""
+        """Other risk terms; open orders keep what they hold. Under the first, some may hold too little."""
+        first = self.market.risk is None
         terms = self.market.risk or RiskTerms(self.market.brackets)
         self.market = msgspec.structs.replace(self.market, risk=change.apply(terms))
         effects.rows.append(MarketChanged(self.market, effects.now_ms))
+        if first:
+            self._expire_uncovered(effects)
 
     def needs_money(self, new: NewOrder) -> bool:
-        """Waiting triggers hold nothing; nor do orders that only reduce, as long as they do not lose much."""
-        return new.trigger is None and (not new.reduce_only or needs_leave(self, new))
+        """Waiting triggers hold nothing; nor do orders that only reduce, as long as they do not lose."""
+        return new.trigger is None and (not new.reduce_only or may_lose(self, new))
 
     def margin_terms_of(self, order: NewOrder | Order, cover: Cover) -> MarginTerms:
         """What the account machine must know to hold the margin of a regular order."""
         default, most = self.terms.default_leverage, self.terms.max_position_notional
         if order.reduce_only:
-            lots = min(order.quantity, self.reducible(order.account, order.side))
-            return MarginTerms(0, 0, default, most, loss_value=cover.loss * lots * self._tick_lot_units, reduces=lots)
+            return self.reducing_terms(cover, self.reduced_by(order))
         lots = order.quantity * self._tick_lot_units
         value = (order.price or cover.hold_price) * lots
         closes = self.only_closes(order, order.quantity)
         return MarginTerms(cover.hold_price * lots, value, default, most, 0, cover.loss * lots, closes=closes)
 
-    def leave_for(self, order: NewOrder | Order, loss: int) -> int:
-        """What an order that only reduces may lose of all that it can reduce now, at ``loss`` ticks a lot."""
-        return loss * min(order.quantity, self.reducible(order.account, order.side)) * self._tick_lot_units
+    def reducing_terms(self, cover: Cover, lots: int, held: int = 0) -> MarginTerms:
+        """Those of an order that only reduces, and loses in it."""
+        default, most, unit = self.terms.default_leverage, self.terms.max_position_notional, self._tick_lot_units
+        loss, mark = cover.loss * lots * unit, self.mark_price * unit
+        return MarginTerms(0, 0, default, most, loss_value=loss, reduces=lots, held=held, mark=mark)
+
+    def reduced_by(self, order: NewOrder | Order, filled: int = 0) -> int:
+        """Lots that an order that only reduces can reduce now."""
+        return min(order.quantity - filled, self.reducible(order.account, order.side))
 
     def only_closes(self, order: NewOrder | Order, lots: int) -> bool:
         """Whether so many lots more, after all that rests on that side, are no more than the position.
@@ -154,6 +162,7 @@ class MarginMarket(MarketMachine):
         """Match ``order`` down to ``limit``, then rest or end what is left of it."""
         trades: list[Trade] = []
         against = self.book.opposite(order.side)
+        unmarked = not (self.set_price or self.last_price)
         while order.filled < order.quantity:
             maker = against.first()
             if maker is None or not against.crosses(maker.price, limit):
@@ -165,7 +174,7 @@ class MarginMarket(MarketMachine):
             if not lots:
                 break  # it only reduces, and there is nothing left to reduce
             trades.append(self._trade(order, Match(maker, lots), effects))
-        self._after_matching(order, limit, effects)
+        self._after_matching(order, limit, effects, unmarked=unmarked)
         return trades
 
     def _wanted(self, order: Order) -> int:
@@ -223,7 +232,8 @@ class MarginMarket(MarketMachine):
     def _mark_changed(self, effects: Effects) -> None:
         effects.marks[self.market.number] = self.mark_price * self._tick_lot_units
 
-    def _after_matching(self, order: Order, limit: int, effects: Effects) -> None:
+    def _after_matching(self, order: Order, limit: int, effects: Effects, *, unmarked: bool) -> None:
+        """``unmarked``: there was no mark before its first fill."""
         if order.filled == order.quantity:
             self._end(order, Status.FILLED, EndReason.FILLED, effects)
         elif order.kind is MARKET:
@@ -232,7 +242,8 @@ class MarginMarket(MarketMachine):
             self._end(order, Status.EXPIRED, EndReason.IOC, effects)
         elif not self._wanted(order):
             self._end(order, Status.EXPIRED, EndReason.REDUCE_ONLY, effects)
-        elif limit != order.price:  # it may not go as far as it would, and so cannot rest where it would
+        elif limit != order.price or (unmarked and self.rules and is_uncovered(self, order)):
+            # it may not go as far as it would, and so cannot rest where it would
             self._end(order, Status.EXPIRED, EndReason.MARGIN, effects)
         else:
             self._rest(order)
@@ -285,6 +296,20 @@ class MarginMarket(MarketMachine):
         """An open order is ended by the rules."""
         self._withdraw(order)
         self._end(order, Status.EXPIRED, reason, effects)
+
+    def _expire_uncovered(self, effects: Effects) -> None:
+        """A mark or risk terms have come to a market without: nothing rests that could lose more than it holds."""
+        mark = self.mark_price
+        if not mark or not self.rules or self.market.risk is None:
+            return
+        found: list[Order] = []
+        for side in (self.book.bids, self.book.asks):
+            for level in side:
+                if not side.crosses(level.price, mark):
+                    break
+                found += (order for order in level.orders.values() if is_uncovered(self, order))
+        for order in found:
+            self._expire(order, EndReason.MARGIN, effects)
 
     def _end(self, order: Order, status: Status, reason: EndReason, effects: Effects) -> None:
         """An order that is in no index any more ends by itself."""

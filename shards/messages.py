@@ -56,7 +56,7 @@ class Reason(StrEnum):
     MAX_NOTIONAL = "max_notional"
     PRICE_TOO_HIGH = "price_too_high"  # of a purchase, by the mark price
     PRICE_TOO_LOW = "price_too_low"  # of a sale
-    NO_LEAVE = "no_leave"  # it only reduces, and would lose more than there is
+    NO_LEAVE = "no_leave"  # it only reduces, and would lose more than its account can bear
 
 
 # Commands: journaled inputs
@@ -239,6 +239,8 @@ class Granted(msgspec.Struct, array_like=True, tag=20, gc=False, frozen=True):
     limit: int = 0
     loss: int = 0
     closes: bool = False  # as it was asked for
+    reduces: int = 0  # likewise: lots, of an order that only reduces
+    room: int = 0  # so far such an order goes from the mark with nothing held for it, in millionths
 
 
 class Settle(msgspec.Struct, array_like=True, tag=21, gc=False, frozen=True):
@@ -283,7 +285,8 @@ class FiredHeld(msgspec.Struct, array_like=True, tag=25, gc=False, frozen=True):
     terms: MarginTerms
     limit: int = 0
     loss: int = 0
-    leave: bool = False  # of one that only reduces, and has no leverage: it may lose as much as was asked for
+    leave: bool = False  # of one that only reduces, and has no leverage: what was asked for is held
+    room: int = 0  # as of a grant
 
 
 class BracketsChanged(msgspec.Struct, array_like=True, tag=26, gc=False, frozen=True):

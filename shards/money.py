@@ -68,6 +68,8 @@ class MarginTerms(msgspec.Struct, array_like=True, gc=False, frozen=True):
     loss_value: int = 0  # what it would lose against the mark: held beside the margin
     reduces: int = 0  # lots, of an order that only reduces: what it would lose must be left of what there is
     closes: bool = False  # with all open orders of its side it is no larger than the position: within any limit
+    held: int = 0  # of what a modified order that only reduces would lose: it holds so much already
+    mark: int = 0  # of one that only reduces: what a lot is worth at the mark against which it would lose
 
 
 class MarginFill(msgspec.Struct, array_like=True, gc=False, frozen=True):

@@ -3,7 +3,7 @@
 import msgspec
 
 from shards.brackets import MILLION
-from shards.cover import cover_in, free_bound, is_outside_band, is_short, limit_of, measure, needs_leave
+from shards.cover import cover_in, is_outside_band, is_short, limit_of, limit_without_hold, may_lose, measure
 from shards.effects import Effects
 from shards.margin import held_for
 from shards.margin_market import MarginMarket
@@ -24,7 +24,6 @@ from shards.orders import (
     Trigger,
     WatchedPrice,
 )
-from shards.price_band import is_worse
 from shards.triggers import Triggers, trigger_of
 
 _BECOMES = {Kind.STOP: LIMIT, Kind.TAKE_PROFIT: LIMIT}  # any other trigger becomes a market order
@@ -165,9 +164,12 @@ class TriggerMarket(MarginMarket):
 
     def set_mark(self, price: int, effects: Effects) -> None:
         """The operator sets the mark price (ticks), or lets it follow the last trade again (0)."""
+        first = not self.mark_price
         self.set_price = price
         if self.mark_price:
             self._mark_changed(effects)
+            if first:
+                self._expire_uncovered(effects)
         self._fire_due(effects)
 
     def _fire_due(self, effects: Effects) -> None:
@@ -218,7 +220,7 @@ class TriggerMarket(MarginMarket):
         if order.kind is LIMIT and is_outside_band(self, order.side, order.price):
             self._forget(order)
             self._end(order, Status.EXPIRED, EndReason.PERCENT_PRICE, effects)
-        elif not order.reduce_only or (order.quantity and needs_leave(self, order)):
+        elif not order.reduce_only or (order.quantity and may_lose(self, order)):
             self.firing[order.id] = order
             effects.fired.append(order)
         else:
@@ -238,7 +240,7 @@ class TriggerMarket(MarginMarket):
         if reason is not EndReason.NONE:
             self.give_back(held, effects)
             self._expire(order, reason, effects)
-        elif (held.leverage or held.leave) and self._is_short_by_now(order, held):
+        elif self._is_short_by_now(order, held):
             self.give_back(held, effects)
             effects.again.append(order)
         else:
@@ -250,7 +252,7 @@ class TriggerMarket(MarginMarket):
 
     def _is_short_by_now(self, order: Order, held: FiredHeld) -> bool:
         """Whether too little was asked for: book, mark or position have moved since."""
-        if held.leave and held_for(held.terms, 0) < self.leave_for(order, held.loss):
+        if order.reduce_only and self.reduced_by(order) > held.terms.reduces:
             return True
         if held.terms.closes and not self.only_closes(order, order.quantity):
             return True
@@ -262,22 +264,15 @@ class TriggerMarket(MarginMarket):
             order.hold_price, order.leverage, order.loss = held.hold_price, held.leverage, held.loss
             order.hold = self._hold_of(order)
             return limit_of(self, order, cover_in(held))
-        order.quantity = min(order.quantity, self.reducible(order.account, order.side))
+        order.quantity = self.reduced_by(order)
         if not held.leave:
-            return self.nearest(order, limit_of(self, order, measure(self, order)))
+            return limit_without_hold(order.side, cover_in(held), held.room)
         order.loss = held.loss
         order.hold = self._hold_of(order)
         surplus = held_for(held.terms, 0) - order.hold
         if surplus:
             self.unhold(held, 0, surplus, 0, effects)
         return limit_of(self, order, cover_in(held))
-
-    def nearest(self, order: NewOrder | Order, limit: int) -> int:
-        """``limit``, but no farther from the mark than an order that only reduces may go without leave."""
-        if not self.mark_price:
-            return limit
-        bound = free_bound(self, order.side)
-        return bound if is_worse(order.side, limit, bound) else limit
 
     def fired_refused(self, order: Order, effects: Effects) -> None:
         """There is no margin for a fired trigger."""

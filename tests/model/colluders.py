@@ -1,19 +1,14 @@
 """Two accounts of one owner, who trades with himself to take out more money than he has put in.
 
-What is looked at: what each account is worth, and what must be left behind its positions, from one moment to the next,
-with the marks of the first of them. What a mark has moved since an order was granted is no fault of the order's.
+Marks and brackets change meanwhile, shards die and come back, and a market may have no mark or no risk terms at first.
 """
 
 import random
-from collections import defaultdict
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec.structs import replace
 
 from shards.brackets import RiskTerms, make_brackets
-from shards.codec import decode_row
-from shards.futures import FuturesMarket
 from shards.markets import FuturesTerms, Market, MarketStatus, Product, shard_of_account
 from shards.messages import (
     AddMarket,
@@ -26,13 +21,13 @@ from shards.messages import (
     Place,
     SetLeverage,
     SetMarkPrice,
+    SetRisk,
 )
 from shards.money import Wallet
 from shards.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
-from shards.positions import Margin
-from shards.rows import MarginFilled
-from tests.model.futures_risk import maintenance
+from shards.positions import MarketMargin
 from tests.model.world import World
+from tests.model.worth import Watch
 
 USDT: Final = 10**6
 MARKETS: Final = {1: "BTCUSDT", 2: "SOLUSDT"}
@@ -44,32 +39,21 @@ BRACKETS: Final = [
     (1_000_000 * USDT, 25, 20_000),
     (5_000_000 * USDT, 10, 40_000),
 ]
+RISKS: Final = [  # with what a filled order has at least for what it must have, as they may be within a band
+    (500_000, RiskTerms(make_brackets(BRACKETS))),
+    (200_000, RiskTerms(make_brackets([(200_000 * USDT, 20, 40_000), (5_000_000 * USDT, 10, 60_000)]))),
+    (50_000, RiskTerms(make_brackets([(100_000 * USDT, 75, 12_000), (5_000_000 * USDT, 20, 45_000)]))),
+]
 
 
-def make_market(number: int) -> Market:
+def make_market(number: int, band: int = BAND) -> Market:
     """Without fees."""
-    terms = FuturesTerms(10**13, 5 * 10**12, 1, 100, 20, 5_000, BAND, BAND)
+    terms = FuturesTerms(10**13, 5 * 10**12, 1, 100, 20, 5_000, BAND, band)
     places = 8, 6, 7, 3, 1, 3
     symbol = MARKETS[number]
-    risk = RiskTerms(make_brackets(BRACKETS))
+    risk = RISKS[0][1]
     facts = 0, 0, 0, MarketStatus.LISTED, terms, 0, risk
     return Market(number, Product.FUTURES, symbol, symbol[:-4], "USDT", *places, *facts)
-
-
-class Worth(NamedTuple):
-    """What an account is worth, and what must be left behind its positions."""
-
-    equity: int
-    maintenance: int
-
-    @property
-    def surplus(self) -> int:
-        return self.equity - self.maintenance
-
-    @property
-    def is_at_risk(self) -> bool:
-        """Nothing is where there is no position, and nothing is owed."""
-        return self.equity < 0 or self.equity <= self.maintenance > 0
 
 
 class Owner:
@@ -81,22 +65,19 @@ class Owner:
         self.poor, self.rich = self.accounts = self._name_accounts()
         self.references = 0
         self.paid_in = 0
-        self.moved_risk = False  # a mark, not an order, has brought an account at risk
-        self.since: defaultdict[int, list[int]] = defaultdict(list)  # order → marks since before it was granted
-        self.lost_then: dict[int, int] = {}  # order → what moves had cost its account before it was granted
-        self.lost = dict.fromkeys(self.accounts, 0)  # by moves of marks, of what accounts have beyond what they must
-        self.seen: dict[int, tuple[Kind, int, int]] = {}  # what orders were as they were last looked at
-        self.rows = [0] * self.world.shard_count
+        self.watch = Watch(self.world, self.accounts, MARKETS)
         self.told: list[Command] = []  # all that was asked
+        self.band = chance.choice((50_000, 50_000, 200_000, 400_000))
         for number in MARKETS:
-            self.world.call(AddMarket(make_market(number)))
-            self.world.call(SetMarkPrice(number, MARK))
-        self._pay(self.poor, 1_000 * USDT)
-        self._pay(self.rich, 1_000_000 * USDT)
+            market, before = make_market(number, self.band), chance.random()
+            self.world.call(AddMarket(replace(market, risk=None) if before < 0.1 else market))
+            if before < 0.8:
+                self.world.call(SetMarkPrice(number, MARK))
+        self._tell(self._payment(self.poor, 1_000 * USDT), self._payment(self.rich, 1_000_000 * USDT))
         for number in MARKETS:
             for account in self.accounts:
                 self.world.call(SetLeverage(account, number, chance.choice((20, 50, 50, 100))))
-            if chance.random() < 0.7:
+            if chance.random() < 0.7 and self.watch.marks()[number]:
                 self._enter(number, chance.choice((1, 2, 2, 4)))
 
     def _enter(self, number: int, share: int) -> None:
@@ -105,9 +86,9 @@ class Owner:
         side = self.chance.choice((Side.BUY, Side.SELL))
         asked = NewOrder(number, self.poor, side, Kind.LIMIT, TimeInForce.GTC, MARK, lots, 0)
         self.world.call(Place(asked))
-        for order in self.orders(self.poor):
+        for order in self.watch.orders(self.poor):
             self.world.call(Place(replace(self._answer(order), quantity=lots)))
-        self._list_fills()
+        self.watch.list_fills()
 
     def _name_accounts(self) -> tuple[str, str]:
         """At home on two shards, where there are so many."""
@@ -116,140 +97,72 @@ class Owner:
         others = [name for name in names if _home(name, count) != _home(names[0], count)]
         return names[0], (others or names[1:])[0]
 
-    def _pay(self, account: str, amount: int) -> None:
+    def _payment(self, account: str, amount: int) -> Deposit:
         self.references += 1
-        reply = self.world.call(Deposit(account, "USDT", amount, f"r{self.references}", Wallet.FUTURES))
-        if isinstance(reply, AmountReply):
-            self.paid_in += amount
-
-    # What there is
-
-    def machine(self, number: int) -> FuturesMarket:
-        machine = self.world.engine_of(number).markets[number]
-        assert isinstance(machine, FuturesMarket)
-        return machine
-
-    def marks(self) -> dict[int, int]:
-        return {number: self.machine(number).mark_price for number in MARKETS}
-
-    def worth(self, account: str, marks: dict[int, int]) -> Worth:
-        margin = self._margin(account)
-        equity, needed = margin.wallet, 0
-        for number, own in margin.markets.items():
-            lot = marks[number] * self.machine(number).market.tick_lot_units
-            equity += own.position.amount * lot - own.position.signed_cost()
-            needed += maintenance(make_brackets(BRACKETS), abs(own.position.amount) * lot)
-        return Worth(equity, needed)
-
-    def _margin(self, account: str) -> Margin:
-        return self.world.engines[_home(account, self.world.shard_count)].accounts.margins.get(account)
-
-    def free(self, account: str) -> int:
-        return self.world.engines[_home(account, self.world.shard_count)].accounts.margins.free(account)
-
-    def orders(self, account: str) -> list[Order]:
-        return [order for number in MARKETS for order in self.machine(number).by_account.get(account, {}).values()]
+        return Deposit(account, "USDT", amount, f"r{self.references}", Wallet.FUTURES)
 
     # A round
 
     def go_on(self) -> str:
-        """Ask some things at once, or let a mark move; returns what is wrong then, "" if nothing is."""
-        chance, marks = self.chance, self.marks()
-        before = {account: self.worth(account, marks) for account in self.accounts}
-        if chance.random() < 0.12:
-            number = chance.choice(list(MARKETS))
-            follows = chance.random() < 0.2 and self.machine(number).last_price
-            self._tell(SetMarkPrice(number, 0 if follows else self._moved(marks[number])))
-        elif chance.random() < 0.1:
-            self._take_out(chance.choice(self.accounts))
-        else:
-            alone = any(not self.machine(number).set_price for number in MARKETS)  # each trade moves a mark
-            self._tell(*(self._ask() for _ in range(1 if alone else chance.choice((1, 1, 2, 3)))))
-        self._look(marks)
-        slack = self._slack(marks)
-        for account in self.accounts:
-            after, now = self.worth(account, marks), self.worth(account, self.marks())
-            allowed = slack[account] + max(0, now.surplus - after.surplus)  # a trade has moved the mark in the midst
-            if not before[account].is_at_risk and after.is_at_risk and after.surplus < -allowed:
-                return f"{account} was {before[account]} and is {after}, of which {allowed} by moves since"
-            self.lost[account] += after.surplus - now.surplus
-            self.moved_risk |= now.is_at_risk
-        return ""
+        """Ask some things at once, or let a mark or brackets change; returns what is wrong then, "" if nothing is."""
+        commands = self._choose()
+        self.watch.begin({each.market: each.terms.brackets for each in commands if isinstance(each, SetRisk)})
+        self._tell(*commands)
+        return self.watch.end()
+
+    def _choose(self) -> list[Command]:
+        chance, number = self.chance, self.chance.choice(list(MARKETS))
+        kind = chance.random()
+        if kind < 0.12:
+            follows = chance.random() < 0.2 and self.watch.machine(number).last_price
+            return [SetMarkPrice(number, 0 if follows else self._moved(number))]
+        if kind < 0.2:
+            account = chance.choice(self.accounts)
+            return [self._payment(account, -max(1, self.watch.free(account)) if chance.random() < 0.9 else 50 * USDT)]
+        alone = any(not self.watch.machine(number).set_price for number in MARKETS)  # each trade moves a mark
+        asked = [self._ask() for _ in range(1 if alone else chance.choice((1, 1, 2, 3)))]
+        if kind < 0.24:
+            asked.append(SetRisk(number, chance.choice([terms for most, terms in RISKS if self.band <= most])))
+        return asked
 
     def _tell(self, *commands: Command) -> None:
-        """All of them at the same moment; shards and links take turns as it comes."""
-        world = self.world
+        """All of them at the same moment; shards and links take turns as it comes, and may die."""
+        world, chance = self.world, self.chance
         self.told += commands
-        for command in commands:
-            world.submit(command)
-        while any(node.has_work() for node in world.nodes) and self.chance.random() < 0.9:
-            node = self.chance.choice(world.nodes)
-            world.turn(node.shard, self.chance.choice((1, 100)))
+        calls = [world.submit(command) for command in commands]
+        while any(node.has_work() for node in world.nodes) and chance.random() < 0.9:
+            node = chance.choice(world.nodes)
+            world.turn(node.shard, chance.choice((1, 100)))
             for other in world.nodes:
-                if other is not node and self.chance.random() < 0.5:
+                if other is not node and chance.random() < 0.5:
                     world.pump(node.shard, other.shard)
+            if chance.random() < 0.01:
+                world.take_snapshot(node.shard)
+            if chance.random() < 0.01:
+                world.restart(node.shard, from_snapshot=chance.random() < 0.8)
         world.drain()
+        for call in calls:
+            if isinstance(call.message, Deposit) and isinstance(call.reply, AmountReply):
+                self.paid_in += call.message.amount
 
-    def _take_out(self, account: str) -> None:
-        self._pay(account, -max(1, self.free(account)) if self.chance.random() < 0.9 else 50 * USDT)
-
-    def _moved(self, mark: int) -> int:
+    def _moved(self, number: int) -> int:
+        """A price near the mark, if there is one."""
         away = self.chance.choice((10, 100, 300, 1_000, 2_500))
+        mark = self.watch.machine(number).mark_price or MARK
         return min(65_000, max(38_000, mark + self.chance.choice((-away, away))))
-
-    # What mark moves are to blame for
-
-    def _look(self, before: dict[int, int]) -> None:
-        """Remember the marks since each order was granted: when it came, was changed, or fired."""
-        for order in [order for account in self.accounts for order in self.orders(account)]:
-            number, now = order.market, (order.kind, order.price, order.quantity)
-            if self.seen.get(order.id) != now:
-                self.seen[order.id] = now
-                self.since[order.id] = [before[number]]
-                self.lost_then[order.id] = self.lost[order.account]
-            self.since[order.id].append(self.machine(number).mark_price)
-
-    def _list_fills(self) -> Iterator[MarginFilled]:
-        """What was booked since it was asked last."""
-        found = []
-        for node in self.world.nodes:
-            rows = [decode_row(body) for body in self.world.stored[node.shard][self.rows[node.shard] :]]
-            self.rows[node.shard] += len(rows)
-            found += [row for row in rows if isinstance(row, MarginFilled)]
-        return iter(found)
-
-    def _slack(self, marks: dict[int, int]) -> dict[str, int]:
-        """What moves of marks since the orders that filled were granted are to blame for, and a unit for each fill.
-
-        The mark may be worse for what is filled than it was then; and positions may have lost what an order may lose.
-        """
-        slack = dict.fromkeys(self.accounts, 0)
-        gone = dict(slack)
-        fills = list(self._list_fills())
-        for filled in fills:
-            fill, mark = filled.fill, marks[filled.market]
-            sign = 1 if fill.side is Side.BUY else -1
-            followed = not self.machine(filled.market).set_price
-            traded = [each.fill.price for each in fills if each.market == filled.market and followed]
-            moved = max([sign * (since - mark) for since in (*self.since[fill.order], *traded)], default=0)
-            unit = self.machine(filled.market).market.tick_lot_units
-            slack[filled.account] += max(0, moved) * fill.quantity * unit + 1
-            lost = self.lost[filled.account] - self.lost_then.get(fill.order, self.lost[filled.account])
-            gone[filled.account] = max(gone[filled.account], lost)
-        for account in self.accounts:
-            self.lost[account] += slack[account]
-        return {account: slack[account] + gone[account] for account in self.accounts}
 
     # What he asks
 
     def _ask(self) -> Command:
         """Half the time one account meets what the other has waiting; the poor one goes as far as its money does."""
         chance = self.chance
-        waiting = [order for account in self.accounts for order in self.orders(account) if order.kind is Kind.LIMIT]
+        waiting = [
+            order for account in self.accounts for order in self.watch.orders(account) if order.kind is Kind.LIMIT
+        ]
         if waiting and chance.random() < 0.5:
             return Place(self._answer(chance.choice(waiting)))
         account = self.poor if chance.random() < 0.8 else self.rich
-        own = self.orders(account)
+        own = self.watch.orders(account)
         kind = chance.random()
         if own and kind < 0.1:
             order = chance.choice(own)
@@ -273,7 +186,7 @@ class Owner:
 
     def _order(self, account: str) -> NewOrder:
         chance, number = self.chance, self.chance.choice(list(MARKETS))
-        size = self.machine(number).positions[account]
+        size = self.watch.machine(number).positions[account]
         reduces = bool(size) and chance.random() < 0.6
         if reduces:
             side, lots = (Side.SELL if size > 0 else Side.BUY), max(1, abs(size) * chance.choice((1, 2, 3, 4, 4)) // 4)
@@ -290,28 +203,34 @@ class Owner:
         if way < 0.2:
             kind = chance.choice((Kind.STOP, Kind.STOP_MARKET, Kind.TAKE_PROFIT, Kind.TAKE_PROFIT_MARKET))
             priced = kind in (Kind.STOP, Kind.TAKE_PROFIT)
-            trigger = Trigger(kind, self._moved(self.marks()[number]), chance.choice(list(WatchedPrice)))
+            trigger = Trigger(kind, self._moved(number), chance.choice(list(WatchedPrice)))
             return replace(new, kind=kind, price=price if priced else 0, tif=TimeInForce.GTC, trigger=trigger)
         return new
 
     def _price(self, number: int, side: Side, away: int = 0) -> int:
         """Mostly as bad as it may be, or by so much: that is where there is something to gain."""
-        mark = self.machine(number).mark_price
-        bounds = (0, 0, 4_999, 5_000, 5_001, 10_000, 30_000, 49_999, 50_000)
+        mark = self.watch.machine(number).mark_price
+        if not mark:
+            return MARK * self.chance.choice((25, 40, 47, 50, 50, 53, 60, 100)) // 50
+        least = self.watch.machine(number).market.brackets[0].ratio if self.watch.brackets()[number] else 5_000
+        bounds = (0, 0, 100, least - 1, least, least + 1, 10_000, 30_000, 49_999, 50_000, self.band)
         some = mark * self.chance.choice(bounds) // 1_000_000
-        away = min(away, mark * BAND // 1_000_000) if away and self.chance.random() < 0.6 else some
+        away = min(away, mark * self.band // 1_000_000) if away and self.chance.random() < 0.6 else some
         return mark + (away if (side is Side.BUY) == (self.chance.random() < 0.9) else -away)
 
     def _spent(self, account: str, lots: int) -> int:
         """Ticks by which so many lots lose all that the account is worth, or half of it, or all but a little."""
-        equity = self.worth(account, self.marks()).equity
+        equity = self.watch.worth(account).equity
         return max(0, equity * self.chance.choice((8, 8, 4, 7)) // 8 // (lots * 7))
 
     def _affordable(self, account: str, number: int, price: int) -> int:
         """Lots that all that is free pays for, or a part of it: margin, and what is lost at once."""
-        margin = self._margin(account).in_market(number)
-        needed = price * 7 // (margin.leverage or 20) + abs(price - self.machine(number).mark_price) * 7
-        return max(1, self.free(account) // (needed + 1) // self.chance.choice((1, 1, 1, 2, 4)))
+        margin = self.watch.margin(account).markets.get(number) or MarketMargin()
+        mark = self.watch.machine(number).mark_price
+        if not mark and self.chance.random() < 0.3:
+            return 1  # the next is the first to trade, and there is not enough for it
+        needed = price * 7 // (margin.leverage or 20) + (abs(price - mark) * 7 if mark else 0)
+        return max(1, self.watch.free(account) // (needed + 1) // self.chance.choice((1, 1, 1, 2, 4)))
 
 
 def _home(account: str, shard_count: int) -> int:

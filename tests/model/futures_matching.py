@@ -6,7 +6,7 @@ from shards.markets import Market, MarketStatus
 from shards.money import MarginFill
 from shards.rows import MarginFilled, Traded
 from tests.model.futures_prices import FuturesPrices
-from tests.model.futures_risk import Funds
+from tests.model.futures_risk import Funds, nearest
 from tests.model.futures_wallets import ceil
 
 MILLION = 1_000_000
@@ -36,6 +36,7 @@ class FuturesMatching(FuturesPrices):
     def execute(self, taker: o.Order, limit: int, rest_ends: o.EndReason | None = None) -> list[o.Trade]:
         """Let it trade, then rest or end; at rest it would wait for what it may not do, where ``rest_ends`` says so."""
         trades = []
+        unmarked = not self.mark
         while makers := self.wanted(taker) and self.makers(taker.side, limit):
             if makers[0].account == taker.account:
                 self.end(makers[0], EXPIRED, o.EndReason.OWN_ORDER)
@@ -51,6 +52,8 @@ class FuturesMatching(FuturesPrices):
             self.end(taker, EXPIRED, o.EndReason.REDUCE_ONLY)
         elif rest_ends:
             self.end(taker, EXPIRED, rest_ends)
+        elif unmarked and self.is_uncovered(taker):
+            self.end(taker, EXPIRED, o.EndReason.MARGIN)
         else:
             self.resting.append(taker)
         return trades
@@ -86,6 +89,13 @@ class FuturesMatching(FuturesPrices):
         if done:
             self.end(maker, o.Status.FILLED, o.EndReason.FILLED)
         return trade
+
+    def end_uncovered(self) -> None:
+        """There is a mark where there was none, or there are risk terms: what could lose more than it holds is over."""
+        found = [order for side in (o.Side.SELL, o.Side.BUY) for order in self.makers(side, self.mark)]
+        for order in found if self.mark else ():
+            if self.is_uncovered(order):
+                self.end(order, EXPIRED, o.EndReason.MARGIN)
 
     def position_over(self, account: str, filled: o.Order | None) -> None:
         """It has come to zero or turned: what stood on it ends with it, but for an order that is filled."""
@@ -169,9 +179,7 @@ class FuturesMatching(FuturesPrices):
             order.quantity = min(order.quantity, self.reducible(order))
         if self.is_out_of_band(order):
             self.end(order, EXPIRED, o.EndReason.PERCENT_PRICE)
-        elif not order.reduce_only or (
-            order.quantity and self.needs_leave(order.side, self.limit(order, order.quantity))
-        ):
+        elif not order.reduce_only or (order.quantity and self.loss(order, self.limit(order, order.quantity))):
             self.fired.append(order)
         else:
             self.enter(order)
@@ -192,7 +200,7 @@ class FuturesMatching(FuturesPrices):
             return
         funds = self.fund(order, order.quantity)
         if funds is m.Reason.NO_LEAVE:  # it goes as far as it may without
-            funds = Funds(self.nearest(order.side, order.price), 0, 0, 0)
+            funds = Funds(nearest(order.side, order.price, self.mark, self.room(order.account)), 0, 0, 0)
         if isinstance(funds, m.Reason):
             self.end(order, EXPIRED, o.EndReason.MARGIN)
             return

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from shards import messages as m
 from shards import orders as o
-from tests.model.futures_risk import MILLION, Funds, is_within, worse_by, worst_within
+from tests.model.futures_risk import MILLION, Funds, is_within, nearest, worse_by
 from tests.model.futures_state import FuturesState
 from tests.model.futures_wallets import ceil
 
@@ -73,22 +73,21 @@ class FuturesPrices(FuturesState):
     def is_out_of_band(self, order: o.Order) -> bool:
         return order.kind is o.Kind.LIMIT and self.out_of_band(order.side, order.price) is not None
 
-    def needs_leave(self, side: o.Side, limit: int) -> bool:
-        """Whether an order that only reduces may lose more than a scope that is not at risk has."""
-        return self.has_risk_terms and not is_within(side, limit, self.mark, self.brackets[0].ratio)
+    def room(self, account: str) -> int:
+        """So far from the mark, in millionths, its orders that only reduce go for nothing: not at all at risk."""
+        return self.brackets[0].ratio if self.has_risk_terms and self.surplus(account) > 0 else 0
 
     def leave(self, new: o.NewOrder | o.Order, quantity: int, limit: int) -> int | None:
         """Ticks that each lot of an order that only reduces holds; None: it may not lose so much."""
-        if not self.needs_leave(new.side, limit):
-            return 0
         loss = self.loss(new, limit)
+        if not loss or is_within(new.side, limit, self.mark, self.room(new.account)):
+            return 0
         more = max(0, loss * quantity * self.unit - getattr(new, "hold", 0))
         return loss if not more or self.has_leave(new, quantity, more) else None
 
-    def nearest(self, side: o.Side, limit: int) -> int:
-        """The limit, but no farther from the mark than what only reduces may go without leave."""
-        bound = worst_within(side, self.mark, self.brackets[0].ratio)
-        return limit if is_within(side, limit, self.mark, self.brackets[0].ratio) else bound
+    def is_uncovered(self, order: o.Order) -> bool:
+        """Whether it would lose more at its price than its hold has for that."""
+        return self.loss(order, order.price) > order.loss
 
     def fund(self, new: o.NewOrder | o.Order, quantity: int) -> Funds | m.Reason:
         """What so much of a new order holds, and how far it may go with that; or why it may not be held."""
@@ -97,7 +96,9 @@ class FuturesPrices(FuturesState):
             loss = self.leave(new, quantity, limit)
             if loss is None and new.kind is o.Kind.LIMIT:
                 return m.Reason.NO_LEAVE
-            return Funds(self.nearest(new.side, limit) if loss is None else limit, 0, 0, loss or 0)
+            return Funds(
+                nearest(new.side, limit, self.mark, self.room(new.account)) if loss is None else limit, 0, 0, loss or 0
+            )
         leverage, hold_price, loss = self.leverage_of(new.account), self.hold_price(new, limit), self.loss(new, limit)
         lots = quantity * self.unit
         hold = ceil(hold_price * lots, leverage) + loss * lots

@@ -245,7 +245,12 @@ class FuturesReference(FuturesSettings):
             return m.Refused(reason)
         if order.tif is o.TimeInForce.POST_ONLY and self.makers(order.side, price):
             return m.Refused(m.Reason.POST_ONLY)
-        order.hold, order.hold_price, order.loss = asked.hold, asked.hold_price, asked.loss
+        order.hold, order.hold_price, order.loss, order.leverage = (
+            asked.hold,
+            asked.hold_price,
+            asked.loss,
+            asked.leverage,
+        )
         for child in self.waiting:
             if child.trigger and child.trigger.parent == order.id:
                 follows = child.quantity == order.quantity
@@ -266,8 +271,9 @@ class FuturesReference(FuturesSettings):
             asked.loss = leave
         else:
             asked.hold_price, asked.loss = self.hold_price(asked, asked.price), self.loss(asked, asked.price)
+            asked.leverage = self.no_more_than_allowed(order.leverage)
         asked.hold = self.hold_of(asked)
         if order.reduce_only:
             return None
         more, more_value = asked.hold - order.hold, self.value_of(asked) - self.value_of(order)
-        return self.refuse_margin(asked, order.leverage, more_value, more)
+        return self.refuse_margin(asked, asked.leverage, more_value, more)

@@ -48,6 +48,11 @@ def worst_within(side: Side, mark: int, ratio: int) -> int:
     return int(exact) if side is Side.BUY else ceil(exact)
 
 
+def nearest(side: Side, limit: int, mark: int, ratio: int) -> int:
+    """The limit, or the worst price within ``ratio`` of the mark where the limit is not."""
+    return limit if is_within(side, limit, mark, ratio) else worst_within(side, mark, ratio)
+
+
 def worse_by(side: Side, price: int, mark: int) -> int:
     """Ticks that a lot is below water once it has traded at ``price``."""
     if not mark:

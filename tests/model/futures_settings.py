@@ -29,7 +29,10 @@ class FuturesSettings(FuturesMatching):
         fee = LIQUIDATION_FEE if self.market.risk is None else self.market.risk.liquidation_fee
         given = change.liquidation_fee
         terms = RiskTerms(change.brackets or self.market.brackets, fee if given is None else given)
+        first = not self.has_risk_terms
         self.market = replace(self.market, risk=terms)
+        if first:
+            self.end_uncovered()
         return m.MarketReply(self.market)
 
     def set_leverage(self, account: str, leverage: int) -> m.Reply:
@@ -43,7 +46,10 @@ class FuturesSettings(FuturesMatching):
     def mark_at(self, price: int) -> m.Reply:
         if self.market.status is MarketStatus.DELISTED:
             return m.Refused(m.Reason.MARKET_DELISTED)
+        first = not self.mark
         self.set_mark = price
         self.track(o.WatchedPrice.MARK)
+        if first:
+            self.end_uncovered()
         self.fire_due()
         return m.MarketReply(self.market)

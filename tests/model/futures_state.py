@@ -45,8 +45,11 @@ class FuturesState:
 
     def leverage_of(self, account: str) -> int:
         """For new orders; what was set before brackets changed is no more than they allow."""
-        setting = self.wallets[account].leverage or self.terms.default_leverage
-        return min(setting, self.brackets[0].max_leverage) if self.has_risk_terms else setting
+        return self.no_more_than_allowed(self.wallets[account].leverage or self.terms.default_leverage)
+
+    def no_more_than_allowed(self, leverage: int) -> int:
+        """By the brackets as they are."""
+        return min(leverage, self.brackets[0].max_leverage) if self.has_risk_terms else leverage
 
     def hold_of(self, order: o.Order) -> int:
         """What is held for what is left of it: margin, and what it will lose against the mark as it was granted."""
@@ -58,7 +61,8 @@ class FuturesState:
         return sorted(own, key=lambda order: order.id)
 
     def free(self, account: str) -> int:
-        return self.wallets[account].free(self.mark * self.unit, self.open_of(account))
+        free = self.wallets[account].free(self.mark * self.unit, self.open_of(account))
+        return min(free, self.surplus(account) - self.held(account)) if self.has_risk_terms else free
 
     def value_of(self, order: o.Order) -> int:
         """What it counts towards the position limit."""
@@ -90,6 +94,10 @@ class FuturesState:
         """What must be left behind its position, once so many lots of it are closed."""
         lots = abs(self.wallets[account].size) - closed
         return maintenance(self.brackets, lots * self.mark * self.unit)
+
+    def surplus(self, account: str) -> int:
+        """What it is worth beyond what must be left behind its position."""
+        return self.equity(account) - self.maintenance(account)
 
     def held(self, account: str) -> int:
         """By all its orders."""

@@ -64,7 +64,8 @@ class Traders:
             (lambda: SetMarkPrice(1, self.chance.choice((0, self.price()))), profile.mark),
             (self.set_leverage, profile.leverage),
             (self.move, 2),
-            (self.set_risk, 1 if reference.has_risk_terms else 0),
+            (self.set_risk, 1 if reference.has_risk_terms or chance.random() < 0.3 else 0),
+            (self.squeeze, 3 if reference.has_risk_terms else 0),
         )
         self.makers, self.weights = zip(*makers, strict=True)
 
@@ -116,6 +117,9 @@ class Traders:
         size = self.reference.wallets[new.account].size
         if reduces and size and self.chance.random() < 0.8:
             new = replace(new, side=Side.SELL if size > 0 else Side.BUY)
+            if price and self.reference.mark and self.chance.random() < 0.5:  # a little worse than the mark
+                away = self.chance.randint(0, max(2, self.profile.reach // 4)) * (1 if size < 0 else -1)
+                new = replace(new, price=max(1, self.reference.mark + away))
         profit, loss = (self.attached(new, direction) for direction in (1, -1))
         place = Place(replace(new, reduce_only=reduces, take_profit=profit, stop_loss=loss))
         self.placed.append(place)
@@ -211,6 +215,19 @@ class Traders:
         tightness = self.chance.choice((1, 1, 2))
         fee = None if tightness == 1 else self.references % 3  # at times it stays, at times it is nothing
         return SetRisk(1, RiskChange(make_risk_terms(self.profile, tightness).brackets, fee))
+
+    def squeeze(self) -> Command:
+        """Bring somebody at risk: first all goes that may be taken out, then the mark to where that is too little."""
+        reference = self.reference
+        held = [account for account in self.accounts if reference.wallets[account].size]
+        if not held:
+            return self.move()
+        account = self.chance.choice(held)
+        if reference.free(account) > 0:
+            return self.deposit(account, -reference.free(account), Wallet.FUTURES)
+        size = reference.wallets[account].size
+        away = max(0, reference.surplus(account)) // (abs(size) * reference.unit) + 1
+        return SetMarkPrice(1, max(1, reference.mark - (away if size > 0 else -away)))
 
     def deposit(self, account: str, amount: int, wallet: Wallet) -> Deposit:
         self.references += 1

@@ -164,6 +164,7 @@ def explain(market: Market, steps: list[Step]) -> str:
 @pytest.mark.parametrize("risk", [False, True], ids=["without-risk-terms", "with-risk-terms"])
 @pytest.mark.parametrize("name", PROFILES)
 def test_engine_and_reference_never_differ(name: str, risk: bool) -> None:
+    """Some of the markets without are given some before the end."""
     chance = random.Random(read_seed())
     profile = PROFILES[name]
     left = read_count("SHARDEX_TEST_FUTURES_COMMANDS", 8_000)

@@ -199,8 +199,8 @@ ORDERS: Final = (
     Safety(
         "reduce_only_clamped_when_placed",
         "shards/futures.py",
-        "            order.quantity = min(order.quantity, self.reducible(order.account, order.side))\n",
-        "            pass\n",
+        "            order.quantity = self.reduced_by(order)\n        order.hold",
+        "            pass\n        order.hold",
         _FUTURES + "test_reduce_only_never_turns_a_position",
     ),
     Safety(

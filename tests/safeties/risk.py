@@ -5,6 +5,8 @@ from typing import Final
 from tests.safeties.safety import Safety
 
 _COVER: Final = "tests/model/test_futures_cover.py::"
+_LEAVE: Final = "tests/model/test_futures_leave.py::"
+_FIRST: Final = "tests/model/test_futures_first_terms.py::"
 _VECTORS: Final = "tests/http/futures/test_risk_vectors.py::"
 
 RISK: Final = (
@@ -25,15 +27,15 @@ RISK: Final = (
     Safety(
         "a_fired_grant_is_measured_again",
         "shards/trigger_market.py",
-        " and self._is_short_by_now(order, held):\n",
-        " and False:\n",
+        "        elif self._is_short_by_now(order, held):\n",
+        "        elif False:\n",
         _COVER + "test_a_fired_trigger_that_a_better_bid_meets",
     ),
     Safety(
         "a_granted_change_is_measured_again",
         "shards/futures.py",
-        " or opens or is_short(self, new, cover):\n",
-        " or opens:\n",
+        "        short = is_short(self, new, cover)\n",
+        "        short = False\n",
         _COVER + "test_a_change_that_a_better_bid_meets",
     ),
     Safety(
@@ -41,7 +43,7 @@ RISK: Final = (
         "shards/futures.py",
         "        if late and (too_little or opens or is_short(self, new, cover)):\n",
         "        if late and (opens or is_short(self, new, cover)):\n",
-        _COVER + "test_a_position_that_has_grown_is_asked_for_once_more",
+        _LEAVE + "test_a_position_that_has_grown_is_asked_for_once_more",
     ),
     Safety(
         "what_only_closes_is_looked_at_again",
@@ -53,8 +55,8 @@ RISK: Final = (
     Safety(
         "a_change_that_only_closes_is_looked_at_again",
         "shards/futures.py",
-        "        if unheld < 0 or unvalued < 0 or opens or ",
-        "        if unheld < 0 or unvalued < 0 or ",
+        " or (granted.closes and not self.only_closes(order, new.quantity - order.quantity))\n",
+        "\n",
         _COVER + "test_each_of_many_changes_alone_would_only_close",
     ),
     Safety(
@@ -88,30 +90,86 @@ RISK: Final = (
     Safety(
         "no_more_leave_than_there_is",
         "shards/margin.py",
-        "        if 0 < terms.loss_value > self.leave(account, market, terms.reduces):\n",
+        "        if more and more + moved > self.leave(account, market, lots):\n",
         "        if False:\n",
-        _COVER + "test_all_may_be_lost_with_the_last_of_a_position",
+        _LEAVE + "test_all_may_be_lost_with_the_last_of_a_position",
     ),
     Safety(
         "leave_spares_what_remains",
         "shards/margin.py",
         "                    rest -= maintenance(brackets, max(0, left) * self.marks[market])\n",
         "                    rest -= 0 * left\n",
-        _COVER + "test_what_remains_of_a_position_keeps_its_maintenance",
+        _LEAVE + "test_what_remains_of_a_position_keeps_its_maintenance",
     ),
     Safety(
         "leave_spares_what_orders_hold",
         "shards/margin.py",
-        "            rest -= own.hold\n",
-        "            rest -= own.leave\n",
-        _COVER + "test_what_other_orders_hold_may_not_be_lost_too",
+        "        held = sum(own.hold for own in self",
+        "        held = sum(own.leave for own in self",
+        _LEAVE + "test_what_other_orders_hold_may_not_be_lost_too",
     ),
     Safety(
         "not_far_without_leave",
         "shards/futures.py",
-        "            cover = Cover(self.nearest(new, measure(self, new).limit), 0, 0)\n",
-        "            cover = Cover(measure(self, new).limit, 0, 0)\n",
+        "                cover = Cover(limit_without_hold(new.side, cover, granted.room), 0, 0)\n",
+        "                cover = Cover(cover.limit, 0, 0)\n",
         _VECTORS + "test_what_only_reduces_at_any_price_goes_no_further_than_it_may[1-shard]",
+    ),
+    Safety(
+        "a_fired_trigger_not_far_without_leave",
+        "shards/trigger_market.py",
+        "            return limit_without_hold(order.side, cover_in(held), held.room)\n",
+        "            return cover_in(held).limit\n",
+        _LEAVE + "test_at_risk_what_only_reduces_goes_to_the_mark",
+    ),
+    Safety(
+        "nothing_is_free_at_risk",
+        "shards/margin.py",
+        " if brackets is not None and self._surplus(account) > 0 else 0\n",
+        " if brackets is not None else 0\n",
+        _LEAVE + "test_at_risk_a_price_beyond_the_mark_needs_leave",
+    ),
+    Safety(
+        "judged_by_the_worse_of_two_marks",
+        "shards/margin.py",
+        "        moved = lots * max(0, mark - terms.mark if side is SELL else terms.mark - mark)\n",
+        "        moved = 0\n",
+        _LEAVE + "test_a_mark_that_came_back_has_not_made_anybody_rich",
+    ),
+    Safety(
+        "maintenance_is_not_available",
+        "shards/margin.py",
+        " - max(used - min(0, unrealised), needed - unrealised)\n",
+        " - used + min(0, unrealised)\n",
+        _LEAVE + "test_what_positions_must_have_is_not_there_to_be_used",
+    ),
+    Safety(
+        "a_change_by_the_brackets_of_now",
+        "shards/futures.py",
+        " else min(order.leverage, self.market.brackets[0].max_leverage)\n",
+        " else order.leverage\n",
+        _LEAVE + "test_a_change_has_no_more_leverage_than_there_is",
+    ),
+    Safety(
+        "a_first_mark_ends_what_it_would_ruin",
+        "shards/trigger_market.py",
+        "                self._expire_uncovered(effects)\n",
+        "                pass\n",
+        _FIRST + "test_what_would_lose_by_it_expires[1-84000-mark]",
+    ),
+    Safety(
+        "first_terms_end_what_they_would_ruin",
+        "shards/margin_market.py",
+        "        if first:\n            self._expire_uncovered(effects)\n",
+        "",
+        _FIRST + "test_what_would_lose_by_it_expires[1-84000-terms]",
+    ),
+    Safety(
+        "who_makes_the_first_mark_does_not_rest_beyond_it",
+        "shards/margin_market.py",
+        " or (unmarked and self.rules and is_uncovered(self, order)):\n",
+        ":\n",
+        _FIRST + "test_what_is_left_of_who_makes_the_first_mark_does_not_rest",
     ),
     Safety(
         "most_at_a_leverage",

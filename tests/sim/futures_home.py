@@ -4,13 +4,14 @@ Of markets on the same shard it looks at what is there now; of markets elsewhere
 """
 
 from collections import Counter, defaultdict
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from shards import messages as m
 from shards import orders as o
 from shards.brackets import Bracket
 from shards.rows import MarginFilled
-from tests.model.futures_risk import maintenance, most_at
+from tests.model.futures_risk import MILLION, maintenance, most_at
 from tests.model.futures_wallets import FuturesWallet, ceil
 from tests.sim.sent import Held
 
@@ -74,9 +75,18 @@ class Home:
     def free(self, account: str) -> int:
         """What new orders may use."""
         margins = sum(self.position(account, each).margin for each in self.markets(account))
-        return self.wallet(account) + min(0, self.unrealised(account)) - margins - self.all_held(account)
+        left = self.wallet(account) + min(0, self.unrealised(account)) - margins
+        return min(left, self.surplus(account)) - self.all_held(account)
 
-    def maintenance(self, account: str, market: int, closed: int) -> int:
+    def surplus(self, account: str) -> int:
+        """What it is worth beyond what must be left behind its positions."""
+        return self.wallet(account) + self.unrealised(account) - self.maintenance(account)
+
+    def room(self, account: str, market: int) -> int:
+        """So far from the mark, in millionths, its orders that only reduce go for nothing: not at all at risk."""
+        return self.brackets[market][0].ratio if market in self.brackets and self.surplus(account) > 0 else 0
+
+    def maintenance(self, account: str, market: int = 0, closed: int = 0) -> int:
         """What must be left behind its positions, once so many lots of the one in ``market`` are closed."""
         needed = 0
         for each in self.markets(account) & self.brackets.keys():
@@ -92,14 +102,10 @@ class Home:
         self.leverages[account, market] = leverage
         return m.CountReply(leverage)
 
-    def hold_away(self, account: str, market: int, side: o.Side, terms: Any) -> tuple[int, int] | m.Refused:
-        """Hold for an order on a market elsewhere; (leverage, units). Leverage 0: it only reduces."""
+    def hold_away(self, account: str, market: int, side: o.Side, terms: Any) -> tuple[int, int, int] | m.Refused:
+        """Hold for an order on a market elsewhere; (leverage, units, room). Leverage 0: it only reduces."""
         if terms.reduces:
-            left = self.wallet(account) + self.unrealised(account) - self.all_held(account) - terms.loss_value
-            if terms.loss_value and left < self.maintenance(account, market, terms.reduces):
-                return m.Refused(m.Reason.NO_LEAVE)
-            self.held[account, market][account, "hold"] += terms.loss_value
-            return 0, terms.loss_value
+            return self._hold_loss(account, market, side, terms)
         changes = terms.leverage > 0  # it holds at its own leverage already: the value is divided by it
         own = terms.default_leverage if changes else self.leverages.get((account, market)) or terms.default_leverage
         most = terms.max_position_value
@@ -115,7 +121,24 @@ class Home:
             return m.Refused(m.Reason.INSUFFICIENT_MARGIN)
         self.held[account, market][account, "hold"] += amount
         self.held[account, market][account, side.name] += terms.order_value
-        return leverage, amount
+        return leverage, amount, 0
+
+    def _hold_loss(self, account: str, market: int, side: o.Side, terms: Any) -> tuple[int, int, int] | m.Refused:
+        """For what only reduces: nothing, or what it loses; of its mark and the one known here the worse counts."""
+        mark = self.marks[market]
+        limit = terms.mark - Fraction(terms.loss_value, terms.reduces) * (1 if side is o.Side.SELL else -1)
+        loss = abs((max if side is o.Side.SELL else min)(mark, terms.mark) - limit) * terms.reduces
+        room = self.room(account, market)
+        if terms.loss_value and room and loss * MILLION <= terms.reduces * mark * room:
+            return 0, 0, room
+        more = max(0, terms.loss_value - terms.held)
+        left = (
+            self.wallet(account) + self.unrealised(account) - self.all_held(account) - (loss - terms.loss_value) - more
+        )
+        if more and left < self.maintenance(account, market, terms.reduces):
+            return m.Refused(m.Reason.NO_LEAVE)
+        self.held[account, market][account, "hold"] += more
+        return 0, more, 0
 
     def fill(self, filled: MarginFilled, leverage: int) -> MarginFilled:
         """Book a fill from a market elsewhere."""

@@ -13,7 +13,7 @@ from shards import orders as o
 from shards.markets import Market, MarketStatus
 from shards.rows import MarginFilled
 from tests.model.futures_reference import FuturesReference
-from tests.model.futures_risk import Funds
+from tests.model.futures_risk import Funds, nearest
 from tests.sim.sent import FiredHeld, Grant, Held, Mark
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class SimFuturesMarket(FuturesReference):
 
     def needs_home(self, new: o.NewOrder | o.Order, limit: int) -> bool:
         """Whether its home elsewhere must be asked."""
-        return self.shard.is_away(new.account) and not (new.reduce_only and not self.needs_leave(new.side, limit))
+        return self.shard.is_away(new.account) and not (new.reduce_only and not self.loss(new, limit))
 
     def fund(self, new: o.NewOrder | o.Order, quantity: int) -> Funds | m.Reason:
         grant, self.grant = self.grant, None  # of this one alone
@@ -96,20 +96,21 @@ class SimFuturesMarket(FuturesReference):
         """What was asked for, if it still pays for every fill; where it was not held, what goes without."""
         asked = grant.asked
         limit = new.price if new.kind is o.Kind.LIMIT else asked.limit
-        without = not grant.held or (isinstance(new, o.NewOrder) and new.kind is not o.Kind.LIMIT and not asked.loss)
-        if new.reduce_only and without:
-            return Funds(self.nearest(new.side, self.limit(new, quantity)), 0, 0, 0)
         if self.has_too_little(grant, new) or self.opens(grant, new) or self.is_short(grant, new, limit):
             return m.Reason.INSUFFICIENT_MARGIN
+        if new.reduce_only and not grant.amount:
+            assert asked.terms is not None
+            return Funds(nearest(new.side, limit, asked.terms.mark // self.unit, grant.room), 0, 0, 0)
         if new.kind is not o.Kind.LIMIT and not self.has_risk_terms:
             limit = self.bound(new.side)
             limit = min(limit, asked.hold_price) if new.side is o.Side.BUY else limit
         return Funds(limit, asked.hold_price, grant.leverage, asked.loss)
 
     def has_too_little(self, grant: Grant, new: o.NewOrder | o.Order) -> bool:
-        """Whether there is more to reduce by now than it has leave for."""
-        lots = min(new.quantity, self.reducible(new)) if new.reduce_only else 0
-        return grant.asked.loss * lots * self.unit > grant.amount
+        """Whether there is more to reduce by now than was asked for."""
+        assert grant.asked.terms is not None
+        left = new.quantity - getattr(new, "filled", 0)
+        return new.reduce_only and min(left, self.reducible(new)) > grant.asked.terms.reduces
 
     def opens(self, grant: Grant, new: o.NewOrder | o.Order) -> bool:
         """Whether what was to close, and was held to no limit, would do more by now."""
@@ -120,8 +121,7 @@ class SimFuturesMarket(FuturesReference):
         """Whether a fill could take more than was asked for: a better bid has come, or the mark has moved away."""
         if new.side is o.Side.SELL and not new.reduce_only and self.best(o.Side.BUY) > grant.asked.hold_price:
             return True
-        free = new.reduce_only and not self.needs_leave(new.side, limit)
-        return not free and self.loss(new, limit) > grant.asked.loss
+        return self.loss(new, limit) > grant.asked.loss
 
     def take_grant(self, grant: Grant) -> m.Reply:
         """Place, or change, what was granted."""
@@ -144,13 +144,15 @@ class SimFuturesMarket(FuturesReference):
             return super().fund_change(order, asked)
         if order.tif is o.TimeInForce.POST_ONLY and self.makers(order.side, asked.price):
             return m.Reason.POST_ONLY
-        asked.hold_price, asked.loss = grant.asked.hold_price, grant.asked.loss
+        asked.hold_price, asked.loss = grant.asked.hold_price, 0 if grant.room else grant.asked.loss
+        asked.leverage = self.no_more_than_allowed(order.leverage)
         asked.hold = self.hold_of(asked)
         more, more_value = asked.hold - order.hold, self.value_of(asked) - self.value_of(order)
         terms = grant.asked.terms
         assert terms is not None
         enough = more <= grant.amount and more_value <= terms.order_value
-        short = self.opens(grant, asked) or self.is_short(grant, asked, asked.price)
+        short = self.has_too_little(grant, asked) or self.opens(grant, asked)
+        short = short or self.is_short(grant, asked, asked.price)
         return None if enough and not short else m.Reason.INSUFFICIENT_MARGIN
 
     def changes_at_home(self, change: m.Modify) -> bool:
@@ -159,7 +161,7 @@ class SimFuturesMarket(FuturesReference):
         if order is None or not self.is_open(order) or not self.shard.is_away(change.account):
             return False
         regular = order.reduce_only and order.kind is o.Kind.LIMIT and order not in self.waiting
-        return order.leverage > 0 or (regular and self.needs_leave(order.side, change.price or order.price))
+        return order.leverage > 0 or (regular and self.loss(order, change.price or order.price) > 0)
 
     # Fired triggers
 
@@ -187,7 +189,7 @@ class SimFuturesMarket(FuturesReference):
             return
         grant, limit = answer.grant, order.price if order.kind is o.Kind.LIMIT else answer.asked.limit
         too_little = self.has_too_little(grant, order) or self.opens(grant, order)
-        if grant.held and (too_little or self.is_short(grant, order, limit)):
+        if too_little or self.is_short(grant, order, limit):
             self.again.append(order)
             return
         self.asked_for = [other for other in self.asked_for if other is not order]

@@ -78,7 +78,11 @@ class FuturesShard(Payments):
                 else:
                     self.made.append(filled)
         for other in range(self.shard_count):
-            mentioned = self.touched and sent_so_far.get(other, 0) == len(self.model.sent[self.shard, other]) + 1
+            asked = [
+                order for each in self.futures.values() for order in each.again if self.home_of(order.account) == other
+            ]
+            newest = len(self.model.sent[self.shard, other]) + len(asked)
+            mentioned = self.touched and sent_so_far.get(other, 0) == newest + 1
             if other != self.shard and (held[other] or fills[other] or mentioned):
                 self.send(other, MarginChange(dict(held[other]), fills[other]))
         for market in self.futures.values():  # only now: their homes have what has gone back
@@ -99,7 +103,9 @@ class FuturesShard(Payments):
             case Fired(asked):
                 decided = self.home.hold_away(asked.account, asked.id >> 40, asked.side, asked.terms)
                 refused = isinstance(decided, m.Refused)
-                grant = Grant(asked, 0, 0, False) if refused else Grant(asked, decided[1], decided[0])  # type: ignore[index]
+                room = self.home.room(asked.account, asked.id >> 40) if asked.terms.reduces else 0
+                without = Grant(asked, 0, 0, False, room)
+                grant = without if refused else Grant(asked, decided[1], decided[0], True, decided[2])  # type: ignore[index]
                 self.send(asked.market_shard, FiredHeld(asked, grant))
             case Brackets(market, brackets):
                 self.home.brackets[market] = brackets
@@ -113,8 +119,8 @@ class FuturesShard(Payments):
         price, loss = (0 if order.reduce_only else market.hold_price(order, limit)), market.loss(order, limit)
         if order.reduce_only:
             size = min(order.quantity, market.reducible(order))
-            loss = loss if market.needs_leave(order.side, limit) else 0
-            asked = money.MarginTerms(0, 0, *terms, loss_value=loss * size * market.unit, reduces=size)
+            value = loss * size * market.unit
+            asked = money.MarginTerms(0, 0, *terms, loss_value=value, reduces=size, mark=market.mark * market.unit)
         else:
             lots = order.quantity * market.unit
             values = price * lots, (order.price or price) * lots
@@ -184,10 +190,10 @@ class FuturesShard(Payments):
         held = self.home.hold_away(new.account, new.market, new.side, hold.terms)
         if isinstance(held, m.Refused):
             if held.reason is m.Reason.NO_LEAVE and new.kind is o.Kind.MARKET:
-                self.send(hold.market_shard, Grant(hold, 0, 0, False))
+                self.send(hold.market_shard, Grant(hold, 0, 0, False, self.home.room(new.account, new.market)))
                 return None
             return held
-        self.send(hold.market_shard, Grant(hold, held[1], held[0]))
+        self.send(hold.market_shard, Grant(hold, held[1], held[0], True, held[2]))
         return None
 
     def take_grant(self, grant: Grant) -> m.Reply:

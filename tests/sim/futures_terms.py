@@ -6,6 +6,7 @@ from shards.brackets import RiskChange, RiskTerms, make_brackets
 from shards.markets import FuturesTerms, Market, MarketStatus, Product
 
 MIDDLE, REACH = 5_000, 20  # ticks
+TICK_UNITS = 7  # what a lot costs at one tick
 TERMS = FuturesTerms(
     max_notional=7 * 250 * MIDDLE,
     max_position_notional=10**8,
@@ -23,6 +24,7 @@ RISKS = [
         [(2 * 10**7, 125, 1_000), (5 * 10**7, 50, 2_000), (10**8, 20, 4_000)],
         [(10**7, 50, 1_500), (10**8, 10, 3_000)],
         [(10**8, 100, 500)],
+        [(10**8, 20, 20_000)],  # who has a position already is at risk, mostly
     )
 ]
 CHANGES = [RiskChange(terms.brackets, fee) for terms, fee in zip(RISKS, (None, 0, 20_000), strict=True)]

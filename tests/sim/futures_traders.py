@@ -12,7 +12,7 @@ from shards.money import Wallet
 from shards.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
 from tests.sim.call import Call
 from tests.sim.client import Client
-from tests.sim.futures_terms import MIDDLE, REACH
+from tests.sim.futures_terms import MIDDLE, REACH, TICK_UNITS
 from tests.sim.traders import OPEN_CALLS_MAX, PAUSES_MS, REPEAT_MS
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class FuturesTrader(Client):
         self.accounts = accounts
         self.known: deque[Order] = deque(maxlen=25)
         self.placed: deque[tuple[int, m.Place]] = deque(maxlen=8)  # with the clock when it was sent
+        self.margins: dict[str, m.MarginReply] = {}  # by account, as it was last told
         self.names = 0
         self.again_ms = 0  # true time of the next try
         self.beside: list[Any] = []  # to be asked in the same moment
@@ -45,8 +46,9 @@ class FuturesTrader(Client):
             (self.cancel_all, 2),
             (self.countdown, 2),
             (lambda: m.SetLeverage(self.account(), self.market().number, self.chance.choice((1, 3, 20, 125))), 2),
-            (self.move, 3),
-            (self.question, 8),
+            (self.move, 4),
+            (self.question, 12),
+            (self.reduce, 12),
         )
         self._makers, self._weights = zip(*makers, strict=True)
         super().__init__(simulation, name)
@@ -65,6 +67,8 @@ class FuturesTrader(Client):
         if isinstance(call.reply, m.OrderReply):
             order = call.reply.order
             self.known.append(order)
+        elif isinstance(call.reply, m.MarginReply):
+            self.margins[call.message.account] = call.reply
 
     def account(self) -> str:
         return self.chance.choice(self.accounts)
@@ -120,6 +124,20 @@ class FuturesTrader(Client):
         if chance.random() < 0.4:
             self.simulation.operator.todo.append(m.SetMarkPrice(market.number, MIDDLE + chance.randint(-REACH, REACH)))
         return m.Place(NewOrder(*terms, reduce_only=reduces))
+
+    def reduce(self) -> m.Place:
+        """A position is made smaller, mostly a little worse than at the mark."""
+        account = self.account()
+        told = self.margins.get(account)
+        held = [number for number, own in told.margin.markets.items() if own.position.amount] if told else []
+        if told is None or not held:
+            return self.place()
+        chance, number = self.chance, self.chance.choice(held)
+        size = told.margin.markets[number].position.amount
+        worse = chance.randint(-2, REACH // 2)
+        price = told.marks[number] // TICK_UNITS + (worse if size < 0 else -worse) if chance.random() < 0.8 else 0
+        new = self.new(Side.SELL if size > 0 else Side.BUY, Kind.LIMIT if price else Kind.MARKET, price, abs(size))
+        return self.keep(m.Place(replace(new, market=number, account=account, reduce_only=True)))
 
     def _attached(self, new: NewOrder, direction: int) -> Trigger | None:
         if self.chance.random() < 0.8:
@@ -194,6 +212,10 @@ class FuturesTrader(Client):
     def move(self) -> Any:
         self.names += 1
         name, amount = f"{self.name}-{self.names}", self.chance.randint(1, 10**7)
+        account = self.account()
+        told = self.margins.get(account)
+        if told is not None and told.free > 0 and self.chance.random() < 0.5:  # with a position it is at risk soon
+            return m.Deposit(account, "USDT", -told.free, name, Wallet.FUTURES)
         if self.chance.random() < 0.6:
             return m.Transfer(self.account(), "USDT", self.chance.choice(list(Wallet)), amount, name)
         return m.Deposit(self.account(), "USDT", self.chance.choice((amount, -amount)), name, Wallet.FUTURES)

@@ -351,6 +351,24 @@ def test_what_only_reduces_at_any_price_goes_no_further_than_it_may(venue: Venue
     assert own.held() == 0
 
 
+def test_at_risk_nothing_is_free(venue: Venue, rich: Actor) -> None:
+    """All of it within the first ratio of the mark would leave -38.4: it goes to the mark, or has leave."""
+    symbol, own = list_bracketed(venue), Actor(venue, 0, "400")
+    leveraged(own, symbol, 100)
+    enter(own, rich, symbol, "BUY", "50000", "0.8")
+    set_mark(venue, symbol, "49700")
+    assert equity(own) == "160 198.8"
+    for price, quantity in (("49700", "0.1"), ("49452", "1")):
+        rich.place(symbol, "BUY", price, quantity)
+    assert own.try_place(symbol, "SELL", "49452", "0.8", reduceOnly="true").brief() == "400 -4118"
+    sold = own.place(symbol, "SELL", None, "0.8", reduceOnly="true")
+    assert (sold["status"], sold["executedQty"], sold["avgPrice"]) == ("EXPIRED", "0.1", "49700")
+    far = own.place(symbol, "SELL", "49900", "0.7", reduceOnly="true")["orderId"]
+    assert own.modify(symbol, far, price="49452", quantity="0.7").brief() == "400 -4118"
+    own.modify(symbol, far, price="49500", quantity="0.7").ok()
+    assert own.held() == 140 and equity(own) == "160 173.95"
+
+
 # Bands
 
 

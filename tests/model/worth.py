@@ -1,0 +1,193 @@
+"""What accounts are worth from one moment to the next, and how much of a loss is no order's fault.
+
+Each moment is looked at with the marks and brackets of the one before. What a mark has moved since an order was granted
+is not the order's to answer for, nor what other brackets ask for, nor anything where a market has no risk terms.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from shards.brackets import MILLION, Bracket
+from shards.codec import decode_row
+from shards.futures import FuturesMarket
+from shards.margin import Margins
+from shards.markets import shard_of_account
+from shards.orders import Kind, Order, Side
+from shards.positions import Margin
+from shards.rows import MarginFilled
+from tests.model.futures_risk import maintenance
+from tests.model.world import World
+
+Brackets = Mapping[int, Sequence[Bracket]]
+"""By market; none where there are no risk terms."""
+
+
+class Worth(NamedTuple):
+    """What an account is worth, and what must be left behind its positions."""
+
+    equity: int
+    maintenance: int
+
+    @property
+    def surplus(self) -> int:
+        return self.equity - self.maintenance
+
+    @property
+    def is_at_risk(self) -> bool:
+        """Nothing is where there is no position, and nothing is owed."""
+        return self.equity < 0 or self.equity <= self.maintenance > 0
+
+
+@dataclass
+class Since:
+    """What has been since an order was granted: when it came, was changed, or fired."""
+
+    shown: tuple[Kind, int, int]
+    marks: list[int]  # of its market, from before it was granted
+    lost: int  # the least of what its account had lost but by orders
+    brackets: Sequence[Bracket]  # of its market, before it was granted
+
+
+class Watch:
+    """Looks at some accounts, whose orders alone may not bring them at risk, nor make them owe anything."""
+
+    def __init__(self, world: World, accounts: Sequence[str], markets: Iterable[int]) -> None:
+        self.world, self.accounts, self.markets = world, accounts, list(markets)
+        self.has_moved = False  # something else than an order has brought an account at risk
+        self.since: dict[int, Since] = {}
+        self.lost = dict.fromkeys(accounts, 0)  # but by orders, of what accounts have beyond what they must
+        self._rows = [0] * world.shard_count
+
+    # What there is
+
+    def machine(self, number: int) -> FuturesMarket:
+        machine = self.world.engine_of(number).markets[number]
+        assert isinstance(machine, FuturesMarket)
+        return machine
+
+    def marks(self) -> dict[int, int]:
+        return {number: self.machine(number).mark_price for number in self.markets}
+
+    def brackets(self) -> dict[int, Sequence[Bracket]]:
+        markets = {number: self.machine(number).market for number in self.markets}
+        return {number: market.brackets if market.risk else () for number, market in markets.items()}
+
+    def worth(self, account: str, marks: Mapping[int, int] | None = None, brackets: Brackets | None = None) -> Worth:
+        marks, brackets = marks or self.marks(), brackets or self.brackets()
+        margin = self.margin(account)
+        equity, needed = margin.wallet, 0
+        for number, own in margin.markets.items():
+            lot = marks[number] * self.machine(number).market.tick_lot_units
+            equity += own.position.amount * lot - own.position.signed_cost()
+            needed += maintenance(brackets[number], abs(own.position.amount) * lot)
+        return Worth(equity, needed)
+
+    def margin(self, account: str) -> Margin:
+        return self._home(account).get(account)
+
+    def free(self, account: str) -> int:
+        return self._home(account).free(account)
+
+    def _home(self, account: str) -> Margins:
+        return self.world.engines[shard_of_account(account, self.world.shard_count)].accounts.margins
+
+    def orders(self, account: str) -> list[Order]:
+        own = (self.machine(number).by_account.get(account, {}) for number in self.markets)
+        return [order for orders in own for order in orders.values()]
+
+    # From one moment to the next
+
+    def begin(self, asked: Brackets) -> None:
+        """Before something happens; ``asked``: brackets that are to come with it."""
+        self._marks, self._brackets = self.marks(), self.brackets()
+        self._asked = {**self._brackets, **asked}
+        self._before = {account: self.worth(account, self._marks, self._brackets) for account in self.accounts}
+        self._changed = {account: self._difference(account) for account in self.accounts}
+
+    def end(self) -> str:
+        """After it; returns what is wrong then, "" if nothing is."""
+        now = self.marks()
+        fresh = [number for number in self.markets if not (self._marks[number] and self._brackets[number])]
+        self._marks = {number: mark or now[number] for number, mark in self._marks.items()}  # it had no positions
+        self._look()
+        since, asked_more = self._count_out()
+        wrong = ""
+        for account in self.accounts:
+            before, after, later = self._before[account], self._worth(account), self.worth(account)
+            changed = max(self._changed[account], self._difference(account))
+            # a trade has moved the mark in the midst
+            allowed = since[account] + changed + max(0, later.surplus - after.surplus)
+            if all(self._brackets.values()):
+                must_have = after.surplus + allowed + asked_more[account]
+                at_risk = not before.is_at_risk and after.is_at_risk and must_have < 0
+                if at_risk or after.equity < min(0, before.equity) - allowed:
+                    wrong = f"{account} was {before} and is {after}, of which {allowed} by what came between"
+                self.lost[account] += after.surplus - later.surplus
+            else:
+                self.lost[account] += before.surplus - later.surplus
+            self.has_moved |= later.is_at_risk
+        self._look_anew(number for number in fresh if now[number] and self.brackets()[number])
+        return wrong
+
+    def _worth(self, account: str) -> Worth:
+        return self.worth(account, self._marks, self._brackets)
+
+    def _difference(self, account: str) -> int:
+        """By so much the brackets to come differ in what they ask of the account."""
+        return abs(self._worth(account).maintenance - self.worth(account, self._marks, self._asked).maintenance)
+
+    def _look(self) -> None:
+        for account in self.accounts:
+            orders, lost = self.orders(account), self.lost[account]
+            # what is lost beside it may have been granted before, and go together with it
+            beside = [self.since[order.id].lost for order in orders if order.loss and order.id in self.since]
+            for order in orders:
+                before, shown = self._marks[order.market], (order.kind, order.price, order.quantity)
+                since = self.since.get(order.id)
+                if since is None or since.shown != shown:
+                    least, brackets = min([lost, *beside]), self._brackets[order.market]
+                    since = self.since[order.id] = Since(shown, [before], least, brackets)
+                since.marks.append(self.machine(order.market).mark_price or before)
+                since.lost = min(since.lost, lost)
+
+    def _look_anew(self, markets: Iterable[int]) -> None:
+        """A first mark or first risk terms have come there: what is open is as if it had been granted with them."""
+        for number in markets:
+            machine = self.machine(number)
+            for order in machine.open.values():
+                since = self.since[order.id]
+                since.marks, since.lost = [machine.mark_price], self.lost[order.account]
+                since.brackets = machine.market.brackets
+
+    def list_fills(self) -> Iterator[MarginFilled]:
+        """What was booked since it was asked last."""
+        found = []
+        for node in self.world.nodes:
+            rows = [decode_row(body) for body in self.world.stored[node.shard][self._rows[node.shard] :]]
+            self._rows[node.shard] += len(rows)
+            found += [row for row in rows if isinstance(row, MarginFilled)]
+        return iter(found)
+
+    def _count_out(self) -> tuple[dict[str, int], dict[str, int]]:
+        """What has come since the orders that filled were granted: (lost by it, asked for by other brackets).
+
+        The mark may be worse for what is filled than it was then; and positions may have lost what an order may lose.
+        A unit is lost with each fill, by rounding.
+        """
+        lost, gone, asked = (dict.fromkeys(self.accounts, 0) for _ in range(3))
+        fills = list(self.list_fills())
+        for filled in fills:
+            account, fill, machine = filled.account, filled.fill, self.machine(filled.market)
+            since, mark, unit = self.since.get(fill.order), self._marks[filled.market], machine.market.tick_lot_units
+            sign = 1 if fill.side is Side.BUY else -1
+            traded = [each.fill.price for each in fills if each.market == filled.market and not machine.set_price]
+            moved = max((sign * (each - mark) for each in traded + (since.marks if since else [])), default=0)
+            lost[account] += max(0, moved) * fill.quantity * unit + 1
+            if since is not None:
+                gone[account] = max(gone[account], self.lost[account] - since.lost)
+                if since.brackets != self._brackets[filled.market]:  # it has the leverage of those before
+                    asked[account] += fill.quantity * mark * unit * machine.market.brackets[-1].ratio // MILLION
+        for account in self.accounts:
+            self.lost[account] += lost[account] + asked[account]
+        return {account: lost[account] + gone[account] for account in self.accounts}, asked
