@@ -113,7 +113,7 @@ def test_fills(own: Actor, other: Actor, symbol: str) -> None:
     assert (bought["avgPrice"], bought["price"], bought["timeInForce"]) == ("100.06", "101", "GTC")
     rested = own.place(symbol, "BUY", "100.1", "1")
     assert (rested["status"], rested["executedQty"], rested["avgPrice"]) == ("PARTIALLY_FILLED", "0.5", "100.1")
-    swept = own.place(symbol, "SELL", None, "1", timeInForce="", price="0", stopPrice="0.0", callbackRate="")
+    swept = own.place(symbol, "SELL", None, "1", timeInForce="", stopPrice="0.0", callbackRate="")
     assert (swept["status"], swept["type"], swept["price"]) == ("EXPIRED", "MARKET", "0")  # its own bid is all there is
     assert (swept["timeInForce"], swept["executedQty"], swept["avgPrice"]) == ("GTC", "0", "0")
     assert own.status(symbol, rested["orderId"]) == "EXPIRED"
