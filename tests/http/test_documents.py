@@ -5,6 +5,7 @@ in test_readme. Of what takes minutes (``make`` and ``python -m``: simulation, c
 safeties) and of commands printed without what they need it is checked that they are there and take these arguments.
 """
 
+import os
 import re
 import shlex
 import subprocess
@@ -24,6 +25,7 @@ from web.halves import ROOT
 
 DOCUMENTS: Final = (ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md")))
 OF_OTHERS: Final = ("pytest", "locust", "py_spy", "venv", "pip", "http.server")  # their options are not ours to check
+OF_MAKE: Final = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "ARGS")  # of the one that runs the tests
 PROCESSES: Final = ("run", "engine", "shard", "archive", "gunicorn")  # what processes are called, not commands
 STANDS_FOR: Final = {"ACCOUNT": "alice", "ASSET": "USDT", "AMOUNT": "12.5", "SYMBOL": "DFUSDT"}
 NAMED: Final = (  # without what they need
@@ -72,7 +74,8 @@ def test_something_is_printed() -> None:
 def test_make(document: str, command: str) -> None:
     """The target is there, and what it starts takes what is given to it."""
     words = words_of(command)[1:]
-    done = subprocess.run(["make", "--dry-run", *words], cwd=ROOT, capture_output=True, text=True)
+    inherited = {name: value for name, value in os.environ.items() if name not in OF_MAKE}
+    done = subprocess.run(["make", "--dry-run", *words], cwd=ROOT, env=inherited, capture_output=True, text=True)
     assert done.returncode == 0, (document, done.stderr)
     text = (ROOT / "Makefile").read_text()
     for name in (word.partition("=")[0] for word in words if "=" in word):
@@ -123,8 +126,11 @@ def commands_of_shardex() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("document", "command"), commands_of_shardex())
-def test_shardex(exchange: Exchange, tmp_path: Path, document: str, command: str) -> None:
+def test_shardex(
+    exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, document: str, command: str
+) -> None:
     """It takes these arguments, and does what it is for unless it is but named."""
+    monkeypatch.chdir(tmp_path)  # files go there
     words = words_of(command)[1:]
     if "…" in command or words[-1].startswith("{"):
         words = [word for word in words if "…" not in word] + (["SELECT 1"] if "sql" in words else [])
