@@ -1,8 +1,9 @@
 """What the documentation prints can be typed: every command is there with these options, every statement runs.
 
-Commands of ``shardex`` run on an exchange, with names in place of ACCOUNT, DIR and their like; README's two walks run
-in test_readme. Of what takes minutes (``make`` and ``python -m``: simulation, crash, fuzz, overload, soak, load, bench,
-safeties) and of commands printed without what they need it is checked that they are there and take these arguments.
+Commands of ``shardex`` run on an exchange, with names in place of ACCOUNT, DIR and their like, and give what stands in
+``documented.py``; README's two walks, with all calls that are printed, run in test_readme. Of what takes minutes
+(``make`` and ``python -m``: simulation, crash, fuzz, overload, soak, load, bench, safeties) and of commands printed
+without what they need it is checked that they are there and take these arguments.
 """
 
 import os
@@ -10,6 +11,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -20,6 +22,8 @@ import pytest
 from click.testing import CliRunner
 
 from tests.exchange import Exchange
+from tests.http.documented import faults_of, happen
+from tests.http.venue import Venue
 from web import cli
 from web.halves import ROOT
 
@@ -116,6 +120,7 @@ def exchange() -> Iterator[Exchange]:
     made = Exchange(1)
     try:
         made.start()
+        happen(Venue(made))
         yield made
     finally:
         made.close()
@@ -152,10 +157,42 @@ def test_shardex(
         run(document, data, *(STANDS_FOR.get(word, word) for word in words[:-1]), "listed")
 
 
+def test_calls_are_printed_where_they_are_run() -> None:
+    elsewhere = [
+        path.name for path in DOCUMENTS if re.search(r"\bcurl -", path.read_text()) and path.name != "README.md"
+    ]
+    assert elsewhere == []
+
+
+def test_the_nightly_backup(exchange: Exchange, tmp_path: Path) -> None:
+    """The line for cron, with our folders in place of those: two weeks are kept, and what was made is whole."""
+    (line,) = re.findall(r"^ {4}0 2 \* \* \* (.*)$", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
+    programs, backups = tmp_path / "shardex" / ".venv" / "bin", tmp_path / "backups"
+    programs.mkdir(parents=True)
+    for days in (13, 16):
+        (backups / f"{days}-days-old").mkdir(parents=True)
+        then = time.time() - days * 86_400
+        os.utime(backups / f"{days}-days-old", (then, then))
+    (programs / "shardex").write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec {sys.executable} -m web.cli "$@"\n')
+    (programs / "shardex").chmod(0o755)
+    places = {"/opt/shardex": tmp_path / "shardex", "/backups": backups, "/var/lib/shardex": exchange.data}
+    command = line.replace("\\%", "%")  # cron's own
+    for printed_path, path in places.items():
+        assert printed_path in command
+        command = command.replace(printed_path, str(path))
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    made = sorted(each.name for each in backups.iterdir())
+    assert len(made) == 2 and made[0] == "13-days-old" and re.fullmatch(r"\d{4}-\d\d-\d\d", made[1])
+    copied, verified = done.stdout.splitlines()
+    assert faults_of("backup DIR", copied.replace(made[1], "DIR", 1)) == faults_of("verify", verified) == []
+
+
 def run(document: str, data: str, *words: str) -> None:
     done = CliRunner().invoke(cli.main, ["--data", data, *words])
     assert done.exit_code == 0, (document, words, done.output)
-    assert done.stdout.strip()
+    told = " ".join("DIR" if Path(word).name == "DIR" else word for word in words)
+    assert faults_of(told, done.stdout) == [], (document, done.stdout)
 
 
 def alternatives(words: list[str]) -> Iterator[list[str]]:
