@@ -30,11 +30,13 @@ from shards.messages import (
     Reason,
     Refused,
     Reply,
+    RunMore,
     RunSql,
 )
 from shards.process import EXIT_DAMAGED, LockTaken, Wakeup, enter, lock_file, log
 from shards.rows import Row
 from shards.settings import Settings
+from shards.sql_pieces import SqlPieces
 from shards.vitals import ARCHIVE_NAME, State, Vitals, vitals_path
 from storage.archive import ArchiveTooNew
 from storage.folder import Folder, FolderError
@@ -69,6 +71,7 @@ class Archivist:
         self._statements = ThreadPoolExecutor(limits.SQL_THREADS_COUNT, thread_name_prefix="sql")
         self._asked_count = 0  # questions in the pools
         self._sql: dict[Request, threading.Event] = {}  # statements in hand: set when their callers have gone
+        self._pieces = SqlPieces(history.run_in_pieces)
         self._answers: deque[tuple[Request, bytes]] = deque()
         self._done_receiver, self._done_sender = socket.socketpair()
         self._done_receiver.setblocking(False)
@@ -90,6 +93,7 @@ class Archivist:
             pool.shutdown(wait=False, cancel_futures=True)
         if self._asked_count:
             os._exit(0)  # a long question still runs: everything is stored, and nobody waits for its answer
+        self._pieces.close()
         with may_discard(self._run) as allowed:
             self._history.close(checkpoint=allowed)
 
@@ -185,6 +189,10 @@ class Archivist:
             self._unlooked.append((request, question))
             self._lookups.submit(self._look_up)
             return
+        if isinstance(question, RunMore) or (isinstance(question, RunSql) and question.in_pieces):
+            more = self._pieces.ask(request.caller, question)
+            self._statements.submit(more).add_done_callback(lambda done: self._answered(request, done))
+            return
         gone = threading.Event()
         pool = self._lists
         if isinstance(question, RunSql):
@@ -224,6 +232,8 @@ class Archivist:
         for request, gone in self._sql.items():
             if request.caller.closed:
                 gone.set()
+        for end in self._pieces.notice_gone():
+            self._statements.submit(end)
 
     def _answered(self, request: Request, done: "Future[Reply]") -> None:
         """Called in the pool's thread, or while stopping."""

@@ -76,14 +76,11 @@ class FuturesMarket(TriggerMarket):
                 or parent.id in self.triggers.waiting
             ):
                 return Refused(Reason.PARENT_NOT_OPEN)
+        if new.kind is not Kind.TRAILING_STOP_MARKET:
+            return self._check_stop(new, trigger, trigger.stop_price)
         price = self.watched_price(trigger.watched)
-        if not price:
-            return None
-        if new.kind is Kind.TRAILING_STOP_MARKET:
-            below = trigger.activation < price
-            wrong = trigger.activation and (trigger.activation == price or below != (new.side is BUY))
-        else:
-            wrong = would_fire(new.kind, new.side, trigger.stop_price, price)
+        below = trigger.activation < price
+        wrong = price and trigger.activation and (trigger.activation == price or below != (new.side is BUY))
         return Refused(Reason.WOULD_TRIGGER) if wrong else None
 
     def _check_children(self, new: NewOrder) -> Refused | None:
@@ -174,27 +171,31 @@ class FuturesMarket(TriggerMarket):
         if refused is not None:
             return refused
         if waits:
-            return self._check_stop(order, modify.stop_price or stop_price)
+            return self._check_stop(order, trigger_of(order), modify.stop_price or stop_price)
         return self._check_price(order.side, new.price) or self._check_own_children(order, new.price)
 
     def _check_own_children(self, order: Order, price: int) -> Refused | None:
-        """An order is not moved beyond its own take-profit or stop-loss."""
+        """An order is not moved beyond what is attached to it."""
         if not self.rules or price == order.price:
             return None
-        sign = 1 if order.side is BUY else -1
-        for number, direction in ((order.take_profit, sign), (order.stop_loss, -sign)):
-            child = self.triggers.waiting.get(number)
-            if child is not None and (trigger_of(child).stop_price - price) * direction <= 0:
+        for child in self.triggers.children_of(order.id):
+            stop_price = trigger_of(child).stop_price  # 0: a trailing one has none
+            if stop_price and would_fire(child.kind, child.side, stop_price, price):
                 return Refused(Reason.WOULD_TRIGGER)
         return None
 
-    def _check_stop(self, order: Order, stop_price: int) -> Refused | None:
-        price = self.watched_price(trigger_of(order).watched)
-        wrong = price and would_fire(order.kind, order.side, stop_price, price)
+    def _check_stop(self, order: NewOrder | Order, trigger: Trigger, stop_price: int) -> Refused | None:
+        """It lies beyond the watched price; attached, also beyond the price of the order it is attached to."""
+        parent = self.open.get(trigger.parent) if self.rules else None
+        prices = self.watched_price(trigger.watched), parent.price if parent is not None else 0
+        wrong = any(price and would_fire(order.kind, order.side, stop_price, price) for price in prices)
         return Refused(Reason.WOULD_TRIGGER) if wrong else None
 
     def changed(self, order: Order, modify: Modify) -> NewOrder:
-        """What the order would become."""
+        """What the order would become. Attached, it stays within the order it is attached to."""
+        quantity = modify.quantity or order.quantity
+        if self.rules and order.id in self.triggers.waiting and self.triggers.is_attached(order):
+            quantity = min(quantity, self.open[trigger_of(order).parent].quantity)
         priced = order.kind in (LIMIT, Kind.STOP, Kind.TAKE_PROFIT)
         return NewOrder(
             market=order.market,
@@ -203,7 +204,7 @@ class FuturesMarket(TriggerMarket):
             kind=order.kind,
             tif=order.tif,
             price=(modify.price if priced else 0) or order.price,
-            quantity=modify.quantity or order.quantity,
+            quantity=quantity,
             quote_quantity=0,
             reduce_only=order.reduce_only,
         )
@@ -248,10 +249,7 @@ class FuturesMarket(TriggerMarket):
         order = self.open[modify.id]
         new = self.changed(order, modify)
         if order.id in self.triggers.waiting:
-            quantity = new.quantity
-            if self.rules and self.triggers.is_attached(order):
-                quantity = min(quantity, self.open[trigger_of(order).parent].quantity)
-            self._change_trigger(order, new.price, quantity, modify.stop_price or trigger_of(order).stop_price)
+            self._change_trigger(order, new.price, new.quantity, modify.stop_price or trigger_of(order).stop_price)
             order.updated_ms = effects.now_ms
             return OrderReply(order)
         refusal = self._refuse(new, new.price)

@@ -7,11 +7,11 @@ nothing but its own answer.
 import logging
 import threading
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, assert_never
 
-from shards.cells import shower
+from shards.cells import Cell, shower
 from shards.codec import encode
 from shards.history_candles import find_candles, find_tickers
 from shards.history_lookups import Lookup, look_up
@@ -64,7 +64,7 @@ from storage.archive import Archive
 from storage.mark import Marked, MarkWriter, mark_path, read_mark
 from storage.queries import Query, Span
 from storage.schema import Table
-from storage.statements import SqlRefused, Stored
+from storage.statements import Selection, SqlRefused, Stored
 from storage.tables import FUTURES_FILLS, MARKETS, MOVEMENTS, NEW_CLIENT_IDS, ORDERS, TRADES
 
 ANSWER_BYTES_MAX: Final = FRAME_BYTES_MAX - 64 * 1024  # of a SQL answer: one frame, less its own few bytes
@@ -159,6 +159,23 @@ class History:
             _log.exception("history could not answer a %s", type(question).__name__)
             return Refused(Reason.HISTORY_UNREADABLE)
 
+    def run_in_pieces(self, asked: RunSql, gone: threading.Event) -> Generator[Reply]:
+        """The answer to a statement of any size, as replies with some rows each and a last one without any.
+
+        Each is made when it is asked for, by whatever thread; a fault is a Refused, and the last. ``gone`` as above.
+        """
+        try:
+            with self._archive.select(asked.text, asked.parameters, gone, unbounded=True) as selection:
+                for rows in _shown(selection, asked.limit):
+                    for piece in _that_fit(rows):
+                        yield TableReply(selection.columns, piece, selection.types)
+            yield TableReply(selection.columns, [], selection.types)
+        except SqlRefused as refusal:
+            yield Refused(Reason.BAD_SQL, text=str(refusal))
+        except Exception:
+            _log.exception("history could not answer a statement in pieces")
+            yield Refused(Reason.HISTORY_UNREADABLE)
+
     def look_up(self, questions: Sequence[Lookup]) -> list[Reply]:
         """Answer several questions for ended orders together; otherwise as :meth:`answer`."""
         try:
@@ -214,23 +231,42 @@ class History:
 
     def _run_sql(self, asked: RunSql, gone: threading.Event) -> TableReply:
         # too much is refused rather than cut: a cut answer looks like a whole one
-        with self._archive.select(asked.text, asked.parameters, gone, asked.verifying) as selection:
+        with self._archive.select(asked.text, asked.parameters, gone, verifying=asked.verifying) as selection:
             answer = TableReply(selection.columns, [], selection.types)
-            show = [shower(type_) for type_ in selection.types]
             size = len(encode(answer))
-            for piece in selection.pieces:
-                if asked.limit:
-                    piece = piece[: asked.limit - len(answer.rows)]
-                shown = [[to_cell(value) for to_cell, value in zip(show, row, strict=True)] for row in piece]
-                answer.rows += shown
-                size += len(encode(shown))
+            for rows in _shown(selection, asked.limit):
+                answer.rows += rows
+                size += len(encode(rows))
                 if len(answer.rows) > SQL_ROW_COUNT_MAX:
                     raise SqlRefused(f"the answer has more than {SQL_ROW_COUNT_MAX} rows: group them, or add a LIMIT")
                 if size > ANSWER_BYTES_MAX:
                     raise SqlRefused(f"the answer is larger than {ANSWER_BYTES_MAX} bytes: select less")
-                if len(answer.rows) == asked.limit:
-                    break
         return answer
+
+
+def _shown(selection: Selection, limit: int) -> Iterator[list[list[Cell]]]:
+    """The rows a piece at a time, no more than ``limit`` (0: all), and no piece that is not needed for these."""
+    show = [shower(type_) for type_ in selection.types]
+    left = limit
+    for piece in selection.pieces:
+        if limit:
+            piece = piece[:left]
+            left -= len(piece)
+        yield [[to_cell(value) for to_cell, value in zip(show, row, strict=True)] for row in piece]
+        if limit and not left:
+            break
+
+
+def _that_fit(rows: list[list[Cell]]) -> Iterator[list[list[Cell]]]:
+    """The rows in pieces that one message can carry."""
+    if len(encode(rows)) <= ANSWER_BYTES_MAX:
+        yield rows
+    elif len(rows) > 1:
+        half = len(rows) // 2
+        yield from _that_fit(rows[:half])
+        yield from _that_fit(rows[half:])
+    else:
+        raise SqlRefused(f"a row is larger than {ANSWER_BYTES_MAX} bytes: select less")
 
 
 # Questions → queries

@@ -79,6 +79,8 @@ QUERY_UNDER_WAY_MAX: Final = 32  # all of these, and what is next: a lookup need
 QUERY_MS_MAX: Final = 5_000  # one history question
 SQL_MS_MAX: Final = 30_000  # one operator's SQL statement
 SQL_PATIENCE_MS: Final = SQL_MS_MAX + 2_000  # so long its caller waits: what the archive says of its end arrives
+SQL_PIECE_MS: Final = 60_000  # of an answer in pieces: from one to the question for the next, and to the next
+SQL_PIECE_PATIENCE_MS: Final = SQL_PIECE_MS + 2_000
 SQL_ROW_COUNT_MAX: Final = 100_000  # rows of one operator's answer
 ARCHIVE_MEMORY: Final = "1GB"  # DuckDB's memory limit
 

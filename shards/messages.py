@@ -457,6 +457,11 @@ class RunSql(msgspec.Struct, array_like=True, tag=50, frozen=True):
     parameters: dict[str, str] = {}  # what stands for $name in it
     verifying: bool = False  # asked by the verifier of the data folder: on a connection of its own
     limit: int = 0  # rows wanted; what comes after them is not read. 0: all
+    in_pieces: bool = False  # the reply has the first rows; the others are asked for, by RunMore, on this connection
+
+
+class RunMore(msgspec.Struct, array_like=True, tag=36, frozen=True):
+    """The next rows of the caller's RunSql in pieces. Reply: as there; without rows, these were all."""
 
 
 class MarketTrades(msgspec.Struct, array_like=True, tag=51, frozen=True):
@@ -712,6 +717,7 @@ Question = (
     | GetStatus
     | GetArchiveStatus
     | RunSql
+    | RunMore
     | MarketTrades
     | GetCandles
     | GetTickers

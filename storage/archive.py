@@ -171,11 +171,17 @@ class Archive:
 
     @contextmanager
     def select(
-        self, text: str, parameters: Parameters, gone: threading.Event, verifying: bool = False
+        self,
+        text: str,
+        parameters: Parameters,
+        gone: threading.Event,
+        *,
+        verifying: bool = False,
+        unbounded: bool = False,
     ) -> Iterator[Selection]:
         """Run an operator's statement while the context lasts, as :meth:`Statements.select`. Raises ArchiveFailed."""
         self._check()
-        with self._statements.select(text, parameters, gone, verifying) as selection:
+        with self._statements.select(text, parameters, gone, verifying=verifying, unbounded=unbounded) as selection:
             yield selection
 
     def close(self, *, checkpoint: bool = True) -> None:

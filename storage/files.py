@@ -1,6 +1,8 @@
 """Files that must be whole: written aside, put in place in one step; synced, if they must outlive the machine."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -27,6 +29,28 @@ def write_whole(path: Path, *parts: bytes, mode: int = 0o600) -> None:
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
+    sync_directory(path.parent)
+
+
+@contextmanager
+def aside(path: Path, *, replace: bool) -> Iterator[Path]:
+    """A path beside ``path`` for what is to stand there once it is whole; nothing is left if the context fails.
+
+    Raises FileExistsError if something stands at ``path`` and is not to be replaced.
+    """
+    if not replace and path.exists():
+        raise FileExistsError(path)
+    made = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield made
+        with open(made, "rb") as file:
+            os.fsync(file.fileno())
+        if replace:
+            os.replace(made, path)
+        else:
+            os.link(made, path)  # fails if something has come there meanwhile
+    finally:
+        made.unlink(missing_ok=True)
     sync_directory(path.parent)
 
 

@@ -42,34 +42,42 @@ class Selection(NamedTuple):
     pieces: Iterator[list[Stored]]
 
 
+class _Place(NamedTuple):
+    """An analyst's two connections, of which one is in use: a locked configuration lets no limit be changed."""
+
+    bounded: duckdb.DuckDBPyConnection
+    unbounded: duckdb.DuckDBPyConnection
+
+
 class Statements:
     """The connections on which operators' statements run."""
 
     def __init__(self, database: duckdb.DuckDBPyConnection, limit_ms: int) -> None:
         self._database = database
         self._limit_ms = limit_ms
-        self._free = [self._open() for _ in range(UNDER_WAY_MAX)]
-        self._verifier = self._open()
+        self._free = [_Place(self._open(limit_ms), self._open(0)) for _ in range(UNDER_WAY_MAX)]
+        self._verifier = self._open(limit_ms)
         self._verifying = threading.Lock()
         self._guard = _Guard(database)
 
-    def _open(self) -> duckdb.DuckDBPyConnection:
+    def _open(self, limit_ms: int) -> duckdb.DuckDBPyConnection:
         cursor = self._database.cursor()
-        cursor.execute(f"SET SESSION max_execution_time = {self._limit_ms}")
+        cursor.execute(f"SET SESSION max_execution_time = {limit_ms}")
         return cursor
 
     @contextmanager
     def select(
-        self, text: str, parameters: Parameters, gone: threading.Event, verifying: bool = False
+        self, text: str, parameters: Parameters, gone: threading.Event, *, verifying: bool, unbounded: bool
     ) -> Iterator[Selection]:
-        """Run a statement while the context lasts. For any thread.
+        """Run a statement while the context lasts. For any thread, and for several, one after the other.
 
         One SELECT or EXPLAIN of one, in a read-only transaction that is rolled back. ``gone`` is set when nobody waits
-        for the answer any more. Raises SqlRefused, also from within the context when a later row cannot be had.
+        for the answer any more; one that is ``unbounded`` ends by that alone, not by the limit of time. Raises
+        SqlRefused, also from within the context when a later row cannot be had.
         """
         try:
             with ExitStack() as stack:
-                cursor = stack.enter_context(self._verifiers() if verifying else self._analysts())
+                cursor = stack.enter_context(self._verifiers() if verifying else self._analysts(unbounded))
                 statement = _read_one(cursor, text)
                 stack.enter_context(_read_only(cursor))
                 stack.enter_context(self._guard.watch(cursor, gone))
@@ -82,16 +90,16 @@ class Statements:
             raise SqlRefused(str(error)) from error
 
     @contextmanager
-    def _analysts(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _analysts(self, unbounded: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         try:
-            cursor = self._free.pop()
+            place = self._free.pop()
         except IndexError:
             text = f"{UNDER_WAY_MAX} other statements are running: try again when one has ended"
             raise SqlRefused(text) from None
         try:
-            yield cursor
+            yield place.unbounded if unbounded else place.bounded
         finally:
-            self._free.append(cursor)
+            self._free.append(place)
 
     @contextmanager
     def _verifiers(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -100,7 +108,7 @@ class Statements:
 
     def close(self) -> None:
         """Close the connections. No statement may be running."""
-        for cursor in (*self._free, self._verifier):
+        for cursor in (*(cursor for place in self._free for cursor in place), self._verifier):
             cursor.close()
 
 

@@ -70,7 +70,8 @@ def require_operator() -> None:
         raise unauthorized()
     if not hmac.compare_digest(given, expected) or not expected:
         if address:
-            _wrong_keys.note(address)
+            budget = services().budget
+            _wrong_keys.note(address, budget.count_wrong_key(address) if budget is not None else 0)
         raise unauthorized()
 
 

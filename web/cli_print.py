@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
@@ -27,9 +27,15 @@ def _is_number(cell: Cell) -> bool:
 
 
 def print_csv(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+    """As :func:`csv_lines`."""
+    for line in csv_lines(columns, rows):
+        click.echo(line, nl=False)
+
+
+def csv_lines(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
     """Comma-separated values under a line of names. NULL is nothing, an empty text two quotes."""
-    for line in (columns, *rows):
-        click.echo(",".join(map(_quote, line)))
+    for line in itertools.chain([columns], rows):
+        yield ",".join(map(_quote, line)) + "\n"
 
 
 def _quote(cell: Cell) -> str:
@@ -41,13 +47,21 @@ def _quote(cell: Cell) -> str:
 
 
 def print_json(columns: Sequence[str], rows: Sequence[Sequence[Cell]], types: Sequence[str]) -> None:
+    """As :func:`json_lines`."""
+    for line in json_lines(columns, rows, types):
+        click.echo(line, nl=False)
+
+
+def json_lines(columns: Sequence[str], rows: Iterable[Sequence[Cell]], types: Sequence[str]) -> Iterator[str]:
     """An array with an object for each row. Columns that share a name get _1, _2, … behind it from the second on."""
     names = [json.dumps(name, ensure_ascii=False) for name in tell_apart(columns)]
     shown = [_float_as_json if type_ in ("FLOAT", "DOUBLE") else _as_json for type_ in types]
-    lines = (
-        ", ".join(f"{name}: {show(cell)}" for name, show, cell in zip(names, shown, row, strict=True)) for row in rows
-    )
-    click.echo("[" + ",\n ".join(f"{{{line}}}" for line in lines) + "]")
+    before = "["
+    for row in rows:
+        line = ", ".join(f"{name}: {show(cell)}" for name, show, cell in zip(names, shown, row, strict=True))
+        yield f"{before}{{{line}}}"
+        before = ",\n "
+    yield "]\n" if before != "[" else "[]\n"
 
 
 def tell_apart(names: Sequence[str]) -> list[str]:

@@ -1,18 +1,21 @@
 """``shardex sql``: statements from the command line, a file or standard input, and what there is to ask for."""
 
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final, TextIO
 
 import click
+from msgspec import structs
 
 from shards.history import History
-from shards.limits import SQL_PATIENCE_MS, SQL_ROW_COUNT_MAX
-from shards.messages import RunSql, TableReply
+from shards.limits import SQL_PATIENCE_MS, SQL_PIECE_PATIENCE_MS, SQL_ROW_COUNT_MAX
+from shards.messages import RunMore, RunSql, TableReply
 from storage.folder import Folder
 from web.cli_access import is_running, open_client, open_folder
+from web.cli_out import form_of, write_out
 from web.cli_print import print_csv, print_json, print_table
 from web.engine import expect
 
@@ -49,6 +52,13 @@ def _is_comment(argument: str) -> bool:
     "--tables", is_flag=False, flag_value="", metavar="[NAME]", help="Print the views, or the columns of one, and end."
 )
 @click.option("--limit", type=click.IntRange(1, SQL_ROW_COUNT_MAX), help="Print so many rows at most.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write all rows, however many, to a .csv, .json or .parquet file.",
+)
+@click.option("--replace", is_flag=True, help="Write FILE anew if there is one.")
 @click.option("--csv", "form", flag_value="csv", help="Print comma-separated values.")
 @click.option("--json", "form", flag_value="json", help="Print a JSON array of objects.")
 @click.pass_obj
@@ -59,12 +69,20 @@ def sql(
     parameters: Sequence[str],
     tables: str | None,
     limit: int | None,
+    out: Path | None,
+    replace: bool,
     form: str | None,
 ) -> None:
     """Run one SELECT or EXPLAIN on the history, beside the running exchange or at rest; - reads standard input."""
     question = (
         _read(statement, file, parameters, limit or 0) if tables is None else _describe(tables, statement or file)
     )
+    if out is not None:
+        pieces = _ask_in_pieces(open_folder(data), question)
+        with closing(pieces):
+            count = write_out(out, form_of(out, form), pieces, replace=replace)
+        click.echo(f"{count} rows in {out}")
+        return
     table = _ask(open_folder(data), question)
     if tables and not table.rows:
         raise click.ClickException(f"there is no view or table {tables}: shardex sql --tables lists the views")
@@ -101,3 +119,20 @@ def _ask(folder: Folder, question: RunSql) -> TableReply:
             return expect(TableReply, client.ask_archive(question, SQL_PATIENCE_MS))
     with closing(History(folder.history, bytes.fromhex(folder.secrets().id_key))) as history:
         return expect(TableReply, history.answer(question))
+
+
+def _ask_in_pieces(folder: Folder, question: RunSql) -> Generator[TableReply]:
+    """The rows a piece at a time, then one without any."""
+    asked = structs.replace(question, in_pieces=True)
+    with open_client(folder) as client:
+        if is_running(client):
+            message: RunSql | RunMore = asked
+            while True:
+                yield expect(TableReply, client.ask_archive(message, SQL_PIECE_PATIENCE_MS))
+                message = RunMore()
+    with (
+        closing(History(folder.history, bytes.fromhex(folder.secrets().id_key))) as history,
+        closing(history.run_in_pieces(asked, threading.Event())) as replies,
+    ):
+        for reply in replies:
+            yield expect(TableReply, reply)

@@ -2,7 +2,8 @@
 
 Whoever sends one after the other waits for each refusal, twice as long each time, up to a bound. Only so many refusals
 of one address wait at a time; what comes from it meanwhile is refused unread. Nobody else waits for anything, and a
-good key is never kept waiting. Each worker keeps its own account of addresses, of a bounded number.
+good key is never kept waiting. Each worker keeps its own account of addresses, of a bounded number; what all workers
+have counted together in the last minute, where they count together, is told to it with each key.
 """
 
 import logging
@@ -55,14 +56,18 @@ class WrongKeys:
         metrics.count_wrong_key()
         return False
 
-    def note(self, address: str) -> None:
-        """A wrong key: count it, tell of it, and wait as long as is due."""
+    def note(self, address: str, together: int = 0) -> None:
+        """A wrong key: count it, tell of it, and wait as long as is due.
+
+        ``together``: how many came from the address to all workers lately.
+        """
         metrics.count_wrong_key()
         with self._lock:
             known = self._take(address)
             count = known.count
             waiting_max = THREADS_WAITING_MAX if hubs.current() is None else WAITING_MAX
-            wait_s = 0.0 if count <= FREE_COUNT or self._waiting >= waiting_max else _wait_s(count)
+            due = max(count, together)
+            wait_s = 0.0 if due <= FREE_COUNT or self._waiting >= waiting_max else _wait_s(due)
             known.waiting += wait_s > 0
             self._waiting += wait_s > 0
         if not count & (count - 1):  # 1, 2, 4, 8 …: who goes on does not fill the disk

@@ -1,14 +1,17 @@
 """What the documentation prints can be typed: every command is there with these options, every statement runs.
 
-Commands of ``shardex`` run on an exchange, with names in place of ACCOUNT, DIR and their like; README's two walks run
-in test_readme. Of what takes minutes (``make`` and ``python -m``: simulation, crash, fuzz, overload, soak, load, bench,
-safeties) and of commands printed without what they need it is checked that they are there and take these arguments.
+Commands of ``shardex`` run on an exchange, with names in place of ACCOUNT, DIR and their like, and give what stands in
+``documented.py``; README's two walks, with all calls that are printed, run in test_readme. Of what takes minutes
+(``make`` and ``python -m``: simulation, crash, fuzz, overload, soak, load, bench, safeties) and of commands printed
+without what they need it is checked that they are there and take these arguments.
 """
 
+import os
 import re
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -19,11 +22,14 @@ import pytest
 from click.testing import CliRunner
 
 from tests.exchange import Exchange
+from tests.http.documented import faults_of, happen
+from tests.http.venue import Venue
 from web import cli
 from web.halves import ROOT
 
 DOCUMENTS: Final = (ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md")))
 OF_OTHERS: Final = ("pytest", "locust", "py_spy", "venv", "pip", "http.server")  # their options are not ours to check
+OF_MAKE: Final = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "ARGS")  # of the one that runs the tests
 PROCESSES: Final = ("run", "engine", "shard", "archive", "gunicorn")  # what processes are called, not commands
 STANDS_FOR: Final = {"ACCOUNT": "alice", "ASSET": "USDT", "AMOUNT": "12.5", "SYMBOL": "DFUSDT"}
 NAMED: Final = (  # without what they need
@@ -72,7 +78,8 @@ def test_something_is_printed() -> None:
 def test_make(document: str, command: str) -> None:
     """The target is there, and what it starts takes what is given to it."""
     words = words_of(command)[1:]
-    done = subprocess.run(["make", "--dry-run", *words], cwd=ROOT, capture_output=True, text=True)
+    inherited = {name: value for name, value in os.environ.items() if name not in OF_MAKE}
+    done = subprocess.run(["make", "--dry-run", *words], cwd=ROOT, env=inherited, capture_output=True, text=True)
     assert done.returncode == 0, (document, done.stderr)
     text = (ROOT / "Makefile").read_text()
     for name in (word.partition("=")[0] for word in words if "=" in word):
@@ -113,6 +120,7 @@ def exchange() -> Iterator[Exchange]:
     made = Exchange(1)
     try:
         made.start()
+        happen(Venue(made))
         yield made
     finally:
         made.close()
@@ -123,8 +131,11 @@ def commands_of_shardex() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("document", "command"), commands_of_shardex())
-def test_shardex(exchange: Exchange, tmp_path: Path, document: str, command: str) -> None:
+def test_shardex(
+    exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, document: str, command: str
+) -> None:
     """It takes these arguments, and does what it is for unless it is but named."""
+    monkeypatch.chdir(tmp_path)  # files go there
     words = words_of(command)[1:]
     if "…" in command or words[-1].startswith("{"):
         words = [word for word in words if "…" not in word] + (["SELECT 1"] if "sql" in words else [])
@@ -146,10 +157,42 @@ def test_shardex(exchange: Exchange, tmp_path: Path, document: str, command: str
         run(document, data, *(STANDS_FOR.get(word, word) for word in words[:-1]), "listed")
 
 
+def test_calls_are_printed_where_they_are_run() -> None:
+    elsewhere = [
+        path.name for path in DOCUMENTS if re.search(r"\bcurl -", path.read_text()) and path.name != "README.md"
+    ]
+    assert elsewhere == []
+
+
+def test_the_nightly_backup(exchange: Exchange, tmp_path: Path) -> None:
+    """The line for cron, with our folders in place of those: two weeks are kept, and what was made is whole."""
+    (line,) = re.findall(r"^ {4}0 2 \* \* \* (.*)$", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
+    programs, backups = tmp_path / "shardex" / ".venv" / "bin", tmp_path / "backups"
+    programs.mkdir(parents=True)
+    for days in (13, 16):
+        (backups / f"{days}-days-old").mkdir(parents=True)
+        then = time.time() - days * 86_400
+        os.utime(backups / f"{days}-days-old", (then, then))
+    (programs / "shardex").write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec {sys.executable} -m web.cli "$@"\n')
+    (programs / "shardex").chmod(0o755)
+    places = {"/opt/shardex": tmp_path / "shardex", "/backups": backups, "/var/lib/shardex": exchange.data}
+    command = line.replace("\\%", "%")  # cron's own
+    for printed_path, path in places.items():
+        assert printed_path in command
+        command = command.replace(printed_path, str(path))
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    made = sorted(each.name for each in backups.iterdir())
+    assert len(made) == 2 and made[0] == "13-days-old" and re.fullmatch(r"\d{4}-\d\d-\d\d", made[1])
+    copied, verified = done.stdout.splitlines()
+    assert faults_of("backup DIR", copied.replace(made[1], "DIR", 1)) == faults_of("verify", verified) == []
+
+
 def run(document: str, data: str, *words: str) -> None:
     done = CliRunner().invoke(cli.main, ["--data", data, *words])
     assert done.exit_code == 0, (document, words, done.output)
-    assert done.stdout.strip()
+    told = " ".join("DIR" if Path(word).name == "DIR" else word for word in words)
+    assert faults_of(told, done.stdout) == [], (document, done.stdout)
 
 
 def alternatives(words: list[str]) -> Iterator[list[str]]:

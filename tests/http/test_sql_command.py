@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
@@ -17,6 +20,7 @@ from tests.http.venue import Venue
 from web import cli
 
 ENDLESS = "SELECT count(*) FROM range(1000000000000)"
+ENDLESS_ROWS = "SELECT * FROM range(1000000000000) AS numbers(a)"
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +121,8 @@ def test_times_are_told_whole_and_in_utc(venue: Venue) -> None:
     assert (row["ides"], row["nested"]) == ("0044-03-15 (BC)", False)
 
 
-def begin(venue: Venue, statement: str) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "web.cli", "--data", str(venue.exchange.data), "sql", statement]
+def begin(venue: Venue, statement: str, *options: str) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "web.cli", "--data", str(venue.exchange.data), "sql", *options, statement]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
@@ -144,6 +148,119 @@ def test_who_asks_at_the_same_time(venue: Venue) -> None:
             analyst.kill()
             analyst.communicate()
     until(lambda: run(venue, "SELECT 1").exit_code == 0, 10, "their statements ended with them")
+
+
+MANY = """
+    SELECT a, a % 7 = 0 AS week, CASE WHEN a % 2 = 0 THEN 'é,"' || a ELSE NULL END AS text, '' AS nothing,
+        a::HUGEINT * 10000000000 AS huge, (a / 8)::DECIMAL(18,3) AS exact, TIMESTAMP '2026-01-01' + to_seconds(a) AS at
+    FROM range(2500) AS numbers(a)
+"""
+
+
+def rows_of(path: Path) -> list[tuple[Any, ...]]:
+    return duckdb.read_parquet(str(path)).fetchall()
+
+
+def types_of(path: Path) -> list[str]:
+    return [str(type_) for type_ in duckdb.read_parquet(str(path)).types]
+
+
+def test_more_rows_than_are_printed(venue: Venue, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    statement = "SELECT a FROM range(100001) AS numbers(a)"
+    assert "more than 100000 rows" in run(venue, statement).output
+    assert printed(venue, "--out", str(out), statement) == f"100001 rows in {out}\n"
+    assert out.read_text() == "a\n" + "".join(f"{number}\n" for number in range(100_001))
+
+
+def test_each_form_of_file(venue: Venue, tmp_path: Path) -> None:
+    """The same rows in each, in several pieces, and nothing beside them."""
+    for form in ("csv", "json", "parquet"):
+        out = tmp_path / f"many.{form}"
+        assert printed(venue, "--out", str(out), MANY) == f"2500 rows in {out}\n"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["many.csv", "many.json", "many.parquet"]
+    for form in ("csv", "json"):
+        assert (tmp_path / f"many.{form}").read_text(encoding="utf-8") == printed(venue, f"--{form}", MANY)
+    expected = duckdb.sql(MANY.replace("HUGEINT", "DECIMAL(38,0)"))
+    assert rows_of(tmp_path / "many.parquet") == expected.fetchall()
+    assert types_of(tmp_path / "many.parquet") == [str(type_) for type_ in expected.types]
+
+
+def test_rows_of_any_size(venue: Venue, tmp_path: Path) -> None:
+    """As many at a time as go into one message; one that is larger is refused."""
+    out = tmp_path / "out.csv"
+    printed(venue, "--out", str(out), "SELECT repeat('x', 20000) AS a FROM range(1500)")
+    assert out.read_text() == "a\n" + ("x" * 20_000 + "\n") * 1_500
+    result = run(venue, "--out", str(out), "--replace", "SELECT repeat('x', 20000000) AS a")
+    assert result.exit_code == 1 and "a row is larger than" in result.output
+    assert out.stat().st_size == 2 + 20_001 * 1_500
+
+
+def test_a_file_is_whole_or_not_there(venue: Venue, tmp_path: Path) -> None:
+    """Whatever fails, and when; a file that was there stays, unless it is said that it shall not."""
+    out = tmp_path / "out.csv"
+    fails_late = "SELECT CASE WHEN a < 400000 THEN a ELSE error('too far: ' || a) END AS a FROM range(500000) AS t(a)"
+    result = run(venue, "--out", str(out), fails_late)
+    assert result.exit_code == 1 and "too far" in result.output
+    assert list(tmp_path.iterdir()) == []
+    printed(venue, "--out", str(out), "SELECT 1 AS a")
+    for statement in ("SELECT 2 AS a", fails_late):
+        result = run(venue, "--out", str(out), statement)
+        assert result.exit_code == 1 and "--replace" in result.output
+    assert run(venue, "--out", str(out), "--replace", fails_late).exit_code == 1
+    assert out.read_text() == "a\n1\n"
+    printed(venue, "--out", str(out), "--replace", "--limit", "3", ENDLESS_ROWS)
+    assert out.read_text() == "a\n0\n1\n2\n"
+    assert run(venue, "--out", str(tmp_path / "out.txt"), "SELECT 1").exit_code == 2
+    assert printed(venue, "--json", "--out", str(tmp_path / "out.txt"), "SELECT 1 AS a WHERE false").startswith(
+        "0 rows"
+    )
+    assert (tmp_path / "out.txt").read_text() == "[]\n"
+    assert "cannot be written" in run(venue, "--out", str(tmp_path / "none" / "out.csv"), "SELECT 1").output
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["out.csv", "out.txt"]
+
+
+@pytest.mark.timeout(120)
+def test_a_file_without_end(venue: Venue, tmp_path: Path) -> None:
+    """Neither side's memory grows with it; who is killed leaves no file and no statement."""
+    out = tmp_path / "out.csv"
+    others: list[subprocess.Popen[bytes]] = []
+    writer = begin(venue, ENDLESS_ROWS, "--out", str(out))
+    try:
+        until(lambda: size_of(tmp_path) > 2 * 2**20, 60, "much is written")
+        before = resident(writer.pid), resident(venue.exchange.archive_pid())
+        until(lambda: size_of(tmp_path) > 6 * 2**20, 60, "and more")
+        grown = resident(writer.pid) - before[0], resident(venue.exchange.archive_pid()) - before[1]
+        assert max(grown) < 12 * 2**20, grown
+        assert not out.exists()
+        others.append(begin(venue, ENDLESS))
+        until(lambda: are_running(venue, others), 40, "it has one of the two places")
+        writer.kill()
+        until(lambda: run(venue, "SELECT 1").exit_code == 0, 10, "its statement ended with it")
+    finally:
+        for each in (writer, *others):
+            each.kill()
+            each.communicate()
+    assert not out.exists()
+
+
+def size_of(folder: Path) -> int:
+    return sum(each.stat().st_size for each in folder.iterdir())
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory of a process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_at_rest(tmp_path: Path) -> None:
+    with closing(Exchange(1)) as exchange:
+        exchange.start()
+        exchange.stop()
+        out = tmp_path / "out.parquet"
+        command = ["--data", str(exchange.data), "sql", "--out", str(out), "SELECT symbol, product FROM markets"]
+        assert CliRunner().invoke(cli.main, command).exit_code == 0
+    assert len(rows_of(out)) == 5
 
 
 def test_the_limit_of_time_says_so() -> None:

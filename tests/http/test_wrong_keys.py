@@ -62,6 +62,18 @@ def test_slower_and_slower(exchange: Exchange) -> None:
     assert call(exchange, exchange.admin_key, "192.0.2.1")[0] == 200
 
 
+def test_workers_count_together() -> None:
+    """Whoever takes a connection: of keys that are tried on many at a time no worker grants its own first ones."""
+    made = Exchange(1, {"SHARDEX_WORKERS": "4", "SHARDEX_RATE_LIMITS": "on", "SHARDEX_TRUSTED_PROXIES": PROXY})
+    try:
+        made.start()
+        seconds = [call(made, secrets.token_hex(24), "192.0.2.3")[1] for _ in range(9)]
+        assert [taken > 0.1 for taken in seconds[5:]] == [True] * 4, seconds
+        assert call(made, made.admin_key, "192.0.2.3")[0] == 200
+    finally:
+        made.close()
+
+
 def test_nobody_else_waits(exchange: Exchange) -> None:
     """Not while many keys are tried from one address: neither the operator from elsewhere nor any other caller."""
     with ThreadPoolExecutor(16) as pool:

@@ -158,12 +158,18 @@ class FuturesReference(FuturesSettings):
             own = parent and self.is_open(parent) and parent.account == new.account and parent.side is not new.side
             if not own or parent in self.waiting:
                 return m.Refused(m.Reason.PARENT_NOT_OPEN)
-        price = self.watched(trigger.watched)
-        wrong = bool(price) and self.has_come(new.kind, new.side, trigger.stop_price, price)
+        wrong = self.lies_wrong(new, trigger, trigger.stop_price)
         if new.kind is o.Kind.TRAILING_STOP_MARKET:
+            price = self.watched(trigger.watched)
             away = price - trigger.activation if new.side is o.Side.BUY else trigger.activation - price
             wrong = bool(price and trigger.activation) and away <= 0
         return m.Refused(m.Reason.WOULD_TRIGGER) if wrong else None
+
+    def lies_wrong(self, order: o.NewOrder | o.Order, trigger: o.Trigger, stop: int) -> bool:
+        """Whether the watched price has come to it already, or its open parent's price lies beyond it."""
+        parent = self.orders.get(trigger.parent)
+        at = [self.watched(trigger.watched), parent.price if parent and self.is_open(parent) else 0]
+        return any(self.has_come(order.kind, order.side, stop, price) for price in at if price)
 
     def create(self, new: o.NewOrder, quantity: int) -> o.Order:
         self.placed += 1
@@ -200,6 +206,8 @@ class FuturesReference(FuturesSettings):
             return m.Refused(m.Reason.NOT_MODIFIABLE)
         price = change.price if change.price and order.kind in PRICED else order.price
         quantity = change.quantity or order.quantity
+        if waits and order.trigger and self.is_attached(order):
+            quantity = min(quantity, self.orders[order.trigger.parent].quantity)
         old_stop = order.trigger.stop_price if order.trigger and waits else 0
         stop = change.stop_price if change.stop_price and waits else old_stop
         reason = None
@@ -210,8 +218,7 @@ class FuturesReference(FuturesSettings):
         elif self.market.status is not MarketStatus.LISTED:
             reason = m.Reason("market_" + self.market.status.value)
         elif order.trigger and waits:
-            watched = self.watched(order.trigger.watched)
-            if watched and self.has_come(order.kind, order.side, stop, watched):
+            if self.lies_wrong(order, order.trigger, stop):
                 reason = m.Reason.WOULD_TRIGGER
         elif order.kind is o.Kind.LIMIT:
             reason = self.out_of_band(order.side, price) or self.beyond_children(order, price)
@@ -219,19 +226,16 @@ class FuturesReference(FuturesSettings):
             return m.Refused(reason)
         asked = self.asked[order.id]
         if order.trigger and asked.trigger and waits:
-            if self.is_attached(order):
-                quantity = min(quantity, self.orders[order.trigger.parent].quantity)
             order.price, order.quantity, order.trigger.stop_price, order.updated_ms = price, quantity, stop, self.now_ms
             self.asked[order.id] = replace(asked, price=price, trigger=replace(asked.trigger, stop_price=stop))
             return m.OrderReply(order)
         return self.replace(order, price, quantity)
 
     def beyond_children(self, order: o.Order, price: int) -> m.Reason | None:
-        """Whether it would leave its take-profit or stop-loss behind."""
-        sign = 1 if order.side is o.Side.BUY else -1
-        for number, beyond in ((order.take_profit, sign), (order.stop_loss, -sign)):
-            child = next((other for other in self.waiting if other.id == number), None)
-            if child and child.trigger and price != order.price and (child.trigger.stop_price - price) * beyond <= 0:
+        """Whether it would leave a take-profit or a stop-loss behind that is attached to it."""
+        for child in self.waiting:
+            stop = child.trigger.stop_price if child.trigger and child.trigger.parent == order.id else 0
+            if stop and price != order.price and self.has_come(child.kind, child.side, stop, price):
                 return m.Reason.WOULD_TRIGGER
         return None
 

@@ -53,8 +53,8 @@ SQL: Final = (
     Safety(
         "statement_time",
         "storage/statements.py",
-        'f"SET SESSION max_execution_time = {self._limit_ms}"',
-        'f"SET SESSION max_execution_time = {30 * self._limit_ms}"',
+        "_Place(self._open(limit_ms), self._open(0))",
+        "_Place(self._open(30 * limit_ms), self._open(0))",
         _BOUNDS + "test_a_statement_ends_at_its_time",
     ),
     Safety(
@@ -95,8 +95,8 @@ SQL: Final = (
     Safety(
         "verifier_on_a_connection_of_its_own",
         "storage/statements.py",
-        "self._verifiers() if verifying else self._analysts()",
-        "self._analysts()",
+        "self._verifiers() if verifying else self._analysts(unbounded)",
+        "self._analysts(unbounded)",
         "tests/http/test_sql_command.py::test_who_asks_at_the_same_time",
     ),
     Safety(

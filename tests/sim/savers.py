@@ -131,12 +131,12 @@ class Saver(Client):
             self._doubt.append((call.message.market, call.message.client_id))
 
     def _canceled_all(self, call: Call) -> None:
-        own = {name for name, (market, _) in self.holds.items() if market == call.message.market}
+        own = [name for name, (market, _) in self.holds.items() if market == call.message.market]
         if not isinstance(call.reply, m.OrdersReply):
             self._doubt += ((call.message.market, name) for name in own if call.may_be_executed)
             return
         told: list[Order] = call.reply.orders
-        if own - {order.client_id for order in told}:
+        if set(own) - {order.client_id for order in told}:
             self._complain("cancel-all left out an open order")
         for name in own:
             del self.holds[name]

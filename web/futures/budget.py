@@ -1,4 +1,4 @@
-"""How much an IP and an account may ask: weight, orders, and bans of those who go on after a refusal.
+"""How much an IP and an account may ask: weight, orders, and bans of those who go on after a refusal; wrong keys.
 
 First is counted, then looked, and what is too much is taken back: two workers at the same moment may both refuse, but
 never do both grant what is there only once.
@@ -17,6 +17,7 @@ from web.futures.tables import SPAN_COUNT, Ban, Table, Tables, make_tag
 _WEIGHT: Final = b"weight"
 _ORDERS: Final = b"orders"
 _REFUSED: Final = b"refused"
+_WRONG_KEYS: Final = b"wrong keys"
 _LEVEL_MAX: Final = 32  # more doublings than the longest ban needs
 
 
@@ -62,6 +63,14 @@ class Budget:
         """Count new orders of the account, or say that there were too many."""
         with self._lock:
             return self._spend(ip, make_tag(_ORDERS, account), count, self._order_count_max, self._clock())
+
+    def count_wrong_key(self, ip: str) -> int:
+        """Count a wrong operator key of the IP's; returns how many came from it in a minute, to any worker."""
+        with self._lock:
+            now_s = self._clock()
+            tag = make_tag(_WRONG_KEYS, ip)
+            self._tables.own.add(tag, 1, int(now_s // SPAN_S))
+            return sum(count for _, count in _spans(self._tables.all(now_s), tag, now_s))
 
     def close(self) -> None:
         """Give the memory back."""

@@ -12,7 +12,7 @@ from web.errors import EngineRefusal
 from web.futures.errors import BAD_SIDE, CLOSES_ALL, NO_SUCH_ORDER, FuturesProblem, mandatory, refused
 from web.futures.filters import check_notional, count_lots, count_ticks
 from web.futures.order_names import OrderName, question_of
-from web.futures.place import ACTIVATION, CALLBACK, PRICED, READ_SIDES, STOP_PRICE, STOPPED, refuse_set
+from web.futures.place import ACTIVATION, CALLBACK, PRICE, PRICED, READ_SIDES, STOP_PRICE, STOPPED, refuse_set
 from web.futures.request import Parameters
 
 _NOT_OPEN: Final = (Reason.UNKNOWN_ORDER, Reason.NOT_OWNER, Reason.TERMINAL_ORDER)
@@ -70,7 +70,11 @@ def _make_modify(order: Order, market: Market, change: Change) -> Modify:
     """The change in ticks and lots, as far as the order has what it changes; raises what stands against it."""
     if order.kind not in _MODIFIABLE:
         raise refused(Reason.NOT_MODIFIABLE)
-    refuse_set(change.asked, *CALLBACK, *ACTIVATION, *(STOP_PRICE if order.trigger is None else ()))
+    refuse_set(change.asked, *CALLBACK, *ACTIVATION)
+    if order.kind not in PRICED:
+        refuse_set(change.asked, *PRICE)
+    if order.trigger is None:
+        refuse_set(change.asked, *STOP_PRICE)
     if change.quantity is not None and order.close_position:
         raise FuturesProblem(*CLOSES_ALL)
     modify = Modify(

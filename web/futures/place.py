@@ -43,6 +43,7 @@ _CLOSING: Final = (Kind.STOP_MARKET, Kind.TAKE_PROFIT_MARKET)
 
 
 # What only some kinds have, by its names
+PRICE: Final = ("price",)
 STOP_PRICE: Final = ("stopPrice", "triggerPrice")
 CALLBACK: Final = ("callbackRate",)
 ACTIVATION: Final = ("activationPrice", "activatePrice")
@@ -92,10 +93,10 @@ def _read_draft(asked: Parameters, types: Mapping[str, Kind], client_id_name: st
     side = need(asked.choice("side", READ_SIDES, BAD_SIDE), "side")
     kind = need(asked.choice("type", types, BAD_TYPE), "type")
     asked.choice("positionSide", {BOTH: True}, BAD_POSITION_SIDE)
-    tif = asked.choice("timeInForce", _TIMES_IN_FORCE, BAD_TIME_IN_FORCE)
+    tif = _read_time_in_force(asked, kind)
     client_id = asked.new_client_id(client_id_name)
     quantity = _read_quantity(asked)
-    price = _read_price(asked, kind)
+    price = _read_needed(asked, kind in PRICED, *PRICE)
     stop_price = _read_needed(asked, kind in STOPPED, *STOP_PRICE)
     trailing = kind is Kind.TRAILING_STOP_MARKET
     callback = _read_callback(asked, trailing)
@@ -128,18 +129,19 @@ def _read_draft(asked: Parameters, types: Mapping[str, Kind], client_id_name: st
     )
 
 
+def _read_time_in_force(asked: Parameters, kind: Kind) -> TimeInForce | None:
+    """Without effect on triggers that become market orders: clients send it with all triggers, and Binance takes it."""
+    if kind is Kind.MARKET and asked.has("timeInForce"):
+        raise not_taken("timeInForce")
+    return asked.choice("timeInForce", _TIMES_IN_FORCE, BAD_TIME_IN_FORCE)
+
+
 def _read_quantity(asked: Parameters) -> Decimal | None:
     """Needed, unless the position or the parent decides."""
     quantity = asked.decimal("quantity")
     if quantity is None and not asked.boolean("closePosition") and not asked.has("parentOrderId"):
         return need(quantity, "quantity")
     return quantity
-
-
-def _read_price(asked: Parameters, kind: Kind) -> Decimal | None:
-    """Needed by what trades at a limit; other kinds pass over it."""
-    value = asked.decimal("price")
-    return need(value, "price") if kind in PRICED else None
 
 
 def _read_needed(asked: Parameters, applies: bool, *names: str) -> Decimal | None:

@@ -16,6 +16,7 @@ from web.futures.errors import (
     Refusal,
     illegal,
     mandatory,
+    not_taken,
     out_of_range,
     twice,
 )
@@ -87,12 +88,17 @@ class Parameters:
         raise mandatory(names[0])
 
     def decimal(self, *names: str) -> Decimal | None:
-        """DECIMAL."""
-        text = self.text(*names)
-        value = None if text is None else read_decimal(text)
-        if text is not None and value is None:
-            raise mandatory(names[0])
-        return value
+        """DECIMAL, sent under any of these names; raises -1106 if a second one of them says another."""
+        found: Decimal | None = None
+        for name in names:
+            text = self.text(name)
+            value = None if text is None else read_decimal(text)
+            if text is not None and value is None:
+                raise mandatory(names[0])
+            if None not in (found, value) and found != value:
+                raise not_taken(name)
+            found = value if found is None else found
+        return found
 
     def long(self, *names: str) -> int | None:
         """LONG."""

@@ -42,11 +42,11 @@ KINDS: list[tuple[dict[str, Any], dict[str, Any]]] = [
         {"type": "STOP", "price": "199.9", "stopPrice": "200", "timeInForce": "FOK"},
     ),
     (
-        {"type": "TAKE_PROFIT_LIMIT", "price": "50", "stopPrice": "51", "triggerPrice": "9", "quantity": "1.5"},
+        {"type": "TAKE_PROFIT_LIMIT", "price": "50", "stopPrice": "51", "triggerPrice": "5.1e1", "quantity": "1.5"},
         {"type": "TAKE_PROFIT", "price": "50", "stopPrice": "51"},
     ),
     (
-        {"type": "STOP_MARKET", "stopPrice": "200", "quantity": "1.5", "timeInForce": "FOK", "price": "7"},
+        {"type": "STOP_MARKET", "stopPrice": "200", "quantity": "1.5", "timeInForce": "FOK", "price": "0"},
         {"type": "STOP_MARKET", "price": "0", "stopPrice": "200"},
     ),
     (
@@ -113,7 +113,7 @@ def test_fills(own: Actor, other: Actor, symbol: str) -> None:
     assert (bought["avgPrice"], bought["price"], bought["timeInForce"]) == ("100.06", "101", "GTC")
     rested = own.place(symbol, "BUY", "100.1", "1")
     assert (rested["status"], rested["executedQty"], rested["avgPrice"]) == ("PARTIALLY_FILLED", "0.5", "100.1")
-    swept = own.place(symbol, "SELL", None, "1", timeInForce="FOK", stopPrice="0.0", callbackRate="")
+    swept = own.place(symbol, "SELL", None, "1", timeInForce="", stopPrice="0.0", callbackRate="")
     assert (swept["status"], swept["type"], swept["price"]) == ("EXPIRED", "MARKET", "0")  # its own bid is all there is
     assert (swept["timeInForce"], swept["executedQty"], swept["avgPrice"]) == ("GTC", "0", "0")
     assert own.status(symbol, rested["orderId"]) == "EXPIRED"
@@ -168,20 +168,33 @@ def test_the_window_goes_along(site: Site) -> None:
 
 
 def test_what_a_kind_of_order_does_not_take(own: Actor, symbol: str) -> None:
-    """Each way to place: nothing is placed by what was meant as another kind of order."""
+    """Each way to place: nothing is placed by what was meant as another kind of order, or at another price."""
     wrong = [
         new_order(symbol, "BUY", None, "1", stopPrice="90"),
         new_order(symbol, "BUY", "50", "1", triggerPrice=90),
         new_order(symbol, "SELL", None, "1", callbackRate="1"),
         new_order(symbol, "SELL", "500", "1", activatePrice="0.1"),
         {**new_order(symbol, "BUY", None, "1", stopPrice="200", callbackRate="1"), "type": "STOP_MARKET"},
+        new_order(symbol, "BUY", None, "1", price="90"),
+        new_order(symbol, "BUY", None, "1", timeInForce="GTC"),
+        *(
+            {**new_order(symbol, "BUY", None, "1", **terms), "type": kind}
+            for kind, terms in (
+                ("STOP_MARKET", {"stopPrice": "200", "price": "90"}),
+                ("TAKE_PROFIT_MARKET", {"stopPrice": "80", "price": "0.1"}),
+                ("TRAILING_STOP_MARKET", {"callbackRate": "1", "price": "90"}),
+                ("STOP_MARKET", {"stopPrice": "200", "triggerPrice": "200.1"}),
+                ("STOP", {"price": "200", "triggerPrice": "0", "stopPrice": "200"}),
+                ("TRAILING_STOP_MARKET", {"callbackRate": "1", "activationPrice": "90", "activatePrice": "91"}),
+            )
+        ),
     ]
     good = new_order(symbol, "BUY", "50", "1", stopPrice="0", triggerPrice="", callbackRate="0.00", activatePrice=0)
-    assert [own.call("POST", "/v1/order", **order).brief() for order in wrong] == ["400 -1106"] * 5
-    told = own.place_batch(*wrong[:2], good, *wrong[3:]).ok()
+    assert [own.call("POST", "/v1/order", **order).brief() for order in wrong] == ["400 -1106"] * len(wrong)
+    told = own.place_batch(*wrong[:2], good, *wrong[3:5]).ok()
     assert [each.get("code", each.get("status")) for each in told] == [-1106, -1106, "NEW", -1106, -1106]
-    trigger = {**wrong[4], "algoType": "CONDITIONAL"}
-    assert own.call("POST", "/v1/algoOrder", **trigger).brief() == "400 -1106"
+    for trigger in (wrong[4], *wrong[7:]):
+        assert own.call("POST", "/v1/algoOrder", **trigger, algoType="CONDITIONAL").brief() == "400 -1106"
     assert own.open(symbol) == [told[2]["orderId"]]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.http.futures.actor import Actor, trade
+from tests.http.futures.caller import Answer, Json
 from tests.http.futures.trader import TERMS, free_symbol, list_contract, set_mark
 from tests.http.venue import Venue
 
@@ -13,6 +14,10 @@ BRACKETS = [
     {"notional_cap": 4_000, "max_leverage": 20, "maint_margin_ratio": "0.01"},
 ]
 
+OTHER = {"BUY": "SELL", "SELL": "BUY"}
+PROFITS = ("TAKE_PROFIT", "TAKE_PROFIT_MARKET")
+LOSSES = ("STOP", "STOP_MARKET")
+
 
 def test_an_attached_trigger_stays_within_its_parent(own: Actor, symbol: str) -> None:
     """However it came to be attached, and whatever else is changed."""
@@ -20,10 +25,11 @@ def test_an_attached_trigger_stays_within_its_parent(own: Actor, symbol: str) ->
     later = own.trigger(symbol, "SELL", "STOP_MARKET", stopPrice="80", parentOrderId=placed["orderId"], quantity="0.2")
     for number in (placed["takeProfitOrderId"], later["orderId"]):
         farther = "70" if number == later["orderId"] else "130"
+        assert own.modify(symbol, number, quantity="0.3").ok()["origQty"] == "0.3"
         for change in ({"quantity": "5"}, {"quantity": "0.7", "stopPrice": farther}):
             assert own.modify(symbol, number, **change).ok()["origQty"] == "0.5"
             assert own.order(symbol, number)["origQty"] == "0.5"
-        assert own.modify(symbol, number, quantity="0.3").ok()["origQty"] == "0.3"
+            assert own.modify(symbol, number, **change).brief() == "400 -5027"
 
 
 @pytest.mark.parametrize(
@@ -33,12 +39,45 @@ def test_an_attached_trigger_stays_within_its_parent(own: Actor, symbol: str) ->
 def test_a_parent_is_not_moved_beyond_its_own_triggers(
     own: Actor, symbol: str, side: str, profit: str, loss: str, beyond: tuple[str, ...], within: str
 ) -> None:
-    placed = own.place(symbol, side, "100", "0.5", takeProfitPrice=profit, stopLossPrice=loss)
-    before = own.order(symbol, placed["orderId"])
-    for price in beyond:
-        assert own.modify(symbol, placed["orderId"], price=price, quantity="0.6").brief() == "400 -2021"
-    assert own.order(symbol, placed["orderId"]) == before
-    assert own.modify(symbol, placed["orderId"], price=within).ok()["price"] == within
+    """Placed with it or attached to it later."""
+    both = own.place(symbol, side, "100", "0.5", takeProfitPrice=profit, stopLossPrice=loss)
+    bare = own.place(symbol, side, "100", "0.5")
+    _attach(own, symbol, bare, "TAKE_PROFIT_MARKET", profit).ok()
+    _attach(own, symbol, bare, "STOP", loss, price="100").ok()
+    own.trigger(symbol, OTHER[side], "TRAILING_STOP_MARKET", callbackRate="1", parentOrderId=bare["orderId"])
+    for placed in (both, bare):
+        before = own.order(symbol, placed["orderId"])
+        for price in beyond:
+            assert own.modify(symbol, placed["orderId"], price=price, quantity="0.6").brief() == "400 -2021"
+        assert own.order(symbol, placed["orderId"]) == before
+        assert own.modify(symbol, placed["orderId"], price=within).ok()["price"] == within
+
+
+@pytest.mark.parametrize(("side", "above", "below"), [("BUY", PROFITS, LOSSES), ("SELL", LOSSES, PROFITS)])
+def test_a_trigger_lies_beyond_the_price_of_its_parent(
+    own: Actor, symbol: str, side: str, above: tuple[str, ...], below: tuple[str, ...]
+) -> None:
+    """Attached later or moved."""
+    parent = own.place(symbol, side, "100", "0.5")
+    for kinds, wrong, right, farther in (
+        (above, ("100", "99.9"), "100.1", "120"),
+        (below, ("100", "101"), "99.9", "80"),
+    ):
+        for kind in kinds:
+            terms = {"price": "100"} if kind in ("STOP", "TAKE_PROFIT") else {}
+            for price in wrong:
+                assert _attach(own, symbol, parent, kind, price, **terms).brief() == "400 -2021"
+            child = _attach(own, symbol, parent, kind, right, **terms).ok()
+            own.modify(symbol, child["orderId"], stopPrice=farther).ok()
+            for price in wrong:
+                assert own.modify(symbol, child["orderId"], stopPrice=price).brief() == "400 -2021"
+            assert own.order(symbol, child["orderId"])["stopPrice"] == farther
+            own.modify(symbol, child["orderId"], stopPrice=right).ok()
+
+
+def _attach(own: Actor, symbol: str, parent: Json, kind: str, stop_price: str, **terms: str) -> Answer:
+    asked = {"side": OTHER[parent["side"]], "type": kind, "stopPrice": stop_price, "parentOrderId": parent["orderId"]}
+    return own.call("POST", "/v1/order", symbol=symbol, **asked, **terms)
 
 
 def test_what_only_closes_passes_the_limit(venue: Venue, own: Actor, other: Actor) -> None:
