@@ -460,7 +460,7 @@ class RunSql(msgspec.Struct, array_like=True, tag=50, frozen=True):
     in_pieces: bool = False  # the reply has the first rows; the others are asked for, by RunMore, on this connection
 
 
-class RunMore(msgspec.Struct, array_like=True, tag=36, frozen=True):
+class RunMore(msgspec.Struct, array_like=True, tag=35, frozen=True):
     """The next rows of the caller's RunSql in pieces. Reply: as there; without rows, these were all."""
 
 

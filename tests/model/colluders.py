@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from shards.brackets import RiskTerms, make_brackets
+from shards.brackets import RiskChange, RiskTerms, make_brackets
 from shards.markets import FuturesTerms, Market, MarketStatus, Product, shard_of_account
 from shards.messages import (
     AddMarket,
@@ -106,7 +106,7 @@ class Owner:
     def go_on(self) -> str:
         """Ask some things at once, or let a mark or brackets change; returns what is wrong then, "" if nothing is."""
         commands = self._choose()
-        self.watch.begin({each.market: each.terms.brackets for each in commands if isinstance(each, SetRisk)})
+        self.watch.begin({each.market: each.change.brackets for each in commands if isinstance(each, SetRisk)})
         self._tell(*commands)
         return self.watch.end()
 
@@ -122,7 +122,8 @@ class Owner:
         alone = any(not self.watch.machine(number).set_price for number in MARKETS)  # each trade moves a mark
         asked = [self._ask() for _ in range(1 if alone else chance.choice((1, 1, 2, 3)))]
         if kind < 0.24:
-            asked.append(SetRisk(number, chance.choice([terms for most, terms in RISKS if self.band <= most])))
+            brackets = chance.choice([terms.brackets for most, terms in RISKS if self.band <= most])
+            asked.append(SetRisk(number, RiskChange(brackets)))
         return asked
 
     def _tell(self, *commands: Command) -> None:

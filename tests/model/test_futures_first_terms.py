@@ -2,7 +2,7 @@
 
 import pytest
 
-from shards.brackets import RiskTerms, make_brackets
+from shards.brackets import RiskChange, RiskTerms, make_brackets
 from shards.messages import OrderReply, Reason, SetLeverage, SetRisk
 from shards.orders import EndReason, Kind, Order, Side, Status, Trigger, WatchedPrice
 from tests.model.colluders import BRACKETS
@@ -23,7 +23,7 @@ def waiting(*, risk: bool) -> Stage:
 def came(stage: Stage, how: str) -> None:
     """A first mark of 42,000, or with it there the first risk terms."""
     if how == "terms":
-        stage.world.call(SetRisk(MARKET, TERMS))
+        stage.world.call(SetRisk(MARKET, RiskChange(TERMS.brackets)))
     else:
         stage.mark(42_000)
 
@@ -84,7 +84,7 @@ def test_what_only_reduces_expires_too() -> None:
     stage.place(stage.rich, SELL, 42_000, LOTS)
     assert stage.place(stage.poor, BUY, 42_000, LOTS).filled == LOTS
     lost, kept = (stage.place(stage.poor, SELL, price, 10, reduce_only=True) for price in (41_900, 42_000))
-    stage.world.call(SetRisk(MARKET, TERMS))
+    stage.world.call(SetRisk(MARKET, RiskChange(TERMS.brackets)))
     assert over(stage, lost) == (Status.EXPIRED, EndReason.MARGIN)
     assert kept.id in stage.machine.open
 
@@ -108,7 +108,7 @@ def test_terms_that_come_before_the_grant(enough: bool) -> None:
     stage.world.call(SetLeverage(stage.poor, MARKET, 75))
     stage.pay(stage.poor, (43_500 // 75 + 1_500) * LOTS * UNIT - (not enough))
     call = stage.ask(stage.order(stage.poor, BUY, 43_500, LOTS))
-    stage.between(SetRisk(MARKET, TERMS))
+    stage.between(SetRisk(MARKET, RiskChange(TERMS.brackets)))
     stage.world.drain()
     assert stage.world.violations() == []
     if enough:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shards.brackets import RiskTerms, make_brackets
+from shards.brackets import RiskChange, RiskTerms, make_brackets
 from shards.messages import Modify, OrderReply, Reason, Refused, SetLeverage, SetMarkPrice, SetRisk
 from shards.orders import EndReason, Kind, Order, Status, Trigger, WatchedPrice
 from tests.model.colluders import USDT
@@ -201,7 +201,7 @@ def tightened(ticks: int, when: str) -> Stage:
     call = stage.ask(stage.order(stage.poor, BUY, 50_000, LOTS))
     if when == "rests":
         stage.world.drain()
-    stage.between(SetRisk(MARKET, TIGHT))
+    stage.between(SetRisk(MARKET, RiskChange(TIGHT.brackets)))
     stage.world.drain()
     assert isinstance(call.reply, OrderReply) and call.reply.order.leverage == 100
     return stage
@@ -238,7 +238,7 @@ def test_what_positions_must_have_is_not_there_to_be_used() -> None:
     """Their margins are less than that since the brackets have changed: nobody takes himself to risk."""
     stage = with_position(5_000 * LOTS * UNIT)
     assert stage.free() == 4_500 * LOTS * UNIT
-    stage.world.call(SetRisk(MARKET, TIGHT))
+    stage.world.call(SetRisk(MARKET, RiskChange(TIGHT.brackets)))
     assert stage.free() == 3_000 * LOTS * UNIT
     stage.pay(stage.poor, -3_000 * LOTS * UNIT - 1)
     stage.pay(stage.poor, -3_000 * LOTS * UNIT)
