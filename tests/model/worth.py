@@ -153,13 +153,15 @@ class Watch:
                 since.lost = min(since.lost, lost)
 
     def _look_anew(self, markets: Iterable[int]) -> None:
-        """A first mark or first risk terms have come there: what is open is as if it had been granted with them."""
+        """A first mark or first risk terms have come there: what is open is as if it had been granted then.
+
+        But for its leverage, which it keeps.
+        """
         for number in markets:
             machine = self.machine(number)
             for order in machine.open.values():
                 since = self.since[order.id]
                 since.marks, since.lost = [machine.mark_price], self.lost[order.account]
-                since.brackets = machine.market.brackets
 
     def list_fills(self) -> Iterator[MarginFilled]:
         """What was booked since it was asked last."""
