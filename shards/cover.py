@@ -105,10 +105,10 @@ def may_lose(at: Priced, order: NewOrder | Order) -> bool:
     return _loss_of(at, order.side, order.price if order.kind is LIMIT else _reach(at, order)) > 0
 
 
-def limit_without_hold(side: Side, cover: Cover, room: int) -> int:
-    """How far an order that only reduces goes with nothing held: ``room`` from the mark by which it was judged."""
+def limit_without_hold(side: Side, cover: Cover, allowance: int) -> int:
+    """How far an order that only reduces goes with nothing held: ``allowance`` from the mark by which it was judged."""
     mark = cover.limit - cover.loss if side is BUY else cover.limit + cover.loss
-    bound = worst_price(side, mark, room)
+    bound = worst_price(side, mark, allowance)
     return bound if is_worse(side, cover.limit, bound) else cover.limit
 
 

@@ -275,11 +275,11 @@ class Engine:
             held = self._without_leave(new.account, new.market)
         value = hold.terms.order_value if hold.modifies else 0
         terms = hold.hold_price, held.leverage, hold.modifies, value, hold.limit, hold.loss, hold.terms.closes
-        return Granted(new, held.amount, hold.ticket, hold.deadline_ms, *terms, hold.terms.reduces, held.room)
+        return Granted(new, held.amount, hold.ticket, hold.deadline_ms, *terms, hold.terms.reduces, held.allowance)
 
     def _without_leave(self, account: str, market: int) -> Held:
         """What only reduces at any price goes as far as it may with nothing held."""
-        return Held(0, 0, self.accounts.margins.room(account, market))
+        return Held(0, 0, self.accounts.margins.allowance(account, market))
 
     def _hold(self, hold: Hold) -> Reply | None:
         granted = self._hold_money(hold)
@@ -366,11 +366,11 @@ class Engine:
     def _hold_fired(self, asked: HoldFired) -> FiredHeld:
         market, terms = market_of(asked.id), asked.terms
         held = self.accounts.margins.hold(asked.account, market, asked.side, terms)
-        leave = terms.reduces > 0 and isinstance(held, Held) and not held.room
+        leave = terms.reduces > 0 and isinstance(held, Held) and not held.allowance
         if isinstance(held, Refused):
             held = self._without_leave(asked.account, market) if terms.reduces else Held(0, 0)
         shown = asked.id, asked.account, asked.side, asked.hold_price
-        return FiredHeld(*shown, held.leverage, terms, asked.limit, asked.loss, leave, held.room)
+        return FiredHeld(*shown, held.leverage, terms, asked.limit, asked.loss, leave, held.allowance)
 
     def _fired_held(self, held: FiredHeld, effects: Effects) -> None:
         machine = self._futures(market_of(held.id))

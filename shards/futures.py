@@ -118,7 +118,7 @@ class FuturesMarket(TriggerMarket):
             reply: OrderReply | Refused = Refused(Reason.INSUFFICIENT_MARGIN)
         else:
             if new.reduce_only and not granted.amount:
-                cover = Cover(limit_without_hold(new.side, cover, granted.room), 0, 0)
+                cover = Cover(limit_without_hold(new.side, cover, granted.allowance), 0, 0)
             reply = self._place(new, cover, granted.leverage, granted.amount, effects)
         if isinstance(reply, Refused):
             self.release_grant(granted, effects)
@@ -273,7 +273,7 @@ class FuturesMarket(TriggerMarket):
             more, more_value = granted.amount, granted.order_value
             short = short or (order.reduce_only and self.reduced_by(new, order.filled) > granted.reduces)
             short = short or (granted.closes and not self.only_closes(order, new.quantity - order.quantity))
-            if granted.room:
+            if granted.allowance:
                 cover = Cover(cover.limit, 0, 0)
         hold, value = self._need(order, new, cover)
         unheld, unvalued = order.hold + more - hold, self._open_value(order) + more_value - value

@@ -20,7 +20,7 @@ class Held(NamedTuple):
 
     leverage: int  # 0: it only reduces
     amount: int
-    room: int = 0  # nothing is held, and it goes so far from the mark, in millionths
+    allowance: int = 0  # nothing is held, and it goes so far from the mark, in millionths
 
 
 class Margins:
@@ -61,7 +61,7 @@ class Margins:
         held = sum(own.hold for own in self.get(account).markets.values())
         return self._surplus(account, reduced, lots) - held
 
-    def room(self, account: str, market: int) -> int:
+    def allowance(self, account: str, market: int) -> int:
         """How far from the mark what only reduces goes with nothing held for it, in millionths.
 
         As far as the least maintenance of what it closes pays for; not at all where the account is at risk.
@@ -137,9 +137,9 @@ class Margins:
         lots, mark = terms.reduces, self.marks.get(market, 0)
         # with the mark by which the account is judged: it may have moved since the loss was reckoned
         moved = lots * max(0, mark - terms.mark if side is SELL else terms.mark - mark)
-        room = self.room(account, market) if terms.loss_value else 0
-        if room and (terms.loss_value + moved) * MILLION <= lots * mark * room:
-            return Held(0, 0, room)
+        allowance = self.allowance(account, market) if terms.loss_value else 0
+        if allowance and (terms.loss_value + moved) * MILLION <= lots * mark * allowance:
+            return Held(0, 0, allowance)
         more = max(0, terms.loss_value - terms.held)
         # a change that needs no more than its order holds loses no more: it is never kept from getting better
         if more and more + moved > self.leave(account, market, lots):

@@ -240,7 +240,7 @@ class Granted(msgspec.Struct, array_like=True, tag=20, gc=False, frozen=True):
     loss: int = 0
     closes: bool = False  # as it was asked for
     reduces: int = 0  # likewise: lots, of an order that only reduces
-    room: int = 0  # so far such an order goes from the mark with nothing held for it, in millionths
+    allowance: int = 0  # so far such an order goes from the mark with nothing held for it, in millionths
 
 
 class Settle(msgspec.Struct, array_like=True, tag=21, gc=False, frozen=True):
@@ -286,7 +286,7 @@ class FiredHeld(msgspec.Struct, array_like=True, tag=25, gc=False, frozen=True):
     limit: int = 0
     loss: int = 0
     leave: bool = False  # of one that only reduces, and has no leverage: what was asked for is held
-    room: int = 0  # as of a grant
+    allowance: int = 0  # as of a grant
 
 
 class BracketsChanged(msgspec.Struct, array_like=True, tag=26, gc=False, frozen=True):

@@ -266,7 +266,7 @@ class TriggerMarket(MarginMarket):
             return limit_of(self, order, cover_in(held))
         order.quantity = self.reduced_by(order)
         if not held.leave:
-            return limit_without_hold(order.side, cover_in(held), held.room)
+            return limit_without_hold(order.side, cover_in(held), held.allowance)
         order.loss = held.loss
         order.hold = self._hold_of(order)
         surplus = held_for(held.terms, 0) - order.hold

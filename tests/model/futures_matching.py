@@ -200,7 +200,7 @@ class FuturesMatching(FuturesPrices):
             return
         funds = self.fund(order, order.quantity)
         if funds is m.Reason.NO_LEAVE:  # it goes as far as it may without
-            funds = Funds(nearest(order.side, order.price, self.mark, self.room(order.account)), 0, 0, 0)
+            funds = Funds(nearest(order.side, order.price, self.mark, self.allowance(order.account)), 0, 0, 0)
         if isinstance(funds, m.Reason):
             self.end(order, EXPIRED, o.EndReason.MARGIN)
             return

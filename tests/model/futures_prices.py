@@ -73,14 +73,14 @@ class FuturesPrices(FuturesState):
     def is_out_of_band(self, order: o.Order) -> bool:
         return order.kind is o.Kind.LIMIT and self.out_of_band(order.side, order.price) is not None
 
-    def room(self, account: str) -> int:
+    def allowance(self, account: str) -> int:
         """So far from the mark, in millionths, its orders that only reduce go for nothing: not at all at risk."""
         return self.brackets[0].ratio if self.has_risk_terms and self.surplus(account) > 0 else 0
 
     def leave(self, new: o.NewOrder | o.Order, quantity: int, limit: int) -> int | None:
         """Ticks that each lot of an order that only reduces holds; None: it may not lose so much."""
         loss = self.loss(new, limit)
-        if not loss or is_within(new.side, limit, self.mark, self.room(new.account)):
+        if not loss or is_within(new.side, limit, self.mark, self.allowance(new.account)):
             return 0
         more = max(0, loss * quantity * self.unit - getattr(new, "hold", 0))
         return loss if not more or self.has_leave(new, quantity, more) else None
@@ -97,7 +97,10 @@ class FuturesPrices(FuturesState):
             if loss is None and new.kind is o.Kind.LIMIT:
                 return m.Reason.NO_LEAVE
             return Funds(
-                nearest(new.side, limit, self.mark, self.room(new.account)) if loss is None else limit, 0, 0, loss or 0
+                nearest(new.side, limit, self.mark, self.allowance(new.account)) if loss is None else limit,
+                0,
+                0,
+                loss or 0,
             )
         leverage, hold_price, loss = self.leverage_of(new.account), self.hold_price(new, limit), self.loss(new, limit)
         lots = quantity * self.unit

@@ -39,8 +39,9 @@ def over(stage: Stage, order: Order) -> tuple[Status, EndReason]:
     """How it has ended; its hold is back."""
     stage.world.drain()
     assert stage.world.violations() == [] and stage.world.unfaithful() == []
-    found = next(each for each in ended(stage.world) if each.id == order.id)
-    return found.status, found.end_reason
+    found = [each for each in ended(stage.world) if each.id == order.id]
+    assert found, "it is open still"
+    return found[0].status, found[0].end_reason
 
 
 @pytest.mark.parametrize("how", ["mark", "terms"])

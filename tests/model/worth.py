@@ -46,7 +46,7 @@ class Since:
     shown: tuple[Kind, int, int]
     marks: list[int]  # of its market, from before it was granted
     lost: int  # the least of what its account had lost but by orders
-    brackets: Sequence[Bracket]  # of its market, before it was granted
+    brackets: Sequence[Bracket] | None  # of its market, by which it was granted; None: these or others
 
 
 class Watch:
@@ -146,19 +146,22 @@ class Watch:
                 before, shown = self._marks[order.market], (order.kind, order.price, order.quantity)
                 since = self.since.get(order.id)
                 if since is None or since.shown != shown:
-                    least, brackets = min([lost, *beside]), self._brackets[order.market]
-                    since = self.since[order.id] = Since(shown, [before], least, brackets)
+                    brackets, changed = (each[order.market] for each in (self._brackets, self._asked))
+                    known = brackets if brackets == changed else None
+                    since = self.since[order.id] = Since(shown, [before], min([lost, *beside]), known)
                 since.marks.append(self.machine(order.market).mark_price or before)
                 since.lost = min(since.lost, lost)
 
     def _look_anew(self, markets: Iterable[int]) -> None:
-        """A first mark or first risk terms have come there: what is open is as if it had been granted with them."""
+        """A first mark or first risk terms have come there: what is open is as if it had been granted then.
+
+        But for its leverage, which it keeps.
+        """
         for number in markets:
             machine = self.machine(number)
             for order in machine.open.values():
                 since = self.since[order.id]
                 since.marks, since.lost = [machine.mark_price], self.lost[order.account]
-                since.brackets = machine.market.brackets
 
     def list_fills(self) -> Iterator[MarginFilled]:
         """What was booked since it was asked last."""

@@ -111,14 +111,14 @@ RISK: Final = (
     Safety(
         "not_far_without_leave",
         "shards/futures.py",
-        "                cover = Cover(limit_without_hold(new.side, cover, granted.room), 0, 0)\n",
+        "                cover = Cover(limit_without_hold(new.side, cover, granted.allowance), 0, 0)\n",
         "                cover = Cover(cover.limit, 0, 0)\n",
         _VECTORS + "test_what_only_reduces_at_any_price_goes_no_further_than_it_may[1-shard]",
     ),
     Safety(
         "a_fired_trigger_not_far_without_leave",
         "shards/trigger_market.py",
-        "            return limit_without_hold(order.side, cover_in(held), held.room)\n",
+        "            return limit_without_hold(order.side, cover_in(held), held.allowance)\n",
         "            return cover_in(held).limit\n",
         _LEAVE + "test_at_risk_what_only_reduces_goes_to_the_mark",
     ),

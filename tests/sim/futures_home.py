@@ -82,7 +82,7 @@ class Home:
         """What it is worth beyond what must be left behind its positions."""
         return self.wallet(account) + self.unrealised(account) - self.maintenance(account)
 
-    def room(self, account: str, market: int) -> int:
+    def allowance(self, account: str, market: int) -> int:
         """So far from the mark, in millionths, its orders that only reduce go for nothing: not at all at risk."""
         return self.brackets[market][0].ratio if market in self.brackets and self.surplus(account) > 0 else 0
 
@@ -103,7 +103,7 @@ class Home:
         return m.CountReply(leverage)
 
     def hold_away(self, account: str, market: int, side: o.Side, terms: Any) -> tuple[int, int, int] | m.Refused:
-        """Hold for an order on a market elsewhere; (leverage, units, room). Leverage 0: it only reduces."""
+        """Hold for an order on a market elsewhere; (leverage, units, allowance). Leverage 0: it only reduces."""
         if terms.reduces:
             return self._hold_loss(account, market, side, terms)
         changes = terms.leverage > 0  # it holds at its own leverage already: the value is divided by it
@@ -128,9 +128,9 @@ class Home:
         mark = self.marks[market]
         limit = terms.mark - Fraction(terms.loss_value, terms.reduces) * (1 if side is o.Side.SELL else -1)
         loss = abs((max if side is o.Side.SELL else min)(mark, terms.mark) - limit) * terms.reduces
-        room = self.room(account, market)
-        if terms.loss_value and room and loss * MILLION <= terms.reduces * mark * room:
-            return 0, 0, room
+        allowance = self.allowance(account, market)
+        if terms.loss_value and allowance and loss * MILLION <= terms.reduces * mark * allowance:
+            return 0, 0, allowance
         more = max(0, terms.loss_value - terms.held)
         left = (
             self.wallet(account) + self.unrealised(account) - self.all_held(account) - (loss - terms.loss_value) - more

@@ -100,7 +100,7 @@ class SimFuturesMarket(FuturesReference):
             return m.Reason.INSUFFICIENT_MARGIN
         if new.reduce_only and not grant.amount:
             assert asked.terms is not None
-            return Funds(nearest(new.side, limit, asked.terms.mark // self.unit, grant.room), 0, 0, 0)
+            return Funds(nearest(new.side, limit, asked.terms.mark // self.unit, grant.allowance), 0, 0, 0)
         if new.kind is not o.Kind.LIMIT and not self.has_risk_terms:
             limit = self.bound(new.side)
             limit = min(limit, asked.hold_price) if new.side is o.Side.BUY else limit
@@ -144,7 +144,7 @@ class SimFuturesMarket(FuturesReference):
             return super().fund_change(order, asked)
         if order.tif is o.TimeInForce.POST_ONLY and self.makers(order.side, asked.price):
             return m.Reason.POST_ONLY
-        asked.hold_price, asked.loss = grant.asked.hold_price, 0 if grant.room else grant.asked.loss
+        asked.hold_price, asked.loss = grant.asked.hold_price, 0 if grant.allowance else grant.asked.loss
         asked.leverage = self.no_more_than_allowed(order.leverage)
         asked.hold = self.hold_of(asked)
         more, more_value = asked.hold - order.hold, self.value_of(asked) - self.value_of(order)

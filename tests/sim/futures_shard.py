@@ -103,8 +103,8 @@ class FuturesShard(Payments):
             case Fired(asked):
                 decided = self.home.hold_away(asked.account, asked.id >> 40, asked.side, asked.terms)
                 refused = isinstance(decided, m.Refused)
-                room = self.home.room(asked.account, asked.id >> 40) if asked.terms.reduces else 0
-                without = Grant(asked, 0, 0, False, room)
+                allowance = self.home.allowance(asked.account, asked.id >> 40) if asked.terms.reduces else 0
+                without = Grant(asked, 0, 0, False, allowance)
                 grant = without if refused else Grant(asked, decided[1], decided[0], True, decided[2])  # type: ignore[index]
                 self.send(asked.market_shard, FiredHeld(asked, grant))
             case Brackets(market, brackets):
@@ -190,7 +190,7 @@ class FuturesShard(Payments):
         held = self.home.hold_away(new.account, new.market, new.side, hold.terms)
         if isinstance(held, m.Refused):
             if held.reason is m.Reason.NO_LEAVE and new.kind is o.Kind.MARKET:
-                self.send(hold.market_shard, Grant(hold, 0, 0, False, self.home.room(new.account, new.market)))
+                self.send(hold.market_shard, Grant(hold, 0, 0, False, self.home.allowance(new.account, new.market)))
                 return None
             return held
         self.send(hold.market_shard, Grant(hold, held[1], held[0], True, held[2]))

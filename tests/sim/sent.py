@@ -18,7 +18,7 @@ class Grant(NamedTuple):
     amount: int
     leverage: int = 0
     held: bool = True  # else it only reduces, and goes without
-    room: int = 0  # nothing is held, and so far it may go from the mark, in millionths
+    allowance: int = 0  # nothing is held, and so far it may go from the mark, in millionths
 
 
 class Change(NamedTuple):

@@ -101,15 +101,24 @@ class Model:
     places: dict[str, Place] = field(default_factory=dict)
 
     def free(self, marks: dict[str, Fraction]) -> Fraction:
-        used = sum((place.margin + place.hold for place in self.places.values()), NOTHING)
-        return self.wallet + min(NOTHING, self.unrealised(marks)) - used
+        margins = sum((place.margin for place in self.places.values()), NOTHING)
+        left = self.wallet + min(NOTHING, self.unrealised(marks)) - margins
+        return min(left, self.surplus(marks)) - self.held
+
+    @property
+    def held(self) -> Fraction:
+        return sum((place.hold for place in self.places.values()), NOTHING)
 
     def leave(self, marks: dict[str, Fraction], reduced: str, quantity: Fraction) -> Fraction:
         """What an order may lose that reduces one position: what is left must have its maintenance."""
+        return self.surplus(marks, reduced, quantity) - self.held
+
+    def surplus(self, marks: dict[str, Fraction], reduced: str = "", quantity: Fraction = NOTHING) -> Fraction:
+        """What it is worth beyond what its positions must have, once one of them is smaller."""
         rest = self.wallet + self.unrealised(marks)
         for symbol, place in self.places.items():
             size = abs(place.amount) - (quantity if symbol == reduced else 0)
-            rest -= place.hold + up(size * marks[symbol] * RATIO)
+            rest -= up(size * marks[symbol] * RATIO)
         return rest
 
     def available(self, marks: dict[str, Fraction]) -> Fraction:

@@ -127,9 +127,10 @@ class Flow:
         if not reducible:
             assert answer.brief() == "400 -2022"
             return Fraction(0)
-        lots = min(quantity, reducible)
+        lots, model = min(quantity, reducible), self.models[trader.name]
         lost = loss_of(side, price, mark) * lots
-        if is_outside(side, price, mark, RATIO) and lost > self.models[trader.name].leave(self.marks, symbol, lots):
+        free = model.surplus(self.marks) > 0 and not is_outside(side, price, mark, RATIO)
+        if lost and not free and lost > model.leave(self.marks, symbol, lots):
             assert answer.brief() == "400 -4118"
             return Fraction(0)
         answer.ok()
