@@ -143,8 +143,9 @@ class Owner:
                 world.restart(node.shard, from_snapshot=chance.random() < 0.8)
         world.drain()
         for call in calls:
-            if isinstance(call.message, Deposit) and isinstance(call.reply, AmountReply):
-                self.paid_in += call.message.amount
+            if isinstance(call.message, Deposit):
+                told = call.reply if isinstance(call.reply, AmountReply) else world.call(call.message)  # lost, maybe
+                self.paid_in += call.message.amount if isinstance(told, AmountReply) else 0
 
     def _moved(self, number: int) -> int:
         """A price near the mark, if there is one."""
