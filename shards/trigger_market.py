@@ -217,7 +217,7 @@ class TriggerMarket(MarginMarket):
             order.reduce_only = True
             reducible = self.reducible(order.account, order.side)
             order.quantity = reducible if order.close_position else min(order.quantity, reducible)
-        if order.kind is LIMIT and is_outside_band(self, order.side, order.price):
+        if self._is_too_far(order):
             self._forget(order)
             self._end(order, Status.EXPIRED, EndReason.PERCENT_PRICE, effects)
         elif not order.reduce_only or (order.quantity and may_lose(self, order)):
@@ -235,7 +235,7 @@ class TriggerMarket(MarginMarket):
         reason = EndReason.NONE
         if self.market.status is not MarketStatus.LISTED:
             reason = EndReason.HALTED
-        elif order.kind is LIMIT and is_outside_band(self, order.side, order.price):
+        elif self._is_too_far(order):
             reason = EndReason.PERCENT_PRICE
         if reason is not EndReason.NONE:
             self.give_back(held, effects)
@@ -275,8 +275,12 @@ class TriggerMarket(MarginMarket):
         return limit_of(self, order, cover_in(held))
 
     def fired_refused(self, order: Order, effects: Effects) -> None:
-        """There is no margin for a fired trigger."""
-        self._expire(order, EndReason.MARGIN, effects)
+        """There is no margin for a fired trigger; its price is looked at first, as when an order is placed."""
+        reason = EndReason.PERCENT_PRICE if self._is_too_far(order) else EndReason.MARGIN
+        self._expire(order, reason, effects)
+
+    def _is_too_far(self, order: Order) -> bool:
+        return order.kind is LIMIT and is_outside_band(self, order.side, order.price)
 
     def _execute_fired(self, order: Order, limit: int, effects: Effects) -> None:
         if not order.quantity:

@@ -179,7 +179,8 @@ class SimFuturesMarket(FuturesReference):
         if order is None:
             return  # canceled meanwhile
         if not (answer.grant.held or order.reduce_only):
-            self.end(order, o.Status.EXPIRED, o.EndReason.MARGIN)
+            reason = o.EndReason.PERCENT_PRICE if self.is_out_of_band(order) else o.EndReason.MARGIN
+            self.end(order, o.Status.EXPIRED, reason)
             return
         if self.market.status is not MarketStatus.LISTED:
             self.end(order, o.Status.EXPIRED, o.EndReason.HALTED)
