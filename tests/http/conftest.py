@@ -5,20 +5,23 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.exchange import Exchange
+from tests.exchange import WITHOUT_PARSER, Exchange
 from tests.http.stage import Stage
 from tests.http.venue import Venue
 
 
 @pytest.fixture(scope="session")
 def venues() -> Iterator[Callable[[int], Venue]]:
-    """The exchange with so many shards, started when it is first asked for, and there until the end."""
+    """The exchange with so many shards, started when it is first asked for, and there until the end.
+
+    That with one shard reads HTTP as where there is no compiler.
+    """
     made: dict[int, Venue] = {}
     with ExitStack() as stack:
 
         def find(shard_count: int) -> Venue:
             if shard_count not in made:
-                exchange = Exchange(shard_count)
+                exchange = Exchange(shard_count, WITHOUT_PARSER if shard_count == 1 else None)
                 stack.callback(exchange.close)
                 exchange.start()
                 made[shard_count] = Venue(exchange)

@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from tests.exchange import Exchange, kill, until
+from tests.exchange import WITHOUT_PARSER, Exchange, kill, until
 from tests.fuzz.wire import PROBE, Broken, Connection
 from tests.http.venue import Answer, Venue
 
@@ -170,11 +170,9 @@ def test_a_killed_worker_is_replaced() -> None:
         assert all(connection.is_live() for connection in connections)
 
 
-def test_without_the_quick_parser(tmp_path: Path) -> None:
+def test_without_the_quick_parser() -> None:
     """Where it cannot be built all goes the longer way, and says the same."""
-    (tmp_path / "gunicorn_h1c.py").write_text("raise ImportError('not built here')\n")
-    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
-    with running({"PYTHONPATH": path}) as exchange:
+    with running(WITHOUT_PARSER) as exchange:
         venue = Venue(exchange)
         user, pair = venue.user(None, USDT="100"), venue.pair()
         placed = user.place(pair, "buy", "1", "2")
