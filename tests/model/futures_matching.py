@@ -190,7 +190,7 @@ class FuturesMatching(FuturesPrices):
 
     def enter(self, order: o.Order) -> None:
         """A fired order goes its way as any order, if its price is not too far and there is margin for it."""
-        if self.is_out_of_band(order):
+        if order.reduce_only and self.is_out_of_band(order):
             self.end(order, EXPIRED, o.EndReason.PERCENT_PRICE)
             return
         if order.reduce_only:
@@ -203,8 +203,10 @@ class FuturesMatching(FuturesPrices):
             funds = Funds(nearest(order.side, order.price, self.mark, self.allowance(order.account)), 0, 0, 0)
         if isinstance(funds, m.Reason):
             self.end(order, EXPIRED, o.EndReason.MARGIN)
-            return
-        self.go(order, funds)
+        elif self.is_out_of_band(order):
+            self.end(order, EXPIRED, o.EndReason.PERCENT_PRICE)
+        else:
+            self.go(order, funds)
 
     def go(self, order: o.Order, funds: Funds) -> None:
         """A fired order goes its way; one that may not go as far as its price cannot rest there."""
