@@ -8,12 +8,15 @@ from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from tests.exchange import Exchange
 
-TOGETHER = ("tests/clients/", "tests/loadtest/")
-FIRST = ("tests/sim/", "tests/clients/")  # what takes longest: begun last, it would be waited for
+TOGETHER = ("tests/clients/", "tests/crash/", "tests/loadtest/")
+FIRST = ("tests/crash/", "tests/clients/", "tests/sim/")  # what takes longest: begun last, it would be waited for
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]
-    """A file's tests run in one worker; those of some folders too: they share what takes long to start."""
+    """A file's tests run in one worker; those of some folders too.
+
+    They share what takes long to start; of storms, each of which takes all of a machine, there is one at a time.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         scope: str = super()._split_scope(nodeid)
