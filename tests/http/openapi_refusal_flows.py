@@ -32,6 +32,7 @@ def refuse_orders(venue: WitnessVenue) -> None:
     _refuse_while_closed(venue, trader)
 
 
+_UNPRICED: Final = {**STOP, "price": ""}
 _BAD_ORDERS: Final[tuple[dict[str, Any], ...]] = (
     {"symbol": "NONE"},
     {"side": "buy"},
@@ -59,13 +60,13 @@ _BAD_ORDERS: Final[tuple[dict[str, Any], ...]] = (
     {"closePosition": "true"},
     {"takeProfitPrice": "39000"},
     {"parentOrderId": 1},
-    {**STOP, "workingType": "LAST"},
-    {**STOP, "stopPrice": "60000"},
-    {**STOP, "closePosition": "true"},
-    {**STOP, "takeProfitPrice": "1"},
-    {**STOP, "parentOrderId": 1},
-    {**STOP, "type": "TRAILING_STOP_MARKET", "stopPrice": "", "callbackRate": "99"},
-    {**STOP, "closePosition": "true", "quantity": "", "reduceOnly": "true"},
+    {**_UNPRICED, "workingType": "LAST"},
+    {**_UNPRICED, "stopPrice": "60000"},
+    {**_UNPRICED, "closePosition": "true"},
+    {**_UNPRICED, "takeProfitPrice": "1"},
+    {**_UNPRICED, "parentOrderId": 1},
+    {**_UNPRICED, "type": "TRAILING_STOP_MARKET", "stopPrice": "", "callbackRate": "99"},
+    {**_UNPRICED, "closePosition": "true", "quantity": "", "reduceOnly": "true"},
 )
 _BAD_CHANGES: Final[tuple[dict[str, Any], ...]] = (
     {},

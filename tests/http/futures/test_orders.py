@@ -175,10 +175,10 @@ def test_what_a_kind_of_order_does_not_take(own: Actor, symbol: str) -> None:
         new_order(symbol, "SELL", None, "1", callbackRate="1"),
         new_order(symbol, "SELL", "500", "1", activatePrice="0.1"),
         {**new_order(symbol, "BUY", None, "1", stopPrice="200", callbackRate="1"), "type": "STOP_MARKET"},
-        new_order(symbol, "BUY", None, "1", price="90"),
+        {**new_order(symbol, "BUY", None, "1"), "price": "90"},
         new_order(symbol, "BUY", None, "1", timeInForce="GTC"),
         *(
-            {**new_order(symbol, "BUY", None, "1", **terms), "type": kind}
+            {**new_order(symbol, "BUY", None, "1"), **terms, "type": kind}
             for kind, terms in (
                 ("STOP_MARKET", {"stopPrice": "200", "price": "90"}),
                 ("TAKE_PROFIT_MARKET", {"stopPrice": "80", "price": "0.1"}),
