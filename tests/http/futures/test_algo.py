@@ -73,7 +73,7 @@ def test_every_type(trader: OrderTrader, symbol: str) -> None:
     assert stop["workingType"] == "MARK_PRICE" and stop["clientAlgoId"]
     gain = place(trader, symbol, "SELL", type="TAKE_PROFIT_MARKET", closePosition="True", quantity="")
     assert (gain["quantity"], gain["closePosition"], gain["orderType"]) == ("0", True, "TAKE_PROFIT_MARKET")
-    take = place(trader, symbol, "SELL", type="TAKE_PROFIT", price="125", stopPrice="122", reduceOnly="true")
+    take = place(trader, symbol, "SELL", type="TAKE_PROFIT", price="125", triggerPrice="122", reduceOnly="true")
     assert (take["triggerPrice"], take["reduceOnly"]) == ("122", True)
     trail = place(trader, symbol, type="TRAILING_STOP_MARKET", triggerPrice="", callbackRate="1.25", activatePrice="90")
     assert (trail["activatePrice"], trail["callbackRate"], trail["triggerPrice"]) == ("90", "1.25", "0")

@@ -32,8 +32,8 @@ class Crowd:
             mine += [placed.json] if placed.status == 200 else []
             if mine and rnd.random() < 0.2:
                 order = rnd.choice(mine)
-                price = make_price(rnd)
-                changed = actor.modify(order["symbol"], order["orderId"], price=price).brief()
+                price = "stopPrice" if order["type"] == "STOP_MARKET" else "price"
+                changed = actor.modify(order["symbol"], order["orderId"], **{price: make_price(rnd)}).brief()
                 assert changed in ("200", "400 -5025", *REFUSED)  # it may have fired and be asking for its margin
             if mine and rnd.random() < 0.2:
                 order = mine.pop()
