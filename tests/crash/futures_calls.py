@@ -13,6 +13,7 @@ RESTARTING, BUSY, NO_ROOM, TIMEOUT = "-1001", "-1008", "-1000", "-1007"
 UNKNOWN_ORDER: Final = "-2011"
 NO_SUCH_ORDER: Final = "-2013"
 _UNAVAILABLE: Final = {(503, RESTARTING), (503, BUSY), (503, NO_ROOM), (408, TIMEOUT)}
+PRICELESS: Final = "-1106"  # a price for what takes none
 _NOT_PLACED: Final = (
     "-2010",  # the parent is not open
     "-2019",  # margin
@@ -26,7 +27,7 @@ _NOT_PLACED: Final = (
 _NOT_CANCELED: Final = (UNKNOWN_ORDER, "-2030", "-2031", "-2032")
 _REFUSED: Final = {
     "place": _NOT_PLACED,
-    "modify": ("-2010", NO_SUCH_ORDER, "-2019", "-2021", "-4118", "-4137", "-5022", "-5025", "-5027"),
+    "modify": (PRICELESS, "-2010", NO_SUCH_ORDER, "-2019", "-2021", "-4118", "-4137", "-5022", "-5025", "-5027"),
     "cancel": _NOT_CANCELED,
     "cancel_by_client_id": _NOT_CANCELED,
     "cancel_algo": (UNKNOWN_ORDER,),

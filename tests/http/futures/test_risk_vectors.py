@@ -357,7 +357,7 @@ def test_at_risk_nothing_is_free(venue: Venue, rich: Actor) -> None:
     leveraged(own, symbol, 100)
     enter(own, rich, symbol, "BUY", "50000", "0.8")
     set_mark(venue, symbol, "49700")
-    assert equity(own) == "160 198.8"
+    assert equity(own) == "160 198.8 1.2425"
     for price, quantity in (("49700", "0.1"), ("49452", "1")):
         rich.place(symbol, "BUY", price, quantity)
     assert own.try_place(symbol, "SELL", "49452", "0.8", reduceOnly="true").brief() == "400 -4118"
@@ -366,7 +366,7 @@ def test_at_risk_nothing_is_free(venue: Venue, rich: Actor) -> None:
     far = own.place(symbol, "SELL", "49900", "0.7", reduceOnly="true")["orderId"]
     assert own.modify(symbol, far, price="49452", quantity="0.7").brief() == "400 -4118"
     own.modify(symbol, far, price="49500", quantity="0.7").ok()
-    assert own.held() == 140 and equity(own) == "160 173.95"
+    assert own.held() == 140 and equity(own) == "160 173.95 1.0872"
 
 
 # Bands
