@@ -8,8 +8,9 @@ from shards.client import Client
 from shards.markets import FuturesTerms, Market, Product
 from shards.messages import AddMarket, MarketReply, SetMarkPrice
 from storage.reference import Reference
+from tests.exchange import until
 from tests.http.futures.trader import TERMS, Trader, free_symbol, list_contract, set_mark
-from tests.http.venue import Answer, Venue
+from tests.http.venue import ANSWER_S, Answer, Venue
 
 MANY = 12  # calls on connections of their own: all workers are among those who answer
 
@@ -108,6 +109,9 @@ def test_mark_price_fires_what_is_due(venue: Venue, symbol: str) -> None:
     set_mark(venue, symbol, "97.1")
     assert long.position(symbol) == "1 100 5"
     set_mark(venue, symbol, "97")
+    path = f"/accounts/{long.name}"
+    told = "its home has been asked whether it may lose so much"
+    until(lambda: not venue.operate("GET", path).ok()["positions"], ANSWER_S, told)
     assert long.position(symbol) == ""
     assert long.money() == "994.9025 994.9025 0 0 0"  # 1000 − 0.05 − 5 − 0.0475
     assert set(venue.operate("GET", f"/accounts/{long.name}").ok()["open_orders"].values()) == {0}
