@@ -27,7 +27,7 @@ RISKS = [
         [(10**8, 20, 20_000)],  # who has a position already is at risk, mostly
     )
 ]
-CHANGES = [RiskChange(terms.brackets, fee) for terms, fee in zip(RISKS, (None, 0, 20_000), strict=True)]
+CHANGES = [RiskChange(terms.brackets, fee) for terms, fee in zip(RISKS, (None, 0, 20_000, None), strict=True)]
 
 
 def make_futures_market(number: int, symbol: str, *, risk: bool) -> Market:

@@ -169,7 +169,7 @@ def test_decimal(value: object, expected: object) -> None:
 
 def test_either_name() -> None:
     assert of(triggerPrice="2").decimal("stopPrice", "triggerPrice") == Decimal(2, 0)
-    assert of(stopPrice="1", triggerPrice="2").decimal("stopPrice", "triggerPrice") == Decimal(1, 0)
+    assert of(stopPrice="1", triggerPrice="1.0").decimal("stopPrice", "triggerPrice") == Decimal(1, 0)
     assert of(stopPrice="", triggerPrice="2").decimal("stopPrice", "triggerPrice") == Decimal(2, 0)
 
 
