@@ -15,6 +15,13 @@ _COPIED: Final = (rf"\S+/(DIR|NEW): as of {_TIME}, shard 0 to record \d+; \d+ fi
 _VERIFIED: Final = (r"ok: 1 shard and the archive of /\S+",)
 _COLUMN: Final = r"\w+ (BIGINT|SMALLINT|INTEGER|HUGEINT|BOOLEAN|VARCHAR|UUID|DOUBLE|TIMESTAMP|DECIMAL\(\d+,\d+\)).*"
 
+_RISK: Final = (
+    "symbol mark_price open_interest liquidation_fee",
+    r"BTCUSDT \S+ \S+ 0\.01(25)?",
+    "notional_cap max_leverage maint_margin_ratio cum",
+    r"\d+ \d+ 0\.\d+ \d+",
+)
+_TWO_BRACKETS: Final = (r"40000 100 0\.005 0", r"200000 50 0\.01 200")
 GIVES: Final[dict[str, tuple[str, ...]]] = {
     "--help": ("Usage: .*", "Commands:", r"sql Run one SELECT or EXPLAIN .*", ".*"),
     "token alice": (r"[\w-]+\.[\w-]+\.[\w-]+",),
@@ -36,11 +43,9 @@ GIVES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "futures add OTHERUSDT BTC --tick 0.1 --lot 0.001 --min-notional 10": ("OTHERUSDT listed",),
     "futures mark BTCUSDT 47600.5": (r"BTCUSDT mark price 47600\.5",),
-    "futures risk BTCUSDT --bracket 40000:100:0.005 --bracket 200000:50:0.01": (
-        "notional_cap max_leverage maint_margin_ratio cum",
-        r"40000 100 0\.005 0",
-        r"200000 50 0\.01 200",
-    ),
+    "futures risk BTCUSDT --bracket 40000:100:0.005 --bracket 200000:50:0.01": (*_RISK, *_TWO_BRACKETS),
+    "futures risk BTCUSDT --liquidation-fee 0.01": _RISK,
+    "futures risk BTCUSDT": _RISK,
     "verify": _VERIFIED,
     "snapshot": (r"shard 0: snapshot at record \d+",),
     "backup DIR": _COPIED,
