@@ -15,35 +15,35 @@ def test_a_shard(stage: Stage) -> None:
     """Callers of other shards never notice."""
     victims = range(stage.floor.shard_count // 2)
     with Storm(stage) as storm:
-        storm.strike(times(10), lambda: kill_a_shard(storm, storm.rnd.choice(victims)))
+        storm.strike(times(6), lambda: kill_a_shard(storm, storm.rnd.choice(victims)))
     storm.check_only(lambda call: bool(call.shards & set(victims)))
 
 
 @ONE
 def test_the_only_shard(stage: Stage) -> None:
     with Storm(stage) as storm:
-        storm.strike(times(6), lambda: storm.rnd.choice((kill_a_shard, kill_in_recovery))(storm, 0))
+        storm.strike(times(4), lambda: storm.rnd.choice((kill_a_shard, kill_in_recovery))(storm, 0))
 
 
 def test_the_archive(stage: Stage) -> None:
     """Trading goes on; history is complete afterwards."""
     with Storm(stage) as storm:
-        storm.strike(times(5), lambda: kill(archive_process(storm.exchange)))
+        storm.strike(times(3), lambda: kill(archive_process(storm.exchange)))
     storm.check_only(lambda call: call.needs_history)
 
 
 def test_shards_in_recovery_and_snapshots_the_supervisor_everything(stage: Stage) -> None:
     with Storm(stage) as storm:
         shards = range(stage.floor.shard_count)
-        storm.strike(times(5), lambda: kill_in_recovery(storm, storm.rnd.choice(shards)))
-        storm.strike(times(5), lambda: kill_in_snapshot(storm, storm.rnd.choice(shards)))
-        storm.strike(times(5), lambda: kill_half(storm.exchange.engine))
-        storm.strike(times(5), lambda: kill_everything(storm.exchange))
+        storm.strike(times(3), lambda: kill_in_recovery(storm, storm.rnd.choice(shards)))
+        storm.strike(times(3), lambda: kill_in_snapshot(storm, storm.rnd.choice(shards)))
+        storm.strike(times(3), lambda: kill_half(storm.exchange.engine))
+        storm.strike(times(3), lambda: kill_everything(storm.exchange))
 
 
 def test_gunicorn_workers_and_master(stage: Stage) -> None:
     """Callers whose worker died lose their connection; nobody else notices, and no place in a mailbox is lost."""
     with Storm(stage) as storm:
-        storm.strike(times(30), lambda: kill(storm.rnd.choice(worker_processes(storm.exchange))))
+        storm.strike(times(15), lambda: kill(storm.rnd.choice(worker_processes(storm.exchange))))
         storm.strike(times(3), lambda: kill_half(storm.exchange.web))
     storm.check_only(lambda call: call.status == 0)

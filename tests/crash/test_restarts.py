@@ -11,10 +11,10 @@ from tests.exchange import until
 def test_gunicorn_and_the_engine_end(stage: Stage) -> None:
     """Who is being served is served; who comes too late loses the connection before an answer begins."""
     with Storm(stage) as storm:
-        storm.strike(times(3), lambda: restart(storm.exchange.web))
-        storm.strike(times(3), lambda: reload_workers(storm.exchange))
+        storm.strike(times(2), lambda: restart(storm.exchange.web))
+        storm.strike(times(2), lambda: reload_workers(storm.exchange))
         storm.check_only(before_its_answer)
-        storm.strike(times(3), lambda: restart(storm.exchange.engine))
+        storm.strike(times(2), lambda: restart(storm.exchange.engine))
     storm.check_only(lambda call: before_its_answer(call) or call.status in (500, 503, 504))
 
 
@@ -28,6 +28,6 @@ def test_a_shard_stands_still_and_cannot_write_or_sync(stage: Stage) -> None:
                 until(lambda: storm.load.decided_count() >= goal, BACK_S, "the others go on")
 
         storm.strike(times(1), blow)
-        storm.strike(times(3), lambda: fail_writes(storm, 0))
-        storm.strike(times(3), lambda: fail_syncs(storm, 0))
+        storm.strike(times(2), lambda: fail_writes(storm, 0))
+        storm.strike(times(2), lambda: fail_syncs(storm, 0))
     storm.check_only(lambda call: call.account.home == 0 or 0 in call.shards)

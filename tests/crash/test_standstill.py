@@ -29,7 +29,7 @@ def test_a_shard_stands_still_beyond_every_deadline(stage: Stage) -> None:
                 time.sleep(STILL_S)
                 spans.append((start, time.monotonic()))
 
-        storm.strike(times(3), blow)
+        storm.strike(times(2), blow)
     calls = storm.load.calls
     check_nothing([f"{call}: after {call.seconds:.2f} s" for call in calls if call.seconds > deadline_s(call) + LATE_S])
     storm.check_only(lambda call: call.account.home == STILL or STILL in call.shards)

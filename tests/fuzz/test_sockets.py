@@ -20,7 +20,7 @@ from web.run import ROOT
 SOUPS: Final = 1_000  # connections that send noise
 THREADS: Final = 8
 SLOW_COUNT: Final = 500  # callers with one byte a second
-SLOW_S: Final = read_count("SHARDEX_SLOW_SECONDS", 30)  # so long they are there
+SLOW_S: Final = read_count("SHARDEX_SLOW_SECONDS", 15)  # so long they are there
 PATIENT_S: Final = 60  # the server waits at least so long for the end of a head
 ROUNDS: Final = 4  # of measuring with them; as many before and after without
 ALONE_S: Final = 1.0  # a round without them

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shards.margin import Margins
+from shards.margin import Held, Margins
 from shards.money import MarginSettlement, MarginTerms, Settlement
 from shards.orders import Side
 from shards.wallets import Wallets
@@ -22,7 +22,7 @@ def test_more_than_was_held_is_never_released() -> None:
 def test_more_margin_than_was_held_is_never_released(unheld: int, unvalued: int) -> None:
     margins = Margins()
     margins.deposit("alice", 1_000, 0)
-    assert margins.hold("alice", 1, Side.BUY, TERMS) == (10, 100)
+    assert margins.hold("alice", 1, Side.BUY, TERMS) == Held(10, 100)
     with pytest.raises(AssertionError):
         margins.settle(MarginSettlement("alice", 1, Side.BUY, 10, unheld, unvalued), 0)
 
@@ -32,5 +32,5 @@ def test_one_unit_too_little_margin_holds_nothing() -> None:
     margins.deposit("alice", 99, 0)
     assert not isinstance(margins.hold("alice", 1, Side.BUY, TERMS), tuple)
     margins.deposit("alice", 1, 0)
-    assert margins.hold("alice", 1, Side.BUY, TERMS) == (10, 100)
+    assert margins.hold("alice", 1, Side.BUY, TERMS) == Held(10, 100)
     assert margins.available("alice") == 0
