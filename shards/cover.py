@@ -98,6 +98,15 @@ def limit_of(at: Priced, order: NewOrder | Order, cover: Cover) -> int:
     return min(bound, hold_price) if capped else bound
 
 
+def within_first_mark(at: Priced, order: NewOrder | Order, limit: int) -> int:
+    """How far an order limited to ``limit`` goes where its own first fill makes the mark: no farther than one may."""
+    if at.mark_price or at.market.risk is None or not at.rules:
+        return limit
+    first = find_fillable(at.book.opposite(order.side), order, 1, limit, at.reducible)[1]
+    bound = worst_price(order.side, first, at.terms.market_take_bound)
+    return bound if first and is_worse(order.side, limit, bound) else limit
+
+
 def may_lose(at: Priced, order: NewOrder | Order) -> bool:
     """Whether an order that only reduces goes farther than the mark: its account must be able to bear it."""
     if at.market.risk is None or not at.mark_price:

@@ -223,9 +223,11 @@ class FuturesMarket(TriggerMarket):
             return self.reducing_terms(cover, self.reduced_by(new, order.filled), order.hold)
         leverage, most = self._leverage_for(order), self.terms.max_position_notional
         hold, value = self._need(order, new, cover)
-        more, more_value = max(0, hold - order.hold), max(0, value - self._open_value(order))
+        counted = self._open_value(order)
+        more, more_value = max(0, hold - order.hold), max(0, value - counted)
         closes = self.only_closes(order, new.quantity - order.quantity)
-        return MarginTerms(more, more_value, leverage, most, leverage=1, closes=closes)
+        entry = cover.hold_price * (new.quantity - order.filled) * self._tick_lot_units - counted
+        return MarginTerms(more, more_value, leverage, most, leverage=1, closes=closes, entry_value=max(0, entry))
 
     def _leverage_for(self, order: Order) -> int:
         """Of an order that is changed: its own, as far as there is such a leverage still."""

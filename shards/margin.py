@@ -56,10 +56,13 @@ class Margins:
     def leave(self, account: str, reduced: int, lots: int) -> int:
         """What an order may lose that reduces the position in a market by so many lots, and does nothing else.
 
-        What the account is worth, less what its orders hold, and what the positions that are left then must have.
+        What the account is worth, less what its orders hold, and what the positions that are left then must have. Or,
+        where that is more, the share of it that the maintenance of what is closed is of all: then every position can be
+        closed with its own, however little is left.
         """
-        held = sum(own.hold for own in self.get(account).markets.values())
-        return self._surplus(account, reduced, lots) - held
+        rest = self._worth(account) - sum(own.hold for own in self.get(account).markets.values())
+        needed, left = self._maintenance(account), self._maintenance(account, reduced, lots)
+        return max(rest - left, rest * (needed - left) // needed if needed else 0)
 
     def allowance(self, account: str, market: int) -> int:
         """How far from the mark what only reduces goes with nothing held for it, in millionths.
@@ -67,21 +70,28 @@ class Margins:
         As far as the least maintenance of what it closes pays for; not at all where the account is at risk.
         """
         brackets = self.brackets.get(market)
-        return brackets[0].ratio if brackets is not None and self._surplus(account) > 0 else 0
+        if brackets is None or self._worth(account) <= self._maintenance(account):
+            return 0
+        return brackets[0].ratio
 
-    def _surplus(self, account: str, reduced: int = 0, lots: int = 0) -> int:
-        """What the account is worth beyond what its positions must have, once so many lots in a market are closed."""
+    def _worth(self, account: str) -> int:
+        """Of the wallet with all positions."""
         margin = self.get(account)
         rest = margin.wallet
         for market, own in margin.markets.items():
-            size = abs(own.position.amount)
-            if size:
+            if own.position.amount:
                 rest += own.position.unrealised(self.marks[market])
-                brackets = self.brackets.get(market)
-                if brackets is not None:
-                    left = size - lots if market == reduced else size
-                    rest -= maintenance(brackets, max(0, left) * self.marks[market])
         return rest
+
+    def _maintenance(self, account: str, reduced: int = 0, lots: int = 0) -> int:
+        """What its positions must have, once so many lots in a market are closed."""
+        needed = 0
+        for market, own in self.get(account).markets.items():
+            size, brackets = abs(own.position.amount), self.brackets.get(market)
+            if size and brackets is not None:
+                left = size - lots if market == reduced else size
+                needed += maintenance(brackets, max(0, left) * self.marks[market])
+        return needed
 
     def available(self, account: str) -> int:
         """What may be used or taken out."""
@@ -116,8 +126,9 @@ class Margins:
         brackets = self.brackets.get(market)
         if brackets is not None and leverage > brackets[0].max_leverage:  # they have changed since it was set
             leverage = brackets[0].max_leverage
-        if terms.order_value > 0 and not terms.closes:
-            value = found.position.cost + terms.order_value + (found.bid_value if side is BUY else found.ask_value)
+        added = terms.order_value if brackets is None else max(terms.order_value, terms.entry_value)
+        if added > 0 and not terms.closes:
+            value = found.position.cost + added + (found.bid_value if side is BUY else found.ask_value)
             if brackets is None:
                 beyond = value > terms.max_position_value
             else:  # the first cap is the least

@@ -9,7 +9,7 @@ from collections import Counter
 import msgspec
 
 from shards.brackets import RiskChange, RiskTerms
-from shards.cover import Cover, find_fillable, is_uncovered, may_lose
+from shards.cover import Cover, find_fillable, is_uncovered, may_lose, within_first_mark
 from shards.effects import Effects
 from shards.margin import held_for
 from shards.market import MarketMachine, age
@@ -86,8 +86,8 @@ class MarginMarket(MarketMachine):
             return self.reducing_terms(cover, self.reduced_by(order))
         lots = order.quantity * self._tick_lot_units
         value = (order.price or cover.hold_price) * lots
-        closes = self.only_closes(order, order.quantity)
-        return MarginTerms(cover.hold_price * lots, value, default, most, 0, cover.loss * lots, closes=closes)
+        closes, hold = self.only_closes(order, order.quantity), cover.hold_price * lots
+        return MarginTerms(hold, value, default, most, 0, cover.loss * lots, closes=closes, entry_value=hold)
 
     def reducing_terms(self, cover: Cover, lots: int, held: int = 0) -> MarginTerms:
         """Those of an order that only reduces, and loses in it."""
@@ -139,8 +139,8 @@ class MarginMarket(MarketMachine):
                 return Reason.POST_ONLY
         wanted = min(new.quantity, self.reducible(new.account, new.side)) if new.reduce_only else new.quantity
         if new.tif is FOK:
-            against = self.book.opposite(new.side)
-            if find_fillable(against, new, wanted, limit, self.reducible)[0] < wanted:
+            against, reach = self.book.opposite(new.side), within_first_mark(self, new, limit)
+            if find_fillable(against, new, wanted, reach, self.reducible)[0] < wanted:
                 return Reason.CANNOT_FILL
         return None
 
@@ -163,9 +163,10 @@ class MarginMarket(MarketMachine):
         trades: list[Trade] = []
         against = self.book.opposite(order.side)
         unmarked = not (self.set_price or self.last_price)
+        reach = within_first_mark(self, order, limit) if unmarked else limit
         while order.filled < order.quantity:
             maker = against.first()
-            if maker is None or not against.crosses(maker.price, limit):
+            if maker is None or not against.crosses(maker.price, reach):
                 break
             if maker.account == order.account:
                 self._expire(maker, EndReason.OWN_ORDER, effects)

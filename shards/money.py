@@ -70,6 +70,7 @@ class MarginTerms(msgspec.Struct, array_like=True, gc=False, frozen=True):
     closes: bool = False  # with all open orders of its side it is no larger than the position: within any limit
     held: int = 0  # of what a modified order that only reduces would lose: it holds so much already
     mark: int = 0  # of one that only reduces: what a lot is worth at the mark against which it would lose
+    entry_value: int = 0  # what it may come to have cost, at its hold price: must be within its leverage's bracket
 
 
 class MarginFill(msgspec.Struct, array_like=True, gc=False, frozen=True):

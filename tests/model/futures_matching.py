@@ -25,6 +25,7 @@ class FuturesMatching(FuturesPrices):
         makers = self.makers(new.side, limit)
         if new.tif is o.TimeInForce.POST_ONLY and makers:
             return m.Reason.POST_ONLY
+        makers = self.makers(new.side, self.within_first(new, limit))
         if new.tif is o.TimeInForce.FOK and sum(lots for _, lots in self.offers(new, makers)) < quantity:
             return m.Reason.CANNOT_FILL
         return None
@@ -36,7 +37,7 @@ class FuturesMatching(FuturesPrices):
     def execute(self, taker: o.Order, limit: int, rest_ends: o.EndReason | None = None) -> list[o.Trade]:
         """Let it trade, then rest or end; at rest it would wait for what it may not do, where ``rest_ends`` says so."""
         trades = []
-        unmarked = not self.mark
+        unmarked, limit = not self.mark, self.within_first(taker, limit)
         while makers := self.wanted(taker) and self.makers(taker.side, limit):
             if makers[0].account == taker.account:
                 self.end(makers[0], EXPIRED, o.EndReason.OWN_ORDER)

@@ -56,6 +56,12 @@ class FuturesPrices(FuturesState):
             sizes[maker.account] -= lots  # only looked at where it is on the other side, so it can only shrink
             yield maker, lots
 
+    def within_first(self, new: o.NewOrder | o.Order, limit: int) -> int:
+        """The limit, or the worst price that is not too far from its own first fill, where that makes the mark."""
+        offers = [] if self.mark or not self.has_risk_terms else self.offers(new, self.makers(new.side, limit))
+        first = next((maker.price for maker, lots in offers if lots), 0)
+        return nearest(new.side, limit, first, self.terms.market_take_bound)
+
     def hold_price(self, new: o.NewOrder | o.Order, limit: int) -> int:
         """The highest price that its margin must be enough for: a sale may fill above its limit."""
         return limit if new.side is o.Side.BUY else max(new.price, self.best(o.Side.BUY), self.mark)
@@ -105,7 +111,8 @@ class FuturesPrices(FuturesState):
         leverage, hold_price, loss = self.leverage_of(new.account), self.hold_price(new, limit), self.loss(new, limit)
         lots = quantity * self.unit
         hold = ceil(hold_price * lots, leverage) + loss * lots
-        reason = self.refuse_margin(new, leverage, (new.price or hold_price) * lots, hold)
+        cost = hold_price if self.has_risk_terms else new.price or hold_price  # a sale may fill above its price
+        reason = self.refuse_margin(new, leverage, cost * lots, hold)
         return reason or Funds(limit, hold_price, leverage, loss)
 
 

@@ -280,4 +280,6 @@ class FuturesReference(FuturesSettings):
         if order.reduce_only:
             return None
         more, more_value = asked.hold - order.hold, self.value_of(asked) - self.value_of(order)
+        if self.has_risk_terms:  # a sale may fill above its price
+            more_value = asked.hold_price * (asked.quantity - asked.filled) * self.unit - self.value_of(order)
         return self.refuse_margin(asked, asked.leverage, more_value, more)

@@ -104,9 +104,13 @@ class FuturesState:
         return sum(order.hold for order in self.open_of(account))
 
     def has_leave(self, new: o.NewOrder | o.Order, lots: int, more: int) -> bool:
-        """Whether so many lots may be closed at ``more`` loss than is held: all of it gone, what remains has enough."""
-        left = self.equity(new.account) - self.held(new.account) - more
-        return left >= self.maintenance(new.account, lots)
+        """Whether so many lots may be closed at ``more`` loss than is held.
+
+        All of it gone, what remains has enough; or it is no greater part of what there is than of the maintenance.
+        """
+        rest, needed = self.equity(new.account) - self.held(new.account), self.maintenance(new.account)
+        left = self.maintenance(new.account, lots)
+        return rest - more >= left or (needed > 0 and more * needed <= rest * (needed - left))
 
     def move(self, message: m.Deposit | m.Transfer, account: str, amount: int) -> m.Reply:
         """Into one purse; a transfer takes it out of the other."""

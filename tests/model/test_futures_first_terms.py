@@ -1,11 +1,12 @@
 """A first mark, or first risk terms, while orders rest or are under way: nothing may lose what is not held for it."""
 
 import pytest
+from msgspec.structs import replace
 
 from shards.brackets import RiskChange, RiskTerms, make_brackets
-from shards.messages import OrderReply, Reason, SetLeverage, SetRisk
-from shards.orders import EndReason, Kind, Order, Side, Status, Trigger, WatchedPrice
-from tests.model.colluders import BRACKETS
+from shards.messages import Modify, OrderReply, Place, Reason, Refused, SetLeverage, SetRisk
+from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
+from tests.model.colluders import BRACKETS, USDT
 from tests.model.stage import BUY, MARKET, SELL, UNIT, Stage, ended
 
 TERMS = RiskTerms(make_brackets(BRACKETS))
@@ -99,6 +100,36 @@ def test_what_is_left_of_who_makes_the_first_mark_does_not_rest() -> None:
     assert stage.held() == 0
     rest = stage.place(stage.poor, BUY, 42_000, LOTS)
     assert rest.status is Status.OPEN and stage.world.violations() == []
+
+
+def test_who_makes_the_first_mark_goes_no_farther_from_it_than_one_may() -> None:
+    stage = waiting(risk=True)
+    for price in (42_000, 39_900, 39_899):  # within 5 %, and a tick beyond
+        stage.place(stage.poor, BUY, price, 10)
+    asked = stage.order(stage.rich, SELL, 1, 30)
+    whole = Place(replace(asked.order, tif=TimeInForce.FOK))
+    assert stage.world.call(whole) == Refused(Reason.CANNOT_FILL)
+    order = stage.place(stage.rich, SELL, 1, 30)
+    assert (order.filled, order.status, order.end_reason) == (20, Status.EXPIRED, EndReason.MARGIN)
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_a_sale_counts_at_the_price_at_which_it_fills(shards: int) -> None:
+    """However low its own is: a position is never larger than its leverage allows."""
+    stage = Stage(shards)
+    stage.world.call(SetLeverage(stage.poor, MARKET, 100))
+    stage.pay(stage.poor, 100_000 * USDT)
+    most = BRACKETS[0][0] // (50_000 * UNIT)
+    stage.place(stage.rich, BUY, 50_000, 2 * most)
+    for price in (50_000, 1):
+        asked = stage.order(stage.poor, SELL, price, most + 1)
+        assert stage.world.call(asked) == Refused(Reason.POSITION_LIMIT)
+    resting = stage.place(stage.poor, SELL, 50_001, most - 10)
+    change = Modify(resting.id, stage.poor, 1, most + 1)
+    assert stage.world.call(change) == Refused(Reason.POSITION_LIMIT)
+    changed = stage.world.call(Modify(resting.id, stage.poor, 1, most))
+    assert isinstance(changed, OrderReply) and changed.order.filled == most
+    assert stage.world.violations() == []
 
 
 @pytest.mark.parametrize("enough", [True, False])

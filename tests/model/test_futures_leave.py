@@ -65,6 +65,20 @@ def test_what_remains_of_a_position_keeps_its_maintenance() -> None:
     assert isinstance(reduced(stage, 48_000, HALF), Order)
 
 
+@pytest.mark.parametrize("shards", [1, 2])
+def test_at_risk_each_part_has_its_share_of_what_is_left(shards: int) -> None:
+    """Not enough is left for what would remain, but every part can be closed with its own share, one by one."""
+    stage = with_position(600 * LOTS * UNIT, shards)
+    stage.mark(49_600)  # worth 200 a lot, and 248 must be left behind it
+    assert reduced(stage, 49_399, HALF) is Reason.NO_LEAVE
+    assert isinstance(reduced(stage, 49_400, HALF), Order) and stage.held() == 200 * HALF * UNIT
+    assert reduced(stage, 49_499, HALF) is Reason.NO_LEAVE
+    assert isinstance(reduced(stage, 49_500, HALF), Order)
+    assert stage.place(stage.rich, BUY, 49_500, LOTS).filled == LOTS
+    stage.world.drain()
+    assert stage.worth == 50 * LOTS * UNIT and stage.world.violations() == []
+
+
 def test_what_other_orders_hold_may_not_be_lost_too() -> None:
     beside = 49_000 // 100 * 10 * UNIT
     stage = with_position(2_000 * LOTS * UNIT + beside)

@@ -97,15 +97,15 @@ RISK: Final = (
     Safety(
         "leave_spares_what_remains",
         "shards/margin.py",
-        "                    rest -= maintenance(brackets, max(0, left) * self.marks[market])\n",
-        "                    rest -= 0 * left\n",
+        "        return max(rest - left, rest * (needed - left) // needed if needed else 0)\n",
+        "        return max(rest, rest * (needed - left) // needed if needed else 0)\n",
         _LEAVE + "test_what_remains_of_a_position_keeps_its_maintenance",
     ),
     Safety(
         "leave_spares_what_orders_hold",
         "shards/margin.py",
-        "        held = sum(own.hold for own in self",
-        "        held = sum(own.leave for own in self",
+        " - sum(own.hold for own in self",
+        " - sum(own.leave for own in self",
         _LEAVE + "test_what_other_orders_hold_may_not_be_lost_too",
     ),
     Safety(
@@ -125,8 +125,8 @@ RISK: Final = (
     Safety(
         "nothing_is_free_at_risk",
         "shards/margin.py",
-        " if brackets is not None and self._surplus(account) > 0 else 0\n",
-        " if brackets is not None else 0\n",
+        "        if brackets is None or self._worth(account) <= self._maintenance(account):\n",
+        "        if brackets is None:\n",
         _LEAVE + "test_at_risk_a_price_beyond_the_mark_needs_leave",
     ),
     Safety(
@@ -170,6 +170,27 @@ RISK: Final = (
         " or (unmarked and self.rules and is_uncovered(self, order)):\n",
         ":\n",
         _FIRST + "test_what_is_left_of_who_makes_the_first_mark_does_not_rest",
+    ),
+    Safety(
+        "the_first_fill_bounds_the_others",
+        "shards/margin_market.py",
+        "        reach = within_first_mark(self, order, limit) if unmarked else limit\n",
+        "        reach = limit\n",
+        _FIRST + "test_who_makes_the_first_mark_goes_no_farther_from_it_than_one_may",
+    ),
+    Safety(
+        "a_sale_counts_as_it_may_fill",
+        "shards/margin.py",
+        "max(terms.order_value, terms.entry_value)",
+        "terms.order_value",
+        _FIRST + "test_a_sale_counts_at_the_price_at_which_it_fills[2]",
+    ),
+    Safety(
+        "a_share_of_what_is_left",
+        "shards/margin.py",
+        "        return max(rest - left, rest * (needed - left) // needed if needed else 0)\n",
+        "        return rest - left\n",
+        _LEAVE + "test_at_risk_each_part_has_its_share_of_what_is_left[2]",
     ),
     Safety(
         "most_at_a_leverage",

@@ -115,7 +115,8 @@ class Home:
         leverage = 1 if changes else own
         amount = ceil(terms.hold_value, leverage) + terms.loss_value
         so_far = self.positions[account, market].cost + self.held[account, market][account, side.name]
-        if terms.order_value > 0 and so_far + terms.order_value > most and not terms.closes:
+        added = terms.entry_value if market in self.brackets else terms.order_value
+        if added > 0 and so_far + added > most and not terms.closes:
             return m.Refused(m.Reason.POSITION_LIMIT)
         if amount > max(0, self.free(account)):
             return m.Refused(m.Reason.INSUFFICIENT_MARGIN)
@@ -132,13 +133,16 @@ class Home:
         if terms.loss_value and allowance and loss * MILLION <= terms.reduces * mark * allowance:
             return 0, 0, allowance
         more = max(0, terms.loss_value - terms.held)
-        left = (
-            self.wallet(account) + self.unrealised(account) - self.all_held(account) - (loss - terms.loss_value) - more
-        )
-        if more and left < self.maintenance(account, market, terms.reduces):
+        if more and not self._has_leave(account, market, terms.reduces, loss - terms.loss_value + more):
             return m.Refused(m.Reason.NO_LEAVE)
         self.held[account, market][account, "hold"] += more
         return 0, more, 0
+
+    def _has_leave(self, account: str, market: int, lots: int, loss: Fraction) -> bool:
+        """What remains has enough; or it is no greater part of what there is than of the maintenance."""
+        rest = self.wallet(account) + self.unrealised(account) - self.all_held(account)
+        needed, left = self.maintenance(account), self.maintenance(account, market, lots)
+        return rest - loss >= left or (needed > 0 and loss * needed <= rest * (needed - left))
 
     def fill(self, filled: MarginFilled, leverage: int) -> MarginFilled:
         """Book a fill from a market elsewhere."""

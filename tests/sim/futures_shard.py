@@ -124,7 +124,8 @@ class FuturesShard(Payments):
         else:
             lots = order.quantity * market.unit
             values = price * lots, (order.price or price) * lots
-            asked = money.MarginTerms(*values, *terms, loss_value=loss * lots, closes=market.only_closes(order))
+            more = {"closes": market.only_closes(order), "entry_value": price * lots}
+            asked = money.MarginTerms(*values, *terms, loss_value=loss * lots, **more)
         if order.side is o.Side.SELL and order.kind is not o.Kind.LIMIT and not market.has_risk_terms:
             limit = 0  # nobody has asked how far it may go
         fired = m.HoldFired(order.id, order.account, order.side, price, asked, self.shard, limit, loss)
