@@ -106,12 +106,15 @@ class Margins:
         return self.available(account)
 
     def set_leverage(self, account: str, market: int, leverage: int, now_ms: int) -> Refused | None:
-        """For orders placed from now on; open orders and positions keep theirs. Refuses POSITION_LIMIT."""
+        """For orders placed from now on; open orders and positions keep theirs. Refuses POSITION_LIMIT.
+
+        What it is already may always be said once more.
+        """
         brackets = self.brackets.get(market)
-        if brackets is not None:
-            found = self.get(account).markets.get(market) or MarketMargin()
-            if found.position.cost + max(found.bid_value, found.ask_value) > most_at(brackets, leverage):
-                return Refused(Reason.POSITION_LIMIT)
+        found = self.get(account).markets.get(market) or MarketMargin()
+        there = found.position.cost + max(found.bid_value, found.ask_value)
+        if brackets is not None and leverage != found.leverage and there > most_at(brackets, leverage):
+            return Refused(Reason.POSITION_LIMIT)
         own = self._margin(account).in_market(market)
         own.leverage = leverage
         own.updated_ms = now_ms

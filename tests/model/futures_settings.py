@@ -38,7 +38,8 @@ class FuturesSettings(FuturesMatching):
     def set_leverage(self, account: str, leverage: int) -> m.Reply:
         """Not so high that what is there already would be too much for it."""
         sides = [self.values(account, side) for side in o.Side]
-        if self.has_risk_terms and self.wallets[account].cost + max(sides) > most_at(self.brackets, leverage):
+        other = leverage != self.wallets[account].leverage
+        if other and self.has_risk_terms and self.wallets[account].cost + max(sides) > most_at(self.brackets, leverage):
             return m.Refused(m.Reason.POSITION_LIMIT)
         self.wallets[account].leverage = leverage
         return m.CountReply(leverage)

@@ -202,8 +202,8 @@ RISK: Final = (
     Safety(
         "leverage_not_above_what_is_there",
         "shards/margin.py",
-        "            if found.position.cost + max(found.bid_value, found.ask_value) > most_at(brackets, leverage):\n",
-        "            if False:\n",
+        " and there > most_at(brackets, leverage):\n",
+        " and there < 0:\n",
         _VECTORS + "test_a_leverage_too_high_for_what_is_there[1-shard]",
     ),
     Safety(

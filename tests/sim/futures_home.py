@@ -97,7 +97,8 @@ class Home:
     def set_leverage(self, account: str, market: int, leverage: int) -> m.Reply:
         """Not so high that what is there already would be too much for it."""
         there = self.position(account, market).cost + max(self.value(account, market, side) for side in o.Side)
-        if market in self.brackets and there > most_at(self.brackets[market], leverage):
+        other = leverage != self.leverages.get((account, market))
+        if other and market in self.brackets and there > most_at(self.brackets[market], leverage):
             return m.Refused(m.Reason.POSITION_LIMIT)
         self.leverages[account, market] = leverage
         return m.CountReply(leverage)

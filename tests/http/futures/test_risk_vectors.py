@@ -140,6 +140,8 @@ def test_a_leverage_too_high_for_what_is_there(venue: Venue, rich: Actor) -> Non
     leveraged(own, symbol, 51)
     own.place(symbol, "SELL", "51000", "0.001")
     assert own.call("POST", "/v1/leverage", symbol=symbol, leverage=100).brief() == "400 -2027"
+    own.place(symbol, "SELL", "51000", "0.799")  # with it all that is sold closes, and is worth more than was paid
+    leveraged(own, symbol, 51)
 
 
 def test_brackets_are_told(venue: Venue) -> None:
