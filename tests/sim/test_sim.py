@@ -12,7 +12,7 @@ from tests.sim.planted import PLANTS
 from tests.sim.simulation import run_seed
 from tests.sim.story import Violation
 
-SEEDS = read_count("SHARDEX_SIM_SEEDS", 120)
+SEEDS = read_count("SHARDEX_SIM_SEEDS", 90)
 PARTS = 6  # tests that the seeds are spread over: one that fails does not hide the others
 FOUND_AT = {  # seeds known to find it: what the shards do otherwise may change which do
     "reply_before_sync": (4, 5, 6),
