@@ -5,7 +5,7 @@ margins of positions and the holds of open orders; and no more than leaves posit
 Σ wallet − Σ signed entry cost + fees = deposits − withdrawals ± transfers.
 """
 
-from typing import NamedTuple
+import msgspec
 
 from shards.brackets import MILLION, Bracket, maintenance, most_at
 from shards.messages import Reason, Refused
@@ -15,7 +15,7 @@ from shards.positions import Margin, MarketMargin
 from shards.units import ceil_div
 
 
-class Held(NamedTuple):
+class Held(msgspec.Struct, gc=False, frozen=True):
     """What was set aside for an order."""
 
     leverage: int  # 0: it only reduces
