@@ -115,10 +115,14 @@ class Load:
         return count
 
     def _open(self) -> int:
-        count = 0
+        count = lost = 0
         while not self._over.wait(0.01):
-            with Connection(self._port) as connection:
-                assert connection.ask(PROBE).status == 200
+            try:
+                with Connection(self._port) as connection:
+                    assert connection.ask(PROBE).status == 200
+            except ConnectionResetError:  # the system gave it to a listener in the moment in which that was closed
+                lost += 1
+                assert lost < 3, "not only in that moment"
             count += 1
         return count
 
