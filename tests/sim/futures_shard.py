@@ -135,7 +135,10 @@ class FuturesShard(Payments):
 
     def add_futures(self, market: Market) -> m.Reply:
         if market.number not in self.futures:
-            self.futures[market.number] = SimFuturesMarket(self, market)
+            opened = self.futures[market.number] = SimFuturesMarket(self, market)
+            for (account, number), leverage in self.home.leverages.items():  # set before it came
+                if number == market.number:
+                    opened.wallets[account].leverage = leverage
             self.made.append(MarketChanged(market, self.now_ms))
             self._tell_brackets(market)
         return m.MarketReply(self.futures[market.number].market)
