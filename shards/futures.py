@@ -112,9 +112,7 @@ class FuturesMarket(TriggerMarket):
         any more, or does more than only close.
         """
         new, cover = granted.order, cover_in(granted)
-        too_little = new.reduce_only and self.reduced_by(new) > granted.reduces
-        opens = granted.closes and not self.only_closes(new, new.quantity)
-        if late and (too_little or opens or is_short(self, new, cover)):
+        if late and self._has_too_little(granted, cover):
             reply: OrderReply | Refused = Refused(Reason.INSUFFICIENT_MARGIN)
         else:
             if new.reduce_only and not granted.amount:
@@ -123,6 +121,15 @@ class FuturesMarket(TriggerMarket):
         if isinstance(reply, Refused):
             self.release_grant(granted, effects)
         return reply
+
+    def _has_too_little(self, granted: Granted, cover: Cover) -> bool:
+        """Whether too little was asked for: book, mark or position have moved since."""
+        new = granted.order
+        if new.reduce_only and self.reduced_by(new) > granted.reduces:
+            return True
+        if granted.closes and not self.only_closes(new, new.quantity):
+            return True
+        return is_short(self, new, cover)
 
     def _place(
         self, new: NewOrder, cover: Cover, leverage: int, granted: int, effects: Effects

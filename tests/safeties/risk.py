@@ -41,15 +41,15 @@ RISK: Final = (
     Safety(
         "leave_for_what_is_reduced",
         "shards/futures.py",
-        "        if late and (too_little or opens or is_short(self, new, cover)):\n",
-        "        if late and (opens or is_short(self, new, cover)):\n",
+        "        if new.reduce_only and self.reduced_by(new) > granted.reduces:\n",
+        "        if False:\n",
         _LEAVE + "test_a_position_that_has_grown_is_asked_for_once_more",
     ),
     Safety(
         "what_only_closes_is_looked_at_again",
         "shards/futures.py",
-        "        opens = granted.closes and not self.only_closes(new, new.quantity)\n",
-        "        opens = False\n",
+        "        if granted.closes and not self.only_closes(new, new.quantity):\n",
+        "        if False:\n",
         _COVER + "test_each_of_many_orders_alone_would_only_close",
     ),
     Safety(
