@@ -4,6 +4,7 @@ Rows are collected for a moment and stored in one transaction with the numbers o
 row is stored once, whoever dies in between.
 """
 
+import errno
 import os
 import selectors
 import socket
@@ -44,7 +45,8 @@ from storage.keeping import may_discard
 from storage.parts import ADVICE
 
 _LOCK_PATIENCE_S = 10
-_PASSING = ("lock", "No space left", "Permission denied")  # in what DuckDB says of a file that is as it was
+_NO_ROOM = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))  # opening a file writes to it
+_IN_THE_WAY = ("lock", "Permission denied")
 
 
 class Archivist:
@@ -297,11 +299,18 @@ def _open_history(folder: Folder, id_key: bytes, sql_ms: int) -> History:
     except (ArchiveTooNew, HistoryLost) as damage:
         _give_up(damage)
     except duckdb.Error as error:
-        text = str(error)
-        if isinstance(error, duckdb.IOException) and any(word in text for word in _PASSING):
-            log.error("the archive cannot start yet: %s: %s", folder.history, text)
+        if _leaves_whole(error):
+            log.error("the archive cannot start yet: %s: %s", folder.history, error)
             sys.exit(1)
-        _give_up(Exception(f"{folder.history} is damaged: {text}"))
+        _give_up(Exception(f"{folder.history} is damaged: {error}"))
+
+
+def _leaves_whole(error: duckdb.Error) -> bool:
+    """Whether the file is as it was, and can be opened once what is in the way has gone."""
+    text = str(error)
+    if any(words in text for words in _NO_ROOM):  # DuckDB says so in errors of several classes
+        return True
+    return isinstance(error, duckdb.IOException) and any(words in text for words in _IN_THE_WAY)
 
 
 def _give_up(damage: Exception) -> NoReturn:

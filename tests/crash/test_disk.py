@@ -15,7 +15,7 @@ from storage.journal import START, Journal, Record, StorageFull
 from tests.crash.calls import Call
 from tests.crash.floor import Floor
 from tests.crash.futures_floor import FuturesFloor
-from tests.crash.processes import BACK_S, check_at_rest, shard_process
+from tests.crash.processes import BACK_S, archive_process, check_at_rest, shard_process
 from tests.crash.settings import make_random, times
 from tests.crash.storm import Stage, Storm
 from tests.exchange import Exchange, kill, until
@@ -23,6 +23,7 @@ from tests.http.futures.caller import Answer, Caller, now_ms, sender
 
 DISK: Final = "100m"
 POINTS: Final = 20
+ARCHIVE_WAITS: Final = "the archive cannot start yet"
 LIMITED: Final = {
     "SHARDEX_RATE_LIMITS": "on",
     "SHARDEX_FUTURES_WEIGHT": "100000",
@@ -91,7 +92,7 @@ def limited_floor() -> Iterator[FuturesFloor]:
 
 @pytest.mark.parametrize("number", range(times(1)))
 def test_a_full_disk(small_stage: Stage, number: int) -> None:
-    """Full at one point or another, in the midst of a batch; once with a shard that starts on the full disk.
+    """Full at one point or another, in the midst of a batch; then with a shard and the archive that start on it.
 
     On a young folder: an older one has files that it can go on writing to.
     """
@@ -113,9 +114,12 @@ def test_a_full_disk(small_stage: Stage, number: int) -> None:
         def blow_and_kill() -> None:
             disk.fill(0)
             await_call(is_refused_for_room, "STORAGE_FULL")
-            pid = shard_process(storm.exchange, 0)
-            kill(pid)
-            shard_process(storm.exchange, 0, after=pid)
+            before = storm.exchange.log().count(ARCHIVE_WAITS)
+            shard = shard_process(storm.exchange, 0)
+            kill(archive_process(storm.exchange))
+            kill(shard)
+            shard_process(storm.exchange, 0, after=shard)
+            until(lambda: storm.exchange.log().count(ARCHIVE_WAITS) > before, BACK_S, "the archive tries")
             disk.free()
             await_call(is_placed, "it goes on")
 
