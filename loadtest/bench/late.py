@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -113,14 +114,14 @@ def _rows(report: Report, options: Options) -> None:
     for _ in range(options.repeats):
         for batch in BATCHES:
             with TemporaryDirectory(prefix="sx") as path:
-                rates[batch].append(_rate(f"{path}/history.duckdb", batch))
+                rates[batch].append(_rate(Path(path, "history.duckdb"), batch))
     for batch in BATCHES:
         report.add([Figure(f"late rows stored, {batch} at a time", "rows/s", rates[batch])])
 
 
-def _rate(path: str, batch: int) -> float:
+def _rate(path: Path, batch: int) -> float:
     rows = [encode(OrderEnded(_ended(number))) for number in range(1, ROWS + 1)]
-    with closing(History(path, bytes(32))) as history:  # type: ignore[arg-type]
+    with closing(History(path, bytes(32))) as history:
         start = time.perf_counter()
         for first in range(0, ROWS, batch):
             part = enumerate(rows[first : first + batch], first + 1)
