@@ -45,9 +45,10 @@ crash: $(VENV)/.dev
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz --count $(N) --seed $(SEED) $(if $(STRICT),--strict)
 
-# How fast everything is, beside what else there is: make bench ARGS="--only http --quick"
+# How fast everything is, beside what else there is: make bench ARGS="--only http --quick"; or HTTP alone, beside another
+# checkout of Shardex: make bench BESIDE=../before
 bench: $(VENV)/.dev
-	$(BIN)/python -m loadtest.bench $(ARGS)
+	$(BIN)/python -m loadtest.bench$(if $(BESIDE),.builds $(BESIDE)) $(ARGS)
 
 loadtest: $(VENV)/.dev
 	$(BIN)/python -m loadtest run --profile $(PROFILE) --seconds $(or $(SECONDS),20) --users $(USERS) \

@@ -102,7 +102,10 @@ def within_first_mark(at: Priced, order: NewOrder | Order, limit: int) -> int:
     """How far an order limited to ``limit`` goes where its own first fill makes the mark: no farther than one may."""
     if at.mark_price or at.market.risk is None or not at.rules:
         return limit
-    first = find_fillable(at.book.opposite(order.side), order, 1, limit, at.reducible)[1]
+    against = at.book.opposite(order.side)
+    if not against.trades_with(limit):
+        return limit
+    first = find_fillable(against, order, 1, limit, at.reducible)[1]
     bound = worst_price(order.side, first, at.terms.market_take_bound)
     return bound if first and is_worse(order.side, limit, bound) else limit
 

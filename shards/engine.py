@@ -53,7 +53,7 @@ from shards.messages import (
     Tick,
     Transfer,
 )
-from shards.money import MarginSettlement, Settlement
+from shards.money import MarginSettlement, MarginTerms, Settlement
 from shards.orders import MARKET, EndReason, NewOrder, Order
 from shards.outbox import ARCHIVE, Outbox
 from shards.recent import Recent
@@ -260,19 +260,27 @@ class Engine:
             return machine.place(new, effects)
         if not self.is_home(new.account):
             return ASK_HOME
-        granted = self._hold_money(self._hold_to_place(new, 0, 0))
-        return granted if isinstance(granted, Refused) else self._place_granted(granted, effects)
+        if isinstance(machine, FuturesMarket):
+            cover = measure(machine, new)
+            held = self._hold_margin(new, machine.margin_terms_of(new, cover))
+            return held if isinstance(held, Refused) else machine.place_held(new, cover, held, effects)
+        assert isinstance(machine, SpotMarket)
+        return self.accounts.hold(new.account, *machine.hold_of(new)) or machine.place(new, effects)
+
+    def _hold_margin(self, new: NewOrder, terms: MarginTerms) -> Held | Refused:
+        held = self.accounts.margins.hold(new.account, new.market, new.side, terms)
+        if isinstance(held, Refused) and held.reason is Reason.NO_LEAVE and new.kind is MARKET:
+            return self._without_leave(new.account, new.market)
+        return held
 
     def _hold_money(self, hold: Hold) -> Granted | Refused:
         new = hold.order
         if hold.terms is None:
             refused = self.accounts.hold(new.account, hold.asset, hold.amount)
             return refused or Granted(new, hold.amount, hold.ticket, hold.deadline_ms)
-        held = self.accounts.margins.hold(new.account, new.market, new.side, hold.terms)
+        held = self._hold_margin(new, hold.terms)
         if isinstance(held, Refused):
-            if held.reason is not Reason.NO_LEAVE or new.kind is not MARKET:
-                return held
-            held = self._without_leave(new.account, new.market)
+            return held
         value = hold.terms.order_value if hold.modifies else 0
         terms = hold.hold_price, held.leverage, hold.modifies, value, hold.limit, hold.loss, hold.terms.closes
         return Granted(new, held.amount, hold.ticket, hold.deadline_ms, *terms, hold.terms.reduces, held.allowance)
@@ -294,19 +302,16 @@ class Engine:
             return self._modify_granted(granted, late, effects)
         machine = self.markets[granted.order.market]
         found = late or machine.check(granted.order)
-        if found is None:
-            return self._place_granted(granted, effects, late=True)
         if isinstance(machine, FuturesMarket):
+            if found is None:
+                return machine.place_granted(granted, effects)
             machine.release_grant(granted, effects)
-        elif isinstance(machine, SpotMarket):
-            machine.release(granted.order, effects)
+            return found
+        assert isinstance(machine, SpotMarket)
+        if found is None:
+            return machine.place(granted.order, effects)
+        machine.release(granted.order, effects)
         return found
-
-    def _place_granted(self, granted: Granted, effects: Effects, *, late: bool = False) -> Reply:
-        machine = self.markets[granted.order.market]
-        if isinstance(machine, FuturesMarket):
-            return machine.place_granted(granted, effects, late=late)
-        return machine.place(granted.order, effects)
 
     # Modifying
 
@@ -405,7 +410,7 @@ class Engine:
         self.rules = version
         for machine in self.markets.values():
             machine.rules = version
-        self.accounts.margins.uncovered.clear()
+        self.accounts.margins.overdrawn.clear()
 
     def _operate(self, message: AddMarket | SetMarketStatus | SetMarkPrice | SetRisk, effects: Effects) -> Reply:
         if isinstance(message, AddMarket):

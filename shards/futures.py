@@ -4,6 +4,7 @@ from shards.contents import is_same
 from shards.cover import Cover, cover_in, is_outside_band, is_short, limit_of, limit_without_hold, may_lose, measure
 from shards.effects import Effects
 from shards.limits import CHILDREN_MAX, OPEN_ORDERS_MAX, TRIGGERS_MAX
+from shards.margin import Held, held_in
 from shards.messages import Granted, Modify, OrderReply, Reason, Refused
 from shards.money import MarginTerms
 from shards.orders import BUY, LIMIT, MARKET, Kind, NewOrder, Order, Side, Trade, Trigger
@@ -22,7 +23,8 @@ class FuturesMarket(TriggerMarket):
         first = self._find_first(new)
         if isinstance(first, OrderReply):
             return first
-        refused = self._check_notional(new) or first or self._check_status()
+        refused = self._check_notional(new) if new.kind is MARKET else None
+        refused = refused or first or self._check_status()
         if refused is None and new.kind is LIMIT:
             refused = self._check_price(new.side, new.price)
         refused = refused or self._check_count(new)
@@ -30,11 +32,13 @@ class FuturesMarket(TriggerMarket):
             return refused
         if new.trigger is not None:
             return self._check_trigger(new, new.trigger)
-        return self._check_children(new) or self._check_reducible(new)
+        if new.take_profit is not None or new.stop_loss is not None:
+            refused = self._check_children(new)
+        return refused or (self._check_reducible(new) if new.reduce_only else None)
 
     def _check_notional(self, new: NewOrder) -> Refused | None:
         """Of a market order, whose price nobody knows before: by the mark price, if there is one."""
-        if new.kind is not MARKET or not self.mark_price:
+        if not self.mark_price:
             return None
         lots = new.quantity
         if self.rules and new.reduce_only:  # as far as it goes; with nothing to reduce it is refused for that
@@ -50,8 +54,7 @@ class FuturesMarket(TriggerMarket):
         return Refused(Reason.PRICE_TOO_HIGH if side is BUY else Reason.PRICE_TOO_LOW)
 
     def _check_reducible(self, new: NewOrder) -> Refused | None:
-        nothing = new.reduce_only and not self.reducible(new.account, new.side)
-        return Refused(Reason.NOTHING_TO_REDUCE) if nothing else None
+        return None if self.reducible(new.account, new.side) else Refused(Reason.NOTHING_TO_REDUCE)
 
     def _check_count(self, new: NewOrder) -> Refused | None:
         triggers = self.triggers.count(new.account)
@@ -63,7 +66,7 @@ class FuturesMarket(TriggerMarket):
             return Refused(Reason.TOO_MANY_TRIGGERS) if full else None
         if len(self.by_account.get(new.account, ())) - triggers >= OPEN_ORDERS_MAX:
             return Refused(Reason.TOO_MANY_OPEN_ORDERS)
-        children = sum(child is not None for child in (new.take_profit, new.stop_loss))
+        children = (new.take_profit is not None) + (new.stop_loss is not None)
         return Refused(Reason.TOO_MANY_TRIGGERS) if triggers + children > TRIGGERS_MAX else None
 
     def _check_trigger(self, new: NewOrder, trigger: Trigger) -> Refused | None:
@@ -105,22 +108,25 @@ class FuturesMarket(TriggerMarket):
         cover = measure(self, new)
         return self._place(new, Cover(cover.limit, 0, 0), 0, 0, effects)
 
-    def place_granted(self, granted: Granted, effects: Effects, *, late: bool = False) -> OrderReply | Refused:
-        """Place an order whose money is held; refused, all of it goes back.
-
-        ``late``: it was asked for in an earlier record. Refused INSUFFICIENT_MARGIN if it would not pay for every fill
-        any more, or does more than only close.
-        """
-        new, cover = granted.order, cover_in(granted)
-        if late and self._has_too_little(granted, cover):
-            reply: OrderReply | Refused = Refused(Reason.INSUFFICIENT_MARGIN)
-        else:
-            if new.reduce_only and not granted.amount:
-                cover = Cover(limit_without_hold(new.side, cover, granted.allowance), 0, 0)
-            reply = self._place(new, cover, granted.leverage, granted.amount, effects)
+    def place_held(self, new: NewOrder, cover: Cover, held: Held, effects: Effects) -> OrderReply | Refused:
+        """Place an order for which ``held`` was set aside just now; refused, all of it goes back."""
+        if new.reduce_only and not held.amount:
+            cover = Cover(limit_without_hold(new.side, cover, held.allowance), 0, 0)
+        reply = self._place(new, cover, held.leverage, held.amount, effects)
         if isinstance(reply, Refused):
-            self.release_grant(granted, effects)
+            self.release_held(new, cover.hold_price, held, effects)
         return reply
+
+    def place_granted(self, granted: Granted, effects: Effects) -> OrderReply | Refused:
+        """Place an order whose money was asked for in an earlier record; refused, all of it goes back.
+
+        Refused INSUFFICIENT_MARGIN if it would not pay for every fill any more, or does more than only close.
+        """
+        cover = cover_in(granted)
+        if self._has_too_little(granted, cover):
+            self.release_grant(granted, effects)
+            return Refused(Reason.INSUFFICIENT_MARGIN)
+        return self.place_held(granted.order, cover, held_in(granted), effects)
 
     def _has_too_little(self, granted: Granted, cover: Cover) -> bool:
         """Whether too little was asked for: book, mark or position have moved since."""
@@ -146,7 +152,8 @@ class FuturesMarket(TriggerMarket):
         order.hold = self._hold_of(order)
         if order.reduce_only and granted > order.hold:  # there is less to reduce than when it was asked for
             self.unhold(order, 0, granted - order.hold, 0, effects)
-        self._attach(order, new, effects)
+        if new.take_profit is not None or new.stop_loss is not None:
+            self._attach(order, new, effects)
         trades = self._execute(order, limit, effects)
         self._fire_due(effects)
         return OrderReply(order, trades)

@@ -8,7 +8,7 @@ margins of positions and the holds of open orders; and no more than leaves posit
 import msgspec
 
 from shards.brackets import MILLION, Bracket, maintenance, most_at
-from shards.messages import Reason, Refused
+from shards.messages import Granted, Reason, Refused
 from shards.money import MarginFill, MarginSettlement, MarginTerms
 from shards.orders import BUY, SELL, Side
 from shards.positions import Margin, MarketMargin
@@ -23,6 +23,11 @@ class Held(msgspec.Struct, gc=False, frozen=True):
     allowance: int = 0  # nothing is held, and it goes so far from the mark, in millionths
 
 
+def held_in(granted: Granted) -> Held:
+    """What was set aside for the order of a message."""
+    return Held(granted.leverage, granted.amount, granted.allowance)
+
+
 class Margins:
     """The futures wallets of a shard's accounts."""
 
@@ -30,7 +35,8 @@ class Margins:
         self.by_account: dict[str, Margin] = {}
         self.marks: dict[int, int] = {}  # per market: units of USDT that one lot is worth at the mark price
         self.brackets: dict[int, list[Bracket]] = {}  # of the markets that have risk terms
-        self.uncovered: list[str] = []  # fills that took more margin than was held, in words; no part of the state
+        self.overdrawn: list[str] = []  # orders that took more than there was, in words; no part of the state
+        self.watched = False  # whether what is left is reckoned again after every hold: for whoever replays
         self.fees = 0
         self.deposited = 0  # deposits less withdrawals, with transfers
 
@@ -111,7 +117,7 @@ class Margins:
         What it is already may always be said once more.
         """
         brackets = self.brackets.get(market)
-        found = self.get(account).markets.get(market) or MarketMargin()
+        found = self.get(account).markets.get(market) or _NOTHING
         there = found.position.cost + max(found.bid_value, found.ask_value)
         if brackets is not None and leverage != found.leverage and there > most_at(brackets, leverage):
             return Refused(Reason.POSITION_LIMIT)
@@ -124,7 +130,7 @@ class Margins:
         """Set the margin of an order aside, or what it loses if it only reduces."""
         if terms.reduces:
             return self._hold_loss(account, market, side, terms)
-        found = self.get(account).markets.get(market) or MarketMargin()
+        found = self.get(account).markets.get(market) or _NOTHING
         leverage = terms.leverage or found.leverage or terms.default_leverage
         brackets = self.brackets.get(market)
         if brackets is not None and leverage > brackets[0].max_leverage:  # they have changed since it was set
@@ -140,11 +146,13 @@ class Margins:
             if beyond:
                 return Refused(Reason.POSITION_LIMIT)
         amount = held_for(terms, leverage)
-        if amount > self.available(account):
+        if amount > max(0, self.free(account)):
             return Refused(Reason.INSUFFICIENT_MARGIN)
-        own = self._margin(account).in_market(market)
+        own = self._margin(account).in_market(market) if found is _NOTHING else found
         own.hold += amount
         _add_value(own, side, terms.order_value)
+        if self.watched and amount and self.free(account) < 0:
+            self.overdrawn.append(f"{account} in market {market}: a hold of {amount} left {self.free(account)}")
         return Held(leverage, amount)
 
     def _hold_loss(self, account: str, market: int, side: Side, terms: MarginTerms) -> Held | Refused:
@@ -185,7 +193,8 @@ class Margins:
                 taken += opened * fill.lot_value // (settlement.leverage or 1)
         margin.updated_ms = own.updated_ms = now_ms
         if taken > settlement.unheld:
-            self.uncovered.append(f"{settlement.account} in market {settlement.market}: {taken} by {settlement}")
+            text = f"a fill took {taken}, more than was held for it: {settlement}"
+            self.overdrawn.append(f"{settlement.account} in market {settlement.market}: {text}")
         return booked
 
     def _fill(self, margin: Margin, own: MarketMargin, fill: MarginFill, leverage: int) -> int:
@@ -210,6 +219,9 @@ def _opened(before: int, after: int) -> int:
 def held_for(terms: MarginTerms, leverage: int) -> int:
     """What is held for an order of these terms."""
     return (ceil_div(terms.hold_value, leverage) if leverage else 0) + terms.loss_value
+
+
+_NOTHING = MarketMargin()  # of an account that has never had anything in a market; nobody writes to it
 
 
 def _add_value(own: MarketMargin, side: Side, value: int) -> None:

@@ -58,11 +58,10 @@ def check_positions(engines: Sequence[Engine], underway: Underway) -> Iterator[s
 
 
 def check_cover(engines: Sequence[Engine]) -> Iterator[str]:
-    """The margin of every position is held, and no fill took more than its order held for it."""
+    """The margin of every position is held; no fill took more than its order held, no hold more than was available."""
     for engine in engines:
         if engine.rules:  # before, it could come to that
-            for text in engine.accounts.margins.uncovered:
-                yield f"margin: a fill took more than was held for it: {text}"
+            yield from (f"margin: {text}" for text in engine.accounts.margins.overdrawn)
         for account, margin in engine.accounts.margins.by_account.items():
             for market, own in margin.markets.items():
                 position = own.position

@@ -11,7 +11,7 @@ import msgspec
 from shards.brackets import RiskChange, RiskTerms
 from shards.cover import Cover, find_fillable, is_uncovered, may_lose, within_first_mark
 from shards.effects import Effects
-from shards.margin import held_for
+from shards.margin import Held, held_for, held_in
 from shards.market import MarketMachine, age
 from shards.markets import FuturesTerms, Market
 from shards.matching import Match
@@ -112,12 +112,15 @@ class MarginMarket(MarketMachine):
 
     def release_grant(self, granted: Granted, effects: Effects) -> None:
         """Give back what is held for an order that is not placed after all."""
-        order = granted.order
-        if granted.leverage:
-            value = (order.price or granted.hold_price) * order.quantity * self._tick_lot_units
-            self.unhold(order, granted.leverage, granted.amount, value, effects)
-        elif granted.amount:
-            self.unhold(order, 0, granted.amount, 0, effects)
+        self.release_held(granted.order, granted.hold_price, held_in(granted), effects)
+
+    def release_held(self, order: NewOrder, hold_price: int, held: Held, effects: Effects) -> None:
+        """Give back what was set aside for an order that is not placed after all."""
+        if held.leverage:
+            value = (order.price or hold_price) * order.quantity * self._tick_lot_units
+            self.unhold(order, held.leverage, held.amount, value, effects)
+        elif held.amount:
+            self.unhold(order, 0, held.amount, 0, effects)
 
     def unhold(
         self, order: NewOrder | Order | FiredHeld, leverage: int, hold: int, value: int, effects: Effects
@@ -137,8 +140,8 @@ class MarginMarket(MarketMachine):
             best = self.book.opposite(new.side).best_price()
             if best is not None and self.book.opposite(new.side).crosses(best, limit):
                 return Reason.POST_ONLY
-        wanted = min(new.quantity, self.reducible(new.account, new.side)) if new.reduce_only else new.quantity
         if new.tif is FOK:
+            wanted = min(new.quantity, self.reducible(new.account, new.side)) if new.reduce_only else new.quantity
             against, reach = self.book.opposite(new.side), within_first_mark(self, new, limit)
             if find_fillable(against, new, wanted, reach, self.reducible)[0] < wanted:
                 return Reason.CANNOT_FILL
@@ -243,7 +246,7 @@ class MarginMarket(MarketMachine):
             self._end(order, Status.EXPIRED, EndReason.IOC, effects)
         elif not self._wanted(order):
             self._end(order, Status.EXPIRED, EndReason.REDUCE_ONLY, effects)
-        elif limit != order.price or (unmarked and self.rules and is_uncovered(self, order)):
+        elif limit != order.price or (unmarked and order.filled and self.rules and is_uncovered(self, order)):
             # it may not go as far as it would, and so cannot rest where it would
             self._end(order, Status.EXPIRED, EndReason.MARGIN, effects)
         else:

@@ -44,6 +44,7 @@ class _Replay:
         whole = self._journal.first_sequence() <= 1
         start = None if whole or not self._snapshots else self._snapshots[0]
         self.engine, self._position = engine_at(start, shard, shard_count)
+        self.engine.accounts.margins.watched = True
         self.findings: list[str] = []
 
     @property

@@ -175,6 +175,7 @@ class Node:
         self.up = True
         self.full = False  # the disk
         self.engine = Engine(shard, shard_count)
+        self.engine.accounts.margins.watched = True
         self.journal: list[Record] = []
         self.snapshot: Snapshot | None = None
         self.queue_depth = queue_depth
@@ -405,6 +406,7 @@ class World:
         node = self.nodes[shard]
         snapshot = node.snapshot if from_snapshot else None
         engine = load_engine(snapshot.state, snapshot.underway) if snapshot else Engine(shard, self.shard_count)
+        engine.accounts.margins.watched = True
         for record in node.journal[engine.sequence :]:
             apply_record(engine, record)
         return engine

@@ -111,8 +111,8 @@ RISK: Final = (
     Safety(
         "not_far_without_leave",
         "shards/futures.py",
-        "                cover = Cover(limit_without_hold(new.side, cover, granted.allowance), 0, 0)\n",
-        "                cover = Cover(cover.limit, 0, 0)\n",
+        "            cover = Cover(limit_without_hold(new.side, cover, held.allowance), 0, 0)\n",
+        "            cover = Cover(cover.limit, 0, 0)\n",
         _VECTORS + "test_what_only_reduces_at_any_price_goes_no_further_than_it_may[1-shard]",
     ),
     Safety(
@@ -167,7 +167,7 @@ RISK: Final = (
     Safety(
         "who_makes_the_first_mark_does_not_rest_beyond_it",
         "shards/margin_market.py",
-        " or (unmarked and self.rules and is_uncovered(self, order)):\n",
+        " or (unmarked and order.filled and self.rules and is_uncovered(self, order)):\n",
         ":\n",
         _FIRST + "test_what_is_left_of_who_makes_the_first_mark_does_not_rest",
     ),

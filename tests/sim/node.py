@@ -89,6 +89,7 @@ class Node:
             snapshots[-1] if snapshots else None, self.number, self.simulation.plan.shard_count
         )
         self._watch_engine(engine)
+        engine.accounts.margins.watched = True
         if position.sequence > len(self.disk.history):
             self.simulation.violated(f"{self.name}: its journal ends before its snapshot")
         try:

@@ -6,8 +6,11 @@ import pytest
 
 from shards.engine import Engine
 from shards.invariants import find_violations
+from shards.margin import Margins
 from shards.messages import AddMarket, CancelAll, Deposit, Place
+from shards.money import Wallet
 from shards.orders import Kind, NewOrder, Order, Side, TimeInForce
+from tests.model import colluders
 from tests.model.world import World, make_market
 
 
@@ -122,3 +125,21 @@ def test_a_message_that_was_never_sent_is_noticed() -> None:
     world = release_under_way()
     world.engines[1].received[0] = 9
     assert any("never sent" in found for found in find_violations(world.engines))
+
+
+def test_a_hold_and_a_fill_that_take_more_than_there_is_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a fault lets an order have margin that its account has not."""
+    world = World(1)
+    world.call(AddMarket(colluders.make_market(1)))
+    for account in ("alice", "bob"):
+        world.call(Deposit(account, "USDT", 10**3 if account == "alice" else 10**12, "one", Wallet.FUTURES))
+    assert find_violations(world.engines) == []
+    with monkeypatch.context() as fault:
+        free, told = Margins.free, iter([10**12])
+        fault.setattr(Margins, "free", lambda margins, account: next(told, None) or free(margins, account))
+        world.call(Place(NewOrder(1, "alice", Side.BUY, Kind.LIMIT, TimeInForce.GTC, 50_000, 5, 0)))
+    assert any("alice in market 1: a hold of" in found for found in find_violations(world.engines))
+    world.engines[0].accounts.margins.overdrawn.clear()
+    first_order(world.engines[0]).leverage = 1  # its fill takes its whole value, of which a twentieth is held
+    world.call(Place(NewOrder(1, "bob", Side.SELL, Kind.LIMIT, TimeInForce.GTC, 50_000, 5, 0)))
+    assert any("alice in market 1: a fill took" in found for found in find_violations(world.engines))

@@ -91,13 +91,15 @@ class Parameters:
         """DECIMAL, sent under any of these names; raises -1106 if a second one of them says another."""
         found: Decimal | None = None
         for name in names:
-            text = self.text(name)
-            value = None if text is None else read_decimal(text)
-            if text is not None and value is None:
+            text = self.text(name) if name.lower() in self._values else None  # most are not sent
+            if text is None:
+                continue
+            value = read_decimal(text)
+            if value is None:
                 raise mandatory(names[0])
-            if None not in (found, value) and found != value:
+            if found is not None and value != found:
                 raise not_taken(name)
-            found = value if found is None else found
+            found = value
         return found
 
     def long(self, *names: str) -> int | None:
