@@ -36,7 +36,10 @@ from storage.backup import (
 from storage.folder import Folder
 from storage.journal import START, Journal, JournalDamaged
 from storage.keeping import StillDiscarding, keep
+from storage.mark import Marked, MarkWriter, mark_path
 from storage.moment import NoMoment, find_moment
+from storage.operations import TABLES
+from storage.seals import SealsBroken, Sheet
 from storage.snapshot import SnapshotDamaged, list_snapshots, read_snapshot
 
 DISCARD_S: Final = 10.0  # whoever throws away a piece, or works the history's log into its file, is done by then
@@ -60,7 +63,7 @@ def back_up(folder: Folder, target: Path, client: Client) -> Manifest:
             return _copy(folder, aside, client, began_ms)
     except LockTaken as error:
         raise BackupError(f"another backup of {folder.path} is under way") from error
-    except (JournalDamaged, SnapshotDamaged, StillDiscarding, NoMoment) as error:
+    except (JournalDamaged, SnapshotDamaged, SealsBroken, StillDiscarding, NoMoment) as error:
         raise BackupError(f"{target} was not made: {error}") from error
 
 
@@ -147,8 +150,11 @@ def _copy_reference(moment: Connection, target: Path) -> None:
     with closing(connect(target)) as copy:
         moment.backup(copy)
         ((found, *_), *_) = copy.execute("PRAGMA quick_check").fetchall()
-    if found != "ok":
-        raise BackupError(f"the reference file is damaged: {found}")
+        if found != "ok":
+            raise BackupError(f"the reference file is damaged: {found}")
+        reached = Marked(*Sheet(copy, TABLES).state())
+    with closing(MarkWriter(mark_path(target))) as mark:
+        mark.put(reached)
 
 
 def _copy_shard(journal: Journal, snapshots: list[Path], target: Path, end: int) -> None:
