@@ -27,7 +27,13 @@ GIVES: Final[dict[str, tuple[str, ...]]] = {
     "token alice": (r"[\w-]+\.[\w-]+\.[\w-]+",),
     "key alice": (r"api_key \w{64}", r"api_secret \w{64}", "permissions read,trade"),
     "deposit alice USDT 12.5": (r"12\.5 USDT to alice, available [\d.]+, reference cli-\w+",),
-    "deposit alice USDT 12.5 --reference moved": (r"12\.5 USDT to alice, available [\d.]+, reference moved",),
+    **{
+        f"deposit alice USDT 12.5 {options}": (rf"12\.5 USDT to alice, available [\d.]+, reference {reference}",)
+        for options, reference in (
+            ("--reference moved-ASSET", "moved-ASSET"),
+            ("--wallet futures --reference moved-futures", "moved-futures"),
+        )
+    },
     "withdraw alice USDT 12.5": (r"12\.5 USDT from alice, available [\d.]+, reference cli-\w+",),
     "market list": (
         "symbol base quote tick lot min_notional maker_bps taker_bps status",
