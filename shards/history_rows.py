@@ -54,6 +54,7 @@ def order_row(order: Order, product: str, shard: int, id_key: bytes) -> Stored:
         order.close_position,
         order.leverage,
         order.hold_price,
+        order.loss,
         *(_trigger_values(order.trigger) if order.trigger is not None else _NO_TRIGGER),
         order.take_profit,
         order.stop_loss,
@@ -84,10 +85,10 @@ def client_id_row(order: Order) -> Stored:
 
 def to_order(row: Stored) -> Order:
     """The order of a row of stored.orders."""
-    placed, ended, futures, trigger, attached = row[:11], row[11:18], row[18:22], row[22:31], row[31:33]
+    placed, ended, futures, trigger, attached = row[:11], row[11:18], row[18:23], row[23:32], row[32:34]
     number, market, account, side, kind, tif, price, quantity, quote_quantity, client_id, signed_ms = placed
     filled, filled_value, status, end_reason, created_ms, updated_ms, request = ended
-    reduce_only, close_position, leverage, hold_price = futures
+    reduce_only, close_position, leverage, hold_price, loss = futures
     take_profit, stop_loss = attached
     return Order(
         id=number,
@@ -113,6 +114,7 @@ def to_order(row: Stored) -> Order:
         close_position=close_position,
         leverage=leverage,
         hold_price=hold_price,
+        loss=loss,
         trigger=_to_trigger(trigger) if trigger != _NO_TRIGGER else None,
         take_profit=take_profit,
         stop_loss=stop_loss,

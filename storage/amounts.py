@@ -1,8 +1,9 @@
 """SQL for prices, quantities and amounts: integers of ticks, lots and smallest units as decimals, rounded and exact.
 
 Rounded ones are the nearest DOUBLE: both factors and the power of ten are exact below 2^53 and 10^22, so one division
-rounds once. Larger integers are read as decimal text, which costs ten times as much and rounds once, too. (The digits
-of a step are held as a DOUBLE: one of more than 15 digits is within a unit or two in the last place.)
+rounds once. Larger integers are read as decimal text, which costs ten times as much and rounds once, too. Within two
+units in the last place are only those that pass 128 bits on the way, and what comes of steps with more than 15 digits
+(of an amount, tick and lot together), for digits are held as a DOUBLE.
 
 What costs is columns of the market, which the join copies into every row, and branches that most rows take: so a step
 has two columns, and the branch that is rarely taken comes first (docs/performance.md).
@@ -70,10 +71,11 @@ def _steps(number: str, step: str) -> str:
 
 
 def notional(ticks: str, lots: str) -> str:
-    """Price × quantity, in quote: the nearest DOUBLE where ticks × lots is below 2^53, else of the rounded factors."""
+    """Price × quantity, in quote."""
     product = f"{ticks}::DOUBLE * {lots}::DOUBLE"
     return (
-        f"CASE WHEN {product} * m.notional_factor >= {_EXACT} THEN ({price(ticks)}) * ({quantity(lots)})"
+        f"CASE WHEN {product} * m.notional_factor >= {_EXACT}"
+        f" THEN coalesce({_exact_notional(f'{ticks} * {lots}')}, ({price(ticks)}) * ({quantity(lots)}))"
         f" ELSE {product} * m.notional_factor / m.notional_scale END"
     )
 
@@ -82,18 +84,38 @@ def sum_of_notionals(tick_lots: str) -> str:
     """What a sum of ticks × lots comes to, in quote."""
     return (
         f"CASE WHEN {tick_lots}::DOUBLE * m.notional_factor >= {_EXACT}"
-        f" THEN ({tick_lots}::VARCHAR || 'e-' || m.notional_places)::DOUBLE * m.tick_factor * m.lot_factor"
+        f" THEN coalesce({_exact_notional(tick_lots)},"
+        f" ({tick_lots}::VARCHAR || 'e-' || m.notional_places)::DOUBLE * m.tick_factor * m.lot_factor)"
         f" ELSE {tick_lots}::DOUBLE * m.notional_factor / m.notional_scale END"
     )
 
 
+def _exact_notional(tick_lots: str) -> str:
+    """By decimal text; NULL beyond 128 bits."""
+    digits = f"({tick_lots} * m.notional_factor::HUGEINT)::VARCHAR"
+    return f"TRY(({digits} || 'e-' || round(log10(m.notional_scale))::INT)::DOUBLE)"
+
+
 def average_price(tick_lots: str, lots: str) -> str:
-    """Of fills with these sums, in quote; NULL without any. The nearest DOUBLE where they all had one price."""
+    """Of fills with these sums, in quote; NULL without any."""
     each = f"({tick_lots} // nullif({lots}, 0))"
+    above, below = f"{tick_lots}::DOUBLE * m.tick_factor", f"nullif({lots}, 0)::DOUBLE * m.tick_scale"
     return (
         f"CASE WHEN {tick_lots} % nullif({lots}, 0) = 0 THEN {price(each)}"
-        f" ELSE {tick_lots}::DOUBLE / nullif({lots}, 0)::DOUBLE * m.tick_factor / m.tick_scale END"
+        f" WHEN {above} < {_EXACT} AND {below} < {_EXACT} THEN ({above}) / ({below})"
+        f" ELSE coalesce({_exact_average(tick_lots, lots)}, ({above}) / ({below})) END"
     )
+
+
+def _exact_average(tick_lots: str, lots: str) -> str:
+    """By decimal text of 19 digits and more, its last one not 0 if there is a rest; NULL beyond 128 bits."""
+    sum_of_digits = f"({tick_lots} * m.tick_factor::HUGEINT)"
+    rest = f"({sum_of_digits} % {lots} * {10**18}::HUGEINT)"
+    text = (
+        f"({sum_of_digits} // {lots})::VARCHAR || lpad(({rest} // {lots})::VARCHAR, 18, '0')"
+        f" || least({rest} % {lots}, 1)::VARCHAR || 'e-' || (round(log10(m.tick_scale)) + 19)::INT"
+    )
+    return f"TRY(({text})::DOUBLE)"
 
 
 def quote_units(number: str) -> str:

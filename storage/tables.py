@@ -7,8 +7,8 @@ from typing import Final
 
 from storage.schema import Column, Table
 
-VERSION: Final = 3
-"""Of the tables. 2: futures. 3: client ids by key, no hold_units."""
+VERSION: Final = 4
+"""Of the tables. 2: futures. 3: client ids by key, no hold_units. 4: what futures orders held for a loss."""
 
 DROPPED: Final = (("stored.orders", "hold_units", 3),)
 """(table, column, version): was always 0, for an order that has ended holds nothing; the view orders reckons it."""
@@ -44,6 +44,7 @@ ORDERS = Table(
         Column("close_position", "BOOLEAN", "Futures: it was for the whole position", 2, "false"),
         Column("leverage", "INTEGER", "Futures: of its hold and its fills; 0 if nothing was held for it", 2, "0"),
         Column("hold_price_ticks", "HUGEINT", "Futures: the price its hold reckoned with, in ticks; else 0", 2, "0"),
+        Column("loss_ticks", "HUGEINT", "Futures: what its hold reckoned that each lot would lose, in ticks", 4, "0"),
         Column("trigger_type", "VARCHAR", "Its type as placed, if it was placed as a trigger; else empty", 2, "''"),
         Column("stop_price_ticks", "HUGEINT", "Trigger: the price waited for, in ticks; 0 for trailing", 2, "0"),
         Column("watched", "VARCHAR", "Trigger: which price it watched, contract or mark; else empty", 2, "''"),

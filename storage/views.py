@@ -46,8 +46,9 @@ _LEFT = "CASE WHEN o.quantity_lots <> 0 THEN o.quantity_lots - o.filled_lots END
 def _hold(lots: str, quote_units: str) -> str:
     """What is held for so many lots of an order, or for so many units of a market buy."""
     margin = f"o.hold_price_ticks * {lots} * m.tick_lot_units"
+    loss = f"o.loss_ticks * {lots} * m.tick_lot_units"
     return f"""TRY(CASE
-        WHEN m.product = 'futures' THEN coalesce(({margin} + o.leverage - 1) // nullif(o.leverage, 0), 0)
+        WHEN m.product = 'futures' THEN coalesce(({margin} + o.leverage - 1) // nullif(o.leverage, 0), 0) + {loss}
         WHEN o.side = 'sell' THEN {lots} * m.lot_units
         WHEN o.quantity_lots = 0 THEN {quote_units}
         ELSE o.price_ticks * {lots} * m.tick_lot_units END)"""

@@ -29,7 +29,7 @@ _ROWS: Final = f"""
         list_extract($accounts, i % len($accounts) + 1) AS account,
         CASE i % 2 WHEN 0 THEN 'buy' ELSE 'sell' END, 'limit', 'gtc', 400000 + i % 2000, 10 + i % 50, 0,
         'c' || left(md5(i::VARCHAR), 16) AS client_id, {_START_MS} + i, 0, 0, 'canceled', 'batch', {_START_MS} + i,
-        {_START_MS} + i + i % 5000, i, false, false, 20, 400000 + i % 2000, '', 0, '', false, 0, 0, 0, 0, 0, 0, 0,
+        {_START_MS} + i + i % 5000, i, false, false, 20, 400000 + i % 2000, 0, '', 0, '', false, 0, 0, 0, 0, 0, 0, 0,
         'futures', 0, uuid()
     FROM range($first, $end) AS numbers(i)
 """

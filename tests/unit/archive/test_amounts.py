@@ -56,7 +56,8 @@ def random_orders(chance: Random) -> dict[int, tuple[Market, Any]]:
         market = chance.choice(MARKETS)
         price = wide(chance, int(10**9 / tick(market)))
         quantity = wide(chance, int(10**12 / lot(market)))
-        filled = chance.randrange(quantity + 1)
+        filled = chance.choice((wide(chance, quantity), quantity, 0))
+        worse = chance.choice((0, wide(chance, filled), wide(chance, price))) if filled else 0  # at several prices
         order = make_order(
             sequence,
             market=market.number,
@@ -64,7 +65,7 @@ def random_orders(chance: Random) -> dict[int, tuple[Market, Any]]:
             price=price,
             quantity=quantity,
             filled=filled,
-            filled_value=min(price * filled, 10**38 - 1),
+            filled_value=min(price * filled + worse, 10**38 - 1),
         )
         orders[order.id] = (market, order)
     return orders
@@ -83,11 +84,20 @@ def test_amounts_of_orders(history: History) -> None:
         assert row["filled"] == float(order.filled * lot(market)), order
         assert Fraction(Decimal(str(row["price_exact"]))) == price, order
         assert Fraction(Decimal(str(row["quantity_exact"]))) == quantity, order
-        assert close(row["notional"], price * quantity), order
-        assert close(row["left_notional"], price * (order.quantity - order.filled) * lot(market)), order
-        assert close(row["filled_quote"], order.filled_value * tick(market) * lot(market)), order
-        if order.filled and order.filled_value == order.price * order.filled:
-            assert row["average_price"] == row["price"], order  # all at one price
+        left = order.quantity - order.filled
+        for column, tick_lots in (
+            ("notional", order.price * order.quantity),
+            ("left_notional", order.price * left),
+            ("filled_quote", order.filled_value),
+        ):
+            exact = tick_lots * tick(market) * lot(market)
+            digits = tick_lots * market.tick_digits * market.lot_digits
+            assert row[column] == float(exact) or (digits >= 2**127 and close(row[column], exact)), (column, order)
+        if order.filled:
+            average = order.filled_value * tick(market) / order.filled
+            digits = order.filled_value * market.tick_digits + order.filled * 10**18
+            found = row["average_price"]
+            assert found == float(average) or (digits >= 2**127 and close(found, average)), order
 
 
 def test_an_average_price_and_a_deposit_are_what_they_were(history: History) -> None:
@@ -122,6 +132,8 @@ def test_what_was_held_for_an_order(history: History) -> None:
         make_order(3, side=Side.BUY, kind=Kind.MARKET, price=0, quantity=0, quote_quantity=10_000_000, filled=1_250),
         make_order(4, market=3, price=600_000, quantity=25, filled=10, leverage=7, hold_price=600_000),
         make_order(5, market=3, price=600_000, quantity=25, filled=0, leverage=0),
+        make_order(6, market=3, price=600_000, quantity=25, filled=10, leverage=7, hold_price=600_000, loss=100),
+        make_order(7, market=3, price=600_000, quantity=25, filled=10, leverage=0, loss=100, reduce_only=True),
     ]
     history.store({0: number_rows([MarketChanged(DFUSDT, 1), MarketChanged(BTC_FUTURES, 1), *map(OrderEnded, orders)])})
     columns = "hold_at_placement_units AS placed, hold_units AS ended, hold_asset AS asset"
@@ -131,4 +143,6 @@ def test_what_was_held_for_an_order(history: History) -> None:
         ("10000000", "2375000", "USDT"),
         ("214285715", "128571429", "USDT"),
         ("0", "0", "USDT"),
+        ("214535715", "128721429", "USDT"),  # each lot would lose 10,000 units
+        ("250000", "150000", "USDT"),
     ]

@@ -54,6 +54,7 @@ orders = st.builds(
     close_position=st.booleans(),
     leverage=st.integers(0, 1_000),
     hold_price=amounts,
+    loss=amounts,
     trigger=st.none() | triggers,
     take_profit=times,
     stop_loss=times,
