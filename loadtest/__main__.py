@@ -68,7 +68,7 @@ def _parse() -> argparse.Namespace:
             step.add_argument("--may-lose", action="store_true", help="connections may have been lost")
     options = parser.parse_args()
     if options.act is _run and (bool(options.url) != bool(options.accounts) or (options.url and options.kill)):
-        parser.error("--url needs --accounts, and goes without --kill")
+        parser.error("--url and --accounts (make: URL and ACCOUNTS) go together, and without --kill")
     return options
 
 

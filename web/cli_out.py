@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+import duckdb
 
 from shards.messages import TableReply
 from storage.files import aside
@@ -46,6 +47,8 @@ def _write(path: Path, form: str, pieces: Iterator[TableReply]) -> int:
         try:
             _write_lines(table, csv_lines(names, rows))
             write_parquet(table, path, names, first.types)
+        except duckdb.Error as error:
+            raise click.ClickException(f"this cannot be written as Parquet: {error}") from error
         finally:
             table.unlink(missing_ok=True)
     return rows.count

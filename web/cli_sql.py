@@ -24,7 +24,8 @@ _TABLES: Final = RunSql(
 )
 _COLUMNS: Final = """
     SELECT column_name AS name, data_type AS type, comment FROM duckdb_columns()
-    WHERE NOT internal AND $name IN (table_name, schema_name || '.' || table_name) ORDER BY column_index
+    WHERE NOT internal AND $name IN (schema_name || '.' || table_name, CASE schema_name WHEN 'main' THEN table_name END)
+    ORDER BY column_index
 """
 
 

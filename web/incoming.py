@@ -4,6 +4,7 @@ Views and what they call ask for it by :func:`incoming`: one look, where each na
 """
 
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Final
 from urllib.parse import unquote_plus
@@ -108,6 +109,12 @@ class Query:
         for name, values in self._values.items():
             if name not in names and (name or any(values)):  # nothing at all between two ampersands is nothing
                 raise Problem(400, f"unknown parameter {name[:NAME_SHOWN_MAX]}")
+
+    def refuse_unlike(self, fits: Callable[[str], bool], *names: str) -> None:
+        """Raises ``invalid <name>`` for the first of these that was sent as a text which does not fit."""
+        for name in names:
+            if any(value and not fits(value) for value in self._values.get(name, ())):
+                raise invalid(name)
 
     def get(self, name: str) -> str | None:
         """The parameter, or None; raises ``invalid <name>`` when it was sent twice or is no text."""

@@ -25,10 +25,11 @@ from web.auth import READ, TRADE, Principal, caller
 from web.catalog import Catalog
 from web.errors import EngineRefusal, Problem, invalid, spot_problem
 from web.incoming import incoming, json_body, query
-from web.parse import is_client_id
+from web.parse import is_client_id, read_long
 from web.render import SpotRenderer
 from web.responses import answer, render_each
 from web.services import Services, services
+from web.signing import is_signature
 from web.spot_place import make_order, read_draft
 
 blueprint: Final = Blueprint("spot_orders", __name__, url_prefix="/api/v1/spot")
@@ -143,6 +144,9 @@ def _read_scope() -> str | None:
     asked = query()
     asked.add_body(incoming().body)
     asked.refuse_others("symbol", "timestamp", "signature", "recvWindow")
+    # whoever parts parameters with anything but & sends the symbol as a part of one of these
+    asked.refuse_unlike(lambda text: read_long(text) is not None, "timestamp", "recvWindow")
+    asked.refuse_unlike(lambda text: is_signature(text.encode()), "signature")
     return asked.get("symbol")
 
 

@@ -109,6 +109,11 @@ def test_a_slip_cancels_nothing(venue: Venue, ask: Ask) -> None:
     }
     for text, named in odd.items():
         assert ask(user, "", text.encode()).brief() == f"400 unknown parameter {named}", text
+    for part in "?;,|":  # in place of &
+        for name in ("recvWindow", "timestamp") if ask is by_token else ("recvWindow",):
+            text = f"{name}=5000{part}symbol={symbol}"
+            assert ask(user, text, b"").brief() == ask(user, "", text.encode()).brief() == f"400 invalid {name}", text
+    assert by_token(user, f"signature={64 * 'a'}?symbol={symbol}", b"").brief() == "400 invalid signature"
     for body in (b"{", b'{"symbol":1', b'{"symbol":"\xff"}', b'{"a":{"b":{"c":{"d":{"e":{"f":{"g":{"h":{}}}}}}}}}'):
         assert ask(user, "", body).brief() == "400 invalid body", body
     assert user.state() == before

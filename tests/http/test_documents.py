@@ -65,8 +65,12 @@ COMMANDS: Final = list(printed())
 
 
 def words_of(command: str) -> list[str]:
-    """Without a comment, and without the column beside it that says what it does."""
-    return shlex.split(re.split(r" {2,}(?!\|)", command, maxsplit=1)[0], comments=True)
+    """As a shell parts it; without a comment, and without the column beside it that says what it does."""
+    alone = re.split(r" {2,}(?!\|)", command, maxsplit=1)[0]
+    if "$" not in alone:
+        return shlex.split(alone, comments=True)
+    parted = subprocess.run(["sh", "-c", f"printf '%s\\0' {alone}"], capture_output=True, text=True, check=True)
+    return parted.stdout.split("\0")[:-1]
 
 
 def test_something_is_printed() -> None:

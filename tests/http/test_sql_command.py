@@ -74,6 +74,10 @@ def test_what_there_is_to_ask_for(venue: Venue) -> None:
     columns = json.loads(printed(venue, "--json", "--tables", "orders"))
     (price,) = (column for column in columns if column["name"] == "price")
     assert (price["type"], "in quote" in price["comment"]) == ("DOUBLE", True)
+    for view in views:  # its own, not those of the table below it
+        described = json.loads(printed(venue, "--json", f"DESCRIBE {view['name']}"))
+        columns = json.loads(printed(venue, "--json", "--tables", view["name"]))
+        assert [column["name"] for column in columns] == [column["column_name"] for column in described], view
     assert json.loads(printed(venue, "--json", "--tables", "stored.client_ids"))
     assert "no view or table nosuch" in run(venue, "--tables", "nosuch").output
     assert run(venue, "--tables", "orders", "SELECT 1").exit_code == 2
@@ -260,6 +264,8 @@ def test_at_rest(tmp_path: Path) -> None:
         out = tmp_path / "out.parquet"
         command = ["--data", str(exchange.data), "sql", "--out", str(out), "SELECT symbol, product FROM markets"]
         assert CliRunner().invoke(cli.main, command).exit_code == 0
+        too_wide = [*command[:-1], "--replace", "SELECT 170141183460469231731687303715884105727 AS number"]
+        assert "cannot be written as Parquet" in CliRunner().invoke(cli.main, too_wide).output
     assert len(rows_of(out)) == 5
 
 

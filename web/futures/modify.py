@@ -73,7 +73,7 @@ def _make_modify(order: Order, market: Market, change: Change) -> Modify:
     refuse_set(change.asked, *CALLBACK, *ACTIVATION)
     if order.kind not in PRICED:
         refuse_set(change.asked, *PRICE)
-    if order.trigger is None:
+    if order.kind not in STOPPED:  # it never was a trigger, or has fired
         refuse_set(change.asked, *STOP_PRICE)
     if change.quantity is not None and order.close_position:
         raise FuturesProblem(*CLOSES_ALL)

@@ -48,7 +48,7 @@ def modify_fired(own: Actor, symbol: str, order_id: int) -> Json:
     answers: list[Answer] = []
 
     def is_moved() -> bool:
-        answers.append(own.modify(symbol, order_id, price="84", stopPrice="70"))
+        answers.append(own.modify(symbol, order_id, price="84"))
         return answers[-1].brief() != "400 -5025"
 
     until(is_moved, 10.0, "the fired trigger has its margin")
@@ -69,3 +69,4 @@ def test_modify_a_trigger(own: Actor, other: Actor, symbol: str) -> None:
     assert (fired["type"], fired["status"], fired["price"]) == ("LIMIT", "NEW", "84.5")
     moved = modify_fired(own, symbol, waiting["orderId"])
     assert (moved["price"], moved["stopPrice"], moved["origType"]) == ("84", "85", "STOP")
+    assert own.modify(symbol, waiting["orderId"], price="84.5", stopPrice="70").brief() == "400 -1106"
