@@ -125,8 +125,8 @@ class Engine:
                 return self.accounts.deposit(message, effects)
             case Transfer():
                 return self.accounts.transfer(message, effects)
-            case SetLeverage(account, market, leverage):
-                refused = self.accounts.margins.set_leverage(account, market, leverage, self.now_ms)
+            case SetLeverage(account, market, leverage, default):
+                refused = self.accounts.margins.set_leverage(account, market, leverage, default, self.now_ms)
                 return refused or CountReply(leverage)
             case Modify():
                 return self._modify(message, effects)
@@ -174,14 +174,19 @@ class Engine:
         away: dict[int, list[Settlement]] = {}
         away_margin: dict[int, list[MarginSettlement]] = {}
         self._settle(effects, away, away_margin)
+        later: list[Order] = []
         while effects.fired:
-            self._ask_for_fired(effects.fired.pop(0), effects)
+            order = effects.fired.pop(0)
+            if self.rules and not self.is_home(order.account):
+                later.append(order)
+                continue
+            self._ask_for_fired(order, effects)
             self._settle(effects, away, away_margin)
         for home, settlements in away.items():
             self._post(home, Settle(settlements))
         for home, margin_settlements in away_margin.items():
             self._post(home, SettleMargin(margin_settlements))
-        for order in effects.again:  # now that its home hears first of what it has got back
+        for order in [*later, *effects.again]:  # now that their homes hear first of what has gone back
             self._ask_for_fired(order, effects)
         outbox = self.outboxes[ARCHIVE]
         for row in effects.rows:

@@ -240,8 +240,10 @@ class FuturesMarket(TriggerMarket):
         counted = self._open_value(order)
         more, more_value = max(0, hold - order.hold), max(0, value - counted)
         closes = self.only_closes(order, new.quantity - order.quantity)
-        entry = cover.hold_price * (new.quantity - order.filled) * self._tick_lot_units - counted
-        return MarginTerms(more, more_value, leverage, most, leverage=1, closes=closes, entry_value=max(0, entry))
+        left, left_now = new.quantity - order.filled, order.quantity - order.filled
+        now = max(counted, measure(self, order).hold_price * left_now * self._tick_lot_units)
+        entry = max(0, cover.hold_price * left * self._tick_lot_units - now)
+        return MarginTerms(more, more_value, leverage, most, leverage=1, closes=closes, entry_value=entry)
 
     def _leverage_for(self, order: Order) -> int:
         """Of an order that is changed: its own, as far as there is such a leverage still."""

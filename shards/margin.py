@@ -57,18 +57,18 @@ class Margins:
                 brackets = self.brackets.get(market)
                 if brackets is not None:
                     needed += maintenance(brackets, abs(own.position.amount) * mark)
-        return margin.wallet - held - max(used - min(0, unrealised), needed - unrealised)
+        return margin.wallet - held - max(used - min(0, unrealised), needed - unrealised + (needed > 0))
 
     def leave(self, account: str, reduced: int, lots: int) -> int:
         """What an order may lose that reduces the position in a market by so many lots, and does nothing else.
 
-        What the account is worth, less what its orders hold, and what the positions that are left then must have. Or,
-        where that is more, the share of it that the maintenance of what is closed is of all: then every position can be
+        What the account is worth, less what its orders hold and a unit more than the positions that are left then must
+        have, for with no more than that it is at risk. Or, where that is more, the share of it that the maintenance of what is closed is of all: then every position can be
         closed with its own, however little is left.
         """
         rest = self._worth(account) - sum(own.hold for own in self.get(account).markets.values())
         needed, left = self._maintenance(account), self._maintenance(account, reduced, lots)
-        return max(rest - left, rest * (needed - left) // needed if needed else 0)
+        return max(rest - left - (left > 0), rest * (needed - left) // needed if needed else 0)
 
     def allowance(self, account: str, market: int) -> int:
         """How far from the mark what only reduces goes with nothing held for it, in millionths.
@@ -111,15 +111,16 @@ class Margins:
         self.deposited += amount
         return self.available(account)
 
-    def set_leverage(self, account: str, market: int, leverage: int, now_ms: int) -> Refused | None:
+    def set_leverage(self, account: str, market: int, leverage: int, default: int, now_ms: int) -> Refused | None:
         """For orders placed from now on; open orders and positions keep theirs. Refuses POSITION_LIMIT.
 
-        What it is already may always be said once more.
+        What it is already, be it by default, may always be said once more.
         """
         brackets = self.brackets.get(market)
         found = self.get(account).markets.get(market) or _NOTHING
         there = found.position.cost + max(found.bid_value, found.ask_value)
-        if brackets is not None and leverage != found.leverage and there > most_at(brackets, leverage):
+        other = leverage != (found.leverage or default)
+        if brackets is not None and other and there > most_at(brackets, leverage):
             return Refused(Reason.POSITION_LIMIT)
         own = self._margin(account).in_market(market)
         own.leverage = leverage

@@ -130,6 +130,7 @@ class SetLeverage(msgspec.Struct, array_like=True, tag=10, gc=False, frozen=True
     account: str
     market: int
     leverage: int
+    default: int = 0  # the market's: what it is as long as the account has set none
 
 
 class Transfer(msgspec.Struct, array_like=True, tag=11, gc=False, frozen=True):

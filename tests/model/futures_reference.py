@@ -45,8 +45,8 @@ class FuturesReference(FuturesSettings):
                 return None
             case m.Deposit(account, _, amount) | m.Transfer(account, _, _, amount):
                 return self.move(message, account, amount)
-            case m.SetLeverage(account, _, leverage):
-                return self.set_leverage(account, leverage)
+            case m.SetLeverage(account, _, leverage, default):
+                return self.set_leverage(account, leverage, default)
             case m.SetRisk(_, change):
                 return self.set_risk(change)
             case m.SetMarketStatus(_, status):
@@ -280,6 +280,8 @@ class FuturesReference(FuturesSettings):
         if order.reduce_only:
             return None
         more, more_value = asked.hold - order.hold, self.value_of(asked) - self.value_of(order)
-        if self.has_risk_terms:  # a sale may fill above its price
-            more_value = asked.hold_price * (asked.quantity - asked.filled) * self.unit - self.value_of(order)
+        if self.has_risk_terms:  # a sale may fill above its price, as it is too
+            now = self.hold_price(order, order.price) * (order.quantity - order.filled) * self.unit
+            later = asked.hold_price * (asked.quantity - asked.filled) * self.unit
+            more_value = max(more_value, later - max(now, self.value_of(order)))
         return self.refuse_margin(asked, asked.leverage, more_value, more)

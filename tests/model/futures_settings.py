@@ -35,10 +35,10 @@ class FuturesSettings(FuturesMatching):
             self.end_uncovered()
         return m.MarketReply(self.market)
 
-    def set_leverage(self, account: str, leverage: int) -> m.Reply:
-        """Not so high that what is there already would be too much for it."""
+    def set_leverage(self, account: str, leverage: int, default: int) -> m.Reply:
+        """Not so high that what is there already would be too much for it; as it is, it may stay."""
         sides = [self.values(account, side) for side in o.Side]
-        other = leverage != self.wallets[account].leverage
+        other = leverage != (self.wallets[account].leverage or default)
         if other and self.has_risk_terms and self.wallets[account].cost + max(sides) > most_at(self.brackets, leverage):
             return m.Refused(m.Reason.POSITION_LIMIT)
         self.wallets[account].leverage = leverage

@@ -62,7 +62,7 @@ class FuturesState:
 
     def free(self, account: str) -> int:
         free = self.wallets[account].free(self.mark * self.unit, self.open_of(account))
-        return min(free, self.surplus(account) - self.held(account)) if self.has_risk_terms else free
+        return min(free, self.spare(account) - self.held(account)) if self.has_risk_terms else free
 
     def value_of(self, order: o.Order) -> int:
         """What it counts towards the position limit."""
@@ -99,6 +99,10 @@ class FuturesState:
         """What it is worth beyond what must be left behind its position."""
         return self.equity(account) - self.maintenance(account)
 
+    def spare(self, account: str) -> int:
+        """What may go until it is all but at risk."""
+        return self.surplus(account) - (self.maintenance(account) > 0)
+
     def held(self, account: str) -> int:
         """By all its orders."""
         return sum(order.hold for order in self.open_of(account))
@@ -110,7 +114,7 @@ class FuturesState:
         """
         rest, needed = self.equity(new.account) - self.held(new.account), self.maintenance(new.account)
         left = self.maintenance(new.account, lots)
-        return rest - more >= left or (needed > 0 and more * needed <= rest * (needed - left))
+        return rest - more >= left + (left > 0) or (needed > 0 and more * needed <= rest * (needed - left))
 
     def move(self, message: m.Deposit | m.Transfer, account: str, amount: int) -> m.Reply:
         """Into one purse; a transfer takes it out of the other."""

@@ -209,7 +209,8 @@ class Traders:
     def set_leverage(self) -> SetLeverage:
         """No more than callers are let through with."""
         most = self.reference.brackets[0].max_leverage if self.reference.has_risk_terms else 125
-        return SetLeverage(self.account(), 1, min(most, self.chance.choice((1, 3, 20, 125))))
+        default = self.reference.terms.default_leverage
+        return SetLeverage(self.account(), 1, min(most, self.chance.choice((1, 3, default, 20, 125))), default)
 
     def set_risk(self) -> SetRisk:
         tightness = self.chance.choice((1, 1, 2))

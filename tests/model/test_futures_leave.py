@@ -60,9 +60,11 @@ def test_a_change_that_holds_no_more_needs_no_leave(change: dict[str, int]) -> N
 
 
 def test_what_remains_of_a_position_keeps_its_maintenance() -> None:
-    stage = with_position(2_000 * HALF * UNIT + KEPT * HALF)
-    assert reduced(stage, 47_999, HALF) is Reason.NO_LEAVE
-    assert isinstance(reduced(stage, 48_000, HALF), Order)
+    """And a unit more: with no more it is at risk."""
+    for spare, reply in ((0, Refused), (1, OrderReply)):
+        stage = with_position(2_000 * HALF * UNIT + KEPT * HALF + spare)
+        assert reduced(stage, 47_999, HALF) is Reason.NO_LEAVE
+        assert isinstance(stage.world.call(stage.order(stage.poor, SELL, 48_000, HALF, reduce_only=True)), reply)
 
 
 @pytest.mark.parametrize("shards", [1, 2])
@@ -253,7 +255,38 @@ def test_what_positions_must_have_is_not_there_to_be_used() -> None:
     stage = with_position(5_000 * LOTS * UNIT)
     assert stage.free() == 4_500 * LOTS * UNIT
     stage.world.call(SetRisk(MARKET, RiskChange(TIGHT.brackets)))
-    assert stage.free() == 3_000 * LOTS * UNIT
-    stage.pay(stage.poor, -3_000 * LOTS * UNIT - 1)
+    assert stage.free() == 3_000 * LOTS * UNIT - 1  # with no more than it must have the account is at risk
     stage.pay(stage.poor, -3_000 * LOTS * UNIT)
-    assert stage.free() == 0 and stage.worth == 2_000 * LOTS * UNIT
+    stage.pay(stage.poor, -3_000 * LOTS * UNIT + 1)
+    assert stage.free() == 0 and stage.worth == 2_000 * LOTS * UNIT + 1
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_what_goes_back_in_a_record_is_there_for_what_fires_in_it(shards: int) -> None:
+    """A stop-loss loses what its parent held; a re-entry needs the margin of what has just been closed."""
+    stage = Stage(shards)
+    stage.mark(50_000)
+    stage.pay(stage.poor, 2_550 * LOTS * UNIT)
+    stop = Trigger(Kind.STOP_MARKET, 49_500, WatchedPrice.MARK)
+    stage.place(stage.poor, BUY, 50_000, LOTS, stop_loss=stop)
+    stage.place(stage.rich, SELL, 50_000, 200)
+    stage.mark(49_600)
+    stage.place(stage.rich, BUY, 47_200, 200)
+    stage.mark(49_500)
+    stage.end()
+    (stopped,) = (order for order in ended(stage.world) if order.trigger is not None)
+    assert (stopped.status, stopped.filled) == (Status.FILLED, 200)
+
+
+def test_a_sale_may_always_be_made_smaller() -> None:
+    """It counts at the price at which it would fill now, as it does already."""
+    stage = Stage(1)
+    stage.mark(50_000)
+    stage.pay(stage.poor, 10**5 * USDT)
+    most = stage.machine.market.brackets[0].cap // (50_000 * UNIT)
+    stage.world.call(SetLeverage(stage.poor, MARKET, stage.machine.market.brackets[0].max_leverage))
+    order = stage.place(stage.poor, SELL, 50_000, most)
+    stage.mark(52_000)
+    for quantity, price in ((most - 1, 50_000), (most - 1, 49_900), (most - 2, 50_000)):
+        assert isinstance(stage.world.call(Modify(order.id, stage.poor, price, quantity)), OrderReply), quantity
+    assert stage.world.call(Modify(order.id, stage.poor, 50_000, most + 1)) == Refused(Reason.POSITION_LIMIT)

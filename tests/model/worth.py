@@ -120,7 +120,7 @@ class Watch:
             allowed = since[account] + changed + max(0, later.surplus - after.surplus)
             if all(self._brackets.values()):
                 must_have = after.surplus + allowed + asked_more[account]
-                at_risk = not before.is_at_risk and after.is_at_risk and must_have < 0
+                at_risk = not before.is_at_risk and after.is_at_risk and must_have <= 0
                 if at_risk or after.equity < min(0, before.equity) - allowed:
                     wrong = f"{account} was {before} and is {after}, of which {allowed} by what came between"
                 self.lost[account] += after.surplus - later.surplus

@@ -97,7 +97,7 @@ RISK: Final = (
     Safety(
         "leave_spares_what_remains",
         "shards/margin.py",
-        "        return max(rest - left, rest * (needed - left) // needed if needed else 0)\n",
+        "        return max(rest - left - (left > 0), rest * (needed - left) // needed if needed else 0)\n",
         "        return max(rest, rest * (needed - left) // needed if needed else 0)\n",
         _LEAVE + "test_what_remains_of_a_position_keeps_its_maintenance",
     ),
@@ -139,7 +139,7 @@ RISK: Final = (
     Safety(
         "maintenance_is_not_available",
         "shards/margin.py",
-        " - max(used - min(0, unrealised), needed - unrealised)\n",
+        " - max(used - min(0, unrealised), needed - unrealised + (needed > 0))\n",
         " - used + min(0, unrealised)\n",
         _LEAVE + "test_what_positions_must_have_is_not_there_to_be_used",
     ),
@@ -188,7 +188,7 @@ RISK: Final = (
     Safety(
         "a_share_of_what_is_left",
         "shards/margin.py",
-        "        return max(rest - left, rest * (needed - left) // needed if needed else 0)\n",
+        "        return max(rest - left - (left > 0), rest * (needed - left) // needed if needed else 0)\n",
         "        return rest - left\n",
         _LEAVE + "test_at_risk_each_part_has_its_share_of_what_is_left[2]",
     ),

@@ -76,11 +76,15 @@ class Home:
         """What new orders may use."""
         margins = sum(self.position(account, each).margin for each in self.markets(account))
         left = self.wallet(account) + min(0, self.unrealised(account)) - margins
-        return min(left, self.surplus(account)) - self.all_held(account)
+        return min(left, self.spare(account)) - self.all_held(account)
 
     def surplus(self, account: str) -> int:
         """What it is worth beyond what must be left behind its positions."""
         return self.wallet(account) + self.unrealised(account) - self.maintenance(account)
+
+    def spare(self, account: str) -> int:
+        """What may go until it is all but at risk."""
+        return self.surplus(account) - (self.maintenance(account) > 0)
 
     def allowance(self, account: str, market: int) -> int:
         """So far from the mark, in millionths, its orders that only reduce go for nothing: not at all at risk."""
@@ -94,10 +98,10 @@ class Home:
             needed += maintenance(self.brackets[each], lots * self.mark(each))
         return needed
 
-    def set_leverage(self, account: str, market: int, leverage: int) -> m.Reply:
-        """Not so high that what is there already would be too much for it."""
+    def set_leverage(self, account: str, market: int, leverage: int, default: int) -> m.Reply:
+        """Not so high that what is there already would be too much for it; as it is, it may stay."""
         there = self.position(account, market).cost + max(self.value(account, market, side) for side in o.Side)
-        other = leverage != self.leverages.get((account, market))
+        other = leverage != (self.leverages.get((account, market)) or default)
         if other and market in self.brackets and there > most_at(self.brackets[market], leverage):
             return m.Refused(m.Reason.POSITION_LIMIT)
         self.leverages[account, market] = leverage
@@ -143,7 +147,7 @@ class Home:
         """What remains has enough; or it is no greater part of what there is than of the maintenance."""
         rest = self.wallet(account) + self.unrealised(account) - self.all_held(account)
         needed, left = self.maintenance(account), self.maintenance(account, market, lots)
-        return rest - loss >= left or (needed > 0 and loss * needed <= rest * (needed - left))
+        return rest - loss >= left + (left > 0) or (needed > 0 and loss * needed <= rest * (needed - left))
 
     def fill(self, filled: MarginFilled, leverage: int) -> MarginFilled:
         """Book a fill from a market elsewhere."""

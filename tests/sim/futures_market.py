@@ -169,7 +169,7 @@ class SimFuturesMarket(FuturesReference):
         self.tell_mark()
         if self.shard.is_away(order.account):
             self.asked_for.append(order)
-            self.shard.ask_for_fired(self, order)
+            self.again.append(order)  # once its home has what goes back to it
         else:
             super().ask_for(order)
 

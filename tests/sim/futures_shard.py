@@ -77,6 +77,8 @@ class FuturesShard(Payments):
                     fills[self.home_of(filled.account)].append((filled, leverage))
                 else:
                     self.made.append(filled)
+        for market in self.futures.values():
+            market.again = [order for order in market.again if market.is_open(order)]
         for other in range(self.shard_count):
             asked = [
                 order for each in self.futures.values() for order in each.again if self.home_of(order.account) == other
@@ -155,8 +157,8 @@ class FuturesShard(Payments):
                 for number in sorted(self.futures):
                     self.futures[number].run_out()
                 return None
-            case m.SetLeverage(account, number, leverage):
-                reply = self.home.set_leverage(account, number, leverage)
+            case m.SetLeverage(account, number, leverage, default):
+                reply = self.home.set_leverage(account, number, leverage, default)
                 if number in self.futures and isinstance(reply, m.CountReply):
                     self.futures[number].wallets[account].leverage = leverage
                 return reply

@@ -45,7 +45,7 @@ class FuturesTrader(Client):
             (self.cancel_batch, 3),
             (self.cancel_all, 2),
             (self.countdown, 2),
-            (lambda: m.SetLeverage(self.account(), self.market().number, self.chance.choice((1, 3, 20, 125))), 2),
+            (self.leverage, 2),
             (self.move, 4),
             (self.question, 12),
             (self.reduce, 12),
@@ -208,6 +208,13 @@ class FuturesTrader(Client):
 
     def countdown(self) -> Any:
         return m.Countdown(self.market().number, self.account(), self.chance.choice((0, 50, 300)))
+
+    def leverage(self) -> m.SetLeverage:
+        """Within the market's band."""
+        market = self.market()
+        assert market.futures is not None
+        default = market.futures.default_leverage
+        return m.SetLeverage(self.account(), market.number, self.chance.choice((1, 3, default, 125)), default)
 
     def move(self) -> Any:
         self.names += 1

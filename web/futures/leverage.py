@@ -32,7 +32,8 @@ def set_leverage() -> Response:
     if not terms.min_leverage <= leverage <= market.brackets[0].max_leverage:
         raise FuturesProblem(*LEVERAGE)
     account = call.principal.account
-    in_force = at.engine.ask(CountReply, at.engine.home(account), SetLeverage(account, market.number, leverage)).count
+    command = SetLeverage(account, market.number, leverage, terms.default_leverage)
+    in_force = at.engine.ask(CountReply, at.engine.home(account), command).count
     return answer(
         {"leverage": in_force, "maxNotionalValue": format_max_notional(market, in_force), "symbol": market.symbol}
     )

@@ -10,6 +10,7 @@ from tests.http.venue import plain
 UNIT = 10**6  # USDT's smallest units in one
 NOTHING = Fraction(0)
 RATIO = Fraction(5, 1_000)  # maintenance, of the one bracket
+LEAST = Fraction(1, UNIT)  # with no more than maintenance an account is at risk
 BAND = Fraction(5, 100)  # around the mark
 
 
@@ -103,7 +104,7 @@ class Model:
     def free(self, marks: dict[str, Fraction]) -> Fraction:
         margins = sum((place.margin for place in self.places.values()), NOTHING)
         left = self.wallet + min(NOTHING, self.unrealised(marks)) - margins
-        return min(left, self.surplus(marks)) - self.held
+        return min(left, self.surplus(marks) - LEAST * any(place.amount for place in self.places.values())) - self.held
 
     @property
     def held(self) -> Fraction:
@@ -111,7 +112,8 @@ class Model:
 
     def leave(self, marks: dict[str, Fraction], reduced: str, quantity: Fraction) -> Fraction:
         """What an order may lose that reduces one position: what is left must have its maintenance."""
-        return self.surplus(marks, reduced, quantity) - self.held
+        sizes = (abs(place.amount) - (quantity if symbol == reduced else 0) for symbol, place in self.places.items())
+        return self.surplus(marks, reduced, quantity) - LEAST * any(sizes) - self.held
 
     def surplus(self, marks: dict[str, Fraction], reduced: str = "", quantity: Fraction = NOTHING) -> Fraction:
         """What it is worth beyond what its positions must have, once one of them is smaller."""
