@@ -63,8 +63,8 @@ class Margins:
         """What an order may lose that reduces the position in a market by so many lots, and does nothing else.
 
         What the account is worth, less what its orders hold and a unit more than the positions that are left then must
-        have, for with no more than that it is at risk. Or, where that is more, the share of it that the maintenance of what is closed is of all: then every position can be
-        closed with its own, however little is left.
+        have, for with no more than that it is at risk. Or, where that is more, the share of it that the maintenance of
+        what is closed is of all: then every position can be closed with its own, however little is left.
         """
         rest = self._worth(account) - sum(own.hold for own in self.get(account).markets.values())
         needed, left = self._maintenance(account), self._maintenance(account, reduced, lots)

@@ -5,6 +5,7 @@ from typing import Final
 
 from flask import Blueprint, Response, request
 
+from storage.reference import ReferenceUnusable
 from web import metrics
 from web.errors import RETRY_AFTER_S, invalid
 from web.responses import answer
@@ -36,12 +37,24 @@ def ready() -> Response:
     shards = {str(shard): shard_state(engine, shard) for shard in engine.shards}
     archive = archive_state(engine)
     is_ready = all(state == SERVING for state in shards.values()) and (needed is None or archive == SERVING)
+    told: dict[str, object] = {"shards": shards, "archive": archive}
+    if not _knows_what_is_traded():
+        is_ready, told["reference"] = False, "damaged"
     is_ready = is_ready and not _awaits_demo()
-    response = answer({"status": "ready" if is_ready else "not ready", "shards": shards, "archive": archive})
+    response = answer({"status": "ready" if is_ready else "not ready", **told})
     if not is_ready:
         response.status_code = 503
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
+
+
+def _knows_what_is_traded() -> bool:
+    """Whether the reference file can be read: without it every call is refused."""
+    try:
+        services().catalog()
+    except ReferenceUnusable:
+        return False
+    return True
 
 
 def _awaits_demo() -> bool:

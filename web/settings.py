@@ -4,7 +4,8 @@ import logging
 import os
 import re
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from socket import AI_NUMERICHOST, getaddrinfo
 from typing import Final, NamedTuple
 
 import msgspec
@@ -65,8 +66,15 @@ def load_web_settings() -> WebSettings:
 
 
 def is_open_to_all(host: str) -> bool:
-    """Whether callers from any network of this machine reach an address."""
-    return host in ("0.0.0.0", "::", "[::]", "")
+    """Whether callers from any network of this machine reach an address, however it is written: ``0``, ``[::]``."""
+    if not host:
+        return True
+    try:
+        found = getaddrinfo(host.strip("[]"), None, flags=AI_NUMERICHOST)
+    except OSError:  # a name, or nothing to listen on
+        return False
+    addresses = (ip_address(str(address[0])) for *_, address in found)
+    return any((getattr(each, "ipv4_mapped", None) or each).is_unspecified for each in addresses)
 
 
 def read_choice(name: str, *choices: str) -> str:

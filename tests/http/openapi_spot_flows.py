@@ -97,6 +97,8 @@ def refuse_orders(venue: WitnessVenue) -> None:
     user.call("DELETE", "/spot/orders", symbol="NONE").ok()
     venue.send("DELETE", f"{API}/spot/orders?symbol=A&symbol=A", user.bearer)
     user.call("DELETE", "/spot/orders", market="NONE")
+    for name in ("recvWindow", "signature", "timestamp"):
+        venue.send("DELETE", f"{API}/spot/orders?{name}=1;symbol=NONE", user.bearer)
     venue.send("DELETE", f"{API}/spot/orders", user.bearer, b"{")
     user.cancel(mine).ok()
     user.cancel(mine)

@@ -296,7 +296,13 @@ def test_the_printed_examples(first: Run, heading: str) -> None:
     assert placed["id"] == canceled["id"]
 
 
-@pytest.mark.parametrize(("host", "is_said"), [("0.0.0.0", True), ("::", True), ("127.0.0.1", False), ("::1", False)])
+@pytest.mark.parametrize(
+    ("host", "is_said"),
+    [
+        *((host, True) for host in ("0.0.0.0", "0", "0x0", "::", "::0", "[::]", "::ffff:0.0.0.0")),
+        *((host, False) for host in ("127.0.0.1", "127.1", "::1", "localhost")),
+    ],
+)
 def test_an_address_that_is_open_to_all_is_said_with_a_warning(host: str, is_said: bool, folder: Path) -> None:
     """As gunicorn's master starts; without a master, for nothing here shall listen to strangers."""
     code = (
