@@ -20,7 +20,7 @@ FOUND_AT = {  # seeds known to find it: what the shards do otherwise may change 
     "dedupe_forgotten": (2, 4, 3),
     "hold_released_twice": (1, 2, 3),
     "fifo_lost": (2, 3, 1),
-    "reply_ahead_of_links": (4, 5, 15),
+    "reply_ahead_of_links": (15, 18, 24),
     "links_not_taken": (1_042,),
     "grant_not_measured_again": (3, 1, 5),
     "loss_not_held": (1, 6, 3),
