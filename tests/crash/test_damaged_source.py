@@ -58,6 +58,10 @@ def remove(*names: str) -> Damage:
     return act
 
 
+def wipe_the_head(name: str) -> Damage:
+    return lambda data: (data / name).write_bytes(bytes(100) + (data / name).read_bytes()[100:])
+
+
 def put_back_an_older(name: str) -> Damage:
     def act(data: Path) -> None:
         for file in data.glob(f"{name}*"):
@@ -88,6 +92,7 @@ DAMAGES: Final[dict[str, tuple[Damage, str]]] = {
     ),
     "an older journal": (put_back_an_older("shard-0/journal.sqlite"), SHORT_JOURNAL),
     "the end of the reference": (cut("reference.sqlite-wal"), SHORT_REFERENCE),
+    "the head of the reference": (wipe_the_head("reference.sqlite"), r"reference\.sqlite is damaged: file is not"),
     "an older reference": (put_back_an_older("reference.sqlite"), SHORT_REFERENCE),
     "the end of the history": (cut("history.duckdb.wal"), SHORT_HISTORY),
     "the history's log": (remove("history.duckdb.wal"), r"history\.duckdb (ends at row|cannot be read)"),
