@@ -21,8 +21,9 @@ from shards import limits
 from shards.clock import now_ms, passed_ms
 from shards.codec import Undecodable, decode_request, decode_row, encode
 from shards.frames import FrameKind
-from shards.history import History, HistoryLost
+from shards.history import History
 from shards.history_lookups import Lookup
+from shards.history_mark import HistoryLost
 from shards.mailbox import LinkBroken, Mailbox, Request
 from shards.messages import (
     CheckpointHistory,

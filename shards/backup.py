@@ -6,6 +6,8 @@ In this order, because each part must know no more than the next, and each sende
 2. History: all rows go into the DuckDB file, which then stays as it is until it has been copied.
 3. Journals and reference data: all as of one moment (:mod:`storage.moment`).
 
+Before each part is looked at, the mark beside it is read: what had been acknowledged by then must be there, and whole.
+
 So the history has at most the rows that the journals make, and those that it lacks they still send: the archive takes
 each once, by its number. Meanwhile nobody throws away what is being copied (:mod:`storage.keeping`), and nobody waits.
 """
@@ -15,13 +17,19 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from sqlite3 import Connection, connect
+from sqlite3 import Connection
 from typing import Final, NamedTuple
+
+import duckdb
 
 from shards.client import Client
 from shards.clock import now_ms
+from shards.history_mark import HistoryLost, check_end, check_there
+from shards.limits import ARCHIVE_MEMORY
 from shards.messages import ArchiveStatus, CheckpointHistory
 from shards.process import LockTaken, lock_file
+from shards.recovery import check_reaches
+from storage.archive import read_positions
 from storage.backup import (
     FORMAT,
     BackupError,
@@ -36,10 +44,9 @@ from storage.backup import (
 from storage.folder import Folder
 from storage.journal import START, Journal, JournalDamaged
 from storage.keeping import StillDiscarding, keep
-from storage.mark import Marked, MarkWriter, mark_path
+from storage.mark import Marked, MarkWriter, mark_path, read_mark
 from storage.moment import NoMoment, find_moment
-from storage.operations import TABLES
-from storage.seals import SealsBroken, Sheet
+from storage.reference_file import ReferenceUnusable, StorageFull, check_whole, connect, guarded
 from storage.snapshot import SnapshotDamaged, list_snapshots, read_snapshot
 
 DISCARD_S: Final = 10.0  # whoever throws away a piece, or works the history's log into its file, is done by then
@@ -49,6 +56,16 @@ RETRY_S: Final = 0.1
 DUCKDB_HEAD_BYTES: Final = 3 * 4_096  # the headers of a DuckDB file: a checkpoint changes them, and nothing else does
 
 _Facts = dict[str, FileFacts]
+
+_REFUSALS: Final = (
+    JournalDamaged,
+    SnapshotDamaged,
+    ReferenceUnusable,
+    StorageFull,
+    HistoryLost,
+    StillDiscarding,
+    NoMoment,
+)
 
 
 def back_up(folder: Folder, target: Path, client: Client) -> Manifest:
@@ -63,7 +80,7 @@ def back_up(folder: Folder, target: Path, client: Client) -> Manifest:
             return _copy(folder, aside, client, began_ms)
     except LockTaken as error:
         raise BackupError(f"another backup of {folder.path} is under way") from error
-    except (JournalDamaged, SnapshotDamaged, SealsBroken, StillDiscarding, NoMoment) as error:
+    except _REFUSALS as error:
         raise BackupError(f"{target} was not made: {error}") from error
 
 
@@ -74,19 +91,25 @@ def _sources(folder: Folder) -> Iterator[Path]:
 
 def _copy(folder: Folder, aside: Path, client: Client, began_ms: int) -> Manifest:
     snapshots = [list_snapshots(folder.shard(shard)) for shard in range(folder.shard_count)]
-    facts: _Facts = {}
+    confirmed = read_mark(mark_path(folder.history))
+    check_there(folder.history, confirmed)
     with _history_at_rest(folder, client) as history, ExitStack() as opened:
         journals = [
             opened.enter_context(closing(Journal(folder.shard(shard) / "journal.sqlite", read_only=True)))
             for shard in range(folder.shard_count)
         ]
+        for journal in journals:
+            journal.check_end()
+        acknowledged = read_mark(mark_path(folder.reference))
         with find_moment(journals, folder.reference, MOMENT_S) as moment:
             moment_ms = now_ms()
-            _copy_reference(moment.reference, aside / folder.reference.name)
+            _copy_reference(folder.reference, moment.reference, acknowledged, aside)
         for shard, journal in enumerate(journals):
-            _copy_shard(journal, snapshots[shard], aside / f"shard-{shard}", moment.ends[shard])
+            _copy_shard(folder.shard(shard), journal, snapshots[shard], aside / f"shard-{shard}", moment.ends[shard])
         facts = {path.name: copy_file(path, aside / path.name) for path in folder.path.glob("*.json")}
         facts |= _copy_history(history, aside)
+        if confirmed is not None:
+            _check_history(folder.history, confirmed, aside)
     manifest = Manifest(FORMAT, began_ms, moment_ms, folder.shard_count, moment.ends, _complete(facts, aside))
     write_manifest(aside, manifest)
     return manifest
@@ -145,24 +168,32 @@ def _copy_history(history: _History, aside: Path) -> _Facts:
     return copied
 
 
-def _copy_reference(moment: Connection, target: Path) -> None:
+def _check_history(history: Path, confirmed: Marked, aside: Path) -> None:
+    """Whether the copy holds all rows that had been confirmed."""
+    try:
+        check_end(history, read_positions(aside / history.name, ARCHIVE_MEMORY), confirmed)
+    except duckdb.Error as fault:
+        raise BackupError(f"{history} cannot be read: {fault}") from fault
+
+
+def _copy_reference(reference: Path, moment: Connection, acknowledged: Marked | None, aside: Path) -> None:
+    with guarded(reference):
+        reached = check_whole(moment, acknowledged)
+    target = aside / reference.name
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     with closing(connect(target)) as copy:
         moment.backup(copy)
-        ((found, *_), *_) = copy.execute("PRAGMA quick_check").fetchall()
-        if found != "ok":
-            raise BackupError(f"the reference file is damaged: {found}")
-        reached = Marked(*Sheet(copy, TABLES).state())
     with closing(MarkWriter(mark_path(target))) as mark:
         mark.put(reached)
 
 
-def _copy_shard(journal: Journal, snapshots: list[Path], target: Path, end: int) -> None:
+def _copy_shard(source: Path, journal: Journal, snapshots: list[Path], target: Path, end: int) -> None:
     """Its snapshots, and what its journal has from the oldest of them to the moment."""
     target.mkdir(mode=0o700)
     after = START
     for number, path in enumerate(snapshots):
         position = read_snapshot(path).position
+        check_reaches(journal, source, position)
         after = after if number else position
         copy_file(path, target / path.name)
     journal.copy(target / "journal.sqlite", after, end)

@@ -6,7 +6,6 @@ nothing but its own answer.
 
 import logging
 import threading
-import zlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, assert_never
@@ -15,6 +14,7 @@ from shards.cells import Cell, shower
 from shards.codec import encode
 from shards.history_candles import find_candles, find_tickers
 from shards.history_lookups import Lookup, look_up
+from shards.history_mark import HistoryLost, check_end, check_there, mark_of
 from shards.history_rows import (
     client_id_row,
     fill_row,
@@ -61,7 +61,7 @@ from shards.orders import Status
 from shards.rows import FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
 from storage import queries, wallet_queries
 from storage.archive import Archive
-from storage.mark import Marked, MarkWriter, mark_path, read_mark
+from storage.mark import MarkWriter, mark_path, read_mark
 from storage.queries import Query, Span
 from storage.schema import Table
 from storage.statements import Selection, SqlRefused, Stored
@@ -70,10 +70,6 @@ from storage.tables import FUTURES_FILLS, MARKETS, MOVEMENTS, NEW_CLIENT_IDS, OR
 ANSWER_BYTES_MAX: Final = FRAME_BYTES_MAX - 64 * 1024  # of a SQL answer: one frame, less its own few bytes
 
 _log = logging.getLogger(__name__)
-
-
-class HistoryLost(Exception):
-    """The file holds fewer rows than have been confirmed; the text names it."""
 
 
 class History:
@@ -86,14 +82,13 @@ class History:
         Raises duckdb.Error if the file is not usable or another process has it open, ArchiveTooNew, and HistoryLost.
         """
         marked = read_mark(mark_path(path))
-        if marked is not None and not path.exists():
-            raise HistoryLost(f"{path} is missing, but held {marked.sequence} rows, says the mark beside it")
+        check_there(path, marked)
         self._archive = Archive(path, ARCHIVE_MEMORY, QUERY_MS_MAX, sql_ms or SQL_MS_MAX)
-        reached = _mark_of(self._archive.positions())
-        if marked is not None and reached.sequence <= marked.sequence and reached != marked:
+        try:
+            check_end(path, self._archive.positions(), marked)
+        except HistoryLost:
             self._archive.close()
-            text = f"{path} ends at row {reached.sequence}, but row {marked.sequence} was confirmed"
-            raise HistoryLost(f"{text}, says the mark beside it")
+            raise
         self._mark = MarkWriter(mark_path(path))
         self._id_key = id_key
         self._products: dict[int, str] = dict(self._archive.ask(queries.PRODUCTS))  # by market, "spot" or "futures"
@@ -126,7 +121,7 @@ class History:
                     rows.setdefault(NEW_CLIENT_IDS, []).append(client_id_row(row.order))
         if reached:
             self._archive.append({**rows, MARKETS: list(markets.values())}, reached)
-            self._mark.put(_mark_of({**positions, **reached}))
+            self._mark.put(mark_of({**positions, **reached}))
 
     def _to_stored(self, row: Row, shard: int) -> tuple[Table, Stored]:
         match row:
@@ -270,11 +265,6 @@ def _that_fit(rows: list[list[Cell]]) -> Iterator[list[list[Cell]]]:
 
 
 # Questions → queries
-
-
-def _mark_of(positions: Mapping[int, int]) -> Marked:
-    """How many rows have come over all links, and a checksum of how many over each."""
-    return Marked(sum(positions.values()), zlib.crc32(repr(sorted(positions.items())).encode()))
 
 
 def _orders_of_account(question: ListOrders) -> Query:

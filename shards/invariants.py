@@ -10,9 +10,10 @@ from shards.book import BookSide
 from shards.codec import decode_link
 from shards.engine import Engine
 from shards.futures import FuturesMarket
+from shards.ids import market_of
 from shards.margin_invariants import Underway, check_cover, check_margins, check_positions
 from shards.market import MarketMachine
-from shards.messages import Granted, LinkMessage, Settle
+from shards.messages import FiredHeld, Granted, LinkMessage, Settle
 from shards.orders import Order, Side, Status
 from shards.outbox import ARCHIVE
 from shards.spot import SpotMarket
@@ -30,6 +31,7 @@ def find_violations(engines: Sequence[Engine]) -> list[str]:
             symbol = machine.market.symbol
             found += (f"shard {engine.shard}: {symbol}: {text}" for text in _check_market(machine))
     underway = list(_underway(engines))
+    found += _check_receivers(underway)
     found += _check_money(engines, underway)
     found += check_margins(engines, underway)
     found += check_positions(engines, underway)
@@ -54,6 +56,18 @@ def _check_links(engine: Engine, engines: Sequence[Engine]) -> Iterator[str]:
             yield f"the link to {receiver} has gaps"
         if receiver != ARCHIVE and engines[receiver].received[engine.shard] > outbox.last_number:
             yield f"shard {receiver} has applied messages that were never sent"
+
+
+def _check_receivers(underway: Underway) -> Iterator[str]:
+    """Whoever is sent an order has its market: else it has lost what was journaled of that."""
+    lacking = set()
+    for receiver, message in underway:
+        if isinstance(message, Granted | FiredHeld):
+            market = message.order.market if isinstance(message, Granted) else market_of(message.id)
+            if market not in receiver.markets:
+                lacking.add((receiver.shard, market))
+    for shard, market in sorted(lacking):
+        yield f"shard {shard}: market {market} is missing, but orders are on their way to it"
 
 
 # Money
@@ -92,9 +106,9 @@ def _check_holds(engines: Sequence[Engine], underway: Underway) -> Iterator[str]
                     wanted[order.account, _held_asset(machine, order)] += order.hold
     for receiver, message in underway:
         if isinstance(message, Granted):
-            granted_by = receiver.markets[message.order.market]
-            if isinstance(granted_by, SpotMarket):
-                asset, amount = granted_by.hold_of(message.order)
+            market = receiver.markets.get(message.order.market)
+            if isinstance(market, SpotMarket):
+                asset, amount = market.hold_of(message.order)
                 wanted[message.order.account, asset] += amount
         elif isinstance(message, Settle):
             for settlement in message.settlements:

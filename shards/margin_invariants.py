@@ -85,7 +85,7 @@ def _add_underway(receiver: Engine, message: LinkMessage, wanted: Sums) -> None:
             own[0] -= sum(fill.quantity if fill.side is Side.BUY else -fill.quantity for fill in settled.fills)
             _add(own, settled.side, settled.leverage, settled.unheld, settled.unvalued)
     elif isinstance(message, Granted):
-        machine = receiver.markets[message.order.market]
+        machine = receiver.markets.get(message.order.market)
         if isinstance(machine, FuturesMarket):
             order, value = message.order, message.order_value
             if message.leverage and not message.modifies:

@@ -35,6 +35,15 @@ def engine_at(snapshot: Snapshot | None, shard: int, shard_count: int) -> tuple[
     return engine, snapshot.position
 
 
+def check_reaches(journal: Journal, folder: Path, position: Position) -> None:
+    """Whether the journal of ``folder`` goes through a snapshot's position. Raises JournalDamaged."""
+    last = journal.last_sequence()
+    if last < position.sequence:
+        raise JournalDamaged(f"{folder}: the journal ends at record {last}, before its snapshot at {position.sequence}")
+    if journal.checksum(position.sequence) not in (None, position.checksum):
+        raise JournalDamaged(f"{folder}: record {position.sequence} is not the one at which its snapshot was taken")
+
+
 def newest_snapshot(folder: Path) -> Snapshot | None:
     """The newest snapshot, None if there is none. Raises SnapshotDamaged: nothing is guessed."""
     for path in reversed(list_snapshots(folder)):
@@ -70,10 +79,7 @@ def _replay(
     progress(0, kept)
     snapshot = newest_snapshot(folder)
     engine, position = engine_at(snapshot, shard, shard_count)
-    if kept < position.sequence:
-        raise JournalDamaged(f"{folder}: the journal ends at record {kept}, before its snapshot at {position.sequence}")
-    if journal.checksum(position.sequence) not in (None, position.checksum):
-        raise JournalDamaged(f"{folder}: record {position.sequence} is not the one at which its snapshot was taken")
+    check_reaches(journal, folder, position)
     journal.check_end()
     progress(position.sequence, kept)
     for record in journal.read(position):

@@ -12,7 +12,8 @@ from pathlib import Path
 import duckdb
 
 from shards.engine import Engine
-from shards.history import History, HistoryLost
+from shards.history import History
+from shards.history_mark import HistoryLost
 from shards.invariants import find_violations
 from shards.messages import ArchiveStatus, GetArchiveStatus
 from shards.recovery import apply_record, engine_at

@@ -194,6 +194,15 @@ class Archive:
             connection.close()
 
 
+def read_positions(path: Path, memory: str) -> dict[int, int]:
+    """:meth:`Archive.positions` of a file that nobody has open, with what its log holds; nothing is written.
+
+    Raises duckdb.Error.
+    """
+    with duckdb.connect(path, read_only=True, config={**_LOCKED_DOWN, "memory_limit": memory}) as database:
+        return dict(database.execute(POSITIONS.sql).fetchall())
+
+
 def _one_number(cursor: duckdb.DuckDBPyConnection, query: Query) -> int:
     row = cursor.execute(query.sql).fetchone()
     return int(row[0]) if row else 0

@@ -8,11 +8,12 @@ not sent. Nothing is locked, so whoever looks may die or stand still at any time
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from storage.journal import Journal
+from storage.reference_file import guarded
 
 
 class NoMoment(Exception):
@@ -30,18 +31,18 @@ class Moment(NamedTuple):
 def find_moment(journals: Sequence[Journal], reference: Path, patience_s: float) -> Iterator[Moment]:
     """A moment of all ``journals`` and the reference file, later than this call.
 
-    Each try takes a fraction of a millisecond. Raises NoMoment after so long, sqlite3.Error for an unusable file.
+    Each try takes a fraction of a millisecond. Raises NoMoment after so long, and what journals and reference file
+    raise that are unusable.
     """
-    reader, watch = _open(reference), _open(reference)
-    try:
+    with guarded(reference), ExitStack() as opened:
+        reader, watch = (opened.enter_context(closing(_open(reference))) for _ in range(2))
         until = time.monotonic() + patience_s
         while (ends := _look(journals, reader, watch)) is None:
             if time.monotonic() >= until:
                 raise NoMoment("the shards write faster than they can be looked at: try again under less load")
+        kept = opened.pop_all()
+    with kept:
         yield Moment(ends, reader)
-    finally:
-        reader.close()
-        watch.close()
 
 
 def _look(journals: Sequence[Journal], reader: sqlite3.Connection, watch: sqlite3.Connection) -> list[int] | None:

@@ -76,11 +76,11 @@ class ReferenceFile:
         """
         self._path = path
         marked = read_mark(mark_path(path))  # first: the file may go on meanwhile, never back
-        with self._guarded():
+        with guarded(path):
             _prepare(path, marked is not None)
             self._reader = connect(path)
-            _check(self._reader, marked)
-        state = self.state()
+        with self.reading():
+            state = check_whole(self._reader, marked)
         if marked is None and state.sequence > 1:
             _log.warning("%s is missing: from now on it is kept again", mark_path(path))
         self._mark = MarkWriter(mark_path(path))
@@ -94,14 +94,14 @@ class ReferenceFile:
 
     def version(self) -> int:
         """Another number whenever somebody else has changed the file."""
-        with self._guarded():
+        with guarded(self._path):
             (version,) = self._reader.execute("PRAGMA data_version").fetchone()
         return int(version)
 
     @contextmanager
     def reading(self) -> Iterator[Sheet]:
         """One moment of the file. Raises ReferenceDamaged for what is found not to be whole."""
-        with self._guarded():
+        with guarded(self._path):
             self._reader.execute("BEGIN")
             try:
                 yield Sheet(self._reader, TABLES)
@@ -132,7 +132,7 @@ class ReferenceFile:
 
     def change(self, apply: Callable[[Sheet], R]) -> R:
         """Carry an operation out; on disk when it returns what came of it. Raises StorageFull, ReferenceDamaged."""
-        with self._guarded(), closing(connect(self._path)) as db:
+        with guarded(self._path), closing(connect(self._path)) as db:
             db.execute("BEGIN IMMEDIATE")
             try:
                 sheet = Sheet(db, TABLES)
@@ -146,22 +146,26 @@ class ReferenceFile:
         self._mark.put(Marked(*state))
         return made
 
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        """Say what SQLite and the seals have found in words of our own."""
-        try:
-            yield
-        except SealsBroken as fault:
-            raise ReferenceDamaged(f"{self._path} is damaged: {fault}: {ADVICE}") from fault
-        except UnicodeDecodeError as fault:  # SQLite quotes a name that is damaged
-            raise ReferenceDamaged(f"{self._path} is damaged: a name or text is none any more: {ADVICE}") from fault
-        except sqlite3.DatabaseError as fault:
-            code = getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the upper bits are details
-            if code == sqlite3.SQLITE_FULL:
-                raise StorageFull from fault
-            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY):
-                raise ReferenceUnusable(f"{self._path} cannot be used now: {fault}") from fault
-            raise ReferenceDamaged(f"{self._path} is damaged: {fault}: {ADVICE}") from fault
+
+@contextmanager
+def guarded(path: Path) -> Iterator[None]:
+    """Say what SQLite and the seals have found in the reference file ``path`` in words of our own.
+
+    Raises ReferenceDamaged, ReferenceUnusable, StorageFull.
+    """
+    try:
+        yield
+    except SealsBroken as fault:
+        raise ReferenceDamaged(f"{path} is damaged: {fault}: {ADVICE}") from fault
+    except UnicodeDecodeError as fault:  # SQLite quotes a name that is damaged
+        raise ReferenceDamaged(f"{path} is damaged: a name or text is none any more: {ADVICE}") from fault
+    except sqlite3.DatabaseError as fault:
+        code = getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the upper bits are details
+        if code == sqlite3.SQLITE_FULL:
+            raise StorageFull(str(fault)) from fault
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY):
+            raise ReferenceUnusable(f"{path} cannot be used now: {fault}") from fault
+        raise ReferenceDamaged(f"{path} is damaged: {fault}: {ADVICE}") from fault
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -171,24 +175,27 @@ def connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _check(db: sqlite3.Connection, marked: Marked | None) -> None:
-    """All of it. Raises SealsBroken, sqlite3.DatabaseError."""
+def check_whole(db: sqlite3.Connection, marked: Marked | None) -> Marked:
+    """Where the file stands that ``db`` has a transaction on; ``marked`` was read before that began.
+
+    Raises SealsBroken, sqlite3.DatabaseError.
+    """
+    (found,) = db.execute("PRAGMA user_version").fetchone()
+    if found != FORMAT:
+        raise SealsBroken(f"its format cannot be {found}")
     (said,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     if said != "ok":
         raise SealsBroken(said)
-    db.execute("BEGIN")
-    try:
-        sheet = Sheet(db, TABLES)
-        state = Marked(*sheet.state())
-        for table in TABLES:
-            sheet.rows(table)
-    finally:
-        db.execute("COMMIT")
+    sheet = Sheet(db, TABLES)
+    state = Marked(*sheet.state())
+    for table in TABLES:
+        sheet.rows(table)
     if marked is not None and state.sequence <= marked.sequence and state != marked:
         raise SealsBroken(
             f"it ends at change {state.sequence}, but change {marked.sequence} was acknowledged,"
             " says the mark beside it"
         )
+    return state
 
 
 def _prepare(path: Path, was_there: bool) -> None:

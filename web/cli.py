@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 import duckdb
 
-from shards.history import HistoryLost
+from shards.history_mark import HistoryLost
 from shards.limits import SQL_PATIENCE_MS
 from shards.messages import Question, Reason, Reply
 from shards.settings import SettingsError, check_names, count_shards

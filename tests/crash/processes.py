@@ -33,12 +33,17 @@ def revive(half: Half) -> None:
     half.start()
 
 
-def kill_everything(exchange: Exchange) -> None:
-    """kill -9 all processes at one moment, the starters first, and start both halves again."""
+def end_everything(exchange: Exchange) -> None:
+    """kill -9 all processes at one moment, the starters first."""
     for how in (signal.SIGSTOP, signal.SIGKILL):  # stopped first: nobody shall notice the end of another
         for pid in exchange.processes():
             with suppress(ProcessLookupError):  # a snapshot has just been finished
                 os.kill(pid, how)
+
+
+def kill_everything(exchange: Exchange) -> None:
+    """The same, and start both halves again."""
+    end_everything(exchange)
     for half in (exchange.engine, exchange.web):
         revive(half)
 

@@ -6,7 +6,9 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from sqlite3 import connect
 
 import pytest
 
@@ -195,6 +197,19 @@ def test_without_room_nothing_is_left(exchange: Exchange, backup: Path, tmp_path
         assert said.status == 1 and "was not made" in said.text and "Traceback" not in said.text, said
         assert names(tmp_path) == []
     shardex(exchange.data, "backup", str(tmp_path / "backup")).ok()
+
+
+def test_a_row_that_is_not_as_it_was_written_is_not_copied(exchange: Exchange, tmp_path: Path) -> None:
+    """Beside the running exchange; once it is put right, it is."""
+    with closing(connect(exchange.folder.reference)) as db:
+        for decimals, status in ((4, 1), (6, 0)):
+            with db:
+                db.execute("UPDATE assets SET decimals = ? WHERE symbol = 'USDT'", (decimals,))
+            said = shardex(exchange.data, "backup", str(tmp_path / "backup"))
+            assert said.status == status, said
+            wrong = "reference.sqlite is damaged: table assets: the row 'USDT' does not match its checksum"
+            assert (wrong in said.text) == bool(status)
+            assert names(tmp_path) == ([] if status else ["backup"])
 
 
 def test_on_another_disk(exchange: Exchange) -> None:

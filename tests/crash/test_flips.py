@@ -18,7 +18,8 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
-from shards.history import History, HistoryLost
+from shards.history import History
+from shards.history_mark import HistoryLost
 from shards.messages import RunSql, TableReply
 from shards.reconcile import reconcile
 from shards.recovery import recover

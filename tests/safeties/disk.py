@@ -6,6 +6,7 @@ from tests.safeties.safety import Safety
 
 _JOURNAL: Final = "tests/unit/test_journal.py::"
 _FLIPS: Final = "tests/crash/test_flips.py::"
+_SOURCE: Final = "tests/crash/test_damaged_source.py::test_what_is_damaged_is_not_copied"
 _SNAPSHOT: Final = "tests/unit/test_snapshot.py::"
 
 DISK: Final = (
@@ -128,7 +129,7 @@ DISK: Final = (
     Safety(
         "journal_reaches_its_snapshot",
         "shards/recovery.py",
-        "    if kept < position.sequence:\n",
+        "    if last < position.sequence:\n",
         "    if False:\n",
         "tests/unit/test_recovery.py::test_a_journal_that_ends_before_its_snapshot_is_refused",
     ),
@@ -190,9 +191,9 @@ DISK: Final = (
     ),
     Safety(
         "lost_rows_of_the_history_are_missed",
-        "shards/history.py",
-        "        if marked is not None and reached.sequence <= marked.sequence and reached != marked:\n",
-        "        if False:\n",
+        "shards/history_mark.py",
+        "    if marked is not None and reached.sequence <= marked.sequence and reached != marked:\n",
+        "    if False:\n",
         _FLIPS + "test_what_was_there_before",
     ),
     Safety(
@@ -201,6 +202,27 @@ DISK: Final = (
         "    if marked is not None and state.sequence <= marked.sequence and state != marked:\n",
         "    if False:\n",
         _FLIPS + "test_a_revoked_key_does_not_come_back",
+    ),
+    Safety(
+        "lost_records_are_not_copied",
+        "shards/backup.py",
+        "            journal.check_end()\n",
+        "            pass\n",
+        _SOURCE + "[the end of a journal]",
+    ),
+    Safety(
+        "lost_rows_of_the_history_are_not_copied",
+        "shards/backup.py",
+        "        if confirmed is not None:\n",
+        "        if False:\n",
+        _SOURCE + "[the end of the history]",
+    ),
+    Safety(
+        "lost_changes_of_the_reference_are_not_copied",
+        "shards/backup.py",
+        "check_whole(moment, acknowledged)",
+        "check_whole(moment, None)",
+        _SOURCE + "[the end of the reference]",
     ),
     Safety(
         "missing_parts_are_not_made_anew",

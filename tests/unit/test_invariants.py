@@ -7,10 +7,11 @@ import pytest
 from shards.engine import Engine
 from shards.invariants import find_violations
 from shards.margin import Margins
-from shards.messages import AddMarket, CancelAll, Deposit, Place
+from shards.messages import AddMarket, CancelAll, Deposit, Place, SetMarkPrice
 from shards.money import Wallet
-from shards.orders import Kind, NewOrder, Order, Side, TimeInForce
+from shards.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
 from tests.model import colluders
+from tests.model.stage import Stage
 from tests.model.world import World, make_market
 
 
@@ -125,6 +126,52 @@ def test_a_message_that_was_never_sent_is_noticed() -> None:
     world = release_under_way()
     world.engines[1].received[0] = 9
     assert any("never sent" in found for found in find_violations(world.engines))
+
+
+def spot_order_granted() -> World:
+    """Carol's money on shard 1 is held; the market on shard 0 has not heard of it."""
+    world = World(2)
+    world.call(AddMarket(make_market(1)))
+    world.call(Deposit("carol", "USDT", 10**9, "one"))
+    world.submit(Place(NewOrder(1, "carol", Side.BUY, Kind.LIMIT, TimeInForce.GTC, 100, 5, 0)))
+    world.turn(0)
+    world.turn(1)
+    return world
+
+
+def futures_order_granted() -> World:
+    """The same of margin."""
+    stage = with_margin()
+    stage.ask(stage.order(stage.poor, Side.BUY, 50_000, 5))
+    return stage.world
+
+
+def fired_order_granted() -> World:
+    """The same of a trigger's margin, once it has fired."""
+    stage = with_margin()
+    trigger = Trigger(Kind.STOP_MARKET, 51_000, WatchedPrice.MARK)
+    stage.place(stage.poor, Side.BUY, 0, 5, kind=Kind.STOP_MARKET, trigger=trigger)
+    stage.between(SetMarkPrice(1, 51_000))
+    stage.world.pump(stage.here, stage.there)
+    stage.world.turn(stage.there)
+    return stage.world
+
+
+def with_margin() -> Stage:
+    stage = Stage()
+    stage.mark(50_000)
+    stage.pay(stage.poor, 10**5 * colluders.USDT)
+    return stage
+
+
+@pytest.mark.parametrize("make", [spot_order_granted, futures_order_granted, fired_order_granted])
+def test_a_market_that_its_orders_do_not_find_is_named(make: Callable[[], World]) -> None:
+    """The shard that was to place them has lost it."""
+    world = make()
+    assert find_violations(world.engines) == []
+    shard = world.engine_of(1).shard
+    world.engines[shard].markets.clear()
+    assert f"shard {shard}: market 1 is missing, but orders are on their way to it" in find_violations(world.engines)
 
 
 def test_a_hold_and_a_fill_that_take_more_than_there_is_are_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,33 @@
+"""How many rows the archive has confirmed, as the mark beside its file says it."""
+
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from storage.mark import Marked
+
+
+class HistoryLost(Exception):
+    """The file holds fewer rows than have been confirmed; the text names it."""
+
+
+def mark_of(positions: Mapping[int, int]) -> Marked:
+    """How many rows have come over all links, and a checksum of how many over each."""
+    return Marked(sum(positions.values()), zlib.crc32(repr(sorted(positions.items())).encode()))
+
+
+def check_there(path: Path, marked: Marked | None) -> None:
+    """Whether there is a file if there was one. Raises HistoryLost."""
+    if marked is not None and not path.exists():
+        raise HistoryLost(f"{path} is missing, but held {marked.sequence} rows, says the mark beside it")
+
+
+def check_end(path: Path, positions: Mapping[int, int], marked: Marked | None) -> None:
+    """Whether a file with ``positions`` has every row that had been confirmed when ``marked`` was read.
+
+    Raises HistoryLost with what is missing.
+    """
+    reached = mark_of(positions)
+    if marked is not None and reached.sequence <= marked.sequence and reached != marked:
+        text = f"{path} ends at row {reached.sequence}, but row {marked.sequence} was confirmed"
+        raise HistoryLost(f"{text}, says the mark beside it")
