@@ -21,6 +21,7 @@ from shards.settings import Settings, SettingsError, load_settings
 from storage.files import describe_fault
 from storage.folder import FolderError
 from storage.reference_file import ReferenceFile, ReferenceUnusable
+from web.access_log import check_access_log
 from web.claims import explain
 from web.demo import DemoError, base_url, check_demo, fetch, provide_demo
 from web.folder import open_folder
@@ -61,6 +62,7 @@ class Runner:
         runner_lock = settings.data / "run" / "runner.lock"
         if not os.path.exists(runner_lock) or is_locked(runner_lock):  # else its halves may keep the port
             _check_port(web_settings.host, web_settings.port)
+        check_access_log(web_settings.access_log, ROOT)  # where gunicorn runs
         self._folder = open_folder(settings.data, settings.shard_count)
         secret = self._folder.secrets().jwt
         ReferenceFile(self._folder.reference).close()  # found whole, or nothing is started
