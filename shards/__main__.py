@@ -5,6 +5,7 @@ import sys
 from shards.process import LockTaken
 from shards.settings import SettingsError, load_settings
 from shards.supervisor import supervise
+from storage.files import describe_fault
 from storage.folder import FolderError
 from storage.reference_file import ReferenceUnusable
 
@@ -18,6 +19,11 @@ def main() -> int:
         return 1
     except (FolderError, ReferenceUnusable, SettingsError) as error:
         print(f"shardex: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"shardex: {describe_fault(error)}", file=sys.stderr)
         return 1
     return 0
 

@@ -41,6 +41,7 @@ from shards.settings import Settings
 from shards.sql_pieces import SqlPieces
 from shards.vitals import ARCHIVE_NAME, State, Vitals, vitals_path
 from storage.archive import ArchiveTooNew
+from storage.files import describe_fault
 from storage.folder import Folder, FolderError
 from storage.keeping import may_discard
 from storage.parts import ADVICE
@@ -304,6 +305,9 @@ def _open_history(folder: Folder, id_key: bytes, sql_ms: int) -> History:
             log.error("the archive cannot start yet: %s: %s", folder.history, error)
             sys.exit(1)
         _give_up(Exception(f"{folder.history} is damaged: {error}"))
+    except OSError as error:
+        log.error("the archive cannot start yet: %s", describe_fault(error, folder.history))
+        sys.exit(1)
 
 
 def _leaves_whole(error: duckdb.Error) -> bool:

@@ -15,6 +15,7 @@ from shards.recovery import recover
 from shards.settings import Settings
 from shards.snapshots import Snapshots
 from shards.vitals import State, Vitals, vitals_path
+from storage.files import describe_fault
 from storage.folder import Folder, FolderError
 from storage.journal import JournalDamaged, StorageFull, StorageUnavailable
 from storage.snapshot import SnapshotDamaged, remove_unfinished
@@ -69,7 +70,18 @@ def _start_patiently(folder: Folder, settings: Settings, index: int, vitals: Vit
 
 
 def _start(folder: Folder, settings: Settings, index: int, vitals: Vitals) -> Shard:
-    """Raises StorageUnavailable if that cannot be now."""
+    """Raises StorageUnavailable if that cannot be now, also for a file that may not be read."""
+    try:
+        return _recover(folder, settings, index, vitals)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise StorageFull(str(error)) from error
+        if error.filename is None:
+            raise
+        raise StorageUnavailable(describe_fault(error, folder.path)) from error
+
+
+def _recover(folder: Folder, settings: Settings, index: int, vitals: Vitals) -> Shard:
     own = folder.shard(index)
     remove_unfinished(own)
     engine, journal, snapshot_sequence = recover(own, index, folder.shard_count, vitals.progress)
@@ -79,10 +91,8 @@ def _start(folder: Folder, settings: Settings, index: int, vitals: Vitals) -> Sh
         settle()
         snapshots = Snapshots(own, settings.snapshot_records, snapshot_sequence)
         return Shard(folder, engine, journal, snapshots, settings.queue_depth, vitals=vitals)
-    except BaseException as error:
+    except BaseException:
         journal.close()
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise StorageFull(str(error)) from error
         raise
 
 

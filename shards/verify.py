@@ -21,6 +21,7 @@ from shards.state import dump_state
 from shards.terms import find_differences
 from shards.verify_archive import Ask, Unanswered, compare_archive
 from shards.verify_links import find_gaps
+from storage.files import describe_fault
 from storage.folder import Folder
 from storage.journal import Journal, JournalDamaged, StorageUnavailable
 from storage.reference_file import ReferenceFile, ReferenceUnusable, Terms
@@ -101,6 +102,8 @@ def verify_folder(folder: Folder, ask_archive: Ask | None = None) -> list[str]:
         return [f"archive: {lost}"]
     except duckdb.Error as fault:
         return [f"archive: {folder.history} cannot be opened: {fault}"]
+    except OSError as error:
+        return [f"archive: {describe_fault(error, folder.history)}"]
     try:
         return _verify(folder, history.answer, at_rest=True)
     finally:
@@ -161,10 +164,10 @@ def _open(folder: Folder, shard: int, replays: list[_Replay]) -> list[str]:
         replay = _Replay(own, shard, folder.shard_count)
         replays.append(replay)
         replay.advance_to_end()
-    except (JournalDamaged, SnapshotDamaged, StorageUnavailable, FileNotFoundError) as damage:
+    except (JournalDamaged, SnapshotDamaged, StorageUnavailable, OSError) as damage:
         if list_snapshots(own) != before:
             raise _Moved from damage
-        return [f"shard {shard}: {damage}"]
+        return [f"shard {shard}: {describe_fault(damage, own) if isinstance(damage, OSError) else damage}"]
     return []
 
 

@@ -6,6 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def describe_fault(error: OSError, path: Path | None = None) -> str:
+    """What keeps a file from being used, in words; it is ``path`` if the error names none."""
+    return f"{error.filename or path} cannot be used ({error.strerror or error})"
+
+
 def sync_directory(path: Path) -> None:
     """Make the names in a directory durable."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from cryptography.fernet import Fernet
 
-from storage.files import write_whole
+from storage.files import describe_fault, write_whole
 from storage.formats import describe_format
 from storage.keys import find_malformed_key
 from storage.parts import (
@@ -78,7 +78,7 @@ class Folder:
         try:
             return cls._open(path, shard_count)
         except OSError as error:
-            raise FolderError(f"{error.filename or path} cannot be used ({error.strerror})") from error
+            raise FolderError(describe_fault(error, path)) from error
 
     @classmethod
     def _open(cls, path: Path, shard_count: int | None) -> "Folder":
@@ -144,8 +144,8 @@ class Folder:
     def secrets(self) -> Secrets:
         """The exchange's keys, made with the folder; the environment (SHARDEX_JWT_SECRET, …) wins.
 
-        Raises FolderError for weak ones, and for a file that is missing, damaged or open to others. Both halves come by
-        here: neither starts with one.
+        Raises FolderError for weak ones, and for a file that is missing, damaged, unreadable or open to others. Both
+        halves come by here: neither starts with one.
         """
         given = {name: os.environ.get(variable) for name, variable in _SECRET_VARIABLES.items()}
         stored = _read_secrets(self.path / SECRETS) if None in given.values() else {}
@@ -233,12 +233,21 @@ def _read_secrets(path: Path) -> dict[str, str]:
     except SealBroken as broken:
         text = f"{broken}: {ADVICE}; if you have changed it yourself, take its checksum out"
         raise FolderError(text) from None
+    except OSError as error:
+        raise FolderError(describe_fault(error, path)) from error
     if mode & 0o077:
         raise FolderError(f"{path} is open to others than its owner: chmod 600 it")
     if not stored.sealed:
-        write_whole(path, seal(stored.fields))
-        _log.warning("%s had no checksum: it is taken as it is, and carries one from now on", path)
+        _seal_secrets(path, stored.fields)
     return stored.fields
+
+
+def _seal_secrets(path: Path, fields: dict[str, str]) -> None:
+    try:
+        write_whole(path, seal(fields))
+    except OSError as error:
+        raise FolderError(describe_fault(error, path)) from error
+    _log.warning("%s had no checksum: it is taken as it is, and carries one from now on", path)
 
 
 def find_weakness(secret: str, algorithm: str) -> str | None:

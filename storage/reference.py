@@ -13,6 +13,7 @@ import logging
 import secrets
 import string
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +38,7 @@ from storage.operations import (
     SetSwitch,
     to_market,
 )
-from storage.reference_file import Facts, ReferenceDamaged, ReferenceFile, ReferenceUnusable, StorageFull
+from storage.reference_file import ADVICE, Facts, ReferenceDamaged, ReferenceFile, ReferenceUnusable, StorageFull
 from storage.seals import Sheet
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "StorageFull",
 ]
 
+RETRY_S: Final = 1.0  # to check a whole file takes time, and whoever does it answers nobody meanwhile
 KEY_LENGTH: Final = 64  # of an API key and of its secret: 380 bits each
 
 _LETTERS: Final = string.ascii_letters + string.digits
@@ -82,10 +84,19 @@ class ListenKey(NamedTuple):
 class Reference:
     """One exchange's reference data. Threads of one process may share it."""
 
-    def __init__(self, path: Path, storage_key: str, moment: Callable[[], object] | None = None) -> None:
-        """Open the file, making it at first. Raises ReferenceUnusable, also for a malformed storage key.
+    def __init__(
+        self,
+        path: Path,
+        storage_key: str,
+        moment: Callable[[], object] | None = None,
+        *,
+        patient: bool = False,
+    ) -> None:
+        """Open the file, making it at first. Raises ReferenceUnusable, also for a malformed storage key; StorageFull.
 
         Whoever has turns of work says by ``moment`` which turn it is: within one, nobody looks twice for changes.
+        Whoever is ``patient`` makes none, and takes one that cannot be used now, too: it is tried again when asked for,
+        once a second at most, and until then every method raises what was wrong with it.
         """
         self._moment = moment
         self._looked_at: object = None
@@ -93,7 +104,19 @@ class Reference:
             self._fernet = Fernet(storage_key.encode())
         except ValueError as fault:
             raise ReferenceUnusable("SHARDEX_STORAGE_KEY is no Fernet key") from fault
-        self._file = ReferenceFile(path)
+        self._path = path
+        self._patient = patient
+        self._opening = threading.Lock()
+        self._opened: ReferenceFile | None = None
+        self._fault: ReferenceUnusable | StorageFull | None = None  # that the last try met
+        self._again_at = 0.0  # by time.monotonic: the next try
+        try:
+            self._try_to_open()
+        except (ReferenceUnusable, StorageFull) as fault:
+            if not patient:
+                raise
+            text = str(fault) or f"{path}: no room on disk"
+            _log.error("%s. Calls that need it are refused until it can be used", text)
         self._lock = threading.Lock()
         self._version = -1
         self._facts = Facts({}, (), {})
@@ -101,7 +124,33 @@ class Reference:
 
     def close(self) -> None:
         """Give the connection back."""
-        self._file.close()
+        if self._opened is not None:
+            self._opened.close()
+
+    @property
+    def _file(self) -> ReferenceFile:
+        """Opened at the first try that succeeds."""
+        if self._opened is None:
+            with self._opening:
+                return self._try_to_open()
+        return self._opened
+
+    def _try_to_open(self) -> ReferenceFile:
+        if self._fault is not None and time.monotonic() < self._again_at:
+            raise self._fault
+        if self._opened is None:
+            try:
+                self._opened = self._open()
+            except (ReferenceUnusable, StorageFull) as fault:
+                self._fault, self._again_at = fault, time.monotonic() + RETRY_S
+                raise
+        self._fault = None
+        return self._opened
+
+    def _open(self) -> ReferenceFile:
+        if self._patient and not self._path.exists():
+            raise ReferenceUnusable(f"{self._path} is missing: {ADVICE}")
+        return ReferenceFile(self._path)
 
     # Reading
 

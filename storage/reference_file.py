@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
+from storage.files import describe_fault
 from storage.mark import Marked, MarkWriter, mark_path, read_mark
 from storage.operations import ASSETS, MARKETS, SWITCHES, TABLES, Asset, MarketRow, to_asset, to_market
 from storage.seals import SealsBroken, Sheet
@@ -75,8 +76,8 @@ class ReferenceFile:
         Raises ReferenceDamaged, ReferenceUnusable.
         """
         self._path = path
-        marked = read_mark(mark_path(path))  # first: the file may go on meanwhile, never back
         with guarded(path):
+            marked = read_mark(mark_path(path))  # first: the file may go on meanwhile, never back
             _prepare(path, marked is not None)
             self._reader = connect(path)
         with self.reading():
@@ -159,6 +160,8 @@ def guarded(path: Path) -> Iterator[None]:
         raise ReferenceDamaged(f"{path} is damaged: {fault}: {ADVICE}") from fault
     except UnicodeDecodeError as fault:  # SQLite quotes a name that is damaged
         raise ReferenceDamaged(f"{path} is damaged: a name or text is none any more: {ADVICE}") from fault
+    except OSError as fault:
+        raise ReferenceUnusable(describe_fault(fault, path)) from fault
     except sqlite3.DatabaseError as fault:
         code = getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the upper bits are details
         if code == sqlite3.SQLITE_FULL:

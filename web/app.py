@@ -20,7 +20,7 @@ from web.catalog import CatalogSource
 from web.cors import Cors
 from web.engine import COMMANDED, Engine
 from web.errors import EngineRefusal, Problem, render_problem, spot_problem
-from web.folder import open_folder
+from web.folder import Opened, reopen_folder
 from web.futures import (
     account,
     algo,
@@ -52,11 +52,11 @@ CONNECT_S: Final = 1.0  # a worker starts without the engine, too: its calls say
 
 
 def create_app() -> Flask:
-    """The application of one worker; raises SettingsError, FolderError, ReferenceUnusable."""
+    """The application of one worker; raises SettingsError, FolderError."""
     settings = load_web_settings()
-    folder = open_folder(load_settings().data, load_settings().shard_count)
-    client = connect(folder)
-    app = make_app(make_services(settings, folder, client), settings.cors_origins)
+    opened = reopen_folder(load_settings().data, load_settings().shard_count)
+    client = connect(opened.folder)
+    app = make_app(make_services(settings, opened, client), settings.cors_origins)
     client.wait_connected(CONNECT_S)
     return app
 
@@ -67,11 +67,13 @@ def connect(folder: Folder) -> Client:
     return Client(folder) if hub is None else Client(folder, partial(HubLine, hub))
 
 
-def make_services(settings: WebSettings, folder: Folder, client: Client) -> Services:
+def make_services(settings: WebSettings, opened: Opened, client: Client) -> Services:
     """What views use."""
-    secrets = folder.secrets()
+    folder, secrets = opened
     hub = hubs.current()
-    reference = Reference(folder.reference, secrets.storage_key, (lambda: hub.moment) if hub is not None else None)
+    reference = Reference(
+        folder.reference, secrets.storage_key, (lambda: hub.moment) if hub is not None else None, patient=True
+    )
     return Services(
         settings=settings,
         engine=Engine(client, metrics.count_refusal),

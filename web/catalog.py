@@ -46,12 +46,15 @@ class Catalog:
         return self.assets[token].decimals
 
 
+_NONE: Final = Facts({}, (), {})
+
+
 class CatalogSource:
     """The catalog in force; made anew only when the facts have changed."""
 
     def __init__(self, reference: Reference) -> None:
         self._reference = reference
-        self._made = (facts := reference.facts(), Catalog(facts))
+        self._made = (_NONE, Catalog(_NONE))
 
     def current(self) -> Catalog:
         """The catalog as of now."""

@@ -13,6 +13,7 @@ from shards.limits import SQL_PATIENCE_MS
 from shards.messages import Question, Reason, Reply
 from shards.settings import SettingsError, check_names, count_shards
 from shards.verify import verify_folder
+from storage.files import describe_fault
 from storage.folder import FolderError
 from storage.reference import ReferenceUnusable, StorageFull
 from web import operator, payments
@@ -49,6 +50,10 @@ class Commands(click.Group):
             raise click.ClickException(describe_refusal(refusal)) from refusal
         except duckdb.Error as error:
             raise click.ClickException(f"the history cannot be opened: {error}") from error
+        except OSError as error:
+            if error.filename is None:
+                raise
+            raise click.ClickException(describe_fault(error)) from error
 
 
 def describe_refusal(refusal: EngineRefusal) -> str:

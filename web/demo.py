@@ -11,13 +11,14 @@ import time
 from collections.abc import Collection, Mapping
 from contextlib import closing
 from http import HTTPStatus
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import jwt
 import msgspec
 
-from storage.files import write_whole
+from storage.files import describe_fault, write_whole
 from storage.folder import Folder
 from storage.reference import Reference, ReferenceUnusable
 from web.settings import WebSettings
@@ -104,22 +105,44 @@ def provide_demo(folder: Folder, tokens: Tokens, url: str) -> Demo | None:
     renewed = [msgspec.structs.replace(account, jwt=_renew(account, tokens)) for account in accounts]
     demo = _seal(Demo(url, admin_key, renewed))
     if demo != found:
-        write_whole(folder.demo, msgspec.json.format(msgspec.json.encode(demo), indent=2), b"\n")
+        _write(folder.demo, demo)
     return demo
+
+
+def check_demo(folder: Folder) -> None:
+    """Raises DemoError if it cannot be told whether there is one."""
+    _read_content(folder.demo)
 
 
 def _read(folder: Folder) -> Demo | None:
     """What stands there; None if nothing does, or it is damaged: then the accounts get new keys."""
-    try:
-        found = msgspec.json.decode(folder.demo.read_bytes(), type=Demo)
-    except FileNotFoundError:
+    content = _read_content(folder.demo)
+    if content is None:
         return None
+    try:
+        found = msgspec.json.decode(content, type=Demo)
     except (msgspec.DecodeError, ValueError):
         found = None
     if found is None or found.checksum not in ("", _seal(found).checksum):
         _log.warning("%s is damaged: the demo's accounts get new API keys", folder.demo)
         return None
     return found
+
+
+def _read_content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DemoError(describe_fault(error, path)) from error
+
+
+def _write(path: Path, demo: Demo) -> None:
+    try:
+        write_whole(path, msgspec.json.format(msgspec.json.encode(demo), indent=2), b"\n")
+    except OSError as error:
+        raise DemoError(describe_fault(error, path)) from error
 
 
 def _seal(demo: Demo) -> Demo:

@@ -7,15 +7,17 @@ from typing import Any
 
 from shards.process import name_process, settle
 from shards.settings import SettingsError, load_settings
-from storage.folder import FolderError
+from storage.files import describe_fault
+from storage.folder import Folder, FolderError
 from storage.reference_file import ReferenceFile, ReferenceUnusable
-from web.access_log import ACCESS_FORMAT
+from web.access_log import ACCESS_FORMAT, choose_access_log
 from web.claims import Claimed, claim_all, explain, release_all
-from web.folder import open_folder
+from web.folder import reopen_folder
 from web.settings import is_open_to_all, load_web_settings
 
 try:
     _settings, _engine_settings = load_web_settings(), load_settings()
+    _access_log = choose_access_log(_settings.access_log)
 except SettingsError as _fault:
     sys.exit(f"shardex: {_fault}")
 _run = _engine_settings.data / "run"
@@ -37,7 +39,7 @@ limit_request_field_size = 8_190  # bytes
 http_parser = "python"  # the stricter one; the hub worker reads plain requests with the fast one itself
 secure_scheme_headers: dict[str, str] = {}  # nothing here depends on the scheme
 forwarder_headers = ""  # no header of a caller's may say which path is meant
-accesslog = _settings.access_log
+accesslog = _access_log
 access_log_format = ACCESS_FORMAT
 logger_class = "web.access_log.Logger"
 errorlog = "-"
@@ -54,8 +56,7 @@ def on_starting(server: Any) -> None:
     """
     name_process("shardex gunicorn")
     try:  # what keeps the workers from starting is said here, once, and not by each of them with a traceback
-        folder = open_folder(_engine_settings.data, _engine_settings.shard_count)
-        folder.secrets()
+        folder = _reopen_folder()
         ReferenceFile(folder.reference).close()
     except (FolderError, ReferenceUnusable) as fault:
         sys.exit(f"shardex: {fault}")
@@ -72,9 +73,21 @@ def on_starting(server: Any) -> None:
             " let a proxy or a firewall keep strangers from them, or set SHARDEX_HOST=127.0.0.1",
             bind,
         )
-    _metrics.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for left in (*_metrics.glob("*"), *_limits.glob("*")):
-        left.unlink()
+    try:
+        _metrics.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in (*_metrics.glob("*"), *_limits.glob("*")):
+            left.unlink()
+    except OSError as error:
+        sys.exit(f"shardex: {describe_fault(error, _metrics)}")
+
+
+def on_reload(_: Any) -> None:
+    """What the workers are to go on with if a file is bad when they start."""
+    _reopen_folder()
+
+
+def _reopen_folder() -> Folder:
+    return reopen_folder(_engine_settings.data, _engine_settings.shard_count).folder
 
 
 def pre_fork(server: Any, worker: Any) -> None:

@@ -18,10 +18,12 @@ import msgspec
 
 from shards.process import LockTaken, is_locked, lock_file, name_process
 from shards.settings import Settings, SettingsError, load_settings
+from storage.files import describe_fault
 from storage.folder import FolderError
 from storage.reference_file import ReferenceFile, ReferenceUnusable
+from web.access_log import check_access_log
 from web.claims import explain
-from web.demo import DemoError, base_url, fetch, provide_demo
+from web.demo import DemoError, base_url, check_demo, fetch, provide_demo
 from web.folder import open_folder
 from web.halves import ENGINE, ROOT, STABLE_S, STOP_S, WEB, Half, RunError, half_environment, read_procfile, say
 from web.settings import AWAITED_VARIABLE, WebSettings, load_web_settings
@@ -60,9 +62,11 @@ class Runner:
         runner_lock = settings.data / "run" / "runner.lock"
         if not os.path.exists(runner_lock) or is_locked(runner_lock):  # else its halves may keep the port
             _check_port(web_settings.host, web_settings.port)
+        check_access_log(web_settings.access_log, ROOT)  # where gunicorn runs
         self._folder = open_folder(settings.data, settings.shard_count)
         secret = self._folder.secrets().jwt
         ReferenceFile(self._folder.reference).close()  # found whole, or nothing is started
+        check_demo(self._folder)
         self._tokens = Tokens(secret, web_settings.jwt_keys, web_settings.jwt_algorithm)
         self._url = base_url(web_settings)
         environment, commands = half_environment(os.environ, settings.data), read_procfile(ROOT / "Procfile")
@@ -182,8 +186,13 @@ def main() -> int:
     name_process("shardex run")
     try:
         return Runner(load_settings(), load_web_settings()).run()
-    except (FolderError, ReferenceUnusable, SettingsError, RunError, LockTaken) as error:
+    except (DemoError, FolderError, ReferenceUnusable, SettingsError, RunError, LockTaken) as error:
         say(str(error))
+        return 1
+    except OSError as error:
+        if error.filename is None:
+            raise
+        say(describe_fault(error))
         return 1
 
 

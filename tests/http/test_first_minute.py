@@ -111,6 +111,15 @@ def test_an_address_that_is_not_ours(program: str, host: str, folder: Path) -> N
     assert f"{host} is no address of this machine" in said and "SHARDEX_HOST" in said and "PORT" not in said
 
 
+@pytest.mark.parametrize("program", ["make run", "web"])
+@pytest.mark.parametrize("name", ["none/access", ""])
+def test_an_access_log_that_cannot_be_written(program: str, name: str, folder: Path) -> None:
+    path = str(folder / name)
+    assert f"SHARDEX_ACCESS_LOG={path!r} cannot be written (" in refusal(
+        program, folder / "data", SHARDEX_ACCESS_LOG=path
+    )
+
+
 def change_a_row(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE assets SET decimals = 4")
