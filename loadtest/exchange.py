@@ -204,7 +204,7 @@ def _groups_of_ps() -> list[tuple[int, int]]:
 def has_open(pid: int, path: Path) -> bool:
     """Whether a process has the file open; False for one that ends."""
     folder = Path(f"/proc/{pid}/fd")
-    if not folder.exists():
+    if not Path("/proc/self/fd").exists():
         listed = subprocess.run(["lsof", "-p", str(pid), "-Fn"], capture_output=True, text=True).stdout
         return f"n{path}" in listed.splitlines()
     with suppress(OSError):  # it ends: its descriptors are gone, or are no longer its user's to see

@@ -22,6 +22,7 @@ from storage.formats import LAST_READER, MOVING
 from storage.operations import PutAsset
 from storage.reference_file import ReferenceFile
 from tests.exchange import OWN_SETTINGS, hold_port, until
+from tests.http.programs import needs_curl
 from tests.http.test_run import START_S, Run
 from web.run import ROOT
 
@@ -32,9 +33,6 @@ PROGRAMS: Final = {
     "shardex": ["-m", "web.cli", "verify"],
 }
 BROWSER: Final = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-needs_curl = pytest.mark.skipif(
-    not (shutil.which("curl") and shutil.which("openssl")), reason="there is no curl or openssl on this machine"
-)
 
 
 @pytest.fixture

@@ -2,22 +2,16 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
 
 import pytest
 
 from tests.exchange import Exchange
+from tests.http.programs import needs_curl
 from tests.http.venue import Json
 from web.run import ROOT
-
-needs_curl: Final = pytest.mark.skipif(
-    not (shutil.which("curl") and shutil.which("openssl")), reason="there is no curl or openssl on this machine"
-)
-
 
 pytestmark = pytest.mark.parametrize("exchange", [4], indirect=True)
 

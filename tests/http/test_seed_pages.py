@@ -11,17 +11,13 @@ from uuid import UUID
 
 import pytest
 
+from tests.http.programs import needs_curl, needs_curl_and_milliseconds
 from tests.http.table import SEEDS
 from tests.http.venue import Json, Pair, User, Venue
 
 PAGE_URL = "https://api-sepolia.p99.world"
 PAGE_ORDER = "9f2a1c4e-5b67-4d8a-bf93-2e1f4a6c8d10"
 DFUSDT = Pair("DFUSDT", "DF", "USDT", Decimal("0.0001"), Decimal("0.01"), 0, 0)
-
-needs_milliseconds = pytest.mark.skipif(
-    not subprocess.run(["date", "+%s%3N"], capture_output=True, text=True).stdout.strip().isdigit(),
-    reason="the pages' programs need a date that knows milliseconds",
-)
 
 
 def run(name: str, user: User, order: str = PAGE_ORDER) -> str:
@@ -87,7 +83,13 @@ def place_as_page_all(user: User, other: User) -> list[str]:
     return placed
 
 
-@pytest.mark.parametrize("program", ["cancel_one_jwt.sh", pytest.param("cancel_one_hmac.sh", marks=needs_milliseconds)])
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param("cancel_one_jwt.sh", marks=needs_curl),
+        pytest.param("cancel_one_hmac.sh", marks=needs_curl_and_milliseconds),
+    ],
+)
 def test_cancel_one(user: User, other: User, program: str) -> None:
     order = place_as_page_one(user, other)
     printed = json.loads(run(program, user, order))
@@ -104,6 +106,7 @@ def test_cancel_one_in_python(user: User, other: User) -> None:
     assert user.wallets() == {"USDT": "985.03 0", "DF": "1030 0"}
 
 
+@needs_curl
 def test_cancel_all_with_token(venue: Venue, user: User, other: User) -> None:
     """The page's program cancels everything, then what is left on DFUSDT: nothing."""
     elsewhere = venue.pair()
@@ -119,7 +122,7 @@ def test_cancel_all_with_token(venue: Venue, user: User, other: User) -> None:
     assert [order["id"] for order in other.cancel_all()] == [kept]
 
 
-@needs_milliseconds
+@needs_curl_and_milliseconds
 def test_cancel_all_with_key(venue: Venue, user: User, other: User) -> None:
     """The page's program cancels on DFUSDT only."""
     kept = user.place(venue.pair(), "buy", "0.5", "10")["id"]

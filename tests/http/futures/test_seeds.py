@@ -13,7 +13,7 @@ import pytest
 
 from tests.exchange import Exchange
 from tests.http.futures.caller import Caller, sender
-from tests.http.test_seed_pages import needs_milliseconds
+from tests.http.programs import needs_curl_and_milliseconds
 
 Json = Any
 
@@ -23,7 +23,7 @@ PAGE_ORDERS = ["2254222045", "2254222046", "2254222047"]
 PAGE_NAMES = ["order_id_1", "order_id_2", "order_id_3"]
 UNKNOWN_ORDER = {"code": -2011, "msg": "Unknown order sent."}
 
-both_programs = pytest.mark.parametrize("program", [pytest.param("sh", marks=needs_milliseconds), "py"])
+both_programs = pytest.mark.parametrize("program", [pytest.param("sh", marks=needs_curl_and_milliseconds), "py"])
 
 
 @pytest.fixture(scope="module")
