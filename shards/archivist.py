@@ -48,7 +48,7 @@ from storage.parts import ADVICE
 
 _LOCK_PATIENCE_S = 10
 _NO_ROOM = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))  # opening a file writes to it
-_IN_THE_WAY = ("lock", "Permission denied")
+_IN_THE_WAY = ("Could not set lock on file", "Permission denied")
 
 
 class Archivist:

@@ -41,6 +41,7 @@ from storage.backup import (
     make_folder,
     write_manifest,
 )
+from storage.files import sync_file
 from storage.folder import Folder
 from storage.journal import START, Journal, JournalDamaged
 from storage.keeping import StillDiscarding, keep
@@ -200,6 +201,8 @@ def _copy_shard(source: Path, journal: Journal, snapshots: list[Path], target: P
 
 
 def _complete(known: _Facts, aside: Path) -> _Facts:
-    """The facts of all files in the copy; ``known`` are those of files that were read already."""
+    """The facts of all files in the copy, on disk; ``known`` are those of files that were read already, and synced."""
     files = {path.relative_to(aside).as_posix(): path for path in sorted(aside.rglob("*")) if path.is_file()}
+    for path in (path for name, path in files.items() if name not in known):
+        sync_file(path)
     return {name: known.get(name) or file_facts(path) for name, path in files.items()}

@@ -20,6 +20,12 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def sync_file(path: Path) -> None:
+    """Make what a file holds durable."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def write_whole(path: Path, *parts: bytes, mode: int = 0o600) -> None:
     """Write ``parts`` as the file ``path``, durable and all or nothing; replaces what stood there."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
@@ -48,8 +54,7 @@ def aside(path: Path, *, replace: bool) -> Iterator[Path]:
     made = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield made
-        with open(made, "rb") as file:
-            os.fsync(file.fileno())
+        sync_file(made)
         if replace:
             os.replace(made, path)
         else:

@@ -108,15 +108,14 @@ class Reference:
         self._patient = patient
         self._opening = threading.Lock()
         self._opened: ReferenceFile | None = None
-        self._fault: ReferenceUnusable | StorageFull | None = None  # that the last try met
+        self._fault: tuple[type[ReferenceUnusable], str] | None = None  # that the last try met
         self._again_at = 0.0  # by time.monotonic: the next try
         try:
             self._try_to_open()
-        except (ReferenceUnusable, StorageFull) as fault:
+        except ReferenceUnusable as fault:
             if not patient:
                 raise
-            text = str(fault) or f"{path}: no room on disk"
-            _log.error("%s. Calls that need it are refused until it can be used", text)
+            _log.error("%s. Calls that need it are refused until it can be used", fault)
         self._lock = threading.Lock()
         self._version = -1
         self._facts = Facts({}, (), {})
@@ -137,12 +136,13 @@ class Reference:
 
     def _try_to_open(self) -> ReferenceFile:
         if self._fault is not None and time.monotonic() < self._again_at:
-            raise self._fault
+            kind, text = self._fault  # anew: one exception that is raised again and again keeps every caller's frames
+            raise kind(text)
         if self._opened is None:
             try:
                 self._opened = self._open()
-            except (ReferenceUnusable, StorageFull) as fault:
-                self._fault, self._again_at = fault, time.monotonic() + RETRY_S
+            except ReferenceUnusable as fault:
+                self._fault, self._again_at = (type(fault), str(fault)), time.monotonic() + RETRY_S
                 raise
         self._fault = None
         return self._opened

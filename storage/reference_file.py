@@ -48,7 +48,7 @@ class ReferenceDamaged(ReferenceUnusable):
     """The reference file is not what was written; the text names the place, and what to do."""
 
 
-class StorageFull(Exception):
+class StorageFull(ReferenceUnusable):
     """No room on disk: the change was not made."""
 
 
@@ -80,8 +80,12 @@ class ReferenceFile:
             marked = read_mark(mark_path(path))  # first: the file may go on meanwhile, never back
             _prepare(path, marked is not None)
             self._reader = connect(path)
-        with self.reading():
-            state = check_whole(self._reader, marked)
+        try:
+            with self.reading():
+                state = check_whole(self._reader, marked)
+        except BaseException:
+            self._reader.close()  # one that stays open shares its index with whatever is put in the file's place
+            raise
         if marked is None and state.sequence > 1:
             _log.warning("%s is missing: from now on it is kept again", mark_path(path))
         self._mark = MarkWriter(mark_path(path))
@@ -165,7 +169,7 @@ def guarded(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as fault:
         code = getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the upper bits are details
         if code == sqlite3.SQLITE_FULL:
-            raise StorageFull(str(fault)) from fault
+            raise StorageFull(f"{path} cannot be used now: no room on disk") from fault
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY):
             raise ReferenceUnusable(f"{path} cannot be used now: {fault}") from fault
         raise ReferenceDamaged(f"{path} is damaged: {fault}: {ADVICE}") from fault
@@ -181,9 +185,11 @@ def connect(path: Path) -> sqlite3.Connection:
 def check_whole(db: sqlite3.Connection, marked: Marked | None) -> Marked:
     """Where the file stands that ``db`` has a transaction on; ``marked`` was read before that began.
 
-    Raises SealsBroken, sqlite3.DatabaseError.
+    Raises SealsBroken, sqlite3.DatabaseError, ReferenceUnusable for a format of before.
     """
     (found,) = db.execute("PRAGMA user_version").fetchone()
+    if 0 < found < FORMAT and marked is None:  # marks came with format 3
+        raise ReferenceUnusable(f"the reference file has format {found}: start the engine once, which takes it over")
     if found != FORMAT:
         raise SealsBroken(f"its format cannot be {found}")
     (said,) = db.execute("PRAGMA integrity_check(1)").fetchone()

@@ -40,12 +40,12 @@ class Commands(click.Group):
         """Run the command that was named."""
         try:
             return super().invoke(ctx)
+        except StorageFull as full:
+            raise click.ClickException("no room on disk: nothing was changed") from full
         except (FolderError, SettingsError, ReferenceUnusable, HistoryLost) as error:
             raise click.ClickException(str(error)) from error
         except Problem as problem:
             raise click.ClickException(problem.error) from problem
-        except StorageFull as full:
-            raise click.ClickException("no room on disk: nothing was changed") from full
         except EngineRefusal as refusal:
             raise click.ClickException(describe_refusal(refusal)) from refusal
         except duckdb.Error as error:

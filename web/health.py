@@ -39,7 +39,7 @@ def ready() -> Response:
     is_ready = all(state == SERVING for state in shards.values()) and (needed is None or archive == SERVING)
     told: dict[str, object] = {"shards": shards, "archive": archive}
     if not _knows_what_is_traded():
-        is_ready, told["reference"] = False, "damaged"
+        is_ready, told["reference"] = False, "unusable"
     is_ready = is_ready and not _awaits_demo()
     response = answer({"status": "ready" if is_ready else "not ready", **told})
     if not is_ready:

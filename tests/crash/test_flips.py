@@ -367,7 +367,7 @@ def test_what_means_nothing_is_made_anew(specimen: Specimen) -> None:
                 answers = [exchange.call("GET", "/api/v1/spot/balances") for _ in range(6)]
                 assert [answer.status_code for answer in answers] == [status] * 6
                 ready = exchange.call("GET", "/readyz", account=None)
-                assert (ready.status_code, ready.json().get("reference")) == (status, {503: "damaged"}.get(status))
+                assert (ready.status_code, ready.json().get("reference")) == (status, {503: "unusable"}.get(status))
                 assert exchange.call("GET", "/fapi/v1/ping", account=None).status_code == 200
         assert "table assets: the row 'USDT' does not match its checksum" in exchange.log()
         assert look_at(exchange) == specimen.balances

@@ -1,9 +1,12 @@
 """The reference file: seen by everybody at once, secrets unreadable on disk."""
 
+import gc
 import multiprocessing
+import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -196,3 +199,47 @@ def test_reserved_symbols(reference: Reference, old: Asset) -> None:
     assert reference.put_asset(old) and not reference.put_asset(old)
     assert not reference.reserve_asset(old)
     assert reference.facts().assets == {old.symbol: old}
+
+
+def test_a_file_that_cannot_be_used_leaves_nothing_behind(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither open, where another is put in its place, nor in memory, however often it is asked for."""
+    made = Reference(path, STORAGE_KEY)
+    made.set_switch("spot", "enabled")
+    made.close()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE switches SET value = 'disabled'")
+    gc.disable()  # a connection that only the collector closes is open for long
+    try:
+        reference = Reference(path, STORAGE_KEY, patient=True)
+        depths = set()
+        for again_s in (60.0, 60.0, 0.0, 60.0):
+            monkeypatch.setattr("storage.reference.RETRY_S", again_s)
+            with pytest.raises(ReferenceUnusable, match="switches") as refused:
+                reference.facts()
+            depths.add(len(refused.traceback))
+            assert [link for link in links(Path("/proc/self/fd")) if str(path) in link] == []
+        assert max(depths) < 20
+    finally:
+        gc.enable()
+    path.unlink()
+    shutil.copy(_whole(path.with_name("other.sqlite")), path)
+    reference._again_at = 0.0
+    assert reference.facts().switches == {"spot": "disabled"}
+    reference.close()
+
+
+def _whole(path: Path) -> Path:
+    made = Reference(path, STORAGE_KEY)
+    for value in ("enabled", "disabled"):
+        made.set_switch("spot", value)
+    made.close()
+    return path
+
+
+def links(folder: Path) -> list[str]:
+    """What descriptors stand for; none where there is no /proc."""
+    found = []
+    for entry in folder.iterdir() if folder.exists() else ():
+        with suppress(OSError):  # of the folder itself
+            found.append(os.readlink(entry))
+    return found
