@@ -47,6 +47,7 @@ class Since:
     marks: list[int]  # of its market, from before it was granted
     lost: int  # the least of what its account had lost but by orders
     brackets: Sequence[Bracket] | None  # of its market, by which it was granted; None: these or others
+    free: int  # so far from the mark it may have been let go for nothing, in millionths
 
 
 class Watch:
@@ -148,7 +149,8 @@ class Watch:
                 if since is None or since.shown != shown:
                     brackets, changed = (each[order.market] for each in (self._brackets, self._asked))
                     known = brackets if brackets == changed else None
-                    since = self.since[order.id] = Since(shown, [before], min([lost, *beside]), known)
+                    free = max((each[0].ratio for each in (brackets, changed) if each), default=0)
+                    since = self.since[order.id] = Since(shown, [before], min([lost, *beside]), known, free)
                 since.marks.append(self.machine(order.market).mark_price or before)
                 since.lost = min(since.lost, lost)
 
@@ -176,7 +178,8 @@ class Watch:
         """What has come since the orders that filled were granted: (lost by it, asked for by other brackets).
 
         The mark may be worse for what is filled than it was then; and positions may have lost what an order may lose.
-        A unit is lost with each fill, by rounding.
+        By other brackets, what only reduces was let go farther than the maintenance of now pays for. A unit is lost
+        with each fill, by rounding.
         """
         lost, gone, asked = (dict.fromkeys(self.accounts, 0) for _ in range(3))
         fills = list(self.list_fills())
@@ -190,6 +193,7 @@ class Watch:
             if since is not None:
                 gone[account] = max(gone[account], self.lost[account] - since.lost)
                 if since.brackets != self._brackets[filled.market]:  # it has the leverage of those before
+                    lost[account] += -(-fill.quantity * mark * unit * since.free // MILLION)
                     asked[account] += fill.quantity * mark * unit * machine.market.brackets[-1].ratio // MILLION
         for account in self.accounts:
             self.lost[account] += lost[account] + asked[account]
