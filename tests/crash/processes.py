@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from shards.client import Client
+from shards.messages import GetStatus, ShardStatus
 from shards.verify import verify_folder
 from tests.exchange import Exchange, kill, until
 from web.run import Half
@@ -103,6 +104,17 @@ def connected(exchange: Exchange) -> Iterator[Client]:
         yield client
     finally:
         client.close()
+
+
+def await_archived(client: Client) -> None:
+    """Until the archive has confirmed all that has ended so far."""
+    shards = range(client.shard_count)
+
+    def lag(shard: int) -> int:
+        status = client.call(shard, GetStatus())
+        return status.archive_lag if isinstance(status, ShardStatus) else 1
+
+    until(lambda: not any(map(lag, shards)), BACK_S, "all is archived")
 
 
 # What they hold

@@ -11,12 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from shards.client import Client
-from shards.messages import GetStatus, ShardStatus
 from storage.journal import START, Journal, JournalDamaged, Record, StorageUnavailable
 from tests.crash.floor import Account, Floor
 from tests.crash.load import Load
-from tests.crash.processes import BACK_S, archive_process, connected, stopped
+from tests.crash.processes import BACK_S, archive_process, await_archived, connected, stopped
 from tests.crash.settings import make_random, times
 from tests.crash.test_disk import make_records
 from tests.crash.trading import SPOT
@@ -116,17 +114,6 @@ def test_an_archive_that_has_lost_rows_stays_down_and_trading_goes_on(specimen: 
         assert is_trading(exchange, specimen)
     finally:
         exchange.close()
-
-
-def await_archived(client: Client) -> None:
-    """Until the archive has confirmed all that has ended so far."""
-    shards = range(client.shard_count)
-
-    def lag(shard: int) -> int:
-        status = client.call(shard, GetStatus())
-        return status.archive_lag if isinstance(status, ShardStatus) else 1
-
-    until(lambda: not any(map(lag, shards)), BACK_S, "all is archived")
 
 
 def is_trading(exchange: Exchange, specimen: Specimen) -> bool:

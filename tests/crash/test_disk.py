@@ -15,7 +15,7 @@ from storage.journal import START, Journal, Record, StorageFull
 from tests.crash.calls import Call
 from tests.crash.floor import Floor
 from tests.crash.futures_floor import FuturesFloor
-from tests.crash.processes import BACK_S, archive_process, check_at_rest, shard_process
+from tests.crash.processes import BACK_S, archive_process, await_archived, check_at_rest, connected, shard_process
 from tests.crash.settings import make_random, times
 from tests.crash.storm import Stage, Storm
 from tests.exchange import Exchange, kill, until
@@ -138,6 +138,8 @@ def test_futures_and_their_limits_on_a_full_disk(limited_floor: FuturesFloor) ->
     trader = FuturesCaller(limited_floor)
     exchange.wait_ready()
     workers = exchange.worker_pids()
+    with connected(exchange) as client:  # or the archive has something to store, and is full, too
+        await_archived(client)
     disk = Disk(exchange.data)
     disk.fill(0)
     until(lambda: trader.place().brief() == NO_ROOM, BACK_S, "refused for room")

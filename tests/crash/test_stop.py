@@ -13,9 +13,8 @@ import pytest
 from storage.snapshot import list_snapshots, sequence_of
 from tests.crash.backups import shardex
 from tests.crash.floor import Account, Floor, done
-from tests.crash.processes import BACK_S, connected, shard_process
+from tests.crash.processes import BACK_S, await_archived, connected, shard_process
 from tests.crash.spot_calls import ORDERS
-from tests.crash.test_damage import await_archived
 from tests.exchange import Exchange, until
 from web.run import ENGINE, STOP_S
 
