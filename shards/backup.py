@@ -47,7 +47,7 @@ from storage.journal import START, Journal, JournalDamaged
 from storage.keeping import StillDiscarding, keep
 from storage.mark import Marked, MarkWriter, mark_path, read_mark
 from storage.moment import NoMoment, find_moment
-from storage.reference_file import ReferenceUnusable, StorageFull, check_whole, connect, guarded
+from storage.reference_file import ReferenceUnusable, check_whole, connect, guarded
 from storage.snapshot import SnapshotDamaged, list_snapshots, read_snapshot
 
 DISCARD_S: Final = 10.0  # whoever throws away a piece, or works the history's log into its file, is done by then
@@ -62,7 +62,6 @@ _REFUSALS: Final = (
     JournalDamaged,
     SnapshotDamaged,
     ReferenceUnusable,
-    StorageFull,
     HistoryLost,
     StillDiscarding,
     NoMoment,

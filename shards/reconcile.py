@@ -11,7 +11,7 @@ from shards.recovery import apply_record
 from shards.terms import find_differences, find_stale, find_unjournaled
 from storage.journal import Journal, JournalDamaged, Record, StorageUnavailable
 from storage.operations import PutMarket
-from storage.reference_file import ReferenceDamaged, ReferenceFile, ReferenceUnusable, StorageFull, Terms
+from storage.reference_file import ReferenceDamaged, ReferenceFile, ReferenceUnusable, Terms
 
 
 def reconcile(path: Path, engine: Engine, journal: Journal) -> None:
@@ -23,8 +23,8 @@ def reconcile(path: Path, engine: Engine, journal: Journal) -> None:
         file = ReferenceFile(path)
     except ReferenceDamaged as damage:
         raise JournalDamaged(str(damage)) from damage
-    except (ReferenceUnusable, StorageFull) as fault:
-        raise StorageUnavailable(str(fault) or f"{path}: no room on disk") from fault
+    except ReferenceUnusable as fault:
+        raise StorageUnavailable(str(fault)) from fault
     try:
         terms = file.terms()
         differences = list(find_differences(engine, terms, terms))
@@ -51,7 +51,7 @@ def _bring_up_to_date(engine: Engine, file: ReferenceFile, terms: Terms) -> None
     for market in find_stale(engine, terms):
         try:
             file.change(PutMarket(market.number, encode(market)).apply)
-        except (StorageFull, ReferenceUnusable) as fault:
+        except ReferenceUnusable as fault:
             log.warning(
                 "the reference file is behind in market %s, and stays so until there is room: %s", market.symbol, fault
             )
