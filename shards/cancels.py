@@ -50,6 +50,23 @@ class Cancels:
         machine = self._markets.get(market_of(number))
         return (machine.open.get(number) if machine else None) or self._recent.orders.get(number)
 
+    def finds_open(self, cancel: Cancel | CancelByClientId | CancelBatch) -> bool:
+        """Whether it names an open order of its account."""
+        account = cancel.account
+        match cancel:
+            case Cancel(number):
+                market, numbers, client_ids = market_of(number), [number], []
+            case CancelByClientId(market, _, client_id):
+                numbers, client_ids = [], [client_id]
+            case CancelBatch(market, _, numbers, client_ids):
+                pass
+        machine = self._markets.get(market)
+        if machine is None:
+            return False
+        found = [machine.open.get(number) for number in numbers]
+        found += [machine.named(account, client_id) for client_id in client_ids]
+        return any(order is not None and order.account == account for order in found)
+
     def _one(self, cancel: Cancel, effects: Effects) -> Reply:
         machine = self._markets.get(market_of(cancel.id))
         order = machine.open.get(cancel.id) if machine else None

@@ -57,6 +57,7 @@ from shards.money import MarginSettlement, MarginTerms, Settlement
 from shards.orders import MARKET, EndReason, NewOrder, Order
 from shards.outbox import ARCHIVE, Outbox
 from shards.recent import Recent
+from shards.refusals import refusals_of
 from shards.rows import MarketChanged
 from shards.spot import SpotMarket
 
@@ -108,6 +109,8 @@ class Engine:
         self.sequence, self.now_ms = sequence, stamp_ms
         effects = Effects(stamp_ms, sequence)
         reply = self._decide(message, source, effects)
+        if reply is not None and self.rules >= 2 and reply is not ASK_HOME:
+            effects.rows += refusals_of(message, reply, self.markets, sequence, stamp_ms)
         self._deliver(effects)
         return reply
 
@@ -225,15 +228,19 @@ class Engine:
     # Placing
 
     def needs_home(self, command: Place | Modify) -> bool:
-        """Whether another shard must hold money before the command can be carried out here."""
+        """Whether another shard must hold money before the command can be carried out here; not if it is refused."""
         if isinstance(command, Modify):
             return not self.is_home(command.account) and self._modify_needs_money(command)
-        machine = self.markets.get(command.order.market)
-        return machine is not None and machine.needs_money(command.order) and not self.is_home(command.order.account)
+        new = command.order
+        machine = self.markets.get(new.market)
+        away = machine is not None and machine.needs_money(new) and not self.is_home(new.account)
+        return away and self._check_place(new) is None
 
     def _modify_needs_money(self, modify: Modify) -> bool:
         machine = self.markets.get(market_of(modify.id))
-        return isinstance(machine, FuturesMarket) and machine.modify_needs_money(modify)
+        if not isinstance(machine, FuturesMarket) or not machine.modify_needs_money(modify):
+            return False
+        return machine.check_modify(modify) is None
 
     def ask_home(self, command: Place | Modify, ticket: int, deadline_ms: int) -> Hold | Reply:
         """What to ask the account's home shard for, or what stands against it. Reads only."""
@@ -327,7 +334,7 @@ class Engine:
         if not machine.modify_needs_money(modify):
             return machine.modify(modify, None, effects)
         if not self.is_home(modify.account):
-            return ASK_HOME
+            return machine.check_modify(modify) or ASK_HOME
         hold = self._hold_to_modify(modify, 0, 0)
         granted = self._hold_money(hold) if isinstance(hold, Hold) else hold
         return granted if isinstance(granted, Refused) else self._modify_granted(granted, None, effects)

@@ -22,6 +22,7 @@ from shards.history_rows import (
     movement_row,
     name_of,
     order_row,
+    refusal_row,
     to_fill,
     to_income,
     to_order,
@@ -58,14 +59,14 @@ from shards.messages import (
     TradesReply,
 )
 from shards.orders import Status
-from shards.rows import FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
+from shards.rows import CommandRefused, FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
 from storage import queries, wallet_queries
 from storage.archive import Archive
 from storage.mark import MarkWriter, mark_path, read_mark
 from storage.queries import Query, Span
 from storage.schema import Table
 from storage.statements import Selection, SqlRefused, Stored
-from storage.tables import FUTURES_FILLS, MARKETS, MOVEMENTS, NEW_CLIENT_IDS, ORDERS, TRADES
+from storage.tables import FUTURES_FILLS, MARKETS, MOVEMENTS, NEW_CLIENT_IDS, ORDERS, REFUSALS, TRADES
 
 ANSWER_BYTES_MAX: Final = FRAME_BYTES_MAX - 64 * 1024  # of a SQL answer: one frame, less its own few bytes
 
@@ -133,6 +134,8 @@ class History:
                 return FUTURES_FILLS, fill_row(row)
             case FundsMoved():
                 return MOVEMENTS, movement_row(row, shard)
+            case CommandRefused():
+                return REFUSALS, refusal_row(row, shard)
             case MarketChanged(market, time_ms):
                 self._products[market.number] = name_of(market.product)  # its orders and trades come after it
                 return MARKETS, market_row(market, time_ms)

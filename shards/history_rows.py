@@ -6,7 +6,7 @@ from shards.ids import TRADE, to_uuid
 from shards.markets import Market
 from shards.money import Income, IncomeKind, MarginFill
 from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade, Trigger, WatchedPrice
-from shards.rows import FundsMoved, MarginFilled
+from shards.rows import CommandRefused, FundsMoved, MarginFilled
 from shards.units import format_fixed
 from storage.client_ids import key_of
 from storage.statements import Stored
@@ -133,6 +133,33 @@ def _to_trigger(values: Stored) -> Trigger:
         parent=parent,
         extreme=extreme,
         fired_ms=fired_ms,
+    )
+
+
+def refusal_row(refused: CommandRefused, shard: int) -> Stored:
+    """The row of stored.refusals."""
+    new = refused.new
+    return (
+        shard,
+        refused.sequence,
+        refused.position,
+        refused.attempt.value,
+        refused.account,
+        refused.market,
+        refused.reason,
+        refused.time_ms,
+        refused.order,
+        refused.client_id,
+        name_of(new.side) if new else "",
+        name_of(new.kind) if new else "",
+        name_of(new.tif) if new else "",
+        new.price if new else refused.price,
+        new.quantity if new else refused.quantity,
+        new.quote_quantity if new else 0,
+        new.trigger.stop_price if new and new.trigger else refused.stop_price,
+        new is not None and new.reduce_only,
+        new is not None and new.close_position,
+        new.signed_ms if new else 0,
     )
 
 

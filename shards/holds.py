@@ -53,6 +53,8 @@ class Holds:
         self._engine = engine
         self._peers = peers
         self._replies = replies
+        self.returned: list[tuple[Request, Place | Modify]] = []
+        """What is refused by now, to be decided like any other command: so its refusal is on record."""
         self._waiting: dict[int, _Waiting] = {}  # by ticket
         self._named: dict[Name, deque[_Waiting]] = {}  # names under way → who came later with the same
         self._next_ticket = secrets.randbits(40) << 20  # not one of an earlier life
@@ -67,27 +69,37 @@ class Holds:
         if waiting.name in self._named:  # it shall find what becomes of the first, not ask for money twice
             self._named[waiting.name].append(waiting)
             return
-        refused = self._send(waiting)
-        if refused is not None:
-            self._replies.add(waiting.request, refused, waiting.account)
+        self._send(waiting)
 
-    def _send(self, waiting: _Waiting) -> Reply | None:
-        if len(self._waiting) >= TICKET_COUNT_MAX:
-            return Refused(Reason.BUSY)
+    def _send(self, waiting: _Waiting, since: Numbers | None = None) -> bool:
+        """Whether it is under way; else its caller is told, or it has been returned."""
         ticket = self._next_ticket
         hold = self._engine.ask_home(waiting.command, ticket, waiting.deadline_ms)
+        if isinstance(hold, Refused):
+            self.returned.append((waiting.request, waiting.command))
+            return False
         if not isinstance(hold, Hold):
-            return hold
-        try:
-            self._home_of(waiting).put_nowait(ticket, waiting.request.deadline_ms, encode(hold))
-        except queue.Full:
-            return Refused(Reason.BUSY)
-        except NotServing:
-            return Refused(Reason.RESTARTING)
+            self._replies.add(waiting.request, hold, waiting.account, since)
+            return False
+        failed = self._put(waiting, ticket, hold)
+        if failed is not None:
+            self._replies.add(waiting.request, Refused(failed), waiting.account, since)
+            return False
         self._next_ticket += 1
         self._waiting[ticket] = waiting
         if waiting.name is not None:
             self._named.setdefault(waiting.name, deque())
+        return True
+
+    def _put(self, waiting: _Waiting, ticket: int, hold: Hold) -> Reason | None:
+        if len(self._waiting) >= TICKET_COUNT_MAX:
+            return Reason.BUSY
+        try:
+            self._home_of(waiting).put_nowait(ticket, waiting.request.deadline_ms, encode(hold))
+        except queue.Full:
+            return Reason.BUSY
+        except NotServing:
+            return Reason.RESTARTING
         return None
 
     def _home_of(self, waiting: _Waiting) -> Peer:
@@ -105,9 +117,12 @@ class Holds:
         waiting = self._waiting.pop(granted.ticket, None)
         if waiting is not None:
             self._home_of(waiting).settle(granted.ticket)
-            told = self._send(waiting) if _fell_short(reply) else reply
-            if told is not None:
-                self._replies.add(waiting.request, told, waiting.account, since)
+            if _fell_short(reply):
+                under_way = self._send(waiting, since)
+            else:
+                self._replies.add(waiting.request, reply, waiting.account, since)
+                under_way = False
+            if not under_way:
                 self._go_on(waiting)
 
     def lose(self) -> None:

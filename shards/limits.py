@@ -62,12 +62,13 @@ REPLAY_WINDOW_MS: Final = 11_000  # a signed spot request can come again for so 
 REPLAY_CLOCK_MS: Final = 2_000  # a futures one for so long beyond its own window: it may be stamped 1 s ahead
 
 # Journal and snapshots
-RULES: Final = 1  # by which a shard decides; raised when an input comes to something else, see docs/decisions/0018
+RULES: Final = 2
+"""By which a shard decides; raised when an input comes to something else. 1: see docs/decisions/0018; 2: see 0004."""
 SNAPSHOT_RECORD_COUNT: Final = 100_000  # records between snapshots: about two seconds of replay
 SNAPSHOTS_KEPT_COUNT: Final = 2  # the older one lets `verify` prove the newer one by replay
 
 # Archive
-ARCHIVE_BACKLOG_MAX: Final = 1_000_000  # rows a shard keeps while the archive is down; beyond: no new orders
+ARCHIVE_BACKLOG_MAX: Final = 1_000_000  # rows a shard keeps while the archive is down; beyond: cancels of open orders
 ARCHIVE_BATCH_COUNT_MAX: Final = 20_000  # rows in one DuckDB transaction
 ARCHIVE_BATCH_MS: Final = 100  # the oldest row waits so long for company
 ARCHIVE_BATCH_BUSY_MS: Final = 500  # and so long under load: a transaction costs as much as 600 rows of it

@@ -14,6 +14,7 @@ links once more and applies them first. So whatever a caller was told is in what
 """
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import NamedTuple, get_args
 
 from shards import limits
@@ -25,6 +26,9 @@ from shards.frames import REPLY, Frame, FrameKind
 from shards.holds import Holds
 from shards.mailbox import LinkFrame, Mailbox, Request
 from shards.messages import (
+    Cancel,
+    CancelBatch,
+    CancelByClientId,
     Command,
     GetStatus,
     Granted,
@@ -40,6 +44,7 @@ from shards.messages import (
     ShardStatus,
     TakeSnapshot,
     Tick,
+    Transfer,
 )
 from shards.network import Network
 from shards.outbox import ARCHIVE
@@ -132,7 +137,7 @@ class Shard:
         requests = self.mailbox.get(limits.BATCH_COUNT_MAX)
         if requests:
             self.mailbox.poll_links()
-        if requests or self.mailbox.link_frames or self._is_due():
+        if requests or self.mailbox.link_frames or self._holds.returned or self._is_due():
             self._process(self._sort(requests))
         self._send()
         if self._asked:
@@ -144,7 +149,7 @@ class Shard:
     # 1. Receive
 
     def _patience_s(self) -> float | None:
-        if self.mailbox.waiting() or self._asked.has_next():
+        if self.mailbox.waiting() or self._asked.has_next() or self._holds.returned:
             return 0
         if self.mailbox.link_frames:  # left over: the disk was full
             return limits.STORAGE_RETRY_MS / 1000
@@ -217,7 +222,8 @@ class Shard:
         if self._is_due():  # before the commands: it was due before they came
             batch.inputs.append(Input(Timer(encode(Tick())), Tick()))
         now = self._clock()
-        for request, message in self._decode(requests):
+        returned, self._holds.returned = self._holds.returned, []
+        for request, message in chain(returned, self._decode(requests)):
             refusal = self._refuse(request, message, now)
             if refusal is not None:
                 self._replies.refuse(request, refusal)
@@ -244,9 +250,15 @@ class Shard:
             return Reason.TIMEOUT
         if not self.mailbox.counters.serving and not isinstance(message, GetStatus):
             return Reason.RESTARTING
-        if isinstance(message, Place) and len(self.engine.outboxes[ARCHIVE]) > limits.ARCHIVE_BACKLOG_MAX:
+        if len(self.engine.outboxes[ARCHIVE]) > limits.ARCHIVE_BACKLOG_MAX and self._would_make_rows(message):
             return Reason.BUSY
         return None
+
+    def _would_make_rows(self, message: Command | Question) -> bool:
+        """Whether an account could have any number of rows made so: with what cancels open orders it cannot."""
+        if isinstance(message, (Cancel, CancelByClientId, CancelBatch)):
+            return not self.engine.cancels.finds_open(message)
+        return isinstance(message, (Place, Modify, Hold, Transfer))
 
     # 3. to 6.
 

@@ -1,10 +1,12 @@
 """Rows to the archive: what shards report of what is over. Numbered like link messages."""
 
+from enum import StrEnum
+
 import msgspec
 
 from shards.markets import Market
 from shards.money import MarginFill, MoveCause, Wallet
-from shards.orders import Order, Trade
+from shards.orders import NewOrder, Order, Trade
 
 
 class OrderEnded(msgspec.Struct, array_like=True, tag=30, gc=False, frozen=True):
@@ -49,4 +51,30 @@ class FundsMoved(msgspec.Struct, array_like=True, tag=34, gc=False, frozen=True)
     time_ms: int
 
 
-Row = OrderEnded | Traded | MarketChanged | MarginFilled | FundsMoved
+class Attempt(StrEnum):
+    """What a refused command was to do."""
+
+    PLACE = "place"
+    MODIFY = "modify"
+    CANCEL = "cancel"
+
+
+class CommandRefused(msgspec.Struct, array_like=True, tag=35, gc=False, frozen=True):
+    """An account's command came to nothing; of a batch of cancels, one of them."""
+
+    sequence: int  # number of the input at its shard
+    position: int  # among the refusals of the input
+    attempt: Attempt
+    account: str
+    market: int
+    reason: str  # the value of a Reason
+    time_ms: int
+    order: int = 0  # that was to be canceled or modified
+    client_id: str = ""  # by which it was to be canceled
+    new: NewOrder | None = None  # that was to be placed
+    price: int = 0  # that a modified order was to have, as the two below
+    quantity: int = 0
+    stop_price: int = 0
+
+
+Row = OrderEnded | Traded | MarketChanged | MarginFilled | FundsMoved | CommandRefused

@@ -8,7 +8,7 @@ from shards.engine import Engine
 from shards.messages import ArchiveStatus, Question, Reply, RunSql, TableReply
 from shards.orders import Order, Trade
 from shards.outbox import ARCHIVE
-from shards.rows import FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
+from shards.rows import CommandRefused, FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
 
 Ask = Callable[[Question], Reply]
 """Asks the archive."""
@@ -56,6 +56,10 @@ _STORED = {
         "SELECT movement_id || '-' || shard || '-' || wallet AS name, account, asset, amount_units, cause, reference,"
         " time_ms FROM stored.movements WHERE movement_id IN ({keys}) AND name IN ({names})"
     ),
+    "refusal": (
+        "SELECT seq || '-' || sub || '-' || shard AS name, command, account, market, reason, order_id, client_id,"
+        " price_ticks, quantity_lots, time_ms FROM stored.refusals WHERE seq IN ({keys}) AND name IN ({names})"
+    ),
 }
 _RULES = {
     "order stored twice": "SELECT order_id FROM stored.orders GROUP BY ALL HAVING count(*) > 1",
@@ -65,6 +69,9 @@ _RULES = {
     ),
     "movement stored twice": (
         "SELECT movement_id || '-' || shard || '-' || wallet FROM stored.movements GROUP BY ALL HAVING count(*) > 1"
+    ),
+    "refusal stored twice": (
+        "SELECT seq || '-' || sub || '-' || shard FROM stored.refusals GROUP BY seq, sub, shard HAVING count(*) > 1"
     ),
     "order and its trades differ": (
         "WITH done AS (SELECT order_id, sum(quantity_lots) AS lots_done FROM fills GROUP BY order_id)"
@@ -85,6 +92,8 @@ def _facts_by_kind(rows: Sequence[Row], shard: int) -> Mapping[str, list[Facts]]
                 found["fill"].append(_fill_facts(row))
             case FundsMoved():
                 found["movement"].append(_movement_facts(row, shard))
+            case CommandRefused():
+                found["refusal"].append(_refusal_facts(row, shard))
             case MarketChanged():
                 pass  # only the last state of a market is kept
     return found
@@ -108,6 +117,13 @@ def _fill_facts(filled: MarginFilled) -> Facts:
 def _movement_facts(moved: FundsMoved, shard: int) -> Facts:
     name = f"{moved.id}-{shard}-{moved.wallet.name.lower()}"
     return name, moved.account, moved.asset, moved.amount, moved.cause.value, moved.reference, moved.time_ms
+
+
+def _refusal_facts(refused: CommandRefused, shard: int) -> Facts:
+    name = f"{refused.sequence}-{refused.position}-{shard}"
+    wanted = refused.attempt.value, refused.account, refused.market, refused.reason, refused.order, refused.client_id
+    terms = refused.new or refused
+    return name, *wanted, terms.price, terms.quantity, refused.time_ms
 
 
 def _compare_rows(kind: str, made: list[Facts], ask: Ask) -> Iterator[str]:

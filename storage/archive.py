@@ -16,6 +16,7 @@ import msgspec
 from storage import client_ids
 from storage.client_ids import Waiting
 from storage.queries import POSITIONS, Query
+from storage.refusal_view import REFUSALS_VIEW
 from storage.reports import REPORTS
 from storage.schema import Column, Table, drop_columns, make_tables, make_views
 from storage.statements import Parameters, Selection, Statements, Stored
@@ -91,7 +92,7 @@ class Archive:
                 f"DELETE FROM {SCHEMA_VERSION.name}",
                 f"INSERT INTO {SCHEMA_VERSION.name} VALUES ({VERSION})",
             ]
-        statements += make_views((*VIEWS, *WALLET_VIEWS, *REPORTS))
+        statements += make_views((*VIEWS, *WALLET_VIEWS, REFUSALS_VIEW, *REPORTS))
         self._transact([Query(statement) for statement in statements])
 
     def _find_version(self) -> int:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from storage.tables import FUTURES_FILLS, LINKS, MARKETS, MOVEMENTS, ORDERS, TRADES
+from storage.tables import FUTURES_FILLS, LINKS, MARKETS, MOVEMENTS, ORDERS, REFUSALS, TRADES
 
 
 class Query(NamedTuple):
@@ -45,10 +45,11 @@ PRODUCTS = Query(f"SELECT market, product FROM {MARKETS.name}")
 ROW_COUNT = Query(
     "SELECT "
     + " + ".join(
-        f"(SELECT count(*) FROM {table.name})" for table in (ORDERS, TRADES, FUTURES_FILLS, MOVEMENTS, MARKETS)
+        f"(SELECT count(*) FROM {table.name})"
+        for table in (ORDERS, TRADES, FUTURES_FILLS, MOVEMENTS, REFUSALS, MARKETS)
     )
 )
-"""One number: orders, trades, futures fills, movements and markets stored."""
+"""One number: orders, trades, futures fills, movements, refusals and markets stored."""
 
 MEMORY_USED = Query("SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory() WHERE tag <> 'BASE_TABLE'")
 """One number: bytes that DuckDB holds, but for pages of the file, which it drops when it needs room."""

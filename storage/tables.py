@@ -7,8 +7,8 @@ from typing import Final
 
 from storage.schema import Column, Table
 
-VERSION: Final = 4
-"""Of the tables. 2: futures. 3: client ids by key, no hold_units. 4: what futures orders held for a loss."""
+VERSION: Final = 5
+"""Of the tables. 2: futures. 3: client ids by key, no hold_units. 4: held for a loss by futures orders. 5: refusals."""
 
 DROPPED: Final = (("stored.orders", "hold_units", 3),)
 """(table, column, version): was always 0, for an order that has ended holds nothing; the view orders reckons it."""
@@ -165,6 +165,35 @@ MOVEMENTS = Table(
     since=2,
 )
 
+REFUSALS = Table(
+    "stored.refusals",
+    "Every command of an account that came to nothing, once. The view refusals shows it in readable form.",
+    (
+        Column("shard", "SMALLINT", "The shard that refused it: the market's, or the account's for want of money"),
+        Column("seq", "BIGINT", "Journal sequence, on its shard, of the request"),
+        Column("sub", "SMALLINT", "Number among the refusals of the request, from 0"),
+        Column("command", "VARCHAR", "place, modify or cancel"),
+        Column("account", "VARCHAR", "Who asked for it"),
+        Column("market", "SMALLINT", "Number of the market, see stored.markets; 0 if there is none of that number"),
+        Column("reason", "VARCHAR", "Why it was refused"),
+        Column("time_ms", "BIGINT", "When, Unix ms"),
+        Column("order_id", "BIGINT", "The order to be modified or canceled; 0 if it was named by its client id"),
+        Column("client_id", "VARCHAR", "The caller's own id; empty if none was sent"),
+        Column("side", "VARCHAR", "Of an order to be placed, as up to stop_price_ticks: buy or sell; else empty"),
+        Column("type", "VARCHAR", "limit or market; of a trigger its type; else empty"),
+        Column("tif", "VARCHAR", "Time in force: gtc, ioc, fok, post_only; else empty"),
+        Column("price_ticks", "HUGEINT", "Limit price in ticks, also of a change; 0 if none"),
+        Column("quantity_lots", "HUGEINT", "Base quantity in lots, also of a change; 0 if none"),
+        Column("quote_quantity_units", "HUGEINT", "Quote amount of a market buy in smallest units; else 0"),
+        Column("stop_price_ticks", "HUGEINT", "Price to wait for, in ticks, also of a change; 0 if none"),
+        Column("reduce_only", "BOOLEAN", "Futures: it could only reduce a position"),
+        Column("close_position", "BOOLEAN", "Futures: it was for the whole position"),
+        Column("signed_ms", "BIGINT", "Timestamp of the signed request to place it, Unix ms; else 0"),
+    ),
+    key="shard, seq, sub",
+    since=5,
+)
+
 MARKETS = Table(
     "stored.markets",
     "The latest state of every market.",
@@ -215,6 +244,7 @@ TABLES: Final = (
     TRADES,
     FUTURES_FILLS,
     MOVEMENTS,
+    REFUSALS,
     MARKETS,
     LINKS,
     SCHEMA_VERSION,

@@ -198,6 +198,19 @@ class FuturesReference(FuturesSettings):
     # Modifying
 
     def modify(self, change: m.Modify) -> m.Reply:
+        found = self.check_change(change)
+        if isinstance(found, m.Refused):
+            return found
+        order, price, quantity, stop = found
+        asked = self.asked[order.id]
+        if order.trigger and asked.trigger and order in self.waiting:
+            order.price, order.quantity, order.trigger.stop_price, order.updated_ms = price, quantity, stop, self.now_ms
+            self.asked[order.id] = replace(asked, price=price, trigger=replace(asked.trigger, stop_price=stop))
+            return m.OrderReply(order)
+        return self.replace(order, price, quantity)
+
+    def check_change(self, change: m.Modify) -> tuple[o.Order, int, int, int] | m.Refused:
+        """The order, and the price, quantity and stop price that it shall have; or what stands against it."""
         order = self.orders.get(change.id)
         if order is None or order.account != change.account or not self.is_open(order):
             return m.Refused(m.Reason.UNKNOWN_ORDER)
@@ -222,14 +235,7 @@ class FuturesReference(FuturesSettings):
                 reason = m.Reason.WOULD_TRIGGER
         elif order.kind is o.Kind.LIMIT:
             reason = self.out_of_band(order.side, price) or self.beyond_children(order, price)
-        if reason:
-            return m.Refused(reason)
-        asked = self.asked[order.id]
-        if order.trigger and asked.trigger and waits:
-            order.price, order.quantity, order.trigger.stop_price, order.updated_ms = price, quantity, stop, self.now_ms
-            self.asked[order.id] = replace(asked, price=price, trigger=replace(asked.trigger, stop_price=stop))
-            return m.OrderReply(order)
-        return self.replace(order, price, quantity)
+        return m.Refused(reason) if reason else (order, price, quantity, stop)
 
     def beyond_children(self, order: o.Order, price: int) -> m.Reason | None:
         """Whether it would leave a take-profit or a stop-loss behind that is attached to it."""

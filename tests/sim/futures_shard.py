@@ -171,7 +171,8 @@ class FuturesShard(Payments):
             ):
                 return m.Refused(m.Reason.NOT_MODIFIABLE)  # it has fired, and waits for its margin
             case m.Modify() if market.changes_at_home(message):
-                return m.Refused(m.Reason.BUSY)  # it holds money, or needs some, since the command came
+                found = market.check_change(message)  # it holds money, or needs some, since the command came
+                return found if isinstance(found, m.Refused) else m.Refused(m.Reason.BUSY)
             case m.AddMarket():
                 return m.MarketReply(market.market)
             case m.GetOrder(number):

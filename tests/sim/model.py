@@ -17,6 +17,7 @@ from shards.outbox import ARCHIVE
 from shards.rows import MarketChanged, OrderEnded, Traded
 from storage.journal import Record
 from tests.sim.futures_shard import FuturesShard, market_in
+from tests.sim.refusals import refused_rows
 from tests.sim.sent import Change, Grant, Sent
 from tests.sim.story import Violation
 
@@ -72,6 +73,8 @@ class ShardModel(FuturesShard):
         reply = self.take_up(brought) if brought else self.apply(decode_input(record.body), record.stamp_ms)
         self.post_changes()
         self.end_futures(held, sent_so_far)
+        if reply is not None:
+            self.made += refused_rows(decode_input(record.body), reply, self)
         rows = [encode(row) for row in self.made]
         self.row_order = {
             row: each.order.id for row, each in zip(rows, self.made, strict=True) if isinstance(each, OrderEnded)
@@ -146,6 +149,9 @@ class ShardModel(FuturesShard):
                 return self.transfer(message)
             case m.Place(new) if new.market not in self.markets:
                 return m.Refused(m.Reason.UNKNOWN_MARKET)
+            case m.Place(new) if self.is_away(new.account):  # something stood against it when it came
+                found = self.what_stands_against(new, self.archived)
+                return found or m.Refused(m.Reason.BUSY)
             case m.SetMarketStatus(number) if number not in self.markets:
                 return m.Refused(m.Reason.UNKNOWN_MARKET)
             case m.GetMargin(account):

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterator
 from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,8 @@ from shards.messages import (
     AmountReply,
     BalancesReply,
     Cancel,
+    CancelBatch,
+    CancelByClientId,
     Command,
     Deposit,
     GetBalances,
@@ -34,9 +37,10 @@ from shards.messages import (
     Refused,
     Reply,
     Settle,
+    Transfer,
 )
-from shards.money import Balance, Settlement
-from shards.orders import Kind, NewOrder, Side, TimeInForce
+from shards.money import Balance, Settlement, Wallet
+from shards.orders import Kind, NewOrder, Order, Side, TimeInForce
 from shards.recovery import recover
 from shards.snapshots import Snapshots
 from storage.folder import Folder
@@ -82,6 +86,12 @@ class Caller:
         (reply,) = self.connection.receive()
         return decode_reply(reply.body)
 
+    def place(self) -> Order:
+        """A new order."""
+        reply = self.ask(bid())
+        assert isinstance(reply, OrderReply)
+        return reply.order
+
     def ask_at_once(self, *commands: Command | Question) -> list[Reply]:
         """The replies to commands of one batch."""
         self.begin(*commands)
@@ -125,18 +135,28 @@ def test_a_command_past_its_deadline_is_not_executed(caller: Caller) -> None:
     assert isinstance(caller.ask(bid(), NOW_MS), OrderReply)
 
 
-def test_an_archive_that_is_far_behind_stops_placing_and_nothing_else(
+def test_an_archive_that_is_far_behind_stops_what_makes_rows_without_end(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows of ended orders wait in memory for it: without a bound they would fill it."""
     monkeypatch.setattr(limits, "ARCHIVE_BACKLOG_MAX", 3)
-    placed = [caller.ask(bid()) for _ in range(3)]
-    for reply in placed:  # a row each, beside the market's and the deposit's
-        assert isinstance(reply, OrderReply)
-        assert isinstance(caller.ask(Cancel(reply.order.id, "alice")), OrderReply)
+    opened, *placed = [caller.place() for _ in range(4)]
+    for order in placed:  # a row each, beside the market's and the deposit's
+        assert isinstance(caller.ask(Cancel(order.id, "alice")), OrderReply)
     sequence = caller.journal.last_sequence()
-    assert caller.ask(bid()) == Refused(Reason.BUSY)
+    ended = placed[0].id
+    for command in (
+        bid(),
+        Modify(opened.id, "alice", quantity=2),
+        Transfer("alice", "USDT", Wallet.FUTURES, 1),
+        Cancel(ended, "alice"),
+        Cancel(opened.id, "mallory"),
+        CancelByClientId(1, "alice", "never used"),
+        CancelBatch(1, "alice", [ended], ["never used"]),
+    ):
+        assert caller.ask(command) == Refused(Reason.BUSY), command
     assert caller.journal.last_sequence() == sequence
+    assert isinstance(caller.ask(Cancel(opened.id, "alice")), OrderReply)
     assert isinstance(caller.ask(Deposit("alice", "USDT", 1, "two")), AmountReply)
 
 
@@ -251,5 +271,13 @@ def test_who_has_gone_is_not_answered(caller: Caller, monkeypatch: pytest.Monkey
 
 def test_a_change_that_needs_money_after_all_asks_for_it(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its trigger has fired since: what the engine says then is for the loop, and no answer."""
-    monkeypatch.setattr(caller.shard.engine, "apply", lambda *_: ASK_HOME)
+    engine = caller.shard.engine
+    apply = engine.apply
+
+    def apply_and_ask(*each: Any) -> Reply:
+        apply(*each)
+        monkeypatch.setattr(engine, "apply", apply)
+        return ASK_HOME
+
+    monkeypatch.setattr(engine, "apply", apply_and_ask)
     assert caller.ask(Modify(1, "alice", quantity=2)) == Refused(Reason.UNKNOWN_ORDER), "as it is said there"
