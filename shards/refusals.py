@@ -38,14 +38,15 @@ def refusals_of(
 ) -> Iterator[CommandRefused]:
     """One row for each command that ``reply`` refuses, in the order in which they were asked for.
 
-    What a command names may be anything: a market that is not in ``markets`` is shown as 0.
+    What a command names may be anything: a market that is not in ``markets`` is shown as 0. That of a Hold is another
+    shard's.
     """
     for position, ((attempt, account, market, shown), reason) in enumerate(_refused_by(message, reply, sequence)):
         machine = markets.get(market)
         if attempt is Attempt.CANCEL and reason is not Reason.UNKNOWN_MARKET:
             is_open = machine is not None and shown.get("order") in machine.open
             reason = Reason.NOT_OWNER if is_open else Reason.UNKNOWN_ORDER
-        number = market if machine is not None else 0
+        number = market if machine is not None or isinstance(message, Hold) else 0
         yield CommandRefused(sequence, position, attempt, account, number, reason.value, now_ms, **shown)
 
 

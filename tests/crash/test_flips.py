@@ -53,7 +53,7 @@ REFUSALS: Final = (
     duckdb.Error,
 )
 HISTORY_SHARE: Final = 6  # one in so many of the places is in the history, which is slow to open
-STORED: Final = ("orders", "trades", "futures_fills", "movements", "markets", "links")
+STORED: Final = ("orders", "trades", "futures_fills", "movements", "refusals", "markets", "links")
 
 
 class Told(NamedTuple):

@@ -60,7 +60,7 @@ GIVES: Final[dict[str, tuple[str, ...]]] = {
     "sql --tables": (
         "name comment",
         r"orders Every order that became terminal: .*",
-        r"(trades|fills|futures_fills|movements|markets) .*",
+        r"(trades|fills|futures_fills|movements|refusals|markets) .*",
         r"(cancel_rate|time_to_cancel|order_to_trade_ratio) .* by account, symbol and hour\..*",
     ),
     "sql --tables orders": ("name type comment", _COLUMN),
@@ -79,6 +79,12 @@ GIVES: Final[dict[str, tuple[str, ...]]] = {
         "futures BTCUSDT filled 2",
         "spot DFUSDT filled 2",
         "spot DFUSDT user 1",
+    ),
+    "sql SELECT product, command, reason, count(*) FROM refusals GROUP BY ALL": (
+        r"product command reason count_star\(\)",
+        "futures place nothing_to_reduce 1",
+        "spot place insufficient_balance 1",
+        "spot cancel unknown_order 1",
     ),
     "sql SELECT account, sum(realized_profit) - sum(fee) AS won FROM futures_fills GROUP BY ALL ORDER BY won": (
         "account won",
@@ -111,7 +117,7 @@ GIVES: Final[dict[str, tuple[str, ...]]] = {
 
 
 def happen(venue: Venue) -> None:
-    """On each product one trade; and on spot one order that alice cancels."""
+    """On each product one trade, and a refused order; and on spot one order that alice cancels, twice."""
     alice, bob = User(venue, "alice"), User(venue, "bob")
     alice.deposit("USDT", "1000")
     bob.deposit("DF", "1000")
@@ -120,9 +126,12 @@ def happen(venue: Venue) -> None:
     alice.call("POST", "/spot/orders", {**terms, "side": "buy", "price": "0.5000", "quantity": "10"}).ok()
     placed = alice.call("POST", "/spot/orders", {**terms, "side": "buy", "price": "0.4000", "quantity": "100"}).ok()
     alice.cancel(placed["id"])
+    alice.cancel(placed["id"])
+    bob.call("POST", "/spot/orders", {**terms, "side": "buy", "price": "0.4000", "quantity": "100"})
     maker, taker = OrderTrader(venue), OrderTrader(venue)
     maker.place("BTCUSDT", "BUY", "47000", "0.1")
     taker.place("BTCUSDT", "SELL", "47000", "0.1")
+    OrderTrader(venue).try_place("BTCUSDT", "SELL", None, "0.1", reduceOnly="true")
     wait_archived(venue)
 
 

@@ -9,7 +9,7 @@ from shards.rows import Attempt, CommandRefused
 
 def refused_rows(message: Any, reply: Any, shard: Any) -> Iterator[CommandRefused]:
     """The rows of the input at hand of a shard of the model."""
-    known = {*shard.futures, *shard.markets}
+    known = {*shard.futures, *shard.markets, *([message.order.market] if isinstance(message, m.Hold) else [])}
     asked: list[dict[str, Any]] = []
     if isinstance(message, m.CancelBatch):
         names = [("order", each) for each in message.ids] + [("client_id", each) for each in message.client_ids]
@@ -42,9 +42,7 @@ def refused_rows(message: Any, reply: Any, shard: Any) -> Iterator[CommandRefuse
             reason = m.Reason.NOT_OWNER if each.get("order", 0) in _open_on(shard) else m.Reason.UNKNOWN_ORDER
         market = each.pop("market")
         shown = {**each, "market": market if market in known else 0, "reason": reason.value}
-        yield CommandRefused(
-            sequence=shard.sequence, position=position, account=account, time_ms=shard.now_ms, **shown
-        )
+        yield CommandRefused(sequence=shard.sequence, position=position, account=account, time_ms=shard.now_ms, **shown)
 
 
 def _open_on(shard: Any) -> set[int]:
