@@ -22,6 +22,7 @@ from shards.markets import Market, MarketStatus, Product, shard_of_account
 from shards.messages import (
     AddAsset,
     AddMarket,
+    BatchReply,
     BracketsChanged,
     Cancel,
     CancelAll,
@@ -109,7 +110,7 @@ class Engine:
         self.sequence, self.now_ms = sequence, stamp_ms
         effects = Effects(stamp_ms, sequence)
         reply = self._decide(message, source, effects)
-        if reply is not None and self.rules >= 2 and reply is not ASK_HOME:
+        if isinstance(reply, (Refused, BatchReply)) and reply is not ASK_HOME and self.rules >= 2:
             effects.rows += refusals_of(message, reply, self.markets, sequence, stamp_ms)
         self._deliver(effects)
         return reply
