@@ -196,7 +196,7 @@ class Node:
 
     def has_work(self) -> bool:
         """Whether a turn would do something."""
-        return self.up and bool(self.requests or (self.arrived and not self.full))
+        return self.up and bool(self.requests or self.holds.returned or (self.arrived and not self.full))
 
     def start(self, engine: Engine) -> None:
         """Begin a life with what the disk says."""
@@ -311,8 +311,8 @@ class World:
         inputs += [(frame, decode_link(frame.body)) for frame in frames]
         questions: list[tuple[Request, Question]] = []
         places: list[tuple[Request, Place | Modify]] = []
-        for request in requests:
-            message = decode_request(request.body)
+        returned, node.holds.returned = node.holds.returned, []
+        for request, message in (*returned, *((each, decode_request(each.body)) for each in requests)):
             if self.now_ms > request.deadline_ms:
                 node.replies.refuse(request, Reason.TIMEOUT)
             elif isinstance(message, Place | Modify) and node.engine.needs_home(message):
