@@ -265,6 +265,15 @@ def test_the_log_says_where_it_listens_and_on_what(first: Run) -> None:
     assert "open to every network" not in first.output()
 
 
+def test_the_readme_shows_what_is_printed(first: Run) -> None:
+    """Credentials are cut off there, times and process numbers left out."""
+    (shown,) = re.findall(r"^```console\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    lines = [line.strip() for line in shown.splitlines() if line.strip() and not line.startswith("$")]
+    assert len(lines) == 8
+    printed = first.output().replace(first.url, "http://127.0.0.1:8000").replace(str(first.data), "data")
+    assert [line for line in lines if re.sub(r"\S+…$", "", line) not in printed] == []
+
+
 def test_a_browser_sees_a_page(first: Run) -> None:
     page = requests.get(first.url, headers={"Accept": BROWSER}, timeout=15)
     assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
