@@ -127,9 +127,9 @@ LINKS: Final = (
     Safety(
         "archive_backlog_bound",
         "shards/loop.py",
-        "        if isinstance(message, Place) and len(self.engine.outboxes[ARCHIVE]) > limits.ARCHIVE_BACKLOG_MAX:\n",
+        "        if len(self.engine.outboxes[ARCHIVE]) > limits.ARCHIVE_BACKLOG_MAX and self._would_make_rows(message):\n",
         "        if False:\n",
-        "tests/unit/test_loop.py::test_an_archive_that_is_far_behind_stops_placing_and_nothing_else",
+        "tests/unit/test_loop.py::test_an_archive_that_is_far_behind_stops_what_makes_rows_without_end",
     ),
     Safety(
         "frame_bound",
