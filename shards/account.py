@@ -6,8 +6,8 @@ from shards.effects import Effects
 from shards.limits import AMOUNT_MAX
 from shards.margin import Margins
 from shards.messages import AmountReply, Deposit, Reason, Refused, Transfer, TransferReply
-from shards.money import MarginSettlement, MoveCause, Settlement, Wallet
-from shards.rows import FundsMoved, MarginFilled
+from shards.model.accounting import MarginSettlement, MoveCause, Settlement, Wallet
+from shards.model.events import FundsMoved, MarginFilled
 from shards.wallets import Wallets
 
 

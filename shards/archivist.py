@@ -19,7 +19,6 @@ import duckdb
 
 from shards import limits
 from shards.clock import now_ms, passed_ms
-from shards.codec import Undecodable, decode_request, decode_row, encode
 from shards.frames import FrameKind
 from shards.history import History
 from shards.history_lookups import Lookup
@@ -35,8 +34,9 @@ from shards.messages import (
     RunMore,
     RunSql,
 )
+from shards.model.codec import Undecodable, decode_request, decode_row, encode
+from shards.model.events import Row
 from shards.process import EXIT_DAMAGED, LockTaken, Wakeup, enter, lock_file, log
-from shards.rows import Row
 from shards.settings import Settings
 from shards.sql_pieces import SqlPieces
 from shards.vitals import ARCHIVE_NAME, State, Vitals, vitals_path

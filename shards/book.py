@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Final
 
-from shards.orders import BUY, SELL, Order, Side
+from shards.model.orders import BUY, SELL, Order, Side
 
 _GAPS: Final = 64  # to step over them takes as long as to remove an order
 

@@ -5,7 +5,6 @@ from typing import Final
 
 from shards.effects import Effects
 from shards.futures import FuturesMarket
-from shards.ids import market_of
 from shards.market import MarketMachine
 from shards.messages import (
     BatchReply,
@@ -19,11 +18,12 @@ from shards.messages import (
     Refused,
     Reply,
 )
-from shards.orders import EndReason, Order
+from shards.model.ids import market_of
+from shards.model.orders import EndReason, Order
 from shards.recent import Recent
 from shards.spot import SpotMarket
 
-_USER: Final = EndReason.USER  # as those in shards.orders
+_USER: Final = EndReason.USER  # as those in shards.model.orders
 
 
 class Cancels:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from shards.clock import now_ms
-from shards.codec import decode_reply, encode
 from shards.counters import Counters
 from shards.limits import DEADLINE_MS
 from shards.line import Line
@@ -25,6 +24,7 @@ from shards.messages import (
     Refused,
     Reply,
 )
+from shards.model.codec import decode_reply, encode
 from shards.peer import NotServing
 from shards.vitals import ARCHIVE_NAME, ENGINE, Signs, living
 from storage.folder import Folder

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from shards.orders import NewOrder, Order
+from shards.model.orders import NewOrder, Order
 from shards.triggers import trigger_of
 
 

@@ -10,8 +10,8 @@ from typing import Protocol
 import msgspec
 
 from shards.book import Book, BookSide
-from shards.markets import FuturesTerms, Market
-from shards.orders import BUY, LIMIT, SELL, NewOrder, Order, Side
+from shards.model.markets import FuturesTerms, Market
+from shards.model.orders import BUY, LIMIT, SELL, NewOrder, Order, Side
 from shards.price_band import is_farther, is_worse, loss_against, worst_price
 
 

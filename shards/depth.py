@@ -5,7 +5,7 @@ from itertools import islice
 from shards.book import BookSide
 from shards.margin_market import MarginMarket
 from shards.market import MarketMachine
-from shards.orders import Side
+from shards.model.orders import Side
 
 Levels = list[tuple[int, int]]
 """(ticks, lots)."""

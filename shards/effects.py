@@ -1,8 +1,8 @@
 """What one input does outside of the machine that decides it."""
 
-from shards.money import MarginSettlement, Settlement
-from shards.orders import Order
-from shards.rows import Row
+from shards.model.accounting import MarginSettlement, Settlement
+from shards.model.events import Row
+from shards.model.orders import Order
 
 
 class Effects:

@@ -7,18 +7,14 @@ state.
 from typing import Final
 
 from shards.account import AccountMachine
-from shards.brackets import Bracket
 from shards.cancels import Cancels
-from shards.codec import encode
 from shards.countdowns import Countdowns
 from shards.cover import measure
 from shards.effects import Effects
 from shards.futures import FuturesMarket
-from shards.ids import market_of
 from shards.limits import RULES
 from shards.margin import Held
 from shards.market import MarketMachine
-from shards.markets import Market, MarketStatus, Product, shard_of_account
 from shards.messages import (
     AddAsset,
     AddMarket,
@@ -54,12 +50,16 @@ from shards.messages import (
     Tick,
     Transfer,
 )
-from shards.money import MarginSettlement, MarginTerms, Settlement
-from shards.orders import MARKET, EndReason, NewOrder, Order
+from shards.model.accounting import MarginSettlement, MarginTerms, Settlement
+from shards.model.brackets import Bracket
+from shards.model.codec import encode
+from shards.model.events import MarketChanged
+from shards.model.ids import market_of
+from shards.model.markets import Market, MarketStatus, Product, shard_of_account
+from shards.model.orders import MARKET, EndReason, NewOrder, Order
 from shards.outbox import ARCHIVE, Outbox
 from shards.recent import Recent
 from shards.refusals import refusals_of
-from shards.rows import MarketChanged
 from shards.spot import SpotMarket
 
 MAILBOX: Final = -1  # the source of inputs that are commands

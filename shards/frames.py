@@ -27,7 +27,7 @@ class FrameKind(IntEnum):
     # time: the newest that it was told is on disk
 
 
-REQUEST: Final = FrameKind.REQUEST  # by names of their own, as in shards.orders
+REQUEST: Final = FrameKind.REQUEST  # by names of their own, as in shards.model.orders
 REPLY: Final = FrameKind.REPLY
 
 

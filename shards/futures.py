@@ -6,11 +6,11 @@ from shards.effects import Effects
 from shards.limits import CHILDREN_MAX, OPEN_ORDERS_MAX, TRIGGERS_MAX
 from shards.margin import Held, held_in
 from shards.messages import Granted, Modify, OrderReply, Reason, Refused
-from shards.money import MarginTerms
-from shards.orders import BUY, LIMIT, MARKET, Kind, NewOrder, Order, Side, Trade, Trigger
+from shards.model.accounting import MarginTerms
+from shards.model.decimals import ceil_div
+from shards.model.orders import BUY, LIMIT, MARKET, Kind, NewOrder, Order, Side, Trade, Trigger
 from shards.trigger_market import TriggerMarket
 from shards.triggers import trigger_of, would_fire
-from shards.units import ceil_div
 
 
 class FuturesMarket(TriggerMarket):

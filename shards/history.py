@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from shards.cells import Cell, shower
-from shards.codec import encode
 from shards.history_candles import find_candles, find_tickers
 from shards.history_lookups import Lookup, look_up
 from shards.history_mark import HistoryLost, check_end, check_there, mark_of
@@ -30,7 +29,6 @@ from shards.history_rows import (
     trade_row,
 )
 from shards.limits import ARCHIVE_MEMORY, FRAME_BYTES_MAX, QUERY_MS_MAX, SQL_MS_MAX, SQL_ROW_COUNT_MAX
-from shards.markets import Product
 from shards.messages import (
     ArchiveStatus,
     CandlesReply,
@@ -58,8 +56,10 @@ from shards.messages import (
     TickersReply,
     TradesReply,
 )
-from shards.orders import Status
-from shards.rows import CommandRefused, FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
+from shards.model.codec import encode
+from shards.model.events import CommandRefused, FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
+from shards.model.markets import Product
+from shards.model.orders import Status
 from storage import queries, wallet_queries
 from storage.archive import Archive
 from storage.mark import MarkWriter, mark_path, read_mark

@@ -5,7 +5,7 @@ from typing import Final
 
 from shards.history_rows import to_trade
 from shards.messages import GetCandles, Ticker
-from shards.orders import Candle
+from shards.model.orders import Candle
 from storage import queries
 from storage.queries import Query
 from storage.statements import Stored

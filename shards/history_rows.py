@@ -2,12 +2,12 @@
 
 from enum import Enum
 
-from shards.ids import TRADE, to_uuid
-from shards.markets import Market
-from shards.money import Income, IncomeKind, MarginFill
-from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade, Trigger, WatchedPrice
-from shards.rows import CommandRefused, FundsMoved, MarginFilled
-from shards.units import format_fixed
+from shards.model.accounting import Income, IncomeKind, MarginFill
+from shards.model.decimals import format_fixed
+from shards.model.events import CommandRefused, FundsMoved, MarginFilled
+from shards.model.ids import TRADE, to_uuid
+from shards.model.markets import Market
+from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade, Trigger, WatchedPrice
 from storage.client_ids import key_of
 from storage.statements import Stored
 

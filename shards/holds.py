@@ -10,13 +10,13 @@ from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from shards.codec import encode
 from shards.engine import Engine
-from shards.ids import market_of
 from shards.limits import TICKET_COUNT_MAX
 from shards.mailbox import Request
-from shards.markets import shard_of_account
 from shards.messages import Granted, Hold, Modify, Place, Reason, Refused, Reply
+from shards.model.codec import encode
+from shards.model.ids import market_of
+from shards.model.markets import shard_of_account
 from shards.peer import NotServing, Peer
 from shards.replies import Numbers, Replies
 

@@ -7,17 +7,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from shards.book import BookSide
-from shards.codec import decode_link
 from shards.engine import Engine
 from shards.futures import FuturesMarket
-from shards.ids import market_of
 from shards.margin_invariants import Underway, check_cover, check_margins, check_positions
 from shards.market import MarketMachine
 from shards.messages import FiredHeld, Granted, LinkMessage, Settle
-from shards.orders import Order, Side, Status
+from shards.model.codec import decode_link
+from shards.model.decimals import ceil_div
+from shards.model.ids import market_of
+from shards.model.orders import Order, Side, Status
 from shards.outbox import ARCHIVE
 from shards.spot import SpotMarket
-from shards.units import ceil_div
 
 Key = tuple[str, str]  # account, asset
 

@@ -20,7 +20,6 @@ from typing import NamedTuple, get_args
 from shards import limits
 from shards.asked import Asked, Asking
 from shards.clock import now_ms, passed_ms
-from shards.codec import Undecodable, decode_link, decode_request, encode
 from shards.engine import ASK_HOME, MAILBOX, Engine
 from shards.frames import REPLY, Frame, FrameKind
 from shards.holds import Holds
@@ -46,6 +45,7 @@ from shards.messages import (
     Tick,
     Transfer,
 )
+from shards.model.codec import Undecodable, decode_link, decode_request, encode
 from shards.network import Network
 from shards.outbox import ARCHIVE
 from shards.peer import Peer

@@ -7,12 +7,12 @@ margins of positions and the holds of open orders; and no more than leaves posit
 
 import msgspec
 
-from shards.brackets import MILLION, Bracket, maintenance, most_at
 from shards.messages import Granted, Reason, Refused
-from shards.money import MarginFill, MarginSettlement, MarginTerms
-from shards.orders import BUY, SELL, Side
-from shards.positions import Margin, MarketMargin
-from shards.units import ceil_div
+from shards.model.accounting import MarginFill, MarginSettlement, MarginTerms
+from shards.model.brackets import MILLION, Bracket, maintenance, most_at
+from shards.model.decimals import ceil_div
+from shards.model.orders import BUY, SELL, Side
+from shards.model.positions import Margin, MarketMargin
 
 
 class Held(msgspec.Struct, gc=False, frozen=True):

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 
 from shards.engine import Engine
 from shards.futures import FuturesMarket
-from shards.ids import market_of
 from shards.margin import held_for
 from shards.messages import FiredHeld, Granted, LinkMessage, SettleMargin
-from shards.money import MarginSettlement
-from shards.orders import Side
+from shards.model.accounting import MarginSettlement
+from shards.model.ids import market_of
+from shards.model.orders import Side
 
 Underway = list[tuple[Engine, LinkMessage]]
 """(receiver, message) of what is between shards."""

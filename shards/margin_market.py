@@ -8,30 +8,18 @@ from collections import Counter
 
 import msgspec
 
-from shards.brackets import RiskChange, RiskTerms
 from shards.cover import Cover, find_fillable, is_uncovered, may_lose, within_first_mark
 from shards.effects import Effects
 from shards.margin import Held, held_for, held_in
 from shards.market import MarketMachine, age
-from shards.markets import FuturesTerms, Market
 from shards.matching import Match
 from shards.messages import FiredHeld, Granted, Reason
-from shards.money import MarginFill, MarginSettlement, MarginTerms
-from shards.orders import (
-    BUY,
-    FOK,
-    IOC,
-    MARKET,
-    POST_ONLY,
-    EndReason,
-    NewOrder,
-    Order,
-    Side,
-    Status,
-    Trade,
-)
-from shards.rows import MarketChanged
-from shards.units import ceil_div
+from shards.model.accounting import MarginFill, MarginSettlement, MarginTerms
+from shards.model.brackets import RiskChange, RiskTerms
+from shards.model.decimals import ceil_div
+from shards.model.events import MarketChanged
+from shards.model.markets import FuturesTerms, Market
+from shards.model.orders import BUY, FOK, IOC, MARKET, POST_ONLY, EndReason, NewOrder, Order, Side, Status, Trade
 
 
 class MarginMarket(MarketMachine):

@@ -12,17 +12,17 @@ import msgspec
 
 from shards.book import Book
 from shards.effects import Effects
-from shards.ids import make_number
 from shards.limits import OPEN_ORDERS_MAX
-from shards.markets import Market, MarketStatus
 from shards.matching import Match
 from shards.messages import OrderReply, Reason, Refused
-from shards.orders import CANCELED, OPEN, PARTIALLY_FILLED, EndReason, NewOrder, Order, Status, Trade
+from shards.model.decimals import ceil_div
+from shards.model.events import MarketChanged, OrderEnded, Traded
+from shards.model.ids import make_number
+from shards.model.markets import Market, MarketStatus
+from shards.model.orders import CANCELED, OPEN, PARTIALLY_FILLED, EndReason, NewOrder, Order, Status, Trade
 from shards.replays import Replays
-from shards.rows import MarketChanged, OrderEnded, Traded
-from shards.units import ceil_div
 
-_LISTED: Final = MarketStatus.LISTED  # as those in shards.orders
+_LISTED: Final = MarketStatus.LISTED  # as those in shards.model.orders
 _NO_REASON: Final = EndReason.NONE
 
 

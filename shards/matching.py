@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from shards.book import BookSide
-from shards.orders import BUY, LIMIT, MARKET, Order
+from shards.model.orders import BUY, LIMIT, MARKET, Order
 
 
 class Match(NamedTuple):

@@ -1,21 +1,21 @@
 """The words of the product: commands, link messages, questions and replies.
 
-All are plain values, made of those of :mod:`shards.orders` and :mod:`shards.money`. Prices are ticks, quantities lots,
-amounts smallest units of their asset, times Unix milliseconds; ids are the 52-bit numbers of :mod:`shards.ids`.
-Optional integers are 0 when absent, optional texts "". Fields may be added at the end, with a default: journals written
-before stay readable.
+All are plain values, made of those of :mod:`shards.model.orders` and :mod:`shards.model.accounting`. Prices are ticks,
+quantities lots, amounts smallest units of their asset, times Unix milliseconds; ids are the 52-bit numbers of
+:mod:`shards.model.ids`. Optional integers are 0 when absent, optional texts "". Fields may be added at the end, with a
+default: journals written before stay readable.
 """
 
 from enum import StrEnum
 
 import msgspec
 
-from shards.brackets import Bracket, RiskChange
-from shards.markets import Market, MarketStatus
-from shards.money import Balance, Income, IncomeKind, MarginSettlement, MarginTerms, Settlement, Wallet
-from shards.orders import Candle, NewOrder, Order, Side, Trade
-from shards.positions import Margin
-from shards.rows import MarginFilled
+from shards.model.accounting import Balance, Income, IncomeKind, MarginSettlement, MarginTerms, Settlement, Wallet
+from shards.model.brackets import Bracket, RiskChange
+from shards.model.events import MarginFilled
+from shards.model.markets import Market, MarketStatus
+from shards.model.orders import Candle, NewOrder, Order, Side, Trade
+from shards.model.positions import Margin
 
 
 class Reason(StrEnum):

@@ -1,7 +1,7 @@
 """Prices against the mark: how far an order may reach, and what it would lose. Ticks; ratios in millionths."""
 
-from shards.brackets import MILLION
-from shards.orders import BUY, Side
+from shards.model.brackets import MILLION
+from shards.model.orders import BUY, Side
 
 
 def worst_price(side: Side, mark: int, ratio: int) -> int:

@@ -4,13 +4,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from shards.candles import ONE_SPAN_MS, fold, limit_candles
 from shards.depth import list_levels
 from shards.engine import Engine
 from shards.futures import FuturesMarket
-from shards.ids import market_of
 from shards.market import MarketMachine, age
-from shards.markets import Product
 from shards.messages import (
     BalancesReply,
     CandlesReply,
@@ -50,9 +47,12 @@ from shards.messages import (
     TickersReply,
     TradesReply,
 )
-from shards.money import Income
-from shards.orders import Order, Side, Trade
-from shards.rows import MarginFilled
+from shards.model.accounting import Income
+from shards.model.candles import ONE_SPAN_MS, fold, limit_candles
+from shards.model.events import MarginFilled
+from shards.model.ids import market_of
+from shards.model.markets import Product
+from shards.model.orders import Order, Side, Trade
 
 
 def answer(engine: Engine, question: Question) -> Reply:

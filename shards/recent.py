@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
-from shards.money import Income, IncomeKind, Wallet
-from shards.orders import Order, Trade
-from shards.rows import FundsMoved, MarginFilled, OrderEnded, Row, Traded
+from shards.model.accounting import Income, IncomeKind, Wallet
+from shards.model.events import FundsMoved, MarginFilled, OrderEnded, Row, Traded
+from shards.model.orders import Order, Trade
 
 T = TypeVar("T")
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from shards.codec import decode_input
 from shards.engine import Engine
+from shards.model.codec import decode_input
 from shards.state import dump_state, load_engine
 from storage.journal import START, Journal, JournalDamaged, Position, Record
 from storage.snapshot import Snapshot, SnapshotDamaged, list_snapshots, read_snapshot, state_hash

@@ -7,7 +7,6 @@ lately, or never was, depends on how far the archive is.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from shards.ids import market_of
 from shards.market import MarketMachine
 from shards.messages import (
     BatchReply,
@@ -24,8 +23,9 @@ from shards.messages import (
     Refused,
     Reply,
 )
-from shards.orders import NewOrder, Order
-from shards.rows import Attempt, CommandRefused
+from shards.model.events import Attempt, CommandRefused
+from shards.model.ids import market_of
+from shards.model.orders import NewOrder, Order
 
 _NUMBER_END: Final = 2**63  # of the numbers that the archive takes; no order has such a one
 

@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from shards.limits import REPLAY_CLOCK_MS, REPLAY_WINDOW_MS
-from shards.orders import NewOrder, Order
+from shards.model.orders import NewOrder, Order
 
 Key = tuple[str | int | bool, ...]
 

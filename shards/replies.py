@@ -8,13 +8,13 @@ from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from shards.codec import encode
 from shards.engine import Engine
 from shards.frames import REPLY, FrameKind
 from shards.limits import REPLY_PIECE_COUNT
 from shards.mailbox import Caller, Mailbox, Request
-from shards.markets import shard_of_account
 from shards.messages import OrdersReply, Reason, Refused, Reply
+from shards.model.codec import encode
+from shards.model.markets import shard_of_account
 from shards.peer import Peer
 
 Numbers = Mapping[int, int]

@@ -4,8 +4,21 @@ from shards.effects import Effects
 from shards.market import MarketMachine
 from shards.matching import Match, Plan, plan_matches
 from shards.messages import OrderReply, Reason, Refused
-from shards.money import Settlement
-from shards.orders import BUY, CANCELED, IOC, LIMIT, MARKET, POST_ONLY, SELL, EndReason, NewOrder, Order, Status, Trade
+from shards.model.accounting import Settlement
+from shards.model.orders import (
+    BUY,
+    CANCELED,
+    IOC,
+    LIMIT,
+    MARKET,
+    POST_ONLY,
+    SELL,
+    EndReason,
+    NewOrder,
+    Order,
+    Status,
+    Trade,
+)
 
 
 class SpotMarket(MarketMachine):

@@ -10,17 +10,17 @@ import msgspec
 from msgspec.structs import asdict, astuple, replace
 
 from shards.account import Booking
-from shards.brackets import Bracket
-from shards.codec import VERSION, decode_row, encode
 from shards.engine import Engine, make_machine
 from shards.futures import FuturesMarket
 from shards.limits import RULES
 from shards.market import MarketMachine
-from shards.markets import Market
-from shards.money import Balance
-from shards.orders import Order, Side
+from shards.model.accounting import Balance
+from shards.model.brackets import Bracket
+from shards.model.codec import VERSION, decode_row, encode
+from shards.model.markets import Market
+from shards.model.orders import Order, Side
+from shards.model.positions import Margin, MarketMargin
 from shards.outbox import ARCHIVE, Outbox, Posted
-from shards.positions import Margin, MarketMargin
 from shards.replays import Replay
 from storage.snapshot import Snapshot
 

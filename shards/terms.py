@@ -10,9 +10,9 @@ from typing import Final
 
 import msgspec
 
-from shards.codec import encode
 from shards.engine import Engine
-from shards.markets import Market, MarketStatus, shard_of_symbol
+from shards.model.codec import encode
+from shards.model.markets import Market, MarketStatus, shard_of_symbol
 from storage.operations import Asset, MarketRow
 from storage.reference_file import Terms
 

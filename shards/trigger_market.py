@@ -2,14 +2,14 @@
 
 import msgspec
 
-from shards.brackets import MILLION
 from shards.cover import cover_in, is_outside_band, is_short, limit_of, limit_without_hold, may_lose, measure
 from shards.effects import Effects
 from shards.margin import held_for
 from shards.margin_market import MarginMarket
-from shards.markets import Market, MarketStatus
 from shards.messages import FiredHeld, Reason, Refused
-from shards.orders import (
+from shards.model.brackets import MILLION
+from shards.model.markets import Market, MarketStatus
+from shards.model.orders import (
     BUY,
     LIMIT,
     MARKET,

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right, insort
 
-from shards.orders import BUY, Kind, Order, Side, Trigger, WatchedPrice
+from shards.model.orders import BUY, Kind, Order, Side, Trigger, WatchedPrice
 
 _STOPS = (Kind.STOP, Kind.STOP_MARKET)
 _LAST = 2**63  # beyond every order id

@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from shards.codec import decode_row
 from shards.engine import Engine
 from shards.messages import ArchiveStatus, Question, Reply, RunSql, TableReply
-from shards.orders import Order, Trade
+from shards.model.codec import decode_row
+from shards.model.events import CommandRefused, FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
+from shards.model.orders import Order, Trade
 from shards.outbox import ARCHIVE
-from shards.rows import CommandRefused, FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
 
 Ask = Callable[[Question], Reply]
 """Asks the archive."""

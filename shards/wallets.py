@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from shards.money import Balance, Settlement
+from shards.model.accounting import Balance, Settlement
 
 
 class Wallets:

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from shards.markets import Market
-from shards.orders import Candle
-from shards.units import format_plain
+from shards.model.decimals import format_plain
+from shards.model.markets import Market
+from shards.model.orders import Candle
 
 INTERVALS_S: Final = {"1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "4h": 14_400, "1d": 86_400}
 DAY_S: Final = 86_400

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from shards.markets import Market, Product
+from shards.model.markets import Market, Product
 from storage.reference import Asset, Facts, Reference
 
 MARGIN_ASSET: Final = "USDT"

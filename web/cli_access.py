@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from shards.client import Client
-from shards.markets import MarketStatus
+from shards.model.markets import MarketStatus
 from shards.process import is_locked
 from shards.settings import load_settings
 from storage.folder import Folder, FolderError

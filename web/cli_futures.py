@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from shards.markets import Market, MarketStatus
-from shards.units import format_fixed, format_plain
+from shards.model.decimals import format_fixed, format_plain
+from shards.model.markets import Market, MarketStatus
 from web.catalog import Catalog
 from web.cli_access import confirm_status, open_desk, open_folder, open_reference
 from web.cli_print import Cell, print_table

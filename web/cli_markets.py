@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from shards.markets import Market, MarketStatus
-from shards.units import format_fixed, format_plain
+from shards.model.decimals import format_fixed, format_plain
+from shards.model.markets import Market, MarketStatus
 from storage.reference import Asset
 from web import operator
 from web.catalog import Catalog

@@ -6,8 +6,8 @@ from typing import Final, TypeVar
 
 from shards import limits
 from shards.client import Client
-from shards.markets import Market, shard_of_account, shard_of_symbol
 from shards.messages import Command, Question, Reason, Refused, Reply
+from shards.model.markets import Market, shard_of_account, shard_of_symbol
 from web.errors import EngineRefusal
 
 R = TypeVar("R", bound=Reply)

@@ -11,8 +11,6 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from shards import limits
-from shards.candles import add, join, limit_candles
-from shards.markets import Market
 from shards.messages import (
     CandlesReply,
     DepthReply,
@@ -37,10 +35,12 @@ from shards.messages import (
     TickersReply,
     TradesReply,
 )
-from shards.money import Income, IncomeKind
-from shards.orders import Candle, Order, Status, Trade
-from shards.rows import MarginFilled
-from shards.units import ceil_div
+from shards.model.accounting import Income, IncomeKind
+from shards.model.candles import add, join, limit_candles
+from shards.model.decimals import ceil_div
+from shards.model.events import MarginFilled
+from shards.model.markets import Market
+from shards.model.orders import Candle, Order, Status, Trade
 from web.candles import no_trades
 from web.engine import Engine
 from web.errors import EngineRefusal

@@ -10,10 +10,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from shards.brackets import RiskChange
 from shards.clock import now_ms
 from shards.limits import DEADLINE_BULK_MS, MARKET_NUMBER_MAX, PRICE_MAX, QUANTITY_MAX
-from shards.markets import Market, MarketStatus, Product
 from shards.messages import (
     AddAsset,
     AddMarket,
@@ -25,7 +23,9 @@ from shards.messages import (
     SetMarkPrice,
     SetRisk,
 )
-from shards.units import Decimal, count_steps, parse_decimal
+from shards.model.brackets import RiskChange
+from shards.model.decimals import Decimal, count_steps, parse_decimal
+from shards.model.markets import Market, MarketStatus, Product
 from storage.reference import ApiKey, Asset, Reference
 from web.auth import READ, TRADE
 from web.catalog import DISABLED, ENABLED, TRADING_SWITCH, Catalog, encode_market

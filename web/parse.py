@@ -4,7 +4,7 @@ import json
 import re
 from typing import Final
 
-from shards.units import Decimal, parse_decimal
+from shards.model.decimals import Decimal, parse_decimal
 
 DEPTH_MAX: Final = 8  # of a JSON body
 LONG_MAX: Final = 2**63 - 1

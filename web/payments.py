@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from shards.messages import AmountReply, Deposit
-from shards.money import Wallet
-from shards.units import Decimal, format_plain
+from shards.model.accounting import Wallet
+from shards.model.decimals import Decimal, format_plain
 from web.catalog import MARGIN_ASSET
 from web.errors import Problem
 from web.operator import Desk, count_units, read_amount, require

@@ -4,10 +4,10 @@ from typing import Final
 
 import msgspec
 
-from shards import ids
-from shards.markets import Market
-from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade
-from shards.units import format_plain
+from shards.model import ids
+from shards.model.decimals import format_plain
+from shards.model.markets import Market
+from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade
 from web.catalog import Catalog
 
 SIDES: Final = {Side.BUY: "buy", Side.SELL: "sell"}

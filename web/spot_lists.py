@@ -5,11 +5,11 @@ from typing import Final
 
 from flask import Blueprint, Response
 
-from shards import ids
 from shards.limits import LIST_COUNT_MAX
-from shards.markets import Market, Product
 from shards.messages import BalancesReply, GetBalances, GetOrder, ListOrders, ListTrades
-from shards.units import format_plain
+from shards.model import ids
+from shards.model.decimals import format_plain
+from shards.model.markets import Market, Product
 from web import history
 from web.auth import READ, Principal, caller
 from web.catalog import Catalog

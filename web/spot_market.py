@@ -7,9 +7,9 @@ from flask import Blueprint, Response
 
 from shards.clock import now_ms
 from shards.limits import DEPTH_LEVELS_MAX
-from shards.markets import Market
 from shards.messages import DepthReply, GetDepth, MarketTrades, Reason
-from shards.units import format_fixed, format_plain
+from shards.model.decimals import format_fixed, format_plain
+from shards.model.markets import Market
 from web import history
 from web.candles import DAY_S, INTERVALS_S, render_candle, render_ticker
 from web.catalog import DISABLED, Catalog

@@ -5,9 +5,7 @@ from typing import Final
 from flask import Blueprint, Response
 from msgspec import Raw
 
-from shards import ids
 from shards.limits import DEADLINE_BULK_MS
-from shards.markets import Market
 from shards.messages import (
     Cancel,
     CancelAll,
@@ -19,7 +17,9 @@ from shards.messages import (
     Place,
     Reason,
 )
-from shards.orders import Order
+from shards.model import ids
+from shards.model.markets import Market
+from shards.model.orders import Order
 from web import history
 from web.auth import READ, TRADE, Principal, caller
 from web.catalog import Catalog

@@ -3,9 +3,9 @@
 from typing import Final, NamedTuple
 
 from shards.limits import AMOUNT_MAX, PRICE_MAX, QUANTITY_MAX
-from shards.markets import Market
-from shards.orders import Kind, NewOrder, Side, TimeInForce
-from shards.units import Decimal, count_steps
+from shards.model.decimals import Decimal, count_steps
+from shards.model.markets import Market
+from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from web.auth import Principal
 from web.errors import Problem, invalid
 from web.parse import is_client_id, read_decimal, read_text

@@ -6,8 +6,8 @@ from typing import Final
 from flask import Blueprint, Response
 
 from shards.messages import Transfer, TransferReply
-from shards.money import Wallet
-from shards.units import format_plain
+from shards.model.accounting import Wallet
+from shards.model.decimals import format_plain
 from storage.reference import Asset
 from web.auth import token_caller
 from web.catalog import Catalog

@@ -17,7 +17,7 @@ from loadtest.bench.results import Figure, Report, take_turns
 from loadtest.bench.seeding import MARKET, START_MS
 from shards.history import History
 from shards.messages import RunSql, TableReply
-from shards.rows import MarketChanged
+from shards.model.events import MarketChanged
 from storage.tables import TRADES
 
 TRADES_COUNT: Final = 2_000_000

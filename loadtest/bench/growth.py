@@ -33,11 +33,11 @@ from loadtest.bench.results import Figure, Report, take_turns
 from loadtest.bench.seeding import MARKET, OWNER, START_MS, full_book, seed_folder
 from loadtest.bench.venue import Venue
 from shards.client import Client
-from shards.codec import encode
 from shards.engine import MAILBOX, Engine
-from shards.markets import shard_of_symbol
 from shards.messages import Cancel, CancelAll, Command, OrderReply, OrdersReply, Place, Refused, Reply
-from shards.orders import NewOrder, Order
+from shards.model.codec import encode
+from shards.model.markets import shard_of_symbol
+from shards.model.orders import NewOrder, Order
 from shards.outbox import ARCHIVE
 from storage.folder import Folder
 from tests.exchange import group_members, until

@@ -7,10 +7,10 @@ from loadtest.bench.seeding import MARKET, START_MS
 from loadtest.bench.stream import BUY, MIDDLE, Operation, Outcome, Stream
 from shards.book import Book
 from shards.engine import MAILBOX, Engine
-from shards.ids import make_number
 from shards.matching import plan_matches
 from shards.messages import AddMarket, Cancel, Command, Deposit, OrderReply, Place, Reply
-from shards.orders import LIMIT, OPEN, EndReason, Kind, NewOrder, Order, Side, TimeInForce
+from shards.model.ids import make_number
+from shards.model.orders import LIMIT, OPEN, EndReason, Kind, NewOrder, Order, Side, TimeInForce
 from shards.outbox import ARCHIVE
 
 Step = tuple[Callable[..., object], tuple[Any, ...]]

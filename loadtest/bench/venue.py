@@ -13,11 +13,11 @@ from typing import Final, NamedTuple, TypeVar
 from loadtest.bench.large_archive import fill_archive
 from shards.client import Client
 from shards.clock import now_ms
-from shards.codec import encode
 from shards.line import Line
-from shards.markets import Market, shard_of_symbol
 from shards.messages import CancelAll, Command, GetStatus, OrderReply, OrdersReply, Place, Reply, ShardStatus
-from shards.orders import Kind, NewOrder, Order, Side, TimeInForce
+from shards.model.codec import encode
+from shards.model.markets import Market, shard_of_symbol
+from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce
 from storage.folder import Folder
 from storage.reference import Reference
 from tests.exchange import Exchange, until

@@ -6,7 +6,7 @@ from hashlib import sha256
 from itertools import count
 from typing import Any, Final, NamedTuple
 
-from shards.markets import shard_of_account, shard_of_symbol
+from shards.model.markets import shard_of_account, shard_of_symbol
 from tests.exchange import Exchange
 from web.tokens import Tokens
 

@@ -10,9 +10,9 @@ import pytest
 
 from shards.client import Client
 from shards.clock import now_ms
-from shards.codec import decode_reply, encode
 from shards.line import Line
 from shards.messages import BalancesReply, GetBalances, Reason, Refused
+from shards.model.codec import decode_reply, encode
 from tests.crash.capacity import fill
 from tests.crash.floor import Account, Floor, Market
 from tests.crash.processes import BACK_S, QUIET_S, check_quiet, connected, stopped

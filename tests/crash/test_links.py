@@ -8,10 +8,8 @@ from typing import Any, Final
 import pytest
 
 from shards.clock import now_ms, passed_ms
-from shards.codec import decode_reply, encode
 from shards.line import Line
 from shards.loop import Shard
-from shards.markets import Market, Product, shard_of_account, shard_of_symbol
 from shards.messages import (
     AddMarket,
     BalancesReply,
@@ -24,8 +22,10 @@ from shards.messages import (
     Question,
     Reply,
 )
-from shards.money import Balance
-from shards.orders import Kind, NewOrder, Side, TimeInForce
+from shards.model.accounting import Balance
+from shards.model.codec import decode_reply, encode
+from shards.model.markets import Market, Product, shard_of_account, shard_of_symbol
+from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from shards.recovery import recover
 from shards.snapshots import Snapshots
 from storage.folder import Folder

@@ -11,7 +11,6 @@ import pytest
 
 from shards.client import Client
 from shards.limits import DEADLINE_MS
-from shards.markets import Market
 from shards.messages import (
     BalancesReply,
     Cancel,
@@ -25,7 +24,8 @@ from shards.messages import (
     Refused,
     Reply,
 )
-from shards.orders import Kind, NewOrder, Side, TimeInForce
+from shards.model.markets import Market
+from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from storage.reference import Reference
 from tests.crash.floor import FUNDS, QUOTE, QUOTE_PLACES, Account, Floor
 from tests.crash.processes import BACK_S, archive_process, check_at_rest, connected, shard_process

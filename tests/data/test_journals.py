@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from shards.codec import decode_input
 from shards.invariants import find_violations
+from shards.model.codec import decode_input
 from shards.verify import verify_folder
 from storage.folder import Folder
 from tests.data import journals

@@ -12,11 +12,11 @@ import pytest
 from shards.clock import now_ms
 from shards.engine import Engine
 from shards.history import History
-from shards.markets import Market
 from shards.messages import Command, Question, Reply
-from shards.orders import Side, Trade
+from shards.model.events import Traded
+from shards.model.markets import Market
+from shards.model.orders import Side, Trade
 from shards.questions import answer
-from shards.rows import Traded
 from tests.http.futures.site import BTC, ETH, SPOT, SPOT_ONLY, FakeClient, Site, make_trade
 from web.candles import INTERVALS_S
 from web.futures.market import INTERVALS_MS

@@ -11,7 +11,7 @@ import pytest
 from loadtest.bench.seeding import MARKET, OWNER, full_book, limit_order, write_journal
 from shards.limits import OPEN_ORDERS_MAX
 from shards.messages import Command, Deposit
-from shards.orders import Side
+from shards.model.orders import Side
 from storage.folder import Folder
 from storage.reference import Asset, Reference
 from tests.exchange import Exchange

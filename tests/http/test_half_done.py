@@ -8,10 +8,8 @@ from typing import TypeVar
 
 import pytest
 
-from shards.brackets import RiskChange
 from shards.client import Client
 from shards.limits import DEADLINE_MS
-from shards.markets import MarketStatus, shard_of_symbol
 from shards.messages import (
     AddAsset,
     Command,
@@ -23,6 +21,8 @@ from shards.messages import (
     SetMarketStatus,
     SetRisk,
 )
+from shards.model.brackets import RiskChange
+from shards.model.markets import MarketStatus, shard_of_symbol
 from shards.verify import verify_folder
 from storage.folder import Folder
 from storage.reference import Asset, Reference

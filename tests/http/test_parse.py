@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from shards.units import Decimal
+from shards.model.decimals import Decimal
 from web.errors import Problem
 from web.incoming import Query
 from web.parse import Number, is_account, is_client_id, is_name, parse_object, read_decimal, read_long, read_text

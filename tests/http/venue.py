@@ -20,9 +20,9 @@ import jwt
 from click.testing import CliRunner
 
 from shards.client import Client
-from shards.ids import to_uuid
-from shards.markets import shard_of_account, shard_of_symbol
 from shards.messages import AmountReply, Deposit
+from shards.model.ids import to_uuid
+from shards.model.markets import shard_of_account, shard_of_symbol
 from storage.reference import Reference
 from tests.exchange import Exchange
 from web import cli

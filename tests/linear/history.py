@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from shards.ids import TRADE, from_uuid
-from shards.markets import Market
 from shards.messages import (
     Cancel,
     CancelAll,
@@ -19,7 +17,9 @@ from shards.messages import (
     Refused,
     Reply,
 )
-from shards.orders import Order, Trade
+from shards.model.ids import TRADE, from_uuid
+from shards.model.markets import Market
+from shards.model.orders import Order, Trade
 from web.errors import SPOT_REFUSALS
 from web.render import KINDS, SIDES, STATUSES, TIMES_IN_FORCE
 

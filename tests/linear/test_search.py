@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from shards.markets import Market, Product
 from shards.messages import AddMarket, Cancel, CancelAll, CancelByClientId, Deposit, GetDepth, GetOrder, Place
-from shards.orders import Kind, NewOrder, Side, TimeInForce
+from shards.model.markets import Market, Product
+from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from tests.linear.history import UNKNOWN, Asked, Op
 from tests.linear.market import MarketModel
 from tests.linear.search import Search, prove

@@ -8,8 +8,6 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from shards.brackets import RiskChange, RiskTerms, make_brackets
-from shards.markets import FuturesTerms, Market, MarketStatus, Product, shard_of_account
 from shards.messages import (
     AddMarket,
     AmountReply,
@@ -23,9 +21,11 @@ from shards.messages import (
     SetMarkPrice,
     SetRisk,
 )
-from shards.money import Wallet
-from shards.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
-from shards.positions import MarketMargin
+from shards.model.accounting import Wallet
+from shards.model.brackets import RiskChange, RiskTerms, make_brackets
+from shards.model.markets import FuturesTerms, Market, MarketStatus, Product, shard_of_account
+from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
+from shards.model.positions import MarketMargin
 from tests.model.world import World
 from tests.model.worth import Watch
 

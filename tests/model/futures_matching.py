@@ -1,10 +1,10 @@
 """Matching and triggers of one futures market, in the plainest way."""
 
 from shards import messages as m
-from shards import orders as o
-from shards.markets import Market, MarketStatus
-from shards.money import MarginFill
-from shards.rows import MarginFilled, Traded
+from shards.model import orders as o
+from shards.model.accounting import MarginFill
+from shards.model.events import MarginFilled, Traded
+from shards.model.markets import Market, MarketStatus
 from tests.model.futures_prices import FuturesPrices
 from tests.model.futures_risk import Funds, nearest
 from tests.model.futures_wallets import ceil

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from shards import messages as m
-from shards import orders as o
+from shards.model import orders as o
 from tests.model.futures_risk import MILLION, Funds, is_within, nearest, worse_by
 from tests.model.futures_state import FuturesState
 from tests.model.futures_wallets import ceil

@@ -6,8 +6,8 @@ It shares the words of the product, its messages, with the engine, and nothing e
 from msgspec.structs import replace
 
 from shards import messages as m
-from shards import orders as o
-from shards.markets import Market, MarketStatus
+from shards.model import orders as o
+from shards.model.markets import Market, MarketStatus
 from tests.model.futures_settings import FuturesSettings
 
 CONTENT = ("side", "kind", "tif", "price", "quantity", "reduce_only", "close_position", "trigger")

@@ -3,9 +3,9 @@
 from msgspec.structs import replace
 
 from shards import messages as m
-from shards import orders as o
-from shards.brackets import LIQUIDATION_FEE, RiskChange, RiskTerms
-from shards.markets import MarketStatus
+from shards.model import orders as o
+from shards.model.brackets import LIQUIDATION_FEE, RiskChange, RiskTerms
+from shards.model.markets import MarketStatus
 from tests.model.futures_matching import FuturesMatching
 from tests.model.futures_risk import most_at
 

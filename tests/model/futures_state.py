@@ -3,11 +3,11 @@
 from collections import defaultdict
 
 from shards import messages as m
-from shards import orders as o
-from shards.brackets import Bracket
-from shards.markets import Market
-from shards.money import Wallet
-from shards.rows import MarginFilled, OrderEnded, Traded
+from shards.model import orders as o
+from shards.model.accounting import Wallet
+from shards.model.brackets import Bracket
+from shards.model.events import MarginFilled, OrderEnded, Traded
+from shards.model.markets import Market
 from tests.model.futures_risk import maintenance, most_at
 from tests.model.futures_wallets import FuturesWallet, ceil
 

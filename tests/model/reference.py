@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from msgspec.structs import astuple, replace
 
 from shards import messages as m
-from shards import money
-from shards import orders as o
-from shards.markets import Market, MarketStatus
+from shards.model import accounting
+from shards.model import orders as o
+from shards.model.markets import Market, MarketStatus
 
 CONTENT = ("side", "kind", "tif", "price", "quantity", "quote_quantity")
 
@@ -22,7 +22,7 @@ class Reference:
         self.traded: Counter[int] = Counter()
         self.ended: dict[int, o.Order] = {}  # not archived yet
         self.signed: dict[tuple[object, ...], o.Order] = {}
-        self.wallets: dict[tuple[str, str], money.Balance] = {}
+        self.wallets: dict[tuple[str, str], accounting.Balance] = {}
         self.bookings: dict[tuple[str, str], tuple[str, int, int]] = {}
 
     def apply(self, message: object, now_ms: int) -> m.Reply:
@@ -68,8 +68,8 @@ class Reference:
                 levels[order.price] += order.quantity - order.filled
         return sorted(levels.items(), reverse=side == o.Side.BUY)
 
-    def wallet(self, account: str, asset: str) -> money.Balance:
-        return self.wallets.setdefault((account, asset), money.Balance(asset, 0, 0))
+    def wallet(self, account: str, asset: str) -> accounting.Balance:
+        return self.wallets.setdefault((account, asset), accounting.Balance(asset, 0, 0))
 
     def deposit(self, deposit: m.Deposit) -> m.Reply:
         key = deposit.account, deposit.reference

@@ -11,11 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from shards.codec import decode_link, decode_row
 from shards.engine import Engine
 from shards.futures import FuturesMarket
 from shards.invariants import find_violations
-from shards.markets import MarketStatus, shard_of_account
 from shards.messages import (
     AddMarket,
     Cancel,
@@ -29,11 +27,13 @@ from shards.messages import (
     SettleMargin,
     Tick,
 )
-from shards.money import Wallet
-from shards.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trigger
+from shards.model.accounting import Wallet
+from shards.model.codec import decode_link, decode_row
+from shards.model.events import OrderEnded
+from shards.model.markets import MarketStatus, shard_of_account
+from shards.model.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trigger
 from shards.outbox import ARCHIVE
 from shards.recovery import apply_record
-from shards.rows import OrderEnded
 from storage.journal import START, Journal
 from tests.model.futures_profiles import PROFILES, make_futures_market
 from tests.model.world import World

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import pytest
 
-from shards.markets import MarketStatus
 from shards.messages import (
     AddMarket,
     Cancel,
@@ -27,7 +26,8 @@ from shards.messages import (
     Reply,
     SetMarketStatus,
 )
-from shards.orders import Kind, NewOrder, Order, Side, TimeInForce
+from shards.model.markets import MarketStatus
+from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce
 from tests.model.reference import Reference
 from tests.model.seeds import read_count, read_seed
 from tests.model.world import World, make_market

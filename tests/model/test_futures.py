@@ -6,7 +6,6 @@ import pytest
 from msgspec.structs import replace
 
 from shards.futures import FuturesMarket
-from shards.markets import FuturesTerms, Market, MarketStatus, Product, shard_of_account
 from shards.messages import (
     AddMarket,
     BatchReply,
@@ -27,8 +26,9 @@ from shards.messages import (
     Tick,
     Transfer,
 )
-from shards.money import Wallet
-from shards.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
+from shards.model.accounting import Wallet
+from shards.model.markets import FuturesTerms, Market, MarketStatus, Product, shard_of_account
+from shards.model.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
 from tests.model.seeds import read_seed
 from tests.model.world import World
 

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from shards.messages import Modify, Place, Reason, Refused, SetLeverage, SetMarkPrice
-from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
+from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
 from tests.model.colluders import USDT
 from tests.model.stage import BUY, LEVERAGE, MARKET, SELL, UNIT, Stage, ended
 

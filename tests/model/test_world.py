@@ -5,8 +5,8 @@ import pytest
 from shards import market
 from shards.limits import DEADLINE_MS
 from shards.messages import AddMarket, BalancesReply, Cancel, Deposit, GetBalances, OrderReply, Place, Reason, Refused
-from shards.money import Balance
-from shards.orders import Kind, NewOrder, Side, Status, TimeInForce
+from shards.model.accounting import Balance
+from shards.model.orders import Kind, NewOrder, Side, Status, TimeInForce
 from tests.model.world import Call, World, make_market
 
 MARKET_SHARD, HOME = 0, 1  # of DFUSDT and of carol, with two shards

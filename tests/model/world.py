@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, cast, get_args
 
 from msgspec.structs import replace
 
-from shards.codec import decode_input, decode_link, decode_reply, decode_request, decode_row, encode
 from shards.engine import ASK_HOME, MAILBOX, Engine
 from shards.frames import FrameKind
 from shards.holds import Holds
@@ -21,7 +20,6 @@ from shards.invariants import find_violations
 from shards.limits import BATCH_COUNT_MAX, DEADLINE_MS, QUEUE_DEPTH_MAX, RULES
 from shards.loop import _account
 from shards.mailbox import LinkFrame, Mailbox, Request
-from shards.markets import Market, Product, shard_of_account, shard_of_symbol
 from shards.messages import (
     AddMarket,
     Cancel,
@@ -49,12 +47,14 @@ from shards.messages import (
     SetRules,
     Transfer,
 )
+from shards.model.codec import decode_input, decode_link, decode_reply, decode_request, decode_row, encode
+from shards.model.events import Row
+from shards.model.markets import Market, Product, shard_of_account, shard_of_symbol
 from shards.outbox import ARCHIVE
 from shards.peer import NotServing, Peer
 from shards.questions import answer
 from shards.recovery import apply_record
 from shards.replies import Replies
-from shards.rows import Row
 from shards.state import dump_state, dump_underway, load_engine
 from storage.journal import Record
 

@@ -24,7 +24,7 @@ from shards.messages import (
     Refused,
     RunSql,
 )
-from shards.rows import OrderEnded
+from shards.model.events import OrderEnded
 from storage.reference import Reference
 from tests.exchange import Exchange, until
 from tests.fuzz.wire import Connection

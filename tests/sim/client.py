@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from shards.codec import decode_reply, encode
 from shards.counters import Counters
 from shards.frames import FrameKind, pack, unpack
 from shards.limits import RECEIVE_BYTES
-from shards.markets import shard_of_account, shard_of_symbol
 from shards.messages import (
     AddMarket,
     CancelAll,
@@ -22,6 +20,8 @@ from shards.messages import (
     SetLeverage,
     Transfer,
 )
+from shards.model.codec import decode_reply, encode
+from shards.model.markets import shard_of_account, shard_of_symbol
 from tests.sim.call import CANCELS, Call
 from tests.sim.network import Killed, Life, SimSocket
 

@@ -8,9 +8,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from shards import messages as m
-from shards import orders as o
-from shards.brackets import Bracket
-from shards.rows import MarginFilled
+from shards.model import orders as o
+from shards.model.brackets import Bracket
+from shards.model.events import MarginFilled
 from tests.model.futures_risk import MILLION, maintenance, most_at
 from tests.model.futures_wallets import FuturesWallet, ceil
 from tests.sim.sent import Held

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from shards import messages as m
-from shards import orders as o
-from shards.markets import Market, MarketStatus
-from shards.rows import MarginFilled
+from shards.model import orders as o
+from shards.model.events import MarginFilled
+from shards.model.markets import Market, MarketStatus
 from tests.model.futures_reference import FuturesReference
 from tests.model.futures_risk import Funds, nearest
 from tests.sim.sent import FiredHeld, Grant, Held, Mark

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 from shards import messages as m
-from shards.markets import Market
-from shards.money import Wallet
-from shards.orders import Order, Status
+from shards.model.accounting import Wallet
+from shards.model.markets import Market
+from shards.model.orders import Order, Status
 from tests.model.futures_steps import brief
 from tests.sim.call import Call
 from tests.sim.savers import Saver

@@ -4,11 +4,11 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from shards import messages as m
-from shards import money
-from shards import orders as o
-from shards.codec import encode
-from shards.markets import Market, shard_of_account
-from shards.rows import MarketChanged, OrderEnded, Traded
+from shards.model import accounting
+from shards.model import orders as o
+from shards.model.codec import encode
+from shards.model.events import MarketChanged, OrderEnded, Traded
+from shards.model.markets import Market, shard_of_account
 from tests.sim.futures_home import Home
 from tests.sim.futures_market import SimFuturesMarket
 from tests.sim.payments import Payments
@@ -122,12 +122,12 @@ class FuturesShard(Payments):
         if order.reduce_only:
             size = min(order.quantity, market.reducible(order))
             value = loss * size * market.unit
-            asked = money.MarginTerms(0, 0, *terms, loss_value=value, reduces=size, mark=market.mark * market.unit)
+            asked = accounting.MarginTerms(0, 0, *terms, loss_value=value, reduces=size, mark=market.mark * market.unit)
         else:
             lots = order.quantity * market.unit
             values = price * lots, (order.price or price) * lots
             more = {"closes": market.only_closes(order), "entry_value": price * lots}
-            asked = money.MarginTerms(*values, *terms, loss_value=loss * lots, **more)
+            asked = accounting.MarginTerms(*values, *terms, loss_value=loss * lots, **more)
         if order.side is o.Side.SELL and order.kind is not o.Kind.LIMIT and not market.has_risk_terms:
             limit = 0  # nobody has asked how far it may go
         fired = m.HoldFired(order.id, order.account, order.side, price, asked, self.shard, limit, loss)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from shards import messages as m
-from shards.markets import Market
-from shards.money import Wallet
-from shards.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
+from shards.model.accounting import Wallet
+from shards.model.markets import Market
+from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
 from tests.sim.call import Call
 from tests.sim.client import Client
 from tests.sim.futures_terms import MIDDLE, REACH, TICK_UNITS

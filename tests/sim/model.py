@@ -9,12 +9,12 @@ from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 
 from shards import messages as m
-from shards import money
-from shards import orders as o
-from shards.codec import decode_input, encode
-from shards.markets import Market, Product
+from shards.model import accounting
+from shards.model import orders as o
+from shards.model.codec import decode_input, encode
+from shards.model.events import MarketChanged, OrderEnded, Traded
+from shards.model.markets import Market, Product
 from shards.outbox import ARCHIVE
-from shards.rows import MarketChanged, OrderEnded, Traded
 from storage.journal import Record
 from tests.sim.futures_shard import FuturesShard, market_in
 from tests.sim.refusals import refused_rows
@@ -204,7 +204,7 @@ class ShardModel(FuturesShard):
             return self.take_grant(grant)
         new = grant.asked.order
         key = new.account, self.held_asset(new)
-        self.wallets[key] = money.Balance(key[1], grant.amount, 0)
+        self.wallets[key] = accounting.Balance(key[1], grant.amount, 0)
         late = self.now_ms > grant.asked.deadline_ms
         reply = m.Refused(m.Reason.TIMEOUT) if late else self.place(new)
         self.wallets[key].held -= grant.amount

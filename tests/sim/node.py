@@ -4,11 +4,11 @@ import sqlite3
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from shards.codec import decode_input, decode_request, encode
 from shards.engine import Engine
 from shards.loop import COMMANDS, Shard
 from shards.mailbox import Request
 from shards.messages import Command, GetStatus, Granted, LinkMessage, Modify, Place, Reason, Refused, Reply
+from shards.model.codec import decode_input, decode_request, encode
 from shards.outbox import ARCHIVE
 from shards.recovery import apply_record, engine_at
 from shards.replies import Numbers

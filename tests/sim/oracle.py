@@ -3,7 +3,6 @@
 from collections import Counter, defaultdict, deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shards.codec import decode_input, decode_reply, encode
 from shards.invariants import find_violations
 from shards.loop import COMMANDS
 from shards.messages import (
@@ -19,6 +18,7 @@ from shards.messages import (
     Reason,
     Refused,
 )
+from shards.model.codec import decode_input, decode_reply, encode
 from shards.outbox import ARCHIVE
 from shards.recovery import apply_record, engine_at
 from shards.state import dump_state

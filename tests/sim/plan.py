@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from shards import asked, limits, peer, replies
-from shards.markets import Market, Product
+from shards.model.markets import Market, Product
 
 
 class Plan(NamedTuple):

@@ -13,7 +13,7 @@ from shards.engine import Engine
 from shards.frames import Frame
 from shards.loop import Shard
 from shards.mailbox import Caller, LinkFrame, Mailbox
-from shards.orders import NewOrder, Order, Side
+from shards.model.orders import NewOrder, Order, Side
 from shards.price_band import worst_price
 from shards.recovery import engine_at
 from shards.replies import Replies

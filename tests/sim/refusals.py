@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from shards import messages as m
-from shards.rows import Attempt, CommandRefused
+from shards.model.events import Attempt, CommandRefused
 
 
 def refused_rows(message: Any, reply: Any, shard: Any) -> Iterator[CommandRefused]:

@@ -8,8 +8,8 @@ no longer be executed, cancels it by its client id until it has an answer to tha
 from typing import TYPE_CHECKING
 
 from shards import messages as m
-from shards.markets import Market
-from shards.orders import Kind, NewOrder, Order, Side, TimeInForce
+from shards.model.markets import Market
+from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce
 from tests.model.futures_steps import brief
 from tests.sim.call import Call
 from tests.sim.client import Client

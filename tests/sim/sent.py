@@ -4,8 +4,8 @@ from collections import Counter
 from typing import NamedTuple
 
 from shards import messages as m
-from shards.brackets import Bracket
-from shards.rows import MarginFilled
+from shards.model.brackets import Bracket
+from shards.model.events import MarginFilled
 
 Held = Counter[tuple[str, str]]
 """Account and "hold", "BUY" or "SELL" → units held, or units of open value on that side."""

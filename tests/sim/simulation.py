@@ -14,8 +14,8 @@ import msgspec
 
 from shards import messages as m
 from shards.limits import CONNECTIONS_MAX
-from shards.markets import Market
-from shards.money import Wallet
+from shards.model.accounting import Wallet
+from shards.model.markets import Market
 from storage.folder import Folder
 from tests.sim.archive import SimArchive
 from tests.sim.client import Client, shards_of

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from shards import messages as m
-from shards.markets import Market, MarketStatus, Product
-from shards.orders import Kind, NewOrder, Side, TimeInForce
+from shards.model.markets import Market, MarketStatus, Product
+from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from tests.sim.call import Call
 from tests.sim.client import Client
 from tests.sim.futures_terms import CHANGES

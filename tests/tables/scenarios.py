@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from shards.codec import decode_reply, decode_row, encode
-from shards.markets import Market, MarketStatus
 from shards.messages import (
     AddMarket,
     AmountReply,
@@ -36,12 +34,14 @@ from shards.messages import (
     SetMarketStatus,
     TradesReply,
 )
-from shards.money import Wallet
-from shards.orders import Kind, NewOrder, Order, Side, Status, TimeInForce, Trade
+from shards.model.accounting import Wallet
+from shards.model.codec import decode_reply, decode_row, encode
+from shards.model.decimals import count_steps, format_plain, parse_decimal
+from shards.model.events import OrderEnded, Traded
+from shards.model.markets import Market, MarketStatus
+from shards.model.orders import Kind, NewOrder, Order, Side, Status, TimeInForce, Trade
 from shards.outbox import ARCHIVE
 from shards.questions import answer
-from shards.rows import OrderEnded, Traded
-from shards.units import count_steps, format_plain, parse_decimal
 from tests.model.reference import Reference
 from tests.model.world import START_MS, World, make_market
 

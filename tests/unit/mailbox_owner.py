@@ -12,12 +12,12 @@ from pathlib import Path
 from queue import Full
 
 from shards.clock import now_ms
-from shards.codec import decode_request, encode
 from shards.engine import Engine
 from shards.limits import BATCH_COUNT_MAX
 from shards.mailbox import Mailbox
 from shards.messages import CountOpen, CountReply, ListOrders, OrdersReply, Reply, RunSql, TableReply
-from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce
+from shards.model.codec import decode_request, encode
+from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce
 from shards.peer import NotServing
 from shards.replies import Replies
 from storage.folder import Folder

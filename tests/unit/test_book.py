@@ -5,7 +5,7 @@ import random
 import pytest
 
 from shards.book import Book, BookSide
-from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce
+from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce
 from tests.model.seeds import read_seed
 
 

@@ -14,7 +14,6 @@ import pytest
 
 from shards.client import Client
 from shards.clock import now_ms
-from shards.codec import encode
 from shards.frames import FrameKind, pack
 from shards.limits import REPLY_PIECE_COUNT
 from shards.line import Line
@@ -34,6 +33,7 @@ from shards.messages import (
     RunSql,
     TableReply,
 )
+from shards.model.codec import encode
 from shards.peer import NotServing
 from storage.folder import Folder
 from tests.model.seeds import read_count, read_seed

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from shards.codec import encode
 from shards.engine import MAILBOX, Engine
-from shards.markets import Market, Product
 from shards.messages import AddMarket, Command, Deposit, Place
-from shards.orders import Kind, NewOrder, Side, TimeInForce
+from shards.model.codec import encode
+from shards.model.markets import Market, Product
+from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from shards.recovery import recover
 from shards.state import dump_state, dump_underway
 from storage.journal import Journal, JournalDamaged, Position, Record

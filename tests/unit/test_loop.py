@@ -9,12 +9,10 @@ from typing import Any
 import pytest
 
 from shards import asked, limits, loop
-from shards.codec import decode_reply, encode
 from shards.connection import Connection
 from shards.engine import ASK_HOME
 from shards.frames import FrameKind
 from shards.loop import Shard
-from shards.markets import shard_of_account
 from shards.messages import (
     AddMarket,
     AmountReply,
@@ -39,8 +37,10 @@ from shards.messages import (
     Settle,
     Transfer,
 )
-from shards.money import Balance, Settlement, Wallet
-from shards.orders import Kind, NewOrder, Order, Side, TimeInForce
+from shards.model.accounting import Balance, Settlement, Wallet
+from shards.model.codec import decode_reply, encode
+from shards.model.markets import shard_of_account
+from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce
 from shards.recovery import recover
 from shards.snapshots import Snapshots
 from storage.folder import Folder

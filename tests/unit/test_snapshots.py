@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from shards.codec import encode
 from shards.engine import Engine
 from shards.messages import Deposit
+from shards.model.codec import encode
 from shards.outbox import ARCHIVE
 from shards.recovery import apply_record, recover
 from shards.snapshots import Snapshots

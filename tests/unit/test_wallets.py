@@ -3,8 +3,8 @@
 import pytest
 
 from shards.margin import Held, Margins
-from shards.money import MarginSettlement, MarginTerms, Settlement
-from shards.orders import Side
+from shards.model.accounting import MarginSettlement, MarginTerms, Settlement
+from shards.model.orders import Side
 from shards.wallets import Wallets
 
 TERMS = MarginTerms(hold_value=1_000, order_value=1_000, default_leverage=10, max_position_value=10**9)

@@ -5,7 +5,7 @@ from typing import Final
 
 from flask import Blueprint, Response
 
-from shards.markets import Market
+from shards.model.markets import Market
 from web.auth import READ
 from web.catalog import MARGIN_ASSET, Catalog
 from web.futures.call import read_optional_market, signed_call

@@ -8,10 +8,10 @@ from typing import Final
 
 from flask import Blueprint, Response
 
-from shards.ids import market_of
-from shards.markets import Market
 from shards.messages import Cancel, CancelAll, GetOrder, GetOrderByClientId, OrderReply, Place
-from shards.orders import Order
+from shards.model.ids import market_of
+from shards.model.markets import Market
+from shards.model.orders import Order
 from web import history
 from web.auth import READ, TRADE
 from web.engine import Engine

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from shards.brackets import MILLION, Bracket, make_brackets
-from shards.markets import Market
-from shards.units import Decimal, count_steps, parse_decimal
+from shards.model.brackets import MILLION, Bracket, make_brackets
+from shards.model.decimals import Decimal, count_steps, parse_decimal
+from shards.model.markets import Market
 from web.errors import Problem, invalid
 from web.futures.limits import BRACKET_COUNT_MAX, LEVERAGE_MAX, NOTIONAL_MAX
 from web.futures.render import RATIO_PLACES, format_ratio

@@ -10,7 +10,7 @@ A view charges its weight by one of these three, once, before anything else::
 from collections.abc import Callable
 from typing import NamedTuple
 
-from shards.markets import Market
+from shards.model.markets import Market
 from web.auth import Principal
 from web.catalog import Catalog
 from web.futures.auth import show_key, sign_in

@@ -6,7 +6,6 @@ from typing import Final
 from flask import Blueprint, Response
 
 from shards.limits import DEADLINE_BULK_MS
-from shards.markets import Market
 from shards.messages import (
     BatchReply,
     CancelAll,
@@ -19,7 +18,8 @@ from shards.messages import (
     OrdersReply,
     Reason,
 )
-from shards.orders import Order
+from shards.model.markets import Market
+from shards.model.orders import Order
 from web.auth import TRADE
 from web.engine import Engine
 from web.errors import EngineRefusal

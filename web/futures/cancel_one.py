@@ -5,9 +5,9 @@ is refused in words of its own for each way in which it may have ended. Where th
 what is told: an order is unknown only if nobody knows it.
 """
 
-from shards.markets import Market
 from shards.messages import Cancel, CancelByClientId, GetOrder, GetOrderByClientId, OrderReply, Reason
-from shards.orders import EndReason, Order, Status
+from shards.model.markets import Market
+from shards.model.orders import EndReason, Order, Status
 from web import history
 from web.engine import Engine
 from web.errors import EngineRefusal

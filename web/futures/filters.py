@@ -1,7 +1,7 @@
 """Decimals of a new order in ticks and lots of its market, and the market's filters. Raises FuturesProblem -1013."""
 
-from shards.markets import Market
-from shards.units import Decimal, count_steps
+from shards.model.decimals import Decimal, count_steps
+from shards.model.markets import Market
 from web.futures.errors import LOT_SIZE, MAX_NOTIONAL, MIN_NOTIONAL, PRICE_FILTER, FuturesProblem, Refusal
 from web.futures.limits import PRICE_MAX, QUANTITY_MAX
 

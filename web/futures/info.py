@@ -6,10 +6,10 @@ from typing import Final
 import msgspec
 from flask import Blueprint, Response
 
-from shards.brackets import MILLION
 from shards.clock import now_ms
-from shards.markets import Market, MarketStatus
-from shards.units import format_plain
+from shards.model.brackets import MILLION
+from shards.model.decimals import format_plain
+from shards.model.markets import Market, MarketStatus
 from web.catalog import MARGIN_ASSET, Catalog
 from web.futures.call import open_call
 from web.futures.gate import charge

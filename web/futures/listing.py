@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from shards.brackets import LIQUIDATION_FEE, RiskChange, RiskTerms
 from shards.limits import PRICE_MAX
-from shards.markets import FuturesTerms, Market, Product
 from shards.messages import CountReply, GetOpenInterest, MarketReply, Reason, SetMarkPrice, SetRisk
-from shards.units import Decimal, count_steps
+from shards.model.brackets import LIQUIDATION_FEE, RiskChange, RiskTerms
+from shards.model.decimals import Decimal, count_steps
+from shards.model.markets import FuturesTerms, Market, Product
 from storage.reference import Asset
 from web.catalog import MARGIN_ASSET, Catalog
 from web.errors import Problem, invalid, spot_problem

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from math import ceil, floor
 from typing import Final, NamedTuple
 
-from shards.brackets import liquidation_notional, maintenance
 from shards.clock import now_ms
-from shards.markets import Market
 from shards.messages import GetMargin, MarginReply
-from shards.positions import MarketMargin
-from shards.units import ceil_div, format_plain
+from shards.model.brackets import liquidation_notional, maintenance
+from shards.model.decimals import ceil_div, format_plain
+from shards.model.markets import Market
+from shards.model.positions import MarketMargin
 from web.catalog import Catalog
 from web.engine import Engine
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from shards.markets import Market
 from shards.messages import GetPrices, PricesReply
+from shards.model.markets import Market
 from web.engine import Engine
 from web.history import pieces
 

@@ -4,12 +4,12 @@ from typing import Final
 
 from flask import Blueprint, Response
 
-from shards.candles import ONE_SPAN_MS
 from shards.clock import now_ms
-from shards.ids import make_number, market_of
-from shards.markets import Market
 from shards.messages import DepthReply, GetCandles, GetDepth, MarketTrades
-from shards.orders import Trade
+from shards.model.candles import ONE_SPAN_MS
+from shards.model.ids import make_number, market_of
+from shards.model.markets import Market
+from shards.model.orders import Trade
 from web import history
 from web.engine import Engine
 from web.futures.call import open_call, read_market

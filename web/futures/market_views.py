@@ -1,7 +1,7 @@
 """Levels, trades and candles as the futures API shows them."""
 
-from shards.markets import Market
-from shards.orders import Candle, Side, Trade
+from shards.model.markets import Market
+from shards.model.orders import Candle, Side, Trade
 from web.futures.render import format_price, format_value
 
 

@@ -2,10 +2,10 @@
 
 from typing import Final, NamedTuple
 
-from shards.markets import Market
 from shards.messages import Modify, OrderReply, Reason
-from shards.orders import Kind, Order, Side
-from shards.units import Decimal
+from shards.model.decimals import Decimal
+from shards.model.markets import Market
+from shards.model.orders import Kind, Order, Side
 from web import history
 from web.engine import Engine
 from web.errors import EngineRefusal

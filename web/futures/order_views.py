@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from shards.markets import Market
-from shards.orders import Kind, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
-from shards.units import format_plain
+from shards.model.decimals import format_plain
+from shards.model.markets import Market
+from shards.model.orders import Kind, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
 from web.catalog import Catalog
 from web.futures.render import format_average, format_price, format_value
 

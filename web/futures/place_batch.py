@@ -7,7 +7,7 @@ from typing import Final
 
 from shards.limits import DEADLINE_BULK_MS
 from shards.messages import OrderReply, Place, Reason, Refused
-from shards.orders import NewOrder, Order
+from shards.model.orders import NewOrder, Order
 from web.auth import Principal
 from web.catalog import Catalog
 from web.engine import Engine

@@ -1,8 +1,8 @@
 """What an account has in a market as the futures API shows it: as part of the account, and as a risk of its own."""
 
-from shards.brackets import most_at
-from shards.markets import Market
-from shards.units import format_plain
+from shards.model.brackets import most_at
+from shards.model.decimals import format_plain
+from shards.model.markets import Market
 from web.futures.margin import PRICE_PLACES_FINER, Holding
 from web.futures.render import format_average, format_price
 

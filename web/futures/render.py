@@ -1,7 +1,7 @@
 """Steps and units as the futures API shows them: texts without trailing zeros."""
 
-from shards.markets import Market
-from shards.units import ceil_div, format_plain
+from shards.model.decimals import ceil_div, format_plain
+from shards.model.markets import Market
 
 RATIO_PLACES = 6  # ratios are kept in millionths
 

@@ -7,7 +7,7 @@ are texts; those of JSON are texts, numbers (as the text they were), booleans, l
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
 
-from shards.units import Decimal
+from shards.model.decimals import Decimal
 from web.futures.errors import (
     CLIENT_ID_RESERVED,
     CLIENT_ID_TOO_LONG,

@@ -8,10 +8,7 @@ from typing import Any, Final, cast
 
 from cryptography.fernet import Fernet
 
-from shards.candles import ONE_SPAN_MS, fold, limit_candles
 from shards.client import Client
-from shards.ids import make_number
-from shards.markets import FuturesTerms, Market, MarketStatus, Product
 from shards.messages import (
     CandlesReply,
     Command,
@@ -30,7 +27,10 @@ from shards.messages import (
     TickersReply,
     TradesReply,
 )
-from shards.orders import Side, Trade
+from shards.model.candles import ONE_SPAN_MS, fold, limit_candles
+from shards.model.ids import make_number
+from shards.model.markets import FuturesTerms, Market, MarketStatus, Product
+from shards.model.orders import Side, Trade
 from storage.reference import Asset, Reference
 from tests.http.futures.caller import Answer, Caller
 from web.app import make_app

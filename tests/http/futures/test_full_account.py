@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 import pytest
 
 from loadtest.bench.seeding import write_journal
-from shards.ids import make_number
 from shards.limits import OPEN_ORDERS_MAX, TRIGGERS_MAX
 from shards.messages import AddMarket, Command, Deposit, Place
-from shards.money import Wallet
-from shards.orders import Kind, NewOrder, Side, TimeInForce, Trigger
+from shards.model.accounting import Wallet
+from shards.model.ids import make_number
+from shards.model.orders import Kind, NewOrder, Side, TimeInForce, Trigger
 from storage.folder import Folder
 from storage.reference import Asset, Reference
 from tests.exchange import Exchange

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shards.units import Decimal
+from shards.model.decimals import Decimal
 from tests.http.futures.site import BTC
 from web.futures.errors import FuturesProblem, Refusal
 from web.futures.filters import check_notional, count_lots, count_ticks

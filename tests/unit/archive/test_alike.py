@@ -8,7 +8,6 @@ from msgspec.structs import replace
 
 from shards.engine import MAILBOX, Engine
 from shards.history import History
-from shards.markets import Product
 from shards.messages import (
     AddMarket,
     FillsReply,
@@ -23,10 +22,11 @@ from shards.messages import (
     Question,
     TradesReply,
 )
-from shards.money import IncomeKind, Wallet
-from shards.orders import Kind, Side, Status, Trigger, WatchedPrice
+from shards.model.accounting import IncomeKind, Wallet
+from shards.model.events import MarketChanged, OrderEnded, Row, Traded
+from shards.model.markets import Product
+from shards.model.orders import Kind, Side, Status, Trigger, WatchedPrice
 from shards.questions import answer
-from shards.rows import MarketChanged, OrderEnded, Row, Traded
 from tests.unit.archive.samples import (
     BTC_FUTURES,
     BTCUSDT,

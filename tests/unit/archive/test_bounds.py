@@ -19,7 +19,7 @@ from shards.messages import (
     RunSql,
     TableReply,
 )
-from shards.rows import OrderEnded, Row
+from shards.model.events import OrderEnded, Row
 from storage.archive import Archive
 from storage.queries import ROW_COUNT, Query
 from storage.tables import ORDERS

@@ -10,8 +10,8 @@ import pytest
 from shards.history import History
 from shards.history_lookups import Lookup
 from shards.messages import BatchReply, FindEnded, GetOrder, GetOrderByClientId, OrderReply, Reason, Refused
-from shards.orders import Kind, Order, Trigger
-from shards.rows import MarketChanged, OrderEnded
+from shards.model.events import MarketChanged, OrderEnded
+from shards.model.orders import Kind, Order, Trigger
 from storage import client_ids
 from tests.unit.archive.samples import BTC_FUTURES, BTCUSDT, DFUSDT, KEY, NOON_MS, make_order, number_rows
 from tests.unit.archive.test_schema import old  # noqa: F401

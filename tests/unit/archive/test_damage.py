@@ -13,7 +13,7 @@ import pytest
 
 from shards.history import History
 from shards.messages import GetArchiveStatus, ListOrders, OrdersReply, Refused
-from shards.rows import OrderEnded
+from shards.model.events import OrderEnded
 from tests.model.seeds import read_count, read_seed
 from tests.unit.archive.samples import KEY, ROOT, make_order, number_rows
 

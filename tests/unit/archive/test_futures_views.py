@@ -2,10 +2,10 @@
 
 from shards.cells import Cell
 from shards.history import History
-from shards.ids import make_number
-from shards.money import MoveCause, Wallet
-from shards.orders import EndReason, Kind, Trigger, WatchedPrice
-from shards.rows import MarketChanged, OrderEnded, Traded
+from shards.model.accounting import MoveCause, Wallet
+from shards.model.events import MarketChanged, OrderEnded, Traded
+from shards.model.ids import make_number
+from shards.model.orders import EndReason, Kind, Trigger, WatchedPrice
 from tests.unit.archive.samples import (
     BTC_FUTURES,
     BTCUSDT,

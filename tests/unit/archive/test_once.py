@@ -14,8 +14,6 @@ import msgspec
 import pytest
 
 from shards.history import History
-from shards.ids import make_number
-from shards.markets import MarketStatus
 from shards.messages import (
     ArchiveStatus,
     FillsReply,
@@ -36,8 +34,10 @@ from shards.messages import (
     RunSql,
     TradesReply,
 )
-from shards.money import Wallet
-from shards.rows import MarketChanged, OrderEnded, Row, Traded
+from shards.model.accounting import Wallet
+from shards.model.events import MarketChanged, OrderEnded, Row, Traded
+from shards.model.ids import make_number
+from shards.model.markets import MarketStatus
 from storage.archive import Archive, ArchiveFailed
 from storage.queries import Query
 from tests.unit.archive.samples import (
@@ -185,7 +185,7 @@ from pathlib import Path
 from tests.unit.archive.samples import KEY, make_order
 from shards.history import History
 from shards.history_rows import order_row
-from shards.rows import OrderEnded
+from shards.model.events import OrderEnded
 
 history = History(Path(sys.argv[1]), KEY)
 number = history.position(0)

@@ -7,7 +7,6 @@ import pytest
 from msgspec.structs import replace
 
 from shards.history import History
-from shards.markets import Product
 from shards.messages import (
     ArchiveStatus,
     CountOpen,
@@ -31,9 +30,10 @@ from shards.messages import (
     Refused,
     TradesReply,
 )
-from shards.money import Income, IncomeKind
-from shards.orders import Kind, Order, Status, Trade, Trigger
-from shards.rows import MarketChanged, OrderEnded, Row, Traded
+from shards.model.accounting import Income, IncomeKind
+from shards.model.events import MarketChanged, OrderEnded, Row, Traded
+from shards.model.markets import Product
+from shards.model.orders import Kind, Order, Status, Trade, Trigger
 from tests.unit.archive.samples import (
     BTC_FUTURES,
     BTCUSDT,

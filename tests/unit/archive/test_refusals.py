@@ -2,7 +2,6 @@
 
 import pytest
 
-from shards.codec import decode_row
 from shards.engine import MAILBOX, Engine
 from shards.history import History
 from shards.limits import RULES
@@ -21,9 +20,10 @@ from shards.messages import (
     Reply,
     SetRules,
 )
-from shards.orders import Kind, NewOrder, Side, TimeInForce
+from shards.model.codec import decode_row
+from shards.model.events import Row
+from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from shards.outbox import ARCHIVE
-from shards.rows import Row
 from shards.verify_archive import compare_archive
 from tests.unit.archive.samples import BTC_FUTURES, DFUSDT, NOON_MS, table
 

@@ -6,8 +6,6 @@ import duckdb
 import pytest
 
 from shards.history import History
-from shards.ids import TRADE, make_number, to_uuid
-from shards.markets import Product
 from shards.messages import (
     ArchiveStatus,
     FillsReply,
@@ -22,7 +20,9 @@ from shards.messages import (
     OrdersReply,
     TradesReply,
 )
-from shards.rows import MarketChanged, OrderEnded, Row, Traded
+from shards.model.events import MarketChanged, OrderEnded, Row, Traded
+from shards.model.ids import TRADE, make_number, to_uuid
+from shards.model.markets import Product
 from storage.archive import ArchiveTooNew
 from storage.tables import VERSION
 from tests.unit.archive.samples import (

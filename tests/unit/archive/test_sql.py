@@ -15,7 +15,7 @@ from shards.messages import (
     RunSql,
     TableReply,
 )
-from shards.rows import MarketChanged, OrderEnded
+from shards.model.events import MarketChanged, OrderEnded
 from tests.unit.archive.samples import DFUSDT, KEY, make_order, number_rows, refusal, table
 
 ESCAPES = [

@@ -4,9 +4,9 @@ from enum import StrEnum
 
 import msgspec
 
-from shards.markets import Market
-from shards.money import MarginFill, MoveCause, Wallet
-from shards.orders import NewOrder, Order, Trade
+from shards.model.accounting import MarginFill, MoveCause, Wallet
+from shards.model.markets import Market
+from shards.model.orders import NewOrder, Order, Trade
 
 
 class OrderEnded(msgspec.Struct, array_like=True, tag=30, gc=False, frozen=True):

@@ -5,7 +5,7 @@ Amounts are lots, positive for long; money is units of the quote asset.
 
 import msgspec
 
-from shards.units import ceil_div
+from shards.model.decimals import ceil_div
 
 
 class Position(msgspec.Struct, array_like=True, gc=False):

@@ -1,8 +1,8 @@
 """Orders and trades as values: what the market machines keep, replies show and the archive stores.
 
 Prices are ticks, quantities lots, amounts smallest units of their asset, times Unix milliseconds; ids are the 52-bit
-numbers of :mod:`shards.ids`. Optional integers are 0 when absent, optional texts "". Fields may be added at the end,
-with a default: journals written before stay readable.
+numbers of :mod:`shards.model.ids`. Optional integers are 0 when absent, optional texts "". Fields may be added at the
+end, with a default: journals written before stay readable.
 """
 
 from enum import IntEnum, StrEnum

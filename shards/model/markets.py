@@ -6,8 +6,8 @@ from functools import lru_cache
 
 import msgspec
 
-from shards.brackets import Bracket, RiskTerms
-from shards.units import Decimal, divide_half_even, format_fixed, format_plain
+from shards.model.brackets import Bracket, RiskTerms
+from shards.model.decimals import Decimal, divide_half_even, format_fixed, format_plain
 
 
 class Product(IntEnum):

@@ -7,7 +7,7 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
-from shards.orders import Side
+from shards.model.orders import Side
 
 
 class Wallet(IntEnum):

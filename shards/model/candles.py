@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from shards.messages import GetCandles
-from shards.orders import Candle, Side, Trade
+from shards.model.orders import Candle, Side, Trade
 
 ONE_SPAN_MS: Final = 2**53  # an interval so long that all trades are in one span
 

@@ -7,7 +7,7 @@ size (an 18-decimals balance does not fit the 64 bits of MessagePack). Never pic
 import msgspec
 
 from shards.messages import Command, LinkMessage, Question, Reply
-from shards.rows import Row
+from shards.model.events import Row
 
 VERSION = 2  # of everything below; written in every hello, journal and snapshot
 
