@@ -12,7 +12,8 @@ from loadtest.auditor import Statements
 from loadtest.findings import is_open
 from shards.client import Client
 from shards.limits import SQL_MS_MAX
-from shards.messages import Question, Reply, RunSql, TableReply
+from shards.model.queries import Question, RunSql
+from shards.model.replies import Reply, TableReply
 from shards.verify import verify_folder
 from storage.folder import Folder
 

@@ -5,9 +5,11 @@ import msgspec
 from shards.effects import Effects
 from shards.limits import AMOUNT_MAX
 from shards.margin import Margins
-from shards.messages import AmountReply, Deposit, Reason, Refused, Transfer, TransferReply
 from shards.model.accounting import MarginSettlement, MoveCause, Settlement, Wallet
+from shards.model.commands import Deposit, Transfer
 from shards.model.events import FundsMoved, MarginFilled
+from shards.model.reasons import Reason
+from shards.model.replies import AmountReply, Refused, TransferReply
 from shards.wallets import Wallets
 
 

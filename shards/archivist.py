@@ -24,18 +24,11 @@ from shards.history import History
 from shards.history_lookups import Lookup
 from shards.history_mark import HistoryLost
 from shards.mailbox import LinkBroken, Mailbox, Request
-from shards.messages import (
-    CheckpointHistory,
-    GetArchiveStatus,
-    Question,
-    Reason,
-    Refused,
-    Reply,
-    RunMore,
-    RunSql,
-)
 from shards.model.codec import Undecodable, decode_request, decode_row, encode
 from shards.model.events import Row
+from shards.model.queries import CheckpointHistory, GetArchiveStatus, Question, RunMore, RunSql
+from shards.model.reasons import Reason
+from shards.model.replies import Refused, Reply
 from shards.process import EXIT_DAMAGED, LockTaken, Wakeup, enter, lock_file, log
 from shards.settings import Settings
 from shards.sql_pieces import SqlPieces

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from shards.limits import QUESTION_COUNT_MAX, UNREAD_BYTES_MAX
 from shards.mailbox import Request
-from shards.messages import Question
+from shards.model.queries import Question
 
 
 class Asking(NamedTuple):

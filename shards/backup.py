@@ -26,7 +26,8 @@ from shards.client import Client
 from shards.clock import now_ms
 from shards.history_mark import HistoryLost, check_end, check_there
 from shards.limits import ARCHIVE_MEMORY
-from shards.messages import ArchiveStatus, CheckpointHistory
+from shards.model.queries import CheckpointHistory
+from shards.model.replies import ArchiveStatus
 from shards.process import LockTaken, lock_file
 from shards.recovery import check_reaches
 from storage.archive import read_positions

@@ -6,20 +6,11 @@ from typing import Final
 from shards.effects import Effects
 from shards.futures import FuturesMarket
 from shards.market import MarketMachine
-from shards.messages import (
-    BatchReply,
-    Cancel,
-    CancelAll,
-    CancelBatch,
-    CancelByClientId,
-    OrderReply,
-    OrdersReply,
-    Reason,
-    Refused,
-    Reply,
-)
+from shards.model.commands import Cancel, CancelAll, CancelBatch, CancelByClientId
 from shards.model.ids import market_of
 from shards.model.orders import EndReason, Order
+from shards.model.reasons import Reason
+from shards.model.replies import BatchReply, OrderReply, OrdersReply, Refused, Reply
 from shards.recent import Recent
 from shards.spot import SpotMarket
 

@@ -15,48 +15,46 @@ from shards.futures import FuturesMarket
 from shards.limits import RULES
 from shards.margin import Held
 from shards.market import MarketMachine
-from shards.messages import (
+from shards.model.accounting import MarginSettlement, MarginTerms, Settlement
+from shards.model.brackets import Bracket
+from shards.model.codec import encode
+from shards.model.commands import (
     AddAsset,
     AddMarket,
-    BatchReply,
-    BracketsChanged,
     Cancel,
     CancelAll,
     CancelBatch,
     CancelByClientId,
     Command,
     Countdown,
-    CountReply,
     Deposit,
-    FiredHeld,
-    Granted,
     Hold,
-    HoldFired,
-    LinkMessage,
-    MarkChanged,
-    MarketReply,
     Modify,
     Place,
-    Reason,
-    Refused,
-    Reply,
     SetLeverage,
     SetMarketStatus,
     SetMarkPrice,
     SetRisk,
     SetRules,
-    Settle,
-    SettleMargin,
     Tick,
     Transfer,
 )
-from shards.model.accounting import MarginSettlement, MarginTerms, Settlement
-from shards.model.brackets import Bracket
-from shards.model.codec import encode
 from shards.model.events import MarketChanged
 from shards.model.ids import market_of
+from shards.model.links import (
+    BracketsChanged,
+    FiredHeld,
+    Granted,
+    HoldFired,
+    LinkMessage,
+    MarkChanged,
+    Settle,
+    SettleMargin,
+)
 from shards.model.markets import Market, MarketStatus, Product, shard_of_account
 from shards.model.orders import MARKET, EndReason, NewOrder, Order
+from shards.model.reasons import Reason
+from shards.model.replies import BatchReply, CountReply, MarketReply, Refused, Reply
 from shards.outbox import ARCHIVE, Outbox
 from shards.recent import Recent
 from shards.refusals import refusals_of

@@ -5,10 +5,13 @@ from shards.cover import Cover, cover_in, is_outside_band, is_short, limit_of, l
 from shards.effects import Effects
 from shards.limits import CHILDREN_MAX, OPEN_ORDERS_MAX, TRIGGERS_MAX
 from shards.margin import Held, held_in
-from shards.messages import Granted, Modify, OrderReply, Reason, Refused
 from shards.model.accounting import MarginTerms
+from shards.model.commands import Modify
 from shards.model.decimals import ceil_div
+from shards.model.links import Granted
 from shards.model.orders import BUY, LIMIT, MARKET, Kind, NewOrder, Order, Side, Trade, Trigger
+from shards.model.reasons import Reason
+from shards.model.replies import OrderReply, Refused
 from shards.trigger_market import TriggerMarket
 from shards.triggers import trigger_of, would_fire
 

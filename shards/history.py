@@ -29,10 +29,11 @@ from shards.history_rows import (
     trade_row,
 )
 from shards.limits import ARCHIVE_MEMORY, FRAME_BYTES_MAX, QUERY_MS_MAX, SQL_MS_MAX, SQL_ROW_COUNT_MAX
-from shards.messages import (
-    ArchiveStatus,
-    CandlesReply,
-    FillsReply,
+from shards.model.codec import encode
+from shards.model.events import CommandRefused, FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
+from shards.model.markets import Product
+from shards.model.orders import Status
+from shards.model.queries import (
     FindEnded,
     GetArchiveStatus,
     GetCandles,
@@ -40,26 +41,27 @@ from shards.messages import (
     GetOrderByClientId,
     GetTickers,
     GetTrade,
-    IncomeReply,
     ListFills,
     ListIncome,
     ListOrders,
     ListTrades,
     MarketTrades,
-    OrdersReply,
     Question,
-    Reason,
+    RunSql,
+)
+from shards.model.reasons import Reason
+from shards.model.replies import (
+    ArchiveStatus,
+    CandlesReply,
+    FillsReply,
+    IncomeReply,
+    OrdersReply,
     Refused,
     Reply,
-    RunSql,
     TableReply,
     TickersReply,
     TradesReply,
 )
-from shards.model.codec import encode
-from shards.model.events import CommandRefused, FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
-from shards.model.markets import Product
-from shards.model.orders import Status
 from storage import queries, wallet_queries
 from storage.archive import Archive
 from storage.mark import MarkWriter, mark_path, read_mark

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from shards.history_rows import to_trade
-from shards.messages import GetCandles, Ticker
 from shards.model.orders import Candle
+from shards.model.queries import GetCandles
+from shards.model.replies import Ticker
 from storage import queries
 from storage.queries import Query
 from storage.statements import Stored

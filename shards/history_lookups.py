@@ -7,9 +7,11 @@ hardly longer than for two, because planning a search costs as much as finding a
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from shards.history_rows import name_of, to_order
-from shards.messages import BatchReply, FindEnded, GetOrder, GetOrderByClientId, OrderReply, Reason, Refused, Reply
 from shards.model.markets import Product
 from shards.model.orders import Order
+from shards.model.queries import FindEnded, GetOrder, GetOrderByClientId
+from shards.model.reasons import Reason
+from shards.model.replies import BatchReply, OrderReply, Refused, Reply
 from storage import client_ids
 from storage.client_ids import ClientId
 from storage.queries import Query

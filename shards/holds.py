@@ -13,10 +13,13 @@ from typing import NamedTuple
 from shards.engine import Engine
 from shards.limits import TICKET_COUNT_MAX
 from shards.mailbox import Request
-from shards.messages import Granted, Hold, Modify, Place, Reason, Refused, Reply
 from shards.model.codec import encode
+from shards.model.commands import Hold, Modify, Place
 from shards.model.ids import market_of
+from shards.model.links import Granted
 from shards.model.markets import shard_of_account
+from shards.model.reasons import Reason
+from shards.model.replies import Refused, Reply
 from shards.peer import NotServing, Peer
 from shards.replies import Numbers, Replies
 

@@ -11,10 +11,10 @@ from shards.engine import Engine
 from shards.futures import FuturesMarket
 from shards.margin_invariants import Underway, check_cover, check_margins, check_positions
 from shards.market import MarketMachine
-from shards.messages import FiredHeld, Granted, LinkMessage, Settle
 from shards.model.codec import decode_link
 from shards.model.decimals import ceil_div
 from shards.model.ids import market_of
+from shards.model.links import FiredHeld, Granted, LinkMessage, Settle
 from shards.model.orders import Order, Side, Status
 from shards.outbox import ARCHIVE
 from shards.spot import SpotMarket

@@ -24,28 +24,23 @@ from shards.engine import ASK_HOME, MAILBOX, Engine
 from shards.frames import REPLY, Frame, FrameKind
 from shards.holds import Holds
 from shards.mailbox import LinkFrame, Mailbox, Request
-from shards.messages import (
+from shards.model.codec import Undecodable, decode_link, decode_request, encode
+from shards.model.commands import (
     Cancel,
     CancelBatch,
     CancelByClientId,
     Command,
-    GetStatus,
-    Granted,
     Hold,
-    LinkMessage,
     Modify,
-    OrderReply,
     Place,
-    Question,
-    Reason,
-    Reply,
     SetRules,
-    ShardStatus,
-    TakeSnapshot,
     Tick,
     Transfer,
 )
-from shards.model.codec import Undecodable, decode_link, decode_request, encode
+from shards.model.links import Granted, LinkMessage
+from shards.model.queries import GetStatus, Question, TakeSnapshot
+from shards.model.reasons import Reason
+from shards.model.replies import OrderReply, Reply, ShardStatus
 from shards.network import Network
 from shards.outbox import ARCHIVE
 from shards.peer import Peer

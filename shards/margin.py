@@ -7,12 +7,14 @@ margins of positions and the holds of open orders; and no more than leaves posit
 
 import msgspec
 
-from shards.messages import Granted, Reason, Refused
 from shards.model.accounting import MarginFill, MarginSettlement, MarginTerms
 from shards.model.brackets import MILLION, Bracket, maintenance, most_at
 from shards.model.decimals import ceil_div
+from shards.model.links import Granted
 from shards.model.orders import BUY, SELL, Side
 from shards.model.positions import Margin, MarketMargin
+from shards.model.reasons import Reason
+from shards.model.replies import Refused
 
 
 class Held(msgspec.Struct, gc=False, frozen=True):

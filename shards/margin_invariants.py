@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from shards.engine import Engine
 from shards.futures import FuturesMarket
 from shards.margin import held_for
-from shards.messages import FiredHeld, Granted, LinkMessage, SettleMargin
 from shards.model.accounting import MarginSettlement
 from shards.model.ids import market_of
+from shards.model.links import FiredHeld, Granted, LinkMessage, SettleMargin
 from shards.model.orders import Side
 
 Underway = list[tuple[Engine, LinkMessage]]

@@ -13,13 +13,14 @@ from shards.effects import Effects
 from shards.margin import Held, held_for, held_in
 from shards.market import MarketMachine, age
 from shards.matching import Match
-from shards.messages import FiredHeld, Granted, Reason
 from shards.model.accounting import MarginFill, MarginSettlement, MarginTerms
 from shards.model.brackets import RiskChange, RiskTerms
 from shards.model.decimals import ceil_div
 from shards.model.events import MarketChanged
+from shards.model.links import FiredHeld, Granted
 from shards.model.markets import FuturesTerms, Market
 from shards.model.orders import BUY, FOK, IOC, MARKET, POST_ONLY, EndReason, NewOrder, Order, Side, Status, Trade
+from shards.model.reasons import Reason
 
 
 class MarginMarket(MarketMachine):

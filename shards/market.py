@@ -14,12 +14,13 @@ from shards.book import Book
 from shards.effects import Effects
 from shards.limits import OPEN_ORDERS_MAX
 from shards.matching import Match
-from shards.messages import OrderReply, Reason, Refused
 from shards.model.decimals import ceil_div
 from shards.model.events import MarketChanged, OrderEnded, Traded
 from shards.model.ids import make_number
 from shards.model.markets import Market, MarketStatus
 from shards.model.orders import CANCELED, OPEN, PARTIALLY_FILLED, EndReason, NewOrder, Order, Status, Trade
+from shards.model.reasons import Reason
+from shards.model.replies import OrderReply, Refused
 from shards.replays import Replays
 
 _LISTED: Final = MarketStatus.LISTED  # as those in shards.model.orders

@@ -8,13 +8,14 @@ from shards.depth import list_levels
 from shards.engine import Engine
 from shards.futures import FuturesMarket
 from shards.market import MarketMachine, age
-from shards.messages import (
-    BalancesReply,
-    CandlesReply,
+from shards.model.accounting import Income
+from shards.model.candles import ONE_SPAN_MS, fold, limit_candles
+from shards.model.events import MarginFilled
+from shards.model.ids import market_of
+from shards.model.markets import Product
+from shards.model.orders import Order, Side, Trade
+from shards.model.queries import (
     CountOpen,
-    CountReply,
-    DepthReply,
-    FillsReply,
     GetBalances,
     GetCandles,
     GetDepth,
@@ -26,33 +27,34 @@ from shards.messages import (
     GetPrices,
     GetTickers,
     GetTrade,
-    IncomeReply,
     ListFills,
     ListIncome,
     ListOpen,
     ListOrders,
     ListTrades,
+    MarketTrades,
+    Question,
+)
+from shards.model.reasons import Reason
+from shards.model.replies import (
+    BalancesReply,
+    CandlesReply,
+    CountReply,
+    DepthReply,
+    FillsReply,
+    IncomeReply,
     MarginReply,
     MarketReply,
-    MarketTrades,
     OpenCountReply,
     OrderReply,
     OrdersReply,
     PricesReply,
-    Question,
-    Reason,
     Refused,
     Reply,
     Ticker,
     TickersReply,
     TradesReply,
 )
-from shards.model.accounting import Income
-from shards.model.candles import ONE_SPAN_MS, fold, limit_candles
-from shards.model.events import MarginFilled
-from shards.model.ids import market_of
-from shards.model.markets import Product
-from shards.model.orders import Order, Side, Trade
 
 
 def answer(engine: Engine, question: Question) -> Reply:

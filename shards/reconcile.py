@@ -4,8 +4,8 @@ from pathlib import Path
 
 from shards.clock import now_ms
 from shards.engine import MAILBOX, Engine
-from shards.messages import AddAsset
 from shards.model.codec import encode
+from shards.model.commands import AddAsset
 from shards.process import log
 from shards.recovery import apply_record
 from shards.terms import find_differences, find_stale, find_unjournaled

@@ -8,24 +8,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from shards.market import MarketMachine
-from shards.messages import (
-    BatchReply,
-    Cancel,
-    CancelBatch,
-    CancelByClientId,
-    Command,
-    Granted,
-    Hold,
-    LinkMessage,
-    Modify,
-    Place,
-    Reason,
-    Refused,
-    Reply,
-)
+from shards.model.commands import Cancel, CancelBatch, CancelByClientId, Command, Hold, Modify, Place
 from shards.model.events import Attempt, CommandRefused
 from shards.model.ids import market_of
+from shards.model.links import Granted, LinkMessage
 from shards.model.orders import NewOrder, Order
+from shards.model.reasons import Reason
+from shards.model.replies import BatchReply, Refused, Reply
 
 _NUMBER_END: Final = 2**63  # of the numbers that the archive takes; no order has such a one
 

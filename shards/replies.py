@@ -12,9 +12,10 @@ from shards.engine import Engine
 from shards.frames import REPLY, FrameKind
 from shards.limits import REPLY_PIECE_COUNT
 from shards.mailbox import Caller, Mailbox, Request
-from shards.messages import OrdersReply, Reason, Refused, Reply
 from shards.model.codec import encode
 from shards.model.markets import shard_of_account
+from shards.model.reasons import Reason
+from shards.model.replies import OrdersReply, Refused, Reply
 from shards.peer import Peer
 
 Numbers = Mapping[int, int]

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from shards.engine import Engine
 from shards.limits import SNAPSHOTS_KEPT_COUNT
-from shards.messages import CountReply, Reason, Refused
+from shards.model.reasons import Reason
+from shards.model.replies import CountReply, Refused
 from shards.outbox import ARCHIVE
 from shards.process import log
 from shards.state import dump_state, dump_underway

@@ -3,7 +3,6 @@
 from shards.effects import Effects
 from shards.market import MarketMachine
 from shards.matching import Match, Plan, plan_matches
-from shards.messages import OrderReply, Reason, Refused
 from shards.model.accounting import Settlement
 from shards.model.orders import (
     BUY,
@@ -19,6 +18,8 @@ from shards.model.orders import (
     Status,
     Trade,
 )
+from shards.model.reasons import Reason
+from shards.model.replies import OrderReply, Refused
 
 
 class SpotMarket(MarketMachine):

@@ -11,7 +11,9 @@ from typing import Final
 from shards.clock import passed_ms
 from shards.limits import SQL_PIECE_MS
 from shards.mailbox import Caller
-from shards.messages import Reason, Refused, Reply, RunMore, RunSql, TableReply
+from shards.model.queries import RunMore, RunSql
+from shards.model.reasons import Reason
+from shards.model.replies import Refused, Reply, TableReply
 
 Run = Callable[[RunSql, threading.Event], Generator[Reply]]
 

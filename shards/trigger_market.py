@@ -6,8 +6,8 @@ from shards.cover import cover_in, is_outside_band, is_short, limit_of, limit_wi
 from shards.effects import Effects
 from shards.margin import held_for
 from shards.margin_market import MarginMarket
-from shards.messages import FiredHeld, Reason, Refused
 from shards.model.brackets import MILLION
+from shards.model.links import FiredHeld
 from shards.model.markets import Market, MarketStatus
 from shards.model.orders import (
     BUY,
@@ -24,6 +24,8 @@ from shards.model.orders import (
     Trigger,
     WatchedPrice,
 )
+from shards.model.reasons import Reason
+from shards.model.replies import Refused
 from shards.triggers import Triggers, trigger_of
 
 _BECOMES = {Kind.STOP: LIMIT, Kind.TAKE_PROFIT: LIMIT}  # any other trigger becomes a market order

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from shards.messages import FiredHeld, Granted, HoldFired, LinkMessage, MarkChanged, Settle, SettleMargin
+from shards.model.links import FiredHeld, Granted, HoldFired, LinkMessage, MarkChanged, Settle, SettleMargin
 
 
 class Untold:

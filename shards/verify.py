@@ -15,7 +15,8 @@ from shards.engine import Engine
 from shards.history import History
 from shards.history_mark import HistoryLost
 from shards.invariants import find_violations
-from shards.messages import ArchiveStatus, GetArchiveStatus
+from shards.model.queries import GetArchiveStatus
+from shards.model.replies import ArchiveStatus
 from shards.recovery import apply_record, engine_at
 from shards.state import dump_state
 from shards.terms import find_differences

@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from shards.engine import Engine
-from shards.messages import ArchiveStatus, Question, Reply, RunSql, TableReply
 from shards.model.codec import decode_row
 from shards.model.events import CommandRefused, FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
 from shards.model.orders import Order, Trade
+from shards.model.queries import Question, RunSql
+from shards.model.replies import ArchiveStatus, Reply, TableReply
 from shards.outbox import ARCHIVE
 
 Ask = Callable[[Question], Reply]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from shards.engine import Engine
-from shards.messages import ArchiveStatus
+from shards.model.replies import ArchiveStatus
 from shards.outbox import ARCHIVE
 from shards.state import confirmed_of
 from storage.snapshot import Snapshot

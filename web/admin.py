@@ -5,7 +5,8 @@ from typing import Final
 
 from flask import Blueprint, Response
 
-from shards.messages import BalancesReply, CountOpen, GetBalances, OpenCountReply
+from shards.model.queries import CountOpen, GetBalances
+from shards.model.replies import BalancesReply, OpenCountReply
 from storage.reference import Asset
 from web import operator, payments
 from web.auth import require_operator

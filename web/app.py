@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
 from shards.client import Client
-from shards.messages import Reason
+from shards.model.reasons import Reason
 from shards.settings import load_settings
 from storage.folder import Folder
 from storage.reference import Reference, ReferenceUnusable, StorageFull

@@ -10,7 +10,9 @@ import duckdb
 
 from shards.history_mark import HistoryLost
 from shards.limits import SQL_PATIENCE_MS
-from shards.messages import Question, Reason, Reply
+from shards.model.queries import Question
+from shards.model.reasons import Reason
+from shards.model.replies import Reply
 from shards.settings import SettingsError, check_names, count_shards
 from shards.verify import verify_folder
 from storage.files import describe_fault

@@ -13,7 +13,8 @@ import click
 
 from shards.backup import back_up
 from shards.client import Client
-from shards.messages import CountReply, Refused, TakeSnapshot
+from shards.model.queries import TakeSnapshot
+from shards.model.replies import CountReply, Refused
 from shards.settings import load_settings
 from storage.backup import BackupError, Manifest, is_backup, restore
 from storage.folder import Folder

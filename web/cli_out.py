@@ -7,7 +7,7 @@ from typing import Final
 import click
 import duckdb
 
-from shards.messages import TableReply
+from shards.model.replies import TableReply
 from storage.files import aside
 from storage.parquet import write_parquet
 from web.cli_print import Cell, csv_lines, json_lines, tell_apart

@@ -12,7 +12,8 @@ from msgspec import structs
 
 from shards.history import History
 from shards.limits import SQL_PATIENCE_MS, SQL_PIECE_PATIENCE_MS, SQL_ROW_COUNT_MAX
-from shards.messages import RunMore, RunSql, TableReply
+from shards.model.queries import RunMore, RunSql
+from shards.model.replies import TableReply
 from storage.folder import Folder
 from web.cli_access import is_running, open_client, open_folder
 from web.cli_out import form_of, write_out

@@ -6,8 +6,11 @@ from typing import Final, TypeVar
 
 from shards import limits
 from shards.client import Client
-from shards.messages import Command, Question, Reason, Refused, Reply
+from shards.model.commands import Command
 from shards.model.markets import Market, shard_of_account, shard_of_symbol
+from shards.model.queries import Question
+from shards.model.reasons import Reason
+from shards.model.replies import Refused, Reply
 from web.errors import EngineRefusal
 
 R = TypeVar("R", bound=Reply)

@@ -4,7 +4,8 @@ from typing import Final
 
 from flask import Response
 
-from shards.messages import Reason, Refused
+from shards.model.reasons import Reason
+from shards.model.replies import Refused
 from web.responses import Json, add_header
 
 RETRY_AFTER_S: Final = 1

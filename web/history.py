@@ -11,36 +11,38 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from shards import limits
-from shards.messages import (
-    CandlesReply,
-    DepthReply,
-    FillsReply,
-    GetCandles,
-    GetDepth,
-    GetOrder,
-    GetOrderByClientId,
-    GetTickers,
-    GetTrade,
-    IncomeReply,
-    ListFills,
-    ListIncome,
-    ListOpen,
-    ListOrders,
-    ListTrades,
-    MarketTrades,
-    OrderReply,
-    OrdersReply,
-    Reason,
-    Ticker,
-    TickersReply,
-    TradesReply,
-)
 from shards.model.accounting import Income, IncomeKind
 from shards.model.candles import add, join, limit_candles
 from shards.model.decimals import ceil_div
 from shards.model.events import MarginFilled
 from shards.model.markets import Market
 from shards.model.orders import Candle, Order, Status, Trade
+from shards.model.queries import (
+    GetCandles,
+    GetDepth,
+    GetOrder,
+    GetOrderByClientId,
+    GetTickers,
+    GetTrade,
+    ListFills,
+    ListIncome,
+    ListOpen,
+    ListOrders,
+    ListTrades,
+    MarketTrades,
+)
+from shards.model.reasons import Reason
+from shards.model.replies import (
+    CandlesReply,
+    DepthReply,
+    FillsReply,
+    IncomeReply,
+    OrderReply,
+    OrdersReply,
+    Ticker,
+    TickersReply,
+    TradesReply,
+)
 from web.candles import no_trades
 from web.engine import Engine
 from web.errors import EngineRefusal

@@ -17,7 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from shards.messages import Reason
+from shards.model.reasons import Reason
 from shards.settings import load_settings
 from web.counts import SECONDS, SUFFIX, Counts, SharedCounts
 from web.engine import Engine

@@ -12,20 +12,13 @@ import msgspec
 
 from shards.clock import now_ms
 from shards.limits import DEADLINE_BULK_MS, MARKET_NUMBER_MAX, PRICE_MAX, QUANTITY_MAX
-from shards.messages import (
-    AddAsset,
-    AddMarket,
-    CountReply,
-    GetMarket,
-    MarketReply,
-    Reason,
-    SetMarketStatus,
-    SetMarkPrice,
-    SetRisk,
-)
 from shards.model.brackets import RiskChange
+from shards.model.commands import AddAsset, AddMarket, SetMarketStatus, SetMarkPrice, SetRisk
 from shards.model.decimals import Decimal, count_steps, parse_decimal
 from shards.model.markets import Market, MarketStatus, Product
+from shards.model.queries import GetMarket
+from shards.model.reasons import Reason
+from shards.model.replies import CountReply, MarketReply
 from storage.reference import ApiKey, Asset, Reference
 from web.auth import READ, TRADE
 from web.catalog import DISABLED, ENABLED, TRADING_SWITCH, Catalog, encode_market

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from shards.messages import AmountReply, Deposit
 from shards.model.accounting import Wallet
+from shards.model.commands import Deposit
 from shards.model.decimals import Decimal, format_plain
+from shards.model.replies import AmountReply
 from web.catalog import MARGIN_ASSET
 from web.errors import Problem
 from web.operator import Desk, count_units, read_amount, require

@@ -6,10 +6,11 @@ from typing import Final
 from flask import Blueprint, Response
 
 from shards.limits import LIST_COUNT_MAX
-from shards.messages import BalancesReply, GetBalances, GetOrder, ListOrders, ListTrades
 from shards.model import ids
 from shards.model.decimals import format_plain
 from shards.model.markets import Market, Product
+from shards.model.queries import GetBalances, GetOrder, ListOrders, ListTrades
+from shards.model.replies import BalancesReply
 from web import history
 from web.auth import READ, Principal, caller
 from web.catalog import Catalog

@@ -7,9 +7,11 @@ from flask import Blueprint, Response
 
 from shards.clock import now_ms
 from shards.limits import DEPTH_LEVELS_MAX
-from shards.messages import DepthReply, GetDepth, MarketTrades, Reason
 from shards.model.decimals import format_fixed, format_plain
 from shards.model.markets import Market
+from shards.model.queries import GetDepth, MarketTrades
+from shards.model.reasons import Reason
+from shards.model.replies import DepthReply
 from web import history
 from web.candles import DAY_S, INTERVALS_S, render_candle, render_ticker
 from web.catalog import DISABLED, Catalog

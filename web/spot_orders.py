@@ -6,20 +6,13 @@ from flask import Blueprint, Response
 from msgspec import Raw
 
 from shards.limits import DEADLINE_BULK_MS
-from shards.messages import (
-    Cancel,
-    CancelAll,
-    CancelByClientId,
-    GetOrder,
-    GetOrderByClientId,
-    OrderReply,
-    OrdersReply,
-    Place,
-    Reason,
-)
 from shards.model import ids
+from shards.model.commands import Cancel, CancelAll, CancelByClientId, Place
 from shards.model.markets import Market
 from shards.model.orders import Order
+from shards.model.queries import GetOrder, GetOrderByClientId
+from shards.model.reasons import Reason
+from shards.model.replies import OrderReply, OrdersReply
 from web import history
 from web.auth import READ, TRADE, Principal, caller
 from web.catalog import Catalog

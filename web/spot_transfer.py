@@ -5,9 +5,10 @@ from typing import Final
 
 from flask import Blueprint, Response
 
-from shards.messages import Transfer, TransferReply
 from shards.model.accounting import Wallet
+from shards.model.commands import Transfer
 from shards.model.decimals import format_plain
+from shards.model.replies import TransferReply
 from storage.reference import Asset
 from web.auth import token_caller
 from web.catalog import Catalog

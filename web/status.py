@@ -11,7 +11,8 @@ import msgspec
 
 from shards.clock import passed_ms
 from shards.limits import BEAT_S
-from shards.messages import ArchiveStatus, GetArchiveStatus, GetStatus, ShardStatus
+from shards.model.queries import GetArchiveStatus, GetStatus
+from shards.model.replies import ArchiveStatus, ShardStatus
 from shards.vitals import Signs, State
 from web.engine import Engine
 from web.errors import EngineRefusal

@@ -34,10 +34,11 @@ from loadtest.bench.seeding import MARKET, OWNER, START_MS, full_book, seed_fold
 from loadtest.bench.venue import Venue
 from shards.client import Client
 from shards.engine import MAILBOX, Engine
-from shards.messages import Cancel, CancelAll, Command, OrderReply, OrdersReply, Place, Refused, Reply
 from shards.model.codec import encode
+from shards.model.commands import Cancel, CancelAll, Command, Place
 from shards.model.markets import shard_of_symbol
 from shards.model.orders import NewOrder, Order
+from shards.model.replies import OrderReply, OrdersReply, Refused, Reply
 from shards.outbox import ARCHIVE
 from storage.folder import Folder
 from tests.exchange import group_members, until

@@ -8,9 +8,10 @@ from loadtest.bench.stream import BUY, MIDDLE, Operation, Outcome, Stream
 from shards.book import Book
 from shards.engine import MAILBOX, Engine
 from shards.matching import plan_matches
-from shards.messages import AddMarket, Cancel, Command, Deposit, OrderReply, Place, Reply
+from shards.model.commands import AddMarket, Cancel, Command, Deposit, Place
 from shards.model.ids import make_number
 from shards.model.orders import LIMIT, OPEN, EndReason, Kind, NewOrder, Order, Side, TimeInForce
+from shards.model.replies import OrderReply, Reply
 from shards.outbox import ARCHIVE
 
 Step = tuple[Callable[..., object], tuple[Any, ...]]

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from shards.engine import MAILBOX
-from shards.messages import AddMarket, Command, Deposit, Place
 from shards.model.codec import encode
+from shards.model.commands import AddMarket, Command, Deposit, Place
 from shards.model.markets import Market, Product
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from storage.folder import Folder

@@ -14,10 +14,12 @@ from loadtest.bench.large_archive import fill_archive
 from shards.client import Client
 from shards.clock import now_ms
 from shards.line import Line
-from shards.messages import CancelAll, Command, GetStatus, OrderReply, OrdersReply, Place, Reply, ShardStatus
 from shards.model.codec import encode
+from shards.model.commands import CancelAll, Command, Place
 from shards.model.markets import Market, shard_of_symbol
 from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce
+from shards.model.queries import GetStatus
+from shards.model.replies import OrderReply, OrdersReply, Reply, ShardStatus
 from storage.folder import Folder
 from storage.reference import Reference
 from tests.exchange import Exchange, until

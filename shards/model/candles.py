@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from shards.messages import GetCandles
 from shards.model.orders import Candle, Side, Trade
+from shards.model.queries import GetCandles
 
 ONE_SPAN_MS: Final = 2**53  # an interval so long that all trades are in one span
 

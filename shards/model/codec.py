@@ -6,8 +6,11 @@ size (an 18-decimals balance does not fit the 64 bits of MessagePack). Never pic
 
 import msgspec
 
-from shards.messages import Command, LinkMessage, Question, Reply
+from shards.model.commands import Command
 from shards.model.events import Row
+from shards.model.links import LinkMessage
+from shards.model.queries import Question
+from shards.model.replies import Reply
 
 VERSION = 2  # of everything below; written in every hello, journal and snapshot
 

@@ -8,7 +8,7 @@ from loadtest.bench.seeding import MARKET, START_MS
 from loadtest.bench.stream import LEVELS, ORDERS, make_stream
 from shards.engine import MAILBOX, Engine
 from shards.invariants import find_violations
-from shards.messages import Refused
+from shards.model.replies import Refused
 
 COUNT = 3_000
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from shards.client import Client
-from shards.messages import GetStatus, ShardStatus
+from shards.model.queries import GetStatus
+from shards.model.replies import ShardStatus
 from shards.verify import verify_folder
 from tests.exchange import Exchange, kill, until
 from web.run import Half

@@ -20,7 +20,8 @@ from click.testing import CliRunner
 
 from shards.history import History
 from shards.history_mark import HistoryLost
-from shards.messages import RunSql, TableReply
+from shards.model.queries import RunSql
+from shards.model.replies import TableReply
 from shards.reconcile import reconcile
 from shards.recovery import recover
 from shards.state import dump_state

@@ -11,8 +11,10 @@ import pytest
 from shards.client import Client
 from shards.clock import now_ms
 from shards.line import Line
-from shards.messages import BalancesReply, GetBalances, Reason, Refused
 from shards.model.codec import decode_reply, encode
+from shards.model.queries import GetBalances
+from shards.model.reasons import Reason
+from shards.model.replies import BalancesReply, Refused
 from tests.crash.capacity import fill
 from tests.crash.floor import Account, Floor, Market
 from tests.crash.processes import BACK_S, QUIET_S, check_quiet, connected, stopped

@@ -12,10 +12,12 @@ import pytest
 from shards.clock import now_ms
 from shards.engine import Engine
 from shards.history import History
-from shards.messages import Command, Question, Reply
+from shards.model.commands import Command
 from shards.model.events import Traded
 from shards.model.markets import Market
 from shards.model.orders import Side, Trade
+from shards.model.queries import Question
+from shards.model.replies import Reply
 from shards.questions import answer
 from tests.http.futures.site import BTC, ETH, SPOT, SPOT_ONLY, FakeClient, Site, make_trade
 from web.candles import INTERVALS_S

@@ -10,7 +10,7 @@ import pytest
 
 from loadtest.bench.seeding import MARKET, OWNER, full_book, limit_order, write_journal
 from shards.limits import OPEN_ORDERS_MAX
-from shards.messages import Command, Deposit
+from shards.model.commands import Command, Deposit
 from shards.model.orders import Side
 from storage.folder import Folder
 from storage.reference import Asset, Reference

@@ -10,19 +10,11 @@ import pytest
 
 from shards.client import Client
 from shards.limits import DEADLINE_MS
-from shards.messages import (
-    AddAsset,
-    Command,
-    CountReply,
-    GetMarket,
-    MarketReply,
-    Question,
-    Reply,
-    SetMarketStatus,
-    SetRisk,
-)
 from shards.model.brackets import RiskChange
+from shards.model.commands import AddAsset, Command, SetMarketStatus, SetRisk
 from shards.model.markets import MarketStatus, shard_of_symbol
+from shards.model.queries import GetMarket, Question
+from shards.model.replies import CountReply, MarketReply, Reply
 from shards.verify import verify_folder
 from storage.folder import Folder
 from storage.reference import Asset, Reference

@@ -11,7 +11,7 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
-from shards.messages import Reason
+from shards.model.reasons import Reason
 from tests.http.futures.site import FakeClient, Site
 from web import app as apps
 from web.lean import LeanFlask

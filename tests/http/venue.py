@@ -20,9 +20,10 @@ import jwt
 from click.testing import CliRunner
 
 from shards.client import Client
-from shards.messages import AmountReply, Deposit
+from shards.model.commands import Deposit
 from shards.model.ids import to_uuid
 from shards.model.markets import shard_of_account, shard_of_symbol
+from shards.model.replies import AmountReply
 from storage.reference import Reference
 from tests.exchange import Exchange
 from web import cli

@@ -8,9 +8,10 @@ from itertools import count
 from typing import Any, Final
 
 from shards.limits import DEADLINE_BULK_MS
-from shards.messages import AddMarket, Cancel, CancelAll, CancelByClientId, Deposit, GetDepth, GetOrder, Place
+from shards.model.commands import AddMarket, Cancel, CancelAll, CancelByClientId, Deposit, Place
 from shards.model.markets import Market
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce
+from shards.model.queries import GetDepth, GetOrder
 from storage.reference import Reference
 from tests.crash.calls import PAUSE_S, READABLE_S, SETTLED_S, Call, Outcome
 from tests.crash.floor import FUNDS, QUOTE, Account, Floor

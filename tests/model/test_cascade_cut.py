@@ -14,24 +14,24 @@ import pytest
 from shards.engine import Engine
 from shards.futures import FuturesMarket
 from shards.invariants import find_violations
-from shards.messages import (
+from shards.model.accounting import Wallet
+from shards.model.codec import decode_link, decode_row
+from shards.model.commands import (
     AddMarket,
     Cancel,
     CancelAll,
     CancelBatch,
     Countdown,
     Deposit,
-    OrderReply,
     Place,
     SetMarketStatus,
-    SettleMargin,
     Tick,
 )
-from shards.model.accounting import Wallet
-from shards.model.codec import decode_link, decode_row
 from shards.model.events import OrderEnded
+from shards.model.links import SettleMargin
 from shards.model.markets import MarketStatus, shard_of_account
 from shards.model.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trigger
+from shards.model.replies import OrderReply
 from shards.outbox import ARCHIVE
 from shards.recovery import apply_record
 from storage.journal import START, Journal

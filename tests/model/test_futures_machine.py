@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import multiple, rule
 from msgspec.structs import replace
 
-from shards.messages import (
+from shards.model.accounting import Wallet
+from shards.model.brackets import RiskChange, RiskTerms, make_brackets
+from shards.model.commands import (
     AddMarket,
     CancelAll,
     CancelBatch,
@@ -22,8 +24,6 @@ from shards.messages import (
     Tick,
     Transfer,
 )
-from shards.model.accounting import Wallet
-from shards.model.brackets import RiskChange, RiskTerms, make_brackets
 from shards.model.markets import FuturesTerms, Market, MarketStatus, Product
 from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
 from tests.model.exchange_machine import ACCOUNTS, Exchange, accounts, client_ids, eager, run

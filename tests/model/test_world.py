@@ -4,9 +4,12 @@ import pytest
 
 from shards import market
 from shards.limits import DEADLINE_MS
-from shards.messages import AddMarket, BalancesReply, Cancel, Deposit, GetBalances, OrderReply, Place, Reason, Refused
 from shards.model.accounting import Balance
+from shards.model.commands import AddMarket, Cancel, Deposit, Place
 from shards.model.orders import Kind, NewOrder, Side, Status, TimeInForce
+from shards.model.queries import GetBalances
+from shards.model.reasons import Reason
+from shards.model.replies import BalancesReply, OrderReply, Refused
 from tests.model.world import Call, World, make_market
 
 MARKET_SHARD, HOME = 0, 1  # of DFUSDT and of carol, with two shards

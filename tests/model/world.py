@@ -20,36 +20,35 @@ from shards.invariants import find_violations
 from shards.limits import BATCH_COUNT_MAX, DEADLINE_MS, QUEUE_DEPTH_MAX, RULES
 from shards.loop import _account
 from shards.mailbox import LinkFrame, Mailbox, Request
-from shards.messages import (
+from shards.model.codec import decode_input, decode_link, decode_reply, decode_request, decode_row, encode
+from shards.model.commands import (
     AddMarket,
     Cancel,
     CancelAll,
     CancelByClientId,
     Command,
-    CountOpen,
     Deposit,
-    GetBalances,
-    GetMargin,
-    Granted,
-    LinkMessage,
-    ListFills,
-    ListIncome,
-    ListOrders,
-    ListTrades,
     Modify,
-    OrdersReply,
     Place,
-    Question,
-    Reason,
-    Refused,
-    Reply,
     SetLeverage,
     SetRules,
     Transfer,
 )
-from shards.model.codec import decode_input, decode_link, decode_reply, decode_request, decode_row, encode
 from shards.model.events import Row
+from shards.model.links import Granted, LinkMessage
 from shards.model.markets import Market, Product, shard_of_account, shard_of_symbol
+from shards.model.queries import (
+    CountOpen,
+    GetBalances,
+    GetMargin,
+    ListFills,
+    ListIncome,
+    ListOrders,
+    ListTrades,
+    Question,
+)
+from shards.model.reasons import Reason
+from shards.model.replies import OrdersReply, Refused, Reply
 from shards.outbox import ARCHIVE
 from shards.peer import NotServing, Peer
 from shards.questions import answer

@@ -6,7 +6,8 @@ from typing import Final
 
 from shards.client import Client
 from shards.limits import DEADLINE_MS, SQL_MS_MAX
-from shards.messages import RunSql, TableReply
+from shards.model.queries import RunSql
+from shards.model.replies import TableReply
 from shards.verify import verify_folder
 from tests.crash.floor import Account
 from tests.crash.futures_calls import sign

@@ -13,8 +13,8 @@ import msgspec
 import pytest
 
 from shards.frames import FrameKind, pack
-from shards.messages import GetArchiveStatus, GetStatus
 from shards.model.codec import Undecodable, decode_input, decode_link, decode_reply, decode_request, decode_row, encode
+from shards.model.queries import GetArchiveStatus, GetStatus
 from tests.exchange import Exchange
 from tests.model.seeds import read_seed
 from web.run import ROOT

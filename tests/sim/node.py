@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any, cast
 from shards.engine import Engine
 from shards.loop import COMMANDS, Shard
 from shards.mailbox import Request
-from shards.messages import Command, GetStatus, Granted, LinkMessage, Modify, Place, Reason, Refused, Reply
 from shards.model.codec import decode_input, decode_request, encode
+from shards.model.commands import Command, Modify, Place
+from shards.model.links import Granted, LinkMessage
+from shards.model.queries import GetStatus
+from shards.model.reasons import Reason
+from shards.model.replies import Refused, Reply
 from shards.outbox import ARCHIVE
 from shards.recovery import apply_record, engine_at
 from shards.replies import Numbers

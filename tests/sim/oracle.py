@@ -5,20 +5,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shards.invariants import find_violations
 from shards.loop import COMMANDS
-from shards.messages import (
-    AmountReply,
-    Command,
-    Granted,
-    Hold,
-    LinkMessage,
-    MarginReply,
-    Modify,
-    Place,
-    Question,
-    Reason,
-    Refused,
-)
 from shards.model.codec import decode_input, decode_reply, encode
+from shards.model.commands import Command, Hold, Modify, Place
+from shards.model.links import Granted, LinkMessage
+from shards.model.queries import Question
+from shards.model.reasons import Reason
+from shards.model.replies import AmountReply, MarginReply, Refused
 from shards.outbox import ARCHIVE
 from shards.recovery import apply_record, engine_at
 from shards.state import dump_state

@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from shards import messages as m
 from shards.model import accounting
+from shards.model.commands import Deposit, Transfer
 from shards.model.events import FundsMoved, Row
+from shards.model.reasons import Reason
+from shards.model.replies import AmountReply, Refused, Reply, TransferReply
 from tests.model.reference import Reference
 from tests.sim.futures_home import Home
 
@@ -17,33 +19,33 @@ class Payments(Reference):
         self.home = home
         self.sequence = 0
         self.made: list[Row] = []  # by the input at hand
-        self.booked: dict[tuple[str, str], tuple[Any, m.Reply]] = {}  # (account, reference) → content and reply
+        self.booked: dict[tuple[str, str], tuple[Any, Reply]] = {}  # (account, reference) → content and reply
 
-    def pay(self, deposit: m.Deposit) -> m.Reply:
+    def pay(self, deposit: Deposit) -> Reply:
         """In or out of either wallet, once per reference."""
         account, amount = deposit.account, deposit.amount
         key, content = (account, deposit.reference), (deposit.asset, amount, deposit.wallet)
         if key in self.booked:
             first, reply = self.booked[key]
-            return reply if first == content else m.Refused(m.Reason.REFERENCE_CONFLICT)
+            return reply if first == content else Refused(Reason.REFERENCE_CONFLICT)
         if self.available(account, deposit.asset, deposit.wallet) + amount < 0:
-            return m.Refused(m.Reason.INSUFFICIENT_BALANCE)
-        reply = m.AmountReply(self.book(account, deposit.asset, deposit.wallet, amount))
+            return Refused(Reason.INSUFFICIENT_BALANCE)
+        reply = AmountReply(self.book(account, deposit.asset, deposit.wallet, amount))
         cause = accounting.MoveCause.DEPOSIT if amount > 0 else accounting.MoveCause.WITHDRAWAL
         self.note_move(account, deposit.wallet, deposit.asset, amount, cause, deposit.reference)
         self.booked[key] = content, reply
         return reply
 
-    def transfer(self, transfer: m.Transfer) -> m.Reply:
+    def transfer(self, transfer: Transfer) -> Reply:
         """Out of one wallet into the other, once per reference."""
         account, asset, amount = transfer.account, transfer.asset, transfer.amount
         key, content = (account, f"transfer {transfer.reference}"), (asset, amount, transfer.to)
         if transfer.reference and key in self.booked:
             first, reply = self.booked[key]
-            return reply if first == content else m.Refused(m.Reason.REFERENCE_CONFLICT)
+            return reply if first == content else Refused(Reason.REFERENCE_CONFLICT)
         back = accounting.Wallet.SPOT if transfer.to is accounting.Wallet.FUTURES else accounting.Wallet.FUTURES
         if self.available(account, asset, back) < amount:
-            return m.Refused(m.Reason.INSUFFICIENT_BALANCE)
+            return Refused(Reason.INSUFFICIENT_BALANCE)
         after = {
             back: self.book(account, asset, back, -amount),
             transfer.to: self.book(account, asset, transfer.to, amount),
@@ -51,7 +53,7 @@ class Payments(Reference):
         for wallet in accounting.Wallet:
             moved = amount if wallet is transfer.to else -amount
             self.note_move(account, wallet, asset, moved, accounting.MoveCause.TRANSFER, transfer.reference)
-        reply = m.TransferReply(after[accounting.Wallet.FUTURES], after[accounting.Wallet.SPOT])
+        reply = TransferReply(after[accounting.Wallet.FUTURES], after[accounting.Wallet.SPOT])
         if transfer.reference:
             self.booked[key] = content, reply
         return reply

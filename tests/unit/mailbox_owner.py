@@ -15,9 +15,10 @@ from shards.clock import now_ms
 from shards.engine import Engine
 from shards.limits import BATCH_COUNT_MAX
 from shards.mailbox import Mailbox
-from shards.messages import CountOpen, CountReply, ListOrders, OrdersReply, Reply, RunSql, TableReply
 from shards.model.codec import decode_request, encode
 from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce
+from shards.model.queries import CountOpen, ListOrders, RunSql
+from shards.model.replies import CountReply, OrdersReply, Reply, TableReply
 from shards.peer import NotServing
 from shards.replies import Replies
 from storage.folder import Folder

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from shards.history import History
-from shards.messages import CandlesReply, GetCandles, GetTickers, Ticker, TickersReply
 from shards.model.candles import ONE_SPAN_MS, fold, join
 from shards.model.events import Traded
 from shards.model.ids import make_number
 from shards.model.orders import Side, Trade
+from shards.model.queries import GetCandles, GetTickers
+from shards.model.replies import CandlesReply, Ticker, TickersReply
 
 KEY = b"k" * 32
 

@@ -17,23 +17,11 @@ from shards.clock import now_ms
 from shards.frames import FrameKind, pack
 from shards.limits import REPLY_PIECE_COUNT
 from shards.line import Line
-from shards.messages import (
-    Cancel,
-    CancelAll,
-    Command,
-    CountOpen,
-    CountReply,
-    Deposit,
-    GetBalances,
-    ListOrders,
-    OrdersReply,
-    Question,
-    Reason,
-    Refused,
-    RunSql,
-    TableReply,
-)
 from shards.model.codec import encode
+from shards.model.commands import Cancel, CancelAll, Command, Deposit
+from shards.model.queries import CountOpen, GetBalances, ListOrders, Question, RunSql
+from shards.model.reasons import Reason
+from shards.model.replies import CountReply, OrdersReply, Refused, TableReply
 from shards.peer import NotServing
 from storage.folder import Folder
 from tests.model.seeds import read_count, read_seed

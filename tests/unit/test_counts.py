@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from shards.messages import Reason
+from shards.model.reasons import Reason
 from tests.exchange import until
 from tests.model.seeds import read_seed
 from web import counts, metrics

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from shards.engine import MAILBOX, Engine
-from shards.messages import AddMarket, Command, Deposit, Place
 from shards.model.codec import encode
+from shards.model.commands import AddMarket, Command, Deposit, Place
 from shards.model.markets import Market, Product
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from shards.recovery import recover

@@ -7,8 +7,8 @@ import pytest
 from shards.engine import Engine
 from shards.invariants import find_violations
 from shards.margin import Margins
-from shards.messages import AddMarket, CancelAll, Deposit, Place, SetMarkPrice
 from shards.model.accounting import Wallet
+from shards.model.commands import AddMarket, CancelAll, Deposit, Place, SetMarkPrice
 from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
 from tests.model import colluders
 from tests.model.stage import Stage

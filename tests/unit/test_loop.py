@@ -13,34 +13,25 @@ from shards.connection import Connection
 from shards.engine import ASK_HOME
 from shards.frames import FrameKind
 from shards.loop import Shard
-from shards.messages import (
+from shards.model.accounting import Balance, Settlement, Wallet
+from shards.model.codec import decode_reply, encode
+from shards.model.commands import (
     AddMarket,
-    AmountReply,
-    BalancesReply,
     Cancel,
     CancelBatch,
     CancelByClientId,
     Command,
     Deposit,
-    GetBalances,
-    ListOpen,
-    MarkChanged,
-    MarketReply,
     Modify,
-    OrderReply,
-    OrdersReply,
     Place,
-    Question,
-    Reason,
-    Refused,
-    Reply,
-    Settle,
     Transfer,
 )
-from shards.model.accounting import Balance, Settlement, Wallet
-from shards.model.codec import decode_reply, encode
+from shards.model.links import MarkChanged, Settle
 from shards.model.markets import shard_of_account
 from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce
+from shards.model.queries import GetBalances, ListOpen, Question
+from shards.model.reasons import Reason
+from shards.model.replies import AmountReply, BalancesReply, MarketReply, OrderReply, OrdersReply, Refused, Reply
 from shards.recovery import recover
 from shards.snapshots import Snapshots
 from storage.folder import Folder

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from shards.engine import Engine
-from shards.messages import Deposit
 from shards.model.codec import encode
+from shards.model.commands import Deposit
 from shards.recovery import apply_record, recover
 from shards.state import dump_state, dump_underway
 from storage.journal import Journal, JournalDamaged, Record

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from shards.engine import Engine
-from shards.messages import Deposit
 from shards.model.codec import encode
+from shards.model.commands import Deposit
 from shards.outbox import ARCHIVE
 from shards.recovery import apply_record, recover
 from shards.snapshots import Snapshots

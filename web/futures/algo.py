@@ -8,10 +8,12 @@ from typing import Final
 
 from flask import Blueprint, Response
 
-from shards.messages import Cancel, CancelAll, GetOrder, GetOrderByClientId, OrderReply, Place
+from shards.model.commands import Cancel, CancelAll, Place
 from shards.model.ids import market_of
 from shards.model.markets import Market
 from shards.model.orders import Order
+from shards.model.queries import GetOrder, GetOrderByClientId
+from shards.model.replies import OrderReply
 from web import history
 from web.auth import READ, TRADE
 from web.engine import Engine

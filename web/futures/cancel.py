@@ -6,20 +6,12 @@ from typing import Final
 from flask import Blueprint, Response
 
 from shards.limits import DEADLINE_BULK_MS
-from shards.messages import (
-    BatchReply,
-    CancelAll,
-    CancelBatch,
-    Countdown,
-    CountReply,
-    FindEnded,
-    GetOrder,
-    GetOrderByClientId,
-    OrdersReply,
-    Reason,
-)
+from shards.model.commands import CancelAll, CancelBatch, Countdown
 from shards.model.markets import Market
 from shards.model.orders import Order
+from shards.model.queries import FindEnded, GetOrder, GetOrderByClientId
+from shards.model.reasons import Reason
+from shards.model.replies import BatchReply, CountReply, OrdersReply
 from web.auth import TRADE
 from web.engine import Engine
 from web.errors import EngineRefusal

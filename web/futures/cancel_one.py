@@ -5,9 +5,12 @@ is refused in words of its own for each way in which it may have ended. Where th
 what is told: an order is unknown only if nobody knows it.
 """
 
-from shards.messages import Cancel, CancelByClientId, GetOrder, GetOrderByClientId, OrderReply, Reason
+from shards.model.commands import Cancel, CancelByClientId
 from shards.model.markets import Market
 from shards.model.orders import EndReason, Order, Status
+from shards.model.queries import GetOrder, GetOrderByClientId
+from shards.model.reasons import Reason
+from shards.model.replies import OrderReply
 from web import history
 from web.engine import Engine
 from web.errors import EngineRefusal

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from flask import Response
 
-from shards.messages import Reason
+from shards.model.reasons import Reason
 from web.errors import RETRY_AFTER_S
 from web.responses import Json, add_header
 

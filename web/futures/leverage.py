@@ -5,9 +5,10 @@ from typing import Final
 import msgspec
 from flask import Blueprint, Response
 
-from shards.messages import CountReply, SetLeverage
 from shards.model.brackets import Bracket
+from shards.model.commands import SetLeverage
 from shards.model.markets import FuturesTerms, Market
+from shards.model.replies import CountReply
 from web.auth import READ, TRADE
 from web.futures.call import read_market, read_optional_market, signed_call
 from web.futures.errors import LEVERAGE, FuturesProblem

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from shards.limits import PRICE_MAX
-from shards.messages import CountReply, GetOpenInterest, MarketReply, Reason, SetMarkPrice, SetRisk
 from shards.model.brackets import LIQUIDATION_FEE, RiskChange, RiskTerms
+from shards.model.commands import SetMarkPrice, SetRisk
 from shards.model.decimals import Decimal, count_steps
 from shards.model.markets import FuturesTerms, Market, Product
+from shards.model.queries import GetOpenInterest
+from shards.model.reasons import Reason
+from shards.model.replies import CountReply, MarketReply
 from storage.reference import Asset
 from web.catalog import MARGIN_ASSET, Catalog
 from web.errors import Problem, invalid, spot_problem

@@ -5,11 +5,12 @@ from math import ceil, floor
 from typing import Final, NamedTuple
 
 from shards.clock import now_ms
-from shards.messages import GetMargin, MarginReply
 from shards.model.brackets import liquidation_notional, maintenance
 from shards.model.decimals import ceil_div, format_plain
 from shards.model.markets import Market
 from shards.model.positions import MarketMargin
+from shards.model.queries import GetMargin
+from shards.model.replies import MarginReply
 from web.catalog import Catalog
 from web.engine import Engine
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from shards.messages import GetPrices, PricesReply
 from shards.model.markets import Market
+from shards.model.queries import GetPrices
+from shards.model.replies import PricesReply
 from web.engine import Engine
 from web.history import pieces
 

@@ -5,11 +5,12 @@ from typing import Final
 from flask import Blueprint, Response
 
 from shards.clock import now_ms
-from shards.messages import DepthReply, GetCandles, GetDepth, MarketTrades
 from shards.model.candles import ONE_SPAN_MS
 from shards.model.ids import make_number, market_of
 from shards.model.markets import Market
 from shards.model.orders import Trade
+from shards.model.queries import GetCandles, GetDepth, MarketTrades
+from shards.model.replies import DepthReply
 from web import history
 from web.engine import Engine
 from web.futures.call import open_call, read_market

@@ -2,10 +2,12 @@
 
 from typing import Final, NamedTuple
 
-from shards.messages import Modify, OrderReply, Reason
+from shards.model.commands import Modify
 from shards.model.decimals import Decimal
 from shards.model.markets import Market
 from shards.model.orders import Kind, Order, Side
+from shards.model.reasons import Reason
+from shards.model.replies import OrderReply
 from web import history
 from web.engine import Engine
 from web.errors import EngineRefusal

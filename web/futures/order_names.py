@@ -1,8 +1,8 @@
 """Which order a call is about: by its id, else by its client id. With both sent the id alone counts."""
 
-from shards.messages import GetOrder, GetOrderByClientId
 from shards.model.ids import market_of
 from shards.model.markets import Market
+from shards.model.queries import GetOrder, GetOrderByClientId
 from web.futures.errors import NO_ORDER_ID, FuturesProblem
 from web.futures.request import Parameters
 from web.parse import is_client_id

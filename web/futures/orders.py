@@ -4,8 +4,9 @@ from typing import Final
 
 from flask import Blueprint, Response
 
-from shards.messages import OrderReply, Place
+from shards.model.commands import Place
 from shards.model.orders import Order
+from shards.model.replies import OrderReply
 from web.auth import TRADE
 from web.futures.call import read_market, signed_call
 from web.futures.modify import modify_order, read_change

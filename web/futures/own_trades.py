@@ -4,12 +4,12 @@ from typing import Final
 
 from flask import Blueprint, Response
 
-from shards.messages import ListFills, ListIncome
 from shards.model.accounting import Income, IncomeKind
 from shards.model.decimals import format_plain
 from shards.model.events import MarginFilled
 from shards.model.markets import Market
 from shards.model.orders import Side
+from shards.model.queries import ListFills, ListIncome
 from web import history
 from web.auth import READ
 from web.catalog import MARGIN_ASSET, Catalog

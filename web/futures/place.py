@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from shards.messages import Reason
 from shards.model.decimals import Decimal, count_steps
 from shards.model.markets import Market
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce, Trigger, WatchedPrice
+from shards.model.reasons import Reason
 from web.auth import Principal
 from web.futures.errors import (
     BAD_POSITION_SIDE,

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from shards.limits import DEADLINE_BULK_MS
-from shards.messages import OrderReply, Place, Reason, Refused
+from shards.model.commands import Place
 from shards.model.orders import NewOrder, Order
+from shards.model.reasons import Reason
+from shards.model.replies import OrderReply, Refused
 from web.auth import Principal
 from web.catalog import Catalog
 from web.engine import Engine

@@ -5,9 +5,9 @@ from typing import Final
 
 from flask import Blueprint, Response
 
-from shards.messages import GetOrder, GetOrderByClientId, ListOpen, ListOrders
 from shards.model.markets import Market, Product
 from shards.model.orders import Order
+from shards.model.queries import GetOrder, GetOrderByClientId, ListOpen, ListOrders
 from web import history
 from web.auth import READ
 from web.engine import Engine

@@ -6,10 +6,10 @@ from typing import Final
 from flask import Blueprint, Response
 
 from shards.clock import now_ms
-from shards.messages import DepthReply
 from shards.model.decimals import divide_half_even, format_plain
 from shards.model.markets import Market
 from shards.model.orders import Candle, Trade
+from shards.model.replies import DepthReply
 from web import history
 from web.candles import DAY_S, no_trades
 from web.engine import Engine

@@ -9,28 +9,23 @@ from typing import Any, Final, cast
 from cryptography.fernet import Fernet
 
 from shards.client import Client
-from shards.messages import (
+from shards.model.candles import ONE_SPAN_MS, fold, limit_candles
+from shards.model.commands import Command
+from shards.model.ids import make_number
+from shards.model.markets import FuturesTerms, Market, MarketStatus, Product
+from shards.model.orders import Side, Trade
+from shards.model.queries import GetCandles, GetDepth, GetPrices, GetTickers, MarketTrades, Question
+from shards.model.reasons import Reason
+from shards.model.replies import (
     CandlesReply,
-    Command,
     DepthReply,
-    GetCandles,
-    GetDepth,
-    GetPrices,
-    GetTickers,
-    MarketTrades,
     PricesReply,
-    Question,
-    Reason,
     Refused,
     Reply,
     Ticker,
     TickersReply,
     TradesReply,
 )
-from shards.model.candles import ONE_SPAN_MS, fold, limit_candles
-from shards.model.ids import make_number
-from shards.model.markets import FuturesTerms, Market, MarketStatus, Product
-from shards.model.orders import Side, Trade
 from storage.reference import Asset, Reference
 from tests.http.futures.caller import Answer, Caller
 from web.app import make_app

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shards.messages import Reason
+from shards.model.reasons import Reason
 from storage.reference import Reference, StorageFull
 from tests.http.futures.site import Site
 from web.engine import COMMANDED

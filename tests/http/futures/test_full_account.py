@@ -9,8 +9,8 @@ import pytest
 
 from loadtest.bench.seeding import write_journal
 from shards.limits import OPEN_ORDERS_MAX, TRIGGERS_MAX
-from shards.messages import AddMarket, Command, Deposit, Place
 from shards.model.accounting import Wallet
+from shards.model.commands import AddMarket, Command, Deposit, Place
 from shards.model.ids import make_number
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce, Trigger
 from storage.folder import Folder

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from shards.messages import Reason
+from shards.model.reasons import Reason
 from tests.http.futures.caller import Answer
 from tests.http.futures.site import Site
 from web.futures.budget import Budget

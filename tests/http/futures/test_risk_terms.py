@@ -7,8 +7,9 @@ from typing import Any, Final
 import pytest
 
 from shards.client import Client
-from shards.messages import AddMarket, MarketReply
+from shards.model.commands import AddMarket
 from shards.model.markets import FuturesTerms, Market, Product
+from shards.model.replies import MarketReply
 from storage.reference import Reference
 from tests.http.futures.actor import Actor, set_status, trade
 from tests.http.futures.trader import TERMS, free_symbol, list_contract, set_mark

@@ -8,24 +8,13 @@ from msgspec.structs import replace
 
 from shards.engine import MAILBOX, Engine
 from shards.history import History
-from shards.messages import (
-    AddMarket,
-    FillsReply,
-    GetOrderByClientId,
-    IncomeReply,
-    ListFills,
-    ListIncome,
-    ListOrders,
-    ListTrades,
-    OrderReply,
-    OrdersReply,
-    Question,
-    TradesReply,
-)
 from shards.model.accounting import IncomeKind, Wallet
+from shards.model.commands import AddMarket
 from shards.model.events import MarketChanged, OrderEnded, Row, Traded
 from shards.model.markets import Product
 from shards.model.orders import Kind, Side, Status, Trigger, WatchedPrice
+from shards.model.queries import GetOrderByClientId, ListFills, ListIncome, ListOrders, ListTrades, Question
+from shards.model.replies import FillsReply, IncomeReply, OrderReply, OrdersReply, TradesReply
 from shards.questions import answer
 from tests.unit.archive.samples import (
     BTC_FUTURES,

@@ -10,16 +10,9 @@ import pytest
 from shards import history as history_module
 from shards.history import History
 from shards.history_rows import order_row
-from shards.messages import (
-    GetOrder,
-    ListOrders,
-    OrderReply,
-    OrdersReply,
-    Refused,
-    RunSql,
-    TableReply,
-)
 from shards.model.events import OrderEnded, Row
+from shards.model.queries import GetOrder, ListOrders, RunSql
+from shards.model.replies import OrderReply, OrdersReply, Refused, TableReply
 from storage.archive import Archive
 from storage.queries import ROW_COUNT, Query
 from storage.tables import ORDERS

@@ -14,30 +14,24 @@ import msgspec
 import pytest
 
 from shards.history import History
-from shards.messages import (
-    ArchiveStatus,
-    FillsReply,
+from shards.model.accounting import Wallet
+from shards.model.events import MarketChanged, OrderEnded, Row, Traded
+from shards.model.ids import make_number
+from shards.model.markets import MarketStatus
+from shards.model.queries import (
     GetArchiveStatus,
     GetOrder,
     GetOrderByClientId,
     GetTrade,
-    IncomeReply,
     ListFills,
     ListIncome,
     ListOrders,
     ListTrades,
     MarketTrades,
-    OrderReply,
-    OrdersReply,
-    Reason,
-    Refused,
     RunSql,
-    TradesReply,
 )
-from shards.model.accounting import Wallet
-from shards.model.events import MarketChanged, OrderEnded, Row, Traded
-from shards.model.ids import make_number
-from shards.model.markets import MarketStatus
+from shards.model.reasons import Reason
+from shards.model.replies import ArchiveStatus, FillsReply, IncomeReply, OrderReply, OrdersReply, Refused, TradesReply
 from storage.archive import Archive, ArchiveFailed
 from storage.queries import Query
 from tests.unit.archive.samples import (

@@ -7,33 +7,27 @@ import pytest
 from msgspec.structs import replace
 
 from shards.history import History
-from shards.messages import (
-    ArchiveStatus,
+from shards.model.accounting import Income, IncomeKind
+from shards.model.events import MarketChanged, OrderEnded, Row, Traded
+from shards.model.markets import Product
+from shards.model.orders import Kind, Order, Status, Trade, Trigger
+from shards.model.queries import (
     CountOpen,
-    FillsReply,
     GetArchiveStatus,
     GetBalances,
     GetDepth,
     GetOrder,
     GetOrderByClientId,
     GetStatus,
-    IncomeReply,
     ListFills,
     ListIncome,
     ListOrders,
     ListTrades,
     MarketTrades,
-    OrderReply,
-    OrdersReply,
     Question,
-    Reason,
-    Refused,
-    TradesReply,
 )
-from shards.model.accounting import Income, IncomeKind
-from shards.model.events import MarketChanged, OrderEnded, Row, Traded
-from shards.model.markets import Product
-from shards.model.orders import Kind, Order, Status, Trade, Trigger
+from shards.model.reasons import Reason
+from shards.model.replies import ArchiveStatus, FillsReply, IncomeReply, OrderReply, OrdersReply, Refused, TradesReply
 from tests.unit.archive.samples import (
     BTC_FUTURES,
     BTCUSDT,

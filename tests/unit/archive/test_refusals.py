@@ -5,24 +5,13 @@ import pytest
 from shards.engine import MAILBOX, Engine
 from shards.history import History
 from shards.limits import RULES
-from shards.messages import (
-    AddMarket,
-    ArchiveStatus,
-    BatchReply,
-    Cancel,
-    CancelBatch,
-    Command,
-    GetArchiveStatus,
-    Modify,
-    Place,
-    Reason,
-    Refused,
-    Reply,
-    SetRules,
-)
 from shards.model.codec import decode_row
+from shards.model.commands import AddMarket, Cancel, CancelBatch, Command, Modify, Place, SetRules
 from shards.model.events import Row
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce
+from shards.model.queries import GetArchiveStatus
+from shards.model.reasons import Reason
+from shards.model.replies import ArchiveStatus, BatchReply, Refused, Reply
 from shards.outbox import ARCHIVE
 from shards.verify_archive import compare_archive
 from tests.unit.archive.samples import BTC_FUTURES, DFUSDT, NOON_MS, table
