@@ -10,7 +10,7 @@ import msgspec
 
 from loadtest.auditor import Statements
 from loadtest.findings import is_open
-from shards.client import Client
+from shards.ipc.client import Client
 from shards.limits import SQL_MS_MAX
 from shards.model.queries import Question, RunSql
 from shards.model.replies import Reply, TableReply

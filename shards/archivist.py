@@ -19,11 +19,11 @@ import duckdb
 
 from shards import limits
 from shards.clock import now_ms, passed_ms
-from shards.frames import FrameKind
 from shards.history import History
 from shards.history_lookups import Lookup
 from shards.history_mark import HistoryLost
-from shards.mailbox import LinkBroken, Mailbox, Request
+from shards.ipc.frames import FrameKind
+from shards.ipc.mailbox import LinkBroken, Mailbox, Request
 from shards.model.codec import Undecodable, decode_request, decode_row, encode
 from shards.model.events import Row
 from shards.model.queries import CheckpointHistory, GetArchiveStatus, Question, RunMore, RunSql

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from shards.engine import Engine
+from shards.ipc.errors import NotServing
+from shards.ipc.mailbox import Request
 from shards.limits import TICKET_COUNT_MAX
-from shards.mailbox import Request
 from shards.model.codec import encode
 from shards.model.commands import Hold, Modify, Place
 from shards.model.ids import market_of
@@ -20,7 +21,7 @@ from shards.model.links import Granted
 from shards.model.markets import shard_of_account
 from shards.model.reasons import Reason
 from shards.model.replies import Refused, Reply
-from shards.peer import NotServing, Peer
+from shards.peer import Peer
 from shards.replies import Numbers, Replies
 
 Name = tuple[int, str, str]

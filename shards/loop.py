@@ -21,9 +21,10 @@ from shards import limits
 from shards.asked import Asked, Asking
 from shards.clock import now_ms, passed_ms
 from shards.engine import ASK_HOME, MAILBOX, Engine
-from shards.frames import REPLY, Frame, FrameKind
 from shards.holds import Holds
-from shards.mailbox import LinkFrame, Mailbox, Request
+from shards.ipc.frames import REPLY, Frame, FrameKind
+from shards.ipc.mailbox import LinkFrame, Mailbox, Request
+from shards.ipc.network import Network
 from shards.model.codec import Undecodable, decode_link, decode_request, encode
 from shards.model.commands import (
     Cancel,
@@ -41,7 +42,6 @@ from shards.model.links import Granted, LinkMessage
 from shards.model.queries import GetStatus, Question, TakeSnapshot
 from shards.model.reasons import Reason
 from shards.model.replies import OrderReply, Reply, ShardStatus
-from shards.network import Network
 from shards.outbox import ARCHIVE
 from shards.peer import Peer
 from shards.process import log

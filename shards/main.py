@@ -6,9 +6,9 @@ import sys
 import time
 from typing import NoReturn
 
+from shards.ipc.mailbox import LinkBroken
 from shards.limits import STORAGE_LOOK_MS
 from shards.loop import Shard
-from shards.mailbox import LinkBroken
 from shards.process import EXIT_DAMAGED, LockTaken, Wakeup, enter, lock_file, log, settle
 from shards.reconcile import reconcile
 from shards.recovery import recover

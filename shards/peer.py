@@ -4,18 +4,15 @@ import queue
 import selectors
 from collections import deque
 
-from shards.connection import Connection
-from shards.counters import Counters
-from shards.frames import REPLY, REQUEST, Frame, FrameKind
+from shards.ipc.connection import Connection
+from shards.ipc.counters import Counters
+from shards.ipc.errors import NotServing
+from shards.ipc.frames import REPLY, REQUEST, Frame, FrameKind
+from shards.ipc.network import Network
 from shards.limits import LINK_WINDOW_BYTES
-from shards.network import Network
 from shards.outbox import ARCHIVE, Outbox
 from storage.folder import Folder
 from storage.journal import JournalDamaged
-
-
-class NotServing(Exception):
-    """The receiver is not there or takes no commands yet; nothing was sent."""
 
 
 class Peer:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from shards.engine import Engine
-from shards.frames import REPLY, FrameKind
+from shards.ipc.frames import REPLY, FrameKind
+from shards.ipc.mailbox import Caller, Mailbox, Request
 from shards.limits import REPLY_PIECE_COUNT
-from shards.mailbox import Caller, Mailbox, Request
 from shards.model.codec import encode
 from shards.model.markets import shard_of_account
 from shards.model.reasons import Reason

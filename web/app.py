@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
-from shards.client import Client
+from shards.ipc.client import Client
 from shards.model.reasons import Reason
 from shards.settings import load_settings
 from storage.folder import Folder

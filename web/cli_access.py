@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from shards.client import Client
+from shards.ipc.client import Client
 from shards.model.markets import MarketStatus
 from shards.process import is_locked
 from shards.settings import load_settings

@@ -12,7 +12,7 @@ from typing import Final
 import click
 
 from shards.backup import back_up
-from shards.client import Client
+from shards.ipc.client import Client
 from shards.model.queries import TakeSnapshot
 from shards.model.replies import CountReply, Refused
 from shards.settings import load_settings

@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from typing import Final, TypeVar
 
 from shards import limits
-from shards.client import Client
+from shards.ipc.client import Client
 from shards.model.commands import Command
 from shards.model.markets import Market, shard_of_account, shard_of_symbol
 from shards.model.queries import Question

@@ -32,8 +32,8 @@ from loadtest.bench.http_subject import exchange_subject
 from loadtest.bench.results import Figure, Report, take_turns
 from loadtest.bench.seeding import MARKET, OWNER, START_MS, full_book, seed_folder
 from loadtest.bench.venue import Venue
-from shards.client import Client
 from shards.engine import MAILBOX, Engine
+from shards.ipc.client import Client
 from shards.model.codec import encode
 from shards.model.commands import Cancel, CancelAll, Command, Place
 from shards.model.markets import shard_of_symbol

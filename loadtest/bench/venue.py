@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple, TypeVar
 
 from loadtest.bench.large_archive import fill_archive
-from shards.client import Client
 from shards.clock import now_ms
-from shards.line import Line
+from shards.ipc.client import Client
+from shards.ipc.threaded_channel import Line
 from shards.model.codec import encode
 from shards.model.commands import CancelAll, Command, Place
 from shards.model.markets import Market, shard_of_symbol

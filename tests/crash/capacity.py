@@ -3,8 +3,8 @@
 import queue
 from typing import Any
 
-from shards.client import Line
 from shards.clock import now_ms
+from shards.ipc.client import Line
 from shards.limits import DEADLINE_MS
 from shards.model.codec import encode
 from shards.model.queries import GetBalances

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from shards.client import Client
+from shards.ipc.client import Client
 from shards.model.queries import GetStatus
 from shards.model.replies import ShardStatus
 from shards.verify import verify_folder

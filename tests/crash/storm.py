@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from shards.client import Client
+from shards.ipc.client import Client
 from shards.verify import verify_folder
 from tests.crash.calls import Call, Outcome
 from tests.crash.capacity import check_capacity

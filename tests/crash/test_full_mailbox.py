@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from shards.client import Client
 from shards.clock import now_ms
-from shards.line import Line
+from shards.ipc.client import Client
+from shards.ipc.threaded_channel import Line
 from shards.model.codec import decode_reply, encode
 from shards.model.queries import GetBalances
 from shards.model.reasons import Reason

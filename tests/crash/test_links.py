@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from shards.clock import now_ms, passed_ms
-from shards.line import Line
+from shards.ipc.threaded_channel import Line
 from shards.loop import Shard
 from shards.model.accounting import Balance
 from shards.model.codec import decode_reply, encode

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from shards.client import Client
+from shards.ipc.client import Client
 from shards.limits import DEADLINE_MS
 from shards.model.commands import Cancel, Command, Place
 from shards.model.markets import Market

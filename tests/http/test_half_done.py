@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from shards.client import Client
+from shards.ipc.client import Client
 from shards.limits import DEADLINE_MS
 from shards.model.brackets import RiskChange
 from shards.model.commands import AddAsset, Command, SetMarketStatus, SetRisk

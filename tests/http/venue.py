@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode
 import jwt
 from click.testing import CliRunner
 
-from shards.client import Client
+from shards.ipc.client import Client
 from shards.model.commands import Deposit
 from shards.model.ids import to_uuid
 from shards.model.markets import shard_of_account, shard_of_symbol

@@ -14,12 +14,13 @@ from typing import Any, NamedTuple, cast, get_args
 from msgspec.structs import replace
 
 from shards.engine import ASK_HOME, MAILBOX, Engine
-from shards.frames import FrameKind
 from shards.holds import Holds
 from shards.invariants import find_violations
+from shards.ipc.errors import NotServing
+from shards.ipc.frames import FrameKind
+from shards.ipc.mailbox import LinkFrame, Mailbox, Request
 from shards.limits import BATCH_COUNT_MAX, DEADLINE_MS, QUEUE_DEPTH_MAX, RULES
 from shards.loop import _account
-from shards.mailbox import LinkFrame, Mailbox, Request
 from shards.model.codec import decode_input, decode_link, decode_reply, decode_request, decode_row, encode
 from shards.model.commands import (
     AddMarket,
@@ -50,7 +51,7 @@ from shards.model.queries import (
 from shards.model.reasons import Reason
 from shards.model.replies import OrdersReply, Refused, Reply
 from shards.outbox import ARCHIVE
-from shards.peer import NotServing, Peer
+from shards.peer import Peer
 from shards.questions import answer
 from shards.recovery import apply_record
 from shards.replies import Replies

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from shards.client import Client
+from shards.ipc.client import Client
 from shards.limits import DEADLINE_MS, SQL_MS_MAX
 from shards.model.queries import RunSql
 from shards.model.replies import TableReply

@@ -65,7 +65,7 @@ GREED: Final = (
     ),
     Safety(
         "backlog_copied_once",
-        "shards/connection.py",
+        "shards/ipc/connection.py",
         "            chunk = self._begun or self._gather()\n",
         "            chunk = bytes(self._begun) or self._gather()\n",
         "tests/unit/test_connection.py::test_however_much_waits_each_byte_is_copied_once",

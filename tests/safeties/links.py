@@ -11,21 +11,21 @@ _ONCE: Final = "tests/unit/archive/test_once.py::"
 LINKS: Final = (
     Safety(
         "link_number_checked_in_the_mailbox",
-        "shards/mailbox.py",
+        "shards/ipc/mailbox.py",
         "        if frame.number == expected:\n",
         "        if True:\n",
         _MAILBOX + "test_link_messages_are_taken_once_and_in_order",
     ),
     Safety(
         "link_gap_stops_the_receiver",
-        "shards/mailbox.py",
+        "shards/ipc/mailbox.py",
         "            raise self._lost(caller.source, frame.number - 1)\n",
         "            pass\n",
         _MAILBOX + "test_a_gap_in_a_link_is_told_and_nothing_after_it_is_taken",
     ),
     Safety(
         "lost_messages_told_at_the_welcome",
-        "shards/mailbox.py",
+        "shards/ipc/mailbox.py",
         "        if frame.time > self.received[caller.source]:\n",
         "        if False:\n",
         _MAILBOX + "test_what_was_confirmed_and_is_missing_is_told_before_anything_is_sent",
@@ -112,14 +112,14 @@ LINKS: Final = (
     ),
     Safety(
         "mailbox_bound",
-        "shards/counters.py",
+        "shards/ipc/counters.py",
         "        if self.qsize() <= self._words[_MAXSIZE]:\n",
         "        if True:\n",
         "tests/unit/test_counters.py::test_at_the_bound_nobody_gets_a_place",
     ),
     Safety(
         "dead_callers_give_their_places_back",
-        "shards/mailbox.py",
+        "shards/ipc/mailbox.py",
         "            self.counters.clear(slot)  # a caller that was cut off may have",
         "            pass  # a caller that was cut off may have",
         _MAILBOX + "test_a_count_left_behind_by_a_killed_caller_is_cleared",
@@ -133,21 +133,21 @@ LINKS: Final = (
     ),
     Safety(
         "frame_bound",
-        "shards/frames.py",
+        "shards/ipc/frames.py",
         "        if size > FRAME_BYTES_MAX:\n",
         "        if False:\n",
         "tests/unit/test_frames.py::test_a_frame_beyond_the_limit_is_refused_by_its_head_alone",
     ),
     Safety(
         "hello_first",
-        "shards/mailbox.py",
+        "shards/ipc/mailbox.py",
         "        if frame.kind == REQUEST and caller.slot >= 0:\n",
         "        if frame.kind == REQUEST:\n",
         _MAILBOX + "test_who_does_not_say_hello_first_is_cut_off",
     ),
     Safety(
         "only_shards_send_link_messages",
-        "shards/mailbox.py",
+        "shards/ipc/mailbox.py",
         "        elif frame.kind == FrameKind.LINK and caller.source >= 0:\n",
         """        elif frame.kind == FrameKind.LINK:
             self.received.setdefault(caller.source, frame.number - 1)

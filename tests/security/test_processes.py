@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 import pytest
 
-from shards.frames import FrameKind, pack
+from shards.ipc.frames import FrameKind, pack
 from shards.model.codec import Undecodable, decode_input, decode_link, decode_reply, decode_request, decode_row, encode
 from shards.model.queries import GetArchiveStatus, GetStatus
 from tests.exchange import Exchange

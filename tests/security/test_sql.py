@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 from cryptography.fernet import Fernet
 
-from shards.client import Client
 from shards.history import History
+from shards.ipc.client import Client
 from shards.model.events import OrderEnded
 from shards.model.queries import GetOrderByClientId, ListFills, ListIncome, ListOrders, RunSql
 from shards.model.replies import FillsReply, IncomeReply, OrderReply, OrdersReply, Refused

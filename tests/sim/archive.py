@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from shards.mailbox import Mailbox
+from shards.ipc.mailbox import Mailbox
 from shards.model.codec import decode_row
 from tests.sim.network import Killed, Life
 

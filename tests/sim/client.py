@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from shards.counters import Counters
-from shards.frames import FrameKind, pack, unpack
+from shards.ipc.counters import Counters
+from shards.ipc.frames import FrameKind, pack, unpack
 from shards.limits import RECEIVE_BYTES
 from shards.model.codec import decode_reply, encode
 from shards.model.commands import AddMarket, CancelAll, Deposit, SetLeverage, Transfer

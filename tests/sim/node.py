@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from shards.engine import Engine
+from shards.ipc.mailbox import Request
 from shards.loop import COMMANDS, Shard
-from shards.mailbox import Request
 from shards.model.codec import decode_input, decode_request, encode
 from shards.model.commands import Command, Modify, Place
 from shards.model.links import Granted, LinkMessage

@@ -10,9 +10,9 @@ from shards.book import BookSide
 from shards.cover import Cover, Priced
 from shards.effects import Effects
 from shards.engine import Engine
-from shards.frames import Frame
+from shards.ipc.frames import Frame
+from shards.ipc.mailbox import Caller, LinkFrame, Mailbox
 from shards.loop import Shard
-from shards.mailbox import Caller, LinkFrame, Mailbox
 from shards.model.orders import NewOrder, Order, Side
 from shards.price_band import worst_price
 from shards.recovery import engine_at

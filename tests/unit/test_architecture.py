@@ -64,7 +64,7 @@ IMPORTS = {name: set(imports_of(path)) for name, path in MODULES.items()}
 
 def test_there_is_something_to_check() -> None:
     assert {"web.app", "shards.engine", "storage.journal"} <= set(MODULES)
-    assert "shards.client" in IMPORTS["web.app"]
+    assert "shards.ipc.client" in IMPORTS["web.app"]
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from shards import asked, limits, loop
-from shards.connection import Connection
 from shards.engine import ASK_HOME
-from shards.frames import FrameKind
+from shards.ipc.connection import Connection
+from shards.ipc.frames import FrameKind
 from shards.loop import Shard
 from shards.model.accounting import Balance, Settlement, Wallet
 from shards.model.codec import decode_reply, encode

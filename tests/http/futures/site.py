@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 from cryptography.fernet import Fernet
 
-from shards.client import Client
+from shards.ipc.client import Client
 from shards.model.candles import ONE_SPAN_MS, fold, limit_candles
 from shards.model.commands import Command
 from shards.model.ids import make_number

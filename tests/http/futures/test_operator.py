@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shards.client import Client
+from shards.ipc.client import Client
 from shards.model.commands import AddMarket, SetMarkPrice
 from shards.model.markets import FuturesTerms, Market, Product
 from shards.model.replies import MarketReply

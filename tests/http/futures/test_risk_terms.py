@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from shards.client import Client
+from shards.ipc.client import Client
 from shards.model.commands import AddMarket
 from shards.model.markets import FuturesTerms, Market, Product
 from shards.model.replies import MarketReply

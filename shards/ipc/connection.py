@@ -6,7 +6,7 @@ from collections import deque
 from contextlib import suppress
 from typing import Final
 
-from shards.frames import Frame, FrameError, FrameKind, pack, unpack
+from shards.ipc.frames import Frame, FrameError, FrameKind, pack, unpack
 from shards.limits import RECEIVE_BYTES, SEND_BUFFER_BYTES_MAX, SEND_BYTES
 
 _NOTHING: Final = memoryview(b"")

@@ -9,15 +9,15 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from shards.clock import now_ms
-from shards.counters import Counters
+from shards.ipc.counters import Counters
+from shards.ipc.errors import NotServing
+from shards.ipc.threaded_channel import Line
 from shards.limits import DEADLINE_MS
-from shards.line import Line
 from shards.model.codec import decode_reply, encode
 from shards.model.commands import Cancel, CancelAll, CancelBatch, CancelByClientId, Command
 from shards.model.queries import Question
 from shards.model.reasons import Reason
 from shards.model.replies import OrdersReply, Refused, Reply
-from shards.peer import NotServing
 from shards.vitals import ARCHIVE_NAME, ENGINE, Signs, living
 from storage.folder import Folder
 

@@ -1,7 +1,7 @@
 """The receiving end: the bounded queue in front of a shard (or the archive), and the links that end there.
 
 ``multiprocessing.Queue`` does not survive a killed producer; this queue does. A connection has one writer in each
-direction and dies with it, and no lock is shared between processes (:mod:`shards.counters`).
+direction and dies with it, and no lock is shared between processes (:mod:`shards.ipc.counters`).
 """
 
 import os
@@ -10,11 +10,11 @@ from collections import deque
 from pathlib import Path
 from typing import NamedTuple
 
-from shards.connection import Connection
-from shards.counters import Counters
-from shards.frames import REQUEST, Frame, FrameKind
+from shards.ipc.connection import Connection
+from shards.ipc.counters import Counters
+from shards.ipc.frames import REQUEST, Frame, FrameKind
+from shards.ipc.network import Network
 from shards.limits import CONNECTIONS_MAX
-from shards.network import Network
 from storage.folder import Folder
 
 
