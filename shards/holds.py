@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from shards.engine import Engine
+from shards.engine.engine import Engine
 from shards.ipc.errors import NotServing
 from shards.ipc.mailbox import Request
 from shards.limits import TICKET_COUNT_MAX

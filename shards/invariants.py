@@ -6,18 +6,18 @@ Messages that a sender has made and their receiver has not applied are under way
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from shards.book import BookSide
-from shards.engine import Engine
-from shards.futures import FuturesMarket
+from shards.engine.engine import Engine
+from shards.engine.market.book import BookSide
+from shards.engine.market.futures import FuturesMarket
+from shards.engine.market.machine import MarketMachine
+from shards.engine.market.spot import SpotMarket
+from shards.engine.outbox import ARCHIVE
 from shards.margin_invariants import Underway, check_cover, check_margins, check_positions
-from shards.market import MarketMachine
 from shards.model.codec import decode_link
 from shards.model.decimals import ceil_div
 from shards.model.ids import market_of
 from shards.model.links import FiredHeld, Granted, LinkMessage, Settle
 from shards.model.orders import Order, Side, Status
-from shards.outbox import ARCHIVE
-from shards.spot import SpotMarket
 
 Key = tuple[str, str]  # account, asset
 

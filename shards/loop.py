@@ -20,7 +20,9 @@ from typing import NamedTuple, get_args
 from shards import limits
 from shards.asked import Asked, Asking
 from shards.clock import now_ms, passed_ms
-from shards.engine import ASK_HOME, MAILBOX, Engine
+from shards.engine.engine import ASK_HOME, MAILBOX, Engine
+from shards.engine.outbox import ARCHIVE
+from shards.engine.queries import answer
 from shards.holds import Holds
 from shards.ipc.frames import REPLY, Frame, FrameKind
 from shards.ipc.mailbox import LinkFrame, Mailbox, Request
@@ -42,10 +44,8 @@ from shards.model.links import Granted, LinkMessage
 from shards.model.queries import GetStatus, Question, TakeSnapshot
 from shards.model.reasons import Reason
 from shards.model.replies import OrderReply, Reply, ShardStatus
-from shards.outbox import ARCHIVE
 from shards.peer import Peer
 from shards.process import log
-from shards.questions import answer
 from shards.replies import Replies
 from shards.room import Room
 from shards.snapshots import Snapshots

@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from shards.engine import Engine
-from shards.futures import FuturesMarket
-from shards.margin import held_for
+from shards.engine.account.margin import held_for
+from shards.engine.engine import Engine
+from shards.engine.market.futures import FuturesMarket
 from shards.model.accounting import MarginSettlement
 from shards.model.ids import market_of
 from shards.model.links import FiredHeld, Granted, LinkMessage, SettleMargin

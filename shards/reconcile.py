@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from shards.clock import now_ms
-from shards.engine import MAILBOX, Engine
+from shards.engine.engine import MAILBOX, Engine
 from shards.model.codec import encode
 from shards.model.commands import AddAsset
 from shards.process import log

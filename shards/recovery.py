@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from shards.engine import Engine
+from shards.engine.engine import Engine
+from shards.engine.state import dump_state, load_engine
 from shards.model.codec import decode_input
-from shards.state import dump_state, load_engine
 from storage.journal import START, Journal, JournalDamaged, Position, Record
 from storage.snapshot import Snapshot, SnapshotDamaged, list_snapshots, read_snapshot, state_hash
 

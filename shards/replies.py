@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from shards.engine import Engine
+from shards.engine.engine import Engine
 from shards.ipc.frames import REPLY, FrameKind
 from shards.ipc.mailbox import Caller, Mailbox, Request
 from shards.limits import REPLY_PIECE_COUNT

@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from shards.engine import Engine
+from shards.engine.engine import Engine
+from shards.engine.outbox import ARCHIVE
+from shards.engine.state import dump_state, dump_underway
 from shards.limits import SNAPSHOTS_KEPT_COUNT
 from shards.model.reasons import Reason
 from shards.model.replies import CountReply, Refused
-from shards.outbox import ARCHIVE
 from shards.process import log
-from shards.state import dump_state, dump_underway
 from storage.journal import Journal, Position
 from storage.keeping import may_discard
 from storage.snapshot import Snapshot, keep_newest, list_snapshots, remove_unfinished, sequence_of, write_snapshot

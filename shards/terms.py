@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from shards.engine import Engine
+from shards.engine.engine import Engine
 from shards.model.codec import encode
 from shards.model.markets import Market, MarketStatus, shard_of_symbol
 from storage.operations import Asset, MarketRow

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import duckdb
 
-from shards.engine import Engine
+from shards.engine.engine import Engine
+from shards.engine.state import dump_state
 from shards.history import History
 from shards.history_mark import HistoryLost
 from shards.invariants import find_violations
 from shards.model.queries import GetArchiveStatus
 from shards.model.replies import ArchiveStatus
 from shards.recovery import apply_record, engine_at
-from shards.state import dump_state
 from shards.terms import find_differences
 from shards.verify_archive import Ask, Unanswered, compare_archive
 from shards.verify_links import find_gaps

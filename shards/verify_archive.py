@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from shards.engine import Engine
+from shards.engine.engine import Engine
+from shards.engine.outbox import ARCHIVE
 from shards.model.codec import decode_row
 from shards.model.events import CommandRefused, FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
 from shards.model.orders import Order, Trade
 from shards.model.queries import Question, RunSql
 from shards.model.replies import ArchiveStatus, Reply, TableReply
-from shards.outbox import ARCHIVE
 
 Ask = Callable[[Question], Reply]
 """Asks the archive."""

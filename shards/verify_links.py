@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from shards.engine import Engine
+from shards.engine.engine import Engine
+from shards.engine.outbox import ARCHIVE
+from shards.engine.state import confirmed_of
 from shards.model.replies import ArchiveStatus
-from shards.outbox import ARCHIVE
-from shards.state import confirmed_of
 from storage.snapshot import Snapshot
 
 
@@ -15,7 +15,7 @@ def find_gaps(engines: Sequence[Engine], newest: Sequence[Snapshot | None], stat
     Of a folder at rest: what a receiver confirms while the folder is read is not known yet when its journal is read.
     """
     for sender, snapshot in enumerate(newest):
-        for receiver, confirmed in confirmed_of(snapshot).items() if snapshot else ():
+        for receiver, confirmed in confirmed_of(snapshot.state, snapshot.underway).items() if snapshot else ():
             archived = status.positions.get(sender, 0)
             has = archived if receiver == ARCHIVE else engines[receiver].received[sender]
             if has < confirmed:

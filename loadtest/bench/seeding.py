@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from shards.engine import MAILBOX
+from shards.engine.engine import MAILBOX
 from shards.model.codec import encode
 from shards.model.commands import AddMarket, Command, Deposit, Place
 from shards.model.markets import Market, Product

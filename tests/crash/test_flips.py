@@ -18,13 +18,13 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
+from shards.engine.state import dump_state
 from shards.history import History
 from shards.history_mark import HistoryLost
 from shards.model.queries import RunSql
 from shards.model.replies import TableReply
 from shards.reconcile import reconcile
 from shards.recovery import recover
-from shards.state import dump_state
 from shards.verify import verify_folder
 from storage.folder import Folder, FolderError
 from storage.journal import JournalDamaged, StorageUnavailable

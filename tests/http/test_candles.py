@@ -10,7 +10,8 @@ from typing import Any, Final
 import pytest
 
 from shards.clock import now_ms
-from shards.engine import Engine
+from shards.engine.engine import Engine
+from shards.engine.queries import answer
 from shards.history import History
 from shards.model.commands import Command
 from shards.model.events import Traded
@@ -18,7 +19,6 @@ from shards.model.markets import Market
 from shards.model.orders import Side, Trade
 from shards.model.queries import Question
 from shards.model.replies import Reply
-from shards.questions import answer
 from tests.http.futures.site import BTC, ETH, SPOT, SPOT_ONLY, FakeClient, Site, make_trade
 from web.candles import INTERVALS_S
 from web.futures.market import INTERVALS_MS

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from shards.futures import FuturesMarket
+from shards.engine.market.futures import FuturesMarket
 from shards.model.accounting import Wallet
 from shards.model.commands import AddMarket, Deposit, Modify, Place, SetMarkPrice, SetRisk
 from shards.model.events import OrderEnded

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from shards.engine import Engine
-from shards.futures import FuturesMarket
+from shards.engine.engine import Engine
+from shards.engine.market.futures import FuturesMarket
+from shards.engine.outbox import ARCHIVE
 from shards.invariants import find_violations
 from shards.model.accounting import Wallet
 from shards.model.codec import decode_link, decode_row
@@ -32,7 +33,6 @@ from shards.model.links import SettleMargin
 from shards.model.markets import MarketStatus, shard_of_account
 from shards.model.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trigger
 from shards.model.replies import OrderReply
-from shards.outbox import ARCHIVE
 from shards.recovery import apply_record
 from storage.journal import START, Journal
 from tests.model.futures_profiles import PROFILES, make_futures_market

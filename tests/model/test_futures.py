@@ -5,7 +5,7 @@ import random
 import pytest
 from msgspec.structs import replace
 
-from shards.futures import FuturesMarket
+from shards.engine.market.futures import FuturesMarket
 from shards.model.accounting import Wallet
 from shards.model.commands import (
     AddMarket,

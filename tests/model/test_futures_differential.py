@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from shards.engine.outbox import ARCHIVE
 from shards.model.codec import decode_row
 from shards.model.commands import AddMarket, Command, Tick
 from shards.model.events import MarginFilled, OrderEnded, Traded
@@ -12,7 +13,6 @@ from shards.model.markets import Market, MarketStatus
 from shards.model.orders import Order, Side
 from shards.model.positions import MarketMargin
 from shards.model.replies import BatchReply, OrderReply, OrdersReply, Refused, Reply
-from shards.outbox import ARCHIVE
 from tests.model.futures_profiles import PROFILES, Profile, make_futures_market
 from tests.model.futures_reference import FuturesReference
 from tests.model.futures_steps import Numbering, Step, brief

@@ -13,7 +13,10 @@ from typing import Any, NamedTuple, cast, get_args
 
 from msgspec.structs import replace
 
-from shards.engine import ASK_HOME, MAILBOX, Engine
+from shards.engine.engine import ASK_HOME, MAILBOX, Engine
+from shards.engine.outbox import ARCHIVE
+from shards.engine.queries import answer
+from shards.engine.state import dump_state, dump_underway, load_engine
 from shards.holds import Holds
 from shards.invariants import find_violations
 from shards.ipc.errors import NotServing
@@ -50,12 +53,9 @@ from shards.model.queries import (
 )
 from shards.model.reasons import Reason
 from shards.model.replies import OrdersReply, Refused, Reply
-from shards.outbox import ARCHIVE
 from shards.peer import Peer
-from shards.questions import answer
 from shards.recovery import apply_record
 from shards.replies import Replies
-from shards.state import dump_state, dump_underway, load_engine
 from storage.journal import Record
 
 COMMANDS: tuple[type, ...] = get_args(Command)

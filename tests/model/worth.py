@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from shards.futures import FuturesMarket
-from shards.margin import Margins
+from shards.engine.account.margin import Margins
+from shards.engine.market.futures import FuturesMarket
 from shards.model.brackets import MILLION, Bracket
 from shards.model.codec import decode_row
 from shards.model.events import MarginFilled

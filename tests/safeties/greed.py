@@ -72,7 +72,7 @@ GREED: Final = (
     ),
     Safety(
         "lists_begin_at_the_end_asked_for",
-        "shards/questions.py",
+        "shards/engine/queries.py",
         "    wanted = range(first, end) if question.oldest_first else range(end - 1, first - 1, -1)\n",
         "    wanted = range(first, end)\n",
         "tests/http/futures/test_full_account.py::test_pages",

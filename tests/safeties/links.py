@@ -39,7 +39,7 @@ LINKS: Final = (
     ),
     Safety(
         "link_number_checked_when_applied",
-        "shards/engine.py",
+        "shards/engine/engine.py",
         '            assert number == self.received[source] + 1, "link messages come in order, each once"\n',
         "",
         "tests/unit/test_engine.py::test_a_link_message_out_of_turn_is_not_applied",
@@ -105,7 +105,7 @@ LINKS: Final = (
     ),
     Safety(
         "deadline_of_a_grant",
-        "shards/engine.py",
+        "shards/engine/engine.py",
         "        late = Refused(Reason.TIMEOUT) if self.now_ms > granted.deadline_ms else None\n",
         "        late = None\n",
         _WORLD + "test_a_grant_past_its_deadline_is_not_placed_and_its_hold_released",

@@ -8,6 +8,7 @@ journal. Nothing is taken from a link message but its number.
 from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 
+from shards.engine.outbox import ARCHIVE
 from shards.model import accounting
 from shards.model import orders as o
 from shards.model.codec import decode_input, encode
@@ -33,7 +34,6 @@ from shards.model.markets import Market, Product
 from shards.model.queries import GetDepth, GetMargin, GetOrderByClientId, ListOrders, Question
 from shards.model.reasons import Reason
 from shards.model.replies import AmountReply, MarketReply, OrderReply, OrdersReply, Refused, Reply
-from shards.outbox import ARCHIVE
 from storage.journal import Record
 from tests.sim.futures_shard import FuturesShard, market_in
 from tests.sim.refusals import refused_rows

@@ -4,7 +4,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from shards.engine import Engine
+from shards.engine.engine import Engine
+from shards.engine.outbox import ARCHIVE
 from shards.ipc.mailbox import Request
 from shards.loop import COMMANDS, Shard
 from shards.model.codec import decode_input, decode_request, encode
@@ -13,7 +14,6 @@ from shards.model.links import Granted, LinkMessage
 from shards.model.queries import GetStatus
 from shards.model.reasons import Reason
 from shards.model.replies import Refused, Reply
-from shards.outbox import ARCHIVE
 from shards.recovery import apply_record, engine_at
 from shards.replies import Numbers
 from shards.snapshots import Snapshots

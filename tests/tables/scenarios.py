@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from shards.engine.outbox import ARCHIVE
+from shards.engine.queries import answer
 from shards.model.accounting import Wallet
 from shards.model.codec import decode_reply, decode_row, encode
 from shards.model.commands import (
@@ -44,8 +46,6 @@ from shards.model.replies import (
     Reply,
     TradesReply,
 )
-from shards.outbox import ARCHIVE
-from shards.questions import answer
 from tests.model.reference import Reference
 from tests.model.world import START_MS, World, make_market
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from queue import Full
 
 from shards.clock import now_ms
-from shards.engine import Engine
+from shards.engine.engine import Engine
 from shards.ipc.errors import NotServing
 from shards.ipc.mailbox import Mailbox
 from shards.limits import BATCH_COUNT_MAX

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from shards.book import Book, BookSide
+from shards.engine.market.book import Book, BookSide
 from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce
 from tests.model.seeds import read_seed
 

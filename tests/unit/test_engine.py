@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from loadtest.bench.seeding import START_MS, full_book
-from shards.engine import MAILBOX, Engine
+from shards.engine.engine import MAILBOX, Engine
 from shards.model.codec import decode_input, encode
 from shards.model.commands import Deposit, Place
 from shards.model.links import Settle

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from shards.engine import Engine
+from shards.engine.account.margin import Margins
+from shards.engine.engine import Engine
 from shards.invariants import find_violations
-from shards.margin import Margins
 from shards.model.accounting import Wallet
 from shards.model.commands import AddMarket, CancelAll, Deposit, Place, SetMarkPrice
 from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice

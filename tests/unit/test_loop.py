@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shards import asked, limits, loop
-from shards.engine import ASK_HOME
+from shards.engine.engine import ASK_HOME
 from shards.ipc.connection import Connection
 from shards.ipc.frames import FrameKind
 from shards.loop import Shard

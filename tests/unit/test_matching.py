@@ -2,8 +2,8 @@
 
 import pytest
 
-from shards.book import Book
-from shards.matching import plan_matches
+from shards.engine.market.book import Book
+from shards.engine.market.matching import plan_matches
 from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce
 
 

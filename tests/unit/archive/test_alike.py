@@ -6,7 +6,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from shards.engine import MAILBOX, Engine
+from shards.engine.engine import MAILBOX, Engine
+from shards.engine.queries import answer
 from shards.history import History
 from shards.model.accounting import IncomeKind, Wallet
 from shards.model.commands import AddMarket
@@ -15,7 +16,6 @@ from shards.model.markets import Product
 from shards.model.orders import Kind, Side, Status, Trigger, WatchedPrice
 from shards.model.queries import GetOrderByClientId, ListFills, ListIncome, ListOrders, ListTrades, Question
 from shards.model.replies import FillsReply, IncomeReply, OrderReply, OrdersReply, TradesReply
-from shards.questions import answer
 from tests.unit.archive.samples import (
     BTC_FUTURES,
     BTCUSDT,

@@ -2,7 +2,8 @@
 
 import pytest
 
-from shards.engine import MAILBOX, Engine
+from shards.engine.engine import MAILBOX, Engine
+from shards.engine.outbox import ARCHIVE
 from shards.history import History
 from shards.limits import RULES
 from shards.model.codec import decode_row
@@ -12,7 +13,6 @@ from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from shards.model.queries import GetArchiveStatus
 from shards.model.reasons import Reason
 from shards.model.replies import ArchiveStatus, BatchReply, Refused, Reply
-from shards.outbox import ARCHIVE
 from shards.verify_archive import compare_archive
 from tests.unit.archive.samples import BTC_FUTURES, DFUSDT, NOON_MS, table
 

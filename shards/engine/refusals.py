@@ -7,7 +7,7 @@ lately, or never was, depends on how far the archive is.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from shards.market import MarketMachine
+from shards.engine.market.machine import MarketMachine
 from shards.model.commands import Cancel, CancelBatch, CancelByClientId, Command, Hold, Modify, Place
 from shards.model.events import Attempt, CommandRefused
 from shards.model.ids import market_of

@@ -2,10 +2,19 @@
 
 import msgspec
 
-from shards.cover import cover_in, is_outside_band, is_short, limit_of, limit_without_hold, may_lose, measure
-from shards.effects import Effects
-from shards.margin import held_for
-from shards.margin_market import MarginMarket
+from shards.engine.account.margin import held_for
+from shards.engine.effects import Effects
+from shards.engine.market.cover import (
+    cover_in,
+    is_outside_band,
+    is_short,
+    limit_of,
+    limit_without_hold,
+    may_lose,
+    measure,
+)
+from shards.engine.market.margin_trading import MarginMarket
+from shards.engine.market.triggers import Triggers, trigger_of
 from shards.model.brackets import MILLION
 from shards.model.links import FiredHeld
 from shards.model.markets import Market, MarketStatus
@@ -26,7 +35,6 @@ from shards.model.orders import (
 )
 from shards.model.reasons import Reason
 from shards.model.replies import Refused
-from shards.triggers import Triggers, trigger_of
 
 _BECOMES = {Kind.STOP: LIMIT, Kind.TAKE_PROFIT: LIMIT}  # any other trigger becomes a market order
 

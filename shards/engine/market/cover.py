@@ -9,10 +9,10 @@ from typing import Protocol
 
 import msgspec
 
-from shards.book import Book, BookSide
+from shards.engine.market.book import Book, BookSide
+from shards.engine.market.price_band import is_farther, is_worse, loss_against, worst_price
 from shards.model.markets import FuturesTerms, Market
 from shards.model.orders import BUY, LIMIT, SELL, NewOrder, Order, Side
-from shards.price_band import is_farther, is_worse, loss_against, worst_price
 
 
 class Cover(msgspec.Struct, gc=False, frozen=True):

@@ -1,10 +1,21 @@
 """The futures market machine: what may be placed and modified, and how."""
 
-from shards.contents import is_same
-from shards.cover import Cover, cover_in, is_outside_band, is_short, limit_of, limit_without_hold, may_lose, measure
-from shards.effects import Effects
+from shards.engine.account.margin import Held, held_in
+from shards.engine.effects import Effects
+from shards.engine.market.contents import is_same
+from shards.engine.market.cover import (
+    Cover,
+    cover_in,
+    is_outside_band,
+    is_short,
+    limit_of,
+    limit_without_hold,
+    may_lose,
+    measure,
+)
+from shards.engine.market.trigger_orders import TriggerMarket
+from shards.engine.market.triggers import trigger_of, would_fire
 from shards.limits import CHILDREN_MAX, OPEN_ORDERS_MAX, TRIGGERS_MAX
-from shards.margin import Held, held_in
 from shards.model.accounting import MarginTerms
 from shards.model.commands import Modify
 from shards.model.decimals import ceil_div
@@ -12,8 +23,6 @@ from shards.model.links import Granted
 from shards.model.orders import BUY, LIMIT, MARKET, Kind, NewOrder, Order, Side, Trade, Trigger
 from shards.model.reasons import Reason
 from shards.model.replies import OrderReply, Refused
-from shards.trigger_market import TriggerMarket
-from shards.triggers import trigger_of, would_fire
 
 
 class FuturesMarket(TriggerMarket):

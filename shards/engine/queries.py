@@ -4,10 +4,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from shards.depth import list_levels
-from shards.engine import Engine
-from shards.futures import FuturesMarket
-from shards.market import MarketMachine, age
+from shards.engine.engine import Engine
+from shards.engine.market.depth import list_levels
+from shards.engine.market.futures import FuturesMarket
+from shards.engine.market.machine import MarketMachine, age
 from shards.model.accounting import Income
 from shards.model.candles import ONE_SPAN_MS, fold, limit_candles
 from shards.model.events import MarginFilled

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from shards.engine.market.triggers import trigger_of
 from shards.model.orders import NewOrder, Order
-from shards.triggers import trigger_of
 
 
 def is_same(order: Order, new: NewOrder, waiting: Mapping[int, Order]) -> bool:

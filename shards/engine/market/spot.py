@@ -1,8 +1,8 @@
 """The spot market machine: buyers pay quote and receive base, sellers the other way round."""
 
-from shards.effects import Effects
-from shards.market import MarketMachine
-from shards.matching import Match, Plan, plan_matches
+from shards.engine.effects import Effects
+from shards.engine.market.machine import MarketMachine
+from shards.engine.market.matching import Match, Plan, plan_matches
 from shards.model.accounting import Settlement
 from shards.model.orders import (
     BUY,

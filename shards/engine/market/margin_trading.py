@@ -8,11 +8,11 @@ from collections import Counter
 
 import msgspec
 
-from shards.cover import Cover, find_fillable, is_uncovered, may_lose, within_first_mark
-from shards.effects import Effects
-from shards.margin import Held, held_for, held_in
-from shards.market import MarketMachine, age
-from shards.matching import Match
+from shards.engine.account.margin import Held, held_for, held_in
+from shards.engine.effects import Effects
+from shards.engine.market.cover import Cover, find_fillable, is_uncovered, may_lose, within_first_mark
+from shards.engine.market.machine import MarketMachine, age
+from shards.engine.market.matching import Match
 from shards.model.accounting import MarginFill, MarginSettlement, MarginTerms
 from shards.model.brackets import RiskChange, RiskTerms
 from shards.model.decimals import ceil_div

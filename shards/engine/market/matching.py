@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from shards.book import BookSide
+from shards.engine.market.book import BookSide
 from shards.model.orders import BUY, LIMIT, MARKET, Order
 
 

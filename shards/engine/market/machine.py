@@ -1,7 +1,7 @@
 """What every market machine is: the book, the open orders and their indexes, the status of one market.
 
-Pure: no clock, no I/O, no money. How orders are placed and what their money is, is :mod:`shards.spot`'s and
-:mod:`shards.futures`'s. Whatever they do outside of their market leaves as :class:`Effects`.
+Pure: no clock, no I/O, no money. How orders are placed and what their money is, is :mod:`shards.engine.market.spot`'s
+and :mod:`shards.engine.market.futures`'s. Whatever they do outside of their market leaves as :class:`Effects`.
 """
 
 from abc import ABC, abstractmethod
@@ -10,10 +10,11 @@ from typing import Final
 
 import msgspec
 
-from shards.book import Book
-from shards.effects import Effects
+from shards.engine.effects import Effects
+from shards.engine.market.book import Book
+from shards.engine.market.matching import Match
+from shards.engine.market.replay_guard import Replays
 from shards.limits import OPEN_ORDERS_MAX
-from shards.matching import Match
 from shards.model.decimals import ceil_div
 from shards.model.events import MarketChanged, OrderEnded, Traded
 from shards.model.ids import make_number
@@ -21,7 +22,6 @@ from shards.model.markets import Market, MarketStatus
 from shards.model.orders import CANCELED, OPEN, PARTIALLY_FILLED, EndReason, NewOrder, Order, Status, Trade
 from shards.model.reasons import Reason
 from shards.model.replies import OrderReply, Refused
-from shards.replays import Replays
 
 _LISTED: Final = MarketStatus.LISTED  # as those in shards.model.orders
 _NO_REASON: Final = EndReason.NONE

@@ -6,15 +6,19 @@ state.
 
 from typing import Final
 
-from shards.account import AccountMachine
-from shards.cancels import Cancels
-from shards.countdowns import Countdowns
-from shards.cover import measure
-from shards.effects import Effects
-from shards.futures import FuturesMarket
+from shards.engine.account.machine import AccountMachine
+from shards.engine.account.margin import Held
+from shards.engine.cancels import Cancels
+from shards.engine.countdowns import Countdowns
+from shards.engine.effects import Effects
+from shards.engine.market.cover import measure
+from shards.engine.market.futures import FuturesMarket
+from shards.engine.market.machine import MarketMachine
+from shards.engine.market.spot import SpotMarket
+from shards.engine.outbox import ARCHIVE, Outbox
+from shards.engine.refusals import refusals_of
+from shards.engine.unarchived import Recent
 from shards.limits import RULES
-from shards.margin import Held
-from shards.market import MarketMachine
 from shards.model.accounting import MarginSettlement, MarginTerms, Settlement
 from shards.model.brackets import Bracket
 from shards.model.codec import encode
@@ -55,10 +59,6 @@ from shards.model.markets import Market, MarketStatus, Product, shard_of_account
 from shards.model.orders import MARKET, EndReason, NewOrder, Order
 from shards.model.reasons import Reason
 from shards.model.replies import BatchReply, CountReply, MarketReply, Refused, Reply
-from shards.outbox import ARCHIVE, Outbox
-from shards.recent import Recent
-from shards.refusals import refusals_of
-from shards.spot import SpotMarket
 
 MAILBOX: Final = -1  # the source of inputs that are commands
 ASK_HOME: Final = Refused(Reason.BUSY)

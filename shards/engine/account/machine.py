@@ -2,15 +2,15 @@
 
 import msgspec
 
-from shards.effects import Effects
+from shards.engine.account.margin import Margins
+from shards.engine.account.wallets import Wallets
+from shards.engine.effects import Effects
 from shards.limits import AMOUNT_MAX
-from shards.margin import Margins
 from shards.model.accounting import MarginSettlement, MoveCause, Settlement, Wallet
 from shards.model.commands import Deposit, Transfer
 from shards.model.events import FundsMoved, MarginFilled
 from shards.model.reasons import Reason
 from shards.model.replies import AmountReply, Refused, TransferReply
-from shards.wallets import Wallets
 
 
 class Booking(msgspec.Struct, array_like=True, gc=False, frozen=True):

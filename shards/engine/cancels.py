@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from typing import Final
 
-from shards.effects import Effects
-from shards.futures import FuturesMarket
-from shards.market import MarketMachine
+from shards.engine.effects import Effects
+from shards.engine.market.futures import FuturesMarket
+from shards.engine.market.machine import MarketMachine
+from shards.engine.market.spot import SpotMarket
+from shards.engine.unarchived import Recent
 from shards.model.commands import Cancel, CancelAll, CancelBatch, CancelByClientId
 from shards.model.ids import market_of
 from shards.model.orders import EndReason, Order
 from shards.model.reasons import Reason
 from shards.model.replies import BatchReply, OrderReply, OrdersReply, Refused, Reply
-from shards.recent import Recent
-from shards.spot import SpotMarket
 
 _USER: Final = EndReason.USER  # as those in shards.model.orders
 

@@ -2,9 +2,9 @@
 
 from itertools import islice
 
-from shards.book import BookSide
-from shards.margin_market import MarginMarket
-from shards.market import MarketMachine
+from shards.engine.market.book import BookSide
+from shards.engine.market.machine import MarketMachine
+from shards.engine.market.margin_trading import MarginMarket
 from shards.model.orders import Side
 
 Levels = list[tuple[int, int]]

@@ -9,20 +9,19 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 from msgspec.structs import asdict, astuple, replace
 
-from shards.account import Booking
-from shards.engine import Engine, make_machine
-from shards.futures import FuturesMarket
+from shards.engine.account.machine import Booking
+from shards.engine.engine import Engine, make_machine
+from shards.engine.market.futures import FuturesMarket
+from shards.engine.market.machine import MarketMachine
+from shards.engine.market.replay_guard import Replay
+from shards.engine.outbox import ARCHIVE, Outbox, Posted
 from shards.limits import RULES
-from shards.market import MarketMachine
 from shards.model.accounting import Balance
 from shards.model.brackets import Bracket
 from shards.model.codec import VERSION, decode_row, encode
 from shards.model.markets import Market
 from shards.model.orders import Order, Side
 from shards.model.positions import Margin, MarketMargin
-from shards.outbox import ARCHIVE, Outbox, Posted
-from shards.replays import Replay
-from storage.snapshot import Snapshot
 
 Resting = TypeVar("Resting", Order, msgspec.Raw)
 """An order, or what it will be: decoded one by one, none leaves texts behind that others lie between."""
@@ -138,11 +137,11 @@ def dump_underway(engine: Engine) -> bytes:
     return encode(underway)
 
 
-def confirmed_of(snapshot: Snapshot) -> dict[int, int]:
+def confirmed_of(state: bytes, underway: bytes) -> dict[int, int]:
     """Per receiver, the number of the newest message that the sender holds no more once it starts from there."""
-    sent = dict(msgspec.json.decode(snapshot.state, type=State[msgspec.Raw]).sent)
-    underway = msgspec.json.decode(snapshot.underway, type=Underway)
-    return {receiver: number - len(underway.get(receiver, ())) for receiver, number in sent.items()}
+    sent = dict(msgspec.json.decode(state, type=State[msgspec.Raw]).sent)
+    held = msgspec.json.decode(underway, type=Underway)
+    return {receiver: number - len(held.get(receiver, ())) for receiver, number in sent.items()}
 
 
 def load_engine(state_bytes: bytes, underway_bytes: bytes) -> Engine:
