@@ -29,7 +29,7 @@ from shards.limits import ARCHIVE_MEMORY
 from shards.model.queries import CheckpointHistory
 from shards.model.replies import ArchiveStatus
 from shards.process import LockTaken, lock_file
-from shards.recovery import check_reaches
+from shards.runtime.recovery import check_reaches
 from storage.archive import read_positions
 from storage.backup import (
     FORMAT,

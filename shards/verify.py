@@ -18,8 +18,8 @@ from shards.history_mark import HistoryLost
 from shards.invariants import find_violations
 from shards.model.queries import GetArchiveStatus
 from shards.model.replies import ArchiveStatus
-from shards.recovery import apply_record, engine_at
-from shards.terms import find_differences
+from shards.runtime.recovery import apply_record, engine_at
+from shards.runtime.terms import find_differences
 from shards.verify_archive import Ask, Unanswered, compare_archive
 from shards.verify_links import find_gaps
 from storage.files import describe_fault

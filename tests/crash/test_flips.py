@@ -23,8 +23,8 @@ from shards.history import History
 from shards.history_mark import HistoryLost
 from shards.model.queries import RunSql
 from shards.model.replies import TableReply
-from shards.reconcile import reconcile
-from shards.recovery import recover
+from shards.runtime.reconcile import reconcile
+from shards.runtime.recovery import recover
 from shards.verify import verify_folder
 from storage.folder import Folder, FolderError
 from storage.journal import JournalDamaged, StorageUnavailable

@@ -9,7 +9,6 @@ import pytest
 
 from shards.clock import now_ms, passed_ms
 from shards.ipc.threaded_channel import Line
-from shards.loop import Shard
 from shards.model.accounting import Balance
 from shards.model.codec import decode_reply, encode
 from shards.model.commands import AddMarket, Cancel, Command, Deposit, Place
@@ -17,8 +16,9 @@ from shards.model.markets import Market, Product, shard_of_account, shard_of_sym
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from shards.model.queries import GetBalances, Question
 from shards.model.replies import BalancesReply, OrderReply, Reply
-from shards.recovery import recover
-from shards.snapshots import Snapshots
+from shards.runtime.loop import Shard
+from shards.runtime.recovery import recover
+from shards.runtime.snapshots import Snapshots
 from storage.folder import Folder
 from storage.journal import JournalDamaged
 

@@ -33,7 +33,7 @@ from shards.model.links import SettleMargin
 from shards.model.markets import MarketStatus, shard_of_account
 from shards.model.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trigger
 from shards.model.replies import OrderReply
-from shards.recovery import apply_record
+from shards.runtime.recovery import apply_record
 from storage.journal import START, Journal
 from tests.model.futures_profiles import PROFILES, make_futures_market
 from tests.model.world import World

@@ -17,13 +17,11 @@ from shards.engine.engine import ASK_HOME, MAILBOX, Engine
 from shards.engine.outbox import ARCHIVE
 from shards.engine.queries import answer
 from shards.engine.state import dump_state, dump_underway, load_engine
-from shards.holds import Holds
 from shards.invariants import find_violations
 from shards.ipc.errors import NotServing
 from shards.ipc.frames import FrameKind
 from shards.ipc.mailbox import LinkFrame, Mailbox, Request
 from shards.limits import BATCH_COUNT_MAX, DEADLINE_MS, QUEUE_DEPTH_MAX, RULES
-from shards.loop import _account
 from shards.model.codec import decode_input, decode_link, decode_reply, decode_request, decode_row, encode
 from shards.model.commands import (
     AddMarket,
@@ -53,9 +51,11 @@ from shards.model.queries import (
 )
 from shards.model.reasons import Reason
 from shards.model.replies import OrdersReply, Refused, Reply
-from shards.peer import Peer
-from shards.recovery import apply_record
-from shards.replies import Replies
+from shards.runtime.loop import _account
+from shards.runtime.peer import Peer
+from shards.runtime.recovery import apply_record
+from shards.runtime.remote_holds import Holds
+from shards.runtime.reply_queue import Replies
 from storage.journal import Record
 
 COMMANDS: tuple[type, ...] = get_args(Command)

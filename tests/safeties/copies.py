@@ -10,21 +10,21 @@ _STOP: Final = "tests/crash/test_stop.py::"
 COPIES: Final = (
     Safety(
         "stop_takes_a_snapshot",
-        "shards/loop.py",
+        "shards/runtime/loop.py",
         "        self._snapshots.finish(self.engine, self._journal, limits.SNAPSHOT_STOP_MS / 1000)\n",
         "        self._snapshots.wait()\n",
         _STOP + "test_after_a_stop_nothing_is_replayed_and_all_is_there",
     ),
     Safety(
         "stop_does_not_wait_for_its_snapshot",
-        "shards/snapshots.py",
+        "shards/runtime/snapshots.py",
         "        while self._child is not None and time.monotonic() < until_s:\n",
         "        while self._child is not None:\n",
         _STOP + "test_a_stop_does_not_wait_for_a_snapshot_that_does_not_end",
     ),
     Safety(
         "journals_are_trimmed_after_a_restart",
-        "shards/snapshots.py",
+        "shards/runtime/snapshots.py",
         "        self._surplus = True  # there may be more",
         "        self._surplus = False  # there may be more",
         _STOP + "test_after_a_stop_nothing_is_replayed_and_all_is_there",

@@ -32,7 +32,7 @@ LINKS: Final = (
     ),
     Safety(
         "shards_say_what_was_confirmed",
-        "shards/peer.py",
+        "shards/runtime/peer.py",
         "self._outbox.last_number, self._outbox.confirmed)",
         "self._outbox.last_number)",
         "tests/crash/test_lost_history.py::test_the_archive_refuses_until_the_newest_is_back[gone]",
@@ -68,14 +68,14 @@ LINKS: Final = (
     ),
     Safety(
         "receiver_ahead_of_its_sender",
-        "shards/peer.py",
+        "shards/runtime/peer.py",
         "        if frame.time > self._outbox.last_number:\n",
         "        if False:\n",
         "tests/crash/test_links.py::test_a_journal_that_lost_its_end_is_noticed",
     ),
     Safety(
         "links_before_a_decision",
-        "shards/loop.py",
+        "shards/runtime/loop.py",
         """        if requests:
             self.mailbox.poll_links()
 """,
@@ -84,21 +84,21 @@ LINKS: Final = (
     ),
     Safety(
         "reply_after_its_link_messages",
-        "shards/replies.py",
+        "shards/runtime/reply_queue.py",
         "            if full is None:\n",
         "            if True:\n",
         _WORLD + "test_a_reply_waits_until_the_release_is_in_the_home_shards_queue",
     ),
     Safety(
         "serving_only_when_caught_up",
-        "shards/loop.py",
+        "shards/runtime/loop.py",
         "        self.mailbox.counters.serving = (caught_up and reached) or self._has_waited()\n",
         "        self.mailbox.counters.serving = True\n",
         "tests/crash/test_links.py::test_a_shard_that_comes_back_serves_only_with_what_callers_were_told_meanwhile",
     ),
     Safety(
         "deadline_of_a_command",
-        "shards/loop.py",
+        "shards/runtime/loop.py",
         "        if now > request.deadline_ms:\n",
         "        if False:\n",
         "tests/unit/test_loop.py::test_a_command_past_its_deadline_is_not_executed",
@@ -126,7 +126,7 @@ LINKS: Final = (
     ),
     Safety(
         "archive_backlog_bound",
-        "shards/loop.py",
+        "shards/runtime/loop.py",
         "        if len(self.engine.outboxes[ARCHIVE]) > limits.ARCHIVE_BACKLOG_MAX and self._would_make_rows(message):\n",
         "        if False:\n",
         "tests/unit/test_loop.py::test_an_archive_that_is_far_behind_stops_what_makes_rows_without_end",

@@ -57,14 +57,14 @@ ORDERS: Final = (
     ),
     Safety(
         "repeats_at_once_wait_for_the_first",
-        "shards/holds.py",
+        "shards/runtime/remote_holds.py",
         "        if waiting.name in self._named:  # it shall find what becomes of the first, not ask for money twice\n",
         "        if False:\n",
         "tests/model/test_world.py::test_two_repeats_at_once_place_one_order_and_hold_once",
     ),
     Safety(
         "a_change_is_not_called_busy_for_a_trigger_that_fired",
-        "shards/loop.py",
+        "shards/runtime/loop.py",
         "        if reply is ASK_HOME:\n",
         "        if False:\n",
         "tests/unit/test_loop.py::test_a_change_that_needs_money_after_all_asks_for_it",

@@ -9,7 +9,7 @@ _CLAIMS: Final = "tests/unit/test_claims.py::"
 STATES: Final = (
     Safety(
         "a_full_disk_is_told",
-        "shards/loop.py",
+        "shards/runtime/loop.py",
         "        self._room.ran_out()\n",
         "",
         "tests/crash/test_states.py::test_a_full_disk_is_told_once",

@@ -14,10 +14,10 @@ from shards.engine.market.price_band import worst_price
 from shards.engine.market.spot import SpotMarket
 from shards.ipc.frames import Frame
 from shards.ipc.mailbox import Caller, LinkFrame, Mailbox
-from shards.loop import Shard
 from shards.model.orders import NewOrder, Order, Side
-from shards.recovery import engine_at
-from shards.replies import Replies
+from shards.runtime.loop import Shard
+from shards.runtime.recovery import engine_at
+from shards.runtime.reply_queue import Replies
 from storage.journal import Position, Record, chain
 from tests.sim import node
 from tests.sim.disk import SimJournal, SimSnapshots

@@ -20,7 +20,7 @@ from shards.model.codec import decode_request, encode
 from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce
 from shards.model.queries import CountOpen, ListOrders, RunSql
 from shards.model.replies import CountReply, OrdersReply, Reply, TableReply
-from shards.replies import Replies
+from shards.runtime.reply_queue import Replies
 from storage.folder import Folder
 
 spawn = multiprocessing.get_context("spawn")

@@ -7,8 +7,8 @@ from shards.engine.outbox import ARCHIVE
 from shards.engine.state import dump_state
 from shards.model.codec import encode
 from shards.model.commands import Deposit
-from shards.recovery import apply_record, recover
-from shards.snapshots import Snapshots
+from shards.runtime.recovery import apply_record, recover
+from shards.runtime.snapshots import Snapshots
 from storage.journal import Journal, Record
 from storage.snapshot import list_snapshots
 

@@ -9,8 +9,9 @@
 7. answer questions, for a while
 
 Nothing is applied before it is durable, nothing is answered before it is applied, and no reply leaves before the link
-messages that it needs are in their receivers' queues (:mod:`shards.replies`). A shard that has taken commands reads its
-links once more and applies them first. So whatever a caller was told is in what it reads next, on whichever shard.
+messages that it needs are in their receivers' queues (:mod:`shards.runtime.reply_queue`). A shard that has taken
+commands reads its links once more and applies them first. So whatever a caller was told is in what it reads next, on
+whichever shard.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,12 +19,10 @@ from itertools import chain
 from typing import NamedTuple, get_args
 
 from shards import limits
-from shards.asked import Asked, Asking
 from shards.clock import now_ms, passed_ms
 from shards.engine.engine import ASK_HOME, MAILBOX, Engine
 from shards.engine.outbox import ARCHIVE
 from shards.engine.queries import answer
-from shards.holds import Holds
 from shards.ipc.frames import REPLY, Frame, FrameKind
 from shards.ipc.mailbox import LinkFrame, Mailbox, Request
 from shards.ipc.network import Network
@@ -44,12 +43,14 @@ from shards.model.links import Granted, LinkMessage
 from shards.model.queries import GetStatus, Question, TakeSnapshot
 from shards.model.reasons import Reason
 from shards.model.replies import OrderReply, Reply, ShardStatus
-from shards.peer import Peer
 from shards.process import log
-from shards.replies import Replies
-from shards.room import Room
-from shards.snapshots import Snapshots
-from shards.untold import Untold
+from shards.runtime.disk_room import Room
+from shards.runtime.peer import Peer
+from shards.runtime.query_queue import Asked, Asking
+from shards.runtime.remote_holds import Holds
+from shards.runtime.reply_queue import Replies
+from shards.runtime.snapshots import Snapshots
+from shards.runtime.stale_accounts import Untold
 from shards.vitals import State, Vitals
 from storage.folder import Folder
 from storage.journal import Journal, Record, StorageFull

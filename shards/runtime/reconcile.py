@@ -7,8 +7,8 @@ from shards.engine.engine import MAILBOX, Engine
 from shards.model.codec import encode
 from shards.model.commands import AddAsset
 from shards.process import log
-from shards.recovery import apply_record
-from shards.terms import find_differences, find_stale, find_unjournaled
+from shards.runtime.recovery import apply_record
+from shards.runtime.terms import find_differences, find_stale, find_unjournaled
 from storage.journal import Journal, JournalDamaged, Record, StorageUnavailable
 from storage.operations import PutMarket
 from storage.reference_file import ReferenceDamaged, ReferenceFile, ReferenceUnusable, Terms

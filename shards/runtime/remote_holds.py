@@ -21,8 +21,8 @@ from shards.model.links import Granted
 from shards.model.markets import shard_of_account
 from shards.model.reasons import Reason
 from shards.model.replies import Refused, Reply
-from shards.peer import Peer
-from shards.replies import Numbers, Replies
+from shards.runtime.peer import Peer
+from shards.runtime.reply_queue import Numbers, Replies
 
 Name = tuple[int, str, str]
 """Market, account, client id or order."""

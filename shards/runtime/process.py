@@ -8,12 +8,12 @@ from typing import NoReturn
 
 from shards.ipc.mailbox import LinkBroken
 from shards.limits import STORAGE_LOOK_MS
-from shards.loop import Shard
 from shards.process import EXIT_DAMAGED, LockTaken, Wakeup, enter, lock_file, log, settle
-from shards.reconcile import reconcile
-from shards.recovery import recover
+from shards.runtime.loop import Shard
+from shards.runtime.reconcile import reconcile
+from shards.runtime.recovery import recover
+from shards.runtime.snapshots import Snapshots
 from shards.settings import Settings
-from shards.snapshots import Snapshots
 from shards.vitals import State, Vitals, vitals_path
 from storage.files import describe_fault
 from storage.folder import Folder, FolderError

@@ -16,7 +16,7 @@ from shards.model.codec import encode
 from shards.model.markets import shard_of_account
 from shards.model.reasons import Reason
 from shards.model.replies import OrdersReply, Refused, Reply
-from shards.peer import Peer
+from shards.runtime.peer import Peer
 
 Numbers = Mapping[int, int]
 """Peer → number of a link message to it."""
