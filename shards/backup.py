@@ -22,8 +22,8 @@ from typing import Final, NamedTuple
 
 import duckdb
 
+from shards.archive.mark import HistoryLost, check_end, check_there
 from shards.clock import now_ms
-from shards.history_mark import HistoryLost, check_end, check_there
 from shards.ipc.client import Client
 from shards.limits import ARCHIVE_MEMORY
 from shards.model.queries import CheckpointHistory

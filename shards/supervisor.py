@@ -9,7 +9,7 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from shards.archivist import run_archive
+from shards.archive.process import run_archive
 from shards.limits import RESTART_PAUSE_MAX_S, RESTART_PAUSE_MIN_S, SNAPSHOT_STOP_MS, STOP_MS
 from shards.process import EXIT_DAMAGED, enter, lock_file, log
 from shards.runtime.process import run_shard

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import duckdb
 
+from shards.archive.mark import HistoryLost
+from shards.archive.service import History
 from shards.engine.engine import Engine
 from shards.engine.state import dump_state
-from shards.history import History
-from shards.history_mark import HistoryLost
 from shards.invariants import find_violations
 from shards.model.queries import GetArchiveStatus
 from shards.model.replies import ArchiveStatus

@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 import duckdb
 
-from shards.history_mark import HistoryLost
+from shards.archive.mark import HistoryLost
 from shards.limits import SQL_PATIENCE_MS
 from shards.model.queries import Question
 from shards.model.reasons import Reason

@@ -10,7 +10,7 @@ from typing import Final, TextIO
 import click
 from msgspec import structs
 
-from shards.history import History
+from shards.archive.service import History
 from shards.limits import SQL_PATIENCE_MS, SQL_PIECE_PATIENCE_MS, SQL_ROW_COUNT_MAX
 from shards.model.queries import RunMore, RunSql
 from shards.model.replies import TableReply

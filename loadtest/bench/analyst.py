@@ -15,7 +15,7 @@ import duckdb
 from loadtest.bench.command import Options, run_topics
 from loadtest.bench.results import Figure, Report, take_turns
 from loadtest.bench.seeding import MARKET, START_MS
-from shards.history import History
+from shards.archive.service import History
 from shards.model.events import MarketChanged
 from shards.model.queries import RunSql
 from shards.model.replies import TableReply

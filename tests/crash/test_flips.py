@@ -18,9 +18,9 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
+from shards.archive.mark import HistoryLost
+from shards.archive.service import History
 from shards.engine.state import dump_state
-from shards.history import History
-from shards.history_mark import HistoryLost
 from shards.model.queries import RunSql
 from shards.model.replies import TableReply
 from shards.runtime.reconcile import reconcile

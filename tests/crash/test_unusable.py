@@ -12,9 +12,9 @@ from typing import Final
 import pytest
 from click.testing import CliRunner
 
+from shards.archive.service import History
 from shards.engine.engine import Engine
 from shards.engine.state import dump_state, dump_underway
-from shards.history import History
 from shards.vitals import State, living
 from storage.folder import Folder
 from storage.journal import START

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import pytest
 
+from shards.archive.service import History
 from shards.clock import now_ms
 from shards.engine.engine import Engine
 from shards.engine.queries import answer
-from shards.history import History
 from shards.model.commands import Command
 from shards.model.events import Traded
 from shards.model.markets import Market

@@ -59,7 +59,7 @@ COPIES: Final = (
     ),
     Safety(
         "backup_has_all_that_was_archived",
-        "shards/archivist.py",
+        "shards/archive/process.py",
         "        if not self._history.checkpoint():\n",
         "        if False:\n",
         _BACKUP + "test_under_load_each_holds_what_was_acknowledged_before_it",

@@ -191,7 +191,7 @@ DISK: Final = (
     ),
     Safety(
         "lost_rows_of_the_history_are_missed",
-        "shards/history_mark.py",
+        "shards/archive/mark.py",
         "    if marked is not None and reached.sequence <= marked.sequence and reached != marked:\n",
         "    if False:\n",
         _FLIPS + "test_what_was_there_before",

@@ -53,7 +53,7 @@ LINKS: Final = (
     ),
     Safety(
         "archive_skips_what_it_has",
-        "shards/history.py",
+        "shards/archive/service.py",
         "                if number <= positions.get(shard, 0):\n",
         "                if False:\n",
         _ONCE + "test_an_older_state_of_a_market_that_comes_again_is_skipped",

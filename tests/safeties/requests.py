@@ -122,7 +122,7 @@ REQUESTS: Final = (
     ),
     Safety(
         "mask_of_the_archive",
-        "shards/archivist.py",
+        "shards/archive/process.py",
         "    os.umask(0o077)\n",
         "",
         "tests/security/test_at_rest.py::test_nobody_else_may_read",

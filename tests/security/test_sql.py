@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from cryptography.fernet import Fernet
 
-from shards.history import History
+from shards.archive.service import History
 from shards.ipc.client import Client
 from shards.model.events import OrderEnded
 from shards.model.queries import GetOrderByClientId, ListFills, ListIncome, ListOrders, RunSql

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shards.history import History
+from shards.archive.service import History
 from shards.model.candles import ONE_SPAN_MS, fold, join
 from shards.model.events import Traded
 from shards.model.ids import make_number

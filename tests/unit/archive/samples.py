@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from shards.cells import Cell
-from shards.history import History
+from shards.archive.json_values import Cell
+from shards.archive.service import History
 from shards.model.accounting import MarginFill, MoveCause, Wallet
 from shards.model.events import FundsMoved, MarginFilled, Row
 from shards.model.ids import make_number

@@ -6,9 +6,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from shards.archive.service import History
 from shards.engine.engine import MAILBOX, Engine
 from shards.engine.queries import answer
-from shards.history import History
 from shards.model.accounting import IncomeKind, Wallet
 from shards.model.commands import AddMarket
 from shards.model.events import MarketChanged, OrderEnded, Row, Traded

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shards.history import History
+from shards.archive.service import History
 from shards.model.events import MarketChanged, OrderEnded, Row, Traded
 from shards.model.markets import Market, Product
 from shards.model.orders import Kind, Side

@@ -7,8 +7,8 @@ from random import Random
 import duckdb
 import pytest
 
-from shards.history import History
-from shards.history_lookups import Lookup
+from shards.archive.lookups import Lookup
+from shards.archive.service import History
 from shards.model.events import MarketChanged, OrderEnded
 from shards.model.orders import Kind, Order, Trigger
 from shards.model.queries import FindEnded, GetOrder, GetOrderByClientId

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from shards.history import History
+from shards.archive.service import History
 from shards.model.events import OrderEnded
 from shards.model.queries import GetArchiveStatus, ListOrders
 from shards.model.replies import OrdersReply, Refused

@@ -1,7 +1,7 @@
 """What an analyst sees of futures: orders, triggers, fills, and money that came and went."""
 
-from shards.cells import Cell
-from shards.history import History
+from shards.archive.json_values import Cell
+from shards.archive.service import History
 from shards.model.accounting import MoveCause, Wallet
 from shards.model.events import MarketChanged, OrderEnded, Traded
 from shards.model.ids import make_number

@@ -13,7 +13,7 @@ import duckdb
 import msgspec
 import pytest
 
-from shards.history import History
+from shards.archive.service import History
 from shards.model.accounting import Wallet
 from shards.model.events import MarketChanged, OrderEnded, Row, Traded
 from shards.model.ids import make_number
@@ -177,8 +177,8 @@ WRITER = """
 import sys
 from pathlib import Path
 from tests.unit.archive.samples import KEY, make_order
-from shards.history import History
-from shards.history_rows import order_row
+from shards.archive.service import History
+from shards.archive.rows import order_row
 from shards.model.events import OrderEnded
 
 history = History(Path(sys.argv[1]), KEY)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from shards.history import History
+from shards.archive.service import History
 from shards.model.accounting import Income, IncomeKind
 from shards.model.events import MarketChanged, OrderEnded, Row, Traded
 from shards.model.markets import Product

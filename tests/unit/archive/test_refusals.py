@@ -2,9 +2,9 @@
 
 import pytest
 
+from shards.archive.service import History
 from shards.engine.engine import MAILBOX, Engine
 from shards.engine.outbox import ARCHIVE
-from shards.history import History
 from shards.limits import RULES
 from shards.model.codec import decode_row
 from shards.model.commands import AddMarket, Cancel, CancelBatch, Command, Modify, Place, SetRules

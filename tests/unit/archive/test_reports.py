@@ -2,7 +2,7 @@
 
 import pytest
 
-from shards.history import History
+from shards.archive.service import History
 from shards.model.events import MarketChanged, OrderEnded, Row, Traded
 from shards.model.orders import EndReason, Status
 from tests.unit.archive.samples import (

@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from shards.history import History
+from shards.archive.service import History
 from shards.model.events import MarketChanged, OrderEnded, Row, Traded
 from shards.model.ids import TRADE, make_number, to_uuid
 from shards.model.markets import Product

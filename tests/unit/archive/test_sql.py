@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from shards.history import History
+from shards.archive.service import History
 from shards.model.events import MarketChanged, OrderEnded
 from shards.model.queries import GetArchiveStatus, GetOrder, RunSql
 from shards.model.replies import ArchiveStatus, OrderReply, Refused, TableReply

@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from shards.history import History
+from shards.archive.service import History
 from shards.limits import AMOUNT_MAX
 from shards.model.accounting import MarginFill, MoveCause, Wallet
 from shards.model.events import FundsMoved, MarginFilled, OrderEnded, Row, Traded

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from shards.history import History
+from shards.archive.service import History
 from shards.model.events import MarketChanged, OrderEnded, Traded
 from shards.model.ids import TRADE, to_uuid
 from shards.model.markets import Market, MarketStatus, Product

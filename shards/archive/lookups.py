@@ -6,7 +6,7 @@ hardly longer than for two, because planning a search costs as much as finding a
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from shards.history_rows import name_of, to_order
+from shards.archive.rows import name_of, to_order
 from shards.model.markets import Product
 from shards.model.orders import Order
 from shards.model.queries import FindEnded, GetOrder, GetOrderByClientId

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from shards.history_rows import to_trade
+from shards.archive.rows import to_trade
 from shards.model.orders import Candle
 from shards.model.queries import GetCandles
 from shards.model.replies import Ticker

@@ -10,11 +10,11 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, assert_never
 
-from shards.cells import Cell, shower
-from shards.history_candles import find_candles, find_tickers
-from shards.history_lookups import Lookup, look_up
-from shards.history_mark import HistoryLost, check_end, check_there, mark_of
-from shards.history_rows import (
+from shards.archive.candles import find_candles, find_tickers
+from shards.archive.json_values import Cell, shower
+from shards.archive.lookups import Lookup, look_up
+from shards.archive.mark import HistoryLost, check_end, check_there, mark_of
+from shards.archive.rows import (
     client_id_row,
     fill_row,
     market_row,

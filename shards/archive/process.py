@@ -18,10 +18,11 @@ from typing import NoReturn
 import duckdb
 
 from shards import limits
+from shards.archive.lookups import Lookup
+from shards.archive.mark import HistoryLost
+from shards.archive.service import History
+from shards.archive.sql_pieces import SqlPieces
 from shards.clock import now_ms, passed_ms
-from shards.history import History
-from shards.history_lookups import Lookup
-from shards.history_mark import HistoryLost
 from shards.ipc.frames import FrameKind
 from shards.ipc.mailbox import LinkBroken, Mailbox, Request
 from shards.model.codec import Undecodable, decode_request, decode_row, encode
@@ -31,7 +32,6 @@ from shards.model.reasons import Reason
 from shards.model.replies import Refused, Reply
 from shards.process import EXIT_DAMAGED, LockTaken, Wakeup, enter, lock_file, log
 from shards.settings import Settings
-from shards.sql_pieces import SqlPieces
 from shards.vitals import ARCHIVE_NAME, State, Vitals, vitals_path
 from storage.archive import ArchiveTooNew
 from storage.files import describe_fault
