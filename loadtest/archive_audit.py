@@ -14,7 +14,7 @@ from shards.ipc.client import Client
 from shards.limits import SQL_MS_MAX
 from shards.model.queries import Question, RunSql
 from shards.model.replies import Reply, TableReply
-from shards.verify import verify_folder
+from shards.verify.folder import verify_folder
 from storage.folder import Folder
 
 ARCHIVED_S: Final = 15.0  # rows follow within a tenth of a second; a loaded machine takes longer

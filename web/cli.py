@@ -14,7 +14,7 @@ from shards.model.queries import Question
 from shards.model.reasons import Reason
 from shards.model.replies import Reply
 from shards.settings import SettingsError, check_names, count_shards
-from shards.verify import verify_folder
+from shards.verify.folder import verify_folder
 from storage.files import describe_fault
 from storage.folder import FolderError
 from storage.reference import ReferenceUnusable, StorageFull

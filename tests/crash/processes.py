@@ -13,7 +13,7 @@ from typing import Final
 from shards.ipc.client import Client
 from shards.model.queries import GetStatus
 from shards.model.replies import ShardStatus
-from shards.verify import verify_folder
+from shards.verify.folder import verify_folder
 from tests.exchange import Exchange, kill, until
 from web.run import Half
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from shards.ipc.client import Client
-from shards.verify import verify_folder
+from shards.verify.folder import verify_folder
 from tests.crash.calls import Call, Outcome
 from tests.crash.capacity import check_capacity
 from tests.crash.floor import Floor

@@ -25,7 +25,7 @@ from shards.model.queries import RunSql
 from shards.model.replies import TableReply
 from shards.runtime.reconcile import reconcile
 from shards.runtime.recovery import recover
-from shards.verify import verify_folder
+from shards.verify.folder import verify_folder
 from storage.folder import Folder, FolderError
 from storage.journal import JournalDamaged, StorageUnavailable
 from storage.reference import Reference, ReferenceUnusable

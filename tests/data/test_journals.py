@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from shards.invariants import find_violations
 from shards.model.codec import decode_input
-from shards.verify import verify_folder
+from shards.verify.folder import verify_folder
+from shards.verify.invariants import find_violations
 from storage.folder import Folder
 from tests.data import journals
 from tests.exchange import Exchange

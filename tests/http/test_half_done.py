@@ -15,7 +15,7 @@ from shards.model.commands import AddAsset, Command, SetMarketStatus, SetRisk
 from shards.model.markets import MarketStatus, shard_of_symbol
 from shards.model.queries import GetMarket, Question
 from shards.model.replies import CountReply, MarketReply, Reply
-from shards.verify import verify_folder
+from shards.verify.folder import verify_folder
 from storage.folder import Folder
 from storage.reference import Asset, Reference
 from tests.exchange import Exchange, until

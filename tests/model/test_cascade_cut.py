@@ -14,7 +14,6 @@ import pytest
 from shards.engine.engine import Engine
 from shards.engine.market.futures import FuturesMarket
 from shards.engine.outbox import ARCHIVE
-from shards.invariants import find_violations
 from shards.model.accounting import Wallet
 from shards.model.codec import decode_link, decode_row
 from shards.model.commands import (
@@ -34,6 +33,7 @@ from shards.model.markets import MarketStatus, shard_of_account
 from shards.model.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trigger
 from shards.model.replies import OrderReply
 from shards.runtime.recovery import apply_record
+from shards.verify.invariants import find_violations
 from storage.journal import START, Journal
 from tests.model.futures_profiles import PROFILES, make_futures_market
 from tests.model.world import World

@@ -17,7 +17,6 @@ from shards.engine.engine import ASK_HOME, MAILBOX, Engine
 from shards.engine.outbox import ARCHIVE
 from shards.engine.queries import answer
 from shards.engine.state import dump_state, dump_underway, load_engine
-from shards.invariants import find_violations
 from shards.ipc.errors import NotServing
 from shards.ipc.frames import FrameKind
 from shards.ipc.mailbox import LinkFrame, Mailbox, Request
@@ -56,6 +55,7 @@ from shards.runtime.peer import Peer
 from shards.runtime.recovery import apply_record
 from shards.runtime.remote_holds import Holds
 from shards.runtime.reply_queue import Replies
+from shards.verify.invariants import find_violations
 from storage.journal import Record
 
 COMMANDS: tuple[type, ...] = get_args(Command)

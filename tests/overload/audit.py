@@ -8,7 +8,7 @@ from shards.ipc.client import Client
 from shards.limits import DEADLINE_MS, SQL_MS_MAX
 from shards.model.queries import RunSql
 from shards.model.replies import TableReply
-from shards.verify import verify_folder
+from shards.verify.folder import verify_folder
 from tests.crash.floor import Account
 from tests.crash.futures_calls import sign
 from tests.crash.processes import QUIET_S, connected

@@ -31,7 +31,7 @@ COPIES: Final = (
     ),
     Safety(
         "verify_finds_gaps_of_links",
-        "shards/verify.py",
+        "shards/verify/folder.py",
         "        if at_rest:\n",
         "        if False:\n",
         _STOP + "test_verify_tells_a_folder_with_an_older_history",

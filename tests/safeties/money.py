@@ -123,7 +123,7 @@ MONEY: Final = (
     ),
     Safety(
         "invariant_money",
-        "shards/invariants.py",
+        "shards/verify/invariants.py",
         "        if have[asset] != given[asset]:\n",
         "        if False:\n",
         "tests/unit/test_invariants.py::test_what_is_wrong_is_found",

@@ -13,7 +13,7 @@ from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from shards.model.queries import GetArchiveStatus
 from shards.model.reasons import Reason
 from shards.model.replies import ArchiveStatus, BatchReply, Refused, Reply
-from shards.verify_archive import compare_archive
+from shards.verify.archive import compare_archive
 from tests.unit.archive.samples import BTC_FUTURES, DFUSDT, NOON_MS, table
 
 BUY = NewOrder(1, "alice", Side.BUY, Kind.LIMIT, TimeInForce.GTC, 6_100, 4_000, 0, "mine", NOON_MS)

@@ -15,13 +15,13 @@ from shards.archive.mark import HistoryLost
 from shards.archive.service import History
 from shards.engine.engine import Engine
 from shards.engine.state import dump_state
-from shards.invariants import find_violations
 from shards.model.queries import GetArchiveStatus
 from shards.model.replies import ArchiveStatus
 from shards.runtime.recovery import apply_record, engine_at
 from shards.runtime.terms import find_differences
-from shards.verify_archive import Ask, Unanswered, compare_archive
-from shards.verify_links import find_gaps
+from shards.verify.archive import Ask, Unanswered, compare_archive
+from shards.verify.invariants import find_violations
+from shards.verify.links import find_gaps
 from storage.files import describe_fault
 from storage.folder import Folder
 from storage.journal import Journal, JournalDamaged, StorageUnavailable

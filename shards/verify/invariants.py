@@ -12,12 +12,12 @@ from shards.engine.market.futures import FuturesMarket
 from shards.engine.market.machine import MarketMachine
 from shards.engine.market.spot import SpotMarket
 from shards.engine.outbox import ARCHIVE
-from shards.margin_invariants import Underway, check_cover, check_margins, check_positions
 from shards.model.codec import decode_link
 from shards.model.decimals import ceil_div
 from shards.model.ids import market_of
 from shards.model.links import FiredHeld, Granted, LinkMessage, Settle
 from shards.model.orders import Order, Side, Status
+from shards.verify.margin import Underway, check_cover, check_margins, check_positions
 
 Key = tuple[str, str]  # account, asset
 
