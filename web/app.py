@@ -39,9 +39,9 @@ from web.futures import (
 from web.futures import errors as futures_errors
 from web.futures.budget import Budget
 from web.futures.errors import FuturesProblem
-from web.lean import LeanFlask
 from web.openapi import documents
 from web.server import hub as hubs
+from web.server.flask_app import LeanFlask
 from web.server.line import HubLine
 from web.services import IN_USE, NAME, Services
 from web.settings import WebSettings, load_web_settings

@@ -14,9 +14,9 @@ from werkzeug.sansio.utils import get_content_length
 
 from web.errors import Problem, invalid
 from web.parse import parse_object, read_long
+from web.server.limits import BODY_BYTES_MAX
 from web.signing import is_json
 
-BODY_BYTES_MAX: Final = 65_536
 NAME_SHOWN_MAX: Final = 64  # characters of a name nobody knows, told back to its sender
 
 

@@ -21,11 +21,11 @@ from shards.settings import Settings, SettingsError, load_settings
 from storage.files import describe_fault
 from storage.folder import FolderError
 from storage.reference_file import ReferenceFile, ReferenceUnusable
-from web.access_log import check_access_log
-from web.claims import explain
 from web.demo import DemoError, base_url, check_demo, fetch, provide_demo
 from web.folder import open_folder
 from web.halves import ENGINE, ROOT, STABLE_S, STOP_S, WEB, Half, RunError, half_environment, read_procfile, say
+from web.server.access_log import check_access_log
+from web.server.claims import explain
 from web.settings import AWAITED_VARIABLE, WebSettings, load_web_settings
 from web.tokens import Tokens
 from web.welcome import describe

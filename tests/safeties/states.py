@@ -65,7 +65,7 @@ STATES: Final = (
     ),
     Safety(
         "a_claim_lasts_before_workers_listen",
-        "web/claims.py",
+        "web/server/claims.py",
         "        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)",
         "        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)",
         _CLAIMS + "test_one_claim_while_nobody_listens_and_while_workers_do[127.0.0.1-free0]",

@@ -13,7 +13,7 @@ from shards.settings import SettingsError
 # caller, time, method, path, version, status, bytes of the body, microseconds. Queries and headers carry credentials
 ACCESS_FORMAT: Final = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(B)s %(D)s'
 
-_log: Final = logging.getLogger("web.access_log")
+_log: Final = logging.getLogger("web.server.access_log")
 _good: Final[set[str]] = set()  # what this process could write to before
 
 
