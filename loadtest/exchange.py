@@ -17,8 +17,8 @@ import requests
 from storage.folder import Folder
 from web.demo import DemoAccount, provide_demo
 from web.halves import ENGINE, STOP_S, WEB, Half, half_environment, read_procfile
+from web.http.tokens import Tokens
 from web.run import is_ready
-from web.tokens import Tokens
 
 READY_S: Final = 30.0
 READY_LOOKS: Final = 20  # on connections of their own: all workers are among those who answer

@@ -11,7 +11,6 @@ from storage.reference import Asset
 from web import operator, payments
 from web.auth import require_operator
 from web.catalog import Catalog
-from web.errors import Problem, invalid
 from web.futures import listing
 from web.futures.bracket_rows import Row, read_rows, rows_of, show_rows
 from web.futures.listing import FuturesMarketTerms
@@ -25,11 +24,12 @@ from web.futures.margin import (
     sum_up,
 )
 from web.futures.position_views import render_held
-from web.incoming import json_body
+from web.http.errors import Problem, invalid
+from web.http.parse import Number, is_account, read_long, read_text
+from web.http.request import json_body
+from web.http.responses import answer
 from web.operator import Desk, MarketTerms
-from web.parse import Number, is_account, read_long, read_text
 from web.payments import Paid, Payment
-from web.responses import answer
 from web.services import services
 from web.spot_lists import render_balances
 from web.status import read_status

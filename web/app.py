@@ -15,11 +15,10 @@ from shards.model.reasons import Reason
 from shards.settings import load_settings
 from storage.folder import Folder
 from storage.reference import Reference, ReferenceUnusable, StorageFull
-from web import admin, front_page, health, incoming, keys, metrics, spot_lists, spot_market, spot_orders, spot_transfer
+from web import admin, front_page, health, keys, metrics, spot_lists, spot_market, spot_orders, spot_transfer
 from web.catalog import CatalogSource
 from web.cors import Cors
 from web.engine import COMMANDED, Engine
-from web.errors import EngineRefusal, Problem, render_problem, spot_problem
 from web.folder import Opened, reopen_folder
 from web.futures import (
     account,
@@ -39,13 +38,15 @@ from web.futures import (
 from web.futures import errors as futures_errors
 from web.futures.budget import Budget
 from web.futures.errors import FuturesProblem
+from web.http import request as incoming
+from web.http.errors import EngineRefusal, Problem, render_problem, spot_problem
+from web.http.tokens import Tokens
 from web.openapi import documents
 from web.server import hub as hubs
 from web.server.flask_app import LeanFlask
 from web.server.line import HubLine
 from web.services import IN_USE, NAME, Services
 from web.settings import WebSettings, load_web_settings
-from web.tokens import Tokens
 
 _log: Final = logging.getLogger("web.app")
 CONNECT_S: Final = 1.0  # a worker starts without the engine, too: its calls say ENGINE_RESTARTING

@@ -26,11 +26,11 @@ from web.cli_futures import futures_group
 from web.cli_markets import asset_group, market_group
 from web.cli_sql import sql
 from web.cli_words import DATA_HELP, SETTINGS
-from web.errors import SPOT_REFUSALS, EngineRefusal, Problem
+from web.http.errors import SPOT_REFUSALS, EngineRefusal, Problem
+from web.http.tokens import LIFETIME_S_MAX, Tokens
 from web.operator import Desk
 from web.payments import WALLETS, Paid, Payment
 from web.settings import load_web_settings
-from web.tokens import LIFETIME_S_MAX, Tokens
 
 DAY_S: Final = 24 * 3_600
 

@@ -21,8 +21,8 @@ import msgspec
 from storage.files import describe_fault, write_whole
 from storage.folder import Folder
 from storage.reference import Reference, ReferenceUnusable
+from web.http.tokens import Tokens
 from web.settings import WebSettings
-from web.tokens import Tokens
 
 TOKEN_S: Final = 30 * 24 * 3_600  # life of a demo account's token
 TOKEN_LEFT_S: Final = 7 * 24 * 3_600  # at a start, one that ends sooner is made anew

@@ -11,7 +11,7 @@ from shards.model.markets import Market, shard_of_account, shard_of_symbol
 from shards.model.queries import Question
 from shards.model.reasons import Reason
 from shards.model.replies import Refused, Reply
-from web.errors import EngineRefusal
+from web.http.errors import EngineRefusal
 
 R = TypeVar("R", bound=Reply)
 

@@ -45,7 +45,7 @@ from shards.model.replies import (
 )
 from web.candles import no_trades
 from web.engine import Engine
-from web.errors import EngineRefusal
+from web.http.errors import EngineRefusal
 
 T = TypeVar("T")
 

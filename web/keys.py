@@ -7,10 +7,10 @@ from flask import Blueprint, Response
 from storage.reference import ApiKey
 from web import operator
 from web.auth import READ, TRADE, token_caller
-from web.errors import invalid
-from web.incoming import json_body
-from web.parse import read_text
-from web.responses import answer
+from web.http.errors import invalid
+from web.http.parse import read_text
+from web.http.request import json_body
+from web.http.responses import answer
 from web.services import services
 
 blueprint: Final = Blueprint("keys", __name__, url_prefix="/api/v1/api-keys")

@@ -14,7 +14,7 @@ from shards.clock import now_ms
 from shards.limits import DEADLINE_BULK_MS, MARKET_NUMBER_MAX, PRICE_MAX, QUANTITY_MAX
 from shards.model.brackets import RiskChange
 from shards.model.commands import AddAsset, AddMarket, SetMarketStatus, SetMarkPrice, SetRisk
-from shards.model.decimals import Decimal, count_steps, parse_decimal
+from shards.model.decimals import Decimal
 from shards.model.markets import Market, MarketStatus, Product
 from shards.model.queries import GetMarket
 from shards.model.reasons import Reason
@@ -23,9 +23,10 @@ from storage.reference import ApiKey, Asset, Reference
 from web.auth import READ, TRADE
 from web.catalog import DISABLED, ENABLED, TRADING_SWITCH, Catalog, encode_market
 from web.engine import Engine
-from web.errors import EngineRefusal, Problem, invalid, spot_problem
-from web.parse import is_account, is_name
-from web.tokens import LIFETIME_S_MAX, Tokens
+from web.http.amounts import count_units, read_amount
+from web.http.errors import EngineRefusal, Problem, invalid, spot_problem
+from web.http.parse import is_account, is_name
+from web.http.tokens import LIFETIME_S_MAX, Tokens
 
 DECIMALS_MAX: Final = 18
 FEE_BPS_MAX: Final = 1_000
@@ -245,19 +246,3 @@ def require(condition: bool, name: str) -> None:
     """Go on only if it is so; raises ``invalid <name>``."""
     if not condition:
         raise invalid(name)
-
-
-def read_amount(text: str, name: str) -> Decimal:
-    """A decimal; raises ``invalid <name>``."""
-    value = parse_decimal(text)
-    if value is None:
-        raise invalid(name)
-    return value
-
-
-def count_units(value: Decimal, asset: Asset, name: str) -> int:
-    """An amount in the asset's smallest unit; raises ``invalid <name>`` for a finer one."""
-    units = count_steps(value, Decimal(1, asset.decimals))
-    if units is None:
-        raise invalid(name)
-    return units

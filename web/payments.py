@@ -8,9 +8,10 @@ from shards.model.commands import Deposit
 from shards.model.decimals import Decimal, format_plain
 from shards.model.replies import AmountReply
 from web.catalog import MARGIN_ASSET
-from web.errors import Problem
-from web.operator import Desk, count_units, read_amount, require
-from web.parse import is_account, is_client_id, is_name
+from web.http.amounts import count_units, read_amount
+from web.http.errors import Problem
+from web.http.parse import is_account, is_client_id, is_name
+from web.operator import Desk, require
 
 DEPOSIT_MAX: Final = 10**15  # of any asset, at a time: more than there is of one; beyond it a digit slipped
 

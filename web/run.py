@@ -24,10 +24,10 @@ from storage.reference_file import ReferenceFile, ReferenceUnusable
 from web.demo import DemoError, base_url, check_demo, fetch, provide_demo
 from web.folder import open_folder
 from web.halves import ENGINE, ROOT, STABLE_S, STOP_S, WEB, Half, RunError, half_environment, read_procfile, say
+from web.http.tokens import Tokens
 from web.server.access_log import check_access_log
 from web.server.claims import explain
 from web.settings import AWAITED_VARIABLE, WebSettings, load_web_settings
-from web.tokens import Tokens
 from web.welcome import describe
 
 POLL_S: Final = 0.05  # between two looks whether the exchange is ready

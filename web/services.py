@@ -7,8 +7,8 @@ from storage.reference import Reference
 from web.catalog import Catalog, CatalogSource
 from web.engine import Engine
 from web.futures.budget import Budget
+from web.http.tokens import Tokens
 from web.settings import WebSettings
-from web.tokens import Tokens
 
 NAME: Final = "shardex"
 

@@ -14,10 +14,10 @@ from shards.model.replies import BalancesReply
 from web import history
 from web.auth import READ, Principal, caller
 from web.catalog import Catalog
-from web.errors import invalid
-from web.incoming import Query, query
+from web.http.errors import invalid
+from web.http.request import Query, query
+from web.http.responses import answer
 from web.render import STATUSES, SpotRenderer
-from web.responses import answer
 from web.services import Services, services
 
 blueprint: Final = Blueprint("spot_lists", __name__, url_prefix="/api/v1/spot")

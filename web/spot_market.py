@@ -15,10 +15,10 @@ from shards.model.replies import DepthReply
 from web import history
 from web.candles import DAY_S, INTERVALS_S, render_candle, render_ticker
 from web.catalog import DISABLED, Catalog
-from web.errors import Problem, invalid, spot_problem
-from web.incoming import Query, query
+from web.http.errors import Problem, invalid, spot_problem
+from web.http.request import Query, query
+from web.http.responses import answer
 from web.render import SpotRenderer
-from web.responses import answer
 from web.services import Services, services
 
 blueprint: Final = Blueprint("spot_market", __name__, url_prefix="/api/v1")

@@ -16,13 +16,13 @@ from shards.model.replies import OrderReply, OrdersReply
 from web import history
 from web.auth import READ, TRADE, Principal, caller
 from web.catalog import Catalog
-from web.errors import EngineRefusal, Problem, invalid, spot_problem
-from web.incoming import incoming, json_body, query
-from web.parse import is_client_id, read_long
+from web.http.errors import EngineRefusal, Problem, invalid, spot_problem
+from web.http.parse import is_client_id, read_long
+from web.http.request import incoming, json_body, query
+from web.http.responses import answer, render_each
+from web.http.signing import is_signature
 from web.render import SpotRenderer
-from web.responses import answer, render_each
 from web.services import Services, services
-from web.signing import is_signature
 from web.spot_place import make_order, read_draft
 
 blueprint: Final = Blueprint("spot_orders", __name__, url_prefix="/api/v1/spot")

@@ -7,8 +7,8 @@ from shards.model.decimals import Decimal, count_steps
 from shards.model.markets import Market
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from web.auth import Principal
-from web.errors import Problem, invalid
-from web.parse import is_client_id, read_decimal, read_text
+from web.http.errors import Problem, invalid
+from web.http.parse import is_client_id, read_decimal, read_text
 from web.render import KINDS, SIDES, TIMES_IN_FORCE
 
 _SIDES: Final = {text: side for side, text in SIDES.items()}

@@ -12,11 +12,11 @@ from shards.model.replies import TransferReply
 from storage.reference import Asset
 from web.auth import token_caller
 from web.catalog import Catalog
-from web.errors import Problem, invalid
-from web.incoming import json_body
-from web.operator import count_units, read_amount
-from web.parse import is_client_id, read_text
-from web.responses import answer
+from web.http.amounts import count_units, read_amount
+from web.http.errors import Problem, invalid
+from web.http.parse import is_client_id, read_text
+from web.http.request import json_body
+from web.http.responses import answer
 from web.services import services
 
 blueprint: Final = Blueprint("spot_transfer", __name__, url_prefix="/api/v1/spot")

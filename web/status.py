@@ -15,7 +15,7 @@ from shards.model.queries import GetArchiveStatus, GetStatus
 from shards.model.replies import ArchiveStatus, ShardStatus
 from shards.vitals import Signs, State
 from web.engine import Engine
-from web.errors import EngineRefusal
+from web.http.errors import EngineRefusal
 
 SERVING: Final = "serving"
 FULL: Final = "full"

@@ -24,7 +24,7 @@ from storage.folder import Folder
 from storage.reference import Reference
 from tests.exchange import Exchange, until
 from web.catalog import Catalog
-from web.tokens import Tokens
+from web.http.tokens import Tokens
 
 T = TypeVar("T")
 

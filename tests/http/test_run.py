@@ -24,8 +24,8 @@ from storage.folder import Folder
 from tests.exchange import OWN_SETTINGS, Exchange, group_members, has_open, hold_port, kill, until
 from web import cli, cli_access
 from web.demo import Demo, DemoError, fetch, provide_demo
+from web.http.tokens import Tokens
 from web.run import ROOT, is_ready, read_procfile
-from web.tokens import Tokens
 
 START_S = 30
 STOP_S = 20

@@ -28,7 +28,7 @@ from storage.reference import Reference
 from tests.exchange import Exchange
 from web import cli
 from web.catalog import Catalog
-from web.tokens import Tokens
+from web.http.tokens import Tokens
 
 ANSWER_S: Final = 30.0
 API: Final = "/api/v1"

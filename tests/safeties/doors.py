@@ -12,7 +12,7 @@ _CONSTANT_TIME: Final = "tests/security/test_constant_time.py::test_secrets_are_
 DOORS: Final = (
     Safety(
         "constant_time_signatures",
-        "web/signing.py",
+        "web/http/signing.py",
         "        matched = hmac.compare_digest(made, given)\n",
         "        matched = made == given\n",
         _CONSTANT_TIME,
@@ -47,14 +47,14 @@ DOORS: Final = (
     ),
     Safety(
         "token_algorithm_pinned",
-        "web/tokens.py",
+        "web/http/tokens.py",
         "                algorithms=[self._algorithm],\n",
         '                algorithms=["HS256", "HS384", "HS512"],\n',
         _TOKENS + "test_refused_keys_and_algorithms",
     ),
     Safety(
         "token_exp_required",
-        "web/tokens.py",
+        "web/http/tokens.py",
         """                options={"require": ["exp", "sub"], "verify_aud": False, "verify_iss": False},
             )
         except _FAULTS:
@@ -69,35 +69,35 @@ DOORS: Final = (
     ),
     Safety(
         "token_lifetime_bound",
-        "web/tokens.py",
+        "web/http/tokens.py",
         "        return expires <= time.time() + LIFETIME_S_MAX + LEEWAY_S\n",
         "        return True\n",
         _TOKENS + "test_refused_claims",
     ),
     Safety(
         "token_account_checked",
-        "web/tokens.py",
+        "web/http/tokens.py",
         ' or not is_account(claims["sub"]):',
         ":",
         _TOKENS + "test_refused_claims",
     ),
     Safety(
         "token_remembered_until_its_end",
-        "web/tokens.py",
+        "web/http/tokens.py",
         " and known[1] > time.time() - LEEWAY_S:",
         ":",
         _TOKENS + "test_a_token_that_is_remembered_ends_all_the_same",
     ),
     Safety(
         "token_kid_known",
-        "web/tokens.py",
+        "web/http/tokens.py",
         '        return self._keys.get(header["kid"]) if "kid" in header else self._secret\n',
         '        return self._keys.get(header.get("kid"), self._secret)\n',
         _TOKENS + "test_refused_keys_and_algorithms",
     ),
     Safety(
         "token_length_bound",
-        "web/tokens.py",
+        "web/http/tokens.py",
         "        if len(token) > LENGTH_MAX:\n",
         "        if False:\n",
         _TOKENS + "test_a_long_token_is_not_even_read",
@@ -139,7 +139,7 @@ DOORS: Final = (
     ),
     Safety(
         "unknown_key_same_work",
-        "web/signing.py",
+        "web/http/signing.py",
         "    given = signature.lower()\n",
         "    if secret is None:\n        return False\n    given = signature.lower()\n",
         _SIGNING + "test_an_unknown_key_costs_the_same_work",
@@ -153,14 +153,14 @@ DOORS: Final = (
     ),
     Safety(
         "unknown_key_never_verifies",
-        "web/signing.py",
+        "web/http/signing.py",
         "    return matched and secret is not None\n",
         "    return matched\n",
         _SIGNING + "test_unknown_key_never_verifies",
     ),
     Safety(
         "nothing_hidden_in_a_value",
-        "web/signing.py",
+        "web/http/signing.py",
         "    return decoded if pairs == _split(decoded) else None\n",
         "    return decoded\n",
         _SIGNING + "test_refuses",

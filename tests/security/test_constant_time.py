@@ -15,7 +15,7 @@ from web.app import make_app
 from web.run import ROOT
 
 COMPARED: Final = {  # where a caller's text meets a secret: file, function, what must never stand beside == or !=
-    ("web/signing.py", "verify"): {"made", "given", "signature"},
+    ("web/http/signing.py", "verify"): {"made", "given", "signature"},
     ("web/auth.py", "require_operator"): {"given", "expected"},
     ("shards/model/ids.py", "from_uuid"): {"made"},
 }

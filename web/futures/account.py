@@ -12,7 +12,7 @@ from web.futures.call import read_optional_market, signed_call
 from web.futures.margin import Funds, Holding, ask_margin, format_usdt, liquidation_price, list_holdings, sum_up
 from web.futures.mark import marks_of
 from web.futures.position_views import render_position, render_risk
-from web.responses import answer
+from web.http.responses import answer
 from web.services import services
 
 blueprint: Final = Blueprint("futures_account", __name__, url_prefix="/fapi")

@@ -25,8 +25,8 @@ from web.futures.order_views import CONDITIONAL, OrderRenderer
 from web.futures.place import TRIGGER_TYPES, read_order
 from web.futures.queries import list_all, list_open, read_list
 from web.futures.request import Parameters, need
-from web.parse import is_client_id
-from web.responses import answer
+from web.http.parse import is_client_id
+from web.http.responses import answer
 from web.services import Services, services
 
 blueprint: Final = Blueprint("futures_algo", __name__, url_prefix="/fapi/v1")

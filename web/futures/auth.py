@@ -18,9 +18,9 @@ from web.futures.errors import (
 )
 from web.futures.limits import AHEAD_MS, KEY_LENGTH_MAX, RECV_WINDOW_MS, RECV_WINDOW_MS_MAX
 from web.futures.request import Parameters, need
-from web.incoming import incoming
+from web.http.request import incoming
+from web.http.signing import is_json, is_signature, split_signature, verify
 from web.services import services
-from web.signing import is_json, is_signature, split_signature, verify
 
 _KEY: Final = re.compile(rf"[A-Za-z0-9]{{1,{KEY_LENGTH_MAX}}}", re.ASCII)
 _TIMESTAMP: Final = "timestamp"

@@ -14,7 +14,6 @@ from shards.model.reasons import Reason
 from shards.model.replies import BatchReply, CountReply, OrdersReply
 from web.auth import TRADE
 from web.engine import Engine
-from web.errors import EngineRefusal
 from web.futures.call import read_market, signed_call
 from web.futures.cancel_one import cancel_order
 from web.futures.errors import (
@@ -32,7 +31,8 @@ from web.futures.order_names import OrderName, question_of, read_order_name
 from web.futures.order_views import OrderRenderer, View
 from web.futures.request import Parameters
 from web.history import ENDED_WAIT_MS
-from web.responses import answer
+from web.http.errors import EngineRefusal
+from web.http.responses import answer
 from web.services import services
 
 blueprint: Final = Blueprint("futures_cancel", __name__, url_prefix="/fapi/v1")

@@ -13,7 +13,6 @@ from shards.model.reasons import Reason
 from shards.model.replies import OrderReply
 from web import history
 from web.engine import Engine
-from web.errors import EngineRefusal
 from web.futures.errors import (
     TRIGGER_CANCELED,
     TRIGGER_FIRED,
@@ -24,6 +23,7 @@ from web.futures.errors import (
     Refusal,
 )
 from web.futures.order_names import OrderName, question_of
+from web.http.errors import EngineRefusal
 
 
 def cancel_order(engine: Engine, market: Market, account: str, name: OrderName) -> Order:

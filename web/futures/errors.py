@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 from flask import Response
 
 from shards.model.reasons import Reason
-from web.errors import RETRY_AFTER_S
-from web.responses import Json, add_header
+from web.http.errors import RETRY_AFTER_S
+from web.http.responses import Json, add_header
 
 
 class Refusal(NamedTuple):

@@ -7,7 +7,6 @@ from typing import Final
 
 from flask import Response
 
-from web.errors import Problem
 from web.futures.address import caller_ip
 from web.futures.budget import Spent
 from web.futures.errors import (
@@ -18,8 +17,9 @@ from web.futures.errors import (
     TOO_MUCH_WEIGHT,
     FuturesProblem,
 )
-from web.incoming import incoming
-from web.responses import add_header
+from web.http.errors import Problem
+from web.http.request import incoming
+from web.http.responses import add_header
 from web.services import services
 
 WEIGHT_HEADER: Final = "X-MBX-USED-WEIGHT-1M"

@@ -15,7 +15,7 @@ from web.futures.call import open_call
 from web.futures.gate import charge
 from web.futures.limits import PRICE_MAX, QUANTITY_MAX
 from web.futures.render import format_percent, format_price, format_ratio, margin_percent
-from web.responses import answer
+from web.http.responses import answer
 from web.services import services
 from web.settings import WebSettings
 

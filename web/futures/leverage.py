@@ -16,7 +16,7 @@ from web.futures.margin import Holding, ask_margin, list_holdings
 from web.futures.position_views import format_max_notional
 from web.futures.render import format_ratio
 from web.futures.request import need
-from web.responses import answer
+from web.http.responses import answer
 from web.services import services
 
 blueprint: Final = Blueprint("futures_leverage", __name__, url_prefix="/fapi/v1")

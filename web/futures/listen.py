@@ -9,7 +9,7 @@ from web.auth import TRADE
 from web.futures.call import key_call
 from web.futures.errors import NO_LISTEN_KEY, FuturesProblem
 from web.futures.limits import LISTEN_KEY_FRESH_MS, LISTEN_KEY_MS
-from web.responses import answer
+from web.http.responses import answer
 from web.services import services
 
 blueprint: Final = Blueprint("futures_listen", __name__, url_prefix="/fapi/v1")

@@ -19,8 +19,8 @@ from web.futures.limits import DEPTH_DEFAULT, DEPTH_MAX, KLINES_DEFAULT, KLINES_
 from web.futures.market_views import render_aggregated, render_candle, render_levels, render_trade
 from web.futures.request import Parameters, need
 from web.history import TIME_MS_MAX
-from web.parse import read_long
-from web.responses import answer
+from web.http.parse import read_long
+from web.http.responses import answer
 from web.services import services
 
 blueprint: Final = Blueprint("futures_market", __name__, url_prefix="/fapi/v1")

@@ -12,7 +12,7 @@ from web.futures.call import Call, read_market, signed_call
 from web.futures.errors import not_offered, out_of_range
 from web.futures.render import format_ratio
 from web.futures.request import need
-from web.responses import answer
+from web.http.responses import answer
 from web.services import services
 
 blueprint: Final = Blueprint("futures_modes", __name__, url_prefix="/fapi/v1")

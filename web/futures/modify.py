@@ -10,12 +10,12 @@ from shards.model.reasons import Reason
 from shards.model.replies import OrderReply
 from web import history
 from web.engine import Engine
-from web.errors import EngineRefusal
 from web.futures.errors import BAD_SIDE, CLOSES_ALL, NO_SUCH_ORDER, FuturesProblem, mandatory, refused
 from web.futures.filters import check_notional, count_lots, count_ticks
 from web.futures.order_names import OrderName, question_of
 from web.futures.place import ACTIVATION, CALLBACK, PRICE, PRICED, READ_SIDES, STOP_PRICE, STOPPED, refuse_set
 from web.futures.request import Parameters
+from web.http.errors import EngineRefusal
 
 _NOT_OPEN: Final = (Reason.UNKNOWN_ORDER, Reason.NOT_OWNER, Reason.TERMINAL_ORDER)
 _MODIFIABLE: Final = (Kind.LIMIT, *STOPPED)

@@ -5,7 +5,7 @@ from shards.model.markets import Market
 from shards.model.queries import GetOrder, GetOrderByClientId
 from web.futures.errors import NO_ORDER_ID, FuturesProblem
 from web.futures.request import Parameters
-from web.parse import is_client_id
+from web.http.parse import is_client_id
 
 OrderName = int | str
 """An orderId, or a client id."""

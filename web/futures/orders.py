@@ -14,7 +14,7 @@ from web.futures.order_names import read_order_name
 from web.futures.order_views import OrderRenderer
 from web.futures.place import read_order
 from web.futures.place_batch import count_elements, place_each, read_elements
-from web.responses import answer
+from web.http.responses import answer
 from web.services import services
 
 blueprint: Final = Blueprint("futures_orders", __name__, url_prefix="/fapi/v1")

@@ -19,7 +19,7 @@ from web.futures.limits import INCOME_DEFAULT, INCOME_MAX, OWN_DEFAULT, OWN_MAX,
 from web.futures.order_views import BOTH, SIDES, View
 from web.futures.render import format_price
 from web.history import TIME_MS_MAX
-from web.responses import answer
+from web.http.responses import answer
 from web.services import services
 
 blueprint: Final = Blueprint("futures_own_trades", __name__, url_prefix="/fapi/v1")

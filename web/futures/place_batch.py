@@ -13,7 +13,6 @@ from shards.model.replies import OrderReply, Refused
 from web.auth import Principal
 from web.catalog import Catalog
 from web.engine import Engine
-from web.errors import EngineRefusal
 from web.futures.call import read_market
 from web.futures.errors import TOO_MANY_IN_BATCH, FuturesProblem, mandatory, refused
 from web.futures.limits import PLACE_COUNT_MAX
@@ -21,6 +20,7 @@ from web.futures.lists import read_json_list
 from web.futures.place import read_order
 from web.futures.places import read_members
 from web.futures.request import Parameters
+from web.http.errors import EngineRefusal
 
 _LIST: Final = "batchOrders"
 _UNDECIDED: Final = (Reason.BUSY, Reason.RESTARTING, Reason.STORAGE_FULL, Reason.TIMEOUT)

@@ -5,9 +5,9 @@ from urllib.parse import unquote_to_bytes
 
 from web.futures.errors import BODY_MALFORMED, NAME_TWICE, FuturesProblem
 from web.futures.request import Parameters, Values
-from web.incoming import incoming
-from web.parse import Malformed, NameTwice, parse_json
-from web.signing import is_json
+from web.http.parse import Malformed, NameTwice, parse_json
+from web.http.request import incoming
+from web.http.signing import is_json
 
 
 def read_parameters() -> Parameters:

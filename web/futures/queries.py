@@ -17,7 +17,7 @@ from web.futures.limits import OWN_DEFAULT, OWN_MAX
 from web.futures.order_names import question_of, read_order_name
 from web.futures.order_views import OrderRenderer
 from web.history import TIME_MS_MAX
-from web.responses import answer, render_each
+from web.http.responses import answer, render_each
 from web.services import Services, services
 
 blueprint: Final = Blueprint("futures_queries", __name__, url_prefix="/fapi/v1")

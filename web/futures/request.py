@@ -22,7 +22,7 @@ from web.futures.errors import (
 )
 from web.futures.limits import CLIENT_ID_LENGTH_MAX
 from web.history import TIME_MS_MAX
-from web.parse import is_client_id, read_decimal, read_long
+from web.http.parse import is_client_id, read_decimal, read_long
 
 T = TypeVar("T")
 

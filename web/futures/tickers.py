@@ -17,7 +17,7 @@ from web.futures.call import by_symbol, open_call, read_optional_market
 from web.futures.mark import marks_of
 from web.futures.render import format_average, format_price, format_value
 from web.futures.request import Parameters
-from web.responses import answer
+from web.http.responses import answer
 from web.services import services
 
 blueprint: Final = Blueprint("futures_tickers", __name__, url_prefix="/fapi")

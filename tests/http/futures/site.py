@@ -32,9 +32,9 @@ from web.app import make_app
 from web.catalog import CatalogSource, encode_market
 from web.engine import Engine
 from web.futures.budget import Budget
+from web.http.tokens import Tokens
 from web.services import Services
 from web.settings import load_web_settings
-from web.tokens import Tokens
 
 Message_ = Command | Question
 

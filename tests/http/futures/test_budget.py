@@ -32,7 +32,7 @@ from web.futures.limits import (
 )
 from web.futures.lists import read_json_list
 from web.futures.tables import SPAN_COUNT, Table, Tables, make_tag
-from web.responses import answer
+from web.http.responses import answer
 from web.services import services
 
 IP = "192.0.2.1"

@@ -13,7 +13,7 @@ from web.futures.filters import check_notional, count_lots, count_ticks
 from web.futures.lists import read_client_ids, read_json_list, read_order_ids
 from web.futures.places import read_form, read_members
 from web.futures.request import Parameters
-from web.parse import parse_object
+from web.http.parse import parse_object
 
 BAD_SIDE = Refusal(400, -1117, "Invalid side.")
 

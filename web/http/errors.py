@@ -6,7 +6,7 @@ from flask import Response
 
 from shards.model.reasons import Reason
 from shards.model.replies import Refused
-from web.responses import Json, add_header
+from web.http.responses import Json, add_header
 
 RETRY_AFTER_S: Final = 1
 

@@ -12,10 +12,10 @@ from urllib.parse import unquote_plus
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 from werkzeug.sansio.utils import get_content_length
 
-from web.errors import Problem, invalid
-from web.parse import parse_object, read_long
+from web.http.errors import Problem, invalid
+from web.http.parse import parse_object, read_long
+from web.http.signing import is_json
 from web.server.limits import BODY_BYTES_MAX
-from web.signing import is_json
 
 NAME_SHOWN_MAX: Final = 64  # characters of a name nobody knows, told back to its sender
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import jwt
 
-from web.parse import is_account
+from web.http.parse import is_account
 
 LIFETIME_S_MAX: Final = 31 * 24 * 3_600
 LEEWAY_S: Final = 5
