@@ -10,7 +10,8 @@ from shards.model.replies import BalancesReply, OpenCountReply
 from storage.reference import Asset
 from web import operator, payments
 from web.auth import require_operator
-from web.catalog import Catalog
+from web.exchange.catalog import Catalog
+from web.exchange.status import read_status
 from web.futures import listing
 from web.futures.bracket_rows import Row, read_rows, rows_of, show_rows
 from web.futures.listing import FuturesMarketTerms
@@ -32,7 +33,6 @@ from web.operator import Desk, MarketTerms
 from web.payments import Paid, Payment
 from web.services import services
 from web.spot_lists import render_balances
-from web.status import read_status
 
 blueprint: Final = Blueprint("admin", __name__, url_prefix="/api/v1/admin")
 blueprint.before_request(require_operator)

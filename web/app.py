@@ -16,9 +16,9 @@ from shards.settings import load_settings
 from storage.folder import Folder
 from storage.reference import Reference, ReferenceUnusable, StorageFull
 from web import admin, front_page, health, keys, metrics, spot_lists, spot_market, spot_orders, spot_transfer
-from web.catalog import CatalogSource
 from web.cors import Cors
-from web.engine import COMMANDED, Engine
+from web.exchange.catalog import CatalogSource
+from web.exchange.gateway import COMMANDED, Engine
 from web.folder import Opened, reopen_folder
 from web.futures import (
     account,

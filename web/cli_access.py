@@ -14,7 +14,7 @@ from shards.process import is_locked
 from shards.settings import load_settings
 from storage.folder import Folder, FolderError
 from storage.reference import Reference
-from web.engine import Engine
+from web.exchange.gateway import Engine
 from web.operator import Desk
 
 CONNECT_S: Final = 3.0  # a running engine is reached in milliseconds; one that is starting, in a second

@@ -6,9 +6,9 @@ import click
 
 from shards.model.decimals import format_fixed, format_plain
 from shards.model.markets import Market, MarketStatus
-from web.catalog import Catalog
 from web.cli_access import confirm_status, open_desk, open_folder, open_reference
 from web.cli_print import Cell, print_table
+from web.exchange.catalog import Catalog
 from web.futures import listing
 from web.futures.bracket_rows import parse_row
 from web.futures.limits import LEVERAGE_MAX

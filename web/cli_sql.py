@@ -18,7 +18,7 @@ from storage.folder import Folder
 from web.cli_access import is_running, open_client, open_folder
 from web.cli_out import form_of, write_out
 from web.cli_print import print_csv, print_json, print_table
-from web.engine import expect
+from web.exchange.gateway import expect
 
 _TABLES: Final = RunSql(
     "SELECT view_name AS name, comment FROM duckdb_views() WHERE NOT internal AND schema_name = 'main' ORDER BY 1"

@@ -7,11 +7,11 @@ from flask import Blueprint, Response, request
 
 from storage.reference import ReferenceUnusable
 from web import metrics
+from web.exchange.status import SERVING, archive_state, shard_state
 from web.http.errors import RETRY_AFTER_S, invalid
 from web.http.responses import answer
 from web.services import services
 from web.settings import AWAITED_VARIABLE
-from web.status import SERVING, archive_state, shard_state
 
 blueprint: Final = Blueprint("health", __name__)
 

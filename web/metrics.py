@@ -20,8 +20,8 @@ from prometheus_client.registry import Collector
 from shards.model.reasons import Reason
 from shards.settings import load_settings
 from web.counts import SECONDS, SUFFIX, Counts, SharedCounts
-from web.engine import Engine
-from web.status import FULL, SERVING, archive_state, archive_status, shard_state, shard_status, silence_s
+from web.exchange.gateway import Engine
+from web.exchange.status import FULL, SERVING, archive_state, archive_status, shard_state, shard_status, silence_s
 
 SLOT_VARIABLE: Final = "SHARDEX_WORKER_SLOT"
 

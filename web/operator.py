@@ -21,8 +21,8 @@ from shards.model.reasons import Reason
 from shards.model.replies import CountReply, MarketReply
 from storage.reference import ApiKey, Asset, Reference
 from web.auth import READ, TRADE
-from web.catalog import DISABLED, ENABLED, TRADING_SWITCH, Catalog, encode_market
-from web.engine import Engine
+from web.exchange.catalog import DISABLED, ENABLED, TRADING_SWITCH, Catalog, encode_market
+from web.exchange.gateway import Engine
 from web.http.amounts import count_units, read_amount
 from web.http.errors import EngineRefusal, Problem, invalid, spot_problem
 from web.http.parse import is_account, is_name

@@ -7,7 +7,7 @@ from shards.model.accounting import Wallet
 from shards.model.commands import Deposit
 from shards.model.decimals import Decimal, format_plain
 from shards.model.replies import AmountReply
-from web.catalog import MARGIN_ASSET
+from web.exchange.catalog import MARGIN_ASSET
 from web.http.amounts import count_units, read_amount
 from web.http.errors import Problem
 from web.http.parse import is_account, is_client_id, is_name

@@ -8,7 +8,7 @@ from shards.model import ids
 from shards.model.decimals import format_plain
 from shards.model.markets import Market
 from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade
-from web.catalog import Catalog
+from web.exchange.catalog import Catalog
 
 SIDES: Final = {Side.BUY: "buy", Side.SELL: "sell"}
 KINDS: Final = {Kind.LIMIT: "limit", Kind.MARKET: "market"}

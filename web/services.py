@@ -4,8 +4,8 @@ from contextvars import ContextVar
 from typing import Final, NamedTuple
 
 from storage.reference import Reference
-from web.catalog import Catalog, CatalogSource
-from web.engine import Engine
+from web.exchange.catalog import Catalog, CatalogSource
+from web.exchange.gateway import Engine
 from web.futures.budget import Budget
 from web.http.tokens import Tokens
 from web.settings import WebSettings

@@ -11,9 +11,9 @@ from shards.model.decimals import format_plain
 from shards.model.markets import Market, Product
 from shards.model.queries import GetBalances, GetOrder, ListOrders, ListTrades
 from shards.model.replies import BalancesReply
-from web import history
 from web.auth import READ, Principal, caller
-from web.catalog import Catalog
+from web.exchange import history
+from web.exchange.catalog import Catalog
 from web.http.errors import invalid
 from web.http.request import Query, query
 from web.http.responses import answer

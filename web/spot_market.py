@@ -12,9 +12,9 @@ from shards.model.markets import Market
 from shards.model.queries import GetDepth, MarketTrades
 from shards.model.reasons import Reason
 from shards.model.replies import DepthReply
-from web import history
-from web.candles import DAY_S, INTERVALS_S, render_candle, render_ticker
-from web.catalog import DISABLED, Catalog
+from web.exchange import history
+from web.exchange.candles import DAY_S, INTERVALS_S, render_candle, render_ticker
+from web.exchange.catalog import DISABLED, Catalog
 from web.http.errors import Problem, invalid, spot_problem
 from web.http.request import Query, query
 from web.http.responses import answer

@@ -13,9 +13,9 @@ from shards.model.orders import Order
 from shards.model.queries import GetOrder, GetOrderByClientId
 from shards.model.reasons import Reason
 from shards.model.replies import OrderReply, OrdersReply
-from web import history
 from web.auth import READ, TRADE, Principal, caller
-from web.catalog import Catalog
+from web.exchange import history
+from web.exchange.catalog import Catalog
 from web.http.errors import EngineRefusal, Problem, invalid, spot_problem
 from web.http.parse import is_client_id, read_long
 from web.http.request import incoming, json_body, query

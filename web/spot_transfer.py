@@ -11,7 +11,7 @@ from shards.model.decimals import format_plain
 from shards.model.replies import TransferReply
 from storage.reference import Asset
 from web.auth import token_caller
-from web.catalog import Catalog
+from web.exchange.catalog import Catalog
 from web.http.amounts import count_units, read_amount
 from web.http.errors import Problem, invalid
 from web.http.parse import is_client_id, read_text

@@ -23,7 +23,7 @@ from shards.model.replies import OrderReply, OrdersReply, Reply, ShardStatus
 from storage.folder import Folder
 from storage.reference import Reference
 from tests.exchange import Exchange, until
-from web.catalog import Catalog
+from web.exchange.catalog import Catalog
 from web.http.tokens import Tokens
 
 T = TypeVar("T")

@@ -22,7 +22,7 @@ from tests.crash.floor import FUNDS, QUOTE, QUOTE_PLACES, Account, Floor
 from tests.crash.processes import BACK_S, archive_process, check_at_rest, connected, shard_process
 from tests.crash.settings import make_random, times
 from tests.exchange import Exchange, kill, until
-from web.catalog import Catalog
+from web.exchange.catalog import Catalog
 
 READERS: Final = 8
 OPEN_MAX: Final = 50  # orders of one reader

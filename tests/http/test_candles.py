@@ -20,7 +20,7 @@ from shards.model.orders import Side, Trade
 from shards.model.queries import Question
 from shards.model.replies import Reply
 from tests.http.futures.site import BTC, ETH, SPOT, SPOT_ONLY, FakeClient, Site, make_trade
-from web.candles import INTERVALS_S
+from web.exchange.candles import INTERVALS_S
 from web.futures.market import INTERVALS_MS
 
 MINUTE_MS: Final = 60_000

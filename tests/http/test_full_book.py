@@ -16,7 +16,7 @@ from storage.folder import Folder
 from storage.reference import Asset, Reference
 from tests.exchange import Exchange
 from tests.http.venue import Pair, User, Venue
-from web.catalog import encode_market
+from web.exchange.catalog import encode_market
 
 READY_S: Final = 90.0
 OTHERS: Final = 200_000

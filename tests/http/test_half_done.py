@@ -19,8 +19,8 @@ from shards.verify.folder import verify_folder
 from storage.folder import Folder
 from storage.reference import Asset, Reference
 from tests.exchange import Exchange, until
-from web.catalog import Catalog
-from web.engine import Engine
+from web.exchange.catalog import Catalog
+from web.exchange.gateway import Engine
 from web.futures.bracket_rows import to_brackets
 from web.futures.listing import set_futures_status, set_risk
 from web.operator import Desk, set_spot_status

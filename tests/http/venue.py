@@ -27,7 +27,7 @@ from shards.model.replies import AmountReply
 from storage.reference import Reference
 from tests.exchange import Exchange
 from web import cli
-from web.catalog import Catalog
+from web.exchange.catalog import Catalog
 from web.http.tokens import Tokens
 
 ANSWER_S: Final = 30.0

@@ -18,7 +18,7 @@ from tests.crash.floor import FUNDS, QUOTE, Account, Floor
 from tests.crash.spot_calls import ORDERS, SpotCaller
 from tests.linear.history import UNKNOWN, Asked, Op, Reader
 from tests.linear.market import MarketModel
-from web.catalog import Catalog
+from web.exchange.catalog import Catalog
 
 CLIENTS: Final = 16
 ACCOUNTS: Final = 8  # so that clients meet on one account, too

@@ -115,7 +115,7 @@ SQL: Final = (
     ),
     Safety(
         "whole_candles",
-        "web/history.py",
+        "web/exchange/history.py",
         "    first_ms = ceil_div(start_ms or 0, interval_ms) * interval_ms\n",
         "    first_ms = start_ms or 0\n",
         "tests/http/test_market_data.py::test_futures_candles[1-shard-True]",

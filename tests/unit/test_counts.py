@@ -17,7 +17,7 @@ from tests.exchange import until
 from tests.model.seeds import read_seed
 from web import counts, metrics
 from web.counts import SECONDS, SharedCounts
-from web.engine import Engine
+from web.exchange.gateway import Engine
 
 KEY: Final = ("GET", "/a", 200)
 

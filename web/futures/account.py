@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 
 from shards.model.markets import Market
 from web.auth import READ
-from web.catalog import MARGIN_ASSET, Catalog
+from web.exchange.catalog import MARGIN_ASSET, Catalog
 from web.futures.call import read_optional_market, signed_call
 from web.futures.margin import Funds, Holding, ask_margin, format_usdt, liquidation_price, list_holdings, sum_up
 from web.futures.mark import marks_of

@@ -14,9 +14,9 @@ from shards.model.markets import Market
 from shards.model.orders import Order
 from shards.model.queries import GetOrder, GetOrderByClientId
 from shards.model.replies import OrderReply
-from web import history
 from web.auth import READ, TRADE
-from web.engine import Engine
+from web.exchange import history
+from web.exchange.gateway import Engine
 from web.futures.call import Call, by_symbol, read_market, read_optional_market, signed_call
 from web.futures.cancel import ALL_DONE, cancel_everything
 from web.futures.errors import NO_SUCH_ORDER, UNKNOWN_ORDER, FuturesProblem, mandatory, out_of_range

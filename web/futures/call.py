@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from shards.model.markets import Market
 from web.auth import Principal
-from web.catalog import Catalog
+from web.exchange.catalog import Catalog
 from web.futures.auth import show_key, sign_in
 from web.futures.errors import INVALID_SYMBOL, FuturesProblem
 from web.futures.gate import charge, count_orders

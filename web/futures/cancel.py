@@ -13,7 +13,8 @@ from shards.model.queries import FindEnded, GetOrder, GetOrderByClientId
 from shards.model.reasons import Reason
 from shards.model.replies import BatchReply, CountReply, OrdersReply
 from web.auth import TRADE
-from web.engine import Engine
+from web.exchange.gateway import Engine
+from web.exchange.history import ENDED_WAIT_MS
 from web.futures.call import read_market, signed_call
 from web.futures.cancel_one import cancel_order
 from web.futures.errors import (
@@ -30,7 +31,6 @@ from web.futures.lists import read_client_ids, read_order_ids
 from web.futures.order_names import OrderName, question_of, read_order_name
 from web.futures.order_views import OrderRenderer, View
 from web.futures.request import Parameters
-from web.history import ENDED_WAIT_MS
 from web.http.errors import EngineRefusal
 from web.http.responses import answer
 from web.services import services

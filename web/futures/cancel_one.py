@@ -11,8 +11,8 @@ from shards.model.orders import EndReason, Order, Status
 from shards.model.queries import GetOrder, GetOrderByClientId
 from shards.model.reasons import Reason
 from shards.model.replies import OrderReply
-from web import history
-from web.engine import Engine
+from web.exchange import history
+from web.exchange.gateway import Engine
 from web.futures.errors import (
     TRIGGER_CANCELED,
     TRIGGER_FIRED,

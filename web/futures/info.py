@@ -10,7 +10,7 @@ from shards.clock import now_ms
 from shards.model.brackets import MILLION
 from shards.model.decimals import format_plain
 from shards.model.markets import Market, MarketStatus
-from web.catalog import MARGIN_ASSET, Catalog
+from web.exchange.catalog import MARGIN_ASSET, Catalog
 from web.futures.call import open_call
 from web.futures.gate import charge
 from web.futures.limits import PRICE_MAX, QUANTITY_MAX

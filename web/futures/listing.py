@@ -13,7 +13,7 @@ from shards.model.queries import GetOpenInterest
 from shards.model.reasons import Reason
 from shards.model.replies import CountReply, MarketReply
 from storage.reference import Asset
-from web.catalog import MARGIN_ASSET, Catalog
+from web.exchange.catalog import MARGIN_ASSET, Catalog
 from web.futures.bracket_rows import Row, rows_of, to_brackets
 from web.futures.limits import LEVERAGE_MAX, LIQUIDATION_FEE_MAX, NOTIONAL_MAX
 from web.futures.mark import marks_of

@@ -11,8 +11,8 @@ from shards.model.markets import Market
 from shards.model.positions import MarketMargin
 from shards.model.queries import GetMargin
 from shards.model.replies import MarginReply
-from web.catalog import Catalog
-from web.engine import Engine
+from web.exchange.catalog import Catalog
+from web.exchange.gateway import Engine
 
 PRICE_PLACES_FINER: Final = 8
 """By so many places a price that is reckoned is finer than a tick."""

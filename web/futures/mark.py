@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from shards.model.markets import Market
 from shards.model.queries import GetPrices
 from shards.model.replies import PricesReply
-from web.engine import Engine
-from web.history import pieces
+from web.exchange.gateway import Engine
+from web.exchange.history import pieces
 
 
 def marks_of(engine: Engine, markets: Sequence[Market]) -> Mapping[int, int]:

@@ -8,8 +8,8 @@ from shards.model.markets import Market
 from shards.model.orders import Kind, Order, Side
 from shards.model.reasons import Reason
 from shards.model.replies import OrderReply
-from web import history
-from web.engine import Engine
+from web.exchange import history
+from web.exchange.gateway import Engine
 from web.futures.errors import BAD_SIDE, CLOSES_ALL, NO_SUCH_ORDER, FuturesProblem, mandatory, refused
 from web.futures.filters import check_notional, count_lots, count_ticks
 from web.futures.order_names import OrderName, question_of

@@ -5,7 +5,7 @@ from typing import Final
 from shards.model.decimals import format_plain
 from shards.model.markets import Market
 from shards.model.orders import Kind, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
-from web.catalog import Catalog
+from web.exchange.catalog import Catalog
 from web.futures.render import format_average, format_price, format_value
 
 View = dict[str, object]

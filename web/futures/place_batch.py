@@ -11,8 +11,8 @@ from shards.model.orders import NewOrder, Order
 from shards.model.reasons import Reason
 from shards.model.replies import OrderReply, Refused
 from web.auth import Principal
-from web.catalog import Catalog
-from web.engine import Engine
+from web.exchange.catalog import Catalog
+from web.exchange.gateway import Engine
 from web.futures.call import read_market
 from web.futures.errors import TOO_MANY_IN_BATCH, FuturesProblem, mandatory, refused
 from web.futures.limits import PLACE_COUNT_MAX

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
 
 from shards.model.decimals import Decimal
+from web.exchange.history import TIME_MS_MAX
 from web.futures.errors import (
     CLIENT_ID_RESERVED,
     CLIENT_ID_TOO_LONG,
@@ -21,7 +22,6 @@ from web.futures.errors import (
     twice,
 )
 from web.futures.limits import CLIENT_ID_LENGTH_MAX
-from web.history import TIME_MS_MAX
 from web.http.parse import is_client_id, read_decimal, read_long
 
 T = TypeVar("T")

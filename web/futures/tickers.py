@@ -10,9 +10,9 @@ from shards.model.decimals import divide_half_even, format_plain
 from shards.model.markets import Market
 from shards.model.orders import Candle, Trade
 from shards.model.replies import DepthReply
-from web import history
-from web.candles import DAY_S, no_trades
-from web.engine import Engine
+from web.exchange import history
+from web.exchange.candles import DAY_S, no_trades
+from web.exchange.gateway import Engine
 from web.futures.call import by_symbol, open_call, read_optional_market
 from web.futures.mark import marks_of
 from web.futures.render import format_average, format_price, format_value

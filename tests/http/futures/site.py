@@ -29,8 +29,8 @@ from shards.model.replies import (
 from storage.reference import Asset, Reference
 from tests.http.futures.caller import Answer, Caller
 from web.app import make_app
-from web.catalog import CatalogSource, encode_market
-from web.engine import Engine
+from web.exchange.catalog import CatalogSource, encode_market
+from web.exchange.gateway import Engine
 from web.futures.budget import Budget
 from web.http.tokens import Tokens
 from web.services import Services

@@ -19,7 +19,7 @@ from tests.exchange import Exchange
 from tests.http.futures.caller import Caller, Json, sender
 from tests.http.futures.site import BTC
 from tests.http.venue import User, Venue
-from web.catalog import encode_market
+from web.exchange.catalog import encode_market
 
 BRIM: Final = "brim"  # who has so many
 OTHER: Final = "other"  # who has none

@@ -14,7 +14,7 @@ from storage.reference import Reference
 from tests.http.futures.actor import Actor, set_status, trade
 from tests.http.futures.trader import TERMS, free_symbol, list_contract, set_mark
 from tests.http.venue import Answer, Venue
-from web.catalog import encode_market
+from web.exchange.catalog import encode_market
 
 BRACKETS: Final = [
     {"notional_cap": 1_000, "max_leverage": 50, "maint_margin_ratio": "0.005"},

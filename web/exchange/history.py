@@ -43,8 +43,8 @@ from shards.model.replies import (
     TickersReply,
     TradesReply,
 )
-from web.candles import no_trades
-from web.engine import Engine
+from web.exchange.candles import no_trades
+from web.exchange.gateway import Engine
 from web.http.errors import EngineRefusal
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from shards.limits import BEAT_S
 from shards.model.queries import GetArchiveStatus, GetStatus
 from shards.model.replies import ArchiveStatus, ShardStatus
 from shards.vitals import Signs, State
-from web.engine import Engine
+from web.exchange.gateway import Engine
 from web.http.errors import EngineRefusal
 
 SERVING: Final = "serving"
