@@ -36,12 +36,12 @@ from web.futures import (
     tickers,
 )
 from web.futures import errors as futures_errors
-from web.futures.budget import Budget
 from web.futures.errors import FuturesProblem
 from web.http import request as incoming
 from web.http.errors import EngineRefusal, Problem, render_problem, spot_problem
 from web.http.tokens import Tokens
 from web.openapi import documents
+from web.ratelimit.budget import Budget
 from web.server import hub as hubs
 from web.server.flask_app import LeanFlask
 from web.server.line import HubLine

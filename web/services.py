@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 from storage.reference import Reference
 from web.exchange.catalog import Catalog, CatalogSource
 from web.exchange.gateway import Engine
-from web.futures.budget import Budget
 from web.http.tokens import Tokens
+from web.ratelimit.budget import Budget
 from web.settings import WebSettings
 
 NAME: Final = "shardex"

@@ -7,8 +7,6 @@ from typing import Final
 
 from flask import Response
 
-from web.futures.address import caller_ip
-from web.futures.budget import Spent
 from web.futures.errors import (
     BANNED,
     BODY_MALFORMED,
@@ -20,6 +18,8 @@ from web.futures.errors import (
 from web.http.errors import Problem
 from web.http.request import incoming
 from web.http.responses import add_header
+from web.ratelimit.budget import Spent
+from web.ratelimit.client_ip import caller_ip
 from web.services import services
 
 WEIGHT_HEADER: Final = "X-MBX-USED-WEIGHT-1M"

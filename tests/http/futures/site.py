@@ -31,8 +31,8 @@ from tests.http.futures.caller import Answer, Caller
 from web.app import make_app
 from web.exchange.catalog import CatalogSource, encode_market
 from web.exchange.gateway import Engine
-from web.futures.budget import Budget
 from web.http.tokens import Tokens
+from web.ratelimit.budget import Budget
 from web.services import Services
 from web.settings import load_web_settings
 

@@ -10,8 +10,8 @@ import pytest
 from shards.model.reasons import Reason
 from tests.http.futures.caller import Answer
 from tests.http.futures.site import Site
-from web.futures.budget import Budget
-from web.futures.limits import WEIGHT_MAX
+from web.ratelimit.budget import Budget
+from web.ratelimit.limits import WEIGHT_MAX
 
 ORDER_COUNT: Final = 12
 ORDER: Final = "symbol=BTCUSDT&side=BUY&type=LIMIT&price=100&quantity=1"

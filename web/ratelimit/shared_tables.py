@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from storage.files import put
-from web.futures.limits import (
+from web.ratelimit.limits import (
     BAN_SET_COUNT,
     BAN_WAY_COUNT,
     SPAN_S,
@@ -27,7 +27,7 @@ from web.futures.limits import (
     WINDOW_S,
 )
 
-_log: Final = logging.getLogger("web.futures.tables")
+_log: Final = logging.getLogger("web.ratelimit.shared_tables")
 
 SPAN_COUNT: Final = WINDOW_S // SPAN_S + 1  # the one under way, and those before it that make a window
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
-from web.futures.limits import FORWARDED_COUNT_MAX, IPV6_PREFIX_BITS
+from web.ratelimit.limits import FORWARDED_COUNT_MAX, IPV6_PREFIX_BITS
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from web.futures.limits import BAN_MEMORY_S, BAN_S, BAN_S_MAX, REFUSED_COUNT_MAX, SPAN_S
-from web.futures.tables import SPAN_COUNT, Ban, Table, Tables, make_tag
+from web.ratelimit.limits import BAN_MEMORY_S, BAN_S, BAN_S_MAX, REFUSED_COUNT_MAX, SPAN_S
+from web.ratelimit.shared_tables import SPAN_COUNT, Ban, Table, Tables, make_tag
 
 _WEIGHT: Final = b"weight"
 _ORDERS: Final = b"orders"
