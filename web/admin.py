@@ -32,7 +32,7 @@ from web.http.responses import answer
 from web.operator import Desk, MarketTerms
 from web.payments import Paid, Payment
 from web.services import services
-from web.spot_lists import render_balances
+from web.spot.lists import render_balances
 
 blueprint: Final = Blueprint("admin", __name__, url_prefix="/api/v1/admin")
 blueprint.before_request(require_operator)

@@ -15,7 +15,7 @@ from shards.model.reasons import Reason
 from shards.settings import load_settings
 from storage.folder import Folder
 from storage.reference import Reference, ReferenceUnusable, StorageFull
-from web import admin, front_page, health, keys, metrics, spot_lists, spot_market, spot_orders, spot_transfer
+from web import admin, front_page, health, keys, metrics
 from web.cors import Cors
 from web.exchange.catalog import CatalogSource
 from web.exchange.gateway import COMMANDED, Engine
@@ -47,6 +47,10 @@ from web.server.flask_app import LeanFlask
 from web.server.line import HubLine
 from web.services import IN_USE, NAME, Services
 from web.settings import WebSettings, load_web_settings
+from web.spot import lists as spot_lists
+from web.spot import market_data as spot_market
+from web.spot import orders as spot_orders
+from web.spot import transfer as spot_transfer
 
 _log: Final = logging.getLogger("web.app")
 CONNECT_S: Final = 1.0  # a worker starts without the engine, too: its calls say ENGINE_RESTARTING

@@ -11,7 +11,7 @@ from shards.model.orders import Order, Trade
 from shards.model.queries import GetDepth, GetOrder
 from shards.model.replies import DepthReply, OrderReply, OrdersReply, Refused, Reply
 from web.http.errors import SPOT_REFUSALS
-from web.render import KINDS, SIDES, STATUSES, TIMES_IN_FORCE
+from web.spot.views import KINDS, SIDES, STATUSES, TIMES_IN_FORCE
 
 Asked = Place | Cancel | CancelByClientId | CancelAll | GetOrder | GetDepth
 Told = tuple[Any, ...]

@@ -231,7 +231,7 @@ DOORS: Final = (
     ),
     Safety(
         "owner_of_a_queried_order",
-        "web/spot_orders.py",
+        "web/spot/orders.py",
         "    if order is None or order.account != principal.account:\n",
         "    if order is None:\n",
         "tests/http/test_ownership.py::test_ownership[1-shard-GET /api/v1/spot/orders/<text>]",
@@ -245,7 +245,7 @@ DOORS: Final = (
     ),
     Safety(
         "owner_of_an_archived_order_canceled",
-        "web/spot_orders.py",
+        "web/spot/orders.py",
         "    return order is not None and order.account != principal.account\n",
         "    return False\n",
         "tests/http/test_refusals.py::test_refusal[1-shard-cancel_one:38]",
@@ -295,7 +295,7 @@ DOORS: Final = (
     ),
     Safety(
         "trading_switch",
-        "web/spot_orders.py",
+        "web/spot/orders.py",
         "    if not catalog.spot_trading:\n",
         "    if False:\n",
         "tests/http/test_operator_api.py::test_trading_switch[1-shard]",

@@ -136,14 +136,14 @@ REQUESTS: Final = (
     ),
     Safety(
         "cancel_all_knows_its_parameters",
-        "web/spot_orders.py",
+        "web/spot/orders.py",
         '    asked.refuse_others("symbol", "timestamp", "signature", "recvWindow")\n',
         "",
         "tests/http/test_cancel_scope.py::test_a_slip_cancels_nothing[1-shard-token]",
     ),
     Safety(
         "cancel_all_reads_its_body",
-        "web/spot_orders.py",
+        "web/spot/orders.py",
         "    asked.add_body(incoming().body)\n",
         "",
         "tests/http/test_cancel_scope.py::test_the_market_may_be_named_in_the_query_or_in_a_body[1-shard-token-form]",

@@ -9,7 +9,7 @@ from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from web.auth import Principal
 from web.http.errors import Problem, invalid
 from web.http.parse import is_client_id, read_decimal, read_text
-from web.render import KINDS, SIDES, TIMES_IN_FORCE
+from web.spot.views import KINDS, SIDES, TIMES_IN_FORCE
 
 _SIDES: Final = {text: side for side, text in SIDES.items()}
 _KINDS: Final = {text: kind for kind, text in KINDS.items()}

@@ -21,9 +21,9 @@ from web.http.parse import is_client_id, read_long
 from web.http.request import incoming, json_body, query
 from web.http.responses import answer, render_each
 from web.http.signing import is_signature
-from web.render import SpotRenderer
 from web.services import Services, services
-from web.spot_place import make_order, read_draft
+from web.spot.order_form import make_order, read_draft
+from web.spot.views import SpotRenderer
 
 blueprint: Final = Blueprint("spot_orders", __name__, url_prefix="/api/v1/spot")
 

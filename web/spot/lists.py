@@ -17,8 +17,8 @@ from web.exchange.catalog import Catalog
 from web.http.errors import invalid
 from web.http.request import Query, query
 from web.http.responses import answer
-from web.render import STATUSES, SpotRenderer
 from web.services import Services, services
+from web.spot.views import STATUSES, SpotRenderer
 
 blueprint: Final = Blueprint("spot_lists", __name__, url_prefix="/api/v1/spot")
 

@@ -18,8 +18,8 @@ from web.exchange.catalog import DISABLED, Catalog
 from web.http.errors import Problem, invalid, spot_problem
 from web.http.request import Query, query
 from web.http.responses import answer
-from web.render import SpotRenderer
 from web.services import Services, services
+from web.spot.views import SpotRenderer
 
 blueprint: Final = Blueprint("spot_market", __name__, url_prefix="/api/v1")
 
