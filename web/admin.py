@@ -13,9 +13,7 @@ from web.auth import require_operator
 from web.exchange.catalog import Catalog
 from web.exchange.status import read_status
 from web.futures import listing
-from web.futures.bracket_rows import Row, read_rows, rows_of, show_rows
-from web.futures.listing import FuturesMarketTerms
-from web.futures.margin import (
+from web.futures.account.margin import (
     Funds,
     ask_margin,
     format_margin_ratio,
@@ -24,7 +22,9 @@ from web.futures.margin import (
     list_holdings,
     sum_up,
 )
-from web.futures.position_views import render_held
+from web.futures.account.position_views import render_held
+from web.futures.bracket_rows import Row, read_rows, rows_of, show_rows
+from web.futures.listing import FuturesMarketTerms
 from web.http.errors import Problem, invalid
 from web.http.parse import Number, is_account, read_long, read_text
 from web.http.request import json_body

@@ -20,23 +20,12 @@ from web.cors import Cors
 from web.exchange.catalog import CatalogSource
 from web.exchange.gateway import COMMANDED, Engine
 from web.folder import Opened, reopen_folder
-from web.futures import (
-    account,
-    algo,
-    cancel,
-    gate,
-    info,
-    leverage,
-    listen,
-    market,
-    modes,
-    orders,
-    own_trades,
-    queries,
-    tickers,
-)
-from web.futures import errors as futures_errors
-from web.futures.errors import FuturesProblem
+from web.futures.account import account, leverage, listen_key, modes
+from web.futures.call import errors as futures_errors
+from web.futures.call import limits_gate
+from web.futures.call.errors import FuturesProblem
+from web.futures.market_data import info, market, tickers
+from web.futures.orders import algo, cancel, own_trades, queries, routes
 from web.http import request as incoming
 from web.http.errors import EngineRefusal, Problem, render_problem, spot_problem
 from web.http.tokens import Tokens
@@ -115,7 +104,20 @@ def make_app(services: Services, cors_origins: Collection[str] = ()) -> Flask:
     app.after_request(_finish)
     for part in (spot_orders, spot_lists, spot_transfer, spot_market, keys, admin, health, documents):
         app.register_blueprint(part.blueprint)
-    for part in (info, market, tickers, orders, cancel, queries, own_trades, algo, account, leverage, modes, listen):
+    for part in (
+        info,
+        market,
+        tickers,
+        routes,
+        cancel,
+        queries,
+        own_trades,
+        algo,
+        account,
+        leverage,
+        modes,
+        listen_key,
+    ):
         app.register_blueprint(part.blueprint)
     app.register_error_handler(Problem, render_problem)
     app.register_error_handler(FuturesProblem, futures_errors.render)
@@ -134,8 +136,8 @@ def _begin(services: Services) -> None:
     COMMANDED.set(False)
     at = request._get_current_object()  # type: ignore[attr-defined]
     asked = incoming.begin(at.environ)
-    if gate.is_futures():
-        gate.begin(at.routing_exception is None)
+    if limits_gate.is_futures():
+        limits_gate.begin(at.routing_exception is None)
     elif at.routing_exception is None:
         asked.receive_body()
 
@@ -144,8 +146,8 @@ def _finish(response: Response) -> Response:
     at = request._get_current_object()  # type: ignore[attr-defined]
     route, method = (at.url_rule.rule, at.method) if at.url_rule else ("none", "any")
     metrics.count_request(method, route, response.status_code, incoming.incoming().started)
-    if gate.is_futures():
-        gate.mark(response)
+    if limits_gate.is_futures():
+        limits_gate.mark(response)
     return response
 
 
@@ -165,7 +167,7 @@ def _answer_reference_unusable(fault: ReferenceUnusable) -> Response:
 
 def _answer(reason: Reason) -> Response:
     """A refusal in the words of the API that was asked."""
-    if gate.is_futures():
+    if limits_gate.is_futures():
         return futures_errors.render(futures_errors.refused(reason))
     return render_problem(spot_problem(reason))
 
@@ -175,7 +177,7 @@ def _answer_http(error: HTTPException) -> Response:
     status = error.code or 500
     if status == 404 and front_page.is_asked_for(request):
         return front_page.show()
-    if gate.is_futures():
+    if limits_gate.is_futures():
         response = futures_errors.render(futures_errors.of_http(status))
     else:
         words = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
@@ -192,6 +194,6 @@ def _answer_fault(fault: Exception) -> Response:
     _log.error("fault in %s %s", request.method, route, exc_info=fault)
     if COMMANDED.get():
         return _answer(Reason.TIMEOUT)
-    if gate.is_futures():
+    if limits_gate.is_futures():
         return futures_errors.render(FuturesProblem(*futures_errors.FAULT))
     return render_problem(Problem(500, "internal error"))

@@ -11,9 +11,9 @@ from web.cli_print import Cell, print_table
 from web.exchange.catalog import Catalog
 from web.futures import listing
 from web.futures.bracket_rows import parse_row
+from web.futures.call.formats import format_ratio
 from web.futures.limits import LEVERAGE_MAX
 from web.futures.listing import FuturesMarketTerms
-from web.futures.render import format_ratio
 
 _LAST = "last"  # in place of a price
 _BRACKET = "CAP:LEVERAGE:RATIO"

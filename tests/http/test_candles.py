@@ -21,7 +21,7 @@ from shards.model.queries import Question
 from shards.model.replies import Reply
 from tests.http.futures.site import BTC, ETH, SPOT, SPOT_ONLY, FakeClient, Site, make_trade
 from web.exchange.candles import INTERVALS_S
-from web.futures.market import INTERVALS_MS
+from web.futures.market_data.market import INTERVALS_MS
 
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 86_400_000

@@ -146,7 +146,7 @@ DOORS: Final = (
     ),
     Safety(
         "unknown_key_same_work_on_futures",
-        "web/futures/auth.py",
+        "web/futures/call/auth.py",
         "    genuine = verify(found.secret if found else None, signed.query, signed.body, signed.signature)\n",
         "    genuine = found and verify(found.secret, signed.query, signed.body, signed.signature)\n",
         _FUTURES_AUTH + "test_an_unknown_key_costs_the_same_work",
@@ -167,7 +167,7 @@ DOORS: Final = (
     ),
     Safety(
         "signature_before_time_window",
-        "web/futures/auth.py",
+        "web/futures/call/auth.py",
         """    genuine = verify(found""",
         """    _check_time(timestamp, asked.bounded("recvWindow", RECV_WINDOW_MS, 1, RECV_WINDOW_MS_MAX))
     genuine = verify(found""",
@@ -175,7 +175,7 @@ DOORS: Final = (
     ),
     Safety(
         "time_window_on_futures",
-        "web/futures/auth.py",
+        "web/futures/call/auth.py",
         "    if now - timestamp > window_ms:\n",
         "    if False:\n",
         _FUTURES_AUTH + "test_time_window_to_the_millisecond",
@@ -189,7 +189,7 @@ DOORS: Final = (
     ),
     Safety(
         "one_signature",
-        "web/futures/auth.py",
+        "web/futures/call/auth.py",
         "    if len(signatures) > 1:\n",
         "    if False:\n",
         _FUTURES_AUTH + "test_signature_in_both_places",
@@ -203,7 +203,7 @@ DOORS: Final = (
     ),
     Safety(
         "permission_of_a_key_on_futures",
-        "web/futures/auth.py",
+        "web/futures/call/auth.py",
         "    if permission not in found.permissions:\n",
         "    if False:\n",
         _FUTURES_AUTH + "test_order_of_checks",
@@ -238,7 +238,7 @@ DOORS: Final = (
     ),
     Safety(
         "owner_of_a_queried_futures_order",
-        "web/futures/queries.py",
+        "web/futures/orders/queries.py",
         "    return order if order is not None and order.account == account else None\n",
         "    return order\n",
         "tests/http/futures/test_queries.py::test_whose_and_where[1-shard-archived]",
@@ -252,7 +252,7 @@ DOORS: Final = (
     ),
     Safety(
         "owner_of_a_trigger",
-        "web/futures/cancel_one.py",
+        "web/futures/orders/cancel_one.py",
         "    if order.account != account:\n",
         "    if False:\n",
         "tests/http/futures/test_ownership.py::"

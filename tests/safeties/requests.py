@@ -80,7 +80,7 @@ REQUESTS: Final = (
     ),
     Safety(
         "parameter_twice_refused_on_futures",
-        "web/futures/request.py",
+        "web/futures/call/parameters.py",
         "                if len(values) > 1 and name not in LISTS:\n",
         "                if False:\n",
         _REQUEST + "test_a_name_twice_in_one_place",
@@ -150,7 +150,7 @@ REQUESTS: Final = (
     ),
     Safety(
         "not_another_kind_of_order",
-        "web/futures/place.py",
+        "web/futures/orders/place.py",
         "        if value is not None and value.digits:\n",
         "        if False:\n",
         "tests/http/futures/test_orders.py::test_what_a_kind_of_order_does_not_take[1-shard-at-home]",

@@ -101,7 +101,7 @@ SQL: Final = (
     ),
     Safety(
         "unheard_is_not_unknown",
-        "web/futures/cancel.py",
+        "web/futures/orders/cancel.py",
         "        return [refusal.reason] * len(asked)\n",
         "        return [Reason.UNKNOWN_ORDER] * len(asked)\n",
         "tests/http/futures/test_orders_unavailable.py::test_without_the_archive",

@@ -15,9 +15,9 @@ from shards.model.replies import CountReply, MarketReply
 from storage.reference import Asset
 from web.exchange.catalog import MARGIN_ASSET, Catalog
 from web.futures.bracket_rows import Row, rows_of, to_brackets
+from web.futures.call.formats import RATIO_PLACES, format_price, format_ratio
 from web.futures.limits import LEVERAGE_MAX, LIQUIDATION_FEE_MAX, NOTIONAL_MAX
-from web.futures.mark import marks_of
-from web.futures.render import RATIO_PLACES, format_price, format_ratio
+from web.futures.market_data.mark_price import marks_of
 from web.http.amounts import count_units, read_amount
 from web.http.errors import Problem, invalid, spot_problem
 from web.http.parse import is_name

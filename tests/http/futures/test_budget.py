@@ -16,8 +16,8 @@ from flask import Response
 from tests.http.futures.caller import Answer
 from tests.http.futures.site import Site
 from web.auth import TRADE
-from web.futures.call import read_market, signed_call
-from web.futures.lists import read_json_list
+from web.futures.call.call import read_market, signed_call
+from web.futures.orders.id_lists import read_json_list
 from web.http.responses import answer
 from web.ratelimit import shared_tables
 from web.ratelimit.budget import Budget, Spent

@@ -2,7 +2,7 @@
 
 from shards.model.decimals import Decimal, count_steps
 from shards.model.markets import Market
-from web.futures.errors import LOT_SIZE, MAX_NOTIONAL, MIN_NOTIONAL, PRICE_FILTER, FuturesProblem, Refusal
+from web.futures.call.errors import LOT_SIZE, MAX_NOTIONAL, MIN_NOTIONAL, PRICE_FILTER, FuturesProblem, Refusal
 from web.futures.limits import PRICE_MAX, QUANTITY_MAX
 
 

@@ -10,11 +10,11 @@ from shards.model.reasons import Reason
 from shards.model.replies import OrderReply
 from web.exchange import history
 from web.exchange.gateway import Engine
-from web.futures.errors import BAD_SIDE, CLOSES_ALL, NO_SUCH_ORDER, FuturesProblem, mandatory, refused
-from web.futures.filters import check_notional, count_lots, count_ticks
-from web.futures.order_names import OrderName, question_of
-from web.futures.place import ACTIVATION, CALLBACK, PRICE, PRICED, READ_SIDES, STOP_PRICE, STOPPED, refuse_set
-from web.futures.request import Parameters
+from web.futures.call.errors import BAD_SIDE, CLOSES_ALL, NO_SUCH_ORDER, FuturesProblem, mandatory, refused
+from web.futures.call.parameters import Parameters
+from web.futures.orders.filters import check_notional, count_lots, count_ticks
+from web.futures.orders.order_ref import OrderName, question_of
+from web.futures.orders.place import ACTIVATION, CALLBACK, PRICE, PRICED, READ_SIDES, STOP_PRICE, STOPPED, refuse_set
 from web.http.errors import EngineRefusal
 
 _NOT_OPEN: Final = (Reason.UNKNOWN_ORDER, Reason.NOT_OWNER, Reason.TERMINAL_ORDER)

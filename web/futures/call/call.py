@@ -13,11 +13,11 @@ from typing import NamedTuple
 from shards.model.markets import Market
 from web.auth import Principal
 from web.exchange.catalog import Catalog
-from web.futures.auth import show_key, sign_in
-from web.futures.errors import INVALID_SYMBOL, FuturesProblem
-from web.futures.gate import charge, count_orders
-from web.futures.places import read_parameters
-from web.futures.request import Parameters, need
+from web.futures.call.auth import show_key, sign_in
+from web.futures.call.errors import INVALID_SYMBOL, FuturesProblem
+from web.futures.call.limits_gate import charge, count_orders
+from web.futures.call.parameter_sources import read_parameters
+from web.futures.call.parameters import Parameters, need
 
 Cost = int | Callable[[Parameters], int]
 """Weight or a number of orders: fixed, or by what was asked."""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
-from web.futures.errors import BODY_MALFORMED, NAME_TWICE, FuturesProblem
-from web.futures.request import Parameters, Values
+from web.futures.call.errors import BODY_MALFORMED, NAME_TWICE, FuturesProblem
+from web.futures.call.parameters import Parameters, Values
 from web.http.parse import Malformed, NameTwice, parse_json
 from web.http.request import incoming
 from web.http.signing import is_json

@@ -8,9 +8,9 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from web.futures.errors import mandatory
+from web.futures.call.errors import mandatory
+from web.futures.call.parameters import Parameters
 from web.futures.limits import CLIENT_ID_LENGTH_MAX
-from web.futures.request import Parameters
 from web.http.parse import Malformed, Number, parse_json, read_long
 
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)

@@ -13,7 +13,7 @@ from shards.model.reasons import Reason
 from shards.model.replies import OrderReply
 from web.exchange import history
 from web.exchange.gateway import Engine
-from web.futures.errors import (
+from web.futures.call.errors import (
     TRIGGER_CANCELED,
     TRIGGER_FIRED,
     TRIGGER_NOT_OWN,
@@ -22,7 +22,7 @@ from web.futures.errors import (
     FuturesProblem,
     Refusal,
 )
-from web.futures.order_names import OrderName, question_of
+from web.futures.orders.order_ref import OrderName, question_of
 from web.http.errors import EngineRefusal
 
 

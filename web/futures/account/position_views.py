@@ -3,8 +3,8 @@
 from shards.model.brackets import most_at
 from shards.model.decimals import format_plain
 from shards.model.markets import Market
-from web.futures.margin import PRICE_PLACES_FINER, Holding
-from web.futures.render import format_average, format_price
+from web.futures.account.margin import PRICE_PLACES_FINER, Holding
+from web.futures.call.formats import format_average, format_price
 
 _NONE = "0"  # nothing is isolated
 

@@ -6,8 +6,8 @@ from flask import Blueprint, Response
 
 from shards.clock import now_ms
 from web.auth import TRADE
-from web.futures.call import key_call
-from web.futures.errors import NO_LISTEN_KEY, FuturesProblem
+from web.futures.call.call import key_call
+from web.futures.call.errors import NO_LISTEN_KEY, FuturesProblem
 from web.futures.limits import LISTEN_KEY_FRESH_MS, LISTEN_KEY_MS
 from web.http.responses import answer
 from web.services import services

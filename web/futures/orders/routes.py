@@ -8,12 +8,12 @@ from shards.model.commands import Place
 from shards.model.orders import Order
 from shards.model.replies import OrderReply
 from web.auth import TRADE
-from web.futures.call import read_market, signed_call
-from web.futures.modify import modify_order, read_change
-from web.futures.order_names import read_order_name
-from web.futures.order_views import OrderRenderer
-from web.futures.place import read_order
-from web.futures.place_batch import count_elements, place_each, read_elements
+from web.futures.call.call import read_market, signed_call
+from web.futures.orders.batch import count_elements, place_each, read_elements
+from web.futures.orders.modify import modify_order, read_change
+from web.futures.orders.order_ref import read_order_name
+from web.futures.orders.order_views import OrderRenderer
+from web.futures.orders.place import read_order
 from web.http.responses import answer
 from web.services import services
 

@@ -12,11 +12,11 @@ from web.auth import READ
 from web.exchange import history
 from web.exchange.gateway import Engine
 from web.exchange.history import TIME_MS_MAX
-from web.futures.call import Call, by_symbol, read_market, read_optional_market, signed_call
-from web.futures.errors import NO_SUCH_ORDER, FuturesProblem
+from web.futures.call.call import Call, by_symbol, read_market, read_optional_market, signed_call
+from web.futures.call.errors import NO_SUCH_ORDER, FuturesProblem
 from web.futures.limits import OWN_DEFAULT, OWN_MAX
-from web.futures.order_names import question_of, read_order_name
-from web.futures.order_views import OrderRenderer
+from web.futures.orders.order_ref import question_of, read_order_name
+from web.futures.orders.order_views import OrderRenderer
 from web.http.responses import answer, render_each
 from web.services import Services, services
 

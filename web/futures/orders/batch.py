@@ -13,13 +13,13 @@ from shards.model.replies import OrderReply, Refused
 from web.auth import Principal
 from web.exchange.catalog import Catalog
 from web.exchange.gateway import Engine
-from web.futures.call import read_market
-from web.futures.errors import TOO_MANY_IN_BATCH, FuturesProblem, mandatory, refused
+from web.futures.call.call import read_market
+from web.futures.call.errors import TOO_MANY_IN_BATCH, FuturesProblem, mandatory, refused
+from web.futures.call.parameter_sources import read_members
+from web.futures.call.parameters import Parameters
 from web.futures.limits import PLACE_COUNT_MAX
-from web.futures.lists import read_json_list
-from web.futures.place import read_order
-from web.futures.places import read_members
-from web.futures.request import Parameters
+from web.futures.orders.id_lists import read_json_list
+from web.futures.orders.place import read_order
 from web.http.errors import EngineRefusal
 
 _LIST: Final = "batchOrders"

@@ -14,11 +14,11 @@ from shards.model.replies import DepthReply
 from web.exchange import history
 from web.exchange.gateway import Engine
 from web.exchange.history import TIME_MS_MAX
-from web.futures.call import open_call, read_market
-from web.futures.errors import DEPTH_LIMIT, INVALID_INTERVAL, FuturesProblem, exclusive
+from web.futures.call.call import open_call, read_market
+from web.futures.call.errors import DEPTH_LIMIT, INVALID_INTERVAL, FuturesProblem, exclusive
+from web.futures.call.parameters import Parameters, need
 from web.futures.limits import DEPTH_DEFAULT, DEPTH_MAX, KLINES_DEFAULT, KLINES_MAX, TRADES_DEFAULT, TRADES_MAX
-from web.futures.market_views import render_aggregated, render_candle, render_levels, render_trade
-from web.futures.request import Parameters, need
+from web.futures.market_data.market_views import render_aggregated, render_candle, render_levels, render_trade
 from web.http.parse import read_long
 from web.http.responses import answer
 from web.services import services

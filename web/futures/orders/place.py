@@ -8,7 +8,7 @@ from shards.model.markets import Market
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce, Trigger, WatchedPrice
 from shards.model.reasons import Reason
 from web.auth import Principal
-from web.futures.errors import (
+from web.futures.call.errors import (
     BAD_POSITION_SIDE,
     BAD_PRICE_MATCH,
     BAD_SELF_TRADE_MODE,
@@ -23,10 +23,10 @@ from web.futures.errors import (
     not_taken,
     refused,
 )
-from web.futures.filters import check_notional, count_lots, count_ticks
+from web.futures.call.parameters import Parameters, need
 from web.futures.limits import CALLBACK_MAX, CALLBACK_MIN
-from web.futures.order_views import BOTH, RATE_PLACES, SIDES, TIMES_IN_FORCE, TYPES, WORKING_TYPES
-from web.futures.request import Parameters, need
+from web.futures.orders.filters import check_notional, count_lots, count_ticks
+from web.futures.orders.order_views import BOTH, RATE_PLACES, SIDES, TIMES_IN_FORCE, TYPES, WORKING_TYPES
 
 READ_SIDES: Final = {text: side for side, text in SIDES.items()}
 _TIMES_IN_FORCE: Final = {text: tif for tif, text in TIMES_IN_FORCE.items()}

@@ -3,8 +3,8 @@
 from shards.model.ids import market_of
 from shards.model.markets import Market
 from shards.model.queries import GetOrder, GetOrderByClientId
-from web.futures.errors import NO_ORDER_ID, FuturesProblem
-from web.futures.request import Parameters
+from web.futures.call.errors import NO_ORDER_ID, FuturesProblem
+from web.futures.call.parameters import Parameters
 from web.http.parse import is_client_id
 
 OrderName = int | str

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from shards.model.decimals import Decimal
 from web.exchange.history import TIME_MS_MAX
-from web.futures.errors import (
+from web.futures.call.errors import (
     CLIENT_ID_RESERVED,
     CLIENT_ID_TOO_LONG,
     START_AFTER_END,

@@ -17,14 +17,14 @@ from shards.model.replies import OrderReply
 from web.auth import READ, TRADE
 from web.exchange import history
 from web.exchange.gateway import Engine
-from web.futures.call import Call, by_symbol, read_market, read_optional_market, signed_call
-from web.futures.cancel import ALL_DONE, cancel_everything
-from web.futures.errors import NO_SUCH_ORDER, UNKNOWN_ORDER, FuturesProblem, mandatory, out_of_range
-from web.futures.order_names import OrderName, read_optional_name
-from web.futures.order_views import CONDITIONAL, OrderRenderer
-from web.futures.place import TRIGGER_TYPES, read_order
-from web.futures.queries import list_all, list_open, read_list
-from web.futures.request import Parameters, need
+from web.futures.call.call import Call, by_symbol, read_market, read_optional_market, signed_call
+from web.futures.call.errors import NO_SUCH_ORDER, UNKNOWN_ORDER, FuturesProblem, mandatory, out_of_range
+from web.futures.call.parameters import Parameters, need
+from web.futures.orders.cancel import ALL_DONE, cancel_everything
+from web.futures.orders.order_ref import OrderName, read_optional_name
+from web.futures.orders.order_views import CONDITIONAL, OrderRenderer
+from web.futures.orders.place import TRIGGER_TYPES, read_order
+from web.futures.orders.queries import list_all, list_open, read_list
 from web.http.parse import is_client_id
 from web.http.responses import answer
 from web.services import Services, services

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from shards.clock import now_ms
 from storage.reference import ApiKey
 from web.auth import Principal
-from web.futures.errors import (
+from web.futures.call.errors import (
     KEY_FORMAT,
     KEY_REFUSED,
     TOO_EARLY,
@@ -16,8 +16,8 @@ from web.futures.errors import (
     mandatory,
     twice,
 )
+from web.futures.call.parameters import Parameters, need
 from web.futures.limits import AHEAD_MS, KEY_LENGTH_MAX, RECV_WINDOW_MS, RECV_WINDOW_MS_MAX
-from web.futures.request import Parameters, need
 from web.http.request import incoming
 from web.http.signing import is_json, is_signature, split_signature, verify
 from web.services import services

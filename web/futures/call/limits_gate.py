@@ -7,7 +7,7 @@ from typing import Final
 
 from flask import Response
 
-from web.futures.errors import (
+from web.futures.call.errors import (
     BANNED,
     BODY_MALFORMED,
     BODY_TOO_LARGE,

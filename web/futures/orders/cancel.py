@@ -15,9 +15,8 @@ from shards.model.replies import BatchReply, CountReply, OrdersReply
 from web.auth import TRADE
 from web.exchange.gateway import Engine
 from web.exchange.history import ENDED_WAIT_MS
-from web.futures.call import read_market, signed_call
-from web.futures.cancel_one import cancel_order
-from web.futures.errors import (
+from web.futures.call.call import read_market, signed_call
+from web.futures.call.errors import (
     TOO_MANY_IDS,
     TRIGGER_NOT_OWN,
     UNKNOWN_ORDER,
@@ -26,11 +25,12 @@ from web.futures.errors import (
     mandatory,
     refused,
 )
+from web.futures.call.parameters import Parameters
 from web.futures.limits import CANCEL_COUNT_MAX, COUNTDOWN_MS_MAX
-from web.futures.lists import read_client_ids, read_order_ids
-from web.futures.order_names import OrderName, question_of, read_order_name
-from web.futures.order_views import OrderRenderer, View
-from web.futures.request import Parameters
+from web.futures.orders.cancel_one import cancel_order
+from web.futures.orders.id_lists import read_client_ids, read_order_ids
+from web.futures.orders.order_ref import OrderName, question_of, read_order_name
+from web.futures.orders.order_views import OrderRenderer, View
 from web.http.errors import EngineRefusal
 from web.http.responses import answer
 from web.services import services
