@@ -18,7 +18,6 @@ from shards.verify.folder import verify_folder
 from storage.files import describe_fault
 from storage.folder import FolderError
 from storage.reference import ReferenceUnusable, StorageFull
-from web import operator, payments
 from web.auth import READ, TRADE
 from web.cli_access import is_running, open_client, open_desk, open_folder, open_reference
 from web.cli_backup import backup_command, folder_to_verify, restore_command, snapshot_command
@@ -28,8 +27,9 @@ from web.cli_sql import sql
 from web.cli_words import DATA_HELP, SETTINGS
 from web.http.errors import SPOT_REFUSALS, EngineRefusal, Problem
 from web.http.tokens import LIFETIME_S_MAX, Tokens
-from web.operator import Desk
-from web.payments import WALLETS, Paid, Payment
+from web.operator import actions, payments
+from web.operator.actions import Desk
+from web.operator.payments import WALLETS, Paid, Payment
 from web.settings import load_web_settings
 
 DAY_S: Final = 24 * 3_600
@@ -103,7 +103,7 @@ def token(data: Path | None, account: str, days: int) -> None:
     settings = load_web_settings()
     secret = open_folder(data).secrets().jwt
     tokens = Tokens(secret, settings.jwt_keys, settings.jwt_algorithm)
-    click.echo(operator.mint_token(tokens, account, days * DAY_S))
+    click.echo(actions.mint_token(tokens, account, days * DAY_S))
 
 
 @main.command()
@@ -114,7 +114,7 @@ def token(data: Path | None, account: str, days: int) -> None:
 def key(data: Path | None, account: str, read_only: bool, label: str) -> None:
     """Make an API key of ACCOUNT. Its secret is shown now and never again."""
     with open_reference(open_folder(data)) as reference:
-        made = operator.create_key(reference, account, label, (READ,) if read_only else (READ, TRADE))
+        made = actions.create_key(reference, account, label, (READ,) if read_only else (READ, TRADE))
     click.echo(f"api_key     {made.key}\napi_secret  {made.secret.decode()}\npermissions {','.join(made.permissions)}")
 
 

@@ -15,7 +15,7 @@ from shards.settings import load_settings
 from storage.folder import Folder, FolderError
 from storage.reference import Reference
 from web.exchange.gateway import Engine
-from web.operator import Desk
+from web.operator.actions import Desk
 
 CONNECT_S: Final = 3.0  # a running engine is reached in milliseconds; one that is starting, in a second
 

@@ -9,11 +9,11 @@ from shards.model.markets import Market, MarketStatus
 from web.cli_access import confirm_status, open_desk, open_folder, open_reference
 from web.cli_print import Cell, print_table
 from web.exchange.catalog import Catalog
-from web.futures import listing
-from web.futures.bracket_rows import parse_row
 from web.futures.call.formats import format_ratio
 from web.futures.limits import LEVERAGE_MAX
-from web.futures.listing import FuturesMarketTerms
+from web.operator import futures_markets
+from web.operator.bracket_rows import parse_row
+from web.operator.futures_markets import FuturesMarketTerms
 
 _LAST = "last"  # in place of a price
 _BRACKET = "CAP:LEVERAGE:RATIO"
@@ -38,12 +38,12 @@ def futures_group() -> None:
 @click.option(
     "--max-position-notional",
     type=int,
-    help=f"Of a position with its open orders, USDT; {listing.MAX_POSITION_NOTIONAL} by default.",
+    help=f"Of a position with its open orders, USDT; {futures_markets.MAX_POSITION_NOTIONAL} by default.",
 )
 @click.option("--min-leverage", type=int, default=FuturesMarketTerms.min_leverage, show_default=True)
 @click.option("--max-leverage", type=int, help=f"{LEVERAGE_MAX} by default.")
 @click.option("--default-leverage", type=int, default=FuturesMarketTerms.default_leverage, show_default=True)
-@click.option("--maint-margin-ratio", help=f"{listing.MAINT_MARGIN_RATIO} by default.")
+@click.option("--maint-margin-ratio", help=f"{futures_markets.MAINT_MARGIN_RATIO} by default.")
 @click.option("--bracket", "brackets", multiple=True, metavar=_BRACKET, help=f"{_BRACKET_HELP} In place of the three.")
 @click.option("--liquidation-fee", default=FuturesMarketTerms.liquidation_fee, show_default=True, help=_FEE_HELP)
 @click.option(
@@ -64,7 +64,7 @@ def add_market(data: Path | None, /, brackets: tuple[str, ...], **terms: str) ->
     """Open the futures market SYMBOL of BASE against USDT."""
     rows = [parse_row(text) for text in brackets] or None
     with open_desk(data) as desk:
-        market = listing.add_futures_market(desk, FuturesMarketTerms(**terms, brackets=rows))  # type: ignore[arg-type]
+        market = futures_markets.add_futures_market(desk, FuturesMarketTerms(**terms, brackets=rows))  # type: ignore[arg-type]
     click.echo(f"{market.symbol} {market.status}")
 
 
@@ -87,7 +87,7 @@ def set_status(data: Path | None, symbol: str, status: str, yes: bool) -> None:
     """Set the status of SYMBOL. Delisting cancels every open order of it and is final; no position may be open."""
     confirm_status(symbol, status, yes)
     with open_desk(data) as desk:
-        market = listing.set_futures_status(desk, symbol, status)
+        market = futures_markets.set_futures_status(desk, symbol, status)
     click.echo(f"{market.symbol} {market.status}")
 
 
@@ -104,8 +104,8 @@ def set_risk(data: Path | None, symbol: str, brackets: tuple[str, ...], liquidat
     rows = [parse_row(text) for text in brackets] or None
     with open_desk(data) as desk:
         if rows or liquidation_fee is not None:
-            listing.set_risk(desk, symbol, rows, liquidation_fee)
-        market, *stands = listing.read_risk(desk, symbol)
+            futures_markets.set_risk(desk, symbol, rows, liquidation_fee)
+        market, *stands = futures_markets.read_risk(desk, symbol)
     print_table(["symbol", "mark_price", "open_interest", "liquidation_fee"], [[market.symbol, *stands]])
     click.echo()
     print_table(["notional_cap", "max_leverage", "maint_margin_ratio", "cum"], _bracket_rows(market))
@@ -118,7 +118,7 @@ def set_risk(data: Path | None, symbol: str, brackets: tuple[str, ...], liquidat
 def set_mark(data: Path | None, symbol: str, price: str) -> None:
     """Set the mark price of SYMBOL to PRICE, or with "last" let it follow the last trade again."""
     with open_desk(data) as desk:
-        in_force = listing.set_mark_price(desk, symbol, None if price == _LAST else price)
+        in_force = futures_markets.set_mark_price(desk, symbol, None if price == _LAST else price)
     click.echo(f"{symbol} mark price {in_force or 'of the last trade'}")
 
 

@@ -7,11 +7,11 @@ import click
 from shards.model.decimals import format_fixed, format_plain
 from shards.model.markets import Market, MarketStatus
 from storage.reference import Asset
-from web import operator
 from web.cli_access import confirm_status, open_desk, open_folder, open_reference
 from web.cli_print import Cell, print_table
 from web.exchange.catalog import Catalog
-from web.operator import MarketTerms
+from web.operator import actions
+from web.operator.actions import MarketTerms
 
 
 @click.group(name="asset")
@@ -29,7 +29,7 @@ def asset_group() -> None:
 def add_asset(data: Path | None, symbol: str, decimals: int, image: str, chain_id: int, contract: str) -> None:
     """Add an asset whose smallest unit has so many DECIMALS."""
     with open_desk(data) as desk:
-        operator.add_asset(desk, Asset(symbol, decimals, image, chain_id, contract))
+        actions.add_asset(desk, Asset(symbol, decimals, image, chain_id, contract))
     click.echo(f"{symbol} added")
 
 
@@ -62,7 +62,7 @@ def add_market(
     """Open the spot market SYMBOL of BASE against QUOTE."""
     terms = MarketTerms(symbol, base, quote, tick, lot, min_notional, maker_fee_bps, taker_fee_bps)
     with open_desk(data) as desk:
-        market = operator.add_spot_market(desk, terms)
+        market = actions.add_spot_market(desk, terms)
     click.echo(f"{market.symbol} {market.status}")
 
 
@@ -85,7 +85,7 @@ def set_status(data: Path | None, symbol: str, status: str, yes: bool) -> None:
     """Set the status of SYMBOL. Delisting cancels every open order of it and is final."""
     confirm_status(symbol, status, yes)
     with open_desk(data) as desk:
-        market = operator.set_spot_status(desk, symbol, status)
+        market = actions.set_spot_status(desk, symbol, status)
     click.echo(f"{market.symbol} {market.status}")
 
 

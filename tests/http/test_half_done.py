@@ -21,9 +21,9 @@ from storage.reference import Asset, Reference
 from tests.exchange import Exchange, until
 from web.exchange.catalog import Catalog
 from web.exchange.gateway import Engine
-from web.futures.bracket_rows import to_brackets
-from web.futures.listing import set_futures_status, set_risk
-from web.operator import Desk, set_spot_status
+from web.operator.actions import Desk, set_spot_status
+from web.operator.bracket_rows import to_brackets
+from web.operator.futures_markets import set_futures_status, set_risk
 
 DECIMALS = 6
 R = TypeVar("R", bound=Reply)

@@ -268,7 +268,7 @@ DISK: Final = (
     ),
     Safety(
         "whoever_writes_last_has_asked_last",
-        "web/operator.py",
+        "web/operator/actions.py",
         "    while stored != market:\n",
         "    if stored != market:\n",
         "tests/http/test_half_done.py::test_two_operators_at_once",

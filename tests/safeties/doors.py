@@ -217,7 +217,7 @@ DOORS: Final = (
     ),
     Safety(
         "operator_key_on_every_route",
-        "web/admin.py",
+        "web/operator/http.py",
         "blueprint.before_request(require_operator)\n",
         "blueprint.before_request(lambda: None)\n",
         "tests/http/test_ownership.py::test_ownership[1-shard-GET /api/v1/admin/shards]",

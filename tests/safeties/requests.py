@@ -87,7 +87,7 @@ REQUESTS: Final = (
     ),
     Safety(
         "unknown_fields_refused_of_the_operator",
-        "web/admin.py",
+        "web/operator/http.py",
         "            if name not in names:\n",
         "            if False:\n",
         "tests/http/test_refusals.py::test_refusal[1-shard-operator:24]",

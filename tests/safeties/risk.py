@@ -68,7 +68,7 @@ RISK: Final = (
     ),
     Safety(
         "margin_of_the_worst_fill_is_its_maintenance",
-        "web/futures/bracket_rows.py",
+        "web/operator/bracket_rows.py",
         " > MILLION - band for",
         " > MILLION for",
         "tests/http/futures/test_risk_rules.py::test_the_margin_of_the_worst_fill_is_its_maintenance",

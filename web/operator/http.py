@@ -8,11 +8,9 @@ from flask import Blueprint, Response
 from shards.model.queries import CountOpen, GetBalances
 from shards.model.replies import BalancesReply, OpenCountReply
 from storage.reference import Asset
-from web import operator, payments
 from web.auth import require_operator
 from web.exchange.catalog import Catalog
 from web.exchange.status import read_status
-from web.futures import listing
 from web.futures.account.margin import (
     Funds,
     ask_margin,
@@ -23,14 +21,15 @@ from web.futures.account.margin import (
     sum_up,
 )
 from web.futures.account.position_views import render_held
-from web.futures.bracket_rows import Row, read_rows, rows_of, show_rows
-from web.futures.listing import FuturesMarketTerms
 from web.http.errors import Problem, invalid
 from web.http.parse import Number, is_account, read_long, read_text
 from web.http.request import json_body
 from web.http.responses import answer
-from web.operator import Desk, MarketTerms
-from web.payments import Paid, Payment
+from web.operator import actions, futures_markets, payments
+from web.operator.actions import Desk, MarketTerms
+from web.operator.bracket_rows import Row, read_rows, rows_of, show_rows
+from web.operator.futures_markets import FuturesMarketTerms
+from web.operator.payments import Paid, Payment
 from web.services import services
 from web.spot.lists import render_balances
 
@@ -49,7 +48,7 @@ def add_asset() -> Response:
         chain_id=form.long("chain_id", 0),
         contract=form.text("contract", ""),
     )
-    operator.add_asset(_desk(), asset)
+    actions.add_asset(_desk(), asset)
     return answer({"ok": True, "symbol": asset.symbol})
 
 
@@ -67,7 +66,7 @@ def add_spot_market() -> Response:
         maker_fee_bps=form.long("maker_fee_bps"),
         taker_fee_bps=form.long("taker_fee_bps"),
     )
-    operator.add_spot_market(_desk(), terms)
+    actions.add_spot_market(_desk(), terms)
     return answer({"ok": True, "id": terms.id})
 
 
@@ -75,7 +74,7 @@ def add_spot_market() -> Response:
 def set_spot_status(symbol: str) -> Response:
     """List, halt or delist a spot market."""
     status = read_text(Form("status").fields.get("status")) or ""
-    operator.set_spot_status(_desk(), symbol, status)
+    actions.set_spot_status(_desk(), symbol, status)
     return answer({"ok": True, "id": symbol, "status": status})
 
 
@@ -103,7 +102,7 @@ def add_futures_market() -> Response:
         brackets=form.optional_brackets(),
         liquidation_fee=form.decimal("liquidation_fee", FuturesMarketTerms.liquidation_fee),
     )
-    listing.add_futures_market(_desk(), terms)
+    futures_markets.add_futures_market(_desk(), terms)
     return answer({"ok": True, "symbol": terms.symbol})
 
 
@@ -111,7 +110,7 @@ def add_futures_market() -> Response:
 def set_futures_status(symbol: str) -> Response:
     """List, halt or delist a futures market."""
     status = read_text(Form("status").fields.get("status")) or ""
-    listing.set_futures_status(_desk(), symbol, status)
+    futures_markets.set_futures_status(_desk(), symbol, status)
     return answer({"ok": True, "symbol": symbol, "status": status})
 
 
@@ -119,14 +118,14 @@ def set_futures_status(symbol: str) -> Response:
 def set_risk(symbol: str) -> Response:
     """Give a futures market other risk terms."""
     form = Form("brackets", "liquidation_fee")
-    listing.set_risk(_desk(), symbol, form.optional_brackets(), form.optional_decimal("liquidation_fee"))
+    futures_markets.set_risk(_desk(), symbol, form.optional_brackets(), form.optional_decimal("liquidation_fee"))
     return answer({"ok": True, "symbol": symbol})
 
 
 @blueprint.get("/futures/risk/<symbol>")
 def get_risk(symbol: str) -> Response:
     """How a futures market stands, and its risk terms."""
-    market, mark_price, open_interest, liquidation_fee = listing.read_risk(_desk(), symbol)
+    market, mark_price, open_interest, liquidation_fee = futures_markets.read_risk(_desk(), symbol)
     return answer(
         {
             "symbol": symbol,
@@ -145,7 +144,7 @@ def set_mark_price() -> Response:
     symbol = form.text("symbol")
     if "price" not in form.fields:
         raise invalid("price")  # null is said, not left out
-    price = listing.set_mark_price(_desk(), symbol, form.optional_decimal("price"))
+    price = futures_markets.set_mark_price(_desk(), symbol, form.optional_decimal("price"))
     return answer({"ok": True, "symbol": symbol, "price": price})
 
 
@@ -165,7 +164,7 @@ def withdraw() -> Response:
 def set_trading() -> Response:
     """Switch spot trading on or off."""
     state = Form("spot").text("spot")
-    operator.set_spot_trading(_desk(), state)
+    actions.set_spot_trading(_desk(), state)
     return answer({"ok": True, "spot": state})
 
 

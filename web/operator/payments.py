@@ -1,4 +1,4 @@
-"""Money into and out of wallets, by the operator. Refuses as :mod:`web.operator` does."""
+"""Money into and out of wallets, by the operator. Refuses as :mod:`web.operator.actions` does."""
 
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -11,7 +11,7 @@ from web.exchange.catalog import MARGIN_ASSET
 from web.http.amounts import count_units, read_amount
 from web.http.errors import Problem
 from web.http.parse import is_account, is_client_id, is_name
-from web.operator import Desk, require
+from web.operator.actions import Desk, require
 
 DEPOSIT_MAX: Final = 10**15  # of any asset, at a time: more than there is of one; beyond it a digit slipped
 

@@ -5,12 +5,12 @@ from typing import Final
 from flask import Blueprint, Response
 
 from storage.reference import ApiKey
-from web import operator
 from web.auth import READ, TRADE, token_caller
 from web.http.errors import invalid
 from web.http.parse import read_text
 from web.http.request import json_body
 from web.http.responses import answer
+from web.operator import actions
 from web.services import services
 
 blueprint: Final = Blueprint("keys", __name__, url_prefix="/api/v1/api-keys")
@@ -23,7 +23,7 @@ def create() -> Response:
     fields = json_body()
     label = _read_label(fields.get("label"))
     permissions = _read_permissions(fields.get("permissions"))
-    made = operator.create_key(services().reference, principal.account, label, permissions)
+    made = actions.create_key(services().reference, principal.account, label, permissions)
     return answer(
         {
             "api_key": made.key,
@@ -45,7 +45,7 @@ def list_all() -> Response:
 def revoke(key: str) -> Response:
     """Revoke one."""
     principal = token_caller()
-    operator.revoke_key(services().reference, principal.account, key)
+    actions.revoke_key(services().reference, principal.account, key)
     return answer({"api_key": key, "revoked": True})
 
 
