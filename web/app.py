@@ -15,7 +15,7 @@ from shards.model.reasons import Reason
 from shards.settings import load_settings
 from storage.folder import Folder
 from storage.reference import Reference, ReferenceUnusable, StorageFull
-from web import front_page, health, metrics
+from web import front_page
 from web.cors import Cors
 from web.exchange.catalog import CatalogSource
 from web.exchange.gateway import COMMANDED, Engine
@@ -29,6 +29,7 @@ from web.futures.orders import algo, cancel, own_trades, queries, routes
 from web.http import request as incoming
 from web.http.errors import EngineRefusal, Problem, render_problem, spot_problem
 from web.http.tokens import Tokens
+from web.monitoring import health, metrics
 from web.openapi import documents
 from web.operator import http as admin
 from web.operator import keys

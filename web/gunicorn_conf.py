@@ -21,7 +21,7 @@ try:
 except SettingsError as _fault:
     sys.exit(f"shardex: {_fault}")
 _run = _engine_settings.data / "run"
-_metrics = _run / "metrics"  # where web.metrics keeps the counts of each worker
+_metrics = _run / "metrics"  # where web.monitoring.metrics keeps the counts of each worker
 _limits = _run / "limits"  # where web.app makes the tables of each worker
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"

@@ -29,7 +29,7 @@ WRITE_S: Final = 1.0  # between two writes: so much a killed worker forgets
 SUFFIX: Final = ".counts"
 
 _CELL_LENGTH: Final = len(SECONDS) + 2
-_log: Final = logging.getLogger("web.counts")
+_log: Final = logging.getLogger("web.monitoring.shared_counts")
 
 Cell = Annotated[list[float], msgspec.Meta(min_length=_CELL_LENGTH, max_length=_CELL_LENGTH)]
 """Requests in each bucket, then all their seconds."""

@@ -6,10 +6,10 @@ from typing import Final
 from flask import Blueprint, Response, request
 
 from storage.reference import ReferenceUnusable
-from web import metrics
 from web.exchange.status import SERVING, archive_state, shard_state
 from web.http.errors import RETRY_AFTER_S, invalid
 from web.http.responses import answer
+from web.monitoring import metrics
 from web.services import services
 from web.settings import AWAITED_VARIABLE
 

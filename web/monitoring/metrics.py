@@ -1,6 +1,6 @@
 """Prometheus metrics. What was counted is summed over the workers; the engine's numbers are asked for when read.
 
-How the workers count together, and what is lost when one is killed, says :mod:`web.counts`. ``web/gunicorn_conf.py``
+How the workers count together, and what is lost when one is killed, says :mod:`web.monitoring.shared_counts`. ``web/gunicorn_conf.py``
 gives out the slots.
 """
 
@@ -19,9 +19,9 @@ from prometheus_client.registry import Collector
 
 from shards.model.reasons import Reason
 from shards.settings import load_settings
-from web.counts import SECONDS, SUFFIX, Counts, SharedCounts
 from web.exchange.gateway import Engine
 from web.exchange.status import FULL, SERVING, archive_state, archive_status, shard_state, shard_status, silence_s
+from web.monitoring.shared_counts import SECONDS, SUFFIX, Counts, SharedCounts
 
 SLOT_VARIABLE: Final = "SHARDEX_WORKER_SLOT"
 
