@@ -15,7 +15,7 @@ from shards.model.queries import GetStatus
 from shards.model.replies import ShardStatus
 from shards.verify.folder import verify_folder
 from tests.exchange import Exchange, kill, until
-from web.run import Half
+from web.cli.run import Half
 
 BACK_S: Final = 20.0  # longer means: it never comes back
 _LIFE: Final = re.compile(r"-\w+(?=\.mailbox)|-\w+ \(deleted\)")  # the part of a name that is another in each life

@@ -38,7 +38,7 @@ from tests.crash.test_damage import run
 from tests.crash.trading import SPOT
 from tests.exchange import Exchange, kill, until
 from tests.model.seeds import read_count
-from web import cli
+from web.cli import main as cli
 
 COUNT: Final = read_count("SHARDEX_TEST_FLIPS", 300)
 SHARDS: Final = 2

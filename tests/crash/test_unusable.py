@@ -22,8 +22,8 @@ from storage.snapshot import Snapshot, write_snapshot
 from tests.crash.test_damage import RUN_S
 from tests.exchange import OWN_SETTINGS, until
 from tests.http.test_first_minute import refusal
-from web import cli
-from web.run import ROOT
+from web.cli import main as cli
+from web.cli.run import ROOT
 
 JOURNAL: Final = "shard-0/journal.sqlite"
 MARK: Final = "shard-0/journal.mark"

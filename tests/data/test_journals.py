@@ -15,7 +15,7 @@ from tests.data import journals
 from tests.exchange import Exchange
 from tests.http.futures.trader import Trader
 from tests.http.venue import Venue
-from web import cli
+from web.cli import main as cli
 
 NAMES = ("simulation", "load", "storm")
 LEAST = {  # of each kind of input, in all journals together

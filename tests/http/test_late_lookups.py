@@ -10,7 +10,7 @@ from shards.model.reasons import Reason
 from shards.model.replies import BatchReply, OrderReply, Refused
 from storage.folder import Folder
 from tests.exchange import Exchange
-from web.cli_access import open_client
+from web.cli.access import open_client
 
 COUNT = 20_000
 CALLERS = 16

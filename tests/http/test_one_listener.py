@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from tests.exchange import OWN_SETTINGS, Exchange, group_members, hold_port, kill, until
-from web.run import ROOT, WEB, half_environment, read_procfile
+from web.cli.run import ROOT, WEB, half_environment, read_procfile
 from web.server.claims import Claimed, claim_all
 
 COMMAND: Final = read_procfile()[WEB]

@@ -26,7 +26,7 @@ from shards.model.markets import shard_of_account, shard_of_symbol
 from shards.model.replies import AmountReply
 from storage.reference import Reference
 from tests.exchange import Exchange
-from web import cli
+from web.cli import main as cli
 from web.exchange.catalog import Catalog
 from web.http.tokens import Tokens
 

@@ -44,14 +44,14 @@ STATES: Final = (
     ),
     Safety(
         "halves_end_with_their_runner",
-        "web/halves.py",
+        "web/cli/halves.py",
         "    end_with_parent(runner, signal.SIGTERM)\n",
         "",
         "tests/crash/test_orphans.py::test_the_runner_is_killed",
     ),
     Safety(
         "what_a_killed_runner_left_is_ended",
-        "web/run.py",
+        "web/cli/run.py",
         "            half.take_over()\n",
         "            pass\n",
         "tests/crash/test_orphans.py::test_what_does_not_end_is_named_and_ended_by_the_next_one",

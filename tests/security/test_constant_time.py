@@ -12,7 +12,7 @@ import pytest
 
 from tests.http.futures.site import Site
 from web.app import make_app
-from web.run import ROOT
+from web.cli.run import ROOT
 
 COMPARED: Final = {  # where a caller's text meets a secret: file, function, what must never stand beside == or !=
     ("web/http/signing.py", "verify"): {"made", "given", "signature"},

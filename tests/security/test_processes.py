@@ -17,7 +17,7 @@ from shards.model.codec import Undecodable, decode_input, decode_link, decode_re
 from shards.model.queries import GetArchiveStatus, GetStatus
 from tests.exchange import Exchange
 from tests.model.seeds import read_seed
-from web.run import ROOT
+from web.cli.run import ROOT
 
 FORBIDDEN: Final = {"pickle", "cPickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "jsonpickle"}
 UNSAFE_CALLS: Final = {"eval", "exec", "compile", "__import__"}

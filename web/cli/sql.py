@@ -15,9 +15,9 @@ from shards.limits import SQL_PATIENCE_MS, SQL_PIECE_PATIENCE_MS, SQL_ROW_COUNT_
 from shards.model.queries import RunMore, RunSql
 from shards.model.replies import TableReply
 from storage.folder import Folder
-from web.cli_access import is_running, open_client, open_folder
-from web.cli_out import form_of, write_out
-from web.cli_print import print_csv, print_json, print_table
+from web.cli.access import is_running, open_client, open_folder
+from web.cli.export import form_of, write_out
+from web.cli.printing import print_csv, print_json, print_table
 from web.exchange.gateway import expect
 
 _TABLES: Final = RunSql(

@@ -15,7 +15,7 @@ from typing import IO, Final
 from shards.limits import RESTART_PAUSE_MAX_S, RESTART_PAUSE_MIN_S, SNAPSHOT_STOP_MS, STOP_MS
 from shards.process import LockTaken, end_with_parent, is_locked, lock_file, read_pid, write_pid
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parents[2]
 ENGINE: Final = "engine"
 WEB: Final = "web"
 STOP_S: Final = {

@@ -6,8 +6,8 @@ import click
 
 from shards.model.decimals import format_fixed, format_plain
 from shards.model.markets import Market, MarketStatus
-from web.cli_access import confirm_status, open_desk, open_folder, open_reference
-from web.cli_print import Cell, print_table
+from web.cli.access import confirm_status, open_desk, open_folder, open_reference
+from web.cli.printing import Cell, print_table
 from web.exchange.catalog import Catalog
 from web.futures.call.formats import format_ratio
 from web.futures.limits import LEVERAGE_MAX

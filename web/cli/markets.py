@@ -7,8 +7,8 @@ import click
 from shards.model.decimals import format_fixed, format_plain
 from shards.model.markets import Market, MarketStatus
 from storage.reference import Asset
-from web.cli_access import confirm_status, open_desk, open_folder, open_reference
-from web.cli_print import Cell, print_table
+from web.cli.access import confirm_status, open_desk, open_folder, open_reference
+from web.cli.printing import Cell, print_table
 from web.exchange.catalog import Catalog
 from web.operator import actions
 from web.operator.actions import MarketTerms

@@ -1,4 +1,4 @@
-"""``python -m web.run``: the engine and the HTTP side together, each as the Procfile names it.
+"""``python -m web.cli.run``: the engine and the HTTP side together, each as the Procfile names it.
 
 Waits until both are ready, makes the demo at the first start and shows how to use it; then starts again what dies. Ends
 on SIGINT, SIGTERM or SIGHUP: the HTTP side first, so that no caller is left without its answer, then the engine.
@@ -21,14 +21,14 @@ from shards.settings import Settings, SettingsError, load_settings
 from storage.files import describe_fault
 from storage.folder import FolderError
 from storage.reference_file import ReferenceFile, ReferenceUnusable
-from web.demo import DemoError, base_url, check_demo, fetch, provide_demo
+from web.cli.demo import DemoError, base_url, check_demo, fetch, provide_demo
+from web.cli.halves import ENGINE, ROOT, STABLE_S, STOP_S, WEB, Half, RunError, half_environment, read_procfile, say
+from web.cli.welcome import describe
 from web.folder import open_folder
-from web.halves import ENGINE, ROOT, STABLE_S, STOP_S, WEB, Half, RunError, half_environment, read_procfile, say
 from web.http.tokens import Tokens
 from web.server.access_log import check_access_log
 from web.server.claims import explain
 from web.settings import AWAITED_VARIABLE, WebSettings, load_web_settings
-from web.welcome import describe
 
 POLL_S: Final = 0.05  # between two looks whether the exchange is ready
 READY_S: Final = 2.0  # for one look

@@ -10,7 +10,7 @@ import duckdb
 from shards.model.replies import TableReply
 from storage.files import aside
 from storage.parquet import write_parquet
-from web.cli_print import Cell, csv_lines, json_lines, tell_apart
+from web.cli.printing import Cell, csv_lines, json_lines, tell_apart
 
 FORMS: Final = ("csv", "json", "parquet")
 

@@ -60,7 +60,7 @@ FUNDS: Final = (
 )
 LABEL: Final = "demo"
 
-_log: Final = logging.getLogger("web.demo")
+_log: Final = logging.getLogger("web.cli.demo")
 
 
 class DemoError(Exception):

@@ -19,12 +19,12 @@ from storage.files import describe_fault
 from storage.folder import FolderError
 from storage.reference import ReferenceUnusable, StorageFull
 from web.auth import READ, TRADE
-from web.cli_access import is_running, open_client, open_desk, open_folder, open_reference
-from web.cli_backup import backup_command, folder_to_verify, restore_command, snapshot_command
-from web.cli_futures import futures_group
-from web.cli_markets import asset_group, market_group
-from web.cli_sql import sql
-from web.cli_words import DATA_HELP, SETTINGS
+from web.cli.access import is_running, open_client, open_desk, open_folder, open_reference
+from web.cli.backup import backup_command, folder_to_verify, restore_command, snapshot_command
+from web.cli.futures import futures_group
+from web.cli.markets import asset_group, market_group
+from web.cli.sql import sql
+from web.cli.words import DATA_HELP, SETTINGS
 from web.http.errors import SPOT_REFUSALS, EngineRefusal, Problem
 from web.http.tokens import LIFETIME_S_MAX, Tokens
 from web.operator import actions, payments
@@ -184,7 +184,3 @@ def verify(data: Path | None) -> None:
     if findings:
         raise click.exceptions.Exit(1)
     click.echo(f"ok: {count_shards(folder.shard_count)} and the archive of {data or folder.path}")
-
-
-if __name__ == "__main__":
-    main()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from storage.folder import Folder
-from web.demo import Demo
+from web.cli.demo import Demo
 
 
 def describe(folder: Folder, url: str, demo: Demo | None) -> str:

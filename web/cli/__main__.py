@@ -1,11 +1,11 @@
-"""The program ``shardex``: its help and version without loading what its commands need, all else in :mod:`web.cli`."""
+"""The program ``shardex``: its help and version without loading what its commands need, all else in :mod:`web.cli.main`."""
 
 import sys
 from typing import Final
 
 import click
 
-from web.cli_words import DATA_HELP, SETTINGS
+from web.cli.words import DATA_HELP, SETTINGS
 
 SUMMARY: Final = "Operate a Shardex exchange."
 COMMANDS: Final = {
@@ -25,11 +25,11 @@ COMMANDS: Final = {
 
 
 def main() -> None:
-    """Run the program; each command is that of :mod:`web.cli`."""
+    """Run the program; each command is that of :mod:`web.cli.main`."""
     if sys.argv[1:2] in ([], ["-h"], ["--help"], ["--version"]):
         describe()(prog_name="shardex")
         return
-    from web.cli import main as run
+    from web.cli.main import main as run
 
     run(prog_name="shardex")
 
@@ -40,3 +40,7 @@ def describe() -> click.Group:
     group = click.Group("shardex", help=SUMMARY, commands=commands, context_settings=SETTINGS)
     group.params.append(click.Option(["--data"], type=click.Path(), help=DATA_HELP))
     return click.version_option(package_name="shardex")(group)
+
+
+if __name__ == "__main__":
+    main()

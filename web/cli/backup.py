@@ -18,7 +18,7 @@ from shards.model.replies import CountReply, Refused
 from shards.settings import load_settings
 from storage.backup import BackupError, Manifest, is_backup, restore
 from storage.folder import Folder
-from web.cli_access import is_running, open_client, open_folder
+from web.cli.access import is_running, open_client, open_folder
 
 SNAPSHOT_MS: Final = 120_000  # for one: it takes seconds where there are millions of orders
 STOPPED: Final = 130  # the exit status of a command that was told to end
