@@ -127,8 +127,8 @@ LINKS: Final = (
     Safety(
         "archive_backlog_bound",
         "shards/runtime/loop.py",
-        "        if len(self.engine.outboxes[ARCHIVE]) > limits.ARCHIVE_BACKLOG_MAX and self._would_make_rows(message):\n",
-        "        if False:\n",
+        " > limits.ARCHIVE_BACKLOG_MAX and self._would_make_rows(message):\n",
+        " < 0:\n",
         "tests/unit/test_loop.py::test_an_archive_that_is_far_behind_stops_what_makes_rows_without_end",
     ),
     Safety(

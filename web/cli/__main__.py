@@ -1,4 +1,4 @@
-"""The program ``shardex``: its help and version without loading what its commands need, all else in :mod:`web.cli.main`."""
+"""The program ``shardex``: help and version without loading what the commands need; the rest is :mod:`web.cli.main`."""
 
 import sys
 from typing import Final

@@ -1,7 +1,7 @@
 """Prometheus metrics. What was counted is summed over the workers; the engine's numbers are asked for when read.
 
-How the workers count together, and what is lost when one is killed, says :mod:`web.monitoring.shared_counts`. ``web/gunicorn_conf.py``
-gives out the slots.
+How the workers count together, and what is lost when one is killed, says :mod:`web.monitoring.shared_counts`.
+``web/gunicorn_conf.py`` gives out the slots.
 """
 
 import atexit
