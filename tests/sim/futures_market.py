@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from shards.model import orders as o
-from shards.model.commands import Hold, Modify
+from shards.model.commands import MarginHold, Modify
 from shards.model.events import MarginFilled
 from shards.model.markets import Market, MarketStatus
 from shards.model.reasons import Reason
@@ -128,7 +128,7 @@ class SimFuturesMarket(FuturesReference):
     def take_grant(self, grant: Grant) -> Reply:
         """Place, or change, what was granted."""
         asked = grant.asked
-        assert isinstance(asked, Hold)
+        assert isinstance(asked, MarginHold)
         if self.now_ms > asked.deadline_ms:
             return Refused(Reason.TIMEOUT)
         self.grant = grant

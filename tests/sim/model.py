@@ -18,7 +18,8 @@ from shards.model.commands import (
     CancelBatch,
     Countdown,
     Deposit,
-    Hold,
+    FundsHold,
+    MarginHold,
     Modify,
     Place,
     SetLeverage,
@@ -140,9 +141,9 @@ class ShardModel(FuturesShard):
 
     def apply(self, message: object, now_ms: int) -> Reply | None:  # type: ignore[override]
         match message:
-            case Hold() if message.terms is not None:
+            case MarginHold():
                 return self.hold_margin(message)
-            case Hold():
+            case FundsHold():
                 return self.hold_at_home(message)
             case Deposit():
                 return self.deposit(message)
@@ -206,7 +207,7 @@ class ShardModel(FuturesShard):
             return new.quantity * market.lot_units
         return new.quote_quantity or new.price * new.quantity * market.tick_lot_units
 
-    def hold_at_home(self, hold: Hold) -> Reply | None:
+    def hold_at_home(self, hold: FundsHold) -> Reply | None:
         market = self.model.shards[hold.market_shard].markets[hold.order.market]
         amount = self.amount_of(hold.order, market)
         found = self.wallets.get((hold.order.account, market.quote if hold.order.side == o.Side.BUY else market.base))
@@ -218,9 +219,9 @@ class ShardModel(FuturesShard):
 
     def granted(self, grant: Grant) -> Reply:
         """Place it as if its account had just this money; what is then not held goes back home."""
-        assert isinstance(grant.asked, Hold)
-        if grant.asked.terms is not None:
+        if isinstance(grant.asked, MarginHold):
             return self.take_grant(grant)
+        assert isinstance(grant.asked, FundsHold)
         new = grant.asked.order
         key = new.account, self.held_asset(new)
         self.wallets[key] = accounting.Balance(key[1], grant.amount, 0)

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from shards.model.brackets import Bracket
-from shards.model.commands import Hold
+from shards.model.commands import FundsHold, MarginHold
 from shards.model.events import MarginFilled
 from shards.model.links import HoldFired
 
@@ -15,7 +15,7 @@ Held = Counter[tuple[str, str]]
 class Grant(NamedTuple):
     """At home the money of an order is held; on margin, with this leverage."""
 
-    asked: Hold | HoldFired
+    asked: FundsHold | MarginHold | HoldFired
     amount: int
     leverage: int = 0
     held: bool = True  # else it only reduces, and goes without

@@ -43,9 +43,12 @@ class Priced(Protocol):
     """A futures market, as far as it has prices and positions."""
 
     book: Book
-    market: Market
     rules: int
     terms: FuturesTerms
+
+    @property
+    def market(self) -> Market:
+        """As it is in force."""
 
     @property
     def mark_price(self) -> int:
