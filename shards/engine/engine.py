@@ -56,8 +56,8 @@ from shards.model.replies import BatchReply, CountReply, Refused, Reply
 
 MAILBOX: Final = -1  # the source of inputs that are commands
 
-Decide = Callable[[Any, Effects], Reply | AskHome | None]
-"""Carries out one kind of message."""
+Handler = Callable[[Any, Effects], Reply | AskHome | None]
+"""Carries out one type of message; what it returns is what the caller is told."""
 
 
 class Engine:
@@ -81,7 +81,7 @@ class Engine:
         self.recent = Recent()
         self.cancels = Cancels(self.listings, self.recent)
         self._delivery = Delivery(self.listings, self.accounts, self.links, self.recent)
-        self._decide_on: dict[type, Decide] = {
+        self.handlers: dict[type, Handler] = {
             Place: self.entry.place,
             Modify: self.entry.modify,
             Cancel: self.cancels.cancel,
@@ -134,7 +134,7 @@ class Engine:
             self.received[source] = number
         self.sequence, self.now_ms = sequence, stamp_ms
         effects = Effects(stamp_ms, sequence)
-        reply = self._decide_on[type(message)](message, effects)
+        reply = self.handlers[type(message)](message, effects)
         if isinstance(reply, (Refused, BatchReply)) and self.rules >= 2:
             effects.rows += refusals_of(message, reply, self.markets, sequence, stamp_ms)
         self._delivery.deliver(effects)

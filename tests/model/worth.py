@@ -151,7 +151,7 @@ class Watch:
                     known = brackets if brackets == changed else None
                     free = max((each[0].ratio for each in (brackets, changed) if each), default=0)
                     since = self.since[order.id] = Since(shown, [before], min([lost, *beside]), known, free)
-                since.marks.append(self.machine(order.market).mark_price or before)
+                since.marks.append(self.machine(order.market).margin.mark_price or before)
                 since.lost = min(since.lost, lost)
 
     def _look_anew(self, markets: Iterable[int]) -> None:

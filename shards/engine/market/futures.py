@@ -14,14 +14,7 @@ A change goes the same way: in 4 its order is taken off the book. What asks for 
 """
 
 from shards.engine.effects import Effects
-from shards.engine.market.cover import (
-    Cover,
-    cover_in,
-    limit_of,
-    limit_without_hold,
-    may_lose,
-    measure,
-)
+from shards.engine.market.cover import Cover, cover_in, limit_of, limit_without_hold, may_lose, measure
 from shards.engine.market.execution import Execution
 from shards.engine.market.futures_checks import FuturesChecks
 from shards.engine.market.machine import MarketMachine
@@ -45,7 +38,6 @@ class FuturesMarket(MarketMachine):
     def __init__(self, market: Market) -> None:
         assert market.futures is not None
         super().__init__(Matching(market, client_id_prefix="sx-"))
-        self._unit = market.tick_lot_units
         self.margin = MarginTrading(self.matching, market.futures)
         self.trigger_orders = TriggerOrders(self.matching, self.margin)
         self._checks = FuturesChecks(self.matching, self.margin, self.trigger_orders)
@@ -58,7 +50,7 @@ class FuturesMarket(MarketMachine):
     # 1. Replay guard and checks
 
     def check(self, new: NewOrder) -> OrderReply | Refused | None:
-        """What only futures know beside what every market asks."""
+        """By its price, its trigger and its account's position, too."""
         return self._checks.check(new)
 
     def check_modify(self, modify: Modify) -> Refused | None:
@@ -214,7 +206,7 @@ class FuturesMarket(MarketMachine):
         self._execution.fire_due(effects)
         return trades
 
-    # 5. to 9.
+    # 5. to 9. End; an order that is placed comes there by itself
 
     def cancel(self, order: Order, reason: EndReason, effects: Effects) -> None:
         """End an open order or trigger, its attached triggers with it, and give back all that is held."""

@@ -21,7 +21,7 @@ from shards.model.orders import BUY, LIMIT, MARKET, OPEN, PARTIALLY_FILLED, EndR
 from shards.model.reasons import Reason
 from shards.model.replies import OrderReply, Refused
 
-_LISTED: Final = MarketStatus.LISTED  # as those in shards.orders
+_LISTED: Final = MarketStatus.LISTED  # as those in shards.model.orders
 _NO_REASON: Final = EndReason.NONE
 
 
