@@ -38,7 +38,7 @@ from shards.model.replies import AmountReply, MarketReply, OrderReply, OrdersRep
 from storage.journal import Record
 from tests.sim.futures_shard import FuturesShard, market_in
 from tests.sim.refusals import refused_rows
-from tests.sim.sent import Change, Grant, Sent
+from tests.sim.sent import Change, FundsGrant, Grant, Sent
 from tests.sim.story import Violation
 
 
@@ -128,8 +128,10 @@ class ShardModel(FuturesShard):
             self.model.sent[self.shard, home].append(Change(changes))
 
     def take_up(self, sent: Sent) -> Reply | None:
-        if isinstance(sent, Grant):
+        if isinstance(sent, FundsGrant):
             return self.granted(sent)
+        if isinstance(sent, Grant):
+            return self.take_grant(sent)
         if not isinstance(sent, Change):
             return self.take_up_margin(sent)
         for (account, asset), (available, held) in sent.wallets.items():
@@ -214,14 +216,11 @@ class ShardModel(FuturesShard):
         if not found or found.available < amount:
             return Refused(Reason.INSUFFICIENT_BALANCE)
         found.available, found.held = found.available - amount, found.held + amount
-        self.model.sent[self.shard, hold.market_shard].append(Grant(hold, amount))
+        self.model.sent[self.shard, hold.market_shard].append(FundsGrant(hold, amount))
         return None
 
-    def granted(self, grant: Grant) -> Reply:
+    def granted(self, grant: FundsGrant) -> Reply:
         """Place it as if its account had just this money; what is then not held goes back home."""
-        if isinstance(grant.asked, MarginHold):
-            return self.take_grant(grant)
-        assert isinstance(grant.asked, FundsHold)
         new = grant.asked.order
         key = new.account, self.held_asset(new)
         self.wallets[key] = accounting.Balance(key[1], grant.amount, 0)

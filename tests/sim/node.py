@@ -171,7 +171,7 @@ class Node:
 
         def apply(
             sequence: int, stamp_ms: int, source: int, number: int, message: Command | LinkMessage
-        ) -> Reply | None:
+        ) -> Reply | AskHome | None:
             before = engine.outboxes[ARCHIVE].last_number
             reply = real(sequence, stamp_ms, source, number, message)
             rows = [posted.body for posted in engine.outboxes[ARCHIVE].after(before)]
