@@ -228,8 +228,7 @@ def _load_market(engine: Engine, stored: MarketState[msgspec.Raw]) -> None:
 def _load_futures(machine: FuturesMarket, stored: FuturesState) -> None:
     margin, triggers = machine.margin, machine.trigger_orders
     margin.positions.update(dict(stored.positions))
-    margin.last_price, margin.last_quantity = stored.last_price, stored.last_quantity
-    margin.set_price = stored.set_price
+    margin.restore_prices(stored.last_price, stored.last_quantity, stored.set_price)
     for order in stored.firing:  # first: one that waits may be attached to one that has fired
         triggers.restore_firing(order)
     for order in stored.waiting:

@@ -38,10 +38,10 @@ class FuturesMarket(MarketMachine):
     def __init__(self, market: Market) -> None:
         assert market.futures is not None
         super().__init__(Matching(market, client_id_prefix="sx-"))
-        self.margin = MarginTrading(self.matching, market.futures)
+        self.margin = MarginTrading(market, market.futures, self.book)
         self.trigger_orders = TriggerOrders(self.matching, self.margin)
         self._checks = FuturesChecks(self.matching, self.margin, self.trigger_orders)
-        self._requests = MarginRequests(self.margin)
+        self._requests = MarginRequests(self.matching, self.margin)
         self._execution = Execution(self.matching, self.margin, self.trigger_orders, self._requests)
         self.positions = self.margin.positions
         self.triggers = self.trigger_orders.queue
@@ -234,7 +234,7 @@ class FuturesMarket(MarketMachine):
         """The operator sets the mark price (ticks), or lets it follow the last trade again (0)."""
         margin = self.margin
         first = not margin.mark_price
-        margin.set_price = price
+        margin.set_mark(price)
         if margin.mark_price:
             margin.announce_mark(effects)
             self.trigger_orders.track_mark()
@@ -248,6 +248,7 @@ class FuturesMarket(MarketMachine):
         first = market.risk is None
         terms = market.risk or RiskTerms(market.brackets)
         self.matching.change_market(effects, risk=change.apply(terms))
+        self.margin.has_risk_terms = True
         if first:
             self._expire_uncovered(effects)
 

@@ -56,7 +56,7 @@ class FuturesChecks:
         if margin.rules and new.reduce_only:  # as far as it goes; with nothing to reduce it is refused for that
             lots = min(lots, margin.reducible(new.account, new.side))
         notional = margin.mark_price * lots * self._unit
-        if notional < margin.market.min_notional and not new.reduce_only:
+        if notional < self._matching.market.min_notional and not new.reduce_only:
             return Refused(Reason.MIN_NOTIONAL)
         return Refused(Reason.MAX_NOTIONAL) if notional > margin.terms.max_notional else None
 

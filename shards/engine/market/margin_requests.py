@@ -5,6 +5,7 @@ Measured when it is asked for, and looked at again when it is granted (:mod:`sha
 
 from shards.engine.market.cover import Cover, is_short, may_lose, measure
 from shards.engine.market.margin_trading import MarginTrading
+from shards.engine.market.matching import Matching
 from shards.model.accounting import MarginTerms
 from shards.model.commands import MarginHold
 from shards.model.decimals import ceil_div
@@ -15,9 +16,11 @@ from shards.model.orders import NewOrder, Order
 class MarginRequests:
     """Those of one market."""
 
-    def __init__(self, margin: MarginTrading) -> None:
+    def __init__(self, matching: Matching, margin: MarginTrading) -> None:
+        self._matching = matching
         self._margin = margin
-        self._unit = margin.market.tick_lot_units
+        self._asset = matching.market.quote
+        self._unit = matching.market.tick_lot_units
 
     def needs_money(self, new: NewOrder) -> bool:
         """Waiting triggers hold nothing; nor do orders that only reduce, as long as they do not lose."""
@@ -28,24 +31,20 @@ class MarginRequests:
     def for_order(self, new: NewOrder, shard: int, ticket: int, deadline_ms: int) -> MarginHold:
         """So that ``new`` can be placed."""
         cover = measure(self._margin, new)
-        return self._ask(new, cover, self._terms_of(new, cover), (shard, ticket, deadline_ms))
+        terms, measured = self._terms_of(new, cover), (cover.limit, cover.loss)
+        return MarginHold(new, self._asset, shard, ticket, deadline_ms, cover.hold_price, terms, 0, *measured)
 
     def for_change(self, order: Order, new: NewOrder, shard: int, ticket: int, deadline_ms: int) -> MarginHold:
         """So that ``order`` can become ``new``."""
         cover = measure(self._margin, new)
-        return self._ask(new, cover, self._more_terms(order, new, cover), (shard, ticket, deadline_ms), order.id)
+        terms, measured = self._more_terms(order, new, cover), (cover.limit, cover.loss)
+        return MarginHold(new, self._asset, shard, ticket, deadline_ms, cover.hold_price, terms, order.id, *measured)
 
     def for_fired(self, order: Order, shard: int) -> HoldFired:
         """So that a fired trigger can go its way."""
         cover = measure(self._margin, order)
         shown = order.id, order.account, order.side
         return HoldFired(*shown, cover.hold_price, self._terms_of(order, cover), shard, cover.limit, cover.loss)
-
-    def _ask(
-        self, new: NewOrder, cover: Cover, terms: MarginTerms, to: tuple[int, int, int], modifies: int = 0
-    ) -> MarginHold:
-        asset = self._margin.market.quote
-        return MarginHold(new, asset, *to, cover.hold_price, terms, modifies, cover.limit, cover.loss)
 
     def _terms_of(self, order: NewOrder | Order, cover: Cover) -> MarginTerms:
         """What the account machine must know to hold the margin of a regular order."""
@@ -82,7 +81,7 @@ class MarginRequests:
 
     def leverage_for(self, order: Order) -> int:
         """Of an order that is changed: its own, as far as there is such a leverage still."""
-        market = self._margin.market
+        market = self._matching.market
         return order.leverage if market.risk is None else min(order.leverage, market.brackets[0].max_leverage)
 
     def need_of(self, order: Order, new: NewOrder, cover: Cover) -> tuple[int, int]:

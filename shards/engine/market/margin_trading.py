@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from shards.engine.account.margin import held_for
 from shards.engine.effects import Effects
+from shards.engine.market.book import Book
 from shards.engine.market.cover import is_uncovered
-from shards.engine.market.matching import Matching
 from shards.model.accounting import MarginFill, MarginSettlement
 from shards.model.decimals import ceil_div
 from shards.model.links import FiredHeld, Granted
@@ -21,35 +21,37 @@ from shards.model.orders import BUY, NewOrder, Order, Side, Trade
 class MarginTrading:
     """The margin side of one futures market."""
 
-    def __init__(self, matching: Matching, terms: FuturesTerms) -> None:
-        self._matching = matching
-        self._unit = matching.market.tick_lot_units
-        self.book = matching.book
+    def __init__(self, market: Market, terms: FuturesTerms, book: Book) -> None:
+        self._number = market.number
+        self._unit = market.tick_lot_units
+        self.book = book
         self.terms = terms
+        self.has_risk_terms = market.risk is not None  # once it has some, it always has
         self.rules = 0  # by which its shard decides, see shards.limits.RULES
         self.positions: Counter[str] = Counter()  # lots, positive for long; accounts without a position are absent
         self.last_price = 0  # ticks; 0 before the first trade
         self.last_quantity = 0
         self.set_price = 0  # the operator's mark price; 0: the mark follows the last trade
+        self.mark_price = 0  # the one or the other; 0 while there is none
         self._bid_lots: dict[str, int] = {}  # on the book, by account
         self._ask_lots: dict[str, int] = {}
         self.reducing: dict[int, Order] = {}  # what rests on the book and only reduces
 
-    @property
-    def market(self) -> Market:
-        """As it is in force."""
-        return self._matching.market
-
     # Prices
 
-    @property
-    def mark_price(self) -> int:
-        """Ticks; 0 while there is none."""
-        return self.set_price or self.last_price
+    def set_mark(self, price: int) -> None:
+        """The operator sets the mark price (ticks), or lets it follow the last trade again (0)."""
+        self.set_price = price
+        self.mark_price = price or self.last_price
+
+    def restore_prices(self, last_price: int, last_quantity: int, set_price: int) -> None:
+        """As a snapshot has them."""
+        self.last_price, self.last_quantity = last_price, last_quantity
+        self.set_mark(set_price)
 
     def announce_mark(self, effects: Effects) -> None:
         """Let whoever keeps accounts know what a lot is worth now."""
-        effects.marks[self.market.number] = self.mark_price * self._unit
+        effects.marks[self._number] = self.mark_price * self._unit
 
     # Positions
 
@@ -108,7 +110,7 @@ class MarginTrading:
     def find_uncovered(self) -> Iterator[Order]:
         """What rests and would lose more against the mark than it holds for that: a mark or terms are new."""
         mark = self.mark_price
-        if not mark or not self.rules or self.market.risk is None:
+        if not mark or not self.rules or not self.has_risk_terms:
             return
         for side in (self.book.bids, self.book.asks):
             for level in side:
@@ -125,6 +127,7 @@ class MarginTrading:
         self._book_fill(maker, trade, effects)
         self.last_price, self.last_quantity = trade.price, trade.quantity
         if not self.set_price:
+            self.mark_price = trade.price
             self.announce_mark(effects)
         if maker.filled == maker.quantity:
             self.reducing.pop(maker.id, None)
@@ -181,7 +184,7 @@ class MarginTrading:
         self, order: NewOrder | Order | FiredHeld, leverage: int, hold: int, value: int, effects: Effects
     ) -> None:
         """Give back ``hold``; ``value`` counts no longer towards the position limit."""
-        settlement = MarginSettlement(order.account, self.market.number, order.side, leverage, hold, value)
+        settlement = MarginSettlement(order.account, self._number, order.side, leverage, hold, value)
         effects.margin_settlements.append(settlement)
 
     def _settle(self, order: Order, unheld: int, lots: int, effects: Effects, fills: list[MarginFill]) -> None:
