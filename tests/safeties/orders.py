@@ -199,7 +199,7 @@ ORDERS: Final = (
     Safety(
         "reduce_only_clamped_when_placed",
         "shards/engine/market/futures.py",
-        "            order.quantity = self.margin.reduced_by(order)\n        order.hold",
+        "            order.quantity = margin.reduced_by(order)\n        order.hold",
         "            pass\n        order.hold",
         _FUTURES + "test_reduce_only_never_turns_a_position",
     ),

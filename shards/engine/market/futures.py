@@ -106,25 +106,26 @@ class FuturesMarket(MarketMachine):
         """Let a trigger wait; let any other order go its way with what was granted, if it needs money."""
         if new.trigger is not None:
             return OrderReply(self.trigger_orders.wait(new, new.trigger, effects))
+        margin, execution = self.margin, self._execution
         cover, leverage, held = self._cover_of(new, granted)
-        limit = limit_of(self.margin, new, cover)
-        refusal = self._execution.refuse(new, limit)
+        limit = limit_of(margin, new, cover)
+        refusal = execution.refuse(new, limit)
         if refusal is not None:
             if granted is not None:
-                self.margin.release(granted, effects)
+                margin.release(granted, effects)
             return Refused(refusal)
         order = self.matching.create(new, effects.now_ms)
         order.hold_price, order.leverage, order.loss = cover.hold_price, leverage, cover.loss
         order.reduce_only = new.reduce_only
         if order.reduce_only:
-            order.quantity = self.margin.reduced_by(order)
-        order.hold = self.margin.hold_of(order)
+            order.quantity = margin.reduced_by(order)
+        order.hold = margin.hold_of(order)
         if order.reduce_only and held > order.hold:  # there is less to reduce than when it was asked for
-            self.margin.unhold(order, 0, held - order.hold, 0, effects)
+            margin.unhold(order, 0, held - order.hold, 0, effects)
         if new.take_profit is not None or new.stop_loss is not None:
             self.trigger_orders.attach(order, new, effects)
-        trades = self._execution.execute(order, limit, effects)
-        self._execution.fire_due(effects)
+        trades = execution.execute(order, limit, effects)
+        execution.fire_due(effects)
         return OrderReply(order, trades)
 
     def _cover_of(self, new: NewOrder, granted: Granted | None) -> tuple[Cover, int, int]:
