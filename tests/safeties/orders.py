@@ -65,8 +65,8 @@ ORDERS: Final = (
     Safety(
         "a_change_is_not_called_busy_for_a_trigger_that_fired",
         "shards/runtime/loop.py",
-        "        if isinstance(reply, AskHome):\n",
-        "        if False:\n",
+        "            batch.holds.append((origin, reply.command))\n",
+        "            self._replies.refuse(origin, Reason.BUSY)\n",
         "tests/unit/test_loop.py::test_a_change_that_needs_money_after_all_asks_for_it",
     ),
     Safety(
@@ -220,8 +220,8 @@ ORDERS: Final = (
     Safety(
         "trigger_that_would_fire_at_once",
         "shards/engine/market/futures_checks.py",
-        "        return Refused(Reason.WOULD_TRIGGER) if wrong else None\n\n    def _check_children",
-        "        return None\n\n    def _check_children",
+        "        wrong = any(price and would_fire(order.kind, order.side, stop_price, price) for price in prices)\n",
+        "        wrong = False\n",
         _FUTURES + "test_a_trigger_that_would_fire_at_once_is_refused",
     ),
 )
