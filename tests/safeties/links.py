@@ -80,7 +80,7 @@ LINKS: Final = (
             self.mailbox.poll_links()
 """,
         "",
-        "sim 1042",
+        "sim 5",
     ),
     Safety(
         "reply_after_its_link_messages",
