@@ -67,11 +67,10 @@ class Listings:
 
     def set_status(self, command: SetMarketStatus, effects: Effects) -> Reply:
         """Halt, list again or delist."""
-        return (
-            self._check(command.market)
-            or self.markets[command.market].set_status(command.status, effects)
-            or self._show(command.market)
-        )
+        refused = self._check(command.market)
+        if refused is None:
+            refused = self.markets[command.market].set_status(command.status, effects)
+        return refused or self._show(command.market)
 
     def set_mark(self, command: SetMarkPrice, effects: Effects) -> Reply:
         """Of a futures market."""
