@@ -20,7 +20,8 @@ from typing import NamedTuple, get_args
 
 from shards import limits
 from shards.clock import now_ms, passed_ms
-from shards.engine.engine import ASK_HOME, MAILBOX, Engine
+from shards.engine.engine import MAILBOX, Engine
+from shards.engine.order_entry import AskHome
 from shards.engine.outbox import ARCHIVE
 from shards.engine.queries import answer
 from shards.ipc.frames import REPLY, Frame, FrameKind
@@ -32,7 +33,8 @@ from shards.model.commands import (
     CancelBatch,
     CancelByClientId,
     Command,
-    Hold,
+    FundsHold,
+    MarginHold,
     Modify,
     Place,
     SetRules,
@@ -223,7 +225,7 @@ class Shard:
             refusal = self._refuse(request, message, now)
             if refusal is not None:
                 self._replies.refuse(request, refusal)
-            elif (type(message) is Place or type(message) is Modify) and self.engine.needs_home(message):
+            elif (type(message) is Place or type(message) is Modify) and self.engine.entry.needs_home(message):
                 batch.holds.append((request, message))
             elif type(message) in COMMANDS:
                 batch.inputs.append(Input(request, message))  # type: ignore[arg-type]
@@ -254,7 +256,7 @@ class Shard:
         """Whether an account could have any number of rows made so: with what cancels open orders it cannot."""
         if isinstance(message, (Cancel, CancelByClientId, CancelBatch)):
             return not self.engine.cancels.finds_open(message)
-        return isinstance(message, (Place, Modify, Hold, Transfer))
+        return isinstance(message, (Place, Modify, FundsHold, MarginHold, Transfer))
 
     # 3. to 6.
 
@@ -297,9 +299,9 @@ class Shard:
         reply = self.engine.apply(self.engine.sequence + 1, stamp_ms, *_source(origin), message)
         if reply is None:
             return
-        if reply is ASK_HOME:
-            assert isinstance(origin, Request) and isinstance(message, (Place, Modify))
-            batch.holds.append((origin, message))
+        if isinstance(reply, AskHome):
+            assert isinstance(origin, Request)
+            batch.holds.append((origin, reply.command))
         elif isinstance(origin, Request):
             self._replies.add(origin, reply, _account(message, reply), since)
         elif isinstance(message, Granted):
@@ -369,7 +371,7 @@ def _account(message: Command | LinkMessage | Question, reply: Reply) -> str:
     """Whose money a reply may tell of; "" for market data and what only the operator asks."""
     if isinstance(reply, OrderReply):
         return reply.order.account
-    if isinstance(message, (Place, Hold)):
+    if isinstance(message, (Place, FundsHold, MarginHold)):
         return message.order.account
     return getattr(message, "account", "")
 

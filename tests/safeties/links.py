@@ -80,7 +80,7 @@ LINKS: Final = (
             self.mailbox.poll_links()
 """,
         "",
-        "sim 30",
+        "sim 5",
     ),
     Safety(
         "reply_after_its_link_messages",
@@ -105,8 +105,8 @@ LINKS: Final = (
     ),
     Safety(
         "deadline_of_a_grant",
-        "shards/engine/engine.py",
-        "        late = Refused(Reason.TIMEOUT) if self.now_ms > granted.deadline_ms else None\n",
+        "shards/engine/order_entry.py",
+        "        late = Refused(Reason.TIMEOUT) if effects.now_ms > granted.deadline_ms else None\n",
         "        late = None\n",
         _WORLD + "test_a_grant_past_its_deadline_is_not_placed_and_its_hold_released",
     ),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from shards.engine.engine import Engine
+from shards.engine.order_entry import AskHome
 from shards.engine.outbox import ARCHIVE
 from shards.ipc.mailbox import Request
 from shards.model.codec import decode_input, decode_request, encode
@@ -170,12 +171,13 @@ class Node:
 
         def apply(
             sequence: int, stamp_ms: int, source: int, number: int, message: Command | LinkMessage
-        ) -> Reply | None:
+        ) -> Reply | AskHome | None:
             before = engine.outboxes[ARCHIVE].last_number
             reply = real(sequence, stamp_ms, source, number, message)
             rows = [posted.body for posted in engine.outboxes[ARCHIVE].after(before)]
             live = self._shard is not None and self._shard.engine is engine
-            told = encode(reply) if live and reply is not None else None
+            shown = Refused(Reason.BUSY) if isinstance(reply, AskHome) else reply  # as the model says it
+            told = encode(shown) if live and shown is not None else None
             sent = {receiver: outbox.last_number for receiver, outbox in engine.outboxes.items()}
             oracle.applied(self.number, sequence, message, told, rows, sent, live)
             return reply

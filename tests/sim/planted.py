@@ -7,7 +7,7 @@ import pytest
 
 from shards.engine.effects import Effects
 from shards.engine.engine import Engine
-from shards.engine.market import cover, futures, trigger_orders
+from shards.engine.market import cover, execution, futures, margin_requests
 from shards.engine.market.book import BookSide
 from shards.engine.market.cover import Cover, Priced
 from shards.engine.market.price_band import worst_price
@@ -85,7 +85,7 @@ def dedupe_forgotten(patch: pytest.MonkeyPatch) -> None:
     def load_and_forget(*where: Any) -> Any:
         engine, position = load(*where)
         for machine in engine.markets.values():
-            machine.replays._replays.clear()
+            machine.replays.expire(2**63)
         return engine, position
 
     patch.setattr(node, "engine_at", load_and_forget)
@@ -145,8 +145,8 @@ def grant_not_measured_again(patch: pytest.MonkeyPatch) -> None:
         best = at.book.asks.best_price() or 0
         return worst_price(order.side, best, at.terms.market_take_bound)
 
-    for module in (futures, trigger_orders):
-        patch.setattr(module, "is_short", lambda *_: False)
+    patch.setattr(margin_requests, "is_short", lambda *_: False)
+    for module in (futures, execution):
         patch.setattr(module, "limit_of", limit_of)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shards import limits
-from shards.engine.engine import ASK_HOME
+from shards.engine.order_entry import AskHome
 from shards.ipc.connection import Connection
 from shards.ipc.frames import FrameKind
 from shards.model.accounting import Balance, Settlement, Wallet
@@ -263,13 +263,13 @@ def test_who_has_gone_is_not_answered(caller: Caller, monkeypatch: pytest.Monkey
 
 def test_a_change_that_needs_money_after_all_asks_for_it(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its trigger has fired since: what the engine says then is for the loop, and no answer."""
-    engine = caller.shard.engine
+    engine, change = caller.shard.engine, Modify(1, "alice", quantity=2)
     apply = engine.apply
 
-    def apply_and_ask(*each: Any) -> Reply:
+    def apply_and_ask(*each: Any) -> AskHome:
         apply(*each)
         monkeypatch.setattr(engine, "apply", apply)
-        return ASK_HOME
+        return AskHome(change)
 
     monkeypatch.setattr(engine, "apply", apply_and_ask)
-    assert caller.ask(Modify(1, "alice", quantity=2)) == Refused(Reason.UNKNOWN_ORDER), "as it is said there"
+    assert caller.ask(change) == Refused(Reason.UNKNOWN_ORDER), "as it is said there"

@@ -10,7 +10,6 @@ import msgspec
 from shards.model.accounting import MarginFill, MarginSettlement, MarginTerms
 from shards.model.brackets import MILLION, Bracket, maintenance, most_at
 from shards.model.decimals import ceil_div
-from shards.model.links import Granted
 from shards.model.orders import BUY, SELL, Side
 from shards.model.positions import Margin, MarketMargin
 from shards.model.reasons import Reason
@@ -23,11 +22,6 @@ class Held(msgspec.Struct, gc=False, frozen=True):
     leverage: int  # 0: it only reduces
     amount: int
     allowance: int = 0  # nothing is held, and it goes so far from the mark, in millionths
-
-
-def held_in(granted: Granted) -> Held:
-    """What was set aside for the order of a message."""
-    return Held(granted.leverage, granted.amount, granted.allowance)
 
 
 class Margins:
