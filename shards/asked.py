@@ -4,8 +4,8 @@ from collections import deque
 from typing import NamedTuple
 
 from shards.limits import QUESTION_COUNT_MAX, UNREAD_BYTES_MAX
-from shards.mailbox import Request
 from shards.messages import Question
+from shards.protocol import Request
 
 
 class Asking(NamedTuple):

@@ -7,8 +7,10 @@ clears when the connection ends.
 """
 
 import mmap
+import queue
 from pathlib import Path
 
+from shards.errors import NotServing
 from shards.limits import CONNECTIONS_MAX
 
 _MAXSIZE, _SLOTS_USED, _SERVING, _HEAD = 0, 1, 2, 3
@@ -82,3 +84,27 @@ class Counters:
         """Unmap."""
         self._words.release()
         self._map.close()
+
+
+class Slot:
+    """A caller's slot in a mailbox, of one life of its owner."""
+
+    def __init__(self, path: Path, number: int) -> None:
+        """Raises OSError if that life has ended."""
+        self.counters = Counters(path)
+        self._number = number
+
+    def claim(self) -> None:
+        """Take a place for one message. Raises queue.Full or NotServing."""
+        if not self.counters.serving:
+            raise NotServing
+        if not self.counters.claim(self._number):
+            raise queue.Full
+
+    def unclaim(self) -> None:
+        """Give back a place whose message was not sent."""
+        self.counters.unclaim(self._number)
+
+    def close(self) -> None:
+        """Unmap."""
+        self.counters.close()

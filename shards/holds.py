@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 from shards.codec import encode
 from shards.engine import Engine
+from shards.errors import NotServing
 from shards.ids import market_of
 from shards.limits import TICKET_COUNT_MAX
-from shards.mailbox import Request
 from shards.markets import shard_of_account
 from shards.messages import Granted, Hold, Modify, Place, Reason, Refused, Reply
-from shards.peer import NotServing, Peer
+from shards.peer import Peer
+from shards.protocol import Request
 from shards.replies import Numbers, Replies
 
 Name = tuple[int, str, str]

@@ -6,9 +6,9 @@ import sys
 import time
 from typing import NoReturn
 
+from shards.errors import LinkBroken
 from shards.limits import STORAGE_LOOK_MS
 from shards.loop import Shard
-from shards.mailbox import LinkBroken
 from shards.process import EXIT_DAMAGED, LockTaken, Wakeup, enter, lock_file, log, settle
 from shards.reconcile import reconcile
 from shards.recovery import recover
@@ -44,7 +44,7 @@ def run_shard(settings: Settings, index: int) -> None:
     def stop() -> None:
         shard.stopping = True
 
-    Wakeup(shard.mailbox.selector, stop)
+    Wakeup(shard.mailbox.watch, stop)
     log.info("recovered to record %d", shard.engine.sequence)
     try:
         shard.run()

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from shards.codec import encode
 from shards.engine import Engine
-from shards.frames import REPLY, FrameKind
 from shards.limits import REPLY_PIECE_COUNT
-from shards.mailbox import Caller, Mailbox, Request
+from shards.mailbox import Mailbox
 from shards.markets import shard_of_account
 from shards.messages import OrdersReply, Reason, Refused, Reply
 from shards.peer import Peer
+from shards.protocol import Caller, Request
 
 Numbers = Mapping[int, int]
 """Peer → number of a link message to it."""
@@ -72,7 +72,7 @@ class Replies:
         for answer in answers:
             full = self._in_its_way(answer)
             if full is None:
-                _send(answer)
+                answer.request.reply(answer.bodies)
                 callers[answer.request.caller] = None
             else:
                 self._parked[full].append(answer)
@@ -85,14 +85,6 @@ class Replies:
 
     def __len__(self) -> int:
         return len(self._answers) + sum(map(len, self._parked.values()))
-
-
-def _send(answer: _Answer) -> None:
-    caller, number = answer.request.caller, answer.request.number
-    *pieces, last = answer.bodies
-    for piece in pieces:
-        caller.send(FrameKind.REPLY_PIECE, number, body=piece)
-    caller.send(REPLY, number, body=last)
 
 
 def _cut(reply: OrdersReply) -> list[OrdersReply]:

@@ -10,8 +10,8 @@ from typing import Final
 
 from shards.clock import passed_ms
 from shards.limits import SQL_PIECE_MS
-from shards.mailbox import Caller
 from shards.messages import Reason, Refused, Reply, RunMore, RunSql, TableReply
+from shards.protocol import Caller
 
 Run = Callable[[RunSql, threading.Event], Generator[Reply]]
 

@@ -15,12 +15,13 @@ from msgspec.structs import replace
 
 from shards.codec import decode_input, decode_link, decode_reply, decode_request, decode_row, encode
 from shards.engine import ASK_HOME, MAILBOX, Engine
+from shards.errors import NotServing
 from shards.frames import FrameKind
 from shards.holds import Holds
 from shards.invariants import find_violations
 from shards.limits import BATCH_COUNT_MAX, DEADLINE_MS, QUEUE_DEPTH_MAX, RULES
 from shards.loop import _account
-from shards.mailbox import LinkFrame, Mailbox, Request
+from shards.mailbox import Mailbox
 from shards.markets import Market, Product, shard_of_account, shard_of_symbol
 from shards.messages import (
     AddMarket,
@@ -50,7 +51,8 @@ from shards.messages import (
     Transfer,
 )
 from shards.outbox import ARCHIVE
-from shards.peer import NotServing, Peer
+from shards.peer import Peer
+from shards.protocol import LinkFrame, Request
 from shards.questions import answer
 from shards.recovery import apply_record
 from shards.replies import Replies

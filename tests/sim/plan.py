@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from shards import asked, limits, peer, replies
+from shards import asked, limits, protocol, replies
 from shards.markets import Market, Product
 
 
@@ -49,7 +49,7 @@ def small_limits(plan: Plan) -> Iterator[None]:
         patch.setattr(limits, "ARCHIVE_BACKLOG_MAX", plan.backlog_count)
         patch.setattr(limits, "QUESTION_MS", plan.question_ms)
         patch.setattr(asked, "QUESTION_COUNT_MAX", plan.question_count)
-        patch.setattr(peer, "LINK_WINDOW_BYTES", plan.window_bytes)
+        patch.setattr(protocol, "LINK_WINDOW_BYTES", plan.window_bytes)
         patch.setattr(replies, "REPLY_PIECE_COUNT", plan.piece_count)
         yield
 

@@ -15,6 +15,7 @@ import pytest
 from shards.client import Client
 from shards.clock import now_ms
 from shards.codec import encode
+from shards.errors import NotServing
 from shards.frames import FrameKind, pack
 from shards.limits import REPLY_PIECE_COUNT
 from shards.line import Line
@@ -34,7 +35,6 @@ from shards.messages import (
     RunSql,
     TableReply,
 )
-from shards.peer import NotServing
 from storage.folder import Folder
 from tests.model.seeds import read_count, read_seed
 from tests.unit.mailbox_owner import Process, call_without_end, own, running
@@ -214,7 +214,7 @@ def sent_count(client: Client) -> int:
     line = client._shards[0]
     assert isinstance(line, Line)
     with line._lock:
-        return len(line._waiters)
+        return len(line._callee.calls)
 
 
 @pytest.mark.parametrize(
