@@ -71,10 +71,10 @@ class Stream(Generic[E]):
             event = self._hear(kind, number, time, bytes(stream[start:offset]))
             if event is not None:
                 events.append(event)
-        if stream is chunk:
-            self._received += chunk[offset:]
-        else:
+        if stream is not chunk:
             del self._received[:offset]
+        elif offset < end:
+            self._received += chunk[offset:]
         return events
 
     def _hear(self, kind: int, number: int, time: int, body: bytes) -> E | None:
