@@ -27,9 +27,9 @@ ROUNDS ?= 1
 .PHONY: run test long sim crash fuzz model linear disk mailbox backup slow schemathesis safeties overload soak loadtest bench check lint types imports lock clean
 
 run: $(VENV)/.runtime $(VENV)/.fast
-	@exec $(BIN)/python -m web.run
+	@exec $(BIN)/python -m web.cli.run
 
-test: lint types $(VENV)/.dev
+test: lint types imports $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 # What takes too long for every change
@@ -105,7 +105,7 @@ types: $(VENV)/.dev
 	$(BIN)/mypy $(CODE) tests/conftest.py tests/exchange.py
 
 imports: $(VENV)/.dev
-	$(BIN)/python -m pytest --quiet tests/unit/test_architecture.py
+	$(BIN)/lint-imports --no-cache
 
 # The environment, made again only when what it is made from has changed
 

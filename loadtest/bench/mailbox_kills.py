@@ -20,9 +20,9 @@ from queue import Empty, Full
 from typing import Any, Protocol
 
 from shards.clock import now_ms
-from shards.errors import NotServing
-from shards.line import Line
-from shards.mailbox import Mailbox
+from shards.ipc.errors import NotServing
+from shards.ipc.mailbox import Mailbox
+from shards.ipc.threaded_channel import Line
 from storage.folder import Folder
 
 PRODUCERS = 4
@@ -68,9 +68,9 @@ class StandardQueue:
 
 
 class OwnMailbox:
-    """:mod:`shards.mailbox`."""
+    """:mod:`shards.ipc.mailbox`."""
 
-    name = "shards.mailbox"
+    name = "shards.ipc.mailbox"
 
     def __init__(self, path: Path) -> None:
         self._folder = Folder.open(path, 1)

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from shards.client import Client
-from shards.verify import verify_folder
+from shards.ipc.client import Client
+from shards.verify.folder import verify_folder
 from tests.crash.calls import Call, Outcome
 from tests.crash.capacity import check_capacity
 from tests.crash.floor import Floor

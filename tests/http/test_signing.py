@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import pytest
 
-from web.signing import payloads, split_signature, verify
+from web.http.signing import payloads, split_signature, verify
 
 SECRET = b"k" * 64
 

@@ -18,8 +18,8 @@ import duckdb
 import pytest
 from cryptography.fernet import Fernet
 
-from shards.frames import FrameKind, pack
-from shards.protocol import Callee
+from shards.ipc.frames import FrameKind, pack
+from shards.ipc.protocol import Callee
 from storage.operations import PutMarket
 from storage.reference_file import ReferenceFile
 from tests.exchange import Exchange, kill, until

@@ -6,26 +6,16 @@ from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from shards.codec import decode_reply, encode
-from shards.connection import Connection
-from shards.counters import Slot
-from shards.errors import NotServing
-from shards.markets import shard_of_account, shard_of_symbol
-from shards.messages import (
-    AddMarket,
-    CancelAll,
-    Deposit,
-    GetBalances,
-    GetMargin,
-    ListOrders,
-    OrdersReply,
-    Reason,
-    Refused,
-    Reply,
-    SetLeverage,
-    Transfer,
-)
-from shards.protocol import Callee, Confirmed, Welcome
+from shards.ipc.connection import Connection
+from shards.ipc.counters import Slot
+from shards.ipc.errors import NotServing
+from shards.ipc.protocol import Callee, Confirmed, Welcome
+from shards.model.codec import decode_reply, encode
+from shards.model.commands import AddMarket, CancelAll, Deposit, SetLeverage, Transfer
+from shards.model.markets import shard_of_account, shard_of_symbol
+from shards.model.queries import GetBalances, GetMargin, ListOrders
+from shards.model.reasons import Reason
+from shards.model.replies import OrdersReply, Refused, Reply
 from tests.sim.call import CANCELS, Call
 from tests.sim.network import Killed, Life, SimSocket
 

@@ -3,8 +3,8 @@
 import socket
 from typing import NamedTuple
 
-from shards.connection import Connection
-from shards.frames import FrameKind, Stream
+from shards.ipc.connection import Connection
+from shards.ipc.frames import FrameKind, Stream
 
 
 class Frame(NamedTuple):

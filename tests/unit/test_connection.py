@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from shards import frames
-from shards.frames import FrameKind, pack
+from shards.ipc import frames
+from shards.ipc.frames import FrameKind, pack
 from tests.unit.ends import End, Frame
 
 BOTH = selectors.EVENT_READ | selectors.EVENT_WRITE

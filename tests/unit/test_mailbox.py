@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from shards.counters import Counters
-from shards.errors import LinkBroken
-from shards.frames import FrameKind
+from shards.ipc.counters import Counters
+from shards.ipc.errors import LinkBroken
+from shards.ipc.frames import FrameKind
+from shards.ipc.mailbox import Mailbox
 from shards.limits import CONNECTIONS_MAX
-from shards.mailbox import Mailbox
 from storage.folder import Folder
 from tests.unit.ends import End, Frame
 
@@ -256,7 +256,8 @@ def test_closing_tells_everybody_and_leaves_nothing_behind(folder: Folder) -> No
 
 
 def test_a_new_life_removes_what_a_killed_one_left(folder: Folder) -> None:
-    for name in ("shard-1", "shard-10", "shard-1"):
-        Mailbox(folder, name, 4, {})  # killed: nobody closes it
+    killed = [Mailbox(folder, name, 4, {}) for name in ("shard-1", "shard-10", "shard-1")]
     left = sorted(path.name.rsplit("-", 1)[0] for path in folder.run.glob("*.mailbox"))
     assert left == ["shard-1", "shard-10"]
+    for each in killed:
+        each.close()

@@ -6,11 +6,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from shards import frames, protocol
-from shards.frames import HEAD, FrameKind, Stream, pack
+from shards.ipc import frames, protocol
+from shards.ipc.frames import HEAD, FrameKind, Stream, pack
+from shards.ipc.protocol import Callee, Caller, Confirmed, Hello, LinkFrame, Promise, Receiver, Request, Welcome
 from shards.limits import FRAME_BYTES_MAX
-from shards.outbox import Outbox
-from shards.protocol import Callee, Caller, Confirmed, Hello, LinkFrame, Promise, Receiver, Request, Welcome
 from tests.model.seeds import read_count, read_seed
 
 SHARD = 3
@@ -23,16 +22,9 @@ class Call(NamedTuple):
     bodies: list[bytes]
 
 
-def outbox_of(count: int, size: int = 1) -> Outbox:
-    outbox = Outbox()
-    for number in range(1, count + 1):
-        outbox.post(1_000 + number, b"%d" % number * size)
-    return outbox
-
-
 def asking() -> Receiver[Call]:
     """Two requests are under way, and whose numbers are 7 and 8."""
-    callee = Receiver[Call](SHARD, outbox_of(0))
+    callee = Receiver[Call](SHARD)
     for number in (7, 8):
         callee.request(number, Call(number, []), 99, b"?")
     return callee
@@ -184,17 +176,16 @@ def test_a_frame_is_too_long_by_its_head_alone() -> None:
 
 def test_an_end_hears_what_the_other_says() -> None:
     """From the hello to what is on disk."""
-    callee, caller = Receiver[Call](SHARD, outbox_of(2)), Caller()
-    callee.pump()
+    callee, caller = Receiver[Call](SHARD), Caller()
     assert hear(caller, take(callee)) == ([Hello(SHARD)], ""), "it is not welcome yet"
     assert caller.source == SHARD
     caller.welcome(0, 1, "counters")
     assert hear(callee, take(caller)) == ([Welcome(0, 1, "counters")], "")
-    callee.promise()
-    callee.pump()
+    callee.promise(2, 0)
+    assert callee.linked == 1 and callee.link(2, 1_002, b"second")
     callee.request(7, Call(7, []), 99, b"question")
     promise, link, request = caller.receive(take(callee))
-    assert (promise, link) == (Promise(2, 0), LinkFrame(SHARD, 2, 1_002, b"2"))
+    assert (promise, link) == (Promise(2, 0), LinkFrame(SHARD, 2, 1_002, b"second"))
     assert isinstance(request, Request) and request[1:] == (7, 99, b"question")
     request.reply([b"in two", b"pieces"])
     for _ in range(2):
@@ -246,18 +237,20 @@ def test_a_link_goes_no_further_than_its_window_and_is_sent_when_its_bytes_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(protocol, "LINK_WINDOW_BYTES", 1_000)
-    callee, caller = Receiver[Call](SHARD, outbox_of(50, size=200)), Caller()
+    callee, caller = Receiver[Call](SHARD), Caller()
     caller.receive(take(callee))
-    callee.receive(WELCOME.replace(b"abc", b"def"))  # it has 40 of them
-    callee.promise()
+    callee.receive(WELCOME)
+    callee.promise(50, 40)
     caller.receive(take(callee))
+    assert callee.linked == 40 and callee.has_sent(40)
     arrived = 40
     while arrived < 50:
-        callee.pump()
-        assert callee.unsent_bytes < 1_000 + 500
+        while callee.linked < 50 and callee.link(callee.linked + 1, 0, bytes(400)):
+            assert callee.unsent_bytes < 1_000 + 500
         part = bytes(callee.chunk())[:100]
         callee.sent(len(part))
         arrived += len(caller.receive(part))
         assert [callee.has_sent(number) for number in (arrived, arrived + 1)] == [True, False]
-    callee.pump()
     assert callee.unsent_bytes == 0 and callee.has_sent(50)
+    callee.close()
+    assert not callee.link(51, 0, b"nobody hears it") and callee.linked == 50

@@ -1,17 +1,17 @@
 """The line to a shard or the archive in a worker with a hub: greenlets wait, and one write takes what a turn has sent.
 
-It is what :class:`shards.line.Line` is with threads.
+It is what :class:`shards.ipc.threaded_channel.Line` is with threads.
 """
 
 from itertools import count
 from typing import Final
 
-from shards.connection import Connection
-from shards.counters import Slot
-from shards.errors import NotServing
+from shards.ipc.connection import Connection
+from shards.ipc.counters import Slot
+from shards.ipc.errors import NotServing
+from shards.ipc.network import Network
+from shards.ipc.protocol import Callee, Confirmed, Welcome
 from shards.limits import RECONNECT_MS, RECONNECT_MS_MAX
-from shards.network import Network
-from shards.protocol import Callee, Confirmed, Welcome
 from storage.folder import Folder
 from web.server.hub import Hub, Waiter
 from web.server.poller import READ, WRITE

@@ -1,0 +1,144 @@
+"""The sending end towards another shard or the archive: its link, and commands into its mailbox."""
+
+import selectors
+from typing import NamedTuple
+
+from shards.engine.outbox import ARCHIVE, Outbox
+from shards.ipc.connection import Connection
+from shards.ipc.counters import Slot
+from shards.ipc.errors import LinkBroken, NotServing
+from shards.ipc.network import Network
+from shards.ipc.protocol import Confirmed, Receiver, Welcome
+from storage.folder import Folder
+
+
+class PeerCall(NamedTuple):
+    """A command in the receiver's hands."""
+
+    number: int
+    bodies: list[bytes]
+
+
+class Peer:
+    """A connection that is made again whenever it is lost. What the outbox holds is sent once per connection."""
+
+    def __init__(
+        self,
+        folder: Folder,
+        receiver: int,
+        source: int,
+        outbox: Outbox,
+        selector: selectors.BaseSelector,
+        network: Network,
+    ) -> None:
+        """``receiver``: a shard, or ARCHIVE; ``source``: the own shard."""
+        self._network = network
+        self.receiver = receiver
+        self._path = folder.socket("archive" if receiver == ARCHIVE else f"shard-{receiver}")
+        self._run = folder.run
+        self._source = source
+        self._outbox = outbox
+        self._selector = selector
+        self._stream = Receiver[PeerCall](source)
+        self._connection: Connection[Welcome | Confirmed | PeerCall] | None = None
+        self._slot: Slot | None = None
+        self._lost: set[int] = set()  # numbers of commands that get no reply any more
+
+    @property
+    def connected(self) -> bool:
+        """Whether the receiver has welcomed this connection."""
+        return self._slot is not None
+
+    def connect(self) -> None:
+        """Try to reach the receiver, unless connected. Never waits."""
+        if self._connection is not None:
+            return
+        try:
+            sock = self._network.connect(self._path)
+        except OSError:
+            return
+        self._stream = Receiver(self._source)
+        self._connection = Connection(sock, self._stream)
+        self._selector.register(self._connection, selectors.EVENT_READ, self)
+        self._flush()
+
+    def handle(self) -> list[Confirmed | PeerCall]:
+        """Receive and send; returns confirmations, and commands that were refused.
+
+        Raises LinkBroken if the receiver has more than was ever sent.
+        """
+        if self._connection is None:
+            return []
+        heard: list[Confirmed | PeerCall] = []
+        for event in self._connection.receive():
+            if isinstance(event, Welcome):
+                self._welcomed(event)
+            else:
+                heard.append(event)
+        self.pump()
+        return heard
+
+    def pump(self) -> None:
+        """Give the connection what the outbox holds, as far as its window is open, and send."""
+        if self.connected and self._stream.linked < self._outbox.last_number:
+            for posted in self._outbox.after(self._stream.linked):
+                if not self._stream.link(posted.number, posted.stamp_ms, posted.body):
+                    break
+        self._flush()
+
+    def has_sent(self, number: int) -> bool:
+        """Whether link messages up to ``number`` are in the receiver's queue, or it is down and will take them up."""
+        return not self.connected or self._stream.has_sent(number)
+
+    def put_nowait(self, number: int, deadline_ms: int, body: bytes) -> None:
+        """Send a command. Raises queue.Full or NotServing, both with nothing sent."""
+        if self._slot is None:
+            raise NotServing
+        self._slot.claim()
+        self._stream.request(number, PeerCall(number, []), deadline_ms, body)
+
+    def settle(self, number: int) -> None:
+        """The command of that number has been answered, by a link message."""
+        self._stream.calls.pop(number, None)
+
+    def take_lost(self) -> set[int]:
+        """The commands whose receiver died with them in its hands, once."""
+        lost, self._lost = self._lost, set()
+        return lost
+
+    def _welcomed(self, welcome: Welcome) -> None:
+        try:
+            self._slot = Slot(self._run / welcome.counters, welcome.slot)
+        except OSError:  # it died again in the meantime
+            self._lose()
+            return
+        if welcome.received > self._outbox.last_number:
+            raise LinkBroken(
+                f"{self._path} has message {welcome.received} of this shard, which made only"
+                f" {self._outbox.last_number}: its journal is not the newest"
+            )
+        self._stream.promise(self._outbox.last_number, self._outbox.confirmed)
+
+    def _flush(self) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        is_other = connection.flush()
+        if self._stream.closed:
+            self._lose()
+        elif is_other:
+            self._selector.modify(connection, connection.events, self)
+
+    def _lose(self) -> None:
+        if self._connection is not None:
+            self._selector.unregister(self._connection)
+            self._connection.release()
+            self._connection = None
+        if self._slot is not None:
+            self._slot.close()
+            self._slot = None
+        self._lost.update(call.number for call in self._stream.end())
+
+    def close(self) -> None:
+        """Drop the connection."""
+        self._lose()
