@@ -6,6 +6,7 @@ nothing: the rest never comes and the frame is dropped with its connection.
 
 import struct
 from collections import deque
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import Final, Generic, TypeVar
 
@@ -30,11 +31,6 @@ class FrameKind(IntEnum):
 
 
 E = TypeVar("E")
-
-
-def pack(kind: FrameKind, number: int, time: int = 0, body: bytes = b"") -> bytes:
-    """A frame as bytes."""
-    return HEAD.pack(len(body), kind, number, time) + body
 
 
 class Stream(Generic[E]):
@@ -89,7 +85,7 @@ class Stream(Generic[E]):
         """Queue a frame. A reader that lets too much pile up is cut off."""
         if self.closed:
             return
-        frame = pack(kind, number, time, body)
+        frame = HEAD.pack(len(body), kind, number, time) + body
         self._unsent.append(frame)
         self.unsent_bytes += len(frame)
         if self.unsent_bytes > SEND_BUFFER_BYTES_MAX:
@@ -97,20 +93,20 @@ class Stream(Generic[E]):
 
     def chunk(self) -> bytes | memoryview:
         """What goes next, for one system call; the same again until :meth:`sent`. Each byte is copied once."""
-        if not self._begun and self._unsent:
-            self._begun = self._gather()
+        if not self._begun:
+            if self.unsent_bytes <= SEND_BYTES:
+                self._begun = b"".join(self._unsent)
+                self._unsent.clear()
+            else:
+                self._begun = b"".join(self._some())
         return self._begun
 
-    def _gather(self) -> bytes:
-        if self.unsent_bytes <= SEND_BYTES:
-            chunk = b"".join(self._unsent)
-            self._unsent.clear()
-            return chunk
-        frames, size = [], 0
+    def _some(self) -> Iterator[bytes]:
+        size = 0
         while self._unsent and size < SEND_BYTES:
-            frames.append(self._unsent.popleft())
-            size += len(frames[-1])
-        return b"".join(frames)
+            frame = self._unsent.popleft()
+            size += len(frame)
+            yield frame
 
     def sent(self, count: int) -> None:
         """So much of the chunk has gone; the rest goes next."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from shards.ipc.connection import Connection
-from shards.ipc.counters import Counters
+from shards.ipc.counters import OwnCounters
 from shards.ipc.errors import LinkBroken
 from shards.ipc.network import Network
 from shards.ipc.protocol import Caller, Hello, LinkFrame, Promise, Request
@@ -37,7 +37,7 @@ class Mailbox:
         self._remove_old(folder.run, name)
         life = os.urandom(6).hex()
         self._counters_path = folder.run / f"{name}-{life}.mailbox"
-        self._counters = Counters(self._counters_path, maxsize)
+        self._counters = OwnCounters(self._counters_path, maxsize)
         self._listener = network.listen(folder.socket(name))
         self._free = deque(range(CONNECTIONS_MAX))  # a slot is used again as late as possible
         self._requests: deque[Request] = deque()
@@ -66,7 +66,7 @@ class Mailbox:
 
     @serving.setter
     def serving(self, serving: bool) -> None:
-        self._counters.serving = serving
+        self._counters.serve(serving)
 
     def qsize(self) -> int:
         """Messages waiting, whether or not they have been read from their sockets."""
@@ -84,18 +84,16 @@ class Mailbox:
         Raises LinkBroken.
         """
         for key, events in self._selector.select(patience_s):
-            if isinstance(key.data, Caller):
-                self._handle(key.data, events)
+            caller = key.data
+            if isinstance(caller, Caller):
+                if events & selectors.EVENT_READ:
+                    self._receive(caller)
+                if events & selectors.EVENT_WRITE and not caller.closed:
+                    self.send(caller)
             elif key.data is self:
                 self._accept()
             else:
                 yield key.data
-
-    def _handle(self, caller: Caller, events: int) -> None:
-        if events & selectors.EVENT_READ:
-            self._receive(caller)
-        if events & selectors.EVENT_WRITE and not caller.closed:
-            self.send(caller)
 
     # Taking
 

@@ -63,17 +63,17 @@ class Line:
     def serving(self) -> bool:
         """Whether the other side takes commands."""
         with self._lock:
-            return self._slot is not None and self._slot.counters.serving
+            return self._slot is not None and self._slot.serving
 
     def qsize(self) -> int:
         """Messages waiting in its mailbox; 0 when not connected."""
         with self._lock:
-            return self._slot.counters.qsize() if self._slot else 0
+            return self._slot.qsize() if self._slot else 0
 
     def maxsize(self) -> int:
         """The mailbox's bound; 0 when not connected."""
         with self._lock:
-            return self._slot.counters.maxsize if self._slot else 0
+            return self._slot.maxsize if self._slot else 0
 
     def claim(self) -> Slot:
         """Take a place in the mailbox, of this life of its owner. Raises queue.Full or NotServing."""

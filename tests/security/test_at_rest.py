@@ -18,13 +18,14 @@ import duckdb
 import pytest
 from cryptography.fernet import Fernet
 
-from shards.ipc.frames import FrameKind, pack
+from shards.ipc.frames import FrameKind
 from shards.ipc.protocol import Callee
 from storage.operations import PutMarket
 from storage.reference_file import ReferenceFile
 from tests.exchange import Exchange, kill, until
 from tests.fuzz.campaign import Campaign
 from tests.model.seeds import read_seed
+from tests.unit.ends import pack
 
 SHARDS: Final = 2
 REQUESTS: Final = 1_000

@@ -4,7 +4,12 @@ import socket
 from typing import NamedTuple
 
 from shards.ipc.connection import Connection
-from shards.ipc.frames import FrameKind, Stream
+from shards.ipc.frames import HEAD, FrameKind, Stream
+
+
+def pack(kind: FrameKind, number: int, time: int = 0, body: bytes = b"") -> bytes:
+    """A frame as bytes."""
+    return HEAD.pack(len(body), kind, number, time) + body
 
 
 class Frame(NamedTuple):

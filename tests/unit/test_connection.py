@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from shards.ipc import frames
-from shards.ipc.frames import FrameKind, pack
-from tests.unit.ends import End, Frame
+from shards.ipc.frames import FrameKind
+from tests.unit.ends import End, Frame, pack
 
 BOTH = selectors.EVENT_READ | selectors.EVENT_WRITE
 

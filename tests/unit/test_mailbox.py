@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shards.ipc.counters import Counters
+from shards.ipc.counters import Counters, Slot
 from shards.ipc.errors import LinkBroken
 from shards.ipc.frames import FrameKind
 from shards.ipc.mailbox import Mailbox
@@ -62,6 +62,13 @@ def greet(mailbox: Mailbox, caller: End, source: int = -1) -> Frame:
     (welcome,) = caller.receive()
     assert welcome.kind == FrameKind.WELCOME
     return welcome
+
+
+def slot_of(folder: Folder, mailbox: Mailbox, caller: End) -> Slot:
+    """Of a caller of a mailbox that serves."""
+    mailbox.serving = True
+    welcome = greet(mailbox, caller)
+    return Slot(folder.run / welcome.body.decode(), welcome.number)
 
 
 def test_a_caller_is_welcomed_with_a_slot_and_the_counters(mailbox: Mailbox, connect: Connect, folder: Folder) -> None:
@@ -127,9 +134,9 @@ def test_messages_of_a_caller_that_is_gone_are_still_taken_and_its_slot_freed_af
     mailbox: Mailbox, connect: Connect, folder: Folder
 ) -> None:
     caller = connect()
-    counters = Counters(folder.run / greet(mailbox, caller).body.decode())
+    slot = slot_of(folder, mailbox, caller)
     for number in (1, 2):
-        assert counters.claim(0)
+        slot.claim()
         say(mailbox, caller, FrameKind.REQUEST, number)
     caller.release()
     turn(mailbox)
@@ -139,20 +146,21 @@ def test_messages_of_a_caller_that_is_gone_are_still_taken_and_its_slot_freed_af
     request.reply([b""])
     mailbox.flush()
     assert mailbox.qsize() == 0 and 0 in mailbox._free
-    counters.close()
+    slot.close()
 
 
 def test_a_count_left_behind_by_a_killed_caller_is_cleared(mailbox: Mailbox, connect: Connect, folder: Folder) -> None:
     caller = connect()
-    counters = Counters(folder.run / greet(mailbox, caller).body.decode())
-    assert counters.claim(0) and counters.claim(0)  # killed before it sent them
+    slot = slot_of(folder, mailbox, caller)
+    slot.claim()
+    slot.claim()  # killed before it sent them
     caller.release()
     turn(mailbox)
     assert mailbox.qsize() == 0
-    assert counters.claim(0)  # counted once more, after its end was noticed
+    slot.claim()  # counted once more, after its end was noticed
     greet(mailbox, connect())
     assert mailbox.qsize() == 0
-    counters.close()
+    slot.close()
 
 
 def test_a_slot_is_used_again_as_late_as_possible(mailbox: Mailbox, connect: Connect) -> None:

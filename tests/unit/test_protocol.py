@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from shards.ipc import frames, protocol
-from shards.ipc.frames import HEAD, FrameKind, Stream, pack
+from shards.ipc.frames import HEAD, FrameKind, Stream
 from shards.ipc.protocol import Callee, Caller, Confirmed, Hello, LinkFrame, Promise, Receiver, Request, Welcome
 from shards.limits import FRAME_BYTES_MAX
 from tests.model.seeds import read_count, read_seed
+from tests.unit.ends import pack
 
 SHARD = 3
 
