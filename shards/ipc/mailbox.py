@@ -84,16 +84,16 @@ class Mailbox:
         Raises LinkBroken.
         """
         for key, events in self._selector.select(patience_s):
-            caller = key.data
-            if isinstance(caller, Caller):
+            ready = key.data
+            if isinstance(ready, Caller):
                 if events & selectors.EVENT_READ:
-                    self._receive(caller)
-                if events & selectors.EVENT_WRITE and not caller.closed:
-                    self.send(caller)
-            elif key.data is self:
+                    self._receive(ready)
+                if events & selectors.EVENT_WRITE and not ready.closed:
+                    self.send(ready)
+            elif ready is self:
                 self._accept()
             else:
-                yield key.data
+                yield ready
 
     # Taking
 

@@ -130,15 +130,13 @@ class Peer:
             self._selector.modify(connection, connection.events, self)
 
     def _lose(self) -> None:
+        lost = self._stream.end()
         if self._connection is not None:
+            lost += [event for event in self._connection.receive() if isinstance(event, PeerCall)]  # nobody was told
             self._selector.unregister(self._connection)
             self._connection.release()
             self._connection = None
         if self._slot is not None:
             self._slot.close()
             self._slot = None
-        self._lost.update(call.number for call in self._stream.end())
-
-    def close(self) -> None:
-        """Drop the connection."""
-        self._lose()
+        self._lost.update(call.number for call in lost)
