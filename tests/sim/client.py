@@ -2,14 +2,13 @@
 
 import queue
 from collections.abc import Callable
-from contextlib import suppress
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from shards.ipc.connection import Connection
 from shards.ipc.counters import Slot
 from shards.ipc.errors import NotServing
 from shards.ipc.protocol import Callee, Confirmed, Welcome
+from shards.limits import RECEIVE_BYTES
 from shards.model.codec import decode_reply, encode
 from shards.model.commands import AddMarket, CancelAll, Deposit, SetLeverage, Transfer
 from shards.model.markets import shard_of_account, shard_of_symbol
@@ -30,29 +29,23 @@ class Line:
         self._client = client
         self._path = client.simulation.folder.socket(name)
         self.callee = Callee[Call]()
-        self._connection: Connection[Welcome | Confirmed | Call] | None = None
+        self.socket: SimSocket | None = None
         self._slot: Slot | None = None
+        self._unsent = bytearray()
         self._numbers = count(1)
-
-    @property
-    def socket(self) -> Any:
-        """None while there is none."""
-        return self._connection and self._connection._socket
 
     def poll(self, life: Life) -> None:
         """Connect, receive, send what waits."""
-        if self._connection is None:
-            try:
-                sock = life.connect(self._path)
-            except OSError:
-                return
-            self.callee = Callee()
-            self._connection = Connection(sock, self.callee)
-        self._connection.flush()
-        if self.callee.closed or self.socket.readable():
-            for event in self._connection.receive():
-                self._hear(event)
-        if self.callee.closed:
+        try:
+            if self.socket is None:
+                self.socket = cast(SimSocket, life.connect(self._path))
+                self.callee = Callee()
+                self._write()
+            if self.socket.readable():
+                self._receive()
+            if self._unsent:
+                self._write()
+        except OSError:
             self.lose()
 
     def claim(self) -> Slot | Reason:
@@ -74,31 +67,52 @@ class Line:
 
     def send(self, call: Call, body: bytes, deadline_ms: int) -> bool:
         """Send into a claimed place; whether anything was sent."""
-        assert self._connection is not None
         number = next(self._numbers)
         self.callee.request(number, call, deadline_ms, body)
-        self._connection.flush()
-        if self.callee.closed:
+        try:
+            self._write()
+        except OSError:
             del self.callee.calls[number]
-        return not self.callee.closed
+            return False
+        return True
 
     def lose(self) -> None:
         """The connection is gone; so are the calls under way."""
-        if self._connection is not None:
-            self._connection.release()
-            self._connection = None
+        if self.socket is not None:
+            self.socket.close()
+            self.socket = None
         if self._slot is not None:
             self._slot.close()
             self._slot = None
+        self._unsent.clear()
         for call in self.callee.end():
             call.lost = True
             repeatable = isinstance(call.message, CANCELS) or not call.is_command
             self._client.told(call, Refused(Reason.RESTARTING if repeatable else Reason.TIMEOUT))
 
+    def _write(self) -> None:
+        assert self.socket is not None
+        self._unsent += self.callee.chunk()
+        self.callee.sent(self.callee.unsent_bytes)
+        try:
+            del self._unsent[: self.socket.send(bytes(self._unsent))]
+        except BlockingIOError:
+            pass
+
+    def _receive(self) -> None:
+        assert self.socket is not None
+        try:
+            chunk = self.socket.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            return
+        if not chunk:
+            raise ConnectionResetError
+        for event in self.callee.receive(chunk):
+            self._hear(event)
+
     def _hear(self, event: Welcome | Confirmed | Call) -> None:
         if isinstance(event, Welcome):
-            with suppress(OSError):  # it died again in the meantime: the end of the connection follows
-                self._slot = Slot(self._client.simulation.folder.run / event.counters, event.slot)
+            self._slot = Slot(self._client.simulation.folder.run / event.counters, event.slot)
         elif isinstance(event, Call):
             replies = [decode_reply(each) for each in event.bodies]
             pieces = [order for piece in replies if isinstance(piece, OrdersReply) for order in piece.orders]
