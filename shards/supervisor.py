@@ -10,8 +10,9 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from shards.archive.process import run_archive
-from shards.limits import RESTART_PAUSE_MAX_S, RESTART_PAUSE_MIN_S, SNAPSHOT_STOP_MS, STOP_MS
+from shards.limits import RESTART_PAUSE_MIN_S, SNAPSHOT_STOP_MS, STOP_MS
 from shards.process import EXIT_DAMAGED, enter, lock_file, log
+from shards.restarts import Restarts
 from shards.runtime.process import run_shard
 from shards.settings import Settings, count_shards, default_shard_count
 from shards.vitals import ARCHIVE_NAME, ENGINE, State, Vitals, vitals_path
@@ -19,7 +20,6 @@ from shards.watch import ClockWatch, StillWatch
 from storage.folder import Folder
 from storage.reference_file import ReferenceFile
 
-_STABLE_S = 10  # a process that failed after living so long is started again at once
 _LOCK_PATIENCE_S = 1  # whoever looks whether an engine runs holds the lock for a moment
 _context = multiprocessing.get_context("spawn")  # a fresh interpreter: nothing of the supervisor leaks in
 
@@ -33,15 +33,17 @@ class Child:
         self._args = (settings, *args)
         self._watch = StillWatch(name, vitals_path(folder, name))
         self._still_s_max = settings.still_s
-        self._pause_s = 0.0
-        self.start_at = time.monotonic()  # when it is due to be started; meaningless while it runs
-        self._started_at = 0.0
+        self._restarts = Restarts()
         self.process: SpawnProcess | None = None
         self.given_up = False
 
+    def is_due(self) -> bool:
+        """Whether to start it now."""
+        return self.process is None and not self.given_up and self._restarts.is_due()
+
     def start(self) -> None:
         """Start it."""
-        self._started_at = time.monotonic()
+        self._restarts.started()
         self.process = _context.Process(target=self._target, args=self._args, name=self.name)
         self.process.start()
 
@@ -68,9 +70,7 @@ class Child:
             self.given_up = True
             log.error("%s is not started again: its data must be looked at first", self.name)
             return
-        failed = code is not None and code > 0 and time.monotonic() - self._started_at < _STABLE_S
-        self._pause_s = min(max(2 * self._pause_s, RESTART_PAUSE_MIN_S), RESTART_PAUSE_MAX_S) if failed else 0.0
-        self.start_at = time.monotonic() + self._pause_s
+        self._restarts.ended(failed=code is not None and code > 0)
         log.warning("%s ended with %s and is started again", self.name, code)
 
     def stop(self) -> None:
@@ -134,9 +134,8 @@ def _tell(folder: Folder) -> Vitals:
 
 def _tend(children: list[Child]) -> None:
     """Start what is due, look after what runs, bury what has ended; wait a moment for any of it."""
-    now = time.monotonic()
     for child in children:
-        if child.process is None and not child.given_up and child.start_at <= now:
+        if child.is_due():
             child.start()
         child.look()
     by_sentinel = {child.process.sentinel: child for child in children if child.process is not None}

@@ -24,9 +24,9 @@ from shards.engine.engine import MAILBOX, Engine
 from shards.engine.order_entry import AskHome
 from shards.engine.outbox import ARCHIVE
 from shards.engine.queries import answer
-from shards.ipc.frames import REPLY, Frame, FrameKind
-from shards.ipc.mailbox import LinkFrame, Mailbox, Request
+from shards.ipc.mailbox import Mailbox
 from shards.ipc.network import Network
+from shards.ipc.protocol import Confirmed, LinkFrame, Request
 from shards.model.codec import Undecodable, decode_link, decode_request, encode
 from shards.model.commands import (
     Cancel,
@@ -101,13 +101,16 @@ class Shard:
         """
         self.engine = engine
         self.stopping = False
-        self.mailbox = Mailbox(folder, f"shard-{engine.shard}", queue_depth, dict(engine.received), network)
+        network = network or Network()
+        selector = network.selector()
+        received = dict(engine.received)
+        self.mailbox = Mailbox(folder, f"shard-{engine.shard}", queue_depth, received, network, selector)
         self._clock = clock
         self._passed_ms = passed
         self._journal = journal
         self._snapshots = snapshots
         self._peers = {
-            receiver: Peer(folder, receiver, engine.shard, outbox, self.mailbox.selector, network)
+            receiver: Peer(folder, receiver, engine.shard, outbox, selector, network)
             for receiver, outbox in engine.outboxes.items()
         }
         self._shard_peers = {receiver: peer for receiver, peer in self._peers.items() if receiver != ARCHIVE}
@@ -135,7 +138,7 @@ class Shard:
         requests = self.mailbox.get(limits.BATCH_COUNT_MAX)
         if requests:
             self.mailbox.poll_links()
-        if requests or self.mailbox.link_frames or self._holds.returned or self._is_due():
+        if requests or self.mailbox.arrived() or self._holds.returned or self._is_due():
             self._process(self._sort(requests))
         self._send()
         if self._asked:
@@ -149,9 +152,9 @@ class Shard:
     def _patience_s(self) -> float | None:
         if self.mailbox.waiting() or self._asked.has_next() or self._holds.returned:
             return 0
-        if self.mailbox.link_frames:  # left over: the disk was full
+        if self.mailbox.arrived():  # left over: the disk was full
             return limits.STORAGE_RETRY_MS / 1000
-        if not self.mailbox.counters.serving or not all(peer.connected for peer in self._peers.values()):
+        if not self.mailbox.serving or not all(peer.connected for peer in self._peers.values()):
             return limits.RECONNECT_MS / 1000
         patience_s, due_ms = self._snapshots.patience_s(), self.engine.due_ms()
         due_s = limits.BEAT_S if due_ms is None else max(0, due_ms - self._clock()) / 1000
@@ -163,23 +166,18 @@ class Shard:
         return (due_ms is not None and due_ms <= self._clock()) or self._room.is_due()
 
     def _receive(self, patience_s: float | None) -> None:
-        for key, events in self.mailbox.selector.select(patience_s):
-            if isinstance(key.data, Peer):
-                self._hear(key.data)
-            elif self.mailbox.owns(key.fileobj):
-                self.mailbox.handle(key.fileobj, events)
+        for ready in self.mailbox.poll(patience_s):
+            if isinstance(ready, Peer):
+                self._hear(ready)
             else:
-                key.data()  # a wake-up
+                ready()  # a wake-up
 
     def _hear(self, peer: Peer) -> None:
-        for frame in peer.handle():
-            self._hear_frame(peer, frame)
-
-    def _hear_frame(self, peer: Peer, frame: Frame) -> None:
-        if frame.kind == FrameKind.CONFIRM:
-            self.engine.confirm(peer.receiver, frame.number)
-        elif frame.kind == REPLY:
-            self._holds.refused(frame.number, frame.body)
+        for event in peer.handle():
+            if isinstance(event, Confirmed):
+                self.engine.confirm(peer.receiver, event.number)
+            else:
+                self._holds.refused(event.number, event.bodies[-1])
 
     def _reach_peers(self) -> None:
         self._holds.lose()
@@ -191,13 +189,12 @@ class Shard:
 
     def _open_for_service(self) -> None:
         """Serve once the links to and from all peers stand and have brought what was under way; or anyway, in time."""
-        if self.mailbox.counters.serving or self.stopping:
+        if self.mailbox.serving or self.stopping:
             return
-        promised, received = self.mailbox.promised, self.engine.received
-        caught_up = all(peer in promised and received[peer] >= promised[peer] for peer in received)
+        caught_up = self.mailbox.is_caught_up(self.engine.received)
         reached = all(peer.connected for peer in self._shard_peers.values())
-        self.mailbox.counters.serving = (caught_up and reached) or self._has_waited()
-        if self.mailbox.counters.serving:
+        self.mailbox.serving = (caught_up and reached) or self._has_waited()
+        if self.mailbox.serving:
             self._vitals.state = self._room.state()
 
     def _has_waited(self) -> bool:
@@ -211,7 +208,7 @@ class Shard:
 
     def _sort(self, requests: list[Request]) -> Batch:
         """Link messages first, in the order of their senders' stamps, then commands; questions wait for their turn."""
-        frames = sorted(self.mailbox.link_frames, key=lambda frame: frame.stamp_ms)
+        frames = sorted(self.mailbox.arrived(), key=lambda frame: frame.stamp_ms)
         batch = Batch([], [])
         if self.engine.rules < limits.RULES:  # an older version of the program was the last here
             rules = SetRules(limits.RULES)
@@ -246,7 +243,7 @@ class Shard:
     def _refuse(self, request: Request, message: Command | Question, now: int) -> Reason | None:
         if now > request.deadline_ms:
             return Reason.TIMEOUT
-        if not self.mailbox.counters.serving and not isinstance(message, GetStatus):
+        if not self.mailbox.serving and not isinstance(message, GetStatus):
             return Reason.RESTARTING
         if len(self.engine.outboxes[ARCHIVE]) > limits.ARCHIVE_BACKLOG_MAX and self._would_make_rows(message):
             return Reason.BUSY
@@ -268,7 +265,7 @@ class Shard:
             except StorageFull:
                 self._refuse_unwritten(batch)
             else:
-                self.mailbox.link_frames.clear()
+                self.mailbox.take_arrived()
                 for each in batch.inputs:
                     self._apply(each, stamp_ms, batch)
                 self._room.wrote()
@@ -323,7 +320,7 @@ class Shard:
         account: str = getattr(question, "account", "")
         if self._clock() > request.deadline_ms:
             self._replies.refuse(request, Reason.TIMEOUT)
-        elif self.mailbox.link_frames and self._untold.concerns(account):
+        elif self.mailbox.arrived() and self._untold.concerns(account):
             self._replies.refuse(request, Reason.STORAGE_FULL)
         elif isinstance(question, TakeSnapshot):
             self._snapshots.ask(lambda reply: self._replies.add(request, reply, ""))
@@ -343,7 +340,7 @@ class Shard:
             journal_seq=engine.sequence,
             snapshot_seq=self._snapshots.sequence,
             archive_lag=len(engine.outboxes[ARCHIVE]),
-            serving=self.mailbox.counters.serving,
+            serving=self.mailbox.serving,
         )
 
     def _send(self) -> None:
@@ -355,7 +352,7 @@ class Shard:
 
     def _finish(self) -> None:
         """Take nothing more; bring out what callers and the archive are still owed, then a snapshot, within bounds."""
-        self.mailbox.counters.serving = False
+        self.mailbox.serving = False
         self._vitals.state = State.STOPPED
         until_ms = self._passed_ms() + limits.STOP_MS
         while self._passed_ms() < until_ms and (

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import NoReturn
 
-from shards.ipc.mailbox import LinkBroken
+from shards.ipc.errors import LinkBroken
 from shards.limits import STORAGE_LOOK_MS
 from shards.process import EXIT_DAMAGED, LockTaken, Wakeup, enter, lock_file, log, settle
 from shards.runtime.loop import Shard
@@ -44,7 +44,7 @@ def run_shard(settings: Settings, index: int) -> None:
     def stop() -> None:
         shard.stopping = True
 
-    Wakeup(shard.mailbox.selector, stop)
+    Wakeup(shard.mailbox.watch, stop)
     log.info("recovered to record %d", shard.engine.sequence)
     try:
         shard.run()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from shards.engine.engine import Engine
 from shards.ipc.errors import NotServing
-from shards.ipc.mailbox import Request
+from shards.ipc.protocol import Request
 from shards.limits import TICKET_COUNT_MAX
 from shards.model.codec import encode_hold
 from shards.model.commands import FundsHold, MarginHold, Modify, Place

@@ -20,7 +20,8 @@ from shards.engine.queries import answer
 from shards.engine.state import dump_state, dump_underway, load_engine
 from shards.ipc.errors import NotServing
 from shards.ipc.frames import FrameKind
-from shards.ipc.mailbox import LinkFrame, Mailbox, Request
+from shards.ipc.mailbox import Mailbox
+from shards.ipc.protocol import LinkFrame, Request
 from shards.limits import BATCH_COUNT_MAX, DEADLINE_MS, QUEUE_DEPTH_MAX, RULES
 from shards.model.codec import decode_input, decode_link, decode_reply, decode_request, decode_row, encode
 from shards.model.commands import (

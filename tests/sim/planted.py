@@ -12,8 +12,8 @@ from shards.engine.market.book import BookSide
 from shards.engine.market.cover import Cover, Priced
 from shards.engine.market.price_band import worst_price
 from shards.engine.market.spot import SpotMarket
-from shards.ipc.frames import Frame
-from shards.ipc.mailbox import Caller, LinkFrame, Mailbox
+from shards.ipc.mailbox import Mailbox
+from shards.ipc.protocol import Caller, LinkFrame
 from shards.model.orders import NewOrder, Order, Side
 from shards.runtime.loop import Shard
 from shards.runtime.recovery import engine_at
@@ -56,17 +56,17 @@ def link_number_not_checked(patch: pytest.MonkeyPatch) -> None:
     """A shard takes whatever comes on a link, and does not say what it has."""
     welcome, take, apply = Mailbox._welcome, Mailbox._take_link, Engine.apply
 
-    def take_anything(mailbox: Mailbox, caller: Caller, frame: Frame) -> None:
+    def take_anything(mailbox: Mailbox, frame: LinkFrame) -> None:
         if mailbox._counters_path.name.startswith("archive"):
-            take(mailbox, caller, frame)
+            take(mailbox, frame)
             return
-        mailbox.received[caller.source] = frame.number
-        mailbox.link_frames.append(LinkFrame(caller.source, frame.number, frame.time, frame.body))
+        mailbox._received[frame.source] = frame.number
+        mailbox._link_frames.append(frame)
 
-    def forget_and_welcome(mailbox: Mailbox, caller: Caller, hello: Frame) -> None:
-        if hello.number and not mailbox._counters_path.name.startswith("archive"):
-            mailbox.received[hello.number - 1] = 0
-        welcome(mailbox, caller, hello)
+    def forget_and_welcome(mailbox: Mailbox, caller: Caller) -> bool:
+        if caller.source >= 0 and not mailbox._counters_path.name.startswith("archive"):
+            mailbox._received[caller.source] = 0
+        return welcome(mailbox, caller)
 
     def take_any(engine: Engine, sequence: int, stamp_ms: int, source: int, number: int, message: Any) -> Any:
         if source >= 0:
