@@ -88,7 +88,7 @@ class Half:
         if not is_locked(self._lock):
             return
         group = read_pid(self._lock)
-        say(f"the {self.name} side of a runner that was killed still runs (process group {group}): it is ended first")
+        say(f"the {self.name} side of a killed runner is still running (process group {group}): ending it first")
         if group is not None:
             with suppress(ProcessLookupError):
                 os.kill(group, signal.SIGTERM)
@@ -100,7 +100,7 @@ class Half:
             try:
                 os.close(lock_file(self._lock, _KILLED_S))
             except LockTaken:
-                raise RunError(f"the {self.name} side of an earlier runner does not end: {error}") from error
+                raise RunError(f"the {self.name} side of an earlier runner did not end: {error}") from error
 
     def bury(self) -> int | None:
         """If it has ended: its exit status, and its next start is planned; the later the shorter it lived.
@@ -113,7 +113,7 @@ class Half:
         self.end_group(self._forget())
         short = time.monotonic() - self._started_at < STABLE_S
         if status > 0 and short and not self._is_proven:
-            raise RunError(f"the {self.name} side does not start; it has said why above")
+            raise RunError(f"the {self.name} side does not start; see the reason above")
         self._is_proven = True
         self._pause_s = min(max(2 * self._pause_s, RESTART_PAUSE_MIN_S), RESTART_PAUSE_MAX_S) if short else 0.0
         self.start_at = time.monotonic() + self._pause_s
