@@ -45,7 +45,7 @@ def put_a_folder(path: Path) -> None:
 
 
 SLIPS: Final[dict[str, tuple[str, Callable[[Path], object], str]]] = {
-    "open to others": ("secrets.json", lambda path: path.chmod(0o644), "is open to others than its owner"),
+    "open to others": ("secrets.json", lambda path: path.chmod(0o644), "is accessible to others than its owner"),
     "changed": ("secrets.json", change_a_letter, "does not match its checksum"),
     "a folder": ("secrets.json", put_a_folder, "cannot be used (Is a directory)"),
     "of the folder itself": ("shardex.json", Path.unlink, "is missing, but the folder has been used"),
