@@ -54,7 +54,9 @@ class Child:
         self._watch.look(self.process.pid)
         if self._watch.still_s >= self._still_s_max:
             still_s = self._watch.still_s
-            log.error("%s (pid %d) stands still for %.0f s and is replaced", self.name, self.process.pid, still_s)
+            log.error(
+                "%s (pid %d) has been stalled for %.0f s and is being replaced", self.name, self.process.pid, still_s
+            )
             self.process.kill()
             self.process.join()
 
@@ -68,10 +70,10 @@ class Child:
         code, self.process = self.process.exitcode, None
         if code == EXIT_DAMAGED:
             self.given_up = True
-            log.error("%s is not started again: its data must be looked at first", self.name)
+            log.error("%s will not be restarted: its data needs attention", self.name)
             return
         self._restarts.ended(failed=code is not None and code > 0)
-        log.warning("%s ended with %s and is started again", self.name, code)
+        log.warning("%s ended with %s and is being restarted", self.name, code)
 
     def stop(self) -> None:
         """Ask it to end."""
@@ -84,7 +86,7 @@ class Child:
             return
         self.process.join(max(0.1, until - time.monotonic()))
         if self.process.is_alive():
-            log.error("%s does not stop and is killed", self.name)
+            log.error("%s did not stop and was killed", self.name)
             self.process.kill()
             self.process.join()
 
@@ -126,7 +128,7 @@ def _tell(folder: Folder) -> Vitals:
     try:
         vitals = Vitals(vitals_path(folder, ENGINE))
     except OSError as error:
-        log.warning("the supervisor's signs of life cannot be written: %s", error)
+        log.warning("the supervisor's heartbeat cannot be written: %s", error)
         vitals = Vitals(None)
     vitals.state = State.SERVING
     return vitals

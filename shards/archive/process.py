@@ -169,7 +169,7 @@ class Archivist:
         try:
             question = decode_request(request.body)
         except Undecodable as error:
-            log.warning("a caller is cut off: %s", error)
+            log.warning("disconnected a caller: %s", error)
             request.caller.close()
             return
         if now_ms() > request.deadline_ms:
@@ -235,7 +235,7 @@ class Archivist:
             return
         error = done.exception()
         if error is not None:
-            log.error("a question failed: %r", error)
+            log.error("a query failed: %r", error)
         self._hand_over(request, Refused(Reason.HISTORY_UNREADABLE) if error else done.result())
 
     def _hand_over(self, request: Request, reply: Reply) -> None:
@@ -280,7 +280,7 @@ def run_archive(settings: Settings) -> None:
     try:
         archivist.run()
     except LinkBroken as damage:
-        log.error("the archive does not go on: %s: %s; %s", folder.history, damage, ADVICE)
+        log.error("the archive cannot continue: %s: %s; %s", folder.history, damage, ADVICE)
         os._exit(EXIT_DAMAGED)  # whatever is still asked: nobody waits for a process that must not go on
     log.info("stopped")
 

@@ -218,7 +218,7 @@ class Mailbox:
 
     def _lost(self, source: int, last: int) -> LinkBroken:
         return LinkBroken(
-            f"messages {self._received[source] + 1} to {last} of shard {source} are missing, which were here once:"
+            f"messages {self._received[source] + 1} to {last} of shard {source} are missing, but were here before:"
             " this data is not the newest"
         )
 

@@ -237,7 +237,7 @@ class Shard:
             try:
                 yield request, decode_request(request.body)
             except Undecodable as error:
-                log.warning("a caller is cut off: %s", error)
+                log.warning("disconnected a caller: %s", error)
                 request.caller.close()
 
     def _refuse(self, request: Request, message: Command | Question, now: int) -> Reason | None:

@@ -62,7 +62,7 @@ def _start_patiently(folder: Folder, settings: Settings, index: int, vitals: Vit
         except StorageUnavailable as error:
             if not is_told:
                 is_told = True
-                log.warning("this shard cannot start yet, and tries again and again: %s", error)
+                log.warning("this shard cannot start yet and keeps trying: %s", error)
             is_full = isinstance(error, StorageFull) or os.statvfs(folder.path).f_bavail == 0
             vitals.state = State.FULL if is_full else State.RECOVERING
             vitals.beat()

@@ -85,7 +85,7 @@ class Half:
         if not is_locked(self._lock):
             return
         group = read_pid(self._lock)
-        say(f"the {self.name} side of a runner that was killed still runs (process group {group}): it is ended first")
+        say(f"the {self.name} side of a killed runner is still running (process group {group}): ending it first")
         if group is not None:
             with suppress(ProcessLookupError):
                 os.kill(group, signal.SIGTERM)
@@ -97,7 +97,7 @@ class Half:
             try:
                 os.close(lock_file(self._lock, _KILLED_S))
             except LockTaken:
-                raise RunError(f"the {self.name} side of an earlier runner does not end: {error}") from error
+                raise RunError(f"the {self.name} side of an earlier runner did not end: {error}") from error
 
     def bury(self) -> int | None:
         """If it has ended: its exit status, and its next start is planned; the later the shorter it lived.
@@ -109,7 +109,7 @@ class Half:
             return None
         self.end_group(self._forget())
         if status > 0 and not self._is_proven and not self.restarts.lived_long():
-            raise RunError(f"the {self.name} side does not start; it has said why above")
+            raise RunError(f"the {self.name} side does not start; see the reason above")
         self._is_proven = True
         self.restarts.ended(failed=True)
         return status

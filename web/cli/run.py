@@ -119,7 +119,7 @@ class Runner:
         """Start it if it is due, bury it if it has ended."""
         status = half.bury()
         if status is not None:
-            say(f"the {half.name} side ended with {status} and is started again")
+            say(f"the {half.name} side ended with {status} and is being restarted")
         if half.pid is None and half.restarts.is_due():
             half.start()
 
@@ -136,7 +136,7 @@ class Runner:
         try:
             demo = provide_demo(self._folder, self._tokens, self._url)
         except DemoError as error:
-            say(f"the demo is not made yet: {error}")
+            say(f"the demo has not been made yet: {error}")
             self._show_at = time.monotonic() + 1.0
             return
         self._shown = True

@@ -1,6 +1,6 @@
 """The futures side of the account machine: one USDT wallet per account, cross margin, one-way positions.
 
-Available is what is left of the wallet, with unrealised losses taken off and unrealised profits not counted, after the
+Available is what is left of the wallet, with unrealised losses taken off and unrealized profits not counted, after the
 margins of positions and the holds of open orders; and no more than leaves positions their maintenance. Over all shards:
 Σ wallet − Σ signed entry cost + fees = deposits − withdrawals ± transfers.
 """
@@ -169,7 +169,7 @@ class Margins:
         return Held(0, more)
 
     def settle(self, settlement: MarginSettlement, now_ms: int) -> list[tuple[MarginFill, int]]:
-        """Carry out what a market decided; returns each fill with its realised profit."""
+        """Carry out what a market decided; returns each fill with its realized profit."""
         margin = self._margin(settlement.account)
         own = margin.in_market(settlement.market)
         own.hold -= settlement.unheld
