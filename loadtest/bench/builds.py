@@ -64,7 +64,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("beside", type=Path, metavar="DIR")
-    parser.add_argument("--case", action="append", choices=[case.name for case in CASES], help="may be given again")
+    parser.add_argument("--case", action="append", choices=[case.name for case in CASES], help="may be repeated")
     parser.add_argument("--repeats", type=int, default=REPEATS, help=f"pairs of each case ({REPEATS})")
     asked = parser.parse_args()
     cases = asked.case or DEFAULT_CASES

@@ -30,7 +30,7 @@ def run_topics(topics: Mapping[str, Topic], description: str | None) -> NoReturn
     parser.add_argument("--quick", action="store_true", help="less of everything")
     parser.add_argument("--repeats", type=int, help=f"rounds ({REPEATS}; quick {REPEATS_QUICK})")
     if len(topics) > 1:
-        parser.add_argument("--only", choices=topics, action="append", help="one topic; may be given again")
+        parser.add_argument("--only", choices=topics, action="append", help="one topic; may be repeated")
     asked = parser.parse_args()
     repeats = asked.repeats or (REPEATS_QUICK if asked.quick else REPEATS)
     options = Options(asked.quick, repeats)

@@ -1,7 +1,7 @@
-"""python -m tests.crash --rounds N [--seed S] [--only KINDS] [--strict]: blows against real exchanges, and audits.
+"""python -m tests.crash --rounds N [--seed S] [--only KINDS] [--strict]: inject faults into real exchanges, and audit.
 
-With --strict it fails, too, if a killed shard serves again late, or callers wait long for a killed worker: on a machine
-that does nothing else.
+With --strict it also fails if a killed shard recovers late, or callers wait long for a killed worker: use it on an
+otherwise idle machine.
 """
 
 import argparse
@@ -18,12 +18,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     shares = ", ".join(f"{kind.share} {kind.name}" for kind in KINDS.values())
     parser.add_argument(
-        "--rounds", type=int, default=1, help=f"how many; one is {shares}, half of each on each product"
+        "--rounds", type=int, default=1, help=f"how many; one has {shares}, half of each on each product"
     )
-    parser.add_argument("--seed", type=int, default=None, help="of what is asked and struck; a random one by default")
-    parser.add_argument("--only", default="", help="kinds of blows, with commas")
-    parser.add_argument("--product", choices=PRODUCTS, help="one only: all blows go there")
-    parser.add_argument("--strict", action="store_true", help="goals of time must be reached, too")
+    parser.add_argument("--seed", type=int, default=None, help="of requests and targets; random by default")
+    parser.add_argument("--only", default="", help="kinds of faults, separated by commas")
+    parser.add_argument("--product", choices=PRODUCTS, help="only this one")
+    parser.add_argument("--strict", action="store_true", help="time goals must be reached, too")
     asked = parser.parse_args()
     chosen = asked.only.split(",") if asked.only else list(KINDS)
     if unknown := set(chosen) - KINDS.keys():

@@ -1,6 +1,6 @@
-"""python -m tests.fuzz --count N [--seed S] [--strict]: send N spoilt requests to a real exchange, then verify it.
+"""python -m tests.fuzz --count N [--seed S] [--strict]: send N mutated requests to a real exchange, then verify it.
 
-With --strict an answer that takes longer than a second is a fault, too: on a machine that does nothing else.
+With --strict an answer that takes longer than a second is a fault, too: use it on an otherwise idle machine.
 """
 
 import argparse
@@ -19,7 +19,7 @@ def main() -> int:
     """0 if every answer was right."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--count", type=int, default=200_000, help="how many requests")
-    parser.add_argument("--seed", type=int, default=None, help="the seed; a random one by default")
+    parser.add_argument("--seed", type=int, default=None, help="random by default")
     parser.add_argument("--strict", action="store_true", help=f"no answer may take longer than {GOAL_S:g} s")
     asked = parser.parse_args()
     seed = random.randrange(2**32) if asked.seed is None else asked.seed

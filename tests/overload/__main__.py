@@ -1,6 +1,6 @@
-"""python -m tests.overload [--seconds S] [--factor F] [--seed N] [--strict]: overload four exchanges, each for so long.
+"""python -m tests.overload [--seconds S] [--factor F] [--seed N] [--strict]: overload four exchanges, S seconds each.
 
-With --strict it fails, too, where goodput falls or busy is said late: on a machine that does nothing else.
+With --strict it also fails where goodput falls or "busy" is answered late: use it on an otherwise idle machine.
 """
 
 import argparse
@@ -16,9 +16,9 @@ def main() -> int:
     """0 if nothing was wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.overload", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="of each overload")
-    parser.add_argument("--factor", type=float, default=10.0, help="how many times the capacity arrives")
-    parser.add_argument("--seed", type=int, default=None, help="the seed; a random one by default")
-    parser.add_argument("--strict", action="store_true", help="goals of goodput and time must be reached, too")
+    parser.add_argument("--factor", type=float, default=10.0, help="multiple of the capacity that arrives")
+    parser.add_argument("--seed", type=int, default=None, help="random by default")
+    parser.add_argument("--strict", action="store_true", help="goals for goodput and time must be reached, too")
     asked = parser.parse_args()
     seed = random.randrange(2**32) if asked.seed is None else asked.seed
     print(f"seed {seed}", flush=True)

@@ -1,6 +1,6 @@
 """python -m tests.overload.soak [--seconds S] [--share X] [--seed N]: load at a share of the capacity, then an audit.
 
-Wrong is, after a third of the time: a process whose RSS drifts by 5 % or more; one more descriptor or thread; a process
+Faults: after a third of the time: a process whose RSS drifts by 5 % or more; one more descriptor or thread; a process
 that was replaced. The archive's memory is DuckDB's cache, which fills up to its limit as history grows: it is only held
 against that limit.
 """
@@ -77,7 +77,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.overload.soak", description=__doc__)
     parser.add_argument("--seconds", type=float, default=3_600.0, help="how long")
     parser.add_argument("--share", type=float, default=0.7, help="of the capacity")
-    parser.add_argument("--seed", type=int, default=None, help="the seed; a random one by default")
+    parser.add_argument("--seed", type=int, default=None, help="random by default")
     asked = parser.parse_args()
     seed = random.randrange(2**32) if asked.seed is None else asked.seed
     print(f"seed {seed}", flush=True)

@@ -1,4 +1,4 @@
-"""Take the safeties of the product away, one at a time, and look whether a test notices."""
+"""Remove the safeties of the product, one at a time, and check that a test notices."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""Run seeds of the simulation, and tell the story of each that fails."""
+"""Run seeds of the simulation, and print the story of each that fails."""
 
 import argparse
 import gc
@@ -22,10 +22,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.sim", description=__doc__)
     parser.add_argument("--seeds", type=int, default=300, help="how many")
     parser.add_argument("--seed", type=int, default=1, help="the first")
-    parser.add_argument("--commands", type=int, default=COMMANDS, help="of one seed")
-    parser.add_argument("--plant", choices=PLANTS, help="a bug")
-    parser.add_argument("--jobs", type=int, default=1, help="processes side by side")
-    parser.add_argument("--keep-going", action="store_true", help="past seeds that fail")
+    parser.add_argument("--commands", type=int, default=COMMANDS, help="per seed")
+    parser.add_argument("--plant", choices=PLANTS, help="a bug to plant")
+    parser.add_argument("--jobs", type=int, default=1, help="processes in parallel")
+    parser.add_argument("--keep-going", action="store_true", help="continue after seeds that fail")
     asked = parser.parse_args()
     logging.disable(logging.WARNING)  # shards warn of the trouble that is made for them
     with pytest.MonkeyPatch.context() as patch:
