@@ -1,6 +1,5 @@
 """The runner behind `make run`, the demo it makes, and the commands of `shardex`."""
 
-import hmac
 import json
 import os
 import secrets
@@ -19,7 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 from cryptography.fernet import Fernet
 
-from shards.clock import now_ms
+from loadtest.signing import add_signature, stamp
 from storage.folder import Folder
 from tests.exchange import OWN_SETTINGS, Exchange, group_members, has_open, hold_port, kill, until
 from web import cli, cli_access
@@ -196,9 +195,7 @@ def test_lost_secrets(folder: Path) -> None:
 
 def ask_signed(url: str, key: str, secret: str) -> int:
     """What a call with the API key is answered."""
-    asked = f"timestamp={now_ms()}"
-    signature = hmac.new(secret.encode(), asked.encode(), "sha256").hexdigest()
-    path = f"/api/v1/spot/balances?{asked}&signature={signature}"
+    path = f"/api/v1/spot/balances?{add_signature(secret, stamp(''))}"
     return fetch(url.removeprefix("http://"), "GET", path, {"X-MBX-APIKEY": key})[0]
 
 

@@ -1,7 +1,5 @@
 """Callers of a real exchange: fresh accounts and markets on shards of one's choice, and every call over HTTP."""
 
-import hmac
-import http.client
 import itertools
 import json
 import time
@@ -10,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
-from email.message import Message
-from hashlib import sha256
 from threading import Barrier
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
@@ -19,6 +15,9 @@ from urllib.parse import quote, urlencode
 import jwt
 from click.testing import CliRunner
 
+from loadtest import http
+from loadtest.http import ANSWER_S
+from loadtest.signing import add_signature, signature, stamp
 from shards.client import Client
 from shards.ids import to_uuid
 from shards.markets import shard_of_account, shard_of_symbol
@@ -29,7 +28,6 @@ from web import cli
 from web.catalog import Catalog
 from web.tokens import Tokens
 
-ANSWER_S: Final = 30.0
 API: Final = "/api/v1"
 ORDER_FIELDS: Final = (
     "id symbol side type tif price quantity quote_quantity filled_qty avg_fill_price status reject_reason"
@@ -40,22 +38,8 @@ T = TypeVar("T")
 Json = Any
 
 
-class Answer(NamedTuple):
-    """What came back."""
-
-    status: int
-    headers: Message
-    body: bytes
-
-    @property
-    def json(self) -> Json:
-        return json.loads(self.body)
-
-    def ok(self) -> Json:
-        """The body of a 200."""
-        assert self.status == 200, f"{self.status} {self.body!r}"
-        assert self.headers["Content-Type"] == "application/json"
-        return self.json
+class Answer(http.Answer):
+    """What came back from spot, or to an operator."""
 
     def brief(self) -> str:
         """Status and error in one line, and nothing else may be in the answer: "404 ORDER_NOT_FOUND"."""
@@ -107,13 +91,7 @@ class Venue:
         self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> Answer:
         """One call on a connection of its own: any worker may take it."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.exchange.port, timeout=ANSWER_S)
-        try:
-            connection.request(method, target, body, {"Connection": "close", **(headers or {})})
-            response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read())
-        finally:
-            connection.close()
+        return Answer(*http.ask(self.exchange.port, method, target, headers, body))
 
     def operate(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
         """A call of the operator API; ``path`` after ``/api/v1/admin``."""
@@ -318,13 +296,11 @@ class Key(NamedTuple):
     secret: str
 
     def sign(self, payload: str | bytes) -> str:
-        content = payload.encode() if isinstance(payload, str) else payload
-        return hmac.new(self.secret.encode(), content, sha256).hexdigest()
+        return signature(self.secret, payload)
 
     def target(self, path: str, body: bytes = b"", /, **query: str | int) -> str:
         """``path`` with query, timestamp and signature."""
-        text = urlencode({**query, "timestamp": int(time.time() * 1_000)})
-        return f"{API}{path}?{text}&signature={self.sign(text.encode() + body)}"
+        return f"{API}{path}?{add_signature(self.secret, stamp(urlencode(query)), body)}"
 
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, /, **query: str | int) -> Answer:
         """A signed call."""
