@@ -25,7 +25,9 @@ class Unanswered(Exception):
 class Reader:
     """What one account may ask."""
 
-    def __init__(self, url: str, account: Account) -> None:
+    def __init__(self, url: str, account: Account, patience_s: float = READABLE_S) -> None:
+        """Each question is asked for ``patience_s``."""
+        self._patience_s = patience_s
         self.account = account.account
         self._account = account
         self._session = Session(url)
@@ -54,7 +56,7 @@ class Reader:
 
     def _insist(self, method: str, make: Callable[[], tuple[str, dict[str, str]]]) -> Any:
         """Raises Unanswered."""
-        end = time.monotonic() + READABLE_S
+        end = time.monotonic() + self._patience_s
         while True:
             target, headers = make()
             told = self._session.ask(method, target, headers, b"", ANSWER_S)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.signing import bearer
 from storage.journal import START, Journal, JournalDamaged, Record, StorageUnavailable
 from tests.crash.floor import Account, Floor
 from tests.crash.load import Load
@@ -107,7 +108,7 @@ def test_an_archive_that_has_lost_rows_stays_down_and_trading_goes_on(specimen: 
                 file.unlink()
         archive_process(exchange)
         assert is_trading(exchange, specimen)
-        exchange.call("DELETE", "/api/v1/spot/orders", None, None, specimen.account.bearer())  # ended: a row
+        exchange.call("DELETE", "/api/v1/spot/orders", None, None, bearer(specimen.account))  # ended: a row
         until(lambda: "archive is not started again" in exchange.log(), BACK_S, "the archive gives up")
         assert "history.duckdb is missing" in exchange.log()
         assert "Traceback" not in exchange.log()
@@ -119,7 +120,7 @@ def test_an_archive_that_has_lost_rows_stays_down_and_trading_goes_on(specimen: 
 def is_trading(exchange: Exchange, specimen: Specimen) -> bool:
     body = {"symbol": specimen.market.symbol, "side": "buy", "type": "limit", "price": "1.00", "quantity": "10"}
     try:
-        answer = exchange.call("POST", "/api/v1/spot/orders", body, None, specimen.account.bearer())
+        answer = exchange.call("POST", "/api/v1/spot/orders", body, None, bearer(specimen.account))
     except OSError:
         return False
     return answer.status_code == 200

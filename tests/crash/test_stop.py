@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.signing import bearer
+from loadtest.spot_audit import ORDERS
 from storage.snapshot import list_snapshots, sequence_of
 from tests.crash.backups import shardex
 from tests.crash.floor import Account, Floor, done
 from tests.crash.processes import BACK_S, await_archived, connected, shard_process
-from tests.crash.spot_calls import ORDERS
 from tests.exchange import Exchange, until
 from web.run import ENGINE, STOP_S
 
@@ -49,7 +50,7 @@ def trade(floor: Floor, count: int = 3) -> Kept:
 
 
 def call(floor: Floor, account: Account, method: str, path: str, body: dict[str, str] | None = None) -> object:
-    return floor.exchange.call(method, path, body, None, account.bearer())
+    return floor.exchange.call(method, path, body, None, bearer(account))
 
 
 def positions(exchange: Exchange) -> list[tuple[int, int]]:
