@@ -27,7 +27,7 @@ ROUNDS ?= 1
 .PHONY: run test long sim crash fuzz model linear disk mailbox backup slow schemathesis safeties overload soak loadtest bench check lint types imports lock clean
 
 run: $(VENV)/.runtime $(VENV)/.fast
-	@exec $(BIN)/python -m web.run
+	@exec $(BIN)/python -m web.cli.run
 
 test: lint types $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder $(ARGS)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from web.demo import Demo
+from web.cli.demo import Demo
 
 
 class Account(msgspec.Struct, frozen=True):

@@ -10,10 +10,11 @@ import msgspec
 
 from loadtest.auditor import Statements
 from loadtest.findings import is_open
-from shards.client import Client
+from shards.ipc.client import Client
 from shards.limits import SQL_MS_MAX
-from shards.messages import Question, Reply, RunSql, TableReply
-from shards.verify import verify_folder
+from shards.model.queries import Question, RunSql
+from shards.model.replies import Reply, TableReply
+from shards.verify.folder import verify_folder
 from storage.folder import Folder
 
 ARCHIVED_S: Final = 15.0  # rows follow within a tenth of a second; a loaded machine takes longer

@@ -15,10 +15,10 @@ from typing import Any, Final
 import requests
 
 from storage.folder import Folder
-from web.demo import DemoAccount, provide_demo
-from web.halves import ENGINE, STOP_S, WEB, Half, half_environment, read_procfile
-from web.run import is_ready
-from web.tokens import Tokens
+from web.cli.demo import DemoAccount, provide_demo
+from web.cli.halves import ENGINE, STOP_S, WEB, Half, half_environment, read_procfile
+from web.cli.run import is_ready
+from web.http.tokens import Tokens
 
 READY_S: Final = 30.0
 READY_LOOKS: Final = 20  # on connections of their own: all workers are among those who answer

@@ -10,7 +10,7 @@ from typing import Final
 from loadtest.accounts import Account
 from loadtest.auditor import Openings
 from loadtest.exchange import Exchange, kill
-from web.tokens import Tokens
+from web.http.tokens import Tokens
 
 FUNDS: Final = {
     "spot": {"USDT": "10000000", "DF": "10000000", "BTC": "1000", "ETH": "10000", "GOLD": "100000"},

@@ -22,13 +22,14 @@ from typing import Final, NamedTuple
 
 import duckdb
 
-from shards.client import Client
+from shards.archive.mark import HistoryLost, check_end, check_there
 from shards.clock import now_ms
-from shards.history_mark import HistoryLost, check_end, check_there
+from shards.ipc.client import Client
 from shards.limits import ARCHIVE_MEMORY
-from shards.messages import ArchiveStatus, CheckpointHistory
+from shards.model.queries import CheckpointHistory
+from shards.model.replies import ArchiveStatus
 from shards.process import LockTaken, lock_file
-from shards.recovery import check_reaches
+from shards.runtime.recovery import check_reaches
 from storage.archive import read_positions
 from storage.backup import (
     FORMAT,

@@ -10,42 +10,39 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
-from shards.client import Client
-from shards.messages import Reason
+from shards.ipc.client import Client
+from shards.model.reasons import Reason
 from shards.settings import load_settings
 from storage.folder import Folder
 from storage.reference import Reference, ReferenceUnusable, StorageFull
-from web import admin, front_page, health, incoming, keys, metrics, spot_lists, spot_market, spot_orders, spot_transfer
-from web.catalog import CatalogSource
+from web import front_page
 from web.cors import Cors
-from web.engine import COMMANDED, Engine
-from web.errors import EngineRefusal, Problem, render_problem, spot_problem
+from web.exchange.catalog import CatalogSource
+from web.exchange.gateway import COMMANDED, Engine
 from web.folder import Opened, reopen_folder
-from web.futures import (
-    account,
-    algo,
-    cancel,
-    gate,
-    info,
-    leverage,
-    listen,
-    market,
-    modes,
-    orders,
-    own_trades,
-    queries,
-    tickers,
-)
-from web.futures import errors as futures_errors
-from web.futures.budget import Budget
-from web.futures.errors import FuturesProblem
-from web.lean import LeanFlask
+from web.futures.account import account, leverage, listen_key, modes
+from web.futures.call import errors as futures_errors
+from web.futures.call import limits_gate
+from web.futures.call.errors import FuturesProblem
+from web.futures.market_data import info, market, tickers
+from web.futures.orders import algo, cancel, own_trades, queries, routes
+from web.http import request as incoming
+from web.http.errors import EngineRefusal, Problem, render_problem, spot_problem
+from web.http.tokens import Tokens
+from web.monitoring import health, metrics
 from web.openapi import documents
+from web.operator import http as admin
+from web.operator import keys
+from web.ratelimit.budget import Budget
 from web.server import hub as hubs
+from web.server.flask_app import LeanFlask
 from web.server.line import HubLine
 from web.services import IN_USE, NAME, Services
 from web.settings import WebSettings, load_web_settings
-from web.tokens import Tokens
+from web.spot import lists as spot_lists
+from web.spot import market_data as spot_market
+from web.spot import orders as spot_orders
+from web.spot import transfer as spot_transfer
 
 _log: Final = logging.getLogger("web.app")
 CONNECT_S: Final = 1.0  # a worker starts without the engine, too: its calls say ENGINE_RESTARTING
@@ -110,7 +107,20 @@ def make_app(services: Services, cors_origins: Collection[str] = ()) -> Flask:
     app.after_request(_finish)
     for part in (spot_orders, spot_lists, spot_transfer, spot_market, keys, admin, health, documents):
         app.register_blueprint(part.blueprint)
-    for part in (info, market, tickers, orders, cancel, queries, own_trades, algo, account, leverage, modes, listen):
+    for part in (
+        info,
+        market,
+        tickers,
+        routes,
+        cancel,
+        queries,
+        own_trades,
+        algo,
+        account,
+        leverage,
+        modes,
+        listen_key,
+    ):
         app.register_blueprint(part.blueprint)
     app.register_error_handler(Problem, render_problem)
     app.register_error_handler(FuturesProblem, futures_errors.render)
@@ -129,8 +139,8 @@ def _begin(services: Services) -> None:
     COMMANDED.set(False)
     at = request._get_current_object()  # type: ignore[attr-defined]
     asked = incoming.begin(at.environ)
-    if gate.is_futures():
-        gate.begin(at.routing_exception is None)
+    if limits_gate.is_futures():
+        limits_gate.begin(at.routing_exception is None)
     elif at.routing_exception is None:
         asked.receive_body()
 
@@ -139,8 +149,8 @@ def _finish(response: Response) -> Response:
     at = request._get_current_object()  # type: ignore[attr-defined]
     route, method = (at.url_rule.rule, at.method) if at.url_rule else ("none", "any")
     metrics.count_request(method, route, response.status_code, incoming.incoming().started)
-    if gate.is_futures():
-        gate.mark(response)
+    if limits_gate.is_futures():
+        limits_gate.mark(response)
     return response
 
 
@@ -160,7 +170,7 @@ def _answer_reference_unusable(fault: ReferenceUnusable) -> Response:
 
 def _answer(reason: Reason) -> Response:
     """A refusal in the words of the API that was asked."""
-    if gate.is_futures():
+    if limits_gate.is_futures():
         return futures_errors.render(futures_errors.refused(reason))
     return render_problem(spot_problem(reason))
 
@@ -170,7 +180,7 @@ def _answer_http(error: HTTPException) -> Response:
     status = error.code or 500
     if status == 404 and front_page.is_asked_for(request):
         return front_page.show()
-    if gate.is_futures():
+    if limits_gate.is_futures():
         response = futures_errors.render(futures_errors.of_http(status))
     else:
         words = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
@@ -187,6 +197,6 @@ def _answer_fault(fault: Exception) -> Response:
     _log.error("fault in %s %s", request.method, route, exc_info=fault)
     if COMMANDED.get():
         return _answer(Reason.TIMEOUT)
-    if gate.is_futures():
+    if limits_gate.is_futures():
         return futures_errors.render(FuturesProblem(*futures_errors.FAULT))
     return render_problem(Problem(500, "internal error"))

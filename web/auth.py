@@ -4,12 +4,12 @@ import hmac
 from typing import Final, NamedTuple
 
 from shards.clock import now_ms
-from web.errors import Problem, unauthorized
-from web.futures.address import caller_ip
-from web.incoming import Query, incoming
-from web.parse import read_long
+from web.http.errors import Problem, unauthorized
+from web.http.parse import read_long
+from web.http.request import Query, incoming
+from web.http.signing import split_signature, verify
+from web.ratelimit.client_ip import caller_ip
 from web.services import services
-from web.signing import split_signature, verify
 from web.wrong_keys import WrongKeys
 
 READ: Final = "read"

@@ -11,7 +11,7 @@ from wsgiref.types import StartResponse
 
 from werkzeug.routing import Map
 
-from web.metrics import count_request
+from web.monitoring.metrics import count_request
 
 ALLOWED_HEADERS: Final = "Authorization, Content-Type, X-MBX-APIKEY"  # not X-API-Key: operators need no page
 EXPOSED_HEADERS: Final = "Retry-After, X-MBX-ORDER-COUNT-1M, X-MBX-USED-WEIGHT-1M"

@@ -10,9 +10,9 @@ from shards.settings import SettingsError, load_settings
 from storage.files import describe_fault
 from storage.folder import Folder, FolderError
 from storage.reference_file import ReferenceFile, ReferenceUnusable
-from web.access_log import ACCESS_FORMAT, choose_access_log
-from web.claims import Claimed, claim_all, explain, release_all
 from web.folder import reopen_folder
+from web.server.access_log import ACCESS_FORMAT, choose_access_log
+from web.server.claims import Claimed, claim_all, explain, release_all
 from web.settings import is_open_to_all, load_web_settings
 
 try:
@@ -21,7 +21,7 @@ try:
 except SettingsError as _fault:
     sys.exit(f"shardex: {_fault}")
 _run = _engine_settings.data / "run"
-_metrics = _run / "metrics"  # where web.metrics keeps the counts of each worker
+_metrics = _run / "metrics"  # where web.monitoring.metrics keeps the counts of each worker
 _limits = _run / "limits"  # where web.app makes the tables of each worker
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
@@ -41,7 +41,7 @@ secure_scheme_headers: dict[str, str] = {}  # nothing here depends on the scheme
 forwarder_headers = ""  # no header of a caller's may say which path is meant
 accesslog = _access_log
 access_log_format = ACCESS_FORMAT
-logger_class = "web.access_log.Logger"
+logger_class = "web.server.access_log.Logger"
 errorlog = "-"
 preload_app = False  # connections to the engine must not be shared by a fork
 control_socket_disable = True  # a door to the master, outside the data folder, that nobody here uses

@@ -4,11 +4,11 @@ from contextvars import ContextVar
 from typing import Final, NamedTuple
 
 from storage.reference import Reference
-from web.catalog import Catalog, CatalogSource
-from web.engine import Engine
-from web.futures.budget import Budget
+from web.exchange.catalog import Catalog, CatalogSource
+from web.exchange.gateway import Engine
+from web.http.tokens import Tokens
+from web.ratelimit.budget import Budget
 from web.settings import WebSettings
-from web.tokens import Tokens
 
 NAME: Final = "shardex"
 

@@ -12,7 +12,7 @@ import msgspec
 
 from shards.settings import SettingsError, read_count
 from storage.folder import SECRET_BYTES_MIN, find_weakness
-from web.futures.limits import ORDER_COUNT_MAX, WEIGHT_MAX
+from web.ratelimit.limits import ORDER_COUNT_MAX, WEIGHT_MAX
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.ASCII)
 _USUAL_PORTS: Final = {"http": ":80", "https": ":443"}  # browsers leave them out

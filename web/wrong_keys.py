@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from typing import Final
 
-from web import metrics
+from web.monitoring import metrics
 from web.server import hub as hubs
 from web.server.hub import Waiter
 

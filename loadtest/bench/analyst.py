@@ -15,9 +15,10 @@ import duckdb
 from loadtest.bench.command import Options, run_topics
 from loadtest.bench.results import Figure, Report, take_turns
 from loadtest.bench.seeding import MARKET, START_MS
-from shards.history import History
-from shards.messages import RunSql, TableReply
-from shards.rows import MarketChanged
+from shards.archive.service import History
+from shards.model.events import MarketChanged
+from shards.model.queries import RunSql
+from shards.model.replies import TableReply
 from storage.tables import TRADES
 
 TRADES_COUNT: Final = 2_000_000

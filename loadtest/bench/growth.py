@@ -32,13 +32,14 @@ from loadtest.bench.http_subject import exchange_subject
 from loadtest.bench.results import Figure, Report, take_turns
 from loadtest.bench.seeding import MARKET, OWNER, START_MS, full_book, seed_folder
 from loadtest.bench.venue import Venue
-from shards.client import Client
-from shards.codec import encode
-from shards.engine import MAILBOX, Engine
-from shards.markets import shard_of_symbol
-from shards.messages import Cancel, CancelAll, Command, OrderReply, OrdersReply, Place, Refused, Reply
-from shards.orders import NewOrder, Order
-from shards.outbox import ARCHIVE
+from shards.engine.engine import MAILBOX, Engine
+from shards.engine.outbox import ARCHIVE
+from shards.ipc.client import Client
+from shards.model.codec import encode
+from shards.model.commands import Cancel, CancelAll, Command, Place
+from shards.model.markets import shard_of_symbol
+from shards.model.orders import NewOrder, Order
+from shards.model.replies import OrderReply, OrdersReply, Refused, Reply
 from storage.folder import Folder
 from tests.exchange import group_members, until
 

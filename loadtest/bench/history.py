@@ -11,8 +11,10 @@ from typing import Final
 from loadtest.bench.command import Options, run_topics
 from loadtest.bench.results import Figure, Report
 from loadtest.bench.venue import Venue
-from shards.markets import shard_of_symbol
-from shards.messages import Cancel, GetOrder, OrderReply
+from shards.model.commands import Cancel
+from shards.model.markets import shard_of_symbol
+from shards.model.queries import GetOrder
+from shards.model.replies import OrderReply
 from shards.settings import default_shard_count
 
 COUNT: Final = 5_000

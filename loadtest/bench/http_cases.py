@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 from loadtest.bench import signed
 from loadtest.bench.load import Item
 from loadtest.bench.venue import Trader, Venue
-from shards.ids import to_uuid
-from shards.markets import Market
-from shards.orders import Order
+from shards.model.ids import to_uuid
+from shards.model.markets import Market
+from shards.model.orders import Order
 
 BATCH: Final = 10  # orders in one batch cancel, and of one cancel-all
 

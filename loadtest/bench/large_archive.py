@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import duckdb
 
-from shards.history import History
+from shards.archive.service import History
 from storage.client_ids import NEW_COUNT, RECENT_COUNT
 from storage.folder import Folder
 from storage.tables import CLIENT_IDS, ORDERS, RECENT_CLIENT_IDS

@@ -23,10 +23,10 @@ from loadtest.bench.command import Options, run_topics
 from loadtest.bench.large_archive import LateOrder, late_order
 from loadtest.bench.results import Figure, Report
 from loadtest.bench.venue import Trader, Venue
-from shards.codec import decode_row, encode
-from shards.history import History
-from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce
-from shards.rows import OrderEnded
+from shards.archive.service import History
+from shards.model.codec import decode_row, encode
+from shards.model.events import OrderEnded
+from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce
 from shards.settings import default_shard_count
 
 ORDERS: Final = 10_000_000

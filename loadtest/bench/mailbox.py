@@ -1,9 +1,10 @@
 """The shards' mailbox beside the queues that Python has: round trips one at a time, and throughput.
 
 ``python -m loadtest.bench.mailbox [--quick] [--repeats N]``. Two processes: one asks, the other answers with the same
-64 bytes at once; nothing is journaled. The mailbox is the real one: :class:`shards.mailbox.Mailbox` in the answering
-process, with its bound, deadlines, counters and replies by number; in the asking one the line of a web worker
-(:class:`web.server.line.HubLine`), and beside it the line with threads of a tool (:class:`shards.line.Line`).
+64 bytes at once; nothing is journaled. The mailbox is the real one: :class:`shards.ipc.mailbox.Mailbox` in the
+answering process, with its bound, deadlines, counters and replies by number; in the asking one the line of a web worker
+(:class:`web.server.line.HubLine`), and beside it the line with threads of a tool
+(:class:`shards.ipc.threaded_channel.Line`).
 
 * Round trip: the next question follows the answer to the last.
 * Throughput: messages one way, none of them answered, as a queue takes them: as many as its bound lets in, until the
@@ -34,9 +35,9 @@ from typing import Any, Final, Protocol
 from loadtest.bench.command import Options, run_topics
 from loadtest.bench.results import Figure, Report, take_turns
 from shards.clock import now_ms
-from shards.frames import FrameKind
-from shards.line import Line
-from shards.mailbox import Mailbox
+from shards.ipc.frames import FrameKind
+from shards.ipc.mailbox import Mailbox
+from shards.ipc.threaded_channel import Line
 from storage.folder import Folder
 from web.server.hub import Hub, Waiter
 from web.server.line import HubLine
@@ -75,7 +76,7 @@ class Transport(Protocol):
 
 
 class _OwnMailbox:
-    """The answering side of :mod:`shards.mailbox`."""
+    """The answering side of :mod:`shards.ipc.mailbox`."""
 
     def __init__(self, path: Path) -> None:
         self._folder = Folder.open(path, 1)
@@ -103,7 +104,7 @@ class HubMailbox(_OwnMailbox):
         assert self._line.wait_connected(_PATIENCE_S)
 
     def ask(self) -> None:
-        """As shards.client.Client does."""
+        """As shards.ipc.client.Client does."""
         line = self._line
         _, waiter = line.send(line.claim(), BODY, now_ms() + 10_000)
         assert waiter.wait(_PATIENCE_S)
@@ -153,7 +154,7 @@ class ThreadMailbox(_OwnMailbox):
         assert self._line.connected.wait(_PATIENCE_S)
 
     def ask(self) -> None:
-        """As shards.client.Client does."""
+        """As shards.ipc.client.Client does."""
         _, waiter = self._line.put_nowait(BODY, now_ms() + 10_000)
         assert waiter.wait(_PATIENCE_S)
 
@@ -330,7 +331,7 @@ def measure(report: Report, options: Options) -> None:
     """All transports in turns."""
     part = QUICKER if options.quick else 1
     with tempfile.TemporaryDirectory(prefix="sx") as path:
-        own = "shards.mailbox"
+        own = "shards.ipc.mailbox"
         makers: dict[str, Callable[[], Transport]] = {
             QUEUE: StandardQueue,
             "multiprocessing.Pipe": StandardPipe,

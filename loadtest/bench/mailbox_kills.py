@@ -20,10 +20,10 @@ from queue import Empty, Full
 from typing import Any, Protocol
 
 from shards.clock import now_ms
-from shards.frames import FrameKind
-from shards.line import Line
-from shards.mailbox import Mailbox
-from shards.peer import NotServing
+from shards.ipc.errors import NotServing
+from shards.ipc.frames import FrameKind
+from shards.ipc.mailbox import Mailbox
+from shards.ipc.threaded_channel import Line
 from storage.folder import Folder
 
 PRODUCERS = 4
@@ -69,9 +69,9 @@ class StandardQueue:
 
 
 class OwnMailbox:
-    """:mod:`shards.mailbox`."""
+    """:mod:`shards.ipc.mailbox`."""
 
-    name = "shards.mailbox"
+    name = "shards.ipc.mailbox"
 
     def __init__(self, path: Path) -> None:
         self._folder = Folder.open(path, 1)

@@ -5,13 +5,14 @@ from typing import Any, Final
 
 from loadtest.bench.seeding import MARKET, START_MS
 from loadtest.bench.stream import BUY, MIDDLE, Operation, Outcome, Stream
-from shards.book import Book
-from shards.engine import MAILBOX, Engine
-from shards.ids import make_number
-from shards.matching import plan_matches
-from shards.messages import AddMarket, Cancel, Command, Deposit, OrderReply, Place, Reply
-from shards.orders import LIMIT, OPEN, EndReason, Kind, NewOrder, Order, Side, TimeInForce
-from shards.outbox import ARCHIVE
+from shards.engine.engine import MAILBOX, Engine
+from shards.engine.market.book import Book
+from shards.engine.market.matching import plan_matches
+from shards.engine.outbox import ARCHIVE
+from shards.model.commands import AddMarket, Cancel, Command, Deposit, Place
+from shards.model.ids import make_number
+from shards.model.orders import LIMIT, OPEN, EndReason, Kind, NewOrder, Order, Side, TimeInForce
+from shards.model.replies import OrderReply, Reply
 
 Step = tuple[Callable[..., object], tuple[Any, ...]]
 
@@ -21,7 +22,7 @@ CONFIRM_COUNT: Final = 1_000  # operations after which the archive says that it 
 
 
 def book(stream: Stream) -> tuple[Sequence[Step], Sequence[Step], Callable[[], Outcome]]:
-    """:mod:`shards.book` and :mod:`shards.matching`, with a directory of open orders."""
+    """:mod:`shards.engine.market.book` and :mod:`shards.engine.market.matching`, with a directory of open orders."""
     own, orders, traded = Book(), dict[int, Order](), [0]
     gtc, no_reason = TimeInForce.GTC, EndReason.NONE
 

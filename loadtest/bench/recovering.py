@@ -13,9 +13,9 @@ from typing import Final
 import msgspec
 
 from loadtest.bench.processes import resident_bytes
+from shards.engine.state import dump_state, dump_underway
 from shards.process import settle
-from shards.recovery import recover
-from shards.state import dump_state, dump_underway
+from shards.runtime.recovery import recover
 from storage.snapshot import Snapshot, write_snapshot
 
 SNAPSHOT: Final = "snapshot"

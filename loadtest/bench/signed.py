@@ -5,7 +5,7 @@ from typing import Final
 
 from loadtest.bench.venue import Trader
 from loadtest.signing import add_signature, stamp
-from shards.orders import NewOrder, Order, Side
+from shards.model.orders import NewOrder, Order, Side
 
 RECV_WINDOW_MS: Final = 60_000  # futures requests are signed long before the last of them is sent
 _HOST: Final = "Host: 127.0.0.1\r\n"

@@ -11,18 +11,20 @@ from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple, TypeVar
 
 from loadtest.bench.large_archive import fill_archive
-from shards.client import Client
 from shards.clock import now_ms
-from shards.codec import encode
-from shards.line import Line
-from shards.markets import Market, shard_of_symbol
-from shards.messages import CancelAll, Command, GetStatus, OrderReply, OrdersReply, Place, Reply, ShardStatus
-from shards.orders import Kind, NewOrder, Order, Side, TimeInForce
+from shards.ipc.client import Client
+from shards.ipc.threaded_channel import Line
+from shards.model.codec import encode
+from shards.model.commands import CancelAll, Command, Place
+from shards.model.markets import Market, shard_of_symbol
+from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce
+from shards.model.queries import GetStatus
+from shards.model.replies import OrderReply, OrdersReply, Reply, ShardStatus
 from storage.folder import Folder
 from storage.reference import Reference
 from tests.exchange import Exchange, until
-from web.catalog import Catalog
-from web.tokens import Tokens
+from web.exchange.catalog import Catalog
+from web.http.tokens import Tokens
 
 T = TypeVar("T")
 

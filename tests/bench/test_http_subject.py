@@ -9,7 +9,8 @@ import pytest
 from loadtest.bench.http_subject import Subject, busy_subject
 from loadtest.bench.results import Report
 from loadtest.bench.venue import Venue
-from shards.messages import GetOrder, OrderReply
+from shards.model.queries import GetOrder
+from shards.model.replies import OrderReply
 from tests.bench.test_load import REQUEST, Server
 
 

@@ -1,7 +1,7 @@
 """The books that memory and recovery are measured with: orders as callers place them."""
 
 from loadtest.bench.seeding import OWNER, full_book
-from shards.messages import Place
+from shards.model.commands import Place
 
 
 def test_each_order_has_a_client_id_of_its_own() -> None:

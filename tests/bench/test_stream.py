@@ -6,9 +6,9 @@ from loadtest.bench.books import CANDIDATES
 from loadtest.bench.own_books import commands_of
 from loadtest.bench.seeding import MARKET, START_MS
 from loadtest.bench.stream import LEVELS, ORDERS, make_stream
-from shards.engine import MAILBOX, Engine
-from shards.invariants import find_violations
-from shards.messages import Refused
+from shards.engine.engine import MAILBOX, Engine
+from shards.model.replies import Refused
+from shards.verify.invariants import find_violations
 
 COUNT = 3_000
 

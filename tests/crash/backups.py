@@ -16,8 +16,8 @@ from tests.crash.calls import Call
 from tests.crash.floor import QUOTE, Floor, done
 from tests.crash.spot_audit import EVER_S
 from tests.exchange import Exchange
-from web.cli import main
-from web.run import ROOT
+from web.cli.main import main
+from web.cli.run import ROOT
 
 COMMAND_S: Final = 120.0
 GIVEN: Final = "7"  # of each asset that the operator adds

@@ -19,7 +19,7 @@ from tests.crash.processes import (
 )
 from tests.crash.storm import Storm
 from tests.exchange import Exchange, kill, until
-from web.run import STOP_S, Half
+from web.cli.run import STOP_S, Half
 
 _FAULTS: Final = (str(Path(__file__).with_name("failing_sync")), *filter(None, [os.environ.get("PYTHONPATH")]))
 SYNCS_MAY_FAIL: Final = {"PYTHONPATH": os.pathsep.join(_FAULTS)}  # a setting of an exchange

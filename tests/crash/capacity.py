@@ -3,11 +3,11 @@
 import queue
 from typing import Any
 
-from shards.client import Line
 from shards.clock import now_ms
-from shards.codec import encode
+from shards.ipc.client import Line
 from shards.limits import DEADLINE_MS
-from shards.messages import GetBalances
+from shards.model.codec import encode
+from shards.model.queries import GetBalances
 from tests.crash.processes import BACK_S, QUIET_S, connected, shard_process, stopped
 from tests.exchange import Exchange, until
 

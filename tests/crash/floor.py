@@ -6,9 +6,9 @@ from typing import Any, Final, NamedTuple, Self
 
 from loadtest import accounts
 from loadtest.signing import bearer
-from shards.markets import shard_of_account, shard_of_symbol
+from shards.model.markets import shard_of_account, shard_of_symbol
 from tests.exchange import Exchange
-from web.tokens import Tokens
+from web.http.tokens import Tokens
 
 QUOTE: Final = "USDT"
 QUOTE_PLACES: Final = 6

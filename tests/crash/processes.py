@@ -10,11 +10,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from shards.client import Client
-from shards.messages import GetStatus, ShardStatus
-from shards.verify import verify_folder
+from shards.ipc.client import Client
+from shards.model.queries import GetStatus
+from shards.model.replies import ShardStatus
+from shards.verify.folder import verify_folder
 from tests.exchange import Exchange, kill, until
-from web.run import Half
+from web.cli.run import Half
 
 BACK_S: Final = 20.0  # longer means: it never comes back
 _LIFE: Final = re.compile(r"-\w+(?=\.mailbox)|-\w+ \(deleted\)")  # the part of a name that is another in each life

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from loadtest.outcome import Outcome
-from shards.client import Client
-from shards.verify import verify_folder
+from shards.ipc.client import Client
+from shards.verify.folder import verify_folder
 from tests.crash.calls import Call
 from tests.crash.capacity import check_capacity
 from tests.crash.floor import Floor

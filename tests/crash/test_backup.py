@@ -12,7 +12,7 @@ from sqlite3 import connect
 
 import pytest
 
-from shards.markets import shard_of_symbol
+from shards.model.markets import shard_of_symbol
 from storage.keeping import may_discard
 from storage.snapshot import list_snapshots
 from tests.crash.backups import Operator, Told, end, find_lost, names, restored, shardex, start_shardex

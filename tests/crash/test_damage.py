@@ -20,7 +20,7 @@ from tests.crash.settings import make_random, times
 from tests.crash.test_disk import make_records
 from tests.crash.trading import SPOT
 from tests.exchange import Exchange, kill, until
-from web.run import ROOT
+from web.cli.run import ROOT
 
 DAMAGED = 1  # the shard whose journal is damaged
 WHOLE = 0

@@ -18,13 +18,14 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
-from shards.history import History
-from shards.history_mark import HistoryLost
-from shards.messages import RunSql, TableReply
-from shards.reconcile import reconcile
-from shards.recovery import recover
-from shards.state import dump_state
-from shards.verify import verify_folder
+from shards.archive.mark import HistoryLost
+from shards.archive.service import History
+from shards.engine.state import dump_state
+from shards.model.queries import RunSql
+from shards.model.replies import TableReply
+from shards.runtime.reconcile import reconcile
+from shards.runtime.recovery import recover
+from shards.verify.folder import verify_folder
 from storage.folder import Folder, FolderError
 from storage.journal import JournalDamaged, StorageUnavailable
 from storage.reference import Reference, ReferenceUnusable
@@ -37,7 +38,7 @@ from tests.crash.test_damage import run
 from tests.crash.trading import SPOT
 from tests.exchange import Exchange, kill, until
 from tests.model.seeds import read_count
-from web import cli
+from web.cli import main as cli
 
 COUNT: Final = read_count("SHARDEX_TEST_FLIPS", 300)
 SHARDS: Final = 2

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from loadtest.signing import bearer
-from shards.client import Client
 from shards.clock import now_ms
-from shards.codec import decode_reply, encode
-from shards.line import Line
-from shards.messages import BalancesReply, GetBalances, Reason, Refused
+from shards.ipc.client import Client
+from shards.ipc.threaded_channel import Line
+from shards.model.codec import decode_reply, encode
+from shards.model.queries import GetBalances
+from shards.model.reasons import Reason
+from shards.model.replies import BalancesReply, Refused
 from tests.crash.capacity import fill
 from tests.crash.floor import Account, Floor, Market
 from tests.crash.processes import BACK_S, QUIET_S, check_quiet, connected, stopped

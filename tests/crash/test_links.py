@@ -8,26 +8,17 @@ from typing import Any, Final
 import pytest
 
 from shards.clock import now_ms, passed_ms
-from shards.codec import decode_reply, encode
-from shards.line import Line
-from shards.loop import Shard
-from shards.markets import Market, Product, shard_of_account, shard_of_symbol
-from shards.messages import (
-    AddMarket,
-    BalancesReply,
-    Cancel,
-    Command,
-    Deposit,
-    GetBalances,
-    OrderReply,
-    Place,
-    Question,
-    Reply,
-)
-from shards.money import Balance
-from shards.orders import Kind, NewOrder, Side, TimeInForce
-from shards.recovery import recover
-from shards.snapshots import Snapshots
+from shards.ipc.threaded_channel import Line
+from shards.model.accounting import Balance
+from shards.model.codec import decode_reply, encode
+from shards.model.commands import AddMarket, Cancel, Command, Deposit, Place
+from shards.model.markets import Market, Product, shard_of_account, shard_of_symbol
+from shards.model.orders import Kind, NewOrder, Side, TimeInForce
+from shards.model.queries import GetBalances, Question
+from shards.model.replies import BalancesReply, OrderReply, Reply
+from shards.runtime.loop import Shard
+from shards.runtime.recovery import recover
+from shards.runtime.snapshots import Snapshots
 from storage.folder import Folder
 from storage.journal import JournalDamaged
 

@@ -14,7 +14,7 @@ from shards.process import is_locked, read_pid
 from tests.crash.processes import BACK_S
 from tests.exchange import Exchange, group_members, kill, until
 from tests.http.test_run import Run, can_bind, free_port
-from web.halves import ENGINE, STOP_S, WEB
+from web.cli.halves import ENGINE, STOP_S, WEB
 
 END_S: Final = 15.0  # callers are answered first
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")

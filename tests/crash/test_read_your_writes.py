@@ -9,29 +9,20 @@ from typing import Final
 
 import pytest
 
-from shards.client import Client
+from shards.ipc.client import Client
 from shards.limits import DEADLINE_MS
-from shards.markets import Market
-from shards.messages import (
-    BalancesReply,
-    Cancel,
-    Command,
-    GetBalances,
-    GetOrderByClientId,
-    OrderReply,
-    Place,
-    Question,
-    Reason,
-    Refused,
-    Reply,
-)
-from shards.orders import Kind, NewOrder, Side, TimeInForce
+from shards.model.commands import Cancel, Command, Place
+from shards.model.markets import Market
+from shards.model.orders import Kind, NewOrder, Side, TimeInForce
+from shards.model.queries import GetBalances, GetOrderByClientId, Question
+from shards.model.reasons import Reason
+from shards.model.replies import BalancesReply, OrderReply, Refused, Reply
 from storage.reference import Reference
 from tests.crash.floor import FUNDS, QUOTE, QUOTE_PLACES, Account, Floor
 from tests.crash.processes import BACK_S, archive_process, check_at_rest, connected, shard_process
 from tests.crash.settings import make_random, times
 from tests.exchange import Exchange, kill, until
-from web.catalog import Catalog
+from web.exchange.catalog import Catalog
 
 READERS: Final = 8
 OPEN_MAX: Final = 50  # orders of one reader

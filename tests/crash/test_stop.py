@@ -17,7 +17,7 @@ from tests.crash.backups import shardex
 from tests.crash.floor import Account, Floor, done
 from tests.crash.processes import BACK_S, await_archived, connected, shard_process
 from tests.exchange import Exchange, until
-from web.run import ENGINE, STOP_S
+from web.cli.run import ENGINE, STOP_S
 
 SHARDS = 2
 TRIES = 10

@@ -13,9 +13,9 @@ import pytest
 from tests.crash.test_damage import run, verify
 from tests.data import folders
 from tests.exchange import Exchange
-from web.demo import DemoAccount
-from web.run import ROOT
-from web.tokens import Tokens
+from web.cli.demo import DemoAccount
+from web.cli.run import ROOT
+from web.http.tokens import Tokens
 
 RECORDED: Final = ROOT / "tests" / "data" / "folder-unsealed.tar.xz"
 TAKEN_OVER: Final = ("is taken over as it is", "taken over into the journal", "had no checksum")

@@ -12,9 +12,9 @@ from typing import Final
 import pytest
 from click.testing import CliRunner
 
-from shards.engine import Engine
-from shards.history import History
-from shards.state import dump_state, dump_underway
+from shards.archive.service import History
+from shards.engine.engine import Engine
+from shards.engine.state import dump_state, dump_underway
 from shards.vitals import State, living
 from storage.folder import Folder
 from storage.journal import START
@@ -22,8 +22,8 @@ from storage.snapshot import Snapshot, write_snapshot
 from tests.crash.test_damage import RUN_S
 from tests.exchange import OWN_SETTINGS, until
 from tests.http.test_first_minute import refusal
-from web import cli
-from web.run import ROOT
+from web.cli import main as cli
+from web.cli.run import ROOT
 
 JOURNAL: Final = "shard-0/journal.sqlite"
 MARK: Final = "shard-0/journal.mark"

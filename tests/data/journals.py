@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from shards.engine import Engine
-from shards.recovery import apply_record, recover
-from shards.state import dump_state
+from shards.engine.engine import Engine
+from shards.engine.state import dump_state
+from shards.runtime.recovery import apply_record, recover
 from storage.folder import Folder
 from storage.journal import Record
 from storage.snapshot import state_hash

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from shards.codec import decode_input
-from shards.invariants import find_violations
-from shards.verify import verify_folder
+from shards.model.codec import decode_input
+from shards.verify.folder import verify_folder
+from shards.verify.invariants import find_violations
 from storage.folder import Folder
 from tests.data import journals
 from tests.exchange import Exchange
 from tests.http.futures.trader import Trader
 from tests.http.venue import Venue
-from web import cli
+from web.cli import main as cli
 
 NAMES = ("simulation", "load", "storm")
 LEAST = {  # of each kind of input, in all journals together

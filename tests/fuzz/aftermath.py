@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from shards.verify import verify_folder
+from shards.verify.folder import verify_folder
 from tests.exchange import Exchange, until
 from tests.fuzz.arena import Arena
 

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 
 from loadtest.signing import add_signature, stamp
 from tests.exchange import Exchange
-from web.demo import DemoAccount
+from web.cli.demo import DemoAccount
 from web.openapi.documents import load_document
 
 # Made of each operation, beside the document's own and those at the edges of its schemas

@@ -15,7 +15,7 @@ import pytest
 from tests.exchange import Exchange, until
 from tests.fuzz.wire import PROBE, Broken, Connection, is_of_server
 from tests.model.seeds import read_count, read_seed
-from web.run import ROOT
+from web.cli.run import ROOT
 
 SOUPS: Final = 1_000  # connections that send noise
 THREADS: Final = 8

@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import jwt
 import pytest
 
-import web.tokens
+import web.http.tokens
 from shards.settings import SettingsError
+from web.http.tokens import LEEWAY_S, LIFETIME_S_MAX, Tokens
 from web.settings import check_secret, load_web_settings
-from web.tokens import LEEWAY_S, LIFETIME_S_MAX, Tokens
 
 SECRET = "0123456789abcdef" * 4
 OTHER = "fedcba9876543210" * 4
@@ -56,14 +56,14 @@ def test_a_token_that_is_remembered_ends_all_the_same(tokens: Tokens, monkeypatc
     assert [tokens.verify(token) for _ in range(2)] == ["alice", "alice"]
     for later_s, expected in ((60 + LEEWAY_S - 2, "alice"), (60 + LEEWAY_S + 1, None)):
         with monkeypatch.context() as patch:
-            patch.setattr(web.tokens, "time", SimpleNamespace(time=lambda later_s=later_s: now + later_s))
+            patch.setattr(web.http.tokens, "time", SimpleNamespace(time=lambda later_s=later_s: now + later_s))
             patch.setattr(Tokens, "_check", lambda *_: None)
             assert tokens.verify(token) == expected
     assert tokens.verify(token) == "alice"
 
 
 def test_few_tokens_are_remembered(tokens: Tokens, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web.tokens, "KNOWN_COUNT_MAX", 3)
+    monkeypatch.setattr(web.http.tokens, "KNOWN_COUNT_MAX", 3)
     made = [tokens.mint(f"account-{number}", 60) for number in range(5)]
     assert [tokens.verify(token) for token in made] == [f"account-{number}" for number in range(5)]
     assert list(tokens._known) == made[2:]

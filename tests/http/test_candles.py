@@ -9,17 +9,19 @@ from typing import Any, Final
 
 import pytest
 
+from shards.archive.service import History
 from shards.clock import now_ms
-from shards.engine import Engine
-from shards.history import History
-from shards.markets import Market
-from shards.messages import Command, Question, Reply
-from shards.orders import Side, Trade
-from shards.questions import answer
-from shards.rows import Traded
+from shards.engine.engine import Engine
+from shards.engine.queries import answer
+from shards.model.commands import Command
+from shards.model.events import Traded
+from shards.model.markets import Market
+from shards.model.orders import Side, Trade
+from shards.model.queries import Question
+from shards.model.replies import Reply
 from tests.http.futures.site import BTC, ETH, SPOT, SPOT_ONLY, FakeClient, Site, make_trade
-from web.candles import INTERVALS_S
-from web.futures.market import INTERVALS_MS
+from web.exchange.candles import INTERVALS_S
+from web.futures.market_data.market import INTERVALS_MS
 
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 86_400_000

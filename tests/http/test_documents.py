@@ -24,8 +24,8 @@ from click.testing import CliRunner
 from tests.exchange import Exchange
 from tests.http.documented import faults_of, happen
 from tests.http.venue import Venue
-from web import cli
-from web.halves import ROOT
+from web.cli import main as cli
+from web.cli.halves import ROOT
 
 DOCUMENTS: Final = (ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md")))
 OF_OTHERS: Final = ("pytest", "locust", "py_spy", "venv", "pip", "http.server")  # their options are not ours to check

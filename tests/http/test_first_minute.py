@@ -24,10 +24,10 @@ from storage.reference_file import ReferenceFile
 from tests.exchange import OWN_SETTINGS, hold_port, until
 from tests.http.programs import needs_curl
 from tests.http.test_run import START_S, Run
-from web.run import ROOT
+from web.cli.run import ROOT
 
 PROGRAMS: Final = {
-    "make run": ["-m", "web.run"],
+    "make run": ["-m", "web.cli.run"],
     "engine": ["-m", "shards"],
     "web": ["-m", "gunicorn", "-c", "web/gunicorn_conf.py", "web:create_app()"],
     "shardex": ["-m", "web.cli", "verify"],
@@ -198,7 +198,8 @@ def test_the_commit_that_reads_an_older_format_is_there() -> None:
 
 def shardex(*words: str, code: str = "") -> subprocess.CompletedProcess[str]:
     program = (
-        f"import sys; sys.argv[1:] = {list(words)}\nfrom web.shardex import main\ntry: main()\nfinally: {code or 0}"
+        f"import sys; sys.argv[1:] = {list(words)}\nfrom web.cli.__main__ import main\n"
+        f"try: main()\nfinally: {code or 0}"
     )
     return subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
 
@@ -207,7 +208,7 @@ def test_help_is_quick() -> None:
     """It loads nothing of what the commands need, and says the same as if it did."""
     heavy = 'print(sorted({"duckdb", "flask", "cryptography", "shards"} & set(sys.modules)), file=sys.stderr)'
     full = subprocess.run(
-        [sys.executable, "-c", "from web.cli import main; main(['--help'], prog_name='shardex')"],
+        [sys.executable, "-c", "from web.cli.main import main; main(['--help'], prog_name='shardex')"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -263,6 +264,15 @@ def test_the_log_says_where_it_listens_and_on_what(first: Run) -> None:
     assert re.search(rf"Listening at: {re.escape(first.url)} \(\d+\)", first.output())
     assert " 1 shard on " in first.output()
     assert "open to every network" not in first.output()
+
+
+def test_the_readme_shows_what_is_printed(first: Run) -> None:
+    """Credentials are cut off there, times and process numbers left out."""
+    (shown,) = re.findall(r"^```console\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    lines = [line.strip() for line in shown.splitlines() if line.strip() and not line.startswith("$")]
+    assert len(lines) == 8
+    printed = first.output().replace(first.url, "http://127.0.0.1:8000").replace(str(first.data), "data")
+    assert [line for line in lines if re.sub(r"\S+…$", "", line) not in printed] == []
 
 
 def test_a_browser_sees_a_page(first: Run) -> None:

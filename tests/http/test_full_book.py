@@ -10,13 +10,13 @@ import pytest
 
 from loadtest.bench.seeding import MARKET, OWNER, full_book, limit_order, write_journal
 from shards.limits import OPEN_ORDERS_MAX
-from shards.messages import Command, Deposit
-from shards.orders import Side
+from shards.model.commands import Command, Deposit
+from shards.model.orders import Side
 from storage.folder import Folder
 from storage.reference import Asset, Reference
 from tests.exchange import Exchange
 from tests.http.venue import Pair, User, Venue
-from web.catalog import encode_market
+from web.exchange.catalog import encode_market
 
 READY_S: Final = 90.0
 OTHERS: Final = 200_000

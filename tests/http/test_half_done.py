@@ -8,30 +8,22 @@ from typing import TypeVar
 
 import pytest
 
-from shards.brackets import RiskChange
-from shards.client import Client
+from shards.ipc.client import Client
 from shards.limits import DEADLINE_MS
-from shards.markets import MarketStatus, shard_of_symbol
-from shards.messages import (
-    AddAsset,
-    Command,
-    CountReply,
-    GetMarket,
-    MarketReply,
-    Question,
-    Reply,
-    SetMarketStatus,
-    SetRisk,
-)
-from shards.verify import verify_folder
+from shards.model.brackets import RiskChange
+from shards.model.commands import AddAsset, Command, SetMarketStatus, SetRisk
+from shards.model.markets import MarketStatus, shard_of_symbol
+from shards.model.queries import GetMarket, Question
+from shards.model.replies import CountReply, MarketReply, Reply
+from shards.verify.folder import verify_folder
 from storage.folder import Folder
 from storage.reference import Asset, Reference
 from tests.exchange import Exchange, until
-from web.catalog import Catalog
-from web.engine import Engine
-from web.futures.bracket_rows import to_brackets
-from web.futures.listing import set_futures_status, set_risk
-from web.operator import Desk, set_spot_status
+from web.exchange.catalog import Catalog
+from web.exchange.gateway import Engine
+from web.operator.actions import Desk, set_spot_status
+from web.operator.bracket_rows import to_brackets
+from web.operator.futures_markets import set_futures_status, set_risk
 
 DECIMALS = 6
 R = TypeVar("R", bound=Reply)

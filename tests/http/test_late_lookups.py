@@ -5,10 +5,12 @@ from contextlib import closing
 from random import Random
 
 from loadtest.bench.large_archive import LateOrder, fill_archive, late_order
-from shards.messages import BatchReply, FindEnded, GetOrder, GetOrderByClientId, OrderReply, Question, Reason, Refused
+from shards.model.queries import FindEnded, GetOrder, GetOrderByClientId, Question
+from shards.model.reasons import Reason
+from shards.model.replies import BatchReply, OrderReply, Refused
 from storage.folder import Folder
 from tests.exchange import Exchange
-from web.cli_access import open_client
+from web.cli.access import open_client
 
 COUNT = 20_000
 CALLERS = 16

@@ -11,10 +11,10 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
-from shards.messages import Reason
+from shards.model.reasons import Reason
 from tests.http.futures.site import FakeClient, Site
 from web import app as apps
-from web.lean import LeanFlask
+from web.server.flask_app import LeanFlask
 from web.services import NAME
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW", "get")

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.exchange import Exchange, kill, until
-from web.counts import WRITE_S
+from web.monitoring.shared_counts import WRITE_S
 
 WORKERS = 3
 BACK_S = 20.0

@@ -14,8 +14,8 @@ from typing import Final
 import pytest
 
 from tests.exchange import OWN_SETTINGS, Exchange, group_members, hold_port, kill, until
-from web.claims import Claimed, claim_all
-from web.run import ROOT, WEB, half_environment, read_procfile
+from web.cli.run import ROOT, WEB, half_environment, read_procfile
+from web.server.claims import Claimed, claim_all
 
 COMMAND: Final = read_procfile()[WEB]
 START_S: Final = 30.0

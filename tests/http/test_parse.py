@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from shards.units import Decimal
-from web.errors import Problem
-from web.incoming import Query
-from web.parse import Number, is_account, is_client_id, is_name, parse_object, read_decimal, read_long, read_text
+from shards.model.decimals import Decimal
+from web.http.errors import Problem
+from web.http.parse import Number, is_account, is_client_id, is_name, parse_object, read_decimal, read_long, read_text
+from web.http.request import Query
 
 REFUSED_BODIES = {
     "empty": b"",

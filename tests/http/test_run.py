@@ -21,17 +21,18 @@ from cryptography.fernet import Fernet
 from loadtest.signing import add_signature, stamp
 from storage.folder import Folder
 from tests.exchange import OWN_SETTINGS, Exchange, group_members, has_open, hold_port, kill, until
-from web import cli, cli_access
-from web.demo import Demo, DemoError, fetch, provide_demo
-from web.run import ROOT, is_ready, read_procfile
-from web.tokens import Tokens
+from web.cli import access as cli_access
+from web.cli import main as cli
+from web.cli.demo import Demo, DemoError, fetch, provide_demo
+from web.cli.run import ROOT, is_ready, read_procfile
+from web.http.tokens import Tokens
 
 START_S = 30
 STOP_S = 20
 
 
 class Run:
-    """`python -m web.run` as a process group of its own."""
+    """`python -m web.cli.run` as a process group of its own."""
 
     started: ClassVar[list["Run"]] = []
 
@@ -43,7 +44,7 @@ class Run:
         environment |= {"PORT": str(port), "SHARDEX_DATA": str(self.data), "SHARDEX_SHARDS": "2", **settings}
         self._out = folder / f"out-{port}"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "web.run"],
+            [sys.executable, "-m", "web.cli.run"],
             cwd=ROOT,
             env=environment,
             stdout=self._out.open("wb"),

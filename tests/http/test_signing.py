@@ -5,7 +5,7 @@ import hmac
 import pytest
 
 from loadtest.signing import signature
-from web.signing import payloads, split_signature, verify
+from web.http.signing import payloads, split_signature, verify
 
 SECRET = b"k" * 64
 

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from tests.model.seeds import read_seed
-from web.signing import split_signature
+from web.http.signing import split_signature
 
 WORDS = (b"signature=", b"Signature=", b"&", b"&", b"a=1", b"signature", b"x", b"=", b"\n", b"%26")
 TEXTS = 20_000

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from tests.exchange import Exchange, until
 from tests.http.venue import Venue
-from web import cli
+from web.cli import main as cli
 
 ENDLESS = "SELECT count(*) FROM range(1000000000000)"
 ENDLESS_ROWS = "SELECT * FROM range(1000000000000) AS numbers(a)"

@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 
-from shards.client import Line
+from shards.ipc.client import Line
 from storage.operations import PutMarket
 from storage.reference_file import ReferenceFile
 from tests.exchange import Exchange, kill, until

@@ -18,15 +18,16 @@ from click.testing import CliRunner
 from loadtest import http
 from loadtest.http import ANSWER_S
 from loadtest.signing import add_signature, signature, stamp
-from shards.client import Client
-from shards.ids import to_uuid
-from shards.markets import shard_of_account, shard_of_symbol
-from shards.messages import AmountReply, Deposit
+from shards.ipc.client import Client
+from shards.model.commands import Deposit
+from shards.model.ids import to_uuid
+from shards.model.markets import shard_of_account, shard_of_symbol
+from shards.model.replies import AmountReply
 from storage.reference import Reference
 from tests.exchange import Exchange
-from web import cli
-from web.catalog import Catalog
-from web.tokens import Tokens
+from web.cli import main as cli
+from web.exchange.catalog import Catalog
+from web.http.tokens import Tokens
 
 API: Final = "/api/v1"
 ORDER_FIELDS: Final = (

@@ -11,16 +11,17 @@ from loadtest import reader as accounts
 from loadtest.outcome import Outcome
 from loadtest.spot_audit import ORDERS
 from shards.limits import DEADLINE_BULK_MS
-from shards.markets import Market
-from shards.messages import AddMarket, Cancel, CancelAll, CancelByClientId, Deposit, GetDepth, GetOrder, Place
-from shards.orders import Kind, NewOrder, Side, TimeInForce
+from shards.model.commands import AddMarket, Cancel, CancelAll, CancelByClientId, Deposit, Place
+from shards.model.markets import Market
+from shards.model.orders import Kind, NewOrder, Side, TimeInForce
+from shards.model.queries import GetDepth, GetOrder
 from storage.reference import Reference
 from tests.crash.calls import PAUSE_S, READABLE_S, SETTLED_S, Call
 from tests.crash.floor import FUNDS, QUOTE, Account, Floor
 from tests.crash.spot_calls import SpotCaller
 from tests.linear.history import UNKNOWN, Asked, Op, Reader
 from tests.linear.market import MarketModel
-from web.catalog import Catalog
+from web.exchange.catalog import Catalog
 
 CLIENTS: Final = 16
 ACCOUNTS: Final = 8  # so that clients meet on one account, too

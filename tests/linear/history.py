@@ -4,24 +4,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from shards.ids import TRADE, from_uuid
-from shards.markets import Market
-from shards.messages import (
-    Cancel,
-    CancelAll,
-    CancelByClientId,
-    DepthReply,
-    GetDepth,
-    GetOrder,
-    OrderReply,
-    OrdersReply,
-    Place,
-    Refused,
-    Reply,
-)
-from shards.orders import Order, Trade
-from web.errors import SPOT_REFUSALS
-from web.render import KINDS, SIDES, STATUSES, TIMES_IN_FORCE
+from shards.model.commands import Cancel, CancelAll, CancelByClientId, Place
+from shards.model.ids import TRADE, from_uuid
+from shards.model.markets import Market
+from shards.model.orders import Order, Trade
+from shards.model.queries import GetDepth, GetOrder
+from shards.model.replies import DepthReply, OrderReply, OrdersReply, Refused, Reply
+from web.http.errors import SPOT_REFUSALS
+from web.spot.views import KINDS, SIDES, STATUSES, TIMES_IN_FORCE
 
 Asked = Place | Cancel | CancelByClientId | CancelAll | GetOrder | GetDepth
 Told = tuple[Any, ...]

@@ -4,8 +4,8 @@ from collections import defaultdict
 from copy import copy
 from typing import Any, Self
 
-from shards.ids import make_number
-from shards.orders import Order
+from shards.model.ids import make_number
+from shards.model.orders import Order
 from tests.linear.history import Asked, Told, told_by_model
 from tests.model.reference import Reference
 

@@ -11,7 +11,7 @@ was come to with the same operations done is not searched again. The order that 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from shards.messages import Place
+from shards.model.commands import Place
 from tests.linear.history import Op, Told, is_nothing
 from tests.linear.market import MarketModel
 

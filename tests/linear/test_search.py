@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from shards.markets import Market, Product
-from shards.messages import AddMarket, Cancel, CancelAll, CancelByClientId, Deposit, GetDepth, GetOrder, Place
-from shards.orders import Kind, NewOrder, Side, TimeInForce
+from shards.model.commands import AddMarket, Cancel, CancelAll, CancelByClientId, Deposit, Place
+from shards.model.markets import Market, Product
+from shards.model.orders import Kind, NewOrder, Side, TimeInForce
+from shards.model.queries import GetDepth, GetOrder
 from tests.linear.history import UNKNOWN, Asked, Op
 from tests.linear.market import MarketModel
 from tests.linear.search import Search, prove

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.exchange import Exchange
-from web.run import ROOT
+from web.cli.run import ROOT
 
 
 @pytest.fixture(scope="module")

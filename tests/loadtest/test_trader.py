@@ -6,7 +6,7 @@ import sys
 import threading
 from typing import Final
 
-from web.run import ROOT
+from web.cli.run import ROOT
 
 # in a process of its own: locust makes all sockets of a process gevent's
 _CANCEL: Final = """

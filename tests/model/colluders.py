@@ -8,11 +8,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from shards.brackets import RiskChange, RiskTerms, make_brackets
-from shards.markets import FuturesTerms, Market, MarketStatus, Product, shard_of_account
-from shards.messages import (
+from shards.model.accounting import Wallet
+from shards.model.brackets import RiskChange, RiskTerms, make_brackets
+from shards.model.commands import (
     AddMarket,
-    AmountReply,
     Cancel,
     CancelAll,
     Command,
@@ -23,9 +22,10 @@ from shards.messages import (
     SetMarkPrice,
     SetRisk,
 )
-from shards.money import Wallet
-from shards.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
-from shards.positions import MarketMargin
+from shards.model.markets import FuturesTerms, Market, MarketStatus, Product, shard_of_account
+from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
+from shards.model.positions import MarketMargin
+from shards.model.replies import AmountReply
 from tests.model.world import World
 from tests.model.worth import Watch
 

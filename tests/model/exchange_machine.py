@@ -17,24 +17,21 @@ from hypothesis.stateful import (
 from msgspec.structs import replace
 
 from shards.limits import DEADLINE_MS, REPLAY_WINDOW_MS
-from shards.markets import MarketStatus
-from shards.messages import (
+from shards.model.accounting import Wallet
+from shards.model.commands import (
     AddMarket,
-    BatchReply,
     Cancel,
     CancelAll,
     CancelByClientId,
     Command,
     Deposit,
-    OrderReply,
-    OrdersReply,
     Place,
-    Refused,
     SetMarketStatus,
 )
-from shards.money import Wallet
-from shards.orders import Kind, NewOrder, Order, Side, Status, TimeInForce
-from shards.rows import OrderEnded
+from shards.model.events import OrderEnded
+from shards.model.markets import MarketStatus
+from shards.model.orders import Kind, NewOrder, Order, Side, Status, TimeInForce
+from shards.model.replies import BatchReply, OrderReply, OrdersReply, Refused
 from tests.model.seeds import read_count, read_seed
 from tests.model.world import Call, World, make_market
 

@@ -1,10 +1,10 @@
 """Matching and triggers of one futures market, in the plainest way."""
 
-from shards import messages as m
-from shards import orders as o
-from shards.markets import Market, MarketStatus
-from shards.money import MarginFill
-from shards.rows import MarginFilled, Traded
+from shards.model import orders as o
+from shards.model.accounting import MarginFill
+from shards.model.events import MarginFilled, Traded
+from shards.model.markets import Market, MarketStatus
+from shards.model.reasons import Reason
 from tests.model.futures_prices import FuturesPrices
 from tests.model.futures_risk import Funds, nearest
 from tests.model.futures_wallets import ceil
@@ -21,13 +21,13 @@ class FuturesMatching(FuturesPrices):
 
     # Matching
 
-    def refuse_tif(self, new: o.NewOrder | o.Order, quantity: int, limit: int) -> m.Reason | None:
+    def refuse_tif(self, new: o.NewOrder | o.Order, quantity: int, limit: int) -> Reason | None:
         makers = self.makers(new.side, limit)
         if new.tif is o.TimeInForce.POST_ONLY and makers:
-            return m.Reason.POST_ONLY
+            return Reason.POST_ONLY
         makers = self.makers(new.side, self.within_first(new, limit))
         if new.tif is o.TimeInForce.FOK and sum(lots for _, lots in self.offers(new, makers)) < quantity:
-            return m.Reason.CANNOT_FILL
+            return Reason.CANNOT_FILL
         return None
 
     def wanted(self, order: o.Order) -> int:
@@ -200,9 +200,9 @@ class FuturesMatching(FuturesPrices):
             self.end(order, EXPIRED, o.EndReason.REDUCE_ONLY)
             return
         funds = self.fund(order, order.quantity)
-        if funds is m.Reason.NO_LEAVE:  # it goes as far as it may without
+        if funds is Reason.NO_LEAVE:  # it goes as far as it may without
             funds = Funds(nearest(order.side, order.price, self.mark, self.allowance(order.account)), 0, 0, 0)
-        if isinstance(funds, m.Reason):
+        if isinstance(funds, Reason):
             self.end(order, EXPIRED, o.EndReason.MARGIN)
             return
         self.go(order, funds)
@@ -213,7 +213,7 @@ class FuturesMatching(FuturesPrices):
         order.hold = self.hold_of(order)
         reason = self.refuse_tif(order, order.quantity, funds.limit)
         if reason:
-            ends = {m.Reason.CANNOT_FILL: o.EndReason.FOK, m.Reason.POST_ONLY: o.EndReason.GTX}
+            ends = {Reason.CANNOT_FILL: o.EndReason.FOK, Reason.POST_ONLY: o.EndReason.GTX}
             self.end(order, EXPIRED, ends[reason])
         else:
             cut = order.kind is o.Kind.LIMIT and funds.limit != order.price

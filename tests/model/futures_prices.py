@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from shards import messages as m
-from shards import orders as o
+from shards.model import orders as o
+from shards.model.reasons import Reason
 from tests.model.futures_risk import MILLION, Funds, is_within, nearest, worse_by
 from tests.model.futures_state import FuturesState
 from tests.model.futures_wallets import ceil
@@ -70,11 +70,11 @@ class FuturesPrices(FuturesState):
         """Ticks that each lot loses against the mark if it trades at its limit."""
         return worse_by(new.side, limit, self.mark) if self.has_risk_terms else 0
 
-    def out_of_band(self, side: o.Side, price: int) -> m.Reason | None:
+    def out_of_band(self, side: o.Side, price: int) -> Reason | None:
         """Why a limit may not be so far from the mark."""
         if not self.has_risk_terms or is_within(side, price, self.mark, self.terms.market_take_bound):
             return None
-        return m.Reason.PRICE_TOO_HIGH if side is o.Side.BUY else m.Reason.PRICE_TOO_LOW
+        return Reason.PRICE_TOO_HIGH if side is o.Side.BUY else Reason.PRICE_TOO_LOW
 
     def is_out_of_band(self, order: o.Order) -> bool:
         return order.kind is o.Kind.LIMIT and self.out_of_band(order.side, order.price) is not None
@@ -95,13 +95,13 @@ class FuturesPrices(FuturesState):
         """Whether it would lose more at its price than its hold has for that."""
         return self.loss(order, order.price) > order.loss
 
-    def fund(self, new: o.NewOrder | o.Order, quantity: int) -> Funds | m.Reason:
+    def fund(self, new: o.NewOrder | o.Order, quantity: int) -> Funds | Reason:
         """What so much of a new order holds, and how far it may go with that; or why it may not be held."""
         limit = self.limit(new, quantity)
         if new.reduce_only:
             loss = self.leave(new, quantity, limit)
             if loss is None and new.kind is o.Kind.LIMIT:
-                return m.Reason.NO_LEAVE
+                return Reason.NO_LEAVE
             return Funds(
                 nearest(new.side, limit, self.mark, self.allowance(new.account)) if loss is None else limit,
                 0,

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from shards.brackets import MILLION, RiskTerms, make_brackets
-from shards.markets import FuturesTerms, Market, MarketStatus, Product
+from shards.model.brackets import MILLION, RiskTerms, make_brackets
+from shards.model.markets import FuturesTerms, Market, MarketStatus, Product
 
 
 class Profile(NamedTuple):

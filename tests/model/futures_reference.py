@@ -5,9 +5,27 @@ It shares the words of the product, its messages, with the engine, and nothing e
 
 from msgspec.structs import replace
 
-from shards import messages as m
-from shards import orders as o
-from shards.markets import Market, MarketStatus
+from shards.model import orders as o
+from shards.model.commands import (
+    Cancel,
+    CancelAll,
+    CancelBatch,
+    CancelByClientId,
+    Command,
+    Countdown,
+    Deposit,
+    Modify,
+    Place,
+    SetLeverage,
+    SetMarketStatus,
+    SetMarkPrice,
+    SetRisk,
+    Tick,
+    Transfer,
+)
+from shards.model.markets import Market, MarketStatus
+from shards.model.reasons import Reason
+from shards.model.replies import OrderReply, OrdersReply, Refused, Reply
 from tests.model.futures_settings import FuturesSettings
 
 CONTENT = ("side", "kind", "tif", "price", "quantity", "reduce_only", "close_position", "trigger")
@@ -23,54 +41,54 @@ class FuturesReference(FuturesSettings):
         self.asked: dict[int, o.NewOrder] = {}
         self.signed: dict[tuple[object, ...], o.Order] = {}
 
-    def apply(self, message: m.Command, now_ms: int) -> m.Reply | None:
+    def apply(self, message: Command, now_ms: int) -> Reply | None:
         self.now_ms = now_ms
         match message:
-            case m.Place(new):
+            case Place(new):
                 return self.place(new)
-            case m.Modify():
+            case Modify():
                 return self.modify(message)
-            case m.Cancel(number, account):
+            case Cancel(number, account):
                 return self.cancel_one(self.orders.get(number), account)
-            case m.CancelByClientId(_, account, client_id):
+            case CancelByClientId(_, account, client_id):
                 return self.cancel_one(self.by_client_id(account, client_id), account)
-            case m.CancelAll(account, _, triggers_only):
-                return m.OrdersReply(self.cancel_all(account, o.EndReason.CANCEL_ALL, triggers_only))
-            case m.CancelBatch():
+            case CancelAll(account, _, triggers_only):
+                return OrdersReply(self.cancel_all(account, o.EndReason.CANCEL_ALL, triggers_only))
+            case CancelBatch():
                 return self.cancel_batch(message)
-            case m.Countdown(_, account, after_ms):
+            case Countdown(_, account, after_ms):
                 return self.set_timer(account, after_ms)
-            case m.Tick():
+            case Tick():
                 self.run_out()
                 return None
-            case m.Deposit(account, _, amount) | m.Transfer(account, _, _, amount):
+            case Deposit(account, _, amount) | Transfer(account, _, _, amount):
                 return self.move(message, account, amount)
-            case m.SetLeverage(account, _, leverage, default):
+            case SetLeverage(account, _, leverage, default):
                 return self.set_leverage(account, leverage, default)
-            case m.SetRisk(_, change):
+            case SetRisk(_, change):
                 return self.set_risk(change)
-            case m.SetMarketStatus(_, status):
+            case SetMarketStatus(_, status):
                 return self.set_status(status)
-            case m.SetMarkPrice(_, price):
+            case SetMarkPrice(_, price):
                 return self.mark_at(price)
         raise AssertionError(message)
 
     # Placing
 
-    def place(self, new: o.NewOrder) -> m.Reply:
+    def place(self, new: o.NewOrder) -> Reply:
         found = self.check(new)
         if found:
             return found
         if new.trigger:
-            return m.OrderReply(self.wait(new))
+            return OrderReply(self.wait(new))
         quantity = min(new.quantity, self.reducible(new)) if new.reduce_only else new.quantity
         funds = self.fund(new, quantity)
-        if isinstance(funds, m.Reason):
-            return m.Refused(funds)
+        if isinstance(funds, Reason):
+            return Refused(funds)
         limit = funds.limit
         reason = self.refuse_tif(new, quantity, limit)
         if reason:
-            return m.Refused(reason)
+            return Refused(reason)
         order = self.create(new, quantity)
         order.hold_price, order.leverage, order.loss = funds.hold_price, funds.leverage, funds.loss
         order.hold = self.hold_of(order)
@@ -81,25 +99,25 @@ class FuturesReference(FuturesSettings):
                 setattr(order, name, self.wait(asked).id)
         trades = self.execute(order, limit)
         self.fire_due()
-        return m.OrderReply(order, trades)
+        return OrderReply(order, trades)
 
-    def check(self, new: o.NewOrder) -> m.Reply | None:
+    def check(self, new: o.NewOrder) -> Reply | None:
         """What stands against it, or is the answer already, before there is talk of money."""
         first = self.first_of(new)
-        refused = self.measure(new) if isinstance(first, m.Refused | None) else None
+        refused = self.measure(new) if isinstance(first, Refused | None) else None
         return refused or first or self.stands_against(new)
 
-    def first_of(self, new: o.NewOrder) -> m.Reply | None:
+    def first_of(self, new: o.NewOrder) -> Reply | None:
         """The open order of the same client id; or what became of the very same request."""
         if not new.client_id:
             return None
         first = self.by_client_id(new.account, new.client_id)
         same = self.signed.get(self.name(new)) if new.signed_ms else None
         if first and self.is_same(first, new):
-            return m.OrderReply(first, [], True)
+            return OrderReply(first, [], True)
         if same:
-            return m.OrderReply(same, [], True)
-        return m.Refused(m.Reason.DUPLICATE_CLIENT_ID, first) if first else None
+            return OrderReply(same, [], True)
+        return Refused(Reason.DUPLICATE_CLIENT_ID, first) if first else None
 
     def is_same(self, order: o.Order, new: o.NewOrder) -> bool:
         """As it was asked for, or is now: a modified order is another one, and what only reduces may have shrunk."""
@@ -123,19 +141,19 @@ class FuturesReference(FuturesSettings):
         content = repr([getattr(new, name) for name in (*CONTENT, "take_profit", "stop_loss")])
         return new.account, new.client_id, new.signed_ms, content
 
-    def measure(self, new: o.NewOrder) -> m.Refused | None:
+    def measure(self, new: o.NewOrder) -> Refused | None:
         """A market order, at the mark; one that only reduces by what it can reduce."""
         lots = min(new.quantity, self.reducible(new)) if new.reduce_only else new.quantity
         notional = self.mark * lots * self.unit
         if new.kind is not o.Kind.MARKET or not notional:
             return None
         if notional < self.market.min_notional and not new.reduce_only:
-            return m.Refused(m.Reason.MIN_NOTIONAL)
-        return m.Refused(m.Reason.MAX_NOTIONAL) if notional > self.terms.max_notional else None
+            return Refused(Reason.MIN_NOTIONAL)
+        return Refused(Reason.MAX_NOTIONAL) if notional > self.terms.max_notional else None
 
-    def stands_against(self, new: o.NewOrder) -> m.Refused | None:
+    def stands_against(self, new: o.NewOrder) -> Refused | None:
         if self.market.status is not MarketStatus.LISTED:
-            return m.Refused(m.Reason("market_" + self.market.status.value))
+            return Refused(Reason("market_" + self.market.status.value))
         reason = self.out_of_band(new.side, new.price) if new.kind is o.Kind.LIMIT else None
         sign = 1 if new.side is o.Side.BUY else -1
         if new.trigger:
@@ -143,27 +161,27 @@ class FuturesReference(FuturesSettings):
         for child, beyond in ((new.take_profit, sign), (new.stop_loss, -sign)):
             price = child and (new.price or self.watched(child.watched))
             if child and price and (child.stop_price - price) * beyond <= 0:
-                reason = reason or m.Reason.WOULD_TRIGGER
+                reason = reason or Reason.WOULD_TRIGGER
         if new.reduce_only and not self.reducible(new):
-            reason = reason or m.Reason.NOTHING_TO_REDUCE
-        return m.Refused(reason) if reason else None
+            reason = reason or Reason.NOTHING_TO_REDUCE
+        return Refused(reason) if reason else None
 
-    def stands_against_trigger(self, new: o.NewOrder, trigger: o.Trigger) -> m.Refused | None:
+    def stands_against_trigger(self, new: o.NewOrder, trigger: o.Trigger) -> Refused | None:
         parent = self.orders.get(trigger.parent)
         if trigger.parent:
             siblings = [other for other in self.waiting if other.trigger and other.trigger.parent == trigger.parent]
             known = parent and self.is_open(parent) and parent.account == new.account
             if known and len(siblings) >= CHILDREN_MAX:
-                return m.Refused(m.Reason.TOO_MANY_TRIGGERS)
+                return Refused(Reason.TOO_MANY_TRIGGERS)
             own = parent and self.is_open(parent) and parent.account == new.account and parent.side is not new.side
             if not own or parent in self.waiting:
-                return m.Refused(m.Reason.PARENT_NOT_OPEN)
+                return Refused(Reason.PARENT_NOT_OPEN)
         wrong = self.lies_wrong(new, trigger, trigger.stop_price)
         if new.kind is o.Kind.TRAILING_STOP_MARKET:
             price = self.watched(trigger.watched)
             away = price - trigger.activation if new.side is o.Side.BUY else trigger.activation - price
             wrong = bool(price and trigger.activation) and away <= 0
-        return m.Refused(m.Reason.WOULD_TRIGGER) if wrong else None
+        return Refused(Reason.WOULD_TRIGGER) if wrong else None
 
     def lies_wrong(self, order: o.NewOrder | o.Order, trigger: o.Trigger, stop: int) -> bool:
         """Whether the watched price has come to it already, or its open parent's price lies beyond it."""
@@ -197,26 +215,26 @@ class FuturesReference(FuturesSettings):
 
     # Modifying
 
-    def modify(self, change: m.Modify) -> m.Reply:
+    def modify(self, change: Modify) -> Reply:
         found = self.check_change(change)
-        if isinstance(found, m.Refused):
+        if isinstance(found, Refused):
             return found
         order, price, quantity, stop = found
         asked = self.asked[order.id]
         if order.trigger and asked.trigger and order in self.waiting:
             order.price, order.quantity, order.trigger.stop_price, order.updated_ms = price, quantity, stop, self.now_ms
             self.asked[order.id] = replace(asked, price=price, trigger=replace(asked.trigger, stop_price=stop))
-            return m.OrderReply(order)
+            return OrderReply(order)
         return self.replace(order, price, quantity)
 
-    def check_change(self, change: m.Modify) -> tuple[o.Order, int, int, int] | m.Refused:
+    def check_change(self, change: Modify) -> tuple[o.Order, int, int, int] | Refused:
         """The order, and the price, quantity and stop price that it shall have; or what stands against it."""
         order = self.orders.get(change.id)
         if order is None or order.account != change.account or not self.is_open(order):
-            return m.Refused(m.Reason.UNKNOWN_ORDER)
+            return Refused(Reason.UNKNOWN_ORDER)
         waits = order in self.waiting
         if order.kind is o.Kind.TRAILING_STOP_MARKET or (waits and order.close_position and change.quantity):
-            return m.Refused(m.Reason.NOT_MODIFIABLE)
+            return Refused(Reason.NOT_MODIFIABLE)
         price = change.price if change.price and order.kind in PRICED else order.price
         quantity = change.quantity or order.quantity
         if waits and order.trigger and self.is_attached(order):
@@ -225,36 +243,36 @@ class FuturesReference(FuturesSettings):
         stop = change.stop_price if change.stop_price and waits else old_stop
         reason = None
         if (price, quantity, stop) == (order.price, order.quantity, old_stop):
-            reason = m.Reason.NOTHING_CHANGES
+            reason = Reason.NOTHING_CHANGES
         elif quantity <= order.filled and not order.close_position:
-            reason = m.Reason.BELOW_FILLED
+            reason = Reason.BELOW_FILLED
         elif self.market.status is not MarketStatus.LISTED:
-            reason = m.Reason("market_" + self.market.status.value)
+            reason = Reason("market_" + self.market.status.value)
         elif order.trigger and waits:
             if self.lies_wrong(order, order.trigger, stop):
-                reason = m.Reason.WOULD_TRIGGER
+                reason = Reason.WOULD_TRIGGER
         elif order.kind is o.Kind.LIMIT:
             reason = self.out_of_band(order.side, price) or self.beyond_children(order, price)
-        return m.Refused(reason) if reason else (order, price, quantity, stop)
+        return Refused(reason) if reason else (order, price, quantity, stop)
 
-    def beyond_children(self, order: o.Order, price: int) -> m.Reason | None:
+    def beyond_children(self, order: o.Order, price: int) -> Reason | None:
         """Whether it would leave a take-profit or a stop-loss behind that is attached to it."""
         for child in self.waiting:
             stop = child.trigger.stop_price if child.trigger and child.trigger.parent == order.id else 0
             if stop and price != order.price and self.has_come(child.kind, child.side, stop, price):
-                return m.Reason.WOULD_TRIGGER
+                return Reason.WOULD_TRIGGER
         return None
 
-    def replace(self, order: o.Order, price: int, quantity: int) -> m.Reply:
+    def replace(self, order: o.Order, price: int, quantity: int) -> Reply:
         """Take it off the book and let it come anew, if there is margin for what it needs more."""
         if order.reduce_only:
             quantity = min(quantity, order.filled + self.reducible(order))
         asked = replace(order, price=price, quantity=quantity)
         reason = self.fund_change(order, asked)
         if reason:
-            return m.Refused(reason)
+            return Refused(reason)
         if order.tif is o.TimeInForce.POST_ONLY and self.makers(order.side, price):
-            return m.Refused(m.Reason.POST_ONLY)
+            return Refused(Reason.POST_ONLY)
         order.hold, order.hold_price, order.loss, order.leverage = (
             asked.hold,
             asked.hold_price,
@@ -270,14 +288,14 @@ class FuturesReference(FuturesSettings):
         order.price, order.quantity, order.updated_ms = price, quantity, self.now_ms
         trades = self.execute(order, price)
         self.fire_due()
-        return m.OrderReply(order, trades)
+        return OrderReply(order, trades)
 
-    def fund_change(self, order: o.Order, asked: o.Order) -> m.Reason | None:
+    def fund_change(self, order: o.Order, asked: o.Order) -> Reason | None:
         """Give what ``order`` shall become what it must hold, or say why it may not."""
         if order.reduce_only:
             leave = self.leave(asked, asked.quantity - asked.filled, asked.price)
             if leave is None:
-                return m.Reason.NO_LEAVE
+                return Reason.NO_LEAVE
             asked.loss = leave
         else:
             asked.hold_price, asked.loss = self.hold_price(asked, asked.price), self.loss(asked, asked.price)

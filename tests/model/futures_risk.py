@@ -5,8 +5,8 @@ from fractions import Fraction
 from math import ceil
 from typing import NamedTuple
 
-from shards.brackets import Bracket
-from shards.orders import Side
+from shards.model.brackets import Bracket
+from shards.model.orders import Side
 
 MILLION = 1_000_000
 

@@ -2,30 +2,31 @@
 
 from msgspec.structs import replace
 
-from shards import messages as m
-from shards import orders as o
-from shards.brackets import LIQUIDATION_FEE, RiskChange, RiskTerms
-from shards.markets import MarketStatus
+from shards.model import orders as o
+from shards.model.brackets import LIQUIDATION_FEE, RiskChange, RiskTerms
+from shards.model.markets import MarketStatus
+from shards.model.reasons import Reason
+from shards.model.replies import CountReply, MarketReply, Refused, Reply
 from tests.model.futures_matching import FuturesMatching
 from tests.model.futures_risk import most_at
 
 
 class FuturesSettings(FuturesMatching):
-    def set_status(self, status: MarketStatus) -> m.Reply:
+    def set_status(self, status: MarketStatus) -> Reply:
         if self.market.status is MarketStatus.DELISTED:
-            return m.Refused(m.Reason.MARKET_DELISTED)
+            return Refused(Reason.MARKET_DELISTED)
         if status is MarketStatus.DELISTED:
             if any(wallet.size for wallet in self.wallets.values()):
-                return m.Refused(m.Reason.POSITIONS_OPEN)
+                return Refused(Reason.POSITIONS_OPEN)
             for account in self.wallets:
                 self.cancel_all(account, o.EndReason.DELIST)
         self.market = replace(self.market, status=status)
         self.fire_due()
-        return m.MarketReply(self.market)
+        return MarketReply(self.market)
 
-    def set_risk(self, change: RiskChange) -> m.Reply:
+    def set_risk(self, change: RiskChange) -> Reply:
         if self.market.status is MarketStatus.DELISTED:
-            return m.Refused(m.Reason.MARKET_DELISTED)
+            return Refused(Reason.MARKET_DELISTED)
         fee = LIQUIDATION_FEE if self.market.risk is None else self.market.risk.liquidation_fee
         given = change.liquidation_fee
         terms = RiskTerms(change.brackets or self.market.brackets, fee if given is None else given)
@@ -33,24 +34,24 @@ class FuturesSettings(FuturesMatching):
         self.market = replace(self.market, risk=terms)
         if first:
             self.end_uncovered()
-        return m.MarketReply(self.market)
+        return MarketReply(self.market)
 
-    def set_leverage(self, account: str, leverage: int, default: int) -> m.Reply:
+    def set_leverage(self, account: str, leverage: int, default: int) -> Reply:
         """Not so high that what is there already would be too much for it; as it is, it may stay."""
         sides = [self.values(account, side) for side in o.Side]
         other = leverage != (self.wallets[account].leverage or default)
         if other and self.has_risk_terms and self.wallets[account].cost + max(sides) > most_at(self.brackets, leverage):
-            return m.Refused(m.Reason.POSITION_LIMIT)
+            return Refused(Reason.POSITION_LIMIT)
         self.wallets[account].leverage = leverage
-        return m.CountReply(leverage)
+        return CountReply(leverage)
 
-    def mark_at(self, price: int) -> m.Reply:
+    def mark_at(self, price: int) -> Reply:
         if self.market.status is MarketStatus.DELISTED:
-            return m.Refused(m.Reason.MARKET_DELISTED)
+            return Refused(Reason.MARKET_DELISTED)
         first = not self.mark
         self.set_mark = price
         self.track(o.WatchedPrice.MARK)
         if first:
             self.end_uncovered()
         self.fire_due()
-        return m.MarketReply(self.market)
+        return MarketReply(self.market)

@@ -2,12 +2,14 @@
 
 from collections import defaultdict
 
-from shards import messages as m
-from shards import orders as o
-from shards.brackets import Bracket
-from shards.markets import Market
-from shards.money import Wallet
-from shards.rows import MarginFilled, OrderEnded, Traded
+from shards.model import orders as o
+from shards.model.accounting import Wallet
+from shards.model.brackets import Bracket
+from shards.model.commands import CancelBatch, Deposit, Transfer
+from shards.model.events import MarginFilled, OrderEnded, Traded
+from shards.model.markets import Market
+from shards.model.reasons import Reason
+from shards.model.replies import AmountReply, BatchReply, CountReply, OrderReply, Refused, Reply, TransferReply
 from tests.model.futures_risk import maintenance, most_at
 from tests.model.futures_wallets import FuturesWallet, ceil
 
@@ -71,13 +73,13 @@ class FuturesState:
     def values(self, account: str, side: o.Side) -> int:
         return sum(self.value_of(order) for order in self.open_of(account) if order.side is side)
 
-    def refuse_margin(self, new: o.NewOrder | o.Order, leverage: int, value: int, hold: int) -> m.Reason | None:
+    def refuse_margin(self, new: o.NewOrder | o.Order, leverage: int, value: int, hold: int) -> Reason | None:
         """Why so much may not be held beyond what is."""
         held = self.wallets[new.account].cost + self.values(new.account, new.side)
         most = most_at(self.brackets, leverage) if self.has_risk_terms else self.terms.max_position_notional
         if value > 0 and held + value > most and not self.only_closes(new):
-            return m.Reason.POSITION_LIMIT
-        return m.Reason.INSUFFICIENT_MARGIN if hold > max(0, self.free(new.account)) else None
+            return Reason.POSITION_LIMIT
+        return Reason.INSUFFICIENT_MARGIN if hold > max(0, self.free(new.account)) else None
 
     def only_closes(self, new: o.NewOrder | o.Order) -> bool:
         """With everything else on the book on its side it is no larger than the position."""
@@ -116,19 +118,19 @@ class FuturesState:
         left = self.maintenance(new.account, lots)
         return rest - more >= left + (left > 0) or (needed > 0 and more * needed <= rest * (needed - left))
 
-    def move(self, message: m.Deposit | m.Transfer, account: str, amount: int) -> m.Reply:
+    def move(self, message: Deposit | Transfer, account: str, amount: int) -> Reply:
         """Into one purse; a transfer takes it out of the other."""
         own = self.wallets[account]
-        other = -amount if isinstance(message, m.Transfer) else 0
-        to = message.to if isinstance(message, m.Transfer) else message.wallet
+        other = -amount if isinstance(message, Transfer) else 0
+        to = message.to if isinstance(message, Transfer) else message.wallet
         futures, spot = (amount, other) if to is Wallet.FUTURES else (other, amount)
         if futures < -max(0, self.free(account)) or spot < -own.spot:
-            return m.Refused(m.Reason.INSUFFICIENT_BALANCE)
+            return Refused(Reason.INSUFFICIENT_BALANCE)
         own.wallet, own.spot = own.wallet + futures, own.spot + spot
         after = max(0, self.free(account))
-        if isinstance(message, m.Transfer):
-            return m.TransferReply(after, own.spot)
-        return m.AmountReply(after if to is Wallet.FUTURES else own.spot)
+        if isinstance(message, Transfer):
+            return TransferReply(after, own.spot)
+        return AmountReply(after if to is Wallet.FUTURES else own.spot)
 
     def reducible(self, order: o.Order | o.NewOrder) -> int:
         size = self.wallets[order.account].size
@@ -142,15 +144,15 @@ class FuturesState:
     def is_open(self, order: o.Order) -> bool:
         return order.status in (o.Status.OPEN, o.Status.PARTIALLY_FILLED)
 
-    def cancel_one(self, order: o.Order | None, account: str) -> m.Reply:
+    def cancel_one(self, order: o.Order | None, account: str) -> Reply:
         if order is None:
-            return m.Refused(m.Reason.UNKNOWN_ORDER)
+            return Refused(Reason.UNKNOWN_ORDER)
         if order.account != account:
-            return m.Refused(m.Reason.NOT_OWNER, order)
+            return Refused(Reason.NOT_OWNER, order)
         if not self.is_open(order):
-            return m.Refused(m.Reason.TERMINAL_ORDER, order)
+            return Refused(Reason.TERMINAL_ORDER, order)
         self.end(order, o.Status.CANCELED, o.EndReason.USER)
-        return m.OrderReply(order)
+        return OrderReply(order)
 
     def cancel_all(self, account: str, reason: o.EndReason, triggers_only: bool = False) -> list[o.Order]:
         own = [order for order in self.open_of(account) if order in self.waiting or not triggers_only]
@@ -159,24 +161,24 @@ class FuturesState:
                 self.end(order, o.Status.CANCELED, reason)
         return own
 
-    def cancel_batch(self, batch: m.CancelBatch) -> m.Reply:
+    def cancel_batch(self, batch: CancelBatch) -> Reply:
         named = [order for order in self.orders.values() if order.account == batch.account]
         found = [self.orders.get(number) for number in batch.ids]
         for client_id in batch.client_ids:
             same = [order for order in named if order.client_id == client_id]
             latest = max(same, key=lambda order: (order.created_ms, order.id), default=None)
             found.append(self.by_client_id(batch.account, client_id) or latest)
-        told: list[o.Order | m.Reason] = []
+        told: list[o.Order | Reason] = []
         for order in found:
             if order is None or (order.account != batch.account and order.trigger is None):
-                told.append(m.Reason.UNKNOWN_ORDER)
+                told.append(Reason.UNKNOWN_ORDER)
             elif order.account != batch.account:
-                told.append(m.Reason.NOT_OWNER)
+                told.append(Reason.NOT_OWNER)
             else:
                 told.append(order)
                 if self.is_open(order):
                     self.end(order, o.Status.CANCELED, o.EndReason.BATCH)
-        return m.BatchReply(told)
+        return BatchReply(told)
 
     def end(self, order: o.Order, status: o.Status, reason: o.EndReason) -> None:
         """Canceled, or without a fill, it takes its attached triggers along; else they go on with what it has."""
@@ -192,11 +194,11 @@ class FuturesState:
                 if not self.wallets[child.account].size:
                     self.end(child, o.Status.EXPIRED, o.EndReason.POSITION_CLOSED)
 
-    def set_timer(self, account: str, after_ms: int) -> m.Reply:
+    def set_timer(self, account: str, after_ms: int) -> Reply:
         self.timers.pop(account, None)
         if after_ms:
             self.timers[account] = self.now_ms + after_ms
-        return m.CountReply(after_ms)
+        return CountReply(after_ms)
 
     def run_out(self) -> None:
         for account in sorted(name for name, due_ms in self.timers.items() if due_ms <= self.now_ms):

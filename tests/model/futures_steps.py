@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from shards.messages import Cancel, CancelBatch, Command, Modify, Place
+from shards.model.commands import Cancel, CancelBatch, Command, Modify, Place
 
 
 class Step(NamedTuple):

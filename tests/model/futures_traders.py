@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
-from shards.brackets import RiskChange
-from shards.markets import MarketStatus
-from shards.messages import (
+from shards.model.accounting import Wallet
+from shards.model.brackets import RiskChange
+from shards.model.commands import (
     Cancel,
     CancelAll,
     CancelBatch,
@@ -17,9 +17,7 @@ from shards.messages import (
     Countdown,
     Deposit,
     Modify,
-    OrderReply,
     Place,
-    Reply,
     SetLeverage,
     SetMarketStatus,
     SetMarkPrice,
@@ -27,8 +25,9 @@ from shards.messages import (
     Tick,
     Transfer,
 )
-from shards.money import Wallet
-from shards.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
+from shards.model.markets import MarketStatus
+from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
+from shards.model.replies import OrderReply, Reply
 from tests.model.futures_profiles import Profile, make_risk_terms
 from tests.model.futures_reference import FuturesReference
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from shards.orders import Order, Side
+from shards.model.orders import Order, Side
 
 
 def ceil(value: int, divisor: int) -> int:

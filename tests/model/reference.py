@@ -5,10 +5,22 @@ from collections import Counter, defaultdict
 
 from msgspec.structs import astuple, replace
 
-from shards import messages as m
-from shards import money
-from shards import orders as o
-from shards.markets import Market, MarketStatus
+from shards.model import accounting
+from shards.model import orders as o
+from shards.model.commands import AddMarket, Cancel, CancelAll, CancelByClientId, Deposit, Place, SetMarketStatus
+from shards.model.markets import Market, MarketStatus
+from shards.model.queries import GetBalances, GetDepth, GetOrder
+from shards.model.reasons import Reason
+from shards.model.replies import (
+    AmountReply,
+    BalancesReply,
+    DepthReply,
+    MarketReply,
+    OrderReply,
+    OrdersReply,
+    Refused,
+    Reply,
+)
 
 CONTENT = ("side", "kind", "tif", "price", "quantity", "quote_quantity")
 
@@ -22,35 +34,35 @@ class Reference:
         self.traded: Counter[int] = Counter()
         self.ended: dict[int, o.Order] = {}  # not archived yet
         self.signed: dict[tuple[object, ...], o.Order] = {}
-        self.wallets: dict[tuple[str, str], money.Balance] = {}
+        self.wallets: dict[tuple[str, str], accounting.Balance] = {}
         self.bookings: dict[tuple[str, str], tuple[str, int, int]] = {}
 
-    def apply(self, message: object, now_ms: int) -> m.Reply:
+    def apply(self, message: object, now_ms: int) -> Reply:
         self.now_ms = now_ms
         match message:
-            case m.Place(new):
+            case Place(new):
                 return self.place(new)
-            case m.Cancel(number, account):
+            case Cancel(number, account):
                 return self.cancel_one(self.find(number), account)
-            case m.CancelByClientId(market, account, client_id):
+            case CancelByClientId(market, account, client_id):
                 return self.cancel_one(self.by_client_id(market, account, client_id), account)
-            case m.CancelAll(account, market):
+            case CancelAll(account, market):
                 own = [order for order in self.open[market] if order.account == account]
-                return m.OrdersReply([self.cancel(order, o.EndReason.CANCEL_ALL) for order in own])
-            case m.Deposit():
+                return OrdersReply([self.cancel(order, o.EndReason.CANCEL_ALL) for order in own])
+            case Deposit():
                 return self.deposit(message)
-            case m.AddMarket(market):
+            case AddMarket(market):
                 self.markets.setdefault(market.number, market)
-                return m.MarketReply(self.markets[market.number])
-            case m.SetMarketStatus(number, status):
+                return MarketReply(self.markets[market.number])
+            case SetMarketStatus(number, status):
                 return self.set_status(number, status)
-            case m.GetOrder(number):
+            case GetOrder(number):
                 order = self.find(number)
-                return m.OrderReply(order) if order else m.Refused(m.Reason.UNKNOWN_ORDER)
-            case m.GetBalances(account):
-                return m.BalancesReply([self.wallets[key] for key in sorted(self.wallets) if key[0] == account])
-            case m.GetDepth(market, limit):
-                return m.DepthReply(0, self.depth(market, o.Side.BUY)[:limit], self.depth(market, o.Side.SELL)[:limit])
+                return OrderReply(order) if order else Refused(Reason.UNKNOWN_ORDER)
+            case GetBalances(account):
+                return BalancesReply([self.wallets[key] for key in sorted(self.wallets) if key[0] == account])
+            case GetDepth(market, limit):
+                return DepthReply(0, self.depth(market, o.Side.BUY)[:limit], self.depth(market, o.Side.SELL)[:limit])
         raise AssertionError(message)
 
     def find(self, number: int) -> o.Order | None:
@@ -68,42 +80,42 @@ class Reference:
                 levels[order.price] += order.quantity - order.filled
         return sorted(levels.items(), reverse=side == o.Side.BUY)
 
-    def wallet(self, account: str, asset: str) -> money.Balance:
-        return self.wallets.setdefault((account, asset), money.Balance(asset, 0, 0))
+    def wallet(self, account: str, asset: str) -> accounting.Balance:
+        return self.wallets.setdefault((account, asset), accounting.Balance(asset, 0, 0))
 
-    def deposit(self, deposit: m.Deposit) -> m.Reply:
+    def deposit(self, deposit: Deposit) -> Reply:
         key = deposit.account, deposit.reference
         if key in self.bookings:
             asset, amount, after = self.bookings[key]
             if (asset, amount) != (deposit.asset, deposit.amount):
-                return m.Refused(m.Reason.REFERENCE_CONFLICT)
-            return m.AmountReply(after)
+                return Refused(Reason.REFERENCE_CONFLICT)
+            return AmountReply(after)
         found = self.wallets.get((deposit.account, deposit.asset))
         after = (found.available if found else 0) + deposit.amount
         if after < 0:
-            return m.Refused(m.Reason.INSUFFICIENT_BALANCE)
+            return Refused(Reason.INSUFFICIENT_BALANCE)
         self.wallet(deposit.account, deposit.asset).available = after
         self.bookings[key] = deposit.asset, deposit.amount, after
-        return m.AmountReply(after)
+        return AmountReply(after)
 
-    def set_status(self, number: int, status: MarketStatus) -> m.Reply:
+    def set_status(self, number: int, status: MarketStatus) -> Reply:
         old = self.markets[number]
         if old.status == MarketStatus.DELISTED:
-            return m.Refused(m.Reason.MARKET_DELISTED)
+            return Refused(Reason.MARKET_DELISTED)
         if status == MarketStatus.DELISTED:
             for order in list(self.open[number]):
                 self.cancel(order, o.EndReason.DELIST)
         self.markets[number] = replace(old, status=status)
-        return m.MarketReply(self.markets[number])
+        return MarketReply(self.markets[number])
 
-    def cancel_one(self, order: o.Order | None, account: str) -> m.Reply:
+    def cancel_one(self, order: o.Order | None, account: str) -> Reply:
         if order is None:
-            return m.Refused(m.Reason.UNKNOWN_ORDER)
+            return Refused(Reason.UNKNOWN_ORDER)
         if order.account != account:
-            return m.Refused(m.Reason.NOT_OWNER)
+            return Refused(Reason.NOT_OWNER)
         if order.status not in (o.Status.OPEN, o.Status.PARTIALLY_FILLED):
-            return m.Refused(m.Reason.TERMINAL_ORDER)
-        return m.OrderReply(self.cancel(order, o.EndReason.USER))
+            return Refused(Reason.TERMINAL_ORDER)
+        return OrderReply(self.cancel(order, o.EndReason.USER))
 
     def cancel(self, order: o.Order, reason: o.EndReason) -> o.Order:
         self.end(order, o.Status.CANCELED, reason)
@@ -120,7 +132,7 @@ class Reference:
         market = self.markets[order.market]
         return market.quote if order.side == o.Side.BUY else market.base
 
-    def place(self, new: o.NewOrder) -> m.Reply:
+    def place(self, new: o.NewOrder) -> Reply:
         market = self.markets[new.market]
         if new.client_id:
             first = self.by_client_id(new.market, new.account, new.client_id)
@@ -128,17 +140,17 @@ class Reference:
             order = first if same else self.signed.get(astuple(new))
             if order:
                 rejected = order.status == o.Status.REJECTED
-                return m.Refused(m.Reason(order.end_reason.value), order) if rejected else m.OrderReply(order, [], True)
+                return Refused(Reason(order.end_reason.value), order) if rejected else OrderReply(order, [], True)
             if first:
-                return m.Refused(m.Reason.DUPLICATE_CLIENT_ID, first)
+                return Refused(Reason.DUPLICATE_CLIENT_ID, first)
         if market.status != MarketStatus.LISTED:
-            return m.Refused(m.Reason("market_" + market.status.value))
+            return Refused(Reason("market_" + market.status.value))
         hold = new.quote_quantity or new.price * new.quantity * market.tick_lot_units
         if new.side == o.Side.SELL:
             hold = new.quantity * market.lot_units
         found = self.wallets.get((new.account, self.held_asset(new)))
         if not found or found.available < hold:
-            return m.Refused(m.Reason.INSUFFICIENT_BALANCE)
+            return Refused(Reason.INSUFFICIENT_BALANCE)
         found.available, found.held = found.available - hold, found.held + hold
         self.placed[new.market] += 1
         start = 0, 0, hold, o.Status.OPEN, o.EndReason.NONE, self.now_ms, self.now_ms
@@ -148,9 +160,9 @@ class Reference:
         matches, satisfied = self.match(order, market.tick_lot_units)
         own = any(maker.account == new.account for maker, _ in matches)
         if own or (matches and new.tif == o.TimeInForce.POST_ONLY):
-            reason = m.Reason.SELF_TRADE if own else m.Reason.POST_ONLY
+            reason = Reason.SELF_TRADE if own else Reason.POST_ONLY
             self.end(order, o.Status.REJECTED, o.EndReason(reason.value))
-            return m.Refused(reason, order)
+            return Refused(reason, order)
         trades = [self.trade(order, maker, quantity, market) for maker, quantity in matches]
         if satisfied:
             self.end(order, o.Status.FILLED, o.EndReason.FILLED)
@@ -158,7 +170,7 @@ class Reference:
             self.open[new.market].append(order)
         else:
             self.cancel(order, o.EndReason.IOC if new.kind == o.Kind.LIMIT else o.EndReason.MARKET_REST)
-        return m.OrderReply(order, trades)
+        return OrderReply(order, trades)
 
     def match(self, order: o.Order, tick_lot: int) -> tuple[list[tuple[o.Order, int]], bool]:
         buy = order.side == o.Side.BUY

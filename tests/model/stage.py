@@ -8,12 +8,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from shards.futures import FuturesMarket
-from shards.markets import shard_of_account
-from shards.messages import AddMarket, Deposit, Modify, OrderReply, Place, Reason, Refused, SetMarkPrice, SetRisk
-from shards.money import Wallet
-from shards.orders import Kind, NewOrder, Order, Side, TimeInForce
-from shards.rows import OrderEnded
+from shards.engine.market.futures import FuturesMarket
+from shards.model.accounting import Wallet
+from shards.model.commands import AddMarket, Deposit, Modify, Place, SetMarkPrice, SetRisk
+from shards.model.events import OrderEnded
+from shards.model.markets import shard_of_account
+from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce
+from shards.model.reasons import Reason
+from shards.model.replies import OrderReply, Refused
 from tests.model.colluders import USDT, make_market
 from tests.model.world import Call, World
 from tests.model.worth import Watch

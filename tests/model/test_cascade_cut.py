@@ -11,29 +11,29 @@ from pathlib import Path
 
 import pytest
 
-from shards.codec import decode_link, decode_row
-from shards.engine import Engine
-from shards.futures import FuturesMarket
-from shards.invariants import find_violations
-from shards.markets import MarketStatus, shard_of_account
-from shards.messages import (
+from shards.engine.engine import Engine
+from shards.engine.market.futures import FuturesMarket
+from shards.engine.outbox import ARCHIVE
+from shards.model.accounting import Wallet
+from shards.model.codec import decode_link, decode_row
+from shards.model.commands import (
     AddMarket,
     Cancel,
     CancelAll,
     CancelBatch,
     Countdown,
     Deposit,
-    OrderReply,
     Place,
     SetMarketStatus,
-    SettleMargin,
     Tick,
 )
-from shards.money import Wallet
-from shards.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trigger
-from shards.outbox import ARCHIVE
-from shards.recovery import apply_record
-from shards.rows import OrderEnded
+from shards.model.events import OrderEnded
+from shards.model.links import SettleMargin
+from shards.model.markets import MarketStatus, shard_of_account
+from shards.model.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trigger
+from shards.model.replies import OrderReply
+from shards.runtime.recovery import apply_record
+from shards.verify.invariants import find_violations
 from storage.journal import START, Journal
 from tests.model.futures_profiles import PROFILES, make_futures_market
 from tests.model.world import World

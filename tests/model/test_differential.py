@@ -7,27 +7,20 @@ from typing import NamedTuple
 
 import pytest
 
-from shards.markets import MarketStatus
-from shards.messages import (
+from shards.model.commands import (
     AddMarket,
     Cancel,
     CancelAll,
     CancelByClientId,
     Command,
     Deposit,
-    DepthReply,
-    GetBalances,
-    GetDepth,
-    GetOrder,
-    OrderReply,
-    OrdersReply,
     Place,
-    Question,
-    Refused,
-    Reply,
     SetMarketStatus,
 )
-from shards.orders import Kind, NewOrder, Order, Side, TimeInForce
+from shards.model.markets import MarketStatus
+from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce
+from shards.model.queries import GetBalances, GetDepth, GetOrder, Question
+from shards.model.replies import DepthReply, OrderReply, OrdersReply, Refused, Reply
 from tests.model.reference import Reference
 from tests.model.seeds import read_count, read_seed
 from tests.model.world import World, make_market

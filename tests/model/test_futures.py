@@ -5,11 +5,10 @@ import random
 import pytest
 from msgspec.structs import replace
 
-from shards.futures import FuturesMarket
-from shards.markets import FuturesTerms, Market, MarketStatus, Product, shard_of_account
-from shards.messages import (
+from shards.engine.market.futures import FuturesMarket
+from shards.model.accounting import Wallet
+from shards.model.commands import (
     AddMarket,
-    BatchReply,
     Cancel,
     CancelAll,
     CancelBatch,
@@ -17,18 +16,17 @@ from shards.messages import (
     Countdown,
     Deposit,
     Modify,
-    OrderReply,
     Place,
-    Reason,
-    Refused,
     SetLeverage,
     SetMarketStatus,
     SetMarkPrice,
     Tick,
     Transfer,
 )
-from shards.money import Wallet
-from shards.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
+from shards.model.markets import FuturesTerms, Market, MarketStatus, Product, shard_of_account
+from shards.model.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
+from shards.model.reasons import Reason
+from shards.model.replies import BatchReply, OrderReply, Refused
 from tests.model.seeds import read_seed
 from tests.model.world import World
 

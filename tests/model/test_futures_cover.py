@@ -6,8 +6,10 @@ The market is on one shard, the account's money on the other; what comes between
 import pytest
 from msgspec.structs import replace
 
-from shards.messages import Modify, Place, Reason, Refused, SetLeverage, SetMarkPrice
-from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
+from shards.model.commands import Modify, Place, SetLeverage, SetMarkPrice
+from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
+from shards.model.reasons import Reason
+from shards.model.replies import Refused
 from tests.model.colluders import USDT
 from tests.model.stage import BUY, LEVERAGE, MARKET, SELL, UNIT, Stage, ended
 

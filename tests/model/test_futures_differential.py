@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from shards.codec import decode_row
-from shards.markets import Market, MarketStatus
-from shards.messages import AddMarket, BatchReply, Command, OrderReply, OrdersReply, Refused, Reply, Tick
-from shards.orders import Order, Side
-from shards.outbox import ARCHIVE
-from shards.positions import MarketMargin
-from shards.rows import MarginFilled, OrderEnded, Traded
+from shards.engine.outbox import ARCHIVE
+from shards.model.codec import decode_row
+from shards.model.commands import AddMarket, Command, Tick
+from shards.model.events import MarginFilled, OrderEnded, Traded
+from shards.model.markets import Market, MarketStatus
+from shards.model.orders import Order, Side
+from shards.model.positions import MarketMargin
+from shards.model.replies import BatchReply, OrderReply, OrdersReply, Refused, Reply
 from tests.model.futures_profiles import PROFILES, Profile, make_futures_market
 from tests.model.futures_reference import FuturesReference
 from tests.model.futures_steps import Numbering, Step, brief

@@ -4,9 +4,11 @@ import pytest
 from msgspec.structs import replace
 
 from shards.limits import CHILDREN_MAX
-from shards.markets import MarketStatus, shard_of_account
-from shards.messages import Cancel, Modify, OrderReply, Place, Reason, Refused, SetMarketStatus, SetMarkPrice
-from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
+from shards.model.commands import Cancel, Modify, Place, SetMarketStatus, SetMarkPrice
+from shards.model.markets import MarketStatus, shard_of_account
+from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
+from shards.model.reasons import Reason
+from shards.model.replies import OrderReply, Refused
 from tests.model.test_futures import (
     ACCOUNTS,
     FUNDS,

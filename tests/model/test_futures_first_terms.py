@@ -3,9 +3,11 @@
 import pytest
 from msgspec.structs import replace
 
-from shards.brackets import RiskChange, RiskTerms, make_brackets
-from shards.messages import Modify, OrderReply, Place, Reason, Refused, SetLeverage, SetRisk
-from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
+from shards.model.brackets import RiskChange, RiskTerms, make_brackets
+from shards.model.commands import Modify, Place, SetLeverage, SetRisk
+from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
+from shards.model.reasons import Reason
+from shards.model.replies import OrderReply, Refused
 from tests.model.colluders import BRACKETS, USDT
 from tests.model.stage import BUY, MARKET, SELL, UNIT, Stage, ended
 

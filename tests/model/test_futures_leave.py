@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from shards.brackets import RiskChange, RiskTerms, make_brackets
-from shards.messages import Modify, OrderReply, Reason, Refused, SetLeverage, SetMarkPrice, SetRisk
-from shards.orders import EndReason, Kind, Order, Status, Trigger, WatchedPrice
+from shards.model.brackets import RiskChange, RiskTerms, make_brackets
+from shards.model.commands import Modify, SetLeverage, SetMarkPrice, SetRisk
+from shards.model.orders import EndReason, Kind, Order, Status, Trigger, WatchedPrice
+from shards.model.reasons import Reason
+from shards.model.replies import OrderReply, Refused
 from tests.model.colluders import USDT
 from tests.model.stage import BUY, MARKET, SELL, UNIT, Stage, ended
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import multiple, rule
 from msgspec.structs import replace
 
-from shards.brackets import RiskChange, RiskTerms, make_brackets
-from shards.markets import FuturesTerms, Market, MarketStatus, Product
-from shards.messages import (
+from shards.model.accounting import Wallet
+from shards.model.brackets import RiskChange, RiskTerms, make_brackets
+from shards.model.commands import (
     AddMarket,
     CancelAll,
     CancelBatch,
@@ -24,8 +24,8 @@ from shards.messages import (
     Tick,
     Transfer,
 )
-from shards.money import Wallet
-from shards.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
+from shards.model.markets import FuturesTerms, Market, MarketStatus, Product
+from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
 from tests.model.exchange_machine import ACCOUNTS, Exchange, accounts, client_ids, eager, run
 
 FUTURES = {11: "BTCUSDT", 12: "ETHUSDT"}  # the first shares its symbol with a spot market

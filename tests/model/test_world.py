@@ -2,11 +2,14 @@
 
 import pytest
 
-from shards import market
+from shards.engine.market import machine
 from shards.limits import DEADLINE_MS
-from shards.messages import AddMarket, BalancesReply, Cancel, Deposit, GetBalances, OrderReply, Place, Reason, Refused
-from shards.money import Balance
-from shards.orders import Kind, NewOrder, Side, Status, TimeInForce
+from shards.model.accounting import Balance
+from shards.model.commands import AddMarket, Cancel, Deposit, Place
+from shards.model.orders import Kind, NewOrder, Side, Status, TimeInForce
+from shards.model.queries import GetBalances
+from shards.model.reasons import Reason
+from shards.model.replies import BalancesReply, OrderReply, Refused
 from tests.model.world import Call, World, make_market
 
 MARKET_SHARD, HOME = 0, 1  # of DFUSDT and of carol, with two shards
@@ -231,7 +234,7 @@ def test_a_clock_that_has_stepped_back_and_caught_up_does_not_put_a_deadline_off
 
 
 def test_an_account_has_a_bounded_number_of_open_orders(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(market, "OPEN_ORDERS_MAX", 2)
+    monkeypatch.setattr(machine, "OPEN_ORDERS_MAX", 2)
     world = World(1)
     for number, symbol in ((1, "DFUSDT"), (2, "BTCUSDT")):
         world.call(AddMarket(make_market(number, symbol)))

@@ -13,49 +13,49 @@ from typing import Any, NamedTuple, cast, get_args
 
 from msgspec.structs import replace
 
-from shards.codec import decode_input, decode_link, decode_reply, decode_request, decode_row, encode
-from shards.engine import ASK_HOME, MAILBOX, Engine
-from shards.frames import FrameKind
-from shards.holds import Holds
-from shards.invariants import find_violations
+from shards.engine.engine import ASK_HOME, MAILBOX, Engine
+from shards.engine.outbox import ARCHIVE
+from shards.engine.queries import answer
+from shards.engine.state import dump_state, dump_underway, load_engine
+from shards.ipc.errors import NotServing
+from shards.ipc.frames import FrameKind
+from shards.ipc.mailbox import LinkFrame, Mailbox, Request
 from shards.limits import BATCH_COUNT_MAX, DEADLINE_MS, QUEUE_DEPTH_MAX, RULES
-from shards.loop import _account
-from shards.mailbox import LinkFrame, Mailbox, Request
-from shards.markets import Market, Product, shard_of_account, shard_of_symbol
-from shards.messages import (
+from shards.model.codec import decode_input, decode_link, decode_reply, decode_request, decode_row, encode
+from shards.model.commands import (
     AddMarket,
     Cancel,
     CancelAll,
     CancelByClientId,
     Command,
-    CountOpen,
     Deposit,
-    GetBalances,
-    GetMargin,
-    Granted,
-    LinkMessage,
-    ListFills,
-    ListIncome,
-    ListOrders,
-    ListTrades,
     Modify,
-    OrdersReply,
     Place,
-    Question,
-    Reason,
-    Refused,
-    Reply,
     SetLeverage,
     SetRules,
     Transfer,
 )
-from shards.outbox import ARCHIVE
-from shards.peer import NotServing, Peer
-from shards.questions import answer
-from shards.recovery import apply_record
-from shards.replies import Replies
-from shards.rows import Row
-from shards.state import dump_state, dump_underway, load_engine
+from shards.model.events import Row
+from shards.model.links import Granted, LinkMessage
+from shards.model.markets import Market, Product, shard_of_account, shard_of_symbol
+from shards.model.queries import (
+    CountOpen,
+    GetBalances,
+    GetMargin,
+    ListFills,
+    ListIncome,
+    ListOrders,
+    ListTrades,
+    Question,
+)
+from shards.model.reasons import Reason
+from shards.model.replies import OrdersReply, Refused, Reply
+from shards.runtime.loop import _account
+from shards.runtime.peer import Peer
+from shards.runtime.recovery import apply_record
+from shards.runtime.remote_holds import Holds
+from shards.runtime.reply_queue import Replies
+from shards.verify.invariants import find_violations
 from storage.journal import Record
 
 COMMANDS: tuple[type, ...] = get_args(Command)
@@ -196,7 +196,7 @@ class Node:
 
     def has_work(self) -> bool:
         """Whether a turn would do something."""
-        return self.up and bool(self.requests or (self.arrived and not self.full))
+        return self.up and bool(self.requests or self.holds.returned or (self.arrived and not self.full))
 
     def start(self, engine: Engine) -> None:
         """Begin a life with what the disk says."""
@@ -311,8 +311,8 @@ class World:
         inputs += [(frame, decode_link(frame.body)) for frame in frames]
         questions: list[tuple[Request, Question]] = []
         places: list[tuple[Request, Place | Modify]] = []
-        for request in requests:
-            message = decode_request(request.body)
+        returned, node.holds.returned = node.holds.returned, []
+        for request, message in (*returned, *((each, decode_request(each.body)) for each in requests)):
             if self.now_ms > request.deadline_ms:
                 node.replies.refuse(request, Reason.TIMEOUT)
             elif isinstance(message, Place | Modify) and node.engine.needs_home(message):

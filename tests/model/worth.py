@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from shards.brackets import MILLION, Bracket
-from shards.codec import decode_row
-from shards.futures import FuturesMarket
-from shards.margin import Margins
-from shards.markets import shard_of_account
-from shards.orders import Kind, Order, Side
-from shards.positions import Margin
-from shards.rows import MarginFilled
+from shards.engine.account.margin import Margins
+from shards.engine.market.futures import FuturesMarket
+from shards.model.brackets import MILLION, Bracket
+from shards.model.codec import decode_row
+from shards.model.events import MarginFilled
+from shards.model.markets import shard_of_account
+from shards.model.orders import Kind, Order, Side
+from shards.model.positions import Margin
 from tests.model.futures_risk import maintenance
 from tests.model.world import World
 

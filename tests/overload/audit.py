@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from loadtest.signing import bearer, sign_futures
-from shards.client import Client
+from shards.ipc.client import Client
 from shards.limits import DEADLINE_MS, SQL_MS_MAX
-from shards.messages import RunSql, TableReply
-from shards.verify import verify_folder
+from shards.model.queries import RunSql
+from shards.model.replies import TableReply
+from shards.verify.folder import verify_folder
 from tests.crash.floor import Account
 from tests.crash.processes import QUIET_S, connected
 from tests.exchange import Exchange, until

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.safeties.safety import Safety
-from web.run import ROOT
+from web.cli.run import ROOT
 
 OWN_SETTINGS: Final = (
     "PORT",

@@ -10,28 +10,28 @@ _STOP: Final = "tests/crash/test_stop.py::"
 COPIES: Final = (
     Safety(
         "stop_takes_a_snapshot",
-        "shards/loop.py",
+        "shards/runtime/loop.py",
         "        self._snapshots.finish(self.engine, self._journal, limits.SNAPSHOT_STOP_MS / 1000)\n",
         "        self._snapshots.wait()\n",
         _STOP + "test_after_a_stop_nothing_is_replayed_and_all_is_there",
     ),
     Safety(
         "stop_does_not_wait_for_its_snapshot",
-        "shards/snapshots.py",
+        "shards/runtime/snapshots.py",
         "        while self._child is not None and time.monotonic() < until_s:\n",
         "        while self._child is not None:\n",
         _STOP + "test_a_stop_does_not_wait_for_a_snapshot_that_does_not_end",
     ),
     Safety(
         "journals_are_trimmed_after_a_restart",
-        "shards/snapshots.py",
+        "shards/runtime/snapshots.py",
         "        self._surplus = True  # there may be more",
         "        self._surplus = False  # there may be more",
         _STOP + "test_after_a_stop_nothing_is_replayed_and_all_is_there",
     ),
     Safety(
         "verify_finds_gaps_of_links",
-        "shards/verify.py",
+        "shards/verify/folder.py",
         "        if at_rest:\n",
         "        if False:\n",
         _STOP + "test_verify_tells_a_folder_with_an_older_history",
@@ -59,7 +59,7 @@ COPIES: Final = (
     ),
     Safety(
         "backup_has_all_that_was_archived",
-        "shards/archivist.py",
+        "shards/archive/process.py",
         "        if not self._history.checkpoint():\n",
         "        if False:\n",
         _BACKUP + "test_under_load_each_holds_what_was_acknowledged_before_it",

@@ -12,7 +12,7 @@ _SNAPSHOT: Final = "tests/unit/test_snapshot.py::"
 DISK: Final = (
     Safety(
         "sync_before_reply",
-        "shards/loop.py",
+        "shards/runtime/loop.py",
         """                self._journal.append(self._records(batch.inputs, stamp_ms))
             except StorageFull:
                 self._refuse_unwritten(batch)
@@ -50,14 +50,14 @@ DISK: Final = (
     ),
     Safety(
         "failed_sync_ends_the_process",
-        "shards/loop.py",
+        "shards/runtime/loop.py",
         "            except StorageFull:\n",
         "            except Exception:\n",
         "sim 4",
     ),
     Safety(
         "storage_full_applies_nothing",
-        "shards/loop.py",
+        "shards/runtime/loop.py",
         """                self._refuse_unwritten(batch)
             else:
 """,
@@ -68,7 +68,7 @@ DISK: Final = (
     ),
     Safety(
         "full_disk_asks_nobody",
-        "shards/loop.py",
+        "shards/runtime/loop.py",
         "        batch.holds.clear()\n",
         "",
         "tests/unit/test_loop.py::test_a_full_disk_refuses_what_another_shard_would_have_to_hold",
@@ -121,28 +121,28 @@ DISK: Final = (
     ),
     Safety(
         "snapshot_is_what_was_dumped",
-        "shards/recovery.py",
+        "shards/runtime/recovery.py",
         "    if not same or state_hash(dump_state(engine)) != state_hash(snapshot.state):\n",
         "    if not same:\n",
         "tests/unit/test_recovery.py::test_a_snapshot_that_does_not_load_to_itself_is_refused",
     ),
     Safety(
         "journal_reaches_its_snapshot",
-        "shards/recovery.py",
+        "shards/runtime/recovery.py",
         "    if last < position.sequence:\n",
         "    if False:\n",
         "tests/unit/test_recovery.py::test_a_journal_that_ends_before_its_snapshot_is_refused",
     ),
     Safety(
         "trimming_waits_for_the_archive",
-        "shards/snapshots.py",
+        "shards/runtime/snapshots.py",
         "        if not self._surplus and engine.outboxes[ARCHIVE].confirmed < self._rows_needed:\n",
         "        if False:\n",
         "tests/unit/test_snapshots.py::test_nothing_is_trimmed_before_the_archive_has_its_rows",
     ),
     Safety(
         "trimming_waits_for_the_snapshots",
-        "shards/snapshots.py",
+        "shards/runtime/snapshots.py",
         "        self._trim_until = oldest if len(kept) == SNAPSHOTS_KEPT_COUNT else 0\n",
         "        self._trim_until = self.sequence\n",
         "tests/unit/test_snapshots.py::test_the_journal_reaches_back_to_the_oldest_snapshot",
@@ -184,14 +184,14 @@ DISK: Final = (
     ),
     Safety(
         "lost_records_are_missed",
-        "shards/recovery.py",
+        "shards/runtime/recovery.py",
         "    journal.check_end()\n",
         "",
         _FLIPS + "test_the_newest_records_are_missed",
     ),
     Safety(
         "lost_rows_of_the_history_are_missed",
-        "shards/history_mark.py",
+        "shards/archive/mark.py",
         "    if marked is not None and reached.sequence <= marked.sequence and reached != marked:\n",
         "    if False:\n",
         _FLIPS + "test_what_was_there_before",
@@ -261,21 +261,21 @@ DISK: Final = (
     ),
     Safety(
         "what_is_counted_with_is_compared",
-        "shards/reconcile.py",
+        "shards/runtime/reconcile.py",
         "        if differences:\n",
         "        if False:\n",
         "tests/http/test_half_done.py::test_another_reference_file_is_refused",
     ),
     Safety(
         "whoever_writes_last_has_asked_last",
-        "web/operator.py",
+        "web/operator/actions.py",
         "    while stored != market:\n",
         "    if stored != market:\n",
         "tests/http/test_half_done.py::test_two_operators_at_once",
     ),
     Safety(
         "risk_terms_may_be_ahead_of_the_file",
-        "shards/terms.py",
+        "shards/runtime/terms.py",
         ", futures=None, risk=None)\n",
         ", futures=None)\n",
         "tests/http/test_half_done.py::test_risk_terms_that_only_the_shard_has",

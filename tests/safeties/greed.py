@@ -10,14 +10,14 @@ _CONNECTION: Final = "tests/unit/server/test_connection.py::"
 GREED: Final = (
     Safety(
         "commands_before_questions",
-        "shards/loop.py",
+        "shards/runtime/loop.py",
         "            asking = self._asked.take() if self._passed_ms() < until_ms else None\n",
         "            asking = self._asked.take()\n",
         _LOOP + "test_commands_come_first_and_accounts_take_turns_with_their_questions",
     ),
     Safety(
         "accounts_take_turns",
-        "shards/asked.py",
+        "shards/runtime/query_queue.py",
         """                if queue:
                     self._queues[account] = queue
                 return asking
@@ -30,49 +30,49 @@ GREED: Final = (
     ),
     Safety(
         "questions_of_an_account_bounded",
-        "shards/asked.py",
+        "shards/runtime/query_queue.py",
         "        elif len(queue) >= QUESTION_COUNT_MAX:\n",
         "        elif False:\n",
         _LOOP + "test_an_account_has_only_so_many_questions_waiting",
     ),
     Safety(
         "questions_bounded_as_the_mailbox",
-        "shards/asked.py",
+        "shards/runtime/query_queue.py",
         "        if self._count >= self._count_max:\n",
         "        if False:\n",
         _LOOP + "test_no_more_questions_wait_than_the_mailbox_holds",
     ),
     Safety(
         "deadline_of_a_question_that_waited",
-        "shards/loop.py",
+        "shards/runtime/loop.py",
         "        if self._clock() > request.deadline_ms:\n",
         "        if False:\n",
         _LOOP + "test_a_question_that_has_waited_past_its_deadline_is_not_answered",
     ),
     Safety(
         "no_answers_for_who_does_not_read",
-        "shards/asked.py",
+        "shards/runtime/query_queue.py",
         "    return asking.request.caller.unsent_bytes <= UNREAD_BYTES_MAX\n",
         "    return True\n",
         _LOOP + "test_who_does_not_read_gets_no_further_answers",
     ),
     Safety(
         "untold_money_on_a_full_disk",
-        "shards/loop.py",
+        "shards/runtime/loop.py",
         "        elif self.mailbox.link_frames and self._untold.concerns(account):\n",
         "        elif False:\n",
         _LOOP + "test_a_full_disk_keeps_back_what_it_cannot_take_up_and_nothing_else",
     ),
     Safety(
         "backlog_copied_once",
-        "shards/connection.py",
+        "shards/ipc/connection.py",
         "            chunk = self._begun or self._gather()\n",
         "            chunk = bytes(self._begun) or self._gather()\n",
         "tests/unit/test_connection.py::test_however_much_waits_each_byte_is_copied_once",
     ),
     Safety(
         "lists_begin_at_the_end_asked_for",
-        "shards/questions.py",
+        "shards/engine/queries.py",
         "    wanted = range(first, end) if question.oldest_first else range(end - 1, first - 1, -1)\n",
         "    wanted = range(first, end)\n",
         "tests/http/futures/test_full_account.py::test_pages",

@@ -66,7 +66,7 @@ SQL: Final = (
     ),
     Safety(
         "answer_rows_bound",
-        "shards/history.py",
+        "shards/archive/service.py",
         "                if len(answer.rows) > SQL_ROW_COUNT_MAX:\n",
         "                if False:\n",
         _BOUNDS + "test_an_answer_has_a_bounded_number_of_rows",
@@ -80,14 +80,14 @@ SQL: Final = (
     ),
     Safety(
         "who_goes_takes_his_statement_along",
-        "shards/archivist.py",
+        "shards/archive/process.py",
         "                gone.set()\n",
         "                pass\n",
         "tests/http/test_sql_command.py::test_who_asks_at_the_same_time",
     ),
     Safety(
         "found_together_told_to_each",
-        "shards/archivist.py",
+        "shards/archive/process.py",
         "zip(in_time, replies, strict=True)",
         "zip(in_time, reversed(replies), strict=True)",
         "tests/http/test_late_lookups.py::test_each_caller_gets_his_own",
@@ -101,7 +101,7 @@ SQL: Final = (
     ),
     Safety(
         "unheard_is_not_unknown",
-        "web/futures/cancel.py",
+        "web/futures/orders/cancel.py",
         "        return [refusal.reason] * len(asked)\n",
         "        return [Reason.UNKNOWN_ORDER] * len(asked)\n",
         "tests/http/futures/test_orders_unavailable.py::test_without_the_archive",
@@ -115,7 +115,7 @@ SQL: Final = (
     ),
     Safety(
         "whole_candles",
-        "web/history.py",
+        "web/exchange/history.py",
         "    first_ms = ceil_div(start_ms or 0, interval_ms) * interval_ms\n",
         "    first_ms = start_ms or 0\n",
         "tests/http/test_market_data.py::test_futures_candles[1-shard-True]",

@@ -9,7 +9,7 @@ _CLAIMS: Final = "tests/unit/test_claims.py::"
 STATES: Final = (
     Safety(
         "a_full_disk_is_told",
-        "shards/loop.py",
+        "shards/runtime/loop.py",
         "        self._room.ran_out()\n",
         "",
         "tests/crash/test_states.py::test_a_full_disk_is_told_once",
@@ -44,14 +44,14 @@ STATES: Final = (
     ),
     Safety(
         "halves_end_with_their_runner",
-        "web/halves.py",
+        "web/cli/halves.py",
         "    end_with_parent(runner, signal.SIGTERM)\n",
         "",
         "tests/crash/test_orphans.py::test_the_runner_is_killed",
     ),
     Safety(
         "what_a_killed_runner_left_is_ended",
-        "web/run.py",
+        "web/cli/run.py",
         "            half.take_over()\n",
         "            pass\n",
         "tests/crash/test_orphans.py::test_what_does_not_end_is_named_and_ended_by_the_next_one",
@@ -65,7 +65,7 @@ STATES: Final = (
     ),
     Safety(
         "a_claim_lasts_before_workers_listen",
-        "web/claims.py",
+        "web/server/claims.py",
         "        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)",
         "        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)",
         _CLAIMS + "test_one_claim_while_nobody_listens_and_while_workers_do[127.0.0.1-free0]",

@@ -10,7 +10,7 @@ from tests.safeties.catalogue import CATALOGUE
 from tests.safeties.checkout import Checkout, copied
 from tests.safeties.safety import Safety
 from tests.safeties.trial import run_all, run_one
-from web.run import ROOT
+from web.cli.run import ROOT
 
 QUICK: Final = ("mailbox_bound", "first_in_first_out", "token_algorithm_pinned", "constant_time_operator_key")
 BY_NAME: Final = {safety.name: safety for safety in CATALOGUE}

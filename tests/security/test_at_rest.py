@@ -18,7 +18,7 @@ import duckdb
 import pytest
 from cryptography.fernet import Fernet
 
-from shards.frames import FrameKind, pack, unpack
+from shards.ipc.frames import FrameKind, pack, unpack
 from storage.operations import PutMarket
 from storage.reference_file import ReferenceFile
 from tests.exchange import Exchange, kill, until

@@ -12,12 +12,12 @@ import pytest
 
 from tests.http.futures.site import Site
 from web.app import make_app
-from web.run import ROOT
+from web.cli.run import ROOT
 
 COMPARED: Final = {  # where a caller's text meets a secret: file, function, what must never stand beside == or !=
-    ("web/signing.py", "verify"): {"made", "given", "signature"},
+    ("web/http/signing.py", "verify"): {"made", "given", "signature"},
     ("web/auth.py", "require_operator"): {"given", "expected"},
-    ("shards/ids.py", "from_uuid"): {"made"},
+    ("shards/model/ids.py", "from_uuid"): {"made"},
 }
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from web.run import ROOT, read_procfile
+from web.cli.run import ROOT, read_procfile
 
 UNITS = sorted((ROOT / "docs" / "systemd").glob("*.service"))
 

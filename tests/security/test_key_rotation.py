@@ -17,7 +17,7 @@ import pytest
 from tests.exchange import Exchange, kill, until
 from tests.fuzz.wire import Connection
 from tests.security.test_weak_secrets import start
-from web.run import WEB
+from web.cli.run import WEB
 
 OLD: Final = {"2026-01": 4 * "89abcdef01234567"}
 NEW: Final = {"2026-07": 4 * "76543210fedcba98"}

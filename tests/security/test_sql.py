@@ -10,21 +10,11 @@ from urllib.parse import quote
 import pytest
 from cryptography.fernet import Fernet
 
-from shards.client import Client
-from shards.history import History
-from shards.messages import (
-    FillsReply,
-    GetOrderByClientId,
-    IncomeReply,
-    ListFills,
-    ListIncome,
-    ListOrders,
-    OrderReply,
-    OrdersReply,
-    Refused,
-    RunSql,
-)
-from shards.rows import OrderEnded
+from shards.archive.service import History
+from shards.ipc.client import Client
+from shards.model.events import OrderEnded
+from shards.model.queries import GetOrderByClientId, ListFills, ListIncome, ListOrders, RunSql
+from shards.model.replies import FillsReply, IncomeReply, OrderReply, OrdersReply, Refused
 from storage.reference import Reference
 from tests.exchange import Exchange, until
 from tests.fuzz.wire import Connection

@@ -11,12 +11,12 @@ from typing import Final
 import pytest
 
 from tests.exchange import OWN_SETTINGS, hold_port
-from web.run import ENGINE, ROOT, WEB, half_environment, read_procfile
+from web.cli.run import ENGINE, ROOT, WEB, half_environment, read_procfile
 
 PATIENCE_S: Final = 60.0
 GOOD: Final = 4 * "0f1e2d3c4b5a6978"
 RUNNER: Final = "runner"
-COMMANDS: Final = {**read_procfile(), RUNNER: [sys.executable, "-m", "web.run"]}
+COMMANDS: Final = {**read_procfile(), RUNNER: [sys.executable, "-m", "web.cli.run"]}
 
 OF_BOTH: Final = {
     "short": {"SHARDEX_JWT_SECRET": GOOD[:31]},

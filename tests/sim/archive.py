@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from shards.codec import decode_row
-from shards.mailbox import Mailbox
+from shards.ipc.mailbox import Mailbox
+from shards.model.codec import decode_row
 from tests.sim.network import Killed, Life
 
 if TYPE_CHECKING:

@@ -3,19 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from shards.loop import COMMANDS
-from shards.messages import (
-    Cancel,
-    CancelAll,
-    CancelBatch,
-    CancelByClientId,
-    Command,
-    OrderReply,
-    Question,
-    Reason,
-    Refused,
-    Reply,
-)
+from shards.model.commands import Cancel, CancelAll, CancelBatch, CancelByClientId, Command
+from shards.model.queries import Question
+from shards.model.reasons import Reason
+from shards.model.replies import OrderReply, Refused, Reply
+from shards.runtime.loop import COMMANDS
 
 CANCELS = Cancel | CancelByClientId | CancelAll | CancelBatch
 _NOT_EXECUTED = (Reason.BUSY, Reason.RESTARTING, Reason.STORAGE_FULL)

@@ -3,25 +3,15 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from shards.codec import decode_reply, encode
-from shards.counters import Counters
-from shards.frames import FrameKind, pack, unpack
+from shards.ipc.counters import Counters
+from shards.ipc.frames import FrameKind, pack, unpack
 from shards.limits import RECEIVE_BYTES
-from shards.markets import shard_of_account, shard_of_symbol
-from shards.messages import (
-    AddMarket,
-    CancelAll,
-    Deposit,
-    GetBalances,
-    GetMargin,
-    ListOrders,
-    OrdersReply,
-    Reason,
-    Refused,
-    Reply,
-    SetLeverage,
-    Transfer,
-)
+from shards.model.codec import decode_reply, encode
+from shards.model.commands import AddMarket, CancelAll, Deposit, SetLeverage, Transfer
+from shards.model.markets import shard_of_account, shard_of_symbol
+from shards.model.queries import GetBalances, GetMargin, ListOrders
+from shards.model.reasons import Reason
+from shards.model.replies import OrdersReply, Refused, Reply
 from tests.sim.call import CANCELS, Call
 from tests.sim.network import Killed, Life, SimSocket
 

@@ -7,10 +7,10 @@ import random
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 
-from shards.engine import Engine
+from shards.engine.engine import Engine
+from shards.engine.outbox import ARCHIVE
+from shards.engine.state import dump_state, dump_underway
 from shards.limits import SNAPSHOTS_KEPT_COUNT
-from shards.outbox import ARCHIVE
-from shards.state import dump_state, dump_underway
 from storage.journal import START, JournalDamaged, Position, Record, StorageFull, chain
 from storage.snapshot import Snapshot
 from tests.sim.network import Killed, Life

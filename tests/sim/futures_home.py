@@ -7,10 +7,11 @@ from collections import Counter, defaultdict
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from shards import messages as m
-from shards import orders as o
-from shards.brackets import Bracket
-from shards.rows import MarginFilled
+from shards.model import orders as o
+from shards.model.brackets import Bracket
+from shards.model.events import MarginFilled
+from shards.model.reasons import Reason
+from shards.model.replies import CountReply, Refused, Reply
 from tests.model.futures_risk import MILLION, maintenance, most_at
 from tests.model.futures_wallets import FuturesWallet, ceil
 from tests.sim.sent import Held
@@ -98,16 +99,16 @@ class Home:
             needed += maintenance(self.brackets[each], lots * self.mark(each))
         return needed
 
-    def set_leverage(self, account: str, market: int, leverage: int, default: int) -> m.Reply:
+    def set_leverage(self, account: str, market: int, leverage: int, default: int) -> Reply:
         """Not so high that what is there already would be too much for it; as it is, it may stay."""
         there = self.position(account, market).cost + max(self.value(account, market, side) for side in o.Side)
         other = leverage != (self.leverages.get((account, market)) or default)
         if other and market in self.brackets and there > most_at(self.brackets[market], leverage):
-            return m.Refused(m.Reason.POSITION_LIMIT)
+            return Refused(Reason.POSITION_LIMIT)
         self.leverages[account, market] = leverage
-        return m.CountReply(leverage)
+        return CountReply(leverage)
 
-    def hold_away(self, account: str, market: int, side: o.Side, terms: Any) -> tuple[int, int, int] | m.Refused:
+    def hold_away(self, account: str, market: int, side: o.Side, terms: Any) -> tuple[int, int, int] | Refused:
         """Hold for an order on a market elsewhere; (leverage, units, allowance). Leverage 0: it only reduces."""
         if terms.reduces:
             return self._hold_loss(account, market, side, terms)
@@ -122,14 +123,14 @@ class Home:
         so_far = self.positions[account, market].cost + self.held[account, market][account, side.name]
         added = terms.entry_value if market in self.brackets else terms.order_value
         if added > 0 and so_far + added > most and not terms.closes:
-            return m.Refused(m.Reason.POSITION_LIMIT)
+            return Refused(Reason.POSITION_LIMIT)
         if amount > max(0, self.free(account)):
-            return m.Refused(m.Reason.INSUFFICIENT_MARGIN)
+            return Refused(Reason.INSUFFICIENT_MARGIN)
         self.held[account, market][account, "hold"] += amount
         self.held[account, market][account, side.name] += terms.order_value
         return leverage, amount, 0
 
-    def _hold_loss(self, account: str, market: int, side: o.Side, terms: Any) -> tuple[int, int, int] | m.Refused:
+    def _hold_loss(self, account: str, market: int, side: o.Side, terms: Any) -> tuple[int, int, int] | Refused:
         """For what only reduces: nothing, or what it loses; of its mark and the one known here the worse counts."""
         mark = self.marks[market]
         limit = terms.mark - Fraction(terms.loss_value, terms.reduces) * (1 if side is o.Side.SELL else -1)
@@ -139,7 +140,7 @@ class Home:
             return 0, 0, allowance
         more = max(0, terms.loss_value - terms.held)
         if more and not self._has_leave(account, market, terms.reduces, loss - terms.loss_value + more):
-            return m.Refused(m.Reason.NO_LEAVE)
+            return Refused(Reason.NO_LEAVE)
         self.held[account, market][account, "hold"] += more
         return 0, more, 0
 

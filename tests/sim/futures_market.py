@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from shards import messages as m
-from shards import orders as o
-from shards.markets import Market, MarketStatus
-from shards.rows import MarginFilled
+from shards.model import orders as o
+from shards.model.commands import Hold, Modify
+from shards.model.events import MarginFilled
+from shards.model.markets import Market, MarketStatus
+from shards.model.reasons import Reason
+from shards.model.replies import Refused, Reply
 from tests.model.futures_reference import FuturesReference
 from tests.model.futures_risk import Funds, nearest
 from tests.sim.sent import FiredHeld, Grant, Held, Mark
@@ -19,7 +21,7 @@ from tests.sim.sent import FiredHeld, Grant, Held, Mark
 if TYPE_CHECKING:
     from tests.sim.futures_shard import FuturesShard
 
-ASK = m.Reason.BUSY
+ASK = Reason.BUSY
 """The account's home must be asked."""
 
 
@@ -86,18 +88,18 @@ class SimFuturesMarket(FuturesReference):
         """Whether its home elsewhere must be asked."""
         return self.shard.is_away(new.account) and not (new.reduce_only and not self.loss(new, limit))
 
-    def fund(self, new: o.NewOrder | o.Order, quantity: int) -> Funds | m.Reason:
+    def fund(self, new: o.NewOrder | o.Order, quantity: int) -> Funds | Reason:
         grant, self.grant = self.grant, None  # of this one alone
         if grant is not None:
             return self.granted(grant, new, quantity)
         return ASK if self.needs_home(new, self.limit(new, quantity)) else super().fund(new, quantity)
 
-    def granted(self, grant: Grant, new: o.NewOrder | o.Order, quantity: int) -> Funds | m.Reason:
+    def granted(self, grant: Grant, new: o.NewOrder | o.Order, quantity: int) -> Funds | Reason:
         """What was asked for, if it still pays for every fill; where it was not held, what goes without."""
         asked = grant.asked
         limit = new.price if new.kind is o.Kind.LIMIT else asked.limit
         if self.has_too_little(grant, new) or self.opens(grant, new) or self.is_short(grant, new, limit):
-            return m.Reason.INSUFFICIENT_MARGIN
+            return Reason.INSUFFICIENT_MARGIN
         if new.reduce_only and not grant.amount:
             assert asked.terms is not None
             return Funds(nearest(new.side, limit, asked.terms.mark // self.unit, grant.allowance), 0, 0, 0)
@@ -123,27 +125,27 @@ class SimFuturesMarket(FuturesReference):
             return True
         return self.loss(new, limit) > grant.asked.loss
 
-    def take_grant(self, grant: Grant) -> m.Reply:
+    def take_grant(self, grant: Grant) -> Reply:
         """Place, or change, what was granted."""
         asked = grant.asked
-        assert isinstance(asked, m.Hold)
+        assert isinstance(asked, Hold)
         if self.now_ms > asked.deadline_ms:
-            return m.Refused(m.Reason.TIMEOUT)
+            return Refused(Reason.TIMEOUT)
         self.grant = grant
         try:
             if not asked.modifies:
                 return self.place(asked.order)
             new = asked.order
-            return self.modify(m.Modify(asked.modifies, new.account, new.price, new.quantity))
+            return self.modify(Modify(asked.modifies, new.account, new.price, new.quantity))
         finally:
             self.grant = None
 
-    def fund_change(self, order: o.Order, asked: o.Order) -> m.Reason | None:
+    def fund_change(self, order: o.Order, asked: o.Order) -> Reason | None:
         grant, self.grant = self.grant, None
         if grant is None:
             return super().fund_change(order, asked)
         if order.tif is o.TimeInForce.POST_ONLY and self.makers(order.side, asked.price):
-            return m.Reason.POST_ONLY
+            return Reason.POST_ONLY
         asked.hold_price, asked.loss = grant.asked.hold_price, 0 if grant.allowance else grant.asked.loss
         asked.leverage = self.no_more_than_allowed(order.leverage)
         asked.hold = self.hold_of(asked)
@@ -153,9 +155,9 @@ class SimFuturesMarket(FuturesReference):
         enough = more <= grant.amount and more_value <= terms.order_value
         short = self.has_too_little(grant, asked) or self.opens(grant, asked)
         short = short or self.is_short(grant, asked, asked.price)
-        return None if enough and not short else m.Reason.INSUFFICIENT_MARGIN
+        return None if enough and not short else Reason.INSUFFICIENT_MARGIN
 
-    def changes_at_home(self, change: m.Modify) -> bool:
+    def changes_at_home(self, change: Modify) -> bool:
         """Whether the change of an order needs money, so that its home elsewhere must be asked."""
         order = self.orders.get(change.id)
         if order is None or not self.is_open(order) or not self.shard.is_away(change.account):

@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from shards import messages as m
-from shards.markets import Market
-from shards.money import Wallet
-from shards.orders import Order, Status
+from shards.model.accounting import Wallet
+from shards.model.commands import CancelBatch, Deposit
+from shards.model.markets import Market
+from shards.model.orders import Order, Status
+from shards.model.queries import GetMargin
+from shards.model.replies import AmountReply, BatchReply, MarginReply, Reply
 from tests.model.futures_steps import brief
 from tests.sim.call import Call
 from tests.sim.savers import Saver
@@ -23,10 +25,10 @@ class FuturesSaver(Saver):
         super().__init__(simulation, name)
         self.markets = simulation.quiet_futures_markets
         self.savings = MARGIN_UNITS
-        self._moving: m.Deposit | None = None  # money in or out, asked again until it is decided
+        self._moving: Deposit | None = None  # money in or out, asked again until it is decided
 
-    def first_deposit(self) -> m.Deposit:
-        return m.Deposit(self.account, "USDT", MARGIN_UNITS, "first", Wallet.FUTURES)
+    def first_deposit(self) -> Deposit:
+        return Deposit(self.account, "USDT", MARGIN_UNITS, "first", Wallet.FUTURES)
 
     def _go_on(self) -> None:
         chance = self.chance.random()
@@ -37,18 +39,18 @@ class FuturesSaver(Saver):
         else:
             super()._go_on()
 
-    def _balance_question(self) -> m.GetMargin:
-        return m.GetMargin(self.account)
+    def _balance_question(self) -> GetMargin:
+        return GetMargin(self.account)
 
-    def _others_question(self) -> m.GetMargin:
+    def _others_question(self) -> GetMargin:
         return self._balance_question()
 
     def _affordable_lots(self, market: Market) -> int:
         assert market.futures is not None
         return self.available * market.futures.default_leverage // market.tick_lot_units
 
-    def _money_in(self, reply: m.Reply | None) -> list[tuple[int, int]]:
-        assert isinstance(reply, m.MarginReply)
+    def _money_in(self, reply: Reply | None) -> list[tuple[int, int]]:
+        assert isinstance(reply, MarginReply)
         return [(reply.free, sum(own.hold for own in reply.margin.markets.values()))]
 
     # Money in and out
@@ -58,14 +60,14 @@ class FuturesSaver(Saver):
             self.names += 1
             amount = self.chance.choice((MARGIN_UNITS // 10, -self.available, -self.chance.randint(1, MARGIN_UNITS)))
             amount = max(amount, -self.available) or 1
-            self._moving = m.Deposit(self.account, "USDT", amount, f"{self.name}-{self.names}", Wallet.FUTURES)
+            self._moving = Deposit(self.account, "USDT", amount, f"{self.name}-{self.names}", Wallet.FUTURES)
         self.ask(self._moving, self._moved)
 
     def _moved(self, call: Call) -> None:
         if not call.decided:
             return
         self._moving = None
-        if not isinstance(call.reply, m.AmountReply):
+        if not isinstance(call.reply, AmountReply):
             self._complain_of_money(call, f"it has {self.available} and may not take it out: {brief(call.reply)}")
             return
         self.savings += call.message.amount
@@ -78,11 +80,11 @@ class FuturesSaver(Saver):
         market, _ = self.chance.choice(list(self.holds.values()))
         own = [name for name, (where, _) in self.holds.items() if where == market]
         names = self.chance.sample(own, self.chance.randint(1, len(own)))
-        self.ask(m.CancelBatch(market, self.account, [], names), self._canceled_batch)
+        self.ask(CancelBatch(market, self.account, [], names), self._canceled_batch)
 
     def _canceled_batch(self, call: Call) -> None:
         names = call.message.client_ids
-        if isinstance(call.reply, m.BatchReply):
+        if isinstance(call.reply, BatchReply):
             for name, found in zip(names, call.reply.found, strict=True):
                 if not isinstance(found, Order) or found.client_id != name or found.status is not Status.CANCELED:
                     self._complain(f"a batch has not canceled its open order {name}: {found}")

@@ -3,12 +3,16 @@
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
-from shards import messages as m
-from shards import money
-from shards import orders as o
-from shards.codec import encode
-from shards.markets import Market, shard_of_account
-from shards.rows import MarketChanged, OrderEnded, Traded
+from shards.model import accounting
+from shards.model import orders as o
+from shards.model.codec import encode
+from shards.model.commands import AddMarket, Hold, Modify, Place, SetLeverage, SetMarketStatus, SetRisk, Tick
+from shards.model.events import MarketChanged, OrderEnded, Traded
+from shards.model.links import HoldFired
+from shards.model.markets import Market, shard_of_account
+from shards.model.queries import GetOrder
+from shards.model.reasons import Reason
+from shards.model.replies import CountReply, MarketReply, OrderReply, Refused, Reply
 from tests.sim.futures_home import Home
 from tests.sim.futures_market import SimFuturesMarket
 from tests.sim.payments import Payments
@@ -52,7 +56,7 @@ class FuturesShard(Payments):
         for number, market in self.futures.items():
             market.begin(self.now_ms, self.archived)
             held[number] = market.held_away()
-        if isinstance(brought, Grant) and isinstance(brought.asked, m.Hold) and brought.asked.terms is not None:
+        if isinstance(brought, Grant) and isinstance(brought.asked, Hold) and brought.asked.terms is not None:
             new = brought.asked.order
             _add(held[new.market], new.account, new.side, brought.amount, brought.asked.terms.order_value)
         elif isinstance(brought, FiredHeld) and brought.grant.held:
@@ -92,7 +96,7 @@ class FuturesShard(Payments):
             for order in again:
                 self.ask_for_fired(market, order)
 
-    def take_up_margin(self, sent: Sent) -> m.Reply | None:
+    def take_up_margin(self, sent: Sent) -> Reply | None:
         """What another shard has decided or asks."""
         match sent:
             case Mark(market, value):
@@ -104,7 +108,7 @@ class FuturesShard(Payments):
                 self.made += [self.home.fill(filled, leverage) for filled, leverage in fills]
             case Fired(asked):
                 decided = self.home.hold_away(asked.account, asked.id >> 40, asked.side, asked.terms)
-                refused = isinstance(decided, m.Refused)
+                refused = isinstance(decided, Refused)
                 allowance = self.home.allowance(asked.account, asked.id >> 40) if asked.terms.reduces else 0
                 without = Grant(asked, 0, 0, False, allowance)
                 grant = without if refused else Grant(asked, decided[1], decided[0], True, decided[2])  # type: ignore[index]
@@ -122,20 +126,20 @@ class FuturesShard(Payments):
         if order.reduce_only:
             size = min(order.quantity, market.reducible(order))
             value = loss * size * market.unit
-            asked = money.MarginTerms(0, 0, *terms, loss_value=value, reduces=size, mark=market.mark * market.unit)
+            asked = accounting.MarginTerms(0, 0, *terms, loss_value=value, reduces=size, mark=market.mark * market.unit)
         else:
             lots = order.quantity * market.unit
             values = price * lots, (order.price or price) * lots
             more = {"closes": market.only_closes(order), "entry_value": price * lots}
-            asked = money.MarginTerms(*values, *terms, loss_value=loss * lots, **more)
+            asked = accounting.MarginTerms(*values, *terms, loss_value=loss * lots, **more)
         if order.side is o.Side.SELL and order.kind is not o.Kind.LIMIT and not market.has_risk_terms:
             limit = 0  # nobody has asked how far it may go
-        fired = m.HoldFired(order.id, order.account, order.side, price, asked, self.shard, limit, loss)
+        fired = HoldFired(order.id, order.account, order.side, price, asked, self.shard, limit, loss)
         self.send(self.home_of(order.account), Fired(fired))
 
     # Inputs
 
-    def add_futures(self, market: Market) -> m.Reply:
+    def add_futures(self, market: Market) -> Reply:
         if market.number not in self.futures:
             opened = self.futures[market.number] = SimFuturesMarket(self, market)
             for (account, number), leverage in self.home.leverages.items():  # set before it came
@@ -143,73 +147,73 @@ class FuturesShard(Payments):
                     opened.wallets[account].leverage = leverage
             self.made.append(MarketChanged(market, self.now_ms))
             self._tell_brackets(market)
-        return m.MarketReply(self.futures[market.number].market)
+        return MarketReply(self.futures[market.number].market)
 
     def _tell_brackets(self, market: Market) -> None:
         if market.risk is not None:
             self.home.brackets[market.number] = market.risk.brackets
             self.tell_all(Brackets(market.number, market.risk.brackets))
 
-    def apply_to_futures(self, message: Any) -> m.Reply | None:
+    def apply_to_futures(self, message: Any) -> Reply | None:
         self.touched = True
         match message:
-            case m.Tick():
+            case Tick():
                 for number in sorted(self.futures):
                     self.futures[number].run_out()
                 return None
-            case m.SetLeverage(account, number, leverage, default):
+            case SetLeverage(account, number, leverage, default):
                 reply = self.home.set_leverage(account, number, leverage, default)
-                if number in self.futures and isinstance(reply, m.CountReply):
+                if number in self.futures and isinstance(reply, CountReply):
                     self.futures[number].wallets[account].leverage = leverage
                 return reply
         market = self.futures[market_in(message)]
         match message:
-            case m.Place(new):
+            case Place(new):
                 return self.place_futures(market, new)
-            case m.Modify(number, account) if any(
+            case Modify(number, account) if any(
                 order.id == number and order.account == account for order in market.asked_for
             ):
-                return m.Refused(m.Reason.NOT_MODIFIABLE)  # it has fired, and waits for its margin
-            case m.Modify() if market.changes_at_home(message):
+                return Refused(Reason.NOT_MODIFIABLE)  # it has fired, and waits for its margin
+            case Modify() if market.changes_at_home(message):
                 found = market.check_change(message)  # it holds money, or needs some, since the command came
-                return found if isinstance(found, m.Refused) else m.Refused(m.Reason.BUSY)
-            case m.AddMarket():
-                return m.MarketReply(market.market)
-            case m.GetOrder(number):
+                return found if isinstance(found, Refused) else Refused(Reason.BUSY)
+            case AddMarket():
+                return MarketReply(market.market)
+            case GetOrder(number):
                 found = market.orders.get(number)
-                return m.OrderReply(found) if found else m.Refused(m.Reason.UNKNOWN_ORDER)
+                return OrderReply(found) if found else Refused(Reason.UNKNOWN_ORDER)
         reply = market.apply(message, self.now_ms)
-        if isinstance(message, m.SetMarketStatus | m.SetRisk) and isinstance(reply, m.MarketReply):
+        if isinstance(message, SetMarketStatus | SetRisk) and isinstance(reply, MarketReply):
             self.made.append(MarketChanged(reply.market, self.now_ms))
-        if isinstance(message, m.SetRisk) and isinstance(reply, m.MarketReply):
+        if isinstance(message, SetRisk) and isinstance(reply, MarketReply):
             self._tell_brackets(reply.market)
         return reply
 
-    def place_futures(self, market: SimFuturesMarket, new: o.NewOrder) -> m.Reply:
+    def place_futures(self, market: SimFuturesMarket, new: o.NewOrder) -> Reply:
         placed = market.placed
         reply = market.place(new)
         if market.placed > placed:
-            self.model.placed[encode(m.Place(new))] += 1
+            self.model.placed[encode(Place(new))] += 1
         return reply
 
-    def hold_margin(self, hold: m.Hold) -> m.Reply | None:
+    def hold_margin(self, hold: Hold) -> Reply | None:
         new = hold.order
         held = self.home.hold_away(new.account, new.market, new.side, hold.terms)
-        if isinstance(held, m.Refused):
-            if held.reason is m.Reason.NO_LEAVE and new.kind is o.Kind.MARKET:
+        if isinstance(held, Refused):
+            if held.reason is Reason.NO_LEAVE and new.kind is o.Kind.MARKET:
                 self.send(hold.market_shard, Grant(hold, 0, 0, False, self.home.allowance(new.account, new.market)))
                 return None
             return held
         self.send(hold.market_shard, Grant(hold, held[1], held[0], True, held[2]))
         return None
 
-    def take_grant(self, grant: Grant) -> m.Reply:
-        assert isinstance(grant.asked, m.Hold)
+    def take_grant(self, grant: Grant) -> Reply:
+        assert isinstance(grant.asked, Hold)
         market = self.futures[grant.asked.order.market]
         placed = market.placed
         reply = market.take_grant(grant)
         if market.placed > placed:
-            self.model.placed[encode(m.Place(grant.asked.order))] += 1
+            self.model.placed[encode(Place(grant.asked.order))] += 1
         return reply
 
     # Rows

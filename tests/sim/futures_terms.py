@@ -2,8 +2,8 @@
 
 from msgspec.structs import replace
 
-from shards.brackets import RiskChange, RiskTerms, make_brackets
-from shards.markets import FuturesTerms, Market, MarketStatus, Product
+from shards.model.brackets import RiskChange, RiskTerms, make_brackets
+from shards.model.markets import FuturesTerms, Market, MarketStatus, Product
 
 MIDDLE, REACH = 5_000, 20  # ticks
 TICK_UNITS = 7  # what a lot costs at one tick

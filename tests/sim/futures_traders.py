@@ -6,10 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from shards import messages as m
-from shards.markets import Market
-from shards.money import Wallet
-from shards.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
+from shards.model.accounting import Wallet
+from shards.model.commands import (
+    Cancel,
+    CancelAll,
+    CancelBatch,
+    CancelByClientId,
+    Countdown,
+    Deposit,
+    Modify,
+    Place,
+    SetLeverage,
+    SetMarkPrice,
+    Transfer,
+)
+from shards.model.markets import Market
+from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
+from shards.model.queries import GetMargin, GetOrder
+from shards.model.replies import MarginReply, OrderReply
 from tests.sim.call import Call
 from tests.sim.client import Client
 from tests.sim.futures_terms import MIDDLE, REACH, TICK_UNITS
@@ -29,8 +43,8 @@ class FuturesTrader(Client):
     def __init__(self, simulation: "Simulation", name: str, accounts: list[str]) -> None:
         self.accounts = accounts
         self.known: deque[Order] = deque(maxlen=25)
-        self.placed: deque[tuple[int, m.Place]] = deque(maxlen=8)  # with the clock when it was sent
-        self.margins: dict[str, m.MarginReply] = {}  # by account, as it was last told
+        self.placed: deque[tuple[int, Place]] = deque(maxlen=8)  # with the clock when it was sent
+        self.margins: dict[str, MarginReply] = {}  # by account, as it was last told
         self.names = 0
         self.again_ms = 0  # true time of the next try
         self.beside: list[Any] = []  # to be asked in the same moment
@@ -64,10 +78,10 @@ class FuturesTrader(Client):
     def learn(self, call: Call) -> None:
         if not call.decided:
             self.again_ms = self.simulation.true_ms + self.chance.choice(PAUSES_MS)
-        if isinstance(call.reply, m.OrderReply):
+        if isinstance(call.reply, OrderReply):
             order = call.reply.order
             self.known.append(order)
-        elif isinstance(call.reply, m.MarginReply):
+        elif isinstance(call.reply, MarginReply):
             self.margins[call.message.account] = call.reply
 
     def account(self) -> str:
@@ -95,19 +109,19 @@ class FuturesTrader(Client):
         terms = self.market().number, self.account(), side, kind, tif, price, quantity, 0, self.client_id()
         return NewOrder(*terms, signed_ms=now if self.chance.random() < 0.7 else 0, window_ms=5_000)
 
-    def keep(self, place: m.Place) -> m.Place:
+    def keep(self, place: Place) -> Place:
         self.placed.append((self.simulation.clock(), place))
         return place
 
-    def place(self) -> m.Place:
+    def place(self) -> Place:
         chance, side = self.chance, self.chance.choice((Side.BUY, Side.SELL))
         kind, price = (Kind.MARKET, 0) if chance.random() < 0.12 else (Kind.LIMIT, self.price())
         new = self.new(side, kind, price, self.lots())
         profit, loss = (self._attached(new, direction) for direction in (1, -1))
         reduces = chance.random() < 0.12
-        return self.keep(m.Place(replace(new, reduce_only=reduces, take_profit=profit, stop_loss=loss)))
+        return self.keep(Place(replace(new, reduce_only=reduces, take_profit=profit, stop_loss=loss)))
 
-    def race(self) -> m.Place:
+    def race(self) -> Place:
         """What is asked for with book and mark as they are, and what moves one of them before its money is there."""
         chance, market = self.chance, self.chance.choice(self.simulation.futures_markets[-2:])
         side = chance.choice((Side.BUY, Side.SELL))
@@ -120,12 +134,12 @@ class FuturesTrader(Client):
         reduces = chance.random() < 0.3
         against = MIDDLE + chance.randint(-REACH, REACH)
         answer = market.number, other, OTHER[side], Kind.LIMIT, TimeInForce.GTC, against, chance.choice((lots, 300)), 0
-        self.beside.append(m.Place(NewOrder(*answer)))
+        self.beside.append(Place(NewOrder(*answer)))
         if chance.random() < 0.4:
-            self.simulation.operator.todo.append(m.SetMarkPrice(market.number, MIDDLE + chance.randint(-REACH, REACH)))
-        return m.Place(NewOrder(*terms, reduce_only=reduces))
+            self.simulation.operator.todo.append(SetMarkPrice(market.number, MIDDLE + chance.randint(-REACH, REACH)))
+        return Place(NewOrder(*terms, reduce_only=reduces))
 
-    def reduce(self) -> m.Place:
+    def reduce(self) -> Place:
         """A position is made smaller, mostly a little worse than at the mark."""
         account = self.account()
         told = self.margins.get(account)
@@ -137,7 +151,7 @@ class FuturesTrader(Client):
         worse = chance.randint(-2, REACH // 2)
         price = told.marks[number] // TICK_UNITS + (worse if size < 0 else -worse) if chance.random() < 0.8 else 0
         new = self.new(Side.SELL if size > 0 else Side.BUY, Kind.LIMIT if price else Kind.MARKET, price, abs(size))
-        return self.keep(m.Place(replace(new, market=number, account=account, reduce_only=True)))
+        return self.keep(Place(replace(new, market=number, account=account, reduce_only=True)))
 
     def _attached(self, new: NewOrder, direction: int) -> Trigger | None:
         if self.chance.random() < 0.8:
@@ -147,7 +161,7 @@ class FuturesTrader(Client):
         watched = self.chance.choice(list(WatchedPrice))
         return Trigger(kind, (new.price or MIDDLE) + sign * self.chance.randint(1, REACH // 2), watched)
 
-    def place_trigger(self) -> m.Place:
+    def place_trigger(self) -> Place:
         chance, kind = self.chance, self.chance.choice(TRIGGERS)
         priced, trailing = kind in (Kind.STOP, Kind.TAKE_PROFIT), kind is Kind.TRAILING_STOP_MARKET
         new = self.new(chance.choice((Side.BUY, Side.SELL)), kind, self.price() if priced else 0, self.lots())
@@ -165,9 +179,9 @@ class FuturesTrader(Client):
             parent.id if parent else 0,
         )
         new = replace(new, trigger=trigger, close_position=closes, quantity=0 if closes else new.quantity)
-        return self.keep(m.Place(replace(new, reduce_only=not closes and chance.random() < 0.3)))
+        return self.keep(Place(replace(new, reduce_only=not closes and chance.random() < 0.3)))
 
-    def place_again(self) -> m.Place:
+    def place_again(self) -> Place:
         now = self.simulation.clock()
         recent = [place for sent, place in self.placed if 0 <= now - sent < REPEAT_MS]
         return self.chance.choice(recent) if recent else self.place()
@@ -182,17 +196,17 @@ class FuturesTrader(Client):
         price, quantity = self.price(), order.filled + self.lots()
         stop_price = self.price() if order.trigger else 0
         chosen = self.chance.choice(((price, 0, 0), (0, quantity, 0), (price, quantity, 0), (0, 0, stop_price)))
-        return m.Modify(order.id, order.account, *(chosen if any(chosen) else (price, 0, 0)))
+        return Modify(order.id, order.account, *(chosen if any(chosen) else (price, 0, 0)))
 
     def cancel(self) -> Any:
         order = self._some_order()
         if order is None:
             return self.place()
         account = order.account if self.chance.random() < 0.95 else self.account()
-        return m.Cancel(order.id if self.chance.random() < 0.98 else order.id + 10**6, account)
+        return Cancel(order.id if self.chance.random() < 0.98 else order.id + 10**6, account)
 
     def cancel_by_client_id(self) -> Any:
-        return m.CancelByClientId(self.market().number, self.account(), f"c{self.chance.randint(1, 3)}")
+        return CancelByClientId(self.market().number, self.account(), f"c{self.chance.randint(1, 3)}")
 
     def cancel_batch(self) -> Any:
         order = self._some_order()
@@ -200,21 +214,21 @@ class FuturesTrader(Client):
             return self.place()
         ids = [other.id for other in self.known if other.market == order.market][-4:]
         if self.chance.random() < 0.3:
-            return m.CancelBatch(order.market, order.account, [], ["c1", "c2"])
-        return m.CancelBatch(order.market, order.account, ids)
+            return CancelBatch(order.market, order.account, [], ["c1", "c2"])
+        return CancelBatch(order.market, order.account, ids)
 
     def cancel_all(self) -> Any:
-        return m.CancelAll(self.account(), self.market().number, self.chance.random() < 0.4)
+        return CancelAll(self.account(), self.market().number, self.chance.random() < 0.4)
 
     def countdown(self) -> Any:
-        return m.Countdown(self.market().number, self.account(), self.chance.choice((0, 50, 300)))
+        return Countdown(self.market().number, self.account(), self.chance.choice((0, 50, 300)))
 
-    def leverage(self) -> m.SetLeverage:
+    def leverage(self) -> SetLeverage:
         """Within the market's band."""
         market = self.market()
         assert market.futures is not None
         default = market.futures.default_leverage
-        return m.SetLeverage(self.account(), market.number, self.chance.choice((1, 3, default, 125)), default)
+        return SetLeverage(self.account(), market.number, self.chance.choice((1, 3, default, 125)), default)
 
     def move(self) -> Any:
         self.names += 1
@@ -222,13 +236,13 @@ class FuturesTrader(Client):
         account = self.account()
         told = self.margins.get(account)
         if told is not None and told.free > 0 and self.chance.random() < 0.5:  # with a position it is at risk soon
-            return m.Deposit(account, "USDT", -told.free, name, Wallet.FUTURES)
+            return Deposit(account, "USDT", -told.free, name, Wallet.FUTURES)
         if self.chance.random() < 0.6:
-            return m.Transfer(self.account(), "USDT", self.chance.choice(list(Wallet)), amount, name)
-        return m.Deposit(self.account(), "USDT", self.chance.choice((amount, -amount)), name, Wallet.FUTURES)
+            return Transfer(self.account(), "USDT", self.chance.choice(list(Wallet)), amount, name)
+        return Deposit(self.account(), "USDT", self.chance.choice((amount, -amount)), name, Wallet.FUTURES)
 
     def question(self) -> Any:
         order = self._some_order()
         if order is not None and self.chance.random() < 0.5:
-            return m.GetOrder(order.id)
-        return m.GetMargin(self.account())
+            return GetOrder(order.id)
+        return GetMargin(self.account())

@@ -8,13 +8,32 @@ journal. Nothing is taken from a link message but its number.
 from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 
-from shards import messages as m
-from shards import money
-from shards import orders as o
-from shards.codec import decode_input, encode
-from shards.markets import Market, Product
-from shards.outbox import ARCHIVE
-from shards.rows import MarketChanged, OrderEnded, Traded
+from shards.engine.outbox import ARCHIVE
+from shards.model import accounting
+from shards.model import orders as o
+from shards.model.codec import decode_input, encode
+from shards.model.commands import (
+    AddMarket,
+    CancelAll,
+    CancelBatch,
+    Countdown,
+    Deposit,
+    Hold,
+    Modify,
+    Place,
+    SetLeverage,
+    SetMarketStatus,
+    SetMarkPrice,
+    SetRisk,
+    SetRules,
+    Tick,
+    Transfer,
+)
+from shards.model.events import MarketChanged, OrderEnded, Traded
+from shards.model.markets import Market, Product
+from shards.model.queries import GetDepth, GetMargin, GetOrderByClientId, ListOrders, Question
+from shards.model.reasons import Reason
+from shards.model.replies import AmountReply, MarketReply, OrderReply, OrdersReply, Refused, Reply
 from storage.journal import Record
 from tests.sim.futures_shard import FuturesShard, market_in
 from tests.sim.refusals import refused_rows
@@ -91,7 +110,7 @@ class ShardModel(FuturesShard):
                 self.row_of[self.row_order[row]] = number
         self.rows += rows
 
-    def answer(self, question: m.Question, archived: int) -> m.Reply | None:
+    def answer(self, question: Question, archived: int) -> Reply | None:
         self.archived = archived
         self.begin_futures(None)
         return self.apply(question, self.now_ms)
@@ -107,7 +126,7 @@ class ShardModel(FuturesShard):
         for home, changes in away.items():
             self.model.sent[self.shard, home].append(Change(changes))
 
-    def take_up(self, sent: Sent) -> m.Reply | None:
+    def take_up(self, sent: Sent) -> Reply | None:
         if isinstance(sent, Grant):
             return self.granted(sent)
         if not isinstance(sent, Change):
@@ -119,49 +138,49 @@ class ShardModel(FuturesShard):
 
     # What the reference does not know
 
-    def apply(self, message: object, now_ms: int) -> m.Reply | None:  # type: ignore[override]
+    def apply(self, message: object, now_ms: int) -> Reply | None:  # type: ignore[override]
         match message:
-            case m.Hold() if message.terms is not None:
+            case Hold() if message.terms is not None:
                 return self.hold_margin(message)
-            case m.Hold():
+            case Hold():
                 return self.hold_at_home(message)
-            case m.Deposit():
+            case Deposit():
                 return self.deposit(message)
-            case m.SetRules():
+            case SetRules():
                 return None
-            case m.Tick() | m.SetLeverage():
+            case Tick() | SetLeverage():
                 return self.apply_to_futures(message)
             case _ if market_in(message) in self.futures:
                 return self.apply_to_futures(message)
-            case m.AddMarket(market) if market.product is Product.FUTURES:
+            case AddMarket(market) if market.product is Product.FUTURES:
                 return self.add_futures(market)
-            case m.Modify() | m.SetMarkPrice() | m.SetRisk() | m.CancelBatch() | m.Countdown():
-                return m.Refused(m.Reason.UNKNOWN_ORDER if isinstance(message, m.Modify) else m.Reason.UNKNOWN_MARKET)
-            case m.AddMarket(market):
+            case Modify() | SetMarkPrice() | SetRisk() | CancelBatch() | Countdown():
+                return Refused(Reason.UNKNOWN_ORDER if isinstance(message, Modify) else Reason.UNKNOWN_MARKET)
+            case AddMarket(market):
                 if market.number not in self.markets:
                     self.made.append(MarketChanged(market, now_ms))
-            case m.CancelAll(account, 0):
+            case CancelAll(account, 0):
                 found = [
-                    super(ShardModel, self).apply(m.CancelAll(account, each), now_ms) for each in sorted(self.markets)
+                    super(ShardModel, self).apply(CancelAll(account, each), now_ms) for each in sorted(self.markets)
                 ]
-                return m.OrdersReply([order for reply in found for order in reply.orders])  # type: ignore[union-attr]
-            case m.Transfer():
+                return OrdersReply([order for reply in found for order in reply.orders])  # type: ignore[union-attr]
+            case Transfer():
                 return self.transfer(message)
-            case m.Place(new) if new.market not in self.markets:
-                return m.Refused(m.Reason.UNKNOWN_MARKET)
-            case m.Place(new) if self.is_away(new.account):  # something stood against it when it came
+            case Place(new) if new.market not in self.markets:
+                return Refused(Reason.UNKNOWN_MARKET)
+            case Place(new) if self.is_away(new.account):  # something stood against it when it came
                 found = self.what_stands_against(new, self.archived)
-                return found or m.Refused(m.Reason.BUSY)
-            case m.SetMarketStatus(number) if number not in self.markets:
-                return m.Refused(m.Reason.UNKNOWN_MARKET)
-            case m.GetMargin(account):
-                return m.AmountReply(self.home.free(account))
-            case m.GetOrderByClientId(market, account, client_id):
+                return found or Refused(Reason.BUSY)
+            case SetMarketStatus(number) if number not in self.markets:
+                return Refused(Reason.UNKNOWN_MARKET)
+            case GetMargin(account):
+                return AmountReply(self.home.free(account))
+            case GetOrderByClientId(market, account, client_id):
                 return self.latest(market, account, client_id)
-            case m.ListOrders(account, limit):
-                return m.OrdersReply(self.orders_of(account)[:limit])
-            case m.GetDepth(market) if market not in self.markets:
-                return m.Refused(m.Reason.UNKNOWN_MARKET)
+            case ListOrders(account, limit):
+                return OrdersReply(self.orders_of(account)[:limit])
+            case GetDepth(market) if market not in self.markets:
+                return Refused(Reason.UNKNOWN_MARKET)
         return super().apply(message, now_ms)
 
     def find(self, number: int) -> o.Order | None:
@@ -169,11 +188,11 @@ class ShardModel(FuturesShard):
         order = super().find(number)
         return order if order and self.row_of.get(number, self.archived + 1) > self.archived else None
 
-    def latest(self, market: int, account: str, client_id: str) -> m.Reply:
+    def latest(self, market: int, account: str, client_id: str) -> Reply:
         opened = self.by_client_id(market, account, client_id)
         named = [each for each in self.orders_of(account) if each.client_id == client_id and each.market == market]
         found = opened or (named[0] if named else None)
-        return m.OrderReply(found) if found else m.Refused(m.Reason.UNKNOWN_ORDER)
+        return OrderReply(found) if found else Refused(Reason.UNKNOWN_ORDER)
 
     def orders_of(self, account: str) -> list[o.Order]:
         """Newest first."""
@@ -187,37 +206,37 @@ class ShardModel(FuturesShard):
             return new.quantity * market.lot_units
         return new.quote_quantity or new.price * new.quantity * market.tick_lot_units
 
-    def hold_at_home(self, hold: m.Hold) -> m.Reply | None:
+    def hold_at_home(self, hold: Hold) -> Reply | None:
         market = self.model.shards[hold.market_shard].markets[hold.order.market]
         amount = self.amount_of(hold.order, market)
         found = self.wallets.get((hold.order.account, market.quote if hold.order.side == o.Side.BUY else market.base))
         if not found or found.available < amount:
-            return m.Refused(m.Reason.INSUFFICIENT_BALANCE)
+            return Refused(Reason.INSUFFICIENT_BALANCE)
         found.available, found.held = found.available - amount, found.held + amount
         self.model.sent[self.shard, hold.market_shard].append(Grant(hold, amount))
         return None
 
-    def granted(self, grant: Grant) -> m.Reply:
+    def granted(self, grant: Grant) -> Reply:
         """Place it as if its account had just this money; what is then not held goes back home."""
-        assert isinstance(grant.asked, m.Hold)
+        assert isinstance(grant.asked, Hold)
         if grant.asked.terms is not None:
             return self.take_grant(grant)
         new = grant.asked.order
         key = new.account, self.held_asset(new)
-        self.wallets[key] = money.Balance(key[1], grant.amount, 0)
+        self.wallets[key] = accounting.Balance(key[1], grant.amount, 0)
         late = self.now_ms > grant.asked.deadline_ms
-        reply = m.Refused(m.Reason.TIMEOUT) if late else self.place(new)
+        reply = Refused(Reason.TIMEOUT) if late else self.place(new)
         self.wallets[key].held -= grant.amount
         return reply
 
-    def place(self, new: o.NewOrder) -> m.Reply:
+    def place(self, new: o.NewOrder) -> Reply:
         placed = self.placed[new.market]
         reply = super().place(new)
         if self.placed[new.market] > placed:
-            self.model.placed[encode(m.Place(new))] += 1
+            self.model.placed[encode(Place(new))] += 1
         return reply
 
-    def what_stands_against(self, new: o.NewOrder, archived: int) -> m.Reply | None:
+    def what_stands_against(self, new: o.NewOrder, archived: int) -> Reply | None:
         """What is said before money is asked for elsewhere: an account without money gets no further."""
         self.archived = archived
         if new.market in self.futures:
@@ -225,11 +244,11 @@ class ShardModel(FuturesShard):
             market.begin(self.now_ms, archived)
             return market.check(new)
         if new.market not in self.markets:
-            return m.Refused(m.Reason.UNKNOWN_MARKET)
+            return Refused(Reason.UNKNOWN_MARKET)
         reply = self.place(new)
-        return None if isinstance(reply, m.Refused) and reply.reason is m.Reason.INSUFFICIENT_BALANCE else reply
+        return None if isinstance(reply, Refused) and reply.reason is Reason.INSUFFICIENT_BALANCE else reply
 
-    def deposit(self, deposit: m.Deposit) -> m.Reply:
+    def deposit(self, deposit: Deposit) -> Reply:
         return self.pay(deposit)
 
     # Rows
@@ -245,8 +264,8 @@ class ShardModel(FuturesShard):
         self.made.insert(place, Traded(trade))  # it comes before the end of its maker
         return trade
 
-    def set_status(self, number: int, status: Any) -> m.Reply:
+    def set_status(self, number: int, status: Any) -> Reply:
         reply = super().set_status(number, status)
-        if isinstance(reply, m.MarketReply):
+        if isinstance(reply, MarketReply):
             self.made.append(MarketChanged(reply.market, self.now_ms))
         return reply

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from shards.network import Network
+from shards.ipc.network import Network
 
 ROOMS_BYTES = (300, 2_000, 20_000, 208 * 1024)  # of one buffer: the last is what Linux gives
 

@@ -4,15 +4,19 @@ import sqlite3
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from shards.codec import decode_input, decode_request, encode
-from shards.engine import Engine
-from shards.loop import COMMANDS, Shard
-from shards.mailbox import Request
-from shards.messages import Command, GetStatus, Granted, LinkMessage, Modify, Place, Reason, Refused, Reply
-from shards.outbox import ARCHIVE
-from shards.recovery import apply_record, engine_at
-from shards.replies import Numbers
-from shards.snapshots import Snapshots
+from shards.engine.engine import Engine
+from shards.engine.outbox import ARCHIVE
+from shards.ipc.mailbox import Request
+from shards.model.codec import decode_input, decode_request, encode
+from shards.model.commands import Command, Modify, Place
+from shards.model.links import Granted, LinkMessage
+from shards.model.queries import GetStatus
+from shards.model.reasons import Reason
+from shards.model.replies import Refused, Reply
+from shards.runtime.loop import COMMANDS, Shard
+from shards.runtime.recovery import apply_record, engine_at
+from shards.runtime.reply_queue import Numbers
+from shards.runtime.snapshots import Snapshots
 from storage.journal import Journal, JournalDamaged, Record
 from tests.sim.disk import SimDisk, SimJournal, SimSnapshots
 from tests.sim.network import Killed, Life
@@ -59,7 +63,7 @@ class Node:
     # Life and death
 
     def start(self) -> None:
-        """Recover from what the disk says, as :func:`shards.recovery.recover` does, and serve."""
+        """Recover from what the disk says, as :func:`shards.runtime.recovery.recover` does, and serve."""
         simulation = self.simulation
         self.lives += 1
         self.life = Life(simulation.machine, self)

@@ -3,25 +3,17 @@
 from collections import Counter, defaultdict, deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shards.codec import decode_input, decode_reply, encode
-from shards.invariants import find_violations
-from shards.loop import COMMANDS
-from shards.messages import (
-    AmountReply,
-    Command,
-    Granted,
-    Hold,
-    LinkMessage,
-    MarginReply,
-    Modify,
-    Place,
-    Question,
-    Reason,
-    Refused,
-)
-from shards.outbox import ARCHIVE
-from shards.recovery import apply_record, engine_at
-from shards.state import dump_state
+from shards.engine.outbox import ARCHIVE
+from shards.engine.state import dump_state
+from shards.model.codec import decode_input, decode_reply, encode
+from shards.model.commands import Command, Hold, Modify, Place
+from shards.model.links import Granted, LinkMessage
+from shards.model.queries import Question
+from shards.model.reasons import Reason
+from shards.model.replies import AmountReply, MarginReply, Refused
+from shards.runtime.loop import COMMANDS
+from shards.runtime.recovery import apply_record, engine_at
+from shards.verify.invariants import find_violations
 from storage.journal import Record
 from storage.snapshot import Snapshot
 from tests.model.futures_steps import brief

@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from shards import messages as m
-from shards import money
-from shards.rows import FundsMoved, Row
+from shards.model import accounting
+from shards.model.commands import Deposit, Transfer
+from shards.model.events import FundsMoved, Row
+from shards.model.reasons import Reason
+from shards.model.replies import AmountReply, Refused, Reply, TransferReply
 from tests.model.reference import Reference
 from tests.sim.futures_home import Home
 
@@ -17,60 +19,66 @@ class Payments(Reference):
         self.home = home
         self.sequence = 0
         self.made: list[Row] = []  # by the input at hand
-        self.booked: dict[tuple[str, str], tuple[Any, m.Reply]] = {}  # (account, reference) → content and reply
+        self.booked: dict[tuple[str, str], tuple[Any, Reply]] = {}  # (account, reference) → content and reply
 
-    def pay(self, deposit: m.Deposit) -> m.Reply:
+    def pay(self, deposit: Deposit) -> Reply:
         """In or out of either wallet, once per reference."""
         account, amount = deposit.account, deposit.amount
         key, content = (account, deposit.reference), (deposit.asset, amount, deposit.wallet)
         if key in self.booked:
             first, reply = self.booked[key]
-            return reply if first == content else m.Refused(m.Reason.REFERENCE_CONFLICT)
+            return reply if first == content else Refused(Reason.REFERENCE_CONFLICT)
         if self.available(account, deposit.asset, deposit.wallet) + amount < 0:
-            return m.Refused(m.Reason.INSUFFICIENT_BALANCE)
-        reply = m.AmountReply(self.book(account, deposit.asset, deposit.wallet, amount))
-        cause = money.MoveCause.DEPOSIT if amount > 0 else money.MoveCause.WITHDRAWAL
+            return Refused(Reason.INSUFFICIENT_BALANCE)
+        reply = AmountReply(self.book(account, deposit.asset, deposit.wallet, amount))
+        cause = accounting.MoveCause.DEPOSIT if amount > 0 else accounting.MoveCause.WITHDRAWAL
         self.note_move(account, deposit.wallet, deposit.asset, amount, cause, deposit.reference)
         self.booked[key] = content, reply
         return reply
 
-    def transfer(self, transfer: m.Transfer) -> m.Reply:
+    def transfer(self, transfer: Transfer) -> Reply:
         """Out of one wallet into the other, once per reference."""
         account, asset, amount = transfer.account, transfer.asset, transfer.amount
         key, content = (account, f"transfer {transfer.reference}"), (asset, amount, transfer.to)
         if transfer.reference and key in self.booked:
             first, reply = self.booked[key]
-            return reply if first == content else m.Refused(m.Reason.REFERENCE_CONFLICT)
-        back = money.Wallet.SPOT if transfer.to is money.Wallet.FUTURES else money.Wallet.FUTURES
+            return reply if first == content else Refused(Reason.REFERENCE_CONFLICT)
+        back = accounting.Wallet.SPOT if transfer.to is accounting.Wallet.FUTURES else accounting.Wallet.FUTURES
         if self.available(account, asset, back) < amount:
-            return m.Refused(m.Reason.INSUFFICIENT_BALANCE)
+            return Refused(Reason.INSUFFICIENT_BALANCE)
         after = {
             back: self.book(account, asset, back, -amount),
             transfer.to: self.book(account, asset, transfer.to, amount),
         }
-        for wallet in money.Wallet:
+        for wallet in accounting.Wallet:
             moved = amount if wallet is transfer.to else -amount
-            self.note_move(account, wallet, asset, moved, money.MoveCause.TRANSFER, transfer.reference)
-        reply = m.TransferReply(after[money.Wallet.FUTURES], after[money.Wallet.SPOT])
+            self.note_move(account, wallet, asset, moved, accounting.MoveCause.TRANSFER, transfer.reference)
+        reply = TransferReply(after[accounting.Wallet.FUTURES], after[accounting.Wallet.SPOT])
         if transfer.reference:
             self.booked[key] = content, reply
         return reply
 
-    def available(self, account: str, asset: str, wallet: money.Wallet) -> int:
-        if wallet is money.Wallet.FUTURES:
+    def available(self, account: str, asset: str, wallet: accounting.Wallet) -> int:
+        if wallet is accounting.Wallet.FUTURES:
             return max(0, self.home.free(account))
         found = self.wallets.get((account, asset))
         return found.available if found else 0
 
-    def book(self, account: str, asset: str, wallet: money.Wallet, amount: int) -> int:
+    def book(self, account: str, asset: str, wallet: accounting.Wallet, amount: int) -> int:
         """Returns what is available then."""
-        if wallet is money.Wallet.FUTURES:
+        if wallet is accounting.Wallet.FUTURES:
             self.home.paid_in[account] += amount
         else:
             self.wallet(account, asset).available += amount
         return self.available(account, asset, wallet)
 
     def note_move(
-        self, account: str, wallet: money.Wallet, asset: str, amount: int, cause: money.MoveCause, reference: str
+        self,
+        account: str,
+        wallet: accounting.Wallet,
+        asset: str,
+        amount: int,
+        cause: accounting.MoveCause,
+        reference: str,
     ) -> None:
         self.made.append(FundsMoved(self.sequence, account, wallet, asset, amount, cause, reference, self.now_ms))

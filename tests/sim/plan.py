@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import pytest
 
-from shards import asked, limits, peer, replies
-from shards.markets import Market, Product
+from shards import limits
+from shards.model.markets import Market, Product
+from shards.runtime import peer, query_queue, reply_queue
 
 
 class Plan(NamedTuple):
@@ -48,9 +49,9 @@ def small_limits(plan: Plan) -> Iterator[None]:
         patch.setattr(limits, "BATCH_COUNT_MAX", plan.batch_count)
         patch.setattr(limits, "ARCHIVE_BACKLOG_MAX", plan.backlog_count)
         patch.setattr(limits, "QUESTION_MS", plan.question_ms)
-        patch.setattr(asked, "QUESTION_COUNT_MAX", plan.question_count)
+        patch.setattr(query_queue, "QUESTION_COUNT_MAX", plan.question_count)
         patch.setattr(peer, "LINK_WINDOW_BYTES", plan.window_bytes)
-        patch.setattr(replies, "REPLY_PIECE_COUNT", plan.piece_count)
+        patch.setattr(reply_queue, "REPLY_PIECE_COUNT", plan.piece_count)
         yield
 
 

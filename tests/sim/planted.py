@@ -5,19 +5,19 @@ from typing import Any
 
 import pytest
 
-from shards import cover, futures, trigger_market
-from shards.book import BookSide
-from shards.cover import Cover, Priced
-from shards.effects import Effects
-from shards.engine import Engine
-from shards.frames import Frame
-from shards.loop import Shard
-from shards.mailbox import Caller, LinkFrame, Mailbox
-from shards.orders import NewOrder, Order, Side
-from shards.price_band import worst_price
-from shards.recovery import engine_at
-from shards.replies import Replies
-from shards.spot import SpotMarket
+from shards.engine.effects import Effects
+from shards.engine.engine import Engine
+from shards.engine.market import cover, futures, trigger_orders
+from shards.engine.market.book import BookSide
+from shards.engine.market.cover import Cover, Priced
+from shards.engine.market.price_band import worst_price
+from shards.engine.market.spot import SpotMarket
+from shards.ipc.frames import Frame
+from shards.ipc.mailbox import Caller, LinkFrame, Mailbox
+from shards.model.orders import NewOrder, Order, Side
+from shards.runtime.loop import Shard
+from shards.runtime.recovery import engine_at
+from shards.runtime.reply_queue import Replies
 from storage.journal import Position, Record, chain
 from tests.sim import node
 from tests.sim.disk import SimJournal, SimSnapshots
@@ -145,7 +145,7 @@ def grant_not_measured_again(patch: pytest.MonkeyPatch) -> None:
         best = at.book.asks.best_price() or 0
         return worst_price(order.side, best, at.terms.market_take_bound)
 
-    for module in (futures, trigger_market):
+    for module in (futures, trigger_orders):
         patch.setattr(module, "is_short", lambda *_: False)
         patch.setattr(module, "limit_of", limit_of)
 

@@ -3,31 +3,34 @@
 from collections.abc import Iterator
 from typing import Any
 
-from shards import messages as m
-from shards.rows import Attempt, CommandRefused
+from shards.model.commands import Cancel, CancelBatch, CancelByClientId, Hold, Modify, Place
+from shards.model.events import Attempt, CommandRefused
+from shards.model.links import Granted
+from shards.model.reasons import Reason
+from shards.model.replies import BatchReply, Refused
 
 
 def refused_rows(message: Any, reply: Any, shard: Any) -> Iterator[CommandRefused]:
     """The rows of the input at hand of a shard of the model."""
-    known = {*shard.futures, *shard.markets, *([message.order.market] if isinstance(message, m.Hold) else [])}
+    known = {*shard.futures, *shard.markets, *([message.order.market] if isinstance(message, Hold) else [])}
     asked: list[dict[str, Any]] = []
-    if isinstance(message, m.CancelBatch):
+    if isinstance(message, CancelBatch):
         names = [("order", each) for each in message.ids] + [("client_id", each) for each in message.client_ids]
-        found = reply.found if isinstance(reply, m.BatchReply) else [reply.reason] * len(names)
+        found = reply.found if isinstance(reply, BatchReply) else [reply.reason] * len(names)
         for (name, value), each in zip(names, found, strict=True):
-            if isinstance(each, m.Reason) or each.request < shard.sequence:
+            if isinstance(each, Reason) or each.request < shard.sequence:
                 asked.append({"attempt": Attempt.CANCEL, name: value, "market": message.market})
-    elif not isinstance(reply, m.Refused) or reply.reason is m.Reason.BUSY:
+    elif not isinstance(reply, Refused) or reply.reason is Reason.BUSY:
         return
-    elif isinstance(message, m.Cancel):
+    elif isinstance(message, Cancel):
         asked.append({"attempt": Attempt.CANCEL, "order": message.id, "market": message.id // 2**40})
-    elif isinstance(message, m.CancelByClientId):
+    elif isinstance(message, CancelByClientId):
         asked.append({"attempt": Attempt.CANCEL, "client_id": message.client_id, "market": message.market})
-    elif isinstance(message, m.Modify):
+    elif isinstance(message, Modify):
         wanted = {"price": message.price, "quantity": message.quantity, "stop_price": message.stop_price}
         asked.append({"attempt": Attempt.MODIFY, "order": message.id, "market": message.id // 2**40, **wanted})
-    elif isinstance(message, m.Place | m.Hold | m.Granted):
-        again = isinstance(message, m.Granted) and reply.reason is m.Reason.INSUFFICIENT_MARGIN
+    elif isinstance(message, Place | Hold | Granted):
+        again = isinstance(message, Granted) and reply.reason is Reason.INSUFFICIENT_MARGIN
         if again or (reply.order is not None and reply.order.request == shard.sequence):  # or it is an order
             return
         new, changes = message.order, getattr(message, "modifies", 0)
@@ -37,9 +40,9 @@ def refused_rows(message: Any, reply: Any, shard: Any) -> Iterator[CommandRefuse
         asked.append({"attempt": attempt, "market": new.market, **(changed if changes else made)})
     account = message.order.account if hasattr(message, "order") else getattr(message, "account", "")
     for position, each in enumerate(asked):
-        reason = reply.reason if isinstance(reply, m.Refused) else m.Reason.UNKNOWN_ORDER
-        if each["attempt"] is Attempt.CANCEL and reason is not m.Reason.UNKNOWN_MARKET:
-            reason = m.Reason.NOT_OWNER if each.get("order", 0) in _open_on(shard) else m.Reason.UNKNOWN_ORDER
+        reason = reply.reason if isinstance(reply, Refused) else Reason.UNKNOWN_ORDER
+        if each["attempt"] is Attempt.CANCEL and reason is not Reason.UNKNOWN_MARKET:
+            reason = Reason.NOT_OWNER if each.get("order", 0) in _open_on(shard) else Reason.UNKNOWN_ORDER
         market = each.pop("market")
         shown = {**each, "market": market if market in known else 0, "reason": reason.value}
         yield CommandRefused(sequence=shard.sequence, position=position, account=account, time_ms=shard.now_ms, **shown)

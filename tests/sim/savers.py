@@ -7,9 +7,11 @@ no longer be executed, cancels it by its client id until it has an answer to tha
 
 from typing import TYPE_CHECKING
 
-from shards import messages as m
-from shards.markets import Market
-from shards.orders import Kind, NewOrder, Order, Side, TimeInForce
+from shards.model.commands import CancelAll, CancelByClientId, Deposit, Place
+from shards.model.markets import Market
+from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce
+from shards.model.queries import GetBalances, GetDepth, GetMargin
+from shards.model.replies import BalancesReply, OrderReply, OrdersReply, Refused, Reply
 from tests.model.futures_steps import brief
 from tests.sim.call import Call
 from tests.sim.client import Client
@@ -40,9 +42,9 @@ class Saver(Client):
         """Units that may be spent."""
         return self.savings - sum(units for _, units in self.holds.values())
 
-    def first_deposit(self) -> m.Deposit:
+    def first_deposit(self) -> Deposit:
         """Before anything goes wrong."""
-        return m.Deposit(self.account, "USDT", SAVINGS_UNITS, "first")
+        return Deposit(self.account, "USDT", SAVINGS_UNITS, "first")
 
     def act(self) -> None:
         if self.chance.random() < 0.4:
@@ -52,7 +54,7 @@ class Saver(Client):
         if self._doubt:
             if self.simulation.true_ms >= self._settles_ms:
                 market, name = self._doubt[0]
-                self.ask(m.CancelByClientId(market, self.account, name), self._cleared)
+                self.ask(CancelByClientId(market, self.account, name), self._cleared)
             return
         self._go_on()
 
@@ -65,19 +67,19 @@ class Saver(Client):
             self._place()
         elif chance < 0.95:
             name = self.chance.choice(list(self.holds))
-            self.ask(m.CancelByClientId(self.holds[name][0], self.account, name), self._canceled)
+            self.ask(CancelByClientId(self.holds[name][0], self.account, name), self._canceled)
         else:
             market = self.chance.choice(self.markets).number
-            self.ask(m.CancelAll(self.account, market), self._canceled_all)
+            self.ask(CancelAll(self.account, market), self._canceled_all)
 
-    def _balance_question(self) -> m.GetBalances | m.GetMargin:
+    def _balance_question(self) -> GetBalances | GetMargin:
         """What shows its money."""
-        return m.GetBalances(self.account)
+        return GetBalances(self.account)
 
-    def _others_question(self) -> m.GetBalances | m.GetMargin | m.GetDepth:
+    def _others_question(self) -> GetBalances | GetMargin | GetDepth:
         """What others ask through the same connections."""
         market = self.chance.choice(self.markets).number
-        return self.chance.choice((self._balance_question(), m.GetDepth(market, 5)))
+        return self.chance.choice((self._balance_question(), GetDepth(market, 5)))
 
     def _busy(self) -> bool:
         return any(call.then is not None for call in self.open)
@@ -91,7 +93,7 @@ class Saver(Client):
             return
         self.names += 1
         terms = Side.BUY, Kind.LIMIT, TimeInForce.GTC, 1, lots, 0, f"{self.name}-{self.names}"
-        self.ask(m.Place(NewOrder(market.number, self.account, *terms)), self._placed)
+        self.ask(Place(NewOrder(market.number, self.account, *terms)), self._placed)
 
     def _affordable_lots(self, market: Market) -> int:
         """What all its money buys."""
@@ -99,14 +101,14 @@ class Saver(Client):
 
     # What it is told
 
-    def told(self, call: Call, reply: m.Reply) -> None:
+    def told(self, call: Call, reply: Reply) -> None:
         super().told(call, reply)
         if call.then is not None and not call.decided:
             self._again_ms = self.simulation.true_ms + self.chance.choice(PAUSES_MS)
 
     def _placed(self, call: Call) -> None:
         new = call.message.order
-        if isinstance(call.reply, m.OrderReply):
+        if isinstance(call.reply, OrderReply):
             self.holds[new.client_id] = new.market, call.reply.order.hold
         elif not call.decided and call.may_be_executed:
             self._wonder(new.market, new.client_id)
@@ -123,7 +125,7 @@ class Saver(Client):
             self.holds.pop(self._doubt.pop(0)[1], None)
 
     def _canceled(self, call: Call) -> None:
-        if isinstance(call.reply, m.OrderReply):
+        if isinstance(call.reply, OrderReply):
             del self.holds[call.message.client_id]
         elif call.decided:
             self._complain(f"its open order is not there: {brief(call.reply)}")
@@ -132,7 +134,7 @@ class Saver(Client):
 
     def _canceled_all(self, call: Call) -> None:
         own = [name for name, (market, _) in self.holds.items() if market == call.message.market]
-        if not isinstance(call.reply, m.OrdersReply):
+        if not isinstance(call.reply, OrdersReply):
             self._doubt += ((call.message.market, name) for name in own if call.may_be_executed)
             return
         told: list[Order] = call.reply.orders
@@ -142,14 +144,14 @@ class Saver(Client):
             del self.holds[name]
 
     def _read(self, call: Call) -> None:
-        if not isinstance(call.reply, m.Refused):
+        if not isinstance(call.reply, Refused):
             found, expected = self._money_in(call.reply), (self.available, self.savings - self.available)
             if found != [expected]:
                 self._complain_of_money(call, f"it reads {found}, it was told {expected} (available, held)")
 
-    def _money_in(self, reply: m.Reply | None) -> list[tuple[int, int]]:
+    def _money_in(self, reply: Reply | None) -> list[tuple[int, int]]:
         """(available, held) as an answer shows it."""
-        assert isinstance(reply, m.BalancesReply)
+        assert isinstance(reply, BalancesReply)
         return [(each.available, each.held) for each in reply.balances if each.asset == "USDT"]
 
     def _complain_of_money(self, call: Call, text: str) -> None:

@@ -3,9 +3,10 @@
 from collections import Counter
 from typing import NamedTuple
 
-from shards import messages as m
-from shards.brackets import Bracket
-from shards.rows import MarginFilled
+from shards.model.brackets import Bracket
+from shards.model.commands import Hold
+from shards.model.events import MarginFilled
+from shards.model.links import HoldFired
 
 Held = Counter[tuple[str, str]]
 """Account and "hold", "BUY" or "SELL" → units held, or units of open value on that side."""
@@ -14,7 +15,7 @@ Held = Counter[tuple[str, str]]
 class Grant(NamedTuple):
     """At home the money of an order is held; on margin, with this leverage."""
 
-    asked: m.Hold | m.HoldFired
+    asked: Hold | HoldFired
     amount: int
     leverage: int = 0
     held: bool = True  # else it only reduces, and goes without
@@ -37,13 +38,13 @@ class MarginChange(NamedTuple):
 class Fired(NamedTuple):
     """Margin for a fired trigger is asked for."""
 
-    asked: m.HoldFired
+    asked: HoldFired
 
 
 class FiredHeld(NamedTuple):
     """It is held, or it is not."""
 
-    asked: m.HoldFired
+    asked: HoldFired
     grant: Grant
 
 

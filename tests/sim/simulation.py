@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from shards import messages as m
 from shards.limits import CONNECTIONS_MAX
-from shards.markets import Market
-from shards.money import Wallet
+from shards.model.accounting import Wallet
+from shards.model.commands import AddMarket, Deposit
+from shards.model.markets import Market
 from storage.folder import Folder
 from tests.sim.archive import SimArchive
 from tests.sim.client import Client, shards_of
@@ -124,23 +124,23 @@ class Simulation:
 
     def _open(self) -> None:
         """Markets and money, with nothing going wrong."""
-        self.operator.todo += (m.AddMarket(market) for market in self._all_markets())
+        self.operator.todo += (AddMarket(market) for market in self._all_markets())
         self.operator.todo += self._first_deposits()
         self._until(lambda: not (self.operator.todo or self.operator.open), "the exchange did not open")
 
-    def open_market(self) -> m.AddMarket:
+    def open_market(self) -> AddMarket:
         """One more futures market: without a price, with an empty book."""
         number = self.futures_markets[-1].number + 100
         market = make_futures_market(number, f"N{number}USDT", risk=self.chance.random() < 0.8)
         self.futures_markets.append(market)
         self._symbols[number] = market.symbol
-        return m.AddMarket(market)
+        return AddMarket(market)
 
-    def _first_deposits(self) -> Iterator[m.Deposit]:
+    def _first_deposits(self) -> Iterator[Deposit]:
         for account in self._traders:
             for asset, units in (("USDT", 10**9), *((market.base, 2 * 10**10) for market in self.markets)):
-                yield m.Deposit(account, asset, self.chance.randint(1, units), f"first {asset}")
-            yield m.Deposit(account, "USDT", self.chance.randint(1, self.plan.futures_units), "first", Wallet.FUTURES)
+                yield Deposit(account, asset, self.chance.randint(1, units), f"first {asset}")
+            yield Deposit(account, "USDT", self.chance.randint(1, self.plan.futures_units), "first", Wallet.FUTURES)
         for saver in self.savers:
             yield saver.first_deposit()
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from shards.codec import encode
+from shards.model.codec import encode
 from tests.model.futures_steps import brief
 
 KEPT_COUNT = 20_000

@@ -5,9 +5,20 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from shards import messages as m
-from shards.markets import Market, MarketStatus, Product
-from shards.orders import Kind, NewOrder, Side, TimeInForce
+from shards.model.commands import (
+    Cancel,
+    CancelAll,
+    CancelByClientId,
+    Deposit,
+    Place,
+    SetMarketStatus,
+    SetMarkPrice,
+    SetRisk,
+)
+from shards.model.markets import Market, MarketStatus, Product
+from shards.model.orders import Kind, NewOrder, Side, TimeInForce
+from shards.model.queries import GetBalances, GetDepth, GetOrder, GetOrderByClientId, ListOrders
+from shards.model.replies import OrderReply
 from tests.sim.call import Call
 from tests.sim.client import Client
 from tests.sim.futures_terms import CHANGES
@@ -48,16 +59,16 @@ class Operator(Client):
             market = self.chance.choice(self.simulation.markets + self.simulation.futures_markets)
             status = MarketStatus.LISTED if market.number in halted else MarketStatus.HALTED
             (halted.discard if market.number in halted else halted.add)(market.number)
-            self.todo.append(m.SetMarketStatus(market.number, status))
+            self.todo.append(SetMarketStatus(market.number, status))
         if self.chance.random() < 0.03:
             price = FUTURES_MIDDLE + self.chance.randint(-15, 15)
             number = self.chance.choice(self.simulation.futures_markets).number
-            self.todo.append(m.SetMarkPrice(number, self.chance.choice((0, price))))
+            self.todo.append(SetMarkPrice(number, self.chance.choice((0, price))))
         if self.chance.random() < 0.003:
             self.todo.append(self.simulation.open_market())
         if self.chance.random() < 0.006:
             number = self.chance.choice(self.simulation.futures_markets).number
-            self.todo.append(m.SetRisk(number, self.chance.choice(CHANGES)))
+            self.todo.append(SetRisk(number, self.chance.choice(CHANGES)))
         self.finish()
 
 
@@ -67,8 +78,8 @@ class Trader(Client):
     def __init__(self, simulation: "Simulation", name: str, accounts: list[str]) -> None:
         self.accounts = accounts
         self.known: deque[Any] = deque(maxlen=25)  # orders
-        self.placed: deque[tuple[int, m.Place]] = deque(maxlen=8)  # with the clock when it was sent
-        self.moved: deque[m.Deposit] = deque(maxlen=4)
+        self.placed: deque[tuple[int, Place]] = deque(maxlen=8)  # with the clock when it was sent
+        self.moved: deque[Deposit] = deque(maxlen=4)
         self.names = 0
         self.again_ms = 0  # true time of the next try
         makers = (
@@ -92,7 +103,7 @@ class Trader(Client):
         """Remember the orders that a reply shows; come back later where nobody took the call."""
         if not call.decided:
             self.again_ms = self.simulation.true_ms + self.chance.choice(PAUSES_MS)
-        if isinstance(call.reply, m.OrderReply):
+        if isinstance(call.reply, OrderReply):
             self.known.append(call.reply.order)
 
     def account(self) -> str:
@@ -111,7 +122,7 @@ class Trader(Client):
         self.names += 1
         return f"{self.name}-{self.names}"
 
-    def place(self) -> m.Place:
+    def place(self) -> Place:
         chance = self.chance
         side = chance.choice((Side.BUY, Side.SELL))
         price, quantity, quote = MIDDLE + chance.randint(-REACH, REACH), chance.choice((1, 3, 10, 40)), 0
@@ -126,11 +137,11 @@ class Trader(Client):
         new = NewOrder(
             market.number, self.account(), side, kind, tif, price, quantity, quote, self.client_id(), signed_ms
         )
-        place = m.Place(new)
+        place = Place(new)
         self.placed.append((now, place))
         return place
 
-    def place_again(self) -> m.Place:
+    def place_again(self) -> Place:
         """Word for word, or with other content under the same client id."""
         now = self.simulation.clock()
         recent = [place for sent, place in self.placed if 0 <= now - sent < REPEAT_MS]
@@ -138,25 +149,25 @@ class Trader(Client):
             return self.place()
         place = self.chance.choice(recent)
         if self.chance.random() < 0.1 and place.order.quantity:
-            return m.Place(replace(place.order, quantity=place.order.quantity + 1))
+            return Place(replace(place.order, quantity=place.order.quantity + 1))
         return place
 
-    def cancel(self) -> m.Place | m.Cancel:
+    def cancel(self) -> Place | Cancel:
         if not self.known:
             return self.place()
         order = self.chance.choice(self.known)
         account = order.account if self.chance.random() < 0.95 else self.account()
-        return m.Cancel(order.id if self.chance.random() < 0.98 else order.id + 10**6, account)
+        return Cancel(order.id if self.chance.random() < 0.98 else order.id + 10**6, account)
 
-    def cancel_by_client_id(self) -> m.CancelByClientId:
+    def cancel_by_client_id(self) -> CancelByClientId:
         name = self.chance.choice(self.known).client_id if self.known and self.chance.random() < 0.6 else ""
         name = name or f"c{self.chance.randint(1, 3)}"
-        return m.CancelByClientId(self.market().number, self.account(), name)
+        return CancelByClientId(self.market().number, self.account(), name)
 
-    def cancel_all(self) -> m.CancelAll:
-        return m.CancelAll(self.account(), self.chance.choice((0, self.market().number)))
+    def cancel_all(self) -> CancelAll:
+        return CancelAll(self.account(), self.chance.choice((0, self.market().number)))
 
-    def move(self) -> m.Deposit:
+    def move(self) -> Deposit:
         if self.moved and self.chance.random() < 0.4:
             again = self.chance.choice(self.moved)
             return again if self.chance.random() < 0.7 else replace(again, amount=again.amount + 1)
@@ -164,7 +175,7 @@ class Trader(Client):
         market = self.market()
         asset, unit = self.chance.choice(((market.base, market.lot_units), ("USDT", MIDDLE * market.tick_lot_units)))
         amount = unit * self.chance.choice((-200, -20, 20, 200))
-        deposit = m.Deposit(self.account(), asset, amount, f"{self.name}-{self.names}")
+        deposit = Deposit(self.account(), asset, amount, f"{self.name}-{self.names}")
         self.moved.append(deposit)
         return deposit
 
@@ -173,10 +184,10 @@ class Trader(Client):
         order = self.chance.choice(self.known) if self.known else None
         return self.chance.choice(
             (
-                m.GetBalances(account),
-                m.GetDepth(market, 10),
-                m.ListOrders(account, 5, product=Product.SPOT),
-                m.GetOrder(order.id) if order else m.GetBalances(account),
-                m.GetOrderByClientId(market, account, order.client_id if order and order.client_id else "c1"),
+                GetBalances(account),
+                GetDepth(market, 10),
+                ListOrders(account, 5, product=Product.SPOT),
+                GetOrder(order.id) if order else GetBalances(account),
+                GetOrderByClientId(market, account, order.client_id if order and order.client_id else "c1"),
             )
         )

@@ -6,18 +6,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from shards.codec import decode_reply, decode_row, encode
-from shards.markets import Market, MarketStatus
-from shards.messages import (
+from shards.engine.outbox import ARCHIVE
+from shards.engine.queries import answer
+from shards.model.accounting import Wallet
+from shards.model.codec import decode_reply, decode_row, encode
+from shards.model.commands import (
     AddMarket,
-    AmountReply,
-    BalancesReply,
     Cancel,
     CancelAll,
     CancelByClientId,
     Command,
     Deposit,
-    DepthReply,
+    Place,
+    SetMarketStatus,
+)
+from shards.model.decimals import count_steps, format_plain, parse_decimal
+from shards.model.events import OrderEnded, Traded
+from shards.model.markets import Market, MarketStatus
+from shards.model.orders import Kind, NewOrder, Order, Side, Status, TimeInForce, Trade
+from shards.model.queries import (
     GetBalances,
     GetDepth,
     GetMargin,
@@ -25,23 +32,20 @@ from shards.messages import (
     GetOrderByClientId,
     ListOrders,
     ListTrades,
+    Question,
+)
+from shards.model.replies import (
+    AmountReply,
+    BalancesReply,
+    DepthReply,
     MarginReply,
     MarketReply,
     OrderReply,
     OrdersReply,
-    Place,
-    Question,
     Refused,
     Reply,
-    SetMarketStatus,
     TradesReply,
 )
-from shards.money import Wallet
-from shards.orders import Kind, NewOrder, Order, Side, Status, TimeInForce, Trade
-from shards.outbox import ARCHIVE
-from shards.questions import answer
-from shards.rows import OrderEnded, Traded
-from shards.units import count_steps, format_plain, parse_decimal
 from tests.model.reference import Reference
 from tests.model.world import START_MS, World, make_market
 

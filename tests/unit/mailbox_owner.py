@@ -12,14 +12,15 @@ from pathlib import Path
 from queue import Full
 
 from shards.clock import now_ms
-from shards.codec import decode_request, encode
-from shards.engine import Engine
+from shards.engine.engine import Engine
+from shards.ipc.errors import NotServing
+from shards.ipc.mailbox import Mailbox
 from shards.limits import BATCH_COUNT_MAX
-from shards.mailbox import Mailbox
-from shards.messages import CountOpen, CountReply, ListOrders, OrdersReply, Reply, RunSql, TableReply
-from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce
-from shards.peer import NotServing
-from shards.replies import Replies
+from shards.model.codec import decode_request, encode
+from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce
+from shards.model.queries import CountOpen, ListOrders, RunSql
+from shards.model.replies import CountReply, OrdersReply, Reply, TableReply
+from shards.runtime.reply_queue import Replies
 from storage.folder import Folder
 
 spawn = multiprocessing.get_context("spawn")
@@ -67,7 +68,7 @@ def own(data: Path, name: str, maxsize: int, control: Connection) -> None:
 
 def call_without_end(data: Path, control: Connection) -> None:
     """A caller that fills the mailbox as fast as it can, until it is killed."""
-    from shards.line import Line
+    from shards.ipc.threaded_channel import Line
 
     line = Line(Folder.open(data), "shard-0")
     line.connected.wait()

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from shards.book import Book, BookSide
-from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce
+from shards.engine.market.book import Book, BookSide
+from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce
 from tests.model.seeds import read_seed
 
 

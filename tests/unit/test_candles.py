@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from shards.candles import ONE_SPAN_MS, fold, join
-from shards.history import History
-from shards.ids import make_number
-from shards.messages import CandlesReply, GetCandles, GetTickers, Ticker, TickersReply
-from shards.orders import Side, Trade
-from shards.rows import Traded
+from shards.archive.service import History
+from shards.model.candles import ONE_SPAN_MS, fold, join
+from shards.model.events import Traded
+from shards.model.ids import make_number
+from shards.model.orders import Side, Trade
+from shards.model.queries import GetCandles, GetTickers
+from shards.model.replies import CandlesReply, Ticker, TickersReply
 
 KEY = b"k" * 32
 

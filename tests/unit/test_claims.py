@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.exchange import hold_port
-from web.claims import Claimed, claim_all, release_all
+from web.server.claims import Claimed, claim_all, release_all
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a claim is not kept")
 

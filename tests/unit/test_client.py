@@ -12,29 +12,17 @@ from queue import Full
 
 import pytest
 
-from shards.client import Client
 from shards.clock import now_ms
-from shards.codec import encode
-from shards.frames import FrameKind, pack
+from shards.ipc.client import Client
+from shards.ipc.errors import NotServing
+from shards.ipc.frames import FrameKind, pack
+from shards.ipc.threaded_channel import Line
 from shards.limits import REPLY_PIECE_COUNT
-from shards.line import Line
-from shards.messages import (
-    Cancel,
-    CancelAll,
-    Command,
-    CountOpen,
-    CountReply,
-    Deposit,
-    GetBalances,
-    ListOrders,
-    OrdersReply,
-    Question,
-    Reason,
-    Refused,
-    RunSql,
-    TableReply,
-)
-from shards.peer import NotServing
+from shards.model.codec import encode
+from shards.model.commands import Cancel, CancelAll, Command, Deposit
+from shards.model.queries import CountOpen, GetBalances, ListOrders, Question, RunSql
+from shards.model.reasons import Reason
+from shards.model.replies import CountReply, OrdersReply, Refused, TableReply
 from storage.folder import Folder
 from tests.model.seeds import read_count, read_seed
 from tests.unit.mailbox_owner import Process, call_without_end, own, running

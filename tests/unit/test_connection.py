@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from shards import connection
-from shards.connection import Connection
-from shards.frames import HEAD, Frame, FrameKind, pack
+from shards.ipc import connection
+from shards.ipc.connection import Connection
+from shards.ipc.frames import HEAD, Frame, FrameKind, pack
 from shards.limits import FRAME_BYTES_MAX
 
 

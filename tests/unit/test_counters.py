@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shards.counters import Counters
+from shards.ipc.counters import Counters
 from shards.limits import CONNECTIONS_MAX
 from tests.model.seeds import read_seed
 

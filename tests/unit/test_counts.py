@@ -12,12 +12,12 @@ from typing import Any, Final, cast
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from shards.messages import Reason
+from shards.model.reasons import Reason
 from tests.exchange import until
 from tests.model.seeds import read_seed
-from web import counts, metrics
-from web.counts import SECONDS, SharedCounts
-from web.engine import Engine
+from web.exchange.gateway import Engine
+from web.monitoring import metrics, shared_counts
+from web.monitoring.shared_counts import SECONDS, SharedCounts
 
 KEY: Final = ("GET", "/a", 200)
 
@@ -30,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> "Disk":
     disk = Disk()
-    monkeypatch.setattr(counts, "put", disk.put)
+    monkeypatch.setattr(shared_counts, "put", disk.put)
     return disk
 
 
@@ -39,7 +39,7 @@ class Disk:
 
     def __init__(self) -> None:
         self.is_full = False
-        self._put = counts.put
+        self._put = shared_counts.put
 
     def put(self, path: Path, content: bytes) -> None:
         if self.is_full:

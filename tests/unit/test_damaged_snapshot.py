@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from shards.codec import encode
-from shards.engine import MAILBOX, Engine
-from shards.markets import Market, Product
-from shards.messages import AddMarket, Command, Deposit, Place
-from shards.orders import Kind, NewOrder, Side, TimeInForce
-from shards.recovery import recover
-from shards.state import dump_state, dump_underway
+from shards.engine.engine import MAILBOX, Engine
+from shards.engine.state import dump_state, dump_underway
+from shards.model.codec import encode
+from shards.model.commands import AddMarket, Command, Deposit, Place
+from shards.model.markets import Market, Product
+from shards.model.orders import Kind, NewOrder, Side, TimeInForce
+from shards.runtime.recovery import recover
 from storage.journal import Journal, JournalDamaged, Position, Record
 from storage.snapshot import Snapshot, SnapshotDamaged, list_snapshots, write_snapshot
 from tests.model.seeds import read_count, read_seed

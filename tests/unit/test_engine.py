@@ -6,9 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from loadtest.bench.seeding import START_MS, full_book
-from shards.codec import decode_input, encode
-from shards.engine import MAILBOX, Engine
-from shards.messages import Deposit, Place, Settle
+from shards.engine.engine import MAILBOX, Engine
+from shards.model.codec import decode_input, encode
+from shards.model.commands import Deposit, Place
+from shards.model.links import Settle
 
 
 def test_a_link_message_out_of_turn_is_not_applied() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shards.frames import HEAD, Frame, FrameError, FrameKind, pack, unpack
+from shards.ipc.frames import HEAD, Frame, FrameError, FrameKind, pack, unpack
 from shards.limits import FRAME_BYTES_MAX
 from tests.model.seeds import repeatable
 

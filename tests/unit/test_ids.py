@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shards.ids import ORDER, TRADE, from_uuid, is_uuid, make_number, market_of, sequence_of, to_uuid
 from shards.limits import MARKET_NUMBER_MAX, SEQUENCE_BITS
+from shards.model.ids import ORDER, TRADE, from_uuid, is_uuid, make_number, market_of, sequence_of, to_uuid
 from tests.model.seeds import repeatable
 
 KEY = b"k" * 32

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from shards.engine import Engine
-from shards.invariants import find_violations
-from shards.margin import Margins
-from shards.messages import AddMarket, CancelAll, Deposit, Place, SetMarkPrice
-from shards.money import Wallet
-from shards.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
+from shards.engine.account.margin import Margins
+from shards.engine.engine import Engine
+from shards.model.accounting import Wallet
+from shards.model.commands import AddMarket, CancelAll, Deposit, Place, SetMarkPrice
+from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
+from shards.verify.invariants import find_violations
 from tests.model import colluders
 from tests.model.stage import Stage
 from tests.model.world import World, make_market

@@ -8,41 +8,33 @@ from typing import Any
 
 import pytest
 
-from shards import asked, limits, loop
-from shards.codec import decode_reply, encode
-from shards.connection import Connection
-from shards.engine import ASK_HOME
-from shards.frames import FrameKind
-from shards.loop import Shard
-from shards.markets import shard_of_account
-from shards.messages import (
+from shards import limits
+from shards.engine.engine import ASK_HOME
+from shards.ipc.connection import Connection
+from shards.ipc.frames import FrameKind
+from shards.model.accounting import Balance, Settlement, Wallet
+from shards.model.codec import decode_reply, encode
+from shards.model.commands import (
     AddMarket,
-    AmountReply,
-    BalancesReply,
     Cancel,
     CancelBatch,
     CancelByClientId,
     Command,
     Deposit,
-    GetBalances,
-    ListOpen,
-    MarkChanged,
-    MarketReply,
     Modify,
-    OrderReply,
-    OrdersReply,
     Place,
-    Question,
-    Reason,
-    Refused,
-    Reply,
-    Settle,
     Transfer,
 )
-from shards.money import Balance, Settlement, Wallet
-from shards.orders import Kind, NewOrder, Order, Side, TimeInForce
-from shards.recovery import recover
-from shards.snapshots import Snapshots
+from shards.model.links import MarkChanged, Settle
+from shards.model.markets import shard_of_account
+from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce
+from shards.model.queries import GetBalances, ListOpen, Question
+from shards.model.reasons import Reason
+from shards.model.replies import AmountReply, BalancesReply, MarketReply, OrderReply, OrdersReply, Refused, Reply
+from shards.runtime import loop, query_queue
+from shards.runtime.loop import Shard
+from shards.runtime.recovery import recover
+from shards.runtime.snapshots import Snapshots
 from storage.folder import Folder
 from storage.journal import StorageFull
 from tests.model.world import make_market
@@ -214,7 +206,7 @@ def test_commands_come_first_and_accounts_take_turns_with_their_questions(
 
 def test_an_account_has_only_so_many_questions_waiting(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "QUESTION_MS", 0)
-    monkeypatch.setattr(asked, "QUESTION_COUNT_MAX", 2)
+    monkeypatch.setattr(query_queue, "QUESTION_COUNT_MAX", 2)
     caller.begin(*[ListOpen("alice")] * 4, GetBalances("bob"))
     replies = dict(caller.turn())
     assert replies == {1: OrdersReply([]), 3: Refused(Reason.BUSY), 4: Refused(Reason.BUSY)}
@@ -241,7 +233,7 @@ def test_a_question_that_has_waited_past_its_deadline_is_not_answered(
 def test_who_does_not_read_gets_no_further_answers(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until it has read those it has; its commands are still carried out."""
     monkeypatch.setattr(limits, "QUESTION_MS", 0)
-    monkeypatch.setattr(asked, "UNREAD_BYTES_MAX", 50_000)
+    monkeypatch.setattr(query_queue, "UNREAD_BYTES_MAX", 50_000)
     for _ in range(50):
         caller.ask(bid())
     caller.begin(*[ListOpen("alice")] * 200)

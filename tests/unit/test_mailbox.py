@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from shards.connection import Connection
-from shards.counters import Counters
-from shards.frames import Frame, FrameKind
+from shards.ipc.connection import Connection
+from shards.ipc.counters import Counters
+from shards.ipc.frames import Frame, FrameKind
+from shards.ipc.mailbox import LinkBroken, Mailbox
 from shards.limits import CONNECTIONS_MAX
-from shards.mailbox import LinkBroken, Mailbox
 from storage.folder import Folder
 
 Connect = Callable[[], Connection]

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from web.run import ROOT
+from web.cli.run import ROOT
 
 FILES: Final = ("Makefile", "pyproject.toml", "requirements.txt", "requirements-fast.txt")
 MODULE: Final = Path(".venv/lib/python3/site-packages/gunicorn_h1c")

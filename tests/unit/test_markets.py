@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from shards.markets import shard_of_account, shard_of_symbol
+from shards.model.markets import shard_of_account, shard_of_symbol
 from tests.model.seeds import repeatable
 from tests.model.world import make_market
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from shards.book import Book
-from shards.matching import plan_matches
-from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce
+from shards.engine.market.book import Book
+from shards.engine.market.matching import plan_matches
+from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce
 
 
 def make_order(number: int, side: Side, price: int, quantity: int, kind: Kind = Kind.LIMIT, filled: int = 0) -> Order:

@@ -1,6 +1,6 @@
 """A link's sending end: numbers without gaps, kept until confirmed."""
 
-from shards.outbox import Outbox, Posted
+from shards.engine.outbox import Outbox, Posted
 
 
 def filled(count: int) -> Outbox:

@@ -1,9 +1,9 @@
 """What has ended and is not in the archive yet."""
 
-from shards.ids import make_number
-from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade
-from shards.recent import Recent
-from shards.rows import MarketChanged, OrderEnded, Row, Traded
+from shards.engine.unarchived import Recent
+from shards.model.events import MarketChanged, OrderEnded, Row, Traded
+from shards.model.ids import make_number
+from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade
 from tests.model.world import make_market
 
 

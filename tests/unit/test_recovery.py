@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from shards.codec import encode
-from shards.engine import Engine
-from shards.messages import Deposit
-from shards.recovery import apply_record, recover
-from shards.state import dump_state, dump_underway
+from shards.engine.engine import Engine
+from shards.engine.state import dump_state, dump_underway
+from shards.model.codec import encode
+from shards.model.commands import Deposit
+from shards.runtime.recovery import apply_record, recover
 from storage.journal import Journal, JournalDamaged, Record
 from storage.snapshot import Snapshot, SnapshotDamaged, write_snapshot
 

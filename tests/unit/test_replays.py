@@ -2,9 +2,9 @@
 
 from msgspec.structs import astuple, replace
 
+from shards.engine.market.replay_guard import Replays
 from shards.limits import REPLAY_CLOCK_MS, REPLAY_WINDOW_MS
-from shards.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trigger
-from shards.replays import Replays
+from shards.model.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trigger
 
 NEW = NewOrder(1, "alice", Side.BUY, Kind.LIMIT, TimeInForce.GTC, 100, 5, 0, "one", 777)
 

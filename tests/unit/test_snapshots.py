@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from shards.codec import encode
-from shards.engine import Engine
-from shards.messages import Deposit
-from shards.outbox import ARCHIVE
-from shards.recovery import apply_record, recover
-from shards.snapshots import Snapshots
-from shards.state import dump_state
+from shards.engine.engine import Engine
+from shards.engine.outbox import ARCHIVE
+from shards.engine.state import dump_state
+from shards.model.codec import encode
+from shards.model.commands import Deposit
+from shards.runtime.recovery import apply_record, recover
+from shards.runtime.snapshots import Snapshots
 from storage.journal import Journal, Record
 from storage.snapshot import list_snapshots
 

@@ -2,13 +2,14 @@
 
 import json
 
-from shards.codec import decode_row
-from shards.messages import AddMarket, CancelAll, Deposit, OrderReply, Place
-from shards.money import Wallet
-from shards.orders import Kind, NewOrder, Side, TimeInForce
-from shards.outbox import ARCHIVE
-from shards.rows import OrderEnded
-from shards.state import dump_state, dump_underway, load_engine
+from shards.engine.outbox import ARCHIVE
+from shards.engine.state import dump_state, dump_underway, load_engine
+from shards.model.accounting import Wallet
+from shards.model.codec import decode_row
+from shards.model.commands import AddMarket, CancelAll, Deposit, Place
+from shards.model.events import OrderEnded
+from shards.model.orders import Kind, NewOrder, Side, TimeInForce
+from shards.model.replies import OrderReply
 from tests.model.world import World, make_market
 
 

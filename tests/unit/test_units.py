@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shards.units import Decimal, ceil_div, count_steps, divide_half_even, format_fixed, format_plain, parse_decimal
+from shards.model.decimals import (
+    Decimal,
+    ceil_div,
+    count_steps,
+    divide_half_even,
+    format_fixed,
+    format_plain,
+    parse_decimal,
+)
 from tests.model.seeds import repeatable
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from shards.margin import Held, Margins
-from shards.money import MarginSettlement, MarginTerms, Settlement
-from shards.orders import Side
-from shards.wallets import Wallets
+from shards.engine.account.margin import Held, Margins
+from shards.engine.account.wallets import Wallets
+from shards.model.accounting import MarginSettlement, MarginTerms, Settlement
+from shards.model.orders import Side
 
 TERMS = MarginTerms(hold_value=1_000, order_value=1_000, default_leverage=10, max_position_value=10**9)
 

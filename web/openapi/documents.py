@@ -7,8 +7,8 @@ from typing import Any, Final
 import msgspec
 from flask import Blueprint, Response
 
-from web.futures.call import open_call
-from web.responses import answer
+from web.futures.call.call import open_call
+from web.http.responses import answer
 
 blueprint: Final = Blueprint("openapi", __name__)
 

@@ -13,6 +13,7 @@ DESCRIPTORS_KEPT: Final = 128  # not for callers: engine, stores, logs; without 
 ACCEPT_PAUSE_S: Final = 0.1  # before accepting goes on when no descriptor was left
 
 REQUEST_S: Final = 60.0  # from a request's first byte to its last: 64 kB over a bad line; who is slower is cut off
+BODY_BYTES_MAX: Final = 65_536  # of a request; one with more is refused
 REQUEST_BYTES_MAX: Final = 2 * 1024 * 1024  # that gunicorn reads of a request: longest head, longest body in chunks
 SEND_S: Final = 60.0  # for a caller to take what it has asked for
 UNREAD_BYTES_MAX: Final = 256 * 1024 * 1024  # of all answers that wait for their readers: six lists of 100,000 orders

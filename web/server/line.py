@@ -1,17 +1,17 @@
 """The line to a shard or the archive in a worker with a hub: greenlets wait, and one write takes what a turn has sent.
 
-It is what :class:`shards.line.Line` is with threads.
+It is what :class:`shards.ipc.threaded_channel.Line` is with threads.
 """
 
 import queue
 from typing import Final
 
-from shards.connection import Connection
-from shards.counters import Counters
-from shards.frames import REPLY, REQUEST, Frame, FrameKind
+from shards.ipc.connection import Connection
+from shards.ipc.counters import Counters
+from shards.ipc.errors import NotServing
+from shards.ipc.frames import REPLY, REQUEST, Frame, FrameKind
+from shards.ipc.network import Network
 from shards.limits import RECONNECT_MS, RECONNECT_MS_MAX
-from shards.network import Network
-from shards.peer import NotServing
 from storage.folder import Folder
 from web.server.hub import Hub, Waiter
 from web.server.poller import READ, WRITE

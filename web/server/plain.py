@@ -13,8 +13,7 @@ from typing import Any, Final, NamedTuple
 from gunicorn.http.message import RFC9112_TARGET_INVALID  # type: ignore[import-untyped]
 from gunicorn.util import unquote_to_wsgi_str  # type: ignore[import-untyped]
 
-from web.incoming import BODY_BYTES_MAX
-from web.server.limits import HEAD_BYTES_MAX, HEADER_NAME_COUNT_MAX
+from web.server.limits import BODY_BYTES_MAX, HEAD_BYTES_MAX, HEADER_NAME_COUNT_MAX
 
 try:
     import gunicorn_h1c

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from shards.ids import make_number, market_of
+from shards.model.ids import make_number, market_of
 from tests.http.futures.actor import Actor, set_status
 from tests.http.futures.caller import Answer, now_ms
 from tests.http.futures.trader import list_contract, set_mark

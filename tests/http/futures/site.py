@@ -8,38 +8,33 @@ from typing import Any, Final, cast
 
 from cryptography.fernet import Fernet
 
-from shards.candles import ONE_SPAN_MS, fold, limit_candles
-from shards.client import Client
-from shards.ids import make_number
-from shards.markets import FuturesTerms, Market, MarketStatus, Product
-from shards.messages import (
+from shards.ipc.client import Client
+from shards.model.candles import ONE_SPAN_MS, fold, limit_candles
+from shards.model.commands import Command
+from shards.model.ids import make_number
+from shards.model.markets import FuturesTerms, Market, MarketStatus, Product
+from shards.model.orders import Side, Trade
+from shards.model.queries import GetCandles, GetDepth, GetPrices, GetTickers, MarketTrades, Question
+from shards.model.reasons import Reason
+from shards.model.replies import (
     CandlesReply,
-    Command,
     DepthReply,
-    GetCandles,
-    GetDepth,
-    GetPrices,
-    GetTickers,
-    MarketTrades,
     PricesReply,
-    Question,
-    Reason,
     Refused,
     Reply,
     Ticker,
     TickersReply,
     TradesReply,
 )
-from shards.orders import Side, Trade
 from storage.reference import Asset, Reference
 from tests.http.futures.caller import Answer, Caller
 from web.app import make_app
-from web.catalog import CatalogSource, encode_market
-from web.engine import Engine
-from web.futures.budget import Budget
+from web.exchange.catalog import CatalogSource, encode_market
+from web.exchange.gateway import Engine
+from web.http.tokens import Tokens
+from web.ratelimit.budget import Budget
 from web.services import Services
 from web.settings import load_web_settings
-from web.tokens import Tokens
 
 Message_ = Command | Question
 

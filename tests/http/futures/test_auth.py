@@ -8,8 +8,8 @@ import pytest
 
 from tests.http.futures.caller import Caller, now_ms
 from tests.http.futures.site import Site
-from web import signing
-from web.futures import auth
+from web.futures.call import auth
+from web.http import signing
 
 PATH = "/v1/commissionRate"
 DUAL = "/v1/positionSide/dual"

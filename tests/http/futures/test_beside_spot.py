@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from shards.ids import TRADE, from_uuid, to_uuid
+from shards.model.ids import TRADE, from_uuid, to_uuid
 from tests.http.futures.order_trader import OrderTrader, wait_archived
 from tests.http.futures.trader import TERMS
 from tests.http.venue import Venue, at_once

@@ -16,11 +16,13 @@ from flask import Response
 from tests.http.futures.caller import Answer
 from tests.http.futures.site import Site
 from web.auth import TRADE
-from web.futures import tables
-from web.futures.address import caller_ip
-from web.futures.budget import Budget, Spent
-from web.futures.call import read_market, signed_call
-from web.futures.limits import (
+from web.futures.call.call import read_market, signed_call
+from web.futures.orders.id_lists import read_json_list
+from web.http.responses import answer
+from web.ratelimit import shared_tables
+from web.ratelimit.budget import Budget, Spent
+from web.ratelimit.client_ip import caller_ip
+from web.ratelimit.limits import (
     BAN_S,
     BAN_S_MAX,
     REFUSED_COUNT_MAX,
@@ -30,9 +32,7 @@ from web.futures.limits import (
     TALLY_WAY_COUNT,
     WINDOW_S,
 )
-from web.futures.lists import read_json_list
-from web.futures.tables import SPAN_COUNT, Table, Tables, make_tag
-from web.responses import answer
+from web.ratelimit.shared_tables import SPAN_COUNT, Table, Tables, make_tag
 from web.services import services
 
 IP = "192.0.2.1"
@@ -73,7 +73,7 @@ class FullDisk:
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
         self.is_full = False
         self._log = caplog
-        self._put = tables.put
+        self._put = shared_tables.put
         self._mkdir = Path.mkdir
 
     def put(self, path: Path, content: bytes) -> None:
@@ -97,7 +97,7 @@ class FullDisk:
 @pytest.fixture
 def full_disk(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> FullDisk:
     disk = FullDisk(caplog)
-    monkeypatch.setattr(tables, "put", disk.put)
+    monkeypatch.setattr(shared_tables, "put", disk.put)
     monkeypatch.setattr(Path, "mkdir", lambda path, mode=0o777, exist_ok=False: disk.mkdir(path, mode, exist_ok))
     return disk
 
@@ -241,7 +241,7 @@ def test_bans_of_many(tmp_path: Path) -> None:
     """The tables stay as large as they are."""
     own = Tables(tmp_path / "limits", "0")
     for number in range(3_000):
-        own.own.set_ban(make_tag(b"refused", str(number)), tables.Ban(2_000_000 + number, 1))
+        own.own.set_ban(make_tag(b"refused", str(number)), shared_tables.Ban(2_000_000 + number, 1))
     kept = sum(own.own.ban(make_tag(b"refused", str(number))) is not None for number in range(3_000))
     assert 900 < kept <= 1_024
     assert own.own.ban(make_tag(b"refused", "2999")) == (2_002_999, 1)

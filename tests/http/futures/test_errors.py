@@ -2,11 +2,11 @@
 
 import pytest
 
-from shards.messages import Reason
+from shards.model.reasons import Reason
 from storage.reference import Reference, StorageFull
 from tests.http.futures.site import Site
-from web.engine import COMMANDED
-from web.futures.errors import REFUSALS
+from web.exchange.gateway import COMMANDED
+from web.futures.call.errors import REFUSALS
 
 DEPTH = "/v1/depth?symbol=BTCUSDT"
 

@@ -8,18 +8,18 @@ from typing import Final, NamedTuple
 import pytest
 
 from loadtest.bench.seeding import write_journal
-from shards.ids import make_number
 from shards.limits import OPEN_ORDERS_MAX, TRIGGERS_MAX
-from shards.messages import AddMarket, Command, Deposit, Place
-from shards.money import Wallet
-from shards.orders import Kind, NewOrder, Side, TimeInForce, Trigger
+from shards.model.accounting import Wallet
+from shards.model.commands import AddMarket, Command, Deposit, Place
+from shards.model.ids import make_number
+from shards.model.orders import Kind, NewOrder, Side, TimeInForce, Trigger
 from storage.folder import Folder
 from storage.reference import Asset, Reference
 from tests.exchange import Exchange
 from tests.http.futures.caller import Caller, Json, sender
 from tests.http.futures.site import BTC
 from tests.http.venue import User, Venue
-from web.catalog import encode_market
+from web.exchange.catalog import encode_market
 
 BRIM: Final = "brim"  # who has so many
 OTHER: Final = "other"  # who has none

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from shards.verify import verify_folder
+from shards.verify.folder import verify_folder
 from tests.exchange import Exchange
 from tests.http.futures.actor import Actor, new_order
 from tests.http.futures.caller import Answer

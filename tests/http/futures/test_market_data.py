@@ -5,12 +5,13 @@ import json
 import pytest
 
 from shards.clock import now_ms
-from shards.ids import make_number
-from shards.messages import DepthReply, GetDepth, GetTickers
-from shards.orders import Side
+from shards.model.ids import make_number
+from shards.model.orders import Side
+from shards.model.queries import GetDepth, GetTickers
+from shards.model.replies import DepthReply
 from tests.http.futures.site import BTC, ETH, SPOT, Site, make_market, make_trade
-from web.futures import market as market_module
-from web.futures.render import format_average, format_percent, format_price, format_ratio, margin_percent
+from web.futures.call.formats import format_average, format_percent, format_price, format_ratio, margin_percent
+from web.futures.market_data import market as market_module
 
 HOUR_MS = 3_600_000
 

@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 
 from storage.reference import ApiKey, Reference
 from tests.http.futures.site import Site
-from web.futures import listen
+from web.futures.account import listen_key
 from web.futures.limits import LISTEN_KEY_FRESH_MS, LISTEN_KEY_MS
 
 DONE = {"code": 200, "msg": "success"}
@@ -107,7 +107,7 @@ def test_a_listen_key_ends_after_an_hour(site: Site, monkeypatch: pytest.MonkeyP
     now = 1_790_000_000_000
 
     def at(later_ms: int) -> None:
-        monkeypatch.setattr(listen, "now_ms", lambda: now + later_ms)
+        monkeypatch.setattr(listen_key, "now_ms", lambda: now + later_ms)
 
     at(0)
     made = site.own.send("POST", "/v1/listenKey").ok()

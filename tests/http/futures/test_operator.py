@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from shards.client import Client
-from shards.markets import FuturesTerms, Market, Product
-from shards.messages import AddMarket, MarketReply, SetMarkPrice
+from shards.ipc.client import Client
+from shards.model.commands import AddMarket, SetMarkPrice
+from shards.model.markets import FuturesTerms, Market, Product
+from shards.model.replies import MarketReply
 from storage.reference import Reference
 from tests.exchange import until
 from tests.http.futures.trader import TERMS, Trader, free_symbol, list_contract, set_mark

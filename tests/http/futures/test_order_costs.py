@@ -7,11 +7,11 @@ from typing import Final
 
 import pytest
 
-from shards.messages import Reason
+from shards.model.reasons import Reason
 from tests.http.futures.caller import Answer
 from tests.http.futures.site import Site
-from web.futures.budget import Budget
-from web.futures.limits import WEIGHT_MAX
+from web.ratelimit.budget import Budget
+from web.ratelimit.limits import WEIGHT_MAX
 
 ORDER_COUNT: Final = 12
 ORDER: Final = "symbol=BTCUSDT&side=BUY&type=LIMIT&price=100&quantity=1"

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from shards.messages import Place, Reason
+from shards.model.commands import Place
+from shards.model.reasons import Reason
 from tests.http.futures.actor import CANCEL_RESULT, ORDER, TRIGGER, Actor, new_order, trade
 from tests.http.futures.caller import now_ms
 from tests.http.futures.site import BTC, Site

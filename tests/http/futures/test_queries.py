@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from shards.markets import shard_of_symbol
+from shards.model.markets import shard_of_symbol
 from tests.http.futures.actor import ORDER, TRIGGER
 from tests.http.futures.caller import Json, now_ms
 from tests.http.futures.order_trader import OrderTrader, wait_archived

@@ -7,10 +7,10 @@ from typing import Final
 
 import pytest
 
-from shards.messages import Reason
+from shards.model.reasons import Reason
 from tests.http.futures.site import Site
-from web.futures.budget import Budget
-from web.futures.limits import ORDER_COUNT_MAX, WEIGHT_MAX
+from web.ratelimit.budget import Budget
+from web.ratelimit.limits import ORDER_COUNT_MAX, WEIGHT_MAX
 
 WEIGHTS: Final = [
     ("GET", "/v1/order", "symbol=BTCUSDT", 1),

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from shards.units import Decimal
+from shards.model.decimals import Decimal
 from tests.http.futures.site import BTC
-from web.futures.errors import FuturesProblem, Refusal
-from web.futures.filters import check_notional, count_lots, count_ticks
-from web.futures.lists import read_client_ids, read_json_list, read_order_ids
-from web.futures.places import read_form, read_members
-from web.futures.request import Parameters
-from web.parse import parse_object
+from web.futures.call.errors import FuturesProblem, Refusal
+from web.futures.call.parameter_sources import read_form, read_members
+from web.futures.call.parameters import Parameters
+from web.futures.orders.filters import check_notional, count_lots, count_ticks
+from web.futures.orders.id_lists import read_client_ids, read_json_list, read_order_ids
+from web.http.parse import parse_object
 
 BAD_SIDE = Refusal(400, -1117, "Invalid side.")
 

@@ -6,14 +6,15 @@ from typing import Any, Final
 
 import pytest
 
-from shards.client import Client
-from shards.markets import FuturesTerms, Market, Product
-from shards.messages import AddMarket, MarketReply
+from shards.ipc.client import Client
+from shards.model.commands import AddMarket
+from shards.model.markets import FuturesTerms, Market, Product
+from shards.model.replies import MarketReply
 from storage.reference import Reference
 from tests.http.futures.actor import Actor, set_status, trade
 from tests.http.futures.trader import TERMS, free_symbol, list_contract, set_mark
 from tests.http.venue import Answer, Venue
-from web.catalog import encode_market
+from web.exchange.catalog import encode_market
 
 BRACKETS: Final = [
     {"notional_cap": 1_000, "max_leverage": 50, "maint_margin_ratio": "0.005"},

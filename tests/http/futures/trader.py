@@ -4,7 +4,7 @@ import itertools
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from shards.markets import shard_of_symbol
+from shards.model.markets import shard_of_symbol
 from tests.http.futures.caller import Answer, Caller, Json, sender
 from tests.http.venue import Venue
 

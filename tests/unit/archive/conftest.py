@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shards.history import History
+from shards.archive.service import History
 from tests.unit.archive.samples import KEY
 
 

@@ -3,19 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from shards.cells import Cell
-from shards.history import History
-from shards.ids import make_number
-from shards.markets import FuturesTerms, Market, Product
-from shards.messages import (
-    Reason,
-    Refused,
-    RunSql,
-    TableReply,
-)
-from shards.money import MarginFill, MoveCause, Wallet
-from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade
-from shards.rows import FundsMoved, MarginFilled, Row
+from shards.archive.json_values import Cell
+from shards.archive.service import History
+from shards.model.accounting import MarginFill, MoveCause, Wallet
+from shards.model.events import FundsMoved, MarginFilled, Row
+from shards.model.ids import make_number
+from shards.model.markets import FuturesTerms, Market, Product
+from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade
+from shards.model.queries import RunSql
+from shards.model.reasons import Reason
+from shards.model.replies import Refused, TableReply
 
 KEY = b"k" * 32
 ROOT = Path(__file__).parents[3]

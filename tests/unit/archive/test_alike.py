@@ -6,27 +6,16 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from shards.engine import MAILBOX, Engine
-from shards.history import History
-from shards.markets import Product
-from shards.messages import (
-    AddMarket,
-    FillsReply,
-    GetOrderByClientId,
-    IncomeReply,
-    ListFills,
-    ListIncome,
-    ListOrders,
-    ListTrades,
-    OrderReply,
-    OrdersReply,
-    Question,
-    TradesReply,
-)
-from shards.money import IncomeKind, Wallet
-from shards.orders import Kind, Side, Status, Trigger, WatchedPrice
-from shards.questions import answer
-from shards.rows import MarketChanged, OrderEnded, Row, Traded
+from shards.archive.service import History
+from shards.engine.engine import MAILBOX, Engine
+from shards.engine.queries import answer
+from shards.model.accounting import IncomeKind, Wallet
+from shards.model.commands import AddMarket
+from shards.model.events import MarketChanged, OrderEnded, Row, Traded
+from shards.model.markets import Product
+from shards.model.orders import Kind, Side, Status, Trigger, WatchedPrice
+from shards.model.queries import GetOrderByClientId, ListFills, ListIncome, ListOrders, ListTrades, Question
+from shards.model.replies import FillsReply, IncomeReply, OrderReply, OrdersReply, TradesReply
 from tests.unit.archive.samples import (
     BTC_FUTURES,
     BTCUSDT,

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from shards.history import History
-from shards.markets import Market, Product
-from shards.orders import Kind, Side
-from shards.rows import MarketChanged, OrderEnded, Row, Traded
+from shards.archive.service import History
+from shards.model.events import MarketChanged, OrderEnded, Row, Traded
+from shards.model.markets import Market, Product
+from shards.model.orders import Kind, Side
 from tests.unit.archive.samples import (
     BTC_FUTURES,
     BTCUSDT,

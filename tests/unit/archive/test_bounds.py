@@ -7,19 +7,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from shards import history as history_module
-from shards.history import History
-from shards.history_rows import order_row
-from shards.messages import (
-    GetOrder,
-    ListOrders,
-    OrderReply,
-    OrdersReply,
-    Refused,
-    RunSql,
-    TableReply,
-)
-from shards.rows import OrderEnded, Row
+from shards.archive import service as history_module
+from shards.archive.rows import order_row
+from shards.archive.service import History
+from shards.model.events import OrderEnded, Row
+from shards.model.queries import GetOrder, ListOrders, RunSql
+from shards.model.replies import OrderReply, OrdersReply, Refused, TableReply
 from storage.archive import Archive
 from storage.queries import ROW_COUNT, Query
 from storage.tables import ORDERS

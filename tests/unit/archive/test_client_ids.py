@@ -7,11 +7,13 @@ from random import Random
 import duckdb
 import pytest
 
-from shards.history import History
-from shards.history_lookups import Lookup
-from shards.messages import BatchReply, FindEnded, GetOrder, GetOrderByClientId, OrderReply, Reason, Refused
-from shards.orders import Kind, Order, Trigger
-from shards.rows import MarketChanged, OrderEnded
+from shards.archive.lookups import Lookup
+from shards.archive.service import History
+from shards.model.events import MarketChanged, OrderEnded
+from shards.model.orders import Kind, Order, Trigger
+from shards.model.queries import FindEnded, GetOrder, GetOrderByClientId
+from shards.model.reasons import Reason
+from shards.model.replies import BatchReply, OrderReply, Refused
 from storage import client_ids
 from tests.unit.archive.samples import BTC_FUTURES, BTCUSDT, DFUSDT, KEY, NOON_MS, make_order, number_rows
 from tests.unit.archive.test_schema import old  # noqa: F401

@@ -11,9 +11,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from shards.history import History
-from shards.messages import GetArchiveStatus, ListOrders, OrdersReply, Refused
-from shards.rows import OrderEnded
+from shards.archive.service import History
+from shards.model.events import OrderEnded
+from shards.model.queries import GetArchiveStatus, ListOrders
+from shards.model.replies import OrdersReply, Refused
 from tests.model.seeds import read_count, read_seed
 from tests.unit.archive.samples import KEY, ROOT, make_order, number_rows
 

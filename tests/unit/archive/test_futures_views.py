@@ -1,11 +1,11 @@
 """What an analyst sees of futures: orders, triggers, fills, and money that came and went."""
 
-from shards.cells import Cell
-from shards.history import History
-from shards.ids import make_number
-from shards.money import MoveCause, Wallet
-from shards.orders import EndReason, Kind, Trigger, WatchedPrice
-from shards.rows import MarketChanged, OrderEnded, Traded
+from shards.archive.json_values import Cell
+from shards.archive.service import History
+from shards.model.accounting import MoveCause, Wallet
+from shards.model.events import MarketChanged, OrderEnded, Traded
+from shards.model.ids import make_number
+from shards.model.orders import EndReason, Kind, Trigger, WatchedPrice
 from tests.unit.archive.samples import (
     BTC_FUTURES,
     BTCUSDT,

@@ -13,31 +13,25 @@ import duckdb
 import msgspec
 import pytest
 
-from shards.history import History
-from shards.ids import make_number
-from shards.markets import MarketStatus
-from shards.messages import (
-    ArchiveStatus,
-    FillsReply,
+from shards.archive.service import History
+from shards.model.accounting import Wallet
+from shards.model.events import MarketChanged, OrderEnded, Row, Traded
+from shards.model.ids import make_number
+from shards.model.markets import MarketStatus
+from shards.model.queries import (
     GetArchiveStatus,
     GetOrder,
     GetOrderByClientId,
     GetTrade,
-    IncomeReply,
     ListFills,
     ListIncome,
     ListOrders,
     ListTrades,
     MarketTrades,
-    OrderReply,
-    OrdersReply,
-    Reason,
-    Refused,
     RunSql,
-    TradesReply,
 )
-from shards.money import Wallet
-from shards.rows import MarketChanged, OrderEnded, Row, Traded
+from shards.model.reasons import Reason
+from shards.model.replies import ArchiveStatus, FillsReply, IncomeReply, OrderReply, OrdersReply, Refused, TradesReply
 from storage.archive import Archive, ArchiveFailed
 from storage.queries import Query
 from tests.unit.archive.samples import (
@@ -183,9 +177,9 @@ WRITER = """
 import sys
 from pathlib import Path
 from tests.unit.archive.samples import KEY, make_order
-from shards.history import History
-from shards.history_rows import order_row
-from shards.rows import OrderEnded
+from shards.archive.service import History
+from shards.archive.rows import order_row
+from shards.model.events import OrderEnded
 
 history = History(Path(sys.argv[1]), KEY)
 number = history.position(0)

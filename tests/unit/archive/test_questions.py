@@ -6,34 +6,28 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from shards.history import History
-from shards.markets import Product
-from shards.messages import (
-    ArchiveStatus,
+from shards.archive.service import History
+from shards.model.accounting import Income, IncomeKind
+from shards.model.events import MarketChanged, OrderEnded, Row, Traded
+from shards.model.markets import Product
+from shards.model.orders import Kind, Order, Status, Trade, Trigger
+from shards.model.queries import (
     CountOpen,
-    FillsReply,
     GetArchiveStatus,
     GetBalances,
     GetDepth,
     GetOrder,
     GetOrderByClientId,
     GetStatus,
-    IncomeReply,
     ListFills,
     ListIncome,
     ListOrders,
     ListTrades,
     MarketTrades,
-    OrderReply,
-    OrdersReply,
     Question,
-    Reason,
-    Refused,
-    TradesReply,
 )
-from shards.money import Income, IncomeKind
-from shards.orders import Kind, Order, Status, Trade, Trigger
-from shards.rows import MarketChanged, OrderEnded, Row, Traded
+from shards.model.reasons import Reason
+from shards.model.replies import ArchiveStatus, FillsReply, IncomeReply, OrderReply, OrdersReply, Refused, TradesReply
 from tests.unit.archive.samples import (
     BTC_FUTURES,
     BTCUSDT,

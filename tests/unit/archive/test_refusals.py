@@ -2,29 +2,18 @@
 
 import pytest
 
-from shards.codec import decode_row
-from shards.engine import MAILBOX, Engine
-from shards.history import History
+from shards.archive.service import History
+from shards.engine.engine import MAILBOX, Engine
+from shards.engine.outbox import ARCHIVE
 from shards.limits import RULES
-from shards.messages import (
-    AddMarket,
-    ArchiveStatus,
-    BatchReply,
-    Cancel,
-    CancelBatch,
-    Command,
-    GetArchiveStatus,
-    Modify,
-    Place,
-    Reason,
-    Refused,
-    Reply,
-    SetRules,
-)
-from shards.orders import Kind, NewOrder, Side, TimeInForce
-from shards.outbox import ARCHIVE
-from shards.rows import Row
-from shards.verify_archive import compare_archive
+from shards.model.codec import decode_row
+from shards.model.commands import AddMarket, Cancel, CancelBatch, Command, Modify, Place, SetRules
+from shards.model.events import Row
+from shards.model.orders import Kind, NewOrder, Side, TimeInForce
+from shards.model.queries import GetArchiveStatus
+from shards.model.reasons import Reason
+from shards.model.replies import ArchiveStatus, BatchReply, Refused, Reply
+from shards.verify.archive import compare_archive
 from tests.unit.archive.samples import BTC_FUTURES, DFUSDT, NOON_MS, table
 
 BUY = NewOrder(1, "alice", Side.BUY, Kind.LIMIT, TimeInForce.GTC, 6_100, 4_000, 0, "mine", NOON_MS)

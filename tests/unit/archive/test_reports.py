@@ -2,9 +2,9 @@
 
 import pytest
 
-from shards.history import History
-from shards.orders import EndReason, Status
-from shards.rows import MarketChanged, OrderEnded, Row, Traded
+from shards.archive.service import History
+from shards.model.events import MarketChanged, OrderEnded, Row, Traded
+from shards.model.orders import EndReason, Status
 from tests.unit.archive.samples import (
     BTC_FUTURES,
     BTCUSDT,

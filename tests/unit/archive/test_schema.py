@@ -5,12 +5,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from shards.history import History
-from shards.ids import TRADE, make_number, to_uuid
-from shards.markets import Product
-from shards.messages import (
-    ArchiveStatus,
-    FillsReply,
+from shards.archive.service import History
+from shards.model.events import MarketChanged, OrderEnded, Row, Traded
+from shards.model.ids import TRADE, make_number, to_uuid
+from shards.model.markets import Product
+from shards.model.queries import (
     GetArchiveStatus,
     GetOrder,
     GetOrderByClientId,
@@ -18,11 +17,8 @@ from shards.messages import (
     ListFills,
     ListOrders,
     ListTrades,
-    OrderReply,
-    OrdersReply,
-    TradesReply,
 )
-from shards.rows import MarketChanged, OrderEnded, Row, Traded
+from shards.model.replies import ArchiveStatus, FillsReply, OrderReply, OrdersReply, TradesReply
 from storage.archive import ArchiveTooNew
 from storage.tables import VERSION
 from tests.unit.archive.samples import (

@@ -5,17 +5,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from shards.history import History
-from shards.messages import (
-    ArchiveStatus,
-    GetArchiveStatus,
-    GetOrder,
-    OrderReply,
-    Refused,
-    RunSql,
-    TableReply,
-)
-from shards.rows import MarketChanged, OrderEnded
+from shards.archive.service import History
+from shards.model.events import MarketChanged, OrderEnded
+from shards.model.queries import GetArchiveStatus, GetOrder, RunSql
+from shards.model.replies import ArchiveStatus, OrderReply, Refused, TableReply
 from tests.unit.archive.samples import DFUSDT, KEY, make_order, number_rows, refusal, table
 
 ESCAPES = [

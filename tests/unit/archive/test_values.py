@@ -4,13 +4,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from shards.history import History
-from shards.ids import make_number
+from shards.archive.service import History
 from shards.limits import AMOUNT_MAX
-from shards.messages import FillsReply, GetOrder, GetTrade, ListFills, OrderReply, TradesReply
-from shards.money import MarginFill, MoveCause, Wallet
-from shards.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade, Trigger, WatchedPrice
-from shards.rows import FundsMoved, MarginFilled, OrderEnded, Row, Traded
+from shards.model.accounting import MarginFill, MoveCause, Wallet
+from shards.model.events import FundsMoved, MarginFilled, OrderEnded, Row, Traded
+from shards.model.ids import make_number
+from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade, Trigger, WatchedPrice
+from shards.model.queries import GetOrder, GetTrade, ListFills
+from shards.model.replies import FillsReply, OrderReply, TradesReply
 from tests.unit.archive.samples import number_rows, table
 
 amounts = st.integers(0, 10**6) | st.integers(0, AMOUNT_MAX) | st.sampled_from([2**63, 2**64 - 1, 2**64, AMOUNT_MAX])

@@ -3,11 +3,12 @@
 import pytest
 from msgspec.structs import replace
 
-from shards.history import History
-from shards.ids import TRADE, to_uuid
-from shards.markets import Market, MarketStatus, Product
-from shards.orders import Kind, Side, TimeInForce
-from shards.rows import MarketChanged, OrderEnded, Traded
+from shards.archive.service import History
+from shards.model.events import MarketChanged, OrderEnded, Traded
+from shards.model.ids import TRADE, to_uuid
+from shards.model.markets import Market, MarketStatus, Product
+from shards.model.orders import Kind, Side, TimeInForce
+from storage.refusal_view import REFUSALS_VIEW
 from storage.reports import REPORTS
 from storage.tables import TABLES
 from storage.views import VIEWS
@@ -23,7 +24,7 @@ from tests.unit.archive.samples import (
     table,
 )
 
-ALL_VIEWS = (*VIEWS, *WALLET_VIEWS, *REPORTS)
+ALL_VIEWS = (*VIEWS, *WALLET_VIEWS, REFUSALS_VIEW, *REPORTS)
 
 
 def test_orders_are_readable(history: History) -> None:

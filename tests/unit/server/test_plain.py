@@ -13,8 +13,7 @@ from gunicorn.http.wsgi import base_environ, create
 from tests.fuzz.damage import FRAMING
 from tests.fuzz.values import HEADERS, TEXTS
 from tests.http.table import expand, read_table
-from web.incoming import BODY_BYTES_MAX
-from web.server.limits import HEAD_BYTES_MAX
+from web.server.limits import BODY_BYTES_MAX, HEAD_BYTES_MAX
 from web.server.plain import Incoming, PlainReader, Unusual, gunicorn_h1c
 
 pytestmark = pytest.mark.skipif(gunicorn_h1c is None, reason="gunicorn_h1c is not installed")

@@ -1,0 +1,1 @@
+"""The archive's process: rows of the shards in, answers out."""

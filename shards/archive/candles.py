@@ -1,0 +1,67 @@
+"""The archive's trades as candles and tickers."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from shards.archive.rows import to_trade
+from shards.model.orders import Candle
+from shards.model.queries import GetCandles
+from shards.model.replies import Ticker
+from storage import queries
+from storage.queries import Query
+from storage.statements import Stored
+
+Ask = Callable[[Query], list[Stored]]
+
+_GROWTH: Final = (1, 8, 64)  # times the limit: spans looked at one after the other for the newest candles
+
+
+def find_candles(ask: Ask, asked: GetCandles) -> list[Candle]:
+    """A market's candles, oldest first. Raises what ``ask`` raises."""
+    found: list[Candle] = []  # newest first, if those are asked for
+    for start_ms, end_ms in _stretches(ask, asked) if asked.newest else [(asked.start_ms, asked.end_ms)]:
+        wanted = asked.limit - len(found)
+        query = queries.candles_of_market(
+            asked.market, asked.interval_ms, start_ms, end_ms, asked.before_id, wanted, newest=asked.newest
+        )
+        found += [Candle(open_ms, *_parts(*candle)) for open_ms, *candle in ask(query)]
+        if len(found) == asked.limit:
+            break
+    return found[::-1] if asked.newest else found
+
+
+def _stretches(ask: Ask, asked: GetCandles) -> Iterator[tuple[int, int]]:
+    """(start, end) of stretches of whole spans, from the last trade back; the last reaches the beginning.
+
+    Most markets trade in nearly every span: the first stretch has all that is wanted, and the rest is never read.
+    """
+    ((newest_ms,),) = ask(queries.newest_trade_time(asked.market, asked.end_ms, asked.before_id))
+    if newest_ms is None:
+        return
+    interval_ms = asked.interval_ms
+    after_ms = newest_ms // interval_ms * interval_ms + interval_ms
+    for times in _GROWTH:
+        start_ms = after_ms - times * asked.limit * interval_ms
+        if start_ms <= asked.start_ms:
+            break
+        yield start_ms, min(after_ms - 1, asked.end_ms)
+        after_ms = start_ms
+    yield asked.start_ms, min(after_ms - 1, asked.end_ms)
+
+
+def find_tickers(ask: Ask, before: Mapping[int, int], start_ms: int) -> list[Ticker]:
+    """Of each market in ``before`` its trades with lower numbers. Raises what ``ask`` raises."""
+    folded = ask(queries.candles_of_markets(before, start_ms))
+    candles = {market: Candle(0, *_parts(*candle)) for market, *candle in folded}  # as of one span of all time
+    newest = map(to_trade, ask(queries.newest_trades(before)))
+    return [Ticker(trade.market, trade, candles.get(trade.market)) for trade in newest]
+
+
+def _parts(
+    first: int, highest: int, lowest: int, last: int, count: int, first_id: int, last_id: int, *sums: int
+) -> tuple[int, ...]:
+    """A candle's values after its time, of a row's; the parts of each sum put together."""
+    volume, value, bought, bought_value = (
+        (upper << queries.SUM_BITS) + lower for upper, lower in zip(sums[::2], sums[1::2], strict=True)
+    )
+    return first, highest, lowest, last, volume, value, count, bought, bought_value, first_id, last_id

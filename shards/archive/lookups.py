@@ -1,0 +1,82 @@
+"""Ended orders by their numbers and client ids.
+
+What several callers ask is looked up together, with one search of each kind: by number it takes for eight callers
+hardly longer than for two, because planning a search costs as much as finding a few orders.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from shards.archive.rows import name_of, to_order
+from shards.model.markets import Product
+from shards.model.orders import Order
+from shards.model.queries import FindEnded, GetOrder, GetOrderByClientId
+from shards.model.reasons import Reason
+from shards.model.replies import BatchReply, OrderReply, Refused, Reply
+from storage import client_ids
+from storage.client_ids import ClientId
+from storage.queries import Query
+from storage.statements import Stored
+
+Lookup = GetOrder | GetOrderByClientId | FindEnded
+
+
+def look_up(
+    ask: Callable[[Query], list[Stored]], products: Mapping[int, str], questions: Sequence[Lookup]
+) -> list[Reply]:
+    """The answer to each question. ``products``: what each market is, "spot" or "futures". Raises as ``ask``."""
+    numbers = {number for question in questions for number in _numbers(question)}
+    names = {name for question in questions for name in _names(question)}
+    if names:
+        numbers.update(number for (number,) in ask(client_ids.candidates(names)))
+    found = {row[0]: to_order(row) for row in ask(client_ids.orders_by_id(sorted(numbers)))} if numbers else {}
+    called: dict[tuple[str, str], list[Order]] = {}
+    for order in found.values():
+        called.setdefault((order.account, order.client_id), []).append(order)
+
+    def latest(name: ClientId) -> Order | None:
+        orders = called.get((name.account, name.client_id), ())
+        return max((each for each in orders if _is_meant(each, name, products)), key=_age, default=None)
+
+    return [
+        _reply(question, [*map(found.get, _numbers(question)), *map(latest, _names(question))])
+        for question in questions
+    ]
+
+
+def _numbers(question: Lookup) -> Sequence[int]:
+    match question:
+        case GetOrder(number):
+            return [number]
+        case FindEnded():
+            return question.ids
+        case _:
+            return []
+
+
+def _names(question: Lookup) -> Iterable[ClientId]:
+    match question:
+        case GetOrderByClientId(market, account, client_id, triggers):
+            return [ClientId(account, client_id, market, triggers)]
+        case FindEnded():
+            return [ClientId(question.account, client_id, question.market) for client_id in question.client_ids]
+        case _:
+            return []
+
+
+def _reply(question: Lookup, found: list[Order | None]) -> Reply:
+    if isinstance(question, FindEnded):
+        return BatchReply([order or Reason.UNKNOWN_ORDER for order in found])
+    (order,) = found
+    return OrderReply(order) if order else Refused(Reason.UNKNOWN_ORDER)
+
+
+def _is_meant(order: Order, name: ClientId, products: Mapping[int, str]) -> bool:
+    if name.triggers and not order.trigger:
+        return False
+    if name.market:
+        return order.market == name.market
+    return products.get(order.market) == name_of(Product.FUTURES)
+
+
+def _age(order: Order) -> tuple[int, int]:
+    return order.created_ms, order.id

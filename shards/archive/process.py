@@ -1,0 +1,316 @@
+"""The archive as a process: takes rows from every shard's link into DuckDB, and answers questions about them.
+
+Rows are collected for a moment and stored in one transaction with the numbers of their links, then confirmed. So each
+row is stored once, whoever dies in between.
+"""
+
+import errno
+import os
+import selectors
+import socket
+import sys
+import threading
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import NoReturn
+
+import duckdb
+
+from shards import limits
+from shards.archive.lookups import Lookup
+from shards.archive.mark import HistoryLost
+from shards.archive.service import History
+from shards.archive.sql_pieces import SqlPieces
+from shards.clock import now_ms, passed_ms
+from shards.ipc.frames import FrameKind
+from shards.ipc.mailbox import LinkBroken, Mailbox, Request
+from shards.model.codec import Undecodable, decode_request, decode_row, encode
+from shards.model.events import Row
+from shards.model.queries import CheckpointHistory, GetArchiveStatus, Question, RunMore, RunSql
+from shards.model.reasons import Reason
+from shards.model.replies import Refused, Reply
+from shards.process import EXIT_DAMAGED, LockTaken, Wakeup, enter, lock_file, log
+from shards.settings import Settings
+from shards.vitals import ARCHIVE_NAME, State, Vitals, vitals_path
+from storage.archive import ArchiveTooNew
+from storage.files import describe_fault
+from storage.folder import Folder, FolderError
+from storage.keeping import may_discard
+from storage.parts import ADVICE
+
+_LOCK_PATIENCE_S = 10
+_NO_ROOM = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))  # opening a file writes to it
+_IN_THE_WAY = ("Could not set lock on file", "Permission denied")
+
+
+class Archivist:
+    """The loop of the archive."""
+
+    def __init__(self, folder: Folder, history: History, queue_depth: int, vitals: Vitals | None = None) -> None:
+        """``vitals`` tell others how this process is."""
+        self.stopping = False
+        self._vitals = vitals or Vitals(None)
+        self._path = folder.path
+        self._run = folder.run
+        self._history = history
+        received = {shard: history.position(shard) for shard in range(folder.shard_count)}
+        self._stored = dict(received)
+        self.mailbox = Mailbox(folder, "archive", queue_depth, received)
+        self._rows: dict[int, list[tuple[int, Row]]] = {}
+        self._row_count = 0
+        self._oldest_ms = 0  # by passed_ms: when the oldest row waiting came, or there was no room for it
+        self._batch_ms = limits.ARCHIVE_BATCH_MS
+        self._has_room = True
+        self._lookups = ThreadPoolExecutor(1, thread_name_prefix="lookup")  # what comes meanwhile is answered together
+        self._unlooked: deque[tuple[Request, Lookup]] = deque()  # lookups that no thread has taken yet
+        self._lists = ThreadPoolExecutor(limits.QUERY_THREADS_COUNT, thread_name_prefix="list")
+        self._statements = ThreadPoolExecutor(limits.SQL_THREADS_COUNT, thread_name_prefix="sql")
+        self._asked_count = 0  # questions in the pools
+        self._sql: dict[Request, threading.Event] = {}  # statements in hand: set when their callers have gone
+        self._pieces = SqlPieces(history.run_in_pieces)
+        self._answers: deque[tuple[Request, bytes]] = deque()
+        self._done_receiver, self._done_sender = socket.socketpair()
+        self._done_receiver.setblocking(False)
+        self._done_sender.setblocking(False)
+        self.mailbox.selector.register(self._done_receiver, selectors.EVENT_READ, self._hear_done)
+        self._serve_anyway_ms = passed_ms() + limits.LINK_WAIT_MS
+
+    def run(self) -> None:
+        """Serve until :attr:`stopping`; then store what has come."""
+        while not self.stopping:
+            self._vitals.beat()
+            self._turn(self._patience_s())
+        self._vitals.state = State.STOPPED
+        self._turn(0)
+        self._store()
+        self._send()
+        self.mailbox.close()
+        for pool in (self._lookups, self._lists, self._statements):
+            pool.shutdown(wait=False, cancel_futures=True)
+        if self._asked_count:
+            os._exit(0)  # a long question still runs: everything is stored, and nobody waits for its answer
+        self._pieces.close()
+        with may_discard(self._run) as allowed:
+            self._history.close(checkpoint=allowed)
+
+    def _patience_s(self) -> float:
+        if self.mailbox.waiting() and self._room():
+            return 0
+        if not self._row_count:
+            return limits.BEAT_S if self.mailbox.counters.serving else limits.LINK_WAIT_TURN_MS / 1000
+        return max(0, self._oldest_ms + self._batch_ms - passed_ms()) / 1000
+
+    def _turn(self, patience_s: float | None) -> None:
+        for key, events in self.mailbox.selector.select(patience_s):
+            if self.mailbox.owns(key.fileobj):
+                self.mailbox.handle(key.fileobj, events)
+            else:
+                key.data()
+        self._open_for_service()
+        self._notice_gone()
+        self._collect()
+        due = self._row_count and passed_ms() >= self._oldest_ms + self._batch_ms
+        if due or self._row_count >= limits.ARCHIVE_BATCH_COUNT_MAX:
+            self._store()
+        for request in self.mailbox.get(self._room()):
+            self._ask(request)
+        self._send()
+        self._tidy()
+
+    def _open_for_service(self) -> None:
+        """Answer once every shard has said what was stored of it; or anyway, in time: one that is down is silent."""
+        mailbox = self.mailbox
+        has_heard = len(mailbox.promised) == len(mailbox.received) or passed_ms() >= self._serve_anyway_ms
+        if has_heard and not mailbox.counters.serving and not self.stopping:
+            mailbox.counters.serving = True
+            self._vitals.state = State.SERVING if self._has_room else State.FULL
+
+    def _tidy(self) -> None:
+        """Work the log of the DuckDB file into it if it is long, unless a backup copies the file."""
+        if self._history.needs_checkpoint() and self._find_room():
+            with may_discard(self._run) as allowed:
+                if allowed:
+                    self._history.checkpoint()
+
+    def _room(self) -> int:
+        """How many questions the pools will take soon: until then they keep their places in the mailbox."""
+        return limits.QUERY_UNDER_WAY_MAX - self._asked_count
+
+    def _collect(self) -> None:
+        if self.mailbox.link_frames and not self._row_count:
+            self._oldest_ms = passed_ms()
+        while self.mailbox.link_frames:
+            frame = self.mailbox.link_frames.popleft()
+            self._rows.setdefault(frame.source, []).append((frame.number, decode_row(frame.body)))
+            self._row_count += 1
+
+    def _store(self) -> None:
+        """Store and confirm. A failure ends the process: the shards send again what is not confirmed."""
+        if not self._row_count:
+            return
+        if not self._find_room():
+            self._oldest_ms = passed_ms()  # the next try; the shards keep their rows, and questions are answered
+            return
+        self._history.store(self._rows)
+        for shard, rows in self._rows.items():
+            self._stored[shard] = rows[-1][0]
+        busy = self._row_count >= limits.ARCHIVE_BUSY_COUNT
+        self._batch_ms = limits.ARCHIVE_BATCH_BUSY_MS if busy else limits.ARCHIVE_BATCH_MS
+        self._rows, self._row_count = {}, 0
+
+    def _find_room(self) -> bool:
+        disk = os.statvfs(self._path)
+        has_room = disk.f_bavail * disk.f_frsize >= limits.ARCHIVE_ROOM_BYTES
+        if has_room != self._has_room:
+            self._has_room = has_room
+            self._vitals.state = State.SERVING if has_room else State.FULL
+            log.warning("there is room on disk again" if has_room else "the disk is nearly full: nothing is archived")
+        return has_room
+
+    def _ask(self, request: Request) -> None:
+        try:
+            question = decode_request(request.body)
+        except Undecodable as error:
+            log.warning("a caller is cut off: %s", error)
+            request.caller.close()
+            return
+        if now_ms() > request.deadline_ms:
+            self._answers.append((request, encode(Refused(Reason.TIMEOUT))))
+            return
+        if isinstance(question, CheckpointHistory):
+            self._answers.append((request, encode(self._checkpoint())))
+            return
+        self._asked_count += 1
+        if isinstance(question, Lookup):
+            self._unlooked.append((request, question))
+            self._lookups.submit(self._look_up)
+            return
+        if isinstance(question, RunMore) or (isinstance(question, RunSql) and question.in_pieces):
+            more = self._pieces.ask(request.caller, question)
+            self._statements.submit(more).add_done_callback(lambda done: self._answered(request, done))
+            return
+        gone = threading.Event()
+        pool = self._lists
+        if isinstance(question, RunSql):
+            pool = self._statements
+            self._sql[request] = gone
+        future = pool.submit(self._answer, question, request.deadline_ms, gone)  # type: ignore[arg-type]
+        future.add_done_callback(lambda done: self._answered(request, done))
+
+    def _checkpoint(self) -> Reply:
+        """In this thread: nothing is stored meanwhile."""
+        if not self._find_room():
+            return Refused(Reason.STORAGE_FULL)
+        if not self._history.checkpoint():
+            return Refused(Reason.HISTORY_UNREADABLE)
+        return self._history.answer(GetArchiveStatus())
+
+    def _answer(self, question: Question, deadline_ms: int, gone: threading.Event) -> Reply:
+        if now_ms() > deadline_ms:
+            return Refused(Reason.TIMEOUT)
+        return self._history.answer(question, gone)
+
+    def _look_up(self) -> None:
+        """In the pool's thread: answer together what has come while it was busy; the calls for these find nothing."""
+        in_time: list[tuple[Request, Lookup]] = []
+        while self._unlooked:
+            request, question = self._unlooked.popleft()
+            if now_ms() > request.deadline_ms:
+                self._hand_over(request, Refused(Reason.TIMEOUT))
+            else:
+                in_time.append((request, question))
+        if in_time:
+            replies = self._history.look_up([question for _, question in in_time])
+            for (request, _), reply in zip(in_time, replies, strict=True):
+                self._hand_over(request, reply)
+
+    def _notice_gone(self) -> None:
+        for request, gone in self._sql.items():
+            if request.caller.closed:
+                gone.set()
+        for end in self._pieces.notice_gone():
+            self._statements.submit(end)
+
+    def _answered(self, request: Request, done: "Future[Reply]") -> None:
+        """Called in the pool's thread, or while stopping."""
+        if done.cancelled():
+            return
+        error = done.exception()
+        if error is not None:
+            log.error("a question failed: %r", error)
+        self._hand_over(request, Refused(Reason.HISTORY_UNREADABLE) if error else done.result())
+
+    def _hand_over(self, request: Request, reply: Reply) -> None:
+        self._answers.append((request, encode(reply)))
+        self._done_sender.send(b"\0")  # never waits: there are fewer questions than the socket has room for
+
+    def _hear_done(self) -> None:
+        with suppress(BlockingIOError):
+            self._asked_count -= len(self._done_receiver.recv(4096))
+
+    def _send(self) -> None:
+        while self._answers:
+            request, body = self._answers.popleft()
+            self._sql.pop(request, None)
+            request.caller.send(FrameKind.REPLY, request.number, body=body)
+        self.mailbox.confirm(self._stored)
+        self.mailbox.flush()
+
+
+def run_archive(settings: Settings) -> None:
+    """Run the archive until SIGTERM. Exits with EXIT_DAMAGED if it has lost what it had."""
+    enter("shardex archive")
+    try:
+        folder = Folder.open(settings.data)
+        id_key = bytes.fromhex(folder.secrets().id_key)
+    except FolderError as error:
+        _give_up(error)
+    try:
+        lock_file(folder.run / "archive.lock", _LOCK_PATIENCE_S)
+        vitals = Vitals(vitals_path(folder, ARCHIVE_NAME))
+    except (LockTaken, OSError) as error:
+        log.error("the archive cannot start yet: %s", error)
+        sys.exit(1)
+    os.umask(0o077)
+    history = _open_history(folder, id_key, 1_000 * settings.sql_s)
+    archivist = Archivist(folder, history, settings.queue_depth, vitals)
+
+    def stop() -> None:
+        archivist.stopping = True
+
+    Wakeup(archivist.mailbox.selector, stop)
+    try:
+        archivist.run()
+    except LinkBroken as damage:
+        log.error("the archive does not go on: %s: %s; %s", folder.history, damage, ADVICE)
+        os._exit(EXIT_DAMAGED)  # whatever is still asked: nobody waits for a process that must not go on
+    log.info("stopped")
+
+
+def _open_history(folder: Folder, id_key: bytes, sql_ms: int) -> History:
+    try:
+        return History(folder.history, id_key, sql_ms)
+    except (ArchiveTooNew, HistoryLost) as damage:
+        _give_up(damage)
+    except duckdb.Error as error:
+        if _leaves_whole(error):
+            log.error("the archive cannot start yet: %s: %s", folder.history, error)
+            sys.exit(1)
+        _give_up(Exception(f"{folder.history} is damaged: {error}"))
+    except OSError as error:
+        log.error("the archive cannot start yet: %s", describe_fault(error, folder.history))
+        sys.exit(1)
+
+
+def _leaves_whole(error: duckdb.Error) -> bool:
+    """Whether the file is as it was, and can be opened once what is in the way has gone."""
+    text = str(error)
+    if any(words in text for words in _NO_ROOM):  # DuckDB says so in errors of several classes
+        return True
+    return isinstance(error, duckdb.IOException) and any(words in text for words in _IN_THE_WAY)
+
+
+def _give_up(damage: Exception) -> NoReturn:
+    log.error("the archive does not start: %s", damage)
+    sys.exit(EXIT_DAMAGED)

@@ -1,0 +1,326 @@
+"""The archive's behaviour, without sockets: rows of the shards in, answers out.
+
+Rows are stored by one thread; questions may be asked by others at the same time, and a question that fails harms
+nothing but its own answer.
+"""
+
+import logging
+import threading
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, assert_never
+
+from shards.archive.candles import find_candles, find_tickers
+from shards.archive.json_values import Cell, shower
+from shards.archive.lookups import Lookup, look_up
+from shards.archive.mark import HistoryLost, check_end, check_there, mark_of
+from shards.archive.rows import (
+    client_id_row,
+    fill_row,
+    market_row,
+    movement_row,
+    name_of,
+    order_row,
+    refusal_row,
+    to_fill,
+    to_income,
+    to_order,
+    to_trade,
+    trade_row,
+)
+from shards.limits import ARCHIVE_MEMORY, FRAME_BYTES_MAX, QUERY_MS_MAX, SQL_MS_MAX, SQL_ROW_COUNT_MAX
+from shards.model.codec import encode
+from shards.model.events import CommandRefused, FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
+from shards.model.markets import Product
+from shards.model.orders import Status
+from shards.model.queries import (
+    FindEnded,
+    GetArchiveStatus,
+    GetCandles,
+    GetOrder,
+    GetOrderByClientId,
+    GetTickers,
+    GetTrade,
+    ListFills,
+    ListIncome,
+    ListOrders,
+    ListTrades,
+    MarketTrades,
+    Question,
+    RunSql,
+)
+from shards.model.reasons import Reason
+from shards.model.replies import (
+    ArchiveStatus,
+    CandlesReply,
+    FillsReply,
+    IncomeReply,
+    OrdersReply,
+    Refused,
+    Reply,
+    TableReply,
+    TickersReply,
+    TradesReply,
+)
+from storage import queries, wallet_queries
+from storage.archive import Archive
+from storage.mark import MarkWriter, mark_path, read_mark
+from storage.queries import Query, Span
+from storage.schema import Table
+from storage.statements import Selection, SqlRefused, Stored
+from storage.tables import FUTURES_FILLS, MARKETS, MOVEMENTS, NEW_CLIENT_IDS, ORDERS, REFUSALS, TRADES
+
+ANSWER_BYTES_MAX: Final = FRAME_BYTES_MAX - 64 * 1024  # of a SQL answer: one frame, less its own few bytes
+
+_log = logging.getLogger(__name__)
+
+
+class History:
+    """Finished orders, trades, fills, movements of money and markets of all shards, each stored exactly once."""
+
+    def __init__(self, path: Path, id_key: bytes, sql_ms: int | None = None) -> None:
+        """Open the DuckDB file ``path``, making it at first.
+
+        ``id_key`` makes the ids of the spot API; an operator's statement ends after ``sql_ms`` (SQL_MS_MAX).
+        Raises duckdb.Error if the file is not usable or another process has it open, ArchiveTooNew, and HistoryLost.
+        """
+        marked = read_mark(mark_path(path))
+        check_there(path, marked)
+        self._archive = Archive(path, ARCHIVE_MEMORY, QUERY_MS_MAX, sql_ms or SQL_MS_MAX)
+        try:
+            check_end(path, self._archive.positions(), marked)
+        except HistoryLost:
+            self._archive.close()
+            raise
+        self._mark = MarkWriter(mark_path(path))
+        self._id_key = id_key
+        self._products: dict[int, str] = dict(self._archive.ask(queries.PRODUCTS))  # by market, "spot" or "futures"
+
+    def position(self, shard: int) -> int:
+        """The number of the last row stored of that shard's link; 0 if none."""
+        return self._archive.positions().get(shard, 0)
+
+    def store(self, batches: Mapping[int, Sequence[tuple[int, Row]]]) -> None:
+        """Store each shard's (number, row), numbers ascending, in one transaction; durable when it returns.
+
+        Rows that are already stored are skipped. Raises duckdb.Error; then this History only refuses. Close it (better:
+        end the process) and open the file anew: :meth:`position` says what is stored.
+        """
+        positions = self._archive.positions()
+        rows: dict[Table, list[Stored]] = {}
+        markets: dict[int, Stored] = {}  # only the last state of each
+        reached: dict[int, int] = {}
+        for shard, batch in batches.items():
+            for number, row in batch:
+                if number <= positions.get(shard, 0):
+                    continue
+                reached[shard] = number
+                table, stored = self._to_stored(row, shard)
+                if isinstance(row, MarketChanged):
+                    markets[row.market.number] = stored
+                    continue
+                rows.setdefault(table, []).append(stored)
+                if isinstance(row, OrderEnded) and row.order.client_id:
+                    rows.setdefault(NEW_CLIENT_IDS, []).append(client_id_row(row.order))
+        if reached:
+            self._archive.append({**rows, MARKETS: list(markets.values())}, reached)
+            self._mark.put(mark_of({**positions, **reached}))
+
+    def _to_stored(self, row: Row, shard: int) -> tuple[Table, Stored]:
+        match row:
+            case OrderEnded(order):
+                return ORDERS, order_row(order, self._products.get(order.market, ""), shard, self._id_key)
+            case Traded(trade):
+                return TRADES, trade_row(trade, self._products.get(trade.market, ""), self._id_key)
+            case MarginFilled():
+                return FUTURES_FILLS, fill_row(row)
+            case FundsMoved():
+                return MOVEMENTS, movement_row(row, shard)
+            case CommandRefused():
+                return REFUSALS, refusal_row(row, shard)
+            case MarketChanged(market, time_ms):
+                self._products[market.number] = name_of(market.product)  # its orders and trades come after it
+                return MARKETS, market_row(market, time_ms)
+            case _:
+                assert_never(row)
+
+    def answer(self, question: Question, gone: threading.Event | None = None) -> Reply:
+        """Answer a question; for any thread, beside :meth:`store`. Never raises: a fault is a Refused.
+
+        ``gone``: set when nobody waits for the answer any more; then a SQL statement is interrupted.
+        """
+        try:
+            if isinstance(question, RunSql):
+                return self._run_sql(question, gone or threading.Event())
+            return self._answer_named(question)
+        except SqlRefused as refusal:
+            return Refused(Reason.BAD_SQL, text=str(refusal))
+        except Exception:
+            _log.exception("history could not answer a %s", type(question).__name__)
+            return Refused(Reason.HISTORY_UNREADABLE)
+
+    def run_in_pieces(self, asked: RunSql, gone: threading.Event) -> Generator[Reply]:
+        """The answer to a statement of any size, as replies with some rows each and a last one without any.
+
+        Each is made when it is asked for, by whatever thread; a fault is a Refused, and the last. ``gone`` as above.
+        """
+        try:
+            with self._archive.select(asked.text, asked.parameters, gone, unbounded=True) as selection:
+                for rows in _shown(selection, asked.limit):
+                    for piece in _that_fit(rows):
+                        yield TableReply(selection.columns, piece, selection.types)
+            yield TableReply(selection.columns, [], selection.types)
+        except SqlRefused as refusal:
+            yield Refused(Reason.BAD_SQL, text=str(refusal))
+        except Exception:
+            _log.exception("history could not answer a statement in pieces")
+            yield Refused(Reason.HISTORY_UNREADABLE)
+
+    def look_up(self, questions: Sequence[Lookup]) -> list[Reply]:
+        """Answer several questions for ended orders together; otherwise as :meth:`answer`."""
+        try:
+            return look_up(self._archive.ask, self._products, questions)
+        except Exception:
+            _log.exception("history could not look orders up")
+            return [Refused(Reason.HISTORY_UNREADABLE)] * len(questions)
+
+    def needs_checkpoint(self) -> bool:
+        """Whether it is time for :meth:`checkpoint`."""
+        return self._archive.needs_checkpoint()
+
+    def checkpoint(self) -> bool:
+        """Work all that is stored into the file, which then stays as it is until the next time; whether that was all.
+
+        For the thread that stores; raises as :meth:`store`.
+        """
+        return self._archive.checkpoint()
+
+    def close(self, *, checkpoint: bool = True) -> None:
+        """Close the file, with a checkpoint if it may be changed. No other call may be running."""
+        self._archive.close(checkpoint=checkpoint)
+        self._mark.close()
+
+    def _answer_named(self, question: Question) -> Reply:
+        match question:
+            case GetOrder() | GetOrderByClientId() | FindEnded():
+                return look_up(self._archive.ask, self._products, [question])[0]
+            case ListOrders():
+                return OrdersReply([to_order(row) for row in self._archive.ask(_orders_of_account(question))])
+            case ListTrades():
+                return self._trades(_trades_of_account(question))
+            case ListFills():
+                return FillsReply([to_fill(row) for row in self._archive.ask(_fills_of_account(question))])
+            case ListIncome():
+                return IncomeReply([to_income(row) for row in self._archive.ask(_income_of_account(question))])
+            case GetTrade(number):
+                return self._trades(queries.trade_by_id(number))
+            case MarketTrades(market, limit, start_ms, before_id):
+                return self._trades(queries.trades_of_market(market, limit, start_ms, before_id))
+            case GetCandles():
+                return CandlesReply(find_candles(self._archive.ask, question))
+            case GetTickers(before, start_ms):
+                return TickersReply(find_tickers(self._archive.ask, before, start_ms))
+            case GetArchiveStatus():
+                ((rows,),) = self._archive.ask(queries.ROW_COUNT)
+                return ArchiveStatus(rows, self._archive.positions())
+            case _:
+                return Refused(Reason.HISTORY_UNREADABLE)  # a question for a shard
+
+    def _trades(self, query: Query) -> TradesReply:
+        return TradesReply([to_trade(row) for row in self._archive.ask(query)])
+
+    def _run_sql(self, asked: RunSql, gone: threading.Event) -> TableReply:
+        # too much is refused rather than cut: a cut answer looks like a whole one
+        with self._archive.select(asked.text, asked.parameters, gone, verifying=asked.verifying) as selection:
+            answer = TableReply(selection.columns, [], selection.types)
+            size = len(encode(answer))
+            for rows in _shown(selection, asked.limit):
+                answer.rows += rows
+                size += len(encode(rows))
+                if len(answer.rows) > SQL_ROW_COUNT_MAX:
+                    raise SqlRefused(f"the answer has more than {SQL_ROW_COUNT_MAX} rows: group them, or add a LIMIT")
+                if size > ANSWER_BYTES_MAX:
+                    raise SqlRefused(f"the answer is larger than {ANSWER_BYTES_MAX} bytes: select less")
+        return answer
+
+
+def _shown(selection: Selection, limit: int) -> Iterator[list[list[Cell]]]:
+    """The rows a piece at a time, no more than ``limit`` (0: all), and no piece that is not needed for these."""
+    show = [shower(type_) for type_ in selection.types]
+    left = limit
+    for piece in selection.pieces:
+        if limit:
+            piece = piece[:left]
+            left -= len(piece)
+        yield [[to_cell(value) for to_cell, value in zip(show, row, strict=True)] for row in piece]
+        if limit and not left:
+            break
+
+
+def _that_fit(rows: list[list[Cell]]) -> Iterator[list[list[Cell]]]:
+    """The rows in pieces that one message can carry."""
+    if len(encode(rows)) <= ANSWER_BYTES_MAX:
+        yield rows
+    elif len(rows) > 1:
+        half = len(rows) // 2
+        yield from _that_fit(rows[:half])
+        yield from _that_fit(rows[half:])
+    else:
+        raise SqlRefused(f"a row is larger than {ANSWER_BYTES_MAX} bytes: select less")
+
+
+# Questions → queries
+
+
+def _orders_of_account(question: ListOrders) -> Query:
+    return queries.orders_of_account(
+        question.account,
+        Span(
+            question.limit,
+            question.start_ms,
+            question.end_ms,
+            question.before_ms,
+            question.before_id,
+            question.oldest_first,
+        ),
+        question.market,
+        _product(question.product),
+        name_of(Status(question.status)) if question.status else "",
+        question.from_id,
+        triggers=question.triggers,
+    )
+
+
+def _trades_of_account(question: ListTrades) -> Query:
+    return queries.trades_of_account(
+        question.account,
+        Span(question.limit, question.start_ms, question.end_ms, question.before_ms, question.before_id),
+        question.market,
+        _product(question.product),
+        question.order,
+    )
+
+
+def _fills_of_account(question: ListFills) -> Query:
+    return wallet_queries.fills_of_account(
+        question.account,
+        Span(question.limit, question.start_ms, question.end_ms, oldest_first=question.oldest_first),
+        question.market,
+        question.order,
+        question.from_id,
+    )
+
+
+def _income_of_account(question: ListIncome) -> Query:
+    return wallet_queries.income_of_account(
+        question.account,
+        Span(question.limit, question.start_ms, question.end_ms, oldest_first=question.oldest_first),
+        question.market,
+        question.kind or "",
+        question.skip,
+        question.known,
+    )
+
+
+def _product(number: int) -> str:
+    return name_of(Product(number)) if number else ""

@@ -1,0 +1,1 @@
+"""A shard's state machines. Pure: no clock, no I/O."""

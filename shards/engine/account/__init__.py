@@ -1,0 +1,1 @@
+"""The account machine: wallets and margin."""

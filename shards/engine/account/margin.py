@@ -1,0 +1,234 @@
+"""The futures side of the account machine: one USDT wallet per account, cross margin, one-way positions.
+
+Available is what is left of the wallet, with unrealised losses taken off and unrealised profits not counted, after the
+margins of positions and the holds of open orders; and no more than leaves positions their maintenance. Over all shards:
+Σ wallet − Σ signed entry cost + fees = deposits − withdrawals ± transfers.
+"""
+
+import msgspec
+
+from shards.model.accounting import MarginFill, MarginSettlement, MarginTerms
+from shards.model.brackets import MILLION, Bracket, maintenance, most_at
+from shards.model.decimals import ceil_div
+from shards.model.links import Granted
+from shards.model.orders import BUY, SELL, Side
+from shards.model.positions import Margin, MarketMargin
+from shards.model.reasons import Reason
+from shards.model.replies import Refused
+
+
+class Held(msgspec.Struct, gc=False, frozen=True):
+    """What was set aside for an order."""
+
+    leverage: int  # 0: it only reduces
+    amount: int
+    allowance: int = 0  # nothing is held, and it goes so far from the mark, in millionths
+
+
+def held_in(granted: Granted) -> Held:
+    """What was set aside for the order of a message."""
+    return Held(granted.leverage, granted.amount, granted.allowance)
+
+
+class Margins:
+    """The futures wallets of a shard's accounts."""
+
+    def __init__(self) -> None:
+        self.by_account: dict[str, Margin] = {}
+        self.marks: dict[int, int] = {}  # per market: units of USDT that one lot is worth at the mark price
+        self.brackets: dict[int, list[Bracket]] = {}  # of the markets that have risk terms
+        self.overdrawn: list[str] = []  # orders that took more than there was, in words; no part of the state
+        self.watched = False  # whether what is left is reckoned again after every hold: for whoever replays
+        self.fees = 0
+        self.deposited = 0  # deposits less withdrawals, with transfers
+
+    def get(self, account: str) -> Margin:
+        """An account's margin; of one that never had any, an empty one that is not kept."""
+        return self.by_account.get(account) or Margin()
+
+    def free(self, account: str) -> int:
+        """What new orders may use; negative when losses have eaten into margins and holds."""
+        margin = self.get(account)
+        unrealised = held = used = needed = 0
+        for market, own in margin.markets.items():
+            held += own.hold
+            if own.position.amount:
+                mark = self.marks[market]
+                used += own.position.margin
+                unrealised += own.position.unrealised(mark)
+                brackets = self.brackets.get(market)
+                if brackets is not None:
+                    needed += maintenance(brackets, abs(own.position.amount) * mark)
+        return margin.wallet - held - max(used - min(0, unrealised), needed - unrealised + (needed > 0))
+
+    def leave(self, account: str, reduced: int, lots: int) -> int:
+        """What an order may lose that reduces the position in a market by so many lots, and does nothing else.
+
+        What the account is worth, less what its orders hold and a unit more than the positions that are left then must
+        have, for with no more than that it is at risk. Or, where that is more, the share of it that the maintenance of
+        what is closed is of all: then every position can be closed with its own, however little is left.
+        """
+        rest = self._worth(account) - sum(own.hold for own in self.get(account).markets.values())
+        needed, left = self._maintenance(account), self._maintenance(account, reduced, lots)
+        return max(rest - left - (left > 0), rest * (needed - left) // needed if needed else 0)
+
+    def allowance(self, account: str, market: int) -> int:
+        """How far from the mark what only reduces goes with nothing held for it, in millionths.
+
+        As far as the least maintenance of what it closes pays for; not at all where the account is at risk.
+        """
+        brackets = self.brackets.get(market)
+        if brackets is None or self._worth(account) <= self._maintenance(account):
+            return 0
+        return brackets[0].ratio
+
+    def _worth(self, account: str) -> int:
+        """Of the wallet with all positions."""
+        margin = self.get(account)
+        rest = margin.wallet
+        for market, own in margin.markets.items():
+            if own.position.amount:
+                rest += own.position.unrealised(self.marks[market])
+        return rest
+
+    def _maintenance(self, account: str, reduced: int = 0, lots: int = 0) -> int:
+        """What its positions must have, once so many lots in a market are closed."""
+        needed = 0
+        for market, own in self.get(account).markets.items():
+            size, brackets = abs(own.position.amount), self.brackets.get(market)
+            if size and brackets is not None:
+                left = size - lots if market == reduced else size
+                needed += maintenance(brackets, max(0, left) * self.marks[market])
+        return needed
+
+    def available(self, account: str) -> int:
+        """What may be used or taken out."""
+        return max(0, self.free(account))
+
+    def deposit(self, account: str, amount: int, now_ms: int) -> int:
+        """Credit ``amount`` (negative: debit, checked before); returns what is available then."""
+        margin = self._margin(account)
+        margin.wallet += amount
+        margin.updated_ms = now_ms
+        self.deposited += amount
+        return self.available(account)
+
+    def set_leverage(self, account: str, market: int, leverage: int, default: int, now_ms: int) -> Refused | None:
+        """For orders placed from now on; open orders and positions keep theirs. Refuses POSITION_LIMIT.
+
+        What it is already, be it by default, may always be said once more.
+        """
+        brackets = self.brackets.get(market)
+        found = self.get(account).markets.get(market) or _NOTHING
+        there = found.position.cost + max(found.bid_value, found.ask_value)
+        other = leverage != (found.leverage or default)
+        if brackets is not None and other and there > most_at(brackets, leverage):
+            return Refused(Reason.POSITION_LIMIT)
+        own = self._margin(account).in_market(market)
+        own.leverage = leverage
+        own.updated_ms = now_ms
+        return None
+
+    def hold(self, account: str, market: int, side: Side, terms: MarginTerms) -> Held | Refused:
+        """Set the margin of an order aside, or what it loses if it only reduces."""
+        if terms.reduces:
+            return self._hold_loss(account, market, side, terms)
+        found = self.get(account).markets.get(market) or _NOTHING
+        leverage = terms.leverage or found.leverage or terms.default_leverage
+        brackets = self.brackets.get(market)
+        if brackets is not None and leverage > brackets[0].max_leverage:  # they have changed since it was set
+            leverage = brackets[0].max_leverage
+        added = terms.order_value if brackets is None else max(terms.order_value, terms.entry_value)
+        if added > 0 and not terms.closes:
+            value = found.position.cost + added + (found.bid_value if side is BUY else found.ask_value)
+            if brackets is None:
+                beyond = value > terms.max_position_value
+            else:  # the first cap is the least
+                at = terms.default_leverage if terms.leverage else leverage
+                beyond = value > brackets[0].cap and value > most_at(brackets, at)
+            if beyond:
+                return Refused(Reason.POSITION_LIMIT)
+        amount = held_for(terms, leverage)
+        if amount > max(0, self.free(account)):
+            return Refused(Reason.INSUFFICIENT_MARGIN)
+        own = self._margin(account).in_market(market) if found is _NOTHING else found
+        own.hold += amount
+        _add_value(own, side, terms.order_value)
+        if self.watched and amount and self.free(account) < 0:
+            self.overdrawn.append(f"{account} in market {market}: a hold of {amount} left {self.free(account)}")
+        return Held(leverage, amount)
+
+    def _hold_loss(self, account: str, market: int, side: Side, terms: MarginTerms) -> Held | Refused:
+        lots, mark = terms.reduces, self.marks.get(market, 0)
+        # with the mark by which the account is judged: it may have moved since the loss was reckoned
+        moved = lots * max(0, mark - terms.mark if side is SELL else terms.mark - mark)
+        allowance = self.allowance(account, market) if terms.loss_value else 0
+        if allowance and (terms.loss_value + moved) * MILLION <= lots * mark * allowance:
+            return Held(0, 0, allowance)
+        more = max(0, terms.loss_value - terms.held)
+        # a change that needs no more than its order holds loses no more: it is never kept from getting better
+        if more and more + moved > self.leave(account, market, lots):
+            return Refused(Reason.NO_LEAVE)
+        own = self._margin(account).in_market(market)
+        own.hold += more
+        own.leave += more
+        return Held(0, more)
+
+    def settle(self, settlement: MarginSettlement, now_ms: int) -> list[tuple[MarginFill, int]]:
+        """Carry out what a market decided; returns each fill with its realised profit."""
+        margin = self._margin(settlement.account)
+        own = margin.in_market(settlement.market)
+        own.hold -= settlement.unheld
+        if not settlement.leverage:
+            own.leave -= settlement.unheld
+        _add_value(own, settlement.side, -settlement.unvalued)
+        assert own.hold >= own.leave >= 0 and own.bid_value >= 0 and own.ask_value >= 0, (
+            "a market may only release what was held"
+        )
+        if not settlement.fills:
+            return []
+        taken, booked = 0, []
+        for fill in settlement.fills:
+            before = own.position.amount
+            booked.append((fill, self._fill(margin, own, fill, settlement.leverage)))
+            opened = _opened(before, own.position.amount)
+            if opened:
+                taken += opened * fill.lot_value // (settlement.leverage or 1)
+        margin.updated_ms = own.updated_ms = now_ms
+        if taken > settlement.unheld:
+            text = f"a fill took {taken}, more than was held for it: {settlement}"
+            self.overdrawn.append(f"{settlement.account} in market {settlement.market}: {text}")
+        return booked
+
+    def _fill(self, margin: Margin, own: MarketMargin, fill: MarginFill, leverage: int) -> int:
+        lots = fill.quantity if fill.side is BUY else -fill.quantity
+        profit = own.position.fill(lots, fill.lot_value, leverage or own.leverage or 1)
+        margin.wallet += profit - fill.fee
+        self.fees += fill.fee
+        return profit
+
+    def _margin(self, account: str) -> Margin:
+        margin = self.by_account.get(account)
+        if margin is None:
+            margin = self.by_account[account] = Margin()
+        return margin
+
+
+def _opened(before: int, after: int) -> int:
+    """Lots that were opened anew as a position came from one amount to another."""
+    return max(0, abs(after) - abs(before)) if before * after > 0 else abs(after)
+
+
+def held_for(terms: MarginTerms, leverage: int) -> int:
+    """What is held for an order of these terms."""
+    return (ceil_div(terms.hold_value, leverage) if leverage else 0) + terms.loss_value
+
+
+_NOTHING = MarketMargin()  # of an account that has never had anything in a market; nobody writes to it
+
+
+def _add_value(own: MarketMargin, side: Side, value: int) -> None:
+    if side is BUY:
+        own.bid_value += value
+    else:
+        own.ask_value += value

@@ -1,0 +1,1 @@
+"""The market machines: books, matching, triggers."""

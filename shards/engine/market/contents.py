@@ -1,0 +1,46 @@
+"""Whether a new futures order asks for just what an open one was placed with: then it is the same request again."""
+
+from collections.abc import Mapping
+
+from shards.engine.market.triggers import trigger_of
+from shards.model.orders import NewOrder, Order
+
+
+def is_same(order: Order, new: NewOrder, waiting: Mapping[int, Order]) -> bool:
+    """As placed: firing changes an order's kind, and what only reduces may have become smaller since.
+
+    ``waiting``: the triggers that wait, by id.
+    """
+    trigger, asked = order.trigger, new.trigger
+    if (order.side, order.tif, order.price) != (new.side, new.tif, new.price):
+        return False
+    if trigger is None or asked is None:
+        same = trigger is asked and order.kind is new.kind and order.reduce_only == new.reduce_only
+        return same and _same_quantity(order, new) and _same_children(order, new, waiting)
+    terms = trigger.origin, trigger.stop_price, trigger.watched, trigger.protect, trigger.callback, trigger.parent
+    wanted = asked.origin, asked.stop_price, asked.watched, asked.protect, asked.callback, asked.parent
+    implied = trigger.parent or order.close_position  # reduce-only, whatever was asked
+    return (
+        terms == wanted
+        and asked.activation in (0, trigger.activation)
+        and order.close_position == new.close_position
+        and bool(implied or order.reduce_only == new.reduce_only)
+        and (_same_quantity(order, new) or not new.quantity)
+    )
+
+
+def _same_children(order: Order, new: NewOrder, waiting: Mapping[int, Order]) -> bool:
+    """As far as they still wait."""
+    for number, asked in ((order.take_profit, new.take_profit), (order.stop_loss, new.stop_loss)):
+        if (number > 0) != (asked is not None):
+            return False
+        child = waiting.get(number)
+        if child is not None and asked is not None:
+            terms = trigger_of(child)
+            if (terms.stop_price, terms.watched) != (asked.stop_price, asked.watched):
+                return False
+    return True
+
+
+def _same_quantity(order: Order, new: NewOrder) -> bool:
+    return order.quantity == new.quantity or (order.reduce_only and order.quantity < new.quantity)

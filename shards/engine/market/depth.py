@@ -1,0 +1,44 @@
+"""What a book shows: the lots that can be had at each price, best first. Reads only."""
+
+from itertools import islice
+
+from shards.engine.market.book import BookSide
+from shards.engine.market.machine import MarketMachine
+from shards.engine.market.margin_trading import MarginMarket
+from shards.model.orders import Side
+
+Levels = list[tuple[int, int]]
+"""(ticks, lots)."""
+
+
+def list_levels(machine: MarketMachine, side: Side, limit: int) -> Levels:
+    """The best levels of a side; of orders that only reduce no more than their accounts' positions."""
+    levels = machine.book.side(side)
+    if isinstance(machine, MarginMarket):
+        left = {
+            order.account: machine.reducible(order.account, side)
+            for order in machine.reducing.values()
+            if order.side is side
+        }
+        if left:
+            return _list_reduced(machine, levels, left, limit)
+    return [(level.price, level.quantity) for level in islice(levels, limit)]
+
+
+def _list_reduced(machine: MarginMarket, levels: BookSide, left: dict[str, int], limit: int) -> Levels:
+    """``left``: by account, what its orders can still reduce, the best first."""
+    prices = {order.price for account in left for order in machine.by_account[account].values()}
+    shown: Levels = []
+    for level in levels:
+        quantity = level.quantity
+        for maker in level.orders.values() if level.price in prices else ():
+            if maker.account in left:
+                lots, most = maker.quantity - maker.filled, left[maker.account]
+                if maker.reduce_only and lots > most:
+                    quantity -= lots - most
+                left[maker.account] = max(0, most - lots)
+        if quantity:
+            shown.append((level.price, quantity))
+            if len(shown) == limit:
+                break
+    return shown

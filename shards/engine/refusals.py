@@ -1,0 +1,94 @@
+"""The rows of commands that came to nothing: who wanted what, and why not.
+
+Made of nothing but the machines' state, so that a replay makes the same: whether an order that is not open ended
+lately, or never was, depends on how far the archive is.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from shards.engine.market.machine import MarketMachine
+from shards.model.commands import Cancel, CancelBatch, CancelByClientId, Command, Hold, Modify, Place
+from shards.model.events import Attempt, CommandRefused
+from shards.model.ids import market_of
+from shards.model.links import Granted, LinkMessage
+from shards.model.orders import NewOrder, Order
+from shards.model.reasons import Reason
+from shards.model.replies import BatchReply, Refused, Reply
+
+_NUMBER_END: Final = 2**63  # of the numbers that the archive takes; no order has such a one
+
+Wanted = tuple[Attempt, str, int, dict[str, Any]]
+"""Attempt, account, market, and what else the row shows."""
+
+
+def refusals_of(
+    message: Command | LinkMessage, reply: Reply, markets: Mapping[int, MarketMachine], sequence: int, now_ms: int
+) -> Iterator[CommandRefused]:
+    """One row for each command that ``reply`` refuses, in the order in which they were asked for.
+
+    What a command names may be anything: a market that is not in ``markets`` is shown as 0. That of a Hold is another
+    shard's.
+    """
+    for position, ((attempt, account, market, shown), reason) in enumerate(_refused_by(message, reply, sequence)):
+        machine = markets.get(market)
+        if attempt is Attempt.CANCEL and reason is not Reason.UNKNOWN_MARKET:
+            is_open = machine is not None and shown.get("order") in machine.open
+            reason = Reason.NOT_OWNER if is_open else Reason.UNKNOWN_ORDER
+        number = market if machine is not None or isinstance(message, Hold) else 0
+        yield CommandRefused(sequence, position, attempt, account, number, reason.value, now_ms, **shown)
+
+
+def _refused_by(message: Command | LinkMessage, reply: Reply, sequence: int) -> Iterator[tuple[Wanted, Reason]]:
+    match message, reply:
+        case CancelBatch(), BatchReply(found):
+            for wanted, each in zip(_wanted_by_batch(message), found, strict=True):
+                if isinstance(each, Reason):
+                    yield wanted, each
+                elif each.request != sequence:  # it had ended before
+                    yield wanted, Reason.TERMINAL_ORDER
+        case CancelBatch(), Refused(reason):
+            for wanted in _wanted_by_batch(message):
+                yield wanted, reason
+        case Granted(), Refused(Reason.INSUFFICIENT_MARGIN):
+            pass  # the market has moved: more is asked for
+        case _, Refused(_, Order(request=ended_by)) if ended_by == sequence:
+            pass  # a spot market's book refused it: it is a row of its own
+        case _, Refused(reason):
+            for wanted in _wanted_by(message):
+                yield wanted, reason
+
+
+def _wanted_by(message: Command | LinkMessage) -> Iterator[Wanted]:
+    match message:
+        case Place(order):
+            yield _placing(order)
+        case Hold(order) | Granted(order):
+            yield _modifying(message.modifies, order) if message.modifies else _placing(order)
+        case Modify(number, account, price, quantity, stop_price):
+            changes = {"price": price, "quantity": quantity, "stop_price": stop_price}
+            yield Attempt.MODIFY, account, market_of(number), {**_named(number), **changes}
+        case Cancel(number, account):
+            yield Attempt.CANCEL, account, market_of(number), _named(number)
+        case CancelByClientId(market, account, client_id):
+            yield Attempt.CANCEL, account, market, {"client_id": client_id}
+
+
+def _placing(new: NewOrder) -> Wanted:
+    return Attempt.PLACE, new.account, new.market, {"client_id": new.client_id, "new": new}
+
+
+def _modifying(number: int, changed: NewOrder) -> Wanted:
+    shown = {"order": number, "price": changed.price, "quantity": changed.quantity}
+    return Attempt.MODIFY, changed.account, changed.market, shown
+
+
+def _wanted_by_batch(batch: CancelBatch) -> Iterator[Wanted]:
+    for number in batch.ids:
+        yield Attempt.CANCEL, batch.account, batch.market, _named(number)
+    for client_id in batch.client_ids:
+        yield Attempt.CANCEL, batch.account, batch.market, {"client_id": client_id}
+
+
+def _named(number: int) -> dict[str, Any]:
+    return {"order": number if 0 <= number < _NUMBER_END else 0}

@@ -1,0 +1,233 @@
+"""An engine's state as a value: what snapshots hold and what the state hash is taken of.
+
+Canonical: everything is sorted or in an order that the inputs fixed, so equal states are equal bytes.
+"""
+
+from itertools import chain
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+from msgspec.structs import asdict, astuple, replace
+
+from shards.engine.account.machine import Booking
+from shards.engine.engine import Engine, make_machine
+from shards.engine.market.futures import FuturesMarket
+from shards.engine.market.machine import MarketMachine
+from shards.engine.market.replay_guard import Replay
+from shards.engine.outbox import ARCHIVE, Outbox, Posted
+from shards.limits import RULES
+from shards.model.accounting import Balance
+from shards.model.brackets import Bracket
+from shards.model.codec import VERSION, decode_row, encode
+from shards.model.markets import Market
+from shards.model.orders import Order, Side
+from shards.model.positions import Margin, MarketMargin
+
+Resting = TypeVar("Resting", Order, msgspec.Raw)
+"""An order, or what it will be: decoded one by one, none leaves texts behind that others lie between."""
+
+_decode_order: Final = msgspec.json.Decoder(Order).decode
+
+_FIELDS_BEFORE: Final = {Order: 26, Market: 17, MarketMargin: 6}
+"""How many fields these had in the states of rules 0, whose hashes must stay as they are."""
+
+
+class FuturesState(msgspec.Struct, array_like=True):
+    """What a futures market has beyond a spot market."""
+
+    positions: list[tuple[str, int]]
+    waiting: list[Order]  # triggers, oldest first
+    firing: list[Order]  # fired triggers that wait for their margin
+    attached: list[int]  # of the waiting: those with an open parent
+    last_price: int
+    last_quantity: int
+    set_price: int
+
+
+class MarketState(msgspec.Struct, Generic[Resting], array_like=True):
+    """One market machine. Resting orders stand best price first, oldest first."""
+
+    market: Market
+    order_sequence: int
+    trade_sequence: int
+    update_id: int
+    bids: list[Resting]
+    asks: list[Resting]
+    replays: list[Replay]
+    futures: FuturesState | None = None
+
+
+class State(msgspec.Struct, Generic[Resting], omit_defaults=True):
+    """What the journal makes of a shard. What was added later has a default: states of before are the same bytes."""
+
+    version: int
+    shard: int
+    shard_count: int
+    sequence: int
+    now_ms: int
+    markets: list[MarketState[Resting]]
+    wallets: list[tuple[str, list[Balance]]]
+    fees: list[tuple[str, int]]
+    deposited: list[tuple[str, int]]
+    margins: list[tuple[str, Margin]]
+    margin_deposited: int
+    margin_fees: int
+    marks: list[tuple[int, int]]
+    countdowns: list[tuple[int, str, int]]
+    bookings: list[tuple[str, str, Booking]]
+    sent: list[tuple[int, int]]  # receiver, number of the last message posted
+    received: list[tuple[int, int]]  # sender, number of the last message applied
+    rules: int = 0
+    brackets: list[tuple[int, list[Bracket]]] = []  # of each market with risk terms, on every shard
+    assets: list[tuple[str, int]] = []
+
+
+Underway = dict[int, list[tuple[int, int, str]]]  # receiver → (number, stamp_ms, body) not yet confirmed
+
+
+def dump_state(engine: Engine) -> bytes:
+    """The engine's state; its hash is the state hash."""
+    wallets, margins = engine.accounts.wallets, engine.accounts.margins
+    state = State[Order](
+        version=VERSION,
+        shard=engine.shard,
+        shard_count=engine.shard_count,
+        sequence=engine.sequence,
+        now_ms=engine.now_ms,
+        markets=[_dump_market(engine.markets[number]) for number in sorted(engine.markets)],
+        wallets=[(account, wallets.list(account)) for account in sorted(wallets.by_account)],
+        fees=sorted(wallets.fees.items()),
+        deposited=sorted(wallets.deposited.items()),
+        margins=[(account, margins.by_account[account]) for account in sorted(margins.by_account)],
+        margin_deposited=margins.deposited,
+        margin_fees=margins.fees,
+        marks=sorted(margins.marks.items()),
+        countdowns=[(*key, due_ms) for key, due_ms in sorted(engine.countdowns.due.items())],
+        bookings=[(*key, engine.accounts.bookings[key]) for key in sorted(engine.accounts.bookings)],
+        sent=sorted((receiver, outbox.last_number) for receiver, outbox in engine.outboxes.items()),
+        received=sorted(engine.received.items()),
+        rules=engine.rules,
+        brackets=sorted(margins.brackets.items()),
+        assets=sorted(engine.assets.items()),
+    )
+    return encode(state if engine.rules or margins.brackets else _as_before(state))
+
+
+def _as_before(value: Any) -> Any:
+    """What there was of ``value`` when shards decided by rules 0."""
+    if isinstance(value, State):
+        fields = asdict(value)
+        later = {"rules", "brackets"} if value.assets else {"rules", "brackets", "assets"}
+        return {name: _as_before(fields[name]) for name in fields if name not in later}
+    if isinstance(value, msgspec.Struct):
+        return [_as_before(each) for each in astuple(value)[: _FIELDS_BEFORE.get(type(value))]]
+    if isinstance(value, (list, tuple)):
+        return [_as_before(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _as_before(each) for key, each in value.items()}
+    return value
+
+
+def dump_underway(engine: Engine) -> bytes:
+    """What the receivers have not confirmed."""
+    underway: Underway = {
+        receiver: [(posted.number, posted.stamp_ms, posted.body.decode()) for posted in outbox]
+        for receiver, outbox in engine.outboxes.items()
+    }
+    return encode(underway)
+
+
+def confirmed_of(state: bytes, underway: bytes) -> dict[int, int]:
+    """Per receiver, the number of the newest message that the sender holds no more once it starts from there."""
+    sent = dict(msgspec.json.decode(state, type=State[msgspec.Raw]).sent)
+    held = msgspec.json.decode(underway, type=Underway)
+    return {receiver: number - len(held.get(receiver, ())) for receiver, number in sent.items()}
+
+
+def load_engine(state_bytes: bytes, underway_bytes: bytes) -> Engine:
+    """The engine of a snapshot."""
+    state = msgspec.json.decode(state_bytes, type=State[msgspec.Raw])
+    assert state.version == VERSION and state.rules <= RULES
+    engine = Engine(state.shard, state.shard_count)
+    engine.sequence, engine.now_ms, engine.rules = state.sequence, state.now_ms, state.rules
+    engine.markets.update((stored.market.number, _load_market(stored)) for stored in state.markets)
+    for machine in engine.markets.values():
+        machine.rules = state.rules
+    wallets = engine.accounts.wallets
+    wallets.by_account = {account: {each.asset: each for each in balances} for account, balances in state.wallets}
+    wallets.fees.update(dict(state.fees))
+    wallets.deposited.update(dict(state.deposited))
+    margins = engine.accounts.margins
+    margins.by_account, margins.marks = dict(state.margins), dict(state.marks)
+    margins.deposited, margins.fees = state.margin_deposited, state.margin_fees
+    margins.brackets = dict(state.brackets)
+    engine.countdowns.due = {(market, account): due_ms for market, account, due_ms in state.countdowns}
+    engine.accounts.bookings = {(account, reference): booking for account, reference, booking in state.bookings}
+    engine.received = dict(state.received)
+    engine.assets = dict(state.assets)
+    engine.outboxes = {receiver: Outbox(last_number) for receiver, last_number in state.sent}
+    _load_underway(engine, msgspec.json.decode(underway_bytes, type=Underway))
+    return engine
+
+
+def _load_underway(engine: Engine, underway: Underway) -> None:
+    for receiver, messages in underway.items():
+        for number, stamp_ms, text in messages:
+            body = text.encode()
+            engine.outboxes[receiver].restore(Posted(number, stamp_ms, body))
+            if receiver == ARCHIVE:
+                engine.recent.add(number, decode_row(body))
+
+
+def _dump_market(machine: MarketMachine) -> MarketState[Order]:
+    bids, asks = (
+        [order for level in machine.book.side(side) for order in level.orders.values()]
+        for side in (Side.BUY, Side.SELL)
+    )
+    return MarketState(
+        market=machine.market,
+        order_sequence=machine.order_sequence,
+        trade_sequence=machine.trade_sequence,
+        update_id=machine.update_id,
+        bids=bids,
+        asks=asks,
+        replays=machine.replays.dump(),
+        futures=_dump_futures(machine) if isinstance(machine, FuturesMarket) else None,
+    )
+
+
+def _dump_futures(machine: FuturesMarket) -> FuturesState:
+    waiting = [machine.triggers.waiting[number] for number in sorted(machine.triggers.waiting)]
+    return FuturesState(
+        positions=sorted(machine.positions.items()),
+        waiting=waiting,
+        firing=[machine.firing[number] for number in sorted(machine.firing)],
+        attached=[order.id for order in waiting if machine.triggers.is_attached(order)],
+        last_price=machine.last_price,
+        last_quantity=machine.last_quantity,
+        set_price=machine.set_price,
+    )
+
+
+def _load_market(stored: MarketState[msgspec.Raw]) -> MarketMachine:
+    machine = make_machine(stored.market)
+    machine.order_sequence, machine.trade_sequence = stored.order_sequence, stored.trade_sequence
+    machine.update_id = stored.update_id
+    for raw in chain(stored.bids, stored.asks):
+        machine.restore(_decode_order(raw))
+    if isinstance(machine, FuturesMarket) and stored.futures is not None:
+        _load_futures(machine, stored.futures)
+    for replay in stored.replays:
+        # one object per order: a replay must show what becomes of the resting one
+        machine.replays.restore(replace(replay, order=machine.open.get(replay.order.id, replay.order)))
+    return machine
+
+
+def _load_futures(machine: FuturesMarket, stored: FuturesState) -> None:
+    machine.positions.update(dict(stored.positions))
+    machine.last_price, machine.last_quantity = stored.last_price, stored.last_quantity
+    machine.set_price = stored.set_price
+    for order in stored.firing:  # first: one that waits may be attached to one that has fired
+        machine.restore_firing(order)
+    for order in stored.waiting:
+        machine.restore_trigger(order, attached=order.id in stored.attached)

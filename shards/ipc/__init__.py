@@ -1,0 +1,1 @@
+"""Messages between processes: the bounded mailbox and who calls it."""

@@ -1,0 +1,195 @@
+"""Calling shards and the archive from web workers and command-line tools.
+
+One line to each; :meth:`Client.call` is the one place where a caller waits.
+"""
+
+import queue
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from shards.clock import now_ms
+from shards.ipc.counters import Counters
+from shards.ipc.errors import NotServing
+from shards.ipc.threaded_channel import Line
+from shards.limits import DEADLINE_MS
+from shards.model.codec import decode_reply, encode
+from shards.model.commands import Cancel, CancelAll, CancelBatch, CancelByClientId, Command
+from shards.model.queries import Question
+from shards.model.reasons import Reason
+from shards.model.replies import OrdersReply, Refused, Reply
+from shards.vitals import ARCHIVE_NAME, ENGINE, Signs, living
+from storage.folder import Folder
+
+
+class Waiter(Protocol):
+    """One call under way."""
+
+    bodies: list[bytes] | None
+    """The pieces of the reply; None if the other side died."""
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it was finished in time."""
+
+
+class Channel(Protocol):
+    """The connection to one shard or the archive, made again whenever it is lost."""
+
+    def wait_connected(self, seconds: float) -> bool:
+        """Wait until it stands, at most so long."""
+
+    def serving(self) -> bool:
+        """Whether the other side takes commands."""
+
+    def qsize(self) -> int:
+        """Messages waiting in its mailbox; 0 when not connected."""
+
+    def maxsize(self) -> int:
+        """The mailbox's bound; 0 when not connected."""
+
+    def claim(self) -> Counters:
+        """Take a place in the mailbox, of this life of its owner. Raises queue.Full or NotServing."""
+
+    def unclaim(self, place: Counters) -> None:
+        """Give back a place that was not used."""
+
+    def send(self, place: Counters, body: bytes, deadline_ms: int) -> tuple[int, Waiter]:
+        """Send a message into a claimed place; never waits. Raises NotServing if nothing was sent."""
+
+    def forget(self, number: int) -> None:
+        """Nobody waits for this reply any more."""
+
+    def close(self) -> None:
+        """Drop the connection for good."""
+
+
+class Client:
+    """All shards and the archive of one data folder. A refusal is a value: calls do not raise."""
+
+    def __init__(self, folder: Folder, make_line: Callable[[Folder, str], Channel] = Line) -> None:
+        """``make_line`` connects to whoever listens under that name in the folder."""
+        self._folder = folder
+        self.shard_count = folder.shard_count
+        self._shards = [make_line(folder, f"shard-{shard}") for shard in range(folder.shard_count)]
+        self._archive = make_line(folder, ARCHIVE_NAME)
+
+    def wait_connected(self, seconds: float) -> bool:
+        """Wait until every shard and the archive are connected, at most so long."""
+        until = time.monotonic() + seconds
+        lines = (*self._shards, self._archive)
+        return all(line.wait_connected(max(0, until - time.monotonic())) for line in lines)
+
+    def call(self, shard: int, message: Command | Question, deadline_ms: int = DEADLINE_MS) -> Reply:
+        """Ask one shard and wait for its reply, at most ``deadline_ms``."""
+        return _call(self._shards[shard], message, deadline_ms)
+
+    def call_each(
+        self, messages: Sequence[tuple[int, Command | Question]], deadline_ms: int = DEADLINE_MS
+    ) -> list[Reply]:
+        """Ask several shards at once. Takes a place in every mailbox or in none: then all replies are that refusal."""
+        return _call_each([(self._shards[shard], message) for shard, message in messages], deadline_ms)
+
+    def ask_archive(self, question: Question, deadline_ms: int = DEADLINE_MS) -> Reply:
+        """Ask the archive; refused are HISTORY_UNREADABLE if it is not there, BUSY if its mailbox is full, TIMEOUT."""
+        reply = _call(self._archive, question, deadline_ms)
+        if isinstance(reply, Refused) and reply.reason is Reason.RESTARTING:
+            return Refused(Reason.HISTORY_UNREADABLE)
+        return reply
+
+    def depth(self, shard: int) -> int:
+        """Messages waiting in a shard's mailbox."""
+        return self._shards[shard].qsize()
+
+    def depth_max(self, shard: int) -> int:
+        """The bound of a shard's mailbox; 0 when not connected."""
+        return self._shards[shard].maxsize()
+
+    def is_serving(self, shard: int) -> bool:
+        """Whether a shard takes commands."""
+        return self._shards[shard].serving()
+
+    def shard_signs(self, shard: int) -> Signs | None:
+        """What a shard tells of itself without being asked; None if there is no such process."""
+        return living(self._folder, f"shard-{shard}")
+
+    def archive_signs(self) -> Signs | None:
+        """What the archive tells of itself; None if there is no such process."""
+        return living(self._folder, ARCHIVE_NAME)
+
+    def supervisor_signs(self) -> Signs | None:
+        """What the supervisor tells of itself; None if no engine runs."""
+        return living(self._folder, ENGINE)
+
+    def archive_serving(self) -> bool:
+        """Whether the archive answers questions."""
+        return self._archive.serving()
+
+    def close(self) -> None:
+        """Drop all connections."""
+        for line in (*self._shards, self._archive):
+            line.close()
+
+
+def _call(line: Channel, message: Command | Question, deadline_ms: int) -> Reply:
+    try:
+        place = line.claim()
+    except (queue.Full, NotServing) as error:
+        return _not_claimed(error)
+    until = time.monotonic() + deadline_ms / 1000
+    return _wait(line, message, _send(line, place, message, now_ms() + deadline_ms), until)
+
+
+def _call_each(messages: Sequence[tuple[Channel, Command | Question]], deadline_ms: int) -> list[Reply]:
+    places = _claim_all([line for line, _ in messages])
+    if isinstance(places, Refused):
+        return [places] * len(messages)
+    until_ms = now_ms() + deadline_ms
+    until = time.monotonic() + deadline_ms / 1000
+    sent = [_send(line, place, message, until_ms) for (line, message), place in zip(messages, places, strict=True)]
+    return [_wait(line, message, call, until) for (line, message), call in zip(messages, sent, strict=True)]
+
+
+def _claim_all(lines: list[Channel]) -> list[Counters] | Refused:
+    """A place in each mailbox, or none taken and why."""
+    places: list[Counters] = []
+    try:
+        for line in lines:
+            places.append(line.claim())
+    except (queue.Full, NotServing) as error:
+        for line, place in zip(lines, places, strict=False):
+            line.unclaim(place)
+        return _not_claimed(error)
+    return places
+
+
+def _not_claimed(error: queue.Full | NotServing) -> Refused:
+    return Refused(Reason.BUSY if isinstance(error, queue.Full) else Reason.RESTARTING)
+
+
+def _send(line: Channel, place: Counters, message: Command | Question, until_ms: int) -> tuple[int, Waiter] | None:
+    try:
+        return line.send(place, encode(message), until_ms)
+    except NotServing:
+        return None
+
+
+def _wait(line: Channel, message: Command | Question, call: tuple[int, Waiter] | None, until: float) -> Reply:
+    if call is None:
+        return Refused(Reason.RESTARTING)
+    number, waiter = call
+    if not waiter.wait(until - time.monotonic()):
+        line.forget(number)
+        return Refused(Reason.TIMEOUT)
+    if waiter.bodies is None:
+        return Refused(_when_lost(message))
+    replies = [decode_reply(body) for body in waiter.bodies]
+    if len(replies) == 1:
+        return replies[0]
+    return OrdersReply([order for piece in replies if isinstance(piece, OrdersReply) for order in piece.orders])
+
+
+def _when_lost(message: Command | Question) -> Reason:
+    """What to say when the shard died with a message in its hands: repeating a cancel or a question is harmless."""
+    if isinstance(message, Cancel | CancelByClientId | CancelAll | CancelBatch) or not isinstance(message, Command):
+        return Reason.RESTARTING
+    return Reason.TIMEOUT

@@ -1,0 +1,1 @@
+"""A shard's process: its loop, its peers, its disk."""

@@ -1,0 +1,378 @@
+"""A shard's loop. One thread; each turn reads like this:
+
+1. receive: what callers, peers and their links have sent
+2. refuse what is past its deadline
+3. stamp each input with time and sequence number
+4. append the batch to the journal: one transaction, one sync
+5. apply each input to the machines
+6. send link messages, then replies
+7. answer questions, for a while
+
+Nothing is applied before it is durable, nothing is answered before it is applied, and no reply leaves before the link
+messages that it needs are in their receivers' queues (:mod:`shards.runtime.reply_queue`). A shard that has taken
+commands reads its links once more and applies them first. So whatever a caller was told is in what it reads next, on
+whichever shard.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import NamedTuple, get_args
+
+from shards import limits
+from shards.clock import now_ms, passed_ms
+from shards.engine.engine import ASK_HOME, MAILBOX, Engine
+from shards.engine.outbox import ARCHIVE
+from shards.engine.queries import answer
+from shards.ipc.frames import REPLY, Frame, FrameKind
+from shards.ipc.mailbox import LinkFrame, Mailbox, Request
+from shards.ipc.network import Network
+from shards.model.codec import Undecodable, decode_link, decode_request, encode
+from shards.model.commands import (
+    Cancel,
+    CancelBatch,
+    CancelByClientId,
+    Command,
+    Hold,
+    Modify,
+    Place,
+    SetRules,
+    Tick,
+    Transfer,
+)
+from shards.model.links import Granted, LinkMessage
+from shards.model.queries import GetStatus, Question, TakeSnapshot
+from shards.model.reasons import Reason
+from shards.model.replies import OrderReply, Reply, ShardStatus
+from shards.process import log
+from shards.runtime.disk_room import Room
+from shards.runtime.peer import Peer
+from shards.runtime.query_queue import Asked, Asking
+from shards.runtime.remote_holds import Holds
+from shards.runtime.reply_queue import Replies
+from shards.runtime.snapshots import Snapshots
+from shards.runtime.stale_accounts import Untold
+from shards.vitals import State, Vitals
+from storage.folder import Folder
+from storage.journal import Journal, Record, StorageFull
+
+COMMANDS: frozenset[type] = frozenset(get_args(Command))
+
+
+class Timer(NamedTuple):
+    """The shard itself as the origin of an input: something was due."""
+
+    body: bytes
+
+
+class Input(NamedTuple):
+    """A message to be journaled and applied, and where it came from."""
+
+    origin: Request | LinkFrame | Timer
+    message: Command | LinkMessage
+
+
+class Batch(NamedTuple):
+    """What one turn does, in this order."""
+
+    inputs: list[Input]
+    holds: list[tuple[Request, Place | Modify]]  # what needs money that lies on another shard
+
+
+class Shard:
+    """One shard: its engine between its disk and its sockets."""
+
+    def __init__(
+        self,
+        folder: Folder,
+        engine: Engine,
+        journal: Journal,
+        snapshots: Snapshots,
+        queue_depth: int,
+        clock: Callable[[], int] = now_ms,
+        passed: Callable[[], int] = passed_ms,
+        network: Network | None = None,
+        vitals: Vitals | None = None,
+    ) -> None:
+        """``clock`` gives Unix ms, ``passed`` ms that never step; ``network`` connects to callers and peers.
+
+        A simulation brings its own. ``vitals`` tell others how this shard is.
+        """
+        self.engine = engine
+        self.stopping = False
+        self.mailbox = Mailbox(folder, f"shard-{engine.shard}", queue_depth, dict(engine.received), network)
+        self._clock = clock
+        self._passed_ms = passed
+        self._journal = journal
+        self._snapshots = snapshots
+        self._peers = {
+            receiver: Peer(folder, receiver, engine.shard, outbox, self.mailbox.selector, network)
+            for receiver, outbox in engine.outboxes.items()
+        }
+        self._shard_peers = {receiver: peer for receiver, peer in self._peers.items() if receiver != ARCHIVE}
+        self._replies = Replies(engine, self._shard_peers)
+        self._holds = Holds(engine, self._shard_peers, self._replies)
+        self._asked = Asked(queue_depth)
+        self._untold = Untold()
+        self._vitals = vitals or Vitals(None)
+        self._room = Room(self._vitals, self._passed_ms)
+        self._waited_ms, self._waits_since_ms = 0, self._passed_ms()
+        self._reconnect_ms = 0
+
+    def run(self) -> None:
+        """Serve until :attr:`stopping` is set; then finish what was taken."""
+        while not self.stopping:
+            self.turn(self._patience_s())
+        self._finish()
+
+    def turn(self, patience_s: float | None) -> None:
+        """One turn; waits at most ``patience_s`` for something to do."""
+        self._receive(patience_s)
+        self._vitals.beat()
+        self._reach_peers()
+        self._open_for_service()
+        requests = self.mailbox.get(limits.BATCH_COUNT_MAX)
+        if requests:
+            self.mailbox.poll_links()
+        if requests or self.mailbox.link_frames or self._holds.returned or self._is_due():
+            self._process(self._sort(requests))
+        self._send()
+        if self._asked:
+            self._answer_asked()
+            self._send()
+        if self._snapshots.step(self.engine, self._journal):
+            self._send()
+
+    # 1. Receive
+
+    def _patience_s(self) -> float | None:
+        if self.mailbox.waiting() or self._asked.has_next() or self._holds.returned:
+            return 0
+        if self.mailbox.link_frames:  # left over: the disk was full
+            return limits.STORAGE_RETRY_MS / 1000
+        if not self.mailbox.counters.serving or not all(peer.connected for peer in self._peers.values()):
+            return limits.RECONNECT_MS / 1000
+        patience_s, due_ms = self._snapshots.patience_s(), self.engine.due_ms()
+        due_s = limits.BEAT_S if due_ms is None else max(0, due_ms - self._clock()) / 1000
+        return min(due_s, limits.BEAT_S if patience_s is None else patience_s)
+
+    def _is_due(self) -> bool:
+        """Whether something waits for its time; or for room on disk, and a try is due."""
+        due_ms = self.engine.due_ms()
+        return (due_ms is not None and due_ms <= self._clock()) or self._room.is_due()
+
+    def _receive(self, patience_s: float | None) -> None:
+        for key, events in self.mailbox.selector.select(patience_s):
+            if isinstance(key.data, Peer):
+                self._hear(key.data)
+            elif self.mailbox.owns(key.fileobj):
+                self.mailbox.handle(key.fileobj, events)
+            else:
+                key.data()  # a wake-up
+
+    def _hear(self, peer: Peer) -> None:
+        for frame in peer.handle():
+            self._hear_frame(peer, frame)
+
+    def _hear_frame(self, peer: Peer, frame: Frame) -> None:
+        if frame.kind == FrameKind.CONFIRM:
+            self.engine.confirm(peer.receiver, frame.number)
+        elif frame.kind == REPLY:
+            self._holds.refused(frame.number, frame.body)
+
+    def _reach_peers(self) -> None:
+        self._holds.lose()
+        if all(peer.connected for peer in self._peers.values()) or self._passed_ms() < self._reconnect_ms:
+            return
+        self._reconnect_ms = self._passed_ms() + limits.RECONNECT_MS
+        for peer in self._peers.values():
+            peer.connect()
+
+    def _open_for_service(self) -> None:
+        """Serve once the links to and from all peers stand and have brought what was under way; or anyway, in time."""
+        if self.mailbox.counters.serving or self.stopping:
+            return
+        promised, received = self.mailbox.promised, self.engine.received
+        caught_up = all(peer in promised and received[peer] >= promised[peer] for peer in received)
+        reached = all(peer.connected for peer in self._shard_peers.values())
+        self.mailbox.counters.serving = (caught_up and reached) or self._has_waited()
+        if self.mailbox.counters.serving:
+            self._vitals.state = self._room.state()
+
+    def _has_waited(self) -> bool:
+        """Whether peers had their time: turns in which this process stood still count as little as others."""
+        now = self._passed_ms()
+        self._waited_ms += min(now - self._waits_since_ms, limits.LINK_WAIT_TURN_MS)
+        self._waits_since_ms = now
+        return self._waited_ms >= limits.LINK_WAIT_MS
+
+    # 2. Refuse, sort
+
+    def _sort(self, requests: list[Request]) -> Batch:
+        """Link messages first, in the order of their senders' stamps, then commands; questions wait for their turn."""
+        frames = sorted(self.mailbox.link_frames, key=lambda frame: frame.stamp_ms)
+        batch = Batch([], [])
+        if self.engine.rules < limits.RULES:  # an older version of the program was the last here
+            rules = SetRules(limits.RULES)
+            batch.inputs.append(Input(Timer(encode(rules)), rules))
+        batch.inputs.extend(Input(frame, decode_link(frame.body)) for frame in frames)
+        if self._is_due():  # before the commands: it was due before they came
+            batch.inputs.append(Input(Timer(encode(Tick())), Tick()))
+        now = self._clock()
+        returned, self._holds.returned = self._holds.returned, []
+        for request, message in chain(returned, self._decode(requests)):
+            refusal = self._refuse(request, message, now)
+            if refusal is not None:
+                self._replies.refuse(request, refusal)
+            elif (type(message) is Place or type(message) is Modify) and self.engine.needs_home(message):
+                batch.holds.append((request, message))
+            elif type(message) in COMMANDS:
+                batch.inputs.append(Input(request, message))  # type: ignore[arg-type]
+            elif not self._asked.add(getattr(message, "account", ""), request, message):  # type: ignore[arg-type]
+                self._replies.refuse(request, Reason.BUSY)
+        return batch
+
+    @staticmethod
+    def _decode(requests: list[Request]) -> Iterator[tuple[Request, Command | Question]]:
+        """What can be read. Who sends anything else is no caller of ours, or of another version: cut off."""
+        for request in requests:
+            try:
+                yield request, decode_request(request.body)
+            except Undecodable as error:
+                log.warning("a caller is cut off: %s", error)
+                request.caller.close()
+
+    def _refuse(self, request: Request, message: Command | Question, now: int) -> Reason | None:
+        if now > request.deadline_ms:
+            return Reason.TIMEOUT
+        if not self.mailbox.counters.serving and not isinstance(message, GetStatus):
+            return Reason.RESTARTING
+        if len(self.engine.outboxes[ARCHIVE]) > limits.ARCHIVE_BACKLOG_MAX and self._would_make_rows(message):
+            return Reason.BUSY
+        return None
+
+    def _would_make_rows(self, message: Command | Question) -> bool:
+        """Whether an account could have any number of rows made so: with what cancels open orders it cannot."""
+        if isinstance(message, (Cancel, CancelByClientId, CancelBatch)):
+            return not self.engine.cancels.finds_open(message)
+        return isinstance(message, (Place, Modify, Hold, Transfer))
+
+    # 3. to 6.
+
+    def _process(self, batch: Batch) -> None:
+        if batch.inputs:
+            stamp_ms = max(self._clock(), self.engine.now_ms)
+            try:
+                self._journal.append(self._records(batch.inputs, stamp_ms))
+            except StorageFull:
+                self._refuse_unwritten(batch)
+            else:
+                self.mailbox.link_frames.clear()
+                for each in batch.inputs:
+                    self._apply(each, stamp_ms, batch)
+                self._room.wrote()
+        for request, command in batch.holds:
+            self._holds.ask(request, command)
+
+    def _records(self, inputs: list[Input], stamp_ms: int) -> list[Record]:
+        return [
+            Record(sequence, stamp_ms, *_source(origin), origin.body)
+            for sequence, (origin, _) in enumerate(inputs, self.engine.sequence + 1)
+        ]
+
+    def _refuse_unwritten(self, batch: Batch) -> None:
+        """Nothing was written: commands are refused, link messages stay for the next turn.
+
+        So are those whose money lies elsewhere: what another shard would grant could not be written either.
+        """
+        self._room.ran_out()
+        self._untold.note(message for origin, message in batch.inputs if isinstance(origin, LinkFrame))  # type: ignore[misc]
+        commands = [origin for origin, _ in batch.inputs if isinstance(origin, Request)]
+        for request in (*commands, *(asking for asking, _ in batch.holds)):
+            self._replies.refuse(request, Reason.STORAGE_FULL)
+        batch.holds.clear()
+
+    def _apply(self, each: Input, stamp_ms: int, batch: Batch) -> None:
+        origin, message = each
+        since = self._replies.newest()
+        reply = self.engine.apply(self.engine.sequence + 1, stamp_ms, *_source(origin), message)
+        if reply is None:
+            return
+        if reply is ASK_HOME:
+            assert isinstance(origin, Request) and isinstance(message, (Place, Modify))
+            batch.holds.append((origin, message))
+        elif isinstance(origin, Request):
+            self._replies.add(origin, reply, _account(message, reply), since)
+        elif isinstance(message, Granted):
+            self._holds.granted(message, reply, since)
+
+    # 7. Answer
+
+    def _answer_asked(self) -> None:
+        """Answer at least one question if any can be, and others for as long as a turn has time."""
+        until_ms = self._passed_ms() + limits.QUESTION_MS
+        asking = self._asked.take()
+        while asking is not None:
+            if not asking.request.caller.closed:
+                self._answer(asking)
+            asking = self._asked.take() if self._passed_ms() < until_ms else None
+
+    def _answer(self, asking: Asking) -> None:
+        request, question = asking
+        account: str = getattr(question, "account", "")
+        if self._clock() > request.deadline_ms:
+            self._replies.refuse(request, Reason.TIMEOUT)
+        elif self.mailbox.link_frames and self._untold.concerns(account):
+            self._replies.refuse(request, Reason.STORAGE_FULL)
+        elif isinstance(question, TakeSnapshot):
+            self._snapshots.ask(lambda reply: self._replies.add(request, reply, ""))
+        else:
+            reply = self._status() if isinstance(question, GetStatus) else answer(self.engine, question)
+            self._replies.add(request, reply, _account(question, reply))
+
+    def _status(self) -> ShardStatus:
+        engine = self.engine
+        return ShardStatus(
+            shard=engine.shard,
+            markets=len(engine.markets),
+            accounts=len(engine.accounts.wallets.by_account),
+            open_orders=sum(len(machine.open) for machine in engine.markets.values()),
+            queue_depth=self.mailbox.qsize(),
+            queue_depth_max=self.mailbox.maxsize,
+            journal_seq=engine.sequence,
+            snapshot_seq=self._snapshots.sequence,
+            archive_lag=len(engine.outboxes[ARCHIVE]),
+            serving=self.mailbox.counters.serving,
+        )
+
+    def _send(self) -> None:
+        for peer in self._peers.values():
+            peer.pump()
+        self._replies.send(self.mailbox)
+        self.mailbox.confirm(self.engine.received)
+        self.mailbox.flush()
+
+    def _finish(self) -> None:
+        """Take nothing more; bring out what callers and the archive are still owed, then a snapshot, within bounds."""
+        self.mailbox.counters.serving = False
+        self._vitals.state = State.STOPPED
+        until_ms = self._passed_ms() + limits.STOP_MS
+        while self._passed_ms() < until_ms and (
+            len(self._asked) or len(self._replies) or len(self.engine.outboxes[ARCHIVE])
+        ):
+            self.turn(limits.RECONNECT_MS / 1000)
+        self.mailbox.close()
+        self._snapshots.finish(self.engine, self._journal, limits.SNAPSHOT_STOP_MS / 1000)
+        self._journal.close()
+
+
+def _account(message: Command | LinkMessage | Question, reply: Reply) -> str:
+    """Whose money a reply may tell of; "" for market data and what only the operator asks."""
+    if isinstance(reply, OrderReply):
+        return reply.order.account
+    if isinstance(message, (Place, Hold)):
+        return message.order.account
+    return getattr(message, "account", "")
+
+
+def _source(origin: Request | LinkFrame | Timer) -> tuple[int, int]:
+    return (origin.source, origin.number) if isinstance(origin, LinkFrame) else (MAILBOX, 0)

@@ -1,0 +1,102 @@
+"""Replies on their way out: encoded at once, sent after the link messages that they need.
+
+A reply needs the messages that its command made, and all earlier ones to the shard where its account's money lies: what
+it says must be in the balance that its caller reads next. A shard that stands still holds up these replies, no others.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from shards.engine.engine import Engine
+from shards.ipc.frames import REPLY, FrameKind
+from shards.ipc.mailbox import Caller, Mailbox, Request
+from shards.limits import REPLY_PIECE_COUNT
+from shards.model.codec import encode
+from shards.model.markets import shard_of_account
+from shards.model.reasons import Reason
+from shards.model.replies import OrdersReply, Refused, Reply
+from shards.runtime.peer import Peer
+
+Numbers = Mapping[int, int]
+"""Peer → number of a link message to it."""
+
+
+class _Answer(NamedTuple):
+    request: Request
+    needs: Numbers  # what must be in its peers' queues before it leaves
+    bodies: list[bytes]  # a long list goes in pieces
+
+
+class Replies:
+    """What callers are told next."""
+
+    def __init__(self, engine: Engine, peers: Mapping[int, Peer]) -> None:
+        self._engine = engine
+        self._peers = peers
+        self._answers: list[_Answer] = []
+        # peer whose queue is full → what waits for it; the replies that need nothing of it pass them by
+        self._parked: dict[int, deque[_Answer]] = {peer: deque() for peer in peers}
+
+    def newest(self) -> Numbers:
+        """The newest link messages made so far."""
+        return {peer: self._engine.outboxes[peer].last_number for peer in self._peers}
+
+    def add(self, request: Request, reply: Reply, account: str, since: Numbers | None = None) -> None:
+        """Encode ``reply`` as it is now.
+
+        ``account``: whose money it may tell of, "" if nobody's. ``since``: what was newest before its command.
+        """
+        pieces = _cut(reply) if isinstance(reply, OrdersReply) else [reply]
+        self._answers.append(_Answer(request, self._needs(account, since), [encode(piece) for piece in pieces]))
+
+    def add_encoded(self, request: Request, body: bytes, account: str) -> None:
+        """Pass on a reply as another shard encoded it."""
+        self._answers.append(_Answer(request, self._needs(account), [body]))
+
+    def refuse(self, request: Request, reason: Reason) -> None:
+        """Say that nothing was done, or that nothing is known."""
+        self._answers.append(_Answer(request, {}, [encode(Refused(reason))]))
+
+    def _needs(self, account: str, since: Numbers | None = None) -> Numbers:
+        home = shard_of_account(account, self._engine.shard_count) if account else self._engine.shard
+        newest = self.newest()
+        return {peer: number for peer, number in newest.items() if peer == home or (since and number > since[peer])}
+
+    def send(self, mailbox: Mailbox) -> None:
+        """Send what may leave."""
+        answers, self._answers = self._answers, []
+        for peer, parked in self._parked.items():
+            while parked and self._peers[peer].has_sent(parked[0].needs[peer]):
+                answers.append(parked.popleft())
+        callers: dict[Caller, None] = {}
+        for answer in answers:
+            full = self._in_its_way(answer)
+            if full is None:
+                _send(answer)
+                callers[answer.request.caller] = None
+            else:
+                self._parked[full].append(answer)
+        for caller in callers:
+            mailbox.send(caller)
+
+    def _in_its_way(self, answer: _Answer) -> int | None:
+        """A peer whose queue does not have yet what the answer needs."""
+        return next((peer for peer, number in answer.needs.items() if not self._peers[peer].has_sent(number)), None)
+
+    def __len__(self) -> int:
+        return len(self._answers) + sum(map(len, self._parked.values()))
+
+
+def _send(answer: _Answer) -> None:
+    caller, number = answer.request.caller, answer.request.number
+    *pieces, last = answer.bodies
+    for piece in pieces:
+        caller.send(FrameKind.REPLY_PIECE, number, body=piece)
+    caller.send(REPLY, number, body=last)
+
+
+def _cut(reply: OrdersReply) -> list[OrdersReply]:
+    """``reply`` in pieces, at least one."""
+    orders, size = reply.orders, REPLY_PIECE_COUNT
+    return [OrdersReply(orders[start : start + size]) for start in range(0, len(orders) or 1, size)]

@@ -1,0 +1,146 @@
+"""The operator's commands for futures markets."""
+
+from pathlib import Path
+
+import click
+
+from shards.model.decimals import format_fixed, format_plain
+from shards.model.markets import Market, MarketStatus
+from web.cli.access import confirm_status, open_desk, open_folder, open_reference
+from web.cli.printing import Cell, print_table
+from web.exchange.catalog import Catalog
+from web.futures.call.formats import format_ratio
+from web.futures.limits import LEVERAGE_MAX
+from web.operator import futures_markets
+from web.operator.bracket_rows import parse_row
+from web.operator.futures_markets import FuturesMarketTerms
+
+_LAST = "last"  # in place of a price
+_BRACKET = "CAP:LEVERAGE:RATIO"
+_BRACKET_HELP = "Up to CAP USDT at most LEVERAGE, of which RATIO must be left; as often as there are, lowest cap first."
+_FEE_HELP = "Of the value that a liquidation trades; below 0.1."
+
+
+@click.group(name="futures")
+def futures_group() -> None:
+    """What can be traded on margin, against USDT."""
+
+
+@futures_group.command(name="add")
+@click.argument("symbol")
+@click.argument("base_asset", metavar="BASE")
+@click.option("--tick", "tick_size", required=True, help="Smallest step of a price.")
+@click.option("--lot", "lot_size", required=True, help="Smallest step of a quantity.")
+@click.option("--min-notional", required=True, help="Least price × quantity of an order, USDT.")
+@click.option("--maker-fee-bps", type=int, default=0, show_default=True, help="Fee of the resting side, 1/100 %.")
+@click.option("--taker-fee-bps", type=int, default=0, show_default=True, help="Fee of the arriving side, 1/100 %.")
+@click.option("--max-notional", default=FuturesMarketTerms.max_notional, show_default=True, help="Of an order, USDT.")
+@click.option(
+    "--max-position-notional",
+    type=int,
+    help=f"Of a position with its open orders, USDT; {futures_markets.MAX_POSITION_NOTIONAL} by default.",
+)
+@click.option("--min-leverage", type=int, default=FuturesMarketTerms.min_leverage, show_default=True)
+@click.option("--max-leverage", type=int, help=f"{LEVERAGE_MAX} by default.")
+@click.option("--default-leverage", type=int, default=FuturesMarketTerms.default_leverage, show_default=True)
+@click.option("--maint-margin-ratio", help=f"{futures_markets.MAINT_MARGIN_RATIO} by default.")
+@click.option("--bracket", "brackets", multiple=True, metavar=_BRACKET, help=f"{_BRACKET_HELP} In place of the three.")
+@click.option("--liquidation-fee", default=FuturesMarketTerms.liquidation_fee, show_default=True, help=_FEE_HELP)
+@click.option(
+    "--trigger-protect",
+    default=FuturesMarketTerms.trigger_protect,
+    show_default=True,
+    help="How far last and mark price may be apart for a protected trigger.",
+)
+@click.option(
+    "--market-take-bound",
+    default=FuturesMarketTerms.market_take_bound,
+    show_default=True,
+    help="How far from the mark price a market order trades.",
+)
+@click.option("--mark-price", help="Else it follows the last trade.")
+@click.pass_obj
+def add_market(data: Path | None, /, brackets: tuple[str, ...], **terms: str) -> None:
+    """Open the futures market SYMBOL of BASE against USDT."""
+    rows = [parse_row(text) for text in brackets] or None
+    with open_desk(data) as desk:
+        market = futures_markets.add_futures_market(desk, FuturesMarketTerms(**terms, brackets=rows))  # type: ignore[arg-type]
+    click.echo(f"{market.symbol} {market.status}")
+
+
+@futures_group.command(name="list")
+@click.pass_obj
+def list_markets(data: Path | None) -> None:
+    """Print the futures markets."""
+    with open_reference(open_folder(data)) as reference:
+        markets = Catalog(reference.facts()).futures.values()
+    columns = ["symbol", "base", "tick", "lot", "min_notional", "maker_bps", "taker_bps", "leverage", "status"]
+    print_table(columns, [_market_row(market) for market in markets])
+
+
+@futures_group.command(name="status")
+@click.argument("symbol")
+@click.argument("status", type=click.Choice([status.value for status in MarketStatus]))
+@click.option("--yes", is_flag=True, help="Delist without asking.")
+@click.pass_obj
+def set_status(data: Path | None, symbol: str, status: str, yes: bool) -> None:
+    """Set the status of SYMBOL. Delisting cancels every open order of it and is final; no position may be open."""
+    confirm_status(symbol, status, yes)
+    with open_desk(data) as desk:
+        market = futures_markets.set_futures_status(desk, symbol, status)
+    click.echo(f"{market.symbol} {market.status}")
+
+
+@futures_group.command(name="risk")
+@click.argument("symbol")
+@click.option("--bracket", "brackets", multiple=True, metavar=_BRACKET, help=_BRACKET_HELP)
+@click.option("--liquidation-fee", help=_FEE_HELP)
+@click.pass_obj
+def set_risk(data: Path | None, symbol: str, brackets: tuple[str, ...], liquidation_fee: str | None) -> None:
+    """Print how SYMBOL stands, with its risk terms; with options, change these first.
+
+    --bracket puts new ones in place of all that there are.
+    """
+    rows = [parse_row(text) for text in brackets] or None
+    with open_desk(data) as desk:
+        if rows or liquidation_fee is not None:
+            futures_markets.set_risk(desk, symbol, rows, liquidation_fee)
+        market, *stands = futures_markets.read_risk(desk, symbol)
+    print_table(["symbol", "mark_price", "open_interest", "liquidation_fee"], [[market.symbol, *stands]])
+    click.echo()
+    print_table(["notional_cap", "max_leverage", "maint_margin_ratio", "cum"], _bracket_rows(market))
+
+
+@futures_group.command(name="mark")
+@click.argument("symbol")
+@click.argument("price")
+@click.pass_obj
+def set_mark(data: Path | None, symbol: str, price: str) -> None:
+    """Set the mark price of SYMBOL to PRICE, or with "last" let it follow the last trade again."""
+    with open_desk(data) as desk:
+        in_force = futures_markets.set_mark_price(desk, symbol, None if price == _LAST else price)
+    click.echo(f"{symbol} mark price {in_force or 'of the last trade'}")
+
+
+def _bracket_rows(market: Market) -> list[list[Cell]]:
+    places = market.quote_places
+    return [
+        [format_plain(each.cap, places), each.max_leverage, format_ratio(each.ratio), format_plain(each.cum, places)]
+        for each in market.brackets
+    ]
+
+
+def _market_row(market: Market) -> list[Cell]:
+    assert market.futures is not None, "a futures market has its terms"
+    terms = market.futures
+    return [
+        market.symbol,
+        market.base,
+        format_fixed(market.tick_digits, market.price_places),
+        format_fixed(market.lot_digits, market.lot_places),
+        format_plain(market.min_notional, market.quote_places),
+        market.maker_fee_bps,
+        market.taker_fee_bps,
+        f"{terms.min_leverage}-{market.brackets[0].max_leverage} ({terms.default_leverage})",
+        market.status.value,
+    ]

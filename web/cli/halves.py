@@ -1,0 +1,169 @@
+"""The halves of an exchange as the Procfile names them: each a process with a group of its own, under a runner."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import IO, Final
+
+from shards.limits import RESTART_PAUSE_MAX_S, RESTART_PAUSE_MIN_S, SNAPSHOT_STOP_MS, STOP_MS
+from shards.process import LockTaken, end_with_parent, is_locked, lock_file, read_pid, write_pid
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+ENGINE: Final = "engine"
+WEB: Final = "web"
+STOP_S: Final = {
+    WEB: 15.0,  # more than gunicorn gives its workers
+    ENGINE: (4 * STOP_MS + SNAPSHOT_STOP_MS) / 1_000 + 2,  # more than the supervisor gives the shards, then the archive
+}
+STABLE_S: Final = 10.0  # a half that lived so long is started again at once
+_KILLED_S: Final = 5.0  # a group that was killed has ended by then
+
+
+class RunError(Exception):
+    """The exchange cannot be started as asked; the text says why."""
+
+
+class Half:
+    """One line of the Procfile: a process group of its own, so that Ctrl-C in a terminal reaches the runner alone."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        output: IO[bytes] | None = None,
+        lock: Path | None = None,
+    ) -> None:
+        """``output`` takes what it prints; else it prints where this process does.
+
+        With a ``lock`` it ends when this process does, in whatever way (on Linux), and as long as it lives it holds the
+        lock: so whoever runs after this process finds it in any case (:meth:`take_over`).
+        """
+        self.name = name
+        self.start_at = 0.0  # when it is due; meaningless while it runs
+        self._command = command
+        self._environment = environment
+        self._output = output
+        self._lock = lock
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = 0.0
+        self._pause_s = 0.0
+        self._is_proven = False  # it can be started with these settings
+
+    @property
+    def pid(self) -> int | None:
+        """Its first process, which is also its process group; None while there is none."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Start it. Raises LockTaken if something of its last life does not end."""
+        self._started_at = time.monotonic()
+        lock = None if self._lock is None else lock_file(self._lock, _KILLED_S)
+        try:
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=self._output,
+                start_new_session=True,
+                pass_fds=() if lock is None else (lock,),
+                preexec_fn=None if lock is None else partial(_bind, lock, os.getpid()),
+            )
+        finally:
+            if lock is not None:
+                os.close(lock)  # the half has it now
+
+    def take_over(self) -> None:
+        """End what has been left by an earlier runner that was killed. Raises RunError if it does not end."""
+        assert self._lock is not None
+        if not is_locked(self._lock):
+            return
+        group = read_pid(self._lock)
+        say(f"the {self.name} side of a runner that was killed still runs (process group {group}): it is ended first")
+        if group is not None:
+            with suppress(ProcessLookupError):
+                os.kill(group, signal.SIGTERM)
+        try:
+            os.close(lock_file(self._lock, STOP_S[self.name]))
+        except LockTaken as error:
+            if group is not None:  # whoever holds the lock is of that group: its number is nobody else's
+                self.end_group(group)
+            try:
+                os.close(lock_file(self._lock, _KILLED_S))
+            except LockTaken:
+                raise RunError(f"the {self.name} side of an earlier runner does not end: {error}") from error
+
+    def bury(self) -> int | None:
+        """If it has ended: its exit status, and its next start is planned; the later the shorter it lived.
+
+        Raises RunError if it gave up by itself soon after its first start.
+        """
+        status = self._process.poll() if self._process else None
+        if status is None:
+            return None
+        self.end_group(self._forget())
+        short = time.monotonic() - self._started_at < STABLE_S
+        if status > 0 and short and not self._is_proven:
+            raise RunError(f"the {self.name} side does not start; it has said why above")
+        self._is_proven = True
+        self._pause_s = min(max(2 * self._pause_s, RESTART_PAUSE_MIN_S), RESTART_PAUSE_MAX_S) if short else 0.0
+        self.start_at = time.monotonic() + self._pause_s
+        return status
+
+    def stop(self, seconds: float, how: signal.Signals = signal.SIGTERM) -> bool:
+        """Ask it to end and wait so long at most, then kill its group. Whether it ended by itself."""
+        if self._process is None:
+            return True
+        self._process.send_signal(how)
+        try:
+            self._process.wait(seconds)
+            by_itself = True
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            by_itself = False
+        self.end_group(self._forget())
+        return by_itself
+
+    def _forget(self) -> int:
+        """Reap the first process; its number is still that of its group."""
+        assert self._process is not None
+        process, self._process = self._process, None
+        process.wait()
+        return process.pid
+
+    def end_group(self, group: int) -> None:
+        """Nothing outlives the first process: gunicorn's workers would share the port with their successors."""
+        with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of dead processes
+            os.killpg(group, signal.SIGKILL)
+
+
+def _bind(lock: int, runner: int) -> None:
+    """In the half, before its program begins."""
+    write_pid(lock, os.getpid())
+    end_with_parent(runner, signal.SIGTERM)
+
+
+def say(text: str) -> None:
+    """A line of the runner's own."""
+    print(f"shardex: {text}", file=sys.stderr, flush=True)
+
+
+def read_procfile(path: Path = ROOT / "Procfile") -> dict[str, list[str]]:
+    """Each half's command by its name."""
+    lines = (line.partition(":") for line in path.read_text().splitlines() if line.strip())
+    return {name.strip(): shlex.split(command) for name, _, command in lines}
+
+
+def half_environment(environment: Mapping[str, str], data: Path) -> dict[str, str]:
+    """``environment`` for a half: programs come from this Python's folder first, the data folder is where we see it."""
+    programs = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)])
+    return {**environment, "PATH": programs, "SHARDEX_DATA": os.path.abspath(data)}

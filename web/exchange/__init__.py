@@ -1,0 +1,1 @@
+"""Asking the engine, for all APIs."""

@@ -1,0 +1,104 @@
+"""How the shards and the archive are, as the operator API, readiness and metrics show it.
+
+Their states come from the signs of life that they give without being asked (:mod:`shards.vitals`): so it can be told
+how a shard is that does not answer, and a full mailbox does not look like a dead shard. Numbers are asked for.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from shards.clock import passed_ms
+from shards.limits import BEAT_S
+from shards.model.queries import GetArchiveStatus, GetStatus
+from shards.model.replies import ArchiveStatus, ShardStatus
+from shards.vitals import Signs, State
+from web.exchange.gateway import Engine
+from web.http.errors import EngineRefusal
+
+SERVING: Final = "serving"
+FULL: Final = "full"
+STOPPED: Final = "stopped"
+
+_SILENT_MS: Final = int(2_000 * BEAT_S)  # without a sign of life for so long, a process stands still
+_WAIT_MS: Final = 1_000  # a shard that does not answer by then is shown without its numbers
+_NUMBERS: Final = (
+    "markets",
+    "accounts",
+    "open_orders",
+    "queue_depth",
+    "queue_depth_max",
+    "journal_seq",
+    "snapshot_seq",
+    "archive_lag",
+)
+
+
+def shard_state(engine: Engine, shard: int) -> str:
+    """How this worker finds a shard: "serving", "recovering <done>/<all>" (journal records), "full" or "stopped"."""
+    return _state(engine.client.shard_signs(shard), lambda: engine.client.is_serving(shard))
+
+
+def archive_state(engine: Engine) -> str:
+    """The same of the archive, whose recovery counts nothing: "recovering"."""
+    return _state(engine.client.archive_signs(), engine.client.archive_serving).removesuffix(" 0/0")
+
+
+def silence_s(signs: Signs) -> float:
+    """Since the last sign of life."""
+    return max(0, passed_ms() - signs.beat_ms) / 1_000
+
+
+def _state(signs: Signs | None, reached: Callable[[], bool]) -> str:
+    if signs is None or signs.state == State.STOPPED or silence_s(signs) * 1_000 > _SILENT_MS:
+        return STOPPED
+    if signs.state == State.FULL:
+        return FULL
+    if signs.state == State.SERVING and reached():
+        return SERVING
+    return f"recovering {signs.done}/{signs.all}"
+
+
+def shard_status(engine: Engine, shard: int) -> ShardStatus | None:
+    """The shard's numbers; None if it does not answer. One that gives no sign of life is not waited for."""
+    if shard_state(engine, shard) == STOPPED:
+        return None
+    try:
+        return engine.ask(ShardStatus, shard, GetStatus(), _WAIT_MS)
+    except EngineRefusal:
+        return None
+
+
+def archive_status(engine: Engine) -> ArchiveStatus | None:
+    """The archive's numbers; None if it does not answer. If it gives no sign of life it is not waited for."""
+    if archive_state(engine) == STOPPED:
+        return None
+    try:
+        return engine.ask_archive(ArchiveStatus, GetArchiveStatus(), _WAIT_MS)
+    except EngineRefusal:
+        return None
+
+
+def read_status(engine: Engine) -> dict[str, object]:
+    """All of it; numbers are null where nobody answers, and a pid where there is no process."""
+    signs, archive = engine.client.archive_signs(), archive_status(engine)
+    return {
+        "shards": [_render_shard(engine, shard) for shard in engine.shards],
+        "archive": {
+            "state": archive_state(engine),
+            "pid": signs.pid if signs else None,
+            "rows": archive.rows if archive else None,
+        },
+    }
+
+
+def _render_shard(engine: Engine, shard: int) -> dict[str, object]:
+    signs, found = engine.client.shard_signs(shard), shard_status(engine, shard)
+    numbers = msgspec.structs.asdict(found) if found else {}
+    return {
+        "shard": shard,
+        "state": shard_state(engine, shard),
+        "pid": signs.pid if signs else None,
+        **{name: numbers.get(name) for name in _NUMBERS},
+    }

@@ -1,0 +1,1 @@
+"""An account's futures money, positions and settings."""

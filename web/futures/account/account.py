@@ -1,0 +1,151 @@
+"""The caller's futures money: balance, account, positions."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from flask import Blueprint, Response
+
+from shards.model.markets import Market
+from web.auth import READ
+from web.exchange.catalog import MARGIN_ASSET, Catalog
+from web.futures.account.margin import Funds, Holding, ask_margin, format_usdt, liquidation_price, list_holdings, sum_up
+from web.futures.account.position_views import render_position, render_risk
+from web.futures.call.call import read_optional_market, signed_call
+from web.futures.market_data.mark_price import marks_of
+from web.http.responses import answer
+from web.services import services
+
+blueprint: Final = Blueprint("futures_account", __name__, url_prefix="/fapi")
+
+_WEIGHT: Final = 5
+
+
+@blueprint.get("/v2/balance")
+@blueprint.get("/v3/balance")
+def balance() -> Response:
+    """The wallet, in the one asset there is."""
+    account = signed_call(_WEIGHT, READ).principal.account
+    at = services()
+    catalog = at.catalog()
+    funds = sum_up(ask_margin(at.engine, account), catalog)
+    return answer([_render_balance(account, funds, catalog)])
+
+
+@blueprint.get("/v2/account")
+def account_of_all_markets() -> Response:
+    """The wallet and every market."""
+    return _account(every=True)
+
+
+@blueprint.get("/v3/account")
+def account_of_used_markets() -> Response:
+    """The wallet and the markets with a position or open orders."""
+    return _account(every=False)
+
+
+@blueprint.get("/v1/positionRisk")
+@blueprint.get("/v2/positionRisk")
+def risk_of_all_markets() -> Response:
+    """One market, or all."""
+    return _position_risk(every=True)
+
+
+@blueprint.get("/v3/positionRisk")
+def risk_of_used_markets() -> Response:
+    """One market, or all, as far as there is a position or an open order."""
+    return _position_risk(every=False)
+
+
+def _account(*, every: bool) -> Response:
+    account = signed_call(_WEIGHT, READ).principal.account
+    at = services()
+    margin = ask_margin(at.engine, account)
+    catalog = at.catalog()
+    holdings = _choose(list_holdings(margin, catalog.futures.values()), every=every)
+    return answer(_render_account(sum_up(margin, catalog), holdings, catalog))
+
+
+def _position_risk(*, every: bool) -> Response:
+    call = signed_call(_WEIGHT, READ)
+    at = services()
+    catalog = at.catalog()
+    asked = read_optional_market(call.asked, catalog)
+    margin = ask_margin(at.engine, call.principal.account)
+    markets: Iterable[Market] = catalog.futures.values() if asked is None else [asked]
+    funds = sum_up(margin, catalog)
+    holdings = _choose(list_holdings(margin, markets), every=every)
+    # a position is shown with the mark that its profit is reckoned with
+    others = marks_of(at.engine, [holding.market for holding in holdings if not holding.own.position.amount])
+    return answer(
+        [
+            render_risk(holding, others.get(holding.market.number, holding.mark), liquidation_price(holding, funds))
+            for holding in holdings
+        ]
+    )
+
+
+def _choose(holdings: list[Holding], *, every: bool) -> list[Holding]:
+    return [holding for holding in holdings if every or holding.is_used]
+
+
+def _render_balance(account: str, funds: Funds, catalog: Catalog) -> dict[str, object]:
+    wallet, available = format_usdt(funds.wallet, catalog), format_usdt(funds.available, catalog)
+    return {
+        "accountAlias": account,
+        "asset": MARGIN_ASSET,
+        "balance": wallet,
+        "crossWalletBalance": wallet,
+        "crossUnPnl": format_usdt(funds.unrealised, catalog),
+        "availableBalance": available,
+        "maxWithdrawAmount": available,
+        "marginAvailable": True,
+        "updateTime": funds.updated_ms,
+    }
+
+
+def _render_account(funds: Funds, holdings: list[Holding], catalog: Catalog) -> dict[str, object]:
+    asset = _render_asset(funds, catalog)
+    return {
+        "feeTier": 0,
+        "canTrade": True,
+        "canDeposit": True,
+        "canWithdraw": True,
+        "updateTime": funds.updated_ms,
+        "multiAssetsMargin": False,
+        "tradeGroupId": -1,
+        "totalInitialMargin": asset["initialMargin"],
+        "totalMaintMargin": asset["maintMargin"],
+        "totalWalletBalance": asset["walletBalance"],
+        "totalUnrealizedProfit": asset["unrealizedProfit"],
+        "totalMarginBalance": asset["marginBalance"],
+        "totalPositionInitialMargin": asset["positionInitialMargin"],
+        "totalOpenOrderInitialMargin": asset["openOrderInitialMargin"],
+        "totalCrossWalletBalance": asset["crossWalletBalance"],
+        "totalCrossUnPnl": asset["crossUnPnl"],
+        "availableBalance": asset["availableBalance"],
+        "maxWithdrawAmount": asset["maxWithdrawAmount"],
+        "assets": [asset],
+        "positions": [render_position(holding) for holding in holdings],
+    }
+
+
+def _render_asset(funds: Funds, catalog: Catalog) -> dict[str, object]:
+    """The one asset: what it comes to is what the account comes to."""
+    wallet, unrealised = format_usdt(funds.wallet, catalog), format_usdt(funds.unrealised, catalog)
+    available = format_usdt(funds.available, catalog)
+    return {
+        "asset": MARGIN_ASSET,
+        "walletBalance": wallet,
+        "unrealizedProfit": unrealised,
+        "marginBalance": format_usdt(funds.equity, catalog),
+        "maintMargin": format_usdt(funds.maintenance, catalog),
+        "initialMargin": format_usdt(funds.position_margin + funds.order_margin, catalog),
+        "positionInitialMargin": format_usdt(funds.position_margin, catalog),
+        "openOrderInitialMargin": format_usdt(funds.order_margin, catalog),
+        "crossWalletBalance": wallet,
+        "crossUnPnl": unrealised,
+        "availableBalance": available,
+        "maxWithdrawAmount": available,
+        "marginAvailable": True,
+        "updateTime": funds.updated_ms,
+    }

@@ -1,0 +1,99 @@
+"""The leverage of an account's orders: what it is in each market, what it may be, and setting it."""
+
+from typing import Final
+
+import msgspec
+from flask import Blueprint, Response
+
+from shards.model.brackets import Bracket
+from shards.model.commands import SetLeverage
+from shards.model.markets import FuturesTerms, Market
+from shards.model.replies import CountReply
+from web.auth import READ, TRADE
+from web.futures.account.margin import Holding, ask_margin, list_holdings
+from web.futures.account.position_views import format_max_notional
+from web.futures.call.call import read_market, read_optional_market, signed_call
+from web.futures.call.errors import LEVERAGE, FuturesProblem
+from web.futures.call.formats import format_ratio
+from web.futures.call.parameters import need
+from web.http.responses import answer
+from web.services import services
+
+blueprint: Final = Blueprint("futures_leverage", __name__, url_prefix="/fapi/v1")
+
+
+@blueprint.post("/leverage")
+def set_leverage() -> Response:
+    """For orders placed from now on; open orders and positions keep theirs."""
+    call = signed_call(1, TRADE)
+    at = services()
+    market = read_market(call.asked, at.catalog())
+    leverage = need(call.asked.long("leverage"), "leverage")
+    terms = _terms(market)
+    if not terms.min_leverage <= leverage <= market.brackets[0].max_leverage:
+        raise FuturesProblem(*LEVERAGE)
+    account = call.principal.account
+    command = SetLeverage(account, market.number, leverage, terms.default_leverage)
+    in_force = at.engine.ask(CountReply, at.engine.home(account), command).count
+    return answer(
+        {"leverage": in_force, "maxNotionalValue": format_max_notional(market, in_force), "symbol": market.symbol}
+    )
+
+
+@blueprint.get("/symbolConfig")
+def symbol_config() -> Response:
+    """What the caller has set in one market, or in each."""
+    call = signed_call(5, READ)
+    at = services()
+    catalog = at.catalog()
+    asked = read_optional_market(call.asked, catalog)
+    margin = ask_margin(at.engine, call.principal.account)
+    holdings = list_holdings(margin, catalog.futures.values() if asked is None else [asked])
+    return answer([_render_config(holding) for holding in holdings])
+
+
+@blueprint.get("/leverageBracket")
+def leverage_brackets() -> Response:
+    """The brackets of a market, or of each."""
+    asked = signed_call(1, READ).asked
+    catalog = services().catalog()
+    market = read_optional_market(asked, catalog)
+    if market is not None:
+        return answer(_render_brackets(market))
+    return answer([_render_brackets(market) for market in catalog.futures.values()])
+
+
+def _terms(market: Market) -> FuturesTerms:
+    assert market.futures is not None, "a futures market has its terms"
+    return market.futures
+
+
+def _render_config(holding: Holding) -> dict[str, object]:
+    return {
+        "symbol": holding.market.symbol,
+        "marginType": "CROSSED",
+        "isAutoAddMargin": False,
+        "leverage": holding.leverage,
+        "maxNotionalValue": format_max_notional(holding.market, holding.leverage),
+    }
+
+
+def _render_brackets(market: Market) -> dict[str, object]:
+    floors = [0, *(bracket.cap for bracket in market.brackets)]
+    rows = [
+        _render_bracket(market, number, bracket, floor)
+        for number, (bracket, floor) in enumerate(zip(market.brackets, floors, strict=False), 1)
+    ]
+    return {"symbol": market.symbol, "notionalCoef": 1, "brackets": rows}
+
+
+def _render_bracket(market: Market, number: int, bracket: Bracket, floor: int) -> dict[str, object]:
+    unit = int(10**market.quote_places)
+    return {
+        "bracket": number,
+        "initialLeverage": bracket.max_leverage,
+        "notionalCap": bracket.cap // unit,
+        "notionalFloor": floor // unit,
+        "maintMarginRatio": msgspec.Raw(format_ratio(bracket.ratio).encode()),  # a number, exactly
+        "cum": bracket.cum // unit,
+    }

@@ -1,0 +1,44 @@
+"""Listen keys: what a stream of an account's events would be asked for with. No stream takes one yet."""
+
+from typing import Final
+
+from flask import Blueprint, Response
+
+from shards.clock import now_ms
+from web.auth import TRADE
+from web.futures.call.call import key_call
+from web.futures.call.errors import NO_LISTEN_KEY, FuturesProblem
+from web.futures.limits import LISTEN_KEY_FRESH_MS, LISTEN_KEY_MS
+from web.http.responses import answer
+from web.services import services
+
+blueprint: Final = Blueprint("futures_listen", __name__, url_prefix="/fapi/v1")
+
+
+@blueprint.post("/listenKey")
+def start() -> Response:
+    """The account's key, made or renewed."""
+    return _renew(key_call(1, TRADE).principal.account)
+
+
+@blueprint.put("/listenKey")
+def keep() -> Response:
+    """The account's key, renewed; raises -1125 if there is none."""
+    account = key_call(1, TRADE).principal.account
+    if services().reference.find_listen_key(account, now_ms()) is None:
+        raise FuturesProblem(*NO_LISTEN_KEY)
+    return _renew(account)
+
+
+@blueprint.delete("/listenKey")
+def drop() -> Response:
+    """There is none afterwards, whether there was one or not."""
+    account = key_call(1, TRADE).principal.account
+    if services().reference.find_listen_key(account, now_ms()) is not None:
+        services().reference.drop_listen_key(account)
+    return answer({})
+
+
+def _renew(account: str) -> Response:
+    reference = services().reference
+    return answer({"listenKey": reference.renew_listen_key(account, now_ms(), LISTEN_KEY_MS, LISTEN_KEY_FRESH_MS)})

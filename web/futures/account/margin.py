@@ -1,0 +1,143 @@
+"""What an account's futures wallet comes to, and what it has in each market. Amounts in USDT's smallest unit."""
+
+from collections.abc import Iterable
+from math import ceil, floor
+from typing import Final, NamedTuple
+
+from shards.clock import now_ms
+from shards.model.brackets import liquidation_notional, maintenance
+from shards.model.decimals import ceil_div, format_plain
+from shards.model.markets import Market
+from shards.model.positions import MarketMargin
+from shards.model.queries import GetMargin
+from shards.model.replies import MarginReply
+from web.exchange.catalog import Catalog
+from web.exchange.gateway import Engine
+
+PRICE_PLACES_FINER: Final = 8
+"""By so many places a price that is reckoned is finer than a tick."""
+_RATIO_PLACES: Final = 4
+
+
+class Funds(NamedTuple):
+    """A futures wallet and the sums over its markets."""
+
+    wallet: int  # negative after losses beyond it
+    unrealised: int
+    position_margin: int
+    order_margin: int  # holds
+    maintenance: int
+    available: int
+    updated_ms: int
+
+    @property
+    def equity(self) -> int:
+        """What the account is worth."""
+        return self.wallet + self.unrealised
+
+
+class Holding(NamedTuple):
+    """What an account has in one market."""
+
+    market: Market
+    own: MarketMargin
+    mark: int  # ticks; 0 while there is none, or without a position
+
+    @property
+    def unrealised(self) -> int:
+        """The position's profit at the mark price."""
+        return self.own.position.unrealised(self.mark * self.market.tick_lot_units)
+
+    @property
+    def notional(self) -> int:
+        """The position's value at the mark price, negative for a short one."""
+        return self.own.position.amount * self.mark * self.market.tick_lot_units
+
+    @property
+    def maintenance(self) -> int:
+        """What must be left of the account for the position; a market without risk terms asks for nothing."""
+        return 0 if self.market.risk is None else maintenance(self.market.brackets, abs(self.notional))
+
+    @property
+    def leverage(self) -> int:
+        """Of the orders placed from now on."""
+        return leverage_of(self.market, self.own)
+
+    @property
+    def is_used(self) -> bool:
+        """Whether there is a position, or an open order that counts towards one."""
+        own = self.own
+        return bool(own.position.amount or own.hold or own.bid_value or own.ask_value)
+
+
+def leverage_of(market: Market, own: MarketMargin) -> int:
+    """What the account has set in this market, else what the market begins with."""
+    assert market.futures is not None, "a futures market has its terms"
+    return min(own.leverage or market.futures.default_leverage, market.brackets[0].max_leverage)
+
+
+def ask_margin(engine: Engine, account: str) -> MarginReply:
+    """The account's margin, from its home shard; raises EngineRefusal."""
+    return engine.ask(MarginReply, engine.home(account), GetMargin(account))
+
+
+def sum_up(reply: MarginReply, catalog: Catalog) -> Funds:
+    """The wallet as a whole. One that never changed is as of now."""
+    held = reply.margin.markets.items()
+    holdings = list_holdings(reply, catalog.futures.values())
+    return Funds(
+        wallet=reply.margin.wallet,
+        unrealised=sum(own.position.unrealised(reply.marks.get(market, 0)) for market, own in held),
+        position_margin=sum(own.position.margin for _, own in held),
+        order_margin=sum(own.hold for _, own in held),
+        maintenance=sum(holding.maintenance for holding in holdings),
+        available=max(0, reply.free),
+        updated_ms=reply.margin.updated_ms or now_ms(),
+    )
+
+
+def list_holdings(reply: MarginReply, markets: Iterable[Market]) -> list[Holding]:
+    """What the account has in each of these markets, also where that is nothing."""
+    return [
+        Holding(
+            market,
+            reply.margin.markets.get(market.number) or MarketMargin(),
+            reply.marks.get(market.number, 0) // market.tick_lot_units,
+        )
+        for market in markets
+    ]
+
+
+def liquidation_price(holding: Holding, funds: Funds) -> int:
+    """The price at which the account is worth just the maintenance of its positions, all other prices as they are.
+
+    In ticks × 10^-8, rounded to the side on which it is liquidated; 0 if there is none.
+    """
+    market, position = holding.market, holding.own.position
+    if market.risk is None or not position.amount:
+        return 0
+    rest = funds.equity - holding.unrealised - (funds.maintenance - holding.maintenance)
+    sign = 1 if position.amount > 0 else -1
+    found = liquidation_notional(market.brackets, sign, position.cost, rest)
+    if found is None:
+        return 0
+    ticks = found * 10**PRICE_PLACES_FINER / (abs(position.amount) * market.tick_lot_units)
+    return floor(ticks) if sign > 0 else ceil(ticks)
+
+
+def format_margin_ratio(funds: Funds) -> str | None:
+    """Maintenance in proportion to worth, rounded up to 4 places: what is below 1 is not at risk.
+
+    "0" without positions that ask for something, else None where nothing is left.
+    """
+    if not funds.maintenance:
+        return "0"
+    if funds.equity <= 0:
+        return None
+    return format_plain(ceil_div(funds.maintenance * 10**_RATIO_PLACES, funds.equity), _RATIO_PLACES)
+
+
+def format_usdt(units: int, catalog: Catalog) -> str:
+    """An amount of the margin asset; before there is one, nobody has any."""
+    asset = catalog.margin_asset
+    return format_plain(units, asset.decimals) if asset else "0"

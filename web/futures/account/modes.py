@@ -1,0 +1,81 @@
+"""Margin type, position mode, asset mode, fees: there is one of each.
+
+The other is refused with a code that no client takes for "already so".
+"""
+
+from typing import Final
+
+from flask import Blueprint, Response
+
+from web.auth import READ, TRADE
+from web.futures.call.call import Call, read_market, signed_call
+from web.futures.call.errors import not_offered, out_of_range
+from web.futures.call.formats import format_ratio
+from web.futures.call.parameters import need
+from web.http.responses import answer
+from web.services import services
+
+blueprint: Final = Blueprint("futures_modes", __name__, url_prefix="/fapi/v1")
+
+_DONE: Final = {"code": 200, "msg": "success"}
+_CROSS: Final = ("CROSSED", "CROSS")
+_BPS_MILLIONTHS: Final = 100
+
+
+@blueprint.post("/marginType")
+def set_margin_type() -> Response:
+    """Cross margin it is, and stays."""
+    asked = signed_call(1, TRADE).asked
+    read_market(asked, services().catalog())
+    margin_type = need(asked.text("marginType"), "marginType")
+    if margin_type == "ISOLATED":
+        raise not_offered("Isolated margin")
+    if margin_type not in _CROSS:
+        raise out_of_range("marginType")
+    return answer(_DONE)
+
+
+@blueprint.get("/positionSide/dual")
+def get_position_mode() -> Response:
+    """One-way."""
+    signed_call(1, READ)
+    return answer({"dualSidePosition": False})
+
+
+@blueprint.post("/positionSide/dual")
+def set_position_mode() -> Response:
+    """One-way it is, and stays."""
+    return _refuse_true(signed_call(1, TRADE), "dualSidePosition", "Hedge mode")
+
+
+@blueprint.get("/multiAssetsMargin")
+def get_asset_mode() -> Response:
+    """Single-asset."""
+    signed_call(1, READ)
+    return answer({"multiAssetsMargin": False})
+
+
+@blueprint.post("/multiAssetsMargin")
+def set_asset_mode() -> Response:
+    """Single-asset it is, and stays."""
+    return _refuse_true(signed_call(1, TRADE), "multiAssetsMargin", "Multi-asset margin")
+
+
+@blueprint.get("/commissionRate")
+def commission_rate() -> Response:
+    """The market's fees."""
+    asked = signed_call(20, READ).asked
+    market = read_market(asked, services().catalog())
+    return answer(
+        {
+            "symbol": market.symbol,
+            "makerCommissionRate": format_ratio(market.maker_fee_bps * _BPS_MILLIONTHS),
+            "takerCommissionRate": format_ratio(market.taker_fee_bps * _BPS_MILLIONTHS),
+        }
+    )
+
+
+def _refuse_true(call: Call, name: str, what: str) -> Response:
+    if need(call.asked.boolean(name), name):
+        raise not_offered(what)
+    return answer(_DONE)

@@ -1,0 +1,37 @@
+"""Steps and units as the futures API shows them: texts without trailing zeros."""
+
+from shards.model.decimals import ceil_div, format_plain
+from shards.model.markets import Market
+
+RATIO_PLACES = 6  # ratios are kept in millionths
+
+
+def format_price(market: Market, ticks: int) -> str:
+    """A price: "47600". A difference of prices may be negative."""
+    return format_plain(ticks * market.tick_digits, market.price_places)
+
+
+def format_average(market: Market, value: int, lots: int) -> str:
+    """Σ(ticks × lots) ÷ Σ lots, "0" without any; rounded half-even 8 places finer than a tick."""
+    text = market.format_average(value, lots)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def format_value(market: Market, value: int) -> str:
+    """Ticks × lots as an amount of the quote asset."""
+    return format_plain(value * market.tick_lot_units, market.quote_places)
+
+
+def format_ratio(millionths: int) -> str:
+    """A ratio: 50,000 → "0.05"."""
+    return format_plain(millionths, RATIO_PLACES)
+
+
+def format_percent(millionths: int) -> str:
+    """A ratio in percent: 5,000 → "0.5"."""
+    return format_plain(millionths, RATIO_PLACES - 2)
+
+
+def margin_percent(leverage: int) -> str:
+    """What a position needs at this leverage, in percent; rounded up."""
+    return format_percent(ceil_div(10**RATIO_PLACES, leverage))

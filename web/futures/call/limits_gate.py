@@ -1,0 +1,80 @@
+"""What every futures request passes: its weight is charged, its orders are counted, its answer says how much was used.
+
+Whatever never reaches a view is charged here, so that failed requests cost too.
+"""
+
+from typing import Final
+
+from flask import Response
+
+from web.futures.call.errors import (
+    BANNED,
+    BODY_MALFORMED,
+    BODY_TOO_LARGE,
+    TOO_MANY_ORDERS,
+    TOO_MUCH_WEIGHT,
+    FuturesProblem,
+)
+from web.http.errors import Problem
+from web.http.request import incoming
+from web.http.responses import add_header
+from web.ratelimit.budget import Spent
+from web.ratelimit.client_ip import caller_ip
+from web.services import services
+
+WEIGHT_HEADER: Final = "X-MBX-USED-WEIGHT-1M"
+ORDERS_HEADER: Final = "X-MBX-ORDER-COUNT-1M"
+PREFIX: Final = "/fapi"
+
+
+def is_futures() -> bool:
+    """Whether this request is one of the futures API."""
+    path = incoming().path
+    return path.startswith(PREFIX) and (path == PREFIX or path[len(PREFIX)] == "/")
+
+
+def begin(has_route: bool) -> None:
+    """Before the view: receive the body; charge what ends here. Raises FuturesProblem 413, 400, 429, 418."""
+    if not has_route:
+        charge(1)
+        return
+    try:
+        incoming().receive_body()
+    except Problem as problem:
+        charge(1)
+        refusal = BODY_TOO_LARGE if problem.status == BODY_TOO_LARGE.status else BODY_MALFORMED
+        raise FuturesProblem(*refusal) from None
+
+
+def charge(weight: int) -> None:
+    """Charge the caller's IP; raises FuturesProblem 418, 429."""
+    at = services()
+    if at.budget is None:
+        return
+    spent = at.budget.spend_weight(_ip(), weight)
+    incoming().used_weight = spent.used
+    if spent.wait_s:
+        raise FuturesProblem(*(BANNED if spent.banned else TOO_MUCH_WEIGHT), spent.wait_s)
+
+
+def count_orders(account: str, count: int) -> None:
+    """Count new orders of the account; raises FuturesProblem 429."""
+    at = services()
+    spent = at.budget.count_orders(_ip(), account, count) if at.budget is not None else Spent(0)
+    incoming().order_count = spent.used
+    if spent.wait_s:
+        raise FuturesProblem(*TOO_MANY_ORDERS, spent.wait_s)
+
+
+def mark(response: Response) -> None:
+    """After the view: say how much was used."""
+    asked = incoming()
+    add_header(response, WEIGHT_HEADER, asked.used_weight)
+    if asked.order_count is not None:
+        add_header(response, ORDERS_HEADER, asked.order_count)
+
+
+def _ip() -> str:
+    environ = incoming().environ
+    forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
+    return caller_ip(environ.get("REMOTE_ADDR", ""), forwarded, services().settings.trusted_proxies)

@@ -1,0 +1,1 @@
+"""Public data of the futures markets."""

@@ -1,0 +1,143 @@
+"""Is the exchange there, what time is it, and what can be traded."""
+
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+from flask import Blueprint, Response
+
+from shards.clock import now_ms
+from shards.model.brackets import MILLION
+from shards.model.decimals import format_plain
+from shards.model.markets import Market, MarketStatus
+from web.exchange.catalog import MARGIN_ASSET, Catalog
+from web.futures.call.call import open_call
+from web.futures.call.formats import format_percent, format_price, format_ratio, margin_percent
+from web.futures.call.limits_gate import charge
+from web.futures.limits import PRICE_MAX, QUANTITY_MAX
+from web.http.responses import answer
+from web.services import services
+from web.settings import WebSettings
+
+blueprint: Final = Blueprint("futures_info", __name__, url_prefix="/fapi")
+
+ORDER_TYPES: Final = (
+    "LIMIT",
+    "MARKET",
+    "STOP",
+    "STOP_MARKET",
+    "TAKE_PROFIT",
+    "TAKE_PROFIT_MARKET",
+    "TRAILING_STOP_MARKET",
+)
+TIMES_IN_FORCE: Final = ("GTC", "IOC", "FOK", "GTX")
+
+_NEVER_MS: Final = 4_133_404_800_000  # deliveryDate of what is never delivered: the end of the year 2100
+_STATUSES: Final = {
+    MarketStatus.LISTED: "TRADING",
+    MarketStatus.HALTED: "PENDING_TRADING",
+    MarketStatus.DELISTED: "CLOSE",
+}
+
+
+@blueprint.get("/v1/ping")
+def ping() -> Response:
+    """Nothing; what was sent along is not read."""
+    charge(1)
+    return answer({})
+
+
+@blueprint.get("/v1/time")
+def tell_time() -> Response:
+    """The server's time."""
+    charge(1)
+    return answer({"serverTime": now_ms()})
+
+
+@blueprint.get("/v1/exchangeInfo")
+def exchange_info() -> Response:
+    """All markets, and the limits."""
+    open_call(1)
+    at = services()
+    return answer(
+        {
+            "timezone": "UTC",
+            "serverTime": now_ms(),
+            "futuresType": "U_MARGINED",
+            "rateLimits": _render_limits(at.settings),
+            "exchangeFilters": [],
+            "assets": [{"asset": MARGIN_ASSET, "marginAvailable": True, "autoAssetExchange": "0"}],
+            "symbols": _render_symbols(at.catalog()),
+        }
+    )
+
+
+def _render_limits(settings: WebSettings) -> list[dict[str, object]]:
+    limits = {"REQUEST_WEIGHT": settings.futures_weight, "ORDERS": settings.futures_orders}
+    return [
+        {"rateLimitType": name, "interval": "MINUTE", "intervalNum": 1, "limit": limit}
+        for name, limit in limits.items()
+    ]
+
+
+@lru_cache(maxsize=1)
+def _render_symbols(catalog: Catalog) -> msgspec.Raw:
+    """A catalog is the same object until something changes."""
+    return msgspec.Raw(msgspec.json.encode([_render_symbol(market) for market in catalog.futures.values()]))
+
+
+def _render_symbol(market: Market) -> dict[str, object]:
+    assert market.futures is not None, "a futures market has its terms"
+    return {
+        "symbol": market.symbol,
+        "pair": market.symbol,
+        "contractType": "PERPETUAL",
+        "deliveryDate": _NEVER_MS,
+        "onboardDate": market.opened_ms,
+        "status": _STATUSES[market.status],
+        "maintMarginPercent": format_percent(market.brackets[0].ratio),
+        "requiredMarginPercent": margin_percent(market.brackets[0].max_leverage),
+        "baseAsset": market.base,
+        "quoteAsset": market.quote,
+        "marginAsset": market.quote,
+        "pricePrecision": market.price_places,
+        "quantityPrecision": market.lot_places,
+        "baseAssetPrecision": 8,
+        "quotePrecision": 8,
+        "underlyingType": "COIN",
+        "underlyingSubType": [],
+        "settlePlan": 0,
+        "triggerProtect": format_ratio(market.futures.trigger_protect),
+        "filters": _render_filters(market),
+        "orderTypes": ORDER_TYPES,
+        "timeInForce": TIMES_IN_FORCE,
+        "liquidationFee": format_ratio(market.risk.liquidation_fee if market.risk is not None else 0),
+        "marketTakeBound": format_ratio(market.futures.market_take_bound),
+    }
+
+
+def _render_filters(market: Market) -> list[dict[str, str]]:
+    tick = format_price(market, 1)
+    sizes = {"minQty": market.format_quantity(1), "maxQty": str(QUANTITY_MAX), "stepSize": market.format_quantity(1)}
+    return [
+        {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": str(PRICE_MAX), "tickSize": tick},
+        {"filterType": "LOT_SIZE", **sizes},
+        {"filterType": "MARKET_LOT_SIZE", **sizes},
+        {"filterType": "MIN_NOTIONAL", "notional": format_plain(market.min_notional, market.quote_places)},
+        *_render_band(market),
+    ]
+
+
+def _render_band(market: Market) -> list[dict[str, str]]:
+    """How far from the mark price an order's may be; a market without risk terms has no such bound."""
+    if market.risk is None or market.futures is None:
+        return []
+    bound = market.futures.market_take_bound
+    return [
+        {
+            "filterType": "PERCENT_PRICE",
+            "multiplierUp": format_ratio(MILLION + bound),
+            "multiplierDown": format_ratio(MILLION - bound),
+            "multiplierDecimal": "4",
+        }
+    ]

@@ -1,0 +1,154 @@
+"""Public figures of one market or of all: the last day, prices, best bid and ask, mark price."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from flask import Blueprint, Response
+
+from shards.clock import now_ms
+from shards.model.decimals import divide_half_even, format_plain
+from shards.model.markets import Market
+from shards.model.orders import Candle, Trade
+from shards.model.replies import DepthReply
+from web.exchange import history
+from web.exchange.candles import DAY_S, no_trades
+from web.exchange.gateway import Engine
+from web.futures.call.call import by_symbol, open_call, read_optional_market
+from web.futures.call.formats import format_average, format_price, format_value
+from web.futures.call.parameters import Parameters
+from web.futures.market_data.mark_price import marks_of
+from web.http.responses import answer
+from web.services import services
+
+blueprint: Final = Blueprint("futures_tickers", __name__, url_prefix="/fapi")
+
+Rows = list[dict[str, object]]
+
+_PERCENT_PLACES: Final = 3
+_NO_TRADE: Final = -1  # firstId and lastId of a day without one
+
+
+@blueprint.get("/v1/ticker/24hr")
+def day() -> Response:
+    """The last 24 hours."""
+    return _answer(open_call(by_symbol(1, 40)), _days)
+
+
+@blueprint.get("/v1/ticker/price")
+@blueprint.get("/v2/ticker/price")
+def price() -> Response:
+    """The price of the last trade, "0" before the first."""
+    return _answer(open_call(by_symbol(1, 2)), _prices)
+
+
+@blueprint.get("/v1/ticker/bookTicker")
+def book() -> Response:
+    """Best bid and ask, "0" where there is none."""
+    return _answer(open_call(by_symbol(2, 5)), _books)
+
+
+@blueprint.get("/v1/premiumIndex")
+def premium_index() -> Response:
+    """Mark price and index; there is no funding."""
+    return _answer(open_call(by_symbol(1, 10)), _premiums)
+
+
+def _answer(asked: Parameters, rows_of: Callable[[Engine, Sequence[Market]], Rows]) -> Response:
+    """An object for one symbol, an array of all without."""
+    at = services()
+    catalog = at.catalog()
+    market = read_optional_market(asked, catalog)
+    if market is not None:
+        return answer(rows_of(at.engine, [market])[0])
+    return answer(rows_of(at.engine, list(catalog.futures.values())))
+
+
+def _days(engine: Engine, markets: Sequence[Market]) -> Rows:
+    now = now_ms()
+    found = history.days_since(engine, markets, now - DAY_S * 1_000)
+    rows = []
+    for market in markets:
+        candle, last = found.get(market.number, (no_trades(0), None))
+        rows.append(render_day(market, candle, last, now))
+    return rows
+
+
+def _prices(engine: Engine, markets: Sequence[Market]) -> Rows:
+    newest = history.newest_trades(engine, markets)
+    return [_render_price(market, newest.get(market.number)) for market in markets]
+
+
+def _books(engine: Engine, markets: Sequence[Market]) -> Rows:
+    levels = history.best_levels(engine, markets)
+    return [_render_book(market, found) for market, found in zip(markets, levels, strict=True)]
+
+
+def _premiums(engine: Engine, markets: Sequence[Market]) -> Rows:
+    marks = marks_of(engine, markets)
+    return [_render_premium(market, marks.get(market.number, 0)) for market in markets]
+
+
+def render_day(market: Market, found: Candle, last: Trade | None, now: int) -> dict[str, object]:
+    """A market's last 24 hours: the candle of its trades, and its newest trade ever."""
+    change = found.close - found.open
+    return {
+        "symbol": market.symbol,
+        "priceChange": format_price(market, change),
+        "priceChangePercent": _percent(change, found.open),
+        "weightedAvgPrice": format_average(market, found.value, found.volume),
+        "lastPrice": format_price(market, last.price if last else 0),
+        "lastQty": market.format_quantity(last.quantity if last else 0),
+        "openPrice": format_price(market, found.open),
+        "highPrice": format_price(market, found.high),
+        "lowPrice": format_price(market, found.low),
+        "volume": market.format_quantity(found.volume),
+        "quoteVolume": format_value(market, found.value),
+        "openTime": now - DAY_S * 1_000,
+        "closeTime": now,
+        "firstId": found.first_id if found.count else _NO_TRADE,
+        "lastId": found.last_id if found.count else _NO_TRADE,
+        "count": found.count,
+    }
+
+
+def _percent(change: int, of: int) -> str:
+    """``change`` in percent of ``of``, both in ticks."""
+    if not of:
+        return "0"
+    size = divide_half_even(abs(change) * 10 ** (2 + _PERCENT_PLACES), of)
+    return format_plain(size if change > 0 else -size, _PERCENT_PLACES)
+
+
+def _render_price(market: Market, last: Trade | None) -> dict[str, object]:
+    return {
+        "symbol": market.symbol,
+        "price": format_price(market, last.price if last else 0),
+        "time": last.time_ms if last else now_ms(),
+    }
+
+
+def _render_book(market: Market, found: DepthReply) -> dict[str, object]:
+    bid_price, bid_lots = found.bids[0] if found.bids else (0, 0)
+    ask_price, ask_lots = found.asks[0] if found.asks else (0, 0)
+    return {
+        "symbol": market.symbol,
+        "bidPrice": format_price(market, bid_price),
+        "bidQty": market.format_quantity(bid_lots),
+        "askPrice": format_price(market, ask_price),
+        "askQty": market.format_quantity(ask_lots),
+        "time": now_ms(),
+    }
+
+
+def _render_premium(market: Market, mark: int) -> dict[str, object]:
+    text = format_price(market, mark)
+    return {
+        "symbol": market.symbol,
+        "markPrice": text,
+        "indexPrice": text,
+        "estimatedSettlePrice": text,
+        "lastFundingRate": "0",
+        "interestRate": "0",
+        "nextFundingTime": 0,
+        "time": now_ms(),
+    }

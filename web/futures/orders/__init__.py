@@ -1,0 +1,1 @@
+"""Futures orders: placing, modifying, canceling, reading."""

@@ -1,0 +1,134 @@
+"""Trigger orders under Binance's newer names: algoId is the orderId, clientAlgoId the client id.
+
+A second front of the same orders: each is visible and can be canceled on both.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from flask import Blueprint, Response
+
+from shards.model.commands import Cancel, CancelAll, Place
+from shards.model.ids import market_of
+from shards.model.markets import Market
+from shards.model.orders import Order
+from shards.model.queries import GetOrder, GetOrderByClientId
+from shards.model.replies import OrderReply
+from web.auth import READ, TRADE
+from web.exchange import history
+from web.exchange.gateway import Engine
+from web.futures.call.call import Call, by_symbol, read_market, read_optional_market, signed_call
+from web.futures.call.errors import NO_SUCH_ORDER, UNKNOWN_ORDER, FuturesProblem, mandatory, out_of_range
+from web.futures.call.parameters import Parameters, need
+from web.futures.orders.cancel import ALL_DONE, cancel_everything
+from web.futures.orders.order_ref import OrderName, read_optional_name
+from web.futures.orders.order_views import CONDITIONAL, OrderRenderer
+from web.futures.orders.place import TRIGGER_TYPES, read_order
+from web.futures.orders.queries import list_all, list_open, read_list
+from web.http.parse import is_client_id
+from web.http.responses import answer
+from web.services import Services, services
+
+blueprint: Final = Blueprint("futures_algo", __name__, url_prefix="/fapi/v1")
+
+ById = Callable[[Engine, Market, GetOrder], Order | None]
+ByClientId = Callable[[Engine, Sequence[int], GetOrderByClientId], Order | None]
+
+
+@blueprint.post("/algoOrder")
+def place() -> Response:
+    """Place a trigger order."""
+    call = signed_call(0, TRADE, orders=1)
+    at = services()
+    catalog = at.catalog()
+    market = read_market(call.asked, catalog)
+    _check_algo_type(call.asked)
+    order = read_order(call.asked, market, call.principal, TRIGGER_TYPES, "clientAlgoId")
+    reply = at.engine.ask(OrderReply, at.engine.owner(market), Place(order))
+    return answer(OrderRenderer(catalog).conditional(reply.order))
+
+
+@blueprint.get("/algoOrder")
+def get_order() -> Response:
+    """One trigger order, whatever has become of it."""
+    call = signed_call(1, READ)
+    at = services()
+    order = _find(at, call, history.find_order, history.find_latest)
+    if order is None:
+        raise FuturesProblem(*NO_SUCH_ORDER)
+    return answer(OrderRenderer(at.catalog()).conditional(order))
+
+
+@blueprint.delete("/algoOrder")
+def cancel() -> Response:
+    """Cancel one trigger order, or what it has become."""
+    call = signed_call(1, TRADE)
+    at = services()
+    order = _find(at, call, history.find_open_order, history.find_latest_open)
+    if order is None:
+        raise FuturesProblem(*UNKNOWN_ORDER)
+    owner = at.engine.owner(at.catalog().by_number[order.market])
+    at.engine.ask(OrderReply, owner, Cancel(order.id, order.account))
+    return answer({"algoId": order.id, "clientAlgoId": order.client_id, "code": "200", "msg": "success"})
+
+
+@blueprint.delete("/algoOpenOrders")
+def cancel_all() -> Response:
+    """Cancel the waiting triggers of a market."""
+    call = signed_call(1, TRADE)
+    at = services()
+    market = read_market(call.asked, at.catalog())
+    cancel_everything(at.engine, CancelAll(call.principal.account, market.number, triggers_only=True), market)
+    return answer(ALL_DONE)
+
+
+@blueprint.get("/openAlgoOrders")
+def list_waiting() -> Response:
+    """The waiting triggers of a market or of all, or the one of them that is named."""
+    call = signed_call(by_symbol(1, 40), READ)
+    at = services()
+    market = read_optional_market(call.asked, at.catalog())
+    number = call.asked.long("algoId")
+    orders = list_open(at, call.principal.account, market, waiting=True)
+    renderer = OrderRenderer(at.catalog())
+    return answer([renderer.conditional(order) for order in orders if number in (None, order.id)])
+
+
+@blueprint.get("/allAlgoOrders")
+def list_orders() -> Response:
+    """A market's trigger orders, whatever has become of them."""
+    call = signed_call(5, READ)
+    at = services()
+    market = read_market(call.asked, at.catalog())
+    orders = list_all(at, read_list(call, market, "algoId", triggers=True), market)
+    renderer = OrderRenderer(at.catalog())
+    return answer([renderer.conditional(order) for order in orders])
+
+
+def _check_algo_type(asked: Parameters) -> None:
+    if need(asked.text("algoType"), "algoType") != CONDITIONAL:
+        raise out_of_range("algoType")
+
+
+def _find(at: Services, call: Call, by_id: ById, by_client_id: ByClientId) -> Order | None:
+    """The caller's trigger order of that name."""
+    market = read_optional_market(call.asked, at.catalog())
+    name = read_optional_name(call.asked, "algoId", "clientAlgoId")
+    if name is None:
+        raise mandatory("algoId")
+    account = call.principal.account
+    order = _ask(at, name, market, account, by_id, by_client_id)
+    return order if order is not None and order.account == account and order.trigger is not None else None
+
+
+def _ask(
+    at: Services, name: OrderName, market: Market | None, account: str, by_id: ById, by_client_id: ByClientId
+) -> Order | None:
+    futures = at.catalog().futures.values() if market is None else [market]
+    if isinstance(name, int):
+        named = next((market for market in futures if market.number == market_of(name)), None)
+        return by_id(at.engine, named, GetOrder(name)) if named is not None else None
+    if not is_client_id(name):
+        return None
+    question = GetOrderByClientId(market.number if market else 0, account, name, triggers=True)
+    return by_client_id(at.engine, history.owners(at.engine, futures), question)

@@ -1,0 +1,75 @@
+"""Lists as parameters, in every spelling that clients use.
+
+A JSON list as text, escaped or not, with or without spaces; a real list in a JSON body; one bare number; the parameter
+repeated with one id each. Raises FuturesProblem -1102 for anything else.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from web.futures.call.errors import mandatory
+from web.futures.call.parameters import Parameters
+from web.futures.limits import CLIENT_ID_LENGTH_MAX
+from web.http.parse import Malformed, Number, parse_json, read_long
+
+_DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
+
+
+def read_json_list(asked: Parameters, name: str) -> list[object] | None:
+    """A JSON list with at least one item; None if it was not sent."""
+    value = asked.value(name)
+    if value is None:
+        return None
+    if isinstance(value, str) and not isinstance(value, Number):
+        value = _parse(value, name)
+    if not isinstance(value, list) or not value:
+        raise mandatory(name)
+    return value
+
+
+def read_order_ids(asked: Parameters, name: str) -> list[int | None] | None:
+    """Order ids in the order asked; None for one that can name no order. None for all if it was not sent."""
+    items = _read_items(asked, name)
+    return None if items is None else [_order_id(item, name) for item in items]
+
+
+def read_client_ids(asked: Parameters, name: str) -> list[str] | None:
+    """Client ids in the order asked; None if it was not sent."""
+    items = _read_items(asked, name)
+    return None if items is None else [_client_id(item, name) for item in items]
+
+
+def _read_items(asked: Parameters, name: str) -> Sequence[object] | None:
+    values = asked.all(name)
+    if len(values) > 1:
+        return values  # one id each
+    if values and isinstance(values[0], str) and _DIGITS.fullmatch(values[0]):
+        return [Number(values[0])]
+    return read_json_list(asked, name)
+
+
+def _order_id(item: object, name: str) -> int | None:
+    """A number, quoted or not; a quoted text that is no number names no order."""
+    number = read_long(item)
+    if number is not None:
+        return number
+    if not isinstance(item, str) or isinstance(item, Number) or _DIGITS.fullmatch(item):
+        raise mandatory(name)  # a fraction, beyond 2^63−1, no id at all
+    return None
+
+
+def _client_id(item: object, name: str) -> str:
+    """A text; one written in digits alone may go without quotes."""
+    if not isinstance(item, str) or (isinstance(item, Number) and not _DIGITS.fullmatch(item)):
+        raise mandatory(name)
+    if not 1 <= len(item) <= CLIENT_ID_LENGTH_MAX:
+        raise mandatory(name)
+    return str(item)
+
+
+def _parse(text: str, name: str) -> object:
+    try:
+        return parse_json(text.encode())
+    except Malformed:
+        raise mandatory(name) from None

@@ -1,0 +1,136 @@
+"""What the caller's futures wallet has seen: fills, and money that came and went."""
+
+from typing import Final
+
+from flask import Blueprint, Response
+
+from shards.model.accounting import Income, IncomeKind
+from shards.model.decimals import format_plain
+from shards.model.events import MarginFilled
+from shards.model.markets import Market
+from shards.model.orders import Side
+from shards.model.queries import ListFills, ListIncome
+from web.auth import READ
+from web.exchange import history
+from web.exchange.catalog import MARGIN_ASSET, Catalog
+from web.exchange.history import TIME_MS_MAX
+from web.futures.call.call import Call, read_market, read_optional_market, signed_call
+from web.futures.call.errors import exclusive, out_of_range
+from web.futures.call.formats import format_price
+from web.futures.limits import INCOME_DEFAULT, INCOME_MAX, OWN_DEFAULT, OWN_MAX, PAGE_MAX
+from web.futures.orders.order_views import BOTH, SIDES, View
+from web.http.responses import answer
+from web.services import services
+
+blueprint: Final = Blueprint("futures_own_trades", __name__, url_prefix="/fapi/v1")
+
+_NO_ORDER: Final = -1  # 0 stands for any in a question, and names no order
+_INCOME_TYPES: Final = {kind.name: kind for kind in IncomeKind}
+_NO_INCOME_TYPES: Final = frozenset(  # Binance's others: nothing of the kind can happen here
+    "API_REBATE AUTO_EXCHANGE BFUSD_REWARD COIN_SWAP_DEPOSIT COIN_SWAP_WITHDRAW COMMISSION_REBATE CONTEST_REWARD"
+    " CROSS_COLLATERAL_TRANSFER DELIVERED_SETTELMENT FEE_RETURN FUNDING_FEE INSURANCE_CLEAR INTERNAL_TRANSFER"
+    " OPTIONS_PREMIUM_FEE OPTIONS_SETTLE_PROFIT POSITION_LIMIT_INCREASE_FEE REFERRAL_KICKBACK SPECIAL_FUNDING_FEE"
+    " STRATEGY_UMFUTURES_TRANSFER WELCOME_BONUS".split()
+)
+
+
+@blueprint.get("/userTrades")
+def list_trades() -> Response:
+    """The caller's fills on a market, oldest first."""
+    call = signed_call(5, READ)
+    at = services()
+    market = read_market(call.asked, at.catalog())
+    question = _read_fills(call, market)
+    fills = history.list_fills(at.engine, question)
+    ordered = fills if question.oldest_first else fills[::-1]
+    return answer([_render_fill(market, filled) for filled in ordered])
+
+
+@blueprint.get("/income")
+def list_income() -> Response:
+    """What has changed the caller's wallet, oldest first, a page at a time."""
+    call = signed_call(30, READ)
+    at = services()
+    question = _read_income(call, read_optional_market(call.asked, at.catalog()))
+    if question is None:
+        return answer([])
+    income = history.list_income(at.engine, question)
+    ordered = income if question.oldest_first else income[::-1]
+    catalog = at.catalog()
+    return answer([_render_income(catalog, each) for each in ordered])
+
+
+def _read_fills(call: Call, market: Market) -> ListFills:
+    """What was asked for: the first ones from an id or a time on, else the newest ones."""
+    asked = call.asked
+    order, from_id = asked.long("orderId"), asked.long("fromId")
+    if from_id is not None and asked.has("startTime", "endTime"):
+        raise exclusive("fromId", "startTime or endTime")
+    start_ms, end_ms = asked.times()
+    return ListFills(
+        account=call.principal.account,
+        limit=asked.limit(OWN_DEFAULT, OWN_MAX),
+        market=market.number,
+        order=_NO_ORDER if order == 0 else order or 0,
+        from_id=from_id or 0,
+        start_ms=start_ms or 0,
+        end_ms=TIME_MS_MAX if end_ms is None else end_ms,
+        oldest_first=from_id is not None or start_ms is not None,
+    )
+
+
+def _read_income(call: Call, market: Market | None) -> ListIncome | None:
+    """What was asked for: pages of the first ones from a time on, else of the newest ones. None: there are none."""
+    asked = call.asked
+    name = asked.text("incomeType")
+    if name is not None and name not in _INCOME_TYPES and name not in _NO_INCOME_TYPES:
+        raise out_of_range("incomeType")
+    start_ms, end_ms = asked.times()
+    page = asked.bounded("page", 1, 1, PAGE_MAX)
+    limit = asked.limit(INCOME_DEFAULT, INCOME_MAX)
+    if name in _NO_INCOME_TYPES:
+        return None
+    return ListIncome(
+        account=call.principal.account,
+        limit=limit,
+        market=market.number if market else 0,
+        kind=None if name is None else _INCOME_TYPES[name],
+        start_ms=start_ms or 0,
+        end_ms=TIME_MS_MAX if end_ms is None else end_ms,
+        oldest_first=start_ms is not None,
+        skip=(page - 1) * limit,
+    )
+
+
+def _render_fill(market: Market, filled: MarginFilled) -> View:
+    fill = filled.fill
+    return {
+        "symbol": market.symbol,
+        "id": fill.trade,
+        "orderId": fill.order,
+        "side": SIDES[fill.side],
+        "price": format_price(market, fill.price),
+        "qty": market.format_quantity(fill.quantity),
+        "quoteQty": format_plain(fill.lot_value * fill.quantity, market.quote_places),
+        "realizedPnl": format_plain(filled.profit, market.quote_places),
+        "commission": format_plain(fill.fee, market.quote_places),
+        "commissionAsset": market.quote,
+        "marginAsset": market.quote,
+        "time": fill.time_ms,
+        "positionSide": BOTH,
+        "buyer": fill.side is Side.BUY,
+        "maker": fill.maker,
+    }
+
+
+def _render_income(catalog: Catalog, income: Income) -> View:
+    return {
+        "symbol": catalog.by_number[income.market].symbol if income.market else "",
+        "incomeType": income.kind.name,
+        "income": format_plain(income.amount, catalog.places(MARGIN_ASSET)),
+        "asset": MARGIN_ASSET,
+        "info": income.reference or income.kind.name,
+        "time": income.time_ms,
+        "tranId": income.id,
+        "tradeId": str(income.trade) if income.trade else "",
+    }

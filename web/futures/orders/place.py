@@ -1,0 +1,272 @@
+"""The parameters of a new futures order → NewOrder: syntax in the contract's order, then the market's filters."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from shards.model.decimals import Decimal, count_steps
+from shards.model.markets import Market
+from shards.model.orders import Kind, NewOrder, Side, TimeInForce, Trigger, WatchedPrice
+from shards.model.reasons import Reason
+from web.auth import Principal
+from web.futures.call.errors import (
+    BAD_POSITION_SIDE,
+    BAD_PRICE_MATCH,
+    BAD_SELF_TRADE_MODE,
+    BAD_SIDE,
+    BAD_TIME_IN_FORCE,
+    BAD_TYPE,
+    BAD_WORKING_TYPE,
+    CALLBACK_RATE,
+    CLOSES_ALL,
+    CLOSES_NOT,
+    FuturesProblem,
+    not_taken,
+    refused,
+)
+from web.futures.call.parameters import Parameters, need
+from web.futures.limits import CALLBACK_MAX, CALLBACK_MIN
+from web.futures.orders.filters import check_notional, count_lots, count_ticks
+from web.futures.orders.order_views import BOTH, RATE_PLACES, SIDES, TIMES_IN_FORCE, TYPES, WORKING_TYPES
+
+READ_SIDES: Final = {text: side for side, text in SIDES.items()}
+_TIMES_IN_FORCE: Final = {text: tif for tif, text in TIMES_IN_FORCE.items()}
+_WORKING_TYPES: Final = {text: watched for watched, text in WORKING_TYPES.items()}
+_ALIASES: Final = {"STOP_LIMIT": Kind.STOP, "TAKE_PROFIT_LIMIT": Kind.TAKE_PROFIT}
+
+REGULAR: Final = (Kind.LIMIT, Kind.MARKET)
+ALL_TYPES: Final = {text: kind for kind, text in TYPES.items()} | _ALIASES
+TRIGGER_TYPES: Final = {text: kind for text, kind in ALL_TYPES.items() if kind not in REGULAR}
+
+PRICED: Final = (Kind.LIMIT, Kind.STOP, Kind.TAKE_PROFIT)  # they trade at a limit, in a time in force
+STOPPED: Final = (Kind.STOP, Kind.STOP_MARKET, Kind.TAKE_PROFIT, Kind.TAKE_PROFIT_MARKET)
+_CLOSING: Final = (Kind.STOP_MARKET, Kind.TAKE_PROFIT_MARKET)
+
+
+# What only some kinds have, by its names
+PRICE: Final = ("price",)
+STOP_PRICE: Final = ("stopPrice", "triggerPrice")
+CALLBACK: Final = ("callbackRate",)
+ACTIVATION: Final = ("activationPrice", "activatePrice")
+
+
+class _Child(NamedTuple):
+    """A take-profit or stop-loss to be attached."""
+
+    price: Decimal | None  # none is to be attached
+    watched: WatchedPrice
+
+
+class _Draft(NamedTuple):
+    """A well-formed new order, in decimals. What does not apply is None or False."""
+
+    side: Side
+    kind: Kind
+    tif: TimeInForce
+    client_id: str
+    quantity: Decimal | None
+    price: Decimal | None
+    stop_price: Decimal | None
+    callback: int  # hundredths of a percent
+    activation: Decimal | None
+    reduce_only: bool
+    close_position: bool
+    watched: WatchedPrice
+    protect: bool
+    take_profit: _Child
+    stop_loss: _Child
+    parent: int | None
+
+
+def read_order(
+    asked: Parameters,
+    market: Market,
+    principal: Principal,
+    types: Mapping[str, Kind] = ALL_TYPES,
+    client_id_name: str = "newClientOrderId",
+) -> NewOrder:
+    """The order that is asked for; raises FuturesProblem. ``types`` may be placed by this call."""
+    return _make_order(_read_draft(asked, types, client_id_name), market, principal)
+
+
+def _read_draft(asked: Parameters, types: Mapping[str, Kind], client_id_name: str) -> _Draft:
+    """Each parameter in its turn."""
+    side = need(asked.choice("side", READ_SIDES, BAD_SIDE), "side")
+    kind = need(asked.choice("type", types, BAD_TYPE), "type")
+    asked.choice("positionSide", {BOTH: True}, BAD_POSITION_SIDE)
+    tif = _read_time_in_force(asked, kind)
+    client_id = asked.new_client_id(client_id_name)
+    quantity = _read_quantity(asked)
+    price = _read_needed(asked, kind in PRICED, *PRICE)
+    stop_price = _read_needed(asked, kind in STOPPED, *STOP_PRICE)
+    trailing = kind is Kind.TRAILING_STOP_MARKET
+    callback = _read_callback(asked, trailing)
+    activation = _read_own(asked, trailing, *ACTIVATION)
+    reduce_only = asked.boolean("reduceOnly") or False
+    close_position = _read_close_position(asked, kind)
+    watched = _read_working_type(asked, "workingType")
+    protect = asked.boolean("priceProtect") or False
+    take_profit, stop_loss = _read_children(asked, kind)
+    parent = _read_parent(asked, kind)
+    asked.choice("selfTradePreventionMode", {"NONE": True, "EXPIRE_MAKER": True}, BAD_SELF_TRADE_MODE)
+    asked.choice("priceMatch", {"NONE": True}, BAD_PRICE_MATCH)
+    return _Draft(
+        side=side,
+        kind=kind,
+        tif=tif if tif is not None and kind in PRICED else TimeInForce.GTC,
+        client_id=client_id,
+        quantity=quantity,
+        price=price,
+        stop_price=stop_price,
+        callback=callback,
+        activation=activation,
+        reduce_only=reduce_only or close_position or parent is not None,  # the two only ever reduce
+        close_position=close_position,
+        watched=watched,
+        protect=protect,
+        take_profit=take_profit,
+        stop_loss=stop_loss,
+        parent=parent,
+    )
+
+
+def _read_time_in_force(asked: Parameters, kind: Kind) -> TimeInForce | None:
+    """Without effect on triggers that become market orders: clients send it with all triggers, and Binance takes it."""
+    if kind is Kind.MARKET and asked.has("timeInForce"):
+        raise not_taken("timeInForce")
+    return asked.choice("timeInForce", _TIMES_IN_FORCE, BAD_TIME_IN_FORCE)
+
+
+def _read_quantity(asked: Parameters) -> Decimal | None:
+    """Needed, unless the position or the parent decides."""
+    quantity = asked.decimal("quantity")
+    if quantity is None and not asked.boolean("closePosition") and not asked.has("parentOrderId"):
+        return need(quantity, "quantity")
+    return quantity
+
+
+def _read_needed(asked: Parameters, applies: bool, *names: str) -> Decimal | None:
+    """What some kinds of orders must have and the others may not."""
+    value = _read_own(asked, applies, *names)
+    return need(value, names[0]) if applies else None
+
+
+def _read_own(asked: Parameters, applies: bool, *names: str) -> Decimal | None:
+    """What some kinds of orders may have and the others may not."""
+    if not applies:
+        refuse_set(asked, *names)
+        return None
+    return asked.decimal(*names)
+
+
+def refuse_set(asked: Parameters, *names: str) -> None:
+    """Raises -1106 for the first of these that is anything but 0: whoever sends it means another kind of order."""
+    for name in names:
+        value = asked.decimal(name)
+        if value is not None and value.digits:
+            raise not_taken(name)
+
+
+def _read_callback(asked: Parameters, trailing: bool) -> int:
+    """Percent in hundredths; 0 if it does not apply."""
+    rate = _read_needed(asked, trailing, *CALLBACK)
+    if rate is None:
+        return 0
+    callback = count_steps(rate, Decimal(1, RATE_PLACES))
+    if callback is None or not CALLBACK_MIN <= callback <= CALLBACK_MAX:
+        raise FuturesProblem(*CALLBACK_RATE)
+    return callback
+
+
+def _read_close_position(asked: Parameters, kind: Kind) -> bool:
+    close_position = asked.boolean("closePosition") or False
+    if close_position:
+        if kind not in _CLOSING:
+            raise FuturesProblem(*CLOSES_NOT)
+        if asked.has("quantity"):
+            raise FuturesProblem(*CLOSES_ALL)
+        if asked.has("reduceOnly"):
+            raise not_taken("reduceOnly")
+    return close_position
+
+
+def _read_working_type(asked: Parameters, name: str) -> WatchedPrice:
+    return asked.choice(name, _WORKING_TYPES, BAD_WORKING_TYPE) or WatchedPrice.CONTRACT
+
+
+def _read_children(asked: Parameters, kind: Kind) -> tuple[_Child, _Child]:
+    """Only a regular order has any."""
+    if kind not in REGULAR:
+        for name in ("takeProfitPrice", "stopLossPrice", "tpWorkingType", "slWorkingType"):
+            if asked.has(name):
+                raise not_taken(name)
+    prices = asked.decimal("takeProfitPrice"), asked.decimal("stopLossPrice")
+    watched = _read_working_type(asked, "tpWorkingType"), _read_working_type(asked, "slWorkingType")
+    return _Child(prices[0], watched[0]), _Child(prices[1], watched[1])
+
+
+def _read_parent(asked: Parameters, kind: Kind) -> int | None:
+    if kind in REGULAR and asked.has("parentOrderId"):
+        raise not_taken("parentOrderId")
+    return asked.long("parentOrderId")
+
+
+def _make_order(draft: _Draft, market: Market, principal: Principal) -> NewOrder:
+    """The draft in ticks and lots of its market; raises what its filters refuse."""
+    price = _ticks(draft.price, market)
+    trigger = _make_trigger(draft, market)
+    take_profit = _make_child(Kind.TAKE_PROFIT_MARKET, draft.take_profit, market)
+    stop_loss = _make_child(Kind.STOP_MARKET, draft.stop_loss, market)
+    quantity = _lots(draft, market)
+    if draft.price is not None:
+        check_notional(price, quantity, market, draft.reduce_only)
+    if draft.parent == 0:
+        raise refused(Reason.PARENT_NOT_OPEN)  # 0 stands for none from here on, and names no order
+    return NewOrder(
+        market=market.number,
+        account=principal.account,
+        side=draft.side,
+        kind=draft.kind,
+        tif=draft.tif,
+        price=price,
+        quantity=quantity,
+        quote_quantity=0,
+        client_id=draft.client_id,
+        signed_ms=principal.signed_ms,
+        window_ms=principal.window_ms,
+        reduce_only=draft.reduce_only,
+        close_position=draft.close_position,
+        trigger=trigger,
+        take_profit=take_profit,
+        stop_loss=stop_loss,
+    )
+
+
+def _ticks(price: Decimal | None, market: Market) -> int:
+    return 0 if price is None else count_ticks(price, market)
+
+
+def _lots(draft: _Draft, market: Market) -> int:
+    """A market order that only reduces may ask for more than any order may have: it never gets more than is there."""
+    if draft.quantity is None:
+        return 0
+    return count_lots(draft.quantity, market, clamped=draft.kind is Kind.MARKET and draft.reduce_only)
+
+
+def _make_trigger(draft: _Draft, market: Market) -> Trigger | None:
+    if draft.kind in REGULAR:
+        return None
+    return Trigger(
+        origin=draft.kind,
+        stop_price=_ticks(draft.stop_price, market),
+        watched=draft.watched,
+        protect=draft.protect,
+        activation=_ticks(draft.activation, market),
+        callback=draft.callback,
+        parent=draft.parent or 0,
+    )
+
+
+def _make_child(kind: Kind, child: _Child, market: Market) -> Trigger | None:
+    if child.price is None:
+        return None
+    return Trigger(origin=kind, stop_price=count_ticks(child.price, market), watched=child.watched)

@@ -1,0 +1,102 @@
+"""The caller's orders: one, the open ones, all."""
+
+from collections.abc import Callable
+from typing import Final
+
+from flask import Blueprint, Response
+
+from shards.model.markets import Market, Product
+from shards.model.orders import Order
+from shards.model.queries import GetOrder, GetOrderByClientId, ListOpen, ListOrders
+from web.auth import READ
+from web.exchange import history
+from web.exchange.gateway import Engine
+from web.exchange.history import TIME_MS_MAX
+from web.futures.call.call import Call, by_symbol, read_market, read_optional_market, signed_call
+from web.futures.call.errors import NO_SUCH_ORDER, FuturesProblem
+from web.futures.limits import OWN_DEFAULT, OWN_MAX
+from web.futures.orders.order_ref import question_of, read_order_name
+from web.futures.orders.order_views import OrderRenderer
+from web.http.responses import answer, render_each
+from web.services import Services, services
+
+blueprint: Final = Blueprint("futures_queries", __name__, url_prefix="/fapi/v1")
+
+Find = Callable[[Engine, Market, GetOrder | GetOrderByClientId], Order | None]
+
+
+@blueprint.get("/order")
+def get_order() -> Response:
+    """One order, open or ended."""
+    return _answer_one(signed_call(1, READ), history.find_order)
+
+
+@blueprint.get("/openOrder")
+def get_open_order() -> Response:
+    """One open order."""
+    return _answer_one(signed_call(1, READ), history.find_open_order)
+
+
+@blueprint.get("/openOrders")
+def list_open_orders() -> Response:
+    """All open orders of a market or of all, waiting triggers too."""
+    call = signed_call(by_symbol(1, 40), READ)
+    at = services()
+    market = read_optional_market(call.asked, at.catalog())
+    orders = list_open(at, call.principal.account, market)
+    return answer(render_each(OrderRenderer(at.catalog()).order, orders))
+
+
+@blueprint.get("/allOrders")
+def list_orders() -> Response:
+    """A market's orders, open and ended."""
+    call = signed_call(5, READ)
+    at = services()
+    market = read_market(call.asked, at.catalog())
+    orders = list_all(at, read_list(call, market, "orderId"), market)
+    return answer(render_each(OrderRenderer(at.catalog()).order, orders))
+
+
+def list_open(at: Services, account: str, market: Market | None, waiting: bool = False) -> list[Order]:
+    """The account's open futures orders, on one market or on all, oldest first; or only triggers that wait."""
+    shards = history.owners(at.engine, at.catalog().futures.values() if market is None else [market])
+    question = ListOpen(account, market.number if market else 0, Product.FUTURES, waiting)
+    return history.list_open(at.engine, shards, question)
+
+
+def list_all(at: Services, question: ListOrders, market: Market) -> list[Order]:
+    """The account's orders on one market, oldest first."""
+    orders = history.list_orders(at.engine, [at.engine.owner(market)], question)
+    return orders if question.oldest_first else orders[::-1]
+
+
+def read_list(call: Call, market: Market, id_name: str, triggers: bool = False) -> ListOrders:
+    """What was asked for: the first ones from an id or a time on, else the newest ones."""
+    from_id = call.asked.long(id_name)
+    start_ms, end_ms = call.asked.times()
+    return ListOrders(
+        account=call.principal.account,
+        limit=call.asked.limit(OWN_DEFAULT, OWN_MAX),
+        market=market.number,
+        start_ms=start_ms or 0,
+        end_ms=TIME_MS_MAX if end_ms is None else end_ms,
+        from_id=from_id or 0,
+        oldest_first=from_id is not None or start_ms is not None,
+        triggers=triggers,
+    )
+
+
+def _answer_one(call: Call, find: Find) -> Response:
+    at = services()
+    catalog = at.catalog()
+    order = _find(at, call, read_market(call.asked, catalog), find)
+    if order is None:
+        raise FuturesProblem(*NO_SUCH_ORDER)
+    return answer(OrderRenderer(catalog).order(order))
+
+
+def _find(at: Services, call: Call, market: Market, find: Find) -> Order | None:
+    account = call.principal.account
+    question = question_of(read_order_name(call.asked), market, account)
+    order = find(at.engine, market, question) if question is not None else None
+    return order if order is not None and order.account == account else None

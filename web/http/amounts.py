@@ -1,0 +1,21 @@
+"""Amounts as callers send them: decimal texts → whole numbers of an asset's smallest unit."""
+
+from shards.model.decimals import Decimal, count_steps, parse_decimal
+from storage.reference import Asset
+from web.http.errors import invalid
+
+
+def read_amount(text: str, name: str) -> Decimal:
+    """A decimal; raises ``invalid <name>``."""
+    value = parse_decimal(text)
+    if value is None:
+        raise invalid(name)
+    return value
+
+
+def count_units(value: Decimal, asset: Asset, name: str) -> int:
+    """An amount in the asset's smallest unit; raises ``invalid <name>`` for a finer one."""
+    units = count_steps(value, Decimal(1, asset.decimals))
+    if units is None:
+        raise invalid(name)
+    return units

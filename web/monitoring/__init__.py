@@ -1,0 +1,1 @@
+"""For machines: health, and how much of what has happened."""

@@ -1,0 +1,69 @@
+"""For machines: is this worker alive, is the exchange ready, how much of what has happened."""
+
+import os
+from typing import Final
+
+from flask import Blueprint, Response, request
+
+from storage.reference import ReferenceUnusable
+from web.exchange.status import SERVING, archive_state, shard_state
+from web.http.errors import RETRY_AFTER_S, invalid
+from web.http.responses import answer
+from web.monitoring import metrics
+from web.services import services
+from web.settings import AWAITED_VARIABLE
+
+blueprint: Final = Blueprint("health", __name__)
+
+_AWAITED: Final = os.environ.get(AWAITED_VARIABLE)
+
+
+@blueprint.get("/healthz")
+def live() -> Response:
+    """This worker answers; asks nobody."""
+    return answer({"status": "live"})
+
+
+@blueprint.get("/readyz")
+def ready() -> Response:
+    """Whether all shards serve: of trading. With ``history=required`` the archive must serve, too.
+
+    And the demo of a first start is made.
+    """
+    needed = request.args.get("history")
+    if needed not in (None, "required"):
+        raise invalid("history")
+    engine = services().engine
+    shards = {str(shard): shard_state(engine, shard) for shard in engine.shards}
+    archive = archive_state(engine)
+    is_ready = all(state == SERVING for state in shards.values()) and (needed is None or archive == SERVING)
+    told: dict[str, object] = {"shards": shards, "archive": archive}
+    if not _knows_what_is_traded():
+        is_ready, told["reference"] = False, "unusable"
+    is_ready = is_ready and not _awaits_demo()
+    response = answer({"status": "ready" if is_ready else "not ready", **told})
+    if not is_ready:
+        response.status_code = 503
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def _knows_what_is_traded() -> bool:
+    """Whether the reference file can be read: without it every call is refused."""
+    try:
+        services().catalog()
+    except ReferenceUnusable:
+        return False
+    return True
+
+
+def _awaits_demo() -> bool:
+    """Whether this is a first start, whose demo the runner is still making."""
+    return _AWAITED is not None and not os.path.exists(_AWAITED)
+
+
+@blueprint.get("/metrics")
+def show_metrics() -> Response:
+    """Prometheus text."""
+    text, content_type = metrics.render(services().engine)
+    return Response(text, content_type=content_type)

@@ -1,0 +1,171 @@
+"""Prometheus metrics. What was counted is summed over the workers; the engine's numbers are asked for when read.
+
+How the workers count together, and what is lost when one is killed, says :mod:`web.monitoring.shared_counts`.
+``web/gunicorn_conf.py`` gives out the slots.
+"""
+
+import atexit
+import os
+import time
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from shards.model.reasons import Reason
+from shards.settings import load_settings
+from web.exchange.gateway import Engine
+from web.exchange.status import FULL, SERVING, archive_state, archive_status, shard_state, shard_status, silence_s
+from web.monitoring.shared_counts import SECONDS, SUFFIX, Counts, SharedCounts
+
+SLOT_VARIABLE: Final = "SHARDEX_WORKER_SLOT"
+
+
+def _path() -> Path | None:
+    """Where this worker's counts lie; None outside of gunicorn's workers."""
+    slot = os.environ.get(SLOT_VARIABLE)
+    return None if slot is None else load_settings().data / "run" / "metrics" / f"{slot}{SUFFIX}"
+
+
+_counts: Final = SharedCounts(_path())
+atexit.register(_counts.write)  # a worker that is stopped in whatever way but SIGKILL forgets nothing
+
+
+def count_request(method: str, route: str, status: int, started: float) -> None:
+    """A request was answered; ``started`` by ``time.perf_counter``. ``route`` is a pattern, never a path."""
+    _counts.count_request((method, route, status), time.perf_counter() - started)
+
+
+def count_refusal(shard: int, reason: Reason) -> None:
+    """A shard refused a message."""
+    _counts.count_refusal((shard, reason.value))
+
+
+def count_wrong_key() -> None:
+    """A call came with a wrong operator key."""
+    _counts.count_wrong_key()
+
+
+def render(engine: Engine) -> tuple[bytes, str]:
+    """All metrics as text, and its content type."""
+    registry = CollectorRegistry()
+    registry.register(_CountsCollector(_counts.total()))
+    registry.register(_EngineCollector(engine))
+    return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+class _CountsCollector(Collector):
+    """What was counted."""
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        """Called once for each scrape."""
+        requests = CounterMetricFamily("shardex_requests", "Requests answered", labels=("method", "route", "status"))
+        cells: dict[tuple[str, str], Sequence[float]] = {}
+        for (method, route, status), cell in self._counts.requests.items():
+            requests.add_metric((method, route, str(status)), sum(cell[:-1]))
+            other = cells.get((method, route))
+            cells[method, route] = cell if other is None else [sum(pair) for pair in zip(cell, other, strict=True)]
+        yield requests
+        yield _durations(cells)
+        refusals = CounterMetricFamily("shardex_refusals", "Messages refused", labels=("shard", "reason"))
+        for (shard, reason), count in self._counts.refusals.items():
+            refusals.add_metric((str(shard), reason), count)
+        yield refusals
+        text = "Calls with a wrong operator key"
+        yield CounterMetricFamily("shardex_wrong_operator_keys", text, value=self._counts.wrong_keys)
+
+
+_BUCKETS: Final = (*map(str, SECONDS), "+Inf")
+
+
+def _durations(cells: dict[tuple[str, str], Sequence[float]]) -> Metric:
+    durations = HistogramMetricFamily("shardex_request_seconds", "Time to answer", labels=("method", "route"))
+    for route, cell in cells.items():
+        durations.add_metric(route, list(zip(_BUCKETS, accumulate(cell[:-1]), strict=True)), cell[-1])
+    return durations
+
+
+_SHARD_GAUGES: Final = {
+    "queue_depth": "Messages in the mailbox",
+    "queue_depth_max": "Bound of the mailbox",
+    "open_orders": "Open orders",
+    "markets": "Markets",
+    "accounts": "Accounts",
+    "journal_seq": "Sequence of the last journal record",
+    "snapshot_seq": "Sequence of the last snapshot",
+    "archive_lag": "Rows not yet confirmed by the archive",
+}
+
+
+class _EngineCollector(Collector):
+    """The engine's numbers as they are now."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> Iterator[Metric]:
+        """Called once for each scrape."""
+        yield from self._collect_states()
+        gauges = {
+            name: GaugeMetricFamily(f"shardex_shard_{name}", text, labels=["shard"])
+            for name, text in _SHARD_GAUGES.items()
+        }
+        for shard in self._engine.shards:
+            status = shard_status(self._engine, shard)
+            for name, gauge in gauges.items():
+                if status is not None:
+                    gauge.add_metric([str(shard)], getattr(status, name))
+        yield from gauges.values()
+        yield from self._collect_archive()
+        yield from self._collect_clock()
+
+    def _collect_states(self) -> Iterator[Metric]:
+        """What can be told of a shard that does not answer, too."""
+        texts = {
+            "serving": "1 if the shard takes commands and can write",
+            "full": "1 if there is no room on disk for the shard's journal",
+            "recovery_done": "Journal records that a starting shard has taken up",
+            "recovery_all": "Journal records that it takes up in all",
+            "silence_seconds": "Since the shard's last sign of life; more than 2: it stands still",
+        }
+        gauges = {
+            name: GaugeMetricFamily(f"shardex_shard_{name}", text, labels=["shard"]) for name, text in texts.items()
+        }
+        for shard in self._engine.shards:
+            state, signs = shard_state(self._engine, shard), self._engine.client.shard_signs(shard)
+            values = {"serving": float(state == SERVING), "full": float(state == FULL)}
+            if signs is not None:
+                values |= {"recovery_done": signs.done, "recovery_all": signs.all, "silence_seconds": silence_s(signs)}
+            for name, value in values.items():
+                gauges[name].add_metric([str(shard)], value)
+        yield from gauges.values()
+
+    def _collect_clock(self) -> Iterator[Metric]:
+        signs = self._engine.client.supervisor_signs()
+        if signs is not None:
+            yield GaugeMetricFamily(
+                "shardex_clock_jump_seconds", "How far the clock last jumped; 0: not yet", value=signs.jump_ms / 1_000
+            )
+            yield CounterMetricFamily("shardex_clock_jumps", "How often the clock jumped", value=signs.jumps)
+
+    def _collect_archive(self) -> Iterator[Metric]:
+        state, archive = archive_state(self._engine), archive_status(self._engine)
+        yield GaugeMetricFamily("shardex_archive_serving", "1 if the archive serves", value=float(state == SERVING))
+        yield GaugeMetricFamily(
+            "shardex_archive_full", "1 if the archive has no room to store", value=float(state == FULL)
+        )
+        if archive is None:
+            return
+        yield GaugeMetricFamily("shardex_archive_rows", "Rows in the archive", value=archive.rows)
+        positions = GaugeMetricFamily("shardex_archive_position", "Number of the last row", labels=["shard"])
+        for shard, position in archive.positions.items():
+            positions.add_metric([str(shard)], position)
+        yield positions

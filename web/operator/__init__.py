@@ -1,0 +1,1 @@
+"""What operators do, over HTTP and from the command line; API keys."""

@@ -1,0 +1,248 @@
+"""What an operator can do, for the operator API and the command line alike.
+
+Every function raises Problem with the contract's status and text for what it refuses, EngineRefusal for what the engine
+refuses, and storage.reference.StorageFull when there is no room on disk.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import msgspec
+
+from shards.clock import now_ms
+from shards.limits import DEADLINE_BULK_MS, MARKET_NUMBER_MAX, PRICE_MAX, QUANTITY_MAX
+from shards.model.brackets import RiskChange
+from shards.model.commands import AddAsset, AddMarket, SetMarketStatus, SetMarkPrice, SetRisk
+from shards.model.decimals import Decimal
+from shards.model.markets import Market, MarketStatus, Product
+from shards.model.queries import GetMarket
+from shards.model.reasons import Reason
+from shards.model.replies import CountReply, MarketReply
+from storage.reference import ApiKey, Asset, Reference
+from web.auth import READ, TRADE
+from web.exchange.catalog import DISABLED, ENABLED, TRADING_SWITCH, Catalog, encode_market
+from web.exchange.gateway import Engine
+from web.http.amounts import count_units, read_amount
+from web.http.errors import EngineRefusal, Problem, invalid, spot_problem
+from web.http.parse import is_account, is_name
+from web.http.tokens import LIFETIME_S_MAX, Tokens
+
+DECIMALS_MAX: Final = 18
+FEE_BPS_MAX: Final = 1_000
+KEY_COUNT_MAX: Final = 20  # API keys of one account
+LABEL_LENGTH_MAX: Final = 64  # characters
+TEXT_LENGTH_MAX: Final = 2_048  # characters of an asset's image and contract
+
+
+class Desk(NamedTuple):
+    """What operating an exchange takes."""
+
+    engine: Engine
+    reference: Reference
+
+    def catalog(self) -> Catalog:
+        """What there is now."""
+        return Catalog(self.reference.facts())
+
+
+@dataclass(frozen=True)
+class MarketTerms:
+    """A spot market to be opened; sizes are decimal texts."""
+
+    id: str
+    base_token: str
+    quote_token: str
+    tick_size: str
+    lot_size: str
+    min_notional: str
+    maker_fee_bps: int
+    taker_fee_bps: int
+
+
+# Assets and markets
+
+
+def add_asset(desk: Desk, asset: Asset) -> None:
+    """Add an asset.
+
+    The symbol is reserved, then its shard journals the decimals, then the asset becomes active: what stopped half way
+    is taken up again by a repeat. Refuses ``invalid <field>``, ASSET_EXISTS, also for a symbol that differs in case
+    alone.
+    """
+    require(is_name(asset.symbol), "symbol")
+    require(0 <= asset.decimals <= DECIMALS_MAX, "decimals")
+    require(len(asset.image) <= TEXT_LENGTH_MAX, "image")
+    require(0 <= asset.chain_id < 2**63, "chain_id")
+    require(len(asset.contract) <= TEXT_LENGTH_MAX, "contract")
+    if not desk.reference.reserve_asset(asset):
+        raise Problem(409, "ASSET_EXISTS")
+    command = AddAsset(asset.symbol, asset.decimals)
+    in_force = desk.engine.ask(CountReply, desk.engine.owner_of(asset.symbol), command).count
+    is_first = desk.reference.put_asset(asset._replace(decimals=in_force))
+    if not is_first or in_force != asset.decimals:  # another was faster, or an earlier try got as far as the shard
+        raise Problem(409, "ASSET_EXISTS")
+
+
+def add_spot_market(desk: Desk, terms: MarketTerms) -> Market:
+    """Open a spot market; it is listed when this returns.
+
+    Refuses ``invalid <field>``, MARKET_EXISTS, UNKNOWN_ASSET, INVALID_TICK, INVALID_LOT.
+    """
+    return open_market(desk, _make_market(desk.catalog(), terms))
+
+
+def open_market(desk: Desk, wanted: Market, mark_price: int | None = None) -> Market:
+    """Open a market that is not yet numbered; ``mark_price`` (ticks) is a futures market's, 0 to follow its trades.
+
+    The row is reserved, then the shard is told, then the row becomes active: what stopped half way is taken up again by
+    a repeat. Refuses MARKET_EXISTS, also for a symbol that differs in case alone, and TOO_MANY_MARKETS.
+    """
+    row = desk.reference.reserve_market(wanted.product, wanted.symbol, MARKET_NUMBER_MAX)
+    if row is None:
+        raise Problem(409, "TOO_MANY_MARKETS")
+    if row.active or row.symbol != wanted.symbol:
+        raise spot_problem(Reason.MARKET_EXISTS)
+    wanted = msgspec.structs.replace(wanted, number=row.number, opened_ms=now_ms())
+    in_force = desk.engine.ask(MarketReply, desk.engine.owner(wanted), AddMarket(wanted)).market
+    if in_force.risk is None and wanted.risk is not None:  # an earlier version of the program had begun with it
+        command = SetRisk(row.number, RiskChange(wanted.risk.brackets, wanted.risk.liquidation_fee))
+        in_force = desk.engine.ask(MarketReply, desk.engine.owner(wanted), command).market
+    as_wanted = msgspec.structs.replace(in_force, opened_ms=wanted.opened_ms) == wanted
+    if as_wanted and mark_price is not None:  # also 0: an earlier try may have set another
+        desk.engine.ask(MarketReply, desk.engine.owner(wanted), SetMarkPrice(row.number, mark_price))
+    put_in_force(desk, in_force)
+    if not as_wanted:
+        raise spot_problem(Reason.MARKET_EXISTS)  # an earlier try had got as far as the shard, with other terms
+    return in_force
+
+
+def set_spot_status(desk: Desk, symbol: str, status: str) -> Market:
+    """List, halt or delist a spot market. Refuses INVALID_STATUS, MARKET_NOT_FOUND, MARKET_DELISTED."""
+    return set_market_status(desk, desk.catalog().spot, symbol, status)
+
+
+def set_market_status(desk: Desk, markets: Mapping[str, Market], symbol: str, status: str) -> Market:
+    """List, halt or delist one of ``markets``.
+
+    Refuses INVALID_STATUS, MARKET_NOT_FOUND, MARKET_DELISTED; delisting a futures market, POSITIONS_OPEN.
+    """
+    if status not in tuple(MarketStatus):
+        raise Problem(400, "INVALID_STATUS")
+    market = markets.get(symbol)
+    if market is None:
+        raise spot_problem(Reason.UNKNOWN_MARKET)
+    command = SetMarketStatus(market.number, MarketStatus(status))
+    try:
+        in_force = desk.engine.ask(MarketReply, desk.engine.owner(market), command, DEADLINE_BULK_MS).market
+    except EngineRefusal as refusal:
+        if refusal.reason is Reason.MARKET_DELISTED and market.status is not MarketStatus.DELISTED:
+            # an earlier try had got as far as the shard
+            delisted = msgspec.structs.replace(market, status=MarketStatus.DELISTED)
+            put_in_force(desk, delisted)
+        raise
+    put_in_force(desk, in_force)
+    return in_force
+
+
+def put_in_force(desk: Desk, market: Market) -> None:
+    """Store a market as the shard says that it is in force.
+
+    Somebody else may have changed it since, and have stored that before: so it is asked again after it is stored, until
+    both agree. Whoever stores last has asked last.
+    """
+    stored = None
+    while stored != market:
+        desk.reference.put_market(market.number, encode_market(market))
+        stored = market
+        market = desk.engine.ask(MarketReply, desk.engine.owner(market), GetMarket(market.number)).market
+
+
+def set_spot_trading(desk: Desk, state: str) -> None:
+    """Switch spot trading ``enabled`` or ``disabled``; survives restarts. Refuses ``invalid spot``."""
+    require(state in (ENABLED, DISABLED), "spot")
+    desk.reference.set_switch(TRADING_SWITCH, state)
+
+
+def _make_market(catalog: Catalog, terms: MarketTerms) -> Market:
+    """The market of these terms, not yet numbered."""
+    require(is_name(terms.id), "id")
+    require(is_name(terms.base_token), "base_token")
+    require(is_name(terms.quote_token) and terms.quote_token != terms.base_token, "quote_token")
+    tick = read_amount(terms.tick_size, "tick_size")
+    lot = read_amount(terms.lot_size, "lot_size")
+    min_notional = read_amount(terms.min_notional, "min_notional")
+    require(0 <= terms.maker_fee_bps <= FEE_BPS_MAX, "maker_fee_bps")
+    require(0 <= terms.taker_fee_bps <= FEE_BPS_MAX, "taker_fee_bps")
+    if terms.id in catalog.spot:
+        raise spot_problem(Reason.MARKET_EXISTS)
+    base, quote = catalog.assets.get(terms.base_token), catalog.assets.get(terms.quote_token)
+    if base is None or quote is None:
+        raise Problem(400, "UNKNOWN_ASSET")
+    check_steps(tick, lot, base, quote)
+    return Market(
+        number=0,
+        product=Product.SPOT,
+        symbol=terms.id,
+        base=base.symbol,
+        quote=quote.symbol,
+        base_places=base.decimals,
+        quote_places=quote.decimals,
+        tick_digits=tick.digits,
+        price_places=tick.places,
+        lot_digits=lot.digits,
+        lot_places=lot.places,
+        min_notional=count_units(min_notional, quote, "min_notional"),
+        maker_fee_bps=terms.maker_fee_bps,
+        taker_fee_bps=terms.taker_fee_bps,
+    )
+
+
+def check_steps(tick: Decimal, lot: Decimal, base: Asset, quote: Asset) -> None:
+    """Every price × quantity must be a whole number of the quote's smallest units, every quantity of the base's.
+
+    Refuses INVALID_TICK, INVALID_LOT.
+    """
+    too_fine = tick.digits * lot.digits * 10**quote.decimals % 10 ** (tick.places + lot.places)
+    if not 0 < tick.digits <= PRICE_MAX * 10**tick.places or too_fine:
+        raise Problem(400, "INVALID_TICK")
+    if not 0 < lot.digits <= QUANTITY_MAX * 10**lot.places or lot.places > base.decimals:
+        raise Problem(400, "INVALID_LOT")
+
+
+# Credentials
+
+
+def create_key(
+    reference: Reference, account: str, label: str = "", permissions: Sequence[str] = (READ, TRADE)
+) -> ApiKey:
+    """Make an API key; its secret is in the answer and shown never again.
+
+    Refuses ``invalid account``, ``invalid label``, ``invalid permissions``, TOO_MANY_API_KEYS.
+    """
+    require(is_account(account), "account")
+    require(len(label) <= LABEL_LENGTH_MAX and (not label or label.isprintable()), "label")
+    require(tuple(permissions) in ((READ,), (READ, TRADE)), "permissions")
+    made = reference.create_key(account, label, tuple(permissions), now_ms(), KEY_COUNT_MAX)
+    if made is None:
+        raise Problem(409, "TOO_MANY_API_KEYS")
+    return made
+
+
+def revoke_key(reference: Reference, account: str, key: str) -> None:
+    """Make an API key useless at once. Refuses API_KEY_NOT_FOUND, also for somebody else's."""
+    if not reference.revoke_key(account, key):
+        raise Problem(404, "API_KEY_NOT_FOUND")
+
+
+def mint_token(tokens: Tokens, account: str, lifetime_s: int) -> str:
+    """A bearer token with all rights of the account. Refuses ``invalid account``, ``invalid lifetime``."""
+    require(is_account(account), "account")
+    require(0 < lifetime_s <= LIFETIME_S_MAX, "lifetime")
+    return tokens.mint(account, lifetime_s)
+
+
+def require(condition: bool, name: str) -> None:
+    """Go on only if it is so; raises ``invalid <name>``."""
+    if not condition:
+        raise invalid(name)

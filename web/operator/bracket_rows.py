@@ -1,0 +1,87 @@
+"""Brackets as operators write them: rows of texts and numbers ↔ integers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from shards.model.brackets import MILLION, Bracket, make_brackets
+from shards.model.decimals import Decimal, count_steps, parse_decimal
+from shards.model.markets import Market
+from web.futures.call.formats import RATIO_PLACES, format_ratio
+from web.futures.limits import BRACKET_COUNT_MAX, LEVERAGE_MAX, NOTIONAL_MAX
+from web.http.errors import Problem, invalid
+from web.http.parse import Number, read_long, read_text
+
+FIELDS: Final = ("notional_cap", "max_leverage", "maint_margin_ratio")
+Row = tuple[int, int, str]
+"""Cap in whole units of the quote asset, most leverage, maintenance ratio as a decimal text."""
+
+
+def read_rows(value: object) -> list[Row]:
+    """The rows of a JSON body; raises ``invalid brackets``."""
+    if not isinstance(value, list):
+        raise invalid("brackets")
+    return [_read_row(each) for each in value]
+
+
+def rows_of(market: Market) -> list[Row]:
+    """The brackets of a futures market."""
+    unit = 10**market.quote_places
+    return [(each.cap // unit, each.max_leverage, format_ratio(each.ratio)) for each in market.brackets]
+
+
+def show_rows(rows: Sequence[Row]) -> list[dict[str, object]]:
+    """Rows as a JSON body has them."""
+    return [dict(zip(FIELDS, row, strict=True)) for row in rows]
+
+
+def to_brackets(rows: Sequence[Row], places: int, name: str = "brackets", band: int = 0) -> list[Bracket]:
+    """The brackets of these rows; ``places``: decimals of the quote asset. Raises ``invalid <name>``.
+
+    ``band``: millionths of the mark, by which fills may lie below it. The margin of such a fill must be enough for the
+    maintenance of its position, which follows the mark.
+    """
+    if not 1 <= len(rows) <= BRACKET_COUNT_MAX:
+        raise invalid(name)
+    unit = 10**places
+    try:
+        brackets = make_brackets((cap * unit, leverage, _read_ratio(ratio)) for cap, leverage, ratio in rows)
+    except ValueError:
+        raise invalid(name) from None
+    if not all(_is_sane(bracket, unit) for bracket in brackets):
+        raise invalid(name)
+    if any(bracket.ratio * bracket.max_leverage > MILLION - band for bracket in brackets):
+        raise invalid(name)
+    return brackets
+
+
+def _is_sane(bracket: Bracket, unit: int) -> bool:
+    """Clients read ``cum`` as a whole number."""
+    return bracket.cap <= NOTIONAL_MAX * unit and bracket.max_leverage <= LEVERAGE_MAX and not bracket.cum % unit
+
+
+def _read_ratio(text: str) -> int:
+    """In millionths. Raises ValueError."""
+    value = parse_decimal(text)
+    millionths = count_steps(value, Decimal(1, RATIO_PLACES)) if value is not None else None
+    if millionths is None:
+        raise ValueError("no ratio")
+    return millionths
+
+
+def _read_row(value: object) -> Row:
+    if not isinstance(value, Mapping) or set(value) != set(FIELDS):
+        raise invalid("brackets")
+    cap, leverage = read_long(value["notional_cap"]), read_long(value["max_leverage"])
+    ratio = value["maint_margin_ratio"]
+    text = str(ratio) if isinstance(ratio, Number) else read_text(ratio)
+    if cap is None or leverage is None or text is None:
+        raise invalid("brackets")
+    return cap, leverage, text
+
+
+def parse_row(text: str) -> Row:
+    """A row as the command line has it: CAP:LEVERAGE:RATIO. Raises Problem."""
+    parts = text.split(":")
+    if len(parts) != len(FIELDS) or not all(part.isascii() and part.isdigit() for part in parts[:2]):
+        raise Problem(400, "a bracket is CAP:LEVERAGE:RATIO, as in 40000:100:0.005")
+    return int(parts[0]), int(parts[1]), parts[2]

@@ -1,0 +1,246 @@
+"""What an operator does with futures markets. Refuses as :mod:`web.operator.actions` does."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from shards.limits import PRICE_MAX
+from shards.model.brackets import LIQUIDATION_FEE, RiskChange, RiskTerms
+from shards.model.commands import SetMarkPrice, SetRisk
+from shards.model.decimals import Decimal, count_steps
+from shards.model.markets import FuturesTerms, Market, Product
+from shards.model.queries import GetOpenInterest
+from shards.model.reasons import Reason
+from shards.model.replies import CountReply, MarketReply
+from storage.reference import Asset
+from web.exchange.catalog import MARGIN_ASSET, Catalog
+from web.futures.call.formats import RATIO_PLACES, format_price, format_ratio
+from web.futures.limits import LEVERAGE_MAX, LIQUIDATION_FEE_MAX, NOTIONAL_MAX
+from web.futures.market_data.mark_price import marks_of
+from web.http.amounts import count_units, read_amount
+from web.http.errors import Problem, invalid, spot_problem
+from web.http.parse import is_name
+from web.operator.actions import FEE_BPS_MAX, Desk, check_steps, open_market, put_in_force, require, set_market_status
+from web.operator.bracket_rows import Row, rows_of, to_brackets
+
+MAX_POSITION_NOTIONAL: Final = 100_000_000  # USDT; this and the next where an operator gives none
+MAINT_MARGIN_RATIO: Final = "0.005"
+_RATIO_MAX: Final = 10**RATIO_PLACES  # millionths
+
+
+@dataclass(frozen=True)
+class FuturesMarketTerms:
+    """A futures market to be opened; sizes, amounts, ratios and prices are decimal texts, amounts in USDT."""
+
+    symbol: str
+    base_asset: str
+    tick_size: str
+    lot_size: str
+    min_notional: str
+    maker_fee_bps: int
+    taker_fee_bps: int
+    max_notional: str = "10000000"  # of one order
+    max_position_notional: int | None = None  # this and the two like it: where there are no brackets
+    min_leverage: int = 1
+    max_leverage: int | None = None
+    default_leverage: int = 20
+    maint_margin_ratio: str | None = None
+    trigger_protect: str = "0.05"
+    market_take_bound: str = "0.05"
+    mark_price: str | None = None  # it follows the last trade
+    brackets: Sequence[Row] | None = None  # None: one of the three above
+    liquidation_fee: str = format_ratio(LIQUIDATION_FEE)
+
+
+class MarketRisk(NamedTuple):
+    """How a futures market stands; decimal texts."""
+
+    market: Market
+    mark_price: str | None
+    open_interest: str
+    liquidation_fee: str | None  # None without risk terms
+
+
+def add_futures_market(desk: Desk, terms: FuturesMarketTerms) -> Market:
+    """Open a futures market against USDT; it is listed when this returns.
+
+    Refuses ``invalid <field>``, MARKET_EXISTS, UNKNOWN_ASSET, INVALID_TICK, INVALID_LOT.
+    """
+    mark_price = _read_mark_price(terms.mark_price, "mark_price")
+    market = _make_market(desk.catalog(), terms)
+    return open_market(desk, market, _count_ticks(mark_price, market))
+
+
+def set_futures_status(desk: Desk, symbol: str, status: str) -> Market:
+    """List, halt or delist a futures market.
+
+    Refuses INVALID_STATUS, MARKET_NOT_FOUND, MARKET_DELISTED, POSITIONS_OPEN.
+    """
+    return set_market_status(desk, desk.catalog().futures, symbol, status)
+
+
+def find_market(catalog: Catalog, symbol: str) -> Market:
+    """The futures market of that symbol; refuses MARKET_NOT_FOUND."""
+    market = catalog.futures.get(symbol)
+    if market is None:
+        raise spot_problem(Reason.UNKNOWN_MARKET)
+    return market
+
+
+def set_risk(
+    desk: Desk, symbol: str, brackets: Sequence[Row] | None = None, liquidation_fee: str | None = None
+) -> Market:
+    """Give a futures market other risk terms, in force for all that follows; None: as before. Orders keep their holds.
+
+    A market of an older data folder has risk terms from then on, with its one bracket if none are given. Refuses
+    ``invalid brackets``, also where nothing is given, ``invalid liquidation_fee``, MARKET_NOT_FOUND, MARKET_DELISTED.
+    """
+    require(brackets is not None or liquidation_fee is not None, "brackets")
+    fee = None if liquidation_fee is None else _read_fee(liquidation_fee)
+    market = find_market(desk.catalog(), symbol)
+    rows = rows_of(market) if brackets is None else brackets
+    band = market.futures.market_take_bound if market.futures is not None else 0
+    checked = to_brackets(rows, market.quote_places, band=band)
+    command = SetRisk(market.number, RiskChange(None if brackets is None else checked, fee))
+    in_force = desk.engine.ask(MarketReply, desk.engine.owner(market), command).market
+    put_in_force(desk, in_force)
+    return in_force
+
+
+def read_risk(desk: Desk, symbol: str) -> MarketRisk:
+    """How a futures market stands. Refuses MARKET_NOT_FOUND."""
+    market = find_market(desk.catalog(), symbol)
+    mark = marks_of(desk.engine, [market])[market.number]
+    lots = desk.engine.ask(CountReply, desk.engine.owner(market), GetOpenInterest(market.number)).count
+    return MarketRisk(
+        market,
+        format_price(market, mark) if mark else None,
+        market.format_quantity(lots),
+        format_ratio(market.risk.liquidation_fee) if market.risk is not None else None,
+    )
+
+
+def set_mark_price(desk: Desk, symbol: str, price: str | None) -> str | None:
+    """Set a futures market's mark price, a decimal text; None: it follows the last trade again. Returns what was set.
+
+    Whatever became due has fired when this returns. Refuses ``invalid price``, MARKET_NOT_FOUND, INVALID_TICK,
+    MARKET_DELISTED.
+    """
+    value = _read_mark_price(price, "price")
+    market = find_market(desk.catalog(), symbol)
+    ticks = _count_ticks(value, market)
+    desk.engine.ask(MarketReply, desk.engine.owner(market), SetMarkPrice(market.number, ticks))
+    return format_price(market, ticks) if ticks else None
+
+
+def _make_market(catalog: Catalog, terms: FuturesMarketTerms) -> Market:
+    """The market of these terms, not yet numbered."""
+    require(is_name(terms.symbol), "symbol")
+    require(is_name(terms.base_asset) and terms.base_asset != MARGIN_ASSET, "base_asset")
+    tick = read_amount(terms.tick_size, "tick_size")
+    lot = read_amount(terms.lot_size, "lot_size")
+    min_notional = _read_notional(terms.min_notional, "min_notional")
+    require(0 <= terms.maker_fee_bps <= FEE_BPS_MAX, "maker_fee_bps")
+    require(0 <= terms.taker_fee_bps <= FEE_BPS_MAX, "taker_fee_bps")
+    max_notional = _read_notional(terms.max_notional, "max_notional")
+    rows = _read_brackets(terms)
+    _check_bounds(terms, rows)
+    fee = _read_fee(terms.liquidation_fee)
+    if terms.symbol in catalog.futures:
+        raise spot_problem(Reason.MARKET_EXISTS)
+    base, quote = catalog.assets.get(terms.base_asset), catalog.margin_asset
+    if base is None or quote is None:
+        raise Problem(400, "UNKNOWN_ASSET")
+    check_steps(tick, lot, base, quote)
+    least, most = count_units(min_notional, quote, "min_notional"), count_units(max_notional, quote, "max_notional")
+    require(0 < most >= least, "max_notional")
+    own = _make_terms(terms, rows, quote, most)
+    name = "brackets" if terms.brackets is not None else "maint_margin_ratio"
+    return Market(
+        number=0,
+        product=Product.FUTURES,
+        symbol=terms.symbol,
+        base=base.symbol,
+        quote=quote.symbol,
+        base_places=base.decimals,
+        quote_places=quote.decimals,
+        tick_digits=tick.digits,
+        price_places=tick.places,
+        lot_digits=lot.digits,
+        lot_places=lot.places,
+        min_notional=least,
+        maker_fee_bps=terms.maker_fee_bps,
+        taker_fee_bps=terms.taker_fee_bps,
+        futures=own,
+        risk=RiskTerms(to_brackets(rows, quote.decimals, name, own.market_take_bound), fee),
+    )
+
+
+def _read_brackets(terms: FuturesMarketTerms) -> Sequence[Row]:
+    """As they were given, or the one that the other terms come to."""
+    if terms.brackets is not None:
+        given = terms.max_position_notional, terms.max_leverage, terms.maint_margin_ratio
+        require(given == (None, None, None), "brackets")
+        to_brackets(terms.brackets, 0)  # here, so that it is refused in its turn; whole units are whole in any
+        return terms.brackets
+    cap = MAX_POSITION_NOTIONAL if terms.max_position_notional is None else terms.max_position_notional
+    leverage = LEVERAGE_MAX if terms.max_leverage is None else terms.max_leverage
+    ratio = MAINT_MARGIN_RATIO if terms.maint_margin_ratio is None else terms.maint_margin_ratio
+    require(1 <= cap <= NOTIONAL_MAX, "max_position_notional")
+    require(1 <= leverage <= LEVERAGE_MAX, "max_leverage")
+    return [(cap, leverage, ratio)]
+
+
+def _check_bounds(terms: FuturesMarketTerms, rows: Sequence[Row]) -> None:
+    most = rows[0][1]
+    require(1 <= terms.min_leverage <= most, "min_leverage")
+    require(terms.min_leverage <= terms.default_leverage <= most, "default_leverage")
+
+
+def _make_terms(terms: FuturesMarketTerms, rows: Sequence[Row], quote: Asset, max_notional: int) -> FuturesTerms:
+    """What the brackets say stands here too, as far as one number can."""
+    name = "brackets" if terms.brackets is not None else "maint_margin_ratio"
+    return FuturesTerms(
+        max_notional=max_notional,
+        max_position_notional=rows[-1][0] * 10**quote.decimals,
+        min_leverage=terms.min_leverage,
+        max_leverage=rows[0][1],
+        default_leverage=terms.default_leverage,
+        maint_margin_ratio=_read_ratio(rows[0][2], name),
+        trigger_protect=_read_ratio(terms.trigger_protect, "trigger_protect"),
+        market_take_bound=_read_ratio(terms.market_take_bound, "market_take_bound"),
+    )
+
+
+def _read_mark_price(text: str | None, name: str) -> Decimal | None:
+    return None if text is None else read_amount(text, name)
+
+
+def _count_ticks(price: Decimal | None, market: Market) -> int:
+    """A mark price in ticks, 0 for none. Refuses INVALID_TICK."""
+    if price is None:
+        return 0
+    ticks = count_steps(price, market.tick)
+    if not ticks or price.digits > PRICE_MAX * 10**price.places:
+        raise Problem(400, "INVALID_TICK")
+    return ticks
+
+
+def _read_notional(text: str, name: str) -> Decimal:
+    value = read_amount(text, name)
+    require(value.digits <= NOTIONAL_MAX * 10**value.places, name)
+    return value
+
+
+def _read_fee(text: str) -> int:
+    fee = _read_ratio(text, "liquidation_fee")
+    require(fee < LIQUIDATION_FEE_MAX, "liquidation_fee")
+    return fee
+
+
+def _read_ratio(text: str, name: str) -> int:
+    """A ratio below 1 in millionths."""
+    millionths = count_steps(read_amount(text, name), Decimal(1, RATIO_PLACES))
+    if millionths is None or millionths >= _RATIO_MAX:
+        raise invalid(name)
+    return millionths

@@ -1,0 +1,288 @@
+"""The operator API. Unlike elsewhere, fields nobody knows are refused: a misspelt one must not pass for a default."""
+
+from collections.abc import Callable
+from typing import Final
+
+from flask import Blueprint, Response
+
+from shards.model.queries import CountOpen, GetBalances
+from shards.model.replies import BalancesReply, OpenCountReply
+from storage.reference import Asset
+from web.auth import require_operator
+from web.exchange.catalog import Catalog
+from web.exchange.status import read_status
+from web.futures.account.margin import (
+    Funds,
+    ask_margin,
+    format_margin_ratio,
+    format_usdt,
+    liquidation_price,
+    list_holdings,
+    sum_up,
+)
+from web.futures.account.position_views import render_held
+from web.http.errors import Problem, invalid
+from web.http.parse import Number, is_account, read_long, read_text
+from web.http.request import json_body
+from web.http.responses import answer
+from web.operator import actions, futures_markets, payments
+from web.operator.actions import Desk, MarketTerms
+from web.operator.bracket_rows import Row, read_rows, rows_of, show_rows
+from web.operator.futures_markets import FuturesMarketTerms
+from web.operator.payments import Paid, Payment
+from web.services import services
+from web.spot.lists import render_balances
+
+blueprint: Final = Blueprint("admin", __name__, url_prefix="/api/v1/admin")
+blueprint.before_request(require_operator)
+
+
+@blueprint.post("/assets")
+def add_asset() -> Response:
+    """Add an asset."""
+    form = Form("symbol", "decimals", "image", "chain_id", "contract")
+    asset = Asset(
+        symbol=form.text("symbol"),
+        decimals=form.long("decimals"),
+        image=form.text("image", ""),
+        chain_id=form.long("chain_id", 0),
+        contract=form.text("contract", ""),
+    )
+    actions.add_asset(_desk(), asset)
+    return answer({"ok": True, "symbol": asset.symbol})
+
+
+@blueprint.post("/spot/markets")
+def add_spot_market() -> Response:
+    """Open a spot market."""
+    form = Form(*MarketTerms.__dataclass_fields__)
+    terms = MarketTerms(
+        id=form.text("id"),
+        base_token=form.text("base_token"),
+        quote_token=form.text("quote_token"),
+        tick_size=form.decimal("tick_size"),
+        lot_size=form.decimal("lot_size"),
+        min_notional=form.decimal("min_notional"),
+        maker_fee_bps=form.long("maker_fee_bps"),
+        taker_fee_bps=form.long("taker_fee_bps"),
+    )
+    actions.add_spot_market(_desk(), terms)
+    return answer({"ok": True, "id": terms.id})
+
+
+@blueprint.patch("/spot/markets/<symbol>/status")
+def set_spot_status(symbol: str) -> Response:
+    """List, halt or delist a spot market."""
+    status = read_text(Form("status").fields.get("status")) or ""
+    actions.set_spot_status(_desk(), symbol, status)
+    return answer({"ok": True, "id": symbol, "status": status})
+
+
+@blueprint.post("/futures/markets")
+def add_futures_market() -> Response:
+    """Open a futures market."""
+    form = Form(*FuturesMarketTerms.__dataclass_fields__)
+    terms = FuturesMarketTerms(
+        symbol=form.text("symbol"),
+        base_asset=form.text("base_asset"),
+        tick_size=form.decimal("tick_size"),
+        lot_size=form.decimal("lot_size"),
+        min_notional=form.decimal("min_notional"),
+        maker_fee_bps=form.long("maker_fee_bps"),
+        taker_fee_bps=form.long("taker_fee_bps"),
+        max_notional=form.decimal("max_notional", FuturesMarketTerms.max_notional),
+        max_position_notional=form.optional_long("max_position_notional"),
+        min_leverage=form.long("min_leverage", FuturesMarketTerms.min_leverage),
+        max_leverage=form.optional_long("max_leverage"),
+        default_leverage=form.long("default_leverage", FuturesMarketTerms.default_leverage),
+        maint_margin_ratio=form.optional_decimal("maint_margin_ratio"),
+        trigger_protect=form.decimal("trigger_protect", FuturesMarketTerms.trigger_protect),
+        market_take_bound=form.decimal("market_take_bound", FuturesMarketTerms.market_take_bound),
+        mark_price=form.optional_decimal("mark_price"),
+        brackets=form.optional_brackets(),
+        liquidation_fee=form.decimal("liquidation_fee", FuturesMarketTerms.liquidation_fee),
+    )
+    futures_markets.add_futures_market(_desk(), terms)
+    return answer({"ok": True, "symbol": terms.symbol})
+
+
+@blueprint.patch("/futures/markets/<symbol>/status")
+def set_futures_status(symbol: str) -> Response:
+    """List, halt or delist a futures market."""
+    status = read_text(Form("status").fields.get("status")) or ""
+    futures_markets.set_futures_status(_desk(), symbol, status)
+    return answer({"ok": True, "symbol": symbol, "status": status})
+
+
+@blueprint.patch("/futures/markets/<symbol>/risk")
+def set_risk(symbol: str) -> Response:
+    """Give a futures market other risk terms."""
+    form = Form("brackets", "liquidation_fee")
+    futures_markets.set_risk(_desk(), symbol, form.optional_brackets(), form.optional_decimal("liquidation_fee"))
+    return answer({"ok": True, "symbol": symbol})
+
+
+@blueprint.get("/futures/risk/<symbol>")
+def get_risk(symbol: str) -> Response:
+    """How a futures market stands, and its risk terms."""
+    market, mark_price, open_interest, liquidation_fee = futures_markets.read_risk(_desk(), symbol)
+    return answer(
+        {
+            "symbol": symbol,
+            "mark_price": mark_price,
+            "open_interest": open_interest,
+            "liquidation_fee": liquidation_fee,
+            "brackets": show_rows(rows_of(market)),
+        }
+    )
+
+
+@blueprint.post("/futures/mark-price")
+def set_mark_price() -> Response:
+    """Set a futures market's mark price, or let it follow the last trade again."""
+    form = Form("symbol", "price")
+    symbol = form.text("symbol")
+    if "price" not in form.fields:
+        raise invalid("price")  # null is said, not left out
+    price = futures_markets.set_mark_price(_desk(), symbol, form.optional_decimal("price"))
+    return answer({"ok": True, "symbol": symbol, "price": price})
+
+
+@blueprint.post("/deposits")
+def deposit() -> Response:
+    """Credit a wallet."""
+    return _pay(payments.deposit)
+
+
+@blueprint.post("/withdrawals")
+def withdraw() -> Response:
+    """Debit a wallet."""
+    return _pay(payments.withdraw)
+
+
+@blueprint.post("/trading")
+def set_trading() -> Response:
+    """Switch spot trading on or off."""
+    state = Form("spot").text("spot")
+    actions.set_spot_trading(_desk(), state)
+    return answer({"ok": True, "spot": state})
+
+
+@blueprint.get("/accounts/<account>")
+def get_account(account: str) -> Response:
+    """What an account has."""
+    if not is_account(account):
+        raise invalid("id")
+    at = services()
+    balances = at.engine.ask(BalancesReply, at.engine.home(account), GetBalances(account))
+    margin = ask_margin(at.engine, account)
+    counts = at.engine.ask_each(OpenCountReply, [(shard, CountOpen(account)) for shard in at.engine.shards])
+    open_orders = {
+        "spot": sum(count.spot for count in counts),
+        "futures": sum(count.futures for count in counts),
+        "triggers": sum(count.triggers for count in counts),
+    }
+    catalog = at.catalog()
+    funds = sum_up(margin, catalog)
+    held = [holding for holding in list_holdings(margin, catalog.futures.values()) if holding.own.position.amount]
+    return answer(
+        {
+            "account": account,
+            "spot": render_balances(balances, catalog),
+            "futures": _render_funds(funds, catalog),
+            "positions": [render_held(holding, liquidation_price(holding, funds)) for holding in held],
+            "open_orders": open_orders,
+        }
+    )
+
+
+@blueprint.get("/shards")
+def get_shards() -> Response:
+    """How every shard and the archive are."""
+    return answer(read_status(services().engine))
+
+
+def _render_funds(funds: Funds, catalog: Catalog) -> dict[str, str | None]:
+    """The futures wallet and what it backs."""
+    return {
+        "wallet_balance": format_usdt(funds.wallet, catalog),
+        "available_balance": format_usdt(funds.available, catalog),
+        "position_margin": format_usdt(funds.position_margin, catalog),
+        "order_hold": format_usdt(funds.order_margin, catalog),
+        "unrealized_profit": format_usdt(funds.unrealised, catalog),
+        "margin_balance": format_usdt(funds.equity, catalog),
+        "maintenance_margin": format_usdt(funds.maintenance, catalog),
+        "margin_ratio": format_margin_ratio(funds),
+    }
+
+
+class Form:
+    """The body's fields, all of them known; each reader raises ``invalid <name>``, also for a missing field."""
+
+    def __init__(self, *names: str) -> None:
+        self.fields = json_body()
+        for name in self.fields:
+            if name not in names:
+                raise Problem(400, f"unknown field {name[:64]}")
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A JSON string."""
+        value = read_text(self.fields.get(name)) if self.fields.get(name) is not None else default
+        if value is None:
+            raise invalid(name)
+        return value
+
+    def long(self, name: str, default: int | None = None) -> int:
+        """A whole number."""
+        value = read_long(self.fields.get(name)) if self.fields.get(name) is not None else default
+        if value is None:
+            raise invalid(name)
+        return value
+
+    def optional_long(self, name: str) -> int | None:
+        """A whole number; None for null, or if it was not sent."""
+        return None if self.fields.get(name) is None else self.long(name)
+
+    def optional_brackets(self) -> list[Row] | None:
+        """The rows of the field ``brackets``; None for null, or if it was not sent."""
+        rows = self.fields.get("brackets")
+        return None if rows is None else read_rows(rows)
+
+    def decimal(self, name: str, default: str | None = None) -> str:
+        """A decimal's text, as it was written; it is read by whoever knows its bounds."""
+        value = self.fields.get(name)
+        if isinstance(value, Number):
+            return str(value)
+        return self.text(name, default)
+
+    def optional_decimal(self, name: str) -> str | None:
+        """A decimal's text; None for null, or if it was not sent."""
+        return None if self.fields.get(name) is None else self.decimal(name)
+
+
+def _desk() -> Desk:
+    at = services()
+    return Desk(at.engine, at.reference)
+
+
+def _pay(action: Callable[[Desk, Payment], Paid]) -> Response:
+    form = Form(*Payment.__dataclass_fields__)
+    payment = Payment(
+        account=form.text("account"),
+        wallet=form.text("wallet"),
+        asset=form.text("asset"),
+        amount=form.decimal("amount"),
+        reference=form.text("reference"),
+    )
+    paid = action(_desk(), payment)
+    return answer(
+        {
+            "ok": True,
+            "reference": payment.reference,
+            "account": payment.account,
+            "wallet": payment.wallet,
+            "asset": payment.asset,
+            "amount": paid.amount,
+            "balance_after": paid.balance_after,
+        }
+    )

@@ -1,0 +1,77 @@
+"""Money into and out of wallets, by the operator. Refuses as :mod:`web.operator.actions` does."""
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from shards.model.accounting import Wallet
+from shards.model.commands import Deposit
+from shards.model.decimals import Decimal, format_plain
+from shards.model.replies import AmountReply
+from web.exchange.catalog import MARGIN_ASSET
+from web.http.amounts import count_units, read_amount
+from web.http.errors import Problem
+from web.http.parse import is_account, is_client_id, is_name
+from web.operator.actions import Desk, require
+
+DEPOSIT_MAX: Final = 10**15  # of any asset, at a time: more than there is of one; beyond it a digit slipped
+
+WALLETS: Final = {"spot": Wallet.SPOT, "futures": Wallet.FUTURES}
+
+
+@dataclass(frozen=True)
+class Payment:
+    """A deposit or a withdrawal; ``amount`` is a decimal text, ``reference`` makes it happen once per account."""
+
+    account: str
+    wallet: str
+    asset: str
+    amount: str
+    reference: str
+
+
+class Paid(NamedTuple):
+    """A payment that was made: decimal texts."""
+
+    amount: str
+    balance_after: str
+
+
+def deposit(desk: Desk, payment: Payment) -> Paid:
+    """Credit a wallet. A repeat gives the first answer.
+
+    Refuses ``invalid <field>`` (an amount beyond DEPOSIT_MAX, too), UNKNOWN_ASSET, AMOUNT_NON_POSITIVE; the engine
+    REFERENCE_CONFLICT.
+    """
+    amount = _read(payment)
+    require(amount.digits <= DEPOSIT_MAX * 10**amount.places, "amount")
+    return _pay(desk, payment, 1)
+
+
+def withdraw(desk: Desk, payment: Payment) -> Paid:
+    """Debit a wallet; as deposit, and the engine refuses INSUFFICIENT_BALANCE."""
+    return _pay(desk, payment, -1)
+
+
+def _read(payment: Payment) -> Decimal:
+    """The amount without its sign; written out, for a slip in an exponent is worth a thousandfold."""
+    require(is_account(payment.account), "account")
+    require(payment.wallet in WALLETS, "wallet")
+    require(is_name(payment.asset), "asset")
+    require(not set(payment.amount) & set("eE"), "amount")
+    amount = read_amount(payment.amount.removeprefix("-"), "amount")
+    require(is_client_id(payment.reference), "reference")
+    return amount
+
+
+def _pay(desk: Desk, payment: Payment, sign: int) -> Paid:
+    amount = _read(payment)
+    wallet = WALLETS[payment.wallet]
+    asset = desk.catalog().assets.get(payment.asset)
+    if asset is None or (wallet is Wallet.FUTURES and asset.symbol != MARGIN_ASSET):
+        raise Problem(400, "UNKNOWN_ASSET")
+    if not amount.digits or payment.amount.startswith("-"):
+        raise Problem(400, "AMOUNT_NON_POSITIVE")
+    units = count_units(amount, asset, "amount")
+    command = Deposit(payment.account, asset.symbol, sign * units, payment.reference, wallet)
+    reply = desk.engine.ask(AmountReply, desk.engine.home(payment.account), command)
+    return Paid(format_plain(units, asset.decimals), format_plain(reply.balance_after, asset.decimals))

@@ -1,0 +1,1 @@
+"""How much an IP and an account may ask, counted by all workers together."""

@@ -1,0 +1,1 @@
+"""The spot API under ``/api/v1``."""

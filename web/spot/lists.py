@@ -1,0 +1,162 @@
+"""The caller's spot orders, trades and balances."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from flask import Blueprint, Response
+
+from shards.limits import LIST_COUNT_MAX
+from shards.model import ids
+from shards.model.decimals import format_plain
+from shards.model.markets import Market, Product
+from shards.model.queries import GetBalances, GetOrder, ListOrders, ListTrades
+from shards.model.replies import BalancesReply
+from web.auth import READ, Principal, caller
+from web.exchange import history
+from web.exchange.catalog import Catalog
+from web.http.errors import invalid
+from web.http.request import Query, query
+from web.http.responses import answer
+from web.services import Services, services
+from web.spot.views import STATUSES, SpotRenderer
+
+blueprint: Final = Blueprint("spot_lists", __name__, url_prefix="/api/v1/spot")
+
+_LIMIT_DEFAULT: Final = 50
+_STATUSES: Final = {text: status for status, text in STATUSES.items()}
+
+
+@blueprint.get("/orders")
+def list_orders() -> Response:
+    """The caller's orders, newest first."""
+    principal = caller(READ)
+    at = services()
+    catalog = at.catalog()
+    asked = query()
+    market = _read_market(asked, catalog)
+    status = _read_status(asked)
+    start_ms, end_ms = _read_span(asked)
+    limit = asked.get_limit(_LIMIT_DEFAULT, LIST_COUNT_MAX)
+    before_ms, before_id = _read_order_before(asked, principal, catalog, at)
+    question = ListOrders(
+        account=principal.account,
+        limit=limit,
+        market=market.number if market else 0,
+        status=status,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        before_ms=before_ms,
+        before_id=before_id,
+        product=Product.SPOT,
+    )
+    orders = history.list_orders(at.engine, _owners(market, at), question)
+    renderer = SpotRenderer(at.catalog(), at.id_key)
+    return answer([renderer.order(order) for order in orders])
+
+
+@blueprint.get("/trades/me")
+def list_trades() -> Response:
+    """The caller's trades, newest first."""
+    principal = caller(READ)
+    at = services()
+    catalog = at.catalog()
+    asked = query()
+    market = _read_market(asked, catalog)
+    start_ms, end_ms = _read_span(asked)
+    limit = asked.get_limit(_LIMIT_DEFAULT, LIST_COUNT_MAX)
+    before_ms, before_id = _read_trade_before(asked, principal, catalog, at)
+    question = ListTrades(
+        account=principal.account,
+        limit=limit,
+        market=market.number if market else 0,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        before_ms=before_ms,
+        before_id=before_id,
+        product=Product.SPOT,
+    )
+    trades = history.list_trades(at.engine, _owners(market, at), question)
+    renderer = SpotRenderer(at.catalog(), at.id_key)
+    return answer([renderer.own_trade(trade, principal.account) for trade in trades])
+
+
+@blueprint.get("/balances")
+def balances() -> Response:
+    """The caller's wallets."""
+    principal = caller(READ)
+    at = services()
+    reply = at.engine.ask(BalancesReply, at.engine.home(principal.account), GetBalances(principal.account))
+    return answer({"balances": render_balances(reply, at.catalog())})
+
+
+def render_balances(reply: BalancesReply, catalog: Catalog) -> list[dict[str, str]]:
+    """One row per token ever held, sorted by token."""
+    return [
+        {
+            "token": balance.asset,
+            "available": format_plain(balance.available, catalog.places(balance.asset)),
+            "frozen": format_plain(balance.held, catalog.places(balance.asset)),
+        }
+        for balance in reply.balances
+    ]
+
+
+def _owners(market: Market | None, at: Services) -> Sequence[int]:
+    """The shards that may know."""
+    return history.owners(at.engine, at.catalog().spot.values() if market is None else [market])
+
+
+def _read_market(asked: Query, catalog: Catalog) -> Market | None:
+    symbol = asked.get("symbol")
+    if symbol is None:
+        return None
+    if symbol not in catalog.spot:
+        raise invalid("symbol")
+    return catalog.spot[symbol]
+
+
+def _read_status(asked: Query) -> int:
+    text = asked.get("status")
+    if text is None:
+        return 0
+    if text not in _STATUSES:
+        raise invalid("status")
+    return _STATUSES[text]
+
+
+def _read_span(asked: Query) -> tuple[int, int]:
+    """``start`` and ``end``, seconds and inclusive, as milliseconds."""
+    start_ms = asked.get_long("start", 0) * 1_000
+    end_ms = asked.get_long("end", history.TIME_MS_MAX) * 1_000 + 999
+    return min(start_ms, history.TIME_MS_MAX), min(end_ms, history.TIME_MS_MAX)
+
+
+def _read_order_before(asked: Query, principal: Principal, catalog: Catalog, at: Services) -> tuple[int, int]:
+    """Place of the order named by ``before``, which must be the caller's."""
+    text = asked.get("before")
+    if text is None:
+        return history.TIME_MS_MAX, 0
+    number, market = _read_id(text, ids.ORDER, catalog, at)
+    order = history.find_order(at.engine, market, GetOrder(number))
+    if order is None or order.account != principal.account:
+        raise invalid("before")
+    return order.created_ms, order.id
+
+
+def _read_trade_before(asked: Query, principal: Principal, catalog: Catalog, at: Services) -> tuple[int, int]:
+    text = asked.get("before")
+    if text is None:
+        return history.TIME_MS_MAX, 0
+    number, market = _read_id(text, ids.TRADE, catalog, at)
+    trade = history.find_trade(at.engine, market, number)
+    if trade is None or principal.account not in (trade.taker_account, trade.maker_account):
+        raise invalid("before")
+    return trade.time_ms, trade.id
+
+
+def _read_id(text: str, kind: bytes, catalog: Catalog, at: Services) -> tuple[int, Market]:
+    number = ids.from_uuid(text, at.id_key, kind)
+    market = catalog.spot_market_of(ids.market_of(number)) if number is not None else None
+    if number is None or market is None:
+        raise invalid("before")
+    return number, market

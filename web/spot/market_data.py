@@ -1,0 +1,170 @@
+"""Public spot market data."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from flask import Blueprint, Response
+
+from shards.clock import now_ms
+from shards.limits import DEPTH_LEVELS_MAX
+from shards.model.decimals import format_fixed, format_plain
+from shards.model.markets import Market
+from shards.model.queries import GetDepth, MarketTrades
+from shards.model.reasons import Reason
+from shards.model.replies import DepthReply
+from web.exchange import history
+from web.exchange.candles import DAY_S, INTERVALS_S, render_candle, render_ticker
+from web.exchange.catalog import DISABLED, Catalog
+from web.http.errors import Problem, invalid, spot_problem
+from web.http.request import Query, query
+from web.http.responses import answer
+from web.services import Services, services
+from web.spot.views import SpotRenderer
+
+blueprint: Final = Blueprint("spot_market", __name__, url_prefix="/api/v1")
+
+_DEPTH_DEFAULT: Final = 50
+_KLINES_DEFAULT: Final = 500
+_KLINES_MAX: Final = 1_000
+
+
+@blueprint.get("/spot/markets")
+def markets() -> Response:
+    """All spot markets."""
+    return answer([_render_market(market) for market in services().catalog().spot.values()])
+
+
+@blueprint.get("/spot/depth")
+def depth() -> Response:
+    """A book's levels, best first."""
+    at = services()
+    asked = query()
+    market = _read_market(asked, at.catalog())
+    limit = asked.get_limit(_DEPTH_DEFAULT, DEPTH_LEVELS_MAX)
+    book = at.engine.ask(DepthReply, at.engine.owner(market), GetDepth(market.number, limit))
+    return answer(
+        {
+            "symbol": market.symbol,
+            "last_update_id": book.update_id,
+            "bids": [[market.format_price(price), market.format_quantity(lots)] for price, lots in book.bids],
+            "asks": [[market.format_price(price), market.format_quantity(lots)] for price, lots in book.asks],
+        }
+    )
+
+
+@blueprint.get("/spot/trades")
+def trades() -> Response:
+    """A market's latest trades, newest first."""
+    at = services()
+    asked = query()
+    catalog = at.catalog()
+    market = _read_market(asked, catalog)
+    limit = asked.get_limit(_DEPTH_DEFAULT, DEPTH_LEVELS_MAX)
+    found = history.market_trades(at.engine, market, MarketTrades(market.number, limit))
+    renderer = SpotRenderer(catalog, at.id_key)
+    return answer([renderer.trade(trade) for trade in found])
+
+
+@blueprint.get("/spot/klines")
+def klines() -> Response:
+    """Candles, oldest first; a span without a trade has none."""
+    at = services()
+    asked = query()
+    symbol = _read_symbol(asked)
+    interval_s = INTERVALS_S.get(asked.get("interval") or "")
+    if interval_s is None:
+        raise invalid("interval")
+    limit = asked.get_limit(_KLINES_DEFAULT, _KLINES_MAX)
+    end_s = asked.get_long("end_time", history.TIME_MS_MAX)
+    start_s = asked.get_long("start_time", -1)
+    market = _find_market(symbol, at.catalog())
+    start_ms = start_s * 1_000 if start_s >= 0 else None
+    found = history.find_candles(at.engine, market, interval_s * 1_000, limit, start_ms, end_s * 1_000)
+    return answer([render_candle(market, candle, interval_s) for candle in found])
+
+
+@blueprint.get("/spot/ticker/24hr")
+def ticker() -> Response:
+    """The last 24 hours of one market, or of all that ever traded."""
+    at = services()
+    asked = query()
+    symbol = asked.get("symbol")
+    catalog = at.catalog()
+    if symbol is None:
+        return answer(_tickers(list(catalog.spot.values()), at))
+    market = catalog.spot.get(symbol)
+    found = _tickers([market], at) if market else []
+    if not found:
+        raise Problem(404, "TICKER_NOT_FOUND")
+    return answer(found[0])
+
+
+@blueprint.get("/spot/health")
+def health() -> Response:
+    """How the spot engine is; always 200."""
+    at = services()
+    catalog = at.catalog()
+    client = at.engine.client
+    return answer(
+        {
+            "engine": "running" if catalog.spot_trading else DISABLED,
+            "queue_depth": sum(client.depth(shard) for shard in at.engine.shards),
+            "books_loaded": sum(client.is_serving(at.engine.owner(market)) for market in catalog.spot.values()),
+        }
+    )
+
+
+@blueprint.get("/wallet/tokens")
+def tokens() -> Response:
+    """All assets; the one answer with an envelope."""
+    data = [
+        {
+            "symbol": asset.symbol,
+            "image": asset.image,
+            "decimals": asset.decimals,
+            "chainId": asset.chain_id,
+            "contract": asset.contract,
+        }
+        for asset in services().catalog().assets.values()
+    ]
+    return answer({"success": True, "data": data, "error": None, "timestamp": now_ms() // 1_000})
+
+
+def _render_market(market: Market) -> dict[str, object]:
+    return {
+        "id": market.symbol,
+        "base_token": market.base,
+        "quote_token": market.quote,
+        "tick_size": format_fixed(market.tick_digits, market.price_places),
+        "lot_size": format_fixed(market.lot_digits, market.lot_places),
+        "min_notional": format_plain(market.min_notional, market.quote_places),
+        "maker_fee_bps": market.maker_fee_bps,
+        "taker_fee_bps": market.taker_fee_bps,
+        "status": market.status,
+    }
+
+
+def _read_symbol(asked: Query) -> str:
+    symbol = asked.get("symbol")
+    if not symbol:
+        raise Problem(400, "symbol required")
+    return symbol
+
+
+def _read_market(asked: Query, catalog: Catalog) -> Market:
+    return _find_market(_read_symbol(asked), catalog)
+
+
+def _find_market(symbol: str, catalog: Catalog) -> Market:
+    market = catalog.spot.get(symbol)
+    if market is None:
+        raise spot_problem(Reason.UNKNOWN_MARKET)
+    return market
+
+
+def _tickers(markets: Sequence[Market], at: Services) -> list[dict[str, object]]:
+    """The last 24 hours of the markets that ever traded."""
+    now_s = now_ms() // 1_000
+    found = history.days_since(at.engine, markets, (now_s - DAY_S) * 1_000)
+    traded = [(market, *found[market.number]) for market in markets if market.number in found]
+    return [render_ticker(market, day, newest.price, now_s) for market, day, newest in traded]

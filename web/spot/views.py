@@ -1,0 +1,164 @@
+"""Orders and trades → the spot API's fields, in their order. Here steps and units become text."""
+
+from typing import Final
+
+import msgspec
+
+from shards.model import ids
+from shards.model.decimals import format_plain
+from shards.model.markets import Market
+from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade
+from web.exchange.catalog import Catalog
+
+SIDES: Final = {Side.BUY: "buy", Side.SELL: "sell"}
+KINDS: Final = {Kind.LIMIT: "limit", Kind.MARKET: "market"}
+TIMES_IN_FORCE: Final = {TimeInForce.GTC: "gtc", TimeInForce.IOC: "ioc", TimeInForce.POST_ONLY: "post_only"}
+STATUSES: Final = {status: status.name.lower() for status in Status}
+_REJECT_REASONS: Final = {EndReason.SELF_TRADE: "SELF_TRADE", EndReason.POST_ONLY: "POST_ONLY_REJECT"}
+
+
+class OrderView(msgspec.Struct, gc=False):
+    """The spot order object."""
+
+    id: str
+    symbol: str
+    side: str
+    type: str
+    tif: str
+    price: str | None
+    quantity: str | None
+    quote_quantity: str | None
+    filled_qty: str
+    avg_fill_price: str
+    status: str
+    reject_reason: str | None
+    created_at: int
+    updated_at: int
+
+
+class FillView(msgspec.Struct, gc=False):
+    """A match, as the order that was placed saw it."""
+
+    trade_id: str
+    price: str
+    quantity: str
+    fee: str
+    fee_token: str
+
+
+class PlacedView(OrderView, gc=False):
+    """The answer to a new order."""
+
+    fills: list[FillView]
+
+
+class OwnTradeView(msgspec.Struct, gc=False):
+    """A match, as one of its two accounts sees it."""
+
+    trade_id: str
+    symbol: str
+    price: str
+    quantity: str
+    side: str
+    fee: str
+    fee_token: str
+    role: str
+    order_id: str
+    ts: int
+
+
+class TradeView(msgspec.Struct, gc=False):
+    """A match, as everybody sees it."""
+
+    trade_id: str
+    symbol: str
+    side: str
+    price: str
+    quantity: str
+    ts: int
+
+
+class SpotRenderer:
+    """Renders the values of one catalog's markets."""
+
+    def __init__(self, catalog: Catalog, id_key: bytes) -> None:
+        self._markets = catalog.by_number
+        self._id_key = id_key
+
+    def order(self, order: Order) -> OrderView:
+        """The order object."""
+        market = self._markets[order.market]
+        return OrderView(
+            id=ids.to_uuid(order.id, self._id_key),
+            symbol=market.symbol,
+            side=SIDES[order.side],
+            type=KINDS[order.kind],
+            tif=TIMES_IN_FORCE[order.tif],
+            price=market.format_price(order.price) if order.kind is Kind.LIMIT else None,
+            quantity=market.format_quantity(order.quantity) if order.quantity else None,
+            quote_quantity=format_plain(order.quote_quantity, market.quote_places) if order.quote_quantity else None,
+            filled_qty=market.format_quantity(order.filled),
+            avg_fill_price=market.format_average(order.filled_value, order.filled),
+            status=STATUSES[order.status],
+            reject_reason=_REJECT_REASONS[order.end_reason] if order.status is Status.REJECTED else None,
+            created_at=order.created_ms // 1_000,
+            updated_at=order.updated_ms // 1_000,
+        )
+
+    def placed(self, order: Order, trades: list[Trade]) -> PlacedView:
+        """The order object and its matches."""
+        market = self._markets[order.market]
+        fills = [self._fill(market, order, trade) for trade in trades]
+        return PlacedView(**msgspec.structs.asdict(self.order(order)), fills=fills)
+
+    def own_trade(self, trade: Trade, account: str) -> OwnTradeView:
+        """A trade of ``account``."""
+        market = self._markets[trade.market]
+        taker = trade.taker_account == account
+        side = trade.taker_side if taker else _opposite(trade.taker_side)
+        return OwnTradeView(
+            trade_id=ids.to_uuid(trade.id, self._id_key, ids.TRADE),
+            symbol=market.symbol,
+            price=market.format_price(trade.price),
+            quantity=market.format_quantity(trade.quantity),
+            side=SIDES[side],
+            fee=_fee(market, side, trade.taker_fee if taker else trade.maker_fee),
+            fee_token=_received(market, side),
+            role="taker" if taker else "maker",
+            order_id=ids.to_uuid(trade.taker_order if taker else trade.maker_order, self._id_key),
+            ts=trade.time_ms // 1_000,
+        )
+
+    def trade(self, trade: Trade) -> TradeView:
+        """A trade without its accounts."""
+        market = self._markets[trade.market]
+        return TradeView(
+            trade_id=ids.to_uuid(trade.id, self._id_key, ids.TRADE),
+            symbol=market.symbol,
+            side=SIDES[trade.taker_side],
+            price=market.format_price(trade.price),
+            quantity=market.format_quantity(trade.quantity),
+            ts=trade.time_ms,
+        )
+
+    def _fill(self, market: Market, order: Order, trade: Trade) -> FillView:
+        fee = trade.taker_fee if trade.taker_order == order.id else trade.maker_fee
+        return FillView(
+            trade_id=ids.to_uuid(trade.id, self._id_key, ids.TRADE),
+            price=market.format_price(trade.price),
+            quantity=market.format_quantity(trade.quantity),
+            fee=_fee(market, order.side, fee),
+            fee_token=_received(market, order.side),
+        )
+
+
+def _opposite(side: Side) -> Side:
+    return Side.SELL if side is Side.BUY else Side.BUY
+
+
+def _received(market: Market, side: Side) -> str:
+    return market.base if side is Side.BUY else market.quote
+
+
+def _fee(market: Market, side: Side, units: int) -> str:
+    return format_plain(units, market.base_places if side is Side.BUY else market.quote_places)
