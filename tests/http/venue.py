@@ -21,7 +21,7 @@ from loadtest.signing import add_signature, signature, stamp
 from shards.ipc.client import Client
 from shards.model.commands import Deposit
 from shards.model.ids import to_uuid
-from shards.model.markets import shard_of_account, shard_of_symbol
+from shards.model.markets import Market, shard_of_account, shard_of_symbol
 from shards.model.replies import AmountReply
 from storage.reference import Reference
 from tests.exchange import Exchange
@@ -169,12 +169,15 @@ class Venue:
 
     def unused_id(self, pair: Pair) -> str:
         """An order id of that market as this exchange makes them, of an order that was never placed."""
+        return to_uuid(self.market(pair).number << 40 | 1 << 39, self.id_key)
+
+    def market(self, pair: Pair) -> Market:
+        """As the shards know it."""
         reference = Reference(self.exchange.folder.reference, self._storage_key)
         try:
-            market = Catalog(reference.facts()).spot[pair.symbol]
+            return Catalog(reference.facts()).spot[pair.symbol]
         finally:
             reference.close()
-        return to_uuid(market.number << 40 | 1 << 39, self.id_key)
 
     def depth(self, pair: Pair) -> dict[str, list[list[str]]]:
         """The book's levels."""
