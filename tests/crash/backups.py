@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -94,13 +94,10 @@ class Operator:
 @contextmanager
 def restored(backup: Path, shard_count: int) -> Iterator[Exchange]:
     """The exchange that a backup is restored to."""
-    exchange = Exchange(shard_count)
-    try:
+    with closing(Exchange(shard_count)) as exchange:
         shardex(exchange.data, "restore", str(backup)).ok()
         exchange.start()
         yield exchange
-    finally:
-        exchange.close()
 
 
 def find_lost(told: Told, exchange: Exchange) -> Iterator[str]:

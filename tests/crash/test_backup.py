@@ -34,12 +34,8 @@ SNAPSHOT_RECORDS = "150"  # all the time: so journals are trimmed all the time, 
 
 @pytest.fixture(scope="module")
 def exchange() -> Iterator[Exchange]:
-    exchange = Exchange(SHARDS, {"SHARDEX_SNAPSHOT_RECORDS": SNAPSHOT_RECORDS})
-    try:
-        exchange.start()
+    with Exchange(SHARDS, {"SHARDEX_SNAPSHOT_RECORDS": SNAPSHOT_RECORDS}) as exchange:
         yield exchange
-    finally:
-        exchange.close()
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -39,9 +40,7 @@ class Specimen:
 
 @pytest.fixture(scope="module")
 def specimen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Specimen]:
-    exchange = Exchange(2)
-    try:
-        exchange.start()
+    with Exchange(2) as exchange:
         floor = Floor(exchange)
         load = Load(floor, SPOT, make_random())
         with load:
@@ -52,8 +51,6 @@ def specimen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Specimen]:
         # without the snapshots of the stop: a journal is read as far as there is none
         shutil.copytree(exchange.data, data, ignore=shutil.ignore_patterns("run", "snapshot-*"))
         yield Specimen(data, floor, account)
-    finally:
-        exchange.close()
 
 
 def change_a_record(db: sqlite3.Connection) -> tuple[str, ...]:
@@ -71,8 +68,7 @@ def remove_the_newest(db: sqlite3.Connection) -> tuple[str, ...]:
 def test_a_damaged_shard_stays_down_and_the_others_serve(
     specimen: Specimen, damage: Callable[[sqlite3.Connection], tuple[str, ...]]
 ) -> None:
-    exchange = Exchange(2)
-    try:
+    with closing(Exchange(2)) as exchange:
         shutil.copytree(specimen.data, exchange.data)
         db = sqlite3.connect(exchange.data / f"shard-{DAMAGED}" / "journal.sqlite")
         with db:
@@ -87,14 +83,11 @@ def test_a_damaged_shard_stays_down_and_the_others_serve(
             until(lambda: is_trading(exchange, specimen), BACK_S, "the other shard trades")
             status, findings = verify(exchange.data)
             assert status == 1 and findings[0].startswith(f"shard {DAMAGED}: ") and places[0] in findings[0]
-    finally:
-        exchange.close()
 
 
 def test_an_archive_that_has_lost_rows_stays_down_and_trading_goes_on(specimen: Specimen) -> None:
     """It comes back with an older file than it had confirmed; here with none."""
-    exchange = Exchange(2)
-    try:
+    with closing(Exchange(2)) as exchange:
         shutil.copytree(specimen.data, exchange.data)
         exchange.engine.start()
         exchange.web.start()
@@ -113,8 +106,6 @@ def test_an_archive_that_has_lost_rows_stays_down_and_trading_goes_on(specimen: 
         assert "history.duckdb is missing" in exchange.log()
         assert "Traceback" not in exchange.log()
         assert is_trading(exchange, specimen)
-    finally:
-        exchange.close()
 
 
 def is_trading(exchange: Exchange, specimen: Specimen) -> bool:

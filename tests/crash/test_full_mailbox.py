@@ -122,13 +122,8 @@ def deep_scene() -> Iterator[Scene]:
 
 
 def make_scene(settings: dict[str, str]) -> Iterator[Scene]:
-    exchange = Exchange(2, settings)
-    try:
-        exchange.start()
-        with connected(exchange) as client:
-            yield Scene(exchange, client)
-    finally:
-        exchange.close()
+    with Exchange(2, settings) as exchange, connected(exchange) as client:
+        yield Scene(exchange, client)
 
 
 def await_serving(line: Line) -> None:

@@ -70,12 +70,8 @@ class Lost:
 
 @pytest.fixture(scope="module")
 def lost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lost]:
-    exchange = Exchange(2)
-    try:
-        exchange.start()
+    with Exchange(2) as exchange:
         yield Lost(exchange, tmp_path_factory.mktemp("history"))
-    finally:
-        exchange.close()
 
 
 def without_mark(lost: Lost) -> None:

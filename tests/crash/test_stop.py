@@ -25,12 +25,8 @@ TRIES = 10
 
 @pytest.fixture(scope="module")
 def floor() -> Iterator[Floor]:
-    exchange = Exchange(SHARDS)
-    try:
-        exchange.start()
+    with Exchange(SHARDS) as exchange:
         yield Floor(exchange)
-    finally:
-        exchange.close()
 
 
 Kept = list[tuple[Account, str]]

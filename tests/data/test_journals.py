@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -57,13 +58,10 @@ def test_a_data_folder_comes_to_the_state_that_it_had(tmp_path: Path) -> None:
 @pytest.fixture
 def old_exchange() -> Iterator[Exchange]:
     """An exchange that goes on with the kept data folder."""
-    exchange = Exchange(2)
-    try:
+    with closing(Exchange(2)) as exchange:
         journals.unpack(exchange.data)
         exchange.start()
         yield exchange
-    finally:
-        exchange.close()
 
 
 def test_an_exchange_goes_on_with_a_data_folder(old_exchange: Exchange) -> None:

@@ -101,15 +101,11 @@ class Sender:
 
 @pytest.fixture(scope="module")
 def sender() -> Iterator[Sender]:
-    exchange = Exchange(2)
-    try:
-        exchange.start()
+    with Exchange(2) as exchange:
         workers = exchange.worker_pids()
         yield Sender(exchange)
         assert exchange.worker_pids() == workers
         assert "Traceback" not in exchange.log() and "fault in" not in exchange.log()
-    finally:
-        exchange.close()
 
 
 @SPOT.parametrize()  # type: ignore[untyped-decorator]
