@@ -24,17 +24,34 @@ USERS ?= 40
 FACTOR ?= 10
 ROUNDS ?= 1
 
-.PHONY: run test long sim crash fuzz model linear disk mailbox backup slow schemathesis safeties overload soak loadtest bench check lint types imports lock clean
+.PHONY: run quick test nightly mutation sim crash fuzz model linear disk mailbox backup slow schemathesis safeties overload soak loadtest bench check lint types imports lock clean
 
 run: $(VENV)/.runtime $(VENV)/.fast
 	@exec $(BIN)/python -m web.cli.run
 
-test: lint types $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder $(ARGS)
+PYTEST := $(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder
 
-# What takes too long for every change
-long: $(VENV)/.dev
-	$(BIN)/python -m pytest -m long $(ARGS)
+quick: lint types imports $(VENV)/.dev
+	$(PYTEST) --quick $(ARGS)
+
+test: lint types imports $(VENV)/.dev
+	$(PYTEST) $(ARGS)
+
+# What takes hours, with seeds of its own that it prints: SEED=... repeats it
+NIGHT := $(shell date +%Y%m%d)
+nightly: SEED = $(NIGHT)
+nightly: $(VENV)/.dev
+	$(BIN)/python -m pytest -m long
+	$(MAKE) sim SEEDS=3000 SEED=$(SEED)
+	$(MAKE) model COUNT=300000 EXAMPLES=300 STEPS=100 SEED=$(SEED)
+	$(MAKE) linear disk mailbox backup SEED=$(SEED)
+	$(MAKE) crash ROUNDS=6 SEED=$(SEED)
+	$(MAKE) fuzz schemathesis SEED=$(SEED)
+	$(MAKE) slow COUNT=120 SEED=$(SEED)
+	$(MAKE) overload SECONDS=30 SEED=$(SEED)
+	$(MAKE) loadtest PROFILE=all KILL=shard
+	$(MAKE) soak SECONDS=1800 SEED=$(SEED)
+	$(MAKE) safeties mutation SEED=$(SEED)
 
 sim: $(VENV)/.dev
 	$(BIN)/python -m tests.sim --seeds $(SEEDS) --seed $(SEED) --jobs $(JOBS) $(if $(PLANT),--plant $(PLANT))
@@ -92,6 +109,10 @@ schemathesis: $(VENV)/.dev
 	SCHEMATHESIS_EXAMPLES=$(or $(COUNT),100) $(LONG) --hypothesis-seed=$(SEED) \
 	  tests/fuzz/test_schemathesis.py
 
+# Mutants of the state machines and the storage that no test notices: COUNT of them, chosen by SEED
+mutation: $(VENV)/.nightly
+	$(BIN)/python -m tests.mutation --count $(or $(COUNT),200) --seed $(SEED)
+
 safeties: $(VENV)/.dev
 	$(BIN)/python -m tests.safeties $(if $(ONLY),--only $(ONLY))
 
@@ -105,7 +126,7 @@ types: $(VENV)/.dev
 	$(BIN)/mypy $(CODE) tests/conftest.py tests/exchange.py
 
 imports: $(VENV)/.dev
-	$(BIN)/python -m pytest --quiet tests/unit/test_architecture.py
+	$(BIN)/lint-imports --no-cache
 
 # The environment, made again only when what it is made from has changed
 
@@ -151,6 +172,11 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime | $(VENV)/.fast
 	@$(PIP) --require-hashes -r requirements-dev.txt
 	@touch $@
 
+$(VENV)/.nightly: requirements-nightly.txt $(VENV)/.dev
+	@echo "installing requirements-nightly.txt ..."
+	@$(PIP) --require-hashes -r requirements-nightly.txt
+	@touch $@
+
 # Newer dependencies: needs uv on the PATH. One lock serves every system and Python version
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade
@@ -158,6 +184,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 lock:
 	$(LOCK) pyproject.toml --group build --output-file requirements.txt
 	$(LOCK) --group dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(LOCK) --group nightly --constraint requirements-dev.txt --output-file requirements-nightly.txt
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

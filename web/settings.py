@@ -28,7 +28,7 @@ class WebSettings(NamedTuple):
     host: str
     port: int
     workers: int
-    worker_class: str  # "hub", "gthread" or "gevent"
+    worker_class: str  # "hub" or "gthread"
     threads: int  # per worker; gthread only
     rate_limits: bool
     jwt_algorithm: str
@@ -52,7 +52,7 @@ def load_web_settings() -> WebSettings:
         host=os.environ.get("SHARDEX_HOST") or "127.0.0.1",
         port=read_count("PORT", 8_000, 1, 65_535),
         workers=read_count("SHARDEX_WORKERS", 2, 1, 256),
-        worker_class=read_choice("SHARDEX_WORKER_CLASS", "hub", "gthread", "gevent"),
+        worker_class=read_choice("SHARDEX_WORKER_CLASS", "hub", "gthread"),
         threads=read_count("SHARDEX_THREADS", 16, 1, 1_024),
         rate_limits=read_choice("SHARDEX_RATE_LIMITS", "on", "off") == "on",
         jwt_algorithm=algorithm,

@@ -1,7 +1,7 @@
 """The calling end of a mailbox: one connection to a shard or the archive, read by a thread of its own.
 
-Written with plain threads and locks: under gevent they are greenlets, under gthread threads, in a tool either. The
-front door of the web side brings a line of its own (:mod:`web.server.line`).
+For callers that wait in threads: workers of gunicorn's gthread class, and tools. The front door of the web side brings
+a line of its own (:mod:`web.server.line`), for greenlets.
 """
 
 import os

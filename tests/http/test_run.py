@@ -42,14 +42,15 @@ class Run:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)}
         environment |= {"PORT": str(port), "SHARDEX_DATA": str(self.data), "SHARDEX_SHARDS": "2", **settings}
         self._out = folder / f"out-{port}"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "web.cli.run"],
-            cwd=ROOT,
-            env=environment,
-            stdout=self._out.open("wb"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        with self._out.open("wb") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "web.cli.run"],
+                cwd=ROOT,
+                env=environment,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         self.started.append(self)
 
     def output(self) -> str:

@@ -9,11 +9,11 @@ from shards.model.markets import Market, MarketStatus
 from web.cli.access import confirm_status, open_desk, open_folder, open_reference
 from web.cli.printing import Cell, print_table
 from web.exchange.catalog import Catalog
-from web.futures.call.formats import format_ratio
-from web.futures.limits import LEVERAGE_MAX
+from web.http.formats import format_ratio
 from web.operator import futures_markets
 from web.operator.bracket_rows import parse_row
 from web.operator.futures_markets import FuturesMarketTerms
+from web.operator.limits import LEVERAGE_MAX
 
 _LAST = "last"  # in place of a price
 _BRACKET = "CAP:LEVERAGE:RATIO"

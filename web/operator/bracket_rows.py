@@ -6,10 +6,10 @@ from typing import Final
 from shards.model.brackets import MILLION, Bracket, make_brackets
 from shards.model.decimals import Decimal, count_steps, parse_decimal
 from shards.model.markets import Market
-from web.futures.call.formats import RATIO_PLACES, format_ratio
-from web.futures.limits import BRACKET_COUNT_MAX, LEVERAGE_MAX, NOTIONAL_MAX
 from web.http.errors import Problem, invalid
+from web.http.formats import RATIO_PLACES, format_ratio
 from web.http.parse import Number, read_long, read_text
+from web.operator.limits import BRACKET_COUNT_MAX, LEVERAGE_MAX, NOTIONAL_MAX
 
 FIELDS: Final = ("notional_cap", "max_leverage", "maint_margin_ratio")
 Row = tuple[int, int, str]

@@ -14,14 +14,14 @@ from shards.model.reasons import Reason
 from shards.model.replies import CountReply, MarketReply
 from storage.reference import Asset
 from web.exchange.catalog import MARGIN_ASSET, Catalog
-from web.futures.call.formats import RATIO_PLACES, format_price, format_ratio
-from web.futures.limits import LEVERAGE_MAX, LIQUIDATION_FEE_MAX, NOTIONAL_MAX
-from web.futures.market_data.mark_price import marks_of
+from web.exchange.mark_prices import marks_of
 from web.http.amounts import count_units, read_amount
 from web.http.errors import Problem, invalid, spot_problem
+from web.http.formats import RATIO_PLACES, format_price, format_ratio
 from web.http.parse import is_name
 from web.operator.actions import FEE_BPS_MAX, Desk, check_steps, open_market, put_in_force, require, set_market_status
 from web.operator.bracket_rows import Row, rows_of, to_brackets
+from web.operator.limits import LEVERAGE_MAX, LIQUIDATION_FEE_MAX, NOTIONAL_MAX
 
 MAX_POSITION_NOTIONAL: Final = 100_000_000  # USDT; this and the next where an operator gives none
 MAINT_MARGIN_RATIO: Final = "0.005"

@@ -9,9 +9,9 @@ from shards.model.queries import CountOpen, GetBalances
 from shards.model.replies import BalancesReply, OpenCountReply
 from storage.reference import Asset
 from web.auth import require_operator
+from web.exchange.balances import render_balances
 from web.exchange.catalog import Catalog
-from web.exchange.status import read_status
-from web.futures.account.margin import (
+from web.exchange.margin import (
     Funds,
     ask_margin,
     format_margin_ratio,
@@ -20,7 +20,7 @@ from web.futures.account.margin import (
     list_holdings,
     sum_up,
 )
-from web.futures.account.position_views import render_held
+from web.exchange.status import read_status
 from web.http.errors import Problem, invalid
 from web.http.parse import Number, is_account, read_long, read_text
 from web.http.request import json_body
@@ -29,9 +29,9 @@ from web.operator import actions, futures_markets, payments
 from web.operator.actions import Desk, MarketTerms
 from web.operator.bracket_rows import Row, read_rows, rows_of, show_rows
 from web.operator.futures_markets import FuturesMarketTerms
+from web.operator.holding_rows import render_held
 from web.operator.payments import Paid, Payment
 from web.services import services
-from web.spot.lists import render_balances
 
 blueprint: Final = Blueprint("admin", __name__, url_prefix="/api/v1/admin")
 blueprint.before_request(require_operator)

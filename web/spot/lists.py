@@ -7,12 +7,12 @@ from flask import Blueprint, Response
 
 from shards.limits import LIST_COUNT_MAX
 from shards.model import ids
-from shards.model.decimals import format_plain
 from shards.model.markets import Market, Product
 from shards.model.queries import GetBalances, GetOrder, ListOrders, ListTrades
 from shards.model.replies import BalancesReply
 from web.auth import READ, Principal, caller
 from web.exchange import history
+from web.exchange.balances import render_balances
 from web.exchange.catalog import Catalog
 from web.http.errors import invalid
 from web.http.request import Query, query
@@ -87,18 +87,6 @@ def balances() -> Response:
     at = services()
     reply = at.engine.ask(BalancesReply, at.engine.home(principal.account), GetBalances(principal.account))
     return answer({"balances": render_balances(reply, at.catalog())})
-
-
-def render_balances(reply: BalancesReply, catalog: Catalog) -> list[dict[str, str]]:
-    """One row per token ever held, sorted by token."""
-    return [
-        {
-            "token": balance.asset,
-            "available": format_plain(balance.available, catalog.places(balance.asset)),
-            "frozen": format_plain(balance.held, catalog.places(balance.asset)),
-        }
-        for balance in reply.balances
-    ]
 
 
 def _owners(market: Market | None, at: Services) -> Sequence[int]:

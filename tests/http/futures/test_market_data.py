@@ -10,8 +10,8 @@ from shards.model.orders import Side
 from shards.model.queries import GetDepth, GetTickers
 from shards.model.replies import DepthReply
 from tests.http.futures.site import BTC, ETH, SPOT, Site, make_market, make_trade
-from web.futures.call.formats import format_average, format_percent, format_price, format_ratio, margin_percent
 from web.futures.market_data import market as market_module
+from web.http.formats import format_average, format_percent, format_price, format_ratio, margin_percent
 
 HOUR_MS = 3_600_000
 

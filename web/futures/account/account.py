@@ -8,10 +8,10 @@ from flask import Blueprint, Response
 from shards.model.markets import Market
 from web.auth import READ
 from web.exchange.catalog import MARGIN_ASSET, Catalog
-from web.futures.account.margin import Funds, Holding, ask_margin, format_usdt, liquidation_price, list_holdings, sum_up
+from web.exchange.margin import Funds, Holding, ask_margin, format_usdt, liquidation_price, list_holdings, sum_up
+from web.exchange.mark_prices import marks_of
 from web.futures.account.position_views import render_position, render_risk
 from web.futures.call.call import read_optional_market, signed_call
-from web.futures.market_data.mark_price import marks_of
 from web.http.responses import answer
 from web.services import services
 

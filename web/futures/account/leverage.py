@@ -10,12 +10,12 @@ from shards.model.commands import SetLeverage
 from shards.model.markets import FuturesTerms, Market
 from shards.model.replies import CountReply
 from web.auth import READ, TRADE
-from web.futures.account.margin import Holding, ask_margin, list_holdings
+from web.exchange.margin import Holding, ask_margin, list_holdings
 from web.futures.account.position_views import format_max_notional
 from web.futures.call.call import read_market, read_optional_market, signed_call
 from web.futures.call.errors import LEVERAGE, FuturesProblem
-from web.futures.call.formats import format_ratio
 from web.futures.call.parameters import need
+from web.http.formats import format_ratio
 from web.http.responses import answer
 from web.services import services
 

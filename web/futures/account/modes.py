@@ -10,8 +10,8 @@ from flask import Blueprint, Response
 from web.auth import READ, TRADE
 from web.futures.call.call import Call, read_market, signed_call
 from web.futures.call.errors import not_offered, out_of_range
-from web.futures.call.formats import format_ratio
 from web.futures.call.parameters import need
+from web.http.formats import format_ratio
 from web.http.responses import answer
 from web.services import services
 

@@ -2,7 +2,7 @@
 
 from shards.model.markets import Market
 from shards.model.orders import Candle, Side, Trade
-from web.futures.call.formats import format_price, format_value
+from web.http.formats import format_price, format_value
 
 
 def render_levels(market: Market, levels: list[tuple[int, int]]) -> list[list[str]]:

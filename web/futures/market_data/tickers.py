@@ -13,10 +13,10 @@ from shards.model.replies import DepthReply
 from web.exchange import history
 from web.exchange.candles import DAY_S, no_trades
 from web.exchange.gateway import Engine
+from web.exchange.mark_prices import marks_of
 from web.futures.call.call import by_symbol, open_call, read_optional_market
-from web.futures.call.formats import format_average, format_price, format_value
 from web.futures.call.parameters import Parameters
-from web.futures.market_data.mark_price import marks_of
+from web.http.formats import format_average, format_price, format_value
 from web.http.responses import answer
 from web.services import services
 

@@ -6,7 +6,7 @@ from shards.model.decimals import format_plain
 from shards.model.markets import Market
 from shards.model.orders import Kind, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
 from web.exchange.catalog import Catalog
-from web.futures.call.formats import format_average, format_price, format_value
+from web.http.formats import format_average, format_price, format_value
 
 View = dict[str, object]
 """Fields in the contract's order."""

@@ -16,9 +16,9 @@ from web.exchange.catalog import MARGIN_ASSET, Catalog
 from web.exchange.history import TIME_MS_MAX
 from web.futures.call.call import Call, read_market, read_optional_market, signed_call
 from web.futures.call.errors import exclusive, out_of_range
-from web.futures.call.formats import format_price
 from web.futures.limits import INCOME_DEFAULT, INCOME_MAX, OWN_DEFAULT, OWN_MAX, PAGE_MAX
 from web.futures.orders.order_views import BOTH, SIDES, View
+from web.http.formats import format_price
 from web.http.responses import answer
 from web.services import services
 

@@ -13,9 +13,8 @@ from shards.model.queries import GetMargin
 from shards.model.replies import MarginReply
 from web.exchange.catalog import Catalog
 from web.exchange.gateway import Engine
+from web.http.formats import FINER_PLACES, format_average
 
-PRICE_PLACES_FINER: Final = 8
-"""By so many places a price that is reckoned is finer than a tick."""
 _RATIO_PLACES: Final = 4
 
 
@@ -47,6 +46,12 @@ class Holding(NamedTuple):
     def unrealised(self) -> int:
         """The position's profit at the mark price."""
         return self.own.position.unrealised(self.mark * self.market.tick_lot_units)
+
+    @property
+    def entry_price(self) -> str:
+        """Cost ÷ size: after a reduction the cost need not be a whole number of ticks × lots."""
+        position = self.own.position
+        return format_average(self.market, position.cost, abs(position.amount) * self.market.tick_lot_units)
 
     @property
     def notional(self) -> int:
@@ -121,7 +126,7 @@ def liquidation_price(holding: Holding, funds: Funds) -> int:
     found = liquidation_notional(market.brackets, sign, position.cost, rest)
     if found is None:
         return 0
-    ticks = found * 10**PRICE_PLACES_FINER / (abs(position.amount) * market.tick_lot_units)
+    ticks = found * 10**FINER_PLACES / (abs(position.amount) * market.tick_lot_units)
     return floor(ticks) if sign > 0 else ceil(ticks)
 
 

@@ -1,9 +1,12 @@
-"""Steps and units as the futures API shows them: texts without trailing zeros."""
+"""Prices, amounts and ratios of markets as text without trailing zeros."""
+
+from typing import Final
 
 from shards.model.decimals import ceil_div, format_plain
 from shards.model.markets import Market
 
-RATIO_PLACES = 6  # ratios are kept in millionths
+RATIO_PLACES: Final = 6  # ratios are kept in millionths
+FINER_PLACES: Final = 8  # by which a price that is reckoned is finer than a tick
 
 
 def format_price(market: Market, ticks: int) -> str:
@@ -20,6 +23,16 @@ def format_average(market: Market, value: int, lots: int) -> str:
 def format_value(market: Market, value: int) -> str:
     """Ticks × lots as an amount of the quote asset."""
     return format_plain(value * market.tick_lot_units, market.quote_places)
+
+
+def format_fine_price(market: Market, price: int) -> str:
+    """A price in 10^-8 ticks."""
+    return format_plain(price * market.tick_digits, market.price_places + FINER_PLACES)
+
+
+def format_quote(market: Market, units: int) -> str:
+    """An amount of the quote asset."""
+    return format_plain(units, market.quote_places)
 
 
 def format_ratio(millionths: int) -> str:
