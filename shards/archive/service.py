@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, assert_never
+from typing import Final, NamedTuple, assert_never
 
 from shards.archive.candles import find_candles, find_tickers
 from shards.archive.json_values import Cell, shower
@@ -64,6 +64,7 @@ from shards.model.replies import (
 )
 from storage import queries, wallet_queries
 from storage.archive import Archive
+from storage.client_ids import Runs
 from storage.mark import MarkWriter, mark_path, read_mark
 from storage.queries import Query, Span
 from storage.schema import Table
@@ -75,18 +76,28 @@ ANSWER_BYTES_MAX: Final = FRAME_BYTES_MAX - 64 * 1024  # of a SQL answer: one fr
 _log = logging.getLogger(__name__)
 
 
+class Bounds(NamedTuple):
+    """What the operator's statements may take: DuckDB's memory, their time, and the size of an answer."""
+
+    memory: str = ARCHIVE_MEMORY
+    sql_ms: int = SQL_MS_MAX
+    row_count: int = SQL_ROW_COUNT_MAX
+    answer_bytes: int = ANSWER_BYTES_MAX
+
+
 class History:
     """Finished orders, trades, fills, movements of money and markets of all shards, each stored exactly once."""
 
-    def __init__(self, path: Path, id_key: bytes, sql_ms: int | None = None) -> None:
+    def __init__(self, path: Path, id_key: bytes, bounds: Bounds | None = None, runs: Runs | None = None) -> None:
         """Open the DuckDB file ``path``, making it at first.
 
-        ``id_key`` makes the ids of the spot API; an operator's statement ends after ``sql_ms`` (SQL_MS_MAX).
+        ``id_key`` makes the ids of the spot API; ``runs`` says how many client ids are sorted at a time.
         Raises duckdb.Error if the file is not usable or another process has it open, ArchiveTooNew, and HistoryLost.
         """
         marked = read_mark(mark_path(path))
         check_there(path, marked)
-        self._archive = Archive(path, ARCHIVE_MEMORY, QUERY_MS_MAX, sql_ms or SQL_MS_MAX)
+        self._bounds = bounds or Bounds()
+        self._archive = Archive(path, self._bounds.memory, QUERY_MS_MAX, self._bounds.sql_ms, runs or Runs())
         try:
             check_end(path, self._archive.positions(), marked)
         except HistoryLost:
@@ -231,16 +242,17 @@ class History:
 
     def _run_sql(self, asked: RunSql, gone: threading.Event) -> TableReply:
         # too much is refused rather than cut: a cut answer looks like a whole one
+        bounds = self._bounds
         with self._archive.select(asked.text, asked.parameters, gone, verifying=asked.verifying) as selection:
             answer = TableReply(selection.columns, [], selection.types)
             size = len(encode(answer))
             for rows in _shown(selection, asked.limit):
                 answer.rows += rows
                 size += len(encode(rows))
-                if len(answer.rows) > SQL_ROW_COUNT_MAX:
-                    raise SqlRefused(f"the answer has more than {SQL_ROW_COUNT_MAX} rows: group them, or add a LIMIT")
-                if size > ANSWER_BYTES_MAX:
-                    raise SqlRefused(f"the answer is larger than {ANSWER_BYTES_MAX} bytes: select less")
+                if len(answer.rows) > bounds.row_count:
+                    raise SqlRefused(f"the answer has more than {bounds.row_count} rows: group them, or add a LIMIT")
+                if size > bounds.answer_bytes:
+                    raise SqlRefused(f"the answer is larger than {bounds.answer_bytes} bytes: select less")
         return answer
 
 
