@@ -10,10 +10,10 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
+from shards.folder import Folder
 from shards.ipc.client import Client
 from shards.model.reasons import Reason
 from shards.settings import load_settings
-from storage.folder import Folder
 from storage.reference import Reference, ReferenceUnusable, StorageFull
 from web import front_page
 from web.cors import Cors

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from shards.keys import SECRET_BYTES_MIN, find_weakness
 from shards.settings import SettingsError, read_count
-from storage.folder import SECRET_BYTES_MIN, find_weakness
 from web.ratelimit.limits import ORDER_COUNT_MAX, WEIGHT_MAX
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.ASCII)

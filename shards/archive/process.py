@@ -23,6 +23,7 @@ from shards.archive.mark import HistoryLost
 from shards.archive.service import History
 from shards.archive.sql_pieces import SqlPieces
 from shards.clock import now_ms, passed_ms
+from shards.folder import Folder
 from shards.ipc.frames import FrameKind
 from shards.ipc.mailbox import LinkBroken, Mailbox, Request
 from shards.model.codec import Undecodable, decode_request, decode_row, encode
@@ -35,7 +36,7 @@ from shards.settings import Settings
 from shards.vitals import ARCHIVE_NAME, State, Vitals, vitals_path
 from storage.archive import ArchiveTooNew
 from storage.files import describe_fault
-from storage.folder import Folder, FolderError
+from storage.folder import FolderError
 from storage.keeping import may_discard
 from storage.parts import ADVICE
 

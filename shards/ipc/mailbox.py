@@ -10,12 +10,12 @@ from collections import deque
 from pathlib import Path
 from typing import NamedTuple
 
+from shards.folder import Folder
 from shards.ipc.connection import Connection
 from shards.ipc.counters import Counters
 from shards.ipc.frames import REQUEST, Frame, FrameKind
 from shards.ipc.network import Network
 from shards.limits import CONNECTIONS_MAX
-from storage.folder import Folder
 
 
 class LinkBroken(Exception):

@@ -10,11 +10,11 @@ import socket
 import threading
 import time
 
+from shards.folder import Folder
 from shards.ipc.counters import Counters
 from shards.ipc.errors import NotServing
 from shards.ipc.frames import REPLY, REQUEST, Frame, FrameError, FrameKind, pack, unpack
 from shards.limits import RECEIVE_BYTES, RECONNECT_MS, RECONNECT_MS_MAX
-from storage.folder import Folder
 
 _IDLE_S = 3_600  # a socket with a time-out is non-blocking underneath: a write never waits, a read waits so long
 

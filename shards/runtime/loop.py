@@ -23,6 +23,7 @@ from shards.clock import now_ms, passed_ms
 from shards.engine.engine import ASK_HOME, MAILBOX, Engine
 from shards.engine.outbox import ARCHIVE
 from shards.engine.queries import answer
+from shards.folder import Folder
 from shards.ipc.frames import REPLY, Frame, FrameKind
 from shards.ipc.mailbox import LinkFrame, Mailbox, Request
 from shards.ipc.network import Network
@@ -52,7 +53,6 @@ from shards.runtime.reply_queue import Replies
 from shards.runtime.snapshots import Snapshots
 from shards.runtime.stale_accounts import Untold
 from shards.vitals import State, Vitals
-from storage.folder import Folder
 from storage.journal import Journal, Record, StorageFull
 
 COMMANDS: frozenset[type] = frozenset(get_args(Command))

@@ -5,13 +5,13 @@ import selectors
 from collections import deque
 
 from shards.engine.outbox import ARCHIVE, Outbox
+from shards.folder import Folder
 from shards.ipc.connection import Connection
 from shards.ipc.counters import Counters
 from shards.ipc.errors import NotServing
 from shards.ipc.frames import REPLY, REQUEST, Frame, FrameKind
 from shards.ipc.network import Network
 from shards.limits import LINK_WINDOW_BYTES
-from storage.folder import Folder
 from storage.journal import JournalDamaged
 
 

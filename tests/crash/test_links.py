@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 
 from shards.clock import now_ms, passed_ms
+from shards.folder import Folder
 from shards.ipc.threaded_channel import Line
 from shards.model.accounting import Balance
 from shards.model.codec import decode_reply, encode
@@ -19,7 +20,6 @@ from shards.model.replies import BalancesReply, OrderReply, Reply
 from shards.runtime.loop import Shard
 from shards.runtime.recovery import recover
 from shards.runtime.snapshots import Snapshots
-from storage.folder import Folder
 from storage.journal import JournalDamaged
 
 BOOK, HOME = 0, 1  # the shard of the market, the shard of the account's money

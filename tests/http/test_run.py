@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 from cryptography.fernet import Fernet
 
 from shards.clock import now_ms
-from storage.folder import Folder
+from shards.folder import Folder
 from tests.exchange import OWN_SETTINGS, Exchange, group_members, has_open, hold_port, kill, until
 from web.cli import access as cli_access
 from web.cli import main as cli

@@ -104,21 +104,21 @@ DOORS: Final = (
     ),
     Safety(
         "short_secret_refused",
-        "storage/folder.py",
+        "shards/keys.py",
         "    if len(secret.encode()) < least:\n",
         "    if False:\n",
         _TOKENS + "test_longer_digests_need_longer_secrets",
     ),
     Safety(
         "sample_secret_refused",
-        "storage/folder.py",
+        "shards/keys.py",
         "    if any(sample in secret.lower() for sample in _SAMPLES) or len(set(secret)) < 8:\n",
         "    if False:\n",
         _TOKENS + "test_weak_secrets",
     ),
     Safety(
         "weak_secret_refused_by_the_folder",
-        "storage/folder.py",
+        "shards/folder.py",
         "        if weakness is not None:\n",
         "        if False:\n",
         "tests/unit/test_folder.py::test_a_short_secret_is_refused",
@@ -337,7 +337,7 @@ DOORS: Final = (
     ),
     Safety(
         "weak_operator_key",
-        "storage/folder.py",
+        "shards/folder.py",
         "        if found.admin_key and (weakness",
         "        if False and (weakness",
         "tests/unit/test_folder.py::test_a_weak_operator_key_is_refused",

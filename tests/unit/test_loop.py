@@ -10,6 +10,7 @@ import pytest
 
 from shards import limits
 from shards.engine.engine import ASK_HOME
+from shards.folder import Folder
 from shards.ipc.connection import Connection
 from shards.ipc.frames import FrameKind
 from shards.model.accounting import Balance, Settlement, Wallet
@@ -35,7 +36,6 @@ from shards.runtime import loop, query_queue
 from shards.runtime.loop import Shard
 from shards.runtime.recovery import recover
 from shards.runtime.snapshots import Snapshots
-from storage.folder import Folder
 from storage.journal import StorageFull
 from tests.model.world import make_market
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from shards.folder import Folder
 from shards.ipc.connection import Connection
 from shards.ipc.counters import Counters
 from shards.ipc.frames import Frame, FrameKind
 from shards.ipc.mailbox import LinkBroken, Mailbox
 from shards.limits import CONNECTIONS_MAX
-from storage.folder import Folder
 
 Connect = Callable[[], Connection]
 

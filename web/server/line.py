@@ -6,13 +6,13 @@ It is what :class:`shards.ipc.threaded_channel.Line` is with threads.
 import queue
 from typing import Final
 
+from shards.folder import Folder
 from shards.ipc.connection import Connection
 from shards.ipc.counters import Counters
 from shards.ipc.errors import NotServing
 from shards.ipc.frames import REPLY, REQUEST, Frame, FrameKind
 from shards.ipc.network import Network
 from shards.limits import RECONNECT_MS, RECONNECT_MS_MAX
-from storage.folder import Folder
 from web.server.hub import Hub, Waiter
 from web.server.poller import READ, WRITE
 
