@@ -81,7 +81,7 @@ class History:
     def __init__(self, path: Path, id_key: bytes, sql_ms: int | None = None) -> None:
         """Open the DuckDB file ``path``, making it at first.
 
-        ``id_key`` makes the ids of the spot API; an operator's statement ends after ``sql_ms`` (SQL_MS_MAX).
+        ``id_key`` makes the UUIDs of orders and trades; an operator's statement ends after ``sql_ms`` (SQL_MS_MAX).
         Raises duckdb.Error if the file is not usable or another process has it open, ArchiveTooNew, and HistoryLost.
         """
         marked = read_mark(mark_path(path))

@@ -324,7 +324,7 @@ DOORS: Final = (
     Safety(
         "ready_with_the_demo",
         "web/monitoring/health.py",
-        "    return _AWAITED is not None and not os.path.exists(_AWAITED)\n",
+        "    return awaited is not None and not os.path.exists(awaited)\n",
         "    return False\n",
         "tests/http/test_first_minute.py::test_the_log_says_where_it_listens_and_on_what",
     ),

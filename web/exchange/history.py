@@ -52,6 +52,7 @@ T = TypeVar("T")
 ENDED_WAIT_MS: Final = 1_000  # a cancel that found nothing open waits so long to learn what became of it
 TIME_MS_MAX: Final = 2**62  # later than any order or trade; what a question's times are bounded by
 _ANY: Final = 2**62  # every trade has a lower number
+_PAGE_COUNT: Final = 200  # trades of an order that are asked for at a time
 _PIECE_COUNT: Final = 32  # questions about many markets that are under way at a time
 
 _OPEN: Final = (Status.OPEN, Status.PARTIALLY_FILLED)
@@ -158,7 +159,7 @@ def list_trades(engine: Engine, shards: Sequence[int], question: ListTrades) -> 
 
 def trades_of_order(engine: Engine, market: Market, order: Order) -> list[Trade]:
     """All matches of one order so far, oldest first."""
-    question = ListTrades(order.account, limits.LIST_COUNT_MAX, market=order.market, order=order.id)
+    question = ListTrades(order.account, _PAGE_COUNT, market=order.market, order=order.id)
     found: list[Trade] = []
     while True:
         page = list_trades(engine, [engine.owner(market)], question)

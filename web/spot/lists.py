@@ -5,7 +5,6 @@ from typing import Final
 
 from flask import Blueprint, Response
 
-from shards.limits import LIST_COUNT_MAX
 from shards.model import ids
 from shards.model.markets import Market, Product
 from shards.model.queries import GetBalances, GetOrder, ListOrders, ListTrades
@@ -18,11 +17,11 @@ from web.http.errors import invalid
 from web.http.request import Query, query
 from web.http.responses import answer
 from web.services import Services, services
+from web.spot.limits import LIST_DEFAULT, LIST_MAX
 from web.spot.views import STATUSES, SpotRenderer
 
 blueprint: Final = Blueprint("spot_lists", __name__, url_prefix="/api/v1/spot")
 
-_LIMIT_DEFAULT: Final = 50
 _STATUSES: Final = {text: status for status, text in STATUSES.items()}
 
 
@@ -36,7 +35,7 @@ def list_orders() -> Response:
     market = _read_market(asked, catalog)
     status = _read_status(asked)
     start_ms, end_ms = _read_span(asked)
-    limit = asked.get_limit(_LIMIT_DEFAULT, LIST_COUNT_MAX)
+    limit = asked.get_limit(LIST_DEFAULT, LIST_MAX)
     before_ms, before_id = _read_order_before(asked, principal, catalog, at)
     question = ListOrders(
         account=principal.account,
@@ -63,7 +62,7 @@ def list_trades() -> Response:
     asked = query()
     market = _read_market(asked, catalog)
     start_ms, end_ms = _read_span(asked)
-    limit = asked.get_limit(_LIMIT_DEFAULT, LIST_COUNT_MAX)
+    limit = asked.get_limit(LIST_DEFAULT, LIST_MAX)
     before_ms, before_id = _read_trade_before(asked, principal, catalog, at)
     question = ListTrades(
         account=principal.account,

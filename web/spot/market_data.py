@@ -6,7 +6,6 @@ from typing import Final
 from flask import Blueprint, Response
 
 from shards.clock import now_ms
-from shards.limits import DEPTH_LEVELS_MAX
 from shards.model.decimals import format_fixed, format_plain
 from shards.model.markets import Market
 from shards.model.queries import GetDepth, MarketTrades
@@ -19,13 +18,10 @@ from web.http.errors import Problem, invalid, spot_problem
 from web.http.request import Query, query
 from web.http.responses import answer
 from web.services import Services, services
+from web.spot.limits import DEPTH_DEFAULT, DEPTH_MAX, KLINES_DEFAULT, KLINES_MAX
 from web.spot.views import SpotRenderer
 
 blueprint: Final = Blueprint("spot_market", __name__, url_prefix="/api/v1")
-
-_DEPTH_DEFAULT: Final = 50
-_KLINES_DEFAULT: Final = 500
-_KLINES_MAX: Final = 1_000
 
 
 @blueprint.get("/spot/markets")
@@ -40,7 +36,7 @@ def depth() -> Response:
     at = services()
     asked = query()
     market = _read_market(asked, at.catalog())
-    limit = asked.get_limit(_DEPTH_DEFAULT, DEPTH_LEVELS_MAX)
+    limit = asked.get_limit(DEPTH_DEFAULT, DEPTH_MAX)
     book = at.engine.ask(DepthReply, at.engine.owner(market), GetDepth(market.number, limit))
     return answer(
         {
@@ -59,7 +55,7 @@ def trades() -> Response:
     asked = query()
     catalog = at.catalog()
     market = _read_market(asked, catalog)
-    limit = asked.get_limit(_DEPTH_DEFAULT, DEPTH_LEVELS_MAX)
+    limit = asked.get_limit(DEPTH_DEFAULT, DEPTH_MAX)
     found = history.market_trades(at.engine, market, MarketTrades(market.number, limit))
     renderer = SpotRenderer(catalog, at.id_key)
     return answer([renderer.trade(trade) for trade in found])
@@ -74,7 +70,7 @@ def klines() -> Response:
     interval_s = INTERVALS_S.get(asked.get("interval") or "")
     if interval_s is None:
         raise invalid("interval")
-    limit = asked.get_limit(_KLINES_DEFAULT, _KLINES_MAX)
+    limit = asked.get_limit(KLINES_DEFAULT, KLINES_MAX)
     end_s = asked.get_long("end_time", history.TIME_MS_MAX)
     start_s = asked.get_long("start_time", -1)
     market = _find_market(symbol, at.catalog())

@@ -11,9 +11,10 @@ from shards.model.brackets import MILLION
 from shards.model.decimals import format_plain
 from shards.model.markets import Market, MarketStatus
 from web.exchange.catalog import MARGIN_ASSET, Catalog
+from web.exchange.limits import PRICE_MAX
 from web.futures.call.call import open_call
 from web.futures.call.limits_gate import charge
-from web.futures.limits import PRICE_MAX, QUANTITY_MAX
+from web.futures.limits import QUANTITY_MAX
 from web.http.formats import format_percent, format_price, format_ratio, margin_percent
 from web.http.responses import answer
 from web.services import services
