@@ -52,6 +52,7 @@ def create_app() -> Flask:
     """The application of one worker; raises SettingsError, FolderError."""
     settings = load_web_settings()
     opened = reopen_folder(load_settings().data, load_settings().shard_count)
+    metrics.share_counts(opened.folder.run)
     client = connect(opened.folder)
     app = make_app(make_services(settings, opened, client), settings.cors_origins)
     client.wait_connected(CONNECT_S)

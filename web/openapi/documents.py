@@ -1,6 +1,7 @@
 """The OpenAPI documents of both APIs, each in parts that lie beside this file: read once, served as they are."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,18 +35,20 @@ def _merge(whole: dict[str, Any], part: dict[str, Any], path: Path) -> None:
             raise ValueError(f"{path}: another part has {name!r}, too")
 
 
-_SPOT: Final = msgspec.Raw(msgspec.json.encode(load_document("spot")))
-_FUTURES: Final = msgspec.Raw(msgspec.json.encode(load_document("futures")))
+@cache
+def encode_document(api: str) -> msgspec.Raw:
+    """The document of ``spot`` or ``futures``, as it is served."""
+    return msgspec.Raw(msgspec.json.encode(load_document(api)))
 
 
 @blueprint.get("/api/v1/openapi.json")
 def spot() -> Response:
     """Spot, wallets, keys, operator and health."""
-    return answer(_SPOT)
+    return answer(encode_document("spot"))
 
 
 @blueprint.get("/fapi/v1/openapi.json")
 def futures() -> Response:
     """The futures API."""
     open_call(1)
-    return answer(_FUTURES)
+    return answer(encode_document("futures"))
