@@ -65,7 +65,7 @@ from shards.model.replies import (
 from storage import queries, wallet_queries
 from storage.archive import Archive
 from storage.mark import MarkWriter, mark_path, read_mark
-from storage.queries import Query, Span
+from storage.queries import Query
 from storage.schema import Table
 from storage.statements import Selection, SqlRefused, Stored
 from storage.tables import FUTURES_FILLS, MARKETS, MOVEMENTS, NEW_CLIENT_IDS, ORDERS, REFUSALS, TRADES
@@ -275,18 +275,10 @@ def _that_fit(rows: list[list[Cell]]) -> Iterator[list[list[Cell]]]:
 def _orders_of_account(question: ListOrders) -> Query:
     return queries.orders_of_account(
         question.account,
-        Span(
-            question.limit,
-            question.start_ms,
-            question.end_ms,
-            question.before_ms,
-            question.before_id,
-            question.oldest_first,
-        ),
+        question.span,
         question.market,
         _product(question.product),
         name_of(Status(question.status)) if question.status else "",
-        question.from_id,
         triggers=question.triggers,
     )
 
@@ -294,7 +286,7 @@ def _orders_of_account(question: ListOrders) -> Query:
 def _trades_of_account(question: ListTrades) -> Query:
     return queries.trades_of_account(
         question.account,
-        Span(question.limit, question.start_ms, question.end_ms, question.before_ms, question.before_id),
+        question.span,
         question.market,
         _product(question.product),
         question.order,
@@ -304,17 +296,16 @@ def _trades_of_account(question: ListTrades) -> Query:
 def _fills_of_account(question: ListFills) -> Query:
     return wallet_queries.fills_of_account(
         question.account,
-        Span(question.limit, question.start_ms, question.end_ms, oldest_first=question.oldest_first),
+        question.span,
         question.market,
         question.order,
-        question.from_id,
     )
 
 
 def _income_of_account(question: ListIncome) -> Query:
     return wallet_queries.income_of_account(
         question.account,
-        Span(question.limit, question.start_ms, question.end_ms, oldest_first=question.oldest_first),
+        question.span,
         question.market,
         question.kind or "",
         question.skip,

@@ -9,6 +9,7 @@ from shards.model import ids
 from shards.model.markets import Market, Product
 from shards.model.queries import GetBalances, GetOrder, ListOrders, ListTrades
 from shards.model.replies import BalancesReply
+from shards.model.span import NO_BOUND
 from web.auth import READ, Principal, caller
 from web.exchange import history
 from web.exchange.balances import render_balances
@@ -114,15 +115,15 @@ def _read_status(asked: Query) -> int:
 def _read_span(asked: Query) -> tuple[int, int]:
     """``start`` and ``end``, seconds and inclusive, as milliseconds."""
     start_ms = asked.get_long("start", 0) * 1_000
-    end_ms = asked.get_long("end", history.TIME_MS_MAX) * 1_000 + 999
-    return min(start_ms, history.TIME_MS_MAX), min(end_ms, history.TIME_MS_MAX)
+    end_ms = asked.get_long("end", NO_BOUND) * 1_000 + 999
+    return min(start_ms, NO_BOUND), min(end_ms, NO_BOUND)
 
 
 def _read_order_before(asked: Query, principal: Principal, catalog: Catalog, at: Services) -> tuple[int, int]:
     """Place of the order named by ``before``, which must be the caller's."""
     text = asked.get("before")
     if text is None:
-        return history.TIME_MS_MAX, 0
+        return NO_BOUND, 0
     number, market = _read_id(text, ids.ORDER, catalog, at)
     order = history.find_order(at.engine, market, GetOrder(number))
     if order is None or order.account != principal.account:
@@ -133,7 +134,7 @@ def _read_order_before(asked: Query, principal: Principal, catalog: Catalog, at:
 def _read_trade_before(asked: Query, principal: Principal, catalog: Catalog, at: Services) -> tuple[int, int]:
     text = asked.get("before")
     if text is None:
-        return history.TIME_MS_MAX, 0
+        return NO_BOUND, 0
     number, market = _read_id(text, ids.TRADE, catalog, at)
     trade = history.find_trade(at.engine, market, number)
     if trade is None or principal.account not in (trade.taker_account, trade.maker_account):

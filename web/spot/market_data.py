@@ -11,6 +11,7 @@ from shards.model.markets import Market
 from shards.model.queries import GetDepth, MarketTrades
 from shards.model.reasons import Reason
 from shards.model.replies import DepthReply
+from shards.model.span import NO_BOUND
 from web.exchange import history
 from web.exchange.candles import DAY_S, INTERVALS_S, render_candle, render_ticker
 from web.exchange.catalog import DISABLED, Catalog
@@ -71,7 +72,7 @@ def klines() -> Response:
     if interval_s is None:
         raise invalid("interval")
     limit = asked.get_limit(KLINES_DEFAULT, KLINES_MAX)
-    end_s = asked.get_long("end_time", history.TIME_MS_MAX)
+    end_s = asked.get_long("end_time", NO_BOUND)
     start_s = asked.get_long("start_time", -1)
     market = _find_market(symbol, at.catalog())
     start_ms = start_s * 1_000 if start_s >= 0 else None

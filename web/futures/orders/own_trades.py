@@ -10,10 +10,10 @@ from shards.model.events import MarginFilled
 from shards.model.markets import Market
 from shards.model.orders import Side
 from shards.model.queries import ListFills, ListIncome
+from shards.model.span import Span
 from web.auth import READ
 from web.exchange import history
 from web.exchange.catalog import MARGIN_ASSET, Catalog
-from web.exchange.history import TIME_MS_MAX
 from web.futures.call.call import Call, read_market, read_optional_market, signed_call
 from web.futures.call.errors import exclusive, out_of_range
 from web.futures.limits import INCOME_DEFAULT, INCOME_MAX, OWN_DEFAULT, OWN_MAX, PAGE_MAX
@@ -67,15 +67,16 @@ def _read_fills(call: Call, market: Market) -> ListFills:
     if from_id is not None and asked.has("startTime", "endTime"):
         raise exclusive("fromId", "startTime or endTime")
     start_ms, end_ms = asked.times()
+    span = Span.since(asked.limit(OWN_DEFAULT, OWN_MAX), start_ms, end_ms, from_id)
     return ListFills(
         account=call.principal.account,
-        limit=asked.limit(OWN_DEFAULT, OWN_MAX),
+        limit=span.limit,
         market=market.number,
         order=_NO_ORDER if order == 0 else order or 0,
-        from_id=from_id or 0,
-        start_ms=start_ms or 0,
-        end_ms=TIME_MS_MAX if end_ms is None else end_ms,
-        oldest_first=from_id is not None or start_ms is not None,
+        from_id=span.from_id,
+        start_ms=span.start_ms,
+        end_ms=span.end_ms,
+        oldest_first=span.oldest_first,
     )
 
 
@@ -87,18 +88,18 @@ def _read_income(call: Call, market: Market | None) -> ListIncome | None:
         raise out_of_range("incomeType")
     start_ms, end_ms = asked.times()
     page = asked.bounded("page", 1, 1, PAGE_MAX)
-    limit = asked.limit(INCOME_DEFAULT, INCOME_MAX)
+    span = Span.since(asked.limit(INCOME_DEFAULT, INCOME_MAX), start_ms, end_ms)
     if name in _NO_INCOME_TYPES:
         return None
     return ListIncome(
         account=call.principal.account,
-        limit=limit,
+        limit=span.limit,
         market=market.number if market else 0,
         kind=None if name is None else _INCOME_TYPES[name],
-        start_ms=start_ms or 0,
-        end_ms=TIME_MS_MAX if end_ms is None else end_ms,
-        oldest_first=start_ms is not None,
-        skip=(page - 1) * limit,
+        start_ms=span.start_ms,
+        end_ms=span.end_ms,
+        oldest_first=span.oldest_first,
+        skip=(page - 1) * span.limit,
     )
 
 
