@@ -20,7 +20,7 @@ import duckdb
 from shards import limits
 from shards.archive.lookups import Lookup
 from shards.archive.mark import HistoryLost
-from shards.archive.service import History
+from shards.archive.service import Bounds, History
 from shards.archive.sql_pieces import SqlPieces
 from shards.clock import now_ms, passed_ms
 from shards.folder import Folder
@@ -291,7 +291,7 @@ def run_archive(settings: Settings) -> None:
 
 def _open_history(folder: Folder, id_key: bytes, sql_ms: int) -> History:
     try:
-        return History(folder.history, id_key, sql_ms)
+        return History(folder.history, id_key, Bounds(sql_ms=sql_ms))
     except (ArchiveTooNew, HistoryLost) as damage:
         _give_up(damage)
     except duckdb.Error as error:

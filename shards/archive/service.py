@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, assert_never
+from typing import Final, NamedTuple, assert_never
 
 from shards.archive.candles import find_candles, find_tickers
 from shards.archive.json_values import Cell, shower
@@ -75,18 +75,30 @@ ANSWER_BYTES_MAX: Final = FRAME_BYTES_MAX - 64 * 1024  # of a SQL answer: one fr
 _log = logging.getLogger(__name__)
 
 
+class Bounds(NamedTuple):
+    """How much History may take for its answers."""
+
+    sql_ms: int = SQL_MS_MAX  # an operator's statement ends after so long
+    row_count: int = SQL_ROW_COUNT_MAX  # of its answer
+    answer_bytes: int = ANSWER_BYTES_MAX  # of it, and of each message of one that comes in pieces
+    memory: str = ARCHIVE_MEMORY  # of DuckDB
+
+
+_USUAL: Final = Bounds()
+
+
 class History:
     """Finished orders, trades, fills, movements of money and markets of all shards, each stored exactly once."""
 
-    def __init__(self, path: Path, id_key: bytes, sql_ms: int | None = None) -> None:
+    def __init__(self, path: Path, id_key: bytes, bounds: Bounds = _USUAL) -> None:
         """Open the DuckDB file ``path``, making it at first.
 
-        ``id_key`` makes the UUIDs of orders and trades; an operator's statement ends after ``sql_ms`` (SQL_MS_MAX).
+        ``id_key`` makes the UUIDs of orders and trades.
         Raises duckdb.Error if the file is not usable or another process has it open, ArchiveTooNew, and HistoryLost.
         """
         marked = read_mark(mark_path(path))
         check_there(path, marked)
-        self._archive = Archive(path, ARCHIVE_MEMORY, QUERY_MS_MAX, sql_ms or SQL_MS_MAX)
+        self._archive = Archive(path, bounds.memory, QUERY_MS_MAX, bounds.sql_ms)
         try:
             check_end(path, self._archive.positions(), marked)
         except HistoryLost:
@@ -94,6 +106,7 @@ class History:
             raise
         self._mark = MarkWriter(mark_path(path))
         self._id_key = id_key
+        self._bounds = bounds
         self._products: dict[int, str] = dict(self._archive.ask(queries.PRODUCTS))  # by market, "spot" or "futures"
 
     def position(self, shard: int) -> int:
@@ -167,7 +180,7 @@ class History:
         try:
             with self._archive.select(asked.text, asked.parameters, gone, unbounded=True) as selection:
                 for rows in _shown(selection, asked.limit):
-                    for piece in _that_fit(rows):
+                    for piece in _that_fit(rows, self._bounds.answer_bytes):
                         yield TableReply(selection.columns, piece, selection.types)
             yield TableReply(selection.columns, [], selection.types)
         except SqlRefused as refusal:
@@ -231,16 +244,17 @@ class History:
 
     def _run_sql(self, asked: RunSql, gone: threading.Event) -> TableReply:
         # too much is refused rather than cut: a cut answer looks like a whole one
+        _, row_count_max, bytes_max, _ = self._bounds
         with self._archive.select(asked.text, asked.parameters, gone, verifying=asked.verifying) as selection:
             answer = TableReply(selection.columns, [], selection.types)
             size = len(encode(answer))
             for rows in _shown(selection, asked.limit):
                 answer.rows += rows
                 size += len(encode(rows))
-                if len(answer.rows) > SQL_ROW_COUNT_MAX:
-                    raise SqlRefused(f"the answer has more than {SQL_ROW_COUNT_MAX} rows: group them, or add a LIMIT")
-                if size > ANSWER_BYTES_MAX:
-                    raise SqlRefused(f"the answer is larger than {ANSWER_BYTES_MAX} bytes: select less")
+                if len(answer.rows) > row_count_max:
+                    raise SqlRefused(f"the answer has more than {row_count_max} rows: group them, or add a LIMIT")
+                if size > bytes_max:
+                    raise SqlRefused(f"the answer is larger than {bytes_max} bytes: select less")
         return answer
 
 
@@ -257,16 +271,16 @@ def _shown(selection: Selection, limit: int) -> Iterator[list[list[Cell]]]:
             break
 
 
-def _that_fit(rows: list[list[Cell]]) -> Iterator[list[list[Cell]]]:
+def _that_fit(rows: list[list[Cell]], bytes_max: int) -> Iterator[list[list[Cell]]]:
     """The rows in pieces that one message can carry."""
-    if len(encode(rows)) <= ANSWER_BYTES_MAX:
+    if len(encode(rows)) <= bytes_max:
         yield rows
     elif len(rows) > 1:
         half = len(rows) // 2
-        yield from _that_fit(rows[:half])
-        yield from _that_fit(rows[half:])
+        yield from _that_fit(rows[:half], bytes_max)
+        yield from _that_fit(rows[half:], bytes_max)
     else:
-        raise SqlRefused(f"a row is larger than {ANSWER_BYTES_MAX} bytes: select less")
+        raise SqlRefused(f"a row is larger than {bytes_max} bytes: select less")
 
 
 # Questions → queries

@@ -62,8 +62,8 @@ def test_a_token_that_is_remembered_ends_all_the_same(tokens: Tokens, monkeypatc
     assert tokens.verify(token) == "alice"
 
 
-def test_few_tokens_are_remembered(tokens: Tokens, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web.http.tokens, "KNOWN_COUNT_MAX", 3)
+def test_few_tokens_are_remembered() -> None:
+    tokens = Tokens(SECRET, {}, "HS256", known_count_max=3)
     made = [tokens.mint(f"account-{number}", 60) for number in range(5)]
     assert [tokens.verify(token) for token in made] == [f"account-{number}" for number in range(5)]
     assert list(tokens._known) == made[2:]

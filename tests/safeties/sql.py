@@ -67,7 +67,7 @@ SQL: Final = (
     Safety(
         "answer_rows_bound",
         "shards/archive/service.py",
-        "                if len(answer.rows) > SQL_ROW_COUNT_MAX:\n",
+        "                if len(answer.rows) > row_count_max:\n",
         "                if False:\n",
         _BOUNDS + "test_an_answer_has_a_bounded_number_of_rows",
     ),

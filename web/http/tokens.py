@@ -21,8 +21,14 @@ _FAULTS: Final = (jwt.PyJWTError, ValueError, TypeError, OverflowError, Recursio
 class Tokens:
     """Checks and mints tokens."""
 
-    def __init__(self, secret: str, keys: Mapping[str, str], algorithm: str) -> None:
-        """``secret`` signs tokens without a ``kid``; ``keys`` maps each known ``kid`` to its secret."""
+    def __init__(
+        self, secret: str, keys: Mapping[str, str], algorithm: str, known_count_max: int = KNOWN_COUNT_MAX
+    ) -> None:
+        """``secret`` signs tokens without a ``kid``; ``keys`` maps each known ``kid`` to its secret.
+
+        ``known_count_max``: good tokens that are remembered.
+        """
+        self._known_count_max = known_count_max
         self._secret = secret
         self._keys = keys
         self._algorithm = algorithm
@@ -42,7 +48,7 @@ class Tokens:
         with self._lock:
             self._known.pop(token, None)
             if found is not None:
-                if len(self._known) >= KNOWN_COUNT_MAX:
+                if len(self._known) >= self._known_count_max:
                     del self._known[next(iter(self._known))]
                 self._known[token] = found
 

@@ -2,14 +2,15 @@
 
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from shards.archive import service as history_module
 from shards.archive.rows import order_row
-from shards.archive.service import History
+from shards.archive.service import Bounds, History
 from shards.model.events import OrderEnded, Row
 from shards.model.queries import GetOrder, ListOrders, RunSql
 from shards.model.replies import OrderReply, OrdersReply, Refused, TableReply
@@ -27,29 +28,37 @@ GREEDY = [
 ]
 
 
-def test_an_answer_has_a_bounded_number_of_rows(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_module, "SQL_ROW_COUNT_MAX", 2_500)
+Bounded = Callable[[Bounds], History]
+
+
+@pytest.fixture
+def bounded(path: Path) -> Iterator[Bounded]:
+    """Opens the archive within bounds."""
+    with ExitStack() as opened:
+        yield lambda bounds: opened.enter_context(closing(History(path, KEY, bounds)))
+
+
+def test_an_answer_has_a_bounded_number_of_rows(bounded: Bounded) -> None:
+    history = bounded(Bounds(row_count=2_500))
     assert len(table(history, "SELECT range FROM range(2500)")) == 2_500
     assert "more than 2500 rows" in refusal(history, "SELECT range FROM range(2501)")
     assert "more than 2500 rows" in refusal(history, "SELECT range FROM range(1000000000000)")
 
 
-def test_an_answer_has_a_bounded_size(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_module, "ANSWER_BYTES_MAX", 1_000_000)
+def test_an_answer_has_a_bounded_size(bounded: Bounded) -> None:
+    history = bounded(Bounds(answer_bytes=1_000_000))
     assert len(table(history, "SELECT repeat('x', 900) FROM range(1000)")) == 1_000
     assert "larger than 1000000 bytes" in refusal(history, "SELECT repeat('x', 1100) FROM range(1000)")
     assert "larger than 1000000 bytes" in refusal(history, "SELECT repeat('x', 1000000)")
 
 
-def test_a_statement_ends_at_its_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_module, "SQL_MS_MAX", 300)
-    history = History(path, KEY)
+def test_a_statement_ends_at_its_time(bounded: Bounded) -> None:
+    history = bounded(Bounds(sql_ms=300))
     for sql in (ENDLESS, "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"):
         started = time.monotonic()
         assert refusal(history, sql) == "the statement took longer than 0.3 s"
         assert time.monotonic() - started < 5  # on a busy machine, too
     assert table(history, "SELECT 1 AS one") == [{"one": 1}]
-    history.close()
 
 
 def test_a_named_question_ends_at_its_time_and_storing_does_not(path: Path) -> None:
@@ -96,9 +105,8 @@ class Statement:
         return reply
 
 
-def test_storing_and_asking_go_on_beside_a_long_statement(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_module, "SQL_MS_MAX", 3_000)
-    history = History(path, KEY)
+def test_storing_and_asking_go_on_beside_a_long_statement(bounded: Bounded) -> None:
+    history = bounded(Bounds(sql_ms=3_000))
     statement, other = Statement(history, ENDLESS), Statement(history, ENDLESS)
     until(lambda: "2 other statements" in (told(history, "SELECT 1") or ""), 1, "both run")
     assert history.answer(RunSql("SELECT 1", verifying=True)) == TableReply(["1"], [[1]], ["INTEGER"])
@@ -111,15 +119,11 @@ def test_storing_and_asking_go_on_beside_a_long_statement(path: Path, monkeypatc
     assert statement.end().text == other.end().text == "the statement took longer than 3 s"
     assert number > 1  # the first was stored and found beside it, however busy the machine is
     assert table(history, "SELECT count(*) AS n FROM orders") == [{"n": number}]
-    history.close()
 
 
 @pytest.mark.parametrize("sql", GREEDY)
-def test_rows_go_in_beside_a_statement_that_wants_all_memory(
-    path: Path, monkeypatch: pytest.MonkeyPatch, sql: str
-) -> None:
-    monkeypatch.setattr(history_module, "ARCHIVE_MEMORY", "300MB")
-    history = History(path, KEY)
+def test_rows_go_in_beside_a_statement_that_wants_all_memory(bounded: Bounded, sql: str) -> None:
+    history = bounded(Bounds(memory="300MB"))
     statement = Statement(history, sql)
     number = 0
     while statement.running:
@@ -129,7 +133,6 @@ def test_rows_go_in_beside_a_statement_that_wants_all_memory(
     assert "memory" in statement.end().text.lower()
     assert history.position(0) == number
     assert table(history, "SELECT count(*) AS n FROM orders") == [{"n": number}]
-    history.close()
 
 
 def test_many_ask_while_one_stores(history: History) -> None:
