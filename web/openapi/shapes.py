@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
-import msgspec
 from msgspec import Meta, Struct, UnsetType
 from msgspec.structs import fields
 
-from web.http.described import Described
+from web.http.described import Always, Described, Written
 
 Schema = dict[str, Any]
 
@@ -39,7 +38,7 @@ class Shapes:
         type_ = self.types[name]
         base = self._names.get(type_.__base__)  # type: ignore[arg-type]
         if base is not None:
-            return {"$ref": _ref(base), **self._members(type_, type_.__base__), "unevaluatedProperties": False}
+            return {"$ref": _ref(base), **self._members(type_, type_.__base__)}
         is_base = any(other.__base__ is type_ for other in self.types.values())
         return self._object(type_, open_=is_base)
 
@@ -53,7 +52,7 @@ class Shapes:
         own = [field for field in fields(type_) if field.name not in known]
         return {
             "properties": {field.encode_name: self._value(hints[field.name]) for field in own},
-            "required": [field.encode_name for field in own if field.default is not msgspec.UNSET],
+            "required": [field.encode_name for field in own if UnsetType not in get_args(hints[field.name])],
         }
 
     def _value(self, hint: Any) -> Schema:
@@ -76,6 +75,10 @@ class Shapes:
         for note in notes:
             if isinstance(note, Described):
                 return {"$ref": _ref(note.schema)}
+            if isinstance(note, Always):
+                return {"const": note.value}
+            if isinstance(note, Written):
+                return {}
         schema = self._value(hint)
         for note in notes:
             if isinstance(note, Meta):

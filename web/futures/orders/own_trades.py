@@ -2,6 +2,7 @@
 
 from typing import Final
 
+import msgspec
 from flask import Blueprint, Response
 
 from shards.model.accounting import Income, IncomeKind
@@ -14,10 +15,22 @@ from shards.model.span import Span
 from web.auth import READ
 from web.exchange import history
 from web.exchange.catalog import MARGIN_ASSET, Catalog
+from web.futures import fields
 from web.futures.call.call import Call, read_market, read_optional_market, signed_call
 from web.futures.call.errors import exclusive, out_of_range
+from web.futures.fields import (
+    Decimal,
+    Id,
+    IncomeType,
+    MarginAsset,
+    Milliseconds,
+    Natural,
+    PositionSide,
+    SignedDecimal,
+    Symbol,
+)
 from web.futures.limits import INCOME_DEFAULT, INCOME_MAX, OWN_DEFAULT, OWN_MAX, PAGE_MAX
-from web.futures.orders.order_views import BOTH, SIDES, View
+from web.futures.orders.order_views import BOTH, SIDES
 from web.http.formats import format_price
 from web.http.responses import answer
 from web.services import services
@@ -32,6 +45,39 @@ _NO_INCOME_TYPES: Final = frozenset(  # Binance's others: nothing of the kind ca
     " OPTIONS_PREMIUM_FEE OPTIONS_SETTLE_PROFIT POSITION_LIMIT_INCREASE_FEE REFERRAL_KICKBACK SPECIAL_FUNDING_FEE"
     " STRATEGY_UMFUTURES_TRANSFER WELCOME_BONUS".split()
 )
+
+
+class FillView(msgspec.Struct, gc=False):
+    """A match, as one of its two accounts sees it."""
+
+    symbol: Symbol
+    id: Id
+    orderId: Id
+    side: fields.Side
+    price: Decimal
+    qty: Decimal
+    quoteQty: Decimal
+    realizedPnl: SignedDecimal
+    commission: Decimal
+    commissionAsset: MarginAsset
+    marginAsset: MarginAsset
+    time: Milliseconds
+    positionSide: PositionSide
+    buyer: bool
+    maker: bool
+
+
+class IncomeView(msgspec.Struct, gc=False):
+    """What has changed the wallet."""
+
+    symbol: str
+    incomeType: IncomeType
+    income: SignedDecimal
+    asset: MarginAsset
+    info: str
+    time: Milliseconds
+    tranId: Natural
+    tradeId: str
 
 
 @blueprint.get("/userTrades")
@@ -103,35 +149,35 @@ def _read_income(call: Call, market: Market | None) -> ListIncome | None:
     )
 
 
-def _render_fill(market: Market, filled: MarginFilled) -> View:
+def _render_fill(market: Market, filled: MarginFilled) -> FillView:
     fill = filled.fill
-    return {
-        "symbol": market.symbol,
-        "id": fill.trade,
-        "orderId": fill.order,
-        "side": SIDES[fill.side],
-        "price": format_price(market, fill.price),
-        "qty": market.format_quantity(fill.quantity),
-        "quoteQty": format_plain(fill.lot_value * fill.quantity, market.quote_places),
-        "realizedPnl": format_plain(filled.profit, market.quote_places),
-        "commission": format_plain(fill.fee, market.quote_places),
-        "commissionAsset": market.quote,
-        "marginAsset": market.quote,
-        "time": fill.time_ms,
-        "positionSide": BOTH,
-        "buyer": fill.side is Side.BUY,
-        "maker": fill.maker,
-    }
+    return FillView(
+        symbol=market.symbol,
+        id=fill.trade,
+        orderId=fill.order,
+        side=SIDES[fill.side],
+        price=format_price(market, fill.price),
+        qty=market.format_quantity(fill.quantity),
+        quoteQty=format_plain(fill.lot_value * fill.quantity, market.quote_places),
+        realizedPnl=format_plain(filled.profit, market.quote_places),
+        commission=format_plain(fill.fee, market.quote_places),
+        commissionAsset=market.quote,
+        marginAsset=market.quote,
+        time=fill.time_ms,
+        positionSide=BOTH,
+        buyer=fill.side is Side.BUY,
+        maker=fill.maker,
+    )
 
 
-def _render_income(catalog: Catalog, income: Income) -> View:
-    return {
-        "symbol": catalog.by_number[income.market].symbol if income.market else "",
-        "incomeType": income.kind.name,
-        "income": format_plain(income.amount, catalog.places(MARGIN_ASSET)),
-        "asset": MARGIN_ASSET,
-        "info": income.reference or income.kind.name,
-        "time": income.time_ms,
-        "tranId": income.id,
-        "tradeId": str(income.trade) if income.trade else "",
-    }
+def _render_income(catalog: Catalog, income: Income) -> IncomeView:
+    return IncomeView(
+        symbol=catalog.by_number[income.market].symbol if income.market else "",
+        incomeType=income.kind.name,
+        income=format_plain(income.amount, catalog.places(MARGIN_ASSET)),
+        asset=MARGIN_ASSET,
+        info=income.reference or income.kind.name,
+        time=income.time_ms,
+        tranId=income.id,
+        tradeId=str(income.trade) if income.trade else "",
+    )
