@@ -1,5 +1,6 @@
-"""What tests share: a real, running exchange."""
+"""What tests share: a real, running exchange; and which tests are quick."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,20 @@ from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 from tests.exchange import Exchange
 
 TOGETHER = ("tests/clients/", "tests/crash/", "tests/loadtest/")
+QUICK = (  # what finds most faults soonest
+    *("tests/unit/", "tests/tables/", "tests/data/", "tests/model/", "tests/sim/", "tests/http/"),
+    *("tests/fuzz/test_corpus.py", "tests/clients/"),
+)
+QUICK_CLIENT = "[ccxt-4.5.90"
+QUICK_COUNTS = {
+    "SHARDEX_TEST_COMMANDS": "3000",
+    "SHARDEX_TEST_FUTURES_COMMANDS": "1000",
+    "SHARDEX_TEST_COLLUDERS": "100",
+    "SHARDEX_TEST_CUTS": "40",
+    "SHARDEX_TEST_EXAMPLES": "10",
+    "SHARDEX_TEST_KILLS": "3",
+    "SHARDEX_SIM_SEEDS": "30",
+}
 FIRST = ("tests/crash/", "tests/clients/", "tests/sim/")  # what takes longest: begun last, it would be waited for
 
 
@@ -28,9 +43,30 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
     return Scheduling(config, log)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="only what `make quick` runs")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("quick"):
+        for name, count in QUICK_COUNTS.items():
+            os.environ.setdefault(name, count)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Long files first; all else in its order."""
     items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
+    if config.getoption("quick"):
+        left_out = [item for item in items if not _is_quick(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _is_quick(item: pytest.Item) -> bool:
+    name = item.nodeid
+    if "4-shards" in name or item.get_closest_marker("full") is not None:
+        return False
+    return name.startswith(QUICK) and (QUICK_CLIENT in name or not name.startswith("tests/clients/"))
 
 
 @pytest.fixture(scope="module", params=[1, 4], ids=["1-shard", "4-shards"])

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 def create_app() -> "Flask":
     """The WSGI application: ``gunicorn -c web/gunicorn_conf.py 'web:create_app()'``."""
-    # gunicorn's master reads web.settings: nothing may be imported there before gevent has patched the worker
+    # here, for the command line's help and gunicorn's master load this package and need nothing of Flask
     from web.app import create_app as create
 
     return create()

@@ -8,7 +8,6 @@ from typing import Final
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
-from werkzeug.routing import BaseConverter
 
 from shards.folder import Folder
 from shards.ipc.client import Client
@@ -36,7 +35,9 @@ from web.operator import keys
 from web.ratelimit.budget import Budget
 from web.server import hub as hubs
 from web.server.flask_app import LeanFlask
+from web.server.flask_parts import current_context
 from web.server.line import HubLine
+from web.server.werkzeug_parts import RestConverter
 from web.services import IN_USE, NAME, Services
 from web.settings import WebSettings, load_web_settings
 from web.spot import lists as spot_lists
@@ -89,20 +90,12 @@ def _make_budget(settings: WebSettings, folder: Folder) -> Budget:
     return Budget(folder.run / "limits", slot, settings.futures_weight, settings.futures_orders)
 
 
-class _Rest(BaseConverter):
-    """The rest of the path: slashes anywhere, also first, last and doubled."""
-
-    part_isolating = False
-    regex = "(?s:.*)"
-    weight = 200
-
-
 def make_app(services: Services, cors_origins: Collection[str] = ()) -> Flask:
     """The application over these services, for callers anywhere and for pages of these origins."""
     app = LeanFlask(__name__, static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
-    app.url_map.converters["rest"] = _Rest
+    app.url_map.converters["rest"] = RestConverter
     app.extensions[NAME] = services
     app.before_request(partial(_begin, services))
     app.after_request(_finish)
@@ -138,7 +131,7 @@ def make_app(services: Services, cors_origins: Collection[str] = ()) -> Flask:
 def _begin(services: Services) -> None:
     IN_USE.set(services)
     COMMANDED.set(False)
-    at = request._get_current_object()  # type: ignore[attr-defined]
+    at = current_context().request
     asked = incoming.begin(at.environ)
     if limits_gate.is_futures():
         limits_gate.begin(at.routing_exception is None)
@@ -147,7 +140,7 @@ def _begin(services: Services) -> None:
 
 
 def _finish(response: Response) -> Response:
-    at = request._get_current_object()  # type: ignore[attr-defined]
+    at = current_context().request
     route, method = (at.url_rule.rule, at.method) if at.url_rule else ("none", "any")
     metrics.count_request(method, route, response.status_code, incoming.incoming().started)
     if limits_gate.is_futures():

@@ -14,6 +14,7 @@ from storage.reference_file import ReferenceFile, ReferenceUnusable
 from web.folder import reopen_folder
 from web.server.access_log import ACCESS_FORMAT, choose_access_log
 from web.server.claims import Claimed, claim_all, explain, release_all
+from web.server.gunicorn_parts import INVALID_REQUEST, LISTENING, addresses_of, filter_errors, workers_of
 from web.settings import is_open_to_all, load_web_settings
 
 try:
@@ -62,16 +63,16 @@ def on_starting(server: Any) -> None:
     except (FolderError, ReferenceUnusable) as fault:
         sys.exit(f"shardex: {fault}")
     try:
-        server.claims = claim_all(server.cfg.address)  # kept there: this module is read anew with each reload
+        server.claims = claim_all(addresses_of(server))  # kept there: this module is read anew with each reload
     except (Claimed, OSError) as error:
         text = explain(_settings.host, _settings.port, error) if isinstance(error, OSError) else error
         server.log.error("Cannot listen: %s", text)
         sys.exit(1)
-    server.log.error_log.addFilter(_name_address)
+    filter_errors(server, _name_address)
     if is_open_to_all(_settings.host):
         server.log.warning(
             "%s is open to every network of this machine, and so are the operator API (/api/v1/admin) and /metrics:"
-            " let a proxy or a firewall keep strangers from them, or set SHARDEX_HOST=127.0.0.1",
+            " restrict them with a proxy or a firewall, or set SHARDEX_HOST=127.0.0.1",
             bind,
         )
     try:
@@ -93,7 +94,7 @@ def _reopen_folder() -> Folder:
 
 def pre_fork(server: Any, worker: Any) -> None:
     """Give the worker the lowest free slot: the files of its counts, for metrics and for limits."""
-    taken = {getattr(other, "slot", None) for other in server.WORKERS.values()}
+    taken = {getattr(other, "slot", None) for other in workers_of(server)}
     worker.slot = next(slot for slot in range(len(taken) + 1) if slot not in taken)
 
 
@@ -102,7 +103,7 @@ def post_fork(server: Any, worker: Any) -> None:
     name_process(f"shardex gunicorn worker {worker.slot}")
     release_all(server.claims)
     os.environ["SHARDEX_WORKER_SLOT"] = str(worker.slot)
-    worker.log.error_log.addFilter(_omit_request)
+    filter_errors(worker, _omit_request)
 
 
 def post_worker_init(worker: Any) -> None:
@@ -112,7 +113,7 @@ def post_worker_init(worker: Any) -> None:
 
 def _name_address(record: logging.LogRecord) -> bool:
     """Gunicorn's master does not listen itself where each worker has a socket of its own, and would name no address."""
-    if isinstance(record.msg, str) and record.msg.startswith("Listening at: %s") and isinstance(record.args, tuple):
+    if isinstance(record.msg, str) and record.msg.startswith(LISTENING) and isinstance(record.args, tuple):
         record.args = (f"http://{bind}", *record.args[1:])
     return True
 
@@ -120,6 +121,6 @@ def _name_address(record: logging.LogRecord) -> bool:
 def _omit_request(record: logging.LogRecord) -> bool:
     """Gunicorn quotes the line it cannot read. What callers send stays out of the log: it may be a credential."""
     text = record.getMessage()
-    if text.startswith("Invalid request from "):
+    if text.startswith(INVALID_REQUEST):
         record.msg, record.args = text.partition(": ")[0], ()
     return True

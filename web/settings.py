@@ -28,7 +28,7 @@ class WebSettings(NamedTuple):
     host: str
     port: int
     workers: int
-    worker_class: str  # "hub", "gthread" or "gevent"
+    worker_class: str  # "hub" or "gthread"
     threads: int  # per worker; gthread only
     rate_limits: bool
     jwt_algorithm: str
@@ -53,7 +53,7 @@ def load_web_settings() -> WebSettings:
         host=os.environ.get("SHARDEX_HOST") or "127.0.0.1",
         port=read_count("PORT", 8_000, 1, 65_535),
         workers=read_count("SHARDEX_WORKERS", 2, 1, 256),
-        worker_class=read_choice("SHARDEX_WORKER_CLASS", "hub", "gthread", "gevent"),
+        worker_class=read_choice("SHARDEX_WORKER_CLASS", "hub", "gthread"),
         threads=read_count("SHARDEX_THREADS", 16, 1, 1_024),
         rate_limits=read_choice("SHARDEX_RATE_LIMITS", "on", "off") == "on",
         jwt_algorithm=algorithm,
@@ -100,7 +100,7 @@ def _read_proxies() -> tuple[IPv4Network | IPv6Network, ...]:
     try:
         return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
     except ValueError as fault:
-        raise SettingsError(f"{name}={text!r}: give addresses or networks, parted by commas ({fault})") from fault
+        raise SettingsError(f"{name}={text!r}: give addresses or networks, separated by commas ({fault})") from fault
 
 
 def _read_origins() -> frozenset[str]:
@@ -110,8 +110,8 @@ def _read_origins() -> frozenset[str]:
     for origin in origins:
         if not _ORIGIN.fullmatch(origin) or origin.endswith(_USUAL_PORTS.get(origin.partition(":")[0], "/")):
             raise SettingsError(
-                f"{name}: {origin!r} is no origin as browsers send it: give scheme, host and a port that is not the"
-                ' usual one, such as "https://app.example.com" or "http://localhost:3000", parted by commas'
+                f"{name}: {origin!r} is not an origin as browsers send it: give scheme, host and, unless it"
+                ' is the default, port, separated by commas: "https://app.example.com", "http://localhost:3000"'
             )
     return origins
 
@@ -135,7 +135,7 @@ def _reread_keys_file(path: str, algorithm: str) -> Mapping[str, str]:
     except SettingsError as fault:
         if path not in _good_keys:
             raise
-        _log.error("%s. The keys read before stay in use", fault)
+        _log.error("%s. The previously read keys stay in use", fault)
     return _good_keys[path]
 
 
@@ -147,7 +147,7 @@ def _read_keys_file(path: str, algorithm: str) -> Mapping[str, str]:
     except OSError as fault:
         raise SettingsError(f"{name} cannot be read ({fault.strerror})") from fault
     if mode & 0o077:
-        raise SettingsError(f"{name} is open to others than its owner: chmod 600 it")
+        raise SettingsError(f"{name} is accessible to others than its owner: chmod 600 it")
     return _parse_keys(name, text, algorithm)
 
 

@@ -19,7 +19,7 @@ from loadtest.bench.http_ground import LOAD_SHARE, OPEN_S_QUICK, open_venue, tel
 from loadtest.bench.http_subject import VIEW, Latency, baseline_subject, exchange_subject, latency_figures
 from loadtest.bench.results import Figure, Report, take_turns
 
-WORKER_CLASSES: Final = ("hub", "gevent", "gthread")  # what web.settings takes as SHARDEX_WORKER_CLASS
+WORKER_CLASSES: Final = ("hub", "gthread")  # what web.settings takes as SHARDEX_WORKER_CLASS
 WORKERS: Final = (1, 2, 3, 4)
 THREADS: Final = (4, 16)
 REPEATS_MAX: Final = 2
@@ -71,10 +71,6 @@ def _views() -> Iterator[tuple[str, Server]]:
     parsers = ["python", "fast"] if importlib.util.find_spec("gunicorn_h1c") else ["python"]
     changed = [
         *((f"gthread {count} workers", partial(serve_application, "flask_view", workers=count)) for count in WORKERS),
-        *(
-            (f"gevent {count} workers", partial(serve_application, "flask_view", worker_class="gevent", workers=count))
-            for count in WORKERS
-        ),
         *((f"{name} parser", partial(serve_application, "flask_view", "--http-parser", name)) for name in parsers),
         ("16 threads", partial(serve_application, "flask_view", "--threads", "16")),
         ("without reuse_port", partial(serve_application, "flask_view", reuse_port=False)),

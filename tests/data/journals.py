@@ -1,4 +1,7 @@
-"""Journals that were recorded once: all records of every shard, and the hash of the state that they come to."""
+"""Journals that were recorded once: all records of every shard, and the hash of the state that they come to.
+
+They lie under the number of the rules by which the shards decided then (:data:`shards.limits.RULES`).
+"""
 
 import lzma
 import tarfile
@@ -12,15 +15,13 @@ import msgspec
 from shards.engine.engine import Engine
 from shards.engine.state import dump_state
 from shards.folder import Folder
+from shards.limits import RULES
 from shards.runtime.recovery import apply_record, recover
 from storage.journal import Record
 from storage.snapshot import state_hash
 from tests.data import folders
 
-HERE: Final = Path(__file__).parent
 _NOT_KEPT: Final = ("run", "demo.json")  # of a data folder
-_FOLDER: Final = HERE / "folder.tar.xz"
-_FOLDER_HASHES: Final = HERE / "folder.json"
 
 
 class Recorded(NamedTuple):
@@ -43,6 +44,11 @@ def hash_of(engine: Engine) -> str:
     return str(state_hash(dump_state(engine)))
 
 
+def place_of(rules: int) -> Path:
+    """The folder with what was recorded under these rules."""
+    return Path(__file__).parent / f"rules-{rules}"
+
+
 def write(name: str, journals: Sequence[Sequence[Record]]) -> Path:
     """Keep the whole journals of all shards under ``name``; returns the file."""
     kept = [
@@ -52,14 +58,14 @@ def write(name: str, journals: Sequence[Sequence[Record]]) -> Path:
         )
         for shard, records in enumerate(journals)
     ]
-    path = HERE / f"{name}.json.xz"
+    path = place_of(RULES) / f"{name}.json.xz"
     path.write_bytes(_compress(msgspec.json.encode(kept)))
     return path
 
 
-def read(name: str) -> list[tuple[list[Record], str]]:
+def read(rules: int, name: str) -> list[tuple[list[Record], str]]:
     """The records of each shard, and the hash of the state that they came to."""
-    content = lzma.decompress((HERE / f"{name}.json.xz").read_bytes())
+    content = lzma.decompress((place_of(rules) / f"{name}.json.xz").read_bytes())
     kept = msgspec.json.decode(content, type=list[Recorded])
     return [
         ([Record(*head, body.encode()) for *head, body in shard.records], shard.state_hash)  # type: ignore[misc]
@@ -74,15 +80,17 @@ def pack(data: Path) -> Path:
         for path in sorted(data.iterdir()):
             if path.name not in _NOT_KEPT:
                 archive.add(path, path.name)
-    _FOLDER.write_bytes(_compress(packed.getvalue()))
-    _FOLDER_HASHES.write_bytes(msgspec.json.encode(folder_hashes(Folder.open(data))) + b"\n")
-    return _FOLDER
+    path = place_of(RULES) / "folder.tar.xz"
+    path.write_bytes(_compress(packed.getvalue()))
+    hashes = msgspec.json.encode(folder_hashes(Folder.open(data)))
+    (place_of(RULES) / "folder.json").write_bytes(hashes + b"\n")
+    return path
 
 
-def unpack(data: Path) -> list[str]:
+def unpack(rules: int, data: Path) -> list[str]:
     """Lay the kept data folder to ``data``; returns the hashes of the states that its shards had."""
-    folders.unpack(_FOLDER, data)
-    return msgspec.json.decode(_FOLDER_HASHES.read_bytes(), type=list[str])
+    folders.unpack(place_of(rules) / "folder.tar.xz", data)
+    return msgspec.json.decode((place_of(rules) / "folder.json").read_bytes(), type=list[str])
 
 
 def folder_hashes(folder: Folder) -> list[str]:

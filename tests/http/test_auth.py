@@ -174,6 +174,13 @@ def test_malformed_settings(monkeypatch: pytest.MonkeyPatch, name: str, value: s
         load_web_settings()
 
 
+def test_an_unknown_worker_class_is_refused_with_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARDEX_WORKER_CLASS", "gevent")
+    with pytest.raises(SettingsError) as caught:
+        load_web_settings()
+    assert str(caught.value) == "SHARDEX_WORKER_CLASS='gevent': give one of hub, gthread"
+
+
 def test_settings_never_quote_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHARDEX_JWT_KEYS", '{"a": "planted-value"}')
     with pytest.raises(SettingsError) as caught:
@@ -227,7 +234,7 @@ def test_malformed_key_files(
     assert not caplog.messages
     key_file(path, content, mode)
     assert load_web_settings().jwt_keys == {"2026": OTHER}
-    assert caplog.messages == [f"{caught.value}. The keys read before stay in use"]
+    assert caplog.messages == [f"{caught.value}. The previously read keys stay in use"]
     assert SECRET[:16] not in caplog.text
 
 

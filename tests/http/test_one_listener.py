@@ -29,14 +29,15 @@ class ByHand:
         environment |= {"PORT": str(port), "SHARDEX_SHARDS": "1", **settings}
         self.port = port
         self._out = Path(tempfile.mkstemp(dir=folder)[1])
-        self.process = subprocess.Popen(
-            [*COMMAND[:-1], *arguments, COMMAND[-1]],
-            cwd=ROOT,
-            env=half_environment(environment, Path(tempfile.mkdtemp(dir=folder))),
-            stdout=self._out.open("wb"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        with self._out.open("wb") as out:
+            self.process = subprocess.Popen(
+                [*COMMAND[:-1], *arguments, COMMAND[-1]],
+                cwd=ROOT,
+                env=half_environment(environment, Path(tempfile.mkdtemp(dir=folder))),
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
 
     def output(self) -> str:
         return self._out.read_text()

@@ -44,21 +44,22 @@ class Run:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)}
         environment |= {"PORT": str(port), "SHARDEX_DATA": str(self.data), "SHARDEX_SHARDS": "2", **settings}
         self._out = folder / f"out-{port}"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "web.cli.run"],
-            cwd=ROOT,
-            env=environment,
-            stdout=self._out.open("wb"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        with self._out.open("wb") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "web.cli.run"],
+                cwd=ROOT,
+                env=environment,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         self.started.append(self)
 
     def output(self) -> str:
         return self._out.read_text()
 
     def wait_shown(self) -> str:
-        until(lambda: "Ctrl-C ends it." in self.output() or self.process.poll() is not None, START_S, "started")
+        until(lambda: "Press Ctrl-C to stop." in self.output() or self.process.poll() is not None, START_S, "started")
         assert self.process.poll() is None, self.output()
         return self.output()
 

@@ -18,7 +18,7 @@ from tests.exchange import WITHOUT_PARSER, Exchange, kill, until
 from tests.fuzz.wire import PROBE, Broken, Connection
 from tests.http.venue import Answer, Venue
 
-CLASSES: Final = ("hub", "gthread", "gevent")
+CLASSES: Final = ("hub", "gthread")
 STOP_S: Final = 5.0  # far below the 10 s that gunicorn waits for those who do not end
 UNDER_WAY_S: Final = 1.0  # long enough for a request to be with its shard, however busy the machine
 LINE: Final = re.compile(

@@ -17,12 +17,12 @@ DISK: Final = (
             except StorageFull:
                 self._refuse_unwritten(batch)
             else:
-                self.mailbox.link_frames.clear()
+                self.mailbox.take_arrived()
                 for each in batch.inputs:
                     self._apply(each, stamp_ms, batch)
 """,
         """                records = self._records(batch.inputs, stamp_ms)
-                self.mailbox.link_frames.clear()
+                self.mailbox.take_arrived()
                 for each in batch.inputs:
                     self._apply(each, stamp_ms, batch)
                 self._send()

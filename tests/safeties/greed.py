@@ -59,15 +59,15 @@ GREED: Final = (
     Safety(
         "untold_money_on_a_full_disk",
         "shards/runtime/loop.py",
-        "        elif self.mailbox.link_frames and self._untold.concerns(account):\n",
+        "        elif self.mailbox.arrived() and self._untold.concerns(account):\n",
         "        elif False:\n",
         _LOOP + "test_a_full_disk_keeps_back_what_it_cannot_take_up_and_nothing_else",
     ),
     Safety(
         "backlog_copied_once",
-        "shards/ipc/connection.py",
-        "            chunk = self._begun or self._gather()\n",
-        "            chunk = bytes(self._begun) or self._gather()\n",
+        "shards/ipc/frames.py",
+        "        return self._begun\n",
+        "        return bytes(self._begun)\n",
         "tests/unit/test_connection.py::test_however_much_waits_each_byte_is_copied_once",
     ),
     Safety(

@@ -5,6 +5,7 @@ from typing import Final
 from tests.safeties.safety import Safety
 
 _WORLD: Final = "tests/model/test_world.py::"
+_PROTOCOL: Final = "tests/unit/test_protocol.py::"
 _MAILBOX: Final = "tests/unit/test_mailbox.py::"
 _ONCE: Final = "tests/unit/archive/test_once.py::"
 
@@ -19,14 +20,14 @@ LINKS: Final = (
     Safety(
         "link_gap_stops_the_receiver",
         "shards/ipc/mailbox.py",
-        "            raise self._lost(caller.source, frame.number - 1)\n",
+        "            raise self._lost(frame.source, frame.number - 1)\n",
         "            pass\n",
         _MAILBOX + "test_a_gap_in_a_link_is_told_and_nothing_after_it_is_taken",
     ),
     Safety(
         "lost_messages_told_at_the_welcome",
         "shards/ipc/mailbox.py",
-        "        if frame.time > self.received[caller.source]:\n",
+        "        if promise.confirmed > self._received[source]:\n",
         "        if False:\n",
         _MAILBOX + "test_what_was_confirmed_and_is_missing_is_told_before_anything_is_sent",
     ),
@@ -34,7 +35,7 @@ LINKS: Final = (
         "shards_say_what_was_confirmed",
         "shards/runtime/peer.py",
         "self._outbox.last_number, self._outbox.confirmed)",
-        "self._outbox.last_number)",
+        "self._outbox.last_number, 0)",
         "tests/crash/test_lost_history.py::test_the_archive_refuses_until_the_newest_is_back[gone]",
     ),
     Safety(
@@ -69,7 +70,7 @@ LINKS: Final = (
     Safety(
         "receiver_ahead_of_its_sender",
         "shards/runtime/peer.py",
-        "        if frame.time > self._outbox.last_number:\n",
+        "        if welcome.received > self._outbox.last_number:\n",
         "        if False:\n",
         "tests/crash/test_links.py::test_a_journal_that_lost_its_end_is_noticed",
     ),
@@ -80,7 +81,7 @@ LINKS: Final = (
             self.mailbox.poll_links()
 """,
         "",
-        "sim 30",
+        "sim 5",
     ),
     Safety(
         "reply_after_its_link_messages",
@@ -92,8 +93,8 @@ LINKS: Final = (
     Safety(
         "serving_only_when_caught_up",
         "shards/runtime/loop.py",
-        "        self.mailbox.counters.serving = (caught_up and reached) or self._has_waited()\n",
-        "        self.mailbox.counters.serving = True\n",
+        "        self.mailbox.serving = (caught_up and reached) or self._has_waited()\n",
+        "        self.mailbox.serving = True\n",
         "tests/crash/test_links.py::test_a_shard_that_comes_back_serves_only_with_what_callers_were_told_meanwhile",
     ),
     Safety(
@@ -105,8 +106,8 @@ LINKS: Final = (
     ),
     Safety(
         "deadline_of_a_grant",
-        "shards/engine/engine.py",
-        "        late = Refused(Reason.TIMEOUT) if self.now_ms > granted.deadline_ms else None\n",
+        "shards/engine/order_entry.py",
+        "        late = Refused(Reason.TIMEOUT) if effects.now_ms > granted.deadline_ms else None\n",
         "        late = None\n",
         _WORLD + "test_a_grant_past_its_deadline_is_not_placed_and_its_hold_released",
     ),
@@ -120,7 +121,7 @@ LINKS: Final = (
     Safety(
         "dead_callers_give_their_places_back",
         "shards/ipc/mailbox.py",
-        "            self.counters.clear(slot)  # a caller that was cut off may have",
+        "            self._counters.clear(slot)  # a caller that was cut off may have",
         "            pass  # a caller that was cut off may have",
         _MAILBOX + "test_a_count_left_behind_by_a_killed_caller_is_cleared",
     ),
@@ -136,22 +137,20 @@ LINKS: Final = (
         "shards/ipc/frames.py",
         "        if size > FRAME_BYTES_MAX:\n",
         "        if False:\n",
-        "tests/unit/test_frames.py::test_a_frame_beyond_the_limit_is_refused_by_its_head_alone",
+        _PROTOCOL + "test_a_frame_is_too_long_by_its_head_alone",
     ),
     Safety(
         "hello_first",
-        "shards/ipc/mailbox.py",
-        "        if frame.kind == REQUEST and caller.slot >= 0:\n",
-        "        if frame.kind == REQUEST:\n",
+        "shards/ipc/protocol.py",
+        "        if kind == _REQUEST and self._greeted:\n",
+        "        if kind == _REQUEST:\n",
         _MAILBOX + "test_who_does_not_say_hello_first_is_cut_off",
     ),
     Safety(
         "only_shards_send_link_messages",
-        "shards/ipc/mailbox.py",
-        "        elif frame.kind == FrameKind.LINK and caller.source >= 0:\n",
-        """        elif frame.kind == FrameKind.LINK:
-            self.received.setdefault(caller.source, frame.number - 1)
-""",
-        _MAILBOX + "test_a_caller_that_is_no_shard_may_not_send_link_messages",
+        "shards/ipc/protocol.py",
+        "        if kind == _LINK and self.source >= 0:\n",
+        "        if kind == _LINK:\n",
+        _PROTOCOL + "test_what_may_not_be_said_ends_the_stream_after_what_came_before[a link of nobody]",
     ),
 )

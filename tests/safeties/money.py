@@ -60,9 +60,9 @@ MONEY: Final = (
     ),
     Safety(
         "fee_rounded_up",
-        "shards/engine/market/machine.py",
-        "        return ceil_div(units * bps, 10_000)\n",
-        "        return units * bps // 10_000\n",
+        "shards/engine/market/matching.py",
+        "    return ceil_div(units * bps, 10_000)\n",
+        "    return units * bps // 10_000\n",
         _TABLES + "[fees: a fee is rounded up to the smallest unit-1-shard]",
     ),
     Safety(
@@ -109,15 +109,15 @@ MONEY: Final = (
     ),
     Safety(
         "late_grant_gives_the_money_back",
-        "shards/engine/engine.py",
-        "        machine.release(granted.order, effects)\n",
+        "shards/engine/order_entry.py",
+        "        machine.release(granted, effects)\n",
         "",
         "tests/model/test_world.py::test_a_grant_past_its_deadline_is_not_placed_and_its_hold_released",
     ),
     Safety(
         "canceled_while_its_margin_was_on_its_way",
-        "shards/engine/engine.py",
-        " on the way\n            machine.give_back(held, effects)\n",
+        "shards/engine/market/execution.py",
+        " on the way\n            self._margin.release_fired(held, effects)\n",
         " on the way\n            pass\n",
         "tests/model/test_futures_edges.py::test_a_fired_trigger_canceled_before_its_margin_comes_gives_it_back",
     ),

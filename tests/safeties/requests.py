@@ -109,7 +109,7 @@ REQUESTS: Final = (
     Safety(
         "no_request_in_the_log_of_gunicorn",
         "web/gunicorn_conf.py",
-        "    worker.log.error_log.addFilter(_omit_request)\n",
+        "    filter_errors(worker, _omit_request)\n",
         "",
         "tests/http/test_wire.py::test_a_line_that_cannot_be_read_is_not_logged[1-shard]",
     ),

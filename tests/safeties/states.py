@@ -59,7 +59,7 @@ STATES: Final = (
     Safety(
         "one_gunicorn_on_an_address",
         "web/gunicorn_conf.py",
-        "claim_all(server.cfg.address)",
+        "claim_all(addresses_of(server))",
         "{}",
         "tests/http/test_one_listener.py::test_a_second_one_is_refused[1]",
     ),

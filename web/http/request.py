@@ -9,12 +9,12 @@ from contextvars import ContextVar
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
-from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
-from werkzeug.sansio.utils import get_content_length
+from werkzeug.wsgi import get_content_length
 
 from web.http.errors import Problem, invalid
 from web.http.parse import parse_object, read_long
 from web.http.signing import is_json
+from web.server.gunicorn_parts import ParseException
 from web.server.limits import BODY_BYTES_MAX
 
 NAME_SHOWN_MAX: Final = 64  # characters of a name nobody knows, told back to its sender
@@ -41,7 +41,7 @@ class Incoming:
 
     def receive_body(self) -> None:
         """Read the request's body, once, before anything else is done with it; raises 413, 400."""
-        length = get_content_length(self.environ.get("CONTENT_LENGTH"), self.environ.get("HTTP_TRANSFER_ENCODING"))
+        length = get_content_length(self.environ)
         if length is not None and length > BODY_BYTES_MAX:
             raise Problem(413, "body too large")
         if not length and (length == 0 or "HTTP_TRANSFER_ENCODING" not in self.environ):

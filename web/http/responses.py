@@ -1,14 +1,14 @@
 """Values → answers."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
 
 import msgspec
 from flask import Response
-from werkzeug.datastructures import Headers
 from werkzeug.http import HTTP_STATUS_CODES
 
 from web.server.hub import give_turn
+from web.server.werkzeug_parts import ReadyResponse, append_header
 
 T = TypeVar("T")
 
@@ -19,22 +19,11 @@ _STATUSES[200] = "200 OK"
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class Json(Response):
-    """A value as JSON: what Flask's own class would make of it, without looking at it from all sides."""
+class Json(ReadyResponse):
+    """A value as JSON."""
 
     def __init__(self, value: object, status: int = 200) -> None:
-        body = _encode(value)
-        self._status, self._status_code = _STATUSES[status], status
-        self.headers = Headers()
-        self.headers._list += (("Content-Type", "application/json"), ("Content-Length", str(len(body))))
-        self.response = [body]
-        self.direct_passthrough = False
-        self._on_close = []
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """The answer as a WSGI application."""
-        start_response(self._status, self.headers.to_wsgi_list())
-        return self.response if environ["REQUEST_METHOD"] != "HEAD" else ()  # type: ignore[return-value]
+        super().__init__(_encode(value), _STATUSES[status], status)
 
 
 def answer(value: object) -> Response:
@@ -44,7 +33,7 @@ def answer(value: object) -> Response:
 
 def add_header(response: Response, name: str, value: int) -> None:
     """Add a header that the answer does not have yet."""
-    response.headers._list.append((name, str(value)))
+    append_header(response, name, str(value))
 
 
 def render_each(render: Callable[[T], object], values: Sequence[T]) -> list[msgspec.Raw]:

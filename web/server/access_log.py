@@ -6,9 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from gunicorn import glogging  # type: ignore[import-untyped]
-
 from shards.settings import SettingsError
+from web.server.gunicorn_parts import GunicornLogger
 
 # caller, time, method, path, version, status, bytes of the body, microseconds. Queries and headers carry credentials
 ACCESS_FORMAT: Final = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(B)s %(D)s'
@@ -37,14 +36,14 @@ def choose_access_log(path: str | None) -> str | None:
     except SettingsError as fault:
         if path not in _good:
             raise
-        _log.error("%s. There is no access log until a reload finds it good", fault)
+        _log.error("%s. There is no access log until a reload can open it", fault)
         return None
     if path is not None:
         _good.add(path)
     return path
 
 
-class Logger(glogging.Logger):  # type: ignore[misc]
+class Logger(GunicornLogger):  # type: ignore[misc]
     """Gunicorn's, for workers of all classes."""
 
     def atoms(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from gunicorn.http.errors import NoMoreData, ParseException  # type: ignore[import-untyped]
+from web.server.gunicorn_parts import NoMoreData, ParseException
 
 _log: Final = logging.getLogger("gunicorn.error")
 

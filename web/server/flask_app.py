@@ -6,37 +6,21 @@ variables is found by a look into a dictionary, and what runs around a view is p
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, Final
 
-from flask import Flask, Response
-from flask.ctx import AppContext, RequestContext
-from flask.globals import _cv_app, _cv_request
-from flask.wrappers import Request
-from werkzeug.exceptions import HTTPException
+from flask import Flask, Request, Response
+from flask.ctx import AppContext
 from werkzeug.routing import MapAdapter, Rule
+
+from web.server import flask_parts
+from web.server.flask_parts import BareContext, Step, current_context
+from web.server.werkzeug_parts import LeanRequest
 
 _LABEL: Final = "[A-Za-z0-9-]{1,63}"
 _PORT: Final = "[1-9][0-9]{0,3}|[1-5][0-9]{4}"
 _HOST: Final = re.compile(rf"{_LABEL}(\.{_LABEL}){{0,3}}(:({_PORT}))?", re.ASCII)  # any other is for Flask to judge
-
-Step = Callable[..., Any]
-
-
-class LeanRequest(Request):
-    """A request whose parts are taken from its environ when they are asked for."""
-
-    def __init__(self, environ: dict[str, Any]) -> None:
-        self.environ = environ
-        self.shallow = False
-        self.method = environ["REQUEST_METHOD"].upper()
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in ("scheme", "server", "root_path", "path", "query_string", "headers", "remote_addr"):
-            raise AttributeError(name)
-        super().__init__(self.environ)
-        return getattr(self, name)
 
 
 class LeanFlask(Flask):
@@ -52,10 +36,17 @@ class LeanFlask(Flask):
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """One request, from its environ to its answer."""
-        context = _Context(self, environ)
+        request = self.request_class(environ)
+        context = BareContext(self, request)
+        rule = self.exact_rule(environ)
+        if rule is not None:
+            request.url_rule, request.view_args = rule, {}
+        else:
+            context.match()
+        context.enter(self.only_context)
         try:
             try:
-                response = self._respond(context.request)
+                response = self._respond(request)
             except Exception as fault:
                 response = self.handle_exception(fault)
             return response(environ, start_response)
@@ -78,13 +69,15 @@ class LeanFlask(Flask):
     @cached_property
     def only_context(self) -> AppContext:
         """What ``current_app`` stands for in every request; nothing is kept in its ``g``."""
-        return AppContext(self)
+        return self.app_context()
 
     @cached_property
     def _own_handlers(self) -> dict[type[Exception], Step]:
-        if any(handlers for name, handlers in self.error_handler_spec.items() if name is not None):
-            return {}
-        return dict(self.error_handler_spec[None][None])
+        return flask_parts.application_handlers(self)
+
+    @cached_property
+    def _views(self) -> Mapping[str, Step]:
+        return flask_parts.views_of(self)
 
     def _ask(self, request: Request) -> Any:
         """What the view says, or whoever comes before it."""
@@ -93,14 +86,14 @@ class LeanFlask(Flask):
             if said is not None:
                 return said
         if request.routing_exception is not None:
-            self.raise_routing_exception(request)
+            flask_parts.raise_unrouted(self, request)
         assert request.url_rule is not None and request.view_args is not None
-        return self.view_functions[request.url_rule.endpoint](**request.view_args)
+        return self._views[request.url_rule.endpoint](**request.view_args)
 
     def process_response(self, response: Response) -> Response:
         """Run the functions after a request; there is no session to save."""
         answer: Any = response
-        for after in self._steps(_cv_request.get().request)[1]:
+        for after in self._steps(current_context().request)[1]:
             answer = after(answer)
         return answer  # type: ignore[no-any-return]
 
@@ -109,10 +102,7 @@ class LeanFlask(Flask):
         endpoint = request.url_rule.endpoint if request.url_rule is not None else None
         found = self._around.get(endpoint)
         if found is None:
-            names: list[str | None] = [None, *reversed(request.blueprints)]
-            before: list[Step] = [step for name in names for step in self.before_request_funcs.get(name, ())]
-            after: list[Step] = [step for name in names for step in self.after_request_funcs.get(name, ())]
-            found = self._around[endpoint] = before, after[::-1]
+            found = self._around[endpoint] = flask_parts.steps_around(self, [None, *reversed(request.blueprints)])
         return found
 
     def exact_rule(self, environ: dict[str, Any]) -> Rule | None:
@@ -131,34 +121,3 @@ class LeanFlask(Flask):
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """None outside of requests: no URL is built here."""
         return super().create_url_adapter(request) if request is not None else None
-
-
-class _Context(RequestContext):
-    """What ``request`` and ``current_app`` stand for, from its making to :meth:`end`."""
-
-    app: LeanFlask
-
-    def __init__(self, app: LeanFlask, environ: dict[str, Any]) -> None:
-        self.app = app
-        self.request = request = app.request_class(environ)
-        self.url_adapter = None
-        rule = app.exact_rule(environ)
-        if rule is not None:
-            request.url_rule, request.view_args = rule, {}
-        else:
-            self._match()
-        self._app_token = _cv_app.set(app.only_context)
-        self._request_token = _cv_request.set(self)
-
-    def _match(self) -> None:
-        try:
-            self.url_adapter = self.app.create_url_adapter(self.request)
-            self.match_request()
-        except HTTPException as fault:
-            self.request.routing_exception = fault
-
-    def end(self) -> None:
-        """They stand for nothing any more."""
-        _cv_request.reset(self._request_token)
-        _cv_app.reset(self._app_token)
-        self.request.environ["werkzeug.request"] = None  # a circle

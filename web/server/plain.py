@@ -10,9 +10,7 @@ import io
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from gunicorn.http.message import RFC9112_TARGET_INVALID  # type: ignore[import-untyped]
-from gunicorn.util import unquote_to_wsgi_str  # type: ignore[import-untyped]
-
+from web.server.gunicorn_parts import RFC9112_TARGET_INVALID, unquote_to_wsgi_str
 from web.server.limits import BODY_BYTES_MAX, HEAD_BYTES_MAX, HEADER_NAME_COUNT_MAX
 
 try:

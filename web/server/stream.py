@@ -5,8 +5,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from gunicorn.http.errors import NoMoreData  # type: ignore[import-untyped]
-
+from web.server.gunicorn_parts import NoMoreData
 from web.server.hub import Hub
 from web.server.limits import LINGER_BYTES_MAX, LINGER_S, RECEIVE_BYTES, REQUEST_BYTES_MAX, REQUEST_S, SEND_S
 from web.server.poller import READ, WRITE

@@ -10,16 +10,13 @@ import resource
 import socket
 import time
 from contextlib import AbstractContextManager, nullcontext
-from datetime import timedelta
 from functools import partial
 from typing import Any
-
-from gunicorn.http import wsgi  # type: ignore[import-untyped]
-from gunicorn.workers.base_async import AsyncWorker  # type: ignore[import-untyped]
 
 from web.server import hub as hubs
 from web.server.answer import Answer, Application
 from web.server.connection import HttpConnection
+from web.server.gunicorn_parts import GunicornWorker, LoggedAnswer, ReadRequest, base_environ, create, log_access
 from web.server.limits import (
     ACCEPT_COUNT_MAX,
     ACCEPT_PAUSE_S,
@@ -33,10 +30,8 @@ from web.server.poller import READ
 from web.server.stream import Stream
 
 
-class HubWorker(AsyncWorker):  # type: ignore[misc]
+class HubWorker(GunicornWorker):
     """One worker process."""
-
-    alive: bool
 
     def init_process(self) -> None:
         """In the worker, before the application is loaded: it connects to the engine with this hub."""
@@ -71,7 +66,7 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
     def _base_environ(self) -> dict[str, Any]:
         host, port = _host_and_port(self._listener.getsockname())
         return {
-            **wsgi.base_environ(self.cfg),
+            **base_environ(self.cfg),
             "wsgi.url_scheme": "http",
             "wsgi.multithread": True,
             "SERVER_PROTOCOL": "HTTP/1.1",
@@ -174,10 +169,10 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
         """Gunicorn's bound on the wait for a request: the stream keeps its own."""
         return nullcontext()
 
-    def handle_request(self, listener_name: Any, req: Any, sock: Stream, addr: tuple[str, int]) -> bool:
+    def handle_request(self, listener_name: Any, req: ReadRequest, sock: Stream, addr: tuple[str, int]) -> bool:
         """Answer a request that gunicorn has read as one that was read here; StopIteration is the connection's end."""
         started = time.perf_counter()
-        _, environ = wsgi.create(req, sock, addr, listener_name, self.cfg)
+        _, environ = create(req, sock, addr, listener_name, self.cfg)
         environ["wsgi.multithread"] = True
         answer = Answer()
         answer.ask(self.application, environ)
@@ -195,7 +190,8 @@ class HubWorker(AsyncWorker):  # type: ignore[misc]
             self.log.info("Autorestarting worker after current request.")
             self.alive = False
         if self._logs_access:
-            self.log.access(_Told(answer), _NO_REQUEST, environ, timedelta(seconds=time.perf_counter() - started))
+            told = LoggedAnswer(answer.status, len(answer.body), answer.headers)
+            log_access(self.log, told, environ, time.perf_counter() - started)
 
     # Stopping
 
@@ -238,21 +234,3 @@ class _Listener:
     def getsockname(self) -> Any:
         """As of a socket."""
         return self._name
-
-
-class _Told:
-    """An answer as gunicorn's access log reads it."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.status = answer.status
-        self.sent = len(answer.body)
-        self.headers = answer.headers
-
-
-class _NoRequest:
-    """Gunicorn's access log reads a request's headers; none of ours are logged."""
-
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-_NO_REQUEST = _NoRequest()

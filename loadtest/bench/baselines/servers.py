@@ -68,13 +68,11 @@ class Server:
             shutil.rmtree(self._folder)
 
 
-def serve_application(
-    name: str, *options: str, worker_class: str = "gthread", workers: int = WORKERS, reuse_port: bool = True
-) -> Server:
+def serve_application(name: str, *options: str, workers: int = WORKERS, reuse_port: bool = True) -> Server:
     """``name`` (a module of this package with an ``app``) under stock gunicorn; ``options`` come last and prevail."""
     port = _free_port()
     command = [
-        *(sys.executable, "-m", "gunicorn", "--worker-class", worker_class, "--workers", str(workers)),
+        *(sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--workers", str(workers)),
         *("--threads", str(THREADS), "--keep-alive", "75", "--bind", f"127.0.0.1:{port}", "--no-control-socket"),
         *(*(["--reuse-port"] if reuse_port else []), *options, f"loadtest.bench.baselines.{name}:app"),
     ]
