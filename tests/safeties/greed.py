@@ -80,7 +80,7 @@ GREED: Final = (
     Safety(
         "unread_answers_bounded",
         "web/server/worker.py",
-        "        while self._unread_bytes > UNREAD_BYTES_MAX:\n",
+        "        while self._unread_bytes > self.unread_bytes_max:\n",
         "        while False:\n",
         _CONNECTION + "test_answers_that_nobody_takes_are_bounded_together",
     ),
