@@ -59,8 +59,7 @@ class Auditor:
         markets = read_markets(url)
         self._spot = {market.symbol: market for market in markets if market.product == "spot"}
         self._futures = [market.symbol for market in markets if market.product == "futures"]
-        tokens = ask(url, "/api/v1/wallet/tokens")["data"]
-        self._places: dict[str, int] = {row["symbol"]: row["decimals"] for row in tokens}
+        self._places = read_places(url)
         self.statements = Statements({}, {}, {})
 
     def open(self) -> Openings:
@@ -139,6 +138,11 @@ class Auditor:
         account = reader.futures("/v2/account")
         if Decimal(account["totalOpenOrderInitialMargin"]) or reader.futures("/v1/openOrders"):
             yield f"all is canceled, and something is held: {account['totalOpenOrderInitialMargin']}"
+
+
+def read_places(url: str) -> dict[str, int]:
+    """Token → its decimals. Raises requests.RequestException."""
+    return {row["symbol"]: row["decimals"] for row in ask(url, "/api/v1/wallet/tokens")["data"]}
 
 
 def _is_acknowledged(call: Call) -> bool:

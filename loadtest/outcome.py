@@ -8,6 +8,8 @@
 from enum import Enum
 from typing import Any, Final
 
+from loadtest.http import NO_CONNECTION
+
 _RESTARTING: Final = ("ENGINE_RESTARTING", "-1001")
 
 
@@ -21,6 +23,8 @@ class Outcome(Enum):
 
 def outcome_of(is_cancel: bool, status: int, error: str) -> Outcome:
     """What an answer says; ``status`` is 0 or less where there was none, or none that can be understood."""
+    if error == NO_CONNECTION:
+        return Outcome.NOT_EXECUTED
     if status <= 0 or status in (408, 504) or (is_cancel and error in _RESTARTING):
         return Outcome.UNKNOWN
     return Outcome.NOT_EXECUTED if status == 503 else Outcome.DECIDED

@@ -6,9 +6,8 @@ from types import TracebackType
 from typing import Any, Final
 from urllib.parse import urlencode
 
-import requests
-
 from loadtest.accounts import Account
+from loadtest.http import Session
 from loadtest.outcome import error_of
 from loadtest.signing import bearer, sign_futures
 
@@ -26,12 +25,12 @@ class Unanswered(Exception):
 class Reader:
     """What one account may ask."""
 
-    def __init__(self, url: str, account: Account) -> None:
+    def __init__(self, url: str, account: Account, patience_s: float = READABLE_S) -> None:
+        """Each question is asked for ``patience_s``."""
+        self._patience_s = patience_s
         self.account = account.account
-        self._url = url
         self._account = account
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._session = Session(url)
 
     def __enter__(self) -> "Reader":
         return self
@@ -57,23 +56,19 @@ class Reader:
 
     def _insist(self, method: str, make: Callable[[], tuple[str, dict[str, str]]]) -> Any:
         """Raises Unanswered."""
-        end = time.monotonic() + READABLE_S
+        end = time.monotonic() + self._patience_s
         while True:
             target, headers = make()
-            try:
-                response = self._session.request(method, self._url + target, headers=headers, timeout=ANSWER_S)
-                status, body = response.status_code, response.json()
-                wait_s = float(response.headers.get("Retry-After", PAUSE_S)) if status in LIMITED else PAUSE_S
-            except requests.exceptions.RequestException as error:
-                status, body, wait_s = 0, {"error": repr(error)}, PAUSE_S
-            if status == 200:
-                return body
-            if (status, error_of(body)) in ABSENT:
+            told = self._session.ask(method, target, headers, b"", ANSWER_S)
+            error = error_of(told.body)
+            if told.status == 200:
+                return told.body
+            if (told.status, error) in ABSENT:
                 return None
-            if time.monotonic() > end or not _is_passing(status):
-                raise Unanswered(f"{method} {target.partition('?')[0]} answers {status} {error_of(body)}")
-            time.sleep(wait_s)
+            if time.monotonic() > end or not _is_passing(told.status):
+                raise Unanswered(f"{method} {target.partition('?')[0]} answers {told.status} {error}")
+            time.sleep(max(PAUSE_S, told.wait_s) if told.status in LIMITED else PAUSE_S)
 
 
 def _is_passing(status: int) -> bool:
-    return status in (0, 408, *LIMITED) or status >= 500
+    return status <= 0 or status in (408, *LIMITED) or status >= 500

@@ -3,13 +3,33 @@
 import hmac
 import time
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from loadtest.accounts import Account
 
-FUTURES_WINDOW_MS: Final = 60_000  # the longest there is: a load may keep a request waiting
+FUTURES_WINDOW_MS: Final = 60_000  # the longest there is: a request may be kept waiting, or sent again
+
+
+def now_ms() -> int:
+    """What a request is stamped with."""
+    return time.time_ns() // 1_000_000
+
+
+def signature(secret: str | bytes, content: str | bytes) -> str:
+    """The HMAC of ``content`` in hex."""
+    key, signed = (each.encode() if isinstance(each, str) else each for each in (secret, content))
+    return hmac.digest(key, signed, "sha256").hex()
+
+
+def add_signature(secret: str, query: str, body: bytes = b"") -> str:
+    """``query``, which has its timestamp, with the signature over it and over the body."""
+    return f"{query}&signature={signature(secret, query.encode() + body)}"
+
+
+def stamp(query: str) -> str:
+    """``query`` with the time."""
+    return f"{query}&timestamp={now_ms()}" if query else f"timestamp={now_ms()}"
 
 
 def bearer(account: Account) -> dict[str, str]:
@@ -19,19 +39,13 @@ def bearer(account: Account) -> dict[str, str]:
 
 def sign_spot(account: Account, query: Mapping[str, Any], body: bytes = b"") -> tuple[dict[str, str], str]:
     """Headers and query of a signed spot call."""
-    return _sign(account, {**query, "timestamp": _now_ms()}, body)
+    return _sign(account, query, body)
 
 
 def sign_futures(account: Account, sent: Mapping[str, Any]) -> tuple[dict[str, str], str]:
     """Headers and query of a signed futures call with everything in its query."""
-    return _sign(account, {**sent, "recvWindow": FUTURES_WINDOW_MS, "timestamp": _now_ms()}, b"")
+    return _sign(account, {**sent, "recvWindow": FUTURES_WINDOW_MS}, b"")
 
 
 def _sign(account: Account, sent: Mapping[str, Any], body: bytes) -> tuple[dict[str, str], str]:
-    query = urlencode(sent)
-    signature = hmac.new(account.api_secret.encode(), query.encode() + body, sha256).hexdigest()
-    return {"X-MBX-APIKEY": account.api_key}, f"{query}&signature={signature}"
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+    return {"X-MBX-APIKEY": account.api_key}, add_signature(account.api_secret, stamp(urlencode(sent)), body)

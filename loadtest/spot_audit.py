@@ -1,8 +1,8 @@
 """What one account was told on spot against what the exchange says of it afterwards."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from decimal import ROUND_UP, Decimal
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import ROUND_HALF_EVEN, ROUND_UP, Decimal
 from typing import Any, Final
 
 from loadtest.answers import PLACED_AND_REJECTED, UNKNOWN_ORDER
@@ -20,7 +20,10 @@ _NAMES: Final = Names(
     tuple("id symbol side type tif price quantity quote_quantity reject_reason created_at".split()),
 )
 _CANCELS: Final = ("cancel", "cancel_by_client_id")
+_PLACES: Final = ("place", "repeat")  # the very same again
 _RESTING: Final = ("gtc", "post_only")
+_AVERAGE_PLACES: Final = 8  # beyond the tick's
+ORDERS: Final = "/api/v1/spot/orders"
 
 
 class SpotAudit:
@@ -29,7 +32,7 @@ class SpotAudit:
     def __init__(
         self, calls: Sequence[Call], opening: Opening, markets: Mapping[str, Market], places: Mapping[str, int]
     ) -> None:
-        """``calls``: the account's on spot, in their order. ``markets`` by symbol, ``places``: decimals by token."""
+        """``calls``: the account's on spot. ``markets`` by symbol, ``places``: decimals by token."""
         self._calls = calls
         self._opening = opening
         self._markets = markets
@@ -48,32 +51,38 @@ class SpotAudit:
     # Orders
 
     def _check_known(self, reader: Reader, said: SpotStatement) -> Iterator[str]:
-        """Every order was told to somebody, or nobody could tell what came of it."""
-        places = [call for call in self._calls if call.verb == "place"]
-        known = {call.body["id"] for call in places if call.status == 200}
-        for name, call in {each.sent["client_order_id"]: each for each in places}.items():
-            mine = [each for each in places if each.sent["client_order_id"] == name]
-            if all(each.outcome is not Outcome.UNKNOWN for each in mine):
-                continue
-            order = reader.spot(f"/orders/by-client-id/{call.sent['symbol']}/{name}")
-            known |= {order["id"]} if order else set()
-        rejected = Counter(_key(call.sent, call.error) for call in places if call.error in PLACED_AND_REJECTED)
-        for order_id in said.orders.keys() - known:
-            order = said.orders[order_id]
-            key = _key(order, order["reject_reason"])
-            if rejected[key]:
-                rejected[key] -= 1
-            else:
-                yield f"nobody was told of {order}"
-        for key in +rejected:
-            yield f"a rejected order is not in the history: {key}"
+        """Every order was told to somebody, or nobody could tell what came of it; and it is what was sent."""
+        attempts: defaultdict[str, list[Call]] = defaultdict(list)
+        for call in self._calls:
+            if call.verb in _PLACES:
+                attempts[call.sent["client_order_id"]].append(call)
+        known: dict[str, Mapping[str, Any]] = {}
+        for name, calls in attempts.items():
+            told = {call.body["id"] for call in calls if call.status == 200}
+            rejected = {call.error for call in calls if call.error in PLACED_AND_REJECTED}
+            if not told and (rejected or any(call.outcome is Outcome.UNKNOWN for call in calls)):
+                found = reader.spot(f"/orders/by-client-id/{calls[0].sent['symbol']}/{name}")
+                told = {found["id"]} if found else set()
+                yield from (f"lost: {found}" for each in told - said.orders.keys())
+            if len(told) > 1:
+                yield f"client id {name} was told of several orders: {told}"
+            if rejected:
+                yield from _check_rejected(calls[0], rejected, [said.orders.get(order_id, {}) for order_id in told])
+            known |= dict.fromkeys(told, calls[0].sent)
+        for order_id in said.orders.keys() - known.keys():
+            yield f"nobody was told of {said.orders[order_id]}: placed twice, or after 'not executed'"
+        for order_id, sent in known.items():
+            order = said.orders.get(order_id, sent)  # that it is lost is said elsewhere
+            for name in sent.keys() - {"client_order_id"}:
+                if not _same(order[name], sent[name]):
+                    yield f"order {order_id} has {name} {order[name]}, wanted was {sent[name]}"
 
     def _check_call(self, call: Call, said: SpotStatement) -> Iterator[str]:
         if call.verb in _CANCELS and call.error in UNKNOWN_ORDER:
             yield from check_ended(str(call), said.orders.get(call.sent["id"]))
         if call.status != 200:
             return
-        if call.verb == "place":
+        if call.verb in _PLACES:
             told = {name: value for name, value in call.body.items() if name != "fills"}
             yield from check_told(_NAMES, told, said.orders.get(told["id"]))
             yield from self._check_told_fills(call, said)
@@ -113,15 +122,13 @@ class SpotAudit:
 
     def _check_cancel_all(self, said: SpotStatement) -> Iterator[str]:
         """What was acknowledged before a cancel-all that covers it has ended."""
-        open_before: dict[str, set[str]] = defaultdict(set)
+        placed = [call for call in self._calls if call.verb in _PLACES and call.status == 200 and is_open(call.body)]
         for call in self._calls:
-            if call.status == 200 and call.verb == "place" and is_open(call.body):
-                open_before[call.sent["symbol"]].add(call.body["id"])
-            elif call.status == 200 and call.verb == "cancel_all":
+            if call.verb == "cancel_all" and call.status == 200:
                 symbol = call.sent.get("symbol")
-                for each in [symbol] if symbol else list(open_before):
-                    for order_id in open_before.pop(each, ()):
-                        yield from check_ended(str(call), said.orders.get(order_id))
+                for each in placed:
+                    if each.started + each.seconds <= call.started and symbol in (None, "", each.sent["symbol"]):
+                        yield from check_ended(str(call), said.orders.get(each.body["id"]))
 
     # Money
 
@@ -130,6 +137,7 @@ class SpotAudit:
         yield from check_fills(said.orders, fills, _NAMES.filled)
         prices = ((trade["order_id"], Decimal(trade["price"])) for trade in said.trades.values())
         yield from check_limits(_NAMES, said.orders, prices)
+        yield from self._check_values(said)
         for trade in said.trades.values():
             market = self._markets[trade["symbol"]]
             quantity, price = Decimal(trade["quantity"]), Decimal(trade["price"])
@@ -139,6 +147,20 @@ class SpotAudit:
             fee = (received * bps / 10_000).quantize(unit, ROUND_UP)
             if (Decimal(trade["fee"]), trade["fee_token"]) != (fee, token):
                 yield f"the fee should be {fee} {token}: {trade}"
+
+    def _check_values(self, said: SpotStatement) -> Iterator[str]:
+        """What was traded makes the average; what is filled is filled wholly."""
+        value: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for trade in said.trades.values():
+            value[trade["order_id"]] += Decimal(trade["quantity"]) * Decimal(trade["price"])
+        for order_id, order in said.orders.items():
+            filled = Decimal(order["filled_qty"])
+            if filled:
+                exact, unit = value[order_id] / filled, self._markets[order["symbol"]].tick.scaleb(-_AVERAGE_PLACES)
+                if Decimal(order["avg_fill_price"]) not in (exact, exact.quantize(unit, ROUND_HALF_EVEN)):
+                    yield f"its trades are worth {value[order_id]}: {order}"
+            if order["status"] == "filled" and order["quantity"] and Decimal(order["quantity"]) != filled:
+                yield f"it is not filled: {order}"
 
     def _check_balances(self, said: SpotStatement) -> Iterator[str]:
         """What it had, and each of its trades, to the unit."""
@@ -163,7 +185,16 @@ class SpotAudit:
                 yield f"{token}: available and frozen are {told}, orders and trades say {right}"
 
 
-def _key(terms: Mapping[str, Any], reason: str | None) -> tuple[Any, ...]:
-    """A refused order leaves no id with its caller: it is known by its terms."""
-    amounts = (Decimal(terms.get(name) or 0) for name in ("price", "quantity", "quote_quantity"))
-    return terms["symbol"], terms["side"], terms["type"], *amounts, reason
+def _check_rejected(call: Call, errors: set[str], orders: Iterable[Row]) -> Iterator[str]:
+    """A refused order of this kind is in the history."""
+    told = [(order.get("status"), order.get("reject_reason")) for order in orders]
+    if len(errors) > 1 or told != [("rejected", error) for error in errors]:
+        yield f"a rejected order is not in the history: {call}, but {told}"
+
+
+def _same(told: str | None, wanted: str) -> bool:
+    """As numbers, if they are."""
+    try:
+        return told is not None and Decimal(told) == Decimal(wanted)
+    except ArithmeticError:
+        return told == wanted

@@ -14,7 +14,7 @@ import duckdb
 import msgspec
 
 from storage import client_ids
-from storage.client_ids import Waiting
+from storage.client_ids import Runs, Waiting
 from storage.queries import POSITIONS, Query
 from storage.refusal_view import REFUSALS_VIEW
 from storage.reports import REPORTS
@@ -53,14 +53,16 @@ class ArchiveFailed(Exception):
 class Archive:
     """The archive's tables: appended to by one thread, read by others at the same time."""
 
-    def __init__(self, path: Path, memory: str, query_ms: int, sql_ms: int) -> None:
+    def __init__(self, path: Path, memory: str, query_ms: int, sql_ms: int, runs: Runs | None = None) -> None:
         """Open ``path``, making it at first or bringing it up to date, and lock its configuration.
 
-        ``memory`` is DuckDB's limit ("1GB"), ``query_ms`` bounds each query, ``sql_ms`` an operator's statement.
+        ``memory`` is DuckDB's limit ("1GB"), ``query_ms`` bounds each query, ``sql_ms`` an operator's statement,
+        ``runs`` says how many client ids are sorted at a time.
         Raises duckdb.Error if the file is not usable or another process has it open, and ArchiveTooNew.
         """
         self._failed = False
         self._path = path
+        self._runs = runs or Runs()
         self._database = duckdb.connect(path, config={**_LOCKED_DOWN, "memory_limit": memory})
         os.chmod(path, 0o600)
         self._database.execute("PRAGMA disable_checkpoint_on_shutdown")  # close does it, but not after a failure
@@ -87,7 +89,7 @@ class Archive:
             statements += drop_columns(DROPPED, version)
             if 0 < version < NEW_CLIENT_IDS.since:
                 count = _one_number(self._writer, Query(f"SELECT count(*) FROM {ORDERS.name}"))
-                statements += client_ids.of_all_orders(count)
+                statements += client_ids.of_all_orders(count, self._runs)
             statements += [
                 f"DELETE FROM {SCHEMA_VERSION.name}",
                 f"INSERT INTO {SCHEMA_VERSION.name} VALUES ({VERSION})",
@@ -115,7 +117,7 @@ class Archive:
         """
         inserts = [_insert(table, some) for table, some in {**rows, LINKS: list(positions.items())}.items() if some]
         new, recent = self._waiting
-        sorting, waiting = client_ids.sort_full(Waiting(new + len(rows.get(NEW_CLIENT_IDS, ())), recent))
+        sorting, waiting = client_ids.sort_full(Waiting(new + len(rows.get(NEW_CLIENT_IDS, ())), recent), self._runs)
         with self._changing():
             self._transact([*inserts, *sorting])
         self._waiting = waiting

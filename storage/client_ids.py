@@ -19,7 +19,6 @@ from storage.tables import CLIENT_IDS, NEW_CLIENT_IDS, ORDERS, RECENT_CLIENT_IDS
 
 NEW_COUNT: Final = 1_000_000  # new rows that are sorted at a time: 0.3 s for which rows wait in the shards
 RECENT_COUNT: Final = 4_000_000  # then sorted once more: 1.5 s and 150 MB
-SLICE_COUNT: Final = RECENT_COUNT  # rows sorted at a time when an archive of before is brought up to date
 _CANDIDATES_COUNT: Final = (
     8  # newest orders of a key and market that are looked at: the first has it but for collisions
 )
@@ -27,6 +26,14 @@ _ALL: Final = " UNION ALL ".join(
     f"SELECT key, order_id, is_trigger FROM {table.name}" for table in (CLIENT_IDS, RECENT_CLIENT_IDS, NEW_CLIENT_IDS)
 )
 _KEY: Final = "md5_number_lower(account || ' ' || client_id)"
+
+
+class Runs(NamedTuple):
+    """How many rows are sorted at a time."""
+
+    new: int = NEW_COUNT
+    recent: int = RECENT_COUNT
+    slice: int = RECENT_COUNT  # when an archive of before is brought up to date
 
 
 class ClientId(NamedTuple):
@@ -73,14 +80,14 @@ WAITING: Final = Query(
 )
 
 
-def sort_full(waiting: Waiting) -> tuple[list[Query], Waiting]:
+def sort_full(waiting: Waiting, runs: Runs) -> tuple[list[Query], Waiting]:
     """What sorts the rows of which there are enough, in one transaction; and what waits then."""
     queries: list[Query] = []
     new, recent = waiting
-    if new >= NEW_COUNT:
+    if new >= runs.new:
         queries += _move(NEW_CLIENT_IDS, RECENT_CLIENT_IDS)
         new, recent = 0, recent + new
-    if recent >= RECENT_COUNT:
+    if recent >= runs.recent:
         queries += _move(RECENT_CLIENT_IDS, CLIENT_IDS)
         recent = 0
     return queries, Waiting(new, recent)
@@ -92,9 +99,9 @@ def _move(source: Table, target: Table) -> Iterator[Query]:
     yield Query(f"DELETE FROM {source.name}")
 
 
-def of_all_orders(order_count: int) -> Iterator[str]:
+def of_all_orders(order_count: int, runs: Runs) -> Iterator[str]:
     """What makes the sorted rows of an archive that has none, in slices that fit into memory."""
-    slices = order_count // SLICE_COUNT + 1
+    slices = order_count // runs.slice + 1
     width = 2**64 // slices + 1
     for number in range(slices):
         yield (

@@ -91,14 +91,16 @@ class Reference:
         moment: Callable[[], object] | None = None,
         *,
         patient: bool = False,
+        retry_s: float = RETRY_S,
     ) -> None:
         """Open the file, making it at first. Raises ReferenceUnusable, also for a malformed storage key; StorageFull.
 
         Whoever has turns of work says by ``moment`` which turn it is: within one, nobody looks twice for changes.
         Whoever is ``patient`` makes none, and takes one that cannot be used now, too: it is tried again when asked for,
-        once a second at most, and until then every method raises what was wrong with it.
+        once in ``retry_s`` at most, and until then every method raises what was wrong with it.
         """
         self._moment = moment
+        self._retry_s = retry_s
         self._looked_at: object = None
         try:
             self._fernet = Fernet(storage_key.encode())
@@ -142,7 +144,7 @@ class Reference:
             try:
                 self._opened = self._open()
             except ReferenceUnusable as fault:
-                self._fault, self._again_at = (type(fault), str(fault)), time.monotonic() + RETRY_S
+                self._fault, self._again_at = (type(fault), str(fault)), time.monotonic() + self._retry_s
                 raise
         self._fault = None
         return self._opened

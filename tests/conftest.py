@@ -85,9 +85,5 @@ def own_exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
 
 
 def _run(shard_count: int) -> Iterator[Exchange]:
-    exchange = Exchange(shard_count)
-    try:
-        exchange.start()
+    with Exchange(shard_count) as exchange:
         yield exchange
-    finally:
-        exchange.close()

@@ -90,9 +90,9 @@ def _make_budget(settings: WebSettings, folder: Folder) -> Budget:
     return Budget(folder.run / "limits", slot, settings.futures_weight, settings.futures_orders)
 
 
-def make_app(services: Services, cors_origins: Collection[str] = ()) -> Flask:
+def make_app(services: Services, cors_origins: Collection[str] = (), kind: type[Flask] = LeanFlask) -> Flask:
     """The application over these services, for callers anywhere and for pages of these origins."""
-    app = LeanFlask(__name__, static_folder=None)
+    app = kind(__name__, static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
     app.url_map.converters["rest"] = RestConverter

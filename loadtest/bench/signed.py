@@ -1,11 +1,10 @@
 """Requests of a trader as the bytes that go over the wire, signed at the moment at which they are made."""
 
-import hmac
-import time
 from collections.abc import Sequence
 from typing import Final
 
 from loadtest.bench.venue import Trader
+from loadtest.signing import add_signature, stamp
 from shards.model.orders import NewOrder, Order, Side
 
 RECV_WINDOW_MS: Final = 60_000  # futures requests are signed long before the last of them is sent
@@ -64,7 +63,7 @@ def query(trader: Trader, symbol: str, client_id: str) -> bytes:
 
 def cancel_spot(trader: Trader, order: str) -> bytes:
     """Cancel a spot order by its public id."""
-    return _signed("DELETE", f"/api/v1/spot/orders/{order}", f"timestamp={_now_ms()}", trader)
+    return _signed("DELETE", f"/api/v1/spot/orders/{order}", "", trader)
 
 
 def cancel_spot_by_token(trader: Trader, order: str) -> bytes:
@@ -74,15 +73,9 @@ def cancel_spot_by_token(trader: Trader, order: str) -> bytes:
 
 
 def _futures(method: str, path: str, parameters: str, trader: Trader) -> bytes:
-    query = f"{parameters}&recvWindow={RECV_WINDOW_MS}&timestamp={_now_ms()}"
-    return _signed(method, f"/fapi/v1/{path}", query, trader)
+    return _signed(method, f"/fapi/v1/{path}", f"{parameters}&recvWindow={RECV_WINDOW_MS}", trader)
 
 
 def _signed(method: str, path: str, query: str, trader: Trader) -> bytes:
-    signature = hmac.digest(trader.secret, query.encode(), "sha256").hex()
-    head = f"{method} {path}?{query}&signature={signature} HTTP/1.1"
+    head = f"{method} {path}?{add_signature(trader.secret, stamp(query))} HTTP/1.1"
     return f"{head}\r\n{_HOST}X-MBX-APIKEY: {trader.key}\r\n\r\n".encode()
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1_000)

@@ -47,7 +47,7 @@ class Trader(NamedTuple):
     account: str
     token: str
     key: str
-    secret: bytes
+    secret: str
 
 
 class Venue:
@@ -97,7 +97,7 @@ class Venue:
         bearer = {"Authorization": f"Bearer {token}"}
         made = self._exchange.call("POST", "/api/v1/api-keys", {"label": "bench"}, account=None, headers=bearer)
         _check(made)
-        return Trader(account, token, made.json()["api_key"], made.json()["api_secret"].encode())
+        return Trader(account, token, made.json()["api_key"], made.json()["api_secret"])
 
     def _open_market(self, symbol: str) -> None:
         terms = {"tick_size": "0.1", "lot_size": "0.001", "min_notional": "10", "maker_fee_bps": 2, "taker_fee_bps": 5}

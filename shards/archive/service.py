@@ -64,6 +64,7 @@ from shards.model.replies import (
 )
 from storage import queries, wallet_queries
 from storage.archive import Archive
+from storage.client_ids import Runs
 from storage.mark import MarkWriter, mark_path, read_mark
 from storage.queries import Query
 from storage.schema import Table
@@ -76,29 +77,27 @@ _log = logging.getLogger(__name__)
 
 
 class Bounds(NamedTuple):
-    """How much History may take for its answers."""
+    """What the operator's statements may take: DuckDB's memory, their time, and the size of an answer."""
 
-    sql_ms: int = SQL_MS_MAX  # an operator's statement ends after so long
-    row_count: int = SQL_ROW_COUNT_MAX  # of its answer
-    answer_bytes: int = ANSWER_BYTES_MAX  # of it, and of each message of one that comes in pieces
-    memory: str = ARCHIVE_MEMORY  # of DuckDB
-
-
-_USUAL: Final = Bounds()
+    memory: str = ARCHIVE_MEMORY
+    sql_ms: int = SQL_MS_MAX
+    row_count: int = SQL_ROW_COUNT_MAX
+    answer_bytes: int = ANSWER_BYTES_MAX
 
 
 class History:
     """Finished orders, trades, fills, movements of money and markets of all shards, each stored exactly once."""
 
-    def __init__(self, path: Path, id_key: bytes, bounds: Bounds = _USUAL) -> None:
+    def __init__(self, path: Path, id_key: bytes, bounds: Bounds | None = None, runs: Runs | None = None) -> None:
         """Open the DuckDB file ``path``, making it at first.
 
-        ``id_key`` makes the UUIDs of orders and trades.
+        ``id_key`` makes the UUIDs of orders and trades; ``runs`` says how many client ids are sorted at a time.
         Raises duckdb.Error if the file is not usable or another process has it open, ArchiveTooNew, and HistoryLost.
         """
         marked = read_mark(mark_path(path))
         check_there(path, marked)
-        self._archive = Archive(path, bounds.memory, QUERY_MS_MAX, bounds.sql_ms)
+        self._bounds = bounds or Bounds()
+        self._archive = Archive(path, self._bounds.memory, QUERY_MS_MAX, self._bounds.sql_ms, runs or Runs())
         try:
             check_end(path, self._archive.positions(), marked)
         except HistoryLost:
@@ -106,7 +105,6 @@ class History:
             raise
         self._mark = MarkWriter(mark_path(path))
         self._id_key = id_key
-        self._bounds = bounds
         self._products: dict[int, str] = dict(self._archive.ask(queries.PRODUCTS))  # by market, "spot" or "futures"
 
     def position(self, shard: int) -> int:
@@ -180,7 +178,7 @@ class History:
         try:
             with self._archive.select(asked.text, asked.parameters, gone, unbounded=True) as selection:
                 for rows in _shown(selection, asked.limit):
-                    for piece in _that_fit(rows, self._bounds.answer_bytes):
+                    for piece in _that_fit(rows):
                         yield TableReply(selection.columns, piece, selection.types)
             yield TableReply(selection.columns, [], selection.types)
         except SqlRefused as refusal:
@@ -244,17 +242,17 @@ class History:
 
     def _run_sql(self, asked: RunSql, gone: threading.Event) -> TableReply:
         # too much is refused rather than cut: a cut answer looks like a whole one
-        _, row_count_max, bytes_max, _ = self._bounds
+        bounds = self._bounds
         with self._archive.select(asked.text, asked.parameters, gone, verifying=asked.verifying) as selection:
             answer = TableReply(selection.columns, [], selection.types)
             size = len(encode(answer))
             for rows in _shown(selection, asked.limit):
                 answer.rows += rows
                 size += len(encode(rows))
-                if len(answer.rows) > row_count_max:
-                    raise SqlRefused(f"the answer has more than {row_count_max} rows: group them, or add a LIMIT")
-                if size > bytes_max:
-                    raise SqlRefused(f"the answer is larger than {bytes_max} bytes: select less")
+                if len(answer.rows) > bounds.row_count:
+                    raise SqlRefused(f"the answer has more than {bounds.row_count} rows: group them, or add a LIMIT")
+                if size > bounds.answer_bytes:
+                    raise SqlRefused(f"the answer is larger than {bounds.answer_bytes} bytes: select less")
         return answer
 
 
@@ -271,16 +269,16 @@ def _shown(selection: Selection, limit: int) -> Iterator[list[list[Cell]]]:
             break
 
 
-def _that_fit(rows: list[list[Cell]], bytes_max: int) -> Iterator[list[list[Cell]]]:
+def _that_fit(rows: list[list[Cell]]) -> Iterator[list[list[Cell]]]:
     """The rows in pieces that one message can carry."""
-    if len(encode(rows)) <= bytes_max:
+    if len(encode(rows)) <= ANSWER_BYTES_MAX:
         yield rows
     elif len(rows) > 1:
         half = len(rows) // 2
-        yield from _that_fit(rows[:half], bytes_max)
-        yield from _that_fit(rows[half:], bytes_max)
+        yield from _that_fit(rows[:half])
+        yield from _that_fit(rows[half:])
     else:
-        raise SqlRefused(f"a row is larger than {bytes_max} bytes: select less")
+        raise SqlRefused(f"a row is larger than {ANSWER_BYTES_MAX} bytes: select less")
 
 
 # Questions → queries

@@ -19,12 +19,8 @@ LEVERAGE: Final = 20
 
 @pytest.fixture(scope="session")
 def venue() -> Iterator[Venue]:
-    exchange = Exchange()
-    try:
-        exchange.start()
+    with Exchange() as exchange:
         yield Venue(exchange)
-    finally:
-        exchange.close()
 
 
 @pytest.fixture(scope="session")

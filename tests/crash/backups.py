@@ -4,15 +4,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from click.testing import CliRunner
 
+from loadtest.reader import Reader
+from loadtest.statement import SpotStatement, read_spot
 from tests.crash.calls import Call
 from tests.crash.floor import QUOTE, Floor, done
-from tests.crash.spot_audit import Audit, Statement
+from tests.crash.spot_audit import EVER_S
 from tests.exchange import Exchange
 from web.cli.main import main
 from web.cli.run import ROOT
@@ -92,23 +94,19 @@ class Operator:
 @contextmanager
 def restored(backup: Path, shard_count: int) -> Iterator[Exchange]:
     """The exchange that a backup is restored to."""
-    exchange = Exchange(shard_count)
-    try:
+    with closing(Exchange(shard_count)) as exchange:
         shardex(exchange.data, "restore", str(backup)).ok()
         exchange.start()
         yield exchange
-    finally:
-        exchange.close()
 
 
-def find_lost(told: Told, floor: Floor, exchange: Exchange) -> Iterator[str]:
+def find_lost(told: Told, exchange: Exchange) -> Iterator[str]:
     """Everything that was acknowledged and that ``exchange`` does not know, in words."""
-    accounts = {call.account.id: call.account for call in told.calls}
-    here = Here(floor, exchange)
-    for account in accounts.values():
-        said = Audit(here, account, [])._read_statement()
+    for account in {call.account for call in told.calls}:
+        with Reader(exchange.base_url, account) as reader:
+            said = read_spot(reader, EVER_S)
         for call in told.calls:
-            if call.account is account and call.status == 200:
+            if call.account == account and call.status == 200:
                 yield from _find_lost_of(call, said)
     listed = {market["id"] for market in exchange.call("GET", "/api/v1/spot/markets").json()}
     for name, asset in told.given:
@@ -119,7 +117,7 @@ def find_lost(told: Told, floor: Floor, exchange: Exchange) -> Iterator[str]:
             yield f"{name} was given {GIVEN} {asset}, and has {spot}"
 
 
-def _find_lost_of(call: Call, said: Statement) -> Iterator[str]:
+def _find_lost_of(call: Call, said: SpotStatement) -> Iterator[str]:
     if call.what == "place" and call.body["id"] not in said.orders:
         yield f"order {call.body['id']} is lost; {call}"
     elif call.what == "place":
@@ -130,14 +128,6 @@ def _find_lost_of(call: Call, said: Statement) -> Iterator[str]:
         for order in call.body["canceled"] if call.what == "cancel_all" else [call.body]:
             if said.orders.get(order["id"]) != order:
                 yield f"{call}: told {order}, restored {said.orders.get(order['id'])}"
-
-
-class Here(Floor):
-    """The same markets and accounts on another exchange."""
-
-    def __init__(self, floor: Floor, exchange: Exchange) -> None:
-        self.markets, self.shard_count, self.exchange = floor.markets, floor.shard_count, exchange
-        self._numbers = floor._numbers
 
 
 def names(folder: Path) -> Sequence[str]:

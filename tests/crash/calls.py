@@ -4,9 +4,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
-import requests
-from urllib3.exceptions import NewConnectionError
-
+from loadtest import record
+from loadtest.http import Session
 from loadtest.outcome import Outcome, error_of, outcome_of
 from shards.limits import DEADLINE_BULK_MS, DEADLINE_MS
 from tests.crash.floor import Account
@@ -15,8 +14,6 @@ HUNG_S: Final = DEADLINE_BULK_MS / 1_000 + 12  # no answer after so long: nobody
 SETTLED_S: Final = DEADLINE_MS / 1_000 + 0.5  # after so long an order that nobody confirmed is placed or never will be
 READABLE_S: Final = 15.0  # after the last kill everything can be read again
 PAUSE_S: Final = 0.05  # after a call that came to nothing: whoever starts again needs the processor, too
-NO_CONNECTION: Final = "no connection"  # nobody listens
-CUT_OFF: Final = "cut off"  # an answer that ended too soon: only after a kill
 QUESTIONS: Final = ("get", "balances", "orders", "trades", "account", "positions")
 
 
@@ -56,8 +53,6 @@ class Call(NamedTuple):
     @property
     def outcome(self) -> Outcome:
         """What the caller may conclude."""
-        if self.error == NO_CONNECTION:
-            return Outcome.NOT_EXECUTED
         return outcome_of(self.what.startswith("cancel"), self.status, self.error)
 
     @property
@@ -65,8 +60,15 @@ class Call(NamedTuple):
         """When the answer was there."""
         return self.started + self.seconds
 
+    def as_record(self, product: str) -> record.Call:
+        """As the load test notes it; its auditor reads that."""
+        sent = self.sent or {"symbol" if self.what == "cancel_all" else "id": self.name}
+        wall = time.time() - time.monotonic()
+        told = self.seconds, self.status, self.body
+        return record.Call(self.account.account, f"{product} {self.what}", sent, self.started + wall, *told)
+
     def __str__(self) -> str:
-        return f"{self.what} {self.name} of {self.account.id}: {self.status or 'no answer'} {self.error}"
+        return f"{self.what} {self.name} of {self.account.account}: {self.status or 'no answer'} {self.error}"
 
 
 def wait_settled(calls: Iterable[Call]) -> None:
@@ -93,47 +95,19 @@ class Caller:
 
     def __init__(self, url: str, account: Account, note: Note) -> None:
         self.account = account
-        self._url = url
         self._note = note
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._session = Session(url)
 
     def send(
         self, what: str, request: Request, shards: Iterable[int], name: str = "", sent: dict[str, Any] | None = None
     ) -> Call:
         """Make a call and note it."""
         started = time.monotonic()
-        status, answer = self._exchange(request)
+        told = self._session.ask(*request, HUNG_S)
         seconds = time.monotonic() - started
-        made = Call(what, self.account, frozenset(shards), name, sent or {}, started, seconds, status, answer)
+        made = Call(what, self.account, frozenset(shards), name, sent or {}, started, seconds, told.status, told.body)
         self._note(made)
         return made
-
-    def insist(self, make: Callable[[], Call], *decided: int) -> Call:
-        """Ask until the status is 200 or one of ``decided``."""
-        end = time.monotonic() + READABLE_S
-        while True:
-            call = make()
-            if call.status in (200, *decided):
-                return call
-            assert time.monotonic() < end, f"no answer for {READABLE_S} s: {call}"
-            time.sleep(PAUSE_S)
-
-    def _exchange(self, request: Request) -> tuple[int, Any]:
-        method, target, headers, body = request
-        try:
-            response = self._session.request(method, self._url + target, data=body, headers=headers, timeout=HUNG_S)
-        except requests.exceptions.Timeout:
-            return -1, {"error": f"hung for {HUNG_S} s"}
-        except requests.exceptions.ChunkedEncodingError:
-            return 0, {"error": CUT_OFF}
-        except requests.exceptions.ConnectionError as error:
-            refused = isinstance(getattr(error.args[0], "reason", None), NewConnectionError)
-            return 0, {"error": NO_CONNECTION} if refused else None
-        try:
-            return response.status_code, response.json() if response.content else None
-        except requests.exceptions.JSONDecodeError:
-            return -1, {"error": f"{response.status_code}, and the body is no JSON: {response.content[:200]!r}"}
 
     def close(self) -> None:
         """Drop the connection."""

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from math import inf
 from typing import Any, Final
 
+from loadtest.outcome import Outcome
 from tests.crash.blows import SYNCS_MAY_FAIL
-from tests.crash.calls import HUNG_S, Call, Outcome
+from tests.crash.calls import HUNG_S, Call
 from tests.crash.floor import Floor
 from tests.crash.futures_floor import FuturesFloor
 from tests.crash.kinds import KINDS, Kind

@@ -18,13 +18,9 @@ SNAPSHOT_RECORDS = {1: 10**9, 4: 150}  # with one shard never, with four all the
 def run_stage(shard_count: int, make_floor: Callable[[Exchange], Floor], trading: Trading) -> Iterator[Stage]:
     """An exchange with markets. Once it has stopped, nothing is left over and its folder is right."""
     settings = {**SYNCS_MAY_FAIL, "SHARDEX_SNAPSHOT_RECORDS": str(SNAPSHOT_RECORDS[shard_count])}
-    exchange = Exchange(shard_count, settings)
-    try:
-        exchange.start()
+    with Exchange(shard_count, settings) as exchange:
         yield Stage(exchange, make_floor(exchange), trading)
         check_at_rest(exchange)
-    finally:
-        exchange.close()
 
 
 @pytest.fixture(scope="module", params=[4], ids=["4-shards"])

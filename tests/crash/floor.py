@@ -1,11 +1,11 @@
 """Spot markets and funded accounts for crash tests, on every shard."""
 
-import hmac
-import time
-from hashlib import sha256
+from copy import copy
 from itertools import count
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
+from loadtest import accounts
+from loadtest.signing import bearer
 from shards.model.markets import shard_of_account, shard_of_symbol
 from tests.exchange import Exchange
 from web.http.tokens import Tokens
@@ -28,28 +28,10 @@ class Market(NamedTuple):
     shard: int
 
 
-class Account(NamedTuple):
-    """An account, the shard that keeps its money, and both kinds of credentials."""
+class Account(accounts.Account, frozen=True):
+    """An account, its credentials, and the shard that keeps its money."""
 
-    id: str
     home: int
-    token: str
-    key: str
-    secret: str
-
-    def bearer(self) -> dict[str, str]:
-        """Headers of a call with the token."""
-        return {"Authorization": f"Bearer {self.token}"}
-
-    def sign(self, body: bytes) -> tuple[dict[str, str], str]:
-        """Headers and query of a signed call."""
-        query = f"timestamp={time.time_ns() // 1_000_000}"
-        return self.sign_query(query, body)
-
-    def sign_query(self, query: str, body: bytes = b"") -> tuple[dict[str, str], str]:
-        """Headers and query of a signed call with this query, which has its timestamp."""
-        signature = hmac.new(self.secret.encode(), query.encode() + body, sha256).hexdigest()
-        return {"X-MBX-APIKEY": self.key}, f"{query}&signature={signature}"
 
 
 class Floor:
@@ -63,22 +45,28 @@ class Floor:
         self._numbers = count(1)
         self.markets = [self.open_market(shard) for shard in range(self.shard_count)]
 
+    def elsewhere(self, exchange: Exchange) -> Self:
+        """The same on another exchange, which was restored from this one."""
+        other = copy(self)
+        other.exchange = exchange
+        return other
+
     def accounts_of(self, shard: int) -> Account:
         """A new account whose money lies on ``shard``, with funds."""
         name = next(
             name for name in (f"a{n}" for n in self._numbers) if shard_of_account(name, self.shard_count) == shard
         )
         token = self._tokens.mint(name, 86_400)
-        headers = {"Authorization": f"Bearer {token}"}
-        key = done(self.exchange.call("POST", "/api/v1/api-keys", {"label": "crash"}, None, headers))
-        account = Account(name, shard, token, key["api_key"], key["api_secret"])
+        unkeyed = accounts.Account(name, token, "", "")
+        key = done(self.exchange.call("POST", "/api/v1/api-keys", {"label": "crash"}, None, bearer(unkeyed)))
+        account = Account(name, token, key["api_key"], key["api_secret"], shard)
         self.fund(account)
         return account
 
     def fund(self, account: Account) -> None:
         """Give a new account what it trades with."""
         for asset in (QUOTE, *(market.base for market in self.markets)):
-            self.deposit(account.id, asset)
+            self.deposit(account.account, asset)
 
     def deposit(self, account: str, asset: str, wallet: str = "spot") -> None:
         """Credit FUNDS once."""

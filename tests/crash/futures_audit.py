@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from tests.crash.calls import Call, wait_settled
+from loadtest.reader import Reader
+from tests.crash.calls import READABLE_S, Call, wait_settled
 from tests.crash.floor import QUOTE_PLACES, Account, Floor
-from tests.crash.futures_calls import FuturesCaller
 from tests.crash.futures_cancels import check_cancels
 from tests.crash.futures_floor import FuturesFloor
 from tests.crash.futures_money import check_flat_book, check_money
@@ -32,32 +32,25 @@ def audit_futures(floor: Floor, accounts: Sequence[Account], calls: Sequence[Cal
     found = []
     statements: dict[str, Statement] = {}
     for account in accounts:
-        caller = FuturesCaller(floor.exchange.base_url, account, lambda call: None)
-        try:
+        with Reader(floor.exchange.base_url, account, READABLE_S) as reader:
             own = [call for call in calls if call.account is account]
-            said = statements[account.id] = read_statement(caller, floor.markets)
-            found += [f"{account.id}: {text}" for text in _check(floor, caller, said, own)]
-        finally:
-            caller.close()
+            said = statements[account.account] = read_statement(reader, floor.markets)
+            found += [f"{account.account}: {text}" for text in _check(floor, reader, said, own)]
     return found + list(_check_archive(Venue(floor.exchange), statements))
 
 
-def _check(floor: FuturesFloor, caller: FuturesCaller, said: Statement, calls: Sequence[Call]) -> Iterator[str]:
-    known, found = resolve(calls, caller)
+def _check(floor: FuturesFloor, reader: Reader, said: Statement, calls: Sequence[Call]) -> Iterator[str]:
+    known, found = resolve(calls, reader)
     yield from found
     yield from check_orders(known, said, calls)
     yield from check_cancels(known, said, calls)
-    account = caller.account.id
+    account = reader.account
     yield from check_money(said, {market.symbol: floor.leverages[account, market.symbol] for market in floor.markets})
     for market in floor.markets:
-        _cancel_all(caller, market.symbol)
-    if left := caller.read("/v1/openOrders"):
+        reader.futures("/v1/allOpenOrders", "DELETE", symbol=market.symbol)
+    if left := reader.futures("/v1/openOrders"):
         yield f"all was canceled, and open are {left}"
-    yield from check_flat_book(caller.read("/v2/account"))
-
-
-def _cancel_all(caller: FuturesCaller, symbol: str) -> None:
-    caller.insist(lambda: caller.call("cancel_all", "DELETE", "/v1/allOpenOrders", (), symbol=symbol)[0])
+    yield from check_flat_book(reader.futures("/v2/account"))
 
 
 def _check_archive(venue: Venue, statements: Mapping[str, Statement]) -> Iterator[str]:

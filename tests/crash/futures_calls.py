@@ -1,14 +1,12 @@
 """Signed calls of the futures API, and what may be answered to them at any time."""
 
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
-from urllib.parse import urlencode
 
-from tests.crash.calls import Call, Caller, Request, error_of
-from tests.crash.floor import Account
+from loadtest.outcome import error_of
+from loadtest.signing import sign_futures
+from tests.crash.calls import Call, Caller, Request
 
-WINDOW_MS: Final = 60_000  # the longest there is: a repeat may come late
 RESTARTING, BUSY, NO_ROOM, TIMEOUT = "-1001", "-1008", "-1000", "-1007"
 UNKNOWN_ORDER: Final = "-2011"
 NO_SUCH_ORDER: Final = "-2013"
@@ -47,12 +45,6 @@ def is_as_documented(call: Call) -> bool:
     return call.status == 400 and call.error in _REFUSED.get(call.what, ())
 
 
-def sign(account: Account, sent: Mapping[str, Any]) -> tuple[dict[str, str], str]:
-    """Headers and query of a signed call."""
-    stamped = {**sent, "recvWindow": WINDOW_MS, "timestamp": time.time_ns() // 1_000_000}
-    return account.sign_query(urlencode(stamped))
-
-
 class FuturesCaller(Caller):
     """All in the query, signed."""
 
@@ -60,12 +52,6 @@ class FuturesCaller(Caller):
         self, what: str, method: str, path: str, shards: Iterable[int], name: str = "", /, **sent: Any
     ) -> tuple[Call, Request]:
         """Make a call and note it; ``path`` after ``/fapi``. The request may be repeated as it is."""
-        headers, query = sign(self.account, sent)
+        headers, query = sign_futures(self.account, sent)
         request = Request(method, f"/fapi{path}?{query}", headers)
         return self.send(what, request, shards, name, sent), request
-
-    def read(self, path: str, /, **sent: Any) -> Any:
-        """What a question tells, asked until it is answered; None for what does not exist."""
-        call = self.insist(lambda: self.call("get", "GET", path, (), "", **sent)[0], 400)
-        assert call.status == 200 or call.error == NO_SUCH_ORDER, call
-        return call.body if call.status == 200 else None

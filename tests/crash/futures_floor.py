@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from loadtest.signing import sign_futures
 from tests.crash.floor import QUOTE, Account, Floor, Market, done
-from tests.crash.futures_calls import sign
 from tests.exchange import Exchange
 
 MAKER_BPS: Final = 2
@@ -21,13 +21,13 @@ class FuturesFloor(Floor):
 
     def fund(self, account: Account) -> None:
         """A futures wallet, and leverages."""
-        self.deposit(account.id, QUOTE, "futures")
+        self.deposit(account.account, QUOTE, "futures")
         for number, market in enumerate(self.markets):
             leverage = LEVERAGES[(account.home + number) % len(LEVERAGES)]
             terms = {"symbol": market.symbol, "leverage": leverage}
-            headers, signed = sign(account, terms)
+            headers, signed = sign_futures(account, terms)
             done(self.exchange.call("POST", f"/fapi/v1/leverage?{signed}", None, None, headers))
-            self.leverages[account.id, market.symbol] = leverage
+            self.leverages[account.account, market.symbol] = leverage
 
     def open_market(self, shard: int) -> Market:
         """List a perpetual whose book lies on ``shard``: tick 0.1, lot 0.001, at least 5 USDT."""

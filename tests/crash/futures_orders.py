@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from tests.crash.calls import Call, Outcome
+from loadtest.outcome import Outcome
+from tests.crash.calls import Call
 from tests.crash.futures_placed import Placed, children_of
 from tests.crash.futures_statement import Row, Statement
 from tests.crash.futures_trader import OPEN

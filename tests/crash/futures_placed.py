@@ -5,8 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from tests.crash.calls import Call, Outcome, error_of
-from tests.crash.futures_calls import TIMEOUT, FuturesCaller
+from loadtest.outcome import Outcome, error_of
+from loadtest.reader import Reader
+from tests.crash.calls import Call
+from tests.crash.futures_calls import TIMEOUT
 from tests.crash.futures_trader import CHILDREN
 
 
@@ -33,7 +35,7 @@ class Placed(NamedTuple):
     call: Call
 
 
-def resolve(calls: Sequence[Call], caller: FuturesCaller) -> tuple[dict[int, Placed], list[str]]:
+def resolve(calls: Sequence[Call], reader: Reader) -> tuple[dict[int, Placed], list[str]]:
     """Order id → how it was placed, and what is wrong; what is unknown is asked for by its client id."""
     known: dict[int, Placed] = {}
     found: list[str] = []
@@ -42,7 +44,7 @@ def resolve(calls: Sequence[Call], caller: FuturesCaller) -> tuple[dict[int, Pla
         if len(told) > 1:
             found.append(f"client id {name} was told of several orders: {list(told)}")
         if not told and any(attempt.unknown for attempt in attempts):
-            order = caller.read("/v1/order", symbol=attempts[0].sent["symbol"], origClientOrderId=name)
+            order = reader.futures("/v1/order", symbol=attempts[0].sent["symbol"], origClientOrderId=name)
             told = {order["orderId"]: {}} if order else {}
         for number, body in told.items():
             last = max(attempts, key=lambda attempt: attempt.call.ended).call

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
+from loadtest.reader import Reader
 from tests.crash.floor import Market
-from tests.crash.futures_calls import FuturesCaller
 
 PAGE: Final = 1_000
 Row = dict[str, Any]
@@ -26,30 +26,30 @@ class Statement(NamedTuple):
         return (order for order in self.orders.values() if order.get("parentOrderId") == parent)
 
 
-def read_statement(caller: FuturesCaller, markets: Sequence[Market]) -> Statement:
+def read_statement(reader: Reader, markets: Sequence[Market]) -> Statement:
     """Everything the account may read of itself."""
     orders: dict[int, Row] = {}
     fills: list[Row] = []
     for market in markets:
-        orders |= {row["orderId"]: row for row in _read_pages(caller, market, "/v1/allOrders", "orderId", "orderId")}
-        fills += _read_pages(caller, market, "/v1/userTrades", "fromId", "id")
-    risks = caller.read("/v2/positionRisk")
+        orders |= {row["orderId"]: row for row in _read_pages(reader, market, "/v1/allOrders", "orderId", "orderId")}
+        fills += _read_pages(reader, market, "/v1/userTrades", "fromId", "id")
+    risks = reader.futures("/v2/positionRisk")
     return Statement(
         orders,
-        {row["orderId"]: row for row in caller.read("/v1/openOrders")},
+        {row["orderId"]: row for row in reader.futures("/v1/openOrders")},
         fills,
-        _read_income(caller),
-        caller.read("/v2/account"),
+        _read_income(reader),
+        reader.futures("/v2/account"),
         {row["symbol"]: row["markPrice"] for row in risks},
     )
 
 
-def _read_pages(caller: FuturesCaller, market: Market, path: str, start: str, key: str) -> list[Row]:
+def _read_pages(reader: Reader, market: Market, path: str, start: str, key: str) -> list[Row]:
     """By ids, each of which is told once."""
     rows: list[Row] = []
     last = 0
     while True:
-        page = caller.read(path, symbol=market.symbol, limit=PAGE, **{start: last + 1})
+        page = reader.futures(path, symbol=market.symbol, limit=PAGE, **{start: last + 1})
         ids = [row[key] for row in page]
         assert ids == sorted(set(ids)) and (not ids or ids[0] > last), f"{path} from {last + 1} tells {ids}"
         rows += page
@@ -58,13 +58,13 @@ def _read_pages(caller: FuturesCaller, market: Market, path: str, start: str, ke
         last = ids[-1]
 
 
-def _read_income(caller: FuturesCaller) -> list[Row]:
+def _read_income(reader: Reader) -> list[Row]:
     """By times: the last one of a page may be told again by the next."""
     name: Callable[[Row], tuple[int, str]] = lambda row: (row["tranId"], row["incomeType"])  # noqa: E731
     rows: dict[tuple[int, str], Row] = {}
     start = 0
     while True:
-        page = caller.read("/v1/income", startTime=start, limit=PAGE)
+        page = reader.futures("/v1/income", startTime=start, limit=PAGE)
         assert len({name(row) for row in page}) == len(page), f"income from {start} tells something twice"
         before = len(rows)
         rows |= {name(row): row for row in page}

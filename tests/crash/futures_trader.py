@@ -4,7 +4,8 @@ import json
 import random
 from typing import Any, Final, NamedTuple
 
-from tests.crash.calls import Call, Note, Outcome, Request
+from loadtest.outcome import Outcome
+from tests.crash.calls import Call, Note, Request
 from tests.crash.floor import Account, Floor, Market
 from tests.crash.futures_calls import NO_SUCH_ORDER, FuturesCaller
 from tests.crash.futures_statement import find_unbalanced

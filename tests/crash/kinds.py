@@ -4,8 +4,9 @@ from collections.abc import Callable, Set
 from math import inf
 from typing import Final, NamedTuple
 
+from loadtest.http import NO_CONNECTION
 from tests.crash import blows
-from tests.crash.calls import NO_CONNECTION, Call
+from tests.crash.calls import Call
 from tests.crash.storm import Storm
 
 Harm = Callable[[Call, Set[int]], bool]

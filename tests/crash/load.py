@@ -6,7 +6,8 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.crash.calls import PAUSE_S, Call, Outcome
+from loadtest.outcome import Outcome
+from tests.crash.calls import PAUSE_S, Call
 from tests.crash.floor import Floor
 from tests.crash.trading import Trader, Trading
 

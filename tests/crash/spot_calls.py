@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final
 
+from loadtest.answers import PLACED_AND_REJECTED
+from loadtest.signing import bearer
 from tests.crash.calls import Call, Caller, Request
 
 NOT_PLACED: Final = ("INSUFFICIENT_BALANCE",)
-PLACED_AND_REJECTED: Final = ("POST_ONLY_REJECT", "SELF_TRADE")
 SIGNED_S: Final = 5.0  # so long a signed request holds
-ORDERS: Final = "/api/v1/spot/orders"
 _EXPECTED: Final = {
     "place": {(400, word) for word in (*NOT_PLACED, *PLACED_AND_REJECTED)},
     "cancel": {(404, "ORDER_NOT_FOUND")},
@@ -43,7 +43,7 @@ class SpotCaller(Caller):
         signed: tuple[dict[str, str], str] | None = None,
     ) -> Call:
         """Make a call and note it."""
-        headers, query = signed or (self.account.bearer(), "")
+        headers, query = signed or (bearer(self.account), "")
         body = encode(sent) if sent else b""
         if body:
             headers = {**headers, "Content-Type": "application/json"}

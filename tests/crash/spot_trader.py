@@ -3,9 +3,12 @@
 import random
 from typing import Any, Final
 
-from tests.crash.calls import Call, Note, Outcome
+from loadtest.outcome import Outcome
+from loadtest.signing import sign_spot
+from loadtest.spot_audit import ORDERS
+from tests.crash.calls import Call, Note
 from tests.crash.floor import Account, Floor, Market
-from tests.crash.spot_calls import ORDERS, SpotCaller, encode
+from tests.crash.spot_calls import SpotCaller, encode
 
 OPEN: Final = ("open", "partially_filled")
 
@@ -39,7 +42,7 @@ class SpotTrader:
         self._count += 1
         client_id = f"{self._number}-{self._count}"
         sent = {"symbol": market.symbol, "client_order_id": client_id, **make_terms(rnd)}
-        signed = self._caller.account.sign(encode(sent)) if rnd.random() < 0.3 else None
+        signed = sign_spot(self._caller.account, {}, encode(sent)) if rnd.random() < 0.3 else None
         call = self._send_order(market, client_id, sent, signed)
         if signed and (call.outcome is Outcome.UNKNOWN or rnd.random() < 0.1):
             self._repeat(call, market, client_id, sent, signed)
@@ -82,7 +85,8 @@ class SpotTrader:
         market = self._rnd.choice([*self._markets, None])
         if market is None:
             return self._caller.call("cancel_all", "DELETE", ORDERS, self._all_shards)
-        return self._caller.call("cancel_all", "DELETE", f"{ORDERS}?symbol={market.symbol}", {market.shard})
+        path = f"{ORDERS}?symbol={market.symbol}"
+        return self._caller.call("cancel_all", "DELETE", path, {market.shard}, market.symbol)
 
     def _ask(self) -> Call:
         what = self._rnd.choice(("balances", "balances", "orders", "trades"))

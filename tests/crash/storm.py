@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from loadtest.outcome import Outcome
 from shards.ipc.client import Client
 from shards.verify.folder import verify_folder
-from tests.crash.calls import Call, Outcome
+from tests.crash.calls import Call
 from tests.crash.capacity import check_capacity
 from tests.crash.floor import Floor
 from tests.crash.load import Load

@@ -15,7 +15,7 @@ import pytest
 from shards.model.markets import shard_of_symbol
 from storage.keeping import may_discard
 from storage.snapshot import list_snapshots
-from tests.crash.backups import Here, Operator, Told, end, find_lost, names, restored, shardex, start_shardex
+from tests.crash.backups import Operator, Told, end, find_lost, names, restored, shardex, start_shardex
 from tests.crash.floor import Floor, done
 from tests.crash.futures_floor import FuturesFloor
 from tests.crash.load import Load
@@ -34,12 +34,8 @@ SNAPSHOT_RECORDS = "150"  # all the time: so journals are trimmed all the time, 
 
 @pytest.fixture(scope="module")
 def exchange() -> Iterator[Exchange]:
-    exchange = Exchange(SHARDS, {"SHARDEX_SNAPSHOT_RECORDS": SNAPSHOT_RECORDS})
-    try:
-        exchange.start()
+    with Exchange(SHARDS, {"SHARDEX_SNAPSHOT_RECORDS": SNAPSHOT_RECORDS}) as exchange:
         yield exchange
-    finally:
-        exchange.close()
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +64,9 @@ def test_under_load_each_holds_what_was_acknowledged_before_it(exchange: Exchang
         verified = end(start_shardex(target, "verify")).ok()  # all it says, also on standard error: cron mails that
         assert verified == f"ok: {SHARDS} shards and the archive of {target}\n"
         with restored(target, SHARDS) as other:
-            assert list(find_lost(told, floor, other)) == []
+            assert list(find_lost(told, other)) == []
             for shard in range(SHARDS):  # further markets can be opened: their numbers are free
-                Here(floor, other).open_market(shard)
+                floor.elsewhere(other).open_market(shard)
 
 
 def test_what_is_there_already_stays(exchange: Exchange, backup: Path, tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from loadtest.signing import bearer
 from storage.journal import START, Journal, JournalDamaged, Record, StorageUnavailable
 from tests.crash.floor import Account, Floor
 from tests.crash.load import Load
@@ -38,9 +40,7 @@ class Specimen:
 
 @pytest.fixture(scope="module")
 def specimen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Specimen]:
-    exchange = Exchange(2)
-    try:
-        exchange.start()
+    with Exchange(2) as exchange:
         floor = Floor(exchange)
         load = Load(floor, SPOT, make_random())
         with load:
@@ -51,8 +51,6 @@ def specimen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Specimen]:
         # without the snapshots of the stop: a journal is read as far as there is none
         shutil.copytree(exchange.data, data, ignore=shutil.ignore_patterns("run", "snapshot-*"))
         yield Specimen(data, floor, account)
-    finally:
-        exchange.close()
 
 
 def change_a_record(db: sqlite3.Connection) -> tuple[str, ...]:
@@ -70,8 +68,7 @@ def remove_the_newest(db: sqlite3.Connection) -> tuple[str, ...]:
 def test_a_damaged_shard_stays_down_and_the_others_serve(
     specimen: Specimen, damage: Callable[[sqlite3.Connection], tuple[str, ...]]
 ) -> None:
-    exchange = Exchange(2)
-    try:
+    with closing(Exchange(2)) as exchange:
         shutil.copytree(specimen.data, exchange.data)
         db = sqlite3.connect(exchange.data / f"shard-{DAMAGED}" / "journal.sqlite")
         with db:
@@ -86,14 +83,11 @@ def test_a_damaged_shard_stays_down_and_the_others_serve(
             until(lambda: is_trading(exchange, specimen), BACK_S, "the other shard trades")
             status, findings = verify(exchange.data)
             assert status == 1 and findings[0].startswith(f"shard {DAMAGED}: ") and places[0] in findings[0]
-    finally:
-        exchange.close()
 
 
 def test_an_archive_that_has_lost_rows_stays_down_and_trading_goes_on(specimen: Specimen) -> None:
     """It comes back with an older file than it had confirmed; here with none."""
-    exchange = Exchange(2)
-    try:
+    with closing(Exchange(2)) as exchange:
         shutil.copytree(specimen.data, exchange.data)
         exchange.engine.start()
         exchange.web.start()
@@ -107,19 +101,17 @@ def test_an_archive_that_has_lost_rows_stays_down_and_trading_goes_on(specimen: 
                 file.unlink()
         archive_process(exchange)
         assert is_trading(exchange, specimen)
-        exchange.call("DELETE", "/api/v1/spot/orders", None, None, specimen.account.bearer())  # ended: a row
+        exchange.call("DELETE", "/api/v1/spot/orders", None, None, bearer(specimen.account))  # ended: a row
         until(lambda: "archive will not be restarted" in exchange.log(), BACK_S, "the archive gives up")
         assert "history.duckdb is missing" in exchange.log()
         assert "Traceback" not in exchange.log()
         assert is_trading(exchange, specimen)
-    finally:
-        exchange.close()
 
 
 def is_trading(exchange: Exchange, specimen: Specimen) -> bool:
     body = {"symbol": specimen.market.symbol, "side": "buy", "type": "limit", "price": "1.00", "quantity": "10"}
     try:
-        answer = exchange.call("POST", "/api/v1/spot/orders", body, None, specimen.account.bearer())
+        answer = exchange.call("POST", "/api/v1/spot/orders", body, None, bearer(specimen.account))
     except OSError:
         return False
     return answer.status_code == 200

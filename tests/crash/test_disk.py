@@ -172,7 +172,7 @@ class FuturesCaller:
     def place(self) -> Answer:
         """An order that rests."""
         terms = f"symbol={self._market.symbol}&side=BUY&type=LIMIT&timeInForce=GTC&price=1000&quantity=0.01"
-        return Caller(self._send, self._account.key, self._account.secret).call("POST", "/v1/order", terms)
+        return Caller(self._send, self._account.api_key, self._account.api_secret).call("POST", "/v1/order", terms)
 
     def ping(self, address: str = "198.51.100.7") -> Answer:
         """Counted for the address."""
@@ -185,7 +185,7 @@ class FuturesCaller:
 
     def look_around(self) -> None:
         """Signed questions, and an order, from everywhere."""
-        caller = Caller(self._send, self._account.key, self._account.secret)
+        caller = Caller(self._send, self._account.api_key, self._account.api_secret)
         for number in range(ADDRESSES):
             address = {"X-Forwarded-For": f"192.0.2.{number}"}
             query = f"timestamp={now_ms()}"

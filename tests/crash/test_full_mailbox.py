@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from loadtest.signing import bearer
 from shards.clock import now_ms
 from shards.ipc.client import Client
 from shards.ipc.threaded_channel import Line
@@ -43,7 +44,7 @@ class Scene:
 
     def call(self, method: str, path: str, account: Account, body: dict[str, str] | None = None) -> Any:
         """One HTTP call."""
-        return self.exchange.call(method, path, body, None, account.bearer())
+        return self.exchange.call(method, path, body, None, bearer(account))
 
     def place(self, account: Account, market: Market) -> Any:
         """A new order far from any other; its client id is noted if it was refused."""
@@ -121,13 +122,8 @@ def deep_scene() -> Iterator[Scene]:
 
 
 def make_scene(settings: dict[str, str]) -> Iterator[Scene]:
-    exchange = Exchange(2, settings)
-    try:
-        exchange.start()
-        with connected(exchange) as client:
-            yield Scene(exchange, client)
-    finally:
-        exchange.close()
+    with Exchange(2, settings) as exchange, connected(exchange) as client:
+        yield Scene(exchange, client)
 
 
 def await_serving(line: Line) -> None:
@@ -142,7 +138,7 @@ def test_busy_others_go_on_and_nothing_is_done_late(scene: Scene) -> None:
         with stopped(scene.exchange.shard_pid(STILL)):
             patients = [Patient(scene) for _ in range(PATIENTS_COUNT)]
             until(lambda: scene.client.depth(STILL) == PATIENTS_COUNT, QUIET_S, "all are waiting")
-            assert len(fill(line, scene.accounts[STILL].id)) == depth_max - PATIENTS_COUNT
+            assert len(fill(line, scene.accounts[STILL].account)) == depth_max - PATIENTS_COUNT
             scene.check_busy()
             scene.trade_elsewhere()
             for patient in patients:
@@ -151,7 +147,7 @@ def test_busy_others_go_on_and_nothing_is_done_late(scene: Scene) -> None:
             scene.check_busy()  # who has gone still has a place
         until(lambda: scene.client.depth(STILL) == 0, QUIET_S, "the mailbox is empty")
         with stopped(scene.exchange.shard_pid(STILL)):
-            assert len(fill(line, scene.accounts[STILL].id)) == depth_max, "places were lost"
+            assert len(fill(line, scene.accounts[STILL].account)) == depth_max, "places were lost"
         until(lambda: scene.client.depth(STILL) == 0, QUIET_S, "the mailbox is empty")
         scene.check_never_placed()
         assert scene.place(scene.accounts[STILL], scene.markets[STILL]).status_code == 200
@@ -165,7 +161,7 @@ def test_only_its_own_markets_are_busy(short_scene: Scene) -> None:
     await_serving(line)
     for _ in range(times(FILLS_COUNT)):
         with stopped(short_scene.exchange.shard_pid(STILL)):
-            assert len(fill(line, short_scene.accounts[STILL].id)) == short_scene.client.depth_max(STILL)
+            assert len(fill(line, short_scene.accounts[STILL].account)) == short_scene.client.depth_max(STILL)
             short_scene.check_busy()
             short_scene.trade_elsewhere()
         until(lambda: short_scene.client.depth(STILL) == 0, QUIET_S, "the mailbox is empty")
@@ -197,4 +193,4 @@ def test_more_than_the_socket_takes(deep_scene: Scene) -> None:
 
 def ask_often(line: Line, account: Account) -> list[Any]:
     """4,000 questions; their waiters."""
-    return [line.put_nowait(encode(GetBalances(account.id)), now_ms() + 60_000)[1] for _ in range(4_000)]
+    return [line.put_nowait(encode(GetBalances(account.account)), now_ms() + 60_000)[1] for _ in range(4_000)]

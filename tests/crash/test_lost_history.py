@@ -3,7 +3,6 @@
 Nothing new has to be archived for that: what ended before is never told as unknown.
 """
 
-import hmac
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Final
 import pytest
 import requests
 
-from shards.clock import now_ms
+from loadtest.signing import add_signature, stamp
 from tests.crash.processes import BACK_S
 from tests.exchange import Exchange, until
 
@@ -40,9 +39,8 @@ class Lost:
         return placed, number
 
     def futures_call(self, method: str, query: str) -> requests.Response:
-        account, query = self.exchange.accounts[0], f"{query}&timestamp={now_ms()}"
-        signature = hmac.new(account.api_secret.encode(), query.encode(), "sha256").hexdigest()
-        path = f"/fapi/v1/order?{query}&signature={signature}"
+        account = self.exchange.accounts[0]
+        path = f"/fapi/v1/order?{add_signature(account.api_secret, stamp(query))}"
         return self.exchange.call(method, path, account=None, headers={"X-MBX-APIKEY": account.api_key})
 
     def rest(self, to: Path) -> None:
@@ -72,12 +70,8 @@ class Lost:
 
 @pytest.fixture(scope="module")
 def lost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lost]:
-    exchange = Exchange(2)
-    try:
-        exchange.start()
+    with Exchange(2) as exchange:
         yield Lost(exchange, tmp_path_factory.mktemp("history"))
-    finally:
-        exchange.close()
 
 
 def without_mark(lost: Lost) -> None:

@@ -60,13 +60,13 @@ class Reader:
         client_id = str(next(self._numbers))
         price, lots = self._rnd.randint(1_000, 2_000), self._rnd.randint(1_000, 9_000)
         order = NewOrder(
-            market.number, self._account.id, Side.BUY, Kind.LIMIT, TimeInForce.GTC, price, lots, 0, client_id, 0
+            market.number, self._account.account, Side.BUY, Kind.LIMIT, TimeInForce.GTC, price, lots, 0, client_id, 0
         )
         started = time.monotonic()
         reply = self._call(market, Place(order))
         if isinstance(reply, Refused) and reply.reason is Reason.TIMEOUT:
             time.sleep(max(0.0, started + DEADLINE_MS / 1_000 + 0.2 - time.monotonic()))
-            reply = self._insist(market, lambda: GetOrderByClientId(market.number, self._account.id, client_id))
+            reply = self._insist(market, lambda: GetOrderByClientId(market.number, self._account.account, client_id))
         if not isinstance(reply, OrderReply):
             return ""
         self._open[reply.order.id] = market, price * lots * market.tick_lot_units
@@ -75,14 +75,14 @@ class Reader:
     def _cancel(self) -> str:
         order_id = self._rnd.choice(list(self._open))
         market, _ = self._open[order_id]
-        reply = self._insist(market, lambda: Cancel(order_id, self._account.id))
+        reply = self._insist(market, lambda: Cancel(order_id, self._account.account))
         if isinstance(reply, Refused) and reply.reason not in (Reason.UNKNOWN_ORDER, Reason.TERMINAL_ORDER):
             return ""
         del self._open[order_id]
         return f"canceled {order_id} on shard {self._shards[market.symbol]}"
 
     def _read(self, said: str) -> None:
-        reply = self._insist(None, lambda: GetBalances(self._account.id))
+        reply = self._insist(None, lambda: GetBalances(self._account.account))
         assert isinstance(reply, BalancesReply), reply
         held = sum(units for _, units in self._open.values())
         wanted = self._funds - held, held

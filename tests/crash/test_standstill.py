@@ -4,12 +4,13 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from loadtest.outcome import Outcome
+from loadtest.reader import Reader
 from shards.limits import DEADLINE_BULK_MS, DEADLINE_MS
-from tests.crash.calls import Call, Outcome
+from tests.crash.calls import Call
 from tests.crash.floor import Floor
 from tests.crash.processes import shard_process, stopped
 from tests.crash.settings import times
-from tests.crash.spot_calls import ORDERS, SpotCaller
 from tests.crash.storm import Stage, Storm, check_nothing
 
 STILL: Final = 0  # the shard
@@ -55,9 +56,5 @@ def find_expired(calls: Sequence[Call], spans: Sequence[tuple[float, float]]) ->
 
 def exists(floor: Floor, call: Call) -> bool:
     """Whether there is an order of this client id."""
-    caller = SpotCaller(floor.exchange.base_url, call.account, lambda call: None)
-    try:
-        path = f"{ORDERS}/by-client-id/{call.sent['symbol']}/{call.name}"
-        return caller.insist(lambda: caller.call("get", "GET", path, ()), 404).status == 200
-    finally:
-        caller.close()
+    with Reader(floor.exchange.base_url, call.account) as reader:
+        return reader.spot(f"/orders/by-client-id/{call.sent['symbol']}/{call.name}") is not None

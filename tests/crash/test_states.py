@@ -29,12 +29,8 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     clock = tmp_path_factory.mktemp("clock") / "off"
     settings = {"PYTHONPATH": CLOCK, "CLOCK_FILE": str(clock), "COMPUTE_S": str(STILL_S + 4)}
     settings["SHARDEX_STILL_S"] = str(STILL_S)
-    made = Exchange(2, settings)
-    try:
-        made.start()
+    with Exchange(2, settings) as made:
         yield made
-    finally:
-        made.close()
 
 
 def ready(exchange: Exchange, query: str = "") -> tuple[int, dict[str, Any]]:

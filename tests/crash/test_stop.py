@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.signing import bearer
+from loadtest.spot_audit import ORDERS
 from storage.snapshot import list_snapshots, sequence_of
 from tests.crash.backups import shardex
 from tests.crash.floor import Account, Floor, done
 from tests.crash.processes import BACK_S, await_archived, connected, shard_process
-from tests.crash.spot_calls import ORDERS
 from tests.exchange import Exchange, until
 from web.cli.run import ENGINE, STOP_S
 
@@ -24,12 +25,8 @@ TRIES = 10
 
 @pytest.fixture(scope="module")
 def floor() -> Iterator[Floor]:
-    exchange = Exchange(SHARDS)
-    try:
-        exchange.start()
+    with Exchange(SHARDS) as exchange:
         yield Floor(exchange)
-    finally:
-        exchange.close()
 
 
 Kept = list[tuple[Account, str]]
@@ -49,7 +46,7 @@ def trade(floor: Floor, count: int = 3) -> Kept:
 
 
 def call(floor: Floor, account: Account, method: str, path: str, body: dict[str, str] | None = None) -> object:
-    return floor.exchange.call(method, path, body, None, account.bearer())
+    return floor.exchange.call(method, path, body, None, bearer(account))
 
 
 def positions(exchange: Exchange) -> list[tuple[int, int]]:

@@ -5,6 +5,7 @@ open and canceled, a halted market; ``right.json`` is what its API told of it.
 """
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,8 +31,7 @@ def unpack(to: Path) -> dict[str, Any]:
 
 
 def test_it_is_taken_over_once() -> None:
-    exchange = Exchange(2)
-    try:
+    with closing(Exchange(2)) as exchange:
         right = unpack(exchange.data)
         exchange.engine.start()
         exchange.web.start()
@@ -46,8 +46,6 @@ def test_it_is_taken_over_once() -> None:
         exchange.wait_ready()
         check(exchange, right)
         assert not [said for said in TAKEN_OVER if said in exchange.log()[told:]]
-    finally:
-        exchange.close()
 
 
 def check(exchange: Exchange, right: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -61,13 +62,10 @@ def test_a_data_folder_comes_to_the_state_that_it_had(rules: int, tmp_path: Path
 @pytest.fixture
 def old_exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
     """An exchange that goes on with the data folder of these rules."""
-    exchange = Exchange(2)
-    try:
+    with closing(Exchange(2)) as exchange:
         journals.unpack(request.param, exchange.data)
         exchange.start()
         yield exchange
-    finally:
-        exchange.close()
 
 
 @pytest.mark.parametrize("old_exchange", [0], indirect=True)

@@ -1,14 +1,12 @@
 """A request before it is signed: its parts as they may be bent, and the bytes they come to."""
 
-import hmac
 import json
-import time
 from dataclasses import dataclass, field
 from enum import Enum
-from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
+from loadtest.signing import now_ms, signature
 from tests.http.openapi_document import Operation
 
 Json = Any
@@ -159,7 +157,6 @@ def _path(draft: Draft) -> str:
 
 
 def _add_signature(signed: Signed, draft: Draft, secret: str) -> None:
-    time_ms = int(time.time() * 1_000) + draft.clock_ms
+    time_ms = now_ms() + draft.clock_ms
     signed.query += b"&timestamp=%d" % time_ms if signed.query else b"timestamp=%d" % time_ms
-    made = hmac.new(secret.encode(), signed.query + signed.body, sha256).hexdigest()
-    signed.query += b"&signature=" + made.encode()
+    signed.query += b"&signature=" + signature(secret, signed.query + signed.body).encode()

@@ -106,17 +106,13 @@ def _signed(key: Key, target: bytes, body: bytes, now: str) -> bytes:
 @pytest.fixture(scope="module", params=["hub", "gthread"])
 def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
     """With each class of workers: both read requests in ways of their own."""
-    exchange = Exchange(2, {"SHARDEX_WORKER_CLASS": request.param})
-    try:
-        exchange.start()
+    with Exchange(2, {"SHARDEX_WORKER_CLASS": request.param}) as exchange:
         workers = exchange.worker_pids()
         made = Scene(exchange)
         yield made
         made.connection.close()
         assert exchange.worker_pids() == workers
         assert "Traceback" not in exchange.log() and "fault in" not in exchange.log()
-    finally:
-        exchange.close()
 
 
 def brief(answer: Answer) -> str:

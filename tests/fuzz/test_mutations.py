@@ -16,12 +16,8 @@ OPERATIONS_SHARE = 0.9  # of all operations: so many are answered with 200 at le
 
 @pytest.fixture
 def exchange() -> Iterator[Exchange]:
-    made = Exchange(2)
-    try:
-        made.start()
+    with Exchange(2) as made:
         yield made
-    finally:
-        made.close()
 
 
 @pytest.mark.timeout(300)

@@ -1,10 +1,7 @@
 """Schemathesis on the documents of both APIs: whatever it makes of them is answered as they say."""
 
-import hmac
 import os
-import time
 from collections.abc import Iterator
-from hashlib import sha256
 from typing import Any, Final
 
 import pytest
@@ -22,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from loadtest.signing import add_signature, stamp
 from tests.exchange import Exchange
 from web.cli.demo import DemoAccount
 from web.openapi.documents import load_document
@@ -76,12 +74,9 @@ class Credentials(AuthBase):
     def _sign(self, request: PreparedRequest) -> str:
         url = request.url or ""
         query = request.path_url.partition("?")[2]
-        more = f"timestamp={int(time.time() * 1_000)}"
-        payload = f"{query}&{more}" if query else more
         body = request.body or b""
-        content = payload.encode() + (body.encode() if isinstance(body, str) else body)
-        signature = hmac.new(self._account.api_secret.encode(), content, sha256).hexdigest()
-        return f"{url}{'&' if query else '?'}{more}&signature={signature}"
+        content = body.encode() if isinstance(body, str) else body
+        return f"{url.partition('?')[0]}?{add_signature(self._account.api_secret, stamp(query), content)}"
 
 
 class Sender:
@@ -106,15 +101,11 @@ class Sender:
 
 @pytest.fixture(scope="module")
 def sender() -> Iterator[Sender]:
-    exchange = Exchange(2)
-    try:
-        exchange.start()
+    with Exchange(2) as exchange:
         workers = exchange.worker_pids()
         yield Sender(exchange)
         assert exchange.worker_pids() == workers
         assert "Traceback" not in exchange.log() and "fault in" not in exchange.log()
-    finally:
-        exchange.close()
 
 
 @SPOT.parametrize()  # type: ignore[untyped-decorator]

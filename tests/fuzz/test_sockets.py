@@ -78,12 +78,8 @@ WORDS: Final = (
 @pytest.fixture(scope="module", params=["hub"])
 def exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
     """Served by workers of that class."""
-    made = Exchange(2, {"SHARDEX_WORKER_CLASS": request.param})
-    try:
-        made.start()
+    with Exchange(2, {"SHARDEX_WORKER_CLASS": request.param}) as made:
         yield made
-    finally:
-        made.close()
 
 
 def soup(chance: random.Random) -> bytes:

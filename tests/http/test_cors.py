@@ -86,12 +86,8 @@ def open_venue(pages: PageServer) -> Iterator[Venue]:
         "SHARDEX_TRUSTED_PROXIES": "127.0.0.1/32",
         "SHARDEX_FUTURES_WEIGHT": "30",
     }
-    exchange = Exchange(1, settings)
-    try:
-        exchange.start()
+    with Exchange(1, settings) as exchange:
         yield Venue(exchange)
-    finally:
-        exchange.close()
 
 
 def cors_headers(answer: Answer) -> dict[str, str]:

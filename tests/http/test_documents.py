@@ -121,13 +121,9 @@ def help_of(module: str, *arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def exchange() -> Iterator[Exchange]:
-    made = Exchange(1)
-    try:
-        made.start()
+    with Exchange(1) as made:
         happen(Venue(made))
         yield made
-    finally:
-        made.close()
 
 
 def commands_of_shardex() -> list[tuple[str, str]]:

@@ -36,8 +36,7 @@ def commands() -> Iterator[Command]:
 @pytest.fixture(scope="module")
 def full() -> Iterator[Venue]:
     """An exchange of one shard that starts with such a journal."""
-    exchange = Exchange(1)
-    try:
+    with closing(Exchange(1)) as exchange:
         folder = Folder.open(exchange.data, 1)
         write_journal(folder, commands())
         with closing(Reference(folder.reference, folder.secrets().storage_key)) as reference:
@@ -51,8 +50,6 @@ def full() -> Iterator[Venue]:
         exchange.wait_ready(READY_S)  # 300,000 commands are replayed
         exchange.admin_key = folder.secrets().admin_key
         yield Venue(exchange)
-    finally:
-        exchange.close()
 
 
 def open_count(venue: Venue, account: str) -> int:

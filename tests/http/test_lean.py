@@ -13,7 +13,7 @@ from werkzeug.routing import Rule
 
 from shards.model.reasons import Reason
 from tests.http.futures.site import FakeClient, Site
-from web import app as apps
+from web.app import make_app
 from web.server.flask_app import LeanFlask
 from web.services import NAME
 
@@ -56,11 +56,10 @@ Told = tuple[int, list[tuple[str, str]], bytes]
 class Twins:
     """The same services behind both classes of applications."""
 
-    def __init__(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, site: Site) -> None:
         self.site = site
         self.lean = site.app
-        monkeypatch.setattr(apps, "LeanFlask", Flask)
-        self.plain = apps.make_app(self.lean.extensions[NAME])
+        self.plain = make_app(self.lean.extensions[NAME], kind=Flask)
         assert type(self.lean) is LeanFlask
         assert type(self.plain) is Flask
         self.count = 0
@@ -92,7 +91,7 @@ def twins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twins]:
     site = Site(tmp_path)
     site.client.refusal = Reason.RESTARTING  # what needs an engine says so
     monkeypatch.setattr(FakeClient, "depth", lambda *_: 0, raising=False)
-    yield Twins(site, monkeypatch)
+    yield Twins(site)
     site.reference.close()
 
 

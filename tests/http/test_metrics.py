@@ -19,12 +19,8 @@ ROUTE = 'method="GET",route="/api/v1/spot/markets"'
 
 @pytest.fixture(params=["hub", "gthread"])
 def exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
-    exchange = Exchange(1, {"SHARDEX_WORKERS": str(WORKERS), "SHARDEX_WORKER_CLASS": request.param})
-    try:
-        exchange.start()
+    with Exchange(1, {"SHARDEX_WORKERS": str(WORKERS), "SHARDEX_WORKER_CLASS": request.param}) as exchange:
         yield exchange
-    finally:
-        exchange.close()
 
 
 def ask(exchange: Exchange, count: int) -> None:

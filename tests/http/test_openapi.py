@@ -36,15 +36,11 @@ pytestmark = pytest.mark.timeout(300)  # the flows are played before the first a
 @pytest.fixture(scope="module")
 def venue() -> Iterator[WitnessVenue]:
     """An exchange on which every flow has been played once."""
-    exchange = Exchange(2, SETTINGS)
-    try:
-        exchange.start()
+    with Exchange(2, SETTINGS) as exchange:
         made = WitnessVenue(exchange)
         for flow in FLOWS:
             made.play(flow)
         yield made
-    finally:
-        exchange.close()
 
 
 @pytest.fixture(params=DOCUMENTS)

@@ -1,98 +1,105 @@
-"""Hundreds of random orders and cancels of users on every shard, on markets of every shard, against the plain ledger:
+"""Hundreds of random orders and cancels of users on every shard, on markets of every shard, against the plain model:
 each answer, and every balance after it."""
 
 import random
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
 
-from tests.http.ledger import Ledger, Outcome
-from tests.http.venue import Json, Pair, User, Venue, plain
+from shards.model.commands import AddMarket, Cancel, CancelAll, Deposit, Place
+from shards.model.markets import Market
+from shards.model.orders import Kind, NewOrder, Side, TimeInForce
+from shards.model.queries import GetBalances, GetDepth
+from shards.model.replies import BalancesReply, OrderReply, OrdersReply
+from tests.http.venue import Answer, Pair, User, Venue, plain
+from tests.linear.history import Asked, Reader, told_by_model
+from tests.model.reference import Reference
 from tests.model.seeds import read_count, read_seed
 
 D = Decimal
-PLACES = {"USDT": 6, "DF": 18}
+PLACES: Final = {"USDT": 6, "DF": 18}
+FUNDS: Final = {"USDT": "300", "DF": "300.000000000000000001"}
+FEES: Final = [(0, 0), (1, 3), (10, 20), (999, 1_000)]
+SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
+TIFS: Final = {"gtc": TimeInForce.GTC, "ioc": TimeInForce.IOC, "post_only": TimeInForce.POST_ONLY}
 
 
 class Game:
-    """Users, markets, and what both sides think of them."""
+    """Users, markets, and what the model thinks of them."""
 
     def __init__(self, venue: Venue, rng: random.Random) -> None:
         self.rng = rng
-        self.venue = venue
-        self.ledger = Ledger(PLACES)
-        fees = [(0, 0), (1, 3), (10, 20), (999, 1_000)]
+        self.model = Reference()
         self.pairs = [
             venue.pair(shard, tick="0.01", lot="0.003", maker_bps=maker, taker_bps=taker)
-            for shard, (maker, taker) in zip((*venue.shards, *venue.shards)[:4], fees, strict=False)
+            for shard, (maker, taker) in zip((*venue.shards, *venue.shards)[:4], FEES, strict=False)
         ]
-        self.users = [venue.user(shard) for shard in (*venue.shards, *venue.shards, 0, 0)[:4]]
+        self.markets: dict[str, Market] = {pair.symbol: venue.market(pair) for pair in self.pairs}
+        self.readers = {symbol: Reader(market, venue.id_key) for symbol, market in self.markets.items()}
+        for market in self.markets.values():
+            self.model.apply(AddMarket(market), 0)
+        self.users = [venue.user(shard, **FUNDS) for shard in (*venue.shards, *venue.shards, 0, 0)[:4]]
         for user in self.users:
-            for asset, amount in (("USDT", "300"), ("DF", "300.000000000000000001")):
-                user.deposit(asset, amount)
-                self.ledger.deposit(user.name, asset, D(amount))
+            for asset, amount in FUNDS.items():
+                self.model.apply(Deposit(user.name, asset, int(D(amount).scaleb(PLACES[asset])), asset), 0)
 
     def step(self) -> None:
         user, pair = self.rng.choice(self.users), self.rng.choice(self.pairs)
         act = self.rng.choices((self.place, self.cancel, self.cancel_all), (75, 20, 5))[0]
         act(user, pair)
-        self.check()
+        for each in self.users:
+            assert each.balances() == self.balances(each)
 
     def place(self, user: User, pair: Pair) -> None:
         rng = self.rng
-        side = rng.choice(("buy", "sell"))
-        price: D | None = D(rng.randint(95, 105)).scaleb(-2)
-        lots: D | None = D("0.003") * rng.randint(400, 20_000)
-        budget: D | None = None
-        tif = rng.choice(("gtc", "gtc", "gtc", "ioc", "post_only"))
+        side, tif = rng.choice(("buy", "sell")), rng.choice(("gtc", "gtc", "gtc", "ioc", "post_only"))
+        ticks, lots, budget = rng.randint(95, 105), rng.randint(400, 20_000), 0
         if rng.random() < 0.2:
-            price, tif = None, "ioc"
+            ticks, tif = 0, "ioc"
             if side == "buy":
-                lots, budget = None, D(rng.randint(1_000_000, 60_000_000)).scaleb(-6)
-        more = {"tif": tif} | ({} if budget is None else {"quote_quantity": plain(budget)})
-        answer = user.try_place(
-            pair, side, None if price is None else plain(price), None if lots is None else plain(lots), **more
+                lots, budget = 0, rng.randint(1_000_000, 60_000_000)
+        price, quantity = (
+            plain(steps * step) if steps else None for steps, step in ((ticks, pair.tick), (lots, pair.lot))
         )
-        expected = self.ledger.place(user.name, pair, side, price, lots, budget, tif)
-        if expected.refusal:
-            assert answer.brief() == expected.refusal
-            return
-        placed = answer.ok()
-        self.compare(pair, placed, expected)
-        if expected.left:
-            assert price is not None
-            self.ledger.rest(placed["id"], user.name, pair, side, price, expected.left)
-
-    def compare(self, pair: Pair, placed: Json, expected: Outcome) -> None:
-        fills = [(D(fill["price"]), D(fill["quantity"]), D(fill["fee"])) for fill in placed["fills"]]
-        assert fills == expected.fills
-        assert placed["status"] == expected.status
-        assert D(placed["filled_qty"]) == expected.filled
-        assert D(placed["avg_fill_price"]) == expected.average(pair.tick)
+        more = {"tif": tif} | ({"quote_quantity": plain(D(budget).scaleb(-6))} if budget else {})
+        kind = Kind.LIMIT if ticks else Kind.MARKET
+        number = self.markets[pair.symbol].number
+        asked = Place(NewOrder(number, user.name, SIDES[side], kind, TIFS[tif], ticks, lots, budget))
+        self.compare(pair, asked, user.try_place(pair, side, price, quantity, **more))
 
     def cancel(self, user: User, pair: Pair) -> None:
-        book = self.ledger.books[pair.symbol]
-        if not book:
-            return
-        resting = self.rng.choice(book)
-        if resting.account != user.name:
-            assert user.cancel(resting.id).brief() == "403 FORBIDDEN"
-            return
-        canceled = user.cancel(resting.id).ok()
-        left = D(canceled["quantity"]) - D(canceled["filled_qty"])
-        assert left == self.ledger.cancel(pair, resting.id).left
+        if book := self.model.open[self.markets[pair.symbol].number]:
+            resting = self.rng.choice(book)
+            self.compare(pair, Cancel(resting.id, user.name), user.cancel(self.readers[pair.symbol].text(resting.id)))
+
+    def compare(self, pair: Pair, asked: Asked, answer: Answer) -> None:
+        reply = self.model.apply(asked, 0)
+        assert self.readers[pair.symbol].read(answer.status, answer.json) == told_by_model(reply)
+        if isinstance(reply, OrderReply) and reply.order.filled:
+            average = D(reply.order.filled_value) / reply.order.filled * pair.tick
+            assert D(answer.json["avg_fill_price"]) == average.quantize(pair.tick.scaleb(-8), ROUND_HALF_EVEN)
 
     def cancel_all(self, user: User, pair: Pair) -> None:
-        scope = self.rng.choice(([pair], self.pairs))
-        canceled = user.cancel_all(pair if scope == [pair] else None)
-        own = {
-            rest.id: other for other in scope for rest in self.ledger.books[other.symbol] if rest.account == user.name
-        }
-        assert sorted(order["id"] for order in canceled) == sorted(own)
-        for order, other in own.items():
-            self.ledger.cancel(other, order)
+        self.cancel_each(user, *self.rng.choice(([pair], self.pairs)))
 
-    def check(self) -> None:
-        for user in self.users:
-            assert user.balances() == self.ledger.balances(user.name)
+    def cancel_each(self, user: User, *scope: Pair) -> None:
+        """Everything of a user on one market, or on all."""
+        told = user.cancel_all(scope[0] if len(scope) == 1 else None)
+        for pair in scope:
+            reply = self.model.apply(CancelAll(user.name, self.markets[pair.symbol].number), 0)
+            body = {"canceled": [order for order in told if order["symbol"] == pair.symbol]}
+            assert isinstance(reply, OrdersReply)
+            assert self.readers[pair.symbol].read(200, body) == told_by_model(reply)
+
+    def balances(self, user: User) -> dict[str, tuple[Decimal, Decimal]]:
+        reply = self.model.apply(GetBalances(user.name), 0)
+        assert isinstance(reply, BalancesReply)
+        return {
+            each.asset: (scaled(each.asset, each.available), scaled(each.asset, each.held)) for each in reply.balances
+        }
+
+
+def scaled(asset: str, units: int) -> Decimal:
+    return D(units).scaleb(-PLACES[asset])
 
 
 def test_random_flow(venue: Venue) -> None:
@@ -100,13 +107,9 @@ def test_random_flow(venue: Venue) -> None:
     for _ in range(read_count("SHARDEX_TEST_HTTP_STEPS", 400)):
         game.step()
     for pair in game.pairs:
-        depth = venue.depth(pair)
-        left = sum(resting.left for resting in game.ledger.books[pair.symbol])
-        assert sum(D(quantity) for side in ("bids", "asks") for _, quantity in depth[side]) == left
+        depth = game.model.apply(GetDepth(game.markets[pair.symbol].number, 1_000), 0)
+        assert game.readers[pair.symbol].read(200, venue.depth(pair)) == told_by_model(depth)
     for user in game.users:
-        game.cancel_all(user, game.pairs[0])
-        user.cancel_all()
+        game.cancel_each(user, *game.pairs)
+        assert user.balances() == game.balances(user)
         assert all(frozen == 0 for _, frozen in user.balances().values())
-    for asset, deposited in (("USDT", D(1_200)), ("DF", D("1200.000000000000000004"))):
-        held = sum(user.balances()[asset][0] for user in game.users)
-        assert held + game.ledger.fees[asset] == deposited

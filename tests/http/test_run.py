@@ -1,6 +1,5 @@
 """The runner behind `make run`, the demo it makes, and the commands of `shardex`."""
 
-import hmac
 import json
 import os
 import secrets
@@ -19,10 +18,9 @@ import pytest
 from click.testing import CliRunner, Result
 from cryptography.fernet import Fernet
 
-from shards.clock import now_ms
+from loadtest.signing import add_signature, stamp
 from shards.folder import Folder
 from tests.exchange import OWN_SETTINGS, Exchange, group_members, has_open, hold_port, kill, until
-from web.cli import access as cli_access
 from web.cli import main as cli
 from web.cli.demo import Demo, DemoError, fetch, provide_demo
 from web.cli.run import ROOT, is_ready, read_procfile
@@ -198,9 +196,7 @@ def test_lost_secrets(folder: Path) -> None:
 
 def ask_signed(url: str, key: str, secret: str) -> int:
     """What a call with the API key is answered."""
-    asked = f"timestamp={now_ms()}"
-    signature = hmac.new(secret.encode(), asked.encode(), "sha256").hexdigest()
-    path = f"/api/v1/spot/balances?{asked}&signature={signature}"
+    path = f"/api/v1/spot/balances?{add_signature(secret, stamp(''))}"
     return fetch(url.removeprefix("http://"), "GET", path, {"X-MBX-APIKEY": key})[0]
 
 
@@ -475,20 +471,13 @@ def test_sql_and_verify(exchange: Exchange) -> None:
 
 
 @pytest.mark.parametrize("own_exchange", [2], indirect=True)
-def test_at_rest(own_exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli_access, "CONNECT_S", 0.1)
+def test_at_rest(own_exchange: Exchange) -> None:
     own_exchange.stop()
     assert "no engine runs" in fail(own_exchange, "deposit", "erin", "USDT", "1")
     assert succeed(own_exchange, "sql", "SELECT count(*) AS n FROM orders") == "n\n0\n"
     assert succeed(own_exchange, "verify").startswith("ok: 2 shards")
     assert "DFUSDT" in succeed(own_exchange, "market", "list")
     succeed(own_exchange, "token", "demo-1")
-
-
-def test_verify_tells_what_it_finds(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "verify_folder", lambda folder, ask: ["shard 0: a hold too many"])
-    result = shardex(exchange, "verify")
-    assert (result.exit_code, result.stdout) == (1, "shard 0: a hold too many\n")
 
 
 def test_no_folder(folder: Path) -> None:

@@ -28,12 +28,8 @@ LINE: Final = re.compile(
 
 @contextmanager
 def running(settings: Mapping[str, str] | None = None, shard_count: int = 1) -> Iterator[Exchange]:
-    exchange = Exchange(shard_count, settings)
-    try:
-        exchange.start()
+    with Exchange(shard_count, settings) as exchange:
         yield exchange
-    finally:
-        exchange.close()
 
 
 def stop_web(exchange: Exchange) -> float:

@@ -1,17 +1,17 @@
 """Signatures: over the bytes received, then over the decoded ones; nothing can be hidden in a value."""
 
 import hmac
-from hashlib import sha256
 
 import pytest
 
+from loadtest.signing import signature
 from web.http.signing import payloads, split_signature, verify
 
 SECRET = b"k" * 64
 
 
 def sign(payload: bytes, secret: bytes = SECRET) -> bytes:
-    return hmac.new(secret, payload, sha256).hexdigest().encode()
+    return signature(secret, payload).encode()
 
 
 @pytest.mark.parametrize(

@@ -25,12 +25,8 @@ ENDLESS_ROWS = "SELECT * FROM range(1000000000000) AS numbers(a)"
 
 @pytest.fixture(scope="module")
 def venue() -> Iterator[Venue]:
-    exchange = Exchange(2)
-    try:
-        exchange.start()
+    with Exchange(2) as exchange:
         yield Venue(exchange)
-    finally:
-        exchange.close()
 
 
 def run(venue: Venue, *arguments: str, stdin: str = "") -> Result:

@@ -26,12 +26,8 @@ DEPTH = 4
 @pytest.fixture(scope="module")
 def small() -> Iterator[Venue]:
     """Two shards with room for four messages each."""
-    exchange = Exchange(2, {"SHARDEX_QUEUE_DEPTH": str(DEPTH)})
-    try:
-        exchange.start()
+    with Exchange(2, {"SHARDEX_QUEUE_DEPTH": str(DEPTH)}) as exchange:
         yield Venue(exchange)
-    finally:
-        exchange.close()
 
 
 @contextmanager
@@ -223,15 +219,11 @@ KNOWN_TO_WEB = ("{made_up}", "{trade}", "/NONE/")  # not found without asking an
 @pytest.fixture(scope="module")
 def stopped() -> Iterator[Stage]:
     """The cast of the tables, on an exchange whose engine was stopped afterwards."""
-    exchange = Exchange(2)
-    try:
-        exchange.start()
+    with Exchange(2) as exchange:
         stage = Stage(Venue(exchange))
         assert exchange.engine.stop(30)
         until(lambda: stage.venue.send("GET", "/readyz").status == 503, 10, "noticed")
         yield stage
-    finally:
-        exchange.close()
 
 
 @pytest.mark.parametrize("table", ["cancel_one", "cancel_all", "place"])

@@ -23,12 +23,8 @@ PROXY = "127.0.0.1"
 @pytest.fixture(scope="module")
 def exchange() -> Iterator[Exchange]:
     """One worker, which must not be blocked; callers of many addresses, as a proxy tells."""
-    made = Exchange(1, {"SHARDEX_WORKERS": "1", "SHARDEX_TRUSTED_PROXIES": PROXY})
-    try:
-        made.start()
+    with Exchange(1, {"SHARDEX_WORKERS": "1", "SHARDEX_TRUSTED_PROXIES": PROXY}) as made:
         yield made
-    finally:
-        made.close()
 
 
 def call(exchange: Exchange, key: str | None, address: str, path: str = SHARDS) -> tuple[int, float]:
@@ -64,14 +60,10 @@ def test_slower_and_slower(exchange: Exchange) -> None:
 
 def test_workers_count_together() -> None:
     """Whoever takes a connection: of keys that are tried on many at a time no worker grants its own first ones."""
-    made = Exchange(1, {"SHARDEX_WORKERS": "4", "SHARDEX_RATE_LIMITS": "on", "SHARDEX_TRUSTED_PROXIES": PROXY})
-    try:
-        made.start()
+    with Exchange(1, {"SHARDEX_WORKERS": "4", "SHARDEX_RATE_LIMITS": "on", "SHARDEX_TRUSTED_PROXIES": PROXY}) as made:
         seconds = [call(made, secrets.token_hex(24), "192.0.2.3")[1] for _ in range(9)]
         assert [taken > 0.1 for taken in seconds[5:]] == [True] * 4, seconds
         assert call(made, made.admin_key, "192.0.2.3")[0] == 200
-    finally:
-        made.close()
 
 
 def test_nobody_else_waits(exchange: Exchange) -> None:

@@ -1,7 +1,5 @@
 """Callers of a real exchange: fresh accounts and markets on shards of one's choice, and every call over HTTP."""
 
-import hmac
-import http.client
 import itertools
 import json
 import time
@@ -10,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
-from email.message import Message
-from hashlib import sha256
 from threading import Barrier
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
@@ -19,10 +15,13 @@ from urllib.parse import quote, urlencode
 import jwt
 from click.testing import CliRunner
 
+from loadtest import http
+from loadtest.http import ANSWER_S
+from loadtest.signing import add_signature, signature, stamp
 from shards.ipc.client import Client
 from shards.model.commands import Deposit
 from shards.model.ids import to_uuid
-from shards.model.markets import shard_of_account, shard_of_symbol
+from shards.model.markets import Market, shard_of_account, shard_of_symbol
 from shards.model.replies import AmountReply
 from storage.reference import Reference
 from tests.exchange import Exchange
@@ -30,7 +29,6 @@ from web.cli import main as cli
 from web.exchange.catalog import Catalog
 from web.http.tokens import Tokens
 
-ANSWER_S: Final = 30.0
 API: Final = "/api/v1"
 ORDER_FIELDS: Final = (
     "id symbol side type tif price quantity quote_quantity filled_qty avg_fill_price status reject_reason"
@@ -41,22 +39,8 @@ T = TypeVar("T")
 Json = Any
 
 
-class Answer(NamedTuple):
-    """What came back."""
-
-    status: int
-    headers: Message
-    body: bytes
-
-    @property
-    def json(self) -> Json:
-        return json.loads(self.body)
-
-    def ok(self) -> Json:
-        """The body of a 200."""
-        assert self.status == 200, f"{self.status} {self.body!r}"
-        assert self.headers["Content-Type"] == "application/json"
-        return self.json
+class Answer(http.Answer):
+    """What came back from spot, or to an operator."""
 
     def brief(self) -> str:
         """Status and error in one line, and nothing else may be in the answer: "404 ORDER_NOT_FOUND"."""
@@ -108,13 +92,7 @@ class Venue:
         self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> Answer:
         """One call on a connection of its own: any worker may take it."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.exchange.port, timeout=ANSWER_S)
-        try:
-            connection.request(method, target, body, {"Connection": "close", **(headers or {})})
-            response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read())
-        finally:
-            connection.close()
+        return Answer(*http.ask(self.exchange.port, method, target, headers, body))
 
     def operate(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
         """A call of the operator API; ``path`` after ``/api/v1/admin``."""
@@ -191,12 +169,15 @@ class Venue:
 
     def unused_id(self, pair: Pair) -> str:
         """An order id of that market as this exchange makes them, of an order that was never placed."""
+        return to_uuid(self.market(pair).number << 40 | 1 << 39, self.id_key)
+
+    def market(self, pair: Pair) -> Market:
+        """As the shards know it."""
         reference = Reference(self.exchange.folder.reference, self._storage_key)
         try:
-            market = Catalog(reference.facts()).spot[pair.symbol]
+            return Catalog(reference.facts()).spot[pair.symbol]
         finally:
             reference.close()
-        return to_uuid(market.number << 40 | 1 << 39, self.id_key)
 
     def depth(self, pair: Pair) -> dict[str, list[list[str]]]:
         """The book's levels."""
@@ -319,13 +300,11 @@ class Key(NamedTuple):
     secret: str
 
     def sign(self, payload: str | bytes) -> str:
-        content = payload.encode() if isinstance(payload, str) else payload
-        return hmac.new(self.secret.encode(), content, sha256).hexdigest()
+        return signature(self.secret, payload)
 
     def target(self, path: str, body: bytes = b"", /, **query: str | int) -> str:
         """``path`` with query, timestamp and signature."""
-        text = urlencode({**query, "timestamp": int(time.time() * 1_000)})
-        return f"{API}{path}?{text}&signature={self.sign(text.encode() + body)}"
+        return f"{API}{path}?{add_signature(self.secret, stamp(urlencode(query)), body)}"
 
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, /, **query: str | int) -> Answer:
         """A signed call."""

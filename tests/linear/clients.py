@@ -7,15 +7,18 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any, Final
 
+from loadtest import reader as accounts
+from loadtest.outcome import Outcome
+from loadtest.spot_audit import ORDERS
 from shards.limits import DEADLINE_BULK_MS
 from shards.model.commands import AddMarket, Cancel, CancelAll, CancelByClientId, Deposit, Place
 from shards.model.markets import Market
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from shards.model.queries import GetDepth, GetOrder
 from storage.reference import Reference
-from tests.crash.calls import PAUSE_S, READABLE_S, SETTLED_S, Call, Outcome
+from tests.crash.calls import PAUSE_S, READABLE_S, SETTLED_S, Call
 from tests.crash.floor import FUNDS, QUOTE, Account, Floor
-from tests.crash.spot_calls import ORDERS, SpotCaller
+from tests.crash.spot_calls import SpotCaller
 from tests.linear.history import UNKNOWN, Asked, Op, Reader
 from tests.linear.market import MarketModel
 from web.exchange.catalog import Catalog
@@ -55,7 +58,7 @@ class Scene:
         self.model.apply(AddMarket(self.market), 0)
         for account in self.accounts:
             for asset, places in ((QUOTE, self.market.quote_places), (self.market.base, self.market.base_places)):
-                self.model.apply(Deposit(account.id, asset, int(FUNDS) * 10**places, f"f-{asset}"), 0)
+                self.model.apply(Deposit(account.account, asset, int(FUNDS) * 10**places, f"f-{asset}"), 0)
 
 
 class LinearClient:
@@ -95,13 +98,13 @@ class LinearClient:
                 self.ops.append(op)
 
     def _look_for(self, op: Op, asked: Place) -> None:
-        path = f"{ORDERS}/by-client-id/{self._scene.market.symbol}/{asked.order.client_id}"
-        call = self._caller.insist(lambda: self._caller.call("get", "GET", path, ()), 404)
-        if call.status == 200:
-            told = self._scene.reader.read(call.status, call.body)
-            number = self._scene.reader.number(call.body["id"])
+        started = time.monotonic()
+        with accounts.Reader(self._scene.url, self._account, READABLE_S) as reader:
+            order = reader.spot(f"/orders/by-client-id/{self._scene.market.symbol}/{asked.order.client_id}")
+        if order is not None:
+            number = self._scene.reader.number(order["id"])
             self.ops.append(op._replace(number=number))
-            self.ops.append(Op(GetOrder(number), told, call.started, call.ended))
+            self.ops.append(Op(GetOrder(number), self._scene.reader.read(200, order), started, time.monotonic()))
 
     def close(self) -> None:
         """Drop the connection."""
@@ -136,7 +139,7 @@ class LinearClient:
             "client_order_id": client_id,
         }
         terms = side, Kind.LIMIT, _TIMES_IN_FORCE[tif], price, lots, 0, client_id
-        call = self._call(Place(NewOrder(market.number, self._account.id, *terms)), "POST", ORDERS, sent)
+        call = self._call(Place(NewOrder(market.number, self._account.account, *terms)), "POST", ORDERS, sent)
         if call.status == 200:
             self._orders.append(call.body["id"])
         return call
@@ -149,16 +152,17 @@ class LinearClient:
         if not self._orders:
             return self._place()
         order = self._order()
-        return self._call(Cancel(self._scene.reader.number(order), self._account.id), "DELETE", f"{ORDERS}/{order}")
+        asked = Cancel(self._scene.reader.number(order), self._account.account)
+        return self._call(asked, "DELETE", f"{ORDERS}/{order}")
 
     def _cancel_by_client_id(self) -> Call:
         market, client_id = self._scene.market, f"{self._name}-{next(self._numbers) - self._rnd.randint(1, 5)}"
         path = f"{ORDERS}/by-client-id/{market.symbol}/{client_id}"
-        return self._call(CancelByClientId(market.number, self._account.id, client_id), "DELETE", path)
+        return self._call(CancelByClientId(market.number, self._account.account, client_id), "DELETE", path)
 
     def _cancel_all(self) -> Call:
         market = self._scene.market
-        return self._call(CancelAll(self._account.id, market.number), "DELETE", f"{ORDERS}?symbol={market.symbol}")
+        return self._call(CancelAll(self._account.account, market.number), "DELETE", f"{ORDERS}?symbol={market.symbol}")
 
     def _get(self) -> Call:
         if not self._orders:
@@ -174,11 +178,11 @@ class LinearClient:
 
 def record(scene: Scene, rnd: random.Random, ops: int, meanwhile: Callable[[Callable[[], int]], None]) -> list[Op]:
     """About so many operations of all clients at once; ``meanwhile`` is given what counts them."""
-    orders: dict[str, list[str]] = {account.id: [] for account in scene.accounts}
+    orders: dict[str, list[str]] = {account.account: [] for account in scene.accounts}
     clients = []
     for number in range(CLIENTS):
         account = scene.accounts[number % ACCOUNTS]
-        clients.append(LinearClient(scene, account, orders[account.id], f"c{number}", random.Random(rnd.random())))
+        clients.append(LinearClient(scene, account, orders[account.account], f"c{number}", random.Random(rnd.random())))
 
     def noted() -> int:
         return sum(len(client.ops) for client in clients)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from shards.model.commands import Cancel, CancelAll, CancelByClientId, Place
-from shards.model.ids import TRADE, from_uuid
+from shards.model.ids import TRADE, from_uuid, to_uuid
 from shards.model.markets import Market
 from shards.model.orders import Order, Trade
 from shards.model.queries import GetDepth, GetOrder
@@ -121,6 +121,10 @@ class Reader:
         number = from_uuid(order_id, self._id_key)
         assert number is not None, f"{order_id} is no id of this exchange"
         return number
+
+    def text(self, number: int) -> str:
+        """The id of an order."""
+        return to_uuid(number, self._id_key)
 
     @staticmethod
     def _steps(text: str | None, step: Decimal) -> int:

@@ -28,13 +28,9 @@ HISTORIES: Final = read_count("SHARDEX_LINEAR_HISTORIES", 1)  # each on a market
 
 @pytest.fixture(scope="module")
 def floor() -> Iterator[Floor]:
-    exchange = Exchange(2)
-    try:
-        exchange.start()
+    with Exchange(2) as exchange:
         yield Floor(exchange)
         check_at_rest(exchange)
-    finally:
-        exchange.close()
 
 
 def check_explained(ops: Sequence[Op], model: MarketModel) -> None:

@@ -13,12 +13,8 @@ from web.cli.run import ROOT
 
 @pytest.fixture(scope="module")
 def exchange() -> Iterator[Exchange]:
-    exchange = Exchange(1)
-    try:
-        exchange.start()
+    with Exchange(1) as exchange:
         yield exchange
-    finally:
-        exchange.close()
 
 
 def run(url: str, accounts: Path) -> subprocess.CompletedProcess[str]:

@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
+from loadtest.signing import bearer, sign_futures
 from shards.ipc.client import Client
 from shards.limits import DEADLINE_MS, SQL_MS_MAX
 from shards.model.queries import RunSql
 from shards.model.replies import TableReply
 from shards.verify.folder import verify_folder
 from tests.crash.floor import Account
-from tests.crash.futures_calls import sign
 from tests.crash.processes import QUIET_S, connected
 from tests.exchange import Exchange, until
 from tests.overload.orders import Fate, Orders
@@ -41,12 +41,12 @@ def audit(exchange: Exchange, orders: Orders) -> list[str]:
 
 def _cancel_all(exchange: Exchange, account: Account, is_spot: bool) -> None:
     if is_spot:
-        assert exchange.call("DELETE", "/api/v1/spot/orders", None, None, account.bearer()).status_code == 200
+        assert exchange.call("DELETE", "/api/v1/spot/orders", None, None, bearer(account)).status_code == 200
         return
-    headers, signed = sign(account, {})
+    headers, signed = sign_futures(account, {})
     resting = exchange.call("GET", f"/fapi/v1/openOrders?{signed}", None, None, headers).json()
     for symbol in {order["symbol"] for order in resting}:
-        headers, signed = sign(account, {"symbol": symbol})
+        headers, signed = sign_futures(account, {"symbol": symbol})
         told = exchange.call("DELETE", f"/fapi/v1/allOpenOrders?{signed}", None, None, headers)
         assert told.status_code == 200, told.text
 

@@ -6,16 +6,16 @@ answer that it does not exist is a fault, and the archive can be compared with a
 
 import json
 import random
-import time
 from collections import deque
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
-from tests.crash.calls import error_of
+from loadtest.outcome import error_of
+from loadtest.signing import sign_futures, sign_spot
+from loadtest.spot_audit import ORDERS
 from tests.crash.floor import Account, Floor, Market
-from tests.crash.futures_calls import sign
-from tests.crash.spot_calls import ORDERS, encode
+from tests.crash.spot_calls import encode
 
 OPEN_MAX: Final = 2_000  # resting at a time: the engine's memory must have no reason to grow
 BUSY: Final = ("ENGINE_BUSY", "-1008")
@@ -131,7 +131,7 @@ class Orders:
 
     def _orders(self) -> Request:
         account = self._rnd.choice(self._accounts[self._spot])
-        return Request("orders", _spot(account, "GET", ORDERS, query="limit=20&"), tuple(range(self._spot.shard_count)))
+        return Request("orders", _spot(account, "GET", ORDERS, limit=20), tuple(range(self._spot.shard_count)))
 
     def _trades(self) -> Request:
         account = self._rnd.choice(self._accounts[self._futures])
@@ -195,13 +195,13 @@ def _about(resting: Resting, method: str) -> bytes:
     return _futures(resting.account, method, "/v1/order", {"symbol": resting.market.symbol, "orderId": resting.id})
 
 
-def _spot(account: Account, method: str, path: str, body: bytes = b"", query: str = "") -> bytes:
-    headers, signed = account.sign_query(f"{query}timestamp={time.time_ns() // 1_000_000}", body)
+def _spot(account: Account, method: str, path: str, body: bytes = b"", **query: int) -> bytes:
+    headers, signed = sign_spot(account, query, body)
     return _wire(method, f"{path}?{signed}", headers["X-MBX-APIKEY"], body)
 
 
 def _futures(account: Account, method: str, path: str, sent: dict[str, Any]) -> bytes:
-    headers, signed = sign(account, sent)
+    headers, signed = sign_futures(account, sent)
     return _wire(method, f"/fapi{path}?{signed}", headers["X-MBX-APIKEY"])
 
 

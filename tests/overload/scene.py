@@ -25,10 +25,6 @@ def scene(
     rnd: random.Random, mix: dict[str, int], settings: dict[str, str] | None = None, shard_count: int = 2
 ) -> Iterator[Scene]:
     """A market of each product on each shard."""
-    exchange = Exchange(shard_count, settings)
-    try:
-        exchange.start()
+    with Exchange(shard_count, settings) as exchange:
         orders = Orders(Floor(exchange), FuturesFloor(exchange), rnd, mix)
         yield Scene(exchange, orders, Load(exchange.port, orders, rnd))
-    finally:
-        exchange.close()

@@ -44,12 +44,8 @@ def room_for_a_crowd() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def exchange(room_for_a_crowd: None) -> Iterator[Exchange]:
-    made = Exchange(2)
-    try:
-        made.start()
+    with Exchange(2) as made:
         yield made
-    finally:
-        made.close()
 
 
 def call(exchange: Exchange, method: str, path: str, body: str = "") -> bytes:

@@ -1,17 +1,29 @@
-"""All safeties that are taken away."""
+"""All safeties that are taken away: what stands in ``removed/``, a block each, as a patch would say it.
 
+    name: file
+      the test that must go red
+     a line that stays
+    -a line that is removed
+    +a line instead
+
+The lines that stay, with those that are removed, are there once in the file.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
-from tests.safeties.copies import COPIES
-from tests.safeties.disk import DISK
-from tests.safeties.doors import DOORS
-from tests.safeties.greed import GREED
-from tests.safeties.links import LINKS
-from tests.safeties.money import MONEY
-from tests.safeties.orders import ORDERS
-from tests.safeties.requests import REQUESTS
-from tests.safeties.risk import RISK
-from tests.safeties.sql import SQL
-from tests.safeties.states import STATES
+from tests.safeties.safety import Safety
 
-CATALOGUE: Final = (*DISK, *COPIES, *LINKS, *ORDERS, *MONEY, *RISK, *DOORS, *REQUESTS, *GREED, *SQL, *STATES)
+_FOLDER: Final = Path(__file__).with_name("removed")
+
+
+def _read(path: Path) -> Iterator[Safety]:
+    _, *blocks = path.read_text().rstrip("\n").split("\n\n")  # what they are about comes first
+    for head, test, *lines in (block.split("\n") for block in blocks):
+        name, file = head.split(": ")
+        old, new = ("".join(f"{line[1:]}\n" for line in lines if line[0] in kept) for kept in (" -", " +"))
+        yield Safety(name, file, old, new, test.strip())
+
+
+CATALOGUE: Final = tuple(safety for path in sorted(_FOLDER.glob("*.txt")) for safety in _read(path))

@@ -42,13 +42,9 @@ def put(path: Path, text: str, mode: int = 0o600) -> None:
 
 @contextmanager
 def running(keys: Path) -> Iterator[Exchange]:
-    exchange = Exchange(1, {"SHARDEX_JWT_KEYS_FILE": str(keys), "SHARDEX_WORKERS": str(WORKERS)})
-    try:
-        exchange.start()
+    with Exchange(1, {"SHARDEX_JWT_KEYS_FILE": str(keys), "SHARDEX_WORKERS": str(WORKERS)}) as exchange:
         yield exchange
         assert "Traceback" not in exchange.log()
-    finally:
-        exchange.close()
 
 
 class Caller:

@@ -72,12 +72,8 @@ class Trap:
 
 @pytest.fixture(scope="module")
 def exchange() -> Iterator[Exchange]:
-    made = Exchange(2)
-    try:
-        made.start()
+    with Exchange(2) as made:
         yield made
-    finally:
-        made.close()
 
 
 def noises(chance: random.Random, trap: bytes) -> Iterator[bytes]:

@@ -24,13 +24,9 @@ def access_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def exchange(access_log: Path) -> Iterator[Exchange]:
-    made = Exchange(1, {"SHARDEX_WORKERS": str(WORKERS), "SHARDEX_ACCESS_LOG": str(access_log)})
-    try:
-        made.start()
+    with Exchange(1, {"SHARDEX_WORKERS": str(WORKERS), "SHARDEX_ACCESS_LOG": str(access_log)}) as made:
         yield made
         assert "Traceback" not in made.log()
-    finally:
-        made.close()
 
 
 def change_a_letter(path: Path) -> None:

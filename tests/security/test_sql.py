@@ -73,12 +73,8 @@ ESCAPES: Final = (
 
 @pytest.fixture(scope="module")
 def venue() -> Iterator[Venue]:
-    exchange = Exchange(2)
-    try:
-        exchange.start()
+    with Exchange(2) as exchange:
         yield Venue(exchange)
-    finally:
-        exchange.close()
 
 
 def test_there_are_as_many_as_promised() -> None:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import jwt
@@ -22,23 +22,30 @@ class Tokens:
     """Checks and mints tokens."""
 
     def __init__(
-        self, secret: str, keys: Mapping[str, str], algorithm: str, known_count_max: int = KNOWN_COUNT_MAX
+        self,
+        secret: str,
+        keys: Mapping[str, str],
+        algorithm: str,
+        *,
+        clock: Callable[[], float] = time.time,
+        known_count_max: int = KNOWN_COUNT_MAX,
     ) -> None:
         """``secret`` signs tokens without a ``kid``; ``keys`` maps each known ``kid`` to its secret.
 
-        ``known_count_max``: good tokens that are remembered.
+        ``clock`` says when a token that is remembered has ended; so many are.
         """
-        self._known_count_max = known_count_max
         self._secret = secret
         self._keys = keys
         self._algorithm = algorithm
+        self._clock = clock
+        self._known_count_max = known_count_max
         self._lock = threading.Lock()  # of this process's threads
         self._known: dict[str, tuple[str, int]] = {}  # token → its account, and when it ends; the oldest first
 
     def verify(self, token: str) -> str | None:
         """The account that ``token`` names; None if it is not valid now."""
         known = self._known.get(token)
-        if known is not None and known[1] > time.time() - LEEWAY_S:
+        if known is not None and known[1] > self._clock() - LEEWAY_S:
             return known[0]
         found = self._check(token)
         self._remember(token, found)

@@ -1,37 +1,25 @@
 """A caller of the futures API: signs, and sends exactly the bytes it was given."""
 
-import hmac
-import http.client
-import json
-import time
 from collections.abc import Callable, Mapping
-from email.message import Message
-from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Any
+
+from loadtest import http
+from loadtest.signing import add_signature, now_ms, signature, stamp
+
+__all__ = ["Answer", "Caller", "Json", "now_ms", "sender"]
 
 Json = Any
 Send = Callable[[str, str, Mapping[str, str], bytes], "Answer"]
 
-ANSWER_S: Final = 15.0
 
-
-class Answer(NamedTuple):
-    """What came back."""
-
-    status: int
-    headers: Message
-    body: bytes
-
-    @property
-    def json(self) -> Json:
-        return json.loads(self.body)
+class Answer(http.Answer):
+    """What came back from futures."""
 
     def ok(self) -> Json:
         """The body of a 200."""
-        assert self.status == 200, f"{self.status} {self.body!r}"
-        assert self.headers["Content-Type"] == "application/json"
+        told = super().ok()
         assert self.headers["X-MBX-USED-WEIGHT-1M"].isdigit()
-        return self.json
+        return told
 
     def brief(self) -> str:
         """Status and code, and what every answer must have: "400 -1102"."""
@@ -57,8 +45,7 @@ class Caller:
         self.secret = secret
 
     def sign(self, payload: str | bytes) -> str:
-        content = payload.encode() if isinstance(payload, str) else payload
-        return hmac.new(self.secret.encode(), content, sha256).hexdigest()
+        return signature(self.secret, payload)
 
     def send(
         self, method: str, path: str, query: str = "", body: bytes = b"", headers: Mapping[str, str] | None = None
@@ -69,24 +56,9 @@ class Caller:
 
     def call(self, method: str, path: str, query: str = "") -> Answer:
         """Signed, all in the query: what most clients do."""
-        signed = f"{query}&timestamp={now_ms()}" if query else f"timestamp={now_ms()}"
-        return self.send(method, path, f"{signed}&signature={self.sign(signed)}")
-
-
-def now_ms() -> int:
-    return int(time.time() * 1_000)
+        return self.send(method, path, add_signature(self.secret, stamp(query)))
 
 
 def sender(port: int) -> Send:
-    """To a real exchange, each call on a connection of its own: any worker may take it."""
-
-    def send(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_S)
-        try:
-            connection.request(method, target, body or None, {"Connection": "close", **headers})
-            response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read())
-        finally:
-            connection.close()
-
-    return send
+    """To a real exchange."""
+    return lambda method, target, headers, body: Answer(*http.ask(port, method, target, headers, body))

@@ -1,6 +1,7 @@
 """What the futures tests share: the application in this process."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,12 @@ def site(tmp_path: Path) -> Iterator[Site]:
     made = Site(tmp_path)
     yield made
     made.reference.close()
+
+
+@pytest.fixture
+def stand_still(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Let it be so many Unix milliseconds, whoever asks in this process."""
+    return lambda now_ms: monkeypatch.setattr(time, "time_ns", lambda: now_ms * 1_000_000)
 
 
 @pytest.fixture(params=["at-home", "away"])

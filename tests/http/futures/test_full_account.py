@@ -47,8 +47,7 @@ class Scene(NamedTuple):
 @pytest.fixture(scope="module")
 def scene() -> Iterator[Scene]:
     """Both accounts, on an exchange of one shard that starts with such a journal."""
-    exchange = Exchange(1)
-    try:
+    with closing(Exchange(1)) as exchange:
         folder = Folder.open(exchange.data, 1)
         write_journal(folder, commands())
         with closing(Reference(folder.reference, folder.secrets().storage_key)) as reference:
@@ -61,8 +60,6 @@ def scene() -> Iterator[Scene]:
         exchange.web.start()
         exchange.wait_ready(READY_S)  # 101,000 commands are replayed
         yield Scene(caller_of(exchange, BRIM), caller_of(exchange, OTHER))
-    finally:
-        exchange.close()
 
 
 def caller_of(exchange: Exchange, account: str) -> Caller:

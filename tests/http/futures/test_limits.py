@@ -26,12 +26,8 @@ def limited(request: pytest.FixtureRequest) -> Iterator[Exchange]:
         "SHARDEX_TRUSTED_PROXIES": "127.0.0.0/8",
         **getattr(request, "param", {}),
     }
-    exchange = Exchange(1, settings)
-    try:
-        exchange.start()
+    with Exchange(1, settings) as exchange:
         yield exchange
-    finally:
-        exchange.close()
 
 
 def ping(exchange: Exchange, ip: str = "198.51.100.7") -> Answer:

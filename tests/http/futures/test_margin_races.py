@@ -28,14 +28,10 @@ RICH = "10000000"
 
 @pytest.fixture(scope="module", params=[1, 2, 3, 4], ids=lambda count: f"{count}-shards")
 def venue(request: pytest.FixtureRequest) -> Iterator[Venue]:
-    exchange = Exchange(request.param)
-    try:
-        exchange.start()
+    with Exchange(request.param) as exchange:
         yield Venue(exchange)
         exchange.stop()
         assert verify_folder(exchange.folder) == []
-    finally:
-        exchange.close()
 
 
 class Case(NamedTuple):

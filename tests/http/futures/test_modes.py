@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from cryptography.fernet import Fernet
 
 from storage.reference import ApiKey, Reference
 from tests.http.futures.site import Site
-from web.futures.account import listen_key
 from web.futures.limits import LISTEN_KEY_FRESH_MS, LISTEN_KEY_MS
 
 DONE = {"code": 200, "msg": "success"}
@@ -103,11 +103,9 @@ def test_listen_key_needs_a_key_and_no_signature(site: Site) -> None:
     assert site.own.call("POST", "/v1/listenKey").brief() == "200"
 
 
-def test_a_listen_key_ends_after_an_hour(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1_790_000_000_000
-
+def test_a_listen_key_ends_after_an_hour(site: Site, stand_still: Callable[[int], None]) -> None:
     def at(later_ms: int) -> None:
-        monkeypatch.setattr(listen_key, "now_ms", lambda: now + later_ms)
+        stand_still(1_790_000_000_000 + later_ms)
 
     at(0)
     made = site.own.send("POST", "/v1/listenKey").ok()

@@ -22,12 +22,8 @@ DEPTH = 6
 @pytest.fixture(scope="module")
 def small() -> Iterator[Venue]:
     """Two shards with room for six messages each."""
-    exchange = Exchange(2, {"SHARDEX_QUEUE_DEPTH": str(DEPTH)})
-    try:
-        exchange.start()
+    with Exchange(2, {"SHARDEX_QUEUE_DEPTH": str(DEPTH)}) as exchange:
         yield Venue(exchange)
-    finally:
-        exchange.close()
 
 
 def calls(own: Actor, symbol: str, order: int) -> list[Callable[[], Answer]]:

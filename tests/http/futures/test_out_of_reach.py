@@ -15,12 +15,8 @@ from tests.http.venue import Venue
 
 @pytest.fixture
 def small() -> Iterator[Venue]:
-    exchange = Exchange(2)
-    try:
-        exchange.start()
+    with Exchange(2) as exchange:
         yield Venue(exchange)
-    finally:
-        exchange.close()
 
 
 def test_history_out_of_reach(small: Venue) -> None:

@@ -5,7 +5,7 @@ beside all else, the case's: a route that names nothing else of anybody's must n
 """
 
 import json
-from typing import Final, cast
+from typing import Final
 from urllib.parse import quote
 
 import pytest
@@ -15,35 +15,15 @@ from tests.http.futures.order_trader import OrderTrader
 from tests.http.futures.site import Site
 from tests.http.futures.trader import list_contract
 from tests.http.table import Row, fill, read_table
+from tests.http.test_ownership import check_table, routes
 from tests.http.venue import Venue
-from web.app import make_app
-from web.services import Services
 
 CASES: Final = ("own", "foreign", "unknown", "malformed", "nobody", "reader")
-AUTOMATIC: Final = {"HEAD", "OPTIONS"}
+ROUTES: Final = routes(futures=True)
 
 
-def routes() -> dict[str, set[str]]:
-    """Rule → methods, of the application itself."""
-    found: dict[str, set[str]] = {}
-    for rule in make_app(cast(Services, None)).url_map.iter_rules():
-        if rule.rule.startswith("/fapi/"):
-            found.setdefault(rule.rule, set()).update(rule.methods or ())
-    return found
-
-
-ROUTES: Final = routes()
-
-
-def test_every_route_is_in_the_table() -> None:
-    wanted = {f"{method} {rule}" for rule, methods in ROUTES.items() for method in methods - AUTOMATIC}
-    assert wanted == {row["route"] for row in read_table("futures_ownership")}
-
-
-def test_every_case_of_a_private_route_is_in_the_table() -> None:
-    private = [row for row in read_table("futures_ownership") if row["nobody"].startswith("401")]
-    assert len(private) > 40
-    assert [(row["route"], row["query"], case) for row in private for case in CASES if row[case] == "-"] == []
+def test_every_route_is_in_the_table_with_every_case_of_a_private_one() -> None:
+    check_table("futures_ownership", ROUTES, CASES, 40)
 
 
 class Subjects:

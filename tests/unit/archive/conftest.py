@@ -15,8 +15,9 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def history(path: Path) -> Iterator[History]:
-    opened = History(path, KEY)
+def history(path: Path, request: pytest.FixtureRequest) -> Iterator[History]:
+    """Parametrized, with other bounds."""
+    opened = History(path, KEY, getattr(request, "param", None))
     yield opened
     opened.close()
 

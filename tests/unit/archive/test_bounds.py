@@ -2,8 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
 from pathlib import Path
 
 import duckdb
@@ -28,32 +26,22 @@ GREEDY = [
 ]
 
 
-Bounded = Callable[[Bounds], History]
-
-
-@pytest.fixture
-def bounded(path: Path) -> Iterator[Bounded]:
-    """Opens the archive within bounds."""
-    with ExitStack() as opened:
-        yield lambda bounds: opened.enter_context(closing(History(path, KEY, bounds)))
-
-
-def test_an_answer_has_a_bounded_number_of_rows(bounded: Bounded) -> None:
-    history = bounded(Bounds(row_count=2_500))
+@pytest.mark.parametrize("history", [Bounds(row_count=2_500)], indirect=True)
+def test_an_answer_has_a_bounded_number_of_rows(history: History) -> None:
     assert len(table(history, "SELECT range FROM range(2500)")) == 2_500
     assert "more than 2500 rows" in refusal(history, "SELECT range FROM range(2501)")
     assert "more than 2500 rows" in refusal(history, "SELECT range FROM range(1000000000000)")
 
 
-def test_an_answer_has_a_bounded_size(bounded: Bounded) -> None:
-    history = bounded(Bounds(answer_bytes=1_000_000))
+@pytest.mark.parametrize("history", [Bounds(answer_bytes=1_000_000)], indirect=True)
+def test_an_answer_has_a_bounded_size(history: History) -> None:
     assert len(table(history, "SELECT repeat('x', 900) FROM range(1000)")) == 1_000
     assert "larger than 1000000 bytes" in refusal(history, "SELECT repeat('x', 1100) FROM range(1000)")
     assert "larger than 1000000 bytes" in refusal(history, "SELECT repeat('x', 1000000)")
 
 
-def test_a_statement_ends_at_its_time(bounded: Bounded) -> None:
-    history = bounded(Bounds(sql_ms=300))
+@pytest.mark.parametrize("history", [Bounds(sql_ms=300)], indirect=True)
+def test_a_statement_ends_at_its_time(history: History) -> None:
     for sql in (ENDLESS, "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"):
         started = time.monotonic()
         assert refusal(history, sql) == "the statement took longer than 0.3 s"
@@ -105,8 +93,8 @@ class Statement:
         return reply
 
 
-def test_storing_and_asking_go_on_beside_a_long_statement(bounded: Bounded) -> None:
-    history = bounded(Bounds(sql_ms=3_000))
+@pytest.mark.parametrize("history", [Bounds(sql_ms=3_000)], indirect=True)
+def test_storing_and_asking_go_on_beside_a_long_statement(history: History) -> None:
     statement, other = Statement(history, ENDLESS), Statement(history, ENDLESS)
     until(lambda: "2 other statements" in (told(history, "SELECT 1") or ""), 1, "both run")
     assert history.answer(RunSql("SELECT 1", verifying=True)) == TableReply(["1"], [[1]], ["INTEGER"])
@@ -122,8 +110,8 @@ def test_storing_and_asking_go_on_beside_a_long_statement(bounded: Bounded) -> N
 
 
 @pytest.mark.parametrize("sql", GREEDY)
-def test_rows_go_in_beside_a_statement_that_wants_all_memory(bounded: Bounded, sql: str) -> None:
-    history = bounded(Bounds(memory="300MB"))
+@pytest.mark.parametrize("history", [Bounds(memory="300MB")], indirect=True)
+def test_rows_go_in_beside_a_statement_that_wants_all_memory(history: History, sql: str) -> None:
     statement = Statement(history, sql)
     number = 0
     while statement.running:

@@ -14,7 +14,7 @@ from shards.model.orders import Kind, Order, Trigger
 from shards.model.queries import FindEnded, GetOrder, GetOrderByClientId
 from shards.model.reasons import Reason
 from shards.model.replies import BatchReply, OrderReply, Refused
-from storage import client_ids
+from storage.client_ids import Runs, key_of
 from tests.unit.archive.samples import BTC_FUTURES, BTCUSDT, DFUSDT, KEY, NOON_MS, make_order, number_rows
 from tests.unit.archive.test_schema import old  # noqa: F401
 
@@ -53,18 +53,16 @@ def expected(orders: list[Order], asked: GetOrderByClientId) -> Order | None:
 
 
 @pytest.mark.parametrize("run", [7, 40, 1_000_000])
-def test_the_latest_order_of_each_name(path: Path, monkeypatch: pytest.MonkeyPatch, run: int) -> None:
+def test_the_latest_order_of_each_name(path: Path, run: int) -> None:
     print(f"SHARDEX_TEST_SEED={SEED}")
-    monkeypatch.setattr(client_ids, "NEW_COUNT", run)
-    monkeypatch.setattr(client_ids, "RECENT_COUNT", 3 * run)
-    chance = Random(SEED)
+    chance, runs = Random(SEED), Runs(run, 3 * run)
     orders = random_orders(chance, 400)
-    history = History(path, KEY)
+    history = History(path, KEY, runs=runs)
     history.store({1: number_rows([MarketChanged(market, 1) for market in (DFUSDT, BTCUSDT, BTC_FUTURES)])})
     for first in range(0, len(orders), 20):
         if first == 200:  # what has been counted is known after a restart
             history.close()
-            history = History(path, KEY)
+            history = History(path, KEY, runs=runs)
         history.store({0: number_rows([OrderEnded(order) for order in orders[first : first + 20]], first + 1)})
     for account in ACCOUNTS:
         for name in NAMES[:3] + NAMES[4:]:
@@ -122,16 +120,13 @@ def test_what_several_callers_ask_is_answered_together(history: History) -> None
             assert reply == (OrderReply(order) if order else Refused(Reason.UNKNOWN_ORDER)), question
 
 
-def test_orders_of_an_archive_of_before(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_orders_of_an_archive_of_before(old: Path) -> None:  # noqa: F811
     """Its keys are made when it is opened, in slices, and are those that are made today."""
-    monkeypatch.setattr(client_ids, "SLICE_COUNT", 1)
-    history = History(old, KEY)
+    history = History(old, KEY, runs=Runs(slice=1))
     assert isinstance(history.answer(GetOrderByClientId(1, "alice", "grid-7")), OrderReply)
     history.close()
     with duckdb.connect(old) as database:
-        assert database.execute("SELECT key FROM stored.client_ids").fetchall() == [
-            (client_ids.key_of("alice", "grid-7"),)
-        ]
+        assert database.execute("SELECT key FROM stored.client_ids").fetchall() == [(key_of("alice", "grid-7"),)]
 
 
 def test_the_file_can_be_read_by_an_older_duckdb(path: Path) -> None:
