@@ -10,12 +10,12 @@ import msgspec
 
 from loadtest.auditor import Statements
 from loadtest.findings import is_open
+from shards.folder import Folder
 from shards.ipc.client import Client
 from shards.limits import SQL_MS_MAX
 from shards.model.queries import Question, RunSql
 from shards.model.replies import Reply, TableReply
 from shards.verify.folder import verify_folder
-from storage.folder import Folder
 
 ARCHIVED_S: Final = 15.0  # rows follow within a tenth of a second; a loaded machine takes longer
 BACK_S: Final = 20.0  # the engine is there

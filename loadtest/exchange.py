@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 
 import requests
 
-from storage.folder import Folder
+from shards.folder import Folder
 from web.cli.demo import DemoAccount, provide_demo
 from web.cli.halves import ENGINE, STOP_S, WEB, Half, half_environment, read_procfile
 from web.cli.run import is_ready

@@ -24,6 +24,7 @@ import duckdb
 
 from shards.archive.mark import HistoryLost, check_end, check_there
 from shards.clock import now_ms
+from shards.folder import Folder
 from shards.ipc.client import Client
 from shards.limits import ARCHIVE_MEMORY
 from shards.model.queries import CheckpointHistory
@@ -43,7 +44,6 @@ from storage.backup import (
     write_manifest,
 )
 from storage.files import sync_file
-from storage.folder import Folder
 from storage.journal import START, Journal, JournalDamaged
 from storage.keeping import StillDiscarding, keep
 from storage.mark import Marked, MarkWriter, mark_path, read_mark

@@ -11,9 +11,7 @@ MARKET_NUMBER_MAX: Final = 4_095  # 12 bits of an order id
 SEQUENCE_BITS: Final = 40  # of an order id: 10^12 orders a market; with the market's 12 bits below 2^53
 SHARD_COUNT_MAX: Final = 64  # more than the cores of any machine this design fits
 
-# Numbers a caller may send
-PRICE_MAX: Final = 10**9  # in quote units of account (not ticks)
-QUANTITY_MAX: Final = 10**12  # in base units of account (not lots)
+# Money
 AMOUNT_MAX: Final = 10**38 - 1  # smallest units; what DECIMAL(38) and HUGEINT of the archive hold
 
 # Mailbox and connections
@@ -59,8 +57,8 @@ DEADLINE_BULK_MS: Final = 8_000  # cancel-all and lists
 OPEN_ORDERS_MAX: Final = 100_000  # per account and market
 TRIGGERS_MAX: Final = 1_000  # waiting, per account and futures market
 CHILDREN_MAX: Final = 10  # of these per parent
-REPLAY_WINDOW_MS: Final = 11_000  # a signed spot request can come again for so long: 5 s each side of its timestamp
-REPLAY_CLOCK_MS: Final = 2_000  # a futures one for so long beyond its own window: it may be stamped 1 s ahead
+REPLAY_WINDOW_MS: Final = 11_000  # a signed request can come again for so long, if it does not say how long
+REPLAY_CLOCK_MS: Final = 2_000  # if it does, for so long beyond: its sender's clock may be ahead
 
 # Journal and snapshots
 RULES: Final = 2
@@ -86,10 +84,5 @@ SQL_PIECE_PATIENCE_MS: Final = SQL_PIECE_MS + 2_000
 SQL_ROW_COUNT_MAX: Final = 100_000  # rows of one operator's answer
 ARCHIVE_MEMORY: Final = "1GB"  # DuckDB's memory limit
 
-# Lists
-LIST_COUNT_MAX: Final = 200  # orders or trades in one answer
-DEPTH_LEVELS_MAX: Final = 1_000  # price levels of a depth answer, each side
-
 assert (MARKET_NUMBER_MAX + 1) << SEQUENCE_BITS <= 2**53, "order ids must stay exact in JavaScript"
-assert REPLAY_WINDOW_MS > 2 * 5_000, "must outlive the spot time window on both sides"
 assert DEADLINE_MS <= DEADLINE_BULK_MS

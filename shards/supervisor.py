@@ -10,6 +10,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from shards.archive.process import run_archive
+from shards.folder import Folder
 from shards.limits import RESTART_PAUSE_MIN_S, SNAPSHOT_STOP_MS, STOP_MS
 from shards.process import EXIT_DAMAGED, enter, lock_file, log
 from shards.restarts import Restarts
@@ -17,7 +18,6 @@ from shards.runtime.process import run_shard
 from shards.settings import Settings, count_shards, default_shard_count
 from shards.vitals import ARCHIVE_NAME, ENGINE, State, Vitals, vitals_path
 from shards.watch import ClockWatch, StillWatch
-from storage.folder import Folder
 from storage.reference_file import ReferenceFile
 
 _LOCK_PATIENCE_S = 1  # whoever looks whether an engine runs holds the lock for a moment

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shards.clock import passed_ms
+from shards.folder import Folder
 from shards.process import is_locked
 from storage.files import put
-from storage.folder import Folder
 
 ENGINE = "engine"  # the supervisor
 ARCHIVE_NAME = "archive"

@@ -19,7 +19,6 @@ from storage.snapshot import list_snapshots
 FACTS: Final = "shardex.json"
 FACT_NAMES: Final = ("format", "shards")
 SECRETS: Final = "secrets.json"
-SECRET_NAMES: Final = ("jwt", "admin_key", "storage_key", "id_key")
 REFERENCE: Final = "reference.sqlite"
 JOURNAL: Final = "journal.sqlite"
 HISTORY: Final = "history.duckdb"

@@ -4,7 +4,7 @@ They are answered with stored tuples: the columns of the table, in its order.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -18,19 +18,40 @@ class Query(NamedTuple):
     parameters: tuple[str | int, ...] = ()
 
 
-class Span(NamedTuple):
+class Span(Protocol):
     """Which part of an account's rows, by (time, number), and from which end.
 
-    From ``start_ms`` to ``end_ms``, both included, and only what is older than (``before_ms``, ``before_id``); of these
-    the newest ``limit``, newest first, or the oldest.
+    From ``start_ms`` to ``end_ms``, both included, only what is older than (``before_ms``, ``before_id``), and only
+    numbers from ``from_id`` on; of these the newest ``limit``, newest first, or the oldest.
     """
 
-    limit: int
-    start_ms: int
-    end_ms: int
-    before_ms: int = 2**63 - 1  # beyond all times
-    before_id: int = 0
-    oldest_first: bool = False
+    @property
+    def limit(self) -> int:
+        """How many rows at most."""
+
+    @property
+    def start_ms(self) -> int:
+        """The first time."""
+
+    @property
+    def end_ms(self) -> int:
+        """The last time."""
+
+    @property
+    def before_ms(self) -> int:
+        """With ``before_id``: the first (time, number) beyond it."""
+
+    @property
+    def before_id(self) -> int:
+        """See ``before_ms``."""
+
+    @property
+    def from_id(self) -> int:
+        """The lowest number; 0: any."""
+
+    @property
+    def oldest_first(self) -> bool:
+        """From the older end."""
 
 
 _ORDERS = f"SELECT {ORDERS.column_names} FROM {ORDERS.name}"
@@ -64,19 +85,17 @@ def orders_of_account(
     market: int = 0,
     product: str = "",
     status: str = "",
-    from_id: int = 0,
     *,
     triggers: bool = False,
 ) -> Query:
     """An account's orders; ``market`` 0, ``product`` "" and ``status`` "" mean any.
 
-    ``from_id`` is the lowest number wanted; ``triggers``: only those placed as triggers.
+    ``triggers``: only those placed as triggers.
     """
     conditions = [
         Query("account = ?", (account,)),
         *within(span, "created_ms", "order_id"),
         *in_market(market, product),
-        *at_least("order_id", from_id),
     ]
     if status:
         conditions.append(Query("status = ?", (status,)))
@@ -184,6 +203,8 @@ def within(span: Span, time: str, number: str) -> list[Query]:
     conditions = [Query(f"{time} >= ? AND {time} <= ?", (span.start_ms, min(span.end_ms, span.before_ms)))]
     if span.before_ms <= span.end_ms:
         conditions.append(Query(f"({time} < ? OR {number} < ?)", (span.before_ms, span.before_id)))
+    if span.from_id:
+        conditions.append(Query(f"{number} >= ?", (span.from_id,)))
     return conditions
 
 
@@ -195,11 +216,6 @@ def in_market(market: int, product: str) -> list[Query]:
     if product:
         conditions.append(Query("product = ?", (product,)))
     return conditions
-
-
-def at_least(number: str, first: int) -> list[Query]:
-    """The rows from a number on; 0 means all."""
-    return [Query(f"{number} >= ?", (first,))] if first else []
 
 
 def none_of(number: str, known: Sequence[int]) -> list[Query]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from storage.queries import Query, Span, at_least, by_age, in_market, none_of, select, within
+from storage.queries import Query, Span, by_age, in_market, none_of, select, within
 from storage.tables import FUTURES_FILLS, MOVEMENTS
 
 _FILLS = f"SELECT {FUTURES_FILLS.column_names} FROM {FUTURES_FILLS.name}"
@@ -29,8 +29,8 @@ _INCOME = {
 }
 
 
-def fills_of_account(account: str, span: Span, market: int = 0, order: int = 0, from_id: int = 0) -> Query:
-    """An account's futures fills; ``market`` 0 and ``order`` 0 mean any, ``from_id`` is the lowest trade wanted.
+def fills_of_account(account: str, span: Span, market: int = 0, order: int = 0) -> Query:
+    """An account's futures fills; ``market`` 0 and ``order`` 0 mean any.
 
     Answered with the columns of their table.
     """
@@ -38,7 +38,6 @@ def fills_of_account(account: str, span: Span, market: int = 0, order: int = 0, 
         Query("account = ?", (account,)),
         *within(span, "time_ms", "trade_id"),
         *in_market(market, ""),
-        *at_least("trade_id", from_id),
     ]
     if order:
         conditions.append(Query("order_id = ?", (order,)))

@@ -9,10 +9,10 @@ from typing import Final
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from shards.folder import Folder
 from shards.ipc.client import Client
 from shards.model.reasons import Reason
 from shards.settings import load_settings
-from storage.folder import Folder
 from storage.reference import Reference, ReferenceUnusable, StorageFull
 from web import front_page
 from web.cors import Cors
@@ -53,6 +53,7 @@ def create_app() -> Flask:
     """The application of one worker; raises SettingsError, FolderError."""
     settings = load_web_settings()
     opened = reopen_folder(load_settings().data, load_settings().shard_count)
+    metrics.share_counts(opened.folder.run)
     client = connect(opened.folder)
     app = make_app(make_services(settings, opened, client), settings.cors_origins)
     client.wait_connected(CONNECT_S)

@@ -4,6 +4,7 @@ import hmac
 from typing import Final, NamedTuple
 
 from shards.clock import now_ms
+from shards.limits import REPLAY_WINDOW_MS
 from web.http.errors import Problem, unauthorized
 from web.http.parse import read_long
 from web.http.request import Query, incoming
@@ -17,6 +18,7 @@ TRADE: Final = "trade"
 _wrong_keys: Final = WrongKeys()
 
 WINDOW_MS: Final = 5_000  # a spot request's timestamp is at most so far from ours, either way
+assert REPLAY_WINDOW_MS > 2 * WINDOW_MS, "a request is remembered for as long as it can come again"
 
 
 class Principal(NamedTuple):
@@ -26,7 +28,7 @@ class Principal(NamedTuple):
     permissions: tuple[str, ...]
     by_key: bool  # a signed request; else a bearer token
     signed_ms: int  # timestamp of the signed request; 0 with a token
-    window_ms: int = 0  # how long after it the request is taken; 0: as long as spot requests are
+    window_ms: int = 0  # how long after it the request is taken; 0: it does not say
 
 
 def caller(permission: str) -> Principal:

@@ -5,8 +5,9 @@ import os
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from shards.folder import Folder, Secrets
 from shards.settings import default_shard_count
-from storage.folder import Folder, FolderError, Secrets
+from storage.folder import FolderError
 
 
 class Opened(NamedTuple):

@@ -5,10 +5,11 @@ import os
 import sys
 from typing import Any
 
+from shards.folder import Folder
 from shards.process import name_process, settle
 from shards.settings import SettingsError, load_settings
 from storage.files import describe_fault
-from storage.folder import Folder, FolderError
+from storage.folder import FolderError
 from storage.reference_file import ReferenceFile, ReferenceUnusable
 from web.folder import reopen_folder
 from web.server.access_log import ACCESS_FORMAT, choose_access_log

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from shards.keys import SECRET_BYTES_MIN, find_weakness
 from shards.settings import SettingsError, read_count
-from storage.folder import SECRET_BYTES_MIN, find_weakness
 from web.ratelimit.limits import ORDER_COUNT_MAX, WEIGHT_MAX
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.ASCII)
@@ -38,6 +38,7 @@ class WebSettings(NamedTuple):
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]  # whose X-Forwarded-For is believed
     access_log: str | None  # a file, or "-" for the standard output; None: no such log
     cors_origins: frozenset[str]  # whose pages a browser may let call here
+    awaited: str | None  # a file that is waited for before this is ready
 
 
 def load_web_settings() -> WebSettings:
@@ -45,7 +46,7 @@ def load_web_settings() -> WebSettings:
 
     PORT, SHARDEX_HOST, SHARDEX_WORKERS, SHARDEX_WORKER_CLASS, SHARDEX_THREADS, SHARDEX_RATE_LIMITS, SHARDEX_JWT_ALG,
     SHARDEX_JWT_KEYS, SHARDEX_JWT_KEYS_FILE, SHARDEX_FUTURES_WEIGHT, SHARDEX_FUTURES_ORDERS, SHARDEX_TRUSTED_PROXIES,
-    SHARDEX_ACCESS_LOG and SHARDEX_CORS_ORIGINS.
+    SHARDEX_ACCESS_LOG, SHARDEX_CORS_ORIGINS and SHARDEX_AWAITED.
     """
     algorithm = read_choice("SHARDEX_JWT_ALG", *SECRET_BYTES_MIN)
     return WebSettings(
@@ -62,6 +63,7 @@ def load_web_settings() -> WebSettings:
         trusted_proxies=_read_proxies(),
         access_log=os.environ.get("SHARDEX_ACCESS_LOG") or None,
         cors_origins=_read_origins(),
+        awaited=os.environ.get(AWAITED_VARIABLE),
     )
 
 

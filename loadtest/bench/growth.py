@@ -35,13 +35,13 @@ from loadtest.bench.venue import Venue
 from shards.engine.engine import MAILBOX, Engine
 from shards.engine.order_entry import AskHome
 from shards.engine.outbox import ARCHIVE
+from shards.folder import Folder
 from shards.ipc.client import Client
 from shards.model.codec import encode
 from shards.model.commands import Cancel, CancelAll, Command, Place
 from shards.model.markets import shard_of_symbol
 from shards.model.orders import NewOrder, Order
 from shards.model.replies import OrderReply, OrdersReply, Refused, Reply
-from storage.folder import Folder
 from tests.exchange import group_members, until
 
 RESTING: Final = (10, 1_000, 100_000)

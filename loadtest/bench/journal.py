@@ -36,10 +36,10 @@ from loadtest.bench.results import BUILD, Figure, Report, take_turns
 from loadtest.bench.seeding import START_MS, seed_folder, write_journal
 from loadtest.bench.stream import make_stream
 from shards.engine.engine import MAILBOX
+from shards.folder import Folder
 from shards.model.codec import encode
 from shards.model.commands import Cancel
 from shards.model.ids import make_number
-from storage.folder import Folder
 from storage.journal import Journal, Record
 
 BATCHES: Final = (1, 8, 64)

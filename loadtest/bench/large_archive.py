@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 import duckdb
 
 from shards.archive.service import History
+from shards.folder import Folder
 from storage.client_ids import NEW_COUNT, RECENT_COUNT
-from storage.folder import Folder
 from storage.tables import CLIENT_IDS, ORDERS, RECENT_CLIENT_IDS
 
 ACCOUNTS: Final = tuple(f"large-{number}" for number in range(1_000))

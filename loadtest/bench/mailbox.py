@@ -35,9 +35,9 @@ from typing import Any, Final, Protocol
 from loadtest.bench.command import Options, run_topics
 from loadtest.bench.results import Figure, Report, take_turns
 from shards.clock import now_ms
+from shards.folder import Folder
 from shards.ipc.mailbox import Mailbox
 from shards.ipc.threaded_channel import Line
-from storage.folder import Folder
 from web.server.hub import Hub, Waiter
 from web.server.line import HubLine
 

@@ -20,10 +20,10 @@ from queue import Empty, Full
 from typing import Any, Protocol
 
 from shards.clock import now_ms
+from shards.folder import Folder
 from shards.ipc.errors import NotServing
 from shards.ipc.mailbox import Mailbox
 from shards.ipc.threaded_channel import Line
-from storage.folder import Folder
 
 PRODUCERS = 4
 DEPTH = 1_024  # bound of both queues, messages

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from shards.engine.engine import MAILBOX
+from shards.folder import Folder
 from shards.model.codec import encode
 from shards.model.commands import AddMarket, Command, Deposit, Place
 from shards.model.markets import Market, Product
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce
-from storage.folder import Folder
 from storage.journal import Journal, Record
 
 OWNER = "owner"

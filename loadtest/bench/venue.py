@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from loadtest.bench.large_archive import fill_archive
 from shards.clock import now_ms
+from shards.folder import Folder
 from shards.ipc.client import Client
 from shards.ipc.threaded_channel import Line
 from shards.model.codec import encode
@@ -20,7 +21,6 @@ from shards.model.markets import Market, shard_of_symbol
 from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce
 from shards.model.queries import GetStatus
 from shards.model.replies import OrderReply, OrdersReply, Reply, ShardStatus
-from storage.folder import Folder
 from storage.reference import Reference
 from tests.exchange import Exchange, until
 from web.exchange.catalog import Catalog

@@ -22,6 +22,7 @@ from shards.archive.mark import HistoryLost
 from shards.archive.service import Bounds, History
 from shards.archive.sql_pieces import SqlPieces
 from shards.clock import now_ms, passed_ms
+from shards.folder import Folder
 from shards.ipc.errors import LinkBroken
 from shards.ipc.mailbox import Mailbox
 from shards.ipc.protocol import Request
@@ -35,7 +36,7 @@ from shards.settings import Settings
 from shards.vitals import ARCHIVE_NAME, State, Vitals, vitals_path
 from storage.archive import ArchiveTooNew
 from storage.files import describe_fault
-from storage.folder import Folder, FolderError
+from storage.folder import FolderError
 from storage.keeping import may_discard
 from storage.parts import ADVICE
 

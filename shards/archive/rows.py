@@ -30,7 +30,7 @@ def name_of(member: Enum) -> str:
 
 
 def order_row(order: Order, product: str, shard: int, id_key: bytes) -> Stored:
-    """The row of stored.orders; ``product`` is its market's. ``id_key`` makes the ids of the spot API."""
+    """The row of stored.orders; ``product`` is its market's. ``id_key`` makes its UUID."""
     return (
         order.id,
         order.market,
@@ -167,7 +167,7 @@ def refusal_row(refused: CommandRefused, shard: int) -> Stored:
 
 
 def trade_row(trade: Trade, product: str, id_key: bytes) -> Stored:
-    """The row of stored.trades; ``product`` is its market's. ``id_key`` makes the ids of the spot API."""
+    """The row of stored.trades; ``product`` is its market's. ``id_key`` makes its UUID."""
     return (
         trade.id,
         trade.market,

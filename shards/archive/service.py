@@ -66,7 +66,7 @@ from storage import queries, wallet_queries
 from storage.archive import Archive
 from storage.client_ids import Runs
 from storage.mark import MarkWriter, mark_path, read_mark
-from storage.queries import Query, Span
+from storage.queries import Query
 from storage.schema import Table
 from storage.statements import Selection, SqlRefused, Stored
 from storage.tables import FUTURES_FILLS, MARKETS, MOVEMENTS, NEW_CLIENT_IDS, ORDERS, REFUSALS, TRADES
@@ -91,7 +91,7 @@ class History:
     def __init__(self, path: Path, id_key: bytes, bounds: Bounds | None = None, runs: Runs | None = None) -> None:
         """Open the DuckDB file ``path``, making it at first.
 
-        ``id_key`` makes the ids of the spot API; ``runs`` says how many client ids are sorted at a time.
+        ``id_key`` makes the UUIDs of orders and trades; ``runs`` says how many client ids are sorted at a time.
         Raises duckdb.Error if the file is not usable or another process has it open, ArchiveTooNew, and HistoryLost.
         """
         marked = read_mark(mark_path(path))
@@ -287,18 +287,10 @@ def _that_fit(rows: list[list[Cell]]) -> Iterator[list[list[Cell]]]:
 def _orders_of_account(question: ListOrders) -> Query:
     return queries.orders_of_account(
         question.account,
-        Span(
-            question.limit,
-            question.start_ms,
-            question.end_ms,
-            question.before_ms,
-            question.before_id,
-            question.oldest_first,
-        ),
+        question.span,
         question.market,
         _product(question.product),
         name_of(Status(question.status)) if question.status else "",
-        question.from_id,
         triggers=question.triggers,
     )
 
@@ -306,7 +298,7 @@ def _orders_of_account(question: ListOrders) -> Query:
 def _trades_of_account(question: ListTrades) -> Query:
     return queries.trades_of_account(
         question.account,
-        Span(question.limit, question.start_ms, question.end_ms, question.before_ms, question.before_id),
+        question.span,
         question.market,
         _product(question.product),
         question.order,
@@ -316,17 +308,16 @@ def _trades_of_account(question: ListTrades) -> Query:
 def _fills_of_account(question: ListFills) -> Query:
     return wallet_queries.fills_of_account(
         question.account,
-        Span(question.limit, question.start_ms, question.end_ms, oldest_first=question.oldest_first),
+        question.span,
         question.market,
         question.order,
-        question.from_id,
     )
 
 
 def _income_of_account(question: ListIncome) -> Query:
     return wallet_queries.income_of_account(
         question.account,
-        Span(question.limit, question.start_ms, question.end_ms, oldest_first=question.oldest_first),
+        question.span,
         question.market,
         question.kind or "",
         question.skip,

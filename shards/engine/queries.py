@@ -55,6 +55,7 @@ from shards.model.replies import (
     TickersReply,
     TradesReply,
 )
+from shards.model.span import Span
 
 
 def answer(engine: Engine, question: Question) -> Reply:
@@ -135,17 +136,17 @@ def _in_market(engine: Engine, number: int, market: int, product: int) -> bool:
 
 
 def _list_orders(engine: Engine, question: ListOrders) -> list[Order]:
+    span = question.span
     found = [
         order
         for order in engine.recent.orders_of(question.account)
-        if _in_market(engine, order.market, question.market, question.product) and _wants_order(question, order)
+        if _in_market(engine, order.market, question.market, question.product) and _wants_order(question, span, order)
     ]
     for machine in _machines(engine, question.market, question.product):
         found += islice(
-            (order for order in _open_ones(machine, question) if _wants_order(question, order)), question.limit
+            (order for order in _open_ones(machine, question) if _wants_order(question, span, order)), span.limit
         )
-    found.sort(key=age, reverse=not question.oldest_first)
-    return found[: question.limit]
+    return span.take(found, age)
 
 
 def _open_ones(machine: MarketMachine, question: ListOrders) -> Iterator[Order]:
@@ -167,12 +168,10 @@ def _open_ones(machine: MarketMachine, question: ListOrders) -> Iterator[Order]:
     return (own[numbers[index]] for index in wanted)
 
 
-def _wants_order(question: ListOrders, order: Order) -> bool:
+def _wants_order(question: ListOrders, span: Span, order: Order) -> bool:
     return (
         question.status in (0, order.status)
-        and question.start_ms <= order.created_ms <= question.end_ms
-        and (order.created_ms, order.id) < (question.before_ms, question.before_id)
-        and order.id >= question.from_id
+        and span.holds(order.created_ms, order.id)
         and _was_placed_so(order, question.triggers)
     )
 
@@ -203,22 +202,19 @@ def _count_open(engine: Engine, account: str) -> OpenCountReply:
 
 
 def _list_trades(engine: Engine, question: ListTrades) -> list[Trade]:
-    found = [
+    span = question.span
+    found = (
         trade
         for trade in engine.recent.trades_of(question.account)
-        if _in_market(engine, trade.market, question.market, question.product) and _wants_trade(question, trade)
-    ]
-    found.sort(key=lambda trade: (trade.time_ms, trade.id), reverse=True)
-    return found[: question.limit]
-
-
-def _wants_trade(question: ListTrades, trade: Trade) -> bool:
-    own = trade.maker_order if trade.maker_account == question.account else trade.taker_order
-    return (
-        question.order in (0, own)
-        and question.start_ms <= trade.time_ms <= question.end_ms
-        and (trade.time_ms, trade.id) < (question.before_ms, question.before_id)
+        if _in_market(engine, trade.market, question.market, question.product)
+        and question.order in (0, _own_order(question.account, trade))
+        and span.holds(trade.time_ms, trade.id)
     )
+    return span.take(found, lambda trade: (trade.time_ms, trade.id))
+
+
+def _own_order(account: str, trade: Trade) -> int:
+    return trade.maker_order if trade.maker_account == account else trade.taker_order
 
 
 # The futures wallet
@@ -232,31 +228,27 @@ def _margin(engine: Engine, account: str) -> MarginReply:
 
 
 def _list_fills(engine: Engine, question: ListFills) -> list[MarginFilled]:
-    found = [filled for filled in engine.recent.fills_of(question.account) if _wants_fill(question, filled)]
-    found.sort(key=lambda filled: (filled.fill.time_ms, filled.fill.trade), reverse=not question.oldest_first)
-    return found[: question.limit]
-
-
-def _wants_fill(question: ListFills, filled: MarginFilled) -> bool:
-    fill = filled.fill
-    return (
-        question.market in (0, filled.market)
-        and question.order in (0, fill.order)
-        and fill.trade >= question.from_id
-        and question.start_ms <= fill.time_ms <= question.end_ms
+    span = question.span
+    found = (
+        filled
+        for filled in engine.recent.fills_of(question.account)
+        if question.market in (0, filled.market)
+        and question.order in (0, filled.fill.order)
+        and span.holds(filled.fill.time_ms, filled.fill.trade)
     )
+    return span.take(found, lambda filled: (filled.fill.time_ms, filled.fill.trade))
 
 
 def _list_income(engine: Engine, question: ListIncome) -> list[Income]:
-    found = [
+    span = question.span
+    found = (
         each
         for each in engine.recent.income_of(question.account)
         if question.market in (0, each.market)
         and question.kind in (None, each.kind)
-        and question.start_ms <= each.time_ms <= question.end_ms
-    ]
-    found.sort(key=lambda each: (each.time_ms, each.id, each.kind), reverse=not question.oldest_first)
-    return found[: question.limit]
+        and span.holds(each.time_ms, each.id)
+    )
+    return span.take(found, lambda each: (each.time_ms, each.id, each.kind))
 
 
 # Markets

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from shards.clock import now_ms
+from shards.folder import Folder
 from shards.ipc.counters import Slot
 from shards.ipc.errors import NotServing
 from shards.ipc.protocol import Call
@@ -20,7 +21,6 @@ from shards.model.queries import Question
 from shards.model.reasons import Reason
 from shards.model.replies import OrdersReply, Refused, Reply
 from shards.vitals import ARCHIVE_NAME, ENGINE, Signs, living
-from storage.folder import Folder
 
 
 class Waiter(Call, Protocol):

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from shards.folder import Folder
 from shards.ipc.connection import Connection
 from shards.ipc.counters import OwnCounters
 from shards.ipc.errors import LinkBroken
 from shards.ipc.network import Network
 from shards.ipc.protocol import Caller, Hello, LinkFrame, Promise, Request
 from shards.limits import CONNECTIONS_MAX
-from storage.folder import Folder
 
 
 class Mailbox:

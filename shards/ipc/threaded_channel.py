@@ -10,11 +10,11 @@ import threading
 import time
 from itertools import count
 
+from shards.folder import Folder
 from shards.ipc.counters import Slot
 from shards.ipc.errors import NotServing
 from shards.ipc.protocol import Callee, Welcome
 from shards.limits import RECEIVE_BYTES, RECONNECT_MS, RECONNECT_MS_MAX
-from storage.folder import Folder
 
 _IDLE_S = 3_600  # a socket with a time-out is non-blocking underneath: a write never waits, a read waits so long
 

@@ -161,7 +161,7 @@ class NewOrder(msgspec.Struct, array_like=True, gc=False, frozen=True):
     trigger: Trigger | None = None
     take_profit: Trigger | None = None  # to be attached
     stop_loss: Trigger | None = None
-    window_ms: int = 0  # so long after ``signed_ms`` the request would be taken again; 0: the spot API's window
+    window_ms: int = 0  # so long after ``signed_ms`` the request would be taken again; 0: it does not say
 
 
 class Trade(msgspec.Struct, array_like=True, gc=False, frozen=True):

@@ -3,6 +3,7 @@
 import msgspec
 
 from shards.model.accounting import IncomeKind
+from shards.model.span import NO_BOUND, Span
 
 
 class GetOrder(msgspec.Struct, array_like=True, tag=40, frozen=True):
@@ -40,13 +41,20 @@ class ListOrders(msgspec.Struct, array_like=True, tag=42, frozen=True):
     market: int = 0  # any
     status: int = 0  # any
     start_ms: int = 0  # created_ms ≥
-    end_ms: int = 2**62  # created_ms ≤
-    before_ms: int = 2**62  # only older than (before_ms, before_id)
+    end_ms: int = NO_BOUND  # created_ms ≤
+    before_ms: int = NO_BOUND  # only older than (before_ms, before_id)
     before_id: int = 0
     product: int = 0  # any
     from_id: int = 0  # only this one and later ones of its market
     oldest_first: bool = False  # the first ``limit`` rather than the last
     triggers: bool = False  # only those placed as triggers
+
+    @property
+    def span(self) -> Span:
+        """Which part of them is asked for."""
+        return Span(
+            self.limit, self.start_ms, self.end_ms, self.before_ms, self.before_id, self.from_id, self.oldest_first
+        )
 
 
 class ListTrades(msgspec.Struct, array_like=True, tag=43, frozen=True):
@@ -57,10 +65,15 @@ class ListTrades(msgspec.Struct, array_like=True, tag=43, frozen=True):
     market: int = 0
     order: int = 0  # only this order's
     start_ms: int = 0
-    end_ms: int = 2**62
-    before_ms: int = 2**62
+    end_ms: int = NO_BOUND
+    before_ms: int = NO_BOUND
     before_id: int = 0
     product: int = 0  # any
+
+    @property
+    def span(self) -> Span:
+        """Which part of them is asked for."""
+        return Span(self.limit, self.start_ms, self.end_ms, self.before_ms, self.before_id)
 
 
 class GetTrade(msgspec.Struct, array_like=True, tag=44, frozen=True):
@@ -99,8 +112,13 @@ class ListFills(msgspec.Struct, array_like=True, tag=55, frozen=True):
     order: int = 0  # only this order's
     from_id: int = 0  # only this trade and later ones
     start_ms: int = 0
-    end_ms: int = 2**62
+    end_ms: int = NO_BOUND
     oldest_first: bool = False  # the first ``limit`` rather than the last, newest first
+
+    @property
+    def span(self) -> Span:
+        """Which part of them is asked for."""
+        return Span(self.limit, self.start_ms, self.end_ms, from_id=self.from_id, oldest_first=self.oldest_first)
 
 
 class ListIncome(msgspec.Struct, array_like=True, tag=56, frozen=True):
@@ -111,10 +129,15 @@ class ListIncome(msgspec.Struct, array_like=True, tag=56, frozen=True):
     market: int = 0
     kind: IncomeKind | None = None  # any
     start_ms: int = 0
-    end_ms: int = 2**62
+    end_ms: int = NO_BOUND
     oldest_first: bool = False
     skip: int = 0  # so many are passed over first; archive only
     known: dict[str, list[int]] = {}  # by kind, ids that are left out and not passed over either; archive only
+
+    @property
+    def span(self) -> Span:
+        """Which part of them is asked for."""
+        return Span(self.limit, self.start_ms, self.end_ms, oldest_first=self.oldest_first)
 
 
 class GetPrices(msgspec.Struct, array_like=True, tag=57, frozen=True):
@@ -176,7 +199,7 @@ class MarketTrades(msgspec.Struct, array_like=True, tag=51, frozen=True):
     market: int
     limit: int
     start_ms: int = 0
-    before_id: int = 2**62
+    before_id: int = NO_BOUND
 
 
 class GetCandles(msgspec.Struct, array_like=True, tag=52, frozen=True):
@@ -191,8 +214,8 @@ class GetCandles(msgspec.Struct, array_like=True, tag=52, frozen=True):
     interval_ms: int
     limit: int
     start_ms: int = 0
-    end_ms: int = 2**62
-    before_id: int = 2**62  # only trades with a lower number
+    end_ms: int = NO_BOUND
+    before_id: int = NO_BOUND  # only trades with a lower number
     newest: bool = False
 
 

@@ -8,6 +8,7 @@ from shards.model.markets import Market
 from shards.model.orders import Candle, Order, Trade
 from shards.model.positions import Margin
 from shards.model.reasons import Reason
+from shards.model.span import NO_BOUND
 
 
 class OrderReply(msgspec.Struct, array_like=True, tag=60, gc=False):
@@ -154,7 +155,7 @@ class CandlesReply(msgspec.Struct, array_like=True, tag=72):
     """Candles, oldest first; ``first_id`` is the oldest of all trades of the market that were at hand, else 2^62."""
 
     candles: list[Candle]
-    first_id: int = 2**62
+    first_id: int = NO_BOUND
 
 
 class Ticker(msgspec.Struct, array_like=True):

@@ -24,6 +24,7 @@ from shards.engine.engine import MAILBOX, Engine
 from shards.engine.order_entry import AskHome
 from shards.engine.outbox import ARCHIVE
 from shards.engine.queries import answer
+from shards.folder import Folder
 from shards.ipc.mailbox import Mailbox
 from shards.ipc.network import Network
 from shards.ipc.protocol import Confirmed, LinkFrame, Request
@@ -54,7 +55,6 @@ from shards.runtime.reply_queue import Replies
 from shards.runtime.snapshots import Snapshots
 from shards.runtime.stale_accounts import Untold
 from shards.vitals import State, Vitals
-from storage.folder import Folder
 from storage.journal import Journal, Record, StorageFull
 
 COMMANDS: frozenset[type] = frozenset(get_args(Command))

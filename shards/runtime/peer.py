@@ -4,12 +4,12 @@ import selectors
 from typing import NamedTuple
 
 from shards.engine.outbox import ARCHIVE, Outbox
+from shards.folder import Folder
 from shards.ipc.connection import Connection
 from shards.ipc.counters import Slot
 from shards.ipc.errors import LinkBroken, NotServing
 from shards.ipc.network import Network
 from shards.ipc.protocol import Confirmed, Receiver, Welcome
-from storage.folder import Folder
 
 
 class PeerCall(NamedTuple):

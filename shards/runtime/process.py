@@ -6,6 +6,7 @@ import sys
 import time
 from typing import NoReturn
 
+from shards.folder import Folder
 from shards.ipc.errors import LinkBroken
 from shards.limits import STORAGE_LOOK_MS
 from shards.process import EXIT_DAMAGED, LockTaken, Wakeup, enter, lock_file, log, settle
@@ -16,7 +17,7 @@ from shards.runtime.snapshots import Snapshots
 from shards.settings import Settings
 from shards.vitals import State, Vitals, vitals_path
 from storage.files import describe_fault
-from storage.folder import Folder, FolderError
+from storage.folder import FolderError
 from storage.journal import JournalDamaged, StorageFull, StorageUnavailable
 from storage.snapshot import SnapshotDamaged, remove_unfinished
 

@@ -15,6 +15,7 @@ from shards.archive.mark import HistoryLost
 from shards.archive.service import History
 from shards.engine.engine import Engine
 from shards.engine.state import dump_state
+from shards.folder import Folder
 from shards.model.queries import GetArchiveStatus
 from shards.model.replies import ArchiveStatus
 from shards.runtime.recovery import apply_record, engine_at
@@ -23,7 +24,6 @@ from shards.verify.archive import Ask, Unanswered, compare_archive
 from shards.verify.invariants import find_violations
 from shards.verify.links import find_gaps
 from storage.files import describe_fault
-from storage.folder import Folder
 from storage.journal import Journal, JournalDamaged, StorageUnavailable
 from storage.reference_file import ReferenceFile, ReferenceUnusable, Terms
 from storage.snapshot import Snapshot, SnapshotDamaged, list_snapshots, read_snapshot, state_hash

@@ -21,12 +21,13 @@ from click.testing import CliRunner
 from shards.archive.mark import HistoryLost
 from shards.archive.service import History
 from shards.engine.state import dump_state
+from shards.folder import Folder
 from shards.model.queries import RunSql
 from shards.model.replies import TableReply
 from shards.runtime.reconcile import reconcile
 from shards.runtime.recovery import recover
 from shards.verify.folder import verify_folder
-from storage.folder import Folder, FolderError
+from storage.folder import FolderError
 from storage.journal import JournalDamaged, StorageUnavailable
 from storage.reference import Reference, ReferenceUnusable
 from storage.snapshot import SnapshotDamaged

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 
 from shards.clock import now_ms, passed_ms
+from shards.folder import Folder
 from shards.ipc.errors import LinkBroken
 from shards.ipc.threaded_channel import Line
 from shards.model.accounting import Balance
@@ -20,7 +21,6 @@ from shards.model.replies import BalancesReply, OrderReply, Reply
 from shards.runtime.loop import Shard
 from shards.runtime.recovery import recover
 from shards.runtime.snapshots import Snapshots
-from storage.folder import Folder
 
 BOOK, HOME = 0, 1  # the shard of the market, the shard of the account's money
 SYMBOL: Final = next(symbol for symbol in (f"M{n}USDT" for n in range(99)) if shard_of_symbol(symbol, 2) == BOOK)

@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from shards.archive.service import History
 from shards.engine.engine import Engine
 from shards.engine.state import dump_state, dump_underway
+from shards.folder import Folder
 from shards.vitals import State, living
-from storage.folder import Folder
 from storage.journal import START
 from storage.snapshot import Snapshot, write_snapshot
 from tests.crash.test_damage import RUN_S

@@ -14,9 +14,9 @@ import msgspec
 
 from shards.engine.engine import Engine
 from shards.engine.state import dump_state
+from shards.folder import Folder
 from shards.limits import RULES
 from shards.runtime.recovery import apply_record, recover
-from storage.folder import Folder
 from storage.journal import Record
 from storage.snapshot import state_hash
 from tests.data import folders

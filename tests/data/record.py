@@ -17,8 +17,8 @@ from loadtest.accounts import write_accounts
 from loadtest.exchange import Exchange
 from loadtest.load import Plan, run_load
 from loadtest.site import open_accounts, open_site
+from shards.folder import Folder
 from shards.verify.folder import verify_folder
-from storage.folder import Folder
 from storage.journal import START, Journal, Record
 from tests.crash.blows import SYNCS_MAY_FAIL, kill_a_shard, kill_everything
 from tests.crash.floor import Floor

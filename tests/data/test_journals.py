@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from shards.folder import Folder
 from shards.model.codec import decode_input
 from shards.verify.folder import verify_folder
 from shards.verify.invariants import find_violations
-from storage.folder import Folder
 from tests.data import journals
 from tests.exchange import Exchange
 from tests.http.futures.order_trader import wait_archived

@@ -17,7 +17,8 @@ from typing import Final
 import pytest
 import requests
 
-from storage.folder import FORMAT, Folder
+from shards.folder import Folder
+from storage.folder import FORMAT
 from storage.formats import LAST_READER, MOVING
 from storage.operations import PutAsset
 from storage.reference_file import ReferenceFile

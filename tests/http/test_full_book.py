@@ -9,10 +9,10 @@ from typing import Final
 import pytest
 
 from loadtest.bench.seeding import MARKET, OWNER, full_book, limit_order, write_journal
+from shards.folder import Folder
 from shards.limits import OPEN_ORDERS_MAX
 from shards.model.commands import Command, Deposit
 from shards.model.orders import Side
-from storage.folder import Folder
 from storage.reference import Asset, Reference
 from tests.exchange import Exchange
 from tests.http.venue import Pair, User, Venue

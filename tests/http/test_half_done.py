@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import pytest
 
+from shards.folder import Folder
 from shards.ipc.client import Client
 from shards.limits import DEADLINE_MS
 from shards.model.brackets import RiskChange
@@ -16,7 +17,6 @@ from shards.model.markets import MarketStatus, shard_of_symbol
 from shards.model.queries import GetMarket, Question
 from shards.model.replies import CountReply, MarketReply, Reply
 from shards.verify.folder import verify_folder
-from storage.folder import Folder
 from storage.reference import Asset, Reference
 from tests.exchange import Exchange, until
 from web.exchange.catalog import Catalog

@@ -5,10 +5,10 @@ from contextlib import closing
 from random import Random
 
 from loadtest.bench.large_archive import LateOrder, fill_archive, late_order
+from shards.folder import Folder
 from shards.model.queries import FindEnded, GetOrder, GetOrderByClientId, Question
 from shards.model.reasons import Reason
 from shards.model.replies import BatchReply, OrderReply, Refused
-from storage.folder import Folder
 from tests.exchange import Exchange
 from web.cli.access import open_client
 

@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 from cryptography.fernet import Fernet
 
 from loadtest.signing import add_signature, stamp
-from storage.folder import Folder
+from shards.folder import Folder
 from tests.exchange import OWN_SETTINGS, Exchange, group_members, has_open, hold_port, kill, until
 from web.cli import main as cli
 from web.cli.demo import Demo, DemoError, fetch, provide_demo

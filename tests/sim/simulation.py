@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
+from shards.folder import Folder
 from shards.limits import CONNECTIONS_MAX
 from shards.model.accounting import Wallet
 from shards.model.commands import AddMarket, Deposit
 from shards.model.markets import Market
-from storage.folder import Folder
 from tests.sim.archive import SimArchive
 from tests.sim.client import Client, shards_of
 from tests.sim.faults import Faults

@@ -12,6 +12,7 @@ from queue import Full
 
 from shards.clock import now_ms
 from shards.engine.engine import Engine
+from shards.folder import Folder
 from shards.ipc.errors import NotServing
 from shards.ipc.mailbox import Mailbox
 from shards.limits import BATCH_COUNT_MAX
@@ -20,7 +21,6 @@ from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForc
 from shards.model.queries import CountOpen, ListOrders, RunSql
 from shards.model.replies import CountReply, OrdersReply, Reply, TableReply
 from shards.runtime.reply_queue import Replies
-from storage.folder import Folder
 
 spawn = multiprocessing.get_context("spawn")
 

@@ -13,6 +13,7 @@ from queue import Full
 import pytest
 
 from shards.clock import now_ms
+from shards.folder import Folder
 from shards.ipc.client import Client
 from shards.ipc.errors import NotServing
 from shards.ipc.frames import FrameKind
@@ -23,7 +24,6 @@ from shards.model.commands import Cancel, CancelAll, Command, Deposit
 from shards.model.queries import CountOpen, GetBalances, ListOrders, Question, RunSql
 from shards.model.reasons import Reason
 from shards.model.replies import CountReply, OrdersReply, Refused, TableReply
-from storage.folder import Folder
 from tests.model.seeds import read_count, read_seed
 from tests.unit.ends import pack
 from tests.unit.mailbox_owner import Process, call_without_end, own, running

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from shards.folder import Folder
 from shards.process import LockTaken, lock_file
-from storage.folder import Folder, FolderError
+from storage.folder import FolderError
 
 
 def test_another_format_is_refused(tmp_path: Path) -> None:

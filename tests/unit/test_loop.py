@@ -10,6 +10,7 @@ import pytest
 
 from shards import limits
 from shards.engine.order_entry import AskHome
+from shards.folder import Folder
 from shards.ipc.frames import FrameKind
 from shards.model.accounting import Balance, Settlement, Wallet
 from shards.model.codec import decode_reply, encode
@@ -34,7 +35,6 @@ from shards.runtime import loop, query_queue
 from shards.runtime.loop import Shard
 from shards.runtime.recovery import recover
 from shards.runtime.snapshots import Snapshots
-from storage.folder import Folder
 from storage.journal import StorageFull
 from tests.model.world import make_market
 from tests.unit.ends import End

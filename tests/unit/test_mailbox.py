@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from shards.folder import Folder
 from shards.ipc.counters import Counters, Slot
 from shards.ipc.errors import LinkBroken
 from shards.ipc.frames import FrameKind
 from shards.ipc.mailbox import Mailbox
 from shards.limits import CONNECTIONS_MAX
-from storage.folder import Folder
 from tests.unit.ends import End, Frame
 
 Connect = Callable[[], End]

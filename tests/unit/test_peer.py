@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from shards.engine.outbox import Outbox
+from shards.folder import Folder
 from shards.ipc.errors import LinkBroken, NotServing
 from shards.ipc.mailbox import Mailbox
 from shards.ipc.network import Network
 from shards.ipc.protocol import Confirmed
 from shards.runtime.peer import Peer, PeerCall
-from storage.folder import Folder
 
 OWN, OTHER = 0, 1
 

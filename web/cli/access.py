@@ -8,11 +8,12 @@ from typing import Final
 
 import click
 
+from shards.folder import Folder
 from shards.ipc.client import Client
 from shards.model.markets import MarketStatus
 from shards.process import is_locked
 from shards.settings import load_settings
-from storage.folder import Folder, FolderError
+from storage.folder import FolderError
 from storage.reference import Reference
 from web.exchange.gateway import Engine
 from web.operator.actions import Desk

@@ -12,12 +12,12 @@ from typing import Final
 import click
 
 from shards.backup import back_up
+from shards.folder import Folder
 from shards.ipc.client import Client
 from shards.model.queries import TakeSnapshot
 from shards.model.replies import CountReply, Refused
 from shards.settings import load_settings
 from storage.backup import BackupError, Manifest, is_backup, restore
-from storage.folder import Folder
 from web.cli.access import is_running, open_client, open_folder
 
 SNAPSHOT_MS: Final = 120_000  # for one: it takes seconds where there are millions of orders

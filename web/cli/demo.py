@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 import jwt
 import msgspec
 
+from shards.folder import Folder
 from storage.files import describe_fault, write_whole
-from storage.folder import Folder
 from storage.reference import Reference, ReferenceUnusable
 from web.http.tokens import Tokens
 from web.settings import WebSettings

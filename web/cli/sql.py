@@ -11,10 +11,10 @@ import click
 from msgspec import structs
 
 from shards.archive.service import History
+from shards.folder import Folder
 from shards.limits import SQL_PATIENCE_MS, SQL_PIECE_PATIENCE_MS, SQL_ROW_COUNT_MAX
 from shards.model.queries import RunMore, RunSql
 from shards.model.replies import TableReply
-from storage.folder import Folder
 from web.cli.access import is_running, open_client, open_folder
 from web.cli.export import form_of, write_out
 from web.cli.printing import print_csv, print_json, print_table

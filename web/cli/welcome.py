@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from storage.folder import Folder
+from shards.folder import Folder
 from web.cli.demo import Demo
 
 

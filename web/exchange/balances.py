@@ -1,17 +1,28 @@
 """Spot wallets as both APIs show them."""
 
+import msgspec
+
 from shards.model.decimals import format_plain
 from shards.model.replies import BalancesReply
 from web.exchange.catalog import Catalog
+from web.exchange.fields import Amount, Name
 
 
-def render_balances(reply: BalancesReply, catalog: Catalog) -> list[dict[str, str]]:
+class BalanceView(msgspec.Struct, gc=False):
+    """What an account has of a token."""
+
+    token: Name
+    available: Amount
+    frozen: Amount
+
+
+def render_balances(reply: BalancesReply, catalog: Catalog) -> list[BalanceView]:
     """One row per token ever held, sorted by token."""
     return [
-        {
-            "token": balance.asset,
-            "available": format_plain(balance.available, catalog.places(balance.asset)),
-            "frozen": format_plain(balance.held, catalog.places(balance.asset)),
-        }
+        BalanceView(
+            token=balance.asset,
+            available=format_plain(balance.available, catalog.places(balance.asset)),
+            frozen=format_plain(balance.held, catalog.places(balance.asset)),
+        )
         for balance in reply.balances
     ]

@@ -6,7 +6,7 @@ leaves it in between is in the archive by then. What both know is taken once, an
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import msgspec
 
@@ -43,15 +43,13 @@ from shards.model.replies import (
     TickersReply,
     TradesReply,
 )
+from shards.model.span import NO_BOUND, Span
 from web.exchange.candles import no_trades
 from web.exchange.gateway import Engine
 from web.http.errors import EngineRefusal
 
-T = TypeVar("T")
-
 ENDED_WAIT_MS: Final = 1_000  # a cancel that found nothing open waits so long to learn what became of it
-TIME_MS_MAX: Final = 2**62  # later than any order or trade; what a question's times are bounded by
-_ANY: Final = 2**62  # every trade has a lower number
+_PAGE_COUNT: Final = 200  # trades of an order that are asked for at a time
 _PIECE_COUNT: Final = 32  # questions about many markets that are under way at a time
 
 _OPEN: Final = (Status.OPEN, Status.PARTIALLY_FILLED)
@@ -111,7 +109,7 @@ def list_orders(engine: Engine, shards: Sequence[int], question: ListOrders) -> 
         known = merged.get(order.id)
         if known is None or is_open(known):
             merged[order.id] = order
-    return _first(merged.values(), _age, question)
+    return question.span.take(merged.values(), _age)
 
 
 def list_open(engine: Engine, shards: Sequence[int], question: ListOpen) -> list[Order]:
@@ -125,7 +123,7 @@ def list_fills(engine: Engine, question: ListFills) -> list[MarginFilled]:
     recent = engine.ask(FillsReply, engine.home(question.account), question)
     archived = engine.ask_archive(FillsReply, question)
     merged = {filled.fill.trade: filled for reply in (recent, archived) for filled in reply.fills}
-    return _first(merged.values(), lambda filled: (filled.fill.time_ms, filled.fill.trade), question)
+    return question.span.take(merged.values(), lambda filled: (filled.fill.time_ms, filled.fill.trade))
 
 
 def list_income(engine: Engine, question: ListIncome) -> list[Income]:
@@ -153,12 +151,12 @@ def list_trades(engine: Engine, shards: Sequence[int], question: ListTrades) -> 
     """An account's trades, newest first."""
     recent = engine.ask_each(TradesReply, [(shard, question) for shard in shards])
     archived = engine.ask_archive(TradesReply, question)
-    return _newest((*recent, archived), question.limit)
+    return _newest((*recent, archived), question.span)
 
 
 def trades_of_order(engine: Engine, market: Market, order: Order) -> list[Trade]:
     """All matches of one order so far, oldest first."""
-    question = ListTrades(order.account, limits.LIST_COUNT_MAX, market=order.market, order=order.id)
+    question = ListTrades(order.account, _PAGE_COUNT, market=order.market, order=order.id)
     found: list[Trade] = []
     while True:
         page = list_trades(engine, [engine.owner(market)], question)
@@ -171,15 +169,15 @@ def trades_of_order(engine: Engine, market: Market, order: Order) -> list[Trade]
 def market_trades(engine: Engine, market: Market, question: MarketTrades) -> list[Trade]:
     """A market's trades, newest first."""
     recent = engine.ask(TradesReply, engine.owner(market), question)
-    return _newest((recent, engine.ask_archive(TradesReply, question)), question.limit)
+    return _newest((recent, engine.ask_archive(TradesReply, question)), Span(question.limit))
 
 
 def newest_trades(engine: Engine, markets: Sequence[Market]) -> dict[int, Trade]:
     """The newest trade of each market, by its number; a market that never traded has none."""
-    found = _recent_tickers(engine, markets, TIME_MS_MAX)
-    before = {market.number: _ANY for market in markets if market.number not in found}
+    found = _recent_tickers(engine, markets, NO_BOUND)
+    before = {market.number: NO_BOUND for market in markets if market.number not in found}
     if before:  # what a shard still has is newer than anything in the archive
-        found |= _archived_tickers(engine, before, TIME_MS_MAX)
+        found |= _archived_tickers(engine, before, NO_BOUND)
     return {number: each.newest for number, each in found.items()}
 
 
@@ -189,7 +187,8 @@ def days_since(engine: Engine, markets: Sequence[Market], start_ms: int) -> dict
     Without a trade in that time everything is at the last price.
     """
     recent = _recent_tickers(engine, markets, start_ms)
-    before = {market.number: _ANY for market in markets} | {number: each.first_id for number, each in recent.items()}
+    before = dict.fromkeys((market.number for market in markets), NO_BOUND)
+    before |= {number: each.first_id for number, each in recent.items()}
     found = _archived_tickers(engine, before, start_ms)
     found |= {number: _join_tickers(found.get(number), each) for number, each in recent.items()}
     return {number: (each.candle or no_trades(each.newest.price), each.newest) for number, each in found.items()}
@@ -199,7 +198,7 @@ def _recent_tickers(engine: Engine, markets: Sequence[Market], start_ms: int) ->
     numbers: dict[int, list[int]] = {}
     for market in markets:
         numbers.setdefault(engine.owner(market), []).append(market.number)
-    asked = [(shard, GetTickers(dict.fromkeys(own, _ANY), start_ms)) for shard, own in numbers.items()]
+    asked = [(shard, GetTickers(dict.fromkeys(own, NO_BOUND), start_ms)) for shard, own in numbers.items()]
     return {each.market: each for reply in engine.ask_each(TickersReply, asked) for each in reply.tickers}
 
 
@@ -235,7 +234,7 @@ def find_candles(
     The first ``limit`` of them; without a start, the last.
     """
     first_ms = ceil_div(start_ms or 0, interval_ms) * interval_ms
-    end_ms = TIME_MS_MAX if end_ms is None else min(end_ms, TIME_MS_MAX)
+    end_ms = NO_BOUND if end_ms is None else min(end_ms, NO_BOUND)
     last_ms = end_ms // interval_ms * interval_ms
     if first_ms > last_ms:
         return []
@@ -252,18 +251,13 @@ def candles(engine: Engine, market: Market, question: GetCandles) -> list[Candle
     return limit_candles(join(archived.candles, recent.candles), question)
 
 
-def _first(found: Iterable[T], key: Callable[[T], Any], question: ListOrders | ListFills) -> list[T]:
-    """As many as were asked for, from the end that was asked for."""
-    return sorted(found, key=key, reverse=not question.oldest_first)[: question.limit]
-
-
 def _age(order: Order) -> tuple[int, int]:
     return order.created_ms, order.id
 
 
-def _newest(replies: Iterable[TradesReply], limit: int) -> list[Trade]:
+def _newest(replies: Iterable[TradesReply], span: Span) -> list[Trade]:
     merged = {trade.id: trade for reply in replies for trade in reply.trades}
-    return sorted(merged.values(), key=lambda trade: (trade.time_ms, trade.id), reverse=True)[:limit]
+    return span.take(merged.values(), lambda trade: (trade.time_ms, trade.id))
 
 
 def _latest_open(found: Iterable[Order | None]) -> Order | None:

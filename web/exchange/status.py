@@ -5,7 +5,7 @@ how a shard is that does not answer, and a full mailbox does not look like a dea
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -14,7 +14,9 @@ from shards.limits import BEAT_S
 from shards.model.queries import GetArchiveStatus, GetStatus
 from shards.model.replies import ArchiveStatus, ShardStatus
 from shards.vitals import Signs, State
+from web.exchange.fields import Natural
 from web.exchange.gateway import Engine
+from web.http.described import Described
 from web.http.errors import EngineRefusal
 
 SERVING: Final = "serving"
@@ -23,16 +25,25 @@ STOPPED: Final = "stopped"
 
 _SILENT_MS: Final = int(2_000 * BEAT_S)  # without a sign of life for so long, a process stands still
 _WAIT_MS: Final = 1_000  # a shard that does not answer by then is shown without its numbers
-_NUMBERS: Final = (
-    "markets",
-    "accounts",
-    "open_orders",
-    "queue_depth",
-    "queue_depth_max",
-    "journal_seq",
-    "snapshot_seq",
-    "archive_lag",
-)
+
+
+class ShardView(msgspec.Struct, gc=False):
+    """How a shard is."""
+
+    shard: Natural
+    state: Annotated[str, Described("ProcessState")]
+    pid: Annotated[int | None, Described("Pid")]
+    markets: Natural | None
+    accounts: Natural | None
+    open_orders: Natural | None
+    queue_depth: Natural | None
+    queue_depth_max: Natural | None
+    journal_seq: Natural | None
+    snapshot_seq: Natural | None
+    archive_lag: Natural | None
+
+
+_NUMBERS: Final = ShardView.__struct_fields__[3:]
 
 
 def shard_state(engine: Engine, shard: int) -> str:
@@ -93,12 +104,12 @@ def read_status(engine: Engine) -> dict[str, object]:
     }
 
 
-def _render_shard(engine: Engine, shard: int) -> dict[str, object]:
+def _render_shard(engine: Engine, shard: int) -> ShardView:
     signs, found = engine.client.shard_signs(shard), shard_status(engine, shard)
     numbers = msgspec.structs.asdict(found) if found else {}
-    return {
-        "shard": shard,
-        "state": shard_state(engine, shard),
-        "pid": signs.pid if signs else None,
+    return ShardView(
+        shard=shard,
+        state=shard_state(engine, shard),
+        pid=signs.pid if signs else None,
         **{name: numbers.get(name) for name in _NUMBERS},
-    }
+    )

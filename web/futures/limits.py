@@ -5,6 +5,8 @@ Units come last in the names: ``_count``, ``_ms``, ``_s``.
 
 from typing import Final
 
+from shards.limits import REPLAY_CLOCK_MS
+
 # Credentials
 KEY_LENGTH_MAX: Final = 128  # characters of an API key; ours have 64
 RECV_WINDOW_MS: Final = 5_000  # age a signed request may have by default
@@ -14,7 +16,6 @@ LISTEN_KEY_MS: Final = 60 * 60_000  # life of a listen key
 LISTEN_KEY_FRESH_MS: Final = 60_000  # one renewed less than so long ago is not written again: each write costs a sync
 
 # Parameters
-PRICE_MAX: Final = 10**9  # quote units of account (not ticks)
 QUANTITY_MAX: Final = 10**9  # base units of account (not lots)
 CLIENT_ID_LENGTH_MAX: Final = 36  # characters
 CANCEL_COUNT_MAX: Final = 10  # ids in one batch cancel
@@ -37,3 +38,5 @@ TRADES_DEFAULT: Final = 500
 TRADES_MAX: Final = 1_000
 KLINES_DEFAULT: Final = 500
 KLINES_MAX: Final = 1_500
+
+assert REPLAY_CLOCK_MS > AHEAD_MS, "a request is remembered for as long as it can come again"

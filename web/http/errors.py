@@ -1,8 +1,10 @@
 """What callers of the spot API, of keys and of the operator API are told when something is refused."""
 
-from typing import Final
+from typing import Annotated, Final
 
+import msgspec
 from flask import Response
+from msgspec import Meta
 
 from shards.model.reasons import Reason
 from shards.model.replies import Refused
@@ -18,6 +20,12 @@ class Problem(Exception):
         super().__init__(status, error)
         self.status = status
         self.error = error
+
+
+class ErrorView(msgspec.Struct, gc=False):
+    """What the caller is told."""
+
+    error: Annotated[str, Meta(min_length=1)]
 
 
 class EngineRefusal(Exception):
@@ -77,7 +85,7 @@ def spot_problem(reason: Reason) -> Problem:
 def render_problem(problem: Problem) -> Response:
     """The answer."""
     if problem.error:
-        response: Response = Json({"error": problem.error}, problem.status)
+        response: Response = Json(ErrorView(problem.error), problem.status)
     else:
         response = Response(status=problem.status)
         del response.headers["Content-Type"]

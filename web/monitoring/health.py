@@ -11,11 +11,8 @@ from web.http.errors import RETRY_AFTER_S, invalid
 from web.http.responses import answer
 from web.monitoring import metrics
 from web.services import services
-from web.settings import AWAITED_VARIABLE
 
 blueprint: Final = Blueprint("health", __name__)
-
-_AWAITED: Final = os.environ.get(AWAITED_VARIABLE)
 
 
 @blueprint.get("/healthz")
@@ -59,7 +56,8 @@ def _knows_what_is_traded() -> bool:
 
 def _awaits_demo() -> bool:
     """Whether this is a first start, whose demo the runner is still making."""
-    return _AWAITED is not None and not os.path.exists(_AWAITED)
+    awaited = services().settings.awaited
+    return awaited is not None and not os.path.exists(awaited)
 
 
 @blueprint.get("/metrics")

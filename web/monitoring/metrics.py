@@ -18,7 +18,6 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from shards.model.reasons import Reason
-from shards.settings import load_settings
 from web.exchange.gateway import Engine
 from web.exchange.status import FULL, SERVING, archive_state, archive_status, shard_state, shard_status, silence_s
 from web.monitoring.shared_counts import SECONDS, SUFFIX, Counts, SharedCounts
@@ -26,14 +25,18 @@ from web.monitoring.shared_counts import SECONDS, SUFFIX, Counts, SharedCounts
 SLOT_VARIABLE: Final = "SHARDEX_WORKER_SLOT"
 
 
-def _path() -> Path | None:
-    """Where this worker's counts lie; None outside of gunicorn's workers."""
+_counts: Final = SharedCounts(None)
+
+
+def share_counts(run: Path) -> None:
+    """Count together with gunicorn's other workers, in files below ``run``; outside of them this process counts alone.
+
+    Once, before anything is counted.
+    """
     slot = os.environ.get(SLOT_VARIABLE)
-    return None if slot is None else load_settings().data / "run" / "metrics" / f"{slot}{SUFFIX}"
-
-
-_counts: Final = SharedCounts(_path())
-atexit.register(_counts.write)  # a worker that is stopped in whatever way but SIGKILL forgets nothing
+    if slot is not None:
+        _counts.share(run / "metrics" / f"{slot}{SUFFIX}")
+        atexit.register(_counts.write)  # a worker that is stopped in whatever way but SIGKILL forgets nothing
 
 
 def count_request(method: str, route: str, status: int, started: float) -> None:

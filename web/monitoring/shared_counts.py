@@ -68,16 +68,23 @@ class SharedCounts:
     """The counts of all workers, as one of them sees them: its own to add to, all to read. Threads may share it."""
 
     def __init__(self, path: Path | None) -> None:
-        """Go on with what stands in ``path``; None: there are no others, nothing is written."""
-        self._path = path
-        self._own = Counts() if path is None else _read(path)
+        """Share ``path``; None: there are no others, nothing is written."""
+        self._path: Path | None = None
+        self._own = Counts()
         self._counting = threading.RLock()  # a signal may end the worker in the midst of it, which then writes all
         self._writing = threading.RLock()
         self._is_told = False  # that the file cannot be written
-        self._is_due = path is None  # to be written; where nothing is, nothing becomes due
+        self._is_due = True  # to be written; where nothing is, nothing becomes due
         self._due = threading.Event()
         if path is not None:
-            threading.Thread(target=self._write_for_ever, name="counts", daemon=True).start()
+            self.share(path)
+
+    def share(self, path: Path) -> None:
+        """Go on with what stands in ``path``, and write it from now on; once, before anything is counted."""
+        self._path = path
+        self._own = _read(path)
+        self._is_due = False
+        threading.Thread(target=self._write_for_ever, name="counts", daemon=True).start()
 
     def count_request(self, key: tuple[str, str, int], seconds: float) -> None:
         """A request was answered: method, the route's pattern, status."""

@@ -1,6 +1,10 @@
-"""The OpenAPI documents of both APIs, each in parts that lie beside this file: read once, served as they are."""
+"""The OpenAPI documents of both APIs: paths and prose from the parts that lie beside this file, and shapes of types.
+
+Read once, served as they are.
+"""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,18 +13,29 @@ from flask import Blueprint, Response
 
 from web.futures.call.call import open_call
 from web.http.responses import answer
+from web.openapi.components import FUTURES, SPOT
+from web.openapi.shapes import Shapes
 
 blueprint: Final = Blueprint("openapi", __name__)
 
 _FOLDER: Final = Path(__file__).parent
 _FIRST: Final = "api.json"  # says what the document is; the others add paths and components
+_SHAPES: Final = {"spot": Shapes(SPOT), "futures": Shapes(FUTURES)}
 
 
 def load_document(api: str) -> dict[str, Any]:
     """The document of ``spot`` or ``futures``, put together; raises ValueError if two parts say the same thing."""
     document: dict[str, Any] = {}
-    for part in sorted((_FOLDER / api).glob("*.json"), key=lambda part: (part.name != _FIRST, part.name)):
-        _merge(document, json.loads(part.read_text("utf-8")), part)
+    for path in sorted((_FOLDER / api).glob("*.json"), key=lambda path: (path.name != _FIRST, path.name)):
+        part = json.loads(path.read_text("utf-8"))
+        schemas = part.get("components", {}).get("schemas", {})
+        for name in schemas.keys() & _SHAPES[api].types.keys():
+            written, schemas[name] = schemas[name], _SHAPES[api].of(name)
+            _merge(schemas[name], written, path)
+        _merge(document, part, path)
+    missing = _SHAPES[api].types.keys() - document["components"]["schemas"].keys()
+    if missing:
+        raise ValueError(f"{_FOLDER / api}: no part has a place for {', '.join(sorted(missing))}")
     return document
 
 
@@ -34,18 +49,20 @@ def _merge(whole: dict[str, Any], part: dict[str, Any], path: Path) -> None:
             raise ValueError(f"{path}: another part has {name!r}, too")
 
 
-_SPOT: Final = msgspec.Raw(msgspec.json.encode(load_document("spot")))
-_FUTURES: Final = msgspec.Raw(msgspec.json.encode(load_document("futures")))
+@cache
+def encode_document(api: str) -> msgspec.Raw:
+    """The document of ``spot`` or ``futures``, as it is served."""
+    return msgspec.Raw(msgspec.json.encode(load_document(api)))
 
 
 @blueprint.get("/api/v1/openapi.json")
 def spot() -> Response:
     """Spot, wallets, keys, operator and health."""
-    return answer(_SPOT)
+    return answer(encode_document("spot"))
 
 
 @blueprint.get("/fapi/v1/openapi.json")
 def futures() -> Response:
     """The futures API."""
     open_call(1)
-    return answer(_FUTURES)
+    return answer(encode_document("futures"))

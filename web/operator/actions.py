@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from shards.clock import now_ms
-from shards.limits import DEADLINE_BULK_MS, MARKET_NUMBER_MAX, PRICE_MAX, QUANTITY_MAX
+from shards.limits import DEADLINE_BULK_MS, MARKET_NUMBER_MAX
 from shards.model.brackets import RiskChange
 from shards.model.commands import AddAsset, AddMarket, SetMarketStatus, SetMarkPrice, SetRisk
 from shards.model.decimals import Decimal
@@ -23,6 +23,7 @@ from storage.reference import ApiKey, Asset, Reference
 from web.auth import READ, TRADE
 from web.exchange.catalog import DISABLED, ENABLED, TRADING_SWITCH, Catalog, encode_market
 from web.exchange.gateway import Engine
+from web.exchange.limits import PRICE_MAX, QUANTITY_MAX
 from web.http.amounts import count_units, read_amount
 from web.http.errors import EngineRefusal, Problem, invalid, spot_problem
 from web.http.parse import is_account, is_name

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from shards.limits import PRICE_MAX
 from shards.model.brackets import LIQUIDATION_FEE, RiskChange, RiskTerms
 from shards.model.commands import SetMarkPrice, SetRisk
 from shards.model.decimals import Decimal, count_steps
@@ -14,6 +13,7 @@ from shards.model.reasons import Reason
 from shards.model.replies import CountReply, MarketReply
 from storage.reference import Asset
 from web.exchange.catalog import MARGIN_ASSET, Catalog
+from web.exchange.limits import PRICE_MAX
 from web.exchange.mark_prices import marks_of
 from web.http.amounts import count_units, read_amount
 from web.http.errors import Problem, invalid, spot_problem

@@ -1,16 +1,19 @@
 """The operator API. Unlike elsewhere, fields nobody knows are refused: a misspelt one must not pass for a default."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal
 
+import msgspec
 from flask import Blueprint, Response
 
+from shards.model.accounting import Wallet
 from shards.model.queries import CountOpen, GetBalances
 from shards.model.replies import BalancesReply, OpenCountReply
 from storage.reference import Asset
 from web.auth import require_operator
-from web.exchange.balances import render_balances
+from web.exchange.balances import BalanceView, render_balances
 from web.exchange.catalog import Catalog
+from web.exchange.fields import Account, Amount, Name, Natural, Reference, SignedAmount
 from web.exchange.margin import (
     Funds,
     ask_margin,
@@ -29,12 +32,55 @@ from web.operator import actions, futures_markets, payments
 from web.operator.actions import Desk, MarketTerms
 from web.operator.bracket_rows import Row, read_rows, rows_of, show_rows
 from web.operator.futures_markets import FuturesMarketTerms
-from web.operator.holding_rows import render_held
-from web.operator.payments import Paid, Payment
+from web.operator.holding_rows import HeldView, render_held
+from web.operator.payments import WALLETS, Paid, Payment
 from web.services import services
 
 blueprint: Final = Blueprint("admin", __name__, url_prefix="/api/v1/admin")
 blueprint.before_request(require_operator)
+
+
+class FundsView(msgspec.Struct, gc=False):
+    """A futures wallet and what it backs."""
+
+    wallet_balance: SignedAmount
+    available_balance: Amount
+    position_margin: Amount
+    order_hold: Amount
+    unrealized_profit: SignedAmount
+    margin_balance: SignedAmount
+    maintenance_margin: Amount
+    margin_ratio: Amount | None
+
+
+class OpenView(msgspec.Struct, gc=False):
+    """How many orders an account has open."""
+
+    spot: Natural
+    futures: Natural
+    triggers: Natural
+
+
+class AccountView(msgspec.Struct):
+    """What an account has."""
+
+    account: Account
+    spot: list[BalanceView]
+    futures: FundsView
+    positions: list[HeldView]
+    open_orders: OpenView
+
+
+class PaidView(msgspec.Struct, gc=False):
+    """A payment that was made."""
+
+    ok: Literal[True]
+    reference: Reference
+    account: Account
+    wallet: Literal["spot", "futures"]
+    asset: Name
+    amount: Amount
+    balance_after: SignedAmount
 
 
 @blueprint.post("/assets")
@@ -177,22 +223,22 @@ def get_account(account: str) -> Response:
     balances = at.engine.ask(BalancesReply, at.engine.home(account), GetBalances(account))
     margin = ask_margin(at.engine, account)
     counts = at.engine.ask_each(OpenCountReply, [(shard, CountOpen(account)) for shard in at.engine.shards])
-    open_orders = {
-        "spot": sum(count.spot for count in counts),
-        "futures": sum(count.futures for count in counts),
-        "triggers": sum(count.triggers for count in counts),
-    }
+    open_orders = OpenView(
+        spot=sum(count.spot for count in counts),
+        futures=sum(count.futures for count in counts),
+        triggers=sum(count.triggers for count in counts),
+    )
     catalog = at.catalog()
     funds = sum_up(margin, catalog)
     held = [holding for holding in list_holdings(margin, catalog.futures.values()) if holding.own.position.amount]
     return answer(
-        {
-            "account": account,
-            "spot": render_balances(balances, catalog),
-            "futures": _render_funds(funds, catalog),
-            "positions": [render_held(holding, liquidation_price(holding, funds)) for holding in held],
-            "open_orders": open_orders,
-        }
+        AccountView(
+            account=account,
+            spot=render_balances(balances, catalog),
+            futures=_render_funds(funds, catalog),
+            positions=[render_held(holding, liquidation_price(holding, funds)) for holding in held],
+            open_orders=open_orders,
+        )
     )
 
 
@@ -202,18 +248,18 @@ def get_shards() -> Response:
     return answer(read_status(services().engine))
 
 
-def _render_funds(funds: Funds, catalog: Catalog) -> dict[str, str | None]:
+def _render_funds(funds: Funds, catalog: Catalog) -> FundsView:
     """The futures wallet and what it backs."""
-    return {
-        "wallet_balance": format_usdt(funds.wallet, catalog),
-        "available_balance": format_usdt(funds.available, catalog),
-        "position_margin": format_usdt(funds.position_margin, catalog),
-        "order_hold": format_usdt(funds.order_margin, catalog),
-        "unrealized_profit": format_usdt(funds.unrealised, catalog),
-        "margin_balance": format_usdt(funds.equity, catalog),
-        "maintenance_margin": format_usdt(funds.maintenance, catalog),
-        "margin_ratio": format_margin_ratio(funds),
-    }
+    return FundsView(
+        wallet_balance=format_usdt(funds.wallet, catalog),
+        available_balance=format_usdt(funds.available, catalog),
+        position_margin=format_usdt(funds.position_margin, catalog),
+        order_hold=format_usdt(funds.order_margin, catalog),
+        unrealized_profit=format_usdt(funds.unrealised, catalog),
+        margin_balance=format_usdt(funds.equity, catalog),
+        maintenance_margin=format_usdt(funds.maintenance, catalog),
+        margin_ratio=format_margin_ratio(funds),
+    )
 
 
 class Form:
@@ -276,13 +322,13 @@ def _pay(action: Callable[[Desk, Payment], Paid]) -> Response:
     )
     paid = action(_desk(), payment)
     return answer(
-        {
-            "ok": True,
-            "reference": payment.reference,
-            "account": payment.account,
-            "wallet": payment.wallet,
-            "asset": payment.asset,
-            "amount": paid.amount,
-            "balance_after": paid.balance_after,
-        }
+        PaidView(
+            ok=True,
+            reference=payment.reference,
+            account=payment.account,
+            wallet="spot" if WALLETS[payment.wallet] is Wallet.SPOT else "futures",
+            asset=payment.asset,
+            amount=paid.amount,
+            balance_after=paid.balance_after,
+        )
     )

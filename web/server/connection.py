@@ -29,6 +29,7 @@ class Server(Protocol):
     hub: Hub
     alive: bool
     keepalive_s: float
+    request_bytes_max: int
     reader: PlainReader
     application: Application
 
@@ -231,7 +232,13 @@ class HttpConnection:
         server = self._server
         note_unread = partial(server.note_unread, self)
         self._stream = Stream(
-            server.hub, self._socket, self._received, server.keepalive_s, note_unread, server.note_waiting
+            server.hub,
+            self._socket,
+            self._received,
+            server.keepalive_s,
+            server.request_bytes_max,
+            note_unread,
+            server.note_waiting,
         )
         self._received = b""
         self._server.hub.spawn(partial(self._serve_stream, self._stream))

@@ -54,8 +54,10 @@ class Waiter:
 class Hub:
     """The loop. ``main`` is the greenlet that made it and runs it."""
 
-    def __init__(self) -> None:
+    def __init__(self, idle_count_max: int = IDLE_COUNT_MAX) -> None:
+        """``idle_count_max``: greenlets kept for what comes next."""
         self.main = getcurrent()
+        self._idle_count_max = idle_count_max
         self.now = time.monotonic()  # of this turn
         self.moment = 0  # another in each turn, and again for what a turn comes to after its sockets
         self._poller = Poller()
@@ -111,7 +113,7 @@ class Hub:
             run: Callable[[], None] = self.main.switch()
             run()
             del run  # and what hangs on it: a request, its answer
-            if len(self._idle) >= IDLE_COUNT_MAX:
+            if len(self._idle) >= self._idle_count_max:
                 return
             self._idle.append(me)
 

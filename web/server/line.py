@@ -6,13 +6,13 @@ It is what :class:`shards.ipc.threaded_channel.Line` is with threads.
 from itertools import count
 from typing import Final
 
+from shards.folder import Folder
 from shards.ipc.connection import Connection
 from shards.ipc.counters import Slot
 from shards.ipc.errors import NotServing
 from shards.ipc.network import Network
 from shards.ipc.protocol import Callee, Confirmed, Welcome
 from shards.limits import RECONNECT_MS, RECONNECT_MS_MAX
-from storage.folder import Folder
 from web.server.hub import Hub, Waiter
 from web.server.poller import READ, WRITE
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from web.server.gunicorn_parts import NoMoreData
 from web.server.hub import Hub
-from web.server.limits import LINGER_BYTES_MAX, LINGER_S, RECEIVE_BYTES, REQUEST_BYTES_MAX, REQUEST_S, SEND_S
+from web.server.limits import LINGER_BYTES_MAX, LINGER_S, RECEIVE_BYTES, REQUEST_S, SEND_S
 from web.server.poller import READ, WRITE
 
 
@@ -20,18 +20,20 @@ class Stream:
         sock: socket.socket,
         received: bytes,
         keepalive_s: float,
+        bytes_max: int,
         note_unread: Callable[[int], None],
         note_waiting: Callable[[], None],
     ) -> None:
         """``received``: what has been read of the socket already; ``keepalive_s``: the wait for a next request.
 
-        ``note_unread`` is told how many bytes wait for their reader; 0 when none do any more. ``note_waiting`` is told
-        when the caller is waited for.
+        ``bytes_max``: of one request. ``note_unread`` is told how many bytes wait for their reader; 0 when none do any
+        more. ``note_waiting`` is told when the caller is waited for.
         """
         self._hub = hub
         self._socket = sock
         self._received = received
         self._keepalive_s = keepalive_s
+        self._bytes_max = bytes_max
         self._note_unread = note_unread
         self._note_waiting = note_waiting
         self.until = time.monotonic() + REQUEST_S  # when its caller's time is up
@@ -49,7 +51,7 @@ class Stream:
         if self._received:
             chunk, self._received = self._received[:size], self._received[size:]
             return chunk
-        while not (self._idle and self._ended) and self._bytes <= REQUEST_BYTES_MAX:
+        while not (self._idle and self._ended) and self._bytes <= self._bytes_max:
             try:
                 chunk = self._socket.recv(size)
             except BlockingIOError:

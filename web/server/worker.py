@@ -22,6 +22,7 @@ from web.server.limits import (
     ACCEPT_PAUSE_S,
     DESCRIPTORS_KEPT,
     LOOK_S,
+    REQUEST_BYTES_MAX,
     SUCCESSOR_S,
     UNREAD_BYTES_MAX,
 )
@@ -32,6 +33,10 @@ from web.server.stream import Stream
 
 class HubWorker(GunicornWorker):
     """One worker process."""
+
+    # gunicorn makes it, and gives it no bounds of ours
+    unread_bytes_max = UNREAD_BYTES_MAX
+    request_bytes_max = REQUEST_BYTES_MAX
 
     def init_process(self) -> None:
         """In the worker, before the application is loaded: it connects to the engine with this hub."""
@@ -135,7 +140,7 @@ class HubWorker(GunicornWorker):
         self._unread_bytes += size - self._unread.pop(connection, 0)
         if size:
             self._unread[connection] = size
-        while self._unread_bytes > UNREAD_BYTES_MAX:
+        while self._unread_bytes > self.unread_bytes_max:
             most = max(self._unread, key=lambda each: self._unread[each])
             self._unread_bytes -= self._unread.pop(most)
             most.make_room()

@@ -5,11 +5,11 @@ from typing import Final
 
 from flask import Blueprint, Response
 
-from shards.limits import LIST_COUNT_MAX
 from shards.model import ids
 from shards.model.markets import Market, Product
 from shards.model.queries import GetBalances, GetOrder, ListOrders, ListTrades
 from shards.model.replies import BalancesReply
+from shards.model.span import NO_BOUND
 from web.auth import READ, Principal, caller
 from web.exchange import history
 from web.exchange.balances import render_balances
@@ -18,11 +18,11 @@ from web.http.errors import invalid
 from web.http.request import Query, query
 from web.http.responses import answer
 from web.services import Services, services
+from web.spot.limits import LIST_DEFAULT, LIST_MAX
 from web.spot.views import STATUSES, SpotRenderer
 
 blueprint: Final = Blueprint("spot_lists", __name__, url_prefix="/api/v1/spot")
 
-_LIMIT_DEFAULT: Final = 50
 _STATUSES: Final = {text: status for status, text in STATUSES.items()}
 
 
@@ -36,7 +36,7 @@ def list_orders() -> Response:
     market = _read_market(asked, catalog)
     status = _read_status(asked)
     start_ms, end_ms = _read_span(asked)
-    limit = asked.get_limit(_LIMIT_DEFAULT, LIST_COUNT_MAX)
+    limit = asked.get_limit(LIST_DEFAULT, LIST_MAX)
     before_ms, before_id = _read_order_before(asked, principal, catalog, at)
     question = ListOrders(
         account=principal.account,
@@ -63,7 +63,7 @@ def list_trades() -> Response:
     asked = query()
     market = _read_market(asked, catalog)
     start_ms, end_ms = _read_span(asked)
-    limit = asked.get_limit(_LIMIT_DEFAULT, LIST_COUNT_MAX)
+    limit = asked.get_limit(LIST_DEFAULT, LIST_MAX)
     before_ms, before_id = _read_trade_before(asked, principal, catalog, at)
     question = ListTrades(
         account=principal.account,
@@ -115,15 +115,15 @@ def _read_status(asked: Query) -> int:
 def _read_span(asked: Query) -> tuple[int, int]:
     """``start`` and ``end``, seconds and inclusive, as milliseconds."""
     start_ms = asked.get_long("start", 0) * 1_000
-    end_ms = asked.get_long("end", history.TIME_MS_MAX) * 1_000 + 999
-    return min(start_ms, history.TIME_MS_MAX), min(end_ms, history.TIME_MS_MAX)
+    end_ms = asked.get_long("end", NO_BOUND) * 1_000 + 999
+    return min(start_ms, NO_BOUND), min(end_ms, NO_BOUND)
 
 
 def _read_order_before(asked: Query, principal: Principal, catalog: Catalog, at: Services) -> tuple[int, int]:
     """Place of the order named by ``before``, which must be the caller's."""
     text = asked.get("before")
     if text is None:
-        return history.TIME_MS_MAX, 0
+        return NO_BOUND, 0
     number, market = _read_id(text, ids.ORDER, catalog, at)
     order = history.find_order(at.engine, market, GetOrder(number))
     if order is None or order.account != principal.account:
@@ -134,7 +134,7 @@ def _read_order_before(asked: Query, principal: Principal, catalog: Catalog, at:
 def _read_trade_before(asked: Query, principal: Principal, catalog: Catalog, at: Services) -> tuple[int, int]:
     text = asked.get("before")
     if text is None:
-        return history.TIME_MS_MAX, 0
+        return NO_BOUND, 0
     number, market = _read_id(text, ids.TRADE, catalog, at)
     trade = history.find_trade(at.engine, market, number)
     if trade is None or principal.account not in (trade.taker_account, trade.maker_account):

@@ -1,31 +1,55 @@
 """Public spot market data."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Annotated, Final
 
+import msgspec
 from flask import Blueprint, Response
+from msgspec import Meta
 
 from shards.clock import now_ms
-from shards.limits import DEPTH_LEVELS_MAX
 from shards.model.decimals import format_fixed, format_plain
 from shards.model.markets import Market
 from shards.model.queries import GetDepth, MarketTrades
 from shards.model.reasons import Reason
 from shards.model.replies import DepthReply
+from shards.model.span import NO_BOUND
 from web.exchange import history
-from web.exchange.candles import DAY_S, INTERVALS_S, render_candle, render_ticker
+from web.exchange.candles import DAY_S, INTERVALS_S, TickerView, render_candle, render_ticker
 from web.exchange.catalog import DISABLED, Catalog
+from web.exchange.fields import Amount, FeeBps, MarketStatus, Name, Natural, Price
 from web.http.errors import Problem, invalid, spot_problem
 from web.http.request import Query, query
 from web.http.responses import answer
 from web.services import Services, services
+from web.spot.limits import DEPTH_DEFAULT, DEPTH_MAX, KLINES_DEFAULT, KLINES_MAX
 from web.spot.views import SpotRenderer
 
 blueprint: Final = Blueprint("spot_market", __name__, url_prefix="/api/v1")
 
-_DEPTH_DEFAULT: Final = 50
-_KLINES_DEFAULT: Final = 500
-_KLINES_MAX: Final = 1_000
+
+class MarketView(msgspec.Struct, gc=False):
+    """A spot market."""
+
+    id: Name
+    base_token: Name
+    quote_token: Name
+    tick_size: Price
+    lot_size: Price
+    min_notional: Amount
+    maker_fee_bps: FeeBps
+    taker_fee_bps: FeeBps
+    status: MarketStatus
+
+
+class TokenView(msgspec.Struct, gc=False):
+    """An asset."""
+
+    symbol: Name
+    image: str
+    decimals: Annotated[int, Meta(ge=0, le=18)]
+    chainId: Natural
+    contract: str
 
 
 @blueprint.get("/spot/markets")
@@ -40,7 +64,7 @@ def depth() -> Response:
     at = services()
     asked = query()
     market = _read_market(asked, at.catalog())
-    limit = asked.get_limit(_DEPTH_DEFAULT, DEPTH_LEVELS_MAX)
+    limit = asked.get_limit(DEPTH_DEFAULT, DEPTH_MAX)
     book = at.engine.ask(DepthReply, at.engine.owner(market), GetDepth(market.number, limit))
     return answer(
         {
@@ -59,7 +83,7 @@ def trades() -> Response:
     asked = query()
     catalog = at.catalog()
     market = _read_market(asked, catalog)
-    limit = asked.get_limit(_DEPTH_DEFAULT, DEPTH_LEVELS_MAX)
+    limit = asked.get_limit(DEPTH_DEFAULT, DEPTH_MAX)
     found = history.market_trades(at.engine, market, MarketTrades(market.number, limit))
     renderer = SpotRenderer(catalog, at.id_key)
     return answer([renderer.trade(trade) for trade in found])
@@ -74,8 +98,8 @@ def klines() -> Response:
     interval_s = INTERVALS_S.get(asked.get("interval") or "")
     if interval_s is None:
         raise invalid("interval")
-    limit = asked.get_limit(_KLINES_DEFAULT, _KLINES_MAX)
-    end_s = asked.get_long("end_time", history.TIME_MS_MAX)
+    limit = asked.get_limit(KLINES_DEFAULT, KLINES_MAX)
+    end_s = asked.get_long("end_time", NO_BOUND)
     start_s = asked.get_long("start_time", -1)
     market = _find_market(symbol, at.catalog())
     start_ms = start_s * 1_000 if start_s >= 0 else None
@@ -118,30 +142,30 @@ def health() -> Response:
 def tokens() -> Response:
     """All assets; the one answer with an envelope."""
     data = [
-        {
-            "symbol": asset.symbol,
-            "image": asset.image,
-            "decimals": asset.decimals,
-            "chainId": asset.chain_id,
-            "contract": asset.contract,
-        }
+        TokenView(
+            symbol=asset.symbol,
+            image=asset.image,
+            decimals=asset.decimals,
+            chainId=asset.chain_id,
+            contract=asset.contract,
+        )
         for asset in services().catalog().assets.values()
     ]
     return answer({"success": True, "data": data, "error": None, "timestamp": now_ms() // 1_000})
 
 
-def _render_market(market: Market) -> dict[str, object]:
-    return {
-        "id": market.symbol,
-        "base_token": market.base,
-        "quote_token": market.quote,
-        "tick_size": format_fixed(market.tick_digits, market.price_places),
-        "lot_size": format_fixed(market.lot_digits, market.lot_places),
-        "min_notional": format_plain(market.min_notional, market.quote_places),
-        "maker_fee_bps": market.maker_fee_bps,
-        "taker_fee_bps": market.taker_fee_bps,
-        "status": market.status,
-    }
+def _render_market(market: Market) -> MarketView:
+    return MarketView(
+        id=market.symbol,
+        base_token=market.base,
+        quote_token=market.quote,
+        tick_size=format_fixed(market.tick_digits, market.price_places),
+        lot_size=format_fixed(market.lot_digits, market.lot_places),
+        min_notional=format_plain(market.min_notional, market.quote_places),
+        maker_fee_bps=market.maker_fee_bps,
+        taker_fee_bps=market.taker_fee_bps,
+        status=market.status,
+    )
 
 
 def _read_symbol(asked: Query) -> str:
@@ -162,7 +186,7 @@ def _find_market(symbol: str, catalog: Catalog) -> Market:
     return market
 
 
-def _tickers(markets: Sequence[Market], at: Services) -> list[dict[str, object]]:
+def _tickers(markets: Sequence[Market], at: Services) -> list[TickerView]:
     """The last 24 hours of the markets that ever traded."""
     now_s = now_ms() // 1_000
     found = history.days_since(at.engine, markets, (now_s - DAY_S) * 1_000)

@@ -2,11 +2,12 @@
 
 from typing import Final, NamedTuple
 
-from shards.limits import AMOUNT_MAX, PRICE_MAX, QUANTITY_MAX
+from shards.limits import AMOUNT_MAX
 from shards.model.decimals import Decimal, count_steps
 from shards.model.markets import Market
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from web.auth import Principal
+from web.exchange.limits import PRICE_MAX, QUANTITY_MAX
 from web.http.errors import Problem, invalid
 from web.http.parse import is_client_id, read_decimal, read_text
 from web.spot.views import KINDS, SIDES, TIMES_IN_FORCE

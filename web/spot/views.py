@@ -1,49 +1,62 @@
 """Orders and trades → the spot API's fields, in their order. Here steps and units become text."""
 
-from typing import Final
+from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec.structs import astuple
 
 from shards.model import ids
 from shards.model.decimals import format_plain
 from shards.model.markets import Market
 from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade
 from web.exchange.catalog import Catalog
+from web.exchange.fields import Amount, Milliseconds, Name, Price, Seconds, Uuid
+from web.http.described import Described
 
 SIDES: Final = {Side.BUY: "buy", Side.SELL: "sell"}
 KINDS: Final = {Kind.LIMIT: "limit", Kind.MARKET: "market"}
 TIMES_IN_FORCE: Final = {TimeInForce.GTC: "gtc", TimeInForce.IOC: "ioc", TimeInForce.POST_ONLY: "post_only"}
 STATUSES: Final = {status: status.name.lower() for status in Status}
-_REJECT_REASONS: Final = {EndReason.SELF_TRADE: "SELF_TRADE", EndReason.POST_ONLY: "POST_ONLY_REJECT"}
+
+SideText = Annotated[str, Described("Side")]
+OrderType = Annotated[str, Described("OrderType")]
+TimeInForceText = Annotated[str, Described("TimeInForce")]
+OrderStatus = Annotated[str, Described("OrderStatus")]
+RejectReason = Literal["SELF_TRADE", "POST_ONLY_REJECT"]
+
+_REJECT_REASONS: Final[dict[EndReason, RejectReason]] = {
+    EndReason.SELF_TRADE: "SELF_TRADE",
+    EndReason.POST_ONLY: "POST_ONLY_REJECT",
+}
 
 
 class OrderView(msgspec.Struct, gc=False):
     """The spot order object."""
 
-    id: str
-    symbol: str
-    side: str
-    type: str
-    tif: str
-    price: str | None
-    quantity: str | None
-    quote_quantity: str | None
-    filled_qty: str
-    avg_fill_price: str
-    status: str
-    reject_reason: str | None
-    created_at: int
-    updated_at: int
+    id: Uuid
+    symbol: Name
+    side: SideText
+    type: OrderType
+    tif: TimeInForceText
+    price: Price | None
+    quantity: Amount | None
+    quote_quantity: Amount | None
+    filled_qty: Amount
+    avg_fill_price: Price
+    status: OrderStatus
+    reject_reason: RejectReason | None
+    created_at: Seconds
+    updated_at: Seconds
 
 
 class FillView(msgspec.Struct, gc=False):
     """A match, as the order that was placed saw it."""
 
-    trade_id: str
-    price: str
-    quantity: str
-    fee: str
-    fee_token: str
+    trade_id: Uuid
+    price: Price
+    quantity: Amount
+    fee: Amount
+    fee_token: Name
 
 
 class PlacedView(OrderView, gc=False):
@@ -55,27 +68,27 @@ class PlacedView(OrderView, gc=False):
 class OwnTradeView(msgspec.Struct, gc=False):
     """A match, as one of its two accounts sees it."""
 
-    trade_id: str
-    symbol: str
-    price: str
-    quantity: str
-    side: str
-    fee: str
-    fee_token: str
-    role: str
-    order_id: str
-    ts: int
+    trade_id: Uuid
+    symbol: Name
+    price: Price
+    quantity: Amount
+    side: SideText
+    fee: Amount
+    fee_token: Name
+    role: Literal["maker", "taker"]
+    order_id: Uuid
+    ts: Seconds
 
 
 class TradeView(msgspec.Struct, gc=False):
     """A match, as everybody sees it."""
 
-    trade_id: str
-    symbol: str
-    side: str
-    price: str
-    quantity: str
-    ts: int
+    trade_id: Uuid
+    symbol: Name
+    side: SideText
+    price: Price
+    quantity: Amount
+    ts: Milliseconds
 
 
 class SpotRenderer:
@@ -109,7 +122,8 @@ class SpotRenderer:
         """The order object and its matches."""
         market = self._markets[order.market]
         fills = [self._fill(market, order, trade) for trade in trades]
-        return PlacedView(**msgspec.structs.asdict(self.order(order)), fills=fills)
+        fields = *astuple(self.order(order)), fills
+        return PlacedView(*fields)
 
     def own_trade(self, trade: Trade, account: str) -> OwnTradeView:
         """A trade of ``account``."""

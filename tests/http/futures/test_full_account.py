@@ -8,12 +8,12 @@ from typing import Final, NamedTuple
 import pytest
 
 from loadtest.bench.seeding import write_journal
+from shards.folder import Folder
 from shards.limits import OPEN_ORDERS_MAX, TRIGGERS_MAX
 from shards.model.accounting import Wallet
 from shards.model.commands import AddMarket, Command, Deposit, Place
 from shards.model.ids import make_number
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce, Trigger
-from storage.folder import Folder
 from storage.reference import Asset, Reference
 from tests.exchange import Exchange
 from tests.http.futures.caller import Caller, Json, sender

@@ -223,11 +223,9 @@ def test_an_answer_that_is_not_taken(bench: Bench, call: Call, short: None, vers
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
-def test_answers_that_nobody_takes_are_bounded_together(
-    bench: Bench, call: Call, monkeypatch: pytest.MonkeyPatch, version: str
-) -> None:
+def test_answers_that_nobody_takes_are_bounded_together(bench: Bench, call: Call, version: str) -> None:
     """Whoever keeps most is ended; what others are about to read stays."""
-    monkeypatch.setattr(workers, "UNREAD_BYTES_MAX", 3 * BIG)
+    bench.unread_bytes_max = 3 * BIG
     reader = call(receive_bytes=65_536).send(big(BIG // 2, version))
     idlers = [call(receive_bytes=65_536).send(big(BIG + 1, version)) for _ in range(5)]
     bench.until(lambda: bench.count() == 3, "those that are too many are ended")
@@ -271,8 +269,8 @@ def test_an_endless_head(bench: Bench, call: Call, start: bytes) -> None:
     assert caller.wait_closed()[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 414", b"HTTP/1.1 431")
 
 
-def test_an_endless_body(bench: Bench, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "REQUEST_BYTES_MAX", 100_000)
+def test_an_endless_body(bench: Bench, call: Call) -> None:
+    bench.request_bytes_max = 100_000
     caller = call().send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n")
     for _ in range(1_000):
         caller.push(b"a" * 65_536)

@@ -13,7 +13,6 @@ from typing import Final
 import pytest
 from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 
-from web.server import hub as hubs
 from web.server.hub import Hub, Waiter
 from web.server.poller import READ, WRITE
 
@@ -308,8 +307,8 @@ def test_an_exit_ends_the_loop(hub: Hub) -> None:
         hub.turn(LONG_S)
 
 
-def test_greenlets_are_used_again_and_few_are_kept(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hubs, "IDLE_COUNT_MAX", 4)
+def test_greenlets_are_used_again_and_few_are_kept() -> None:
+    hub = Hub(idle_count_max=4)
     made: list[greenlet] = []
 
     def spawn_ten() -> None:

@@ -1,8 +1,9 @@
 """The caller's futures money: balance, account, positions."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Literal
 
+import msgspec
 from flask import Blueprint, Response
 
 from shards.model.markets import Market
@@ -10,14 +11,73 @@ from web.auth import READ
 from web.exchange.catalog import MARGIN_ASSET, Catalog
 from web.exchange.margin import Funds, Holding, ask_margin, format_usdt, liquidation_price, list_holdings, sum_up
 from web.exchange.mark_prices import marks_of
-from web.futures.account.position_views import render_position, render_risk
+from web.futures.account.position_views import PositionView, render_position, render_risk
 from web.futures.call.call import read_optional_market, signed_call
+from web.futures.fields import Decimal, MarginAsset, Positive, SignedDecimal
 from web.http.responses import answer
 from web.services import services
 
 blueprint: Final = Blueprint("futures_account", __name__, url_prefix="/fapi")
 
 _WEIGHT: Final = 5
+
+
+class BalanceView(msgspec.Struct, gc=False):
+    """The wallet."""
+
+    accountAlias: str
+    asset: MarginAsset
+    balance: SignedDecimal
+    crossWalletBalance: SignedDecimal
+    crossUnPnl: SignedDecimal
+    availableBalance: Decimal
+    maxWithdrawAmount: Decimal
+    marginAvailable: Literal[True]
+    updateTime: Positive
+
+
+class AssetView(msgspec.Struct, gc=False):
+    """The one asset: what it comes to is what the account comes to."""
+
+    asset: MarginAsset
+    walletBalance: SignedDecimal
+    unrealizedProfit: SignedDecimal
+    marginBalance: SignedDecimal
+    maintMargin: Decimal
+    initialMargin: Decimal
+    positionInitialMargin: Decimal
+    openOrderInitialMargin: Decimal
+    crossWalletBalance: SignedDecimal
+    crossUnPnl: SignedDecimal
+    availableBalance: Decimal
+    maxWithdrawAmount: Decimal
+    marginAvailable: Literal[True]
+    updateTime: Positive
+
+
+class AccountView(msgspec.Struct):
+    """The wallet and what it backs."""
+
+    feeTier: Literal[0]
+    canTrade: Literal[True]
+    canDeposit: Literal[True]
+    canWithdraw: Literal[True]
+    updateTime: Positive
+    multiAssetsMargin: Literal[False]
+    tradeGroupId: Literal[-1]
+    totalInitialMargin: Decimal
+    totalMaintMargin: Decimal
+    totalWalletBalance: SignedDecimal
+    totalUnrealizedProfit: SignedDecimal
+    totalMarginBalance: SignedDecimal
+    totalPositionInitialMargin: Decimal
+    totalOpenOrderInitialMargin: Decimal
+    totalCrossWalletBalance: SignedDecimal
+    totalCrossUnPnl: SignedDecimal
+    availableBalance: Decimal
+    maxWithdrawAmount: Decimal
+    assets: list[AssetView]
+    positions: list[PositionView]
 
 
 @blueprint.get("/v2/balance")
@@ -88,64 +148,64 @@ def _choose(holdings: list[Holding], *, every: bool) -> list[Holding]:
     return [holding for holding in holdings if every or holding.is_used]
 
 
-def _render_balance(account: str, funds: Funds, catalog: Catalog) -> dict[str, object]:
+def _render_balance(account: str, funds: Funds, catalog: Catalog) -> BalanceView:
     wallet, available = format_usdt(funds.wallet, catalog), format_usdt(funds.available, catalog)
-    return {
-        "accountAlias": account,
-        "asset": MARGIN_ASSET,
-        "balance": wallet,
-        "crossWalletBalance": wallet,
-        "crossUnPnl": format_usdt(funds.unrealised, catalog),
-        "availableBalance": available,
-        "maxWithdrawAmount": available,
-        "marginAvailable": True,
-        "updateTime": funds.updated_ms,
-    }
+    return BalanceView(
+        accountAlias=account,
+        asset=MARGIN_ASSET,
+        balance=wallet,
+        crossWalletBalance=wallet,
+        crossUnPnl=format_usdt(funds.unrealised, catalog),
+        availableBalance=available,
+        maxWithdrawAmount=available,
+        marginAvailable=True,
+        updateTime=funds.updated_ms,
+    )
 
 
-def _render_account(funds: Funds, holdings: list[Holding], catalog: Catalog) -> dict[str, object]:
+def _render_account(funds: Funds, holdings: list[Holding], catalog: Catalog) -> AccountView:
     asset = _render_asset(funds, catalog)
-    return {
-        "feeTier": 0,
-        "canTrade": True,
-        "canDeposit": True,
-        "canWithdraw": True,
-        "updateTime": funds.updated_ms,
-        "multiAssetsMargin": False,
-        "tradeGroupId": -1,
-        "totalInitialMargin": asset["initialMargin"],
-        "totalMaintMargin": asset["maintMargin"],
-        "totalWalletBalance": asset["walletBalance"],
-        "totalUnrealizedProfit": asset["unrealizedProfit"],
-        "totalMarginBalance": asset["marginBalance"],
-        "totalPositionInitialMargin": asset["positionInitialMargin"],
-        "totalOpenOrderInitialMargin": asset["openOrderInitialMargin"],
-        "totalCrossWalletBalance": asset["crossWalletBalance"],
-        "totalCrossUnPnl": asset["crossUnPnl"],
-        "availableBalance": asset["availableBalance"],
-        "maxWithdrawAmount": asset["maxWithdrawAmount"],
-        "assets": [asset],
-        "positions": [render_position(holding) for holding in holdings],
-    }
+    return AccountView(
+        feeTier=0,
+        canTrade=True,
+        canDeposit=True,
+        canWithdraw=True,
+        updateTime=funds.updated_ms,
+        multiAssetsMargin=False,
+        tradeGroupId=-1,
+        totalInitialMargin=asset.initialMargin,
+        totalMaintMargin=asset.maintMargin,
+        totalWalletBalance=asset.walletBalance,
+        totalUnrealizedProfit=asset.unrealizedProfit,
+        totalMarginBalance=asset.marginBalance,
+        totalPositionInitialMargin=asset.positionInitialMargin,
+        totalOpenOrderInitialMargin=asset.openOrderInitialMargin,
+        totalCrossWalletBalance=asset.crossWalletBalance,
+        totalCrossUnPnl=asset.crossUnPnl,
+        availableBalance=asset.availableBalance,
+        maxWithdrawAmount=asset.maxWithdrawAmount,
+        assets=[asset],
+        positions=[render_position(holding) for holding in holdings],
+    )
 
 
-def _render_asset(funds: Funds, catalog: Catalog) -> dict[str, object]:
+def _render_asset(funds: Funds, catalog: Catalog) -> AssetView:
     """The one asset: what it comes to is what the account comes to."""
     wallet, unrealised = format_usdt(funds.wallet, catalog), format_usdt(funds.unrealised, catalog)
     available = format_usdt(funds.available, catalog)
-    return {
-        "asset": MARGIN_ASSET,
-        "walletBalance": wallet,
-        "unrealizedProfit": unrealised,
-        "marginBalance": format_usdt(funds.equity, catalog),
-        "maintMargin": format_usdt(funds.maintenance, catalog),
-        "initialMargin": format_usdt(funds.position_margin + funds.order_margin, catalog),
-        "positionInitialMargin": format_usdt(funds.position_margin, catalog),
-        "openOrderInitialMargin": format_usdt(funds.order_margin, catalog),
-        "crossWalletBalance": wallet,
-        "crossUnPnl": unrealised,
-        "availableBalance": available,
-        "maxWithdrawAmount": available,
-        "marginAvailable": True,
-        "updateTime": funds.updated_ms,
-    }
+    return AssetView(
+        asset=MARGIN_ASSET,
+        walletBalance=wallet,
+        unrealizedProfit=unrealised,
+        marginBalance=format_usdt(funds.equity, catalog),
+        maintMargin=format_usdt(funds.maintenance, catalog),
+        initialMargin=format_usdt(funds.position_margin + funds.order_margin, catalog),
+        positionInitialMargin=format_usdt(funds.position_margin, catalog),
+        openOrderInitialMargin=format_usdt(funds.order_margin, catalog),
+        crossWalletBalance=wallet,
+        crossUnPnl=unrealised,
+        availableBalance=available,
+        maxWithdrawAmount=available,
+        marginAvailable=True,
+        updateTime=funds.updated_ms,
+    )

@@ -1,6 +1,6 @@
 """The leverage of an account's orders: what it is in each market, what it may be, and setting it."""
 
-from typing import Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from flask import Blueprint, Response
@@ -15,11 +15,32 @@ from web.futures.account.position_views import format_max_notional
 from web.futures.call.call import read_market, read_optional_market, signed_call
 from web.futures.call.errors import LEVERAGE, FuturesProblem
 from web.futures.call.parameters import need
+from web.futures.fields import Natural, Positive, Symbol
+from web.http.described import Written
 from web.http.formats import format_ratio
 from web.http.responses import answer
 from web.services import services
 
 blueprint: Final = Blueprint("futures_leverage", __name__, url_prefix="/fapi/v1")
+
+
+class BracketView(msgspec.Struct, gc=False):
+    """One bracket; amounts in USDT."""
+
+    bracket: Positive
+    initialLeverage: Positive
+    notionalCap: Natural
+    notionalFloor: Natural
+    maintMarginRatio: Annotated[msgspec.Raw, Written()]
+    cum: Natural
+
+
+class BracketsView(msgspec.Struct):
+    """The brackets of a market."""
+
+    symbol: Symbol
+    notionalCoef: Literal[1]
+    brackets: list[BracketView]
 
 
 @blueprint.post("/leverage")
@@ -78,22 +99,22 @@ def _render_config(holding: Holding) -> dict[str, object]:
     }
 
 
-def _render_brackets(market: Market) -> dict[str, object]:
+def _render_brackets(market: Market) -> BracketsView:
     floors = [0, *(bracket.cap for bracket in market.brackets)]
     rows = [
         _render_bracket(market, number, bracket, floor)
         for number, (bracket, floor) in enumerate(zip(market.brackets, floors, strict=False), 1)
     ]
-    return {"symbol": market.symbol, "notionalCoef": 1, "brackets": rows}
+    return BracketsView(symbol=market.symbol, notionalCoef=1, brackets=rows)
 
 
-def _render_bracket(market: Market, number: int, bracket: Bracket, floor: int) -> dict[str, object]:
+def _render_bracket(market: Market, number: int, bracket: Bracket, floor: int) -> BracketView:
     unit = int(10**market.quote_places)
-    return {
-        "bracket": number,
-        "initialLeverage": bracket.max_leverage,
-        "notionalCap": bracket.cap // unit,
-        "notionalFloor": floor // unit,
-        "maintMarginRatio": msgspec.Raw(format_ratio(bracket.ratio).encode()),  # a number, exactly
-        "cum": bracket.cum // unit,
-    }
+    return BracketView(
+        bracket=number,
+        initialLeverage=bracket.max_leverage,
+        notionalCap=bracket.cap // unit,
+        notionalFloor=floor // unit,
+        maintMarginRatio=msgspec.Raw(format_ratio(bracket.ratio).encode()),  # a number, exactly
+        cum=bracket.cum // unit,
+    )

@@ -1,8 +1,10 @@
 """Listen keys: what a stream of an account's events would be asked for with. No stream takes one yet."""
 
-from typing import Final
+from typing import Annotated, Final
 
+import msgspec
 from flask import Blueprint, Response
+from msgspec import Meta
 
 from shards.clock import now_ms
 from web.auth import TRADE
@@ -13,6 +15,12 @@ from web.http.responses import answer
 from web.services import services
 
 blueprint: Final = Blueprint("futures_listen", __name__, url_prefix="/fapi/v1")
+
+
+class ListenKeyView(msgspec.Struct, gc=False):
+    """The account's key."""
+
+    listenKey: Annotated[str, Meta(pattern="^[A-Za-z0-9]{64}$")]
 
 
 @blueprint.post("/listenKey")
@@ -41,4 +49,4 @@ def drop() -> Response:
 
 def _renew(account: str) -> Response:
     reference = services().reference
-    return answer({"listenKey": reference.renew_listen_key(account, now_ms(), LISTEN_KEY_MS, LISTEN_KEY_FRESH_MS)})
+    return answer(ListenKeyView(reference.renew_listen_key(account, now_ms(), LISTEN_KEY_MS, LISTEN_KEY_FRESH_MS)))

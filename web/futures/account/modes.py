@@ -3,8 +3,9 @@
 The other is refused with a code that no client takes for "already so".
 """
 
-from typing import Final
+from typing import Final, Literal
 
+import msgspec
 from flask import Blueprint, Response
 
 from web.auth import READ, TRADE
@@ -17,7 +18,15 @@ from web.services import services
 
 blueprint: Final = Blueprint("futures_modes", __name__, url_prefix="/fapi/v1")
 
-_DONE: Final = {"code": 200, "msg": "success"}
+
+class DoneView(msgspec.Struct, gc=False):
+    """It is as asked."""
+
+    code: Literal[200] = 200
+    msg: Literal["success"] = "success"
+
+
+_DONE: Final = DoneView()
 _CROSS: Final = ("CROSSED", "CROSS")
 _BPS_MILLIONTHS: Final = 100
 

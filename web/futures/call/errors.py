@@ -1,10 +1,13 @@
 """What callers of the futures API are told when something is refused: status, code and text."""
 
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
+import msgspec
 from flask import Response
+from msgspec import Meta
 
 from shards.model.reasons import Reason
+from web.http.described import Described
 from web.http.errors import RETRY_AFTER_S
 from web.http.responses import Json, add_header
 
@@ -15,6 +18,13 @@ class Refusal(NamedTuple):
     status: int
     code: int
     msg: str
+
+
+class ErrorView(msgspec.Struct, gc=False):
+    """What the caller is told."""
+
+    code: Annotated[int, Described("ErrorCode")]
+    msg: Annotated[str, Meta(min_length=1)]
 
 
 class FuturesProblem(Exception):
@@ -28,9 +38,9 @@ class FuturesProblem(Exception):
         self.msg = msg
         self.retry_after_s = retry_after_s
 
-    def body(self) -> dict[str, object]:
-        """``{code, msg}``: an answer, or one element of a batch's answer."""
-        return {"code": self.code, "msg": self.msg}
+    def body(self) -> ErrorView:
+        """An answer, or one element of a batch's answer."""
+        return ErrorView(self.code, self.msg)
 
 
 # Before the call begins

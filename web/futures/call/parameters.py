@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
 
 from shards.model.decimals import Decimal
-from web.exchange.history import TIME_MS_MAX
+from shards.model.span import NO_BOUND
 from web.futures.call.errors import (
     CLIENT_ID_RESERVED,
     CLIENT_ID_TOO_LONG,
@@ -170,4 +170,4 @@ def need(value: T | None, name: str) -> T:
 
 
 def _clamp(time_ms: int | None) -> int | None:
-    return None if time_ms is None else min(time_ms, TIME_MS_MAX)
+    return None if time_ms is None else min(time_ms, NO_BOUND)

@@ -1,7 +1,7 @@
 """Is the exchange there, what time is it, and what can be traded."""
 
 from functools import lru_cache
-from typing import Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from flask import Blueprint, Response
@@ -11,9 +11,12 @@ from shards.model.brackets import MILLION
 from shards.model.decimals import format_plain
 from shards.model.markets import Market, MarketStatus
 from web.exchange.catalog import MARGIN_ASSET, Catalog
+from web.exchange.limits import PRICE_MAX
 from web.futures.call.call import open_call
 from web.futures.call.limits_gate import charge
-from web.futures.limits import PRICE_MAX, QUANTITY_MAX
+from web.futures.fields import Decimal, MarginAsset, Milliseconds, Natural, Symbol
+from web.futures.limits import QUANTITY_MAX
+from web.http.described import Written
 from web.http.formats import format_percent, format_price, format_ratio, margin_percent
 from web.http.responses import answer
 from web.services import services
@@ -33,11 +36,41 @@ ORDER_TYPES: Final = (
 TIMES_IN_FORCE: Final = ("GTC", "IOC", "FOK", "GTX")
 
 _NEVER_MS: Final = 4_133_404_800_000  # deliveryDate of what is never delivered: the end of the year 2100
-_STATUSES: Final = {
+StatusText = Literal["TRADING", "PENDING_TRADING", "CLOSE"]
+_STATUSES: Final[dict[str, StatusText]] = {
     MarketStatus.LISTED: "TRADING",
     MarketStatus.HALTED: "PENDING_TRADING",
     MarketStatus.DELISTED: "CLOSE",
 }
+
+
+class SymbolView(msgspec.Struct):
+    """A market."""
+
+    symbol: Symbol
+    pair: Symbol
+    contractType: Literal["PERPETUAL"]
+    deliveryDate: Literal[4_133_404_800_000]
+    onboardDate: Milliseconds
+    status: StatusText
+    maintMarginPercent: Decimal
+    requiredMarginPercent: Decimal
+    baseAsset: Symbol
+    quoteAsset: MarginAsset
+    marginAsset: MarginAsset
+    pricePrecision: Natural
+    quantityPrecision: Natural
+    baseAssetPrecision: Literal[8]
+    quotePrecision: Literal[8]
+    underlyingType: Literal["COIN"]
+    underlyingSubType: Annotated[list[str], Written()]
+    settlePlan: Literal[0]
+    triggerProtect: Decimal
+    filters: Annotated[list[dict[str, str]], Written()]
+    orderTypes: Annotated[tuple[str, ...], Written()]
+    timeInForce: Annotated[tuple[str, ...], Written()]
+    liquidationFee: Decimal
+    marketTakeBound: Decimal
 
 
 @blueprint.get("/v1/ping")
@@ -86,34 +119,34 @@ def _render_symbols(catalog: Catalog) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode([_render_symbol(market) for market in catalog.futures.values()]))
 
 
-def _render_symbol(market: Market) -> dict[str, object]:
+def _render_symbol(market: Market) -> SymbolView:
     assert market.futures is not None, "a futures market has its terms"
-    return {
-        "symbol": market.symbol,
-        "pair": market.symbol,
-        "contractType": "PERPETUAL",
-        "deliveryDate": _NEVER_MS,
-        "onboardDate": market.opened_ms,
-        "status": _STATUSES[market.status],
-        "maintMarginPercent": format_percent(market.brackets[0].ratio),
-        "requiredMarginPercent": margin_percent(market.brackets[0].max_leverage),
-        "baseAsset": market.base,
-        "quoteAsset": market.quote,
-        "marginAsset": market.quote,
-        "pricePrecision": market.price_places,
-        "quantityPrecision": market.lot_places,
-        "baseAssetPrecision": 8,
-        "quotePrecision": 8,
-        "underlyingType": "COIN",
-        "underlyingSubType": [],
-        "settlePlan": 0,
-        "triggerProtect": format_ratio(market.futures.trigger_protect),
-        "filters": _render_filters(market),
-        "orderTypes": ORDER_TYPES,
-        "timeInForce": TIMES_IN_FORCE,
-        "liquidationFee": format_ratio(market.risk.liquidation_fee if market.risk is not None else 0),
-        "marketTakeBound": format_ratio(market.futures.market_take_bound),
-    }
+    return SymbolView(
+        symbol=market.symbol,
+        pair=market.symbol,
+        contractType="PERPETUAL",
+        deliveryDate=_NEVER_MS,
+        onboardDate=market.opened_ms,
+        status=_STATUSES[market.status],
+        maintMarginPercent=format_percent(market.brackets[0].ratio),
+        requiredMarginPercent=margin_percent(market.brackets[0].max_leverage),
+        baseAsset=market.base,
+        quoteAsset=market.quote,
+        marginAsset=market.quote,
+        pricePrecision=market.price_places,
+        quantityPrecision=market.lot_places,
+        baseAssetPrecision=8,
+        quotePrecision=8,
+        underlyingType="COIN",
+        underlyingSubType=[],
+        settlePlan=0,
+        triggerProtect=format_ratio(market.futures.trigger_protect),
+        filters=_render_filters(market),
+        orderTypes=ORDER_TYPES,
+        timeInForce=TIMES_IN_FORCE,
+        liquidationFee=format_ratio(market.risk.liquidation_fee if market.risk is not None else 0),
+        marketTakeBound=format_ratio(market.futures.market_take_bound),
+    )
 
 
 def _render_filters(market: Market) -> list[dict[str, str]]:

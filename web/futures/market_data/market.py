@@ -11,9 +11,9 @@ from shards.model.markets import Market
 from shards.model.orders import Trade
 from shards.model.queries import GetCandles, GetDepth, MarketTrades
 from shards.model.replies import DepthReply
+from shards.model.span import NO_BOUND
 from web.exchange import history
 from web.exchange.gateway import Engine
-from web.exchange.history import TIME_MS_MAX
 from web.futures.call.call import open_call, read_market
 from web.futures.call.errors import DEPTH_LIMIT, INVALID_INTERVAL, FuturesProblem, exclusive
 from web.futures.call.parameters import Parameters, need
@@ -127,7 +127,7 @@ def _find_span(
     """(first, last) id of the trades asked for; None: open on that side. (0, 0) if there are none."""
     if start_ms is None and end_ms is None:
         return from_id, None
-    question = GetCandles(market.number, ONE_SPAN_MS, 1, start_ms or 0, TIME_MS_MAX if end_ms is None else end_ms)
+    question = GetCandles(market.number, ONE_SPAN_MS, 1, start_ms or 0, NO_BOUND if end_ms is None else end_ms)
     spans = history.candles(engine, market, question)
     if not spans:
         return 0, 0

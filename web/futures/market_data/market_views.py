@@ -1,8 +1,47 @@
 """Levels, trades and candles as the futures API shows them."""
 
+from typing import Final
+
+import msgspec
+
 from shards.model.markets import Market
 from shards.model.orders import Candle, Side, Trade
+from web.futures.fields import Decimal, Id, Milliseconds
 from web.http.formats import format_price, format_value
+
+
+class TradeView(msgspec.Struct, gc=False):
+    """A trade without its accounts."""
+
+    id: Id
+    price: Decimal
+    qty: Decimal
+    quoteQty: Decimal
+    time: Milliseconds
+    isBuyerMaker: bool
+
+
+_AGGREGATED: Final = {
+    "id": "a",
+    "price": "p",
+    "quantity": "q",
+    "first_id": "f",
+    "last_id": "l",
+    "time": "T",
+    "is_buyer_maker": "m",
+}
+
+
+class AggregatedView(msgspec.Struct, gc=False, rename=_AGGREGATED):
+    """A trade as an aggregate, of which it is the only one."""
+
+    id: Id
+    price: Decimal
+    quantity: Decimal
+    first_id: Id
+    last_id: Id
+    time: Milliseconds
+    is_buyer_maker: bool
 
 
 def render_levels(market: Market, levels: list[tuple[int, int]]) -> list[list[str]]:
@@ -10,29 +49,29 @@ def render_levels(market: Market, levels: list[tuple[int, int]]) -> list[list[st
     return [[format_price(market, price), market.format_quantity(lots)] for price, lots in levels]
 
 
-def render_trade(market: Market, trade: Trade) -> dict[str, object]:
+def render_trade(market: Market, trade: Trade) -> TradeView:
     """A trade without its accounts."""
-    return {
-        "id": trade.id,
-        "price": format_price(market, trade.price),
-        "qty": market.format_quantity(trade.quantity),
-        "quoteQty": format_value(market, trade.price * trade.quantity),
-        "time": trade.time_ms,
-        "isBuyerMaker": trade.taker_side is Side.SELL,
-    }
+    return TradeView(
+        id=trade.id,
+        price=format_price(market, trade.price),
+        qty=market.format_quantity(trade.quantity),
+        quoteQty=format_value(market, trade.price * trade.quantity),
+        time=trade.time_ms,
+        isBuyerMaker=trade.taker_side is Side.SELL,
+    )
 
 
-def render_aggregated(market: Market, trade: Trade) -> dict[str, object]:
+def render_aggregated(market: Market, trade: Trade) -> AggregatedView:
     """The same under the names of an aggregate, of which it is the only one."""
-    return {
-        "a": trade.id,
-        "p": format_price(market, trade.price),
-        "q": market.format_quantity(trade.quantity),
-        "f": trade.id,
-        "l": trade.id,
-        "T": trade.time_ms,
-        "m": trade.taker_side is Side.SELL,
-    }
+    return AggregatedView(
+        id=trade.id,
+        price=format_price(market, trade.price),
+        quantity=market.format_quantity(trade.quantity),
+        first_id=trade.id,
+        last_id=trade.id,
+        time=trade.time_ms,
+        is_buyer_maker=trade.taker_side is Side.SELL,
+    )
 
 
 def render_candle(market: Market, candle: Candle, interval_ms: int) -> list[object]:

@@ -1,8 +1,9 @@
 """Canceling futures orders: one, several, all of a market, all after a while. Works while a market is halted."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
+import msgspec
 from flask import Blueprint, Response
 
 from shards.limits import DEADLINE_BULK_MS
@@ -20,6 +21,7 @@ from web.futures.call.errors import (
     TOO_MANY_IDS,
     TRIGGER_NOT_OWN,
     UNKNOWN_ORDER,
+    ErrorView,
     FuturesProblem,
     exclusive,
     mandatory,
@@ -30,14 +32,22 @@ from web.futures.limits import CANCEL_COUNT_MAX, COUNTDOWN_MS_MAX
 from web.futures.orders.cancel_one import cancel_order
 from web.futures.orders.id_lists import read_client_ids, read_order_ids
 from web.futures.orders.order_ref import OrderName, question_of, read_order_name
-from web.futures.orders.order_views import OrderRenderer, View
+from web.futures.orders.order_views import CancelView, OrderRenderer
 from web.http.errors import EngineRefusal
 from web.http.responses import answer
 from web.services import services
 
 blueprint: Final = Blueprint("futures_cancel", __name__, url_prefix="/fapi/v1")
 
-ALL_DONE: Final = {"code": 200, "msg": "The operation of cancel all open order is done."}
+
+class AllCanceledView(msgspec.Struct, gc=False):
+    """Nothing is open any more."""
+
+    code: Literal[200] = 200
+    msg: Literal["The operation of cancel all open order is done."] = "The operation of cancel all open order is done."
+
+
+ALL_DONE: Final = AllCanceledView()
 
 
 @blueprint.delete("/order")
@@ -158,5 +168,5 @@ def _judge(found: Order | Reason | None, account: str) -> Order | FuturesProblem
     return refused(found) if found is not None else FuturesProblem(*UNKNOWN_ORDER)
 
 
-def _render(found: Order | FuturesProblem, renderer: OrderRenderer) -> View:
+def _render(found: Order | FuturesProblem, renderer: OrderRenderer) -> CancelView | ErrorView:
     return found.body() if isinstance(found, FuturesProblem) else renderer.cancel_result(found)

@@ -2,8 +2,9 @@
 
 from shards.model.decimals import Decimal, count_steps
 from shards.model.markets import Market
+from web.exchange.limits import PRICE_MAX
 from web.futures.call.errors import LOT_SIZE, MAX_NOTIONAL, MIN_NOTIONAL, PRICE_FILTER, FuturesProblem, Refusal
-from web.futures.limits import PRICE_MAX, QUANTITY_MAX
+from web.futures.limits import QUANTITY_MAX
 
 
 def count_ticks(price: Decimal, market: Market) -> int:

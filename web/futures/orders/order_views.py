@@ -1,15 +1,29 @@
 """Orders as the futures API shows them: the cancel result, the order object, the conditional object."""
 
-from typing import Final
+from typing import Annotated, Final, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import astuple
 
 from shards.model.decimals import format_plain
 from shards.model.markets import Market
 from shards.model.orders import Kind, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
 from web.exchange.catalog import Catalog
+from web.futures import fields
+from web.futures.fields import (
+    AlgoStatus,
+    ClientOrderId,
+    Decimal,
+    Id,
+    Milliseconds,
+    OrderStatus,
+    OrderType,
+    PositionSide,
+    Symbol,
+    TriggerType,
+    WorkingType,
+)
 from web.http.formats import format_average, format_price, format_value
-
-View = dict[str, object]
-"""Fields in the contract's order."""
 
 SIDES: Final = {side: side.name for side in Side}
 TYPES: Final = {kind: kind.name for kind in Kind}
@@ -29,91 +43,155 @@ _OPEN: Final = (Status.OPEN, Status.PARTIALLY_FILLED)
 _NO_TRIGGER: Final = Trigger(Kind.LIMIT)  # what a regular order shows in the fields of a trigger
 
 
+class CancelView(Struct, gc=False):
+    """An order as a cancel answers with it."""
+
+    clientOrderId: ClientOrderId
+    cumQty: Decimal
+    cumQuote: Decimal
+    executedQty: Decimal
+    orderId: Id
+    origQty: Decimal
+    origType: OrderType
+    price: Decimal
+    reduceOnly: bool
+    side: fields.Side
+    positionSide: PositionSide
+    status: OrderStatus
+    stopPrice: Decimal
+    closePosition: bool
+    symbol: Symbol
+    timeInForce: fields.TimeInForce
+    type: OrderType
+    activatePrice: Decimal | UnsetType
+    priceRate: Decimal | UnsetType
+    updateTime: Milliseconds
+    workingType: WorkingType
+    priceProtect: bool
+
+
+class OrderView(CancelView, gc=False):
+    """The order object."""
+
+    avgPrice: Decimal
+    time: Milliseconds
+    triggerTime: Milliseconds | UnsetType
+    parentOrderId: Id | UnsetType
+    takeProfitOrderId: Id | UnsetType
+    stopLossOrderId: Id | UnsetType
+
+
+class AlgoView(Struct, gc=False):
+    """An order born as a trigger, under Binance's newer names."""
+
+    algoId: Id
+    clientAlgoId: ClientOrderId
+    algoType: Literal["CONDITIONAL"]
+    orderType: TriggerType
+    symbol: Symbol
+    side: fields.Side
+    positionSide: PositionSide
+    timeInForce: fields.TimeInForce
+    quantity: Decimal
+    algoStatus: AlgoStatus
+    actualOrderId: Annotated[str, Meta(pattern="^([1-9][0-9]*)?$")]
+    actualPrice: Decimal
+    triggerPrice: Decimal
+    price: Decimal
+    workingType: WorkingType
+    closePosition: bool
+    priceProtect: bool
+    reduceOnly: bool
+    activatePrice: Decimal | UnsetType
+    callbackRate: Decimal | UnsetType
+    createTime: Milliseconds
+    updateTime: Milliseconds
+    triggerTime: Milliseconds
+    goodTillDate: Literal[0]
+
+
 class OrderRenderer:
     """Renders the orders of one catalog's markets."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._markets = catalog.by_number
 
-    def cancel_result(self, order: Order) -> View:
+    def cancel_result(self, order: Order) -> CancelView:
         """The order as a cancel answers with it."""
         market = self._markets[order.market]
         trigger = order.trigger or _NO_TRIGGER
         filled = market.format_quantity(order.filled)
-        view: View = {
-            "clientOrderId": order.client_id,
-            "cumQty": filled,
-            "cumQuote": format_value(market, order.filled_value),
-            "executedQty": filled,
-            "orderId": order.id,
-            "origQty": _quantity(market, order),
-            "origType": _original_type(order),
-            "price": format_price(market, order.price),
-            "reduceOnly": order.reduce_only,
-            "side": SIDES[order.side],
-            "positionSide": BOTH,
-            "status": _STATUSES[order.status],
-            "stopPrice": format_price(market, trigger.stop_price),
-            "closePosition": order.close_position,
-            "symbol": market.symbol,
-            "timeInForce": TIMES_IN_FORCE[order.tif],
-            "type": TYPES[order.kind],
-        }
-        if trigger.origin is Kind.TRAILING_STOP_MARKET:
-            view["activatePrice"] = format_price(market, trigger.activation)
-            view["priceRate"] = format_plain(trigger.callback, RATE_PLACES)
-        view["updateTime"] = order.updated_ms
-        view["workingType"] = WORKING_TYPES[trigger.watched]
-        view["priceProtect"] = trigger.protect
-        return view
+        trails = trigger.origin is Kind.TRAILING_STOP_MARKET
+        return CancelView(
+            clientOrderId=order.client_id,
+            cumQty=filled,
+            cumQuote=format_value(market, order.filled_value),
+            executedQty=filled,
+            orderId=order.id,
+            origQty=_quantity(market, order),
+            origType=_original_type(order),
+            price=format_price(market, order.price),
+            reduceOnly=order.reduce_only,
+            side=SIDES[order.side],
+            positionSide=BOTH,
+            status=_STATUSES[order.status],
+            stopPrice=format_price(market, trigger.stop_price),
+            closePosition=order.close_position,
+            symbol=market.symbol,
+            timeInForce=TIMES_IN_FORCE[order.tif],
+            type=TYPES[order.kind],
+            activatePrice=format_price(market, trigger.activation) if trails else UNSET,
+            priceRate=format_plain(trigger.callback, RATE_PLACES) if trails else UNSET,
+            updateTime=order.updated_ms,
+            workingType=WORKING_TYPES[trigger.watched],
+            priceProtect=trigger.protect,
+        )
 
-    def order(self, order: Order) -> View:
+    def order(self, order: Order) -> OrderView:
         """The order object: of placing, queries and lists."""
-        view = self.cancel_result(order)
-        view["avgPrice"] = format_average(self._markets[order.market], order.filled_value, order.filled)
-        view["time"] = order.created_ms
-        if order.trigger is not None:
-            view["triggerTime"] = order.trigger.fired_ms
-            if order.trigger.parent:
-                view["parentOrderId"] = order.trigger.parent
-        if order.take_profit:
-            view["takeProfitOrderId"] = order.take_profit
-        if order.stop_loss:
-            view["stopLossOrderId"] = order.stop_loss
-        return view
+        trigger = order.trigger
+        fields = (
+            *astuple(self.cancel_result(order)),
+            format_average(self._markets[order.market], order.filled_value, order.filled),
+            order.created_ms,
+            trigger.fired_ms if trigger is not None else UNSET,
+            (trigger.parent if trigger is not None else 0) or UNSET,
+            order.take_profit or UNSET,
+            order.stop_loss or UNSET,
+        )
+        return OrderView(*fields)
 
-    def conditional(self, order: Order) -> View:
+    def conditional(self, order: Order) -> AlgoView:
         """An order born as a trigger, under Binance's newer names."""
         market = self._markets[order.market]
         trigger = order.trigger or _NO_TRIGGER
-        view: View = {
-            "algoId": order.id,
-            "clientAlgoId": order.client_id,
-            "algoType": CONDITIONAL,
-            "orderType": _original_type(order),
-            "symbol": market.symbol,
-            "side": SIDES[order.side],
-            "positionSide": BOTH,
-            "timeInForce": TIMES_IN_FORCE[order.tif],
-            "quantity": _quantity(market, order),
-            "algoStatus": _algo_status(order),
-            "actualOrderId": str(order.id) if trigger.fired_ms else "",
-            "actualPrice": format_average(market, order.filled_value, order.filled),
-            "triggerPrice": format_price(market, trigger.stop_price),
-            "price": format_price(market, order.price),
-            "workingType": WORKING_TYPES[trigger.watched],
-            "closePosition": order.close_position,
-            "priceProtect": trigger.protect,
-            "reduceOnly": order.reduce_only,
-        }
-        if trigger.origin is Kind.TRAILING_STOP_MARKET:
-            view["activatePrice"] = format_price(market, trigger.activation)
-            view["callbackRate"] = format_plain(trigger.callback, RATE_PLACES)
-        view["createTime"] = order.created_ms
-        view["updateTime"] = order.updated_ms
-        view["triggerTime"] = trigger.fired_ms
-        view["goodTillDate"] = 0
-        return view
+        trails = trigger.origin is Kind.TRAILING_STOP_MARKET
+        return AlgoView(
+            algoId=order.id,
+            clientAlgoId=order.client_id,
+            algoType=CONDITIONAL,
+            orderType=_original_type(order),
+            symbol=market.symbol,
+            side=SIDES[order.side],
+            positionSide=BOTH,
+            timeInForce=TIMES_IN_FORCE[order.tif],
+            quantity=_quantity(market, order),
+            algoStatus=_algo_status(order),
+            actualOrderId=str(order.id) if trigger.fired_ms else "",
+            actualPrice=format_average(market, order.filled_value, order.filled),
+            triggerPrice=format_price(market, trigger.stop_price),
+            price=format_price(market, order.price),
+            workingType=WORKING_TYPES[trigger.watched],
+            closePosition=order.close_position,
+            priceProtect=trigger.protect,
+            reduceOnly=order.reduce_only,
+            activatePrice=format_price(market, trigger.activation) if trails else UNSET,
+            callbackRate=format_plain(trigger.callback, RATE_PLACES) if trails else UNSET,
+            createTime=order.created_ms,
+            updateTime=order.updated_ms,
+            triggerTime=trigger.fired_ms,
+            goodTillDate=0,
+        )
 
 
 def _quantity(market: Market, order: Order) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+import msgspec
 from flask import Blueprint, Response
 
 from shards.model.accounting import Income, IncomeKind
@@ -10,14 +11,26 @@ from shards.model.events import MarginFilled
 from shards.model.markets import Market
 from shards.model.orders import Side
 from shards.model.queries import ListFills, ListIncome
+from shards.model.span import Span
 from web.auth import READ
 from web.exchange import history
 from web.exchange.catalog import MARGIN_ASSET, Catalog
-from web.exchange.history import TIME_MS_MAX
+from web.futures import fields
 from web.futures.call.call import Call, read_market, read_optional_market, signed_call
 from web.futures.call.errors import exclusive, out_of_range
+from web.futures.fields import (
+    Decimal,
+    Id,
+    IncomeType,
+    MarginAsset,
+    Milliseconds,
+    Natural,
+    PositionSide,
+    SignedDecimal,
+    Symbol,
+)
 from web.futures.limits import INCOME_DEFAULT, INCOME_MAX, OWN_DEFAULT, OWN_MAX, PAGE_MAX
-from web.futures.orders.order_views import BOTH, SIDES, View
+from web.futures.orders.order_views import BOTH, SIDES
 from web.http.formats import format_price
 from web.http.responses import answer
 from web.services import services
@@ -32,6 +45,39 @@ _NO_INCOME_TYPES: Final = frozenset(  # Binance's others: nothing of the kind ca
     " OPTIONS_PREMIUM_FEE OPTIONS_SETTLE_PROFIT POSITION_LIMIT_INCREASE_FEE REFERRAL_KICKBACK SPECIAL_FUNDING_FEE"
     " STRATEGY_UMFUTURES_TRANSFER WELCOME_BONUS".split()
 )
+
+
+class FillView(msgspec.Struct, gc=False):
+    """A match, as one of its two accounts sees it."""
+
+    symbol: Symbol
+    id: Id
+    orderId: Id
+    side: fields.Side
+    price: Decimal
+    qty: Decimal
+    quoteQty: Decimal
+    realizedPnl: SignedDecimal
+    commission: Decimal
+    commissionAsset: MarginAsset
+    marginAsset: MarginAsset
+    time: Milliseconds
+    positionSide: PositionSide
+    buyer: bool
+    maker: bool
+
+
+class IncomeView(msgspec.Struct, gc=False):
+    """What has changed the wallet."""
+
+    symbol: str
+    incomeType: IncomeType
+    income: SignedDecimal
+    asset: MarginAsset
+    info: str
+    time: Milliseconds
+    tranId: Natural
+    tradeId: str
 
 
 @blueprint.get("/userTrades")
@@ -67,15 +113,16 @@ def _read_fills(call: Call, market: Market) -> ListFills:
     if from_id is not None and asked.has("startTime", "endTime"):
         raise exclusive("fromId", "startTime or endTime")
     start_ms, end_ms = asked.times()
+    span = Span.since(asked.limit(OWN_DEFAULT, OWN_MAX), start_ms, end_ms, from_id)
     return ListFills(
         account=call.principal.account,
-        limit=asked.limit(OWN_DEFAULT, OWN_MAX),
+        limit=span.limit,
         market=market.number,
         order=_NO_ORDER if order == 0 else order or 0,
-        from_id=from_id or 0,
-        start_ms=start_ms or 0,
-        end_ms=TIME_MS_MAX if end_ms is None else end_ms,
-        oldest_first=from_id is not None or start_ms is not None,
+        from_id=span.from_id,
+        start_ms=span.start_ms,
+        end_ms=span.end_ms,
+        oldest_first=span.oldest_first,
     )
 
 
@@ -87,50 +134,50 @@ def _read_income(call: Call, market: Market | None) -> ListIncome | None:
         raise out_of_range("incomeType")
     start_ms, end_ms = asked.times()
     page = asked.bounded("page", 1, 1, PAGE_MAX)
-    limit = asked.limit(INCOME_DEFAULT, INCOME_MAX)
+    span = Span.since(asked.limit(INCOME_DEFAULT, INCOME_MAX), start_ms, end_ms)
     if name in _NO_INCOME_TYPES:
         return None
     return ListIncome(
         account=call.principal.account,
-        limit=limit,
+        limit=span.limit,
         market=market.number if market else 0,
         kind=None if name is None else _INCOME_TYPES[name],
-        start_ms=start_ms or 0,
-        end_ms=TIME_MS_MAX if end_ms is None else end_ms,
-        oldest_first=start_ms is not None,
-        skip=(page - 1) * limit,
+        start_ms=span.start_ms,
+        end_ms=span.end_ms,
+        oldest_first=span.oldest_first,
+        skip=(page - 1) * span.limit,
     )
 
 
-def _render_fill(market: Market, filled: MarginFilled) -> View:
+def _render_fill(market: Market, filled: MarginFilled) -> FillView:
     fill = filled.fill
-    return {
-        "symbol": market.symbol,
-        "id": fill.trade,
-        "orderId": fill.order,
-        "side": SIDES[fill.side],
-        "price": format_price(market, fill.price),
-        "qty": market.format_quantity(fill.quantity),
-        "quoteQty": format_plain(fill.lot_value * fill.quantity, market.quote_places),
-        "realizedPnl": format_plain(filled.profit, market.quote_places),
-        "commission": format_plain(fill.fee, market.quote_places),
-        "commissionAsset": market.quote,
-        "marginAsset": market.quote,
-        "time": fill.time_ms,
-        "positionSide": BOTH,
-        "buyer": fill.side is Side.BUY,
-        "maker": fill.maker,
-    }
+    return FillView(
+        symbol=market.symbol,
+        id=fill.trade,
+        orderId=fill.order,
+        side=SIDES[fill.side],
+        price=format_price(market, fill.price),
+        qty=market.format_quantity(fill.quantity),
+        quoteQty=format_plain(fill.lot_value * fill.quantity, market.quote_places),
+        realizedPnl=format_plain(filled.profit, market.quote_places),
+        commission=format_plain(fill.fee, market.quote_places),
+        commissionAsset=market.quote,
+        marginAsset=market.quote,
+        time=fill.time_ms,
+        positionSide=BOTH,
+        buyer=fill.side is Side.BUY,
+        maker=fill.maker,
+    )
 
 
-def _render_income(catalog: Catalog, income: Income) -> View:
-    return {
-        "symbol": catalog.by_number[income.market].symbol if income.market else "",
-        "incomeType": income.kind.name,
-        "income": format_plain(income.amount, catalog.places(MARGIN_ASSET)),
-        "asset": MARGIN_ASSET,
-        "info": income.reference or income.kind.name,
-        "time": income.time_ms,
-        "tranId": income.id,
-        "tradeId": str(income.trade) if income.trade else "",
-    }
+def _render_income(catalog: Catalog, income: Income) -> IncomeView:
+    return IncomeView(
+        symbol=catalog.by_number[income.market].symbol if income.market else "",
+        incomeType=income.kind.name,
+        income=format_plain(income.amount, catalog.places(MARGIN_ASSET)),
+        asset=MARGIN_ASSET,
+        info=income.reference or income.kind.name,
+        time=income.time_ms,
+        tranId=income.id,
+        tradeId=str(income.trade) if income.trade else "",
+    )

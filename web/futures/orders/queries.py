@@ -8,10 +8,10 @@ from flask import Blueprint, Response
 from shards.model.markets import Market, Product
 from shards.model.orders import Order
 from shards.model.queries import GetOrder, GetOrderByClientId, ListOpen, ListOrders
+from shards.model.span import Span
 from web.auth import READ
 from web.exchange import history
 from web.exchange.gateway import Engine
-from web.exchange.history import TIME_MS_MAX
 from web.futures.call.call import Call, by_symbol, read_market, read_optional_market, signed_call
 from web.futures.call.errors import NO_SUCH_ORDER, FuturesProblem
 from web.futures.limits import OWN_DEFAULT, OWN_MAX
@@ -74,14 +74,15 @@ def read_list(call: Call, market: Market, id_name: str, triggers: bool = False) 
     """What was asked for: the first ones from an id or a time on, else the newest ones."""
     from_id = call.asked.long(id_name)
     start_ms, end_ms = call.asked.times()
+    span = Span.since(call.asked.limit(OWN_DEFAULT, OWN_MAX), start_ms, end_ms, from_id)
     return ListOrders(
         account=call.principal.account,
-        limit=call.asked.limit(OWN_DEFAULT, OWN_MAX),
+        limit=span.limit,
         market=market.number,
-        start_ms=start_ms or 0,
-        end_ms=TIME_MS_MAX if end_ms is None else end_ms,
-        from_id=from_id or 0,
-        oldest_first=from_id is not None or start_ms is not None,
+        start_ms=span.start_ms,
+        end_ms=span.end_ms,
+        from_id=span.from_id,
+        oldest_first=span.oldest_first,
         triggers=triggers,
     )
 

@@ -1,0 +1,62 @@
+"""Importing a module starts nothing: no thread, no socket, no file but code, and no look at the environment."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+CONFIGURATION: Final = "web.gunicorn_conf"  # gunicorn runs it, to be told what is set
+
+IMPORT_ALL: Final = """
+import os, sys, threading
+from importlib import import_module
+
+root, *names = sys.argv[1:]
+found = set()
+
+
+def note(what):
+    frame = sys._getframe(2)
+    while frame is not None:
+        place = frame.f_code.co_filename
+        if place.startswith("<frozen importlib") or "site-packages" in place:
+            return  # the code of a module, or what another's does
+        if place.startswith(root):
+            found.add(f"{os.path.relpath(place, root)}:{frame.f_lineno} {what}")
+            return
+        frame = frame.f_back
+
+
+def hear(event, arguments):
+    if event in ("open", "os.listdir", "os.scandir", "sqlite3.connect", "subprocess.Popen", "_thread.start_new_thread"):
+        note(event)
+    elif event.startswith("socket."):
+        note(event)
+
+
+read, walk = type(os.environ).__getitem__, type(os.environ).__iter__
+type(os.environ).__getitem__ = lambda self, name: note(f"environment {name}") or read(self, name)
+type(os.environ).__iter__ = lambda self: note("environment") or walk(self)
+threads, descriptors = threading.enumerate(), os.listdir("/dev/fd")
+sys.addaudithook(hear)
+for name in names:
+    import_module(name)
+assert threading.enumerate() == threads, threading.enumerate()
+assert len(os.listdir("/dev/fd")) == len(descriptors), os.listdir("/dev/fd")
+print("\\n".join(sorted(found)))
+"""
+
+
+def test_importing_starts_nothing() -> None:
+    names = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for package in ("storage", "shards", "web")
+        for path in sorted((ROOT / package).rglob("*.py"))
+    ]
+    assert len(names) > 200
+    names.remove(CONFIGURATION)
+    command = [sys.executable, "-c", IMPORT_ALL, f"{ROOT}/", *names]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n") == ["", ""]
