@@ -1,13 +1,13 @@
-# One word per intention. Needs Python >= 3.11 with venv, and nothing else.
-# PYTHON names the Python to use, FAST=no leaves out what needs a compiler; ARGS goes to pytest: make test ARGS=tests/unit; JOBS is how many run side by side
-# SEEDS and SEED say how many runs of the simulation, from which on; PLANT plants a bug: make sim SEEDS=300 SEED=1
-# PROFILE, SECONDS, USERS and KILL say what load is put on: make loadtest PROFILE=all KILL=shard; URL and ACCOUNTS on what
-# ONLY names one safety to be taken away: make safeties ONLY=one_statement
-# COUNT says how much of the rest: make model COUNT=5000000 EXAMPLES=20000; linear, disk, mailbox, backup, slow, schemathesis
-# N says how many spoilt requests are sent: make fuzz N=200000 SEED=1
-# SECONDS says how long: make overload SECONDS=60 FACTOR=10, of each overload; make soak SECONDS=3600
-# STRICT=1 makes crash, fuzz and overload fail where a goal of time is missed: on a machine that does nothing else
-# ROUNDS says how often all kinds of blows fall, ONLY which: make crash ROUNDS=20 SEED=1 ONLY=shard,worker
+# One word for each purpose. Needs only Python >= 3.11 with venv.
+# PYTHON: the Python to use; FAST=no omits what needs a compiler; ARGS goes to pytest: make test ARGS=tests/unit; JOBS: how many run in parallel
+# SEEDS and SEED: how many runs of the simulation, and the first seed; PLANT plants a bug: make sim SEEDS=300 SEED=1
+# PROFILE, SECONDS, USERS and KILL: the load: make loadtest PROFILE=all KILL=shard; URL and ACCOUNTS: of another exchange
+# ONLY: one safety to remove: make safeties ONLY=one_statement
+# COUNT: how much of the others: make model COUNT=5000000 EXAMPLES=20000; linear, disk, mailbox, backup, slow, schemathesis, mutation
+# N: how many mutated requests: make fuzz N=200000 SEED=1
+# SECONDS: how long: make overload SECONDS=60 FACTOR=10, of each overload; make soak SECONDS=3600
+# STRICT=1 makes crash, fuzz and overload fail where a time goal is missed: on an otherwise idle machine
+# ROUNDS: rounds of all kinds of faults; ONLY: which kinds: make crash ROUNDS=20 SEED=1 ONLY=shard,worker
 
 PYTHON ?= python3
 VENV := .venv
@@ -37,7 +37,7 @@ quick: lint types imports $(VENV)/.dev
 test: lint types imports $(VENV)/.dev
 	$(PYTEST) $(ARGS)
 
-# What takes hours, with seeds of its own that it prints: SEED=... repeats it
+# Takes hours; prints its seed, and SEED=... repeats it
 NIGHT := $(shell date +%Y%m%d)
 nightly: SEED = $(NIGHT)
 nightly: $(VENV)/.dev
@@ -62,8 +62,8 @@ crash: $(VENV)/.dev
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz --count $(N) --seed $(SEED) $(if $(STRICT),--strict)
 
-# How fast everything is, beside what else there is: make bench ARGS="--only http --quick"; or HTTP alone, beside another
-# checkout of Shardex: make bench BESIDE=../before
+# How fast everything is, compared with alternatives: make bench ARGS="--only http --quick"; or HTTP alone, compared with
+# another checkout of Shardex: make bench BESIDE=../before
 bench: $(VENV)/.dev
 	$(BIN)/python -m loadtest.bench$(if $(BESIDE),.builds $(BESIDE)) $(ARGS)
 
@@ -78,7 +78,7 @@ overload: $(VENV)/.dev
 soak: $(VENV)/.dev
 	$(BIN)/python -m tests.overload.soak --seconds $(or $(SECONDS),3600) --seed $(SEED)
 
-# The rest of what CI does a little of, as often as asked, without limits of time: COUNT and SEED
+# More of what CI does a little of, without time limits: COUNT and SEED
 LONG := $(BIN)/python -m pytest -p no:timeout -o addopts=--import-mode=importlib -ra
 
 model: $(VENV)/.dev
@@ -98,7 +98,7 @@ mailbox: $(VENV)/.dev
 	SHARDEX_TEST_SEED=$(SEED) SHARDEX_CRASH_ROUNDS=$(or $(COUNT),20) $(LONG) tests/crash/test_full_mailbox.py \
 	  tests/crash/test_standstill.py
 
-# Backups under load, each restored and held against what was acknowledged: make backup COUNT=50
+# Backups under load, each restored and compared with what was acknowledged: make backup COUNT=50
 backup: $(VENV)/.dev
 	SHARDEX_TEST_SEED=$(SEED) SHARDEX_TEST_BACKUPS=$(or $(COUNT),50) $(LONG) tests/crash/test_backup.py
 
@@ -109,7 +109,7 @@ schemathesis: $(VENV)/.dev
 	SCHEMATHESIS_EXAMPLES=$(or $(COUNT),100) $(LONG) --hypothesis-seed=$(SEED) \
 	  tests/fuzz/test_schemathesis.py
 
-# Mutants of the state machines and the storage that no test notices: COUNT of them, chosen by SEED
+# COUNT mutants of the state machines and the storage, chosen by SEED; prints those that no test notices
 mutation: $(VENV)/.nightly
 	$(BIN)/python -m tests.mutation --count $(or $(COUNT),200) --seed $(SEED)
 
@@ -128,7 +128,7 @@ types: $(VENV)/.dev
 imports: $(VENV)/.dev
 	$(BIN)/lint-imports --no-cache
 
-# The environment, made again only when what it is made from has changed
+# The environment, made again only when its requirements have changed
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -144,12 +144,12 @@ $(VENV)/.runtime: requirements.txt requirements-fast.txt pyproject.toml $(VENV)/
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# What only makes it faster: tried again each time until it is there, for a compiler or a network may have come
+# What only makes it faster: retried each time until it is installed, as a compiler or a network may have been added
 
 CAN_BUILD := import os, shutil, sys, sysconfig as s; \
   cc = (os.environ.get("CC") or s.get_config_var("CC") or "cc").split()[0]; \
   sys.exit(not (shutil.which(cc) and os.path.exists(s.get_path("include") + "/Python.h")))
-SLOWER := HTTP is read more slowly until then
+SLOWER := HTTP parsing is slower until then
 
 ifeq ($(wildcard $(VENV)/lib/python*/site-packages/gunicorn_h1c),)
 .PHONY: $(VENV)/.fast
@@ -177,7 +177,7 @@ $(VENV)/.nightly: requirements-nightly.txt $(VENV)/.dev
 	@$(PIP) --require-hashes -r requirements-nightly.txt
 	@touch $@
 
-# Newer dependencies: needs uv on the PATH. One lock serves every system and Python version
+# Update the locked dependencies: needs uv on the PATH. One lock serves every system and Python version
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade
 

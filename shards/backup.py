@@ -165,7 +165,7 @@ def _copy_history(history: _History, aside: Path) -> _Facts:
     except FileNotFoundError:
         same = False
     if not same:  # by another program, or an archive that does not know of us
-        raise BackupError("the history was worked on while it was copied: try again")
+        raise BackupError("the history was in use while it was copied: try again")
     return copied
 
 

@@ -40,6 +40,7 @@ STOP_MS: Final = 2_000  # a stopping shard brings out what it owes for so long a
 SNAPSHOT_STOP_MS: Final = 5_000  # and takes a snapshot within so long, or none: about a million open orders
 RESTART_PAUSE_MIN_S: Final = 0.1  # before a process that died soon after its start is started again; doubles up to
 RESTART_PAUSE_MAX_S: Final = 5.0
+RESTART_STABLE_S: Final = 10.0  # one that ends after living so long is started again at once
 STORAGE_RETRY_MS: Final = 100  # between two tries to write while the disk is full
 STORAGE_LOOK_MS: Final = 1_000  # a disk that refused nothing for so long, and takes a record then, has room again
 

@@ -6,7 +6,6 @@ import gc
 import logging
 import multiprocessing
 import os
-import selectors
 import signal
 import socket
 import sys
@@ -14,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 EXIT_DAMAGED = 3  # data that cannot be trusted: starting again would not help
 EXIT_ORPHANED = 4  # the supervisor died
@@ -127,20 +127,20 @@ def settle() -> None:
 
 
 class Wakeup:
-    """Lets a selector wake up for SIGTERM and for the death of the supervisor."""
+    """Lets a loop wake up for SIGTERM and for the death of the supervisor."""
 
-    def __init__(self, selector: selectors.BaseSelector, stop: Callable[[], None]) -> None:
-        """``stop`` is called once when SIGTERM comes. SIGINT is the supervisor's to handle."""
+    def __init__(self, watch: Callable[[Any, Callable[[], None]], None], stop: Callable[[], None]) -> None:
+        """``watch`` lets it wait for a file, too. ``stop`` is called when SIGTERM comes; SIGINT is the supervisor's."""
         self._receiver, self._sender = socket.socketpair()
         for end in (self._receiver, self._sender):
             end.setblocking(False)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda *_: stop())
         signal.set_wakeup_fd(self._sender.fileno(), warn_on_full_buffer=False)
-        selector.register(self._receiver, selectors.EVENT_READ, self.handle)
+        watch(self._receiver, self.handle)
         parent = multiprocessing.parent_process()
         if parent is not None:  # where end_with_parent can do nothing
-            selector.register(parent.sentinel, selectors.EVENT_READ, self.leave)
+            watch(parent.sentinel, self.leave)
 
     def handle(self) -> None:
         """Swallow the wake-up; the handler has done its work."""

@@ -24,6 +24,6 @@ def find_slip(given: Iterable[str]) -> str | None:
             near = get_close_matches(
                 name.removeprefix(PREFIX), sorted(each.removeprefix(PREFIX) for each in NAMES), n=1
             )
-            advice = f"is {PREFIX}{near[0]} meant?" if near else "docs/operations.md has them all"
-            return f"{name} is no setting: {advice}"
+            advice = f"did you mean {PREFIX}{near[0]}?" if near else "docs/operations.md lists them all"
+            return f"{name} is not a setting: {advice}"
     return None

@@ -10,8 +10,9 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from shards.archive.process import run_archive
-from shards.limits import RESTART_PAUSE_MAX_S, RESTART_PAUSE_MIN_S, SNAPSHOT_STOP_MS, STOP_MS
+from shards.limits import RESTART_PAUSE_MIN_S, SNAPSHOT_STOP_MS, STOP_MS
 from shards.process import EXIT_DAMAGED, enter, lock_file, log
+from shards.restarts import Restarts
 from shards.runtime.process import run_shard
 from shards.settings import Settings, count_shards, default_shard_count
 from shards.vitals import ARCHIVE_NAME, ENGINE, State, Vitals, vitals_path
@@ -19,7 +20,6 @@ from shards.watch import ClockWatch, StillWatch
 from storage.folder import Folder
 from storage.reference_file import ReferenceFile
 
-_STABLE_S = 10  # a process that failed after living so long is started again at once
 _LOCK_PATIENCE_S = 1  # whoever looks whether an engine runs holds the lock for a moment
 _context = multiprocessing.get_context("spawn")  # a fresh interpreter: nothing of the supervisor leaks in
 
@@ -33,15 +33,17 @@ class Child:
         self._args = (settings, *args)
         self._watch = StillWatch(name, vitals_path(folder, name))
         self._still_s_max = settings.still_s
-        self._pause_s = 0.0
-        self.start_at = time.monotonic()  # when it is due to be started; meaningless while it runs
-        self._started_at = 0.0
+        self._restarts = Restarts()
         self.process: SpawnProcess | None = None
         self.given_up = False
 
+    def is_due(self) -> bool:
+        """Whether to start it now."""
+        return self.process is None and not self.given_up and self._restarts.is_due()
+
     def start(self) -> None:
         """Start it."""
-        self._started_at = time.monotonic()
+        self._restarts.started()
         self.process = _context.Process(target=self._target, args=self._args, name=self.name)
         self.process.start()
 
@@ -52,7 +54,9 @@ class Child:
         self._watch.look(self.process.pid)
         if self._watch.still_s >= self._still_s_max:
             still_s = self._watch.still_s
-            log.error("%s (pid %d) stands still for %.0f s and is replaced", self.name, self.process.pid, still_s)
+            log.error(
+                "%s (pid %d) has been stalled for %.0f s and is being replaced", self.name, self.process.pid, still_s
+            )
             self.process.kill()
             self.process.join()
 
@@ -66,12 +70,10 @@ class Child:
         code, self.process = self.process.exitcode, None
         if code == EXIT_DAMAGED:
             self.given_up = True
-            log.error("%s is not started again: its data must be looked at first", self.name)
+            log.error("%s will not be restarted: its data needs attention", self.name)
             return
-        failed = code is not None and code > 0 and time.monotonic() - self._started_at < _STABLE_S
-        self._pause_s = min(max(2 * self._pause_s, RESTART_PAUSE_MIN_S), RESTART_PAUSE_MAX_S) if failed else 0.0
-        self.start_at = time.monotonic() + self._pause_s
-        log.warning("%s ended with %s and is started again", self.name, code)
+        self._restarts.ended(failed=code is not None and code > 0)
+        log.warning("%s ended with %s and is being restarted", self.name, code)
 
     def stop(self) -> None:
         """Ask it to end."""
@@ -84,7 +86,7 @@ class Child:
             return
         self.process.join(max(0.1, until - time.monotonic()))
         if self.process.is_alive():
-            log.error("%s does not stop and is killed", self.name)
+            log.error("%s did not stop and was killed", self.name)
             self.process.kill()
             self.process.join()
 
@@ -126,7 +128,7 @@ def _tell(folder: Folder) -> Vitals:
     try:
         vitals = Vitals(vitals_path(folder, ENGINE))
     except OSError as error:
-        log.warning("the supervisor's signs of life cannot be written: %s", error)
+        log.warning("the supervisor's heartbeat cannot be written: %s", error)
         vitals = Vitals(None)
     vitals.state = State.SERVING
     return vitals
@@ -134,9 +136,8 @@ def _tell(folder: Folder) -> Vitals:
 
 def _tend(children: list[Child]) -> None:
     """Start what is due, look after what runs, bury what has ended; wait a moment for any of it."""
-    now = time.monotonic()
     for child in children:
-        if child.process is None and not child.given_up and child.start_at <= now:
+        if child.is_due():
             child.start()
         child.look()
     by_sentinel = {child.process.sentinel: child for child in children if child.process is not None}

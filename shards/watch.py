@@ -57,11 +57,11 @@ class StillWatch:
         if self._silent_s >= STILL_TOLD_S and not self._is_told:
             self._is_told = True
             word = _WORDS.get(state, "why is not known")
-            log.warning("%s (pid %d) has given no sign of life for %.0f s: %s", self._name, pid, self._silent_s, word)
+            log.warning("%s (pid %d) has sent no heartbeat for %.0f s: %s", self._name, pid, self._silent_s, word)
 
     def _heard(self, pid: int, signs: Signs) -> None:
         if self._is_told and pid == self._seen[0]:
-            log.warning("%s (pid %d) goes on after %.0f s", self._name, pid, self._silent_s)
+            log.warning("%s (pid %d) is running again after %.0f s", self._name, pid, self._silent_s)
         self._seen = (pid, signs.beat_ms)
         self._silent_s = self.still_s = 0.0
         self._cpu = None
@@ -92,5 +92,5 @@ class ClockWatch:
         if abs(jump_ms) < CLOCK_JUMP_MS:
             return
         self._vitals.jumped(jump_ms)
-        what = "forward, or the machine was suspended" if jump_ms > 0 else "back: stamps wait until it is where it was"
+        what = "forward, or the machine was suspended" if jump_ms > 0 else "back: timestamps wait until it catches up"
         log.warning("the clock jumped by %+.1f s %s", jump_ms / 1_000, what)

@@ -164,7 +164,7 @@ class Archive:
 
     def _check(self) -> None:
         if self._failed:
-            raise ArchiveFailed("an append has failed: close the archive and open it anew")
+            raise ArchiveFailed("an append has failed: close the archive and reopen it")
 
     def ask(self, query: Query) -> list[Stored]:
         """All rows of a query. For any thread. Raises duckdb.Error, also past the time limit, and ArchiveFailed."""

@@ -74,7 +74,7 @@ def read_manifest(folder: Path) -> Manifest:
             raise BackupError(f"{path} is damaged: it does not match its checksum")
         manifest = msgspec.json.decode(sealed.manifest, type=Manifest)
     except FileNotFoundError as error:
-        raise BackupError(f"{folder} is no backup: it has no {MANIFEST}") from error
+        raise BackupError(f"{folder} is not a backup: it has no {MANIFEST}") from error
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BackupError(f"{path} is damaged: {error}") from error
     if manifest.format != FORMAT:
@@ -109,7 +109,7 @@ def make_folder(target: Path) -> Iterator[Path]:
     """
     target = target.absolute()
     if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
-        raise BackupError(f"{target} is there already: name a new folder, or move that one away first")
+        raise BackupError(f"{target} already exists: name a new folder, or move that one away first")
     if not target.parent.is_dir():
         raise BackupError(f"there is no folder {target.parent}")
     try:

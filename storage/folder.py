@@ -84,10 +84,10 @@ class Folder:
     def _open(cls, path: Path, shard_count: int | None) -> "Folder":
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.path.exists(path / MANIFEST):
-            raise FolderError(f"{path} is a backup: make a data folder of it with `shardex --data NEW restore {path}`")
+            raise FolderError(f"{path} is a backup: restore it with `shardex --data NEW restore {path}`")
         facts = _read_facts(path)
         if facts is None and shard_count is None and not is_used(path):
-            raise FolderError(f"{path} is no data folder yet: start the engine first (python -m shards)")
+            raise FolderError(f"{path} is not a data folder yet: start the engine first (python -m shards)")
         if facts is None or not facts.sealed:
             facts = _complete(path, shard_count)
         return cls._of(path, facts.fields, shard_count)
@@ -173,7 +173,7 @@ def _read_facts(path: Path) -> Unsealed | None:
     _check_format(path, facts.fields)
     shards = facts.fields["shards"]
     if type(shards) is not int or shards < 1:
-        raise FolderError(f"{path / FACTS} is damaged, {shards!r} is no number of shards: {ADVICE}")
+        raise FolderError(f"{path / FACTS} is damaged, {shards!r} is not a number of shards: {ADVICE}")
     return facts
 
 
@@ -229,14 +229,14 @@ def _read_secrets(path: Path) -> dict[str, str]:
         mode = path.stat().st_mode
     except FileNotFoundError as fault:
         names = ", ".join(_SECRET_VARIABLES.values())
-        raise FolderError(f"{path} is missing: {ADVICE}, or set {names} to what stood in it") from fault
+        raise FolderError(f"{path} is missing: {ADVICE}, or set {names} to their previous values") from fault
     except SealBroken as broken:
-        text = f"{broken}: {ADVICE}; if you have changed it yourself, take its checksum out"
+        text = f"{broken}: {ADVICE}; if you changed it yourself, remove its checksum"
         raise FolderError(text) from None
     except OSError as error:
         raise FolderError(describe_fault(error, path)) from error
     if mode & 0o077:
-        raise FolderError(f"{path} is open to others than its owner: chmod 600 it")
+        raise FolderError(f"{path} is accessible to others than its owner: chmod 600 it")
     if not stored.sealed:
         _seal_secrets(path, stored.fields)
     return stored.fields
@@ -247,7 +247,7 @@ def _seal_secrets(path: Path, fields: dict[str, str]) -> None:
         write_whole(path, seal(fields))
     except OSError as error:
         raise FolderError(describe_fault(error, path)) from error
-    _log.warning("%s had no checksum: it is taken as it is, and carries one from now on", path)
+    _log.warning("%s had no checksum: it is accepted as it is and has one from now on", path)
 
 
 def find_weakness(secret: str, algorithm: str) -> str | None:

@@ -3,15 +3,15 @@
 from typing import Final
 
 LAST_READER: Final = {1: "dfb320d"}  # format: the last commit that reads it
-MOVING: Final = 'docs/operations.md says how to move over ("A folder of another format")'
+MOVING: Final = 'docs/operations.md explains how to move ("A folder of another format")'
 
 
 def describe_format(found: object, own: int) -> str:
     """What is said of a folder of format ``found`` by a program that reads ``own``: who reads it, and what to do."""
     if not isinstance(found, int) or isinstance(found, bool) or found < 1:
-        return f"has format {found!r}, which no version has written: put a copy of its shardex.json back"
+        return f"has format {found!r}, which no version has written: restore a copy of its shardex.json"
     if found > own:
         return f"has format {found}, of a newer version than this one, which reads format {own}: start that version"
     reader = LAST_READER.get(found)
     known = f"; commit {reader} is the last that does" if reader else ""
-    return f"has format {found}, which this version does not read, it reads format {own}{known}. {MOVING}"
+    return f"has format {found}, which this version does not read; it reads format {own}{known}. {MOVING}"

@@ -150,8 +150,8 @@ class Journal:
         last = self.last_sequence()
         if last < sequence:
             raise JournalDamaged(
-                f"{self._path}: ends at record {last}, but record {sequence} was acknowledged, says the mark beside it:"
-                " put back the newest copy of both"
+                f"{self._path}: ends at record {last}, but record {sequence} was acknowledged, according to the mark"
+                " beside it: restore the newest copy of both"
             )
         if self.checksum(sequence) not in (None, checksum):
             raise JournalDamaged(f"{self._path}: record {sequence} is not the one that was acknowledged")

@@ -27,7 +27,7 @@ def keep(folder: Path, patience_s: float) -> Iterator[None]:
         until = time.monotonic() + patience_s
         while not _lock(descriptor, fcntl.LOCK_EX):
             if time.monotonic() >= until:
-                raise StillDiscarding(f"files in {folder} are being thrown away: try again")
+                raise StillDiscarding(f"files in {folder} are being removed: try again")
             time.sleep(_POLL_S)
         yield
 

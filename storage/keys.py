@@ -14,7 +14,7 @@ _ID: Final = "SHARDEX_ID_KEY"
 def find_malformed_key(storage_key: str, id_key: str) -> str | None:
     """The first that is malformed, by its setting's name or that of the folder's file; None if both are good."""
     if not _is_fernet(storage_key):
-        return f"{_source(_STORAGE)} is no Fernet key: make one with `openssl rand -base64 32 | tr +/ -_`"
+        return f"{_source(_STORAGE)} is not a Fernet key: make one with `openssl rand -base64 32 | tr +/ -_`"
     if not _is_hex(id_key):
         return f"{_source(_ID)} is not 1 to {ID_KEY_BYTES_MAX} bytes in hex: make one with `openssl rand -hex 32`"
     return None

@@ -39,7 +39,7 @@ def find_moment(journals: Sequence[Journal], reference: Path, patience_s: float)
         until = time.monotonic() + patience_s
         while (ends := _look(journals, reader, watch)) is None:
             if time.monotonic() >= until:
-                raise NoMoment("the shards write faster than they can be looked at: try again under less load")
+                raise NoMoment("the shards write faster than one moment of all can be found: try again under less load")
         kept = opened.pop_all()
     with kept:
         yield Moment(ends, reader)

@@ -23,7 +23,7 @@ SECRET_NAMES: Final = ("jwt", "admin_key", "storage_key", "id_key")
 REFERENCE: Final = "reference.sqlite"
 JOURNAL: Final = "journal.sqlite"
 HISTORY: Final = "history.duckdb"
-ADVICE: Final = "put it back from the newest copy of the data folder (docs/operations.md, When something is damaged)"
+ADVICE: Final = "restore it from the newest copy of the data folder (docs/operations.md, When something is damaged)"
 
 _log: Final = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def take_over(path: Path, facts: Mapping[str, object], secrets: Mapping[str, obj
             missing.append(path / SECRETS)
         if missing:
             return missing
-        _log.warning("%s is taken over as it is: nothing that belongs to it may be missing from now on", path)
+        _log.warning("%s is adopted as it is: from now on nothing that belongs to it may be missing", path)
     make_parts(path, int(str(facts["shards"])), secrets)
     seal_facts(path, facts)
     return ()

@@ -105,7 +105,7 @@ class Reference:
         try:
             self._fernet = Fernet(storage_key.encode())
         except ValueError as fault:
-            raise ReferenceUnusable("SHARDEX_STORAGE_KEY is no Fernet key") from fault
+            raise ReferenceUnusable("SHARDEX_STORAGE_KEY is not a Fernet key") from fault
         self._path = path
         self._patient = patient
         self._opening = threading.Lock()

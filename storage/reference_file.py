@@ -21,7 +21,7 @@ from storage.seals import SealsBroken, Sheet
 FORMAT: Final = 3
 BUSY_TIMEOUT_S: Final = 5.0  # writers wait so long for each other; a transaction takes milliseconds
 SEALED_FORMAT: Final = 3  # the first one with checksums
-ADVICE: Final = "put back the newest copy of the data folder (docs/operations.md, When something is damaged)"
+ADVICE: Final = "restore the newest copy of the data folder (docs/operations.md, When something is damaged)"
 
 _SCHEMA: Final = (
     "CREATE TABLE assets (symbol TEXT PRIMARY KEY, decimals INTEGER NOT NULL, image TEXT NOT NULL,"
@@ -87,7 +87,7 @@ class ReferenceFile:
             self._reader.close()  # one that stays open shares its index with whatever is put in the file's place
             raise
         if marked is None and state.sequence > 1:
-            _log.warning("%s is missing: from now on it is kept again", mark_path(path))
+            _log.warning("%s is missing and will be kept again from now on", mark_path(path))
         self._mark = MarkWriter(mark_path(path))
         if state != marked:
             self._mark.put(state)
@@ -163,7 +163,7 @@ def guarded(path: Path) -> Iterator[None]:
     except SealsBroken as fault:
         raise ReferenceDamaged(f"{path} is damaged: {fault}: {ADVICE}") from fault
     except UnicodeDecodeError as fault:  # SQLite quotes a name that is damaged
-        raise ReferenceDamaged(f"{path} is damaged: a name or text is none any more: {ADVICE}") from fault
+        raise ReferenceDamaged(f"{path} is damaged: a name or text is malformed: {ADVICE}") from fault
     except OSError as fault:
         raise ReferenceUnusable(describe_fault(fault, path)) from fault
     except sqlite3.DatabaseError as fault:
@@ -189,7 +189,7 @@ def check_whole(db: sqlite3.Connection, marked: Marked | None) -> Marked:
     """
     (found,) = db.execute("PRAGMA user_version").fetchone()
     if 0 < found < FORMAT and marked is None:  # marks came with format 3
-        raise ReferenceUnusable(f"the reference file has format {found}: start the engine once, which takes it over")
+        raise ReferenceUnusable(f"the reference file has format {found}: start the engine once, which adopts it")
     if found != FORMAT:
         raise SealsBroken(f"its format cannot be {found}")
     (said,) = db.execute("PRAGMA integrity_check(1)").fetchone()
@@ -202,7 +202,7 @@ def check_whole(db: sqlite3.Connection, marked: Marked | None) -> Marked:
     if marked is not None and state.sequence <= marked.sequence and state != marked:
         raise SealsBroken(
             f"it ends at change {state.sequence}, but change {marked.sequence} was acknowledged,"
-            " says the mark beside it"
+            " according to the mark beside it"
         )
     return state
 
@@ -214,7 +214,7 @@ def _prepare(path: Path, was_there: bool) -> None:
         fcntl.flock(directory, fcntl.LOCK_EX)
         fresh = not path.exists()
         if was_there and (fresh or not path.stat().st_size):
-            raise SealsBroken("it is missing or empty, but there was one, says the mark beside it")
+            raise SealsBroken("it is missing or empty, but there was one, according to the mark beside it")
         if fresh:  # closing a file drops the locks that SQLite holds on it in this process
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         with closing(connect(path)) as db:
@@ -255,7 +255,7 @@ def _bring_up(db: sqlite3.Connection, path: Path, found: int) -> None:
     if old:
         counts = ", ".join(f"{len(rows)} {name}" for name, rows in old.items())
         _log.warning(
-            "%s of format %d is taken over as it is; from now on its rows carry checksums: %s", path, found, counts
+            "%s of format %d is adopted as it is; from now on its rows carry checksums: %s", path, found, counts
         )
 
 

@@ -53,14 +53,14 @@ _ORDER_TO_TRADE_VIEW = View(
 
 _TIME_TO_CANCEL_VIEW = View(
     "time_to_cancel",
-    "How long orders stood before their callers canceled them, by account, symbol and hour.",
+    "How long orders rested before their callers canceled them, by account, symbol and hour.",
     (
         *_REPORT_KEYS,
         _ENDED_HOUR,
         Shown("canceled_count", "count(*)", "Orders canceled by the caller"),
         Shown("least_ms", "min(time_on_book_ms)", "Shortest time from placed to canceled, ms"),
-        Shown("median_ms", "quantile_cont(time_on_book_ms, 0.5)", "Half of them were canceled within, ms"),
-        Shown("p90_ms", "quantile_cont(time_on_book_ms, 0.9)", "Nine of ten were canceled within, ms"),
+        Shown("median_ms", "quantile_cont(time_on_book_ms, 0.5)", "Median time from placed to canceled, ms"),
+        Shown("p90_ms", "quantile_cont(time_on_book_ms, 0.9)", "90th percentile from placed to canceled, ms"),
         Shown("most_ms", "max(time_on_book_ms)", "Longest time from placed to canceled, ms"),
         Shown("average_ms", "avg(time_on_book_ms)", "Average time from placed to canceled, ms"),
     ),

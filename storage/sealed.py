@@ -35,7 +35,7 @@ def unseal(path: Path, names: Collection[str]) -> Unsealed:
         fields = json.loads(path.read_bytes())
         stated = fields.pop(CHECKSUM, None)
     except (ValueError, AttributeError, TypeError, RecursionError) as fault:
-        raise SealBroken(f"{path} is damaged: it is no JSON object", {}) from fault
+        raise SealBroken(f"{path} is damaged: it is not a JSON object", {}) from fault
     if set(fields) != set(names):  # also a changed name, of the checksum itself too
         raise SealBroken(f"{path} is damaged: it does not hold {', '.join(names)}", fields)
     if stated is not None and stated != _checksum(fields):

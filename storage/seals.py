@@ -82,7 +82,7 @@ class Sheet:
         found = self._db.execute(f"SELECT {names} FROM {table.name} ORDER BY rowid").fetchall()
         rows = [_open(table, row) for row in found]
         if (len(rows), sum(row[-1] for row in found) % _MODULUS) != self._seal(table.name):
-            raise SealsBroken(f"table {table.name}: a row is missing, stands twice, or is not the newest")
+            raise SealsBroken(f"table {table.name}: a row is missing, duplicated, or not the newest")
         return rows
 
     def find(self, table: Table, where: str, parameters: Values, order: str = "rowid") -> list[tuple[Any, ...]]:

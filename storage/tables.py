@@ -42,9 +42,11 @@ ORDERS = Table(
         Column("request", "BIGINT", "Journal sequence, on its shard, of the request that ended it"),
         Column("reduce_only", "BOOLEAN", "Futures: it could only reduce a position", 2, "false"),
         Column("close_position", "BOOLEAN", "Futures: it was for the whole position", 2, "false"),
-        Column("leverage", "INTEGER", "Futures: of its hold and its fills; 0 if nothing was held for it", 2, "0"),
-        Column("hold_price_ticks", "HUGEINT", "Futures: the price its hold reckoned with, in ticks; else 0", 2, "0"),
-        Column("loss_ticks", "HUGEINT", "Futures: what its hold reckoned that each lot would lose, in ticks", 4, "0"),
+        Column(
+            "leverage", "INTEGER", "Futures: leverage of its hold and its fills; 0 if nothing was held for it", 2, "0"
+        ),
+        Column("hold_price_ticks", "HUGEINT", "Futures: the price that its hold assumed, in ticks; else 0", 2, "0"),
+        Column("loss_ticks", "HUGEINT", "Futures: the loss of each lot that its hold assumed, in ticks", 4, "0"),
         Column("trigger_type", "VARCHAR", "Its type as placed, if it was placed as a trigger; else empty", 2, "''"),
         Column("stop_price_ticks", "HUGEINT", "Trigger: the price waited for, in ticks; 0 for trailing", 2, "0"),
         Column("watched", "VARCHAR", "Trigger: which price it watched, contract or mark; else empty", 2, "''"),
@@ -52,7 +54,7 @@ ORDERS = Table(
         Column(
             "activation_ticks",
             "HUGEINT",
-            "Trailing: the price from which on it follows, in ticks; of others unused",
+            "Trailing: the price from which it follows, in ticks; unused for others",
             2,
             "0",
         ),
@@ -77,7 +79,7 @@ _CLIENT_ID_COLUMNS = (
 
 CLIENT_IDS = Table(
     "stored.client_ids",
-    "By which keys orders are found by their client ids: in runs of four million, each sorted by key.",
+    "Keys by which orders are found by their client ids: in runs of four million, each sorted by key.",
     _CLIENT_ID_COLUMNS,
     key="",
     since=3,
@@ -136,7 +138,7 @@ FUTURES_FILLS = Table(
         Column("lot_value_units", "HUGEINT", "What one lot cost at this price, smallest units of quote"),
         Column("fee_units", "HUGEINT", "What the account paid, smallest units of quote"),
         Column("maker", "BOOLEAN", "Whether its order rested"),
-        Column("profit_units", "HUGEINT", "Realised profit, smallest units of quote; negative for a loss"),
+        Column("profit_units", "HUGEINT", "Realized profit, smallest units of quote; negative for a loss"),
         Column("time_ms", "BIGINT", "When the match happened, Unix ms"),
         Column("booked_ms", "BIGINT", "When it was booked in the wallet, Unix ms"),
     ),
@@ -149,16 +151,16 @@ MOVEMENTS = Table(
     "Money that came into a wallet or left it other than by trading, once. The view movements shows it in readable"
     " form.",
     (
-        Column("shard", "SMALLINT", "The account's home shard"),
+        Column("shard", "SMALLINT", "The account's shard"),
         Column(
             "movement_id", "BIGINT", "Journal sequence, on its shard, of the request; a transfer's two rows share it"
         ),
         Column("account", "VARCHAR", "Whose money"),
         Column("wallet", "VARCHAR", "spot or futures"),
-        Column("asset", "VARCHAR", "What was moved"),
+        Column("asset", "VARCHAR", "The asset that was moved"),
         Column("amount_units", "HUGEINT", "Smallest units; negative: it left the wallet"),
         Column("cause", "VARCHAR", "deposit, withdrawal or transfer"),
-        Column("reference", "VARCHAR", "Under which it was asked for; empty if none"),
+        Column("reference", "VARCHAR", "The caller's reference; empty if none"),
         Column("time_ms", "BIGINT", "When it happened, Unix ms"),
     ),
     key="shard, movement_id, wallet",
@@ -167,15 +169,19 @@ MOVEMENTS = Table(
 
 REFUSALS = Table(
     "stored.refusals",
-    "Every command of an account that came to nothing, once. The view refusals shows it in readable form.",
+    "Every rejected command of an account, once. The view refusals shows it in readable form.",
     (
-        Column("shard", "SMALLINT", "The shard that refused it: the market's, or the account's for want of money"),
+        Column(
+            "shard",
+            "SMALLINT",
+            "The shard that rejected it: the market's, or the account's if the funds are insufficient",
+        ),
         Column("seq", "BIGINT", "Journal sequence, on its shard, of the request"),
-        Column("sub", "SMALLINT", "Number among the refusals of the request, from 0"),
+        Column("sub", "SMALLINT", "Number among the rejections of the request, from 0"),
         Column("command", "VARCHAR", "place, modify or cancel"),
         Column("account", "VARCHAR", "Who asked for it"),
         Column("market", "SMALLINT", "Number of the market, see stored.markets; 0 if there is none of that number"),
-        Column("reason", "VARCHAR", "Why it was refused"),
+        Column("reason", "VARCHAR", "Why it was rejected"),
         Column("time_ms", "BIGINT", "When, Unix ms"),
         Column("order_id", "BIGINT", "The order to be modified or canceled; 0 if it was named by its client id"),
         Column("client_id", "VARCHAR", "The caller's own id; empty if none was sent"),
@@ -207,7 +213,7 @@ MARKETS = Table(
         Column("quote_places", "SMALLINT", "Decimals of the quote asset's smallest unit"),
         Column("tick_size", "DECIMAL(38,18)", "Price of one tick, in quote"),
         Column("lot_size", "DECIMAL(38,18)", "Quantity of one lot, in base"),
-        Column("min_notional_units", "HUGEINT", "Least price x quantity of an order, smallest units of quote"),
+        Column("min_notional_units", "HUGEINT", "Minimum price x quantity of an order, smallest units of quote"),
         Column("maker_fee_bps", "SMALLINT", "Fee of the resting side in hundredths of a percent"),
         Column("taker_fee_bps", "SMALLINT", "Fee of the incoming side in hundredths of a percent"),
         Column("status", "VARCHAR", "listed, halted or delisted"),
@@ -222,7 +228,7 @@ LINKS = Table(
     "How far each shard's rows are stored. Written in the transaction of the rows: that makes them exactly once.",
     (
         Column("shard", "SMALLINT", "The sending shard"),
-        Column("position", "BIGINT", "Number of the last row stored of it"),
+        Column("position", "BIGINT", "Number of its last stored row"),
     ),
     key="shard",
     replaces=True,

@@ -25,7 +25,7 @@ _MARKETS_VIEW = View(
         Shown(
             "min_notional",
             amounts.quote_units("m.min_notional_units"),
-            "Least price x quantity of an order, in quote",
+            "Minimum price x quantity of an order, in quote",
         ),
         Shown("maker_fee_bps", "m.maker_fee_bps", "Fee of the resting side in hundredths of a percent"),
         Shown("taker_fee_bps", "m.taker_fee_bps", "Fee of the incoming side in hundredths of a percent"),
@@ -102,8 +102,10 @@ _ORDERS_VIEW = View(
         ),
         Shown("reduce_only", "o.reduce_only", "Futures: it could only reduce a position; else false"),
         Shown("close_position", "o.close_position", "Futures: it was for the whole position; else false"),
-        Shown("leverage", "nullif(o.leverage, 0)", "Futures: of what was held for it; NULL if nothing was"),
-        Shown("trigger_type", "nullif(o.trigger_type, '')", "Its type as placed; NULL as all below if not a trigger"),
+        Shown("leverage", "nullif(o.leverage, 0)", "Futures: leverage of what was held for it; NULL if nothing was"),
+        Shown(
+            "trigger_type", "nullif(o.trigger_type, '')", "Its type as placed; like all below, NULL if not a trigger"
+        ),
         Shown("stop_price", amounts.price("nullif(o.stop_price_ticks, 0)"), "Price it waited for; NULL for trailing"),
         Shown("working_type", "nullif(o.watched, '')", "Which price it watched: contract (last trade) or mark"),
         Shown("price_protect", _OF_TRIGGER.format("o.price_protect"), "Not to fire while last and mark are far apart"),
@@ -207,7 +209,7 @@ _PAID_IN_BASE = "f.side = 'buy' AND m.product = 'spot'"  # a fee is taken from w
 
 _FILLS_VIEW = View(
     "fills",
-    "Both sides of every match: what each account traded and paid. The view futures_fills adds the realised profit.",
+    "Both sides of every match: what each account traded and paid. The view futures_fills adds the realized profit.",
     (
         Shown("trade_id", "f.trade_id", "The match: two fills share it"),
         Shown("trade", "f.id", "The match's id on the spot API"),
@@ -216,7 +218,7 @@ _FILLS_VIEW = View(
         Shown("account", "f.account", "Whose side of the match this is"),
         Shown("order_id", "f.order_id", "The account's order"),
         Shown("side", "f.side", "buy or sell, as the account did"),
-        Shown("role", "f.role", "maker (rested) or taker (came in)"),
+        Shown("role", "f.role", "maker (resting) or taker (incoming)"),
         Shown("price", amounts.price("f.price_ticks"), "Price, in quote"),
         Shown("quantity", amounts.quantity("f.quantity_lots"), "Base quantity"),
         Shown("notional", amounts.notional("f.price_ticks", "f.quantity_lots"), "price x quantity, in quote"),

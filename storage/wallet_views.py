@@ -7,7 +7,7 @@ from storage.schema import Shown, View
 
 _FUTURES_FILLS_VIEW = View(
     "futures_fills",
-    "Both sides of every futures match, as booked in the accounts' wallets: fee and realised profit.",
+    "Both sides of every futures match, as booked in the accounts' wallets: fee and realized profit.",
     (
         Shown("trade_id", "f.trade_id", "The match: two fills share it"),
         Shown("symbol", "m.symbol", "Market, as callers name it"),
@@ -15,7 +15,7 @@ _FUTURES_FILLS_VIEW = View(
         Shown("account", "f.account", "Whose side of the match this is"),
         Shown("order_id", "f.order_id", "The account's order"),
         Shown("side", "f.side", "buy or sell, as the account did"),
-        Shown("role", "CASE WHEN f.maker THEN 'maker' ELSE 'taker' END", "maker (rested) or taker (came in)"),
+        Shown("role", "CASE WHEN f.maker THEN 'maker' ELSE 'taker' END", "maker (resting) or taker (incoming)"),
         Shown("price", amounts.price("f.price_ticks"), "Price, in quote"),
         Shown("quantity", amounts.quantity("f.quantity_lots"), "Base quantity"),
         Shown("notional", amounts.notional("f.price_ticks", "f.quantity_lots"), "price x quantity, in quote"),
@@ -24,10 +24,10 @@ _FUTURES_FILLS_VIEW = View(
         Shown(
             "realized_profit",
             amounts.quote_units("f.profit_units"),
-            "What the part that reduced its position won, before the fee, in quote; negative: lost; 0 if it opened",
+            "Realized profit of what reduced its position, before the fee, in quote; negative: a loss; 0 if it opened",
         ),
         Shown("fee_units", "f.fee_units", "Fee in smallest units of quote"),
-        Shown("profit_units", "f.profit_units", "Realised profit in smallest units of quote"),
+        Shown("profit_units", "f.profit_units", "Realized profit in smallest units of quote"),
         Shown("time_ms", "f.time_ms", "When the match happened, Unix ms; the fastest column to select a time by"),
         Shown("market", "f.market", "Number of the market"),
         Shown("price_ticks", "f.price_ticks", "Price in ticks"),
@@ -52,14 +52,14 @@ _MOVEMENTS_VIEW = View(
         Shown("time", "epoch_ms(v.time_ms)", "When it happened, UTC"),
         Shown("account", "v.account", "Whose money"),
         Shown("wallet", "v.wallet", "spot or futures"),
-        Shown("asset", "v.asset", "What was moved"),
+        Shown("asset", "v.asset", "The asset that was moved"),
         Shown(
             "amount",
             amounts.nearest("v.amount_units", "a.places", "(10e0 ** a.places)"),
             "Negative: it left the wallet (amount_units is exact). NULL: no market has the asset",
         ),
         Shown("cause", "v.cause", "deposit, withdrawal or transfer"),
-        Shown("reference", "nullif(v.reference, '')", "Under which it was asked for; NULL if none"),
+        Shown("reference", "nullif(v.reference, '')", "The caller's reference; NULL if none"),
         Shown("amount_units", "v.amount_units", "Smallest units; negative: it left the wallet"),
         Shown("shard", "v.shard", "With request: which journaled input did it"),
         Shown("request", "v.movement_id", "Journal sequence, on its shard, of the request"),

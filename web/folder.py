@@ -38,5 +38,5 @@ def reopen_folder(path: Path, shard_count: int | None) -> Opened:
     except FolderError as fault:
         if path not in _good:
             raise
-        _log.error("%s. What was read before stays in use", fault)
+        _log.error("%s. The previously read version stays in use", fault)
     return _good[path]

@@ -9,9 +9,9 @@ _LINKS: Final = (
     ("/fapi/v1/openapi.json", "the futures API, in Binance's shape, as OpenAPI 3.1"),
     ("/api/v1/spot/markets", "spot markets"),
     ("/fapi/v1/exchangeInfo", "futures markets"),
-    ("/readyz", "whether all is ready"),
+    ("/readyz", "whether the exchange is ready"),
     ("/healthz", "whether this worker answers"),
-    ("/metrics", "what was counted, for Prometheus"),
+    ("/metrics", "metrics, for Prometheus"),
 )
 _PAGE: Final = f"""<!doctype html>
 <html lang="en">
@@ -24,7 +24,7 @@ _PAGE: Final = f"""<!doctype html>
 <ul>
 {"".join(f'<li><a href="{path}">{path}</a>: {what}</li>' for path, what in _LINKS)}
 </ul>
-<p>How to place a first order and cancel it stands in the README, and where <code>make run</code> was started.</p>
+<p>The README and the output of <code>make run</code> show how to place and cancel a first order.</p>
 </html>
 """
 _HEADERS: Final = {

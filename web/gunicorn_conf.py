@@ -71,7 +71,7 @@ def on_starting(server: Any) -> None:
     if is_open_to_all(_settings.host):
         server.log.warning(
             "%s is open to every network of this machine, and so are the operator API (/api/v1/admin) and /metrics:"
-            " let a proxy or a firewall keep strangers from them, or set SHARDEX_HOST=127.0.0.1",
+            " restrict them with a proxy or a firewall, or set SHARDEX_HOST=127.0.0.1",
             bind,
         )
     try:

@@ -98,7 +98,7 @@ def _read_proxies() -> tuple[IPv4Network | IPv6Network, ...]:
     try:
         return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
     except ValueError as fault:
-        raise SettingsError(f"{name}={text!r}: give addresses or networks, parted by commas ({fault})") from fault
+        raise SettingsError(f"{name}={text!r}: give addresses or networks, separated by commas ({fault})") from fault
 
 
 def _read_origins() -> frozenset[str]:
@@ -108,8 +108,8 @@ def _read_origins() -> frozenset[str]:
     for origin in origins:
         if not _ORIGIN.fullmatch(origin) or origin.endswith(_USUAL_PORTS.get(origin.partition(":")[0], "/")):
             raise SettingsError(
-                f"{name}: {origin!r} is no origin as browsers send it: give scheme, host and a port that is not the"
-                ' usual one, such as "https://app.example.com" or "http://localhost:3000", parted by commas'
+                f"{name}: {origin!r} is not an origin as browsers send it: give scheme, host and, unless it"
+                ' is the default, port, separated by commas: "https://app.example.com", "http://localhost:3000"'
             )
     return origins
 
@@ -133,7 +133,7 @@ def _reread_keys_file(path: str, algorithm: str) -> Mapping[str, str]:
     except SettingsError as fault:
         if path not in _good_keys:
             raise
-        _log.error("%s. The keys read before stay in use", fault)
+        _log.error("%s. The previously read keys stay in use", fault)
     return _good_keys[path]
 
 
@@ -145,7 +145,7 @@ def _read_keys_file(path: str, algorithm: str) -> Mapping[str, str]:
     except OSError as fault:
         raise SettingsError(f"{name} cannot be read ({fault.strerror})") from fault
     if mode & 0o077:
-        raise SettingsError(f"{name} is open to others than its owner: chmod 600 it")
+        raise SettingsError(f"{name} is accessible to others than its owner: chmod 600 it")
     return _parse_keys(name, text, algorithm)
 
 

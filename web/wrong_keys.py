@@ -71,7 +71,7 @@ class WrongKeys:
             known.waiting += wait_s > 0
             self._waiting += wait_s > 0
         if not count & (count - 1):  # 1, 2, 4, 8 …: who goes on does not fill the disk
-            _log.warning("a wrong operator key from %s, its %d. lately", address, count)
+            _log.warning("wrong operator key from %s (recent attempts: %d)", address, count)
         if wait_s:
             try:
                 _sleep(wait_s)

@@ -33,6 +33,7 @@ from loadtest.bench.results import Figure, Report, take_turns
 from loadtest.bench.seeding import MARKET, OWNER, START_MS, full_book, seed_folder
 from loadtest.bench.venue import Venue
 from shards.engine.engine import MAILBOX, Engine
+from shards.engine.order_entry import AskHome
 from shards.engine.outbox import ARCHIVE
 from shards.ipc.client import Client
 from shards.model.codec import encode
@@ -82,7 +83,7 @@ class Machine:
         engine = self._engine
         reply = engine.apply(engine.sequence + 1, START_MS + engine.sequence, MAILBOX, 0, command)
         engine.confirm(ARCHIVE, engine.outboxes[ARCHIVE].last_number)
-        assert reply is not None and not isinstance(reply, Refused), reply
+        assert reply is not None and not isinstance(reply, (Refused, AskHome)), reply
         return reply
 
     def time_cancels(self, count: int) -> float:

@@ -35,7 +35,6 @@ from typing import Any, Final, Protocol
 from loadtest.bench.command import Options, run_topics
 from loadtest.bench.results import Figure, Report, take_turns
 from shards.clock import now_ms
-from shards.ipc.frames import FrameKind
 from shards.ipc.mailbox import Mailbox
 from shards.ipc.threaded_channel import Line
 from storage.folder import Folder
@@ -84,13 +83,13 @@ class _OwnMailbox:
     def answer(self) -> None:
         """What a shard's loop does, without what a shard is for."""
         mailbox = Mailbox(self._folder, "shard-0", DEPTH, {})
-        mailbox.counters.serving = True
+        mailbox.serving = True
         while True:
-            for key, events in mailbox.selector.select(0 if mailbox.waiting() else None):
-                mailbox.handle(key.fileobj, events)
+            for _ in mailbox.poll(0 if mailbox.waiting() else None):
+                pass  # there is nothing else to wait for
             for request in mailbox.get(DEPTH):
                 if request.body != UNANSWERED:
-                    request.caller.send(FrameKind.REPLY, request.number, 0, request.body)
+                    request.reply([request.body])
             mailbox.flush()
 
 

@@ -12,7 +12,7 @@ from shards.engine.outbox import ARCHIVE
 from shards.model.commands import AddMarket, Cancel, Command, Deposit, Place
 from shards.model.ids import make_number
 from shards.model.orders import LIMIT, OPEN, EndReason, Kind, NewOrder, Order, Side, TimeInForce
-from shards.model.replies import OrderReply, Reply
+from shards.model.replies import OrderReply
 
 Step = tuple[Callable[..., object], tuple[Any, ...]]
 
@@ -73,8 +73,7 @@ def whole(stream: Stream) -> tuple[Sequence[Step], Sequence[Step], Callable[[], 
 def _funded() -> Engine:
     engine = Engine(0, 1)
     for command in _funds():
-        reply: Reply | None = engine.apply(engine.sequence + 1, START_MS, MAILBOX, 0, command)
-        assert reply is not None
+        assert engine.apply(engine.sequence + 1, START_MS, MAILBOX, 0, command) is not None
     return engine
 
 

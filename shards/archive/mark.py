@@ -19,7 +19,7 @@ def mark_of(positions: Mapping[int, int]) -> Marked:
 def check_there(path: Path, marked: Marked | None) -> None:
     """Whether there is a file if there was one. Raises HistoryLost."""
     if marked is not None and not path.exists():
-        raise HistoryLost(f"{path} is missing, but held {marked.sequence} rows, says the mark beside it")
+        raise HistoryLost(f"{path} is missing, but held {marked.sequence} rows, according to the mark beside it")
 
 
 def check_end(path: Path, positions: Mapping[int, int], marked: Marked | None) -> None:
@@ -30,4 +30,4 @@ def check_end(path: Path, positions: Mapping[int, int], marked: Marked | None) -
     reached = mark_of(positions)
     if marked is not None and reached.sequence <= marked.sequence and reached != marked:
         text = f"{path} ends at row {reached.sequence}, but row {marked.sequence} was confirmed"
-        raise HistoryLost(f"{text}, says the mark beside it")
+        raise HistoryLost(f"{text}, according to the mark beside it")

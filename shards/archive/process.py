@@ -6,7 +6,6 @@ row is stored once, whoever dies in between.
 
 import errno
 import os
-import selectors
 import socket
 import sys
 import threading
@@ -23,8 +22,9 @@ from shards.archive.mark import HistoryLost
 from shards.archive.service import Bounds, History
 from shards.archive.sql_pieces import SqlPieces
 from shards.clock import now_ms, passed_ms
-from shards.ipc.frames import FrameKind
-from shards.ipc.mailbox import LinkBroken, Mailbox, Request
+from shards.ipc.errors import LinkBroken
+from shards.ipc.mailbox import Mailbox
+from shards.ipc.protocol import Request
 from shards.model.codec import Undecodable, decode_request, decode_row, encode
 from shards.model.events import Row
 from shards.model.queries import CheckpointHistory, GetArchiveStatus, Question, RunMore, RunSql
@@ -73,7 +73,7 @@ class Archivist:
         self._done_receiver, self._done_sender = socket.socketpair()
         self._done_receiver.setblocking(False)
         self._done_sender.setblocking(False)
-        self.mailbox.selector.register(self._done_receiver, selectors.EVENT_READ, self._hear_done)
+        self.mailbox.watch(self._done_receiver, self._hear_done)
         self._serve_anyway_ms = passed_ms() + limits.LINK_WAIT_MS
 
     def run(self) -> None:
@@ -98,15 +98,12 @@ class Archivist:
         if self.mailbox.waiting() and self._room():
             return 0
         if not self._row_count:
-            return limits.BEAT_S if self.mailbox.counters.serving else limits.LINK_WAIT_TURN_MS / 1000
+            return limits.BEAT_S if self.mailbox.serving else limits.LINK_WAIT_TURN_MS / 1000
         return max(0, self._oldest_ms + self._batch_ms - passed_ms()) / 1000
 
     def _turn(self, patience_s: float | None) -> None:
-        for key, events in self.mailbox.selector.select(patience_s):
-            if self.mailbox.owns(key.fileobj):
-                self.mailbox.handle(key.fileobj, events)
-            else:
-                key.data()
+        for act in self.mailbox.poll(patience_s):
+            act()
         self._open_for_service()
         self._notice_gone()
         self._collect()
@@ -121,9 +118,9 @@ class Archivist:
     def _open_for_service(self) -> None:
         """Answer once every shard has said what was stored of it; or anyway, in time: one that is down is silent."""
         mailbox = self.mailbox
-        has_heard = len(mailbox.promised) == len(mailbox.received) or passed_ms() >= self._serve_anyway_ms
-        if has_heard and not mailbox.counters.serving and not self.stopping:
-            mailbox.counters.serving = True
+        has_heard = mailbox.all_promised() or passed_ms() >= self._serve_anyway_ms
+        if has_heard and not mailbox.serving and not self.stopping:
+            mailbox.serving = True
             self._vitals.state = State.SERVING if self._has_room else State.FULL
 
     def _tidy(self) -> None:
@@ -138,10 +135,10 @@ class Archivist:
         return limits.QUERY_UNDER_WAY_MAX - self._asked_count
 
     def _collect(self) -> None:
-        if self.mailbox.link_frames and not self._row_count:
+        arrived = self.mailbox.take_arrived()
+        if arrived and not self._row_count:
             self._oldest_ms = passed_ms()
-        while self.mailbox.link_frames:
-            frame = self.mailbox.link_frames.popleft()
+        for frame in arrived:
             self._rows.setdefault(frame.source, []).append((frame.number, decode_row(frame.body)))
             self._row_count += 1
 
@@ -172,7 +169,7 @@ class Archivist:
         try:
             question = decode_request(request.body)
         except Undecodable as error:
-            log.warning("a caller is cut off: %s", error)
+            log.warning("disconnected a caller: %s", error)
             request.caller.close()
             return
         if now_ms() > request.deadline_ms:
@@ -238,7 +235,7 @@ class Archivist:
             return
         error = done.exception()
         if error is not None:
-            log.error("a question failed: %r", error)
+            log.error("a query failed: %r", error)
         self._hand_over(request, Refused(Reason.HISTORY_UNREADABLE) if error else done.result())
 
     def _hand_over(self, request: Request, reply: Reply) -> None:
@@ -253,7 +250,7 @@ class Archivist:
         while self._answers:
             request, body = self._answers.popleft()
             self._sql.pop(request, None)
-            request.caller.send(FrameKind.REPLY, request.number, body=body)
+            request.reply([body])
         self.mailbox.confirm(self._stored)
         self.mailbox.flush()
 
@@ -279,11 +276,11 @@ def run_archive(settings: Settings) -> None:
     def stop() -> None:
         archivist.stopping = True
 
-    Wakeup(archivist.mailbox.selector, stop)
+    Wakeup(archivist.mailbox.watch, stop)
     try:
         archivist.run()
     except LinkBroken as damage:
-        log.error("the archive does not go on: %s: %s; %s", folder.history, damage, ADVICE)
+        log.error("the archive cannot continue: %s: %s; %s", folder.history, damage, ADVICE)
         os._exit(EXIT_DAMAGED)  # whatever is still asked: nobody waits for a process that must not go on
     log.info("stopped")
 

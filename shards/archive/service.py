@@ -184,7 +184,7 @@ class History:
         except SqlRefused as refusal:
             yield Refused(Reason.BAD_SQL, text=str(refusal))
         except Exception:
-            _log.exception("history could not answer a statement in pieces")
+            _log.exception("history could not stream a statement")
             yield Refused(Reason.HISTORY_UNREADABLE)
 
     def look_up(self, questions: Sequence[Lookup]) -> list[Reply]:
@@ -192,7 +192,7 @@ class History:
         try:
             return look_up(self._archive.ask, self._products, questions)
         except Exception:
-            _log.exception("history could not look orders up")
+            _log.exception("history could not look up orders")
             return [Refused(Reason.HISTORY_UNREADABLE)] * len(questions)
 
     def needs_checkpoint(self) -> bool:

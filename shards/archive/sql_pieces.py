@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from typing import Final
 
 from shards.clock import passed_ms
-from shards.ipc.mailbox import Caller
+from shards.ipc.protocol import Caller
 from shards.limits import SQL_PIECE_MS
 from shards.model.queries import RunMore, RunSql
 from shards.model.reasons import Reason

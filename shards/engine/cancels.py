@@ -1,12 +1,10 @@
 """Cancelling: one order, by id or client id; a batch; all of an account."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from shards.engine.effects import Effects
-from shards.engine.market.futures import FuturesMarket
+from shards.engine.listings import Listings
 from shards.engine.market.machine import MarketMachine
-from shards.engine.market.spot import SpotMarket
 from shards.engine.unarchived import Recent
 from shards.model.commands import Cancel, CancelAll, CancelBatch, CancelByClientId
 from shards.model.ids import market_of
@@ -18,23 +16,12 @@ _USER: Final = EndReason.USER  # as those in shards.model.orders
 
 
 class Cancels:
-    """Carries out the cancels of one shard."""
+    """Carries out the cancels of one shard; replies show live orders."""
 
-    def __init__(self, markets: Mapping[int, MarketMachine], recent: Recent) -> None:
-        self._markets = markets
+    def __init__(self, listings: Listings, recent: Recent) -> None:
+        self._markets = listings.markets
+        self._futures = listings.futures
         self._recent = recent
-
-    def decide(self, cancel: Cancel | CancelByClientId | CancelAll | CancelBatch, effects: Effects) -> Reply:
-        """Carry out a cancel; the reply shows live orders."""
-        match cancel:
-            case Cancel():
-                return self._one(cancel, effects)
-            case CancelByClientId():
-                return self._by_client_id(cancel, effects)
-            case CancelAll():
-                return self._all(cancel, effects)
-            case CancelBatch():
-                return self._batch(cancel, effects)
 
     def find_order(self, number: int) -> Order | None:
         """An open or recently ended order."""
@@ -58,7 +45,8 @@ class Cancels:
         found += [machine.named(account, client_id) for client_id in client_ids]
         return any(order is not None and order.account == account for order in found)
 
-    def _one(self, cancel: Cancel, effects: Effects) -> Reply:
+    def cancel(self, cancel: Cancel, effects: Effects) -> Reply:
+        """One order by its id."""
         machine = self._markets.get(market_of(cancel.id))
         order = machine.open.get(cancel.id) if machine else None
         if machine is None or order is None:
@@ -77,9 +65,10 @@ class Cancels:
 
     def _told(self, order: Order) -> Order | None:
         """What a refused cancel shows of the order: on futures it tells how a trigger has ended."""
-        return order if isinstance(self._markets[order.market], FuturesMarket) else None
+        return order if order.market in self._futures else None
 
-    def _by_client_id(self, cancel: CancelByClientId, effects: Effects) -> Reply:
+    def cancel_by_client_id(self, cancel: CancelByClientId, effects: Effects) -> Reply:
+        """One open order by its client id."""
         machine = self._markets.get(cancel.market)
         order = machine.named(cancel.account, cancel.client_id) if machine else None
         if machine is None or order is None:
@@ -87,21 +76,20 @@ class Cancels:
         machine.cancel(order, _USER, effects)
         return OrderReply(order)
 
-    def _all(self, cancel: CancelAll, effects: Effects) -> Reply:
+    def cancel_all(self, cancel: CancelAll, effects: Effects) -> Reply:
+        """All of an account in one market, or on spot."""
         if cancel.triggers_only:
-            futures = self._markets.get(cancel.market)
-            if not isinstance(futures, FuturesMarket):
-                return OrdersReply([])
-            return OrdersReply(futures.cancel_triggers(cancel.account, effects))
+            futures = self._futures.get(cancel.market)
+            return OrdersReply(futures.cancel_triggers(cancel.account, effects) if futures is not None else [])
         orders: list[Order] = []
         # by number: the dictionary's order is not the same after a snapshot, and rows must leave in the same order
         for number in [cancel.market] if cancel.market else sorted(self._markets):
             machine = self._markets.get(number)
-            if machine is not None and (cancel.market or isinstance(machine, SpotMarket)):
+            if machine is not None and (cancel.market or number not in self._futures):
                 orders += machine.cancel_account(cancel.account, EndReason.CANCEL_ALL, effects)
         return OrdersReply(orders)
 
-    def _batch(self, cancel: CancelBatch, effects: Effects) -> Reply:
+    def cancel_batch(self, cancel: CancelBatch, effects: Effects) -> Reply:
         """Each id in its turn; one that an earlier one took along, or was named twice, shows so."""
         machine = self._markets.get(cancel.market)
         if machine is None:

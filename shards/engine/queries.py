@@ -6,8 +6,8 @@ from itertools import islice
 
 from shards.engine.engine import Engine
 from shards.engine.market.depth import list_levels
-from shards.engine.market.futures import FuturesMarket
-from shards.engine.market.machine import MarketMachine, age
+from shards.engine.market.machine import MarketMachine
+from shards.engine.market.open_orders import age
 from shards.model.accounting import Income
 from shards.model.candles import ONE_SPAN_MS, fold, limit_candles
 from shards.model.events import MarginFilled
@@ -190,14 +190,15 @@ def _waits(order: Order) -> bool:
 
 def _count_open(engine: Engine, account: str) -> OpenCountReply:
     count = OpenCountReply(0, 0, 0)
-    for machine in engine.markets.values():
-        number = len(machine.by_account.get(account, ()))
-        if isinstance(machine, FuturesMarket):
-            triggers = machine.triggers.count(account)
+    for number, machine in engine.markets.items():
+        opened = len(machine.by_account.get(account, ()))
+        futures = engine.futures.get(number)
+        if futures is not None:
+            triggers = futures.triggers.count(account)
             count.triggers += triggers
-            count.futures += number - triggers
+            count.futures += opened - triggers
         else:
-            count.spot += number
+            count.spot += opened
     return count
 
 
@@ -262,15 +263,15 @@ def _list_income(engine: Engine, question: ListIncome) -> list[Income]:
 
 
 def _prices(engine: Engine, number: int) -> Reply:
-    machine = engine.markets.get(number)
-    if not isinstance(machine, FuturesMarket):
+    machine = engine.futures.get(number)
+    if machine is None:
         return Refused(Reason.UNKNOWN_MARKET)
-    return PricesReply(machine.last_price, machine.mark_price)
+    return PricesReply(machine.margin.last_price, machine.margin.mark_price)
 
 
 def _open_interest(engine: Engine, number: int) -> Reply:
-    machine = engine.markets.get(number)
-    return CountReply(machine.open_interest) if isinstance(machine, FuturesMarket) else Refused(Reason.UNKNOWN_MARKET)
+    machine = engine.futures.get(number)
+    return CountReply(machine.margin.open_interest) if machine is not None else Refused(Reason.UNKNOWN_MARKET)
 
 
 def _market_trades(engine: Engine, question: MarketTrades) -> list[Trade]:
@@ -307,5 +308,7 @@ def _depth(engine: Engine, question: GetDepth) -> Reply:
     machine = engine.markets.get(question.market)
     if machine is None:
         return Refused(Reason.UNKNOWN_MARKET)
-    bids, asks = (list_levels(machine, side, question.limit) for side in (Side.BUY, Side.SELL))
-    return DepthReply(machine.update_id, bids, asks)
+    futures = engine.futures.get(question.market)
+    margin = futures.margin if futures is not None else None
+    bids, asks = (list_levels(machine, margin, side, question.limit) for side in (Side.BUY, Side.SELL))
+    return DepthReply(machine.matching.update_id, bids, asks)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from shards.engine.market.machine import MarketMachine
-from shards.model.commands import Cancel, CancelBatch, CancelByClientId, Command, Hold, Modify, Place
+from shards.model.commands import Cancel, CancelBatch, CancelByClientId, Command, FundsHold, MarginHold, Modify, Place
 from shards.model.events import Attempt, CommandRefused
 from shards.model.ids import market_of
 from shards.model.links import Granted, LinkMessage
@@ -27,7 +27,7 @@ def refusals_of(
 ) -> Iterator[CommandRefused]:
     """One row for each command that ``reply`` refuses, in the order in which they were asked for.
 
-    What a command names may be anything: a market that is not in ``markets`` is shown as 0. That of a Hold is another
+    What a command names may be anything: a market that is not in ``markets`` is shown as 0. That of a hold is another
     shard's.
     """
     for position, ((attempt, account, market, shown), reason) in enumerate(_refused_by(message, reply, sequence)):
@@ -35,7 +35,7 @@ def refusals_of(
         if attempt is Attempt.CANCEL and reason is not Reason.UNKNOWN_MARKET:
             is_open = machine is not None and shown.get("order") in machine.open
             reason = Reason.NOT_OWNER if is_open else Reason.UNKNOWN_ORDER
-        number = market if machine is not None or isinstance(message, Hold) else 0
+        number = market if machine is not None or isinstance(message, (FundsHold, MarginHold)) else 0
         yield CommandRefused(sequence, position, attempt, account, number, reason.value, now_ms, **shown)
 
 
@@ -63,8 +63,10 @@ def _wanted_by(message: Command | LinkMessage) -> Iterator[Wanted]:
     match message:
         case Place(order):
             yield _placing(order)
-        case Hold(order) | Granted(order):
-            yield _modifying(message.modifies, order) if message.modifies else _placing(order)
+        case MarginHold(order, modifies=modifies) | Granted(order, modifies=modifies) if modifies:
+            yield _modifying(modifies, order)
+        case FundsHold(order) | MarginHold(order) | Granted(order):
+            yield _placing(order)
         case Modify(number, account, price, quantity, stop_price):
             changes = {"price": price, "quantity": quantity, "stop_price": stop_price}
             yield Attempt.MODIFY, account, market_of(number), {**_named(number), **changes}

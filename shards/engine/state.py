@@ -10,9 +10,8 @@ import msgspec
 from msgspec.structs import asdict, astuple, replace
 
 from shards.engine.account.machine import Booking
-from shards.engine.engine import Engine, make_machine
+from shards.engine.engine import Engine
 from shards.engine.market.futures import FuturesMarket
-from shards.engine.market.machine import MarketMachine
 from shards.engine.market.replay_guard import Replay
 from shards.engine.outbox import ARCHIVE, Outbox, Posted
 from shards.limits import RULES
@@ -94,7 +93,7 @@ def dump_state(engine: Engine) -> bytes:
         shard_count=engine.shard_count,
         sequence=engine.sequence,
         now_ms=engine.now_ms,
-        markets=[_dump_market(engine.markets[number]) for number in sorted(engine.markets)],
+        markets=[_dump_market(engine, number) for number in sorted(engine.markets)],
         wallets=[(account, wallets.list(account)) for account in sorted(wallets.by_account)],
         fees=sorted(wallets.fees.items()),
         deposited=sorted(wallets.deposited.items()),
@@ -149,10 +148,10 @@ def load_engine(state_bytes: bytes, underway_bytes: bytes) -> Engine:
     state = msgspec.json.decode(state_bytes, type=State[msgspec.Raw])
     assert state.version == VERSION and state.rules <= RULES
     engine = Engine(state.shard, state.shard_count)
-    engine.sequence, engine.now_ms, engine.rules = state.sequence, state.now_ms, state.rules
-    engine.markets.update((stored.market.number, _load_market(stored)) for stored in state.markets)
-    for machine in engine.markets.values():
-        machine.rules = state.rules
+    engine.sequence, engine.now_ms = state.sequence, state.now_ms
+    for stored in state.markets:
+        _load_market(engine, stored)
+    engine.listings.restore_rules(state.rules)
     wallets = engine.accounts.wallets
     wallets.by_account = {account: {each.asset: each for each in balances} for account, balances in state.wallets}
     wallets.fees.update(dict(state.fees))
@@ -163,9 +162,11 @@ def load_engine(state_bytes: bytes, underway_bytes: bytes) -> Engine:
     margins.brackets = dict(state.brackets)
     engine.countdowns.due = {(market, account): due_ms for market, account, due_ms in state.countdowns}
     engine.accounts.bookings = {(account, reference): booking for account, reference, booking in state.bookings}
-    engine.received = dict(state.received)
-    engine.assets = dict(state.assets)
-    engine.outboxes = {receiver: Outbox(last_number) for receiver, last_number in state.sent}
+    engine.assets.update(state.assets)
+    engine.received.clear()
+    engine.received.update(state.received)
+    engine.outboxes.clear()
+    engine.outboxes.update((receiver, Outbox(last_number)) for receiver, last_number in state.sent)
     _load_underway(engine, msgspec.json.decode(underway_bytes, type=Underway))
     return engine
 
@@ -179,20 +180,21 @@ def _load_underway(engine: Engine, underway: Underway) -> None:
                 engine.recent.add(number, decode_row(body))
 
 
-def _dump_market(machine: MarketMachine) -> MarketState[Order]:
+def _dump_market(engine: Engine, number: int) -> MarketState[Order]:
+    matching, futures = engine.markets[number].matching, engine.futures.get(number)
     bids, asks = (
-        [order for level in machine.book.side(side) for order in level.orders.values()]
+        [order for level in matching.book.side(side) for order in level.orders.values()]
         for side in (Side.BUY, Side.SELL)
     )
     return MarketState(
-        market=machine.market,
-        order_sequence=machine.order_sequence,
-        trade_sequence=machine.trade_sequence,
-        update_id=machine.update_id,
+        market=matching.market,
+        order_sequence=matching.order_sequence,
+        trade_sequence=matching.trade_sequence,
+        update_id=matching.update_id,
         bids=bids,
         asks=asks,
-        replays=machine.replays.dump(),
-        futures=_dump_futures(machine) if isinstance(machine, FuturesMarket) else None,
+        replays=matching.replays.dump(),
+        futures=_dump_futures(futures) if futures is not None else None,
     )
 
 
@@ -203,31 +205,31 @@ def _dump_futures(machine: FuturesMarket) -> FuturesState:
         waiting=waiting,
         firing=[machine.firing[number] for number in sorted(machine.firing)],
         attached=[order.id for order in waiting if machine.triggers.is_attached(order)],
-        last_price=machine.last_price,
-        last_quantity=machine.last_quantity,
-        set_price=machine.set_price,
+        last_price=machine.margin.last_price,
+        last_quantity=machine.margin.last_quantity,
+        set_price=machine.margin.set_price,
     )
 
 
-def _load_market(stored: MarketState[msgspec.Raw]) -> MarketMachine:
-    machine = make_machine(stored.market)
-    machine.order_sequence, machine.trade_sequence = stored.order_sequence, stored.trade_sequence
-    machine.update_id = stored.update_id
+def _load_market(engine: Engine, stored: MarketState[msgspec.Raw]) -> None:
+    machine = engine.listings.open(stored.market)
+    matching = machine.matching
+    matching.order_sequence, matching.trade_sequence = stored.order_sequence, stored.trade_sequence
+    matching.update_id = stored.update_id
     for raw in chain(stored.bids, stored.asks):
         machine.restore(_decode_order(raw))
-    if isinstance(machine, FuturesMarket) and stored.futures is not None:
-        _load_futures(machine, stored.futures)
+    if stored.futures is not None:
+        _load_futures(engine.futures[stored.market.number], stored.futures)
     for replay in stored.replays:
         # one object per order: a replay must show what becomes of the resting one
         machine.replays.restore(replace(replay, order=machine.open.get(replay.order.id, replay.order)))
-    return machine
 
 
 def _load_futures(machine: FuturesMarket, stored: FuturesState) -> None:
-    machine.positions.update(dict(stored.positions))
-    machine.last_price, machine.last_quantity = stored.last_price, stored.last_quantity
-    machine.set_price = stored.set_price
+    margin, triggers = machine.margin, machine.trigger_orders
+    margin.positions.update(dict(stored.positions))
+    margin.restore_prices(stored.last_price, stored.last_quantity, stored.set_price)
     for order in stored.firing:  # first: one that waits may be attached to one that has fired
-        machine.restore_firing(order)
+        triggers.restore_firing(order)
     for order in stored.waiting:
-        machine.restore_trigger(order, attached=order.id in stored.attached)
+        triggers.restore(order, attached=order.id in stored.attached)

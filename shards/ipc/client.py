@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from shards.clock import now_ms
-from shards.ipc.counters import Counters
+from shards.ipc.counters import Slot
 from shards.ipc.errors import NotServing
+from shards.ipc.protocol import Call
 from shards.ipc.threaded_channel import Line
 from shards.limits import DEADLINE_MS
 from shards.model.codec import decode_reply, encode
@@ -22,11 +23,8 @@ from shards.vitals import ARCHIVE_NAME, ENGINE, Signs, living
 from storage.folder import Folder
 
 
-class Waiter(Protocol):
+class Waiter(Call, Protocol):
     """One call under way."""
-
-    bodies: list[bytes] | None
-    """The pieces of the reply; None if the other side died."""
 
     def wait(self, seconds: float) -> bool:
         """Whether it was finished in time."""
@@ -47,13 +45,13 @@ class Channel(Protocol):
     def maxsize(self) -> int:
         """The mailbox's bound; 0 when not connected."""
 
-    def claim(self) -> Counters:
+    def claim(self) -> Slot:
         """Take a place in the mailbox, of this life of its owner. Raises queue.Full or NotServing."""
 
-    def unclaim(self, place: Counters) -> None:
+    def unclaim(self, place: Slot) -> None:
         """Give back a place that was not used."""
 
-    def send(self, place: Counters, body: bytes, deadline_ms: int) -> tuple[int, Waiter]:
+    def send(self, place: Slot, body: bytes, deadline_ms: int) -> tuple[int, Waiter]:
         """Send a message into a claimed place; never waits. Raises NotServing if nothing was sent."""
 
     def forget(self, number: int) -> None:
@@ -149,9 +147,9 @@ def _call_each(messages: Sequence[tuple[Channel, Command | Question]], deadline_
     return [_wait(line, message, call, until) for (line, message), call in zip(messages, sent, strict=True)]
 
 
-def _claim_all(lines: list[Channel]) -> list[Counters] | Refused:
+def _claim_all(lines: list[Channel]) -> list[Slot] | Refused:
     """A place in each mailbox, or none taken and why."""
-    places: list[Counters] = []
+    places: list[Slot] = []
     try:
         for line in lines:
             places.append(line.claim())
@@ -166,7 +164,7 @@ def _not_claimed(error: queue.Full | NotServing) -> Refused:
     return Refused(Reason.BUSY if isinstance(error, queue.Full) else Reason.RESTARTING)
 
 
-def _send(line: Channel, place: Counters, message: Command | Question, until_ms: int) -> tuple[int, Waiter] | None:
+def _send(line: Channel, place: Slot, message: Command | Question, until_ms: int) -> tuple[int, Waiter] | None:
     try:
         return line.send(place, encode(message), until_ms)
     except NotServing:
@@ -180,7 +178,7 @@ def _wait(line: Channel, message: Command | Question, call: tuple[int, Waiter] |
     if not waiter.wait(until - time.monotonic()):
         line.forget(number)
         return Refused(Reason.TIMEOUT)
-    if waiter.bodies is None:
+    if not waiter.bodies:
         return Refused(_when_lost(message))
     replies = [decode_reply(body) for body in waiter.bodies]
     if len(replies) == 1:

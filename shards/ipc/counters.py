@@ -7,8 +7,10 @@ clears when the connection ends.
 """
 
 import mmap
+import queue
 from pathlib import Path
 
+from shards.ipc.errors import NotServing
 from shards.limits import CONNECTIONS_MAX
 
 _MAXSIZE, _SLOTS_USED, _SERVING, _HEAD = 0, 1, 2, 3
@@ -16,18 +18,12 @@ _WORDS = _HEAD + 2 * CONNECTIONS_MAX
 
 
 class Counters:
-    """The counters of one mailbox and one life of its owner."""
+    """The counters of one mailbox and one life of its owner, as both sides see them."""
 
-    def __init__(self, path: Path, maxsize: int | None = None) -> None:
-        """Open the file; the owner makes it by giving ``maxsize``, the bound in messages."""
-        if maxsize is not None:
-            path.write_bytes(bytes(8 * _WORDS))  # not by truncate: a page without room would end whoever touches it
-            path.chmod(0o600)
+    def __init__(self, path: Path) -> None:
         with path.open("r+b") as file:
             self._map = mmap.mmap(file.fileno(), 8 * _WORDS)
         self._words = memoryview(self._map).cast("Q")
-        if maxsize is not None:
-            self._words[_MAXSIZE] = maxsize
 
     @property
     def maxsize(self) -> int:
@@ -39,10 +35,6 @@ class Counters:
         """Whether the owner takes commands."""
         return bool(self._words[_SERVING])
 
-    @serving.setter
-    def serving(self, serving: bool) -> None:
-        self._words[_SERVING] = serving
-
     def qsize(self) -> int:
         """Messages waiting."""
         words = self._words
@@ -50,21 +42,25 @@ class Counters:
         taken = _HEAD + CONNECTIONS_MAX
         return max(0, sum(words[_HEAD : _HEAD + used]) - sum(words[taken : taken + used]))
 
-    # The caller's side
+    def close(self) -> None:
+        """Unmap."""
+        self._words.release()
+        self._map.close()
 
-    def claim(self, slot: int) -> bool:
-        """Take a place for one message; False if the mailbox is full."""
-        self._words[_HEAD + slot] += 1
-        if self.qsize() <= self._words[_MAXSIZE]:
-            return True
-        self._words[_HEAD + slot] -= 1
-        return False
 
-    def unclaim(self, slot: int) -> None:
-        """Give back a place whose message was not sent."""
-        self._words[_HEAD + slot] -= 1
+class OwnCounters(Counters):
+    """The owner's side."""
 
-    # The owner's side
+    def __init__(self, path: Path, maxsize: int) -> None:
+        """Make the file; ``maxsize``: the bound in messages."""
+        path.write_bytes(bytes(8 * _WORDS))  # not by truncate: a page without room would end whoever touches it
+        path.chmod(0o600)
+        super().__init__(path)
+        self._words[_MAXSIZE] = maxsize
+
+    def serve(self, serving: bool) -> None:
+        """Say whether it takes commands."""
+        self._words[_SERVING] = serving
 
     def use(self, slot: int) -> None:
         """Give a slot to a new connection."""
@@ -78,7 +74,25 @@ class Counters:
         """The slot's connection has ended and all its messages are taken."""
         self._words[_HEAD + CONNECTIONS_MAX + slot] = self._words[_HEAD + slot]
 
-    def close(self) -> None:
-        """Unmap."""
-        self._words.release()
-        self._map.close()
+
+class Slot(Counters):
+    """The side of the caller who has this slot."""
+
+    def __init__(self, path: Path, number: int) -> None:
+        """Raises OSError if that life of the owner has ended."""
+        super().__init__(path)
+        self._sent = _HEAD + number
+
+    def claim(self) -> None:
+        """Take a place for one message. Raises queue.Full or NotServing."""
+        if not self._words[_SERVING]:
+            raise NotServing
+        self._words[self._sent] += 1
+        if self.qsize() <= self._words[_MAXSIZE]:
+            return
+        self._words[self._sent] -= 1
+        raise queue.Full
+
+    def unclaim(self) -> None:
+        """Give back a place whose message was not sent."""
+        self._words[self._sent] -= 1

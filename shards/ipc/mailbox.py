@@ -7,70 +7,47 @@ direction and dies with it, and no lock is shared between processes (:mod:`shard
 import os
 import selectors
 from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 from shards.ipc.connection import Connection
-from shards.ipc.counters import Counters
-from shards.ipc.frames import REQUEST, Frame, FrameKind
+from shards.ipc.counters import OwnCounters
+from shards.ipc.errors import LinkBroken
 from shards.ipc.network import Network
+from shards.ipc.protocol import Caller, Hello, LinkFrame, Promise, Request
 from shards.limits import CONNECTIONS_MAX
 from storage.folder import Folder
-
-
-class LinkBroken(Exception):
-    """Link messages are missing here that their sender was once told are on disk."""
-
-
-class Caller(Connection):
-    """A connection that somebody opened to this mailbox."""
-
-    slot: int = -1  # −1 until its hello came
-    source: int = -1  # the shard it belongs to; −1: none
-    waiting: int = 0  # its messages in the queue
-    confirmed: int = 0  # number of the last link message it knows to be on disk
-
-
-class Request(NamedTuple):
-    """A command or question taken from the queue, and where its reply goes."""
-
-    caller: Caller
-    number: int
-    deadline_ms: int
-    body: bytes
-
-
-class LinkFrame(NamedTuple):
-    """A link message that has come and is not on disk yet."""
-
-    source: int
-    number: int
-    stamp_ms: int
-    body: bytes
 
 
 class Mailbox:
     """Listens, receives, and keeps what has come in order until it is taken."""
 
     def __init__(
-        self, folder: Folder, name: str, maxsize: int, received: dict[int, int], network: Network | None = None
+        self,
+        folder: Folder,
+        name: str,
+        maxsize: int,
+        received: dict[int, int],
+        network: Network | None = None,
+        selector: selectors.BaseSelector | None = None,
     ) -> None:
-        """``received``: per sender the newest link message that is on disk here."""
+        """``received``: per sender the newest link message that is on disk here. ``selector``: its loop's."""
         network = network or Network()
         self._remove_old(folder.run, name)
         life = os.urandom(6).hex()
         self._counters_path = folder.run / f"{name}-{life}.mailbox"
-        self.counters = Counters(self._counters_path, maxsize)
+        self._counters = OwnCounters(self._counters_path, maxsize)
         self._listener = network.listen(folder.socket(name))
         self._free = deque(range(CONNECTIONS_MAX))  # a slot is used again as late as possible
         self._requests: deque[Request] = deque()
-        self.callers: dict[Caller, None] = {}  # in the order in which they came
-        self.links: dict[int, Caller] = {}
-        self.link_frames: deque[LinkFrame] = deque()
-        self.received = received  # moves along as frames come, before they are on disk
-        self.promised: dict[int, int] = {}  # per sender: its newest message when its replies began to wait for its link
-        self.selector = network.selector()
-        self.selector.register(self._listener, selectors.EVENT_READ)
+        self.callers: dict[Caller, Connection[Hello | Request | LinkFrame | Promise]] = {}  # in the order they came
+        self._links: dict[int, Caller] = {}
+        self._link_frames: list[LinkFrame] = []
+        self._received = received  # moves along as frames come, before they are on disk
+        self._promised: dict[int, int] = {}  # per sender: its newest message when its replies began to wait for it
+        self._selector = selector or network.selector()
+        self._selector.register(self._listener, selectors.EVENT_READ, self)
 
     @staticmethod
     def _remove_old(run: Path, name: str) -> None:
@@ -80,25 +57,49 @@ class Mailbox:
     @property
     def maxsize(self) -> int:
         """The bound in messages."""
-        return self.counters.maxsize
+        return self._counters.maxsize
+
+    @property
+    def serving(self) -> bool:
+        """Whether its owner takes commands: callers see it."""
+        return self._counters.serving
+
+    @serving.setter
+    def serving(self, serving: bool) -> None:
+        self._counters.serve(serving)
 
     def qsize(self) -> int:
         """Messages waiting, whether or not they have been read from their sockets."""
-        return self.counters.qsize()
+        return self._counters.qsize()
 
-    def owns(self, ready: object) -> bool:
-        """Whether a selected file object belongs to this mailbox."""
-        return ready is self._listener or isinstance(ready, Caller)
+    # Waiting
 
-    def handle(self, ready: object, events: int) -> None:
-        """Accept, receive or send, as the selector says."""
-        if ready is self._listener:
-            self._accept()
-        elif isinstance(ready, Caller):
-            if events & selectors.EVENT_READ:
-                self.receive(ready)
-            if events & selectors.EVENT_WRITE and not ready.closed:
-                self.send(ready)
+    def watch(self, file: Any, act: Callable[[], object]) -> None:
+        """Wait for this to be readable, too."""
+        self._selector.register(file, selectors.EVENT_READ, act)
+
+    def poll(self, patience_s: float | None) -> Iterator[Any]:
+        """Wait at most so long; accept, receive and send. Yields what else is ready: whatever it is registered with.
+
+        Raises LinkBroken.
+        """
+        for key, events in self._selector.select(patience_s):
+            ready = key.data
+            if isinstance(ready, Caller):
+                if events & selectors.EVENT_READ:
+                    self._receive(ready)
+                if events & selectors.EVENT_WRITE and not ready.closed:
+                    self.send(ready)
+            elif ready is self:
+                self._accept()
+            else:
+                yield ready
+
+    # Taking
+
+    def waiting(self) -> bool:
+        """Whether a message can be taken now."""
+        return bool(self._requests)
 
     def get(self, count_max: int) -> list[Request]:
         """Take up to ``count_max`` messages, oldest first; none if none are here."""
@@ -108,26 +109,34 @@ class Mailbox:
             taken.append(request)
             caller = request.caller
             caller.waiting -= 1
-            self.counters.take(caller.slot)
+            self._counters.take(caller.slot)
             if caller not in self.callers and not caller.waiting:  # it has ended
                 self._free_slot(caller)
         return taken
 
-    def waiting(self) -> bool:
-        """Whether a message can be taken now."""
-        return bool(self._requests)
-
     def poll_links(self) -> None:
-        """Read once more what waits on the links."""
-        for caller in list(self.links.values()):
-            self.receive(caller)
+        """Read once more what waits on the links. Raises LinkBroken."""
+        for caller in list(self._links.values()):
+            self._receive(caller)
 
-    def receive(self, caller: Caller) -> None:
-        """Read what has come from one caller. Raises LinkBroken."""
-        for frame in caller.receive():
-            self._sort(caller, frame)
-        if caller.closed:
-            self._ended(caller)
+    def arrived(self) -> Sequence[LinkFrame]:
+        """The link messages that are here until they are taken."""
+        return self._link_frames
+
+    def take_arrived(self) -> list[LinkFrame]:
+        """Take them all."""
+        taken, self._link_frames = self._link_frames, []
+        return taken
+
+    def all_promised(self) -> bool:
+        """Whether every sender has said what it knows to be here, and nothing of that is missing."""
+        return len(self._promised) == len(self._received)
+
+    def is_caught_up(self, applied: Mapping[int, int]) -> bool:
+        """Whether every sender's messages, up to those for which its replies did not wait, are in what is applied."""
+        return self.all_promised() and all(applied[source] >= newest for source, newest in self._promised.items())
+
+    # Sending
 
     def flush(self) -> None:
         """Send what waits for any caller."""
@@ -137,30 +146,30 @@ class Mailbox:
 
     def send(self, caller: Caller) -> None:
         """Send what waits for ``caller``; watch for room if not all could go."""
-        done = caller.flush()
-        if caller.closed:
-            self.receive(caller)  # what it sent before it went, then its end
+        connection = self.callers.get(caller)
+        if connection is None:
             return
-        events = selectors.EVENT_READ if done else selectors.EVENT_READ | selectors.EVENT_WRITE
-        if events != caller.events:
-            caller.events = events
-            self.selector.modify(caller, events)
+        is_other = connection.flush()
+        if caller.closed:
+            self._receive(caller)  # what it sent before it went, then its end
+        elif is_other:
+            self._selector.modify(connection, connection.events, caller)
 
-    def confirm(self, numbers: dict[int, int]) -> None:
+    def confirm(self, numbers: Mapping[int, int]) -> None:
         """Tell senders what is on disk: per sender the newest link message."""
-        for source, caller in self.links.items():
-            if numbers[source] > caller.confirmed:
-                caller.confirmed = numbers[source]
-                caller.send(FrameKind.CONFIRM, caller.confirmed)
+        for source, caller in self._links.items():
+            caller.confirm(numbers[source])
 
     def close(self) -> None:
         """Stop listening and close every connection."""
-        self.counters.serving = False
-        self.selector.unregister(self._listener)
+        self.serving = False
+        self._selector.unregister(self._listener)
         self._listener.close()
         for caller in list(self.callers):
             self._ended(caller)
         self._counters_path.unlink(missing_ok=True)
+
+    # Receiving
 
     def _accept(self) -> None:
         try:
@@ -170,74 +179,79 @@ class Mailbox:
         if len(self.callers) >= CONNECTIONS_MAX:
             sock.close()
             return
-        caller = Caller(sock)
-        self.callers[caller] = None
-        self.selector.register(caller, selectors.EVENT_READ)
+        caller = Caller()
+        connection = self.callers[caller] = Connection(sock, caller)
+        self._selector.register(connection, selectors.EVENT_READ, caller)
 
-    def _sort(self, caller: Caller, frame: Frame) -> None:
-        if frame.kind == REQUEST and caller.slot >= 0:
-            caller.waiting += 1
-            self._requests.append(Request(caller, frame.number, frame.time, frame.body))
-        elif frame.kind == FrameKind.LINK and caller.source >= 0:
-            self._take_link(caller, frame)
-        elif frame.kind == FrameKind.PROMISE and caller.source >= 0:
-            self._take_promise(caller, frame)
-        elif frame.kind == FrameKind.HELLO and caller.slot < 0 and self._free and self._knows(frame.number - 1):
-            self._welcome(caller, frame)
-        else:
-            caller.close()
+    def _receive(self, caller: Caller) -> None:
+        """Read what has come from one caller. Raises LinkBroken."""
+        connection = self.callers.get(caller)
+        if connection is None:
+            return
+        for event in connection.receive():
+            if type(event) is Request:
+                caller.waiting += 1
+                self._requests.append(event)
+            elif type(event) is LinkFrame:
+                self._take_link(event)
+            elif type(event) is Promise:
+                self._take_promise(caller.source, event)
+            elif not self._welcome(caller):
+                caller.close()
+                break
+        if caller.closed:
+            self._ended(caller)
 
-    def _knows(self, source: int) -> bool:
-        return source == -1 or source in self.received
-
-    def _take_link(self, caller: Caller, frame: Frame) -> None:
-        expected = self.received[caller.source] + 1
+    def _take_link(self, frame: LinkFrame) -> None:
+        expected = self._received[frame.source] + 1
         if frame.number == expected:
-            self.received[caller.source] = expected
-            self.link_frames.append(LinkFrame(caller.source, frame.number, frame.time, frame.body))
+            self._received[frame.source] = expected
+            self._link_frames.append(frame)
         elif frame.number > expected:
-            raise self._lost(caller.source, frame.number - 1)
+            raise self._lost(frame.source, frame.number - 1)
 
-    def _take_promise(self, caller: Caller, frame: Frame) -> None:
+    def _take_promise(self, source: int, promise: Promise) -> None:
         """Notice here what was lost, rather than when the next message comes."""
-        if frame.time > self.received[caller.source]:
-            raise self._lost(caller.source, frame.time)
-        self.promised[caller.source] = frame.number
+        if promise.confirmed > self._received[source]:
+            raise self._lost(source, promise.confirmed)
+        self._promised[source] = promise.newest
 
     def _lost(self, source: int, last: int) -> LinkBroken:
         return LinkBroken(
-            f"messages {self.received[source] + 1} to {last} of shard {source} are missing, which were here once:"
+            f"messages {self._received[source] + 1} to {last} of shard {source} are missing, but were here before:"
             " this data is not the newest"
         )
 
-    def _welcome(self, caller: Caller, hello: Frame) -> None:
+    def _welcome(self, caller: Caller) -> bool:
+        """Whether there is room for it, and it is nobody or a shard that is known."""
+        source = caller.source
+        if not self._free or (source >= 0 and source not in self._received):
+            return False
         for slot in self._free:
-            self.counters.clear(slot)  # a caller that was cut off may have counted once more before it noticed
-        caller.slot = self._free.popleft()
-        self.counters.use(caller.slot)
-        caller.source = hello.number - 1
-        received = 0
-        if caller.source >= 0:
-            earlier = self.links.get(caller.source)
+            self._counters.clear(slot)  # a caller that was cut off may have counted once more before it noticed
+        slot = self._free.popleft()
+        self._counters.use(slot)
+        if source >= 0:
+            earlier = self._links.get(source)
             if earlier is not None:
-                self.receive(earlier)  # what its last life sent comes before what this one sends
+                self._receive(earlier)  # what its last life sent comes before what this one sends
                 self._ended(earlier)
-            self.links[caller.source] = caller
-            received = self.received[caller.source]
-        caller.send(FrameKind.WELCOME, caller.slot, received, self._counters_path.name.encode())
+            self._links[source] = caller
+        caller.welcome(slot, self._received.get(source, 0), self._counters_path.name)
         self.send(caller)
+        return True
 
     def _ended(self, caller: Caller) -> None:
-        if caller not in self.callers:
+        connection = self.callers.pop(caller, None)
+        if connection is None:
             return
-        del self.callers[caller]
-        self.selector.unregister(caller)
-        caller.release()
-        if self.links.get(caller.source) is caller:
-            del self.links[caller.source]
+        self._selector.unregister(connection)
+        connection.release()
+        if self._links.get(caller.source) is caller:
+            del self._links[caller.source]
         if caller.slot >= 0 and not caller.waiting:
             self._free_slot(caller)
 
     def _free_slot(self, caller: Caller) -> None:
-        self.counters.clear(caller.slot)
+        self._counters.clear(caller.slot)
         self._free.append(caller.slot)

@@ -5,14 +5,14 @@ a line of its own (:mod:`web.server.line`), for greenlets.
 """
 
 import os
-import queue
 import socket
 import threading
 import time
+from itertools import count
 
-from shards.ipc.counters import Counters
+from shards.ipc.counters import Slot
 from shards.ipc.errors import NotServing
-from shards.ipc.frames import REPLY, REQUEST, Frame, FrameError, FrameKind, pack, unpack
+from shards.ipc.protocol import Callee, Welcome
 from shards.limits import RECEIVE_BYTES, RECONNECT_MS, RECONNECT_MS_MAX
 from storage.folder import Folder
 
@@ -27,7 +27,7 @@ class LineWaiter:
     def __init__(self) -> None:
         self._done = threading.Lock()
         self._done.acquire()
-        self.bodies: list[bytes] | None = []  # None: the other side died
+        self.bodies: list[bytes] = []  # none: the other side died
 
     def finish(self) -> None:
         """The reply is whole, or will never come."""
@@ -47,13 +47,11 @@ class Line:
     def __init__(self, folder: Folder, name: str) -> None:
         self._path = folder.socket(name)
         self._run = folder.run
-        self._lock = threading.Lock()
-        self._socket: socket.socket | None = None
-        self._counters: Counters | None = None
-        self._slot = -1
-        self._unsent = bytearray()
-        self._waiters: dict[int, LineWaiter] = {}
-        self._next_number = 1
+        self._lock = threading.Lock()  # of all that follows
+        self._callee = Callee[LineWaiter]()
+        self._socket: socket.socket | None = None  # once the other side has welcomed it, as is the slot
+        self._slot: Slot | None = None
+        self._numbers = count(1)
         self._closed = False
         self.connected = threading.Event()
         threading.Thread(target=self._keep_reading, name=f"line-{name}", daemon=True).start()
@@ -65,47 +63,47 @@ class Line:
     def serving(self) -> bool:
         """Whether the other side takes commands."""
         with self._lock:
-            return self._counters is not None and self._counters.serving
+            return self._slot is not None and self._slot.serving
 
     def qsize(self) -> int:
         """Messages waiting in its mailbox; 0 when not connected."""
         with self._lock:
-            return self._counters.qsize() if self._counters else 0
+            return self._slot.qsize() if self._slot else 0
 
     def maxsize(self) -> int:
         """The mailbox's bound; 0 when not connected."""
         with self._lock:
-            return self._counters.maxsize if self._counters else 0
+            return self._slot.maxsize if self._slot else 0
 
-    def claim(self) -> Counters:
+    def claim(self) -> Slot:
         """Take a place in the mailbox, of this life of its owner. Raises queue.Full or NotServing."""
         with self._lock:
-            if self._counters is None or not self._counters.serving:
+            if self._slot is None:
                 raise NotServing
-            if not self._counters.claim(self._slot):
-                raise queue.Full
-            return self._counters
+            self._slot.claim()
+            return self._slot
 
-    def unclaim(self, place: Counters) -> None:
+    def unclaim(self, place: Slot) -> None:
         """Give back a place that was not used."""
         with self._lock:
-            if self._counters is place:
-                place.unclaim(self._slot)
+            if self._slot is place:
+                place.unclaim()
 
-    def send(self, place: Counters, body: bytes, deadline_ms: int) -> tuple[int, LineWaiter]:
+    def send(self, place: Slot, body: bytes, deadline_ms: int) -> tuple[int, LineWaiter]:
         """Send a message into a claimed place; never waits. Raises NotServing if nothing was sent."""
         waiter = LineWaiter()
         with self._lock:
-            if self._socket is None or self._counters is not place:
+            if self._slot is not place:
                 raise NotServing
-            number = self._next_number
-            self._next_number += 1
-            self._waiters[number] = waiter
-            try:
-                self._write(pack(REQUEST, number, deadline_ms, body))
-            except OSError as error:
-                del self._waiters[number]
-                raise NotServing from error
+            number = next(self._numbers)
+            others_wait = self._callee.unsent_bytes > 0  # a helper sends what the socket's buffer had no room for
+            self._callee.request(number, waiter, deadline_ms, body)
+            if not others_wait:
+                try:
+                    self._write()
+                except OSError as error:
+                    del self._callee.calls[number]
+                    raise NotServing from error
         return number, waiter
 
     def put_nowait(self, body: bytes, deadline_ms: int) -> tuple[int, LineWaiter]:
@@ -115,7 +113,7 @@ class Line:
     def forget(self, number: int) -> None:
         """Nobody waits for this reply any more."""
         with self._lock:
-            self._waiters.pop(number, None)
+            self._callee.calls.pop(number, None)
 
     def close(self) -> None:
         """Drop the connection for good."""
@@ -126,32 +124,35 @@ class Line:
 
     # Sending
 
-    def _write(self, frame: bytes) -> None:
+    def _write(self) -> None:
         assert self._socket is not None
-        if self._unsent:
-            self._unsent += frame
-            return
+        chunk = self._callee.chunk()
         try:
-            sent = os.write(self._socket.fileno(), frame)
+            sent = os.write(self._socket.fileno(), chunk)
         except BlockingIOError:
             sent = 0
-        if sent < len(frame):
-            self._unsent += frame[sent:]
-            threading.Thread(target=self._flush, args=(self._socket,), daemon=True).start()
+        except OSError:
+            self._callee.sent(len(chunk))  # nobody takes it any more
+            raise
+        self._callee.sent(sent)
+        if sent < len(chunk):
+            threading.Thread(target=self._flush, args=(self._socket, self._callee), daemon=True).start()
 
-    def _flush(self, sock: socket.socket) -> None:
+    def _flush(self, sock: socket.socket, callee: Callee[LineWaiter]) -> None:
         """Send what the socket's buffer had no room for."""
-        chunk = b""
+        sent = 0
         try:
             while True:
                 with self._lock:
-                    if sock is not self._socket:
-                        return
-                    del self._unsent[: len(chunk)]
-                    chunk = bytes(self._unsent)
+                    if callee.closed:
+                        break
+                    callee.sent(sent)
+                    chunk = callee.chunk()
                     if not chunk:  # seen under the same lock: whoever finds no room next starts a helper of its own
                         return
                 sock.sendall(chunk)
+                sent = len(chunk)
+            sock.shutdown(socket.SHUT_RDWR)  # it reads nothing, or has gone
         except OSError:
             pass  # the reader sees the end of the connection and tells the callers
 
@@ -163,59 +164,50 @@ class Line:
             try:
                 self._read()
                 pause_ms = RECONNECT_MS
-            except (OSError, FrameError):
+            except OSError:
                 pause_ms = min(2 * pause_ms, RECONNECT_MS_MAX)
             time.sleep(pause_ms / 1000)
 
     def _read(self) -> None:
-        """Connect and read until the connection ends. Raises OSError if it cannot be made."""
+        """Connect and read until the connection ends. Raises OSError if it cannot be made, or makes no sense."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             sock.settimeout(_IDLE_S)
             sock.connect(self._path)
-            sock.sendall(pack(FrameKind.HELLO, 0))
+            callee = self._callee = Callee()
+            sock.sendall(callee.chunk())
+            callee.sent(callee.unsent_bytes)
             try:
-                self._listen(sock)
+                self._listen(sock, callee)
             finally:
                 self._lose()  # before the descriptor's number may become another's: nobody writes to it any more
 
-    def _listen(self, sock: socket.socket) -> None:
-        received = bytearray()
-        while True:
+    def _listen(self, sock: socket.socket, callee: Callee[LineWaiter]) -> None:
+        while not callee.closed:
             chunk = sock.recv(RECEIVE_BYTES)
             if not chunk:
                 return
-            received += chunk
-            for frame in unpack(received):
-                self._hear(sock, frame)
+            with self._lock:
+                events = callee.receive(chunk)
+            for event in events:
+                if isinstance(event, LineWaiter):
+                    event.finish()
+                elif isinstance(event, Welcome):
+                    self._welcomed(sock, event)
+        raise ConnectionAbortedError(callee.fault)
 
-    def _hear(self, sock: socket.socket, frame: Frame) -> None:
-        if frame.kind == FrameKind.WELCOME:
-            self._welcomed(sock, frame)
-            return
+    def _welcomed(self, sock: socket.socket, welcome: Welcome) -> None:
+        slot = Slot(self._run / welcome.counters, welcome.slot)
         with self._lock:
-            waiter = self._waiters.get(frame.number)
-            if waiter is None or waiter.bodies is None:
-                return
-            waiter.bodies.append(frame.body)
-            if frame.kind == REPLY:
-                del self._waiters[frame.number]
-                waiter.finish()
-
-    def _welcomed(self, sock: socket.socket, frame: Frame) -> None:
-        counters = Counters(self._run / frame.body.decode())
-        with self._lock:
-            self._counters, self._slot, self._socket = counters, frame.number, sock
+            self._slot, self._socket = slot, sock
         self.connected.set()
 
     def _lose(self) -> None:
         with self._lock:
             self._socket = None
-            if self._counters is not None:
-                self._counters.close()
-                self._counters = None
-            self._unsent.clear()
-            waiters, self._waiters = self._waiters, {}
+            if self._slot is not None:
+                self._slot.close()
+                self._slot = None
+            lost = self._callee.end()
             self.connected.clear()
-        for waiter in waiters.values():
-            waiter.bodies = None
+        for waiter in lost:
             waiter.finish()

@@ -6,20 +6,51 @@ size (an 18-decimals balance does not fit the 64 bits of MessagePack). Never pic
 
 import msgspec
 
-from shards.model.commands import Command
+from shards.model.accounting import MarginTerms
+from shards.model.commands import CallerCommand, Command, FundsHold, MarginHold
 from shards.model.events import Row
 from shards.model.links import LinkMessage
+from shards.model.orders import NewOrder
 from shards.model.queries import Question
 from shards.model.replies import Reply
 
 VERSION = 2  # of everything below; written in every hello, journal and snapshot
 
+
+class _Hold(msgspec.Struct, array_like=True, tag=8, gc=False, frozen=True):
+    """A FundsHold or a MarginHold as it travels and is journaled: one message, of which each uses a part."""
+
+    order: NewOrder
+    asset: str
+    amount: int  # of a FundsHold
+    market_shard: int
+    ticket: int
+    deadline_ms: int
+    hold_price: int = 0  # of a MarginHold, as all below
+    terms: MarginTerms | None = None
+    modifies: int = 0
+    limit: int = 0
+    loss: int = 0
+
+    def narrow(self) -> FundsHold | MarginHold:
+        """The one that it is."""
+        asked = self.market_shard, self.ticket, self.deadline_ms
+        if self.terms is None:
+            return FundsHold(self.order, self.asset, self.amount, *asked)
+        measured = self.modifies, self.limit, self.loss
+        return MarginHold(self.order, self.asset, *asked, self.hold_price, self.terms, *measured)
+
+
 _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
-"""Any message as bytes."""
+"""Any message as bytes, but for holds."""
 
-_requests: msgspec.json.Decoder[Command | Question] = msgspec.json.Decoder(Command | Question)
-_inputs: msgspec.json.Decoder[Command | LinkMessage] = msgspec.json.Decoder(Command | LinkMessage)
+_requests: msgspec.json.Decoder[CallerCommand | _Hold | Question] = msgspec.json.Decoder(
+    CallerCommand | _Hold | Question
+)
+_inputs: msgspec.json.Decoder[CallerCommand | _Hold | LinkMessage] = msgspec.json.Decoder(
+    CallerCommand | _Hold | LinkMessage
+)
 _links: msgspec.json.Decoder[LinkMessage] = msgspec.json.Decoder(LinkMessage)
 _rows: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)
 _replies: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
@@ -29,17 +60,28 @@ class Undecodable(Exception):
     """Bytes that are no message."""
 
 
+def encode_hold(hold: FundsHold | MarginHold) -> bytes:
+    """What one shard asks another to hold, as bytes."""
+    asked = hold.market_shard, hold.ticket, hold.deadline_ms
+    if isinstance(hold, FundsHold):
+        return encode(_Hold(hold.order, hold.asset, hold.amount, *asked))
+    measured = hold.modifies, hold.limit, hold.loss
+    return encode(_Hold(hold.order, hold.asset, 0, *asked, hold.hold_price, hold.terms, *measured))
+
+
 def decode_request(body: bytes) -> Command | Question:
     """What a mailbox received. Raises Undecodable."""
     try:
-        return _requests.decode(body)
+        request = _requests.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Undecodable(repr(error)) from error
+    return request.narrow() if isinstance(request, _Hold) else request
 
 
 def decode_input(body: bytes) -> Command | LinkMessage:
     """What a journal holds."""
-    return _inputs.decode(body)
+    journaled = _inputs.decode(body)
+    return journaled.narrow() if isinstance(journaled, _Hold) else journaled
 
 
 def decode_link(body: bytes) -> LinkMessage:

@@ -150,10 +150,10 @@ class AddAsset(msgspec.Struct, array_like=True, tag=19, gc=False, frozen=True):
     decimals: int
 
 
-class Hold(msgspec.Struct, array_like=True, tag=8, gc=False, frozen=True):
-    """Market shard → home shard of the account: set money aside for this order, then grant it.
+class FundsHold(msgspec.Struct, gc=False, frozen=True):
+    """Market shard → home shard of the account: set money aside for this spot order, then grant it.
 
-    Reply: Refused; nothing when granted, for the grant comes over the link.
+    Reply: Refused; nothing when granted, for the grant comes over the link. On the wire: :mod:`shards.model.codec`.
     """
 
     order: NewOrder
@@ -162,14 +162,24 @@ class Hold(msgspec.Struct, array_like=True, tag=8, gc=False, frozen=True):
     market_shard: int
     ticket: int  # the caller waiting at the market shard
     deadline_ms: int  # by the market shard's stamps
-    hold_price: int = 0  # futures
-    terms: MarginTerms | None = None  # futures: in place of asset and amount
-    modifies: int = 0  # futures: the order that shall become like this one; held is what it needs more
-    limit: int = 0  # futures: the worst price at which it is to trade; 0: as its kind says
-    loss: int = 0  # futures: ticks that each lot of ``terms.loss_value`` would lose
 
 
-Command = (
+class MarginHold(msgspec.Struct, gc=False, frozen=True):
+    """As :class:`FundsHold`, for a futures order: set its margin aside."""
+
+    order: NewOrder
+    asset: str
+    market_shard: int
+    ticket: int
+    deadline_ms: int
+    hold_price: int
+    terms: MarginTerms
+    modifies: int  # the order that shall become like this one; held is what it needs more
+    limit: int  # the worst price at which it is to trade; 0: as its kind says
+    loss: int  # ticks that each lot of ``terms.loss_value`` would lose
+
+
+CallerCommand = (
     Place
     | Modify
     | Cancel
@@ -187,5 +197,5 @@ Command = (
     | SetMarkPrice
     | SetRisk
     | SetRules
-    | Hold
 )
+Command = CallerCommand | FundsHold | MarginHold

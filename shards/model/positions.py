@@ -16,7 +16,7 @@ class Position(msgspec.Struct, array_like=True, gc=False):
     margin: int = 0
 
     def fill(self, lots: int, lot_value: int, leverage: int) -> int:
-        """Trade ``lots`` (negative: sold) at ``lot_value`` units each; returns the realised profit.
+        """Trade ``lots`` (negative: sold) at ``lot_value`` units each; returns the realized profit.
 
         What reduces is done first, what is left opens anew: a flip does both.
         """

@@ -20,19 +20,21 @@ from typing import NamedTuple, get_args
 
 from shards import limits
 from shards.clock import now_ms, passed_ms
-from shards.engine.engine import ASK_HOME, MAILBOX, Engine
+from shards.engine.engine import MAILBOX, Engine
+from shards.engine.order_entry import AskHome
 from shards.engine.outbox import ARCHIVE
 from shards.engine.queries import answer
-from shards.ipc.frames import REPLY, Frame, FrameKind
-from shards.ipc.mailbox import LinkFrame, Mailbox, Request
+from shards.ipc.mailbox import Mailbox
 from shards.ipc.network import Network
+from shards.ipc.protocol import Confirmed, LinkFrame, Request
 from shards.model.codec import Undecodable, decode_link, decode_request, encode
 from shards.model.commands import (
     Cancel,
     CancelBatch,
     CancelByClientId,
     Command,
-    Hold,
+    FundsHold,
+    MarginHold,
     Modify,
     Place,
     SetRules,
@@ -99,13 +101,16 @@ class Shard:
         """
         self.engine = engine
         self.stopping = False
-        self.mailbox = Mailbox(folder, f"shard-{engine.shard}", queue_depth, dict(engine.received), network)
+        network = network or Network()
+        selector = network.selector()
+        received = dict(engine.received)
+        self.mailbox = Mailbox(folder, f"shard-{engine.shard}", queue_depth, received, network, selector)
         self._clock = clock
         self._passed_ms = passed
         self._journal = journal
         self._snapshots = snapshots
         self._peers = {
-            receiver: Peer(folder, receiver, engine.shard, outbox, self.mailbox.selector, network)
+            receiver: Peer(folder, receiver, engine.shard, outbox, selector, network)
             for receiver, outbox in engine.outboxes.items()
         }
         self._shard_peers = {receiver: peer for receiver, peer in self._peers.items() if receiver != ARCHIVE}
@@ -133,7 +138,7 @@ class Shard:
         requests = self.mailbox.get(limits.BATCH_COUNT_MAX)
         if requests:
             self.mailbox.poll_links()
-        if requests or self.mailbox.link_frames or self._holds.returned or self._is_due():
+        if requests or self.mailbox.arrived() or self._holds.returned or self._is_due():
             self._process(self._sort(requests))
         self._send()
         if self._asked:
@@ -147,9 +152,9 @@ class Shard:
     def _patience_s(self) -> float | None:
         if self.mailbox.waiting() or self._asked.has_next() or self._holds.returned:
             return 0
-        if self.mailbox.link_frames:  # left over: the disk was full
+        if self.mailbox.arrived():  # left over: the disk was full
             return limits.STORAGE_RETRY_MS / 1000
-        if not self.mailbox.counters.serving or not all(peer.connected for peer in self._peers.values()):
+        if not self.mailbox.serving or not all(peer.connected for peer in self._peers.values()):
             return limits.RECONNECT_MS / 1000
         patience_s, due_ms = self._snapshots.patience_s(), self.engine.due_ms()
         due_s = limits.BEAT_S if due_ms is None else max(0, due_ms - self._clock()) / 1000
@@ -161,23 +166,18 @@ class Shard:
         return (due_ms is not None and due_ms <= self._clock()) or self._room.is_due()
 
     def _receive(self, patience_s: float | None) -> None:
-        for key, events in self.mailbox.selector.select(patience_s):
-            if isinstance(key.data, Peer):
-                self._hear(key.data)
-            elif self.mailbox.owns(key.fileobj):
-                self.mailbox.handle(key.fileobj, events)
+        for ready in self.mailbox.poll(patience_s):
+            if isinstance(ready, Peer):
+                self._hear(ready)
             else:
-                key.data()  # a wake-up
+                ready()  # a wake-up
 
     def _hear(self, peer: Peer) -> None:
-        for frame in peer.handle():
-            self._hear_frame(peer, frame)
-
-    def _hear_frame(self, peer: Peer, frame: Frame) -> None:
-        if frame.kind == FrameKind.CONFIRM:
-            self.engine.confirm(peer.receiver, frame.number)
-        elif frame.kind == REPLY:
-            self._holds.refused(frame.number, frame.body)
+        for event in peer.handle():
+            if isinstance(event, Confirmed):
+                self.engine.confirm(peer.receiver, event.number)
+            else:
+                self._holds.refused(event.number, event.bodies[-1])
 
     def _reach_peers(self) -> None:
         self._holds.lose()
@@ -189,13 +189,12 @@ class Shard:
 
     def _open_for_service(self) -> None:
         """Serve once the links to and from all peers stand and have brought what was under way; or anyway, in time."""
-        if self.mailbox.counters.serving or self.stopping:
+        if self.mailbox.serving or self.stopping:
             return
-        promised, received = self.mailbox.promised, self.engine.received
-        caught_up = all(peer in promised and received[peer] >= promised[peer] for peer in received)
+        caught_up = self.mailbox.is_caught_up(self.engine.received)
         reached = all(peer.connected for peer in self._shard_peers.values())
-        self.mailbox.counters.serving = (caught_up and reached) or self._has_waited()
-        if self.mailbox.counters.serving:
+        self.mailbox.serving = (caught_up and reached) or self._has_waited()
+        if self.mailbox.serving:
             self._vitals.state = self._room.state()
 
     def _has_waited(self) -> bool:
@@ -209,7 +208,7 @@ class Shard:
 
     def _sort(self, requests: list[Request]) -> Batch:
         """Link messages first, in the order of their senders' stamps, then commands; questions wait for their turn."""
-        frames = sorted(self.mailbox.link_frames, key=lambda frame: frame.stamp_ms)
+        frames = sorted(self.mailbox.arrived(), key=lambda frame: frame.stamp_ms)
         batch = Batch([], [])
         if self.engine.rules < limits.RULES:  # an older version of the program was the last here
             rules = SetRules(limits.RULES)
@@ -223,7 +222,7 @@ class Shard:
             refusal = self._refuse(request, message, now)
             if refusal is not None:
                 self._replies.refuse(request, refusal)
-            elif (type(message) is Place or type(message) is Modify) and self.engine.needs_home(message):
+            elif (type(message) is Place or type(message) is Modify) and self.engine.entry.needs_home(message):
                 batch.holds.append((request, message))
             elif type(message) in COMMANDS:
                 batch.inputs.append(Input(request, message))  # type: ignore[arg-type]
@@ -238,13 +237,13 @@ class Shard:
             try:
                 yield request, decode_request(request.body)
             except Undecodable as error:
-                log.warning("a caller is cut off: %s", error)
+                log.warning("disconnected a caller: %s", error)
                 request.caller.close()
 
     def _refuse(self, request: Request, message: Command | Question, now: int) -> Reason | None:
         if now > request.deadline_ms:
             return Reason.TIMEOUT
-        if not self.mailbox.counters.serving and not isinstance(message, GetStatus):
+        if not self.mailbox.serving and not isinstance(message, GetStatus):
             return Reason.RESTARTING
         if len(self.engine.outboxes[ARCHIVE]) > limits.ARCHIVE_BACKLOG_MAX and self._would_make_rows(message):
             return Reason.BUSY
@@ -254,7 +253,7 @@ class Shard:
         """Whether an account could have any number of rows made so: with what cancels open orders it cannot."""
         if isinstance(message, (Cancel, CancelByClientId, CancelBatch)):
             return not self.engine.cancels.finds_open(message)
-        return isinstance(message, (Place, Modify, Hold, Transfer))
+        return isinstance(message, (Place, Modify, FundsHold, MarginHold, Transfer))
 
     # 3. to 6.
 
@@ -266,7 +265,7 @@ class Shard:
             except StorageFull:
                 self._refuse_unwritten(batch)
             else:
-                self.mailbox.link_frames.clear()
+                self.mailbox.take_arrived()
                 for each in batch.inputs:
                     self._apply(each, stamp_ms, batch)
                 self._room.wrote()
@@ -297,9 +296,9 @@ class Shard:
         reply = self.engine.apply(self.engine.sequence + 1, stamp_ms, *_source(origin), message)
         if reply is None:
             return
-        if reply is ASK_HOME:
-            assert isinstance(origin, Request) and isinstance(message, (Place, Modify))
-            batch.holds.append((origin, message))
+        if isinstance(reply, AskHome):
+            assert isinstance(origin, Request)
+            batch.holds.append((origin, reply.command))
         elif isinstance(origin, Request):
             self._replies.add(origin, reply, _account(message, reply), since)
         elif isinstance(message, Granted):
@@ -321,7 +320,7 @@ class Shard:
         account: str = getattr(question, "account", "")
         if self._clock() > request.deadline_ms:
             self._replies.refuse(request, Reason.TIMEOUT)
-        elif self.mailbox.link_frames and self._untold.concerns(account):
+        elif self.mailbox.arrived() and self._untold.concerns(account):
             self._replies.refuse(request, Reason.STORAGE_FULL)
         elif isinstance(question, TakeSnapshot):
             self._snapshots.ask(lambda reply: self._replies.add(request, reply, ""))
@@ -341,7 +340,7 @@ class Shard:
             journal_seq=engine.sequence,
             snapshot_seq=self._snapshots.sequence,
             archive_lag=len(engine.outboxes[ARCHIVE]),
-            serving=self.mailbox.counters.serving,
+            serving=self.mailbox.serving,
         )
 
     def _send(self) -> None:
@@ -353,7 +352,7 @@ class Shard:
 
     def _finish(self) -> None:
         """Take nothing more; bring out what callers and the archive are still owed, then a snapshot, within bounds."""
-        self.mailbox.counters.serving = False
+        self.mailbox.serving = False
         self._vitals.state = State.STOPPED
         until_ms = self._passed_ms() + limits.STOP_MS
         while self._passed_ms() < until_ms and (
@@ -369,7 +368,7 @@ def _account(message: Command | LinkMessage | Question, reply: Reply) -> str:
     """Whose money a reply may tell of; "" for market data and what only the operator asks."""
     if isinstance(reply, OrderReply):
         return reply.order.account
-    if isinstance(message, (Place, Hold)):
+    if isinstance(message, (Place, FundsHold, MarginHold)):
         return message.order.account
     return getattr(message, "account", "")
 

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import NoReturn
 
-from shards.ipc.mailbox import LinkBroken
+from shards.ipc.errors import LinkBroken
 from shards.limits import STORAGE_LOOK_MS
 from shards.process import EXIT_DAMAGED, LockTaken, Wakeup, enter, lock_file, log, settle
 from shards.runtime.loop import Shard
@@ -44,7 +44,7 @@ def run_shard(settings: Settings, index: int) -> None:
     def stop() -> None:
         shard.stopping = True
 
-    Wakeup(shard.mailbox.selector, stop)
+    Wakeup(shard.mailbox.watch, stop)
     log.info("recovered to record %d", shard.engine.sequence)
     try:
         shard.run()
@@ -62,7 +62,7 @@ def _start_patiently(folder: Folder, settings: Settings, index: int, vitals: Vit
         except StorageUnavailable as error:
             if not is_told:
                 is_told = True
-                log.warning("this shard cannot start yet, and tries again and again: %s", error)
+                log.warning("this shard cannot start yet and keeps trying: %s", error)
             is_full = isinstance(error, StorageFull) or os.statvfs(folder.path).f_bavail == 0
             vitals.state = State.FULL if is_full else State.RECOVERING
             vitals.beat()

@@ -3,7 +3,7 @@
 from collections import deque
 from typing import NamedTuple
 
-from shards.ipc.mailbox import Request
+from shards.ipc.protocol import Request
 from shards.limits import QUESTION_COUNT_MAX, UNREAD_BYTES_MAX
 from shards.model.queries import Question
 

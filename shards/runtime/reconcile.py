@@ -44,7 +44,7 @@ def _journal_assets(engine: Engine, journal: Journal, terms: Terms) -> None:
         record = Record(engine.sequence + 1, stamp_ms, MAILBOX, 0, body)
         journal.append([record])
         apply_record(engine, record)
-        log.info("asset %s is taken over into the journal, with %d decimals", asset.symbol, asset.decimals)
+        log.info("asset %s is adopted into the journal, with %d decimals", asset.symbol, asset.decimals)
 
 
 def _bring_up_to_date(engine: Engine, file: ReferenceFile, terms: Terms) -> None:
@@ -56,4 +56,4 @@ def _bring_up_to_date(engine: Engine, file: ReferenceFile, terms: Terms) -> None
                 "the reference file is behind in market %s, and stays so until there is room: %s", market.symbol, fault
             )
         else:
-            log.info("market %s is brought up to date in the reference file: it is %s", market.symbol, market.status)
+            log.info("market %s is updated in the reference file: it is %s", market.symbol, market.status)

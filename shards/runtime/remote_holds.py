@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from shards.engine.engine import Engine
 from shards.ipc.errors import NotServing
-from shards.ipc.mailbox import Request
+from shards.ipc.protocol import Request
 from shards.limits import TICKET_COUNT_MAX
-from shards.model.codec import encode
-from shards.model.commands import Hold, Modify, Place
+from shards.model.codec import encode_hold
+from shards.model.commands import FundsHold, MarginHold, Modify, Place
 from shards.model.ids import market_of
 from shards.model.links import Granted
 from shards.model.markets import shard_of_account
@@ -78,11 +78,11 @@ class Holds:
     def _send(self, waiting: _Waiting, since: Numbers | None = None) -> bool:
         """Whether it is under way; else its caller is told, or it has been returned."""
         ticket = self._next_ticket
-        hold = self._engine.ask_home(waiting.command, ticket, waiting.deadline_ms)
+        hold = self._engine.entry.ask_home(waiting.command, ticket, waiting.deadline_ms)
         if isinstance(hold, Refused):
             self.returned.append((waiting.request, waiting.command))
             return False
-        if not isinstance(hold, Hold):
+        if not isinstance(hold, (FundsHold, MarginHold)):
             self._replies.add(waiting.request, hold, waiting.account, since)
             return False
         failed = self._put(waiting, ticket, hold)
@@ -95,11 +95,11 @@ class Holds:
             self._named.setdefault(waiting.name, deque())
         return True
 
-    def _put(self, waiting: _Waiting, ticket: int, hold: Hold) -> Reason | None:
+    def _put(self, waiting: _Waiting, ticket: int, hold: FundsHold | MarginHold) -> Reason | None:
         if len(self._waiting) >= TICKET_COUNT_MAX:
             return Reason.BUSY
         try:
-            self._home_of(waiting).put_nowait(ticket, waiting.request.deadline_ms, encode(hold))
+            self._home_of(waiting).put_nowait(ticket, waiting.request.deadline_ms, encode_hold(hold))
         except queue.Full:
             return Reason.BUSY
         except NotServing:

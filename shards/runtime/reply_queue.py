@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from shards.engine.engine import Engine
-from shards.ipc.frames import REPLY, FrameKind
-from shards.ipc.mailbox import Caller, Mailbox, Request
+from shards.ipc.mailbox import Mailbox
+from shards.ipc.protocol import Caller, Request
 from shards.limits import REPLY_PIECE_COUNT
 from shards.model.codec import encode
 from shards.model.markets import shard_of_account
@@ -73,7 +73,7 @@ class Replies:
         for answer in answers:
             full = self._in_its_way(answer)
             if full is None:
-                _send(answer)
+                answer.request.reply(answer.bodies)
                 callers[answer.request.caller] = None
             else:
                 self._parked[full].append(answer)
@@ -86,14 +86,6 @@ class Replies:
 
     def __len__(self) -> int:
         return len(self._answers) + sum(map(len, self._parked.values()))
-
-
-def _send(answer: _Answer) -> None:
-    caller, number = answer.request.caller, answer.request.number
-    *pieces, last = answer.bodies
-    for piece in pieces:
-        caller.send(FrameKind.REPLY_PIECE, number, body=piece)
-    caller.send(REPLY, number, body=last)
 
 
 def _cut(reply: OrdersReply) -> list[OrdersReply]:

@@ -135,7 +135,7 @@ def _verify_once(folder: Folder, ask: Ask, *, at_rest: bool) -> list[str]:
         findings += find_violations(engines)
         findings += _compare_terms(engines, before, _read_terms(folder))
         if not isinstance(status, ArchiveStatus):
-            return [*findings, f"archive: cannot be asked: {status}"]
+            return [*findings, f"archive: cannot be queried: {status}"]
         if at_rest:
             findings += find_gaps(engines, [replay.newest for replay in replays], status)
         return findings + [f"archive: {text}" for text in compare_archive(engines, status, ask)]

@@ -93,7 +93,7 @@ def _check_money(engines: Sequence[Engine], underway: Underway) -> Iterator[str]
                 have[settlement.take] += settlement.received
     for asset in sorted(have.keys() | given.keys()):
         if have[asset] != given[asset]:
-            yield f"money: {asset}: accounts and fees hold {have[asset]}, deposited were {given[asset]}"
+            yield f"money: {asset}: accounts and fees hold {have[asset]}, but {given[asset]} were deposited"
 
 
 def _check_holds(engines: Sequence[Engine], underway: Underway) -> Iterator[str]:

@@ -20,4 +20,4 @@ def find_gaps(engines: Sequence[Engine], newest: Sequence[Snapshot | None], stat
             has = archived if receiver == ARCHIVE else engines[receiver].received[sender]
             if has < confirmed:
                 name = "the archive" if receiver == ARCHIVE else f"shard {receiver}"
-                yield f"{name} lacks messages {has + 1} to {confirmed} of shard {sender}, which holds them no more"
+                yield f"{name} lacks messages {has + 1} to {confirmed} of shard {sender}, which no longer holds them"

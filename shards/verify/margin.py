@@ -33,7 +33,7 @@ def check_margins(engines: Sequence[Engine], underway: Underway) -> Iterator[str
             value = fill.quantity * fill.lot_value
             have += value if fill.side is Side.SELL else -value
     if have != given:
-        yield f"money: futures wallets, positions and fees come to {have}, deposited were {given}"
+        yield f"money: futures wallets, positions and fees add up to {have}, but {given} were deposited"
 
 
 def check_positions(engines: Sequence[Engine], underway: Underway) -> Iterator[str]:
@@ -66,7 +66,7 @@ def check_cover(engines: Sequence[Engine]) -> Iterator[str]:
             for market, own in margin.markets.items():
                 position = own.position
                 if (position.amount != 0) != (position.margin > 0) or (position.amount != 0) != (position.cost > 0):
-                    yield f"positions: {account} in market {market}: {position} and its margin do not fit each other"
+                    yield f"positions: {account} in market {market}: {position} and its margin do not match"
 
 
 def _add_wanted(machine: FuturesMarket, wanted: Sums) -> None:

@@ -75,12 +75,12 @@ def test_what_is_there_already_stays(exchange: Exchange, backup: Path, tmp_path:
     (tmp_path / "empty").mkdir()
     for target in (backup, tmp_path, tmp_path / "file"):
         said = shardex(exchange.data, "backup", str(target))
-        assert said.status == 1 and "is there already" in said.text
+        assert said.status == 1 and "already exists" in said.text
     said = shardex(exchange.data, "backup", str(tmp_path / "nowhere" / "backup"))
     assert said.status == 1 and f"there is no folder {tmp_path / 'nowhere'}" in said.text
     for target in (exchange.data, backup):
         said = shardex(target, "restore", str(backup))
-        assert said.status == 1 and "is there already" in said.text
+        assert said.status == 1 and "already exists" in said.text
     assert names(tmp_path) == ["empty", "file"]
     shardex(exchange.data, "backup", str(tmp_path / "empty")).ok()
     shardex(tmp_path / "empty", "verify").ok()
@@ -93,12 +93,12 @@ def test_a_backup_is_for_its_owner_and_for_restoring_only(exchange: Exchange, ba
             assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
     before = {path: path.read_bytes() for path in backup.rglob("*") if path.is_file()}
     said = shardex(backup, "token", "alice")  # as whatever opens a data folder
-    assert said.status == 1 and f"{backup} is a backup: make a data folder of it" in said.text
+    assert said.status == 1 and f"{backup} is a backup: restore it with" in said.text
     shardex(backup, "verify").ok()
     assert {path: path.read_bytes() for path in backup.rglob("*") if path.is_file()} == before
     assert names(backup.parent) == [backup.name]
     said = shardex(tmp_path / "new", "restore", str(exchange.data))
-    assert said.status == 1 and "is no backup" in said.text and not (tmp_path / "new").exists()
+    assert said.status == 1 and "is not a backup" in said.text and not (tmp_path / "new").exists()
 
 
 def test_a_damaged_backup_is_not_restored(backup: Path, tmp_path: Path) -> None:
@@ -243,6 +243,6 @@ def test_at_rest_and_after_a_kill(exchange: Exchange, tmp_path: Path) -> None:
             shardex(other.data, "sql", "SELECT 1").ok()  # works a log into the file
             process.send_signal(signal.SIGCONT)
             said = end(process)
-        assert said.status == 1 and "the history was worked on while it was copied: try again" in said.text
+        assert said.status == 1 and "the history was in use while it was copied: try again" in said.text
     assert names(tmp_path) == ["killed", "rest"]
     shardex(tmp_path / "rest", "verify").ok()

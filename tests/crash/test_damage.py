@@ -77,7 +77,7 @@ def test_a_damaged_shard_stays_down_and_the_others_serve(
         (exchange.data / f"shard-{DAMAGED}" / "journal.mark").unlink()  # else it says what is missing
         exchange.engine.start()
         exchange.web.start()
-        until(lambda: f"shard-{DAMAGED} is not started again" in exchange.log(), BACK_S, "the shard gives up")
+        until(lambda: f"shard-{DAMAGED} will not be restarted" in exchange.log(), BACK_S, "the shard gives up")
         assert any(place in exchange.log() for place in places)
         if damage is change_a_record:  # as it is with the others: they cost seconds
             until(lambda: is_trading(exchange, specimen), BACK_S, "the other shard trades")
@@ -102,7 +102,7 @@ def test_an_archive_that_has_lost_rows_stays_down_and_trading_goes_on(specimen: 
         archive_process(exchange)
         assert is_trading(exchange, specimen)
         exchange.call("DELETE", "/api/v1/spot/orders", None, None, bearer(specimen.account))  # ended: a row
-        until(lambda: "archive is not started again" in exchange.log(), BACK_S, "the archive gives up")
+        until(lambda: "archive will not be restarted" in exchange.log(), BACK_S, "the archive gives up")
         assert "history.duckdb is missing" in exchange.log()
         assert "Traceback" not in exchange.log()
         assert is_trading(exchange, specimen)

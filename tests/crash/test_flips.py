@@ -328,10 +328,10 @@ def count_otherwise(data: Path) -> None:
 
 
 SAMPLE: Final[dict[str, tuple[Callable[[Path], object], str]]] = {
-    "no reference": (remove("reference.sqlite"), "reference.sqlite is missing or empty: put it back"),
-    "no secrets": (remove("secrets.json"), "secrets.json is missing: put it back"),
-    "no facts": (remove("shardex.json"), "shardex.json is missing, but the folder has been used: put it back"),
-    "no journal": (remove("shard-1/journal.sqlite"), "shard-1/journal.sqlite is missing or empty: put it back"),
+    "no reference": (remove("reference.sqlite"), "reference.sqlite is missing or empty: restore it"),
+    "no secrets": (remove("secrets.json"), "secrets.json is missing: restore it"),
+    "no facts": (remove("shardex.json"), "shardex.json is missing, but the folder has been used: restore it"),
+    "no journal": (remove("shard-1/journal.sqlite"), "shard-1/journal.sqlite is missing or empty: restore it"),
     "open secrets": (lambda data: (data / "secrets.json").chmod(0o644), "chmod 600 it"),
     "other decimals": (count_otherwise, "reference.sqlite is damaged: table assets"),
 }

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 
 from shards.clock import now_ms, passed_ms
+from shards.ipc.errors import LinkBroken
 from shards.ipc.threaded_channel import Line
 from shards.model.accounting import Balance
 from shards.model.codec import decode_reply, encode
@@ -20,7 +21,6 @@ from shards.runtime.loop import Shard
 from shards.runtime.recovery import recover
 from shards.runtime.snapshots import Snapshots
 from storage.folder import Folder
-from storage.journal import JournalDamaged
 
 BOOK, HOME = 0, 1  # the shard of the market, the shard of the account's money
 SYMBOL: Final = next(symbol for symbol in (f"M{n}USDT" for n in range(99)) if shard_of_symbol(symbol, 2) == BOOK)
@@ -65,7 +65,7 @@ class Pair:
         """Its sockets close, as if its process had died."""
         shard = self.shards[index]
         shard.mailbox.close()
-        shard.mailbox.selector.close()
+        shard.mailbox._selector.close()
         for peer in shard._peers.values():
             if peer._connection is not None:
                 peer._connection.release()
@@ -135,7 +135,7 @@ def test_a_shard_that_comes_back_serves_only_with_what_callers_were_told_meanwhi
     assert isinstance(cancel.reply(SOON_S), OrderReply)
     for _ in range(10):
         pair.shards[HOME].turn(0.001)
-    assert not pair.shards[HOME].mailbox.counters.serving
+    assert not pair.shards[HOME].mailbox.serving
     pair.turn_until(pair.lines[HOME].serving)
     assert pair.ask(HOME, GetBalances(ACCOUNT)) == BalancesReply([Balance("USDT", FUNDS, 0)])
 
@@ -150,7 +150,7 @@ def test_time_that_jumps_is_no_waiting_for_peers(pair: Pair, clock: str, moment_
     home = pair.shards[HOME]
     for _ in range(10):
         home.turn(0.001)
-    assert not home.mailbox.counters.serving
+    assert not home.mailbox.serving
     pair.start(BOOK)
     pair.turn_until(lambda: all(line.serving() for line in pair.lines))
 
@@ -194,5 +194,5 @@ def test_a_journal_that_lost_its_end_is_noticed(pair: Pair) -> None:
     for path in pair.folder.shard(HOME).glob("journal.*"):
         path.unlink()
     pair.start(HOME)
-    with pytest.raises(JournalDamaged, match="which made only 0"):
+    with pytest.raises(LinkBroken, match="which made only 0"):
         pair.turn_until(lambda: False)

@@ -93,9 +93,9 @@ def test_the_archive_refuses_until_the_newest_is_back(lost: Lost, kind: str) -> 
     before = len(exchange.log())
     exchange.engine.start()
     exchange.web.start()
-    until(lambda: "archive is not started again" in exchange.log()[before:], BACK_S, "the archive gives up")
+    until(lambda: "archive will not be restarted" in exchange.log()[before:], BACK_S, "the archive gives up")
     said = exchange.log()[before:]
-    assert "history.duckdb: messages" in said and "put it back from the newest copy" in said, said
+    assert "history.duckdb: messages" in said and "restore it from the newest copy" in said, said
     until(lambda: lost.asked()[0][0] == 500, BACK_S, "the shards serve")
     assert lost.asked() == [(500, "DB_ERROR"), (503, -1001), (503, "stopped")]
     exchange.stop()

@@ -70,7 +70,7 @@ def test_what_does_not_end_is_named_and_ended_by_the_next_one(folder: Path) -> N
     kill(run.process.pid)
     run.process.wait()
     again = Run(folder, run.port, SHARDEX_SHARDS="1")
-    until(lambda: f"(process group {engine}): it is ended first" in again.output(), BACK_S, "it is named")
+    until(lambda: f"(process group {engine}): ending it first" in again.output(), BACK_S, "it is named")
     until(lambda: not group_members(engine), STOP_S[ENGINE] + STOP_S[WEB] + BACK_S, "it is ended")
     again.wait_shown()
 

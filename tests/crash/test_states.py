@@ -101,12 +101,12 @@ def test_what_stands_still_is_replaced_and_what_computes_is_not(exchange: Exchan
     assert ready(exchange)[0] == 503
     assert [shard["pid"] for shard in exchange.operate("GET", "/shards").json()["shards"]] == [busy, still]
     until(lambda: gauge(exchange, 'shardex_shard_silence_seconds{shard="1"}') > 2, BACK_S, "its silence is told")
-    told = [f"shard-{shard} (pid {pid}) has given no sign of life" for shard, pid in enumerate((busy, still))]
+    told = [f"shard-{shard} (pid {pid}) has sent no heartbeat" for shard, pid in enumerate((busy, still))]
     until(lambda: all(warnings(exchange, text) for text in told), BACK_S, "both are logged")
     assert "it computes" in warnings(exchange, told[0])[0]
     assert "it is stopped by a signal" in warnings(exchange, told[1])[0]
-    until(lambda: bool(warnings(exchange, f"shard-0 (pid {busy}) goes on after")), BACK_S, "it has computed")
-    replaced = f"shard-1 (pid {still}) stands still for {STILL_S} s and is replaced"
+    until(lambda: bool(warnings(exchange, f"shard-0 (pid {busy}) is running again after")), BACK_S, "it has computed")
+    replaced = f"shard-1 (pid {still}) has been stalled for {STILL_S} s and is being replaced"
     until(lambda: replaced in exchange.log(), BACK_S, "it is replaced")
     exchange.wait_ready()
     assert exchange.shard_pid(1) != still

@@ -183,6 +183,6 @@ def test_verify_tells_a_folder_with_an_older_history(floor: Floor, tmp_path: Pat
     alone = shardex(exchange.data, "verify")
     for path, content in newer.items():
         path.write_bytes(content)
-    assert beside_its_mark.status == 1 and "was confirmed, says the mark beside it" in beside_its_mark.text
+    assert beside_its_mark.status == 1 and "was confirmed, according to the mark beside it" in beside_its_mark.text
     assert alone.status == 1 and "the archive lacks messages" in alone.text
     exchange.start()

@@ -19,7 +19,7 @@ from web.cli.run import ROOT
 from web.http.tokens import Tokens
 
 RECORDED: Final = ROOT / "tests" / "data" / "folder-unsealed.tar.xz"
-TAKEN_OVER: Final = ("is taken over as it is", "taken over into the journal", "had no checksum")
+TAKEN_OVER: Final = ("is adopted as it is", "adopted into the journal", "had no checksum")
 
 
 def unpack(to: Path) -> dict[str, Any]:

@@ -24,7 +24,8 @@ RULES = (0, 2)  # by which the kept data folders were made
 LEAST = {  # of each kind of input, in all journals together
     "Place": 500,
     "Cancel": 100,
-    "Hold": 100,
+    "FundsHold": 50,
+    "MarginHold": 50,
     "Granted": 100,
     "SettleMargin": 100,
     "MarkChanged": 50,

@@ -14,7 +14,7 @@ def check_aftermath(arena: Arena) -> None:
     exchange = arena.exchange
     exchange.wait_ready()
     log = exchange.log()
-    for word in ("Traceback", "fault in", "WORKER TIMEOUT", "SIGKILL", "is started again"):
+    for word in ("Traceback", "fault in", "WORKER TIMEOUT", "SIGKILL", "is being restarted"):
         assert word not in log, log[max(0, log.index(word) - 2_000) : log.index(word) + 4_000]
     for asset in ("DF", "BTC", "ETH"):  # nobody takes fees of these or transfers them: all that was paid in is there
         paid = sum(arena.paid.get(asset, {}).values(), Decimal(0))

@@ -232,7 +232,7 @@ def test_malformed_key_files(
     assert not caplog.messages
     key_file(path, content, mode)
     assert load_web_settings().jwt_keys == {"2026": OTHER}
-    assert caplog.messages == [f"{caught.value}. The keys read before stay in use"]
+    assert caplog.messages == [f"{caught.value}. The previously read keys stay in use"]
     assert SECRET[:16] not in caplog.text
 
 

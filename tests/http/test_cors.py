@@ -208,7 +208,7 @@ def test_none_by_default(venue: Venue) -> None:
 )
 def test_what_is_no_origin(monkeypatch: pytest.MonkeyPatch, origins: str) -> None:
     monkeypatch.setenv("SHARDEX_CORS_ORIGINS", f"{PAGE},{origins}")
-    with pytest.raises(SettingsError, match=re.escape(f"SHARDEX_CORS_ORIGINS: '{origins}' is no origin")):
+    with pytest.raises(SettingsError, match=re.escape(f"SHARDEX_CORS_ORIGINS: '{origins}' is not an origin")):
         load_web_settings()
 
 

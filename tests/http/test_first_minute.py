@@ -69,8 +69,8 @@ def refusal(program: str, data: Path, **settings: str) -> str:
 )
 def test_a_setting_that_is_none(program: str, name: str, near: str, folder: Path) -> None:
     said = refusal(program, folder / "data", **{name: "1"})
-    assert f"{name} is no setting" in said
-    assert f"is {near} meant?" in said if near else "docs/operations.md" in said
+    assert f"{name} is not a setting" in said
+    assert f"did you mean {near}?" in said if near else "docs/operations.md" in said
     assert not (folder / "data").exists()
 
 
@@ -106,7 +106,7 @@ def test_a_broken_secrets_json(program: str, content: str, folder: Path) -> None
 @pytest.mark.parametrize("host", ["256.1.1.1", "192.0.2.7"])
 def test_an_address_that_is_not_ours(program: str, host: str, folder: Path) -> None:
     said = refusal(program, folder / "data", SHARDEX_HOST=host)
-    assert f"{host} is no address of this machine" in said and "SHARDEX_HOST" in said and "PORT" not in said
+    assert f"{host} is not an address of this machine" in said and "SHARDEX_HOST" in said and "PORT" not in said
 
 
 @pytest.mark.parametrize("program", ["make run", "web"])

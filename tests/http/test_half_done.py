@@ -185,6 +185,6 @@ def test_another_reference_file_is_refused(own_exchange: Exchange, tmp_path: Pat
     assert "shard 0: asset USDT has 6 decimals in the journal, and 8 in the reference file" in findings
     exchange.engine.start()
     exchange.web.start()
-    until(lambda: exchange.log().count("is not started again: its data must be looked at first") >= 2, 30, "refused")
+    until(lambda: exchange.log().count("will not be restarted: its data needs attention") >= 2, 30, "refused")
     assert "asset USDT has 6 decimals in the journal, and 8 in the reference file" in exchange.log()
     assert exchange.call("GET", "/api/v1/spot/balances").status_code == 503

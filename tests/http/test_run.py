@@ -57,7 +57,7 @@ class Run:
         return self._out.read_text()
 
     def wait_shown(self) -> str:
-        until(lambda: "Ctrl-C ends it." in self.output() or self.process.poll() is not None, START_S, "started")
+        until(lambda: "Press Ctrl-C to stop." in self.output() or self.process.poll() is not None, START_S, "started")
         assert self.process.poll() is None, self.output()
         return self.output()
 

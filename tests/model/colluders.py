@@ -114,12 +114,12 @@ class Owner:
         chance, number = self.chance, self.chance.choice(list(MARKETS))
         kind = chance.random()
         if kind < 0.12:
-            follows = chance.random() < 0.2 and self.watch.machine(number).last_price
+            follows = chance.random() < 0.2 and self.watch.machine(number).margin.last_price
             return [SetMarkPrice(number, 0 if follows else self._moved(number))]
         if kind < 0.2:
             account = chance.choice(self.accounts)
             return [self._payment(account, -max(1, self.watch.free(account)) if chance.random() < 0.9 else 50 * USDT)]
-        alone = any(not self.watch.machine(number).set_price for number in MARKETS)  # each trade moves a mark
+        alone = any(not self.watch.machine(number).margin.set_price for number in MARKETS)  # each trade moves a mark
         asked = [self._ask() for _ in range(1 if alone else chance.choice((1, 1, 2, 3)))]
         if kind < 0.24:
             brackets = chance.choice([terms.brackets for most, terms in RISKS if self.band <= most])
@@ -150,7 +150,7 @@ class Owner:
     def _moved(self, number: int) -> int:
         """A price near the mark, if there is one."""
         away = self.chance.choice((10, 100, 300, 1_000, 2_500))
-        mark = self.watch.machine(number).mark_price or MARK
+        mark = self.watch.machine(number).margin.mark_price or MARK
         return min(65_000, max(38_000, mark + self.chance.choice((-away, away))))
 
     # What he asks
@@ -211,7 +211,7 @@ class Owner:
 
     def _price(self, number: int, side: Side, away: int = 0) -> int:
         """Mostly as bad as it may be, or by so much: that is where there is something to gain."""
-        mark = self.watch.machine(number).mark_price
+        mark = self.watch.machine(number).margin.mark_price
         if not mark:
             return MARK * self.chance.choice((25, 40, 47, 50, 50, 53, 60, 100)) // 50
         least = self.watch.machine(number).market.brackets[0].ratio if self.watch.brackets()[number] else 5_000
@@ -228,7 +228,7 @@ class Owner:
     def _affordable(self, account: str, number: int, price: int) -> int:
         """Lots that all that is free pays for, or a part of it: margin, and what is lost at once."""
         margin = self.watch.margin(account).markets.get(number) or MarketMargin()
-        mark = self.watch.machine(number).mark_price
+        mark = self.watch.machine(number).margin.mark_price
         if not mark and self.chance.random() < 0.3:
             return 1  # the next is the first to trade, and there is not enough for it
         needed = price * 7 // (margin.leverage or 20) + (abs(price - mark) * 7 if mark else 0)

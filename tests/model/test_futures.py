@@ -289,7 +289,7 @@ def test_attached_triggers_follow_their_modified_parent(world: World) -> None:
 
 def test_an_order_that_fills_while_its_change_is_under_way_keeps_what_it_had() -> None:
     world = make_world(4)
-    away = next(name for name in ACCOUNTS if world.engine_of(1).is_home(name) is False)
+    away = next(name for name in ACCOUNTS if world.engine_of(1).links.is_home(name) is False)
     bid = placed(world, order(away, Side.BUY, 500_000, 100))
     call = world.submit(Modify(bid.id, away, 400_000, 200))
     world.turn(call.shard)  # the change asks the account's home for more

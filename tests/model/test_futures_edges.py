@@ -70,13 +70,13 @@ def test_a_price_that_came_in_the_midst_of_a_trade_fires_a_trigger(world: World)
     for price in (500_000, 505_000):
         placed(world, order("trader-2", Side.SELL, price, 1))
     placed(world, order("trader-1", Side.BUY, 0, 2, kind=Kind.MARKET))
-    assert ended(world, waits.id).filled == 10 and machine(world).last_price == 499_000
+    assert ended(world, waits.id).filled == 10 and machine(world).margin.last_price == 499_000
 
 
 def away_world() -> tuple[World, str]:
     """Four shards, and an account that is not at home where the market is."""
     world = make_world(4)
-    return world, next(name for name in ACCOUNTS[:3] if not world.engine_of(1).is_home(name))
+    return world, next(name for name in ACCOUNTS[:3] if not world.engine_of(1).links.is_home(name))
 
 
 def fire_away(world: World, account: str, offered: int = 20) -> Order:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shards.engine.market import machine
+from shards.engine.market import spot
 from shards.limits import DEADLINE_MS
 from shards.model.accounting import Balance
 from shards.model.commands import AddMarket, Cancel, Deposit, Place
@@ -234,7 +234,7 @@ def test_a_clock_that_has_stepped_back_and_caught_up_does_not_put_a_deadline_off
 
 
 def test_an_account_has_a_bounded_number_of_open_orders(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "OPEN_ORDERS_MAX", 2)
+    monkeypatch.setattr(spot, "OPEN_ORDERS_MAX", 2)
     world = World(1)
     for number, symbol in ((1, "DFUSDT"), (2, "BTCUSDT")):
         world.call(AddMarket(make_market(number, symbol)))

@@ -13,13 +13,15 @@ from typing import Any, NamedTuple, cast, get_args
 
 from msgspec.structs import replace
 
-from shards.engine.engine import ASK_HOME, MAILBOX, Engine
+from shards.engine.engine import MAILBOX, Engine
+from shards.engine.order_entry import AskHome
 from shards.engine.outbox import ARCHIVE
 from shards.engine.queries import answer
 from shards.engine.state import dump_state, dump_underway, load_engine
 from shards.ipc.errors import NotServing
 from shards.ipc.frames import FrameKind
-from shards.ipc.mailbox import LinkFrame, Mailbox, Request
+from shards.ipc.mailbox import Mailbox
+from shards.ipc.protocol import LinkFrame, Request
 from shards.limits import BATCH_COUNT_MAX, DEADLINE_MS, QUEUE_DEPTH_MAX, RULES
 from shards.model.codec import decode_input, decode_link, decode_reply, decode_request, decode_row, encode
 from shards.model.commands import (
@@ -315,7 +317,7 @@ class World:
         for request, message in (*returned, *((each, decode_request(each.body)) for each in requests)):
             if self.now_ms > request.deadline_ms:
                 node.replies.refuse(request, Reason.TIMEOUT)
-            elif isinstance(message, Place | Modify) and node.engine.needs_home(message):
+            elif isinstance(message, Place | Modify) and node.engine.entry.needs_home(message):
                 places.append((request, message))
             elif isinstance(message, COMMANDS):
                 inputs.append((request, cast(Command, message)))
@@ -459,9 +461,9 @@ class World:
         reply = node.engine.apply(record.sequence, record.stamp_ms, record.source, record.number, message)
         if reply is None:
             return
-        if reply is ASK_HOME:
-            assert isinstance(origin, Request) and isinstance(message, Place | Modify)
-            places.append((origin, message))
+        if isinstance(reply, AskHome):
+            assert isinstance(origin, Request)
+            places.append((origin, reply.command))
         elif isinstance(origin, Request):
             node.replies.add(origin, reply, _account(message, reply), since)
         elif isinstance(message, Granted):

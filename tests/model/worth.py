@@ -68,7 +68,7 @@ class Watch:
         return machine
 
     def marks(self) -> dict[int, int]:
-        return {number: self.machine(number).mark_price for number in self.markets}
+        return {number: self.machine(number).margin.mark_price for number in self.markets}
 
     def brackets(self) -> dict[int, Sequence[Bracket]]:
         markets = {number: self.machine(number).market for number in self.markets}
@@ -151,7 +151,7 @@ class Watch:
                     known = brackets if brackets == changed else None
                     free = max((each[0].ratio for each in (brackets, changed) if each), default=0)
                     since = self.since[order.id] = Since(shown, [before], min([lost, *beside]), known, free)
-                since.marks.append(self.machine(order.market).mark_price or before)
+                since.marks.append(self.machine(order.market).margin.mark_price or before)
                 since.lost = min(since.lost, lost)
 
     def _look_anew(self, markets: Iterable[int]) -> None:
@@ -163,7 +163,7 @@ class Watch:
             machine = self.machine(number)
             for order in machine.open.values():
                 since = self.since[order.id]
-                since.marks, since.lost = [machine.mark_price], self.lost[order.account]
+                since.marks, since.lost = [machine.margin.mark_price], self.lost[order.account]
 
     def list_fills(self) -> Iterator[MarginFilled]:
         """What was booked since it was asked last."""
@@ -187,7 +187,8 @@ class Watch:
             account, fill, machine = filled.account, filled.fill, self.machine(filled.market)
             since, mark, unit = self.since.get(fill.order), self._marks[filled.market], machine.market.tick_lot_units
             sign = 1 if fill.side is Side.BUY else -1
-            traded = [each.fill.price for each in fills if each.market == filled.market and not machine.set_price]
+            follows = not machine.margin.set_price
+            traded = [each.fill.price for each in fills if follows and each.market == filled.market]
             moved = max((sign * (each - mark) for each in traded + (since.marks if since else [])), default=0)
             lost[account] += max(0, moved) * fill.quantity * unit + 1
             if since is not None:

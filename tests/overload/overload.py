@@ -137,7 +137,7 @@ def _check_processes(exchange: Exchange, before: dict[str, int]) -> Iterator[str
     if after != before:
         yield f"processes were {before}, now {after}"
     log = exchange.log()
-    for word in ("Traceback", "WORKER TIMEOUT", "is started again"):
+    for word in ("Traceback", "WORKER TIMEOUT", "is being restarted"):
         if word in log:
             yield f"the log says {log[log.index(word) :][:2_000]}"
 

@@ -11,19 +11,21 @@ import stat
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import duckdb
 import pytest
 from cryptography.fernet import Fernet
 
-from shards.ipc.frames import FrameKind, pack, unpack
+from shards.ipc.frames import FrameKind
+from shards.ipc.protocol import Callee
 from storage.operations import PutMarket
 from storage.reference_file import ReferenceFile
 from tests.exchange import Exchange, kill, until
 from tests.fuzz.campaign import Campaign
 from tests.model.seeds import read_seed
+from tests.unit.ends import pack
 
 SHARDS: Final = 2
 REQUESTS: Final = 1_000
@@ -106,10 +108,11 @@ class Run:
             caller.settimeout(BACK_S)
             try:
                 caller.connect(self.exchange.folder.socket("shard-1"))
-                caller.sendall(pack(FrameKind.HELLO, 1))
-                (welcome,) = unpack(bytearray(caller.recv(65_536)))
+                callee = Callee[Any](0)
+                caller.sendall(callee.chunk())
+                (welcome,) = callee.receive(caller.recv(65_536))
                 body = b"[1," + self.exchange.accounts[0].api_secret.encode()
-                caller.sendall(pack(FrameKind.LINK, welcome.time + 1, 0, body))
+                caller.sendall(pack(FrameKind.LINK, welcome.received + 1, 0, body))
                 return not caller.recv(1)  # it ends
             except (OSError, ValueError):
                 return False

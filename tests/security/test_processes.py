@@ -12,11 +12,12 @@ from typing import Final
 import msgspec
 import pytest
 
-from shards.ipc.frames import FrameKind, pack
+from shards.ipc.frames import FrameKind
 from shards.model.codec import Undecodable, decode_input, decode_link, decode_reply, decode_request, decode_row, encode
 from shards.model.queries import GetArchiveStatus, GetStatus
 from tests.exchange import Exchange
 from tests.model.seeds import read_seed
+from tests.unit.ends import pack
 from web.cli.run import ROOT
 
 FORBIDDEN: Final = {"pickle", "cPickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "jsonpickle"}

@@ -41,7 +41,7 @@ def put_a_folder(path: Path) -> None:
 
 
 SLIPS: Final[dict[str, tuple[str, Callable[[Path], object], str]]] = {
-    "open to others": ("secrets.json", lambda path: path.chmod(0o644), "is open to others than its owner"),
+    "open to others": ("secrets.json", lambda path: path.chmod(0o644), "is accessible to others than its owner"),
     "changed": ("secrets.json", change_a_letter, "does not match its checksum"),
     "a folder": ("secrets.json", put_a_folder, "cannot be used (Is a directory)"),
     "of the folder itself": ("shardex.json", Path.unlink, "is missing, but the folder has been used"),
@@ -75,7 +75,7 @@ def replace_a_worker(exchange: Exchange) -> None:
 
 def count_kept(exchange: Exchange, begin: int, *words: str) -> int:
     """How often the log says since then that something stays in use; all these lines have the words."""
-    lines = [line for line in exchange.log()[begin:].splitlines() if "What was read before stays in use" in line]
+    lines = [line for line in exchange.log()[begin:].splitlines() if "The previously read version stays in use" in line]
     assert all(word in line for line in lines for word in words), lines
     return len(lines)
 
@@ -133,4 +133,4 @@ def test_an_access_log_that_cannot_be_made(exchange: Exchange, access_log: Path)
     reload(exchange)
     assert statuses(exchange, "/healthz") == {200}
     until(lambda: "GET /healthz" in access_log.read_text(), PATIENCE_S, "lines in the log")
-    assert exchange.log().count("There is no access log until a reload finds it good") == 1
+    assert exchange.log().count("There is no access log until a reload can open it") == 1

@@ -30,7 +30,7 @@ class SimArchive:
         self.life = Life(simulation.machine, self)
         received = {shard: len(rows) for shard, rows in enumerate(self.stored)}
         self.mailbox = Mailbox(simulation.folder, "archive", simulation.plan.queue_depth, received, self.life)
-        self.mailbox.counters.serving = True
+        self.mailbox.serving = True
         self._waiting: list[tuple[int, int, bytes]] = []
         simulation.note("archive", "starts")
 
@@ -47,10 +47,9 @@ class SimArchive:
 
     def _turn(self) -> None:
         assert self.life is not None
-        for key, events in self.mailbox.selector.select(0):
-            self.mailbox.handle(key.fileobj, events)
-        while self.mailbox.link_frames:
-            frame = self.mailbox.link_frames.popleft()
+        for _ in self.mailbox.poll(0):
+            pass  # there is nothing else to wait for
+        for frame in self.mailbox.take_arrived():
             self._waiting.append((frame.source, frame.number, frame.body))
         if self._waiting and self.simulation.chance.random() < 0.5:
             self.life.call()  # it may die before, and below with all stored and nothing confirmed

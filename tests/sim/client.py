@@ -1,10 +1,13 @@
 """Callers: connections as web workers have them, calls, and what a caller may conclude from how each ended."""
 
+import queue
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import TYPE_CHECKING, Any, cast
 
-from shards.ipc.counters import Counters
-from shards.ipc.frames import FrameKind, pack, unpack
+from shards.ipc.counters import Slot
+from shards.ipc.errors import NotServing
+from shards.ipc.protocol import Callee, Confirmed, Welcome
 from shards.limits import RECEIVE_BYTES
 from shards.model.codec import decode_reply, encode
 from shards.model.commands import AddMarket, CancelAll, Deposit, SetLeverage, Transfer
@@ -25,46 +28,51 @@ class Line:
     def __init__(self, client: "Client", name: str) -> None:
         self._client = client
         self._path = client.simulation.folder.socket(name)
+        self.callee = Callee[Call]()
         self.socket: SimSocket | None = None
-        self._counters: Counters | None = None
-        self._slot = -1
-        self._received = bytearray()
+        self._slot: Slot | None = None
         self._unsent = bytearray()
-        self.calls: dict[int, Call] = {}
-        self._next_number = 1
+        self._numbers = count(1)
 
     def poll(self, life: Life) -> None:
         """Connect, receive, send what waits."""
         try:
             if self.socket is None:
-                self.socket = life.connect(self._path)  # type: ignore[assignment]
-                self._write(pack(FrameKind.HELLO, 0))
-            if self.socket is not None and self.socket.readable():
+                self.socket = cast(SimSocket, life.connect(self._path))
+                self.callee = Callee()
+                self._write()
+            if self.socket.readable():
                 self._receive()
             if self._unsent:
-                self._write(b"")
+                self._write()
         except OSError:
             self.lose()
 
-    def claim(self) -> Counters | Reason:
+    def claim(self) -> Slot | Reason:
         """Take a place in the mailbox, or why there is none."""
-        if self._counters is None or not self._counters.serving:
+        try:
+            if self._slot is None:
+                raise NotServing
+            self._slot.claim()
+        except NotServing:
             return Reason.RESTARTING
-        return self._counters if self._counters.claim(self._slot) else Reason.BUSY
+        except queue.Full:
+            return Reason.BUSY
+        return self._slot
 
-    def unclaim(self, place: Counters) -> None:
+    def unclaim(self, place: Slot) -> None:
         """Give back a place that was not used."""
-        if place is self._counters:
-            place.unclaim(self._slot)
+        if place is self._slot:
+            place.unclaim()
 
     def send(self, call: Call, body: bytes, deadline_ms: int) -> bool:
         """Send into a claimed place; whether anything was sent."""
-        self.calls[self._next_number] = call
-        self._next_number += 1
+        number = next(self._numbers)
+        self.callee.request(number, call, deadline_ms, body)
         try:
-            self._write(pack(FrameKind.REQUEST, self._next_number - 1, deadline_ms, body))
+            self._write()
         except OSError:
-            del self.calls[self._next_number - 1]
+            del self.callee.calls[number]
             return False
         return True
 
@@ -73,23 +81,21 @@ class Line:
         if self.socket is not None:
             self.socket.close()
             self.socket = None
-        if self._counters is not None:
-            self._counters.close()
-            self._counters = None
-        self._received.clear()
+        if self._slot is not None:
+            self._slot.close()
+            self._slot = None
         self._unsent.clear()
-        lost, self.calls = self.calls, {}
-        for call in lost.values():
+        for call in self.callee.end():
             call.lost = True
             repeatable = isinstance(call.message, CANCELS) or not call.is_command
             self._client.told(call, Refused(Reason.RESTARTING if repeatable else Reason.TIMEOUT))
 
-    def _write(self, frame: bytes) -> None:
+    def _write(self) -> None:
         assert self.socket is not None
-        self._unsent += frame
+        self._unsent += self.callee.chunk()
+        self.callee.sent(self.callee.unsent_bytes)
         try:
-            if self._unsent:
-                del self._unsent[: self.socket.send(bytes(self._unsent))]
+            del self._unsent[: self.socket.send(bytes(self._unsent))]
         except BlockingIOError:
             pass
 
@@ -101,23 +107,16 @@ class Line:
             return
         if not chunk:
             raise ConnectionResetError
-        self._received += chunk
-        for frame in unpack(self._received):
-            if frame.kind == FrameKind.WELCOME:
-                self._counters = Counters(self._client.simulation.folder.run / frame.body.decode())
-                self._slot = frame.number
-            elif frame.number in self.calls:
-                self._hear(frame.kind, frame.number, frame.body)
+        for event in self.callee.receive(chunk):
+            self._hear(event)
 
-    def _hear(self, kind: int, number: int, body: bytes) -> None:
-        call = self.calls[number]
-        call.bodies.append(body)
-        if kind != FrameKind.REPLY:
-            return
-        del self.calls[number]
-        replies = [decode_reply(each) for each in call.bodies]
-        pieces = [order for piece in replies if isinstance(piece, OrdersReply) for order in piece.orders]
-        self._client.told(call, replies[0] if len(replies) == 1 else OrdersReply(pieces))
+    def _hear(self, event: Welcome | Confirmed | Call) -> None:
+        if isinstance(event, Welcome):
+            self._slot = Slot(self._client.simulation.folder.run / event.counters, event.slot)
+        elif isinstance(event, Call):
+            replies = [decode_reply(each) for each in event.bodies]
+            pieces = [order for piece in replies if isinstance(piece, OrdersReply) for order in piece.orders]
+            self._client.told(event, replies[0] if len(replies) == 1 else OrdersReply(pieces))
 
 
 class Client:
@@ -139,7 +138,7 @@ class Client:
 
     def call_numbered(self, sock: SimSocket, number: int) -> Call | None:
         """The call under way on a connection."""
-        return next((line.calls.get(number) for line in self.lines if line.socket is sock), None)
+        return next((line.callee.calls.get(number) for line in self.lines if line.socket is sock), None)
 
     # A turn
 
@@ -173,7 +172,7 @@ class Client:
 
     def _give_up(self, call: Call) -> None:
         for line in self.lines:
-            line.calls = {number: each for number, each in line.calls.items() if each is not call}
+            line.callee.calls = {number: each for number, each in line.callee.calls.items() if each is not call}
         self.told(call, Refused(Reason.TIMEOUT))
 
     # Calls
@@ -184,7 +183,7 @@ class Client:
         patience_ms = patience_ms or self.chance.choice(self.PATIENCES_MS)
         now = simulation.true_ms
         calls = [Call(message, shard, now, now + patience_ms) for shard in simulation.shards_of(message)]
-        places: list[Counters] = []
+        places: list[Slot] = []
         for call in calls:
             call.then = then
             self.open.append(call)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from shards.model import orders as o
-from shards.model.commands import Hold, Modify
+from shards.model.commands import MarginHold, Modify
 from shards.model.events import MarginFilled
 from shards.model.markets import Market, MarketStatus
 from shards.model.reasons import Reason
@@ -101,7 +101,6 @@ class SimFuturesMarket(FuturesReference):
         if self.has_too_little(grant, new) or self.opens(grant, new) or self.is_short(grant, new, limit):
             return Reason.INSUFFICIENT_MARGIN
         if new.reduce_only and not grant.amount:
-            assert asked.terms is not None
             return Funds(nearest(new.side, limit, asked.terms.mark // self.unit, grant.allowance), 0, 0, 0)
         if new.kind is not o.Kind.LIMIT and not self.has_risk_terms:
             limit = self.bound(new.side)
@@ -110,14 +109,12 @@ class SimFuturesMarket(FuturesReference):
 
     def has_too_little(self, grant: Grant, new: o.NewOrder | o.Order) -> bool:
         """Whether there is more to reduce by now than was asked for."""
-        assert grant.asked.terms is not None
         left = new.quantity - getattr(new, "filled", 0)
         return new.reduce_only and min(left, self.reducible(new)) > grant.asked.terms.reduces
 
     def opens(self, grant: Grant, new: o.NewOrder | o.Order) -> bool:
         """Whether what was to close, and was held to no limit, would do more by now."""
-        terms = grant.asked.terms
-        return terms is not None and terms.closes and not self.only_closes(new)
+        return grant.asked.terms.closes and not self.only_closes(new)
 
     def is_short(self, grant: Grant, new: o.NewOrder | o.Order, limit: int) -> bool:
         """Whether a fill could take more than was asked for: a better bid has come, or the mark has moved away."""
@@ -128,7 +125,7 @@ class SimFuturesMarket(FuturesReference):
     def take_grant(self, grant: Grant) -> Reply:
         """Place, or change, what was granted."""
         asked = grant.asked
-        assert isinstance(asked, Hold)
+        assert isinstance(asked, MarginHold)
         if self.now_ms > asked.deadline_ms:
             return Refused(Reason.TIMEOUT)
         self.grant = grant
@@ -150,9 +147,7 @@ class SimFuturesMarket(FuturesReference):
         asked.leverage = self.no_more_than_allowed(order.leverage)
         asked.hold = self.hold_of(asked)
         more, more_value = asked.hold - order.hold, self.value_of(asked) - self.value_of(order)
-        terms = grant.asked.terms
-        assert terms is not None
-        enough = more <= grant.amount and more_value <= terms.order_value
+        enough = more <= grant.amount and more_value <= grant.asked.terms.order_value
         short = self.has_too_little(grant, asked) or self.opens(grant, asked)
         short = short or self.is_short(grant, asked, asked.price)
         return None if enough and not short else Reason.INSUFFICIENT_MARGIN

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 from shards.model import accounting
 from shards.model import orders as o
 from shards.model.codec import encode
-from shards.model.commands import AddMarket, Hold, Modify, Place, SetLeverage, SetMarketStatus, SetRisk, Tick
+from shards.model.commands import (
+    AddMarket,
+    MarginHold,
+    Modify,
+    Place,
+    SetLeverage,
+    SetMarketStatus,
+    SetRisk,
+    Tick,
+)
 from shards.model.events import MarketChanged, OrderEnded, Traded
 from shards.model.links import HoldFired
 from shards.model.markets import Market, shard_of_account
@@ -56,7 +65,7 @@ class FuturesShard(Payments):
         for number, market in self.futures.items():
             market.begin(self.now_ms, self.archived)
             held[number] = market.held_away()
-        if isinstance(brought, Grant) and isinstance(brought.asked, Hold) and brought.asked.terms is not None:
+        if isinstance(brought, Grant) and isinstance(brought.asked, MarginHold):
             new = brought.asked.order
             _add(held[new.market], new.account, new.side, brought.amount, brought.asked.terms.order_value)
         elif isinstance(brought, FiredHeld) and brought.grant.held:
@@ -196,7 +205,7 @@ class FuturesShard(Payments):
             self.model.placed[encode(Place(new))] += 1
         return reply
 
-    def hold_margin(self, hold: Hold) -> Reply | None:
+    def hold_margin(self, hold: MarginHold) -> Reply | None:
         new = hold.order
         held = self.home.hold_away(new.account, new.market, new.side, hold.terms)
         if isinstance(held, Refused):
@@ -208,7 +217,7 @@ class FuturesShard(Payments):
         return None
 
     def take_grant(self, grant: Grant) -> Reply:
-        assert isinstance(grant.asked, Hold)
+        assert isinstance(grant.asked, MarginHold)
         market = self.futures[grant.asked.order.market]
         placed = market.placed
         reply = market.take_grant(grant)

@@ -18,7 +18,8 @@ from shards.model.commands import (
     CancelBatch,
     Countdown,
     Deposit,
-    Hold,
+    FundsHold,
+    MarginHold,
     Modify,
     Place,
     SetLeverage,
@@ -37,7 +38,7 @@ from shards.model.replies import AmountReply, MarketReply, OrderReply, OrdersRep
 from storage.journal import Record
 from tests.sim.futures_shard import FuturesShard, market_in
 from tests.sim.refusals import refused_rows
-from tests.sim.sent import Change, Grant, Sent
+from tests.sim.sent import Change, FundsGrant, Grant, Sent
 from tests.sim.story import Violation
 
 
@@ -127,8 +128,10 @@ class ShardModel(FuturesShard):
             self.model.sent[self.shard, home].append(Change(changes))
 
     def take_up(self, sent: Sent) -> Reply | None:
-        if isinstance(sent, Grant):
+        if isinstance(sent, FundsGrant):
             return self.granted(sent)
+        if isinstance(sent, Grant):
+            return self.take_grant(sent)
         if not isinstance(sent, Change):
             return self.take_up_margin(sent)
         for (account, asset), (available, held) in sent.wallets.items():
@@ -140,9 +143,9 @@ class ShardModel(FuturesShard):
 
     def apply(self, message: object, now_ms: int) -> Reply | None:  # type: ignore[override]
         match message:
-            case Hold() if message.terms is not None:
+            case MarginHold():
                 return self.hold_margin(message)
-            case Hold():
+            case FundsHold():
                 return self.hold_at_home(message)
             case Deposit():
                 return self.deposit(message)
@@ -206,21 +209,18 @@ class ShardModel(FuturesShard):
             return new.quantity * market.lot_units
         return new.quote_quantity or new.price * new.quantity * market.tick_lot_units
 
-    def hold_at_home(self, hold: Hold) -> Reply | None:
+    def hold_at_home(self, hold: FundsHold) -> Reply | None:
         market = self.model.shards[hold.market_shard].markets[hold.order.market]
         amount = self.amount_of(hold.order, market)
         found = self.wallets.get((hold.order.account, market.quote if hold.order.side == o.Side.BUY else market.base))
         if not found or found.available < amount:
             return Refused(Reason.INSUFFICIENT_BALANCE)
         found.available, found.held = found.available - amount, found.held + amount
-        self.model.sent[self.shard, hold.market_shard].append(Grant(hold, amount))
+        self.model.sent[self.shard, hold.market_shard].append(FundsGrant(hold, amount))
         return None
 
-    def granted(self, grant: Grant) -> Reply:
+    def granted(self, grant: FundsGrant) -> Reply:
         """Place it as if its account had just this money; what is then not held goes back home."""
-        assert isinstance(grant.asked, Hold)
-        if grant.asked.terms is not None:
-            return self.take_grant(grant)
         new = grant.asked.order
         key = new.account, self.held_asset(new)
         self.wallets[key] = accounting.Balance(key[1], grant.amount, 0)

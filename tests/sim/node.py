@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from shards.engine.engine import Engine
+from shards.engine.order_entry import AskHome
 from shards.engine.outbox import ARCHIVE
-from shards.ipc.mailbox import Request
+from shards.ipc.errors import LinkBroken
+from shards.ipc.protocol import Request
 from shards.model.codec import decode_input, decode_request, encode
 from shards.model.commands import Command, Modify, Place
 from shards.model.links import Granted, LinkMessage
@@ -119,7 +121,7 @@ class Node:
             self.shard.turn(0)
         except Killed:
             self.die("is killed")
-        except JournalDamaged as damage:
+        except (JournalDamaged, LinkBroken) as damage:
             simulation.violated(f"{self.name} does not go on: {damage}")
         except sqlite3.OperationalError as error:
             self.die(f"ends: {error}")
@@ -141,14 +143,14 @@ class Node:
         """SIGTERM: it takes nothing more, and brings out what it owes."""
         self.simulation.note(self.name, "is asked to stop")
         self.shard.stopping = True
-        self.shard.mailbox.counters.serving = False
+        self.shard.mailbox.serving = False
 
     def _look_whether_blind(self) -> None:
         """A shard whose peers stand still serves without what they have for it, in time: the one known exception."""
         shard, simulation = self.shard, self.simulation
-        if not (shard.mailbox.counters.serving and self._reaches_for):
+        if not (shard.mailbox.serving and self._reaches_for):
             return
-        promised, received = shard.mailbox.promised, self.engine.received
+        promised, received = shard.mailbox._promised, self.engine.received
         missing = [peer for peer in received if peer not in promised or received[peer] < promised[peer]]
         self._reaches_for = bool(missing)
         for peer in missing:
@@ -170,12 +172,13 @@ class Node:
 
         def apply(
             sequence: int, stamp_ms: int, source: int, number: int, message: Command | LinkMessage
-        ) -> Reply | None:
+        ) -> Reply | AskHome | None:
             before = engine.outboxes[ARCHIVE].last_number
             reply = real(sequence, stamp_ms, source, number, message)
             rows = [posted.body for posted in engine.outboxes[ARCHIVE].after(before)]
             live = self._shard is not None and self._shard.engine is engine
-            told = encode(reply) if live and reply is not None else None
+            shown = Refused(Reason.BUSY) if isinstance(reply, AskHome) else reply  # as the model says it
+            told = encode(shown) if live and shown is not None else None
             sent = {receiver: outbox.last_number for receiver, outbox in engine.outboxes.items()}
             oracle.applied(self.number, sequence, message, told, rows, sent, live)
             return reply
@@ -200,7 +203,7 @@ class Node:
                 if not isinstance(applied, Granted):  # what was granted fell short, and its home is full: not executed
                     self.simulation.violated("what is on disk was answered BUSY: it must be asked for at home")
                 return
-            oracle.answered(call_of(request), self.number, engine.sequence)
+            oracle.answered(self._call_of(request), self.number, engine.sequence)
             return
         message: Any = decode_request(request.body)
         archived = engine.outboxes[ARCHIVE].confirmed
@@ -210,9 +213,11 @@ class Node:
         elif type(message) not in (*COMMANDS, GetStatus):
             oracle.questioned(self.number, message, encode(reply), archived)
 
-
-def call_of(request: Request) -> Any:
-    """The call that a request came from; None if no client of the simulation waits for it."""
-    sock: Any = request.caller._socket
-    caller: Any = sock.peer.life.owner if sock.peer.life is not None else None
-    return caller.call_numbered(sock.peer, request.number) if hasattr(caller, "call_numbered") else None
+    def _call_of(self, request: Request) -> Any:
+        """The call that a request came from; None if no client of the simulation waits for it."""
+        connection: Any = self.shard.mailbox.callers.get(request.caller)
+        if connection is None:
+            return None
+        other = connection._socket.peer
+        caller: Any = other.life.owner if other.life is not None else None
+        return caller.call_numbered(other, request.number) if hasattr(caller, "call_numbered") else None

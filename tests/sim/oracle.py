@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shards.engine.outbox import ARCHIVE
 from shards.engine.state import dump_state
 from shards.model.codec import decode_input, decode_reply, encode
-from shards.model.commands import Command, Hold, Modify, Place
+from shards.model.commands import Command, FundsHold, MarginHold, Modify, Place
 from shards.model.links import Granted, LinkMessage
 from shards.model.queries import Question
 from shards.model.reasons import Reason
@@ -72,7 +72,7 @@ class Oracle:
         if self.model.placed.total() > placed:
             assert isinstance(message, Place | Granted)
             self._executed(encode(Place(message.order)), message, written_ms)
-        elif type(message) in COMMANDS and not isinstance(message, Hold | Place) and predicted.reply != _BUSY:
+        elif type(message) in COMMANDS - {FundsHold, MarginHold, Place} and predicted.reply != _BUSY:
             self._executed(record.body, message, written_ms)
 
     def _executed(self, body: bytes, message: Any, written_ms: int) -> None:

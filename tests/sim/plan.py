@@ -8,8 +8,9 @@ from typing import NamedTuple
 import pytest
 
 from shards import limits
+from shards.ipc import protocol
 from shards.model.markets import Market, Product
-from shards.runtime import peer, query_queue, reply_queue
+from shards.runtime import query_queue, reply_queue
 
 
 class Plan(NamedTuple):
@@ -50,7 +51,7 @@ def small_limits(plan: Plan) -> Iterator[None]:
         patch.setattr(limits, "ARCHIVE_BACKLOG_MAX", plan.backlog_count)
         patch.setattr(limits, "QUESTION_MS", plan.question_ms)
         patch.setattr(query_queue, "QUESTION_COUNT_MAX", plan.question_count)
-        patch.setattr(peer, "LINK_WINDOW_BYTES", plan.window_bytes)
+        patch.setattr(protocol, "LINK_WINDOW_BYTES", plan.window_bytes)
         patch.setattr(reply_queue, "REPLY_PIECE_COUNT", plan.piece_count)
         yield
 

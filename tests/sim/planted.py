@@ -7,13 +7,13 @@ import pytest
 
 from shards.engine.effects import Effects
 from shards.engine.engine import Engine
-from shards.engine.market import cover, futures, trigger_orders
+from shards.engine.market import cover, execution, futures, margin_requests
 from shards.engine.market.book import BookSide
 from shards.engine.market.cover import Cover, Priced
 from shards.engine.market.price_band import worst_price
 from shards.engine.market.spot import SpotMarket
-from shards.ipc.frames import Frame
-from shards.ipc.mailbox import Caller, LinkFrame, Mailbox
+from shards.ipc.mailbox import Mailbox
+from shards.ipc.protocol import Caller, LinkFrame
 from shards.model.orders import NewOrder, Order, Side
 from shards.runtime.loop import Shard
 from shards.runtime.recovery import engine_at
@@ -56,17 +56,17 @@ def link_number_not_checked(patch: pytest.MonkeyPatch) -> None:
     """A shard takes whatever comes on a link, and does not say what it has."""
     welcome, take, apply = Mailbox._welcome, Mailbox._take_link, Engine.apply
 
-    def take_anything(mailbox: Mailbox, caller: Caller, frame: Frame) -> None:
+    def take_anything(mailbox: Mailbox, frame: LinkFrame) -> None:
         if mailbox._counters_path.name.startswith("archive"):
-            take(mailbox, caller, frame)
+            take(mailbox, frame)
             return
-        mailbox.received[caller.source] = frame.number
-        mailbox.link_frames.append(LinkFrame(caller.source, frame.number, frame.time, frame.body))
+        mailbox._received[frame.source] = frame.number
+        mailbox._link_frames.append(frame)
 
-    def forget_and_welcome(mailbox: Mailbox, caller: Caller, hello: Frame) -> None:
-        if hello.number and not mailbox._counters_path.name.startswith("archive"):
-            mailbox.received[hello.number - 1] = 0
-        welcome(mailbox, caller, hello)
+    def forget_and_welcome(mailbox: Mailbox, caller: Caller) -> bool:
+        if caller.source >= 0 and not mailbox._counters_path.name.startswith("archive"):
+            mailbox._received[caller.source] = 0
+        return welcome(mailbox, caller)
 
     def take_any(engine: Engine, sequence: int, stamp_ms: int, source: int, number: int, message: Any) -> Any:
         if source >= 0:
@@ -85,7 +85,7 @@ def dedupe_forgotten(patch: pytest.MonkeyPatch) -> None:
     def load_and_forget(*where: Any) -> Any:
         engine, position = load(*where)
         for machine in engine.markets.values():
-            machine.replays._replays.clear()
+            machine.replays.expire(2**63)
         return engine, position
 
     patch.setattr(node, "engine_at", load_and_forget)
@@ -145,8 +145,8 @@ def grant_not_measured_again(patch: pytest.MonkeyPatch) -> None:
         best = at.book.asks.best_price() or 0
         return worst_price(order.side, best, at.terms.market_take_bound)
 
-    for module in (futures, trigger_orders):
-        patch.setattr(module, "is_short", lambda *_: False)
+    patch.setattr(margin_requests, "is_short", lambda *_: False)
+    for module in (futures, execution):
         patch.setattr(module, "limit_of", limit_of)
 
 

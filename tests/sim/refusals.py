@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from shards.model.commands import Cancel, CancelBatch, CancelByClientId, Hold, Modify, Place
+from shards.model.commands import Cancel, CancelBatch, CancelByClientId, FundsHold, MarginHold, Modify, Place
 from shards.model.events import Attempt, CommandRefused
 from shards.model.links import Granted
 from shards.model.reasons import Reason
@@ -12,7 +12,8 @@ from shards.model.replies import BatchReply, Refused
 
 def refused_rows(message: Any, reply: Any, shard: Any) -> Iterator[CommandRefused]:
     """The rows of the input at hand of a shard of the model."""
-    known = {*shard.futures, *shard.markets, *([message.order.market] if isinstance(message, Hold) else [])}
+    elsewhere = [message.order.market] if isinstance(message, FundsHold | MarginHold) else []
+    known = {*shard.futures, *shard.markets, *elsewhere}
     asked: list[dict[str, Any]] = []
     if isinstance(message, CancelBatch):
         names = [("order", each) for each in message.ids] + [("client_id", each) for each in message.client_ids]
@@ -29,7 +30,7 @@ def refused_rows(message: Any, reply: Any, shard: Any) -> Iterator[CommandRefuse
     elif isinstance(message, Modify):
         wanted = {"price": message.price, "quantity": message.quantity, "stop_price": message.stop_price}
         asked.append({"attempt": Attempt.MODIFY, "order": message.id, "market": message.id // 2**40, **wanted})
-    elif isinstance(message, Place | Hold | Granted):
+    elif isinstance(message, Place | FundsHold | MarginHold | Granted):
         again = isinstance(message, Granted) and reply.reason is Reason.INSUFFICIENT_MARGIN
         if again or (reply.order is not None and reply.order.request == shard.sequence):  # or it is an order
             return

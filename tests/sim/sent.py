@@ -4,7 +4,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from shards.model.brackets import Bracket
-from shards.model.commands import Hold
+from shards.model.commands import FundsHold, MarginHold
 from shards.model.events import MarginFilled
 from shards.model.links import HoldFired
 
@@ -12,13 +12,20 @@ Held = Counter[tuple[str, str]]
 """Account and "hold", "BUY" or "SELL" → units held, or units of open value on that side."""
 
 
-class Grant(NamedTuple):
-    """At home the money of an order is held; on margin, with this leverage."""
+class FundsGrant(NamedTuple):
+    """At home the money of a spot order is held."""
 
-    asked: Hold | HoldFired
+    asked: FundsHold
     amount: int
-    leverage: int = 0
-    held: bool = True  # else it only reduces, and goes without
+
+
+class Grant(NamedTuple):
+    """At home the margin of a futures order is held, with this leverage."""
+
+    asked: MarginHold | HoldFired
+    amount: int
+    leverage: int
+    held: bool  # else it only reduces, and goes without
     allowance: int = 0  # nothing is held, and so far it may go from the mark, in millionths
 
 
@@ -62,4 +69,4 @@ class Mark(NamedTuple):
     value: int
 
 
-Sent = Grant | Change | MarginChange | Fired | FiredHeld | Brackets | Mark
+Sent = FundsGrant | Grant | Change | MarginChange | Fired | FiredHeld | Brackets | Mark

@@ -21,7 +21,7 @@ FOUND_AT = {  # seeds known to find it: what the shards do otherwise may change 
     "hold_released_twice": (1, 2, 3),
     "fifo_lost": (2, 3, 1),
     "reply_ahead_of_links": (15, 18, 24),
-    "links_not_taken": (1_042,),
+    "links_not_taken": (5,),
     "grant_not_measured_again": (3, 1, 5),
     "loss_not_held": (1, 6, 3),
 }

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import selectors
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,17 +47,19 @@ def own(data: Path, name: str, maxsize: int, control: Connection) -> None:
     """Serve a mailbox; ``control`` says whether to take messages from it."""
     mailbox = Mailbox(Folder.open(data), name, maxsize, {})
     replies = Replies(Engine(0, 1), {})
-    mailbox.selector.register(control, selectors.EVENT_READ)
-    mailbox.counters.serving = True
     taking = True
+
+    def hear() -> None:
+        nonlocal taking
+        taking = control.recv()
+        control.send("heard")
+
+    mailbox.watch(control, hear)
+    mailbox.serving = True
     control.send("ready")
     while True:
-        for key, events in mailbox.selector.select():
-            if mailbox.owns(key.fileobj):
-                mailbox.handle(key.fileobj, events)
-            else:
-                taking = control.recv()
-                control.send("heard")
+        for act in mailbox.poll(None):
+            act()
         while taking and mailbox.waiting():
             for request in mailbox.get(BATCH_COUNT_MAX):
                 replies.add(request, _answer(decode_request(request.body)), "")

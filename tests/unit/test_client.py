@@ -15,7 +15,7 @@ import pytest
 from shards.clock import now_ms
 from shards.ipc.client import Client
 from shards.ipc.errors import NotServing
-from shards.ipc.frames import FrameKind, pack
+from shards.ipc.frames import FrameKind
 from shards.ipc.threaded_channel import Line
 from shards.limits import REPLY_PIECE_COUNT
 from shards.model.codec import encode
@@ -25,6 +25,7 @@ from shards.model.reasons import Reason
 from shards.model.replies import CountReply, OrdersReply, Refused, TableReply
 from storage.folder import Folder
 from tests.model.seeds import read_count, read_seed
+from tests.unit.ends import pack
 from tests.unit.mailbox_owner import Process, call_without_end, own, running
 
 BOUND = 8
@@ -202,7 +203,7 @@ def sent_count(client: Client) -> int:
     line = client._shards[0]
     assert isinstance(line, Line)
     with line._lock:
-        return len(line._waiters)
+        return len(line._callee.calls)
 
 
 @pytest.mark.parametrize(

@@ -1,52 +1,57 @@
 """One end of a stream that never waits."""
 
+import selectors
 import socket
 from collections.abc import Iterator
 
 import pytest
 
-from shards.ipc import connection
-from shards.ipc.connection import Connection
-from shards.ipc.frames import HEAD, Frame, FrameKind, pack
-from shards.limits import FRAME_BYTES_MAX
+from shards.ipc import frames
+from shards.ipc.frames import FrameKind
+from tests.unit.ends import End, Frame, pack
+
+BOTH = selectors.EVENT_READ | selectors.EVENT_WRITE
 
 
 @pytest.fixture
-def ends() -> Iterator[tuple[Connection, socket.socket]]:
+def ends() -> Iterator[tuple[End, socket.socket]]:
     own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    yield Connection(own), other
-    own.close()
+    end = End(own)
+    yield end, other
+    end.release()
     other.close()
 
 
-def test_frames_travel_both_ways(ends: tuple[Connection, socket.socket]) -> None:
+def test_frames_travel_both_ways(ends: tuple[End, socket.socket]) -> None:
     own, other = ends
-    peer = Connection(other)
+    peer = End(other)
     own.send(FrameKind.REQUEST, 1, 2, b"question")
-    assert own.flush()
+    own.flush()
     assert peer.receive() == [Frame(FrameKind.REQUEST, 1, 2, b"question")]
     peer.send(FrameKind.REPLY, 1, 0, b"answer")
-    assert peer.flush()
+    peer.flush()
     assert own.receive() == [Frame(FrameKind.REPLY, 1, 0, b"answer")]
     assert own.receive() == [] and not own.closed
 
 
-def test_what_the_socket_does_not_take_waits_and_arrives_whole(ends: tuple[Connection, socket.socket]) -> None:
+def test_what_the_socket_does_not_take_waits_and_arrives_whole(ends: tuple[End, socket.socket]) -> None:
     own, other = ends
-    peer = Connection(other)
+    peer = End(other)
     bodies = [bytes([number]) * 300_000 for number in range(20)]
     for number, body in enumerate(bodies):
         own.send(FrameKind.REPLY, number, body=body)
     received: list[Frame] = []
     turns = 0
     while len(received) < len(bodies):
-        done = own.flush()
-        assert done == (own.unsent_bytes == 0)
+        before = own.events
+        assert own.flush() == (own.events != before)
+        assert own.events == (BOTH if own.unsent_bytes else selectors.EVENT_READ)
         received += peer.receive()
         turns += 1
     assert turns > 1, "everything fitted at once: the test says nothing"
     assert [frame.body for frame in received] == bodies
-    assert own.flush() and own.unsent_bytes == 0
+    own.flush()
+    assert own.unsent_bytes == 0 and own.events == selectors.EVENT_READ
 
 
 class Recorder:
@@ -62,12 +67,12 @@ class Recorder:
 
 
 def test_however_much_waits_each_byte_is_copied_once(
-    ends: tuple[Connection, socket.socket], monkeypatch: pytest.MonkeyPatch
+    ends: tuple[End, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, other = ends
     recorder = Recorder(own._socket)
     monkeypatch.setattr(own, "_socket", recorder)
-    peer = Connection(other)
+    peer = End(other)
     for number in range(40):
         own.send(FrameKind.REPLY, number, body=bytes(150_000))
     waiting = own.unsent_bytes
@@ -81,7 +86,7 @@ def test_however_much_waits_each_byte_is_copied_once(
     monkeypatch.undo()
 
 
-def test_what_came_whole_before_the_end_is_still_taken(ends: tuple[Connection, socket.socket]) -> None:
+def test_what_came_whole_before_the_end_is_still_taken(ends: tuple[End, socket.socket]) -> None:
     own, other = ends
     whole = pack(FrameKind.REQUEST, 1, 2, b"body")
     other.sendall(whole + whole[:5])
@@ -93,7 +98,7 @@ def test_what_came_whole_before_the_end_is_still_taken(ends: tuple[Connection, s
 
 
 def test_what_came_before_the_other_end_went_outlives_sending_to_it(
-    ends: tuple[Connection, socket.socket],
+    ends: tuple[End, socket.socket],
 ) -> None:
     own, other = ends
     other.sendall(pack(FrameKind.LINK, 7, 1, b"body"))
@@ -104,14 +109,7 @@ def test_what_came_before_the_other_end_went_outlives_sending_to_it(
     assert [(frame.number, frame.body) for frame in own.receive()] == [(7, b"body")]
 
 
-def test_a_frame_over_the_limit_ends_the_stream(ends: tuple[Connection, socket.socket]) -> None:
-    own, other = ends
-    other.sendall(HEAD.pack(FRAME_BYTES_MAX + 1, FrameKind.REQUEST, 1, 1))
-    assert own.receive() == []
-    assert own.closed
-
-
-def test_sending_to_an_end_that_is_gone_closes_and_never_raises(ends: tuple[Connection, socket.socket]) -> None:
+def test_sending_to_an_end_that_is_gone_closes_and_never_raises(ends: tuple[End, socket.socket]) -> None:
     own, other = ends
     other.close()
     own.send(FrameKind.REPLY, 1)
@@ -122,9 +120,9 @@ def test_sending_to_an_end_that_is_gone_closes_and_never_raises(ends: tuple[Conn
 
 
 def test_a_reader_that_does_not_read_is_cut_off(
-    ends: tuple[Connection, socket.socket], monkeypatch: pytest.MonkeyPatch
+    ends: tuple[End, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "SEND_BUFFER_BYTES_MAX", 2_000_000)
+    monkeypatch.setattr(frames, "SEND_BUFFER_BYTES_MAX", 2_000_000)
     own, _ = ends
     sent = 0
     while not own.closed:
@@ -136,10 +134,8 @@ def test_a_reader_that_does_not_read_is_cut_off(
     assert own.unsent_bytes == 0, "memory is given back"
 
 
-def test_closing_twice_is_as_good_as_once(ends: tuple[Connection, socket.socket]) -> None:
+def test_closing_twice_is_as_good_as_once(ends: tuple[End, socket.socket]) -> None:
     own, other = ends
-    own.close()
-    own.close()
+    own.release()
+    own.release()
     assert other.recv(10) == b""
-    own.release()
-    own.release()

@@ -1,6 +1,7 @@
 """An engine applies what follows, and nothing else."""
 
 import gc
+from typing import get_args
 
 import pytest
 from msgspec.structs import replace
@@ -8,8 +9,8 @@ from msgspec.structs import replace
 from loadtest.bench.seeding import START_MS, full_book
 from shards.engine.engine import MAILBOX, Engine
 from shards.model.codec import decode_input, encode
-from shards.model.commands import Deposit, Place
-from shards.model.links import Settle
+from shards.model.commands import Command, Deposit, Place
+from shards.model.links import LinkMessage, Settle
 
 
 def test_a_link_message_out_of_turn_is_not_applied() -> None:
@@ -29,6 +30,10 @@ def test_an_input_that_does_not_follow_is_not_applied(sequence: int, stamp_ms: i
     with pytest.raises(AssertionError):
         engine.apply(sequence, stamp_ms, MAILBOX, 0, Deposit("alice", "USDT", 5, "two"))
     assert engine.accounts.wallets.available("alice", "USDT") == 5
+
+
+def test_every_message_has_its_handler() -> None:
+    assert set(Engine(0, 1).handlers) == {*get_args(Command), *get_args(LinkMessage)}
 
 
 def test_resting_orders_are_nothing_that_the_garbage_collector_looks_at() -> None:

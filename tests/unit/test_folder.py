@@ -121,7 +121,7 @@ def test_changed_on_purpose(tmp_path: Path) -> None:
     path = tmp_path / "secrets.json"
     fields = json.loads(path.read_text()) | {"admin_key": "0f1e2d3c4b5a6978" * 3}
     path.write_text(json.dumps(fields))
-    with pytest.raises(FolderError, match="take its checksum out"):
+    with pytest.raises(FolderError, match="remove its checksum"):
         folder.secrets()
     del fields["checksum"]
     path.write_text(json.dumps(fields))

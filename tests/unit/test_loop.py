@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from shards import limits
-from shards.engine.engine import ASK_HOME
-from shards.ipc.connection import Connection
+from shards.engine.order_entry import AskHome
 from shards.ipc.frames import FrameKind
 from shards.model.accounting import Balance, Settlement, Wallet
 from shards.model.codec import decode_reply, encode
@@ -38,6 +37,7 @@ from shards.runtime.snapshots import Snapshots
 from storage.folder import Folder
 from storage.journal import StorageFull
 from tests.model.world import make_market
+from tests.unit.ends import End
 
 NOW_MS = 1_790_000_000_000
 DEPTH = 200
@@ -52,20 +52,20 @@ class Caller:
         engine, self.journal, _ = recover(self.folder.shard(0), 0, shard_count)
         snapshots, passed = Snapshots(self.folder.shard(0), 10**9, 0), count(step=limits.LINK_WAIT_TURN_MS)
         self.shard = Shard(self.folder, engine, self.journal, snapshots, DEPTH, lambda: self.now_ms, passed.__next__)
-        while not self.shard.mailbox.counters.serving:  # peers are not waited for longer than this
+        while not self.shard.mailbox.serving:  # peers are not waited for longer than this
             self.shard.turn(0)
         self.connection = self.connect()
 
-    def connect(self, source: int = -1) -> Connection:
+    def connect(self, source: int = -1) -> End:
         """A new connection; as that of shard ``source``, if there is one."""
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.connect(self.folder.socket("shard-0"))
-        connection = Connection(sock)
+        connection = End(sock)
         self.send(connection, FrameKind.HELLO, source + 1)
         connection.receive()
         return connection
 
-    def send(self, connection: Connection, kind: FrameKind, number: int, time: int = 0, body: bytes = b"") -> None:
+    def send(self, connection: End, kind: FrameKind, number: int, time: int = 0, body: bytes = b"") -> None:
         """Send, and let the shard hear it."""
         connection.send(kind, number, time, body)
         connection.flush()
@@ -254,7 +254,7 @@ def test_who_has_gone_is_not_answered(caller: Caller, monkeypatch: pytest.Monkey
     monkeypatch.setattr(limits, "QUESTION_MS", 0)
     caller.begin(*[ListOpen("alice")] * 3)
     assert caller.turn() == [(1, OrdersReply([]))]
-    caller.connection.close()
+    caller.connection.release()
     monkeypatch.setattr(loop, "answer", None)
     for _ in range(3):
         caller.shard.turn(0)
@@ -263,13 +263,13 @@ def test_who_has_gone_is_not_answered(caller: Caller, monkeypatch: pytest.Monkey
 
 def test_a_change_that_needs_money_after_all_asks_for_it(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its trigger has fired since: what the engine says then is for the loop, and no answer."""
-    engine = caller.shard.engine
+    engine, change = caller.shard.engine, Modify(1, "alice", quantity=2)
     apply = engine.apply
 
-    def apply_and_ask(*each: Any) -> Reply:
+    def apply_and_ask(*each: Any) -> AskHome:
         apply(*each)
         monkeypatch.setattr(engine, "apply", apply)
-        return ASK_HOME
+        return AskHome(change)
 
     monkeypatch.setattr(engine, "apply", apply_and_ask)
-    assert caller.ask(Modify(1, "alice", quantity=2)) == Refused(Reason.UNKNOWN_ORDER), "as it is said there"
+    assert caller.ask(change) == Refused(Reason.UNKNOWN_ORDER), "as it is said there"

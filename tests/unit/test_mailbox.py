@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from shards.ipc.connection import Connection
-from shards.ipc.counters import Counters
-from shards.ipc.frames import Frame, FrameKind
-from shards.ipc.mailbox import LinkBroken, Mailbox
+from shards.ipc.counters import Counters, Slot
+from shards.ipc.errors import LinkBroken
+from shards.ipc.frames import FrameKind
+from shards.ipc.mailbox import Mailbox
 from shards.limits import CONNECTIONS_MAX
 from storage.folder import Folder
+from tests.unit.ends import End, Frame
 
-Connect = Callable[[], Connection]
+Connect = Callable[[], End]
 
 
 @pytest.fixture
@@ -30,12 +31,12 @@ def mailbox(folder: Folder) -> Iterator[Mailbox]:
 
 @pytest.fixture
 def connect(folder: Folder, mailbox: Mailbox) -> Iterator[Connect]:
-    opened: list[Connection] = []
+    opened: list[End] = []
 
-    def connect() -> Connection:
+    def connect() -> End:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.connect(folder.socket("shard-0"))
-        opened.append(Connection(sock))
+        opened.append(End(sock))
         return opened[-1]
 
     yield connect
@@ -45,23 +46,29 @@ def connect(folder: Folder, mailbox: Mailbox) -> Iterator[Connect]:
 
 def turn(mailbox: Mailbox) -> None:
     """Handle all that is ready."""
-    while ready := mailbox.selector.select(0):
-        for key, events in ready:
-            mailbox.handle(key.fileobj, events)
+    while mailbox._selector.select(0):
+        assert not list(mailbox.poll(0))
     mailbox.flush()
 
 
-def say(mailbox: Mailbox, caller: Connection, kind: FrameKind, number: int, time: int = 0, body: bytes = b"") -> None:
+def say(mailbox: Mailbox, caller: End, kind: FrameKind, number: int, time: int = 0, body: bytes = b"") -> None:
     caller.send(kind, number, time, body)
     caller.flush()
     turn(mailbox)
 
 
-def greet(mailbox: Mailbox, caller: Connection, source: int = -1) -> Frame:
+def greet(mailbox: Mailbox, caller: End, source: int = -1) -> Frame:
     say(mailbox, caller, FrameKind.HELLO, source + 1)
     (welcome,) = caller.receive()
     assert welcome.kind == FrameKind.WELCOME
     return welcome
+
+
+def slot_of(folder: Folder, mailbox: Mailbox, caller: End) -> Slot:
+    """Of a caller of a mailbox that serves."""
+    mailbox.serving = True
+    welcome = greet(mailbox, caller)
+    return Slot(folder.run / welcome.body.decode(), welcome.number)
 
 
 def test_a_caller_is_welcomed_with_a_slot_and_the_counters(mailbox: Mailbox, connect: Connect, folder: Folder) -> None:
@@ -91,7 +98,7 @@ def test_a_reply_goes_to_who_asked(mailbox: Mailbox, connect: Connect) -> None:
     greet(mailbox, second)
     say(mailbox, second, FrameKind.REQUEST, 7)
     (request,) = mailbox.get(1)
-    request.caller.send(FrameKind.REPLY, request.number, body=b"answer")
+    request.reply([b"answer"])
     mailbox.flush()
     assert second.receive() == [Frame(FrameKind.REPLY, 7, 0, b"answer")]
     assert first.receive() == []
@@ -120,39 +127,40 @@ def test_a_caller_that_is_no_shard_may_not_send_link_messages(mailbox: Mailbox, 
     greet(mailbox, caller)
     say(mailbox, caller, FrameKind.LINK, 11)
     caller.receive()
-    assert caller.closed and not mailbox.link_frames
+    assert caller.closed and not mailbox.arrived()
 
 
 def test_messages_of_a_caller_that_is_gone_are_still_taken_and_its_slot_freed_after(
     mailbox: Mailbox, connect: Connect, folder: Folder
 ) -> None:
     caller = connect()
-    counters = Counters(folder.run / greet(mailbox, caller).body.decode())
+    slot = slot_of(folder, mailbox, caller)
     for number in (1, 2):
-        assert counters.claim(0)
+        slot.claim()
         say(mailbox, caller, FrameKind.REQUEST, number)
     caller.release()
     turn(mailbox)
     assert mailbox.qsize() == 2 and 0 not in mailbox._free
     assert len(mailbox.get(1)) == 1 and 0 not in mailbox._free
     (request,) = mailbox.get(1)
-    request.caller.send(FrameKind.REPLY, 2)
+    request.reply([b""])
     mailbox.flush()
     assert mailbox.qsize() == 0 and 0 in mailbox._free
-    counters.close()
+    slot.close()
 
 
 def test_a_count_left_behind_by_a_killed_caller_is_cleared(mailbox: Mailbox, connect: Connect, folder: Folder) -> None:
     caller = connect()
-    counters = Counters(folder.run / greet(mailbox, caller).body.decode())
-    assert counters.claim(0) and counters.claim(0)  # killed before it sent them
+    slot = slot_of(folder, mailbox, caller)
+    slot.claim()
+    slot.claim()  # killed before it sent them
     caller.release()
     turn(mailbox)
     assert mailbox.qsize() == 0
-    assert counters.claim(0)  # counted once more, after its end was noticed
+    slot.claim()  # counted once more, after its end was noticed
     greet(mailbox, connect())
     assert mailbox.qsize() == 0
-    counters.close()
+    slot.close()
 
 
 def test_a_slot_is_used_again_as_late_as_possible(mailbox: Mailbox, connect: Connect) -> None:
@@ -183,10 +191,10 @@ def test_link_messages_are_taken_once_and_in_order(mailbox: Mailbox, connect: Co
     peer = connect()
     assert greet(mailbox, peer, source=1).time == 10
     say(mailbox, peer, FrameKind.PROMISE, 12)
-    assert mailbox.promised == {1: 12}
+    assert mailbox._promised == {1: 12}
     for number in (9, 10, 11, 11, 10, 12):
         say(mailbox, peer, FrameKind.LINK, number, 5, b"%d" % number)
-    assert [frame.number for frame in mailbox.link_frames] == [11, 12]
+    assert [frame.number for frame in mailbox.arrived()] == [11, 12]
     assert not peer.closed
 
 
@@ -197,7 +205,7 @@ def test_a_gap_in_a_link_is_told_and_nothing_after_it_is_taken(mailbox: Mailbox,
     say(mailbox, peer, FrameKind.LINK, 11)
     with pytest.raises(LinkBroken, match="messages 12 to 13 of shard 1 are missing"):
         say(mailbox, peer, FrameKind.LINK, 14)
-    assert [frame.number for frame in mailbox.link_frames] == [11]
+    assert [frame.number for frame in mailbox.arrived()] == [11]
 
 
 def test_what_was_confirmed_and_is_missing_is_told_before_anything_is_sent(mailbox: Mailbox, connect: Connect) -> None:
@@ -219,12 +227,12 @@ def test_a_shard_that_comes_again_replaces_its_earlier_connection_after_what_tha
     earlier.flush()
     turn(mailbox)
     (welcome,) = later.receive()
-    assert [frame.number for frame in mailbox.link_frames] == [11]
-    assert mailbox.links[1].slot == welcome.number
+    assert [frame.number for frame in mailbox.arrived()] == [11]
+    assert mailbox._links[1].slot == welcome.number
     later.send(FrameKind.LINK, welcome.time + 1)
     later.flush()
     turn(mailbox)
-    assert [frame.number for frame in mailbox.link_frames][-1] == welcome.time + 1
+    assert [frame.number for frame in mailbox.arrived()][-1] == welcome.time + 1
 
 
 def test_senders_are_told_once_what_is_on_disk(mailbox: Mailbox, connect: Connect) -> None:
@@ -243,10 +251,10 @@ def test_senders_are_told_once_what_is_on_disk(mailbox: Mailbox, connect: Connec
 
 def test_closing_tells_everybody_and_leaves_nothing_behind(folder: Folder) -> None:
     mailbox = Mailbox(folder, "shard-1", 4, {})
-    mailbox.counters.serving = True
+    mailbox.serving = True
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.connect(folder.socket("shard-1"))
-        caller = Connection(sock)
+        caller = End(sock)
         counters = Counters(folder.run / greet(mailbox, caller).body.decode())
         mailbox.close()
         caller.receive()
@@ -256,7 +264,8 @@ def test_closing_tells_everybody_and_leaves_nothing_behind(folder: Folder) -> No
 
 
 def test_a_new_life_removes_what_a_killed_one_left(folder: Folder) -> None:
-    for name in ("shard-1", "shard-10", "shard-1"):
-        Mailbox(folder, name, 4, {})  # killed: nobody closes it
+    killed = [Mailbox(folder, name, 4, {}) for name in ("shard-1", "shard-10", "shard-1")]
     left = sorted(path.name.rsplit("-", 1)[0] for path in folder.run.glob("*.mailbox"))
     assert left == ["shard-1", "shard-10"]
+    for each in killed:
+        each.close()

@@ -6,6 +6,8 @@ from shards.engine.account.margin import Held, Margins
 from shards.engine.account.wallets import Wallets
 from shards.model.accounting import MarginSettlement, MarginTerms, Settlement
 from shards.model.orders import Side
+from shards.model.reasons import Reason
+from shards.model.replies import Refused
 
 TERMS = MarginTerms(hold_value=1_000, order_value=1_000, default_leverage=10, max_position_value=10**9)
 
@@ -30,7 +32,7 @@ def test_more_margin_than_was_held_is_never_released(unheld: int, unvalued: int)
 def test_one_unit_too_little_margin_holds_nothing() -> None:
     margins = Margins()
     margins.deposit("alice", 99, 0)
-    assert not isinstance(margins.hold("alice", 1, Side.BUY, TERMS), tuple)
+    assert margins.hold("alice", 1, Side.BUY, TERMS) == Refused(Reason.INSUFFICIENT_MARGIN)
     margins.deposit("alice", 1, 0)
     assert margins.hold("alice", 1, Side.BUY, TERMS) == Held(10, 100)
     assert margins.available("alice") == 0

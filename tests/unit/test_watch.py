@@ -57,7 +57,7 @@ def test_what_is_stopped_stands_still(scene: Scene, caplog: pytest.LogCaptureFix
     scene.vitals.beat()
     scene.look(0.1)
     assert scene.watch.still_s == 0
-    assert [record.message.split(") ")[1].split()[0] for record in caplog.records] == ["has", "goes"]
+    assert [record.message.split(") ")[1].split()[0] for record in caplog.records] == ["has", "is"]
 
 
 def test_what_computes_lives(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,12 +9,12 @@ from web.cli.words import DATA_HELP, SETTINGS
 
 SUMMARY: Final = "Operate a Shardex exchange."
 COMMANDS: Final = {
-    "asset": "What balances can be of.",
+    "asset": "Manage assets.",
     "backup": "Copy the exchange to DIR as of one moment, beside the running exchange or at rest.",
     "deposit": "Credit AMOUNT of ASSET to a wallet of ACCOUNT.",
-    "futures": "What can be traded on margin, against USDT.",
-    "key": "Make an API key of ACCOUNT.",
-    "market": "What can be traded on the spot.",
+    "futures": "Manage futures markets.",
+    "key": "Make an API key for ACCOUNT.",
+    "market": "Manage spot markets.",
     "restore": "Make the data folder from the backup in DIR.",
     "snapshot": "Have every shard of the running exchange take a snapshot, and wait until they are on disk.",
     "sql": "Run one SELECT or EXPLAIN on the history, beside the running exchange or at rest.",

@@ -57,7 +57,7 @@ def open_desk(data: Path | None) -> Iterator[Desk]:
 def confirm_status(symbol: str, status: str, yes: bool) -> None:
     """Ask before what cannot be taken back, unless it was said already. Aborts without a yes."""
     if status == MarketStatus.DELISTED and not yes:
-        click.confirm(f"Delisting cancels every open order on {symbol} and is final. Go on?", abort=True, err=True)
+        click.confirm(f"Delisting cancels every open order on {symbol} and is final. Continue?", abort=True, err=True)
 
 
 def is_running(client: Client) -> bool:

@@ -167,7 +167,7 @@ def _replace_keys(folder: Folder, api: "_Api", accounts: list[DemoAccount], toke
     except ReferenceUnusable as fault:
         raise DemoError(str(fault)) from fault
     if lost:
-        _log.warning("the storage key is another one: new API keys are made of %s", ", ".join(lost))
+        _log.warning("the storage key has changed: making new API keys for %s", ", ".join(lost))
     return [
         _make_account(api, account.id, _renew(account, tokens)) if account.id in lost else account
         for account in accounts

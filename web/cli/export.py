@@ -29,7 +29,7 @@ def write_out(path: Path, form: str, pieces: Iterable[TableReply], *, replace: b
         with aside(path, replace=replace) as made:
             return _write(made, form, iter(pieces))
     except FileExistsError as error:
-        raise click.ClickException(f"there is {path} already: --replace writes it anew") from error
+        raise click.ClickException(f"{path} already exists: use --replace to overwrite it") from error
     except OSError as error:
         raise click.ClickException(f"{path} cannot be written: {error.strerror or error}") from error
 

@@ -17,13 +17,13 @@ from web.operator.limits import LEVERAGE_MAX
 
 _LAST = "last"  # in place of a price
 _BRACKET = "CAP:LEVERAGE:RATIO"
-_BRACKET_HELP = "Up to CAP USDT at most LEVERAGE, of which RATIO must be left; as often as there are, lowest cap first."
-_FEE_HELP = "Of the value that a liquidation trades; below 0.1."
+_BRACKET_HELP = "Up to CAP USDT: maximum LEVERAGE, maintenance margin RATIO. Repeat per bracket, lowest cap first."
+_FEE_HELP = "Ratio of the value that a liquidation trades; below 0.1."
 
 
 @click.group(name="futures")
 def futures_group() -> None:
-    """What can be traded on margin, against USDT."""
+    """Manage futures markets."""
 
 
 @futures_group.command(name="add")
@@ -31,34 +31,38 @@ def futures_group() -> None:
 @click.argument("base_asset", metavar="BASE")
 @click.option("--tick", "tick_size", required=True, help="Smallest step of a price.")
 @click.option("--lot", "lot_size", required=True, help="Smallest step of a quantity.")
-@click.option("--min-notional", required=True, help="Least price × quantity of an order, USDT.")
+@click.option("--min-notional", required=True, help="Minimum price × quantity of an order, USDT.")
 @click.option("--maker-fee-bps", type=int, default=0, show_default=True, help="Fee of the resting side, 1/100 %.")
 @click.option("--taker-fee-bps", type=int, default=0, show_default=True, help="Fee of the arriving side, 1/100 %.")
-@click.option("--max-notional", default=FuturesMarketTerms.max_notional, show_default=True, help="Of an order, USDT.")
+@click.option(
+    "--max-notional", default=FuturesMarketTerms.max_notional, show_default=True, help="Maximum of an order, USDT."
+)
 @click.option(
     "--max-position-notional",
     type=int,
-    help=f"Of a position with its open orders, USDT; {futures_markets.MAX_POSITION_NOTIONAL} by default.",
+    help=f"Maximum of a position with its open orders, USDT; {futures_markets.MAX_POSITION_NOTIONAL} by default.",
 )
 @click.option("--min-leverage", type=int, default=FuturesMarketTerms.min_leverage, show_default=True)
 @click.option("--max-leverage", type=int, help=f"{LEVERAGE_MAX} by default.")
 @click.option("--default-leverage", type=int, default=FuturesMarketTerms.default_leverage, show_default=True)
 @click.option("--maint-margin-ratio", help=f"{futures_markets.MAINT_MARGIN_RATIO} by default.")
-@click.option("--bracket", "brackets", multiple=True, metavar=_BRACKET, help=f"{_BRACKET_HELP} In place of the three.")
+@click.option(
+    "--bracket", "brackets", multiple=True, metavar=_BRACKET, help=f"{_BRACKET_HELP} Replaces the three above."
+)
 @click.option("--liquidation-fee", default=FuturesMarketTerms.liquidation_fee, show_default=True, help=_FEE_HELP)
 @click.option(
     "--trigger-protect",
     default=FuturesMarketTerms.trigger_protect,
     show_default=True,
-    help="How far last and mark price may be apart for a protected trigger.",
+    help="Maximum distance of last and mark price for a protected trigger.",
 )
 @click.option(
     "--market-take-bound",
     default=FuturesMarketTerms.market_take_bound,
     show_default=True,
-    help="How far from the mark price a market order trades.",
+    help="Maximum distance from the mark price at which a market order trades.",
 )
-@click.option("--mark-price", help="Else it follows the last trade.")
+@click.option("--mark-price", help="Without it, the mark price follows the last trade.")
 @click.pass_obj
 def add_market(data: Path | None, /, brackets: tuple[str, ...], **terms: str) -> None:
     """Open the futures market SYMBOL of BASE against USDT."""
@@ -97,9 +101,9 @@ def set_status(data: Path | None, symbol: str, status: str, yes: bool) -> None:
 @click.option("--liquidation-fee", help=_FEE_HELP)
 @click.pass_obj
 def set_risk(data: Path | None, symbol: str, brackets: tuple[str, ...], liquidation_fee: str | None) -> None:
-    """Print how SYMBOL stands, with its risk terms; with options, change these first.
+    """Print the state of SYMBOL with its risk terms; with options, change these first.
 
-    --bracket puts new ones in place of all that there are.
+    --bracket replaces all existing brackets.
     """
     rows = [parse_row(text) for text in brackets] or None
     with open_desk(data) as desk:
@@ -116,7 +120,7 @@ def set_risk(data: Path | None, symbol: str, brackets: tuple[str, ...], liquidat
 @click.argument("price")
 @click.pass_obj
 def set_mark(data: Path | None, symbol: str, price: str) -> None:
-    """Set the mark price of SYMBOL to PRICE, or with "last" let it follow the last trade again."""
+    """Set the mark price of SYMBOL to PRICE; with "last" it follows the last trade again."""
     with open_desk(data) as desk:
         in_force = futures_markets.set_mark_price(desk, symbol, None if price == _LAST else price)
     click.echo(f"{symbol} mark price {in_force or 'of the last trade'}")

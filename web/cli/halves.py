@@ -5,15 +5,15 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
-from shards.limits import RESTART_PAUSE_MAX_S, RESTART_PAUSE_MIN_S, SNAPSHOT_STOP_MS, STOP_MS
+from shards.limits import SNAPSHOT_STOP_MS, STOP_MS
 from shards.process import LockTaken, end_with_parent, is_locked, lock_file, read_pid, write_pid
+from shards.restarts import Restarts
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 ENGINE: Final = "engine"
@@ -22,7 +22,6 @@ STOP_S: Final = {
     WEB: 15.0,  # more than gunicorn gives its workers
     ENGINE: (4 * STOP_MS + SNAPSHOT_STOP_MS) / 1_000 + 2,  # more than the supervisor gives the shards, then the archive
 }
-STABLE_S: Final = 10.0  # a half that lived so long is started again at once
 _KILLED_S: Final = 5.0  # a group that was killed has ended by then
 
 
@@ -47,14 +46,12 @@ class Half:
         lock: so whoever runs after this process finds it in any case (:meth:`take_over`).
         """
         self.name = name
-        self.start_at = 0.0  # when it is due; meaningless while it runs
+        self.restarts = Restarts()
         self._command = command
         self._environment = environment
         self._output = output
         self._lock = lock
         self._process: subprocess.Popen[bytes] | None = None
-        self._started_at = 0.0
-        self._pause_s = 0.0
         self._is_proven = False  # it can be started with these settings
 
     @property
@@ -64,7 +61,7 @@ class Half:
 
     def start(self) -> None:
         """Start it. Raises LockTaken if something of its last life does not end."""
-        self._started_at = time.monotonic()
+        self.restarts.started()
         lock = None if self._lock is None else lock_file(self._lock, _KILLED_S)
         try:
             self._process = subprocess.Popen(
@@ -88,7 +85,7 @@ class Half:
         if not is_locked(self._lock):
             return
         group = read_pid(self._lock)
-        say(f"the {self.name} side of a runner that was killed still runs (process group {group}): it is ended first")
+        say(f"the {self.name} side of a killed runner is still running (process group {group}): ending it first")
         if group is not None:
             with suppress(ProcessLookupError):
                 os.kill(group, signal.SIGTERM)
@@ -100,7 +97,7 @@ class Half:
             try:
                 os.close(lock_file(self._lock, _KILLED_S))
             except LockTaken:
-                raise RunError(f"the {self.name} side of an earlier runner does not end: {error}") from error
+                raise RunError(f"the {self.name} side of an earlier runner did not end: {error}") from error
 
     def bury(self) -> int | None:
         """If it has ended: its exit status, and its next start is planned; the later the shorter it lived.
@@ -111,12 +108,10 @@ class Half:
         if status is None:
             return None
         self.end_group(self._forget())
-        short = time.monotonic() - self._started_at < STABLE_S
-        if status > 0 and short and not self._is_proven:
-            raise RunError(f"the {self.name} side does not start; it has said why above")
+        if status > 0 and not self._is_proven and not self.restarts.lived_long():
+            raise RunError(f"the {self.name} side does not start; see the reason above")
         self._is_proven = True
-        self._pause_s = min(max(2 * self._pause_s, RESTART_PAUSE_MIN_S), RESTART_PAUSE_MAX_S) if short else 0.0
-        self.start_at = time.monotonic() + self._pause_s
+        self.restarts.ended(failed=True)
         return status
 
     def stop(self, seconds: float, how: signal.Signals = signal.SIGTERM) -> bool:

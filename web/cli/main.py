@@ -62,7 +62,7 @@ def describe_refusal(refusal: EngineRefusal) -> str:
     """The refusal in words for a terminal."""
     match refusal.reason:
         case Reason.TIMEOUT:
-            return "no answer in time, so it is unknown whether it was done: look, or repeat it"
+            return "no answer in time, so the outcome is unknown: check it, or repeat the command"
         case Reason.RESTARTING:
             return "the engine is restarting: try again in a moment"
         case Reason.BUSY:
@@ -95,7 +95,7 @@ for command in (asset_group, market_group, futures_group, sql, snapshot_command,
 @main.command()
 @click.argument("account")
 @click.option(
-    "--days", type=click.IntRange(1, LIFETIME_S_MAX // DAY_S), default=1, show_default=True, help="How long it is good."
+    "--days", type=click.IntRange(1, LIFETIME_S_MAX // DAY_S), default=1, show_default=True, help="Lifetime in days."
 )
 @click.pass_obj
 def token(data: Path | None, account: str, days: int) -> None:
@@ -109,10 +109,10 @@ def token(data: Path | None, account: str, days: int) -> None:
 @main.command()
 @click.argument("account")
 @click.option("--read-only", is_flag=True, help="A key that cannot trade.")
-@click.option("--label", default="", help="To tell keys apart.")
+@click.option("--label", default="", help="A label for the key.")
 @click.pass_obj
 def key(data: Path | None, account: str, read_only: bool, label: str) -> None:
-    """Make an API key of ACCOUNT. Its secret is shown now and never again."""
+    """Make an API key for ACCOUNT. Its secret is shown only once."""
     with open_reference(open_folder(data)) as reference:
         made = actions.create_key(reference, account, label, (READ,) if read_only else (READ, TRADE))
     click.echo(f"api_key     {made.key}\napi_secret  {made.secret.decode()}\npermissions {','.join(made.permissions)}")
@@ -125,7 +125,7 @@ def _payment(action: Callable[..., None]) -> Callable[..., None]:
     """The arguments of a payment."""
     for decorate in (
         click.pass_obj,
-        click.option("--reference", help="Makes it happen once: a repeat with the same one changes nothing."),
+        click.option("--reference", help="Repeating a payment with the same reference changes nothing."),
         click.option("--wallet", type=click.Choice(list(WALLETS)), default="spot", show_default=True),
         click.argument("amount"),
         click.argument("asset"),
@@ -161,7 +161,7 @@ def _pay(data: Path | None, action: Callable[[Desk, Payment], Paid], payment: Pa
             return action(desk, payment), payment.reference
         except EngineRefusal as refusal:
             if refusal.reason is Reason.TIMEOUT:
-                text = f"no answer in time: repeat it with --reference {payment.reference}, so that it happens once"
+                text = f"no answer in time: repeat it with --reference {payment.reference}, so that it is done once"
                 raise click.ClickException(text) from refusal
             raise
 

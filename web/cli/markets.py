@@ -16,18 +16,18 @@ from web.operator.actions import MarketTerms
 
 @click.group(name="asset")
 def asset_group() -> None:
-    """What balances can be of."""
+    """Manage assets."""
 
 
 @asset_group.command(name="add")
 @click.argument("symbol")
 @click.argument("decimals", type=int)
-@click.option("--image", default="", help="Address of a picture.")
-@click.option("--chain-id", type=int, default=0, help="The chain it comes from.")
-@click.option("--contract", default="", help="Its contract on that chain.")
+@click.option("--image", default="", help="URL of an icon.")
+@click.option("--chain-id", type=int, default=0, help="The id of its chain.")
+@click.option("--contract", default="", help="The address of its contract on that chain.")
 @click.pass_obj
 def add_asset(data: Path | None, symbol: str, decimals: int, image: str, chain_id: int, contract: str) -> None:
-    """Add an asset whose smallest unit has so many DECIMALS."""
+    """Add an asset whose smallest unit has this many DECIMALS."""
     with open_desk(data) as desk:
         actions.add_asset(desk, Asset(symbol, decimals, image, chain_id, contract))
     click.echo(f"{symbol} added")
@@ -35,7 +35,7 @@ def add_asset(data: Path | None, symbol: str, decimals: int, image: str, chain_i
 
 @click.group(name="market")
 def market_group() -> None:
-    """What can be traded on the spot."""
+    """Manage spot markets."""
 
 
 @market_group.command(name="add")
@@ -44,7 +44,7 @@ def market_group() -> None:
 @click.argument("quote")
 @click.option("--tick", required=True, help="Smallest step of a price.")
 @click.option("--lot", required=True, help="Smallest step of a quantity.")
-@click.option("--min-notional", required=True, help="Least price × quantity of an order.")
+@click.option("--min-notional", required=True, help="Minimum price × quantity of an order.")
 @click.option("--maker-fee-bps", type=int, default=0, show_default=True, help="Fee of the resting side, 1/100 %.")
 @click.option("--taker-fee-bps", type=int, default=0, show_default=True, help="Fee of the arriving side, 1/100 %.")
 @click.pass_obj

@@ -16,13 +16,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from shards.limits import RESTART_STABLE_S
 from shards.process import LockTaken, is_locked, lock_file, name_process
 from shards.settings import Settings, SettingsError, load_settings
 from storage.files import describe_fault
 from storage.folder import FolderError
 from storage.reference_file import ReferenceFile, ReferenceUnusable
 from web.cli.demo import DemoError, base_url, check_demo, fetch, provide_demo
-from web.cli.halves import ENGINE, ROOT, STABLE_S, STOP_S, WEB, Half, RunError, half_environment, read_procfile, say
+from web.cli.halves import ENGINE, ROOT, STOP_S, WEB, Half, RunError, half_environment, read_procfile, say
 from web.cli.welcome import describe
 from web.folder import open_folder
 from web.http.tokens import Tokens
@@ -118,15 +119,15 @@ class Runner:
         """Start it if it is due, bury it if it has ended."""
         status = half.bury()
         if status is not None:
-            say(f"the {half.name} side ended with {status} and is started again")
-        if half.pid is None and half.start_at <= time.monotonic():
+            say(f"the {half.name} side ended with {status} and is being restarted")
+        if half.pid is None and half.restarts.is_due():
             half.start()
 
     def _patience_s(self) -> float:
         if not self._shown:
             return POLL_S
-        due = [half.start_at for half in (self._engine, self._web) if half.pid is None]
-        return max(0.0, min(due) - time.monotonic()) if due else STABLE_S  # the death of a half rings the bell
+        due = [half.restarts.due_at for half in (self._engine, self._web) if half.pid is None]
+        return max(0.0, min(due) - time.monotonic()) if due else RESTART_STABLE_S  # the death of a half rings the bell
 
     def _show(self) -> None:
         """Once the exchange is ready: provide the demo and say how to use it."""
@@ -135,7 +136,7 @@ class Runner:
         try:
             demo = provide_demo(self._folder, self._tokens, self._url)
         except DemoError as error:
-            say(f"the demo is not made yet: {error}")
+            say(f"the demo has not been made yet: {error}")
             self._show_at = time.monotonic() + 1.0
             return
         self._shown = True

@@ -47,20 +47,18 @@ def _is_comment(argument: str) -> bool:
 @click.command(cls=SqlCommand)
 @click.argument("statement", required=False)
 @click.option("-f", "--file", type=click.File(encoding="utf-8"), help="Read the statement from a file.")
+@click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="The value of $NAME; may be repeated.")
 @click.option(
-    "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="What stands for $NAME; may be given again."
+    "--tables", is_flag=False, flag_value="", metavar="[NAME]", help="Print the views, or the columns of one, and exit."
 )
-@click.option(
-    "--tables", is_flag=False, flag_value="", metavar="[NAME]", help="Print the views, or the columns of one, and end."
-)
-@click.option("--limit", type=click.IntRange(1, SQL_ROW_COUNT_MAX), help="Print so many rows at most.")
+@click.option("--limit", type=click.IntRange(1, SQL_ROW_COUNT_MAX), help="Print at most this many rows.")
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Write all rows, however many, to a .csv, .json or .parquet file.",
 )
-@click.option("--replace", is_flag=True, help="Write FILE anew if there is one.")
+@click.option("--replace", is_flag=True, help="Overwrite FILE if it exists.")
 @click.option("--csv", "form", flag_value="csv", help="Print comma-separated values.")
 @click.option("--json", "form", flag_value="json", help="Print a JSON array of objects.")
 @click.pass_obj

@@ -26,7 +26,7 @@ def describe(folder: Folder, url: str, demo: Demo | None) -> str:
     lines += ["  operator", f"    X-API-Key   {demo.admin_key}"]
     first = demo.accounts[0]
     filled = {"@URL@": url, "@JWT@": first.jwt, "@KEY@": first.api_key, "@SECRET@": first.api_secret}
-    return "\n".join([*lines, _fill(_EXAMPLES, filled), "Ctrl-C ends it.", ""])
+    return "\n".join([*lines, _fill(_EXAMPLES, filled), "Press Ctrl-C to stop.", ""])
 
 
 def _fill(text: str, values: Mapping[str, str]) -> str:

@@ -132,9 +132,9 @@ class _EngineCollector(Collector):
         texts = {
             "serving": "1 if the shard takes commands and can write",
             "full": "1 if there is no room on disk for the shard's journal",
-            "recovery_done": "Journal records that a starting shard has taken up",
-            "recovery_all": "Journal records that it takes up in all",
-            "silence_seconds": "Since the shard's last sign of life; more than 2: it stands still",
+            "recovery_done": "Journal records that a starting shard has replayed",
+            "recovery_all": "Journal records that it replays in all",
+            "silence_seconds": "Since the shard's last heartbeat; more than 2: it is stalled",
         }
         gauges = {
             name: GaugeMetricFamily(f"shardex_shard_{name}", text, labels=["shard"]) for name, text in texts.items()

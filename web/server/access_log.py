@@ -36,7 +36,7 @@ def choose_access_log(path: str | None) -> str | None:
     except SettingsError as fault:
         if path not in _good:
             raise
-        _log.error("%s. There is no access log until a reload finds it good", fault)
+        _log.error("%s. There is no access log until a reload can open it", fault)
         return None
     if path is not None:
         _good.add(path)

@@ -52,7 +52,7 @@ def claim_all(addresses: Iterable[object], patience_s: float = PATIENCE_S) -> Cl
 def explain(host: str, port: int, error: OSError) -> str:
     """Why nobody can listen there, and which setting is to be another."""
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-        return f"{host} is no address of this machine ({error.strerror}): set SHARDEX_HOST to one"
+        return f"{host} is not an address of this machine ({error.strerror}): set SHARDEX_HOST to one"
     return f"{host}:{port} cannot be used ({error.strerror}): set PORT to another one"
 
 

@@ -3,14 +3,14 @@
 It is what :class:`shards.ipc.threaded_channel.Line` is with threads.
 """
 
-import queue
+from itertools import count
 from typing import Final
 
 from shards.ipc.connection import Connection
-from shards.ipc.counters import Counters
+from shards.ipc.counters import Slot
 from shards.ipc.errors import NotServing
-from shards.ipc.frames import REPLY, REQUEST, Frame, FrameKind
 from shards.ipc.network import Network
+from shards.ipc.protocol import Callee, Confirmed, Welcome
 from shards.limits import RECONNECT_MS, RECONNECT_MS_MAX
 from storage.folder import Folder
 from web.server.hub import Hub, Waiter
@@ -26,7 +26,7 @@ class CallWaiter(Waiter):
 
     def __init__(self, hub: Hub) -> None:
         super().__init__(hub)
-        self.bodies: list[bytes] | None = []  # None: the other side died
+        self.bodies: list[bytes] = []  # none: the other side died
 
 
 class HubLine:
@@ -36,11 +36,10 @@ class HubLine:
         self._hub = hub
         self._path = folder.socket(name)
         self._run = folder.run
-        self._connection: Connection | None = None
-        self._counters: Counters | None = None
-        self._slot = -1
-        self._waiters: dict[int, CallWaiter] = {}
-        self._next_number = 1
+        self._callee = Callee[CallWaiter]()
+        self._connection: Connection[Welcome | Confirmed | CallWaiter] | None = None
+        self._slot: Slot | None = None
+        self._numbers = count(1)
         self._pause_ms = RECONNECT_MS
         self._closed = False
         hub.before_waiting(self._flush)
@@ -48,48 +47,44 @@ class HubLine:
 
     def wait_connected(self, seconds: float) -> bool:
         """Wait until the other side has welcomed this line, at most so long. Only before the hub runs."""
-        self._hub.turn_until(lambda: self._counters is not None, seconds)
-        return self._counters is not None
+        self._hub.turn_until(lambda: self._slot is not None, seconds)
+        return self._slot is not None
 
     def serving(self) -> bool:
         """Whether the other side takes commands."""
-        return self._counters is not None and self._counters.serving
+        return self._slot is not None and self._slot.serving
 
     def qsize(self) -> int:
         """Messages waiting in its mailbox; 0 when not connected."""
-        return self._counters.qsize() if self._counters else 0
+        return self._slot.qsize() if self._slot else 0
 
     def maxsize(self) -> int:
         """The mailbox's bound; 0 when not connected."""
-        return self._counters.maxsize if self._counters else 0
+        return self._slot.maxsize if self._slot else 0
 
-    def claim(self) -> Counters:
+    def claim(self) -> Slot:
         """Take a place in the mailbox, of this life of its owner. Raises queue.Full or NotServing."""
-        counters = self._counters
-        if counters is None or not counters.serving:
+        if self._slot is None:
             raise NotServing
-        if not counters.claim(self._slot):
-            raise queue.Full
-        return counters
+        self._slot.claim()
+        return self._slot
 
-    def unclaim(self, place: Counters) -> None:
+    def unclaim(self, place: Slot) -> None:
         """Give back a place that was not used."""
-        if self._counters is place:
-            place.unclaim(self._slot)
+        if self._slot is place:
+            place.unclaim()
 
-    def send(self, place: Counters, body: bytes, deadline_ms: int) -> tuple[int, CallWaiter]:
+    def send(self, place: Slot, body: bytes, deadline_ms: int) -> tuple[int, CallWaiter]:
         """Send a message into a claimed place; never waits. Raises NotServing if nothing was sent."""
-        if self._connection is None or self._counters is not place:
+        if self._slot is not place:
             raise NotServing
-        number = self._next_number
-        self._next_number += 1
-        waiter = self._waiters[number] = CallWaiter(self._hub)
-        self._connection.send(REQUEST, number, deadline_ms, body)
+        number, waiter = next(self._numbers), CallWaiter(self._hub)
+        self._callee.request(number, waiter, deadline_ms, body)
         return number, waiter
 
     def forget(self, number: int) -> None:
         """Nobody waits for this reply any more."""
-        self._waiters.pop(number, None)
+        self._callee.calls.pop(number, None)
 
     def close(self) -> None:
         """Drop the connection for good."""
@@ -102,11 +97,12 @@ class HubLine:
         if self._closed:
             return
         try:
-            self._connection = Connection(_NETWORK.connect(self._path))
+            sock = _NETWORK.connect(self._path)
         except OSError:
             self._connect_later()
             return
-        self._connection.send(FrameKind.HELLO, 0)
+        self._callee = Callee()
+        self._connection = Connection(sock, self._callee)
         self._hub.watch(self._connection, READ, self._on_ready)
         self._flush()
 
@@ -120,61 +116,44 @@ class HubLine:
         self._hub.unwatch(self._connection)
         self._connection.release()
         self._connection = None
-        if self._counters is not None:
-            self._counters.close()
-            self._counters = None
-        waiters, self._waiters = self._waiters, {}
-        for waiter in waiters.values():
-            waiter.bodies = None
+        if self._slot is not None:
+            self._slot.close()
+            self._slot = None
+        for waiter in self._callee.end():
             waiter.finish()
         self._connect_later()
 
     # Sending and receiving
 
     def _flush(self) -> None:
-        connection = self._connection
-        if connection is None or not (connection.unsent_bytes or connection.closed):
+        connection, callee = self._connection, self._callee
+        if connection is None or not (callee.unsent_bytes or callee.closed):
             return
-        done = connection.flush()
-        if connection.closed:
-            for frame in connection.receive():  # what it answered before it went
-                self._hear(frame)
-            self._lose()
-            return
-        events = READ if done else READ | WRITE
-        if events != connection.events:
-            connection.events = events
-            self._hub.watch(connection, events, self._on_ready)
+        is_other = connection.flush()
+        if callee.closed:
+            self._receive(connection)  # what it answered before it went, then its end
+        elif is_other:
+            self._hub.watch(connection, connection.events, self._on_ready)
 
     def _on_ready(self, events: int) -> None:
         connection = self._connection
-        if connection is None:
-            return
-        if events & READ:
-            for frame in connection.receive():
-                self._hear(frame)
-            if connection.closed:
-                self._lose()
-                return
+        if connection is not None and events & READ:
+            self._receive(connection)
         if events & WRITE:
             self._flush()
 
-    def _hear(self, frame: Frame) -> None:
-        if frame.kind == FrameKind.WELCOME:
-            self._welcomed(frame)
-            return
-        waiter = self._waiters.get(frame.number)
-        if waiter is None or waiter.bodies is None:
-            return
-        waiter.bodies.append(frame.body)
-        if frame.kind == REPLY:
-            del self._waiters[frame.number]
-            waiter.finish()
+    def _receive(self, connection: Connection[Welcome | Confirmed | CallWaiter]) -> None:
+        for event in connection.receive():
+            if isinstance(event, CallWaiter):
+                event.finish()
+            elif isinstance(event, Welcome):
+                self._welcomed(event)
+        if self._callee.closed:
+            self._lose()
 
-    def _welcomed(self, frame: Frame) -> None:
+    def _welcomed(self, welcome: Welcome) -> None:
         try:
-            self._counters = Counters(self._run / frame.body.decode())
+            self._slot = Slot(self._run / welcome.counters, welcome.slot)
         except OSError:  # it died again in the meantime: the end of the connection follows
             return
-        self._slot = frame.number
         self._pause_ms = RECONNECT_MS

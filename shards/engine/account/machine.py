@@ -1,16 +1,22 @@
-"""The account machine: decides what an account may spend. Pure: no clock, no I/O, no books."""
+"""The account machine: decides what an account may spend. Pure: no clock, no I/O, no books.
+
+What markets want held for their orders is asked of it, and granted or not; what they then decide is settled here.
+"""
 
 import msgspec
 
-from shards.engine.account.margin import Margins
+from shards.engine.account.margin import Held, Margins
 from shards.engine.account.wallets import Wallets
 from shards.engine.effects import Effects
 from shards.limits import AMOUNT_MAX
 from shards.model.accounting import MarginSettlement, MoveCause, Settlement, Wallet
-from shards.model.commands import Deposit, Transfer
+from shards.model.commands import Deposit, FundsHold, MarginHold, SetLeverage, Transfer
 from shards.model.events import FundsMoved, MarginFilled
+from shards.model.ids import market_of
+from shards.model.links import BracketsChanged, FiredHeld, Granted, HoldFired, MarkChanged, Settle, SettleMargin
+from shards.model.orders import MARKET
 from shards.model.reasons import Reason
-from shards.model.replies import AmountReply, Refused, TransferReply
+from shards.model.replies import AmountReply, CountReply, Refused, TransferReply
 
 
 class Booking(msgspec.Struct, array_like=True, gc=False, frozen=True):
@@ -30,6 +36,89 @@ class AccountMachine:
         self.wallets = Wallets()  # spot
         self.margins = Margins()  # futures
         self.bookings: dict[tuple[str, str], Booking] = {}  # (account, reference)
+
+    # Holds
+
+    def grant(self, hold: FundsHold | MarginHold) -> Granted | Refused:
+        """Set money or margin aside for an order, or say why not."""
+        return self._grant_funds(hold) if isinstance(hold, FundsHold) else self._grant_margin(hold)
+
+    def _grant_funds(self, hold: FundsHold) -> Granted | Refused:
+        if not self.wallets.hold(hold.order.account, hold.asset, hold.amount):
+            return Refused(Reason.INSUFFICIENT_BALANCE)
+        return Granted(hold.order, hold.amount, hold.ticket, hold.deadline_ms)
+
+    def _grant_margin(self, hold: MarginHold) -> Granted | Refused:
+        new, terms = hold.order, hold.terms
+        held = self.margins.hold(new.account, new.market, new.side, terms)
+        if isinstance(held, Refused):
+            if held.reason is not Reason.NO_LEAVE or new.kind is not MARKET:
+                return held
+            held = self._without_leave(new.account, new.market)
+        return Granted(
+            new,
+            held.amount,
+            hold.ticket,
+            hold.deadline_ms,
+            hold.hold_price,
+            held.leverage,
+            hold.modifies,
+            terms.order_value if hold.modifies else 0,
+            hold.limit,
+            hold.loss,
+            terms.closes,
+            terms.reduces,
+            held.allowance,
+        )
+
+    def grant_fired(self, asked: HoldFired) -> FiredHeld:
+        """Set the margin of a fired trigger aside, as far as there is enough."""
+        market, terms = market_of(asked.id), asked.terms
+        held = self.margins.hold(asked.account, market, asked.side, terms)
+        leave = terms.reduces > 0 and isinstance(held, Held) and not held.allowance
+        if isinstance(held, Refused):
+            held = self._without_leave(asked.account, market) if terms.reduces else Held(0, 0)
+        shown = asked.id, asked.account, asked.side, asked.hold_price
+        return FiredHeld(*shown, held.leverage, terms, asked.limit, asked.loss, leave, held.allowance)
+
+    def _without_leave(self, account: str, market: int) -> Held:
+        """What only reduces at any price goes as far as it may with nothing held."""
+        return Held(0, 0, self.margins.allowance(account, market))
+
+    # Settlements
+
+    def settle(self, settlement: Settlement) -> None:
+        """Carry out what a spot market decided."""
+        self.wallets.settle(settlement)
+
+    def settle_margin(self, settlement: MarginSettlement, now_ms: int) -> list[MarginFilled]:
+        """Carry out what a futures market decided; returns the rows of its fills."""
+        return [
+            MarginFilled(settlement.account, settlement.market, fill, profit, now_ms)
+            for fill, profit in self.margins.settle(settlement, now_ms)
+        ]
+
+    # What other shards have decided
+
+    def take_settlements(self, message: Settle, effects: Effects) -> None:
+        """Their spot markets."""
+        for settlement in message.settlements:
+            self.settle(settlement)
+
+    def take_margin_settlements(self, message: SettleMargin, effects: Effects) -> None:
+        """Their futures markets."""
+        for settlement in message.settlements:
+            effects.rows += self.settle_margin(settlement, effects.now_ms)
+
+    def take_marks(self, message: MarkChanged, effects: Effects) -> None:
+        """What positions are worth."""
+        self.margins.marks.update(message.lot_values)
+
+    def take_brackets(self, message: BracketsChanged, effects: Effects) -> None:
+        """How much positions may be levered."""
+        self.margins.brackets[message.market] = message.brackets
+
+    # Callers
 
     def deposit(self, deposit: Deposit, effects: Effects) -> AmountReply | Refused:
         """Credit or debit once per reference."""
@@ -61,23 +150,6 @@ class AccountMachine:
             return self.margins.deposit(deposit.account, deposit.amount, now_ms)
         return self.wallets.deposit(deposit.account, deposit.asset, deposit.amount)
 
-    def hold(self, account: str, asset: str, amount: int) -> Refused | None:
-        """Set money aside for an order, or say why not."""
-        if self.wallets.hold(account, asset, amount):
-            return None
-        return Refused(Reason.INSUFFICIENT_BALANCE)
-
-    def settle(self, settlement: Settlement) -> None:
-        """Carry out what a spot market decided."""
-        self.wallets.settle(settlement)
-
-    def settle_margin(self, settlement: MarginSettlement, now_ms: int) -> list[MarginFilled]:
-        """Carry out what a futures market decided; returns the rows of its fills."""
-        return [
-            MarginFilled(settlement.account, settlement.market, fill, profit, now_ms)
-            for fill, profit in self.margins.settle(settlement, now_ms)
-        ]
-
     def transfer(self, transfer: Transfer, effects: Effects) -> TransferReply | Refused:
         """Move money between the two purses in one step, once per reference."""
         key = transfer.account, f"transfer {transfer.reference}"  # apart from the operator's references
@@ -97,6 +169,12 @@ class AccountMachine:
         if transfer.reference:
             self.bookings[key] = Booking(asset, transfer.amount, spot_after, transfer.to, futures_after)
         return TransferReply(futures_after, spot_after)
+
+    def set_leverage(self, command: SetLeverage, effects: Effects) -> CountReply | Refused:
+        """For orders placed from now on."""
+        account, market, leverage = command.account, command.market, command.leverage
+        refused = self.margins.set_leverage(account, market, leverage, command.default, effects.now_ms)
+        return refused or CountReply(leverage)
 
 
 def _note(

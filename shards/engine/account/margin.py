@@ -1,6 +1,6 @@
 """The futures side of the account machine: one USDT wallet per account, cross margin, one-way positions.
 
-Available is what is left of the wallet, with unrealised losses taken off and unrealised profits not counted, after the
+Available is what is left of the wallet, with unrealised losses taken off and unrealized profits not counted, after the
 margins of positions and the holds of open orders; and no more than leaves positions their maintenance. Over all shards:
 Σ wallet − Σ signed entry cost + fees = deposits − withdrawals ± transfers.
 """
@@ -10,7 +10,6 @@ import msgspec
 from shards.model.accounting import MarginFill, MarginSettlement, MarginTerms
 from shards.model.brackets import MILLION, Bracket, maintenance, most_at
 from shards.model.decimals import ceil_div
-from shards.model.links import Granted
 from shards.model.orders import BUY, SELL, Side
 from shards.model.positions import Margin, MarketMargin
 from shards.model.reasons import Reason
@@ -23,11 +22,6 @@ class Held(msgspec.Struct, gc=False, frozen=True):
     leverage: int  # 0: it only reduces
     amount: int
     allowance: int = 0  # nothing is held, and it goes so far from the mark, in millionths
-
-
-def held_in(granted: Granted) -> Held:
-    """What was set aside for the order of a message."""
-    return Held(granted.leverage, granted.amount, granted.allowance)
 
 
 class Margins:
@@ -175,7 +169,7 @@ class Margins:
         return Held(0, more)
 
     def settle(self, settlement: MarginSettlement, now_ms: int) -> list[tuple[MarginFill, int]]:
-        """Carry out what a market decided; returns each fill with its realised profit."""
+        """Carry out what a market decided; returns each fill with its realized profit."""
         margin = self._margin(settlement.account)
         own = margin.in_market(settlement.market)
         own.hold -= settlement.unheld

@@ -11,7 +11,7 @@ import msgspec
 
 from shards.engine.market.book import Book, BookSide
 from shards.engine.market.price_band import is_farther, is_worse, loss_against, worst_price
-from shards.model.markets import FuturesTerms, Market
+from shards.model.markets import FuturesTerms
 from shards.model.orders import BUY, LIMIT, SELL, NewOrder, Order, Side
 
 
@@ -43,13 +43,10 @@ class Priced(Protocol):
     """A futures market, as far as it has prices and positions."""
 
     book: Book
-    market: Market
+    has_risk_terms: bool
+    mark_price: int  # 0 while there is none
     rules: int
     terms: FuturesTerms
-
-    @property
-    def mark_price(self) -> int:
-        """0 while there is none."""
 
     def reducible(self, account: str, side: Side) -> int:
         """Lots by which an order of ``side`` could reduce the account's position."""
@@ -64,7 +61,7 @@ def measure(at: Priced, order: NewOrder | Order) -> Cover:
     """What the hold of a regular order reckons with, as book and mark are now."""
     side, limit = order.side, order.price
     if order.kind is not LIMIT:
-        if at.market.risk is not None:
+        if at.has_risk_terms:
             limit = _reach(at, order)
         elif side is BUY:
             limit = _bound(at, BUY)
@@ -91,7 +88,7 @@ def limit_of(at: Priced, order: NewOrder | Order, cover: Cover) -> int:
     """The worst price at which it trades. What is held must cover every fill of a purchase."""
     if order.kind is LIMIT:
         return order.price
-    if at.market.risk is not None:
+    if at.has_risk_terms:
         return cover.limit
     bound, hold_price = _bound(at, order.side), cover.hold_price
     capped = order.side is BUY and not order.reduce_only and (hold_price or at.rules)
@@ -100,7 +97,7 @@ def limit_of(at: Priced, order: NewOrder | Order, cover: Cover) -> int:
 
 def within_first_mark(at: Priced, order: NewOrder | Order, limit: int) -> int:
     """How far an order limited to ``limit`` goes where its own first fill makes the mark: no farther than one may."""
-    if at.mark_price or at.market.risk is None or not at.rules:
+    if at.mark_price or not at.has_risk_terms or not at.rules:
         return limit
     against = at.book.opposite(order.side)
     if not against.trades_with(limit):
@@ -112,7 +109,7 @@ def within_first_mark(at: Priced, order: NewOrder | Order, limit: int) -> int:
 
 def may_lose(at: Priced, order: NewOrder | Order) -> bool:
     """Whether an order that only reduces goes farther than the mark: its account must be able to bear it."""
-    if at.market.risk is None or not at.mark_price:
+    if not at.has_risk_terms or not at.mark_price:
         return False
     return _loss_of(at, order.side, order.price if order.kind is LIMIT else _reach(at, order)) > 0
 
@@ -131,7 +128,7 @@ def is_uncovered(at: Priced, order: Order) -> bool:
 
 def is_outside_band(at: Priced, side: Side, price: int) -> bool:
     """Whether an order's price is farther from the mark than any may be."""
-    if at.market.risk is None:
+    if not at.has_risk_terms:
         return False
     mark = at.mark_price
     return mark > 0 and is_farther(side, price, mark, at.terms.market_take_bound)
@@ -167,7 +164,7 @@ def find_fillable(
 
 def _loss_of(at: Priced, side: Side, limit: int) -> int:
     """What each lot loses against the mark at ``limit``."""
-    return loss_against(side, limit, at.mark_price) if at.market.risk is not None else 0
+    return loss_against(side, limit, at.mark_price) if at.has_risk_terms else 0
 
 
 def _reach(at: Priced, order: NewOrder | Order) -> int:

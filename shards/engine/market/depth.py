@@ -4,20 +4,23 @@ from itertools import islice
 
 from shards.engine.market.book import BookSide
 from shards.engine.market.machine import MarketMachine
-from shards.engine.market.margin_trading import MarginMarket
+from shards.engine.market.margin_trading import MarginTrading
 from shards.model.orders import Side
 
 Levels = list[tuple[int, int]]
 """(ticks, lots)."""
 
 
-def list_levels(machine: MarketMachine, side: Side, limit: int) -> Levels:
-    """The best levels of a side; of orders that only reduce no more than their accounts' positions."""
+def list_levels(machine: MarketMachine, margin: MarginTrading | None, side: Side, limit: int) -> Levels:
+    """The best levels of a side; of orders that only reduce no more than their accounts' positions.
+
+    ``margin``: what the market is traded on, if it is.
+    """
     levels = machine.book.side(side)
-    if isinstance(machine, MarginMarket):
+    if margin is not None:
         left = {
-            order.account: machine.reducible(order.account, side)
-            for order in machine.reducing.values()
+            order.account: margin.reducible(order.account, side)
+            for order in margin.reducing.values()
             if order.side is side
         }
         if left:
@@ -25,7 +28,7 @@ def list_levels(machine: MarketMachine, side: Side, limit: int) -> Levels:
     return [(level.price, level.quantity) for level in islice(levels, limit)]
 
 
-def _list_reduced(machine: MarginMarket, levels: BookSide, left: dict[str, int], limit: int) -> Levels:
+def _list_reduced(machine: MarketMachine, levels: BookSide, left: dict[str, int], limit: int) -> Levels:
     """``left``: by account, what its orders can still reduce, the best first."""
     prices = {order.price for account in left for order in machine.by_account[account].values()}
     shown: Levels = []

@@ -1,239 +1,71 @@
-"""The futures market machine: what may be placed and modified, and how."""
+"""The futures market machine: its parts, and the stages through which a command goes.
 
-from shards.engine.account.margin import Held, held_in
+1. replay guard and checks: is it the same order again, and what stands against it? (``futures_checks``)
+2. hold: what must its account set aside? (``margin_requests``; the account machine holds it, maybe on another shard)
+3. recheck: does what was granted still pay for every fill?
+4. create: the order gets its number, and what was ordered with it is attached
+5. match: with the best price first, as long as both sides want lots (``execution``, as all below; ``matching``)
+6. book: positions, holds and prices follow each match (``margin_trading``)
+7. close: what stood on a position that has ended, ends with it
+8. end or rest: what is left of the order; what was attached to it goes on, or ends with it
+9. fire: triggers whose price has come go through 2 to 8 themselves (``trigger_orders``)
+
+A change goes the same way: in 4 its order is taken off the book. What asks for margin elsewhere waits between 2 and 3.
+"""
+
 from shards.engine.effects import Effects
-from shards.engine.market.contents import is_same
-from shards.engine.market.cover import (
-    Cover,
-    cover_in,
-    is_outside_band,
-    is_short,
-    limit_of,
-    limit_without_hold,
-    may_lose,
-    measure,
-)
-from shards.engine.market.trigger_orders import TriggerMarket
-from shards.engine.market.triggers import trigger_of, would_fire
-from shards.limits import CHILDREN_MAX, OPEN_ORDERS_MAX, TRIGGERS_MAX
-from shards.model.accounting import MarginTerms
-from shards.model.commands import Modify
-from shards.model.decimals import ceil_div
-from shards.model.links import Granted
-from shards.model.orders import BUY, LIMIT, MARKET, Kind, NewOrder, Order, Side, Trade, Trigger
+from shards.engine.market.cover import Cover, cover_in, limit_of, limit_without_hold, may_lose, measure
+from shards.engine.market.execution import Execution
+from shards.engine.market.futures_checks import FuturesChecks
+from shards.engine.market.machine import MarketMachine
+from shards.engine.market.margin_requests import MarginRequests
+from shards.engine.market.margin_trading import MarginTrading
+from shards.engine.market.matching import Matching
+from shards.engine.market.trigger_orders import TriggerOrders
+from shards.engine.market.triggers import trigger_of
+from shards.model.brackets import RiskChange, RiskTerms
+from shards.model.commands import MarginHold, Modify
+from shards.model.links import FiredHeld, Granted, HoldFired
+from shards.model.markets import Market, MarketStatus
+from shards.model.orders import LIMIT, EndReason, NewOrder, Order, Trade
 from shards.model.reasons import Reason
 from shards.model.replies import OrderReply, Refused
 
 
-class FuturesMarket(TriggerMarket):
+class FuturesMarket(MarketMachine):
     """One futures market."""
 
-    # Checks
+    def __init__(self, market: Market) -> None:
+        assert market.futures is not None
+        super().__init__(Matching(market, client_id_prefix="sx-"))
+        self.margin = MarginTrading(market, market.futures, self.book)
+        self.trigger_orders = TriggerOrders(self.matching, self.margin)
+        self._checks = FuturesChecks(self.matching, self.margin, self.trigger_orders)
+        self._requests = MarginRequests(self.matching, self.margin)
+        self._execution = Execution(self.matching, self.margin, self.trigger_orders, self._requests)
+        self.positions = self.margin.positions
+        self.triggers = self.trigger_orders.queue
+        self.firing = self.trigger_orders.firing
+
+    # 1. Replay guard and checks
 
     def check(self, new: NewOrder) -> OrderReply | Refused | None:
-        """As for every market; then what only futures know."""
-        first = self._find_first(new)
-        if isinstance(first, OrderReply):
-            return first
-        refused = self._check_notional(new) if new.kind is MARKET else None
-        refused = refused or first or self._check_status()
-        if refused is None and new.kind is LIMIT:
-            refused = self._check_price(new.side, new.price)
-        refused = refused or self._check_count(new)
-        if refused is not None:
-            return refused
-        if new.trigger is not None:
-            return self._check_trigger(new, new.trigger)
-        if new.take_profit is not None or new.stop_loss is not None:
-            refused = self._check_children(new)
-        return refused or (self._check_reducible(new) if new.reduce_only else None)
-
-    def _check_notional(self, new: NewOrder) -> Refused | None:
-        """Of a market order, whose price nobody knows before: by the mark price, if there is one."""
-        if not self.mark_price:
-            return None
-        lots = new.quantity
-        if self.rules and new.reduce_only:  # as far as it goes; with nothing to reduce it is refused for that
-            lots = min(lots, self.reducible(new.account, new.side))
-        notional = self.mark_price * lots * self._tick_lot_units
-        if notional < self.market.min_notional and not new.reduce_only:
-            return Refused(Reason.MIN_NOTIONAL)
-        return Refused(Reason.MAX_NOTIONAL) if notional > self.terms.max_notional else None
-
-    def _check_price(self, side: Side, price: int) -> Refused | None:
-        if not is_outside_band(self, side, price):
-            return None
-        return Refused(Reason.PRICE_TOO_HIGH if side is BUY else Reason.PRICE_TOO_LOW)
-
-    def _check_reducible(self, new: NewOrder) -> Refused | None:
-        return None if self.reducible(new.account, new.side) else Refused(Reason.NOTHING_TO_REDUCE)
-
-    def _check_count(self, new: NewOrder) -> Refused | None:
-        triggers = self.triggers.count(new.account)
-        if new.trigger is not None:
-            parent = self.open.get(new.trigger.parent)
-            own = parent is not None and parent.account == new.account
-            siblings = self.triggers.children.get(new.trigger.parent, ()) if own else ()
-            full = triggers >= TRIGGERS_MAX or len(siblings) >= CHILDREN_MAX
-            return Refused(Reason.TOO_MANY_TRIGGERS) if full else None
-        if len(self.by_account.get(new.account, ())) - triggers >= OPEN_ORDERS_MAX:
-            return Refused(Reason.TOO_MANY_OPEN_ORDERS)
-        children = (new.take_profit is not None) + (new.stop_loss is not None)
-        return Refused(Reason.TOO_MANY_TRIGGERS) if triggers + children > TRIGGERS_MAX else None
-
-    def _check_trigger(self, new: NewOrder, trigger: Trigger) -> Refused | None:
-        if trigger.parent:
-            parent = self.open.get(trigger.parent)
-            if (
-                parent is None
-                or parent.account != new.account
-                or parent.side is new.side
-                or parent.id in self.triggers.waiting
-            ):
-                return Refused(Reason.PARENT_NOT_OPEN)
-        if new.kind is not Kind.TRAILING_STOP_MARKET:
-            return self._check_stop(new, trigger, trigger.stop_price)
-        price = self.watched_price(trigger.watched)
-        below = trigger.activation < price
-        wrong = price and trigger.activation and (trigger.activation == price or below != (new.side is BUY))
-        return Refused(Reason.WOULD_TRIGGER) if wrong else None
-
-    def _check_children(self, new: NewOrder) -> Refused | None:
-        """A take-profit lies beyond the order's price, a stop-loss before it."""
-        sign = 1 if new.side is BUY else -1
-        for child, direction in ((new.take_profit, sign), (new.stop_loss, -sign)):
-            if child is not None:
-                price = new.price or self.watched_price(child.watched)
-                if price and (child.stop_price - price) * direction <= 0:
-                    return Refused(Reason.WOULD_TRIGGER)
-        return None
-
-    def _same_content(self, order: Order, new: NewOrder) -> bool:
-        return is_same(order, new, self.triggers.waiting)
-
-    # Placing
-
-    def place(self, new: NewOrder, effects: Effects) -> OrderReply | Refused:
-        """Place what needs no money: a trigger, or an order that only reduces."""
-        if new.trigger is not None:
-            return OrderReply(self._wait(new, new.trigger, effects))
-        cover = measure(self, new)
-        return self._place(new, Cover(cover.limit, 0, 0), 0, 0, effects)
-
-    def place_held(self, new: NewOrder, cover: Cover, held: Held, effects: Effects) -> OrderReply | Refused:
-        """Place an order for which ``held`` was set aside just now; refused, all of it goes back."""
-        if new.reduce_only and not held.amount:
-            cover = Cover(limit_without_hold(new.side, cover, held.allowance), 0, 0)
-        reply = self._place(new, cover, held.leverage, held.amount, effects)
-        if isinstance(reply, Refused):
-            self.release_held(new, cover.hold_price, held, effects)
-        return reply
-
-    def place_granted(self, granted: Granted, effects: Effects) -> OrderReply | Refused:
-        """Place an order whose money was asked for in an earlier record; refused, all of it goes back.
-
-        Refused INSUFFICIENT_MARGIN if it would not pay for every fill any more, or does more than only close.
-        """
-        cover = cover_in(granted)
-        if self._has_too_little(granted, cover):
-            self.release_grant(granted, effects)
-            return Refused(Reason.INSUFFICIENT_MARGIN)
-        return self.place_held(granted.order, cover, held_in(granted), effects)
-
-    def _has_too_little(self, granted: Granted, cover: Cover) -> bool:
-        """Whether too little was asked for: book, mark or position have moved since."""
-        new = granted.order
-        if new.reduce_only and self.reduced_by(new) > granted.reduces:
-            return True
-        if granted.closes and not self.only_closes(new, new.quantity):
-            return True
-        return is_short(self, new, cover)
-
-    def _place(
-        self, new: NewOrder, cover: Cover, leverage: int, granted: int, effects: Effects
-    ) -> OrderReply | Refused:
-        limit = limit_of(self, new, cover)
-        refusal = self._refuse(new, limit)
-        if refusal is not None:
-            return Refused(refusal)
-        order = self._create(new, effects.now_ms)
-        order.hold_price, order.leverage, order.loss = cover.hold_price, leverage, cover.loss
-        order.reduce_only = new.reduce_only
-        if order.reduce_only:
-            order.quantity = self.reduced_by(order)
-        order.hold = self._hold_of(order)
-        if order.reduce_only and granted > order.hold:  # there is less to reduce than when it was asked for
-            self.unhold(order, 0, granted - order.hold, 0, effects)
-        if new.take_profit is not None or new.stop_loss is not None:
-            self._attach(order, new, effects)
-        trades = self._execute(order, limit, effects)
-        self._fire_due(effects)
-        return OrderReply(order, trades)
-
-    def _make_client_id(self, account: str, number: int) -> str:
-        made = f"sx-{number}"
-        while self.named(account, made) is not None:
-            made += "."
-        return made
-
-    # Modifying
+        """By its price, its trigger and its account's position, too."""
+        return self._checks.check(new)
 
     def check_modify(self, modify: Modify) -> Refused | None:
         """What stands against a change before margin is asked for it."""
-        order = self.open.get(modify.id)
-        if order is None or order.account != modify.account:
-            return Refused(Reason.UNKNOWN_ORDER)
-        waits = order.id in self.triggers.waiting
-        if not _is_modifiable(order, modify, waits=waits, fires=order.id in self.firing):
-            return Refused(Reason.NOT_MODIFIABLE)
-        new = self.changed(order, modify)
-        stop_price = trigger_of(order).stop_price if waits else 0
-        stays = not waits or modify.stop_price in (0, stop_price)
-        if stays and (new.price, new.quantity) == (order.price, order.quantity):
-            return Refused(Reason.NOTHING_CHANGES)
-        if not order.close_position and new.quantity <= order.filled:
-            return Refused(Reason.BELOW_FILLED)
-        refused = self._check_status()
-        if refused is not None:
-            return refused
-        if waits:
-            return self._check_stop(order, trigger_of(order), modify.stop_price or stop_price)
-        return self._check_price(order.side, new.price) or self._check_own_children(order, new.price)
+        return self._checks.check_modify(modify)
 
-    def _check_own_children(self, order: Order, price: int) -> Refused | None:
-        """An order is not moved beyond what is attached to it."""
-        if not self.rules or price == order.price:
-            return None
-        for child in self.triggers.children_of(order.id):
-            stop_price = trigger_of(child).stop_price  # 0: a trailing one has none
-            if stop_price and would_fire(child.kind, child.side, stop_price, price):
-                return Refused(Reason.WOULD_TRIGGER)
-        return None
+    # 2. Hold
 
-    def _check_stop(self, order: NewOrder | Order, trigger: Trigger, stop_price: int) -> Refused | None:
-        """It lies beyond the watched price; attached, also beyond the price of the order it is attached to."""
-        parent = self.open.get(trigger.parent) if self.rules else None
-        prices = self.watched_price(trigger.watched), parent.price if parent is not None else 0
-        wrong = any(price and would_fire(order.kind, order.side, stop_price, price) for price in prices)
-        return Refused(Reason.WOULD_TRIGGER) if wrong else None
+    def needs_money(self, new: NewOrder) -> bool:
+        """Neither triggers that wait do, nor what only reduces and does not lose."""
+        return self._requests.needs_money(new)
 
-    def changed(self, order: Order, modify: Modify) -> NewOrder:
-        """What the order would become. Attached, it stays within the order it is attached to."""
-        quantity = modify.quantity or order.quantity
-        if self.rules and order.id in self.triggers.waiting and self.triggers.is_attached(order):
-            quantity = min(quantity, self.open[trigger_of(order).parent].quantity)
-        priced = order.kind in (LIMIT, Kind.STOP, Kind.TAKE_PROFIT)
-        return NewOrder(
-            market=order.market,
-            account=order.account,
-            side=order.side,
-            kind=order.kind,
-            tif=order.tif,
-            price=(modify.price if priced else 0) or order.price,
-            quantity=quantity,
-            quote_quantity=0,
-            reduce_only=order.reduce_only,
-        )
+    def hold_for(self, new: NewOrder, shard: int, ticket: int, deadline_ms: int) -> MarginHold:
+        """Its margin, and what it may lose."""
+        return self._requests.for_order(new, shard, ticket, deadline_ms)
 
     def modify_needs_money(self, modify: Modify) -> bool:
         """Whether the account's home shard must be asked."""
@@ -241,48 +73,88 @@ class FuturesMarket(TriggerMarket):
         if order is None or order.leverage:
             return order is not None
         regular = order.reduce_only and order.kind is LIMIT and order.id not in self.firing
-        return regular and may_lose(self, self.changed(order, modify))
+        return regular and may_lose(self.margin, self._checks.changed(order, modify))
 
-    def more_margin(self, order: Order, new: NewOrder, cover: Cover) -> MarginTerms:
-        """What must be held beyond what is held for ``order`` so that it can become ``new``; what is too much stays."""
+    def hold_to_modify(self, modify: Modify, shard: int, ticket: int, deadline_ms: int) -> MarginHold | Refused:
+        """What the change needs beyond what is held, or what stands against it."""
+        refused = self._checks.check_modify(modify)
+        if refused is not None:
+            return refused
+        order = self.open[modify.id]
+        return self._requests.for_change(order, self._checks.changed(order, modify), shard, ticket, deadline_ms)
+
+    def hold_for_fired(self, order: Order, shard: int) -> HoldFired:
+        """What a fired trigger needs."""
+        return self._requests.for_fired(order, shard)
+
+    # 3. Recheck
+
+    def recheck(self, granted: Granted) -> Refused | None:
+        """INSUFFICIENT_MARGIN if it would not pay for every fill any more, or the order does more than only close."""
+        short = self._requests.falls_short(
+            granted.order, cover_in(granted), reduces=granted.reduces, closes=granted.closes
+        )
+        return Refused(Reason.INSUFFICIENT_MARGIN) if short else None
+
+    def release(self, granted: Granted, effects: Effects) -> None:
+        """Margin and what counts towards the position limit."""
+        self.margin.release(granted, effects)
+
+    # 4. Create: a new order
+
+    def place(self, new: NewOrder, granted: Granted | None, effects: Effects) -> OrderReply | Refused:
+        """Let a trigger wait; let any other order go its way with what was granted, if it needs money."""
+        if new.trigger is not None:
+            return OrderReply(self.trigger_orders.wait(new, new.trigger, effects))
+        margin, execution = self.margin, self._execution
+        cover, leverage, held = self._cover_of(new, granted)
+        limit = limit_of(margin, new, cover)
+        refusal = execution.refuse(new, limit)
+        if refusal is not None:
+            if granted is not None:
+                margin.release(granted, effects)
+            return Refused(refusal)
+        order = self.matching.create(new, effects.now_ms)
+        order.hold_price, order.leverage, order.loss = cover.hold_price, leverage, cover.loss
+        order.reduce_only = new.reduce_only
         if order.reduce_only:
-            return self.reducing_terms(cover, self.reduced_by(new, order.filled), order.hold)
-        leverage, most = self._leverage_for(order), self.terms.max_position_notional
-        hold, value = self._need(order, new, cover)
-        counted = self._open_value(order)
-        more, more_value = max(0, hold - order.hold), max(0, value - counted)
-        closes = self.only_closes(order, new.quantity - order.quantity)
-        left, left_now = new.quantity - order.filled, order.quantity - order.filled
-        now = max(counted, measure(self, order).hold_price * left_now * self._tick_lot_units)
-        entry = max(0, cover.hold_price * left * self._tick_lot_units - now)
-        return MarginTerms(more, more_value, leverage, most, leverage=1, closes=closes, entry_value=entry)
+            order.quantity = margin.reduced_by(order)
+        order.hold = margin.hold_of(order)
+        if order.reduce_only and held > order.hold:  # there is less to reduce than when it was asked for
+            margin.unhold(order, 0, held - order.hold, 0, effects)
+        if new.take_profit is not None or new.stop_loss is not None:
+            self.trigger_orders.attach(order, new, effects)
+        trades = execution.execute(order, limit, effects)
+        execution.fire_due(effects)
+        return OrderReply(order, trades)
 
-    def _leverage_for(self, order: Order) -> int:
-        """Of an order that is changed: its own, as far as there is such a leverage still."""
-        return order.leverage if self.market.risk is None else min(order.leverage, self.market.brackets[0].max_leverage)
+    def _cover_of(self, new: NewOrder, granted: Granted | None) -> tuple[Cover, int, int]:
+        """How far it may go, and with what (leverage, units); what only reduces may go without, but not so far."""
+        if granted is None:
+            return Cover(measure(self.margin, new).limit, 0, 0), 0, 0
+        cover = cover_in(granted)
+        if new.reduce_only and not granted.amount:
+            cover = Cover(limit_without_hold(new.side, cover, granted.allowance), 0, 0)
+        return cover, granted.leverage, granted.amount
 
-    def _need(self, order: Order, new: NewOrder, cover: Cover) -> tuple[int, int]:
-        """(hold, open value) of ``order`` once it is ``new``."""
-        if order.reduce_only:
-            return cover.loss * self.reduced_by(new, order.filled) * self._tick_lot_units, 0
-        units = (new.quantity - order.filled) * self._tick_lot_units
-        return ceil_div(cover.hold_price * units, self._leverage_for(order)) + cover.loss * units, new.price * units
+    # 4. Create: an open order anew
 
     def modify(self, modify: Modify, granted: Granted | None, effects: Effects) -> OrderReply | Refused:
         """Change an order, with what was granted for it; None if it needs no more than it has.
 
         Refused, nothing is changed, and the grant is the caller's to give back.
         """
-        refused = self.check_modify(modify)
+        refused = self._checks.check_modify(modify)
         if refused is not None:
             return refused
         order = self.open[modify.id]
-        new = self.changed(order, modify)
+        new = self._checks.changed(order, modify)
         if order.id in self.triggers.waiting:
-            self._change_trigger(order, new.price, new.quantity, modify.stop_price or trigger_of(order).stop_price)
+            stop_price = modify.stop_price or trigger_of(order).stop_price
+            self.trigger_orders.change(order, new.price, new.quantity, stop_price)
             order.updated_ms = effects.now_ms
             return OrderReply(order)
-        refusal = self._refuse(new, new.price)
+        refusal = self._execution.refuse(new, new.price)
         if refusal is not None:
             return Refused(refusal)
         if order.leverage or order.hold or granted is not None:
@@ -291,44 +163,104 @@ class FuturesMarket(TriggerMarket):
                 return short
         return OrderReply(order, self._replace(order, new, effects))
 
+    def modify_granted(self, granted: Granted, late: Refused | None, effects: Effects) -> OrderReply | Refused:
+        """The change with its margin held; refused after all, or too late, the margin goes back."""
+        new = granted.order
+        reply = late or self.modify(Modify(granted.modifies, new.account, new.price, new.quantity), granted, effects)
+        if isinstance(reply, Refused):
+            self.margin.unhold(new, granted.leverage, granted.amount, granted.order_value, effects)
+        return reply
+
     def _rehold(self, order: Order, new: NewOrder, granted: Granted | None, effects: Effects) -> Refused | None:
         """Hold what ``new`` needs, and give back what is left over.
 
         Refused if book, mark or fills have come between, and what was granted is too little now.
         """
-        cover = cover_in(granted) if granted is not None else measure(self, new)
-        short = is_short(self, new, cover)
-        more = more_value = 0
-        if granted is not None:
-            more, more_value = granted.amount, granted.order_value
-            short = short or (order.reduce_only and self.reduced_by(new, order.filled) > granted.reduces)
-            short = short or (granted.closes and not self.only_closes(order, new.quantity - order.quantity))
+        short, more, more_value = False, 0, 0
+        if granted is None:
+            cover = measure(self.margin, new)
+        else:
+            cover, more, more_value = cover_in(granted), granted.amount, granted.order_value
+            short = self._requests.falls_short(
+                new, cover, reduces=granted.reduces, closes=granted.closes, changes=order
+            )
             if granted.allowance:
                 cover = Cover(cover.limit, 0, 0)
-        hold, value = self._need(order, new, cover)
-        unheld, unvalued = order.hold + more - hold, self._open_value(order) + more_value - value
+        hold, value = self._requests.need_of(order, new, cover)
+        unheld, unvalued = order.hold + more - hold, self.margin.open_value(order) + more_value - value
         if unheld < 0 or unvalued < 0 or short:
             return Refused(Reason.INSUFFICIENT_MARGIN)
         order.hold, order.hold_price, order.loss = hold, cover.hold_price, cover.loss
-        self.unhold(order, order.leverage, unheld, unvalued, effects)
-        order.leverage = self._leverage_for(order)
+        self.margin.unhold(order, order.leverage, unheld, unvalued, effects)
+        order.leverage = self._requests.leverage_for(order)
         return None
 
     def _replace(self, order: Order, new: NewOrder, effects: Effects) -> list[Trade]:
         """Let an order on the book come anew, as ``new``."""
-        self._withdraw(order)
+        self._execution.withdraw(order)
         quantity = new.quantity
         if order.reduce_only:
-            quantity = min(quantity, order.filled + self.reducible(order.account, order.side))
-        for child in self.triggers.children_of(order.id):
-            child.quantity = quantity if child.quantity == order.quantity else min(child.quantity, quantity)
+            quantity = min(quantity, order.filled + self.margin.reducible(order.account, order.side))
+        self.trigger_orders.resize_children(order, quantity)
         order.price, order.quantity, order.updated_ms = new.price, quantity, effects.now_ms
-        trades = self._execute(order, order.price, effects)
-        self._fire_due(effects)
+        trades = self._execution.execute(order, order.price, effects)
+        self._execution.fire_due(effects)
         return trades
 
+    # 5. to 9. End; an order that is placed comes there by itself
 
-def _is_modifiable(order: Order, modify: Modify, *, waits: bool, fires: bool) -> bool:
-    if waits:
-        return order.kind is not Kind.TRAILING_STOP_MARKET and not (order.close_position and modify.quantity)
-    return order.kind is LIMIT and not fires
+    def cancel(self, order: Order, reason: EndReason, effects: Effects) -> None:
+        """End an open order or trigger, its attached triggers with it, and give back all that is held."""
+        self._execution.cancel(order, reason, effects)
+
+    def cancel_triggers(self, account: str, effects: Effects) -> list[Order]:
+        """Cancel all waiting triggers of ``account``, oldest first."""
+        return self._cancel_all(self.triggers.of_account(account), EndReason.CANCEL_ALL, effects)
+
+    def fired_held(self, held: FiredHeld, effects: Effects) -> None:
+        """What the account machine says of a fired trigger: it goes its way, or ends."""
+        self._execution.fired_held(held, effects)
+
+    # The operator
+
+    def set_status(self, status: MarketStatus, effects: Effects) -> Refused | None:
+        """As every market; one with open positions is not delisted, and what became due while halted fires."""
+        if status is MarketStatus.DELISTED and self.positions:
+            return Refused(Reason.POSITIONS_OPEN)
+        self._change_status(status, effects)
+        self._execution.fire_due(effects)
+        return None
+
+    def set_mark(self, price: int, effects: Effects) -> None:
+        """The operator sets the mark price (ticks), or lets it follow the last trade again (0)."""
+        margin = self.margin
+        first = not margin.mark_price
+        margin.set_mark(price)
+        if margin.mark_price:
+            margin.announce_mark(effects)
+            self.trigger_orders.track_mark()
+            if first:
+                self._expire_uncovered(effects)
+        self._execution.fire_due(effects)
+
+    def set_risk(self, change: RiskChange, effects: Effects) -> None:
+        """Other risk terms; open orders keep what they hold. Under the first, some may hold too little."""
+        market = self.matching.market
+        first = market.risk is None
+        terms = market.risk or RiskTerms(market.brackets)
+        self.matching.change_market(effects, risk=change.apply(terms))
+        self.margin.has_risk_terms = True
+        if first:
+            self._expire_uncovered(effects)
+
+    def _expire_uncovered(self, effects: Effects) -> None:
+        """A mark or risk terms have come to a market without: nothing rests that could lose more than it holds."""
+        for order in list(self.margin.find_uncovered()):
+            self._execution.expire(order, EndReason.MARGIN, effects)
+
+    # Snapshots
+
+    def restore(self, order: Order) -> None:
+        """And what rests is counted."""
+        self.matching.restore(order)
+        self.margin.add_resting(order)

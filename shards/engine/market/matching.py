@@ -1,10 +1,28 @@
-"""Deciding what a new order trades with: price, then time; nothing is changed here."""
+"""Matching, as spot and futures markets share it: the book, who trades with whom, and what a match does to both orders.
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+Price, then time. Money is none of it: what orders hold, pay and receive is :mod:`shards.engine.market.spot`'s and
+:mod:`shards.engine.market.margin_trading`'s.
+"""
 
-from shards.engine.market.book import BookSide
-from shards.model.orders import BUY, LIMIT, MARKET, Order
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from shards.engine.effects import Effects
+from shards.engine.market.book import Book, BookSide
+from shards.engine.market.open_orders import OpenOrders
+from shards.engine.market.replay_guard import Replays
+from shards.model.decimals import ceil_div
+from shards.model.events import MarketChanged, OrderEnded, Traded
+from shards.model.ids import make_number
+from shards.model.markets import Market, MarketStatus
+from shards.model.orders import BUY, LIMIT, MARKET, OPEN, PARTIALLY_FILLED, EndReason, NewOrder, Order, Status, Trade
+from shards.model.reasons import Reason
+from shards.model.replies import OrderReply, Refused
+
+_LISTED: Final = MarketStatus.LISTED  # as those in shards.model.orders
+_NO_REASON: Final = EndReason.NONE
 
 
 class Match(NamedTuple):
@@ -12,6 +30,149 @@ class Match(NamedTuple):
 
     maker: Order
     quantity: int
+
+
+class Matching:
+    """The orders of one market, from their numbers to their ends."""
+
+    def __init__(self, market: Market, client_id_prefix: str = "") -> None:
+        """An order without a client id gets one that begins with ``client_id_prefix``; none where that is empty."""
+        self.market = market
+        self.book = Book()
+        self.orders = OpenOrders()
+        self.replays = Replays()
+        self.order_sequence = 0
+        self.trade_sequence = 0
+        self.update_id = 0
+        self._client_id_prefix = client_id_prefix
+
+    def change_market(self, effects: Effects, **changes: Any) -> None:
+        """Replace what the operator has changed."""
+        self.market = msgspec.structs.replace(self.market, **changes)
+        effects.rows.append(MarketChanged(self.market, effects.now_ms))
+
+    # Before a new order
+
+    def find_first(self, new: NewOrder, is_same: Callable[[Order, NewOrder], bool]) -> OrderReply | Refused | None:
+        """The answer where ``new`` comes again, or its client id is taken; None if it is the first.
+
+        ``is_same``: whether a new order asks for just what an open one was placed with.
+        """
+        if not new.client_id:
+            return None
+        first = self.orders.named(new.account, new.client_id)
+        if first is not None and is_same(first, new):
+            return OrderReply(first, repeated=True)
+        again = self.replays.find(new)
+        if again is None:
+            return Refused(Reason.DUPLICATE_CLIENT_ID, first) if first is not None else None
+        if again.status is Status.REJECTED:
+            return Refused(Reason(again.end_reason.value), again)
+        return OrderReply(again, repeated=True)
+
+    def check_status(self) -> Refused | None:
+        """Whether the market takes orders."""
+        status = self.market.status
+        if status is _LISTED:
+            return None
+        return Refused(Reason.MARKET_HALTED if status is MarketStatus.HALTED else Reason.MARKET_DELISTED)
+
+    def create(self, new: NewOrder, now_ms: int) -> Order:
+        """The order with its number; remembered, so that the same signed request does not come to another."""
+        self.order_sequence += 1
+        number = make_number(self.market.number, self.order_sequence)
+        order = Order(
+            id=number,
+            market=new.market,
+            account=new.account,
+            side=new.side,
+            kind=new.kind,
+            tif=new.tif,
+            price=new.price,
+            quantity=new.quantity,
+            quote_quantity=new.quote_quantity,
+            client_id=new.client_id or (self._make_client_id(new.account, number) if self._client_id_prefix else ""),
+            signed_ms=new.signed_ms,
+            filled=0,
+            filled_value=0,
+            hold=0,
+            status=OPEN,
+            end_reason=_NO_REASON,
+            created_ms=now_ms,
+            updated_ms=now_ms,
+        )
+        self.replays.expire(now_ms)
+        self.replays.remember(new, order, now_ms)
+        return order
+
+    def _make_client_id(self, account: str, number: int) -> str:
+        made = f"{self._client_id_prefix}{number}"
+        while self.orders.named(account, made) is not None:
+            made += "."
+        return made
+
+    # On the book
+
+    def trade(self, taker: Order, match: Match, fees: tuple[int, int], effects: Effects) -> Trade:
+        """Let both orders fill; ``fees`` (maker's, taker's) in units. Money and ends are the caller's."""
+        maker, quantity = match
+        self.trade_sequence += 1
+        trade = Trade(
+            id=make_number(self.market.number, self.trade_sequence),
+            market=self.market.number,
+            price=maker.price,
+            quantity=quantity,
+            taker_side=taker.side,
+            maker_order=maker.id,
+            taker_order=taker.id,
+            maker_account=maker.account,
+            taker_account=taker.account,
+            maker_fee=fees[0],
+            taker_fee=fees[1],
+            time_ms=effects.now_ms,
+        )
+        effects.rows.append(Traded(trade))
+        self.book.side(maker.side).take(maker, quantity)
+        self.update_id += 1
+        for order in (taker, maker):
+            order.filled += quantity
+            order.filled_value += maker.price * quantity
+            order.updated_ms = effects.now_ms
+            order.status = PARTIALLY_FILLED
+        return trade
+
+    def rest(self, order: Order) -> None:
+        """Put an order that is open from now on behind the others at its price."""
+        self.update_id += 1
+        self.book.side(order.side).add(order)
+        self.orders.add(order)
+
+    def restore(self, order: Order) -> None:
+        """Put back a resting order of a snapshot, behind those already there."""
+        self.book.side(order.side).add(order)
+        self.orders.add(order)
+
+    def withdraw(self, order: Order) -> None:
+        """Take a resting order off the book; it is not open any more."""
+        self.book.side(order.side).remove(order)
+        self.update_id += 1
+        self.orders.remove(order)
+
+    def finish(self, order: Order, status: Status, reason: EndReason, effects: Effects) -> None:
+        """The order ends; its row is written when the input is applied, with its final content."""
+        order.status = status
+        order.end_reason = reason
+        order.updated_ms = effects.now_ms
+        order.request = effects.request
+        effects.rows.append(OrderEnded(order))
+
+
+def fee_of(units: int, bps: int) -> int:
+    """The fee on so much, rounded up."""
+    return ceil_div(units * bps, 10_000)
+
+
+# Planning: what a new order will trade with; nothing is changed
 
 
 class Plan(NamedTuple):

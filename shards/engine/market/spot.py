@@ -1,9 +1,16 @@
-"""The spot market machine: buyers pay quote and receive base, sellers the other way round."""
+"""The spot market machine: buyers pay quote and receive base, sellers the other way round.
+
+An order is planned as a whole before anything changes: it is refused if it would meet an own order.
+"""
 
 from shards.engine.effects import Effects
 from shards.engine.market.machine import MarketMachine
-from shards.engine.market.matching import Match, Plan, plan_matches
+from shards.engine.market.matching import Match, Matching, Plan, fee_of, plan_matches
+from shards.limits import OPEN_ORDERS_MAX
 from shards.model.accounting import Settlement
+from shards.model.commands import FundsHold
+from shards.model.links import Granted
+from shards.model.markets import Market, MarketStatus
 from shards.model.orders import (
     BUY,
     CANCELED,
@@ -25,63 +32,81 @@ from shards.model.replies import OrderReply, Refused
 class SpotMarket(MarketMachine):
     """One spot market."""
 
+    def __init__(self, market: Market) -> None:
+        super().__init__(Matching(market))
+        self._lot_units = market.lot_units
+        self._tick_lot_units = market.tick_lot_units
+
+    # Placing
+
+    def check(self, new: NewOrder) -> OrderReply | Refused | None:
+        """A repeat, the market's status, and how many orders the account has."""
+        found = self.matching.find_first(new, _is_same) or self.matching.check_status()
+        if found is not None:
+            return found
+        full = len(self.by_account.get(new.account, ())) >= OPEN_ORDERS_MAX
+        return Refused(Reason.TOO_MANY_OPEN_ORDERS) if full else None
+
     def needs_money(self, new: NewOrder) -> bool:
         """Every spot order does."""
         return True
 
     def hold_of(self, new: NewOrder) -> tuple[str, int]:
         """(asset, units) that must be held before ``new`` may be placed."""
+        market = self.matching.market
         if new.side is SELL:
-            return self.market.base, new.quantity * self._lot_units
+            return market.base, new.quantity * self._lot_units
         if new.kind is MARKET:
-            return self.market.quote, new.quote_quantity
-        return self.market.quote, new.price * new.quantity * self._tick_lot_units
+            return market.quote, new.quote_quantity
+        return market.quote, new.price * new.quantity * self._tick_lot_units
 
-    def place(self, new: NewOrder, effects: Effects) -> OrderReply | Refused:
-        """Match ``new``, whose money is held, and rest or end what is left of it."""
-        order = self._create(new, effects.now_ms)
-        order.hold = self.hold_of(new)[1]
+    def hold_for(self, new: NewOrder, shard: int, ticket: int, deadline_ms: int) -> FundsHold:
+        """What it may pay."""
+        asset, amount = self.hold_of(new)
+        return FundsHold(new, asset, amount, shard, ticket, deadline_ms)
+
+    def recheck(self, granted: Granted) -> Refused | None:
+        """Nothing can: an order pays no more than it says."""
+        return None
+
+    def place(self, new: NewOrder, granted: Granted | None, effects: Effects) -> OrderReply | Refused:
+        """Match ``new``, and rest or end what is left of it."""
+        assert granted is not None, "every spot order needs money"
+        order = self.matching.create(new, effects.now_ms)
+        order.hold = granted.amount
         plan = plan_matches(order, self.book.opposite(order.side), order.quote_quantity // self._tick_lot_units)
-        refusal = self._refuse(order, plan)
-        if refusal is not None:
-            self._finish(order, Status.REJECTED, EndReason(refusal.value), effects)
-            self._release_rest(order, effects)
-            return Refused(refusal, order)
+        if plan.matches:
+            refusal = _refuse(order, plan)
+            if refusal is not None:
+                self.matching.finish(order, Status.REJECTED, EndReason(refusal.value), effects)
+                self._release_rest(order, effects)
+                return Refused(refusal, order)
         trades = [self._trade(order, match, effects) for match in plan.matches]
         self._after_matching(order, plan, trades, effects)
         return OrderReply(order, trades)
 
-    def release(self, new: NewOrder, effects: Effects) -> None:
-        """Give back what is held for an order that is not placed after all."""
-        asset, amount = self.hold_of(new)
-        effects.settlements.append(Settlement(new.account, asset, asset, amount, 0, 0, 0))
-
-    def _refuse(self, order: Order, plan: Plan) -> Reason | None:
-        if not plan.matches:
-            return None
-        if any(match.maker.account == order.account for match in plan.matches):
-            return Reason.SELF_TRADE
-        return Reason.POST_ONLY if order.tif is POST_ONLY else None
+    def release(self, granted: Granted, effects: Effects) -> None:
+        """All of it."""
+        asset, amount = self.hold_of(granted.order)
+        effects.settlements.append(Settlement(granted.order.account, asset, asset, amount, 0, 0, 0))
 
     def _after_matching(self, order: Order, plan: Plan, trades: list[Trade], effects: Effects) -> None:
-        unheld, received, paid, fee = self._sum_fills(order, trades)
+        unheld, received, paid, fee = self._sum_fills(order, trades) if trades else (0, 0, 0, 0)
         order.hold -= unheld
-        if plan.complete:
-            self._finish(order, Status.FILLED, EndReason.FILLED, effects)
-        elif order.kind is LIMIT and order.tif is not IOC:
-            self._rest(order)
+        if not plan.complete and order.kind is LIMIT and order.tif is not IOC:
+            self.matching.rest(order)
         else:
-            reason = EndReason.IOC if order.kind is LIMIT else EndReason.MARKET_REST
-            self._finish(order, CANCELED, reason, effects)
-        if order.id not in self.open:
+            if plan.complete:
+                self.matching.finish(order, Status.FILLED, EndReason.FILLED, effects)
+            else:
+                reason = EndReason.IOC if order.kind is LIMIT else EndReason.MARKET_REST
+                self.matching.finish(order, CANCELED, reason, effects)
             unheld, order.hold = unheld + order.hold, 0
         if unheld:
             self._settle(order, effects, unheld=unheld, paid=paid, received=received, fee=fee)
 
     def _sum_fills(self, order: Order, trades: list[Trade]) -> tuple[int, int, int, int]:
         """(unheld, received, paid, fee) of a taker's trades; a limit buy is unheld at its own, worse price."""
-        if not trades:
-            return 0, 0, 0, 0
         lots = sum(trade.quantity for trade in trades)
         value = sum(trade.quantity * trade.price for trade in trades)
         fee = sum(trade.taker_fee for trade in trades)
@@ -95,15 +120,24 @@ class SpotMarket(MarketMachine):
         maker, quantity = match
         base, quote = quantity * self._lot_units, maker.price * quantity * self._tick_lot_units
         to_taker, to_maker = (base, quote) if taker.side is BUY else (quote, base)
-        fees = self._fee(to_maker, self.market.maker_fee_bps), self._fee(to_taker, self.market.taker_fee_bps)
-        trade = self._match(taker, match, fees, effects)
+        market = self.matching.market
+        fees = fee_of(to_maker, market.maker_fee_bps), fee_of(to_taker, market.taker_fee_bps)
+        trade = self.matching.trade(taker, match, fees, effects)
         # a maker is a limit order and trades at its own price: what is unheld is what is paid
         maker.hold -= to_taker
         self._settle(maker, effects, unheld=to_taker, paid=to_taker, received=to_maker, fee=trade.maker_fee)
         if maker.filled == maker.quantity:
-            self._forget(maker)
-            self._finish(maker, Status.FILLED, EndReason.FILLED, effects)
+            self.matching.orders.remove(maker)
+            self.matching.finish(maker, Status.FILLED, EndReason.FILLED, effects)
         return trade
+
+    # Ending
+
+    def cancel(self, order: Order, reason: EndReason, effects: Effects) -> None:
+        """Take an open order off the book and give back what it holds."""
+        self.matching.withdraw(order)
+        self.matching.finish(order, CANCELED, reason, effects)
+        self._release_rest(order, effects)
 
     def _release_rest(self, order: Order, effects: Effects) -> None:
         self._settle(order, effects, unheld=order.hold)
@@ -112,6 +146,35 @@ class SpotMarket(MarketMachine):
     def _settle(
         self, order: Order, effects: Effects, *, unheld: int, paid: int = 0, received: int = 0, fee: int = 0
     ) -> None:
-        base, quote = self.market.base, self.market.quote
+        market = self.matching.market
+        base, quote = market.base, market.quote
         give, take = (quote, base) if order.side is BUY else (base, quote)
         effects.settlements.append(Settlement(order.account, give, take, unheld, paid, received, fee))
+
+    def set_status(self, status: MarketStatus, effects: Effects) -> Refused | None:
+        """Nothing stands against it."""
+        self._change_status(status, effects)
+        return None
+
+    def restore(self, order: Order) -> None:
+        """It holds what its snapshot says."""
+        self.matching.restore(order)
+
+
+def _is_same(order: Order, new: NewOrder) -> bool:
+    """Whether ``new`` asks for just what ``order`` was placed with."""
+    return (order.side, order.kind, order.tif, order.price, order.quantity, order.quote_quantity) == (
+        new.side,
+        new.kind,
+        new.tif,
+        new.price,
+        new.quantity,
+        new.quote_quantity,
+    )
+
+
+def _refuse(order: Order, plan: Plan) -> Reason | None:
+    """Why an order that would trade may not."""
+    if any(match.maker.account == order.account for match in plan.matches):
+        return Reason.SELF_TRADE
+    return Reason.POST_ONLY if order.tif is POST_ONLY else None

@@ -111,7 +111,8 @@ class Triggers:
 
     def children_of(self, parent: int) -> list[Order]:
         """The triggers attached to an open order, oldest first."""
-        return [self.waiting[number] for number in sorted(self.children.get(parent, ()))]
+        children = self.children.get(parent)
+        return [self.waiting[number] for number in sorted(children)] if children else []
 
     def is_attached(self, order: Order) -> bool:
         """Whether it waits on an open parent."""

@@ -66,7 +66,7 @@ class Place:
     orders: dict[int, Resting] = field(default_factory=dict)
 
     def fill(self, side: str, price: Fraction, quantity: Fraction, leverage: int) -> Fraction:
-        """Trade; returns the realised profit."""
+        """Trade; returns the realized profit."""
         sign = 1 if side == "BUY" else -1
         size = abs(self.amount)
         closed = min(quantity, size) if sign * self.amount < 0 else NOTHING

@@ -99,7 +99,7 @@ class Trader:
         return self.call("GET", f"/v{version}/positionRisk", **query).ok()
 
     def money(self) -> str:
-        """Wallet, available, margin of positions, holds, unrealised profit; every view says the same."""
+        """Wallet, available, margin of positions, holds, unrealized profit; every view says the same."""
         told = self.venue.operate("GET", f"/accounts/{self.name}").ok()
         wallet, available, position_margin, hold, unrealised = (told["futures"][name] for name in FUNDS)
         (balance,) = self.call("GET", "/v3/balance").ok()

@@ -1,0 +1,34 @@
+"""A shard's ends of its links: which shard an account is at home on, and the messages to the others and the archive."""
+
+from shards.engine.outbox import ARCHIVE, Outbox
+from shards.model.codec import encode
+from shards.model.links import LinkMessage
+from shards.model.markets import shard_of_account
+
+
+class Links:
+    """From one shard to all others and to the archive."""
+
+    def __init__(self, shard: int, shard_count: int) -> None:
+        self.shard = shard
+        self.shard_count = shard_count
+        peers = [peer for peer in range(shard_count) if peer != shard]
+        self.outboxes = {receiver: Outbox() for receiver in (*peers, ARCHIVE)}
+        self.received = dict.fromkeys(peers, 0)  # number of the last link message applied, per sender
+
+    def home_of(self, account: str) -> int:
+        """The shard that keeps the account's money."""
+        return shard_of_account(account, self.shard_count)
+
+    def is_home(self, account: str) -> bool:
+        """Whether this shard does."""
+        return shard_of_account(account, self.shard_count) == self.shard
+
+    def post(self, receiver: int, message: LinkMessage, now_ms: int) -> None:
+        """Send ``message`` to another shard."""
+        self.outboxes[receiver].post(now_ms, encode(message))
+
+    def post_to_all(self, message: LinkMessage, now_ms: int) -> None:
+        """Send ``message`` to every other shard."""
+        for peer in self.received:
+            self.post(peer, message, now_ms)

@@ -1,0 +1,106 @@
+"""What the operator has told a shard: its markets with their status, marks and risk terms, its assets, its rules."""
+
+from shards.engine.account.machine import AccountMachine
+from shards.engine.effects import Effects
+from shards.engine.links import Links
+from shards.engine.market.futures import FuturesMarket
+from shards.engine.market.machine import MarketMachine
+from shards.engine.market.spot import SpotMarket
+from shards.limits import RULES
+from shards.model.brackets import Bracket
+from shards.model.commands import AddAsset, AddMarket, SetMarketStatus, SetMarkPrice, SetRisk, SetRules
+from shards.model.events import MarketChanged
+from shards.model.links import BracketsChanged
+from shards.model.markets import Market, MarketStatus, Product
+from shards.model.reasons import Reason
+from shards.model.replies import CountReply, MarketReply, Refused, Reply
+
+
+class Listings:
+    """The markets and assets whose symbols are this shard's."""
+
+    def __init__(self, accounts: AccountMachine, links: Links) -> None:
+        self._accounts = accounts
+        self._links = links
+        self.markets: dict[int, MarketMachine] = {}
+        self.futures: dict[int, FuturesMarket] = {}  # those of the markets that are traded on margin
+        self.assets: dict[str, int] = {}  # decimals
+        self.rules = 0  # by which the shard decides, see shards.limits.RULES; 0 until its journal says otherwise
+
+    def open(self, market: Market) -> MarketMachine:
+        """The machine for a market that is new here."""
+        if market.product is not Product.FUTURES:
+            self.markets[market.number] = spot = SpotMarket(market)
+            return spot
+        self.markets[market.number] = self.futures[market.number] = futures = FuturesMarket(market)
+        futures.margin.rules = self.rules
+        return futures
+
+    def restore_rules(self, version: int) -> None:
+        """Go on by the rules of a snapshot."""
+        self.rules = version
+        for machine in self.futures.values():
+            machine.margin.rules = version
+
+    # Commands
+
+    def set_rules(self, command: SetRules, effects: Effects) -> None:
+        """Decide by the rules of this version from here on."""
+        assert self.rules < command.version <= RULES, "a journal of a newer version of the program"
+        self.restore_rules(command.version)
+        self._accounts.margins.overdrawn.clear()
+
+    def add_asset(self, command: AddAsset, effects: Effects) -> Reply:
+        """A repeat changes nothing."""
+        return CountReply(self.assets.setdefault(command.asset, command.decimals))
+
+    def add_market(self, command: AddMarket, effects: Effects) -> Reply:
+        """A repeat is answered with what is there."""
+        market = command.market
+        machine = self.markets.get(market.number)
+        if machine is None:
+            machine = self.open(market)
+            effects.rows.append(MarketChanged(market, effects.now_ms))
+            if market.risk is not None:
+                self._tell_brackets(market.number, market.risk.brackets, effects)
+        return MarketReply(machine.market)
+
+    def set_status(self, command: SetMarketStatus, effects: Effects) -> Reply:
+        """Halt, list again or delist."""
+        refused = self._check(command.market)
+        if refused is None:
+            refused = self.markets[command.market].set_status(command.status, effects)
+        return refused or self._show(command.market)
+
+    def set_mark(self, command: SetMarkPrice, effects: Effects) -> Reply:
+        """Of a futures market."""
+        refused = self._check(command.market)
+        if refused is not None:
+            return refused
+        self.futures[command.market].set_mark(command.price, effects)
+        return self._show(command.market)
+
+    def set_risk(self, command: SetRisk, effects: Effects) -> Reply:
+        """Of a futures market."""
+        refused = self._check(command.market)
+        if refused is not None:
+            return refused
+        machine = self.futures[command.market]
+        machine.set_risk(command.change, effects)
+        self._tell_brackets(command.market, machine.market.brackets, effects)
+        return self._show(command.market)
+
+    def _check(self, number: int) -> Refused | None:
+        """What is there no more cannot be changed."""
+        machine = self.markets.get(number)
+        if machine is None:
+            return Refused(Reason.UNKNOWN_MARKET)
+        return Refused(Reason.MARKET_DELISTED) if machine.market.status is MarketStatus.DELISTED else None
+
+    def _show(self, number: int) -> MarketReply:
+        return MarketReply(self.markets[number].market)
+
+    def _tell_brackets(self, market: int, brackets: list[Bracket], effects: Effects) -> None:
+        """To every shard: each is home to accounts that may trade in the market."""
+        self._accounts.margins.brackets[market] = brackets
+        self._links.post_to_all(BracketsChanged(market, brackets), effects.now_ms)

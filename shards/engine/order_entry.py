@@ -1,0 +1,116 @@
+"""Order entry: placing and changing orders, with the money that must be held first, here or on another shard.
+
+Where the account is at home here, the hold is granted and used in one step. Else the market's shard asks
+(``needs_home``, ``ask_home``), the account's home holds and posts the grant (``hold``), and the market's shard uses it
+(``granted``), unless the market has moved so that it is too little by then.
+"""
+
+import msgspec
+
+from shards.engine.account.machine import AccountMachine
+from shards.engine.effects import Effects
+from shards.engine.links import Links
+from shards.engine.listings import Listings
+from shards.model.commands import FundsHold, MarginHold, Modify, Place
+from shards.model.ids import market_of
+from shards.model.links import Granted
+from shards.model.reasons import Reason
+from shards.model.replies import Refused, Reply
+
+
+class AskHome(msgspec.Struct, frozen=True):
+    """Not carried out: since it came, the command has come to need money that the account's home shard must hold."""
+
+    command: Place | Modify
+
+
+class OrderEntry:
+    """What one shard does with orders on their way into its markets, and with holds for its accounts."""
+
+    def __init__(self, listings: Listings, accounts: AccountMachine, links: Links) -> None:
+        self._markets = listings.markets
+        self._futures = listings.futures
+        self._accounts = accounts
+        self._links = links
+        self._shard = links.shard
+
+    # Asking elsewhere; nothing is changed
+
+    def needs_home(self, command: Place | Modify) -> bool:
+        """Whether another shard must hold money before the command can be carried out here; not if it is refused."""
+        if isinstance(command, Modify):
+            return not self._links.is_home(command.account) and self._modify_needs_money(command)
+        new = command.order
+        machine = self._markets.get(new.market)
+        if machine is None or not machine.needs_money(new) or self._links.is_home(new.account):
+            return False
+        return machine.check(new) is None
+
+    def _modify_needs_money(self, modify: Modify) -> bool:
+        machine = self._futures.get(market_of(modify.id))
+        return machine is not None and machine.modify_needs_money(modify) and machine.check_modify(modify) is None
+
+    def ask_home(self, command: Place | Modify, ticket: int, deadline_ms: int) -> FundsHold | MarginHold | Reply:
+        """What to ask the account's home shard for, or what stands against it."""
+        if isinstance(command, Modify):
+            futures = self._futures.get(market_of(command.id))
+            if futures is None:
+                return Refused(Reason.UNKNOWN_ORDER)
+            return futures.hold_to_modify(command, self._shard, ticket, deadline_ms)
+        new = command.order
+        machine = self._markets.get(new.market)
+        if machine is None:
+            return Refused(Reason.UNKNOWN_MARKET)
+        return machine.check(new) or machine.hold_for(new, self._shard, ticket, deadline_ms)
+
+    # Carrying out
+
+    def place(self, place: Place, effects: Effects) -> Reply | AskHome:
+        """Place an order, if its money is here or it needs none."""
+        new = place.order
+        machine = self._markets.get(new.market)
+        if machine is None:
+            return Refused(Reason.UNKNOWN_MARKET)
+        found = machine.check(new)
+        if found is not None:
+            return found
+        if not machine.needs_money(new):
+            return machine.place(new, None, effects)
+        if not self._links.is_home(new.account):
+            return AskHome(place)
+        granted = self._accounts.grant(machine.hold_for(new, self._shard, 0, 0))
+        return granted if isinstance(granted, Refused) else machine.place(new, granted, effects)
+
+    def modify(self, modify: Modify, effects: Effects) -> Reply | AskHome:
+        """Change a futures order, if its money is here or it needs none."""
+        machine = self._futures.get(market_of(modify.id))
+        if machine is None:
+            return Refused(Reason.UNKNOWN_ORDER)
+        if not machine.modify_needs_money(modify):
+            return machine.modify(modify, None, effects)
+        if not self._links.is_home(modify.account):
+            return machine.check_modify(modify) or AskHome(modify)
+        hold = machine.hold_to_modify(modify, self._shard, 0, 0)
+        granted = self._accounts.grant(hold) if isinstance(hold, MarginHold) else hold
+        return granted if isinstance(granted, Refused) else machine.modify_granted(granted, None, effects)
+
+    def hold(self, hold: FundsHold | MarginHold, effects: Effects) -> Refused | None:
+        """Hold money for an order that is to be placed elsewhere."""
+        granted = self._accounts.grant(hold)
+        if isinstance(granted, Refused):
+            return granted
+        self._links.post(hold.market_shard, granted, effects.now_ms)
+        return None
+
+    def granted(self, granted: Granted, effects: Effects) -> Reply:
+        """Place, or change, what another shard holds the money of; what is not used goes back."""
+        late = Refused(Reason.TIMEOUT) if effects.now_ms > granted.deadline_ms else None
+        new = granted.order
+        if granted.modifies:
+            return self._futures[new.market].modify_granted(granted, late, effects)
+        machine = self._markets[new.market]
+        found = late or machine.check(new) or machine.recheck(granted)
+        if found is None:
+            return machine.place(new, granted, effects)
+        machine.release(granted, effects)
+        return found
