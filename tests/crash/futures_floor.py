@@ -9,7 +9,6 @@ from tests.exchange import Exchange
 MAKER_BPS: Final = 2
 TAKER_BPS: Final = 5
 LEVERAGES: Final = (3, 5, 7)  # no order of at most MAX_NOTIONAL is beyond every wallet with more
-DEFAULT_LEVERAGE: Final = 20
 
 
 class FuturesFloor(Floor):
