@@ -59,14 +59,15 @@ def open_accounts(exchange: Exchange, count: int) -> list[Account]:
     tokens = Tokens(exchange.folder.secrets().jwt, {}, "HS256")
     names = (f"load-{number}" for number in range(1, count + 1))
     with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(lambda name: _open_account(exchange, name, tokens.mint(name, TOKEN_S)), names))
+        return list(pool.map(lambda name: open_account(exchange, name, tokens.mint(name, TOKEN_S), FUNDS), names))
 
 
-def _open_account(exchange: Exchange, name: str, token: str) -> Account:
+def open_account(exchange: Exchange, name: str, token: str, funds: Mapping[str, Mapping[str, str]]) -> Account:
+    """An account with an API key; ``funds`` by wallet and asset."""
     made = exchange.call("POST", "/api/v1/api-keys", {"label": "load"}, None, {"Authorization": f"Bearer {token}"})
     made.raise_for_status()
     key = made.json()
-    for wallet, amounts in FUNDS.items():
+    for wallet, amounts in funds.items():
         for asset, amount in amounts.items():
             payment = {"account": name, "wallet": wallet, "asset": asset, "amount": amount}
             operate(exchange, "/deposits", {**payment, "reference": f"load-{wallet}-{asset}"})

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
+from loadtest.accounts import Account
 from loadtest.bench import signed
 from loadtest.bench.load import Item
-from loadtest.bench.venue import Trader, Venue
+from loadtest.bench.venue import Venue
 from shards.model.ids import to_uuid
 from shards.model.markets import Market
 from shards.model.orders import Order
@@ -32,7 +33,7 @@ def _cancel(venue: Venue, count: int) -> Sign:
     return lambda: [(signed.cancel(owner, market.symbol, order),) for owner, order in placed]
 
 
-def place_on_all(venue: Venue, count: int) -> list[tuple[Market, Trader, Order]]:
+def place_on_all(venue: Venue, count: int) -> list[tuple[Market, Account, Order]]:
     """Open orders on all futures markets in turn."""
     share = count // len(venue.futures)
     placed = [[(market, owner, order) for owner, order in venue.place(market, share)] for market in venue.futures]
@@ -63,7 +64,7 @@ def _cancel_spot_signed(venue: Venue, count: int) -> Sign:
     return lambda: ((signed.cancel_spot(owner, order),) for owner, order in placed)
 
 
-def _place_spot(venue: Venue, count: int) -> list[tuple[Trader, str]]:
+def _place_spot(venue: Venue, count: int) -> list[tuple[Account, str]]:
     """Owners and public ids."""
     return [(owner, to_uuid(order.id, venue.id_key)) for owner, order in venue.place(venue.spot, count)]
 
@@ -109,7 +110,7 @@ def _cancel_batch(venue: Venue, count: int) -> Sign:
     """Each batch is of one trader."""
     market = venue.futures[0]
     placed = venue.place(market, BATCH * (count - count % len(venue.traders)))
-    owned: dict[Trader, list[Order]] = {}
+    owned: dict[Account, list[Order]] = {}
     for owner, order in placed:
         owned.setdefault(owner, []).append(order)
     batches = [
@@ -128,7 +129,7 @@ def _cancel_all(venue: Venue, count: int) -> Sign:
     return lambda: [(signed.cancel_all(trader, market.symbol),) for trader, market in pairs]
 
 
-def _turns(venue: Venue, count: int) -> Iterator[Trader]:
+def _turns(venue: Venue, count: int) -> Iterator[Account]:
     return (venue.traders[index % len(venue.traders)] for index in range(count))
 
 

@@ -18,11 +18,12 @@ from typing import Final
 
 import msgspec
 
+from loadtest.accounts import Account
 from loadtest.bench import signed
 from loadtest.bench.command import Options, run_topics
 from loadtest.bench.large_archive import LateOrder, late_order
 from loadtest.bench.results import Figure, Report
-from loadtest.bench.venue import Trader, Venue
+from loadtest.bench.venue import Venue
 from shards.archive.service import History
 from shards.model.codec import decode_row, encode
 from shards.model.events import OrderEnded
@@ -38,7 +39,7 @@ SEED: Final = 7
 ROWS: Final = 20_000
 BATCHES: Final = (500, 5_000)
 
-Make = Callable[[Trader, str, Sequence[LateOrder]], bytes]
+Make = Callable[[Account, str, Sequence[LateOrder]], bytes]
 
 KINDS: Final[dict[str, tuple[int, Make]]] = {
     "batch of 5 client ids": (

@@ -8,9 +8,13 @@ import queue
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
+from msgspec.structs import replace
+
+from loadtest.accounts import Account
 from loadtest.bench.large_archive import fill_archive
+from loadtest.site import open_account
 from shards.clock import now_ms
 from shards.folder import Folder
 from shards.ipc.client import Client
@@ -39,15 +43,6 @@ _TOKEN_S: Final = 86_400
 _AT_ONCE: Final = 256  # messages under way: a quarter of what a mailbox takes
 _STILL_MS: Final = 600_000
 _ARCHIVE_S: Final = 60.0  # for all rows of one run at most
-
-
-class Trader(NamedTuple):
-    """An account and its credentials."""
-
-    account: str
-    token: str
-    key: str
-    secret: str
 
 
 class Venue:
@@ -89,15 +84,9 @@ class Venue:
 
     # Setting up
 
-    def _admit(self, account: str) -> Trader:
-        for wallet, asset in (("spot", "USDT"), ("spot", "DF"), ("futures", "USDT")):
-            payment = {"account": account, "wallet": wallet, "asset": asset, "amount": FUNDS}
-            _check(self._exchange.operate("POST", "/deposits", {**payment, "reference": f"{wallet}-{asset}"}))
-        token = self._tokens.mint(account, _TOKEN_S)
-        bearer = {"Authorization": f"Bearer {token}"}
-        made = self._exchange.call("POST", "/api/v1/api-keys", {"label": "bench"}, account=None, headers=bearer)
-        _check(made)
-        return Trader(account, token, made.json()["api_key"], made.json()["api_secret"])
+    def _admit(self, name: str) -> Account:
+        funds = {"spot": {"USDT": FUNDS, "DF": FUNDS}, "futures": {"USDT": FUNDS}}
+        return open_account(self._exchange, name, self._tokens.mint(name, _TOKEN_S), funds)
 
     def _open_market(self, symbol: str) -> None:
         terms = {"tick_size": "0.1", "lot_size": "0.001", "min_notional": "10", "maker_fee_bps": 2, "taker_fee_bps": 5}
@@ -108,16 +97,16 @@ class Venue:
 
     # Orders
 
-    def with_new_token(self, trader: Trader, number: int) -> Trader:
+    def with_new_token(self, trader: Account, number: int) -> Account:
         """The same with a bearer token that is another for each ``number``."""
-        return trader._replace(token=self._tokens.mint(trader.account, _TOKEN_S + number))
+        return replace(trader, jwt=self._tokens.mint(trader.account, _TOKEN_S + number))
 
     def client_id(self) -> str:
         """One that was not used before."""
         self._client_ids += 1
         return f"b{self._client_ids}"
 
-    def new_order(self, market: Market, trader: Trader, index: int) -> NewOrder:
+    def new_order(self, market: Market, trader: Account, index: int) -> NewOrder:
         """The ``index``-th order of a book of :data:`LEVELS` levels on each side; it never trades."""
         level, side = divmod(index, 2)
         price = LEVEL + level % LEVELS if side else LEVEL - 1 - level % LEVELS
@@ -133,11 +122,13 @@ class Venue:
             client_id=self.client_id(),
         )
 
-    def place(self, market: Market, count: int, traders: Sequence[Trader] | None = None) -> list[tuple[Trader, Order]]:
+    def place(
+        self, market: Market, count: int, traders: Sequence[Account] | None = None
+    ) -> list[tuple[Account, Order]]:
         """``count`` orders of ``traders`` in turn, all open."""
         owners = [owner for _, owner in zip(range(count), _cycle(traders or self.traders), strict=False)]
         commands = [Place(self.new_order(market, owner, index)) for index, owner in enumerate(owners)]
-        placed: list[tuple[Trader, Order]] = []
+        placed: list[tuple[Account, Order]] = []
         for owner, reply in zip(owners, self._tell(market, commands), strict=True):
             assert isinstance(reply, OrderReply), reply
             placed.append((owner, reply.order))

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from loadtest.statement import SpotStatement, read_spot
 from tests.crash.calls import Call
 from tests.crash.floor import QUOTE, Floor, done
 from tests.crash.spot_audit import EVER_S
+from tests.crash.workers import Workers
 from tests.exchange import Exchange
 from web.cli.main import main
 from web.cli.run import ROOT
@@ -63,32 +63,22 @@ class Told(NamedTuple):
     given: list[tuple[str, str]]  # account and asset
 
 
-class Operator:
+class Operator(Workers):
     """Opens markets and pays assets out as long as the context lasts."""
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
         self.given: list[tuple[str, str]] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work)
+        super().__init__(self._step)
 
-    def __enter__(self) -> "Operator":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _work(self) -> None:
-        while not self._stop.is_set():
-            number = len(self.given)
-            market = self._floor.open_market(number % self._floor.shard_count)
-            account = f"given-{number}"
-            payment = {"account": account, "asset": market.base, "amount": GIVEN, "reference": account}
-            done(self._floor.exchange.operate("POST", "/deposits", {"wallet": "spot", **payment}))
-            self.given.append((account, market.base))
-            self._stop.wait(0.05)
+    def _step(self) -> None:
+        number = len(self.given)
+        market = self._floor.open_market(number % self._floor.shard_count)
+        account = f"given-{number}"
+        payment = {"account": account, "asset": market.base, "amount": GIVEN, "reference": account}
+        done(self._floor.exchange.operate("POST", "/deposits", {"wallet": "spot", **payment}))
+        self.given.append((account, market.base))
+        self.stop.wait(0.05)
 
 
 @contextmanager

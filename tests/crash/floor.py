@@ -5,7 +5,7 @@ from itertools import count
 from typing import Any, Final, NamedTuple, Self
 
 from loadtest import accounts
-from loadtest.signing import bearer
+from loadtest.site import open_account
 from shards.model.markets import shard_of_account, shard_of_symbol
 from tests.exchange import Exchange
 from web.http.tokens import Tokens
@@ -56,28 +56,12 @@ class Floor:
         name = next(
             name for name in (f"a{n}" for n in self._numbers) if shard_of_account(name, self.shard_count) == shard
         )
-        token = self._tokens.mint(name, 86_400)
-        unkeyed = accounts.Account(name, token, "", "")
-        key = done(self.exchange.call("POST", "/api/v1/api-keys", {"label": "crash"}, None, bearer(unkeyed)))
-        account = Account(name, token, key["api_key"], key["api_secret"], shard)
-        self.fund(account)
-        return account
+        made = open_account(self.exchange, name, self._tokens.mint(name, 86_400), self.funds())
+        return Account(made.account, made.jwt, made.api_key, made.api_secret, shard)
 
-    def fund(self, account: Account) -> None:
-        """Give a new account what it trades with."""
-        for asset in (QUOTE, *(market.base for market in self.markets)):
-            self.deposit(account.account, asset)
-
-    def deposit(self, account: str, asset: str, wallet: str = "spot") -> None:
-        """Credit FUNDS once."""
-        payment = {
-            "account": account,
-            "wallet": wallet,
-            "asset": asset,
-            "amount": FUNDS,
-            "reference": f"f-{wallet}-{asset}",
-        }
-        done(self.exchange.operate("POST", "/deposits", payment))
+    def funds(self) -> dict[str, dict[str, str]]:
+        """What a new account trades with, by wallet and asset."""
+        return {"spot": dict.fromkeys((QUOTE, *(market.base for market in self.markets)), FUNDS)}
 
     def open_market(self, shard: int) -> Market:
         """List a market whose book lies on ``shard``."""

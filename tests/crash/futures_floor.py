@@ -3,13 +3,12 @@
 from typing import Final
 
 from loadtest.signing import sign_futures
-from tests.crash.floor import QUOTE, Account, Floor, Market, done
+from tests.crash.floor import FUNDS, QUOTE, Account, Floor, Market, done
 from tests.exchange import Exchange
 
 MAKER_BPS: Final = 2
 TAKER_BPS: Final = 5
 LEVERAGES: Final = (3, 5, 7)  # no order of at most MAX_NOTIONAL is beyond every wallet with more
-DEFAULT_LEVERAGE: Final = 20
 
 
 class FuturesFloor(Floor):
@@ -19,15 +18,20 @@ class FuturesFloor(Floor):
         self.leverages: dict[tuple[str, str], int] = {}  # account and symbol
         super().__init__(exchange)
 
-    def fund(self, account: Account) -> None:
-        """A futures wallet, and leverages."""
-        self.deposit(account.account, QUOTE, "futures")
+    def funds(self) -> dict[str, dict[str, str]]:
+        """A futures wallet."""
+        return {"futures": {QUOTE: FUNDS}}
+
+    def accounts_of(self, shard: int) -> Account:
+        """With leverages, too."""
+        account = super().accounts_of(shard)
         for number, market in enumerate(self.markets):
             leverage = LEVERAGES[(account.home + number) % len(LEVERAGES)]
             terms = {"symbol": market.symbol, "leverage": leverage}
             headers, signed = sign_futures(account, terms)
             done(self.exchange.call("POST", f"/fapi/v1/leverage?{signed}", None, None, headers))
             self.leverages[account.account, market.symbol] = leverage
+        return account
 
     def open_market(self, shard: int) -> Market:
         """List a perpetual whose book lies on ``shard``: tick 0.1, lot 0.001, at least 5 USDT."""

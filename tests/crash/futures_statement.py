@@ -49,7 +49,7 @@ def _read_pages(reader: Reader, market: Market, path: str, start: str, key: str)
     rows: list[Row] = []
     last = 0
     while True:
-        page = reader.futures(path, symbol=market.symbol, limit=PAGE, **{start: last + 1})
+        page = reader.futures(path, symbol=market.symbol, limit=PAGE, **dict[str, Any]({start: last + 1}))
         ids = [row[key] for row in page]
         assert ids == sorted(set(ids)) and (not ids or ids[0] > last), f"{path} from {last + 1} tells {ids}"
         rows += page

@@ -2,17 +2,18 @@
 
 import gc
 import random
-import threading
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 from loadtest.outcome import Outcome
 from tests.crash.calls import PAUSE_S, Call
 from tests.crash.floor import Floor
 from tests.crash.trading import Trader, Trading
+from tests.crash.workers import Workers
 
 
-class Load:
+class Load(Workers):
     """Traders at work in threads, from ``with`` to its end."""
 
     def __init__(self, floor: Floor, trading: Trading, rnd: random.Random, traders_per_account: int = 2) -> None:
@@ -22,35 +23,21 @@ class Load:
         self.calls: list[Call] = []
         per_shard = max(2, 4 // floor.shard_count)
         self.accounts = [floor.accounts_of(shard) for shard in range(floor.shard_count) for _ in range(per_shard)]
-        self._stop = threading.Event()
         self._traders = [
             trading.make_trader(number, floor, account, self.calls.append, random.Random(rnd.random()))
             for number, account in enumerate(self.accounts * traders_per_account)
         ]
-        self._threads = [threading.Thread(target=self._work, args=(trader,)) for trader in self._traders]
-
-    def __enter__(self) -> "Load":
-        for thread in self._threads:
-            thread.start()
-        return self
+        super().__init__(*(partial(self._step, trader) for trader in self._traders))
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
+        super().__exit__()
         for trader in self._traders:
             trader.close()
         gc.collect()  # a session forgets a connection that failed, but does not close it
 
-    def _work(self, trader: Trader) -> None:
-        while not self._stop.is_set():
-            try:
-                call = trader.step()
-            except Exception as error:
-                trader.faults.append(f"a trader failed: {error!r}")
-                raise
-            if call.outcome is not Outcome.DECIDED:
-                self._stop.wait(PAUSE_S)
+    def _step(self, trader: Trader) -> None:
+        if trader.step().outcome is not Outcome.DECIDED:
+            self.stop.wait(PAUSE_S)
 
     def decided_count(self) -> int:
         """Calls that came to something so far."""
@@ -62,6 +49,7 @@ class Load:
 
     def _faults(self) -> Iterator[str]:
         """What was wrong with an answer by itself."""
+        yield from self.failures
         for trader in self._traders:
             yield from trader.faults
         for call in self.calls:

@@ -8,9 +8,11 @@ from tests.crash.settings import times
 from tests.crash.storm import Stage, Storm
 from tests.exchange import kill
 
-ONE = pytest.mark.parametrize("stage", [1], indirect=True, ids=["1-shard"])
+BOTH = pytest.mark.parametrize("stage", [("spot", 4), ("futures", 4)], indirect=True, ids=["spot", "futures"])
+ALONE = pytest.mark.parametrize("stage", [("spot", 1), ("futures", 1)], indirect=True, ids=["spot", "futures"])
 
 
+@BOTH
 def test_a_shard(stage: Stage) -> None:
     """Callers of other shards never notice."""
     victims = range(stage.floor.shard_count // 2)
@@ -19,12 +21,7 @@ def test_a_shard(stage: Stage) -> None:
     storm.check_only(lambda call: bool(call.shards & set(victims)))
 
 
-@ONE
-def test_the_only_shard(stage: Stage) -> None:
-    with Storm(stage) as storm:
-        storm.strike(times(4), lambda: storm.rnd.choice((kill_a_shard, kill_in_recovery))(storm, 0))
-
-
+@BOTH
 def test_the_archive(stage: Stage) -> None:
     """Trading goes on; history is complete afterwards."""
     with Storm(stage) as storm:
@@ -32,18 +29,28 @@ def test_the_archive(stage: Stage) -> None:
     storm.check_only(lambda call: call.needs_history)
 
 
+@BOTH
+def test_gunicorn_workers_and_master(stage: Stage) -> None:
+    """Callers whose worker died lose their connection; nobody else notices, and no place in a mailbox is lost."""
+    with Storm(stage) as storm:
+        storm.strike(times(9), lambda: kill(storm.rnd.choice(worker_processes(storm.exchange))))
+        storm.strike(times(2), lambda: kill_half(storm.exchange.web))
+    storm.check_only(lambda call: call.status == 0)
+
+
+@BOTH
 def test_shards_in_recovery_and_snapshots_the_supervisor_everything(stage: Stage) -> None:
     with Storm(stage) as storm:
         shards = range(stage.floor.shard_count)
         storm.strike(times(3), lambda: kill_in_recovery(storm, storm.rnd.choice(shards)))
         storm.strike(times(3), lambda: kill_in_snapshot(storm, storm.rnd.choice(shards)))
-        storm.strike(times(3), lambda: kill_half(storm.exchange.engine))
-        storm.strike(times(3), lambda: kill_everything(storm.exchange))
+        storm.strike(times(2), lambda: kill_half(storm.exchange.engine))
+        storm.strike(times(2), lambda: kill_everything(storm.exchange))
 
 
-def test_gunicorn_workers_and_master(stage: Stage) -> None:
-    """Callers whose worker died lose their connection; nobody else notices, and no place in a mailbox is lost."""
+@ALONE
+def test_the_only_shard_the_supervisor_everything(stage: Stage) -> None:
     with Storm(stage) as storm:
-        storm.strike(times(15), lambda: kill(storm.rnd.choice(worker_processes(storm.exchange))))
-        storm.strike(times(3), lambda: kill_half(storm.exchange.web))
-    storm.check_only(lambda call: call.status == 0)
+        storm.strike(times(3), lambda: storm.rnd.choice((kill_a_shard, kill_in_recovery))(storm, 0))
+        storm.strike(times(1), lambda: kill_half(storm.exchange.engine))
+        storm.strike(times(1), lambda: kill_everything(storm.exchange))

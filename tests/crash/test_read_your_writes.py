@@ -1,7 +1,6 @@
 """Whatever a caller was told is in the balance it reads next, though order and money live on different shards."""
 
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -21,6 +20,7 @@ from storage.reference import Reference
 from tests.crash.floor import FUNDS, QUOTE, QUOTE_PLACES, Account, Floor
 from tests.crash.processes import BACK_S, archive_process, check_at_rest, connected, shard_process
 from tests.crash.settings import make_random, times
+from tests.crash.workers import Workers
 from tests.exchange import Exchange, kill, until
 from web.exchange.catalog import Catalog
 
@@ -106,7 +106,7 @@ class Reader:
             time.sleep(0.002)
 
 
-class Readers:
+class Readers(Workers):
     """All readers at work in threads, from ``with`` to its end."""
 
     def __init__(self, exchange: Exchange, client: Client, rnd: random.Random) -> None:
@@ -117,26 +117,7 @@ class Readers:
         shards = {market.symbol: market.shard for market in floor.markets}
         accounts = [floor.accounts_of(number % floor.shard_count) for number in range(READERS)]
         self._readers = [Reader(client, markets, shards, account, random.Random(rnd.random())) for account in accounts]
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._work, args=(reader,)) for reader in self._readers]
-
-    def __enter__(self) -> "Readers":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _work(self, reader: Reader) -> None:
-        while not self._stop.is_set():
-            try:
-                reader.step()
-            except Exception as error:
-                reader.faults.append(f"a reader failed: {error!r}")
-                raise
+        super().__init__(*(reader.step for reader in self._readers))
 
     def reads(self) -> int:
         """Balances compared so far."""
@@ -144,7 +125,7 @@ class Readers:
 
     def faults(self) -> list[str]:
         """Every balance that did not show what its reader had been told."""
-        return [fault for reader in self._readers for fault in reader.faults]
+        return [*self.failures, *(fault for reader in self._readers for fault in reader.faults)]
 
     def await_reads(self, number: int) -> None:
         """Until so many more balances were compared."""

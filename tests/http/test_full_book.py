@@ -2,23 +2,18 @@
 
 import itertools
 from collections.abc import Iterator
-from contextlib import closing
 from decimal import Decimal
 from typing import Final
 
 import pytest
 
-from loadtest.bench.seeding import MARKET, OWNER, full_book, limit_order, write_journal
-from shards.folder import Folder
+from loadtest.bench.seeding import MARKET, OWNER, full_book, limit_order
 from shards.limits import OPEN_ORDERS_MAX
 from shards.model.commands import Command, Deposit
 from shards.model.orders import Side
-from storage.reference import Asset, Reference
-from tests.exchange import Exchange
+from tests.http.seeded import seeded
 from tests.http.venue import Pair, User, Venue
-from web.exchange.catalog import encode_market
 
-READY_S: Final = 90.0
 OTHERS: Final = 200_000
 OWN: Final = 10_000
 BRIM: Final = "brim"  # who has as many open orders as one may
@@ -36,19 +31,7 @@ def commands() -> Iterator[Command]:
 @pytest.fixture(scope="module")
 def full() -> Iterator[Venue]:
     """An exchange of one shard that starts with such a journal."""
-    with closing(Exchange(1)) as exchange:
-        folder = Folder.open(exchange.data, 1)
-        write_journal(folder, commands())
-        with closing(Reference(folder.reference, folder.secrets().storage_key)) as reference:
-            for symbol, decimals in (("USDT", 6), ("DF", 18)):
-                assert reference.add_asset(Asset(symbol, decimals))
-            row = reference.reserve_market(MARKET.product, MARKET.symbol, 1)
-            assert row is not None and row.number == MARKET.number
-            reference.put_market(row.number, encode_market(MARKET))
-        exchange.engine.start()
-        exchange.web.start()
-        exchange.wait_ready(READY_S)  # 300,000 commands are replayed
-        exchange.admin_key = folder.secrets().admin_key
+    with seeded(commands(), MARKET, {"USDT": 6, "DF": 18}) as exchange:
         yield Venue(exchange)
 
 

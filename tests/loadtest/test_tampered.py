@@ -1,216 +1,158 @@
 """One order, one answer or one unit is changed in what was told or said: the auditor finds it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from loadtest.archive_audit import audit_archive
-from loadtest.auditor import Openings, Statements
+from loadtest.auditor import Statements
 from loadtest.record import Call, read_records
-from loadtest.statement import Row
+from loadtest.statement import Opening, Row
 from tests.loadtest.stage import Load, audit
 
 UNIT: Final = Decimal("0.000001")  # of USDT
 
 
-def lose_spot_order(calls: list[Call], openings: Openings) -> tuple[str, str]:
-    call = _answered(calls, "spot place")
-    call.body["id"] = f"{call.body['id'][:-4]}ffff"
-    return call.account, "lost: "
+def answered(status: int, body: Any) -> Callable[[Call], None]:
+    def change(call: Call) -> None:
+        call.status, call.body = status, body
+
+    return change
 
 
-def lose_futures_order(calls: list[Call], openings: Openings) -> tuple[str, str]:
-    call = _answered(calls, "futures place")
-    call.body["orderId"] += 10**9
-    return call.account, "lost: "
+def forget(call: Call) -> None:
+    """It stands for a call that nobody has made."""
+    call.account = ""
 
 
-def forget_spot_order(calls: list[Call], openings: Openings) -> tuple[str, str]:
-    call = _answered(calls, "spot place")
-    calls.remove(call)
-    return call.account, "nobody was told of"
+UNASKED: Final = "nobody asked to cancel"
+TOLD: Final[dict[str, tuple[str, Callable[[Call], object], str]]] = {  # of which call, how, and what is found
+    "lose_spot_order": ("spot place", lambda call: call.body.update(id=f"{call.body['id'][:-4]}ffff"), "lost: "),
+    "lose_futures_order": (
+        "futures place",
+        lambda call: call.body.update(orderId=call.body["orderId"] + 10**9),
+        "lost: ",
+    ),
+    "forget_spot_order": ("spot place", forget, "nobody was told of"),
+    "forget_futures_order": ("futures place", forget, "nobody was told of"),
+    "send_other_terms": ("spot place", lambda call: call.sent.update(tif="fok"), "wanted was fok"),
+    "fill_canceled_spot_order": ("spot cancel", lambda call: call.body.update(filled_qty="0.000001"), "changed: "),
+    "fill_canceled_futures_order": ("futures cancel", lambda call: call.body.update(executedQty="0.1"), "changed: "),
+    "forget_spot_cancel": ("spot cancel", forget, UNASKED),
+    "forget_futures_cancel": ("futures cancel", forget, UNASKED),
+    "cancel_though_busy": ("spot cancel_by_client_id", answered(503, {"error": "ENGINE_BUSY"}), UNASKED),
+    "cancel_futures_though_busy": ("futures cancel", answered(503, {"code": -1008, "msg": "busy"}), UNASKED),
+    "lose_connection": ("spot balances", answered(0, None), "and nothing was killed"),
+    "answer_otherwise": ("spot cancel", answered(500, {"error": "internal error"}), "not an answer to expect"),
+}
 
 
-def forget_futures_order(calls: list[Call], openings: Openings) -> tuple[str, str]:
-    call = _answered(calls, "futures place")
-    calls.remove(call)
-    return call.account, "nobody was told of"
-
-
-def fill_canceled_spot_order(calls: list[Call], openings: Openings) -> tuple[str, str]:
-    call = _answered(calls, "spot cancel")
-    call.body["filled_qty"] = "0.000001"
-    return call.account, "changed: "
-
-
-def fill_canceled_futures_order(calls: list[Call], openings: Openings) -> tuple[str, str]:
-    call = _answered(calls, "futures cancel")
-    call.body["executedQty"] = "0.000001"
-    return call.account, "changed: "
-
-
-def forget_spot_cancel(calls: list[Call], openings: Openings) -> tuple[str, str]:
-    call = _answered(calls, "spot cancel")
-    calls.remove(call)
-    return call.account, "nobody asked to cancel"
-
-
-def forget_futures_cancel(calls: list[Call], openings: Openings) -> tuple[str, str]:
-    call = _answered(calls, "futures cancel")
-    calls.remove(call)
-    return call.account, "nobody asked to cancel"
-
-
-def cancel_though_busy(calls: list[Call], openings: Openings) -> tuple[str, str]:
-    call = _answered(calls, "spot cancel_by_client_id")
-    call.status, call.body = 503, {"error": "ENGINE_BUSY"}
-    return call.account, "nobody asked to cancel"
-
-
-def cancel_futures_though_busy(calls: list[Call], openings: Openings) -> tuple[str, str]:
-    call = _answered(calls, "futures cancel")
-    call.status, call.body = 503, {"code": -1008, "msg": "busy"}
-    return call.account, "nobody asked to cancel"
-
-
-def lose_connection(calls: list[Call], openings: Openings) -> tuple[str, str]:
-    call = _answered(calls, "spot balances")
-    call.status, call.body = 0, None
-    return call.account, "and nothing was killed"
-
-
-def answer_otherwise(calls: list[Call], openings: Openings) -> tuple[str, str]:
-    call = _answered(calls, "spot cancel")
-    call.status, call.body = 500, {"error": "internal error"}
-    return call.account, "not an answer to expect"
-
-
-def take_one_unit(calls: list[Call], openings: Openings) -> tuple[str, str]:
-    account = next(iter(openings))
-    openings[account].spot["USDT"] += UNIT
-    return account, "USDT: available and frozen are"
-
-
-def take_one_unit_of_a_wallet(calls: list[Call], openings: Openings) -> tuple[str, str]:
-    account = next(iter(openings))
-    openings[account].wallet += UNIT
-    return account, "the wallet has"
-
-
-def _answered(calls: list[Call], what: str) -> Call:
-    return next(call for call in calls if call.what == what and call.status == 200)
-
-
-@pytest.mark.parametrize(
-    "tamper",
-    [
-        lose_spot_order,
-        lose_futures_order,
-        forget_spot_order,
-        forget_futures_order,
-        fill_canceled_spot_order,
-        fill_canceled_futures_order,
-        forget_spot_cancel,
-        forget_futures_cancel,
-        cancel_though_busy,
-        cancel_futures_though_busy,
-        lose_connection,
-        answer_otherwise,
-        take_one_unit,
-        take_one_unit_of_a_wallet,
-    ],
-)
-def test_what_is_missing_is_found(load: Load, tamper: Callable[[list[Call], Openings], tuple[str, str]]) -> None:
-    calls, openings = list(read_records(load.plan.records)), deepcopy(load.openings)
-    name, expected = tamper(calls, openings)
-    found = audit(load, name, calls, openings, load.auditor.statements)
+@pytest.mark.parametrize(("what", "change", "expected"), TOLD.values(), ids=TOLD)
+def test_what_is_missing_is_found(load: Load, what: str, change: Callable[[Call], object], expected: str) -> None:
+    calls = list(read_records(load.plan.records))
+    call = next(call for call in calls if call.what == what and call.status == 200)
+    name = call.account
+    change(call)
+    found = audit(load, name, calls, load.openings, load.auditor.statements)
     assert len(found) <= 2 and any(expected in text for text in found), found
 
 
-def lose_attached_order(said: Statements) -> tuple[str, str]:
-    name, futures = next(
-        (name, futures.orders)
-        for name, futures in said.futures.items()
-        if any("takeProfitOrderId" in row for row in futures.orders.values())
-    )
-    futures.pop(next(row["takeProfitOrderId"] for row in futures.values() if "takeProfitOrderId" in row))
-    return name, "lost: "
+def give_spot(opening: Opening) -> None:
+    opening.spot["USDT"] += UNIT
 
 
-def expire_canceled_order(said: Statements) -> tuple[str, str]:
-    rows = ((name, row) for name, futures in said.futures.items() for row in futures.orders.values())
-    name, order = next((name, row) for name, row in rows if (row["status"], row["origType"]) == ("CANCELED", "LIMIT"))
-    order["status"] = "EXPIRED"
-    return name, "no own order was in the way"
-
-
-def trade_spot_beyond_the_limit(said: Statements) -> tuple[str, str]:
-    name, order = _filled_spot(said)
-    order["price"] = str(Decimal(order["price"]) * (Decimal("0.5") if order["side"] == "buy" else 2))
-    return name, "is worse than its order"
-
-
-def trade_futures_beyond_the_limit(said: Statements) -> tuple[str, str]:
-    name, order = _filled_futures(said)
-    order["price"] = str(Decimal(order["price"]) * (Decimal("0.5") if order["side"] == "BUY" else 2))
-    return name, "is worse than its order"
-
-
-def fill_spot_beyond_the_quantity(said: Statements) -> tuple[str, str]:
-    name, order = _filled_spot(said)
-    order["quantity"] = str(Decimal(order["quantity"]) / 2)
-    return name, "filled beyond its quantity"
-
-
-def fill_futures_beyond_the_quantity(said: Statements) -> tuple[str, str]:
-    name, order = _filled_futures(said)
-    order["origQty"] = str(Decimal(order["origQty"]) / 2)
-    return name, "filled beyond its quantity"
-
-
-def overcharge_spot(said: Statements) -> tuple[str, str]:
-    name, trade = next((name, trade) for name, spot in said.spot.items() for trade in spot.trades.values())
-    trade["fee"] = str(Decimal(trade["fee"]) + UNIT)
-    return name, "the fee should be"
-
-
-def overcharge_futures(said: Statements) -> tuple[str, str]:
-    name, fill = next((name, fill) for name, futures in said.futures.items() for fill in futures.fills.values())
-    fill["commission"] = str(Decimal(fill["commission"]) + UNIT)
-    return name, "the fee should be"
-
-
-def _filled_spot(said: Statements) -> tuple[str, Row]:
-    rows = ((name, row) for name, spot in said.spot.items() for row in spot.orders.values())
-    return next((name, row) for name, row in rows if row["status"] == "filled" and row["type"] == "limit")
-
-
-def _filled_futures(said: Statements) -> tuple[str, Row]:
-    rows = ((name, row) for name, futures in said.futures.items() for row in futures.orders.values())
-    return next((name, row) for name, row in rows if row["status"] == "FILLED" and row["origType"] == "LIMIT")
+def give_futures(opening: Opening) -> None:
+    opening.wallet += UNIT
 
 
 @pytest.mark.parametrize(
-    "tamper",
-    [
-        lose_attached_order,
-        expire_canceled_order,
-        trade_spot_beyond_the_limit,
-        trade_futures_beyond_the_limit,
-        fill_spot_beyond_the_quantity,
-        fill_futures_beyond_the_quantity,
-        overcharge_spot,
-        overcharge_futures,
-    ],
+    ("give", "expected"), [(give_spot, "USDT: available and frozen are"), (give_futures, "the wallet has")]
 )
-def test_what_is_said_wrongly_is_found(load: Load, tamper: Callable[[Statements], tuple[str, str]]) -> None:
+def test_a_missing_unit_is_found(load: Load, give: Callable[[Opening], None], expected: str) -> None:
+    openings = deepcopy(load.openings)
+    name, opening = next(iter(openings.items()))
+    give(opening)
+    found = audit(load, name, load.calls, openings, load.auditor.statements)
+    assert len(found) <= 2 and any(expected in text for text in found), found
+
+
+Rows = Callable[[Statements], Iterator[tuple[str, Row]]]
+
+
+def spot_orders(said: Statements) -> Iterator[tuple[str, Row]]:
+    yield from ((name, row) for name, spot in said.spot.items() for row in spot.orders.values())
+
+
+def spot_trades(said: Statements) -> Iterator[tuple[str, Row]]:
+    yield from ((name, row) for name, spot in said.spot.items() for row in spot.trades.values())
+
+
+def futures_orders(said: Statements) -> Iterator[tuple[str, Row]]:
+    yield from ((name, row) for name, futures in said.futures.items() for row in futures.orders.values())
+
+
+def fills(said: Statements) -> Iterator[tuple[str, Row]]:
+    yield from ((name, row) for name, futures in said.futures.items() for row in futures.fills.values())
+
+
+def worsen(order: Row) -> None:
+    """Its limit, so that its trades were worse."""
+    order["price"] = str(Decimal(order["price"]) * (Decimal("0.5") if order["side"].lower() == "buy" else 2))
+
+
+def add(field: str, amount: Decimal) -> Callable[[Row], None]:
+    return lambda row: row.update({field: str(Decimal(row[field]) + amount)})
+
+
+def halve(field: str) -> Callable[[Row], None]:
+    return lambda row: row.update({field: str(Decimal(row[field]) / 2)})
+
+
+FILLED: Final = {"status": "filled", "type": "limit"}
+FUTURES_FILLED: Final = {"status": "FILLED", "origType": "LIMIT"}
+CANCELED: Final = {"status": "CANCELED", "origType": "LIMIT"}
+SAID: Final[dict[str, tuple[Rows, Row, Callable[[Row], object], str]]] = {  # the first such row, how, what is found
+    "expire_canceled_order": (
+        futures_orders,
+        CANCELED,
+        lambda row: row.update(status="EXPIRED"),
+        "no own order was in",
+    ),
+    "trade_spot_beyond_the_limit": (spot_orders, FILLED, worsen, "is worse than its order"),
+    "trade_futures_beyond_the_limit": (futures_orders, FUTURES_FILLED, worsen, "is worse than its order"),
+    "fill_spot_beyond_the_quantity": (spot_orders, FILLED, halve("quantity"), "filled beyond its quantity"),
+    "fill_futures_beyond_the_quantity": (
+        futures_orders,
+        FUTURES_FILLED,
+        halve("origQty"),
+        "filled beyond its quantity",
+    ),
+    "fill_half_of_it": (spot_orders, FILLED, add("quantity", Decimal(1)), "it is not filled"),
+    "tell_another_average": (spot_orders, FILLED, add("avg_fill_price", UNIT), "its trades are worth"),
+    "overcharge_spot": (spot_trades, {}, add("fee", UNIT), "the fee should be"),
+    "overcharge_futures": (fills, {}, add("commission", UNIT), "the fee should be"),
+}
+
+
+@pytest.mark.parametrize(("rows", "fits", "change", "expected"), SAID.values(), ids=SAID)
+def test_what_is_said_wrongly_is_found(
+    load: Load, rows: Rows, fits: Row, change: Callable[[Row], object], expected: str
+) -> None:
     said = deepcopy(load.auditor.statements)
-    name, expected = tamper(said)
+    name, row = next((name, row) for name, row in rows(said) if fits.items() <= row.items())
+    change(row)
     found = audit(load, name, load.calls, load.openings, said)
     assert any(expected in text for text in found), found
+
+
+def test_a_lost_attached_order_is_found(load: Load) -> None:
+    said = deepcopy(load.auditor.statements)
+    name, row = next((name, row) for name, row in futures_orders(said) if "takeProfitOrderId" in row)
+    del said.futures[name].orders[row["takeProfitOrderId"]]
+    assert any("lost: " in text for text in audit(load, name, load.calls, load.openings, said))
 
 
 def test_a_row_that_nobody_was_told_of_is_found(load: Load) -> None:

@@ -23,7 +23,7 @@ from shards.ipc.frames import FrameKind
 from shards.ipc.mailbox import Mailbox
 from shards.ipc.protocol import LinkFrame, Request
 from shards.limits import BATCH_COUNT_MAX, DEADLINE_MS, QUEUE_DEPTH_MAX, RULES
-from shards.model.codec import decode_input, decode_link, decode_reply, decode_request, decode_row, encode
+from shards.model.codec import decode_link, decode_reply, decode_request, decode_row, encode
 from shards.model.commands import (
     AddMarket,
     Cancel,
@@ -486,8 +486,3 @@ class _NoMailbox:
 
 def _request(caller: Call | Wire, number: int, deadline_ms: int, body: bytes) -> Request:
     return Request(caller, number, deadline_ms, body)  # type: ignore[arg-type]
-
-
-def input_of(record: Record) -> Command | LinkMessage:
-    """The message of a journal record."""
-    return decode_input(record.body)

@@ -1,13 +1,13 @@
 """One overload: how much an exchange can do, then many times that, then the audit."""
 
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, NamedTuple
 
 from shards.limits import DEADLINE_BULK_MS, DEADLINE_MS
 from tests.crash.processes import shard_process
+from tests.crash.workers import Workers
 from tests.exchange import Exchange
 from tests.fuzz.wire import PROBE, Broken, Connection
 from tests.overload.audit import audit
@@ -148,26 +148,20 @@ def _slowed(exchange: Exchange, slow: Slow | None) -> AbstractContextManager[Non
     return slowed(shard_process(exchange, exchange.folder.shard_count - 1), slow.still_s, slow.on_s)
 
 
-@contextmanager
-def _coming(exchange: Exchange, waits: list[float]) -> Iterator[None]:
+def _coming(exchange: Exchange, waits: list[float]) -> Workers:
     """Every now and then somebody opens a connection and asks whether the exchange lives."""
-    end = threading.Event()
 
     def come() -> None:
-        while not end.wait(NEWCOMER_S):
-            start = time.monotonic()
-            try:
-                with Connection(exchange.port) as connection:
-                    connection.ask(PROBE)
-            except (Broken, OSError):
-                waits.append(float("inf"))
-            else:
-                waits.append(time.monotonic() - start)
+        if workers.stop.wait(NEWCOMER_S):
+            return
+        start = time.monotonic()
+        try:
+            with Connection(exchange.port) as connection:
+                connection.ask(PROBE)
+        except (Broken, OSError):
+            waits.append(float("inf"))
+        else:
+            waits.append(time.monotonic() - start)
 
-    thread = threading.Thread(target=come)
-    thread.start()
-    try:
-        yield
-    finally:
-        end.set()
-        thread.join()
+    workers = Workers(come)
+    return workers

@@ -2,29 +2,24 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from typing import Final, NamedTuple
 
 import pytest
 
-from loadtest.bench.seeding import write_journal
-from shards.folder import Folder
 from shards.limits import OPEN_ORDERS_MAX, TRIGGERS_MAX
 from shards.model.accounting import Wallet
 from shards.model.commands import AddMarket, Command, Deposit, Place
 from shards.model.ids import make_number
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce, Trigger
-from storage.reference import Asset, Reference
 from tests.exchange import Exchange
 from tests.http.futures.caller import Caller, Json, sender
 from tests.http.futures.site import BTC
+from tests.http.seeded import seeded
 from tests.http.venue import User, Venue
-from web.exchange.catalog import encode_market
 
 BRIM: Final = "brim"  # who has so many
 OTHER: Final = "other"  # who has none
 LISTS: Final = 250  # asked for at once
-READY_S: Final = 90.0
 
 
 def commands() -> Iterator[Command]:
@@ -47,18 +42,7 @@ class Scene(NamedTuple):
 @pytest.fixture(scope="module")
 def scene() -> Iterator[Scene]:
     """Both accounts, on an exchange of one shard that starts with such a journal."""
-    with closing(Exchange(1)) as exchange:
-        folder = Folder.open(exchange.data, 1)
-        write_journal(folder, commands())
-        with closing(Reference(folder.reference, folder.secrets().storage_key)) as reference:
-            for symbol, decimals in (("USDT", 6), ("BTC", 8)):
-                assert reference.add_asset(Asset(symbol, decimals))
-            row = reference.reserve_market(BTC.product, BTC.symbol, 1)
-            assert row is not None and row.number == BTC.number
-            reference.put_market(row.number, encode_market(BTC))
-        exchange.engine.start()
-        exchange.web.start()
-        exchange.wait_ready(READY_S)  # 101,000 commands are replayed
+    with seeded(commands(), BTC, {"USDT": 6, "BTC": 8}) as exchange:
         yield Scene(caller_of(exchange, BRIM), caller_of(exchange, OTHER))
 
 

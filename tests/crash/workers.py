@@ -1,0 +1,32 @@
+"""Threads that repeat what they do."""
+
+import threading
+from collections.abc import Callable
+from typing import Self
+
+
+class Workers:
+    """Each repeats its step from ``with`` to its end."""
+
+    def __init__(self, *steps: Callable[[], object]) -> None:
+        self.stop = threading.Event()
+        self.failures: list[str] = []  # of a step that has raised: its thread has ended
+        self._threads = [threading.Thread(target=self._work, args=(step,)) for step in steps]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self, step: Callable[[], object]) -> None:
+        while not self.stop.is_set():
+            try:
+                step()
+            except Exception as error:
+                self.failures.append(f"{threading.current_thread().name} failed: {error!r}")
+                raise
