@@ -5,9 +5,9 @@ from contextlib import closing, contextmanager
 from typing import Final
 
 from loadtest.bench.seeding import write_journal
+from shards.folder import Folder
 from shards.model.commands import Command
 from shards.model.markets import Market
-from storage.folder import Folder
 from storage.reference import Asset, Reference
 from tests.exchange import Exchange
 from web.exchange.catalog import encode_market
