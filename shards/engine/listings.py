@@ -67,14 +67,14 @@ class Listings:
 
     def set_status(self, command: SetMarketStatus, effects: Effects) -> Reply:
         """Halt, list again or delist."""
-        refused = self._check(command.market)
+        refused = _check(self.markets.get(command.market))
         if refused is None:
             refused = self.markets[command.market].set_status(command.status, effects)
         return refused or self._show(command.market)
 
     def set_mark(self, command: SetMarkPrice, effects: Effects) -> Reply:
         """Of a futures market."""
-        refused = self._check(command.market)
+        refused = _check(self.futures.get(command.market))
         if refused is not None:
             return refused
         self.futures[command.market].set_mark(command.price, effects)
@@ -82,20 +82,13 @@ class Listings:
 
     def set_risk(self, command: SetRisk, effects: Effects) -> Reply:
         """Of a futures market."""
-        refused = self._check(command.market)
+        refused = _check(self.futures.get(command.market))
         if refused is not None:
             return refused
         machine = self.futures[command.market]
         machine.set_risk(command.change, effects)
         self._tell_brackets(command.market, machine.market.brackets, effects)
         return self._show(command.market)
-
-    def _check(self, number: int) -> Refused | None:
-        """What is there no more cannot be changed."""
-        machine = self.markets.get(number)
-        if machine is None:
-            return Refused(Reason.UNKNOWN_MARKET)
-        return Refused(Reason.MARKET_DELISTED) if machine.market.status is MarketStatus.DELISTED else None
 
     def _show(self, number: int) -> MarketReply:
         return MarketReply(self.markets[number].market)
@@ -104,3 +97,10 @@ class Listings:
         """To every shard: each is home to accounts that may trade in the market."""
         self._accounts.margins.brackets[market] = brackets
         self._links.post_to_all(BracketsChanged(market, brackets), effects.now_ms)
+
+
+def _check(machine: MarketMachine | None) -> Refused | None:
+    """A delisted market cannot be changed."""
+    if machine is None:
+        return Refused(Reason.UNKNOWN_MARKET)
+    return Refused(Reason.MARKET_DELISTED) if machine.market.status is MarketStatus.DELISTED else None

@@ -1,6 +1,7 @@
 """An engine applies what follows, and nothing else."""
 
 import gc
+from collections.abc import Callable
 from typing import get_args
 
 import pytest
@@ -8,9 +9,28 @@ from msgspec.structs import replace
 
 from loadtest.bench.seeding import START_MS, full_book
 from shards.engine.engine import MAILBOX, Engine
+from shards.model.brackets import Bracket, RiskChange
 from shards.model.codec import decode_input, encode
-from shards.model.commands import Command, Deposit, Place
+from shards.model.commands import (
+    AddMarket,
+    Cancel,
+    CancelAll,
+    CancelBatch,
+    CancelByClientId,
+    Command,
+    Countdown,
+    Deposit,
+    Modify,
+    Place,
+    SetLeverage,
+    SetMarketStatus,
+    SetMarkPrice,
+    SetRisk,
+)
+from shards.model.ids import make_number
 from shards.model.links import LinkMessage, Settle
+from shards.model.markets import MarketStatus
+from tests.unit.archive.samples import BTC_FUTURES, DFUSDT
 
 
 def test_a_link_message_out_of_turn_is_not_applied() -> None:
@@ -48,3 +68,27 @@ def test_resting_orders_are_nothing_that_the_garbage_collector_looks_at() -> Non
     gc.collect()
     assert len(gc.get_objects()) - before < count / 10
     assert len(engine.markets[1].open) == len(engine.markets[1].replays.dump()) == count
+
+
+@pytest.mark.parametrize("market", [1, 3, 9], ids=["spot", "futures", "none"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda market: SetMarkPrice(market, 47_000),
+        lambda market: SetRisk(market, RiskChange([Bracket(10**12, 20, 10_000)])),
+        lambda market: SetMarketStatus(market, MarketStatus.HALTED),
+        lambda market: Countdown(market, "alice", 1_000),
+        lambda market: CancelAll("alice", market, triggers_only=True),
+        lambda market: CancelAll("alice", market),
+        lambda market: CancelBatch(market, "alice", [make_number(market, 1)], ["mine"]),
+        lambda market: CancelByClientId(market, "alice", "mine"),
+        lambda market: Cancel(make_number(market, 1), "alice"),
+        lambda market: Modify(make_number(market, 1), "alice", 1, 1, 1),
+        lambda market: SetLeverage("alice", market, 5, 20),
+    ],
+)
+def test_a_command_for_a_market_of_the_other_product_is_answered(make: Callable[[int], Command], market: int) -> None:
+    """A journaled input that raised would end its shard at every start."""
+    engine = Engine(0, 1)
+    for sequence, command in enumerate((AddMarket(DFUSDT), AddMarket(BTC_FUTURES), make(market)), 1):
+        assert engine.apply(sequence, 1_000, MAILBOX, 0, command) is not None
