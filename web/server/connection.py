@@ -7,6 +7,7 @@ it lasts.
 import logging
 import socket
 import time
+from enum import Enum, auto
 from functools import partial
 from math import inf
 from typing import Any, Final, Protocol
@@ -21,6 +22,22 @@ from web.server.stream import Stream
 _log: Final = logging.getLogger("gunicorn.error")
 
 _NOTHING: Final = memoryview(b"")
+
+
+class State(Enum):
+    """Where a connection stands. It goes through this table from above, and round from IDLE to SENDING."""
+
+    FRESH = auto()  # nothing has come yet
+    READING = auto()  # part of a request has come, or a whole one that is not looked at yet
+    SERVING = auto()  # a request is under way: until its answer has been sent, no other is taken
+    SENDING = auto()  # part of its answer waits for its reader
+    IDLE = auto()  # all is answered; the next request may come
+    HANDED_OVER = auto()  # the rest is gunicorn's
+    CLOSED = auto()
+
+
+_WAITS_FOR_CALLER: Final = (State.FRESH, State.READING, State.IDLE)
+_UNDER_WAY: Final = (State.SERVING, State.SENDING)
 
 
 class Server(Protocol):
@@ -54,14 +71,12 @@ class HttpConnection:
 
     __slots__ = (
         "_address",
-        "_busy",
-        "_closed",
-        "_fresh",
         "_keep_alive",
         "_needed",
         "_received",
         "_server",
         "_socket",
+        "_state",
         "_stream",
         "_unsent",
         "_watched",
@@ -75,11 +90,9 @@ class HttpConnection:
         self._received = b""
         self._needed = 0  # bytes that must be there before it is worth looking again
         self._unsent = _NOTHING
-        self._busy = False  # a request is under way: until its answer has been sent, no other is taken
-        self._fresh = True  # nothing has been answered yet
+        self._state = State.FRESH
         self._keep_alive = True
-        self._stream: Stream | None = None  # once it is gunicorn's
-        self._closed = False
+        self._stream: Stream | None = None  # once it is handed over
         self._watched = 0
         self.until = server.hub.now + server.keepalive_s
         self._watch(READ)
@@ -87,7 +100,7 @@ class HttpConnection:
     @property
     def is_waiting(self) -> bool:
         """Whether it waits for its caller: no request is under way, or not yet whole."""
-        return not self._busy if self._stream is None else self._stream.is_waiting
+        return self._state in _WAITS_FOR_CALLER if self._stream is None else self._stream.is_waiting
 
     def has_come(self) -> bool:
         """Whether its caller has sent something that is not yet read, or has gone."""
@@ -113,9 +126,9 @@ class HttpConnection:
 
     def close(self) -> None:
         """End it now."""
-        if self._closed:
+        if self._state is State.CLOSED:
             return
-        self._closed = True
+        self._state = State.CLOSED
         self._watch(0)
         self._socket.close()
         self._unsent, self._received = _NOTHING, b""
@@ -131,15 +144,14 @@ class HttpConnection:
 
     def stop(self) -> None:
         """End it as soon as no request is under way. What the caller has sent already is answered."""
-        if not self._busy and self._stream is None:
+        if self._state in _WAITS_FOR_CALLER:
             self._on_ready(READ)
         if self._stream is not None:
             self._stream.end()
-        elif not (self._busy or self._received or self._closed):
-            if self._fresh:
-                self.until = self._server.hub.now + FIRST_S
-            else:
-                self.close()
+        elif self._state is State.FRESH:
+            self.until = self._server.hub.now + FIRST_S
+        elif self._state is State.IDLE:
+            self.close()
 
     def _watch(self, events: int) -> None:
         if events == self._watched:
@@ -151,7 +163,7 @@ class HttpConnection:
             self._server.hub.unwatch(self._socket)
 
     def _on_ready(self, events: int) -> None:
-        if self._closed:
+        if self._state is State.CLOSED:
             return
         try:
             if events & READ:
@@ -175,12 +187,13 @@ class HttpConnection:
             return
         except OSError:
             chunk = b""
-        if self._busy:
+        if self._state in _UNDER_WAY:
             self._receive_early(chunk)
         elif not chunk:
             self._end_received()
         else:
-            if not self._received:
+            if self._state is not State.READING:
+                self._state = State.READING
                 self.until = self._server.hub.now + REQUEST_S
             self._received = self._received + chunk if self._received else chunk
             if len(self._received) >= self._needed:
@@ -200,9 +213,9 @@ class HttpConnection:
             self.close()
 
     def _take_next(self) -> None:
-        if self._closed:
+        if self._state is State.CLOSED:
             return
-        self._busy = False
+        self._state = State.READING
         self._watch(READ)
         try:
             self._take()
@@ -221,12 +234,13 @@ class HttpConnection:
             return
         self._received = self._received[found.size :]
         self._needed = 0
-        self._busy = True
+        self._state = State.SERVING
         self.until = inf  # bounded by the engine's deadlines
         self._server.hub.spawn(partial(self._serve, found))
 
     def _hand_over(self) -> None:
         """The rest is gunicorn's."""
+        self._state = State.HANDED_OVER
         self._watch(0)
         self.until = inf  # the stream keeps its own time
         server = self._server
@@ -262,7 +276,6 @@ class HttpConnection:
         answer = Answer()
         answer.ask(self._server.application, request.environ)
         self._server.answered(request.environ, answer, started)
-        self._fresh = False
         self._keep_alive = request.keep_alive and self._server.alive
         self._unsent = memoryview(answer.as_bytes(request.environ["REQUEST_METHOD"], self._keep_alive))
         self._send()
@@ -278,12 +291,13 @@ class HttpConnection:
             return
         if sent < len(self._unsent):
             self._unsent = self._unsent[sent:]
-            if self._watched != WRITE:
+            if self._state is not State.SENDING:
+                self._state = State.SENDING
                 self._watch(WRITE)
                 self.until = time.monotonic() + SEND_S
                 self._server.note_unread(self, len(self._unsent))
             return
-        if self._watched == WRITE:
+        if self._state is State.SENDING:
             self._server.note_unread(self, 0)
         if not self._keep_alive:
             self._hear_out()
@@ -294,7 +308,7 @@ class HttpConnection:
             self.until = self._server.hub.now + REQUEST_S
             self._server.hub.soon(self._take_next)
             return
-        self._busy = False
+        self._state = State.IDLE
         self._watch(READ)
         self.until = self._server.hub.now + self._server.keepalive_s
         self._server.note_waiting()
