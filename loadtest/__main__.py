@@ -27,7 +27,7 @@ from loadtest.reader import Unanswered
 from loadtest.record import Call, read_records
 from loadtest.site import find_unfunded, kill_one, open_accounts, open_site
 from loadtest.summary import describe_audit, describe_load
-from web.cli.halves import ROOT
+from web.cli.service import ROOT
 
 REPORTS: Final = ROOT / "build" / "loadtest"
 

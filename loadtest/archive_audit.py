@@ -13,7 +13,7 @@ from loadtest.findings import is_open
 from shards.folder import Folder
 from shards.ipc.client import Client
 from shards.limits import SQL_MS_MAX
-from shards.model.queries import Question, RunSql
+from shards.model.queries import Query, RunSql
 from shards.model.replies import Reply, TableReply
 from shards.verify.folder import verify_folder
 
@@ -57,8 +57,8 @@ def audit_archive(folder: Folder, statements: Statements, seconds: float = ARCHI
         for name in statements.spot:
             yield from _compare(client, name, statements, seconds)
 
-        def ask(question: Question) -> Reply:
-            return client.ask_archive(question, SQL_MS_MAX)
+        def ask(query: Query) -> Reply:
+            return client.ask_archive(query, SQL_MS_MAX)
 
         yield from (f"verify: {text}" for text in verify_folder(folder, ask))
     finally:

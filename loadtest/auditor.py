@@ -59,7 +59,7 @@ class Auditor:
         markets = read_markets(url)
         self._spot = {market.symbol: market for market in markets if market.product == "spot"}
         self._futures = [market.symbol for market in markets if market.product == "futures"]
-        self._places = read_places(url)
+        self._decimals = read_places(url)
         self.statements = Statements({}, {}, {})
 
     def open(self) -> Openings:
@@ -85,7 +85,7 @@ class Auditor:
         """
         if not any(_is_acknowledged(call) for call in calls):
             yield "not one order was acknowledged"
-        wait_settled(calls)
+        wait_decided(calls)
         by_account: dict[str, list[Call]] = defaultdict(list)
         for call in calls:
             by_account[call.account].append(call)
@@ -110,7 +110,7 @@ class Auditor:
         own = [call for call in sound if call.product == "spot"]
         placed = (call for call in own if call.verb == "place" and call.status == 200)
         self.statements.client_ids.update((call.body["id"], call.sent["client_order_id"]) for call in placed)
-        yield from SpotAudit(own, opening, self._spot, self._places).findings(reader, spot)
+        yield from SpotAudit(own, opening, self._spot, self._decimals).findings(reader, spot)
         own = [call for call in sound if call.product == "futures"]
         yield from FuturesAudit(own, opening, self._read_fees(reader)).findings(futures)
         yield from self._check_closed(reader, spot)
@@ -153,11 +153,11 @@ def _is_acknowledged(call: Call) -> bool:
     )
 
 
-def wait_settled(calls: Iterable[Call]) -> None:
+def wait_decided(calls: Iterable[Call]) -> None:
     """Until what came of every call is so for ever."""
-    settled = [call.started + _deadline_s(call) for call in calls if call.outcome is Outcome.UNKNOWN]
-    if settled:
-        time.sleep(max(0.0, max(settled) + LATE_S - time.time()))
+    decided = [call.started + _deadline_s(call) for call in calls if call.outcome is Outcome.UNKNOWN]
+    if decided:
+        time.sleep(max(0.0, max(decided) + LATE_S - time.time()))
 
 
 def _deadline_s(call: Call) -> float:

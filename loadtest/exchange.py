@@ -16,8 +16,8 @@ import requests
 
 from shards.folder import Folder
 from web.cli.demo import DemoAccount, provide_demo
-from web.cli.halves import ENGINE, STOP_S, WEB, Half, half_environment, read_procfile
 from web.cli.run import is_ready
+from web.cli.service import ENGINE, STOP_S, WEB, Service, read_procfile, service_environment
 from web.http.tokens import Tokens
 
 READY_S: Final = 30.0
@@ -35,7 +35,7 @@ def until(condition: Callable[[], bool], seconds: float, what: str) -> None:
 
 
 class Exchange:
-    """Both halves with the demo on them. ``close`` fails if any process is left that should not be."""
+    """Both services with the demo on them. ``close`` fails if any process is left that should not be."""
 
     def __init__(self, shard_count: int = 4, settings: Mapping[str, str] | None = None) -> None:
         """``settings`` are environment variables beside the ones below. Nothing is started yet."""
@@ -46,7 +46,7 @@ class Exchange:
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.strays: list[str] = []
         self._log = (self.path / "log").open("wb")
-        environment = half_environment(
+        environment = service_environment(
             {
                 **{name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)},
                 "PORT": str(self.port),
@@ -57,8 +57,8 @@ class Exchange:
             self.data,
         )
         commands = read_procfile()
-        self.engine = _Half(self, ENGINE, commands[ENGINE], environment, self._log)
-        self.web = _Half(self, WEB, commands[WEB], environment, self._log)
+        self.engine = _Service(self, ENGINE, commands[ENGINE], environment, self._log)
+        self.web = _Service(self, WEB, commands[WEB], environment, self._log)
         self.accounts: list[DemoAccount] = []
         self.admin_key = ""
 
@@ -76,7 +76,7 @@ class Exchange:
         self.close()
 
     def start(self) -> None:
-        """Start both halves, wait until they are ready, and make the demo at first."""
+        """Start both services, wait until they are ready, and make the demo at first."""
         self.engine.start()
         self.web.start()
         self.wait_ready()
@@ -93,7 +93,7 @@ class Exchange:
             raise AssertionError(f"{error}\n{self.log()[-4_000:]}") from None
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End both halves as the runner does, HTTP side first. ``how``: SIGQUIT does not wait for callers."""
+        """End both services as the runner does, HTTP side first. ``how``: SIGQUIT does not wait for callers."""
         if not self.web.stop(STOP_S[WEB], how):
             self.strays.append("the HTTP side did not stop")
         if not self.engine.stop(STOP_S[ENGINE]):
@@ -113,14 +113,16 @@ class Exchange:
         return Folder.open(self.data)
 
     def log(self) -> str:
-        """What both halves have printed."""
+        """What both services have printed."""
         return (self.path / "log").read_text(errors="replace")
 
     # Processes
 
     def processes(self) -> list[int]:
-        """Every process of both halves."""
-        return [pid for half in (self.engine, self.web) if half.pid is not None for pid in group_members(half.pid)]
+        """Every process of both services."""
+        return [
+            pid for service in (self.engine, self.web) if service.pid is not None for pid in group_members(service.pid)
+        ]
 
     def shard_pid(self, shard: int) -> int:
         """The process of a shard."""
@@ -163,7 +165,7 @@ class Exchange:
         return self.call(method, f"/api/v1/admin{path}", body, account=None, headers=key)
 
 
-class _Half(Half):
+class _Service(Service):
     """Notes what outlives its first process, before it is killed."""
 
     def __init__(self, exchange: Exchange, *args: Any) -> None:

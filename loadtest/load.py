@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from web.cli.halves import ROOT
+from web.cli.service import ROOT
 
 LOCUSTFILE: Final = Path(__file__).parent / "locustfile.py"
 STOP_S: Final = 20  # a user that waits for an answer at the end gets it

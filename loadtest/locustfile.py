@@ -13,7 +13,7 @@ from locust.env import Environment
 from locust.runners import MasterRunner
 
 from loadtest.accounts import read_accounts
-from loadtest.desk import Desk
+from loadtest.context import LoadContext
 from loadtest.markets import read_markets
 from loadtest.profiles import PROFILES
 from loadtest.shapes import ProfileShape
@@ -60,12 +60,14 @@ def open_desk(environment: Environment, **_: Any) -> None:
     first = max(0, getattr(environment.runner, "worker_index", 0))
     accounts = read_accounts(Path(options.accounts))[first :: options.worker_count]
     rnd = random.Random(options.seed)
-    desk = Desk(read_markets(environment.host), accounts, Path(options.records), PROFILES[options.profile], rnd)
-    environment.desk = desk  # type: ignore[attr-defined]
+    load_context = LoadContext(
+        read_markets(environment.host), accounts, Path(options.records), PROFILES[options.profile], rnd
+    )
+    environment.load_context = load_context  # type: ignore[attr-defined]
 
 
 @events.test_stop.add_listener  # type: ignore[untyped-decorator]
 def keep_record(environment: Environment, **_: Any) -> None:
     """All users have stopped; what they were told is to be read."""
-    if desk := getattr(environment, "desk", None):
-        desk.recorder.close()
+    if load_context := getattr(environment, "load_context", None):
+        load_context.recorder.close()

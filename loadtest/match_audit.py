@@ -72,7 +72,7 @@ class MatchAudit:
     def _check_futures_money(self) -> Iterator[str]:
         """Nothing leaves the accounts but fees.
 
-        A profit still to be realised is in the other side's wallet: it is in what the open positions have cost.
+        A profit still to be realized is in the other side's wallet: it is in what the open positions have cost.
         """
         change = fees = Decimal(0)
         for name, said in self._futures.items():

@@ -17,7 +17,7 @@ class Position(msgspec.Struct, frozen=True):
     cost: Decimal = Decimal(0)  # what it was worth where it was entered, never negative
 
     def trade(self, amount: Decimal, price: Decimal) -> tuple["Position", Decimal]:
-        """After a trade of ``amount``, negative if sold: the position, and the profit that it has realised.
+        """After a trade of ``amount``, negative if sold: the position, and the profit that it has realized.
 
         What reduces comes first, and what is left opens anew: a flip does both.
         """

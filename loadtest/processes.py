@@ -13,7 +13,7 @@ _SHOWN: Final = 2_000  # characters
 def read_processes(exchange: Exchange) -> Processes:
     """Those that serve now; the exchange must be ready."""
     return {
-        "master": {half.pid for half in (exchange.engine, exchange.web) if half.pid is not None},
+        "master": {service.pid for service in (exchange.engine, exchange.web) if service.pid is not None},
         "shard": {exchange.shard_pid(shard) for shard in range(exchange.folder.shard_count)},
         "archive": {exchange.archive_pid()},
         "worker": set(exchange.worker_pids()),

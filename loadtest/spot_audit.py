@@ -30,13 +30,13 @@ class SpotAudit:
     """One account, once nothing is under way."""
 
     def __init__(
-        self, calls: Sequence[Call], opening: Opening, markets: Mapping[str, Market], places: Mapping[str, int]
+        self, calls: Sequence[Call], opening: Opening, markets: Mapping[str, Market], decimals: Mapping[str, int]
     ) -> None:
-        """``calls``: the account's on spot. ``markets`` by symbol, ``places``: decimals by token."""
+        """``calls``: the account's on spot. ``markets`` by symbol, ``decimals``: decimals by token."""
         self._calls = calls
         self._opening = opening
         self._markets = markets
-        self._places = places
+        self._decimals = decimals
 
     def findings(self, reader: Reader, said: SpotStatement) -> Iterator[str]:
         """Everything that is wrong, in words. Raises Unanswered."""
@@ -143,7 +143,7 @@ class SpotAudit:
             quantity, price = Decimal(trade["quantity"]), Decimal(trade["price"])
             bps = market.maker_bps if trade["role"] == "maker" else market.taker_bps
             token, received = (market.base, quantity) if trade["side"] == "buy" else (market.quote, quantity * price)
-            unit = Decimal(1).scaleb(-self._places[token])
+            unit = Decimal(1).scaleb(-self._decimals[token])
             fee = (received * bps / 10_000).quantize(unit, ROUND_UP)
             if (Decimal(trade["fee"]), trade["fee_token"]) != (fee, token):
                 yield f"the fee should be {fee} {token}: {trade}"

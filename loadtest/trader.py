@@ -10,7 +10,7 @@ from geventhttpclient import client
 from locust.contrib.fasthttp import FastHttpUser
 
 from loadtest.callers import FuturesCaller, SpotCaller
-from loadtest.desk import Desk
+from loadtest.context import LoadContext
 from loadtest.findings import is_open
 from loadtest.markets import Market
 from loadtest.outcome import error_of
@@ -38,26 +38,26 @@ class Trader(FastHttpUser):
 
     def on_start(self) -> None:
         """Take an account."""
-        desk: Desk = self.environment.desk
-        self.desk = desk
-        self.account = desk.accounts.take()
-        self.rnd = random.Random(desk.rnd.random())
-        self.spot = SpotCaller(self.client, self.account, desk.recorder, self.rnd)
-        self.futures = FuturesCaller(self.client, self.account, desk.recorder, self.rnd)
+        load_context: LoadContext = self.environment.load_context
+        self.load_context = load_context
+        self.account = load_context.accounts.take()
+        self.rnd = random.Random(load_context.rnd.random())
+        self.spot = SpotCaller(self.client, self.account, load_context.recorder, self.rnd)
+        self.futures = FuturesCaller(self.client, self.account, load_context.recorder, self.rnd)
         self._run = secrets.token_hex(4)
         self._numbers = count(1)
 
     def on_stop(self) -> None:
         """Give the account back."""
-        self.desk.accounts.give_back(self.account)
+        self.load_context.accounts.give_back(self.account)
 
     def wait_time(self) -> float:
         """Seconds between two acts."""
-        return self.rnd.uniform(*self.desk.profile.pause_s)
+        return self.rnd.uniform(*self.load_context.profile.pause_s)
 
     def pick(self, product: str | None = None) -> Market:
         """A market to act on."""
-        return self.desk.pick(product or self.rnd.choice(PRODUCTS), self.rnd)
+        return self.load_context.pick(product or self.rnd.choice(PRODUCTS), self.rnd)
 
     def terms(self, market: Market, side: str, steps: int, tif: str = "gtc") -> dict[str, Any]:
         """A limit order so many steps above the middle, as its product's API wants it."""

@@ -173,7 +173,7 @@ class SlowReader(Trader):
     def read_slowly(self) -> None:
         """Its newest orders."""
         call = slow.read_orders(str(self.host), self.account)
-        self.desk.recorder.append(call)
+        self.load_context.recorder.append(call)
         self.environment.events.request.fire(
             request_type="GET",
             name=call.what,

@@ -8,6 +8,6 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def passed_ms() -> int:
+def monotonic_ms() -> int:
     """Milliseconds since some moment, the same for all processes. Never steps; of use until the machine restarts."""
     return time.monotonic_ns() // 1_000_000

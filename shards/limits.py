@@ -29,8 +29,8 @@ REPLY_PIECE_COUNT: Final = 1_000  # orders in one piece of a large answer: about
 
 # The loop
 BATCH_COUNT_MAX: Final = 256  # commands under one sync: enough to hide it, few enough to answer soon
-QUESTION_MS: Final = 10  # of a turn, for answering questions; what is left waits until commands have had theirs
-QUESTION_COUNT_MAX: Final = BATCH_COUNT_MAX  # of one account, waiting; of all together as many as the mailbox holds
+QUERY_MS: Final = 10  # of a turn, for answering queries; what is left waits until commands have had theirs
+QUERY_COUNT_MAX: Final = BATCH_COUNT_MAX  # of one account, waiting; of all together as many as the mailbox holds
 LINK_WAIT_MS: Final = 3_000  # a starting shard waits so long for its peers' links before it serves
 LINK_WAIT_TURN_MS: Final = 100  # of it one turn counts for at most: one in which the process stood still is no waiting
 TICKET_COUNT_MAX: Final = 65_536  # orders waiting for a hold on another shard
@@ -73,13 +73,13 @@ ARCHIVE_BATCH_MS: Final = 100  # the oldest row waits so long for company
 ARCHIVE_BATCH_BUSY_MS: Final = 500  # and so long under load: a transaction costs as much as 600 rows of it
 ARCHIVE_BUSY_COUNT: Final = 500  # rows of the batch before from which on this is load
 ARCHIVE_ROOM_BYTES: Final = 32 * 2**20  # free space below which it stores nothing: the last room is for the journals
-QUERY_THREADS_COUNT: Final = 2  # history questions answered at a time, but for lookups of orders: one, of all together
+QUERY_THREADS_COUNT: Final = 2  # history queries answered at a time, but for lookups of orders: one, of all together
 SQL_THREADS_COUNT: Final = 4  # operators' statements in hand: two that run, the verifier's, and one to be refused
 QUERY_UNDER_WAY_MAX: Final = 32  # all of these, and what is next: a lookup need not wait for lists that came before it
-QUERY_MS_MAX: Final = 5_000  # one history question
+QUERY_MS_MAX: Final = 5_000  # one history query
 SQL_MS_MAX: Final = 30_000  # one operator's SQL statement
 SQL_PATIENCE_MS: Final = SQL_MS_MAX + 2_000  # so long its caller waits: what the archive says of its end arrives
-SQL_PIECE_MS: Final = 60_000  # of an answer in pieces: from one to the question for the next, and to the next
+SQL_PIECE_MS: Final = 60_000  # of an answer in pieces: from one to the query for the next, and to the next
 SQL_PIECE_PATIENCE_MS: Final = SQL_PIECE_MS + 2_000
 SQL_ROW_COUNT_MAX: Final = 100_000  # rows of one operator's answer
 ARCHIVE_MEMORY: Final = "1GB"  # DuckDB's memory limit

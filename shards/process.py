@@ -117,7 +117,7 @@ def set_up_logging() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(processName)s %(levelname)s %(message)s", force=True)
 
 
-def settle() -> None:
+def freeze_heap() -> None:
     """Once all is loaded: what lives long is no matter of later collections, what loading left behind is given back."""
     gc.collect()
     gc.freeze()

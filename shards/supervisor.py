@@ -60,7 +60,7 @@ class Child:
             self.process.kill()
             self.process.join()
 
-    def bury(self) -> None:
+    def reap(self) -> None:
         """It has ended: plan its next start.
 
         At once if it was killed; later and later if it fails by itself again and again; never if its data is damaged.
@@ -135,14 +135,14 @@ def _tell(folder: Folder) -> Vitals:
 
 
 def _tend(children: list[Child]) -> None:
-    """Start what is due, look after what runs, bury what has ended; wait a moment for any of it."""
+    """Start what is due, look after what runs, reap what has ended; wait a moment for any of it."""
     for child in children:
         if child.is_due():
             child.start()
         child.look()
     by_sentinel = {child.process.sentinel: child for child in children if child.process is not None}
     for sentinel in wait(list(by_sentinel), timeout=RESTART_PAUSE_MIN_S):
-        by_sentinel[sentinel].bury()  # type: ignore[index]
+        by_sentinel[sentinel].reap()  # type: ignore[index]
 
 
 def _stop(children: list[Child], patience_s: float) -> None:

@@ -13,7 +13,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from shards.clock import passed_ms
+from shards.clock import monotonic_ms
 from shards.folder import Folder
 from shards.process import is_locked
 from storage.files import put
@@ -36,7 +36,7 @@ class Signs(NamedTuple):
 
     pid: int = 0
     state: int = State.STOPPED
-    beat_ms: int = 0  # when it last gave a sign of life, by passed_ms
+    beat_ms: int = 0  # when it last gave a sign of life, by monotonic_ms
     done: int = 0  # recovering: journal records it has, of all
     all: int = 0
     jumps: int = 0  # the supervisor: how often the clock jumped since it began
@@ -59,12 +59,12 @@ class Vitals:
         """Begin to tell; raises OSError if there is no file yet and no room for one. None: nobody looks."""
         content: mmap.mmap | bytearray = bytearray(_WORDS.size) if path is None else _map(path)
         self._words = memoryview(content).cast("q")
-        for index, value in enumerate(Signs(os.getpid(), State.RECOVERING, passed_ms())):
+        for index, value in enumerate(Signs(os.getpid(), State.RECOVERING, monotonic_ms())):
             self._words[index] = value
 
     def beat(self) -> None:
         """A sign of life."""
-        self._words[_BEAT] = passed_ms()
+        self._words[_BEAT] = monotonic_ms()
 
     @property
     def state(self) -> State:

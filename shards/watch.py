@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from shards.clock import now_ms, passed_ms
+from shards.clock import monotonic_ms, now_ms
 from shards.limits import BEAT_S, CLOCK_JUMP_MS, LOOK_TURN_S, STILL_TOLD_S
 from shards.process import log
 from shards.vitals import Signs, Vitals, read_signs
@@ -34,14 +34,14 @@ class StillWatch:
         self._path = path
         self._seen = (0, 0)  # pid, and its last sign of life
         self._cpu: tuple[int, int] | None = None
-        self._looked_ms = passed_ms()
+        self._looked_ms = monotonic_ms()
         self._silent_s = 0.0
         self.still_s = 0.0  # of that, how long it has been standing still
         self._is_told = False
 
     def look(self, pid: int) -> None:
         """Look again, at this process of that name. Says so once if it is silent for long, and once if it goes on."""
-        now = passed_ms()
+        now = monotonic_ms()
         spent_s, self._looked_ms = min((now - self._looked_ms) / 1_000, LOOK_TURN_S), now
         signs = read_signs(self._path) or Signs()
         if (pid, signs.beat_ms) != self._seen:
@@ -83,11 +83,11 @@ class ClockWatch:
 
     def __init__(self, vitals: Vitals) -> None:
         self._vitals = vitals
-        self._ahead_ms = now_ms() - passed_ms()
+        self._ahead_ms = now_ms() - monotonic_ms()
 
     def look(self) -> None:
         """Look again; a jump is said, and told to whoever looks."""
-        ahead_ms = now_ms() - passed_ms()
+        ahead_ms = now_ms() - monotonic_ms()
         jump_ms, self._ahead_ms = ahead_ms - self._ahead_ms, ahead_ms
         if abs(jump_ms) < CLOCK_JUMP_MS:
             return

@@ -14,11 +14,11 @@ from typing import Final
 _EXACT: Final = "9007199254740992e0"  # 2^53
 
 
-def _factors(step: str, digits: str, places: str) -> str:
+def _factors(step: str, digits: str, decimals: str) -> str:
     """As DOUBLE: the digits of a step, infinite where their power of ten is not exact; and that power."""
     return (
-        f"CASE WHEN {places} <= 22 THEN {digits}::DOUBLE ELSE 'infinity'::DOUBLE END AS {step}_factor,"
-        f" 10e0 ** {places} AS {step}_scale"
+        f"CASE WHEN {decimals} <= 22 THEN {digits}::DOUBLE ELSE 'infinity'::DOUBLE END AS {step}_factor,"
+        f" 10e0 ** {decimals} AS {step}_scale"
     )
 
 
@@ -44,11 +44,11 @@ MARKETS: Final = f"""(
 """What a market's decimals come to, once for each market. A step is its digits / 10^places."""
 
 
-def nearest(number: str, places: str, scale: str) -> str:
-    """``number`` / 10^``places`` as the nearest DOUBLE; ``scale`` is 10^``places``."""
+def nearest(number: str, decimals: str, scale: str) -> str:
+    """``number`` / 10^``decimals`` as the nearest DOUBLE; ``scale`` is 10^``decimals``."""
     return (
-        f"CASE WHEN abs({number}::DOUBLE) < {_EXACT} AND {places} <= 22 THEN {number}::DOUBLE / {scale}"
-        f" ELSE ({number}::VARCHAR || 'e-' || {places})::DOUBLE END"
+        f"CASE WHEN abs({number}::DOUBLE) < {_EXACT} AND {decimals} <= 22 THEN {number}::DOUBLE / {scale}"
+        f" ELSE ({number}::VARCHAR || 'e-' || {decimals})::DOUBLE END"
     )
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from storage import client_ids
 from storage.client_ids import Runs, Waiting
-from storage.queries import POSITIONS, Query
+from storage.queries import POSITIONS, SqlQuery
 from storage.refusal_view import REFUSALS_VIEW
 from storage.reports import REPORTS
 from storage.schema import Column, Table, drop_columns, make_tables, make_views
@@ -88,21 +88,21 @@ class Archive:
             statements += make_tables(TABLES, version)
             statements += drop_columns(DROPPED, version)
             if 0 < version < NEW_CLIENT_IDS.since:
-                count = _one_number(self._writer, Query(f"SELECT count(*) FROM {ORDERS.name}"))
+                count = _one_number(self._writer, SqlQuery(f"SELECT count(*) FROM {ORDERS.name}"))
                 statements += client_ids.of_all_orders(count, self._runs)
             statements += [
                 f"DELETE FROM {SCHEMA_VERSION.name}",
                 f"INSERT INTO {SCHEMA_VERSION.name} VALUES ({VERSION})",
             ]
         statements += make_views((*VIEWS, *WALLET_VIEWS, REFUSALS_VIEW, *REPORTS))
-        self._transact([Query(statement) for statement in statements])
+        self._transact([SqlQuery(statement) for statement in statements])
 
     def _find_version(self) -> int:
         """Of the tables in the file; 0 if there are none."""
         rows = self._writer.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'stored'").fetchall()
         names = {f"stored.{name}" for (name,) in rows}
         if SCHEMA_VERSION.name in names:
-            return _one_number(self._writer, Query(f"SELECT version FROM {SCHEMA_VERSION.name}"))
+            return _one_number(self._writer, SqlQuery(f"SELECT version FROM {SCHEMA_VERSION.name}"))
         return 1 if names else 0
 
     def positions(self) -> dict[int, int]:
@@ -151,7 +151,7 @@ class Archive:
         except FileNotFoundError:
             return 0
 
-    def _transact(self, queries: Sequence[Query]) -> None:
+    def _transact(self, queries: Sequence[SqlQuery]) -> None:
         self._writer.execute("BEGIN TRANSACTION")
         try:
             for query in queries:
@@ -166,7 +166,7 @@ class Archive:
         if self._failed:
             raise ArchiveFailed("an append has failed: close the archive and reopen it")
 
-    def ask(self, query: Query) -> list[Stored]:
+    def ask(self, query: SqlQuery) -> list[Stored]:
         """All rows of a query. For any thread. Raises duckdb.Error, also past the time limit, and ArchiveFailed."""
         self._check()
         with self._database.cursor() as cursor:
@@ -206,28 +206,28 @@ def read_positions(path: Path, memory: str) -> dict[int, int]:
         return dict(database.execute(POSITIONS.sql).fetchall())
 
 
-def _one_number(cursor: duckdb.DuckDBPyConnection, query: Query) -> int:
+def _one_number(cursor: duckdb.DuckDBPyConnection, query: SqlQuery) -> int:
     row = cursor.execute(query.sql).fetchone()
     return int(row[0]) if row else 0
 
 
-def _insert(table: Table, rows: Sequence[Stored]) -> Query:
+def _insert(table: Table, rows: Sequence[Stored]) -> SqlQuery:
     verb = "INSERT OR REPLACE" if table.replaces else "INSERT"
     first, *others = zip(table.columns, zip(*rows, strict=True), strict=True)
     values = [_bind_each(*first), *(_bind(*other) for other in others)]  # the first says how many rows there are
     # the columns are named: those that came later stand last in a file that was there before
-    return Query(
+    return SqlQuery(
         f"{verb} INTO {table.name} ({table.column_names}) SELECT {', '.join(value.sql for value in values)}",
         tuple(parameter for value in values for parameter in value.parameters),
     )
 
 
-def _bind(column: Column, values: Sequence[Any]) -> Query:
+def _bind(column: Column, values: Sequence[Any]) -> SqlQuery:
     if values.count(values[0]) == len(values):  # most columns of futures are so for spot orders
-        return Query(f"?::{column.type}", (values[0],))
+        return SqlQuery(f"?::{column.type}", (values[0],))
     return _bind_each(column, values)
 
 
-def _bind_each(column: Column, values: Sequence[Any]) -> Query:
+def _bind_each(column: Column, values: Sequence[Any]) -> SqlQuery:
     # One JSON array per column: three times as fast as binding Python lists, and exact for integers of 38 digits
-    return Query(f"""unnest(from_json(?, '["{column.type}"]'))""", (msgspec.json.encode(values).decode(),))
+    return SqlQuery(f"""unnest(from_json(?, '["{column.type}"]'))""", (msgspec.json.encode(values).decode(),))

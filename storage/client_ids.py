@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from storage.queries import Query
+from storage.queries import SqlQuery
 from storage.schema import Table
 from storage.tables import CLIENT_IDS, NEW_CLIENT_IDS, ORDERS, RECENT_CLIENT_IDS
 
@@ -51,21 +51,23 @@ def key_of(account: str, client_id: str) -> int:
     return int.from_bytes(digest[8:], "little")
 
 
-def candidates(names: Iterable[ClientId]) -> Query:
+def candidates(names: Iterable[ClientId]) -> SqlQuery:
     """The numbers of the orders that may have these names: the newest ones of each key, market and kind."""
     # joined, DuckDB skips row groups and rows as it reads them; with IN it joins after it has read all row groups
     keys = ", ".join(f"({key}::UBIGINT)" for key in {key_of(name.account, name.client_id) for name in names})
-    return Query(
+    return SqlQuery(
         f"SELECT unnest(max(order_id, {_CANDIDATES_COUNT}))"
         f" FROM ({_ALL}) JOIN (VALUES {keys}) AS wanted(key) USING (key)"
         " GROUP BY key, order_id >> 40, is_trigger"
     )
 
 
-def orders_by_id(order_ids: Sequence[int]) -> Query:
+def orders_by_id(order_ids: Sequence[int]) -> SqlQuery:
     """These orders, as far as they are there."""
-    places = ", ".join("?" * len(order_ids))
-    return Query(f"SELECT {ORDERS.column_names} FROM {ORDERS.name} WHERE order_id IN ({places})", tuple(order_ids))
+    placeholders = ", ".join("?" * len(order_ids))
+    return SqlQuery(
+        f"SELECT {ORDERS.column_names} FROM {ORDERS.name} WHERE order_id IN ({placeholders})", tuple(order_ids)
+    )
 
 
 class Waiting(NamedTuple):
@@ -75,14 +77,14 @@ class Waiting(NamedTuple):
     recent: int
 
 
-WAITING: Final = Query(
+WAITING: Final = SqlQuery(
     f"SELECT (SELECT count(*) FROM {NEW_CLIENT_IDS.name}), (SELECT count(*) FROM {RECENT_CLIENT_IDS.name})"
 )
 
 
-def sort_full(waiting: Waiting, runs: Runs) -> tuple[list[Query], Waiting]:
+def sort_full(waiting: Waiting, runs: Runs) -> tuple[list[SqlQuery], Waiting]:
     """What sorts the rows of which there are enough, in one transaction; and what waits then."""
-    queries: list[Query] = []
+    queries: list[SqlQuery] = []
     new, recent = waiting
     if new >= runs.new:
         queries += _move(NEW_CLIENT_IDS, RECENT_CLIENT_IDS)
@@ -93,10 +95,10 @@ def sort_full(waiting: Waiting, runs: Runs) -> tuple[list[Query], Waiting]:
     return queries, Waiting(new, recent)
 
 
-def _move(source: Table, target: Table) -> Iterator[Query]:
+def _move(source: Table, target: Table) -> Iterator[SqlQuery]:
     columns = source.column_names
-    yield Query(f"INSERT INTO {target.name} ({columns}) SELECT {columns} FROM {source.name} ORDER BY key")
-    yield Query(f"DELETE FROM {source.name}")
+    yield SqlQuery(f"INSERT INTO {target.name} ({columns}) SELECT {columns} FROM {source.name} ORDER BY key")
+    yield SqlQuery(f"DELETE FROM {source.name}")
 
 
 def of_all_orders(order_count: int, runs: Runs) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The named questions to the archive about orders and trades: fixed SQL with bound parameters.
+"""The named queries to the archive about orders and trades: fixed SQL with bound parameters.
 
 They are answered with stored tuples: the columns of the table, in its order.
 """
@@ -11,7 +11,7 @@ import msgspec
 from storage.tables import FUTURES_FILLS, LINKS, MARKETS, MOVEMENTS, ORDERS, REFUSALS, TRADES
 
 
-class Query(NamedTuple):
+class SqlQuery(NamedTuple):
     """A statement, or a condition of one, and what is bound to its placeholders."""
 
     sql: str
@@ -57,13 +57,13 @@ class Span(Protocol):
 _ORDERS = f"SELECT {ORDERS.column_names} FROM {ORDERS.name}"
 _TRADES = f"SELECT {TRADES.column_names} FROM {TRADES.name}"
 
-POSITIONS = Query(f"SELECT shard, position FROM {LINKS.name} ORDER BY shard")
+POSITIONS = SqlQuery(f"SELECT shard, position FROM {LINKS.name} ORDER BY shard")
 """(shard, position) of every shard that ever sent a row."""
 
-PRODUCTS = Query(f"SELECT market, product FROM {MARKETS.name}")
+PRODUCTS = SqlQuery(f"SELECT market, product FROM {MARKETS.name}")
 """(market, product) of every market."""
 
-ROW_COUNT = Query(
+ROW_COUNT = SqlQuery(
     "SELECT "
     + " + ".join(
         f"(SELECT count(*) FROM {table.name})"
@@ -72,10 +72,10 @@ ROW_COUNT = Query(
 )
 """One number: orders, trades, futures fills, movements, refusals and markets stored."""
 
-MEMORY_USED = Query("SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory() WHERE tag <> 'BASE_TABLE'")
+MEMORY_USED = SqlQuery("SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory() WHERE tag <> 'BASE_TABLE'")
 """One number: bytes that DuckDB holds, but for pages of the file, which it drops when it needs room."""
 
-MEMORY_LIMIT = Query("SELECT parse_formatted_bytes(current_setting('memory_limit'))::BIGINT")
+MEMORY_LIMIT = SqlQuery("SELECT parse_formatted_bytes(current_setting('memory_limit'))::BIGINT")
 """One number: bytes that DuckDB may hold."""
 
 
@@ -87,44 +87,44 @@ def orders_of_account(
     status: str = "",
     *,
     triggers: bool = False,
-) -> Query:
+) -> SqlQuery:
     """An account's orders; ``market`` 0, ``product`` "" and ``status`` "" mean any.
 
     ``triggers``: only those placed as triggers.
     """
     conditions = [
-        Query("account = ?", (account,)),
+        SqlQuery("account = ?", (account,)),
         *within(span, "created_ms", "order_id"),
         *in_market(market, product),
     ]
     if status:
-        conditions.append(Query("status = ?", (status,)))
+        conditions.append(SqlQuery("status = ?", (status,)))
     if triggers:
         conditions.append(_PLACED_AS_TRIGGER)
     return select(_ORDERS, conditions, by_age(span, "created_ms", "order_id"), span.limit)
 
 
-_PLACED_AS_TRIGGER = Query("trigger_type <> ''")
+_PLACED_AS_TRIGGER = SqlQuery("trigger_type <> ''")
 
 
-def trades_of_account(account: str, span: Span, market: int = 0, product: str = "", order: int = 0) -> Query:
+def trades_of_account(account: str, span: Span, market: int = 0, product: str = "", order: int = 0) -> SqlQuery:
     """An account's trades on either side; ``market`` 0, ``product`` "" and ``order`` 0 mean any."""
-    own = Query("(maker_account = ? OR taker_account = ?)", (account, account))
+    own = SqlQuery("(maker_account = ? OR taker_account = ?)", (account, account))
     if order:
         either = "(maker_account = ? AND maker_order = ? OR taker_account = ? AND taker_order = ?)"
-        own = Query(either, (account, order, account, order))
+        own = SqlQuery(either, (account, order, account, order))
     conditions = [own, *within(span, "time_ms", "trade_id"), *in_market(market, product)]
     return select(_TRADES, conditions, by_age(span, "time_ms", "trade_id"), span.limit)
 
 
-def trade_by_id(trade_id: int) -> Query:
+def trade_by_id(trade_id: int) -> SqlQuery:
     """One trade or none."""
-    return Query(f"{_TRADES} WHERE trade_id = ?", (trade_id,))
+    return SqlQuery(f"{_TRADES} WHERE trade_id = ?", (trade_id,))
 
 
-def trades_of_market(market: int, limit: int, start_ms: int, before_id: int) -> Query:
+def trades_of_market(market: int, limit: int, start_ms: int, before_id: int) -> SqlQuery:
     """A market's trades since ``start_ms`` with a lower number than ``before_id``, newest first."""
-    return Query(
+    return SqlQuery(
         f"{_TRADES} WHERE market = ? AND time_ms >= ? AND trade_id < ? ORDER BY trade_id DESC LIMIT ?",
         (market, start_ms, before_id, limit),
     )
@@ -151,9 +151,9 @@ _CANDLE: Final = (
 
 def candles_of_market(
     market: int, interval_ms: int, start_ms: int, end_ms: int, before_id: int, limit: int, *, newest: bool = False
-) -> Query:
+) -> SqlQuery:
     """A market's trades from ``start_ms`` to ``end_ms`` by spans, oldest or newest first: (start, candle)."""
-    return Query(
+    return SqlQuery(
         f"SELECT time_ms // ? * ? AS open_ms, {_CANDLE} FROM {TRADES.name}"
         " WHERE market = ? AND time_ms >= ? AND time_ms <= ? AND trade_id < ?"
         f" GROUP BY open_ms ORDER BY open_ms {'DESC' if newest else 'ASC'} LIMIT ?",
@@ -161,26 +161,26 @@ def candles_of_market(
     )
 
 
-def newest_trade_time(market: int, end_ms: int, before_id: int) -> Query:
+def newest_trade_time(market: int, end_ms: int, before_id: int) -> SqlQuery:
     """One number: when a market's last trade up to ``end_ms`` happened; NULL if there is none."""
-    return Query(
+    return SqlQuery(
         f"SELECT max(time_ms) FROM {TRADES.name} WHERE market = ? AND time_ms <= ? AND trade_id < ?",
         (market, end_ms, before_id),
     )
 
 
-def candles_of_markets(before: Mapping[int, int], start_ms: int) -> Query:
+def candles_of_markets(before: Mapping[int, int], start_ms: int) -> SqlQuery:
     """Of each market the trades since ``start_ms`` with lower numbers than its ``before``: (market, candle)."""
-    return Query(
+    return SqlQuery(
         f"SELECT market, {_CANDLE} FROM {TRADES.name} {_OF_MARKETS} AND time_ms >= ? GROUP BY market",
         (*_wanted(before), start_ms),
     )
 
 
-def newest_trades(before: Mapping[int, int]) -> Query:
+def newest_trades(before: Mapping[int, int]) -> SqlQuery:
     """The newest trade of each market with a lower number than its ``before``."""
     newest = f"SELECT max(trade_id) FROM {TRADES.name} {_OF_MARKETS} GROUP BY market"
-    return Query(f"{_TRADES} WHERE trade_id IN ({newest})", _wanted(before))
+    return SqlQuery(f"{_TRADES} WHERE trade_id IN ({newest})", _wanted(before))
 
 
 _NUMBERS: Final = """unnest(from_json(?, '["BIGINT"]'))"""
@@ -197,32 +197,32 @@ def _wanted(before: Mapping[int, int]) -> tuple[str, str]:
 # What account lists are made of
 
 
-def within(span: Span, time: str, number: str) -> list[Query]:
+def within(span: Span, time: str, number: str) -> list[SqlQuery]:
     """The rows of a span."""
     # the plain bounds on time stand alone: by them DuckDB skips whole row groups
-    conditions = [Query(f"{time} >= ? AND {time} <= ?", (span.start_ms, min(span.end_ms, span.before_ms)))]
+    conditions = [SqlQuery(f"{time} >= ? AND {time} <= ?", (span.start_ms, min(span.end_ms, span.before_ms)))]
     if span.before_ms <= span.end_ms:
-        conditions.append(Query(f"({time} < ? OR {number} < ?)", (span.before_ms, span.before_id)))
+        conditions.append(SqlQuery(f"({time} < ? OR {number} < ?)", (span.before_ms, span.before_id)))
     if span.from_id:
-        conditions.append(Query(f"{number} >= ?", (span.from_id,)))
+        conditions.append(SqlQuery(f"{number} >= ?", (span.from_id,)))
     return conditions
 
 
-def in_market(market: int, product: str) -> list[Query]:
+def in_market(market: int, product: str) -> list[SqlQuery]:
     """The rows of a market or product; 0 and "" mean any."""
     conditions = []
     if market:
-        conditions.append(Query("market = ?", (market,)))
+        conditions.append(SqlQuery("market = ?", (market,)))
     if product:
-        conditions.append(Query("product = ?", (product,)))
+        conditions.append(SqlQuery("product = ?", (product,)))
     return conditions
 
 
-def none_of(number: str, known: Sequence[int]) -> list[Query]:
+def none_of(number: str, known: Sequence[int]) -> list[SqlQuery]:
     """The rows whose number is none of these."""
     if not known:
         return []
-    return [Query(f"{number} NOT IN (SELECT {_NUMBERS})", (msgspec.json.encode(known).decode(),))]
+    return [SqlQuery(f"{number} NOT IN (SELECT {_NUMBERS})", (msgspec.json.encode(known).decode(),))]
 
 
 def by_age(span: Span, *columns: str) -> str:
@@ -231,8 +231,8 @@ def by_age(span: Span, *columns: str) -> str:
     return ", ".join(f"{column} {direction}" for column in columns)
 
 
-def select(selected: str, conditions: list[Query], order: str, limit: int) -> Query:
+def select(selected: str, conditions: list[SqlQuery], order: str, limit: int) -> SqlQuery:
     """The first ``limit`` of the rows that meet all conditions."""
     where = " AND ".join(condition.sql for condition in conditions)
     parameters = tuple(value for condition in conditions for value in condition.parameters)
-    return Query(f"{selected} WHERE {where} ORDER BY {order} LIMIT ?", (*parameters, limit))
+    return SqlQuery(f"{selected} WHERE {where} ORDER BY {order} LIMIT ?", (*parameters, limit))

@@ -88,7 +88,7 @@ class Reference:
         self,
         path: Path,
         storage_key: str,
-        moment: Callable[[], object] | None = None,
+        turn_id: Callable[[], object] | None = None,
         *,
         patient: bool = False,
         retry_s: float = RETRY_S,
@@ -99,7 +99,7 @@ class Reference:
         Whoever is ``patient`` makes none, and takes one that cannot be used now, too: it is tried again when asked for,
         once in ``retry_s`` at most, and until then every method raises what was wrong with it.
         """
-        self._moment = moment
+        self._turn_id = turn_id
         self._retry_s = retry_s
         self._looked_at: object = None
         try:
@@ -192,11 +192,11 @@ class Reference:
         return to_market(*rows[0]) if rows else None
 
     def _refresh(self) -> None:
-        moment = self._moment() if self._moment is not None else None
-        if moment is not None and moment == self._looked_at:
+        turn_id = self._turn_id() if self._turn_id is not None else None
+        if turn_id is not None and turn_id == self._looked_at:
             return
         self._look()
-        self._looked_at = moment
+        self._looked_at = turn_id
 
     def _look(self) -> None:
         version = self._file.version()

@@ -96,8 +96,8 @@ class Sheet:
     def insert(self, table: Table, values: Values) -> None:
         """Add a row, whose key is new."""
         checksum = _checksum(table.name, values)
-        places = ", ".join("?" * (len(values) + 1))
-        self._db.execute(f"INSERT INTO {table.name} VALUES ({places})", (*values, checksum))
+        placeholders = ", ".join("?" * (len(values) + 1))
+        self._db.execute(f"INSERT INTO {table.name} VALUES ({placeholders})", (*values, checksum))
         self._shift(table, 1, checksum)
 
     def delete(self, table: Table, where: str, parameters: Values) -> int:

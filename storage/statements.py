@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import duckdb
 
 from storage.columns import cast_for_python
-from storage.queries import MEMORY_LIMIT, MEMORY_USED, Query
+from storage.queries import MEMORY_LIMIT, MEMORY_USED, SqlQuery
 
 UNDER_WAY_MAX: Final = 2  # analysts' statements at a time
 FETCH_ROW_COUNT: Final = 1_000  # rows of an answer taken at a time
@@ -30,7 +30,7 @@ Parameters = Mapping[str, str]
 """What stands for ``$name`` in a statement."""
 
 
-class SqlRefused(Exception):
+class SqlRejected(Exception):
     """An operator's statement was not answered; the text says why."""
 
 
@@ -73,7 +73,7 @@ class Statements:
 
         One SELECT or EXPLAIN of one, in a read-only transaction that is rolled back. ``gone`` is set when nobody waits
         for the answer any more; one that is ``unbounded`` ends by that alone, not by the limit of time. Raises
-        SqlRefused, also from within the context when a later row cannot be had.
+        SqlRejected, also from within the context when a later row cannot be had.
         """
         try:
             with ExitStack() as stack:
@@ -84,10 +84,10 @@ class Statements:
                 yield _run(cursor, statement, parameters)
         except duckdb.InterruptException as error:
             if "execution time" not in str(error):
-                raise SqlRefused("the statement was interrupted") from error
-            raise SqlRefused(f"the statement took longer than {self._limit_ms / 1000:g} s") from error
+                raise SqlRejected("the statement was interrupted") from error
+            raise SqlRejected(f"the statement took longer than {self._limit_ms / 1000:g} s") from error
         except duckdb.Error as error:
-            raise SqlRefused(str(error)) from error
+            raise SqlRejected(str(error)) from error
 
     @contextmanager
     def _analysts(self, unbounded: bool) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -95,7 +95,7 @@ class Statements:
             place = self._free.pop()
         except IndexError:
             text = f"{UNDER_WAY_MAX} other statements are running: try again when one has ended"
-            raise SqlRefused(text) from None
+            raise SqlRejected(text) from None
         try:
             yield place.unbounded if unbounded else place.bounded
         finally:
@@ -127,7 +127,7 @@ class _Guard:
 
     @contextmanager
     def watch(self, cursor: duckdb.DuckDBPyConnection, gone: threading.Event) -> Iterator[None]:
-        """Watch what runs on ``cursor``; raises SqlRefused in place of its interruption, and says why."""
+        """Watch what runs on ``cursor``; raises SqlRejected in place of its interruption, and says why."""
         ended, greedy = threading.Event(), threading.Event()
         thread = threading.Thread(target=self._look, args=(cursor, gone, ended, greedy), name="sql guard")
         thread.start()
@@ -135,7 +135,7 @@ class _Guard:
             yield
         except duckdb.InterruptException as error:
             if greedy.is_set():
-                raise SqlRefused("the statement needs too much memory: ask for less at a time") from error
+                raise SqlRejected("the statement needs too much memory: ask for less at a time") from error
             raise
         finally:
             ended.set()
@@ -196,7 +196,7 @@ def _read_one(cursor: duckdb.DuckDBPyConnection, text: str) -> str:
     if statement.type == duckdb.StatementType.EXPLAIN:
         explained = _EXPLAIN.match(statement.query)
         if explained is None:
-            raise SqlRefused(_ONE_SELECT)
+            raise SqlRejected(_ONE_SELECT)
         _check_select(_extract(cursor, statement.query[explained.end() :]))
     else:
         _check_select(statement)
@@ -206,14 +206,14 @@ def _read_one(cursor: duckdb.DuckDBPyConnection, text: str) -> str:
 def _extract(cursor: duckdb.DuckDBPyConnection, text: str) -> duckdb.Statement:
     statements = cursor.extract_statements(text)
     if len(statements) != 1:
-        raise SqlRefused(_ONE_SELECT)
+        raise SqlRejected(_ONE_SELECT)
     return statements[0]
 
 
 def _check_select(statement: duckdb.Statement) -> None:
     # the type alone proves little (WITH x AS (DELETE …) is a SELECT): the read-only transaction holds the rest off
     if statement.type != duckdb.StatementType.SELECT:
-        raise SqlRefused(_ONE_SELECT)
+        raise SqlRejected(_ONE_SELECT)
 
 
 def _run(cursor: duckdb.DuckDBPyConnection, statement: str, parameters: Parameters) -> Selection:
@@ -239,6 +239,6 @@ def _pieces_of_plan(cursor: duckdb.DuckDBPyConnection) -> Iterator[list[Stored]]
             yield [(line,) for line in str(plan).splitlines()]
 
 
-def _one_number(cursor: duckdb.DuckDBPyConnection, query: Query) -> int:
+def _one_number(cursor: duckdb.DuckDBPyConnection, query: SqlQuery) -> int:
     row = cursor.execute(query.sql).fetchone()
     return int(row[0]) if row else 0

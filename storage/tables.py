@@ -1,4 +1,4 @@
-"""The tables of the archive: what the shards sent, in exact integers. Named questions read them.
+"""The tables of the archive: what the shards sent, in exact integers. Named queries read them.
 
 Columns may be added, with the next version and a default; what is stored keeps its name and meaning.
 """

@@ -1,9 +1,9 @@
-"""The named questions to the archive about futures wallets: fills, and all that changed one."""
+"""The named queries to the archive about futures wallets: fills, and all that changed one."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from storage.queries import Query, Span, by_age, in_market, none_of, select, within
+from storage.queries import Span, SqlQuery, by_age, in_market, none_of, select, within
 from storage.tables import FUTURES_FILLS, MOVEMENTS
 
 _FILLS = f"SELECT {FUTURES_FILLS.column_names} FROM {FUTURES_FILLS.name}"
@@ -29,18 +29,18 @@ _INCOME = {
 }
 
 
-def fills_of_account(account: str, span: Span, market: int = 0, order: int = 0) -> Query:
+def fills_of_account(account: str, span: Span, market: int = 0, order: int = 0) -> SqlQuery:
     """An account's futures fills; ``market`` 0 and ``order`` 0 mean any.
 
     Answered with the columns of their table.
     """
     conditions = [
-        Query("account = ?", (account,)),
+        SqlQuery("account = ?", (account,)),
         *within(span, "time_ms", "trade_id"),
         *in_market(market, ""),
     ]
     if order:
-        conditions.append(Query("order_id = ?", (order,)))
+        conditions.append(SqlQuery("order_id = ?", (order,)))
     return select(_FILLS, conditions, by_age(span, "time_ms", "trade_id"), span.limit)
 
 
@@ -51,13 +51,13 @@ def income_of_account(
     kind: str = "",
     skip: int = 0,
     known: Mapping[str, Sequence[int]] = _NONE_KNOWN,
-) -> Query:
+) -> SqlQuery:
     """What changed an account's futures wallet, by (time, id, kind); ``market`` 0 and ``kind`` "" mean any.
 
     (id, kind, amount, time, market, trade, reference), with 0 and "" for none. The ids ``known`` of each kind are left
     out, and then the first ``skip``.
     """
-    conditions = [Query("account = ?", (account,)), *within(span, "time_ms", "id"), *in_market(market, "")]
+    conditions = [SqlQuery("account = ?", (account,)), *within(span, "time_ms", "id"), *in_market(market, "")]
     order = by_age(span, "time_ms", "id", "kind")
     # each kind is cut to the limit by itself: so DuckDB skips most of its row groups
     parts = [
@@ -71,4 +71,4 @@ def income_of_account(
     ]
     union = " UNION ALL ".join(f"({part.sql})" for part in parts)
     parameters = tuple(value for part in parts for value in part.parameters)
-    return Query(f"{union} ORDER BY {order} LIMIT ? OFFSET ?", (*parameters, span.limit, skip))
+    return SqlQuery(f"{union} ORDER BY {order} LIMIT ? OFFSET ?", (*parameters, span.limit, skip))

@@ -11,13 +11,13 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from shards.folder import Folder
 from shards.ipc.client import Client
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from shards.settings import load_settings
 from storage.reference import Reference, ReferenceUnusable, StorageFull
 from web import front_page
 from web.cors import Cors
 from web.exchange.catalog import CatalogSource
-from web.exchange.gateway import COMMANDED, Engine
+from web.exchange.gateway import COMMANDED, ExchangeGateway
 from web.folder import Opened, reopen_folder
 from web.futures.account import account, leverage, listen_key, modes
 from web.futures.call import errors as futures_errors
@@ -25,8 +25,8 @@ from web.futures.call import limits_gate
 from web.futures.call.errors import FuturesProblem
 from web.futures.market_data import info, market, tickers
 from web.futures.orders import algo, cancel, own_trades, queries, routes
-from web.http import request as incoming
-from web.http.errors import EngineRefusal, Problem, render_problem, spot_problem
+from web.http import request as http_request
+from web.http.errors import EngineRejected, Problem, render_problem, spot_problem
 from web.http.tokens import Tokens
 from web.monitoring import health, metrics
 from web.openapi import documents
@@ -34,9 +34,9 @@ from web.operator import http as admin
 from web.operator import keys
 from web.ratelimit.budget import Budget
 from web.server import hub as hubs
-from web.server.flask_app import LeanFlask
+from web.server.flask_app import MinimalFlask
 from web.server.flask_parts import current_context
-from web.server.line import HubLine
+from web.server.greenlet_channel import GreenletShardChannel
 from web.server.werkzeug_parts import RestConverter
 from web.services import IN_USE, NAME, Services
 from web.settings import WebSettings, load_web_settings
@@ -63,7 +63,7 @@ def create_app() -> Flask:
 def connect(folder: Folder) -> Client:
     """The client of this worker: it waits in greenlets where there is a hub, else in threads."""
     hub = hubs.current()
-    return Client(folder) if hub is None else Client(folder, partial(HubLine, hub))
+    return Client(folder) if hub is None else Client(folder, partial(GreenletShardChannel, hub))
 
 
 def make_services(settings: WebSettings, opened: Opened, client: Client) -> Services:
@@ -71,11 +71,11 @@ def make_services(settings: WebSettings, opened: Opened, client: Client) -> Serv
     folder, secrets = opened
     hub = hubs.current()
     reference = Reference(
-        folder.reference, secrets.storage_key, (lambda: hub.moment) if hub is not None else None, patient=True
+        folder.reference, secrets.storage_key, (lambda: hub.turn_id) if hub is not None else None, patient=True
     )
     return Services(
         settings=settings,
-        engine=Engine(client, metrics.count_refusal),
+        gateway=ExchangeGateway(client, metrics.count_refusal),
         reference=reference,
         catalogs=CatalogSource(reference),
         tokens=Tokens(secrets.jwt, settings.jwt_keys, settings.jwt_algorithm),
@@ -90,7 +90,7 @@ def _make_budget(settings: WebSettings, folder: Folder) -> Budget:
     return Budget(folder.run / "limits", slot, settings.futures_weight, settings.futures_orders)
 
 
-def make_app(services: Services, cors_origins: Collection[str] = (), kind: type[Flask] = LeanFlask) -> Flask:
+def make_app(services: Services, cors_origins: Collection[str] = (), kind: type[Flask] = MinimalFlask) -> Flask:
     """The application over these services, for callers anywhere and for pages of these origins."""
     app = kind(__name__, static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
@@ -118,7 +118,7 @@ def make_app(services: Services, cors_origins: Collection[str] = (), kind: type[
         app.register_blueprint(part.blueprint)
     app.register_error_handler(Problem, render_problem)
     app.register_error_handler(FuturesProblem, futures_errors.render)
-    app.register_error_handler(EngineRefusal, _answer_refusal)
+    app.register_error_handler(EngineRejected, _answer_refusal)
     app.register_error_handler(StorageFull, _answer_storage_full)
     app.register_error_handler(ReferenceUnusable, _answer_reference_unusable)
     app.register_error_handler(HTTPException, _answer_http)
@@ -132,37 +132,37 @@ def _begin(services: Services) -> None:
     IN_USE.set(services)
     COMMANDED.set(False)
     at = current_context().request
-    asked = incoming.begin(at.environ)
+    context = http_request.begin(at.environ)
     if limits_gate.is_futures():
         limits_gate.begin(at.routing_exception is None)
     elif at.routing_exception is None:
-        asked.receive_body()
+        context.receive_body()
 
 
 def _finish(response: Response) -> Response:
     at = current_context().request
     route, method = (at.url_rule.rule, at.method) if at.url_rule else ("none", "any")
-    metrics.count_request(method, route, response.status_code, incoming.incoming().started)
+    metrics.count_request(method, route, response.status_code, http_request.request_context().started)
     if limits_gate.is_futures():
-        limits_gate.mark(response)
+        limits_gate.add_usage_headers(response)
     return response
 
 
-def _answer_refusal(refusal: EngineRefusal) -> Response:
+def _answer_refusal(refusal: EngineRejected) -> Response:
     return _answer(refusal.reason)
 
 
 def _answer_storage_full(_: StorageFull) -> Response:
-    return _answer(Reason.STORAGE_FULL)
+    return _answer(RejectReason.STORAGE_FULL)
 
 
 def _answer_reference_unusable(fault: ReferenceUnusable) -> Response:
     """Nobody knows what can be traded and who may: nothing is done, unless it was sent before."""
     _log.error("%s", fault)
-    return _answer(Reason.TIMEOUT if COMMANDED.get() else Reason.RESTARTING)
+    return _answer(RejectReason.TIMEOUT if COMMANDED.get() else RejectReason.RESTARTING)
 
 
-def _answer(reason: Reason) -> Response:
+def _answer(reason: RejectReason) -> Response:
     """A refusal in the words of the API that was asked."""
     if limits_gate.is_futures():
         return futures_errors.render(futures_errors.refused(reason))
@@ -190,7 +190,7 @@ def _answer_fault(fault: Exception) -> Response:
     route = request.url_rule.rule if request.url_rule else "none"
     _log.error("fault in %s %s", request.method, route, exc_info=fault)
     if COMMANDED.get():
-        return _answer(Reason.TIMEOUT)
+        return _answer(RejectReason.TIMEOUT)
     if limits_gate.is_futures():
         return futures_errors.render(FuturesProblem(*futures_errors.FAULT))
     return render_problem(Problem(500, "internal error"))

@@ -7,7 +7,7 @@ from shards.clock import now_ms
 from shards.limits import REPLAY_WINDOW_MS
 from web.http.errors import Problem, unauthorized
 from web.http.parse import read_long
-from web.http.request import Query, incoming
+from web.http.request import QueryParameters, request_context
 from web.http.signing import split_signature, verify
 from web.ratelimit.client_ip import caller_ip
 from web.services import services
@@ -54,10 +54,10 @@ def key_denied() -> Problem:
 
 def authenticate() -> Principal:
     """Whoever sent this request; raises 401. A token, when there is one, decides alone."""
-    authorization = incoming().header("HTTP_AUTHORIZATION")
+    authorization = request_context().header("HTTP_AUTHORIZATION")
     if authorization is not None:
         return _by_token(authorization)
-    key = incoming().header("HTTP_X_MBX_APIKEY")
+    key = request_context().header("HTTP_X_MBX_APIKEY")
     if key is None:
         raise unauthorized()
     return _by_signature(key)
@@ -66,7 +66,7 @@ def authenticate() -> Principal:
 def require_operator() -> None:
     """Go on only with the operator's key; raises 401, the later the more wrong ones the caller's address has sent."""
     expected = services().admin_key
-    given = (incoming().header("HTTP_X_API_KEY") or "").encode("latin-1")
+    given = (request_context().header("HTTP_X_API_KEY") or "").encode("latin-1")
     address = _address() if given and expected else ""
     if address and not _wrong_keys.is_heard(address):
         raise unauthorized()
@@ -79,7 +79,7 @@ def require_operator() -> None:
 
 def _address() -> str:
     """Of the caller, as limits know it."""
-    environ = incoming().environ
+    environ = request_context().environ
     forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
     return caller_ip(environ.get("REMOTE_ADDR", ""), forwarded, services().settings.trusted_proxies)
 
@@ -93,19 +93,19 @@ def _by_token(authorization: str) -> Principal:
 
 
 def _by_signature(key: str) -> Principal:
-    asked = incoming()
+    context = request_context()
     found = services().reference.find_key(key)
-    unsigned, signatures = split_signature(asked.query)
+    unsigned, signatures = split_signature(context.query)
     timestamp = _timestamp(unsigned)
     if len(signatures) != 1 or timestamp is None or abs(now_ms() - timestamp) > WINDOW_MS:
         raise unauthorized()
-    if not verify(found.secret if found else None, unsigned, asked.body, signatures[0]) or found is None:
+    if not verify(found.secret if found else None, unsigned, context.body, signatures[0]) or found is None:
         raise unauthorized()
     return Principal(found.account, found.permissions, by_key=True, signed_ms=timestamp)
 
 
 def _timestamp(unsigned: bytes) -> int | None:
     try:
-        return read_long(Query(unsigned).get("timestamp"))
+        return read_long(QueryParameters(unsigned).get("timestamp"))
     except Problem:
         return None  # sent twice

@@ -1,4 +1,4 @@
-"""The data folder as both halves open it."""
+"""The data folder as both services open it."""
 
 import logging
 import os

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from shards.folder import Folder
-from shards.process import name_process, settle
+from shards.process import freeze_heap, name_process
 from shards.settings import SettingsError, load_settings
 from storage.files import describe_fault
 from storage.folder import FolderError
@@ -108,7 +108,7 @@ def post_fork(server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """The application is loaded, and lives as long as the worker."""
-    settle()
+    freeze_heap()
 
 
 def _name_address(record: logging.LogRecord) -> bool:

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from storage.reference import Reference
 from web.exchange.catalog import Catalog, CatalogSource
-from web.exchange.gateway import Engine
+from web.exchange.gateway import ExchangeGateway
 from web.http.tokens import Tokens
 from web.ratelimit.budget import Budget
 from web.settings import WebSettings
@@ -17,7 +17,7 @@ class Services(NamedTuple):
     """Everything that views use."""
 
     settings: WebSettings
-    engine: Engine
+    gateway: ExchangeGateway
     reference: Reference
     catalogs: CatalogSource
     tokens: Tokens

@@ -66,12 +66,12 @@ def main() -> None:
     parser.add_argument("beside", type=Path, metavar="DIR")
     parser.add_argument("--case", action="append", choices=[case.name for case in CASES], help="may be repeated")
     parser.add_argument("--repeats", type=int, default=REPEATS, help=f"pairs of each case ({REPEATS})")
-    asked = parser.parse_args()
-    cases = asked.case or DEFAULT_CASES
+    args = parser.parse_args()
+    cases = args.case or DEFAULT_CASES
     pairs: dict[str, list[tuple[Run, Run]]] = {case: [] for case in cases}
     with ExitStack() as stack:
-        own, other = (stack.enter_context(running(path)) for path in (HERE, asked.beside.resolve()))
-        for turn in range(asked.repeats):
+        own, other = (stack.enter_context(running(path)) for path in (HERE, args.beside.resolve()))
+        for turn in range(args.repeats):
             for case in cases:
                 if turn % 2:
                     before, now = other.measure(case), own.measure(case)

@@ -31,11 +31,11 @@ def run_topics(topics: Mapping[str, Topic], description: str | None) -> NoReturn
     parser.add_argument("--repeats", type=int, help=f"rounds ({REPEATS}; quick {REPEATS_QUICK})")
     if len(topics) > 1:
         parser.add_argument("--only", choices=topics, action="append", help="one topic; may be repeated")
-    asked = parser.parse_args()
-    repeats = asked.repeats or (REPEATS_QUICK if asked.quick else REPEATS)
-    options = Options(asked.quick, repeats)
+    args = parser.parse_args()
+    repeats = args.repeats or (REPEATS_QUICK if args.quick else REPEATS)
+    options = Options(args.quick, repeats)
     report = Report()
-    only = getattr(asked, "only", None)
+    only = getattr(args, "only", None)
     if len(topics) > 1 and not only:
         JSON.unlink(missing_ok=True)  # everything is measured anew
     for name in only or topics:

@@ -33,7 +33,7 @@ from loadtest.bench.results import Figure, Report, take_turns
 from loadtest.bench.seeding import MARKET, OWNER, START_MS, full_book, seed_folder
 from loadtest.bench.venue import Venue
 from shards.engine.engine import MAILBOX, Engine
-from shards.engine.order_entry import AskHome
+from shards.engine.order_entry import AskAccountShard
 from shards.engine.outbox import ARCHIVE
 from shards.folder import Folder
 from shards.ipc.client import Client
@@ -41,7 +41,7 @@ from shards.model.codec import encode
 from shards.model.commands import Cancel, CancelAll, Command, Place
 from shards.model.markets import shard_of_symbol
 from shards.model.orders import NewOrder, Order
-from shards.model.replies import OrderReply, OrdersReply, Refused, Reply
+from shards.model.replies import OrderReply, OrdersReply, Rejected, Reply
 from tests.exchange import group_members, until
 
 RESTING: Final = (10, 1_000, 100_000)
@@ -83,7 +83,7 @@ class Machine:
         engine = self._engine
         reply = engine.apply(engine.sequence + 1, START_MS + engine.sequence, MAILBOX, 0, command)
         engine.confirm(ARCHIVE, engine.outboxes[ARCHIVE].last_number)
-        assert reply is not None and not isinstance(reply, (Refused, AskHome)), reply
+        assert reply is not None and not isinstance(reply, (Rejected, AskAccountShard)), reply
         return reply
 
     def time_cancels(self, count: int) -> float:

@@ -44,8 +44,8 @@ def lag(venue: Venue, count: int) -> float:
         replies = venue.client.call_each(cancels[start : start + AT_ONCE])
         assert all(isinstance(reply, OrderReply) for reply in replies), replies
     answered = time.monotonic()
-    question = GetOrder(cancels[-1][1].id)
-    while not isinstance(venue.client.ask_archive(question), OrderReply):
+    query = GetOrder(cancels[-1][1].id)
+    while not isinstance(venue.client.ask_archive(query), OrderReply):
         assert time.monotonic() < answered + PATIENCE_S, "the archive never has it"
     return time.monotonic() - answered
 

@@ -47,11 +47,11 @@ class Subject:
         prepare: Callable[[int], Sign],
         status: bytes = b"200",
         count_max: int = COUNT_MAX,
-        settle: Callable[[], None] = lambda: None,
+        wait_idle: Callable[[], None] = lambda: None,
     ) -> None:
         """``prepare`` makes ready for so many requests, at most ``count_max``; each is to be answered ``status``.
 
-        ``settle`` returns when the target has no work left: each run begins and ends with that, outside its clocks,
+        ``wait_idle`` returns when the target has no work left: each run begins and ends with that, outside its clocks,
         so that no run, be it another target's, shares the machine with what was done before.
         """
         self.name = name
@@ -61,7 +61,7 @@ class Subject:
         self._prepare = prepare
         self._status = status
         self._count_max = count_max
-        self._settle = settle
+        self._wait_idle = wait_idle
         self._cpu: dict[str, float] = {}
         self._answers = 0
         self._count = 0
@@ -70,7 +70,7 @@ class Subject:
         """A first run that does not count. It tells how many requests a run of ``seconds`` has."""
         sign = self._prepared(min(WARM_UP_COUNT, self._count_max))
         sample = run_closed(self._target.port, sign())
-        self._settle()
+        self._wait_idle()
         self._check(sample)
         self._count = min(max(WARM_UP_COUNT, int(sample.rate * seconds)), COUNT_MAX, self._count_max)
 
@@ -80,7 +80,7 @@ class Subject:
         pids = self._target.pids()
         before = {name: cpu_s(each) for name, each in pids.items()}
         sample = run_closed(self._target.port, sign())
-        self._settle()  # what is put off until after the answers is a part of what they cost
+        self._wait_idle()  # what is put off until after the answers is a part of what they cost
         used = {name: cpu_s(each) - before[name] for name, each in pids.items()}
         self.cpu_us.append(1e6 * sum(used.values()) / len(sample.latencies))
         for name, seconds in (*used.items(), ("generator", sample.cpu_s)):
@@ -93,7 +93,7 @@ class Subject:
         """One run at ``rate`` requests per second."""
         sign = self._prepared(min(int(rate * seconds), self._count_max))
         sample = run_open(self._target.port, list(sign()), rate)
-        self._settle()
+        self._wait_idle()
         self._check(sample)
         return Latency(sample.percentile_ms(0.5), sample.percentile_ms(0.99))
 
@@ -104,7 +104,7 @@ class Subject:
 
     def _prepared(self, count: int) -> Sign:
         sign = self._prepare(count)
-        self._settle()
+        self._wait_idle()
         return sign
 
     def _check(self, sample: Sample) -> None:
@@ -115,7 +115,7 @@ class Subject:
 def exchange_subject(report: Report, venue: Venue, case: Case) -> Subject:
     """A case on an exchange."""
     prepare = partial(case.prepare, venue)
-    return Subject(report, case.name, venue, prepare, count_max=case.count_max, settle=venue.wait_archived)
+    return Subject(report, case.name, venue, prepare, count_max=case.count_max, wait_idle=venue.wait_archived)
 
 
 def busy_subject(report: Report, venue: Venue) -> Subject:

@@ -82,5 +82,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("orders", type=int)
     parser.add_argument("data", type=Path)
-    asked = parser.parse_args()
-    fill_archive(Folder.open(asked.data), asked.orders)
+    args = parser.parse_args()
+    fill_archive(Folder.open(args.data), args.orders)

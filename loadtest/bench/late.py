@@ -25,7 +25,7 @@ from loadtest.bench.large_archive import LateOrder, late_order
 from loadtest.bench.results import Figure, Report
 from loadtest.bench.venue import Venue
 from shards.archive.service import History
-from shards.model.codec import decode_row, encode
+from shards.model.codec import decode_event, encode
 from shards.model.events import OrderEnded
 from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce
 from shards.settings import default_shard_count
@@ -126,7 +126,7 @@ def _rate(path: Path, batch: int) -> float:
         start = time.perf_counter()
         for first in range(0, ROWS, batch):
             part = enumerate(rows[first : first + batch], first + 1)
-            history.store({0: [(number, decode_row(row)) for number, row in part]})
+            history.store({0: [(number, decode_event(row)) for number, row in part]})
         return ROWS / (time.perf_counter() - start)
 
 

@@ -3,10 +3,10 @@
 ``python -m loadtest.bench.mailbox [--quick] [--repeats N]``. Two processes: one asks, the other answers with the same
 64 bytes at once; nothing is journaled. The mailbox is the real one: :class:`shards.ipc.mailbox.Mailbox` in the
 answering process, with its bound, deadlines, counters and replies by number; in the asking one the line of a web worker
-(:class:`web.server.line.HubLine`), and beside it the line with threads of a tool
-(:class:`shards.ipc.threaded_channel.Line`).
+(:class:`web.server.greenlet_channel.GreenletShardChannel`), and beside it the line with threads of a tool
+(:class:`shards.ipc.threaded_channel.ThreadedShardChannel`).
 
-* Round trip: the next question follows the answer to the last.
+* Round trip: the next query follows the answer to the last.
 * Throughput: messages one way, none of them answered, as a queue takes them: as many as its bound lets in, until the
   last has been taken out. No round trips: those, with others under way, are "answered".
 * Answered: round trips with 64 under way at all times, each with a caller who waits (half of what is answered is taken
@@ -37,9 +37,9 @@ from loadtest.bench.results import Figure, Report, take_turns
 from shards.clock import now_ms
 from shards.folder import Folder
 from shards.ipc.mailbox import Mailbox
-from shards.ipc.threaded_channel import Line
+from shards.ipc.threaded_channel import ThreadedShardChannel
+from web.server.greenlet_channel import GreenletShardChannel
 from web.server.hub import Hub, Waiter
-from web.server.line import HubLine
 
 BODY: Final = b"x" * 64
 UNANSWERED: Final = b"-" * 64  # of messages one way
@@ -94,12 +94,12 @@ class _OwnMailbox:
 
 
 class HubMailbox(_OwnMailbox):
-    """As a web worker asks: a hub, and a greenlet for each question under way."""
+    """As a web worker asks: a hub, and a greenlet for each query under way."""
 
     def open(self) -> None:
         """Connect."""
         self._hub = Hub()
-        self._line = HubLine(self._hub, self._folder, "shard-0")
+        self._line = GreenletShardChannel(self._hub, self._folder, "shard-0")
         assert self._line.wait_connected(_PATIENCE_S)
 
     def ask(self) -> None:
@@ -134,11 +134,11 @@ class HubMailbox(_OwnMailbox):
         """Into the mailbox, as soon as it has room."""
         while True:
             try:
-                place = self._line.claim()
+                slot = self._line.claim()
                 break
             except queue.Full:
                 self._hub.turn(_FULL_S)
-        number, waiter = self._line.send(place, body, now_ms() + 10_000)
+        number, waiter = self._line.send(slot, body, now_ms() + 10_000)
         if body is UNANSWERED:
             self._line.forget(number)
         return waiter
@@ -149,7 +149,7 @@ class ThreadMailbox(_OwnMailbox):
 
     def open(self) -> None:
         """Connect."""
-        self._line = Line(self._folder, "shard-0")
+        self._line = ThreadedShardChannel(self._folder, "shard-0")
         assert self._line.connected.wait(_PATIENCE_S)
 
     def ask(self) -> None:
@@ -279,11 +279,11 @@ class RawSocket:
 
     def ask_many(self, count: int) -> None:
         """Sends ahead of what it receives."""
-        asked = answered = 0
+        requested = answered = 0
         while answered < count:
-            for _ in range(min(UNDER_WAY - (asked - answered), count - asked)):
+            for _ in range(min(UNDER_WAY - (requested - answered), count - requested)):
                 self._near.sendall(BODY)
-                asked += 1
+                requested += 1
             size = len(self._near.recv(65_536))
             size += len(self._near.recv(-size % len(BODY), socket.MSG_WAITALL)) if size % len(BODY) else 0
             answered += size // len(BODY)

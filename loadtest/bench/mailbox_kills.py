@@ -23,7 +23,7 @@ from shards.clock import now_ms
 from shards.folder import Folder
 from shards.ipc.errors import NotServing
 from shards.ipc.mailbox import Mailbox
-from shards.ipc.threaded_channel import Line
+from shards.ipc.threaded_channel import ThreadedShardChannel
 
 PRODUCERS = 4
 DEPTH = 1_024  # bound of both queues, messages
@@ -79,11 +79,11 @@ class OwnMailbox:
 
     def produce(self) -> None:
         """Put for ever, each time after the reply to the one before."""
-        line = Line(self._folder, "shard-0")
-        line.connected.wait()
+        channel = ThreadedShardChannel(self._folder, "shard-0")
+        channel.connected.wait()
         while True:
             with suppress(Full, NotServing):
-                _, waiter = line.put_nowait(b"x" * 200, now_ms() + 10_000)
+                _, waiter = channel.put_nowait(b"x" * 200, now_ms() + 10_000)
                 waiter.wait(10)
 
     def consume(self, seconds: float) -> int:
@@ -98,7 +98,7 @@ class OwnMailbox:
             self._mailbox.flush()
         return count
 
-    def lost_places(self) -> int:
+    def lost_slots(self) -> int:
         """Places still taken when nobody sends any more."""
         self.consume(0.5)
         return self._mailbox.qsize()
@@ -147,7 +147,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="sx") as path:
         own = OwnMailbox(Path(path))
         lived = survive(own, options.kills, random.Random(options.seed))
-        print(f"{OwnMailbox.name:24} lived through {lived} kills, {own.lost_places()} places lost")
+        print(f"{OwnMailbox.name:24} lived through {lived} kills, {own.lost_slots()} places lost")
 
 
 if __name__ == "__main__":

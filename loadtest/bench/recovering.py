@@ -14,7 +14,7 @@ import msgspec
 
 from loadtest.bench.processes import resident_bytes
 from shards.engine.state import dump_state, dump_underway
-from shards.process import settle
+from shards.process import freeze_heap
 from shards.runtime.recovery import recover
 from storage.snapshot import Snapshot, write_snapshot
 
@@ -35,7 +35,7 @@ class Recovery(msgspec.Struct):
 def _recover(folder: Path, then: str) -> Recovery:
     start, cpu = time.perf_counter(), time.process_time()
     engine, journal, _ = recover(folder, 0, 1)
-    settle()
+    freeze_heap()
     told = Recovery(
         records=engine.sequence,
         orders=sum(len(machine.open) for machine in engine.markets.values()),

@@ -18,7 +18,7 @@ from loadtest.site import open_account
 from shards.clock import now_ms
 from shards.folder import Folder
 from shards.ipc.client import Client
-from shards.ipc.threaded_channel import Line
+from shards.ipc.threaded_channel import ThreadedShardChannel
 from shards.model.codec import encode
 from shards.model.commands import CancelAll, Command, Place
 from shards.model.markets import Market, shard_of_symbol
@@ -49,7 +49,7 @@ class Venue:
     """An exchange with what a benchmark needs on it."""
 
     def __init__(self, shard_count: int, settings: Mapping[str, str] | None = None) -> None:
-        """``settings``: environment variables of both halves beside the defaults. Starts it."""
+        """``settings``: environment variables of both services beside the defaults. Starts it."""
         self._exchange = Exchange(shard_count, settings)
         try:
             self._exchange.start()
@@ -172,19 +172,19 @@ class Venue:
     def full_mailbox(self, market: Market) -> Iterator[None]:
         """While it lasts, the market's shard stands still with its mailbox full."""
         shard = shard_of_symbol(market.symbol, self.client.shard_count)
-        line = Line(self.folder, f"shard-{shard}")
-        assert line.connected.wait(10)
+        channel = ThreadedShardChannel(self.folder, f"shard-{shard}")
+        assert channel.connected.wait(10)
         pid = self._exchange.shard_pid(shard)
         os.kill(pid, signal.SIGSTOP)
         try:
             with suppress(queue.Full):
                 while True:
-                    line.put_nowait(encode(GetStatus()), now_ms() + _STILL_MS)
+                    channel.put_nowait(encode(GetStatus()), now_ms() + _STILL_MS)
             yield
         finally:
             os.kill(pid, signal.SIGCONT)
             until(lambda: not self.client.depth(shard), 10, "the shard takes what waited")
-            line.close()
+            channel.close()
 
 
 def _cycle(values: Sequence[T]) -> Iterator[T]:

@@ -8,45 +8,53 @@ from shards.model.orders import Candle
 from shards.model.queries import GetCandles
 from shards.model.replies import Ticker
 from storage import queries
-from storage.queries import Query
+from storage.queries import SqlQuery
 from storage.statements import Stored
 
-Ask = Callable[[Query], list[Stored]]
+Ask = Callable[[SqlQuery], list[Stored]]
 
 _GROWTH: Final = (1, 8, 64)  # times the limit: spans looked at one after the other for the newest candles
 
 
-def find_candles(ask: Ask, asked: GetCandles) -> list[Candle]:
+def find_candles(ask: Ask, requested: GetCandles) -> list[Candle]:
     """A market's candles, oldest first. Raises what ``ask`` raises."""
     found: list[Candle] = []  # newest first, if those are asked for
-    for start_ms, end_ms in _stretches(ask, asked) if asked.newest else [(asked.start_ms, asked.end_ms)]:
-        wanted = asked.limit - len(found)
+    for start_ms, end_ms in (
+        _stretches(ask, requested) if requested.newest else [(requested.start_ms, requested.end_ms)]
+    ):
+        wanted = requested.limit - len(found)
         query = queries.candles_of_market(
-            asked.market, asked.interval_ms, start_ms, end_ms, asked.before_id, wanted, newest=asked.newest
+            requested.market,
+            requested.interval_ms,
+            start_ms,
+            end_ms,
+            requested.before_id,
+            wanted,
+            newest=requested.newest,
         )
         found += [Candle(open_ms, *_parts(*candle)) for open_ms, *candle in ask(query)]
-        if len(found) == asked.limit:
+        if len(found) == requested.limit:
             break
-    return found[::-1] if asked.newest else found
+    return found[::-1] if requested.newest else found
 
 
-def _stretches(ask: Ask, asked: GetCandles) -> Iterator[tuple[int, int]]:
+def _stretches(ask: Ask, requested: GetCandles) -> Iterator[tuple[int, int]]:
     """(start, end) of stretches of whole spans, from the last trade back; the last reaches the beginning.
 
     Most markets trade in nearly every span: the first stretch has all that is wanted, and the rest is never read.
     """
-    ((newest_ms,),) = ask(queries.newest_trade_time(asked.market, asked.end_ms, asked.before_id))
+    ((newest_ms,),) = ask(queries.newest_trade_time(requested.market, requested.end_ms, requested.before_id))
     if newest_ms is None:
         return
-    interval_ms = asked.interval_ms
+    interval_ms = requested.interval_ms
     after_ms = newest_ms // interval_ms * interval_ms + interval_ms
     for times in _GROWTH:
-        start_ms = after_ms - times * asked.limit * interval_ms
-        if start_ms <= asked.start_ms:
+        start_ms = after_ms - times * requested.limit * interval_ms
+        if start_ms <= requested.start_ms:
             break
-        yield start_ms, min(after_ms - 1, asked.end_ms)
+        yield start_ms, min(after_ms - 1, requested.end_ms)
         after_ms = start_ms
-    yield asked.start_ms, min(after_ms - 1, asked.end_ms)
+    yield requested.start_ms, min(after_ms - 1, requested.end_ms)
 
 
 def find_tickers(ask: Ask, before: Mapping[int, int], start_ms: int) -> list[Ticker]:

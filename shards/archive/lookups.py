@@ -10,22 +10,22 @@ from shards.archive.rows import name_of, to_order
 from shards.model.markets import Product
 from shards.model.orders import Order
 from shards.model.queries import FindEnded, GetOrder, GetOrderByClientId
-from shards.model.reasons import Reason
-from shards.model.replies import BatchReply, OrderReply, Refused, Reply
+from shards.model.reasons import RejectReason
+from shards.model.replies import BatchReply, OrderReply, Rejected, Reply
 from storage import client_ids
 from storage.client_ids import ClientId
-from storage.queries import Query
+from storage.queries import SqlQuery
 from storage.statements import Stored
 
 Lookup = GetOrder | GetOrderByClientId | FindEnded
 
 
 def look_up(
-    ask: Callable[[Query], list[Stored]], products: Mapping[int, str], questions: Sequence[Lookup]
+    ask: Callable[[SqlQuery], list[Stored]], products: Mapping[int, str], queries: Sequence[Lookup]
 ) -> list[Reply]:
-    """The answer to each question. ``products``: what each market is, "spot" or "futures". Raises as ``ask``."""
-    numbers = {number for question in questions for number in _numbers(question)}
-    names = {name for question in questions for name in _names(question)}
+    """The answer to each query. ``products``: what each market is, "spot" or "futures". Raises as ``ask``."""
+    numbers = {number for query in queries for number in _numbers(query)}
+    names = {name for query in queries for name in _names(query)}
     if names:
         numbers.update(number for (number,) in ask(client_ids.candidates(names)))
     found = {row[0]: to_order(row) for row in ask(client_ids.orders_by_id(sorted(numbers)))} if numbers else {}
@@ -37,37 +37,34 @@ def look_up(
         orders = called.get((name.account, name.client_id), ())
         return max((each for each in orders if _is_meant(each, name, products)), key=_age, default=None)
 
-    return [
-        _reply(question, [*map(found.get, _numbers(question)), *map(latest, _names(question))])
-        for question in questions
-    ]
+    return [_reply(query, [*map(found.get, _numbers(query)), *map(latest, _names(query))]) for query in queries]
 
 
-def _numbers(question: Lookup) -> Sequence[int]:
-    match question:
+def _numbers(query: Lookup) -> Sequence[int]:
+    match query:
         case GetOrder(number):
             return [number]
         case FindEnded():
-            return question.ids
+            return query.ids
         case _:
             return []
 
 
-def _names(question: Lookup) -> Iterable[ClientId]:
-    match question:
+def _names(query: Lookup) -> Iterable[ClientId]:
+    match query:
         case GetOrderByClientId(market, account, client_id, triggers):
             return [ClientId(account, client_id, market, triggers)]
         case FindEnded():
-            return [ClientId(question.account, client_id, question.market) for client_id in question.client_ids]
+            return [ClientId(query.account, client_id, query.market) for client_id in query.client_ids]
         case _:
             return []
 
 
-def _reply(question: Lookup, found: list[Order | None]) -> Reply:
-    if isinstance(question, FindEnded):
-        return BatchReply([order or Reason.UNKNOWN_ORDER for order in found])
+def _reply(query: Lookup, found: list[Order | None]) -> Reply:
+    if isinstance(query, FindEnded):
+        return BatchReply([order or RejectReason.UNKNOWN_ORDER for order in found])
     (order,) = found
-    return OrderReply(order) if order else Refused(Reason.UNKNOWN_ORDER)
+    return OrderReply(order) if order else Rejected(RejectReason.UNKNOWN_ORDER)
 
 
 def _is_meant(order: Order, name: ClientId, products: Mapping[int, str]) -> bool:

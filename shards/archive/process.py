@@ -1,4 +1,4 @@
-"""The archive as a process: takes rows from every shard's link into DuckDB, and answers questions about them.
+"""The archive as a process: takes rows from every shard's link into DuckDB, and answers queries about them.
 
 Rows are collected for a moment and stored in one transaction with the numbers of their links, then confirmed. So each
 row is stored once, whoever dies in between.
@@ -21,16 +21,16 @@ from shards.archive.lookups import Lookup
 from shards.archive.mark import HistoryLost
 from shards.archive.service import Bounds, History
 from shards.archive.sql_pieces import SqlPieces
-from shards.clock import now_ms, passed_ms
+from shards.clock import monotonic_ms, now_ms
 from shards.folder import Folder
 from shards.ipc.errors import LinkBroken
 from shards.ipc.mailbox import Mailbox
 from shards.ipc.protocol import Request
-from shards.model.codec import Undecodable, decode_request, decode_row, encode
-from shards.model.events import Row
-from shards.model.queries import CheckpointHistory, GetArchiveStatus, Question, RunMore, RunSql
-from shards.model.reasons import Reason
-from shards.model.replies import Refused, Reply
+from shards.model.codec import Undecodable, decode_event, decode_request, encode
+from shards.model.events import Event
+from shards.model.queries import CheckpointHistory, GetArchiveStatus, Query, RunMore, RunSql
+from shards.model.reasons import RejectReason
+from shards.model.replies import Rejected, Reply
 from shards.process import EXIT_DAMAGED, LockTaken, Wakeup, enter, lock_file, log
 from shards.settings import Settings
 from shards.vitals import ARCHIVE_NAME, State, Vitals, vitals_path
@@ -58,16 +58,16 @@ class Archivist:
         received = {shard: history.position(shard) for shard in range(folder.shard_count)}
         self._stored = dict(received)
         self.mailbox = Mailbox(folder, "archive", queue_depth, received)
-        self._rows: dict[int, list[tuple[int, Row]]] = {}
-        self._row_count = 0
-        self._oldest_ms = 0  # by passed_ms: when the oldest row waiting came, or there was no room for it
+        self._events: dict[int, list[tuple[int, Event]]] = {}
+        self._event_count = 0
+        self._oldest_ms = 0  # by monotonic_ms: when the oldest row waiting came, or there was no room for it
         self._batch_ms = limits.ARCHIVE_BATCH_MS
         self._has_room = True
         self._lookups = ThreadPoolExecutor(1, thread_name_prefix="lookup")  # what comes meanwhile is answered together
         self._unlooked: deque[tuple[Request, Lookup]] = deque()  # lookups that no thread has taken yet
         self._lists = ThreadPoolExecutor(limits.QUERY_THREADS_COUNT, thread_name_prefix="list")
         self._statements = ThreadPoolExecutor(limits.SQL_THREADS_COUNT, thread_name_prefix="sql")
-        self._asked_count = 0  # questions in the pools
+        self._query_count = 0  # queries in the pools
         self._sql: dict[Request, threading.Event] = {}  # statements in hand: set when their callers have gone
         self._pieces = SqlPieces(history.run_in_pieces)
         self._answers: deque[tuple[Request, bytes]] = deque()
@@ -75,7 +75,7 @@ class Archivist:
         self._done_receiver.setblocking(False)
         self._done_sender.setblocking(False)
         self.mailbox.watch(self._done_receiver, self._hear_done)
-        self._serve_anyway_ms = passed_ms() + limits.LINK_WAIT_MS
+        self._serve_anyway_ms = monotonic_ms() + limits.LINK_WAIT_MS
 
     def run(self) -> None:
         """Serve until :attr:`stopping`; then store what has come."""
@@ -89,8 +89,8 @@ class Archivist:
         self.mailbox.close()
         for pool in (self._lookups, self._lists, self._statements):
             pool.shutdown(wait=False, cancel_futures=True)
-        if self._asked_count:
-            os._exit(0)  # a long question still runs: everything is stored, and nobody waits for its answer
+        if self._query_count:
+            os._exit(0)  # a long query still runs: everything is stored, and nobody waits for its answer
         self._pieces.close()
         with may_discard(self._run) as allowed:
             self._history.close(checkpoint=allowed)
@@ -98,9 +98,9 @@ class Archivist:
     def _patience_s(self) -> float:
         if self.mailbox.waiting() and self._room():
             return 0
-        if not self._row_count:
+        if not self._event_count:
             return limits.BEAT_S if self.mailbox.serving else limits.LINK_WAIT_TURN_MS / 1000
-        return max(0, self._oldest_ms + self._batch_ms - passed_ms()) / 1000
+        return max(0, self._oldest_ms + self._batch_ms - monotonic_ms()) / 1000
 
     def _turn(self, patience_s: float | None) -> None:
         for act in self.mailbox.poll(patience_s):
@@ -108,8 +108,8 @@ class Archivist:
         self._open_for_service()
         self._notice_gone()
         self._collect()
-        due = self._row_count and passed_ms() >= self._oldest_ms + self._batch_ms
-        if due or self._row_count >= limits.ARCHIVE_BATCH_COUNT_MAX:
+        due = self._event_count and monotonic_ms() >= self._oldest_ms + self._batch_ms
+        if due or self._event_count >= limits.ARCHIVE_BATCH_COUNT_MAX:
             self._store()
         for request in self.mailbox.get(self._room()):
             self._ask(request)
@@ -119,7 +119,7 @@ class Archivist:
     def _open_for_service(self) -> None:
         """Answer once every shard has said what was stored of it; or anyway, in time: one that is down is silent."""
         mailbox = self.mailbox
-        has_heard = mailbox.all_promised() or passed_ms() >= self._serve_anyway_ms
+        has_heard = mailbox.all_promised() or monotonic_ms() >= self._serve_anyway_ms
         if has_heard and not mailbox.serving and not self.stopping:
             mailbox.serving = True
             self._vitals.state = State.SERVING if self._has_room else State.FULL
@@ -132,30 +132,30 @@ class Archivist:
                     self._history.checkpoint()
 
     def _room(self) -> int:
-        """How many questions the pools will take soon: until then they keep their places in the mailbox."""
-        return limits.QUERY_UNDER_WAY_MAX - self._asked_count
+        """How many queries the pools will take soon: until then they keep their places in the mailbox."""
+        return limits.QUERY_UNDER_WAY_MAX - self._query_count
 
     def _collect(self) -> None:
         arrived = self.mailbox.take_arrived()
-        if arrived and not self._row_count:
-            self._oldest_ms = passed_ms()
+        if arrived and not self._event_count:
+            self._oldest_ms = monotonic_ms()
         for frame in arrived:
-            self._rows.setdefault(frame.source, []).append((frame.number, decode_row(frame.body)))
-            self._row_count += 1
+            self._events.setdefault(frame.source, []).append((frame.number, decode_event(frame.body)))
+            self._event_count += 1
 
     def _store(self) -> None:
         """Store and confirm. A failure ends the process: the shards send again what is not confirmed."""
-        if not self._row_count:
+        if not self._event_count:
             return
         if not self._find_room():
-            self._oldest_ms = passed_ms()  # the next try; the shards keep their rows, and questions are answered
+            self._oldest_ms = monotonic_ms()  # the next try; the shards keep their rows, and queries are answered
             return
-        self._history.store(self._rows)
-        for shard, rows in self._rows.items():
-            self._stored[shard] = rows[-1][0]
-        busy = self._row_count >= limits.ARCHIVE_BUSY_COUNT
+        self._history.store(self._events)
+        for shard, events in self._events.items():
+            self._stored[shard] = events[-1][0]
+        busy = self._event_count >= limits.ARCHIVE_BUSY_COUNT
         self._batch_ms = limits.ARCHIVE_BATCH_BUSY_MS if busy else limits.ARCHIVE_BATCH_MS
-        self._rows, self._row_count = {}, 0
+        self._events, self._event_count = {}, 0
 
     def _find_room(self) -> bool:
         disk = os.statvfs(self._path)
@@ -168,58 +168,58 @@ class Archivist:
 
     def _ask(self, request: Request) -> None:
         try:
-            question = decode_request(request.body)
+            query = decode_request(request.body)
         except Undecodable as error:
             log.warning("disconnected a caller: %s", error)
             request.caller.close()
             return
         if now_ms() > request.deadline_ms:
-            self._answers.append((request, encode(Refused(Reason.TIMEOUT))))
+            self._answers.append((request, encode(Rejected(RejectReason.TIMEOUT))))
             return
-        if isinstance(question, CheckpointHistory):
+        if isinstance(query, CheckpointHistory):
             self._answers.append((request, encode(self._checkpoint())))
             return
-        self._asked_count += 1
-        if isinstance(question, Lookup):
-            self._unlooked.append((request, question))
+        self._query_count += 1
+        if isinstance(query, Lookup):
+            self._unlooked.append((request, query))
             self._lookups.submit(self._look_up)
             return
-        if isinstance(question, RunMore) or (isinstance(question, RunSql) and question.in_pieces):
-            more = self._pieces.ask(request.caller, question)
+        if isinstance(query, RunMore) or (isinstance(query, RunSql) and query.in_pieces):
+            more = self._pieces.ask(request.caller, query)
             self._statements.submit(more).add_done_callback(lambda done: self._answered(request, done))
             return
         gone = threading.Event()
         pool = self._lists
-        if isinstance(question, RunSql):
+        if isinstance(query, RunSql):
             pool = self._statements
             self._sql[request] = gone
-        future = pool.submit(self._answer, question, request.deadline_ms, gone)  # type: ignore[arg-type]
+        future = pool.submit(self._answer, query, request.deadline_ms, gone)  # type: ignore[arg-type]
         future.add_done_callback(lambda done: self._answered(request, done))
 
     def _checkpoint(self) -> Reply:
         """In this thread: nothing is stored meanwhile."""
         if not self._find_room():
-            return Refused(Reason.STORAGE_FULL)
+            return Rejected(RejectReason.STORAGE_FULL)
         if not self._history.checkpoint():
-            return Refused(Reason.HISTORY_UNREADABLE)
+            return Rejected(RejectReason.HISTORY_UNREADABLE)
         return self._history.answer(GetArchiveStatus())
 
-    def _answer(self, question: Question, deadline_ms: int, gone: threading.Event) -> Reply:
+    def _answer(self, query: Query, deadline_ms: int, gone: threading.Event) -> Reply:
         if now_ms() > deadline_ms:
-            return Refused(Reason.TIMEOUT)
-        return self._history.answer(question, gone)
+            return Rejected(RejectReason.TIMEOUT)
+        return self._history.answer(query, gone)
 
     def _look_up(self) -> None:
         """In the pool's thread: answer together what has come while it was busy; the calls for these find nothing."""
         in_time: list[tuple[Request, Lookup]] = []
         while self._unlooked:
-            request, question = self._unlooked.popleft()
+            request, query = self._unlooked.popleft()
             if now_ms() > request.deadline_ms:
-                self._hand_over(request, Refused(Reason.TIMEOUT))
+                self._hand_over(request, Rejected(RejectReason.TIMEOUT))
             else:
-                in_time.append((request, question))
+                in_time.append((request, query))
         if in_time:
-            replies = self._history.look_up([question for _, question in in_time])
+            replies = self._history.look_up([query for _, query in in_time])
             for (request, _), reply in zip(in_time, replies, strict=True):
                 self._hand_over(request, reply)
 
@@ -237,15 +237,15 @@ class Archivist:
         error = done.exception()
         if error is not None:
             log.error("a query failed: %r", error)
-        self._hand_over(request, Refused(Reason.HISTORY_UNREADABLE) if error else done.result())
+        self._hand_over(request, Rejected(RejectReason.HISTORY_UNREADABLE) if error else done.result())
 
     def _hand_over(self, request: Request, reply: Reply) -> None:
         self._answers.append((request, encode(reply)))
-        self._done_sender.send(b"\0")  # never waits: there are fewer questions than the socket has room for
+        self._done_sender.send(b"\0")  # never waits: there are fewer queries than the socket has room for
 
     def _hear_done(self) -> None:
         with suppress(BlockingIOError):
-            self._asked_count -= len(self._done_receiver.recv(4096))
+            self._query_count -= len(self._done_receiver.recv(4096))
 
     def _send(self) -> None:
         while self._answers:

@@ -4,7 +4,7 @@ from enum import Enum
 
 from shards.model.accounting import Income, IncomeKind, MarginFill
 from shards.model.decimals import format_fixed
-from shards.model.events import CommandRefused, FundsMoved, MarginFilled
+from shards.model.events import CommandRejected, FundsMoved, MarginFilled
 from shards.model.ids import TRADE, to_uuid
 from shards.model.markets import Market
 from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade, Trigger, WatchedPrice
@@ -136,27 +136,27 @@ def _to_trigger(values: Stored) -> Trigger:
     )
 
 
-def refusal_row(refused: CommandRefused, shard: int) -> Stored:
+def refusal_row(rejected: CommandRejected, shard: int) -> Stored:
     """The row of stored.refusals."""
-    new = refused.new
+    new = rejected.new
     return (
         shard,
-        refused.sequence,
-        refused.position,
-        refused.attempt.value,
-        refused.account,
-        refused.market,
-        refused.reason,
-        refused.time_ms,
-        refused.order,
-        refused.client_id,
+        rejected.sequence,
+        rejected.position,
+        rejected.attempt.value,
+        rejected.account,
+        rejected.market,
+        rejected.reason,
+        rejected.time_ms,
+        rejected.order,
+        rejected.client_id,
         name_of(new.side) if new else "",
         name_of(new.kind) if new else "",
         name_of(new.tif) if new else "",
-        new.price if new else refused.price,
-        new.quantity if new else refused.quantity,
+        new.price if new else rejected.price,
+        new.quantity if new else rejected.quantity,
         new.quote_quantity if new else 0,
-        new.trigger.stop_price if new and new.trigger else refused.stop_price,
+        new.trigger.stop_price if new and new.trigger else rejected.stop_price,
         new is not None and new.reduce_only,
         new is not None and new.close_position,
         new.signed_ms if new else 0,
@@ -265,10 +265,10 @@ def market_row(market: Market, time_ms: int) -> Stored:
         market.symbol,
         market.base,
         market.quote,
-        market.base_places,
-        market.quote_places,
-        format_fixed(market.tick_digits, market.price_places),
-        format_fixed(market.lot_digits, market.lot_places),
+        market.base_decimals,
+        market.quote_decimals,
+        format_fixed(market.tick_digits, market.price_decimals),
+        format_fixed(market.lot_digits, market.lot_decimals),
         market.min_notional,
         market.maker_fee_bps,
         market.taker_fee_bps,

@@ -1,6 +1,6 @@
-"""The archive's behaviour, without sockets: rows of the shards in, answers out.
+"""The archive's behavior, without sockets: rows of the shards in, answers out.
 
-Rows are stored by one thread; questions may be asked by others at the same time, and a question that fails harms
+Rows are stored by one thread; queries may be asked by others at the same time, and a query that fails harms
 nothing but its own answer.
 """
 
@@ -30,7 +30,7 @@ from shards.archive.rows import (
 )
 from shards.limits import ARCHIVE_MEMORY, FRAME_BYTES_MAX, QUERY_MS_MAX, SQL_MS_MAX, SQL_ROW_COUNT_MAX
 from shards.model.codec import encode
-from shards.model.events import CommandRefused, FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
+from shards.model.events import CommandRejected, Event, FundsMoved, MarginFilled, MarketChanged, OrderEnded, Traded
 from shards.model.markets import Product
 from shards.model.orders import Status
 from shards.model.queries import (
@@ -46,17 +46,17 @@ from shards.model.queries import (
     ListOrders,
     ListTrades,
     MarketTrades,
-    Question,
+    Query,
     RunSql,
 )
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from shards.model.replies import (
     ArchiveStatus,
     CandlesReply,
     FillsReply,
     IncomeReply,
     OrdersReply,
-    Refused,
+    Rejected,
     Reply,
     TableReply,
     TickersReply,
@@ -66,9 +66,9 @@ from storage import queries, wallet_queries
 from storage.archive import Archive
 from storage.client_ids import Runs
 from storage.mark import MarkWriter, mark_path, read_mark
-from storage.queries import Query
+from storage.queries import SqlQuery
 from storage.schema import Table
-from storage.statements import Selection, SqlRefused, Stored
+from storage.statements import Selection, SqlRejected, Stored
 from storage.tables import FUTURES_FILLS, MARKETS, MOVEMENTS, NEW_CLIENT_IDS, ORDERS, REFUSALS, TRADES
 
 ANSWER_BYTES_MAX: Final = FRAME_BYTES_MAX - 64 * 1024  # of a SQL answer: one frame, less its own few bytes
@@ -111,7 +111,7 @@ class History:
         """The number of the last row stored of that shard's link; 0 if none."""
         return self._archive.positions().get(shard, 0)
 
-    def store(self, batches: Mapping[int, Sequence[tuple[int, Row]]]) -> None:
+    def store(self, batches: Mapping[int, Sequence[tuple[int, Event]]]) -> None:
         """Store each shard's (number, row), numbers ascending, in one transaction; durable when it returns.
 
         Rows that are already stored are skipped. Raises duckdb.Error; then this History only refuses. Close it (better:
@@ -137,63 +137,63 @@ class History:
             self._archive.append({**rows, MARKETS: list(markets.values())}, reached)
             self._mark.put(mark_of({**positions, **reached}))
 
-    def _to_stored(self, row: Row, shard: int) -> tuple[Table, Stored]:
-        match row:
+    def _to_stored(self, event: Event, shard: int) -> tuple[Table, Stored]:
+        match event:
             case OrderEnded(order):
                 return ORDERS, order_row(order, self._products.get(order.market, ""), shard, self._id_key)
             case Traded(trade):
                 return TRADES, trade_row(trade, self._products.get(trade.market, ""), self._id_key)
             case MarginFilled():
-                return FUTURES_FILLS, fill_row(row)
+                return FUTURES_FILLS, fill_row(event)
             case FundsMoved():
-                return MOVEMENTS, movement_row(row, shard)
-            case CommandRefused():
-                return REFUSALS, refusal_row(row, shard)
+                return MOVEMENTS, movement_row(event, shard)
+            case CommandRejected():
+                return REFUSALS, refusal_row(event, shard)
             case MarketChanged(market, time_ms):
                 self._products[market.number] = name_of(market.product)  # its orders and trades come after it
                 return MARKETS, market_row(market, time_ms)
             case _:
-                assert_never(row)
+                assert_never(event)
 
-    def answer(self, question: Question, gone: threading.Event | None = None) -> Reply:
-        """Answer a question; for any thread, beside :meth:`store`. Never raises: a fault is a Refused.
+    def answer(self, query: Query, gone: threading.Event | None = None) -> Reply:
+        """Answer a query; for any thread, beside :meth:`store`. Never raises: a fault is a Rejected.
 
         ``gone``: set when nobody waits for the answer any more; then a SQL statement is interrupted.
         """
         try:
-            if isinstance(question, RunSql):
-                return self._run_sql(question, gone or threading.Event())
-            return self._answer_named(question)
-        except SqlRefused as refusal:
-            return Refused(Reason.BAD_SQL, text=str(refusal))
+            if isinstance(query, RunSql):
+                return self._run_sql(query, gone or threading.Event())
+            return self._answer_named(query)
+        except SqlRejected as refusal:
+            return Rejected(RejectReason.BAD_SQL, text=str(refusal))
         except Exception:
-            _log.exception("history could not answer a %s", type(question).__name__)
-            return Refused(Reason.HISTORY_UNREADABLE)
+            _log.exception("history could not answer a %s", type(query).__name__)
+            return Rejected(RejectReason.HISTORY_UNREADABLE)
 
-    def run_in_pieces(self, asked: RunSql, gone: threading.Event) -> Generator[Reply]:
+    def run_in_pieces(self, query: RunSql, gone: threading.Event) -> Generator[Reply]:
         """The answer to a statement of any size, as replies with some rows each and a last one without any.
 
-        Each is made when it is asked for, by whatever thread; a fault is a Refused, and the last. ``gone`` as above.
+        Each is made when it is asked for, by whatever thread; a fault is a Rejected, and the last. ``gone`` as above.
         """
         try:
-            with self._archive.select(asked.text, asked.parameters, gone, unbounded=True) as selection:
-                for rows in _shown(selection, asked.limit):
+            with self._archive.select(query.text, query.parameters, gone, unbounded=True) as selection:
+                for rows in _shown(selection, query.limit):
                     for piece in _that_fit(rows):
                         yield TableReply(selection.columns, piece, selection.types)
             yield TableReply(selection.columns, [], selection.types)
-        except SqlRefused as refusal:
-            yield Refused(Reason.BAD_SQL, text=str(refusal))
+        except SqlRejected as refusal:
+            yield Rejected(RejectReason.BAD_SQL, text=str(refusal))
         except Exception:
             _log.exception("history could not stream a statement")
-            yield Refused(Reason.HISTORY_UNREADABLE)
+            yield Rejected(RejectReason.HISTORY_UNREADABLE)
 
-    def look_up(self, questions: Sequence[Lookup]) -> list[Reply]:
-        """Answer several questions for ended orders together; otherwise as :meth:`answer`."""
+    def look_up(self, queries: Sequence[Lookup]) -> list[Reply]:
+        """Answer several queries for ended orders together; otherwise as :meth:`answer`."""
         try:
-            return look_up(self._archive.ask, self._products, questions)
+            return look_up(self._archive.ask, self._products, queries)
         except Exception:
             _log.exception("history could not look up orders")
-            return [Refused(Reason.HISTORY_UNREADABLE)] * len(questions)
+            return [Rejected(RejectReason.HISTORY_UNREADABLE)] * len(queries)
 
     def needs_checkpoint(self) -> bool:
         """Whether it is time for :meth:`checkpoint`."""
@@ -211,48 +211,48 @@ class History:
         self._archive.close(checkpoint=checkpoint)
         self._mark.close()
 
-    def _answer_named(self, question: Question) -> Reply:
-        match question:
+    def _answer_named(self, query: Query) -> Reply:
+        match query:
             case GetOrder() | GetOrderByClientId() | FindEnded():
-                return look_up(self._archive.ask, self._products, [question])[0]
+                return look_up(self._archive.ask, self._products, [query])[0]
             case ListOrders():
-                return OrdersReply([to_order(row) for row in self._archive.ask(_orders_of_account(question))])
+                return OrdersReply([to_order(row) for row in self._archive.ask(_orders_of_account(query))])
             case ListTrades():
-                return self._trades(_trades_of_account(question))
+                return self._trades(_trades_of_account(query))
             case ListFills():
-                return FillsReply([to_fill(row) for row in self._archive.ask(_fills_of_account(question))])
+                return FillsReply([to_fill(row) for row in self._archive.ask(_fills_of_account(query))])
             case ListIncome():
-                return IncomeReply([to_income(row) for row in self._archive.ask(_income_of_account(question))])
+                return IncomeReply([to_income(row) for row in self._archive.ask(_income_of_account(query))])
             case GetTrade(number):
                 return self._trades(queries.trade_by_id(number))
             case MarketTrades(market, limit, start_ms, before_id):
                 return self._trades(queries.trades_of_market(market, limit, start_ms, before_id))
             case GetCandles():
-                return CandlesReply(find_candles(self._archive.ask, question))
+                return CandlesReply(find_candles(self._archive.ask, query))
             case GetTickers(before, start_ms):
                 return TickersReply(find_tickers(self._archive.ask, before, start_ms))
             case GetArchiveStatus():
                 ((rows,),) = self._archive.ask(queries.ROW_COUNT)
                 return ArchiveStatus(rows, self._archive.positions())
             case _:
-                return Refused(Reason.HISTORY_UNREADABLE)  # a question for a shard
+                return Rejected(RejectReason.HISTORY_UNREADABLE)  # a query for a shard
 
-    def _trades(self, query: Query) -> TradesReply:
+    def _trades(self, query: SqlQuery) -> TradesReply:
         return TradesReply([to_trade(row) for row in self._archive.ask(query)])
 
-    def _run_sql(self, asked: RunSql, gone: threading.Event) -> TableReply:
+    def _run_sql(self, query: RunSql, gone: threading.Event) -> TableReply:
         # too much is refused rather than cut: a cut answer looks like a whole one
         bounds = self._bounds
-        with self._archive.select(asked.text, asked.parameters, gone, verifying=asked.verifying) as selection:
+        with self._archive.select(query.text, query.parameters, gone, verifying=query.verifying) as selection:
             answer = TableReply(selection.columns, [], selection.types)
             size = len(encode(answer))
-            for rows in _shown(selection, asked.limit):
+            for rows in _shown(selection, query.limit):
                 answer.rows += rows
                 size += len(encode(rows))
                 if len(answer.rows) > bounds.row_count:
-                    raise SqlRefused(f"the answer has more than {bounds.row_count} rows: group them, or add a LIMIT")
+                    raise SqlRejected(f"the answer has more than {bounds.row_count} rows: group them, or add a LIMIT")
                 if size > bounds.answer_bytes:
-                    raise SqlRefused(f"the answer is larger than {bounds.answer_bytes} bytes: select less")
+                    raise SqlRejected(f"the answer is larger than {bounds.answer_bytes} bytes: select less")
         return answer
 
 
@@ -278,50 +278,50 @@ def _that_fit(rows: list[list[Cell]]) -> Iterator[list[list[Cell]]]:
         yield from _that_fit(rows[:half])
         yield from _that_fit(rows[half:])
     else:
-        raise SqlRefused(f"a row is larger than {ANSWER_BYTES_MAX} bytes: select less")
+        raise SqlRejected(f"a row is larger than {ANSWER_BYTES_MAX} bytes: select less")
 
 
-# Questions → queries
+# Queries → queries
 
 
-def _orders_of_account(question: ListOrders) -> Query:
+def _orders_of_account(query: ListOrders) -> SqlQuery:
     return queries.orders_of_account(
-        question.account,
-        question.span,
-        question.market,
-        _product(question.product),
-        name_of(Status(question.status)) if question.status else "",
-        triggers=question.triggers,
+        query.account,
+        query.span,
+        query.market,
+        _product(query.product),
+        name_of(Status(query.status)) if query.status else "",
+        triggers=query.triggers,
     )
 
 
-def _trades_of_account(question: ListTrades) -> Query:
+def _trades_of_account(query: ListTrades) -> SqlQuery:
     return queries.trades_of_account(
-        question.account,
-        question.span,
-        question.market,
-        _product(question.product),
-        question.order,
+        query.account,
+        query.span,
+        query.market,
+        _product(query.product),
+        query.order,
     )
 
 
-def _fills_of_account(question: ListFills) -> Query:
+def _fills_of_account(query: ListFills) -> SqlQuery:
     return wallet_queries.fills_of_account(
-        question.account,
-        question.span,
-        question.market,
-        question.order,
+        query.account,
+        query.span,
+        query.market,
+        query.order,
     )
 
 
-def _income_of_account(question: ListIncome) -> Query:
+def _income_of_account(query: ListIncome) -> SqlQuery:
     return wallet_queries.income_of_account(
-        question.account,
-        question.span,
-        question.market,
-        question.kind or "",
-        question.skip,
-        question.known,
+        query.account,
+        query.span,
+        query.market,
+        query.kind or "",
+        query.skip,
+        query.known,
     )
 
 

@@ -1,4 +1,4 @@
-"""Answers of SQL statements in pieces, between one piece and the question for the next: one for each caller at most.
+"""Answers of SQL statements in pieces, between one piece and the query for the next: one for each caller at most.
 
 Who asks for no piece for a minute, or is given none for as long, is held for gone, as is who has closed the connection:
 then the statement ends.
@@ -8,18 +8,18 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Final
 
-from shards.clock import passed_ms
+from shards.clock import monotonic_ms
 from shards.ipc.protocol import Caller
 from shards.limits import SQL_PIECE_MS
 from shards.model.queries import RunMore, RunSql
-from shards.model.reasons import Reason
-from shards.model.replies import Refused, Reply, TableReply
+from shards.model.reasons import RejectReason
+from shards.model.replies import Rejected, Reply, TableReply
 
 Run = Callable[[RunSql, threading.Event], Generator[Reply]]
 
-_NONE: Final = Refused(Reason.BAD_SQL, text="no statement of yours is running")
-_ANOTHER: Final = Refused(Reason.BAD_SQL, text="another statement of yours is running")
-_TOO_LATE: Final = Refused(Reason.BAD_SQL, text=f"the statement gave no row for {SQL_PIECE_MS // 1000} s")
+_NONE: Final = Rejected(RejectReason.BAD_SQL, text="no statement of yours is running")
+_ANOTHER: Final = Rejected(RejectReason.BAD_SQL, text="another statement of yours is running")
+_TOO_LATE: Final = Rejected(RejectReason.BAD_SQL, text=f"the statement gave no row for {SQL_PIECE_MS // 1000} s")
 
 
 class _Answer:
@@ -29,15 +29,15 @@ class _Answer:
         self._pieces = pieces
         self._running = threading.Lock()
         self.gone = gone
-        self.until_ms = passed_ms() + SQL_PIECE_MS
+        self.until_ms = monotonic_ms() + SQL_PIECE_MS
         self.has_ended = False
 
     def next(self) -> Reply:
         with self._running:
-            self.until_ms = passed_ms() + SQL_PIECE_MS
+            self.until_ms = monotonic_ms() + SQL_PIECE_MS
             reply = next(self._pieces, _NONE)
-            is_late = passed_ms() >= self.until_ms and isinstance(reply, Refused)
-            self.until_ms = passed_ms() + SQL_PIECE_MS
+            is_late = monotonic_ms() >= self.until_ms and isinstance(reply, Rejected)
+            self.until_ms = monotonic_ms() + SQL_PIECE_MS
             self.has_ended = not isinstance(reply, TableReply) or not reply.rows
         return _TOO_LATE if is_late else reply
 
@@ -53,13 +53,13 @@ class SqlPieces:
         self._run = run
         self._answers: dict[Caller, _Answer] = {}
 
-    def ask(self, caller: Caller, question: RunSql | RunMore) -> Callable[[], Reply]:
+    def ask(self, caller: Caller, query: RunSql | RunMore) -> Callable[[], Reply]:
         """What gives the first piece or the next one, in any thread."""
-        if isinstance(question, RunSql):
+        if isinstance(query, RunSql):
             if caller in self._answers:
                 return lambda: _ANOTHER
             gone = threading.Event()
-            self._answers[caller] = _Answer(self._run(question, gone), gone)
+            self._answers[caller] = _Answer(self._run(query, gone), gone)
         answer = self._answers.get(caller)
         return answer.next if answer is not None else lambda: _NONE
 
@@ -75,7 +75,7 @@ class SqlPieces:
 
     def _is_over(self, caller: Caller) -> bool:
         answer = self._answers[caller]
-        return answer.has_ended or caller.closed or passed_ms() >= answer.until_ms
+        return answer.has_ended or caller.closed or monotonic_ms() >= answer.until_ms
 
     def close(self) -> None:
         """End all. None may be running in another thread."""

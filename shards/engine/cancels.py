@@ -1,16 +1,16 @@
-"""Cancelling: one order, by id or client id; a batch; all of an account."""
+"""Canceling: one order, by id or client id; a batch; all of an account."""
 
 from typing import Final
 
 from shards.engine.effects import Effects
 from shards.engine.listings import Listings
 from shards.engine.market.machine import MarketMachine
-from shards.engine.unarchived import Recent
+from shards.engine.unarchived import Unarchived
 from shards.model.commands import Cancel, CancelAll, CancelBatch, CancelByClientId
 from shards.model.ids import market_of
 from shards.model.orders import EndReason, Order
-from shards.model.reasons import Reason
-from shards.model.replies import BatchReply, OrderReply, OrdersReply, Refused, Reply
+from shards.model.reasons import RejectReason
+from shards.model.replies import BatchReply, OrderReply, OrdersReply, Rejected, Reply
 
 _USER: Final = EndReason.USER  # as those in shards.model.orders
 
@@ -18,15 +18,15 @@ _USER: Final = EndReason.USER  # as those in shards.model.orders
 class Cancels:
     """Carries out the cancels of one shard; replies show live orders."""
 
-    def __init__(self, listings: Listings, recent: Recent) -> None:
+    def __init__(self, listings: Listings, unarchived: Unarchived) -> None:
         self._markets = listings.markets
         self._futures = listings.futures
-        self._recent = recent
+        self._unarchived = unarchived
 
     def find_order(self, number: int) -> Order | None:
         """An open or recently ended order."""
         machine = self._markets.get(market_of(number))
-        return (machine.open.get(number) if machine else None) or self._recent.orders.get(number)
+        return (machine.open.get(number) if machine else None) or self._unarchived.orders.get(number)
 
     def finds_open(self, cancel: Cancel | CancelByClientId | CancelBatch) -> bool:
         """Whether it names an open order of its account."""
@@ -52,16 +52,16 @@ class Cancels:
         if machine is None or order is None:
             return self._refuse(cancel)
         if order.account != cancel.account:
-            return Refused(Reason.NOT_OWNER, self._told(order))
+            return Rejected(RejectReason.NOT_OWNER, self._told(order))
         machine.cancel(order, _USER, effects)
         return OrderReply(order)
 
-    def _refuse(self, cancel: Cancel) -> Refused:
-        ended = self._recent.orders.get(cancel.id)
+    def _refuse(self, cancel: Cancel) -> Rejected:
+        ended = self._unarchived.orders.get(cancel.id)
         if ended is None:
-            return Refused(Reason.UNKNOWN_ORDER)
-        reason = Reason.TERMINAL_ORDER if ended.account == cancel.account else Reason.NOT_OWNER
-        return Refused(reason, self._told(ended))
+            return Rejected(RejectReason.UNKNOWN_ORDER)
+        reason = RejectReason.TERMINAL_ORDER if ended.account == cancel.account else RejectReason.NOT_OWNER
+        return Rejected(reason, self._told(ended))
 
     def _told(self, order: Order) -> Order | None:
         """What a refused cancel shows of the order: on futures it tells how a trigger has ended."""
@@ -72,7 +72,7 @@ class Cancels:
         machine = self._markets.get(cancel.market)
         order = machine.named(cancel.account, cancel.client_id) if machine else None
         if machine is None or order is None:
-            return Refused(Reason.UNKNOWN_ORDER)
+            return Rejected(RejectReason.UNKNOWN_ORDER)
         machine.cancel(order, _USER, effects)
         return OrderReply(order)
 
@@ -93,20 +93,20 @@ class Cancels:
         """Each id in its turn; one that an earlier one took along, or was named twice, shows so."""
         machine = self._markets.get(cancel.market)
         if machine is None:
-            return Refused(Reason.UNKNOWN_MARKET)
+            return Rejected(RejectReason.UNKNOWN_MARKET)
         named = [self.find_order(number) for number in cancel.ids]  # all, before any of them ends
         for client_id in cancel.client_ids:
             opened = machine.named(cancel.account, client_id)
-            named.append(opened or self._recent.find_client_id(cancel.market, cancel.account, client_id))
+            named.append(opened or self._unarchived.find_client_id(cancel.market, cancel.account, client_id))
         return BatchReply([self._one_of_batch(machine, order, cancel.account, effects) for order in named])
 
     def _one_of_batch(
         self, machine: MarketMachine, order: Order | None, account: str, effects: Effects
-    ) -> Order | Reason:
+    ) -> Order | RejectReason:
         if order is None or order.market != machine.market.number:
-            return Reason.UNKNOWN_ORDER
+            return RejectReason.UNKNOWN_ORDER
         if order.account != account:
-            return Reason.NOT_OWNER if order.trigger is not None else Reason.UNKNOWN_ORDER
+            return RejectReason.NOT_OWNER if order.trigger is not None else RejectReason.UNKNOWN_ORDER
         if order.id in machine.open:
             machine.cancel(order, EndReason.BATCH, effects)
         return order

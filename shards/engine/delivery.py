@@ -1,6 +1,6 @@
 """What one input does outside of its machine goes where it belongs: money to its accounts, rows to the archive.
 
-What is at home here is settled at once, the rest is posted: settlements to the accounts' home shards, marks to all.
+What is kept here is settled at once, the rest is posted: settlements to the accounts' shards, marks to all.
 """
 
 from shards.engine.account.machine import AccountMachine
@@ -8,22 +8,22 @@ from shards.engine.effects import Effects
 from shards.engine.links import Links
 from shards.engine.listings import Listings
 from shards.engine.outbox import ARCHIVE
-from shards.engine.unarchived import Recent
+from shards.engine.unarchived import Unarchived
 from shards.model.accounting import MarginSettlement, Settlement
 from shards.model.codec import encode
 from shards.model.ids import market_of
-from shards.model.links import FiredHeld, HoldFired, MarkChanged, Settle, SettleMargin
+from shards.model.links import MarkChanged, Settle, SettleMargin, TriggerMarginRequest, TriggerMarginResult
 from shards.model.orders import Order
 
 
 class Delivery:
     """Delivers the effects of one shard's inputs."""
 
-    def __init__(self, listings: Listings, accounts: AccountMachine, links: Links, recent: Recent) -> None:
+    def __init__(self, listings: Listings, accounts: AccountMachine, links: Links, unarchived: Unarchived) -> None:
         self._listings = listings
         self._accounts = accounts
         self._links = links
-        self._recent = recent
+        self._unarchived = unarchived
 
     def deliver(self, effects: Effects) -> None:
         """All of them; those of triggers that fire by them, too."""
@@ -33,20 +33,20 @@ class Delivery:
         later: list[Order] = []
         while effects.fired:
             order = effects.fired.pop(0)
-            if self._listings.rules and not self._links.is_home(order.account):
+            if self._listings.rules and not self._links.is_account_shard(order.account):
                 later.append(order)
                 continue
-            self._ask_for_fired(order, effects)
+            self._request_trigger_margin(order, effects)
             self._settle(effects, away, away_margin)
-        for home, settlements in away.items():
-            self._links.post(home, Settle(settlements), effects.now_ms)
-        for home, margin_settlements in away_margin.items():
-            self._links.post(home, SettleMargin(margin_settlements), effects.now_ms)
-        for order in [*later, *effects.again]:  # now that their homes hear first of what has gone back
-            self._ask_for_fired(order, effects)
+        for account_shard, settlements in away.items():
+            self._links.post(account_shard, Settle(settlements), effects.now_ms)
+        for account_shard, margin_settlements in away_margin.items():
+            self._links.post(account_shard, SettleMargin(margin_settlements), effects.now_ms)
+        for order in [*later, *effects.again]:  # now that their account shards hear first of what has gone back
+            self._request_trigger_margin(order, effects)
         outbox = self._links.outboxes[ARCHIVE]
-        for row in effects.rows:
-            self._recent.add(outbox.post(effects.now_ms, encode(row)), row)
+        for event in effects.events:
+            self._unarchived.add(outbox.post(effects.now_ms, encode(event)), event)
 
     def _settle(
         self,
@@ -61,36 +61,36 @@ class Delivery:
             links.post_to_all(MarkChanged(effects.marks), effects.now_ms)
             effects.marks = {}
         for settlement in effects.settlements:
-            home = links.home_of(settlement.account)
-            if home == links.shard:
+            account_shard = links.account_shard(settlement.account)
+            if account_shard == links.shard:
                 accounts.settle(settlement)
             else:
-                away.setdefault(home, []).append(settlement)
+                away.setdefault(account_shard, []).append(settlement)
         for settled in effects.margin_settlements:
-            home = links.home_of(settled.account)
-            if home == links.shard:
-                effects.rows += accounts.settle_margin(settled, effects.now_ms)
+            account_shard = links.account_shard(settled.account)
+            if account_shard == links.shard:
+                effects.events += accounts.settle_margin(settled, effects.now_ms)
             else:
-                away_margin.setdefault(home, []).append(settled)
+                away_margin.setdefault(account_shard, []).append(settled)
         effects.settlements, effects.margin_settlements = [], []
 
     # Fired triggers
 
-    def _ask_for_fired(self, order: Order, effects: Effects) -> None:
+    def _request_trigger_margin(self, order: Order, effects: Effects) -> None:
         """Have the margin of a fired trigger held: at home at once, elsewhere over the links."""
-        machine, home = self._listings.futures[order.market], self._links.home_of(order.account)
+        machine, account_shard = self._listings.futures[order.market], self._links.account_shard(order.account)
         if order.id not in machine.open:
             return  # ended in the meantime
-        asked = machine.hold_for_fired(order, self._links.shard)
-        if home == self._links.shard:
-            machine.fired_held(self._accounts.grant_fired(asked), effects)
+        requested = machine.trigger_margin_request(order, self._links.shard)
+        if account_shard == self._links.shard:
+            machine.apply_trigger_margin(self._accounts.grant_trigger_margin(requested), effects)
         else:
-            self._links.post(home, asked, effects.now_ms)
+            self._links.post(account_shard, requested, effects.now_ms)
 
-    def hold_fired(self, asked: HoldFired, effects: Effects) -> None:
-        """A trigger has fired elsewhere, of an account that is at home here."""
-        self._links.post(asked.market_shard, self._accounts.grant_fired(asked), effects.now_ms)
+    def hold_trigger_margin(self, request: TriggerMarginRequest, effects: Effects) -> None:
+        """A trigger has fired elsewhere, of an account that is kept here."""
+        self._links.post(request.market_shard, self._accounts.grant_trigger_margin(request), effects.now_ms)
 
-    def fired_held(self, held: FiredHeld, effects: Effects) -> None:
+    def apply_trigger_margin(self, held: TriggerMarginResult, effects: Effects) -> None:
         """The answer for one that has fired here."""
-        self._listings.futures[market_of(held.id)].fired_held(held, effects)
+        self._listings.futures[market_of(held.id)].apply_trigger_margin(held, effects)

@@ -1,14 +1,14 @@
 """What one input does outside of the machine that decides it."""
 
 from shards.model.accounting import MarginSettlement, Settlement
-from shards.model.events import Row
+from shards.model.events import Event
 from shards.model.orders import Order
 
 
 class Effects:
     """Collected while an input is applied; the engine delivers them."""
 
-    __slots__ = ("again", "fired", "margin_settlements", "marks", "now_ms", "request", "rows", "settlements")
+    __slots__ = ("again", "events", "fired", "margin_settlements", "marks", "now_ms", "request", "settlements")
 
     def __init__(self, now_ms: int, request: int) -> None:
         """``request``: the journal sequence of the input."""
@@ -19,4 +19,4 @@ class Effects:
         self.marks: dict[int, int] = {}  # market → units that one lot is worth at its new mark price
         self.fired: list[Order] = []  # triggers that wait for their margin
         self.again: list[Order] = []  # those whose margin was too little, and has gone back
-        self.rows: list[Row] = []  # for the archive
+        self.events: list[Event] = []  # for the archive

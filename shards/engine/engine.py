@@ -14,19 +14,19 @@ from shards.engine.delivery import Delivery
 from shards.engine.effects import Effects
 from shards.engine.links import Links
 from shards.engine.listings import Listings
-from shards.engine.order_entry import AskHome, OrderEntry
+from shards.engine.order_entry import AskAccountShard, OrderEntry
 from shards.engine.outbox import ARCHIVE
 from shards.engine.refusals import refusals_of
-from shards.engine.unarchived import Recent
+from shards.engine.unarchived import Unarchived
 from shards.model.commands import (
     AddAsset,
     AddMarket,
     Cancel,
     CancelAll,
+    CancelAllAfter,
     CancelBatch,
     CancelByClientId,
     Command,
-    Countdown,
     Deposit,
     FundsHold,
     MarginHold,
@@ -37,26 +37,26 @@ from shards.model.commands import (
     SetMarkPrice,
     SetRisk,
     SetRules,
-    Tick,
+    TimerFired,
     Transfer,
 )
 from shards.model.links import (
     BracketsChanged,
-    FiredHeld,
     Granted,
-    HoldFired,
     LinkMessage,
     MarkChanged,
     Settle,
     SettleMargin,
+    TriggerMarginRequest,
+    TriggerMarginResult,
 )
 from shards.model.orders import EndReason
-from shards.model.reasons import Reason
-from shards.model.replies import BatchReply, CountReply, Refused, Reply
+from shards.model.reasons import RejectReason
+from shards.model.replies import BatchReply, CountReply, Rejected, Reply
 
 MAILBOX: Final = -1  # the source of inputs that are commands
 
-Handler = Callable[[Any, Effects], Reply | AskHome | None]
+Handler = Callable[[Any, Effects], Reply | AskAccountShard | None]
 """Carries out one type of message; what it returns is what the caller is told."""
 
 
@@ -78,9 +78,9 @@ class Engine:
         self.assets = self.listings.assets
         self.entry = OrderEntry(self.listings, self.accounts, self.links)
         self.countdowns = Countdowns()
-        self.recent = Recent()
-        self.cancels = Cancels(self.listings, self.recent)
-        self._delivery = Delivery(self.listings, self.accounts, self.links, self.recent)
+        self.unarchived = Unarchived()
+        self.cancels = Cancels(self.listings, self.unarchived)
+        self._delivery = Delivery(self.listings, self.accounts, self.links, self.unarchived)
         self.handlers: dict[type, Handler] = {
             Place: self.entry.place,
             Modify: self.entry.modify,
@@ -88,13 +88,13 @@ class Engine:
             CancelByClientId: self.cancels.cancel_by_client_id,
             CancelAll: self.cancels.cancel_all,
             CancelBatch: self.cancels.cancel_batch,
-            Countdown: self._count_down,
-            Tick: self._tick,
+            CancelAllAfter: self._count_down,
+            TimerFired: self._tick,
             FundsHold: self.entry.hold,
             MarginHold: self.entry.hold,
             Granted: self.entry.granted,
-            HoldFired: self._delivery.hold_fired,
-            FiredHeld: self._delivery.fired_held,
+            TriggerMarginRequest: self._delivery.hold_trigger_margin,
+            TriggerMarginResult: self._delivery.apply_trigger_margin,
             Deposit: self.accounts.deposit,
             Transfer: self.accounts.transfer,
             SetLeverage: self.accounts.set_leverage,
@@ -119,11 +119,11 @@ class Engine:
         """The receiver has everything up to ``number`` on disk; changes nothing that is decided from."""
         self.outboxes[receiver].confirm(number)
         if receiver == ARCHIVE:
-            self.recent.confirm(number)
+            self.unarchived.confirm(number)
 
     def apply(
         self, sequence: int, stamp_ms: int, source: int, number: int, message: Command | LinkMessage
-    ) -> Reply | AskHome | None:
+    ) -> Reply | AskAccountShard | None:
         """Apply one journaled input; returns what its caller is told, or that it must be asked for at home.
 
         The reply may show live objects: encode it before the next input is applied.
@@ -135,23 +135,23 @@ class Engine:
         self.sequence, self.now_ms = sequence, stamp_ms
         effects = Effects(stamp_ms, sequence)
         reply = self.handlers[type(message)](message, effects)
-        if isinstance(reply, (Refused, BatchReply)) and self.rules >= 2:
-            effects.rows += refusals_of(message, reply, self.markets, sequence, stamp_ms)
+        if isinstance(reply, (Rejected, BatchReply)) and self.rules >= 2:
+            effects.events += refusals_of(message, reply, self.markets, sequence, stamp_ms)
         self._delivery.deliver(effects)
         return reply
 
     # Time
 
     def due_ms(self) -> int | None:
-        """When a Tick is due next; None if nothing waits for time."""
+        """When a TimerFired is due next; None if nothing waits for time."""
         return self.countdowns.due_ms()
 
-    def _count_down(self, countdown: Countdown, effects: Effects) -> Reply:
+    def _count_down(self, countdown: CancelAllAfter, effects: Effects) -> Reply:
         if countdown.market not in self.markets:
-            return Refused(Reason.UNKNOWN_MARKET)
+            return Rejected(RejectReason.UNKNOWN_MARKET)
         self.countdowns.set(countdown.market, countdown.account, effects.now_ms, countdown.after_ms)
         return CountReply(countdown.after_ms)
 
-    def _tick(self, tick: Tick, effects: Effects) -> None:
+    def _tick(self, tick: TimerFired, effects: Effects) -> None:
         for market, account in self.countdowns.take_due(effects.now_ms):
             self.markets[market].cancel_account(account, EndReason.COUNTDOWN, effects)

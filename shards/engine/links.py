@@ -1,4 +1,4 @@
-"""A shard's ends of its links: which shard an account is at home on, and the messages to the others and the archive."""
+"""A shard's ends of its links: which shard an account is kept on, and the messages to the others and the archive."""
 
 from shards.engine.outbox import ARCHIVE, Outbox
 from shards.model.codec import encode
@@ -16,11 +16,11 @@ class Links:
         self.outboxes = {receiver: Outbox() for receiver in (*peers, ARCHIVE)}
         self.received = dict.fromkeys(peers, 0)  # number of the last link message applied, per sender
 
-    def home_of(self, account: str) -> int:
+    def account_shard(self, account: str) -> int:
         """The shard that keeps the account's money."""
         return shard_of_account(account, self.shard_count)
 
-    def is_home(self, account: str) -> bool:
+    def is_account_shard(self, account: str) -> bool:
         """Whether this shard does."""
         return shard_of_account(account, self.shard_count) == self.shard
 

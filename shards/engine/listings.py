@@ -12,8 +12,8 @@ from shards.model.commands import AddAsset, AddMarket, SetMarketStatus, SetMarkP
 from shards.model.events import MarketChanged
 from shards.model.links import BracketsChanged
 from shards.model.markets import Market, MarketStatus, Product
-from shards.model.reasons import Reason
-from shards.model.replies import CountReply, MarketReply, Refused, Reply
+from shards.model.reasons import RejectReason
+from shards.model.replies import CountReply, MarketReply, Rejected, Reply
 
 
 class Listings:
@@ -60,7 +60,7 @@ class Listings:
         machine = self.markets.get(market.number)
         if machine is None:
             machine = self.open(market)
-            effects.rows.append(MarketChanged(market, effects.now_ms))
+            effects.events.append(MarketChanged(market, effects.now_ms))
             if market.risk is not None:
                 self._tell_brackets(market.number, market.risk.brackets, effects)
         return MarketReply(machine.market)
@@ -99,8 +99,8 @@ class Listings:
         self._links.post_to_all(BracketsChanged(market, brackets), effects.now_ms)
 
 
-def _check(machine: MarketMachine | None) -> Refused | None:
+def _check(machine: MarketMachine | None) -> Rejected | None:
     """A delisted market cannot be changed."""
     if machine is None:
-        return Refused(Reason.UNKNOWN_MARKET)
-    return Refused(Reason.MARKET_DELISTED) if machine.market.status is MarketStatus.DELISTED else None
+        return Rejected(RejectReason.UNKNOWN_MARKET)
+    return Rejected(RejectReason.MARKET_DELISTED) if machine.market.status is MarketStatus.DELISTED else None

@@ -1,8 +1,8 @@
 """Order entry: placing and changing orders, with the money that must be held first, here or on another shard.
 
-Where the account is at home here, the hold is granted and used in one step. Else the market's shard asks
-(``needs_home``, ``ask_home``), the account's home holds and posts the grant (``hold``), and the market's shard uses it
-(``granted``), unless the market has moved so that it is too little by then.
+Where the account is kept here, the hold is granted and used in one step. Else the market's shard asks
+(``needs_account_shard``, ``ask_account_shard``), the account's shard holds and posts the grant (``hold``), and the
+market's shard uses it (``granted``), unless the market has moved so that it is too little by then.
 """
 
 import msgspec
@@ -14,12 +14,12 @@ from shards.engine.listings import Listings
 from shards.model.commands import FundsHold, MarginHold, Modify, Place
 from shards.model.ids import market_of
 from shards.model.links import Granted
-from shards.model.reasons import Reason
-from shards.model.replies import Refused, Reply
+from shards.model.reasons import RejectReason
+from shards.model.replies import Rejected, Reply
 
 
-class AskHome(msgspec.Struct, frozen=True):
-    """Not carried out: since it came, the command has come to need money that the account's home shard must hold."""
+class AskAccountShard(msgspec.Struct, frozen=True):
+    """Not carried out: since it came, the command has come to need money that the account's shard must hold."""
 
     command: Place | Modify
 
@@ -36,13 +36,13 @@ class OrderEntry:
 
     # Asking elsewhere; nothing is changed
 
-    def needs_home(self, command: Place | Modify) -> bool:
+    def needs_account_shard(self, command: Place | Modify) -> bool:
         """Whether another shard must hold money before the command can be carried out here; not if it is refused."""
         if isinstance(command, Modify):
-            return not self._links.is_home(command.account) and self._modify_needs_money(command)
+            return not self._links.is_account_shard(command.account) and self._modify_needs_money(command)
         new = command.order
         machine = self._markets.get(new.market)
-        if machine is None or not machine.needs_money(new) or self._links.is_home(new.account):
+        if machine is None or not machine.needs_money(new) or self._links.is_account_shard(new.account):
             return False
         return machine.check(new) is None
 
@@ -50,61 +50,63 @@ class OrderEntry:
         machine = self._futures.get(market_of(modify.id))
         return machine is not None and machine.modify_needs_money(modify) and machine.check_modify(modify) is None
 
-    def ask_home(self, command: Place | Modify, ticket: int, deadline_ms: int) -> FundsHold | MarginHold | Reply:
-        """What to ask the account's home shard for, or what stands against it."""
+    def ask_account_shard(
+        self, command: Place | Modify, ticket: int, deadline_ms: int
+    ) -> FundsHold | MarginHold | Reply:
+        """What to ask the account's shard for, or what stands against it."""
         if isinstance(command, Modify):
             futures = self._futures.get(market_of(command.id))
             if futures is None:
-                return Refused(Reason.UNKNOWN_ORDER)
+                return Rejected(RejectReason.UNKNOWN_ORDER)
             return futures.hold_to_modify(command, self._shard, ticket, deadline_ms)
         new = command.order
         machine = self._markets.get(new.market)
         if machine is None:
-            return Refused(Reason.UNKNOWN_MARKET)
+            return Rejected(RejectReason.UNKNOWN_MARKET)
         return machine.check(new) or machine.hold_for(new, self._shard, ticket, deadline_ms)
 
     # Carrying out
 
-    def place(self, place: Place, effects: Effects) -> Reply | AskHome:
+    def place(self, place: Place, effects: Effects) -> Reply | AskAccountShard:
         """Place an order, if its money is here or it needs none."""
         new = place.order
         machine = self._markets.get(new.market)
         if machine is None:
-            return Refused(Reason.UNKNOWN_MARKET)
+            return Rejected(RejectReason.UNKNOWN_MARKET)
         found = machine.check(new)
         if found is not None:
             return found
         if not machine.needs_money(new):
             return machine.place(new, None, effects)
-        if not self._links.is_home(new.account):
-            return AskHome(place)
+        if not self._links.is_account_shard(new.account):
+            return AskAccountShard(place)
         granted = self._accounts.grant(machine.hold_for(new, self._shard, 0, 0))
-        return granted if isinstance(granted, Refused) else machine.place(new, granted, effects)
+        return granted if isinstance(granted, Rejected) else machine.place(new, granted, effects)
 
-    def modify(self, modify: Modify, effects: Effects) -> Reply | AskHome:
+    def modify(self, modify: Modify, effects: Effects) -> Reply | AskAccountShard:
         """Change a futures order, if its money is here or it needs none."""
         machine = self._futures.get(market_of(modify.id))
         if machine is None:
-            return Refused(Reason.UNKNOWN_ORDER)
+            return Rejected(RejectReason.UNKNOWN_ORDER)
         if not machine.modify_needs_money(modify):
             return machine.modify(modify, None, effects)
-        if not self._links.is_home(modify.account):
-            return machine.check_modify(modify) or AskHome(modify)
+        if not self._links.is_account_shard(modify.account):
+            return machine.check_modify(modify) or AskAccountShard(modify)
         hold = machine.hold_to_modify(modify, self._shard, 0, 0)
         granted = self._accounts.grant(hold) if isinstance(hold, MarginHold) else hold
-        return granted if isinstance(granted, Refused) else machine.modify_granted(granted, None, effects)
+        return granted if isinstance(granted, Rejected) else machine.modify_granted(granted, None, effects)
 
-    def hold(self, hold: FundsHold | MarginHold, effects: Effects) -> Refused | None:
+    def hold(self, hold: FundsHold | MarginHold, effects: Effects) -> Rejected | None:
         """Hold money for an order that is to be placed elsewhere."""
         granted = self._accounts.grant(hold)
-        if isinstance(granted, Refused):
+        if isinstance(granted, Rejected):
             return granted
         self._links.post(hold.market_shard, granted, effects.now_ms)
         return None
 
     def granted(self, granted: Granted, effects: Effects) -> Reply:
         """Place, or change, what another shard holds the money of; what is not used goes back."""
-        late = Refused(Reason.TIMEOUT) if effects.now_ms > granted.deadline_ms else None
+        late = Rejected(RejectReason.TIMEOUT) if effects.now_ms > granted.deadline_ms else None
         new = granted.order
         if granted.modifies:
             return self._futures[new.market].modify_granted(granted, late, effects)

@@ -1,4 +1,4 @@
-"""Answering questions from a shard's memory: open orders and what the archive does not have yet."""
+"""Answering queries from a shard's memory: open orders and what the archive does not have yet."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
@@ -33,9 +33,9 @@ from shards.model.queries import (
     ListOrders,
     ListTrades,
     MarketTrades,
-    Question,
+    Query,
 )
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from shards.model.replies import (
     BalancesReply,
     CandlesReply,
@@ -49,7 +49,7 @@ from shards.model.replies import (
     OrderReply,
     OrdersReply,
     PricesReply,
-    Refused,
+    Rejected,
     Reply,
     Ticker,
     TickersReply,
@@ -58,26 +58,26 @@ from shards.model.replies import (
 from shards.model.span import Span
 
 
-def answer(engine: Engine, question: Question) -> Reply:
-    """The reply to a question about the machines. It may show live objects: encode it at once."""
-    match question:
+def answer(engine: Engine, query: Query) -> Reply:
+    """The reply to a query about the machines. It may show live objects: encode it at once."""
+    match query:
         case GetOrder(number):
             return _order_reply(engine.cancels.find_order(number))
         case GetOrderByClientId():
-            return _order_reply(_by_client_id(engine, question))
+            return _order_reply(_by_client_id(engine, query))
         case ListOrders():
-            return OrdersReply(_list_orders(engine, question))
+            return OrdersReply(_list_orders(engine, query))
         case ListTrades():
-            return TradesReply(_list_trades(engine, question))
+            return TradesReply(_list_trades(engine, query))
         case GetTrade(number):
-            found = engine.recent.trades.get(number)
+            found = engine.unarchived.trades.get(number)
             return TradesReply([found] if found else [])
         case MarketTrades():
-            return TradesReply(_market_trades(engine, question))
+            return TradesReply(_market_trades(engine, query))
         case GetCandles():
-            return _candles(engine, question)
+            return _candles(engine, query)
         case GetTickers():
-            return TickersReply(list(_tickers(engine, question)))
+            return TickersReply(list(_tickers(engine, query)))
         case GetBalances(account):
             return BalancesReply(engine.accounts.wallets.list(account))
         case GetMargin(account):
@@ -85,39 +85,39 @@ def answer(engine: Engine, question: Question) -> Reply:
         case CountOpen(account):
             return _count_open(engine, account)
         case ListOpen():
-            return OrdersReply(_list_open(engine, question))
+            return OrdersReply(_list_open(engine, query))
         case ListFills():
-            return FillsReply(_list_fills(engine, question))
+            return FillsReply(_list_fills(engine, query))
         case ListIncome():
-            return IncomeReply(_list_income(engine, question))
+            return IncomeReply(_list_income(engine, query))
         case GetPrices(number):
             return _prices(engine, number)
         case GetOpenInterest(number):
             return _open_interest(engine, number)
         case GetDepth():
-            return _depth(engine, question)
+            return _depth(engine, query)
         case GetMarket(number):
             machine = engine.markets.get(number)
-            return MarketReply(machine.market) if machine else Refused(Reason.UNKNOWN_MARKET)
+            return MarketReply(machine.market) if machine else Rejected(RejectReason.UNKNOWN_MARKET)
         case _:
-            return Refused(Reason.HISTORY_UNREADABLE)
+            return Rejected(RejectReason.HISTORY_UNREADABLE)
 
 
 def _order_reply(order: Order | None) -> Reply:
-    return OrderReply(order) if order else Refused(Reason.UNKNOWN_ORDER)
+    return OrderReply(order) if order else Rejected(RejectReason.UNKNOWN_ORDER)
 
 
-def _by_client_id(engine: Engine, question: GetOrderByClientId) -> Order | None:
+def _by_client_id(engine: Engine, query: GetOrderByClientId) -> Order | None:
     """Open before ended, then the latest."""
-    product = 0 if question.market else Product.FUTURES
-    machines = _machines(engine, question.market, product)
-    opened = [machine.named(question.account, question.client_id) for machine in machines]
-    found = [order for order in opened if order is not None and _was_placed_so(order, question.triggers)] or [
+    product = 0 if query.market else Product.FUTURES
+    machines = _machines(engine, query.market, product)
+    opened = [machine.named(query.account, query.client_id) for machine in machines]
+    found = [order for order in opened if order is not None and _was_placed_so(order, query.triggers)] or [
         order
-        for order in engine.recent.orders_of(question.account)
-        if order.client_id == question.client_id
-        and _in_market(engine, order.market, question.market, product)
-        and _was_placed_so(order, question.triggers)
+        for order in engine.unarchived.orders_of(query.account)
+        if order.client_id == query.client_id
+        and _in_market(engine, order.market, query.market, product)
+        and _was_placed_so(order, query.triggers)
     ]
     return max(found, key=age, default=None)
 
@@ -135,51 +135,49 @@ def _in_market(engine: Engine, number: int, market: int, product: int) -> bool:
     return market in (0, number) and product in (0, engine.markets[number].market.product)
 
 
-def _list_orders(engine: Engine, question: ListOrders) -> list[Order]:
-    span = question.span
+def _list_orders(engine: Engine, query: ListOrders) -> list[Order]:
+    span = query.span
     found = [
         order
-        for order in engine.recent.orders_of(question.account)
-        if _in_market(engine, order.market, question.market, question.product) and _wants_order(question, span, order)
+        for order in engine.unarchived.orders_of(query.account)
+        if _in_market(engine, order.market, query.market, query.product) and _wants_order(query, span, order)
     ]
-    for machine in _machines(engine, question.market, question.product):
-        found += islice(
-            (order for order in _open_ones(machine, question) if _wants_order(question, span, order)), span.limit
-        )
+    for machine in _machines(engine, query.market, query.product):
+        found += islice((order for order in _open_ones(machine, query) if _wants_order(query, span, order)), span.limit)
     return span.take(found, age)
 
 
-def _open_ones(machine: MarketMachine, question: ListOrders) -> Iterator[Order]:
+def _open_ones(machine: MarketMachine, query: ListOrders) -> Iterator[Order]:
     """A market's open orders of the account from the end that is asked for, without those outside the bounds.
 
     Numbers and times of a market's orders grow together, so no order beyond the first wanted ones is looked at.
     """
-    own = machine.by_account.get(question.account, {})
+    own = machine.by_account.get(query.account, {})
     numbers = sorted(own)
     first = max(
-        bisect_left(numbers, question.from_id),
-        bisect_left(numbers, question.start_ms, key=lambda number: own[number].created_ms),
+        bisect_left(numbers, query.from_id),
+        bisect_left(numbers, query.start_ms, key=lambda number: own[number].created_ms),
     )
     end = min(
-        bisect_left(numbers, (question.before_ms, question.before_id), key=lambda number: age(own[number])),
-        bisect_right(numbers, question.end_ms, key=lambda number: own[number].created_ms),
+        bisect_left(numbers, (query.before_ms, query.before_id), key=lambda number: age(own[number])),
+        bisect_right(numbers, query.end_ms, key=lambda number: own[number].created_ms),
     )
-    wanted = range(first, end) if question.oldest_first else range(end - 1, first - 1, -1)
+    wanted = range(first, end) if query.oldest_first else range(end - 1, first - 1, -1)
     return (own[numbers[index]] for index in wanted)
 
 
-def _wants_order(question: ListOrders, span: Span, order: Order) -> bool:
+def _wants_order(query: ListOrders, span: Span, order: Order) -> bool:
     return (
-        question.status in (0, order.status)
+        query.status in (0, order.status)
         and span.holds(order.created_ms, order.id)
-        and _was_placed_so(order, question.triggers)
+        and _was_placed_so(order, query.triggers)
     )
 
 
-def _list_open(engine: Engine, question: ListOpen) -> list[Order]:
-    machines = _machines(engine, question.market, question.product)
-    orders = (order for each in machines for order in each.by_account.get(question.account, {}).values())
-    return sorted((order for order in orders if _waits(order) or not question.waiting), key=age)
+def _list_open(engine: Engine, query: ListOpen) -> list[Order]:
+    machines = _machines(engine, query.market, query.product)
+    orders = (order for each in machines for order in each.by_account.get(query.account, {}).values())
+    return sorted((order for order in orders if _waits(order) or not query.waiting), key=age)
 
 
 def _waits(order: Order) -> bool:
@@ -201,13 +199,13 @@ def _count_open(engine: Engine, account: str) -> OpenCountReply:
     return count
 
 
-def _list_trades(engine: Engine, question: ListTrades) -> list[Trade]:
-    span = question.span
+def _list_trades(engine: Engine, query: ListTrades) -> list[Trade]:
+    span = query.span
     found = (
         trade
-        for trade in engine.recent.trades_of(question.account)
-        if _in_market(engine, trade.market, question.market, question.product)
-        and question.order in (0, _own_order(question.account, trade))
+        for trade in engine.unarchived.trades_of(query.account)
+        if _in_market(engine, trade.market, query.market, query.product)
+        and query.order in (0, _own_order(query.account, trade))
         and span.holds(trade.time_ms, trade.id)
     )
     return span.take(found, lambda trade: (trade.time_ms, trade.id))
@@ -227,26 +225,24 @@ def _margin(engine: Engine, account: str) -> MarginReply:
     return MarginReply(margin, margins.free(account), marks)
 
 
-def _list_fills(engine: Engine, question: ListFills) -> list[MarginFilled]:
-    span = question.span
+def _list_fills(engine: Engine, query: ListFills) -> list[MarginFilled]:
+    span = query.span
     found = (
         filled
-        for filled in engine.recent.fills_of(question.account)
-        if question.market in (0, filled.market)
-        and question.order in (0, filled.fill.order)
+        for filled in engine.unarchived.fills_of(query.account)
+        if query.market in (0, filled.market)
+        and query.order in (0, filled.fill.order)
         and span.holds(filled.fill.time_ms, filled.fill.trade)
     )
     return span.take(found, lambda filled: (filled.fill.time_ms, filled.fill.trade))
 
 
-def _list_income(engine: Engine, question: ListIncome) -> list[Income]:
-    span = question.span
+def _list_income(engine: Engine, query: ListIncome) -> list[Income]:
+    span = query.span
     found = (
         each
-        for each in engine.recent.income_of(question.account)
-        if question.market in (0, each.market)
-        and question.kind in (None, each.kind)
-        and span.holds(each.time_ms, each.id)
+        for each in engine.unarchived.income_of(query.account)
+        if query.market in (0, each.market) and query.kind in (None, each.kind) and span.holds(each.time_ms, each.id)
     )
     return span.take(found, lambda each: (each.time_ms, each.id, each.kind))
 
@@ -257,50 +253,48 @@ def _list_income(engine: Engine, question: ListIncome) -> list[Income]:
 def _prices(engine: Engine, number: int) -> Reply:
     machine = engine.futures.get(number)
     if machine is None:
-        return Refused(Reason.UNKNOWN_MARKET)
+        return Rejected(RejectReason.UNKNOWN_MARKET)
     return PricesReply(machine.margin.last_price, machine.margin.mark_price)
 
 
 def _open_interest(engine: Engine, number: int) -> Reply:
     machine = engine.futures.get(number)
-    return CountReply(machine.margin.open_interest) if machine is not None else Refused(Reason.UNKNOWN_MARKET)
+    return CountReply(machine.margin.open_interest) if machine is not None else Rejected(RejectReason.UNKNOWN_MARKET)
 
 
-def _market_trades(engine: Engine, question: MarketTrades) -> list[Trade]:
+def _market_trades(engine: Engine, query: MarketTrades) -> list[Trade]:
     wanted = (
         trade
-        for trade in reversed(engine.recent.trades.values())
-        if market_of(trade.id) == question.market
-        and trade.time_ms >= question.start_ms
-        and trade.id < question.before_id
+        for trade in reversed(engine.unarchived.trades.values())
+        if market_of(trade.id) == query.market and trade.time_ms >= query.start_ms and trade.id < query.before_id
     )
-    return list(islice(wanted, question.limit))
+    return list(islice(wanted, query.limit))
 
 
-def _candles(engine: Engine, question: GetCandles) -> CandlesReply:
-    trades = [trade for trade in engine.recent.trades.values() if trade.market == question.market]
+def _candles(engine: Engine, query: GetCandles) -> CandlesReply:
+    trades = [trade for trade in engine.unarchived.trades.values() if trade.market == query.market]
     if not trades:
         return CandlesReply([])
-    inside = (trade for trade in trades if question.start_ms <= trade.time_ms <= question.end_ms)
-    return CandlesReply(limit_candles(fold(inside, question.interval_ms), question), trades[0].id)
+    inside = (trade for trade in trades if query.start_ms <= trade.time_ms <= query.end_ms)
+    return CandlesReply(limit_candles(fold(inside, query.interval_ms), query), trades[0].id)
 
 
-def _tickers(engine: Engine, question: GetTickers) -> Iterator[Ticker]:
-    trades: dict[int, list[Trade]] = {market: [] for market in question.before}
-    for trade in engine.recent.trades.values():
-        if trade.id < question.before.get(trade.market, 0):
+def _tickers(engine: Engine, query: GetTickers) -> Iterator[Ticker]:
+    trades: dict[int, list[Trade]] = {market: [] for market in query.before}
+    for trade in engine.unarchived.trades.values():
+        if trade.id < query.before.get(trade.market, 0):
             trades[trade.market].append(trade)
     for market, found in trades.items():
         if found:
-            inside = fold((trade for trade in found if trade.time_ms >= question.start_ms), ONE_SPAN_MS)
+            inside = fold((trade for trade in found if trade.time_ms >= query.start_ms), ONE_SPAN_MS)
             yield Ticker(market, found[-1], inside[0] if inside else None, found[0].id)
 
 
-def _depth(engine: Engine, question: GetDepth) -> Reply:
-    machine = engine.markets.get(question.market)
+def _depth(engine: Engine, query: GetDepth) -> Reply:
+    machine = engine.markets.get(query.market)
     if machine is None:
-        return Refused(Reason.UNKNOWN_MARKET)
-    futures = engine.futures.get(question.market)
+        return Rejected(RejectReason.UNKNOWN_MARKET)
+    futures = engine.futures.get(query.market)
     margin = futures.margin if futures is not None else None
-    bids, asks = (list_levels(machine, margin, side, question.limit) for side in (Side.BUY, Side.SELL))
+    bids, asks = (list_levels(machine, margin, side, query.limit) for side in (Side.BUY, Side.SELL))
     return DepthReply(machine.matching.update_id, bids, asks)

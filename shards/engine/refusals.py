@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from shards.engine.market.machine import MarketMachine
 from shards.model.commands import Cancel, CancelBatch, CancelByClientId, Command, FundsHold, MarginHold, Modify, Place
-from shards.model.events import Attempt, CommandRefused
+from shards.model.events import Attempt, CommandRejected
 from shards.model.ids import market_of
 from shards.model.links import Granted, LinkMessage
 from shards.model.orders import NewOrder, Order
-from shards.model.reasons import Reason
-from shards.model.replies import BatchReply, Refused, Reply
+from shards.model.reasons import RejectReason
+from shards.model.replies import BatchReply, Rejected, Reply
 
 _NUMBER_END: Final = 2**63  # of the numbers that the archive takes; no order has such a one
 
@@ -24,7 +24,7 @@ Wanted = tuple[Attempt, str, int, dict[str, Any]]
 
 def refusals_of(
     message: Command | LinkMessage, reply: Reply, markets: Mapping[int, MarketMachine], sequence: int, now_ms: int
-) -> Iterator[CommandRefused]:
+) -> Iterator[CommandRejected]:
     """One row for each command that ``reply`` refuses, in the order in which they were asked for.
 
     What a command names may be anything: a market that is not in ``markets`` is shown as 0. That of a hold is another
@@ -32,29 +32,29 @@ def refusals_of(
     """
     for position, ((attempt, account, market, shown), reason) in enumerate(_refused_by(message, reply, sequence)):
         machine = markets.get(market)
-        if attempt is Attempt.CANCEL and reason is not Reason.UNKNOWN_MARKET:
+        if attempt is Attempt.CANCEL and reason is not RejectReason.UNKNOWN_MARKET:
             is_open = machine is not None and shown.get("order") in machine.open
-            reason = Reason.NOT_OWNER if is_open else Reason.UNKNOWN_ORDER
+            reason = RejectReason.NOT_OWNER if is_open else RejectReason.UNKNOWN_ORDER
         number = market if machine is not None or isinstance(message, (FundsHold, MarginHold)) else 0
-        yield CommandRefused(sequence, position, attempt, account, number, reason.value, now_ms, **shown)
+        yield CommandRejected(sequence, position, attempt, account, number, reason.value, now_ms, **shown)
 
 
-def _refused_by(message: Command | LinkMessage, reply: Reply, sequence: int) -> Iterator[tuple[Wanted, Reason]]:
+def _refused_by(message: Command | LinkMessage, reply: Reply, sequence: int) -> Iterator[tuple[Wanted, RejectReason]]:
     match message, reply:
         case CancelBatch(), BatchReply(found):
             for wanted, each in zip(_wanted_by_batch(message), found, strict=True):
-                if isinstance(each, Reason):
+                if isinstance(each, RejectReason):
                     yield wanted, each
                 elif each.request != sequence:  # it had ended before
-                    yield wanted, Reason.TERMINAL_ORDER
-        case CancelBatch(), Refused(reason):
+                    yield wanted, RejectReason.TERMINAL_ORDER
+        case CancelBatch(), Rejected(reason):
             for wanted in _wanted_by_batch(message):
                 yield wanted, reason
-        case Granted(), Refused(Reason.INSUFFICIENT_MARGIN):
+        case Granted(), Rejected(RejectReason.INSUFFICIENT_MARGIN):
             pass  # the market has moved: more is asked for
-        case _, Refused(_, Order(request=ended_by)) if ended_by == sequence:
+        case _, Rejected(_, Order(request=ended_by)) if ended_by == sequence:
             pass  # a spot market's book refused it: it is a row of its own
-        case _, Refused(reason):
+        case _, Rejected(reason):
             for wanted in _wanted_by(message):
                 yield wanted, reason
 

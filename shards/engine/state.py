@@ -17,7 +17,7 @@ from shards.engine.outbox import ARCHIVE, Outbox, Posted
 from shards.limits import RULES
 from shards.model.accounting import Balance
 from shards.model.brackets import Bracket
-from shards.model.codec import VERSION, decode_row, encode
+from shards.model.codec import VERSION, decode_event, encode
 from shards.model.markets import Market
 from shards.model.orders import Order, Side
 from shards.model.positions import Margin, MarketMargin
@@ -36,7 +36,7 @@ class FuturesState(msgspec.Struct, array_like=True):
 
     positions: list[tuple[str, int]]
     waiting: list[Order]  # triggers, oldest first
-    firing: list[Order]  # fired triggers that wait for their margin
+    awaiting_margin: list[Order]  # fired triggers that wait for their margin
     attached: list[int]  # of the waiting: those with an open parent
     last_price: int
     last_quantity: int
@@ -177,7 +177,7 @@ def _load_underway(engine: Engine, underway: Underway) -> None:
             body = text.encode()
             engine.outboxes[receiver].restore(Posted(number, stamp_ms, body))
             if receiver == ARCHIVE:
-                engine.recent.add(number, decode_row(body))
+                engine.unarchived.add(number, decode_event(body))
 
 
 def _dump_market(engine: Engine, number: int) -> MarketState[Order]:
@@ -203,7 +203,7 @@ def _dump_futures(machine: FuturesMarket) -> FuturesState:
     return FuturesState(
         positions=sorted(machine.positions.items()),
         waiting=waiting,
-        firing=[machine.firing[number] for number in sorted(machine.firing)],
+        awaiting_margin=[machine.awaiting_margin[number] for number in sorted(machine.awaiting_margin)],
         attached=[order.id for order in waiting if machine.triggers.is_attached(order)],
         last_price=machine.margin.last_price,
         last_quantity=machine.margin.last_quantity,
@@ -229,7 +229,7 @@ def _load_futures(machine: FuturesMarket, stored: FuturesState) -> None:
     margin, triggers = machine.margin, machine.trigger_orders
     margin.positions.update(dict(stored.positions))
     margin.restore_prices(stored.last_price, stored.last_quantity, stored.set_price)
-    for order in stored.firing:  # first: one that waits may be attached to one that has fired
-        triggers.restore_firing(order)
+    for order in stored.awaiting_margin:  # first: one that waits may be attached to one that has fired
+        triggers.restore_awaiting_margin(order)
     for order in stored.waiting:
         triggers.restore(order, attached=order.id in stored.attached)

@@ -1,4 +1,4 @@
-"""What has happened but is not in the archive yet: ended orders and trades, at hand for questions.
+"""What has happened but is not in the archive yet: ended orders and trades, at hand for queries.
 
 Not part of the machines' state: nothing is decided from it. Replay and snapshots fill it again from the rows that the
 archive has not confirmed.
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
 from shards.model.accounting import Income, IncomeKind, Wallet
-from shards.model.events import FundsMoved, MarginFilled, OrderEnded, Row, Traded
+from shards.model.events import Event, FundsMoved, MarginFilled, OrderEnded, Traded
 from shards.model.orders import Order, Trade
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class _Kept(Generic[T]):
         return self._of.get(account, {}).values()
 
 
-class Recent:
+class Unarchived:
     """What has happened, by number and account, until the archive confirms its row."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Recent:
         self._trades: _Kept[Trade] = _Kept()
         self._fills: _Kept[MarginFilled] = _Kept()  # by the number of their row, as the movements
         self._moves: _Kept[FundsMoved] = _Kept()
-        self._rows: deque[tuple[int, Row]] = deque()
+        self._events: deque[tuple[int, Event]] = deque()
 
     @property
     def orders(self) -> dict[int, Order]:
@@ -59,24 +59,24 @@ class Recent:
         """Trades by id, oldest first."""
         return self._trades.by_number
 
-    def add(self, number: int, row: Row) -> None:
+    def add(self, number: int, event: Event) -> None:
         """Keep the row that left under ``number``."""
-        self._rows.append((number, row))
-        match row:
+        self._events.append((number, event))
+        match event:
             case OrderEnded(order):
                 self._orders.add(order.id, order, order.account)
             case Traded(trade):
                 self._trades.add(trade.id, trade, trade.maker_account, trade.taker_account)
             case MarginFilled(account):
-                self._fills.add(number, row, account)
+                self._fills.add(number, event, account)
             case FundsMoved(_, account):
-                self._moves.add(number, row, account)
+                self._moves.add(number, event, account)
 
     def confirm(self, number: int) -> None:
         """The archive has everything up to ``number``."""
-        while self._rows and self._rows[0][0] <= number:
-            first, row = self._rows.popleft()
-            match row:
+        while self._events and self._events[0][0] <= number:
+            first, event = self._events.popleft()
+            match event:
                 case OrderEnded(order):
                     self._orders.drop(order.id, order.account)
                 case Traded(trade):

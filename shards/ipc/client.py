@@ -1,6 +1,6 @@
 """Calling shards and the archive from web workers and command-line tools.
 
-One line to each; :meth:`Client.call` is the one place where a caller waits.
+One channel to each; :meth:`Client.call` is the one place where a caller waits.
 """
 
 import queue
@@ -13,13 +13,13 @@ from shards.folder import Folder
 from shards.ipc.counters import Slot
 from shards.ipc.errors import NotServing
 from shards.ipc.protocol import Call
-from shards.ipc.threaded_channel import Line
+from shards.ipc.threaded_channel import ThreadedShardChannel
 from shards.limits import DEADLINE_MS
 from shards.model.codec import decode_reply, encode
 from shards.model.commands import Cancel, CancelAll, CancelBatch, CancelByClientId, Command
-from shards.model.queries import Question
-from shards.model.reasons import Reason
-from shards.model.replies import OrdersReply, Refused, Reply
+from shards.model.queries import Query
+from shards.model.reasons import RejectReason
+from shards.model.replies import OrdersReply, Rejected, Reply
 from shards.vitals import ARCHIVE_NAME, ENGINE, Signs, living
 
 
@@ -30,7 +30,7 @@ class Waiter(Call, Protocol):
         """Whether it was finished in time."""
 
 
-class Channel(Protocol):
+class ShardChannel(Protocol):
     """The connection to one shard or the archive, made again whenever it is lost."""
 
     def wait_connected(self, seconds: float) -> bool:
@@ -48,10 +48,10 @@ class Channel(Protocol):
     def claim(self) -> Slot:
         """Take a place in the mailbox, of this life of its owner. Raises queue.Full or NotServing."""
 
-    def unclaim(self, place: Slot) -> None:
+    def unclaim(self, slot: Slot) -> None:
         """Give back a place that was not used."""
 
-    def send(self, place: Slot, body: bytes, deadline_ms: int) -> tuple[int, Waiter]:
+    def send(self, slot: Slot, body: bytes, deadline_ms: int) -> tuple[int, Waiter]:
         """Send a message into a claimed place; never waits. Raises NotServing if nothing was sent."""
 
     def forget(self, number: int) -> None:
@@ -64,34 +64,34 @@ class Channel(Protocol):
 class Client:
     """All shards and the archive of one data folder. A refusal is a value: calls do not raise."""
 
-    def __init__(self, folder: Folder, make_line: Callable[[Folder, str], Channel] = Line) -> None:
-        """``make_line`` connects to whoever listens under that name in the folder."""
+    def __init__(
+        self, folder: Folder, make_channel: Callable[[Folder, str], ShardChannel] = ThreadedShardChannel
+    ) -> None:
+        """``make_channel`` connects to whoever listens under that name in the folder."""
         self._folder = folder
         self.shard_count = folder.shard_count
-        self._shards = [make_line(folder, f"shard-{shard}") for shard in range(folder.shard_count)]
-        self._archive = make_line(folder, ARCHIVE_NAME)
+        self._shards = [make_channel(folder, f"shard-{shard}") for shard in range(folder.shard_count)]
+        self._archive = make_channel(folder, ARCHIVE_NAME)
 
     def wait_connected(self, seconds: float) -> bool:
         """Wait until every shard and the archive are connected, at most so long."""
         until = time.monotonic() + seconds
-        lines = (*self._shards, self._archive)
-        return all(line.wait_connected(max(0, until - time.monotonic())) for line in lines)
+        channels = (*self._shards, self._archive)
+        return all(channel.wait_connected(max(0, until - time.monotonic())) for channel in channels)
 
-    def call(self, shard: int, message: Command | Question, deadline_ms: int = DEADLINE_MS) -> Reply:
+    def call(self, shard: int, message: Command | Query, deadline_ms: int = DEADLINE_MS) -> Reply:
         """Ask one shard and wait for its reply, at most ``deadline_ms``."""
         return _call(self._shards[shard], message, deadline_ms)
 
-    def call_each(
-        self, messages: Sequence[tuple[int, Command | Question]], deadline_ms: int = DEADLINE_MS
-    ) -> list[Reply]:
+    def call_each(self, messages: Sequence[tuple[int, Command | Query]], deadline_ms: int = DEADLINE_MS) -> list[Reply]:
         """Ask several shards at once. Takes a place in every mailbox or in none: then all replies are that refusal."""
         return _call_each([(self._shards[shard], message) for shard, message in messages], deadline_ms)
 
-    def ask_archive(self, question: Question, deadline_ms: int = DEADLINE_MS) -> Reply:
+    def ask_archive(self, query: Query, deadline_ms: int = DEADLINE_MS) -> Reply:
         """Ask the archive; refused are HISTORY_UNREADABLE if it is not there, BUSY if its mailbox is full, TIMEOUT."""
-        reply = _call(self._archive, question, deadline_ms)
-        if isinstance(reply, Refused) and reply.reason is Reason.RESTARTING:
-            return Refused(Reason.HISTORY_UNREADABLE)
+        reply = _call(self._archive, query, deadline_ms)
+        if isinstance(reply, Rejected) and reply.reason is RejectReason.RESTARTING:
+            return Rejected(RejectReason.HISTORY_UNREADABLE)
         return reply
 
     def depth(self, shard: int) -> int:
@@ -119,75 +119,75 @@ class Client:
         return living(self._folder, ENGINE)
 
     def archive_serving(self) -> bool:
-        """Whether the archive answers questions."""
+        """Whether the archive answers queries."""
         return self._archive.serving()
 
     def close(self) -> None:
         """Drop all connections."""
-        for line in (*self._shards, self._archive):
-            line.close()
+        for channel in (*self._shards, self._archive):
+            channel.close()
 
 
-def _call(line: Channel, message: Command | Question, deadline_ms: int) -> Reply:
+def _call(channel: ShardChannel, message: Command | Query, deadline_ms: int) -> Reply:
     try:
-        place = line.claim()
+        slot = channel.claim()
     except (queue.Full, NotServing) as error:
         return _not_claimed(error)
     until = time.monotonic() + deadline_ms / 1000
-    return _wait(line, message, _send(line, place, message, now_ms() + deadline_ms), until)
+    return _wait(channel, message, _send(channel, slot, message, now_ms() + deadline_ms), until)
 
 
-def _call_each(messages: Sequence[tuple[Channel, Command | Question]], deadline_ms: int) -> list[Reply]:
-    places = _claim_all([line for line, _ in messages])
-    if isinstance(places, Refused):
-        return [places] * len(messages)
+def _call_each(messages: Sequence[tuple[ShardChannel, Command | Query]], deadline_ms: int) -> list[Reply]:
+    slots = _claim_all([channel for channel, _ in messages])
+    if isinstance(slots, Rejected):
+        return [slots] * len(messages)
     until_ms = now_ms() + deadline_ms
     until = time.monotonic() + deadline_ms / 1000
-    sent = [_send(line, place, message, until_ms) for (line, message), place in zip(messages, places, strict=True)]
-    return [_wait(line, message, call, until) for (line, message), call in zip(messages, sent, strict=True)]
+    sent = [_send(channel, slot, message, until_ms) for (channel, message), slot in zip(messages, slots, strict=True)]
+    return [_wait(channel, message, call, until) for (channel, message), call in zip(messages, sent, strict=True)]
 
 
-def _claim_all(lines: list[Channel]) -> list[Slot] | Refused:
+def _claim_all(channels: list[ShardChannel]) -> list[Slot] | Rejected:
     """A place in each mailbox, or none taken and why."""
-    places: list[Slot] = []
+    slots: list[Slot] = []
     try:
-        for line in lines:
-            places.append(line.claim())
+        for channel in channels:
+            slots.append(channel.claim())
     except (queue.Full, NotServing) as error:
-        for line, place in zip(lines, places, strict=False):
-            line.unclaim(place)
+        for channel, slot in zip(channels, slots, strict=False):
+            channel.unclaim(slot)
         return _not_claimed(error)
-    return places
+    return slots
 
 
-def _not_claimed(error: queue.Full | NotServing) -> Refused:
-    return Refused(Reason.BUSY if isinstance(error, queue.Full) else Reason.RESTARTING)
+def _not_claimed(error: queue.Full | NotServing) -> Rejected:
+    return Rejected(RejectReason.BUSY if isinstance(error, queue.Full) else RejectReason.RESTARTING)
 
 
-def _send(line: Channel, place: Slot, message: Command | Question, until_ms: int) -> tuple[int, Waiter] | None:
+def _send(channel: ShardChannel, slot: Slot, message: Command | Query, until_ms: int) -> tuple[int, Waiter] | None:
     try:
-        return line.send(place, encode(message), until_ms)
+        return channel.send(slot, encode(message), until_ms)
     except NotServing:
         return None
 
 
-def _wait(line: Channel, message: Command | Question, call: tuple[int, Waiter] | None, until: float) -> Reply:
+def _wait(channel: ShardChannel, message: Command | Query, call: tuple[int, Waiter] | None, until: float) -> Reply:
     if call is None:
-        return Refused(Reason.RESTARTING)
+        return Rejected(RejectReason.RESTARTING)
     number, waiter = call
     if not waiter.wait(until - time.monotonic()):
-        line.forget(number)
-        return Refused(Reason.TIMEOUT)
+        channel.forget(number)
+        return Rejected(RejectReason.TIMEOUT)
     if not waiter.bodies:
-        return Refused(_when_lost(message))
+        return Rejected(_when_lost(message))
     replies = [decode_reply(body) for body in waiter.bodies]
     if len(replies) == 1:
         return replies[0]
     return OrdersReply([order for piece in replies if isinstance(piece, OrdersReply) for order in piece.orders])
 
 
-def _when_lost(message: Command | Question) -> Reason:
-    """What to say when the shard died with a message in its hands: repeating a cancel or a question is harmless."""
+def _when_lost(message: Command | Query) -> RejectReason:
+    """What to say when the shard died with a message in its hands: repeating a cancel or a query is harmless."""
     if isinstance(message, Cancel | CancelByClientId | CancelAll | CancelBatch) or not isinstance(message, Command):
-        return Reason.RESTARTING
-    return Reason.TIMEOUT
+        return RejectReason.RESTARTING
+    return RejectReason.TIMEOUT

@@ -21,7 +21,7 @@ class FrameKind(IntEnum):
 
     HELLO = 1  # first from the caller. number: 1 + its shard (0: not a shard)
     WELCOME = 2  # first from the called. number: the slot given; time: newest link message it has; body: counters file
-    REQUEST = 3  # number: the caller's; time: deadline; body: command or question
+    REQUEST = 3  # number: the caller's; time: deadline; body: command or query
     REPLY = 4  # number: the request's; body: reply
     REPLY_PIECE = 5  # as REPLY; more pieces follow
     LINK = 6  # number: the link message's; time: the sender's stamp; body: link message or row

@@ -44,7 +44,7 @@ class Hello(NamedTuple):
 
 
 class Request(NamedTuple):
-    """A command or question, and where its reply goes."""
+    """A command or query, and where its reply goes."""
 
     caller: "Caller"
     number: int

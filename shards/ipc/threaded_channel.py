@@ -1,7 +1,7 @@
 """The calling end of a mailbox: one connection to a shard or the archive, read by a thread of its own.
 
 For callers that wait in threads: workers of gunicorn's gthread class, and tools. The front door of the web side brings
-a line of its own (:mod:`web.server.line`), for greenlets.
+a channel of its own (:mod:`web.server.greenlet_channel`), for greenlets.
 """
 
 import os
@@ -19,7 +19,7 @@ from shards.limits import RECEIVE_BYTES, RECONNECT_MS, RECONNECT_MS_MAX
 _IDLE_S = 3_600  # a socket with a time-out is non-blocking underneath: a write never waits, a read waits so long
 
 
-class LineWaiter:
+class ThreadedWaiter:
     """One call under way."""
 
     __slots__ = ("_done", "bodies")
@@ -38,7 +38,7 @@ class LineWaiter:
         return self._done.acquire(timeout=max(seconds, 0))
 
 
-class Line:
+class ThreadedShardChannel:
     """The connection to one shard or the archive, made again whenever it is lost.
 
     Speaks the words of ``multiprocessing.Queue``: ``put_nowait`` raises ``queue.Full`` at once.
@@ -48,7 +48,7 @@ class Line:
         self._path = folder.socket(name)
         self._run = folder.run
         self._lock = threading.Lock()  # of all that follows
-        self._callee = Callee[LineWaiter]()
+        self._callee = Callee[ThreadedWaiter]()
         self._socket: socket.socket | None = None  # once the other side has welcomed it, as is the slot
         self._slot: Slot | None = None
         self._numbers = count(1)
@@ -57,7 +57,7 @@ class Line:
         threading.Thread(target=self._keep_reading, name=f"line-{name}", daemon=True).start()
 
     def wait_connected(self, seconds: float) -> bool:
-        """Wait until the other side has welcomed this line, at most so long."""
+        """Wait until the other side has welcomed this channel, at most so long."""
         return self.connected.wait(seconds)
 
     def serving(self) -> bool:
@@ -83,17 +83,17 @@ class Line:
             self._slot.claim()
             return self._slot
 
-    def unclaim(self, place: Slot) -> None:
+    def unclaim(self, slot: Slot) -> None:
         """Give back a place that was not used."""
         with self._lock:
-            if self._slot is place:
-                place.unclaim()
+            if self._slot is slot:
+                slot.unclaim()
 
-    def send(self, place: Slot, body: bytes, deadline_ms: int) -> tuple[int, LineWaiter]:
+    def send(self, slot: Slot, body: bytes, deadline_ms: int) -> tuple[int, ThreadedWaiter]:
         """Send a message into a claimed place; never waits. Raises NotServing if nothing was sent."""
-        waiter = LineWaiter()
+        waiter = ThreadedWaiter()
         with self._lock:
-            if self._slot is not place:
+            if self._slot is not slot:
                 raise NotServing
             number = next(self._numbers)
             others_wait = self._callee.unsent_bytes > 0  # a helper sends what the socket's buffer had no room for
@@ -106,7 +106,7 @@ class Line:
                     raise NotServing from error
         return number, waiter
 
-    def put_nowait(self, body: bytes, deadline_ms: int) -> tuple[int, LineWaiter]:
+    def put_nowait(self, body: bytes, deadline_ms: int) -> tuple[int, ThreadedWaiter]:
         """Claim and send. Raises queue.Full or NotServing, both with nothing sent."""
         return self.send(self.claim(), body, deadline_ms)
 
@@ -138,7 +138,7 @@ class Line:
         if sent < len(chunk):
             threading.Thread(target=self._flush, args=(self._socket, self._callee), daemon=True).start()
 
-    def _flush(self, sock: socket.socket, callee: Callee[LineWaiter]) -> None:
+    def _flush(self, sock: socket.socket, callee: Callee[ThreadedWaiter]) -> None:
         """Send what the socket's buffer had no room for."""
         sent = 0
         try:
@@ -181,7 +181,7 @@ class Line:
             finally:
                 self._lose()  # before the descriptor's number may become another's: nobody writes to it any more
 
-    def _listen(self, sock: socket.socket, callee: Callee[LineWaiter]) -> None:
+    def _listen(self, sock: socket.socket, callee: Callee[ThreadedWaiter]) -> None:
         while not callee.closed:
             chunk = sock.recv(RECEIVE_BYTES)
             if not chunk:
@@ -189,7 +189,7 @@ class Line:
             with self._lock:
                 events = callee.receive(chunk)
             for event in events:
-                if isinstance(event, LineWaiter):
+                if isinstance(event, ThreadedWaiter):
                     event.finish()
                 elif isinstance(event, Welcome):
                     self._welcomed(sock, event)

@@ -44,14 +44,14 @@ class Balance(msgspec.Struct, array_like=True, gc=False):
 class Settlement(msgspec.Struct, array_like=True, gc=False, frozen=True):
     """What one order's fills and end do to its account's money.
 
-    ``unheld`` leaves the hold; of it ``paid`` leaves the account and the rest becomes available again.
+    ``released`` leaves the hold; of it ``paid`` leaves the account and the rest becomes available again.
     ``received`` less ``fee`` comes in. Units of ``give`` and of ``take``.
     """
 
     account: str
     give: str  # asset
     take: str  # asset
-    unheld: int
+    released: int
     paid: int
     received: int
     fee: int
@@ -61,7 +61,7 @@ class MarginTerms(msgspec.Struct, array_like=True, gc=False, frozen=True):
     """What the account machine must know to hold the margin of a futures order. Values in units of USDT."""
 
     hold_value: int  # hold price × quantity: ÷ leverage it is the hold
-    order_value: int  # price × quantity: counts towards the position limit
+    order_value: int  # price × quantity: counts toward the position limit
     default_leverage: int  # if the account has set none; of a modified order, what it was placed with
     max_position_value: int
     leverage: int = 0  # 1 for a modified order, whose values are those of its margin; 0: as the account has set it
@@ -94,8 +94,8 @@ class MarginSettlement(msgspec.Struct, array_like=True, gc=False, frozen=True):
     market: int
     side: Side
     leverage: int  # 0: of an order that only reduces
-    unheld: int  # leaves the hold
-    unvalued: int  # leaves the value of the open orders on that side
+    released: int  # leaves the hold
+    released_exposure: int  # leaves the value of the open orders on that side
     fills: list[MarginFill] = []
 
 

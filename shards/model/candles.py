@@ -46,9 +46,9 @@ def join(earlier: Sequence[Candle], later: Sequence[Candle]) -> list[Candle]:
     return [*earlier, *later]
 
 
-def limit_candles(candles: list[Candle], question: GetCandles) -> list[Candle]:
+def limit_candles(candles: list[Candle], query: GetCandles) -> list[Candle]:
     """As many as were asked for, from the end that was asked for."""
-    return candles[-question.limit :] if question.newest else candles[: question.limit]
+    return candles[-query.limit :] if query.newest else candles[: query.limit]
 
 
 def _candle_of(trade: Trade, interval_ms: int) -> Candle:

@@ -8,10 +8,10 @@ import msgspec
 
 from shards.model.accounting import MarginTerms
 from shards.model.commands import CallerCommand, Command, FundsHold, MarginHold
-from shards.model.events import Row
+from shards.model.events import Event
 from shards.model.links import LinkMessage
 from shards.model.orders import NewOrder
-from shards.model.queries import Question
+from shards.model.queries import Query
 from shards.model.replies import Reply
 
 VERSION = 2  # of everything below; written in every hello, journal and snapshot
@@ -34,25 +34,23 @@ class _Hold(msgspec.Struct, array_like=True, tag=8, gc=False, frozen=True):
 
     def narrow(self) -> FundsHold | MarginHold:
         """The one that it is."""
-        asked = self.market_shard, self.ticket, self.deadline_ms
+        requested = self.market_shard, self.ticket, self.deadline_ms
         if self.terms is None:
-            return FundsHold(self.order, self.asset, self.amount, *asked)
+            return FundsHold(self.order, self.asset, self.amount, *requested)
         measured = self.modifies, self.limit, self.loss
-        return MarginHold(self.order, self.asset, *asked, self.hold_price, self.terms, *measured)
+        return MarginHold(self.order, self.asset, *requested, self.hold_price, self.terms, *measured)
 
 
 _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
 """Any message as bytes, but for holds."""
 
-_requests: msgspec.json.Decoder[CallerCommand | _Hold | Question] = msgspec.json.Decoder(
-    CallerCommand | _Hold | Question
-)
+_requests: msgspec.json.Decoder[CallerCommand | _Hold | Query] = msgspec.json.Decoder(CallerCommand | _Hold | Query)
 _inputs: msgspec.json.Decoder[CallerCommand | _Hold | LinkMessage] = msgspec.json.Decoder(
     CallerCommand | _Hold | LinkMessage
 )
 _links: msgspec.json.Decoder[LinkMessage] = msgspec.json.Decoder(LinkMessage)
-_rows: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)
+_events: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 _replies: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
 
 
@@ -62,14 +60,14 @@ class Undecodable(Exception):
 
 def encode_hold(hold: FundsHold | MarginHold) -> bytes:
     """What one shard asks another to hold, as bytes."""
-    asked = hold.market_shard, hold.ticket, hold.deadline_ms
+    requested = hold.market_shard, hold.ticket, hold.deadline_ms
     if isinstance(hold, FundsHold):
-        return encode(_Hold(hold.order, hold.asset, hold.amount, *asked))
+        return encode(_Hold(hold.order, hold.asset, hold.amount, *requested))
     measured = hold.modifies, hold.limit, hold.loss
-    return encode(_Hold(hold.order, hold.asset, 0, *asked, hold.hold_price, hold.terms, *measured))
+    return encode(_Hold(hold.order, hold.asset, 0, *requested, hold.hold_price, hold.terms, *measured))
 
 
-def decode_request(body: bytes) -> Command | Question:
+def decode_request(body: bytes) -> Command | Query:
     """What a mailbox received. Raises Undecodable."""
     try:
         request = _requests.decode(body)
@@ -89,9 +87,9 @@ def decode_link(body: bytes) -> LinkMessage:
     return _links.decode(body)
 
 
-def decode_row(body: bytes) -> Row:
+def decode_event(body: bytes) -> Event:
     """What a link to the archive carried."""
-    return _rows.decode(body)
+    return _events.decode(body)
 
 
 def decode_reply(body: bytes) -> Reply:

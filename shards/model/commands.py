@@ -9,13 +9,13 @@ from shards.model.orders import NewOrder
 
 
 class Place(msgspec.Struct, array_like=True, tag=1, gc=False, frozen=True):
-    """Place an order. Reply: OrderReply (also for a repeat of a known client id) or Refused."""
+    """Place an order. Reply: OrderReply (also for a repeat of a known client id) or Rejected."""
 
     order: NewOrder
 
 
 class Cancel(msgspec.Struct, array_like=True, tag=2, gc=False, frozen=True):
-    """Cancel one order. Reply: OrderReply; Refused UNKNOWN_ORDER, NOT_OWNER, TERMINAL_ORDER."""
+    """Cancel one order. Reply: OrderReply; Rejected UNKNOWN_ORDER, NOT_OWNER, TERMINAL_ORDER."""
 
     id: int
     account: str
@@ -40,7 +40,7 @@ class CancelAll(msgspec.Struct, array_like=True, tag=4, gc=False, frozen=True):
 class Deposit(msgspec.Struct, array_like=True, tag=5, gc=False, frozen=True):
     """Credit (amount > 0) or debit (amount < 0) a wallet. ``reference`` makes it happen once.
 
-    Reply: AmountReply; Refused REFERENCE_CONFLICT, INSUFFICIENT_BALANCE, AMOUNT_TOO_BIG.
+    Reply: AmountReply; Rejected REFERENCE_CONFLICT, INSUFFICIENT_BALANCE, AMOUNT_TOO_BIG.
     """
 
     account: str
@@ -57,21 +57,21 @@ class AddMarket(msgspec.Struct, array_like=True, tag=6, gc=False, frozen=True):
 
 
 class SetMarketStatus(msgspec.Struct, array_like=True, tag=7, gc=False, frozen=True):
-    """Halt, list again or delist. Reply: MarketReply; Refused UNKNOWN_MARKET, MARKET_DELISTED."""
+    """Halt, list again or delist. Reply: MarketReply; Rejected UNKNOWN_MARKET, MARKET_DELISTED."""
 
     market: int
     status: MarketStatus
 
 
 class SetMarkPrice(msgspec.Struct, array_like=True, tag=9, gc=False, frozen=True):
-    """Set a futures market's mark price (ticks); 0: it follows the last trade. Reply: MarketReply or Refused."""
+    """Set a futures market's mark price (ticks); 0: it follows the last trade. Reply: MarketReply or Rejected."""
 
     market: int
     price: int
 
 
 class SetLeverage(msgspec.Struct, array_like=True, tag=10, gc=False, frozen=True):
-    """For orders placed from now on; asked of the account's home shard, within the market's band. Reply: CountReply."""
+    """For orders placed from now on; asked of the account's shard, within the market's band. Reply: CountReply."""
 
     account: str
     market: int
@@ -80,7 +80,7 @@ class SetLeverage(msgspec.Struct, array_like=True, tag=10, gc=False, frozen=True
 
 
 class Transfer(msgspec.Struct, array_like=True, tag=11, gc=False, frozen=True):
-    """Move USDT between an account's wallets, once per reference if there is one. Reply: TransferReply or Refused."""
+    """Move USDT between an account's wallets, once per reference if there is one. Reply: TransferReply or Rejected."""
 
     account: str
     asset: str
@@ -98,7 +98,7 @@ class CancelBatch(msgspec.Struct, array_like=True, tag=12, gc=False, frozen=True
     client_ids: list[str] = []
 
 
-class Countdown(msgspec.Struct, array_like=True, tag=13, gc=False, frozen=True):
+class CancelAllAfter(msgspec.Struct, array_like=True, tag=13, gc=False, frozen=True):
     """Cancel everything of the account on a futures market after so long (ms; 0: never mind). Reply: CountReply."""
 
     market: int
@@ -106,14 +106,14 @@ class Countdown(msgspec.Struct, array_like=True, tag=13, gc=False, frozen=True):
     after_ms: int
 
 
-class Tick(msgspec.Struct, array_like=True, tag=14, gc=False, frozen=True):
+class TimerFired(msgspec.Struct, array_like=True, tag=14, gc=False, frozen=True):
     """Time has passed: what was due by this input's stamp happens. The shard itself asks for it."""
 
 
 class Modify(msgspec.Struct, array_like=True, tag=15, gc=False, frozen=True):
     """Give an open futures order another price or quantity, or a waiting trigger another stop price; 0: as it is.
 
-    Reply: OrderReply; Refused UNKNOWN_ORDER (also when it is not the account's), TERMINAL_ORDER, NOT_MODIFIABLE,
+    Reply: OrderReply; Rejected UNKNOWN_ORDER (also when it is not the account's), TERMINAL_ORDER, NOT_MODIFIABLE,
     NOTHING_CHANGES, BELOW_FILLED, and what stands against a new order. The id stays, the place in the queue is lost.
     """
 
@@ -131,7 +131,7 @@ class SetRules(msgspec.Struct, array_like=True, tag=16, gc=False, frozen=True):
 
 
 class SetRisk(msgspec.Struct, array_like=True, tag=17, gc=False, frozen=True):
-    """Give a futures market other risk terms, in force for all that follows. Reply: MarketReply or Refused.
+    """Give a futures market other risk terms, in force for all that follows. Reply: MarketReply or Rejected.
 
     A market that had none has those of its one bracket first.
     """
@@ -151,9 +151,9 @@ class AddAsset(msgspec.Struct, array_like=True, tag=19, gc=False, frozen=True):
 
 
 class FundsHold(msgspec.Struct, gc=False, frozen=True):
-    """Market shard → home shard of the account: set money aside for this spot order, then grant it.
+    """Market shard → account shard of the account: set money aside for this spot order, then grant it.
 
-    Reply: Refused; nothing when granted, for the grant comes over the link. On the wire: :mod:`shards.model.codec`.
+    Reply: Rejected; nothing when granted, for the grant comes over the link. On the wire: :mod:`shards.model.codec`.
     """
 
     order: NewOrder
@@ -186,8 +186,8 @@ CallerCommand = (
     | CancelByClientId
     | CancelAll
     | CancelBatch
-    | Countdown
-    | Tick
+    | CancelAllAfter
+    | TimerFired
     | Deposit
     | Transfer
     | SetLeverage

@@ -11,10 +11,10 @@ _DECIMAL = re.compile(r"(\d{1,40})(?:\.(\d{1,40}))?(?:[eE]([+-]?\d{1,3}))?", re.
 
 
 class Decimal(NamedTuple):
-    """An unsigned decimal: ``digits`` × 10^-``places``; places ≥ 0."""
+    """An unsigned decimal: ``digits`` × 10^-``decimals``; places ≥ 0."""
 
     digits: int
-    places: int
+    decimals: int
 
 
 def parse_decimal(text: str, integer_digits: int = 20, fraction_digits: int = 18) -> Decimal | None:
@@ -27,41 +27,43 @@ def parse_decimal(text: str, integer_digits: int = 20, fraction_digits: int = 18
     if match is None:
         return None
     whole, fraction, exponent = match[1], match[2] or "", int(match[3] or 0)
-    digits, places = int(whole + fraction), len(fraction) - exponent
-    while places > 0 and digits % 10 == 0 and digits:
+    digits, decimals = int(whole + fraction), len(fraction) - exponent
+    while decimals > 0 and digits % 10 == 0 and digits:
         digits //= 10
-        places -= 1
+        decimals -= 1
     if digits == 0:
         return Decimal(0, 0)
-    if places < 0:
-        digits, places = digits * 10**-places, 0
-    if places > fraction_digits or digits >= 10 ** (integer_digits + places):
+    if decimals < 0:
+        digits, decimals = digits * 10**-decimals, 0
+    if decimals > fraction_digits or digits >= 10 ** (integer_digits + decimals):
         return None
-    return Decimal(digits, places)
+    return Decimal(digits, decimals)
 
 
 def count_steps(value: Decimal, step: Decimal) -> int | None:
     """How many whole steps ``value`` is; None if it is not a whole number of them."""
-    places = max(value.places, step.places)
-    steps, rest = divmod(value.digits * 10 ** (places - value.places), step.digits * 10 ** (places - step.places))
+    decimals = max(value.decimals, step.decimals)
+    steps, rest = divmod(
+        value.digits * 10 ** (decimals - value.decimals), step.digits * 10 ** (decimals - step.decimals)
+    )
     return None if rest else steps
 
 
-def format_fixed(digits: int, places: int) -> str:
-    """``digits`` × 10^-``places`` with exactly ``places`` decimals: (5000, 4) → "0.5000"."""
-    if places == 0:
+def format_fixed(digits: int, decimals: int) -> str:
+    """``digits`` × 10^-``decimals`` with exactly ``decimals`` decimals: (5000, 4) → "0.5000"."""
+    if decimals == 0:
         return str(digits)
     sign, text = ("-", str(-digits)) if digits < 0 else ("", str(digits))
-    text = text.zfill(places + 1)
-    return f"{sign}{text[:-places]}.{text[-places:]}"
+    text = text.zfill(decimals + 1)
+    return f"{sign}{text[:-decimals]}.{text[-decimals:]}"
 
 
-def format_plain(digits: int, places: int) -> str:
-    """``digits`` × 10^-``places`` without trailing zeros: (1000, 2) → "10"; (0, 5) → "0"."""
+def format_plain(digits: int, decimals: int) -> str:
+    """``digits`` × 10^-``decimals`` without trailing zeros: (1000, 2) → "10"; (0, 5) → "0"."""
     if not digits:
         return "0"
-    text = format_fixed(digits, places)
-    return text.rstrip("0").rstrip(".") if places else text
+    text = format_fixed(digits, decimals)
+    return text.rstrip("0").rstrip(".") if decimals else text
 
 
 def divide_half_even(numerator: int, denominator: int) -> int:

@@ -34,14 +34,14 @@ class MarginFilled(msgspec.Struct, array_like=True, tag=33, gc=False, frozen=Tru
     account: str
     market: int
     fill: MarginFill
-    profit: int  # realised, units of USDT
+    profit: int  # realized, units of USDT
     time_ms: int
 
 
 class FundsMoved(msgspec.Struct, array_like=True, tag=34, gc=False, frozen=True):
     """Money came into a wallet (amount > 0) or left it; a transfer gives one row for each of the two wallets."""
 
-    id: int  # number of the input at the account's home shard
+    id: int  # number of the input at the account's shard
     account: str
     wallet: Wallet
     asset: str
@@ -59,7 +59,7 @@ class Attempt(StrEnum):
     CANCEL = "cancel"
 
 
-class CommandRefused(msgspec.Struct, array_like=True, tag=35, gc=False, frozen=True):
+class CommandRejected(msgspec.Struct, array_like=True, tag=35, gc=False, frozen=True):
     """An account's command came to nothing; of a batch of cancels, one of them."""
 
     sequence: int  # number of the input at its shard
@@ -77,4 +77,4 @@ class CommandRefused(msgspec.Struct, array_like=True, tag=35, gc=False, frozen=T
     stop_price: int = 0
 
 
-Row = OrderEnded | Traded | MarketChanged | MarginFilled | FundsMoved | CommandRefused
+Event = OrderEnded | Traded | MarketChanged | MarginFilled | FundsMoved | CommandRejected

@@ -1,7 +1,7 @@
 """Order and trade numbers, and the UUIDs under which they may be shown.
 
 A number is 52 bits: market << 40 | sequence within the market. Its UUID is one of version 8, of those bits and a
-keyed tag, so that turning one into the other needs no directory and a made-up UUID is recognised at once.
+keyed tag, so that turning one into the other needs no directory and a made-up UUID is recognized at once.
 """
 
 import hmac

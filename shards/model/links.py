@@ -17,7 +17,7 @@ class Granted(msgspec.Struct, array_like=True, tag=20, gc=False, frozen=True):
     hold_price: int = 0  # futures, as all below
     leverage: int = 0
     modifies: int = 0  # the order that shall become like this one
-    order_value: int = 0  # of a modification: what counts more towards the position limit
+    order_value: int = 0  # of a modification: what counts more toward the position limit
     limit: int = 0
     loss: int = 0
     closes: bool = False  # as it was asked for
@@ -26,13 +26,13 @@ class Granted(msgspec.Struct, array_like=True, tag=20, gc=False, frozen=True):
 
 
 class Settle(msgspec.Struct, array_like=True, tag=21, gc=False, frozen=True):
-    """Market shard → home shard: the settlements of one input for that shard's accounts."""
+    """Market shard → account shard: the settlements of one input for that shard's accounts."""
 
     settlements: list[Settlement]
 
 
 class SettleMargin(msgspec.Struct, array_like=True, tag=22, gc=False, frozen=True):
-    """Market shard → home shard: the futures settlements of one input for that shard's accounts."""
+    """Market shard → account shard: the futures settlements of one input for that shard's accounts."""
 
     settlements: list[MarginSettlement]
 
@@ -43,8 +43,8 @@ class MarkChanged(msgspec.Struct, array_like=True, tag=23, gc=False, frozen=True
     lot_values: dict[int, int]
 
 
-class HoldFired(msgspec.Struct, array_like=True, tag=24, gc=False, frozen=True):
-    """Market shard → home shard: a trigger has fired; hold its margin or say no."""
+class TriggerMarginRequest(msgspec.Struct, array_like=True, tag=24, gc=False, frozen=True):
+    """Market shard → account shard: a trigger has fired; hold its margin or say no."""
 
     id: int
     account: str
@@ -56,7 +56,7 @@ class HoldFired(msgspec.Struct, array_like=True, tag=24, gc=False, frozen=True):
     loss: int = 0
 
 
-class FiredHeld(msgspec.Struct, array_like=True, tag=25, gc=False, frozen=True):
+class TriggerMarginResult(msgspec.Struct, array_like=True, tag=25, gc=False, frozen=True):
     """Home shard → market shard: the margin of a fired trigger is held; leverage 0: it is not."""
 
     id: int
@@ -78,4 +78,6 @@ class BracketsChanged(msgspec.Struct, array_like=True, tag=26, gc=False, frozen=
     brackets: list[Bracket]
 
 
-LinkMessage = Granted | Settle | SettleMargin | MarkChanged | HoldFired | FiredHeld | BracketsChanged
+LinkMessage = (
+    Granted | Settle | SettleMargin | MarkChanged | TriggerMarginRequest | TriggerMarginResult | BracketsChanged
+)

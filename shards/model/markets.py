@@ -42,7 +42,7 @@ class Market(msgspec.Struct, array_like=True, frozen=True):
     """One market. Immutable: with another status or other risk terms it is replaced as a whole.
 
     Prices are counted in ticks, quantities in lots, amounts in the asset's smallest unit:
-    ``tick_size`` = ``tick_digits`` × 10^-``price_places``, ``lot_size`` = ``lot_digits`` × 10^-``lot_places``.
+    ``tick_size`` = ``tick_digits`` × 10^-``price_decimals``, ``lot_size`` = ``lot_digits`` × 10^-``lot_decimals``.
     """
 
     number: int  # 1…MARKET_NUMBER_MAX, the upper bits of its orders' ids
@@ -50,12 +50,12 @@ class Market(msgspec.Struct, array_like=True, frozen=True):
     symbol: str
     base: str
     quote: str
-    base_places: int  # decimals of the base asset's smallest unit
-    quote_places: int
+    base_decimals: int  # decimals of the base asset's smallest unit
+    quote_decimals: int
     tick_digits: int
-    price_places: int
+    price_decimals: int
     lot_digits: int
-    lot_places: int
+    lot_decimals: int
     min_notional: int  # quote units
     maker_fee_bps: int
     taker_fee_bps: int
@@ -76,31 +76,31 @@ class Market(msgspec.Struct, array_like=True, frozen=True):
     @property
     def tick(self) -> Decimal:
         """The tick size as a decimal."""
-        return Decimal(self.tick_digits, self.price_places)
+        return Decimal(self.tick_digits, self.price_decimals)
 
     @property
     def lot(self) -> Decimal:
         """The lot size as a decimal."""
-        return Decimal(self.lot_digits, self.lot_places)
+        return Decimal(self.lot_digits, self.lot_decimals)
 
     @property
     def lot_units(self) -> int:
         """Base units in one lot."""
-        return self.lot_digits * int(10**self.base_places) // int(10**self.lot_places)
+        return self.lot_digits * int(10**self.base_decimals) // int(10**self.lot_decimals)
 
     @property
     def tick_lot_units(self) -> int:
         """Quote units that one lot costs at a price of one tick; exact, as whoever makes a market sees to."""
-        digits = self.tick_digits * self.lot_digits * int(10**self.quote_places)
-        return digits // int(10 ** (self.price_places + self.lot_places))
+        digits = self.tick_digits * self.lot_digits * int(10**self.quote_decimals)
+        return digits // int(10 ** (self.price_decimals + self.lot_decimals))
 
     def format_price(self, ticks: int) -> str:
         """A price with the tick's decimals: "0.5000"."""
-        return format_fixed(ticks * self.tick_digits, self.price_places)
+        return format_fixed(ticks * self.tick_digits, self.price_decimals)
 
     def format_quantity(self, lots: int) -> str:
         """A base quantity without trailing zeros: "100"."""
-        return format_plain(lots * self.lot_digits, self.lot_places)
+        return format_plain(lots * self.lot_digits, self.lot_decimals)
 
     def format_average(self, value: int, quantity: int) -> str:
         """Σ(ticks × lots) ÷ Σ lots: tick decimals if it lies on a tick, else rounded half-even 8 places finer."""
@@ -109,8 +109,8 @@ class Market(msgspec.Struct, array_like=True, frozen=True):
         ticks, rest = divmod(value, quantity)
         if not rest:
             return self.format_price(ticks)
-        places = self.price_places + 8
-        return format_plain(divide_half_even(value * self.tick_digits * 10**8, quantity), places)
+        decimals = self.price_decimals + 8
+        return format_plain(divide_half_even(value * self.tick_digits * 10**8, quantity), decimals)
 
 
 def _hash(text: str) -> int:
@@ -126,5 +126,5 @@ def shard_of_symbol(symbol: str, shard_count: int) -> int:
 
 @lru_cache(maxsize=65_536)
 def shard_of_account(account: str, shard_count: int) -> int:
-    """The home shard of ``account``: the one that keeps its money."""
+    """The account shard of ``account``: the one that keeps its money."""
     return _hash("account:" + account) % shard_count

@@ -41,7 +41,7 @@ class Position(msgspec.Struct, array_like=True, gc=False):
         self.amount += -lots if self.amount > 0 else lots
         return profit
 
-    def unrealised(self, lot_value: int) -> int:
+    def unrealized(self, lot_value: int) -> int:
         """The profit if it were closed with each lot at ``lot_value`` units."""
         return self.amount * lot_value - self.signed_cost()
 

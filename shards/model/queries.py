@@ -1,4 +1,4 @@
-"""Questions: read, never journaled. A shard answers from memory, the archive from DuckDB."""
+"""Queries: read, never journaled. A shard answers from memory, the archive from DuckDB."""
 
 import msgspec
 
@@ -7,13 +7,13 @@ from shards.model.span import NO_BOUND, Span
 
 
 class GetOrder(msgspec.Struct, array_like=True, tag=40, frozen=True):
-    """One order by id. Reply: OrderReply or Refused UNKNOWN_ORDER."""
+    """One order by id. Reply: OrderReply or Rejected UNKNOWN_ORDER."""
 
     id: int
 
 
 class GetOrderByClientId(msgspec.Struct, array_like=True, tag=41, frozen=True):
-    """The open order of that client id, else the latest. Reply: OrderReply or Refused UNKNOWN_ORDER."""
+    """The open order of that client id, else the latest. Reply: OrderReply or Rejected UNKNOWN_ORDER."""
 
     market: int  # 0: any futures market, the latest of all
     account: str
@@ -83,13 +83,13 @@ class GetTrade(msgspec.Struct, array_like=True, tag=44, frozen=True):
 
 
 class GetBalances(msgspec.Struct, array_like=True, tag=45, frozen=True):
-    """All wallets ever held, sorted by asset; asked of the account's home shard. Reply: BalancesReply."""
+    """All wallets ever held, sorted by asset; asked of the account's shard. Reply: BalancesReply."""
 
     account: str
 
 
 class GetMargin(msgspec.Struct, array_like=True, tag=53, frozen=True):
-    """The futures wallet and what it backs; asked of the account's home shard. Reply: MarginReply."""
+    """The futures wallet and what it backs; asked of the account's shard. Reply: MarginReply."""
 
     account: str
 
@@ -104,7 +104,10 @@ class ListOpen(msgspec.Struct, array_like=True, tag=54, frozen=True):
 
 
 class ListFills(msgspec.Struct, array_like=True, tag=55, frozen=True):
-    """An account's futures fills, by (time_ms, trade); asked of its home shard and the archive. Reply: FillsReply."""
+    """An account's futures fills, by (time_ms, trade); asked of its account shard and the archive.
+
+    Reply: FillsReply.
+    """
 
     account: str
     limit: int
@@ -141,13 +144,13 @@ class ListIncome(msgspec.Struct, array_like=True, tag=56, frozen=True):
 
 
 class GetPrices(msgspec.Struct, array_like=True, tag=57, frozen=True):
-    """A futures market's last and mark price. Reply: PricesReply or Refused UNKNOWN_MARKET."""
+    """A futures market's last and mark price. Reply: PricesReply or Rejected UNKNOWN_MARKET."""
 
     market: int
 
 
 class GetOpenInterest(msgspec.Struct, array_like=True, tag=36, frozen=True):
-    """How many lots of a futures market are held long. Reply: CountReply or Refused UNKNOWN_MARKET."""
+    """How many lots of a futures market are held long. Reply: CountReply or Rejected UNKNOWN_MARKET."""
 
     market: int
 
@@ -159,14 +162,14 @@ class CountOpen(msgspec.Struct, array_like=True, tag=46, frozen=True):
 
 
 class GetDepth(msgspec.Struct, array_like=True, tag=47, frozen=True):
-    """The book's levels, best first. Reply: DepthReply or Refused UNKNOWN_MARKET."""
+    """The book's levels, best first. Reply: DepthReply or Rejected UNKNOWN_MARKET."""
 
     market: int
     limit: int
 
 
 class GetMarket(msgspec.Struct, array_like=True, tag=59, frozen=True):
-    """The market as it is in force. Reply: MarketReply or Refused UNKNOWN_MARKET."""
+    """The market as it is in force. Reply: MarketReply or Rejected UNKNOWN_MARKET."""
 
     market: int
 
@@ -180,7 +183,7 @@ class GetArchiveStatus(msgspec.Struct, array_like=True, tag=49, frozen=True):
 
 
 class RunSql(msgspec.Struct, array_like=True, tag=50, frozen=True):
-    """An operator's SELECT; archive only. Reply: TableReply or Refused BAD_SQL with the text of the fault."""
+    """An operator's SELECT; archive only. Reply: TableReply or Rejected BAD_SQL with the text of the fault."""
 
     text: str
     parameters: dict[str, str] = {}  # what stands for $name in it
@@ -232,7 +235,7 @@ class GetTickers(msgspec.Struct, array_like=True, tag=58, frozen=True):
 class TakeSnapshot(msgspec.Struct, array_like=True, tag=38, frozen=True):
     """Take a snapshot of all that has been applied; answered once it is on disk.
 
-    Reply: CountReply with the record at which it was taken; Refused STORAGE_FULL if it could not be written.
+    Reply: CountReply with the record at which it was taken; Rejected STORAGE_FULL if it could not be written.
     """
 
 
@@ -240,7 +243,7 @@ class CheckpointHistory(msgspec.Struct, array_like=True, tag=39, frozen=True):
     """Work all rows into the DuckDB file, of which whoever asks keeps a hold; archive only. Reply: ArchiveStatus."""
 
 
-Question = (
+Query = (
     GetOrder
     | GetOrderByClientId
     | FindEnded

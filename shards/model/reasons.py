@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Reason(StrEnum):
+class RejectReason(StrEnum):
     """Why a command was refused. Each API maps them to its own status and text."""
 
     BUSY = "busy"  # mailbox full: not executed

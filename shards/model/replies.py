@@ -1,4 +1,4 @@
-"""Replies to commands and questions."""
+"""Replies to commands and queries."""
 
 import msgspec
 
@@ -7,7 +7,7 @@ from shards.model.events import MarginFilled
 from shards.model.markets import Market
 from shards.model.orders import Candle, Order, Trade
 from shards.model.positions import Margin
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from shards.model.span import NO_BOUND
 
 
@@ -84,7 +84,7 @@ class TransferReply(msgspec.Struct, array_like=True, tag=74):
 class BatchReply(msgspec.Struct, array_like=True, tag=75):
     """For each id, as asked: its order as it is now, canceled or ended before; or why there is none."""
 
-    found: list[Order | Reason]
+    found: list[Order | RejectReason]
 
 
 class AmountReply(msgspec.Struct, array_like=True, tag=64):
@@ -143,10 +143,10 @@ class TableReply(msgspec.Struct, array_like=True, tag=70):
     types: list[str] = []  # of the columns, as DuckDB writes them
 
 
-class Refused(msgspec.Struct, array_like=True, tag=71, gc=False):
+class Rejected(msgspec.Struct, array_like=True, tag=71, gc=False):
     """The command was not carried out. ``order`` stands against it where there is one."""
 
-    reason: Reason
+    reason: RejectReason
     order: Order | None = None
     text: str = ""
 
@@ -192,7 +192,7 @@ Reply = (
     | ShardStatus
     | ArchiveStatus
     | TableReply
-    | Refused
+    | Rejected
     | CandlesReply
     | TickersReply
 )

@@ -10,20 +10,20 @@ from shards.vitals import State, Vitals
 class Room:
     """Of one shard's journal."""
 
-    def __init__(self, vitals: Vitals, passed: Callable[[], int]) -> None:
-        """``passed`` gives ms that never step."""
+    def __init__(self, vitals: Vitals, monotonic: Callable[[], int]) -> None:
+        """``monotonic`` gives ms that never step."""
         self._vitals = vitals
-        self._passed_ms = passed
+        self._monotonic_ms = monotonic
         self._full = False
         self._refused_ms = 0
 
     def is_due(self) -> bool:
         """Whether to try by itself: a shard that is told to be full may be asked nothing any more."""
-        return self._full and self._passed_ms() - self._refused_ms >= STORAGE_LOOK_MS
+        return self._full and self._monotonic_ms() - self._refused_ms >= STORAGE_LOOK_MS
 
     def ran_out(self) -> None:
         """Something could not be written for want of room."""
-        self._refused_ms = self._passed_ms()
+        self._refused_ms = self._monotonic_ms()
         if not self._full:
             self._full = True
             log.warning("the disk is full: commands are refused (STORAGE_FULL) until there is room")

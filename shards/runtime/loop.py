@@ -6,7 +6,7 @@
 4. append the batch to the journal: one transaction, one sync
 5. apply each input to the machines
 6. send link messages, then replies
-7. answer questions, for a while
+7. answer queries, for a while
 
 Nothing is applied before it is durable, nothing is answered before it is applied, and no reply leaves before the link
 messages that it needs are in their receivers' queues (:mod:`shards.runtime.reply_queue`). A shard that has taken
@@ -19,9 +19,9 @@ from itertools import chain
 from typing import NamedTuple, get_args
 
 from shards import limits
-from shards.clock import now_ms, passed_ms
+from shards.clock import monotonic_ms, now_ms
 from shards.engine.engine import MAILBOX, Engine
-from shards.engine.order_entry import AskHome
+from shards.engine.order_entry import AskAccountShard
 from shards.engine.outbox import ARCHIVE
 from shards.engine.queries import answer
 from shards.folder import Folder
@@ -39,21 +39,21 @@ from shards.model.commands import (
     Modify,
     Place,
     SetRules,
-    Tick,
+    TimerFired,
     Transfer,
 )
 from shards.model.links import Granted, LinkMessage
-from shards.model.queries import GetStatus, Question, TakeSnapshot
-from shards.model.reasons import Reason
+from shards.model.queries import GetStatus, Query, TakeSnapshot
+from shards.model.reasons import RejectReason
 from shards.model.replies import OrderReply, Reply, ShardStatus
 from shards.process import log
 from shards.runtime.disk_room import Room
 from shards.runtime.peer import Peer
-from shards.runtime.query_queue import Asked, Asking
+from shards.runtime.query_queue import PendingQuery, QueryQueue
 from shards.runtime.remote_holds import Holds
 from shards.runtime.reply_queue import Replies
 from shards.runtime.snapshots import Snapshots
-from shards.runtime.stale_accounts import Untold
+from shards.runtime.stale_accounts import StaleAccounts
 from shards.vitals import State, Vitals
 from storage.journal import Journal, Record, StorageFull
 
@@ -91,11 +91,11 @@ class Shard:
         snapshots: Snapshots,
         queue_depth: int,
         clock: Callable[[], int] = now_ms,
-        passed: Callable[[], int] = passed_ms,
+        monotonic: Callable[[], int] = monotonic_ms,
         network: Network | None = None,
         vitals: Vitals | None = None,
     ) -> None:
-        """``clock`` gives Unix ms, ``passed`` ms that never step; ``network`` connects to callers and peers.
+        """``clock`` gives Unix ms, ``monotonic`` ms that never step; ``network`` connects to callers and peers.
 
         A simulation brings its own. ``vitals`` tell others how this shard is.
         """
@@ -106,7 +106,7 @@ class Shard:
         received = dict(engine.received)
         self.mailbox = Mailbox(folder, f"shard-{engine.shard}", queue_depth, received, network, selector)
         self._clock = clock
-        self._passed_ms = passed
+        self._monotonic_ms = monotonic
         self._journal = journal
         self._snapshots = snapshots
         self._peers = {
@@ -116,11 +116,11 @@ class Shard:
         self._shard_peers = {receiver: peer for receiver, peer in self._peers.items() if receiver != ARCHIVE}
         self._replies = Replies(engine, self._shard_peers)
         self._holds = Holds(engine, self._shard_peers, self._replies)
-        self._asked = Asked(queue_depth)
-        self._untold = Untold()
+        self._queries = QueryQueue(queue_depth)
+        self._stale_accounts = StaleAccounts()
         self._vitals = vitals or Vitals(None)
-        self._room = Room(self._vitals, self._passed_ms)
-        self._waited_ms, self._waits_since_ms = 0, self._passed_ms()
+        self._room = Room(self._vitals, self._monotonic_ms)
+        self._waited_ms, self._waits_since_ms = 0, self._monotonic_ms()
         self._reconnect_ms = 0
 
     def run(self) -> None:
@@ -141,8 +141,8 @@ class Shard:
         if requests or self.mailbox.arrived() or self._holds.returned or self._is_due():
             self._process(self._sort(requests))
         self._send()
-        if self._asked:
-            self._answer_asked()
+        if self._queries:
+            self._answer_queries()
             self._send()
         if self._snapshots.step(self.engine, self._journal):
             self._send()
@@ -150,7 +150,7 @@ class Shard:
     # 1. Receive
 
     def _patience_s(self) -> float | None:
-        if self.mailbox.waiting() or self._asked.has_next() or self._holds.returned:
+        if self.mailbox.waiting() or self._queries.has_next() or self._holds.returned:
             return 0
         if self.mailbox.arrived():  # left over: the disk was full
             return limits.STORAGE_RETRY_MS / 1000
@@ -181,9 +181,9 @@ class Shard:
 
     def _reach_peers(self) -> None:
         self._holds.lose()
-        if all(peer.connected for peer in self._peers.values()) or self._passed_ms() < self._reconnect_ms:
+        if all(peer.connected for peer in self._peers.values()) or self._monotonic_ms() < self._reconnect_ms:
             return
-        self._reconnect_ms = self._passed_ms() + limits.RECONNECT_MS
+        self._reconnect_ms = self._monotonic_ms() + limits.RECONNECT_MS
         for peer in self._peers.values():
             peer.connect()
 
@@ -199,7 +199,7 @@ class Shard:
 
     def _has_waited(self) -> bool:
         """Whether peers had their time: turns in which this process stood still count as little as others."""
-        now = self._passed_ms()
+        now = self._monotonic_ms()
         self._waited_ms += min(now - self._waits_since_ms, limits.LINK_WAIT_TURN_MS)
         self._waits_since_ms = now
         return self._waited_ms >= limits.LINK_WAIT_MS
@@ -207,7 +207,7 @@ class Shard:
     # 2. Refuse, sort
 
     def _sort(self, requests: list[Request]) -> Batch:
-        """Link messages first, in the order of their senders' stamps, then commands; questions wait for their turn."""
+        """Link messages first, in the order of their senders' stamps, then commands; queries wait for their turn."""
         frames = sorted(self.mailbox.arrived(), key=lambda frame: frame.stamp_ms)
         batch = Batch([], [])
         if self.engine.rules < limits.RULES:  # an older version of the program was the last here
@@ -215,23 +215,23 @@ class Shard:
             batch.inputs.append(Input(Timer(encode(rules)), rules))
         batch.inputs.extend(Input(frame, decode_link(frame.body)) for frame in frames)
         if self._is_due():  # before the commands: it was due before they came
-            batch.inputs.append(Input(Timer(encode(Tick())), Tick()))
+            batch.inputs.append(Input(Timer(encode(TimerFired())), TimerFired()))
         now = self._clock()
         returned, self._holds.returned = self._holds.returned, []
         for request, message in chain(returned, self._decode(requests)):
             refusal = self._refuse(request, message, now)
             if refusal is not None:
                 self._replies.refuse(request, refusal)
-            elif (type(message) is Place or type(message) is Modify) and self.engine.entry.needs_home(message):
+            elif (type(message) is Place or type(message) is Modify) and self.engine.entry.needs_account_shard(message):
                 batch.holds.append((request, message))
             elif type(message) in COMMANDS:
                 batch.inputs.append(Input(request, message))  # type: ignore[arg-type]
-            elif not self._asked.add(getattr(message, "account", ""), request, message):  # type: ignore[arg-type]
-                self._replies.refuse(request, Reason.BUSY)
+            elif not self._queries.add(getattr(message, "account", ""), request, message):  # type: ignore[arg-type]
+                self._replies.refuse(request, RejectReason.BUSY)
         return batch
 
     @staticmethod
-    def _decode(requests: list[Request]) -> Iterator[tuple[Request, Command | Question]]:
+    def _decode(requests: list[Request]) -> Iterator[tuple[Request, Command | Query]]:
         """What can be read. Who sends anything else is no caller of ours, or of another version: cut off."""
         for request in requests:
             try:
@@ -240,16 +240,16 @@ class Shard:
                 log.warning("disconnected a caller: %s", error)
                 request.caller.close()
 
-    def _refuse(self, request: Request, message: Command | Question, now: int) -> Reason | None:
+    def _refuse(self, request: Request, message: Command | Query, now: int) -> RejectReason | None:
         if now > request.deadline_ms:
-            return Reason.TIMEOUT
+            return RejectReason.TIMEOUT
         if not self.mailbox.serving and not isinstance(message, GetStatus):
-            return Reason.RESTARTING
+            return RejectReason.RESTARTING
         if len(self.engine.outboxes[ARCHIVE]) > limits.ARCHIVE_BACKLOG_MAX and self._would_make_rows(message):
-            return Reason.BUSY
+            return RejectReason.BUSY
         return None
 
-    def _would_make_rows(self, message: Command | Question) -> bool:
+    def _would_make_rows(self, message: Command | Query) -> bool:
         """Whether an account could have any number of rows made so: with what cancels open orders it cannot."""
         if isinstance(message, (Cancel, CancelByClientId, CancelBatch)):
             return not self.engine.cancels.finds_open(message)
@@ -284,10 +284,10 @@ class Shard:
         So are those whose money lies elsewhere: what another shard would grant could not be written either.
         """
         self._room.ran_out()
-        self._untold.note(message for origin, message in batch.inputs if isinstance(origin, LinkFrame))  # type: ignore[misc]
+        self._stale_accounts.update(message for origin, message in batch.inputs if isinstance(origin, LinkFrame))  # type: ignore[misc]
         commands = [origin for origin, _ in batch.inputs if isinstance(origin, Request)]
-        for request in (*commands, *(asking for asking, _ in batch.holds)):
-            self._replies.refuse(request, Reason.STORAGE_FULL)
+        for request in (*commands, *(pending for pending, _ in batch.holds)):
+            self._replies.refuse(request, RejectReason.STORAGE_FULL)
         batch.holds.clear()
 
     def _apply(self, each: Input, stamp_ms: int, batch: Batch) -> None:
@@ -296,7 +296,7 @@ class Shard:
         reply = self.engine.apply(self.engine.sequence + 1, stamp_ms, *_source(origin), message)
         if reply is None:
             return
-        if isinstance(reply, AskHome):
+        if isinstance(reply, AskAccountShard):
             assert isinstance(origin, Request)
             batch.holds.append((origin, reply.command))
         elif isinstance(origin, Request):
@@ -306,27 +306,27 @@ class Shard:
 
     # 7. Answer
 
-    def _answer_asked(self) -> None:
-        """Answer at least one question if any can be, and others for as long as a turn has time."""
-        until_ms = self._passed_ms() + limits.QUESTION_MS
-        asking = self._asked.take()
-        while asking is not None:
-            if not asking.request.caller.closed:
-                self._answer(asking)
-            asking = self._asked.take() if self._passed_ms() < until_ms else None
+    def _answer_queries(self) -> None:
+        """Answer at least one query if any can be, and others for as long as a turn has time."""
+        until_ms = self._monotonic_ms() + limits.QUERY_MS
+        pending = self._queries.take()
+        while pending is not None:
+            if not pending.request.caller.closed:
+                self._answer(pending)
+            pending = self._queries.take() if self._monotonic_ms() < until_ms else None
 
-    def _answer(self, asking: Asking) -> None:
-        request, question = asking
-        account: str = getattr(question, "account", "")
+    def _answer(self, pending: PendingQuery) -> None:
+        request, query = pending
+        account: str = getattr(query, "account", "")
         if self._clock() > request.deadline_ms:
-            self._replies.refuse(request, Reason.TIMEOUT)
-        elif self.mailbox.arrived() and self._untold.concerns(account):
-            self._replies.refuse(request, Reason.STORAGE_FULL)
-        elif isinstance(question, TakeSnapshot):
+            self._replies.refuse(request, RejectReason.TIMEOUT)
+        elif self.mailbox.arrived() and self._stale_accounts.covers(account):
+            self._replies.refuse(request, RejectReason.STORAGE_FULL)
+        elif isinstance(query, TakeSnapshot):
             self._snapshots.ask(lambda reply: self._replies.add(request, reply, ""))
         else:
-            reply = self._status() if isinstance(question, GetStatus) else answer(self.engine, question)
-            self._replies.add(request, reply, _account(question, reply))
+            reply = self._status() if isinstance(query, GetStatus) else answer(self.engine, query)
+            self._replies.add(request, reply, _account(query, reply))
 
     def _status(self) -> ShardStatus:
         engine = self.engine
@@ -354,9 +354,9 @@ class Shard:
         """Take nothing more; bring out what callers and the archive are still owed, then a snapshot, within bounds."""
         self.mailbox.serving = False
         self._vitals.state = State.STOPPED
-        until_ms = self._passed_ms() + limits.STOP_MS
-        while self._passed_ms() < until_ms and (
-            len(self._asked) or len(self._replies) or len(self.engine.outboxes[ARCHIVE])
+        until_ms = self._monotonic_ms() + limits.STOP_MS
+        while self._monotonic_ms() < until_ms and (
+            len(self._queries) or len(self._replies) or len(self.engine.outboxes[ARCHIVE])
         ):
             self.turn(limits.RECONNECT_MS / 1000)
         self.mailbox.close()
@@ -364,7 +364,7 @@ class Shard:
         self._journal.close()
 
 
-def _account(message: Command | LinkMessage | Question, reply: Reply) -> str:
+def _account(message: Command | LinkMessage | Query, reply: Reply) -> str:
     """Whose money a reply may tell of; "" for market data and what only the operator asks."""
     if isinstance(reply, OrderReply):
         return reply.order.account

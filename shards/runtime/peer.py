@@ -1,4 +1,4 @@
-"""The sending end towards another shard or the archive: its link, and commands into its mailbox."""
+"""The sending end toward another shard or the archive: its link, and commands into its mailbox."""
 
 import selectors
 from typing import NamedTuple
@@ -97,7 +97,7 @@ class Peer:
         self._slot.claim()
         self._stream.request(number, PeerCall(number, []), deadline_ms, body)
 
-    def settle(self, number: int) -> None:
+    def mark_answered(self, number: int) -> None:
         """The command of that number has been answered, by a link message."""
         self._stream.calls.pop(number, None)
 

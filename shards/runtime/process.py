@@ -9,7 +9,7 @@ from typing import NoReturn
 from shards.folder import Folder
 from shards.ipc.errors import LinkBroken
 from shards.limits import STORAGE_LOOK_MS
-from shards.process import EXIT_DAMAGED, LockTaken, Wakeup, enter, lock_file, log, settle
+from shards.process import EXIT_DAMAGED, LockTaken, Wakeup, enter, freeze_heap, lock_file, log
 from shards.runtime.loop import Shard
 from shards.runtime.reconcile import reconcile
 from shards.runtime.recovery import recover
@@ -89,7 +89,7 @@ def _recover(folder: Folder, settings: Settings, index: int, vitals: Vitals) -> 
     try:
         reconcile(folder.reference, engine, journal)
         vitals.state = State.RECOVERING  # until its links stand
-        settle()
+        freeze_heap()
         snapshots = Snapshots(own, settings.snapshot_records, snapshot_sequence)
         return Shard(folder, engine, journal, snapshots, settings.queue_depth, vitals=vitals)
     except BaseException:

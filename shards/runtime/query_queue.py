@@ -1,55 +1,55 @@
-"""Questions that wait for their answer, account after account: whoever asks for much keeps nobody else waiting."""
+"""Queries that wait for their answer, account after account: whoever asks for much keeps nobody else waiting."""
 
 from collections import deque
 from typing import NamedTuple
 
 from shards.ipc.protocol import Request
-from shards.limits import QUESTION_COUNT_MAX, UNREAD_BYTES_MAX
-from shards.model.queries import Question
+from shards.limits import QUERY_COUNT_MAX, UNREAD_BYTES_MAX
+from shards.model.queries import Query
 
 
-class Asking(NamedTuple):
-    """A question and where its answer goes."""
+class PendingQuery(NamedTuple):
+    """A query and where its answer goes."""
 
     request: Request
-    question: Question
+    query: Query
 
 
-class Asked:
+class QueryQueue:
     """A queue for each account, and one for what belongs to nobody; they take turns."""
 
     def __init__(self, count_max: int) -> None:
         """``count_max``: of all accounts together."""
         self._count_max = count_max
-        self._queues: dict[str, deque[Asking]] = {}  # none is empty; the first one's turn is next
+        self._queues: dict[str, deque[PendingQuery]] = {}  # none is empty; the first one's turn is next
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def add(self, account: str, request: Request, question: Question) -> bool:
-        """Put a question behind those of the same account; False: too many wait already."""
+    def add(self, account: str, request: Request, query: Query) -> bool:
+        """Put a query behind those of the same account; False: too many wait already."""
         if self._count >= self._count_max:
             return False
         queue = self._queues.get(account)
         if queue is None:
             queue = self._queues[account] = deque()
-        elif len(queue) >= QUESTION_COUNT_MAX:
+        elif len(queue) >= QUERY_COUNT_MAX:
             return False
-        queue.append(Asking(request, question))
+        queue.append(PendingQuery(request, query))
         self._count += 1
         return True
 
-    def take(self) -> Asking | None:
-        """The next question of the account whose turn it is; None if there is none that can be answered now."""
+    def take(self) -> PendingQuery | None:
+        """The next query of the account whose turn it is; None if there is none that can be answered now."""
         for account in list(self._queues):
             queue = self._queues.pop(account)
             if _reads(queue[0]):
-                asking = queue.popleft()
+                pending = queue.popleft()
                 self._count -= 1
                 if queue:
                     self._queues[account] = queue
-                return asking
+                return pending
             self._queues[account] = queue
         return None
 
@@ -58,6 +58,6 @@ class Asked:
         return any(_reads(queue[0]) for queue in self._queues.values())
 
 
-def _reads(asking: Asking) -> bool:
+def _reads(pending: PendingQuery) -> bool:
     """Whether its caller has read its earlier answers, or most of them, or has gone."""
-    return asking.request.caller.unsent_bytes <= UNREAD_BYTES_MAX
+    return pending.request.caller.unsent_bytes <= UNREAD_BYTES_MAX

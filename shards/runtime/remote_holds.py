@@ -1,7 +1,7 @@
 """Orders whose money lies on another shard: asked for there, placed here when it is granted.
 
-The command goes into the home shard's mailbox, unnumbered and not journaled here: lost, nothing has happened. The grant
-comes back over the link. A ticket remembers who waits; it does not survive a restart, and need not.
+The command goes into the account shard's mailbox, unnumbered and not journaled here: lost, nothing has happened. The
+grant comes back over the link. A ticket remembers who waits; it does not survive a restart, and need not.
 """
 
 import queue
@@ -19,8 +19,8 @@ from shards.model.commands import FundsHold, MarginHold, Modify, Place
 from shards.model.ids import market_of
 from shards.model.links import Granted
 from shards.model.markets import shard_of_account
-from shards.model.reasons import Reason
-from shards.model.replies import Refused, Reply
+from shards.model.reasons import RejectReason
+from shards.model.replies import Rejected, Reply
 from shards.runtime.peer import Peer
 from shards.runtime.reply_queue import Numbers, Replies
 
@@ -51,7 +51,7 @@ class _Waiting(NamedTuple):
 
 
 class Holds:
-    """The commands under way to their accounts' home shards and back."""
+    """The commands under way to their accounts' shards and back."""
 
     def __init__(self, engine: Engine, peers: Mapping[int, Peer], replies: Replies) -> None:
         self._engine = engine
@@ -64,7 +64,7 @@ class Holds:
         self._next_ticket = secrets.randbits(40) << 20  # not one of an earlier life
 
     def ask(self, request: Request, command: Place | Modify) -> None:
-        """Ask the account's home shard to hold what the command needs, unless something stands against it here."""
+        """Ask the account's shard to hold what the command needs, unless something stands against it here."""
         # where the clock has stepped back, stamps stand still until it has caught up, and may be past the deadline now
         deadline_ms = max(request.deadline_ms, self._engine.now_ms)
         self._ask(_Waiting(request, command, deadline_ms))
@@ -78,8 +78,8 @@ class Holds:
     def _send(self, waiting: _Waiting, since: Numbers | None = None) -> bool:
         """Whether it is under way; else its caller is told, or it has been returned."""
         ticket = self._next_ticket
-        hold = self._engine.entry.ask_home(waiting.command, ticket, waiting.deadline_ms)
-        if isinstance(hold, Refused):
+        hold = self._engine.entry.ask_account_shard(waiting.command, ticket, waiting.deadline_ms)
+        if isinstance(hold, Rejected):
             self.returned.append((waiting.request, waiting.command))
             return False
         if not isinstance(hold, (FundsHold, MarginHold)):
@@ -87,7 +87,7 @@ class Holds:
             return False
         failed = self._put(waiting, ticket, hold)
         if failed is not None:
-            self._replies.add(waiting.request, Refused(failed), waiting.account, since)
+            self._replies.add(waiting.request, Rejected(failed), waiting.account, since)
             return False
         self._next_ticket += 1
         self._waiting[ticket] = waiting
@@ -95,22 +95,22 @@ class Holds:
             self._named.setdefault(waiting.name, deque())
         return True
 
-    def _put(self, waiting: _Waiting, ticket: int, hold: FundsHold | MarginHold) -> Reason | None:
+    def _put(self, waiting: _Waiting, ticket: int, hold: FundsHold | MarginHold) -> RejectReason | None:
         if len(self._waiting) >= TICKET_COUNT_MAX:
-            return Reason.BUSY
+            return RejectReason.BUSY
         try:
-            self._home_of(waiting).put_nowait(ticket, waiting.request.deadline_ms, encode_hold(hold))
+            self._account_shard(waiting).put_nowait(ticket, waiting.request.deadline_ms, encode_hold(hold))
         except queue.Full:
-            return Reason.BUSY
+            return RejectReason.BUSY
         except NotServing:
-            return Reason.RESTARTING
+            return RejectReason.RESTARTING
         return None
 
-    def _home_of(self, waiting: _Waiting) -> Peer:
+    def _account_shard(self, waiting: _Waiting) -> Peer:
         return self._peers[shard_of_account(waiting.account, self._engine.shard_count)]
 
     def refused(self, ticket: int, body: bytes) -> None:
-        """The home shard refused; ``body`` is its encoded reply."""
+        """The account shard refused; ``body`` is its encoded reply."""
         waiting = self._waiting.pop(ticket, None)
         if waiting is not None:
             self._replies.add_encoded(waiting.request, body, waiting.account)
@@ -120,7 +120,7 @@ class Holds:
         """The grant has been applied with ``reply``; ``since``: the newest link messages before it."""
         waiting = self._waiting.pop(granted.ticket, None)
         if waiting is not None:
-            self._home_of(waiting).settle(granted.ticket)
+            self._account_shard(waiting).mark_answered(granted.ticket)
             if _fell_short(reply):
                 under_way = self._send(waiting, since)
             else:
@@ -130,12 +130,12 @@ class Holds:
                 self._go_on(waiting)
 
     def lose(self) -> None:
-        """Tell those whose home shard died with their order in its hands: whether it is placed is unknown."""
+        """Tell those whose account shard died with their order in its hands: whether it is placed is unknown."""
         for peer in self._peers.values():
             for ticket in peer.take_lost():
                 waiting = self._waiting.pop(ticket, None)
                 if waiting is not None:
-                    self._replies.refuse(waiting.request, Reason.TIMEOUT)
+                    self._replies.refuse(waiting.request, RejectReason.TIMEOUT)
                     self._go_on(waiting)
 
     def _go_on(self, done: _Waiting) -> None:
@@ -147,4 +147,4 @@ class Holds:
 
 def _fell_short(reply: Reply) -> bool:
     """Whether book, mark or fills have come between, so that what was granted is too little: ask again."""
-    return reply == Refused(Reason.INSUFFICIENT_MARGIN)
+    return reply == Rejected(RejectReason.INSUFFICIENT_MARGIN)

@@ -14,8 +14,8 @@ from shards.ipc.protocol import Caller, Request
 from shards.limits import REPLY_PIECE_COUNT
 from shards.model.codec import encode
 from shards.model.markets import shard_of_account
-from shards.model.reasons import Reason
-from shards.model.replies import OrdersReply, Refused, Reply
+from shards.model.reasons import RejectReason
+from shards.model.replies import OrdersReply, Rejected, Reply
 from shards.runtime.peer import Peer
 
 Numbers = Mapping[int, int]
@@ -54,14 +54,16 @@ class Replies:
         """Pass on a reply as another shard encoded it."""
         self._answers.append(_Answer(request, self._needs(account), [body]))
 
-    def refuse(self, request: Request, reason: Reason) -> None:
+    def refuse(self, request: Request, reason: RejectReason) -> None:
         """Say that nothing was done, or that nothing is known."""
-        self._answers.append(_Answer(request, {}, [encode(Refused(reason))]))
+        self._answers.append(_Answer(request, {}, [encode(Rejected(reason))]))
 
     def _needs(self, account: str, since: Numbers | None = None) -> Numbers:
-        home = shard_of_account(account, self._engine.shard_count) if account else self._engine.shard
+        account_shard = shard_of_account(account, self._engine.shard_count) if account else self._engine.shard
         newest = self.newest()
-        return {peer: number for peer, number in newest.items() if peer == home or (since and number > since[peer])}
+        return {
+            peer: number for peer, number in newest.items() if peer == account_shard or (since and number > since[peer])
+        }
 
     def send(self, mailbox: Mailbox) -> None:
         """Send what may leave."""

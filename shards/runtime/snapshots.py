@@ -14,8 +14,8 @@ from shards.engine.engine import Engine
 from shards.engine.outbox import ARCHIVE
 from shards.engine.state import dump_state, dump_underway
 from shards.limits import SNAPSHOTS_KEPT_COUNT
-from shards.model.reasons import Reason
-from shards.model.replies import CountReply, Refused
+from shards.model.reasons import RejectReason
+from shards.model.replies import CountReply, Rejected
 from shards.process import log
 from storage.journal import Journal, Position
 from storage.keeping import may_discard
@@ -24,7 +24,7 @@ from storage.snapshot import Snapshot, keep_newest, list_snapshots, remove_unfin
 _PATIENCE_S = 0.5  # between two looks at what is under way on an idle shard
 _ASKED_PATIENCE_S = 0.02  # somebody waits for it
 
-Tell = Callable[[CountReply | Refused], None]
+Tell = Callable[[CountReply | Rejected], None]
 """Answers who has asked for a snapshot."""
 
 
@@ -42,7 +42,7 @@ class Snapshots:
         self._rows_needed: int | None = None  # the archive has these before the journal is trimmed; None: not known yet
         self._surplus = True  # there may be more than are kept; at first: an earlier life may not have come to it
         self._trim_until = 0
-        self._asked: list[Tell] = []
+        self._waiting: list[Tell] = []
         self._answered_by_child: list[Tell] = []
 
     def patience_s(self) -> float | None:
@@ -53,15 +53,15 @@ class Snapshots:
 
     def ask(self, tell: Tell) -> None:
         """Take a snapshot of all that has been applied by now; ``tell`` hears from :meth:`step` at which record."""
-        self._asked.append(tell)
+        self._waiting.append(tell)
 
     def step(self, engine: Engine, journal: Journal) -> bool:
         """Start, finish or clean up after a snapshot, as it is time. Whether somebody was answered."""
         if self._child is not None:
             return self._reap()
-        if self._asked and engine.sequence == self.sequence:
-            return self._answer(self._asked, CountReply(self.sequence))
-        if self._asked or engine.sequence >= self._due:
+        if self._waiting and engine.sequence == self.sequence:
+            return self._answer(self._waiting, CountReply(self.sequence))
+        if self._waiting or engine.sequence >= self._due:
             self._fork(engine, journal.last)
         elif self._surplus or self._trim_until:
             self._tidy(engine, journal)
@@ -93,7 +93,7 @@ class Snapshots:
         self._child_sequence = position.sequence
         self._rows_needed = engine.outboxes[ARCHIVE].last_number
         self._due = position.sequence + self._every
-        self._answered_by_child, self._asked = self._asked, []
+        self._answered_by_child, self._waiting = self._waiting, []
         pid = os.fork()
         if pid:
             self._child = pid
@@ -120,13 +120,13 @@ class Snapshots:
             self.sequence = self._child_sequence
             self._surplus = True
             return self._answer(self._answered_by_child, CountReply(self.sequence))
-        return self._answer(self._answered_by_child, Refused(Reason.STORAGE_FULL))
+        return self._answer(self._answered_by_child, Rejected(RejectReason.STORAGE_FULL))
 
     @staticmethod
-    def _answer(asked: list[Tell], reply: CountReply | Refused) -> bool:
+    def _answer(requested: list[Tell], reply: CountReply | Rejected) -> bool:
         """Answer them all. Whether there was anybody."""
-        waiting = asked.copy()
-        asked.clear()
+        waiting = requested.copy()
+        requested.clear()
         for tell in waiting:
             tell(reply)
         return bool(waiting)

@@ -2,17 +2,25 @@
 
 from collections.abc import Iterable
 
-from shards.model.links import FiredHeld, Granted, HoldFired, LinkMessage, MarkChanged, Settle, SettleMargin
+from shards.model.links import (
+    Granted,
+    LinkMessage,
+    MarkChanged,
+    Settle,
+    SettleMargin,
+    TriggerMarginRequest,
+    TriggerMarginResult,
+)
 
 
-class Untold:
+class StaleAccounts:
     """The accounts that callers elsewhere may have been told more of than is known here."""
 
     def __init__(self) -> None:
         self._accounts: frozenset[str] = frozenset()
         self._everybody = False
 
-    def note(self, messages: Iterable[LinkMessage]) -> None:
+    def update(self, messages: Iterable[LinkMessage]) -> None:
         """These are the messages that wait, and no others."""
         accounts: set[str] = set()
         self._everybody = False
@@ -22,12 +30,12 @@ class Untold:
                     accounts.update(each.account for each in settlements)
                 case Granted(order):
                     accounts.add(order.account)
-                case HoldFired() | FiredHeld():
+                case TriggerMarginRequest() | TriggerMarginResult():
                     accounts.add(message.account)
                 case MarkChanged():  # every position is worth something else
                     self._everybody = True
         self._accounts = frozenset(accounts)
 
-    def concerns(self, account: str) -> bool:
+    def covers(self, account: str) -> bool:
         """Whether what is known here of an account may be behind; "" is nobody's."""
         return bool(account) and (self._everybody or account in self._accounts)

@@ -23,7 +23,7 @@ def find_differences(engine: Engine, before: Terms, after: Terms) -> Iterator[st
     """Where journal and file contradict each other, in words; read ``before`` and ``after`` the journal was."""
     for number, machine in engine.markets.items():
         yield from _compare_market(machine.market, after.markets.get(number))
-        yield from _compare_places(machine.market, after)
+        yield from _compare_decimals(machine.market, after)
     for asset, decimals in engine.assets.items():
         yield from _compare_asset(asset, decimals, after.assets.get(asset))
     for row in before.markets.values():
@@ -73,10 +73,10 @@ def _lasting(market: Market) -> Market:
     return msgspec.structs.replace(market, status=MarketStatus.LISTED, futures=None, risk=None)
 
 
-def _compare_places(market: Market, terms: Terms) -> Iterator[str]:
+def _compare_decimals(market: Market, terms: Terms) -> Iterator[str]:
     """A market counts in the smallest units of its assets."""
-    for asset, places in ((market.base, market.base_places), (market.quote, market.quote_places)):
-        yield from _compare_asset(asset, places, terms.assets.get(asset))
+    for asset, decimals in ((market.base, market.base_decimals), (market.quote, market.quote_decimals)):
+        yield from _compare_asset(asset, decimals, terms.assets.get(asset))
 
 
 def _compare_asset(asset: str, decimals: int, row: Asset | None) -> Iterator[str]:

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from shards.engine.engine import Engine
 from shards.engine.outbox import ARCHIVE
-from shards.model.codec import decode_row
-from shards.model.events import CommandRefused, FundsMoved, MarginFilled, MarketChanged, OrderEnded, Row, Traded
+from shards.model.codec import decode_event
+from shards.model.events import CommandRejected, Event, FundsMoved, MarginFilled, MarketChanged, OrderEnded, Traded
 from shards.model.orders import Order, Trade
-from shards.model.queries import Question, RunSql
+from shards.model.queries import Query, RunSql
 from shards.model.replies import ArchiveStatus, Reply, TableReply
 
-Ask = Callable[[Question], Reply]
+Ask = Callable[[Query], Reply]
 """Asks the archive."""
 
 Cell = str | int | float | bool | None
@@ -22,7 +22,7 @@ _IDS_COUNT = 500  # rows asked for at a time
 
 
 class Unanswered(Exception):
-    """The archive did not answer a question about its rows."""
+    """The archive did not answer a query about its rows."""
 
 
 def compare_archive(engines: Sequence[Engine], status: ArchiveStatus, ask: Ask) -> Iterator[str]:
@@ -32,8 +32,8 @@ def compare_archive(engines: Sequence[Engine], status: ArchiveStatus, ask: Ask) 
         stored = status.positions.get(engine.shard, 0)
         if stored > outbox.last_number:
             yield f"it has row {stored} of shard {engine.shard}, which made only {outbox.last_number}"
-        rows = [decode_row(posted.body) for posted in outbox if posted.number <= stored]
-        for kind, made in _facts_by_kind(rows, engine.shard).items():
+        events = [decode_event(posted.body) for posted in outbox if posted.number <= stored]
+        for kind, made in _facts_by_kind(events, engine.shard).items():
             yield from _compare_rows(kind, made, ask)
     for text, sql in _RULES.items():
         for row in _rows(ask, sql):
@@ -81,20 +81,20 @@ _RULES = {
 }
 
 
-def _facts_by_kind(rows: Sequence[Row], shard: int) -> Mapping[str, list[Facts]]:
+def _facts_by_kind(events: Sequence[Event], shard: int) -> Mapping[str, list[Facts]]:
     found: defaultdict[str, list[Facts]] = defaultdict(list)
-    for row in rows:
-        match row:
+    for event in events:
+        match event:
             case OrderEnded(order):
                 found["order"].append(_order_facts(order))
             case Traded(trade):
                 found["trade"].append(_trade_facts(trade))
             case MarginFilled():
-                found["fill"].append(_fill_facts(row))
+                found["fill"].append(_fill_facts(event))
             case FundsMoved():
-                found["movement"].append(_movement_facts(row, shard))
-            case CommandRefused():
-                found["refusal"].append(_refusal_facts(row, shard))
+                found["movement"].append(_movement_facts(event, shard))
+            case CommandRejected():
+                found["refusal"].append(_refusal_facts(event, shard))
             case MarketChanged():
                 pass  # only the last state of a market is kept
     return found
@@ -120,11 +120,18 @@ def _movement_facts(moved: FundsMoved, shard: int) -> Facts:
     return name, moved.account, moved.asset, moved.amount, moved.cause.value, moved.reference, moved.time_ms
 
 
-def _refusal_facts(refused: CommandRefused, shard: int) -> Facts:
-    name = f"{refused.sequence}-{refused.position}-{shard}"
-    wanted = refused.attempt.value, refused.account, refused.market, refused.reason, refused.order, refused.client_id
-    terms = refused.new or refused
-    return name, *wanted, terms.price, terms.quantity, refused.time_ms
+def _refusal_facts(rejected: CommandRejected, shard: int) -> Facts:
+    name = f"{rejected.sequence}-{rejected.position}-{shard}"
+    wanted = (
+        rejected.attempt.value,
+        rejected.account,
+        rejected.market,
+        rejected.reason,
+        rejected.order,
+        rejected.client_id,
+    )
+    terms = rejected.new or rejected
+    return name, *wanted, terms.price, terms.quantity, rejected.time_ms
 
 
 def _compare_rows(kind: str, made: list[Facts], ask: Ask) -> Iterator[str]:

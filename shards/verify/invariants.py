@@ -15,7 +15,7 @@ from shards.engine.outbox import ARCHIVE
 from shards.model.codec import decode_link
 from shards.model.decimals import ceil_div
 from shards.model.ids import market_of
-from shards.model.links import FiredHeld, Granted, LinkMessage, Settle
+from shards.model.links import Granted, LinkMessage, Settle, TriggerMarginResult
 from shards.model.orders import Order, Side, Status
 from shards.verify.margin import Underway, check_cover, check_margins, check_positions
 
@@ -62,7 +62,7 @@ def _check_receivers(underway: Underway) -> Iterator[str]:
     """Whoever is sent an order has its market: else it has lost what was journaled of that."""
     lacking = set()
     for receiver, message in underway:
-        if isinstance(message, Granted | FiredHeld):
+        if isinstance(message, Granted | TriggerMarginResult):
             market = message.order.market if isinstance(message, Granted) else market_of(message.id)
             if market not in receiver.markets:
                 lacking.add((receiver.shard, market))
@@ -112,7 +112,7 @@ def _check_holds(engines: Sequence[Engine], underway: Underway) -> Iterator[str]
                 wanted[message.order.account, asset] += amount
         elif isinstance(message, Settle):
             for settlement in message.settlements:
-                wanted[settlement.account, settlement.give] += settlement.unheld
+                wanted[settlement.account, settlement.give] += settlement.released
     held: Counter[Key] = Counter()
     for engine in engines:
         for account, balances in engine.accounts.wallets.by_account.items():
@@ -134,7 +134,7 @@ def _check_market(machine: MarketMachine) -> Iterator[str]:
     rest = [order for side in sides for level in side for order in level.orders.values()]
     resting = set(machine.open)
     if isinstance(machine, FuturesMarket):
-        resting = resting - machine.triggers.waiting.keys() - machine.firing.keys()
+        resting = resting - machine.triggers.waiting.keys() - machine.awaiting_margin.keys()
     if {order.id for order in rest} != resting or len(rest) != len(resting):
         yield "book and open orders differ"
     by_account = {order.id for own in machine.by_account.values() for order in own.values()}

@@ -8,7 +8,7 @@ from shards.engine.engine import Engine
 from shards.engine.market.futures import FuturesMarket
 from shards.model.accounting import MarginSettlement
 from shards.model.ids import market_of
-from shards.model.links import FiredHeld, Granted, LinkMessage, SettleMargin
+from shards.model.links import Granted, LinkMessage, SettleMargin, TriggerMarginResult
 from shards.model.orders import Side
 
 Underway = list[tuple[Engine, LinkMessage]]
@@ -83,7 +83,7 @@ def _add_underway(receiver: Engine, message: LinkMessage, wanted: Sums) -> None:
         for settled in message.settlements:
             own = wanted[settled.account, settled.market]
             own[0] -= sum(fill.quantity if fill.side is Side.BUY else -fill.quantity for fill in settled.fills)
-            _add(own, settled.side, settled.leverage, settled.unheld, settled.unvalued)
+            _add(own, settled.side, settled.leverage, settled.released, settled.released_exposure)
     elif isinstance(message, Granted):
         machine = receiver.markets.get(message.order.market)
         if isinstance(machine, FuturesMarket):
@@ -91,7 +91,7 @@ def _add_underway(receiver: Engine, message: LinkMessage, wanted: Sums) -> None:
             if message.leverage and not message.modifies:
                 value = (order.price or message.hold_price) * order.quantity * machine.market.tick_lot_units
             _add(wanted[order.account, order.market], order.side, message.leverage, message.amount, value)
-    elif isinstance(message, FiredHeld) and (message.leverage or message.leave):
+    elif isinstance(message, TriggerMarginResult) and (message.leverage or message.leave):
         own, hold = wanted[message.account, market_of(message.id)], held_for(message.terms, message.leverage)
         _add(own, message.side, message.leverage, hold, message.terms.order_value)
 

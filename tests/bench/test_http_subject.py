@@ -27,7 +27,7 @@ def venue() -> Iterator[Venue]:
         yield made
 
 
-def test_runs_begin_and_end_settled() -> None:
+def test_runs_begin_and_end_idle() -> None:
     with closing(Target()) as target:
         answered: list[int] = []
         subject = Subject(
@@ -36,7 +36,7 @@ def test_runs_begin_and_end_settled() -> None:
             target,
             lambda count: lambda: [(REQUEST,)] * count,
             count_max=40,
-            settle=lambda: answered.append(len(target.requests)),
+            wait_idle=lambda: answered.append(len(target.requests)),
         )
         subject.warm_up(0.01)
         subject.rate()
@@ -61,5 +61,5 @@ def test_no_two_refusals_are_of_one_order(venue: Venue) -> None:
         busy.warm_up(0.1)
         busy.rate()
     assert report.is_valid
-    asked = [re.findall(rb"orderId=\d+", request) for (request,) in busy._prepare(1_000)()]
-    assert len({order for (order,) in asked}) == 1_000
+    requested = [re.findall(rb"orderId=\d+", request) for (request,) in busy._prepare(1_000)()]
+    assert len({order for (order,) in requested}) == 1_000

@@ -7,7 +7,7 @@ from loadtest.bench.own_books import commands_of
 from loadtest.bench.seeding import MARKET, START_MS
 from loadtest.bench.stream import LEVELS, ORDERS, make_stream
 from shards.engine.engine import MAILBOX, Engine
-from shards.model.replies import Refused
+from shards.model.replies import Rejected
 from shards.verify.invariants import find_violations
 
 COUNT = 3_000
@@ -40,7 +40,7 @@ def test_the_whole_machine_takes_fees_of_both_sides() -> None:
     engine = Engine(0, 1)
     for command in commands_of(make_stream(5, COUNT)):
         reply = engine.apply(engine.sequence + 1, START_MS + engine.sequence, MAILBOX, 0, command)
-        assert not isinstance(reply, Refused), reply
+        assert not isinstance(reply, Rejected), reply
     fees = engine.accounts.wallets.fees
     assert fees[MARKET.base] > 0 and fees[MARKET.quote] > 0
     assert find_violations([engine]) == []

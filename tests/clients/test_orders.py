@@ -67,8 +67,8 @@ def test_batch_cancel(bot: Bot, other: Trader) -> None:
     placed["later"] = bot.place("SELL", 0.01, 51_000, "later")["orderId"]
     bot.cancel("canceled")
     assert bot.query("filled")["status"] == "FILLED"
-    asked = [*(placed[name] for name in names[:3]), UNKNOWN, foreign, placed["open"]]
-    check_batch(bot, asked, ["CANCELED", "CANCELED", "FILLED", -2011, -2011, "CANCELED"])
+    requested = [*(placed[name] for name in names[:3]), UNKNOWN, foreign, placed["open"]]
+    check_batch(bot, requested, ["CANCELED", "CANCELED", "FILLED", -2011, -2011, "CANCELED"])
     check_batch(bot, ["canceled", "unknown", "later"], ["CANCELED", -2011, "CANCELED"])
     check_batch(bot, [UNKNOWN, UNKNOWN + 1], [-2011, -2011])
     check_batch(bot, ["filled"], ["FILLED"])

@@ -10,7 +10,7 @@ import pytest
 from tests.clients.clients import PYTHON, TEST_S
 from tests.clients.environments import python_program
 from tests.http.venue import Venue
-from web.cli.halves import ROOT
+from web.cli.service import ROOT
 
 
 @pytest.mark.timeout(TEST_S)

@@ -56,13 +56,13 @@ def test_trailing(bot: Bot, own: Trader) -> None:
 @clients()
 def test_batch_cancel(bot: Bot) -> None:
     """Takes regular orders and trigger orders alike."""
-    asked = [
+    requested = [
         bot.trigger("SELL", "STOP_MARKET", 0.01, stopPrice=45_000)["orderId"],
         bot.place("BUY", 0.01, 40_000)["orderId"],
         bot.trigger("BUY", "STOP_MARKET", 0.01, stopPrice=55_000)["orderId"],
     ]
-    bot.cancel_trigger(asked[2])
-    check_batch(bot, asked, 3 * ["CANCELED"])
+    bot.cancel_trigger(requested[2])
+    check_batch(bot, requested, 3 * ["CANCELED"])
 
 
 @clients(lambda client: client.has_algo)

@@ -24,18 +24,18 @@ def main() -> int:
     parser.add_argument("--only", default="", help="kinds of faults, separated by commas")
     parser.add_argument("--product", choices=PRODUCTS, help="only this one")
     parser.add_argument("--strict", action="store_true", help="time goals must be reached, too")
-    asked = parser.parse_args()
-    chosen = asked.only.split(",") if asked.only else list(KINDS)
+    args = parser.parse_args()
+    chosen = args.only.split(",") if args.only else list(KINDS)
     if unknown := set(chosen) - KINDS.keys():
         parser.error(f"no such kinds: {', '.join(sorted(unknown))}")
-    seed = random.randrange(2**32) if asked.seed is None else asked.seed
+    seed = random.randrange(2**32) if args.seed is None else args.seed
     print(f"seed {seed}", flush=True)
     begun, tallies = time.monotonic(), Tallies()
-    products = [asked.product] if asked.product else list(PRODUCTS)
-    failed = _run(random.Random(seed), asked.rounds, chosen, products, tallies)
+    products = [args.product] if args.product else list(PRODUCTS)
+    failed = _run(random.Random(seed), args.rounds, chosen, products, tallies)
     for name, tally in tallies.items():
         print(f"{name:10} {tally}")
-        failed = failed or (asked.strict and tally.is_slow())
+        failed = failed or (args.strict and tally.is_slow())
     print(f"{time.monotonic() - begun:.0f} s")
     return int(failed)
 

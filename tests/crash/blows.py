@@ -11,7 +11,7 @@ from tests.crash.processes import (
     BACK_S,
     archive_process,
     kill_everything,
-    kill_half,
+    kill_service,
     serving_process,
     shard_process,
     stopped,
@@ -19,7 +19,7 @@ from tests.crash.processes import (
 )
 from tests.crash.storm import Storm
 from tests.exchange import Exchange, kill, until
-from web.cli.run import STOP_S, Half
+from web.cli.run import STOP_S, Service
 
 _FAULTS: Final = (str(Path(__file__).with_name("failing_sync")), *filter(None, [os.environ.get("PYTHONPATH")]))
 SYNCS_MAY_FAIL: Final = {"PYTHONPATH": os.pathsep.join(_FAULTS)}  # a setting of an exchange
@@ -72,12 +72,12 @@ def kill_the_archive(storm: Storm, _: int = 0) -> float:
 def kill_the_supervisor(storm: Storm, _: int = 0) -> float:
     """The engine's children end by themselves; then it is started again."""
     moment = time.monotonic()
-    kill_half(storm.exchange.engine)
+    kill_service(storm.exchange.engine)
     return moment
 
 
 def kill_all(storm: Storm, _: int = 0) -> float:
-    """Every process of both halves at one moment."""
+    """Every process of both services at one moment."""
     moment = time.monotonic()
     kill_everything(storm.exchange)
     return moment
@@ -89,7 +89,9 @@ def stand_still(storm: Storm, shard: int) -> float:
         seen = len(storm.load.calls)
         time.sleep(STILL_S)
         others = [
-            call for call in storm.load.calls[seen:] if call.shards and shard not in {*call.shards, call.account.home}
+            call
+            for call in storm.load.calls[seen:]
+            if call.shards and shard not in {*call.shards, call.account.account_shard}
         ]
         assert any(call.status == 200 for call in others), f"while shard {shard} stood still nobody was served"
     return time.monotonic()
@@ -113,7 +115,7 @@ def fail_syncs(storm: Storm, shard: int) -> float:
 
 
 def end_orderly(storm: Storm, _: int = 0) -> float:
-    """SIGTERM of either half, and a new start. The moment is that of its end: until then it serves."""
+    """SIGTERM of either service, and a new start. The moment is that of its end: until then it serves."""
     return restart(storm.rnd.choice((storm.exchange.web, storm.exchange.engine)))
 
 
@@ -124,11 +126,11 @@ def reload(storm: Storm, _: int = 0) -> float:
     return moment
 
 
-def restart(half: Half) -> float:
+def restart(service: Service) -> float:
     """SIGTERM, and a new start once all has ended by itself; the moment in between."""
-    assert half.stop(STOP_S[half.name]), f"the {half.name} side had to be killed"
+    assert service.stop(STOP_S[service.name]), f"the {service.name} side had to be killed"
     moment = time.monotonic()
-    half.start()
+    service.start()
     return moment
 
 

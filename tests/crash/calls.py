@@ -11,7 +11,7 @@ from shards.limits import DEADLINE_BULK_MS, DEADLINE_MS
 from tests.crash.floor import Account
 
 HUNG_S: Final = DEADLINE_BULK_MS / 1_000 + 12  # no answer after so long: nobody will ever answer
-SETTLED_S: Final = DEADLINE_MS / 1_000 + 0.5  # after so long an order that nobody confirmed is placed or never will be
+DECIDED_S: Final = DEADLINE_MS / 1_000 + 0.5  # after so long an order that nobody confirmed is placed or never will be
 READABLE_S: Final = 15.0  # after the last kill everything can be read again
 PAUSE_S: Final = 0.05  # after a call that came to nothing: whoever starts again needs the processor, too
 QUESTIONS: Final = ("get", "balances", "orders", "trades", "account", "positions")
@@ -37,16 +37,16 @@ class Call(NamedTuple):
 
     @property
     def needs_history(self) -> bool:
-        """Whether it may take the archive: a question, or a cancel, of what is not open any more."""
-        return self.is_question or self.what in ("cancel", "cancel_by_client_id", "cancel_batch")
+        """Whether it may take the archive: a query, or a cancel, of what is not open any more."""
+        return self.is_query or self.what in ("cancel", "cancel_by_client_id", "cancel_batch")
 
     @property
     def may_be_unheard(self) -> bool:
         """Told that the archive was not heard within the second that a cancel waits for it: a machine may be busy."""
-        return self.needs_history and not self.is_question and self.status in (408, 504)
+        return self.needs_history and not self.is_query and self.status in (408, 504)
 
     @property
-    def is_question(self) -> bool:
+    def is_query(self) -> bool:
         """Whether it asks only."""
         return self.what in QUESTIONS
 
@@ -71,11 +71,11 @@ class Call(NamedTuple):
         return f"{self.what} {self.name} of {self.account.account}: {self.status or 'no answer'} {self.error}"
 
 
-def wait_settled(calls: Iterable[Call]) -> None:
+def wait_decided(calls: Iterable[Call]) -> None:
     """Until what came of every one of these calls is so for ever."""
-    unknown = [call.started for call in calls if call.outcome is Outcome.UNKNOWN and not call.is_question]
+    unknown = [call.started for call in calls if call.outcome is Outcome.UNKNOWN and not call.is_query]
     if unknown:
-        time.sleep(max(0.0, max(unknown) + SETTLED_S - time.monotonic()))
+        time.sleep(max(0.0, max(unknown) + DECIDED_S - time.monotonic()))
 
 
 Note = Callable[[Call], None]

@@ -4,7 +4,7 @@ import queue
 from typing import Any
 
 from shards.clock import now_ms
-from shards.ipc.client import Line
+from shards.ipc.client import ThreadedShardChannel
 from shards.limits import DEADLINE_MS
 from shards.model.codec import encode
 from shards.model.queries import GetBalances
@@ -12,12 +12,12 @@ from tests.crash.processes import BACK_S, QUIET_S, connected, shard_process, sto
 from tests.exchange import Exchange, until
 
 
-def fill(line: Line, account: str) -> list[Any]:
+def fill(channel: ThreadedShardChannel, account: str) -> list[Any]:
     """Ask until the mailbox is full; those who ask."""
     waiting = []
     while True:
         try:
-            waiting.append(line.put_nowait(encode(GetBalances(account)), now_ms() + DEADLINE_MS)[1])
+            waiting.append(channel.put_nowait(encode(GetBalances(account)), now_ms() + DEADLINE_MS)[1])
         except queue.Full:
             return waiting
 
@@ -26,10 +26,10 @@ def check_capacity(exchange: Exchange) -> None:
     """Nobody calls: a mailbox whose shard stands still takes as many messages as it has places, for each shard."""
     with connected(exchange) as client:
         for shard in range(client.shard_count):
-            line = Line(exchange.folder, f"shard-{shard}")
-            until(line.serving, BACK_S, f"shard {shard} serves")
+            channel = ThreadedShardChannel(exchange.folder, f"shard-{shard}")
+            until(channel.serving, BACK_S, f"shard {shard} serves")
             with stopped(shard_process(exchange, shard)):
-                taken = len(fill(line, "nobody"))
+                taken = len(fill(channel, "nobody"))
             assert taken == client.depth_max(shard), f"the mailbox of shard {shard} takes {taken} only"
             until(lambda shard=shard: client.depth(shard) == 0, QUIET_S, "the mailbox is empty")  # type: ignore[misc]
-            line.close()
+            channel.close()

@@ -11,8 +11,8 @@ from tests.exchange import Exchange
 from web.http.tokens import Tokens
 
 QUOTE: Final = "USDT"
-QUOTE_PLACES: Final = 6
-BASE_PLACES: Final = 8
+QUOTE_DECIMALS: Final = 6
+BASE_DECIMALS: Final = 8
 TICK: Final = "0.01"
 LOT: Final = "0.001"
 MAKER_BPS: Final = 10
@@ -31,7 +31,7 @@ class Market(NamedTuple):
 class Account(accounts.Account, frozen=True):
     """An account, its credentials, and the shard that keeps its money."""
 
-    home: int
+    account_shard: int
 
 
 class Floor:
@@ -76,7 +76,7 @@ class Floor:
             "maker_fee_bps": MAKER_BPS,
             "taker_fee_bps": TAKER_BPS,
         }
-        done(self.exchange.operate("POST", "/assets", {"symbol": market.base, "decimals": BASE_PLACES}))
+        done(self.exchange.operate("POST", "/assets", {"symbol": market.base, "decimals": BASE_DECIMALS}))
         done(self.exchange.operate("POST", "/spot/markets", terms))
         return market
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Final
 
 from loadtest.reader import Reader
-from tests.crash.calls import READABLE_S, Call, wait_settled
-from tests.crash.floor import QUOTE_PLACES, Account, Floor
+from tests.crash.calls import READABLE_S, Call, wait_decided
+from tests.crash.floor import QUOTE_DECIMALS, Account, Floor
 from tests.crash.futures_cancels import check_cancels
 from tests.crash.futures_floor import FuturesFloor
 from tests.crash.futures_money import check_flat_book, check_money
@@ -27,7 +27,7 @@ def audit_futures(floor: Floor, accounts: Sequence[Account], calls: Sequence[Cal
     Afterwards they have no open orders.
     """
     assert isinstance(floor, FuturesFloor)
-    wait_settled(calls)
+    wait_decided(calls)
     time.sleep(COUNTED_DOWN_S)
     found = []
     statements: dict[str, Statement] = {}
@@ -79,4 +79,4 @@ def _check_archive(venue: Venue, statements: Mapping[str, Statement]) -> Iterato
 
 
 def _units(amount: str) -> int:
-    return int(Decimal(amount).scaleb(QUOTE_PLACES))
+    return int(Decimal(amount).scaleb(QUOTE_DECIMALS))

@@ -26,7 +26,7 @@ class FuturesFloor(Floor):
         """With leverages, too."""
         account = super().accounts_of(shard)
         for number, market in enumerate(self.markets):
-            leverage = LEVERAGES[(account.home + number) % len(LEVERAGES)]
+            leverage = LEVERAGES[(account.account_shard + number) % len(LEVERAGES)]
             terms = {"symbol": market.symbol, "leverage": leverage}
             headers, signed = sign_futures(account, terms)
             done(self.exchange.call("POST", f"/fapi/v1/leverage?{signed}", None, None, headers))

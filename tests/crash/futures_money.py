@@ -20,10 +20,10 @@ def check_money(said: Statement, leverages: Mapping[str, int]) -> Iterator[str]:
     """``leverages``: of every market by its symbol."""
     yield from _check_fills(said)
     yield from _check_wallet(said)
-    places = {symbol: Place(leverage) for symbol, leverage in leverages.items()}
-    yield from _follow(said, places)
+    positions = {symbol: Place(leverage) for symbol, leverage in leverages.items()}
+    yield from _follow(said, positions)
     shown = {row["symbol"]: row for row in said.account["positions"]}
-    for symbol, place in places.items():
+    for symbol, place in positions.items():
         orders = [order for order in said.open.values() if order["symbol"] == symbol and _is_regular(order)]
         yield from _check_position(shown[symbol], place, Fraction(said.marks[symbol]))
         yield from _check_holds(shown[symbol], place, orders)
@@ -88,10 +88,10 @@ def _check_wallet(said: Statement) -> Iterator[str]:
         yield f"income beyond the fills {told - wanted}, missing {wanted - told}"
 
 
-def _follow(said: Statement, places: Mapping[str, Place]) -> Iterator[str]:
+def _follow(said: Statement, positions: Mapping[str, Place]) -> Iterator[str]:
     """Through all fills, to what the positions must be."""
     for fill in said.fills:
-        place = places[fill["symbol"]]
+        place = positions[fill["symbol"]]
         profit = place.fill(fill["side"], Fraction(fill["price"]), Fraction(fill["qty"]), place.leverage)
         if profit != Fraction(fill["realizedPnl"]):
             yield f"the profit should be {float(profit)}: {fill}"
@@ -102,7 +102,7 @@ def _check_position(row: Row, place: Place, mark: Fraction) -> Iterator[str]:
     right = _named(
         positionAmt=place.amount,
         positionInitialMargin=place.margin,
-        unrealizedProfit=place.unrealised(mark),
+        unrealizedProfit=place.unrealized(mark),
         notional=place.amount * mark,
     )
     if told != right:

@@ -76,10 +76,10 @@ def _read_income(reader: Reader) -> list[Row]:
 
 def find_unbalanced(told: dict[str, Any]) -> list[str]:
     """What does not add up within one answer of the account."""
-    wallet, unrealised, used, available = (
+    wallet, unrealized, used, available = (
         Decimal(told[name])
         for name in ("totalWalletBalance", "totalUnrealizedProfit", "totalInitialMargin", "availableBalance")
     )
     margins = sum(Decimal(row["initialMargin"]) for row in told["positions"])
-    right = max(Decimal(0), wallet + min(Decimal(0), unrealised) - used)
+    right = max(Decimal(0), wallet + min(Decimal(0), unrealized) - used)
     return [] if (available, used) == (right, margins) else [f"available should be {right}, margins {margins}: {told}"]

@@ -37,7 +37,7 @@ class FuturesTrader:
         self._markets = floor.markets
         self._all_shards = range(floor.shard_count)
         self._caller = FuturesCaller(floor.exchange.base_url, account, note)
-        self._home = account.home
+        self._account_shard = account.account_shard
         self._rnd = rnd
         self._open: list[Held] = []
         self._count = 0
@@ -87,7 +87,7 @@ class FuturesTrader:
         return {**named, **(make_trigger(rnd) if rnd.random() < 0.2 else make_regular(rnd))}
 
     def _send(self, terms: Terms) -> tuple[Call, Request]:
-        shards = {self._market(terms["symbol"]).shard, self._home}
+        shards = {self._market(terms["symbol"]).shard, self._account_shard}
         call, request = self._caller.call("place", "POST", _ORDER, shards, terms["newClientOrderId"], **terms)
         if call.status == 200:
             self._remember(call.body)
@@ -112,14 +112,14 @@ class FuturesTrader:
         self._count += 1
         market, name = self._rnd.choice(self._markets), f"{self._number}-{self._count}"
         terms = {"symbol": market.symbol, "clientAlgoId": name, "algoType": "CONDITIONAL", **make_trigger(self._rnd)}
-        call, _ = self._caller.call("place", "POST", _ALGO, {market.shard, self._home}, name, **terms)
+        call, _ = self._caller.call("place", "POST", _ALGO, {market.shard, self._account_shard}, name, **terms)
         if call.status == 200 and call.body["algoStatus"] == "NEW":
             self._open.append(Held(market, call.body["algoId"], name, call.body["side"], True))
         return call
 
     def _place_batch(self) -> Call:
         batch = [self._make_terms(self._rnd.choice(self._markets)) for _ in range(self._rnd.randint(1, 5))]
-        shards = {self._market(terms["symbol"]).shard for terms in batch} | {self._home}
+        shards = {self._market(terms["symbol"]).shard for terms in batch} | {self._account_shard}
         call, _ = self._caller.call("place_batch", "POST", _BATCH, shards, "", batchOrders=json.dumps(batch))
         for told in call.body if call.status == 200 else ():
             if "orderId" in told:
@@ -144,7 +144,7 @@ class FuturesTrader:
             return self._place()
         held = self._rnd.choice(self._open)
         change = make_change(self._rnd)
-        shards, name = {held.market.shard, self._home}, str(held.id)
+        shards, name = {held.market.shard, self._account_shard}, str(held.id)
         call, _ = self._caller.call(
             "modify", "PUT", _ORDER, shards, name, symbol=held.market.symbol, orderId=held.id, **change
         )
@@ -223,11 +223,11 @@ class FuturesTrader:
                 ("orders", "/v1/openOrders", self._all_shards, {}),
                 ("orders", "/v1/openOrders", {market.shard}, {"symbol": market.symbol}),
                 ("orders", "/v1/allOrders", {market.shard}, {"symbol": market.symbol}),
-                ("trades", "/v1/userTrades", {self._home}, {"symbol": market.symbol}),
-                ("trades", "/v1/income", {self._home}, {}),
-                ("balances", "/v3/balance", {self._home}, {}),
+                ("trades", "/v1/userTrades", {self._account_shard}, {"symbol": market.symbol}),
+                ("trades", "/v1/income", {self._account_shard}, {}),
+                ("balances", "/v3/balance", {self._account_shard}, {}),
                 ("positions", "/v2/positionRisk", self._all_shards, {}),
-                ("account", "/v3/account", {self._home}, {}),
+                ("account", "/v3/account", {self._account_shard}, {}),
             )
         )
         call, _ = self._caller.call(what, "GET", path, shards, **terms)

@@ -31,7 +31,7 @@ def of_a_victim(call: Call, victims: Set[int]) -> bool:
 
 def of_a_victims_money(call: Call, victims: Set[int]) -> bool:
     """Also where a shard is only asked whether there is money."""
-    return call.account.home in victims or of_a_victim(call, victims)
+    return call.account.account_shard in victims or of_a_victim(call, victims)
 
 
 def by_its_worker(call: Call, _: Set[int]) -> bool:
@@ -49,7 +49,7 @@ def by_an_orderly_end(call: Call, victims: Set[int]) -> bool:
     return before_its_answer(call, victims) or call.status in (408, 500, 503, 504)
 
 
-def a_question(call: Call, _: Set[int]) -> bool:
+def a_query(call: Call, _: Set[int]) -> bool:
     """Trading goes on."""
     return call.needs_history
 
@@ -64,7 +64,7 @@ KINDS: Final = {
     for kind in (
         Kind("shard", 10, blows.kill_a_shard, "shard", of_a_victim, again_s=2.0),
         Kind("worker", 30, blows.kill_a_worker, "anybody", by_its_worker, slowest_s=1.0),
-        Kind("archive", 5, blows.kill_the_archive, "archive", a_question),
+        Kind("archive", 5, blows.kill_the_archive, "archive", a_query),
         Kind("supervisor", 5, blows.kill_the_supervisor, "shards", anything),
         Kind("everything", 5, blows.kill_all, "shards", anything),
         Kind("recovery", 5, blows.kill_in_recovery, "shard", of_a_victim),

@@ -15,24 +15,24 @@ from shards.model.queries import GetStatus
 from shards.model.replies import ShardStatus
 from shards.verify.folder import verify_folder
 from tests.exchange import Exchange, kill, until
-from web.cli.run import Half
+from web.cli.run import Service
 
 BACK_S: Final = 20.0  # longer means: it never comes back
 _LIFE: Final = re.compile(r"-\w+(?=\.mailbox)|-\w+ \(deleted\)")  # the part of a name that is another in each life
 QUIET_S: Final = 10.0  # so long after the last call at most, nothing is under way any more
 
 
-def kill_half(half: Half) -> None:
-    """kill -9 the first process of a half, wait until the rest has left, start it again."""
-    assert half.pid is not None
-    kill(half.pid)
-    revive(half)
+def kill_service(service: Service) -> None:
+    """kill -9 the first process of a service, wait until the rest has left, start it again."""
+    assert service.pid is not None
+    kill(service.pid)
+    revive(service)
 
 
-def revive(half: Half) -> None:
-    """Bury a half whose first process was ended, and start it again."""
-    until(lambda: half.bury() is not None, BACK_S, f"the {half.name} side ended")
-    half.start()
+def revive(service: Service) -> None:
+    """Reap a service whose first process was ended, and start it again."""
+    until(lambda: service.reap() is not None, BACK_S, f"the {service.name} side ended")
+    service.start()
 
 
 def end_everything(exchange: Exchange) -> None:
@@ -44,10 +44,10 @@ def end_everything(exchange: Exchange) -> None:
 
 
 def kill_everything(exchange: Exchange) -> None:
-    """The same, and start both halves again."""
+    """The same, and start both services again."""
     end_everything(exchange)
-    for half in (exchange.engine, exchange.web):
-        revive(half)
+    for service in (exchange.engine, exchange.web):
+        revive(service)
 
 
 def shard_process(exchange: Exchange, shard: int, after: int | None = None) -> int:
@@ -185,7 +185,7 @@ def check_quiet(exchange: Exchange) -> None:
 
 
 def check_at_rest(exchange: Exchange) -> None:
-    """Stop both halves; nothing is left of them, and the folder is right."""
+    """Stop both services; nothing is left of them, and the folder is right."""
     exchange.stop()
     assert exchange.strays == []
     assert [path.name for path in (exchange.data / "run").glob("*.mailbox")] == []

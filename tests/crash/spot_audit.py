@@ -9,7 +9,7 @@ from loadtest.markets import read_markets
 from loadtest.reader import Reader
 from loadtest.spot_audit import SpotAudit
 from loadtest.statement import Opening, read_spot
-from tests.crash.calls import READABLE_S, Call, wait_settled
+from tests.crash.calls import READABLE_S, Call, wait_decided
 from tests.crash.floor import FUNDS, QUOTE, Account, Floor
 
 EVER_S: Final = 1  # since when everything is read
@@ -17,14 +17,14 @@ EVER_S: Final = 1  # since when everything is read
 
 def audit_spot(floor: Floor, accounts: Sequence[Account], calls: Sequence[Call]) -> list[str]:
     """Everything that is wrong with what these accounts were told; nothing may be under way."""
-    wait_settled(calls)
+    wait_decided(calls)
     url, found = floor.exchange.base_url, []
-    markets, places = {market.symbol: market for market in read_markets(url)}, read_places(url)
+    markets, decimals = {market.symbol: market for market in read_markets(url)}, read_places(url)
     funds = {asset: Decimal(FUNDS) for asset in (QUOTE, *(market.base for market in floor.markets))}
     for account in accounts:
         own = [call.as_record("spot") for call in calls if call.account is account]
         with Reader(url, account, READABLE_S) as reader:
-            audit = SpotAudit(own, Opening(EVER_S, funds, Decimal(0), {}), markets, places)
+            audit = SpotAudit(own, Opening(EVER_S, funds, Decimal(0), {}), markets, decimals)
             said = read_spot(reader, EVER_S)
             found += [f"{account.account}: {text}" for text in audit.findings(reader, said)]
     return found

@@ -21,7 +21,7 @@ class SpotTrader:
         self._markets = floor.markets
         self._all_shards = range(floor.shard_count)
         self._caller = SpotCaller(floor.exchange.base_url, account, note)
-        self._home = account.home
+        self._account_shard = account.account_shard
         self._rnd = rnd
         self._open: list[tuple[Market, str, str]] = []  # market, order id, client id
         self._count = 0
@@ -51,14 +51,16 @@ class SpotTrader:
         return call
 
     def _send_order(self, market: Market, client_id: str, sent: dict[str, Any], signed: Any) -> Call:
-        call = self._caller.call("place", "POST", ORDERS, {market.shard, self._home}, client_id, sent, signed)
+        call = self._caller.call("place", "POST", ORDERS, {market.shard, self._account_shard}, client_id, sent, signed)
         if call.status == 200 and call.body["status"] in OPEN:
             self._open.append((market, call.body["id"], client_id))
         return call
 
     def _repeat(self, first: Call, market: Market, client_id: str, sent: dict[str, Any], signed: Any) -> None:
         """The very same signed request again: the same order."""
-        again = self._caller.call("repeat", "POST", ORDERS, {market.shard, self._home}, client_id, sent, signed)
+        again = self._caller.call(
+            "repeat", "POST", ORDERS, {market.shard, self._account_shard}, client_id, sent, signed
+        )
         if first.status == again.status == 200 and first.body["id"] != again.body["id"]:
             self.faults.append(f"{again}: a second order for the same signed request")
 
@@ -91,7 +93,7 @@ class SpotTrader:
     def _ask(self) -> Call:
         what = self._rnd.choice(("balances", "balances", "orders", "trades"))
         if what == "balances":
-            return self._caller.call(what, "GET", "/api/v1/spot/balances", {self._home})
+            return self._caller.call(what, "GET", "/api/v1/spot/balances", {self._account_shard})
         path = ORDERS if what == "orders" else "/api/v1/spot/trades/me"
         return self._caller.call(what, "GET", f"{path}?limit=20", self._all_shards)
 

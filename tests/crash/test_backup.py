@@ -28,7 +28,7 @@ from tests.model.seeds import read_count
 BACKUPS = read_count("SHARDEX_TEST_BACKUPS", 3)
 SHARDS = 4
 SYMBOL = "DFUSDT"
-HOME = shard_of_symbol(SYMBOL, SHARDS)
+ACCOUNT_SHARD = shard_of_symbol(SYMBOL, SHARDS)
 SNAPSHOT_RECORDS = "150"  # all the time: so journals are trimmed all the time, too
 
 
@@ -149,7 +149,7 @@ def test_ended_in_its_midst_it_is_not_there(exchange: Exchange, tmp_path: Path) 
 def test_two_at_a_time_and_one_that_stands_still(exchange: Exchange, tmp_path: Path) -> None:
     """The second is refused. Trading goes on, past snapshots; the first is whole in the end."""
     folders = [exchange.folder.shard(shard) for shard in range(SHARDS)]
-    market = folders[HOME]
+    market = folders[ACCOUNT_SHARD]
     with start_shardex(exchange.data, "backup", str(tmp_path / "first")) as first:
         with stopped(exchange.archive_pid()):  # the first waits for it once it knows what it will copy
             until(lambda: not any(map(is_free, folders)), BACK_S, "it has begun")

@@ -184,7 +184,7 @@ class FuturesCaller:
         return used == [*range(used[0], used[0] + 20)]
 
     def look_around(self) -> None:
-        """Signed questions, and an order, from everywhere."""
+        """Signed queries, and an order, from everywhere."""
         caller = Caller(self._send, self._account.api_key, self._account.api_secret)
         for number in range(ADDRESSES):
             address = {"X-Forwarded-For": f"192.0.2.{number}"}

@@ -11,11 +11,11 @@ import pytest
 from loadtest.signing import bearer
 from shards.clock import now_ms
 from shards.ipc.client import Client
-from shards.ipc.threaded_channel import Line
+from shards.ipc.threaded_channel import ThreadedShardChannel
 from shards.model.codec import decode_reply, encode
 from shards.model.queries import GetBalances
-from shards.model.reasons import Reason
-from shards.model.replies import BalancesReply, Refused
+from shards.model.reasons import RejectReason
+from shards.model.replies import BalancesReply, Rejected
 from tests.crash.capacity import fill
 from tests.crash.floor import Account, Floor, Market
 from tests.crash.processes import BACK_S, QUIET_S, check_quiet, connected, stopped
@@ -126,19 +126,19 @@ def make_scene(settings: dict[str, str]) -> Iterator[Scene]:
         yield Scene(exchange, client)
 
 
-def await_serving(line: Line) -> None:
-    until(line.serving, BACK_S, "connected")
+def await_serving(channel: ThreadedShardChannel) -> None:
+    until(channel.serving, BACK_S, "connected")
 
 
 def test_busy_others_go_on_and_nothing_is_done_late(scene: Scene) -> None:
-    line = Line(scene.exchange.folder, f"shard-{STILL}")
-    await_serving(line)
+    channel = ThreadedShardChannel(scene.exchange.folder, f"shard-{STILL}")
+    await_serving(channel)
     depth_max = scene.client.depth_max(STILL)
     for _ in range(times(1)):
         with stopped(scene.exchange.shard_pid(STILL)):
             patients = [Patient(scene) for _ in range(PATIENTS_COUNT)]
             until(lambda: scene.client.depth(STILL) == PATIENTS_COUNT, QUIET_S, "all are waiting")
-            assert len(fill(line, scene.accounts[STILL].account)) == depth_max - PATIENTS_COUNT
+            assert len(fill(channel, scene.accounts[STILL].account)) == depth_max - PATIENTS_COUNT
             scene.check_busy()
             scene.trade_elsewhere()
             for patient in patients:
@@ -147,21 +147,21 @@ def test_busy_others_go_on_and_nothing_is_done_late(scene: Scene) -> None:
             scene.check_busy()  # who has gone still has a place
         until(lambda: scene.client.depth(STILL) == 0, QUIET_S, "the mailbox is empty")
         with stopped(scene.exchange.shard_pid(STILL)):
-            assert len(fill(line, scene.accounts[STILL].account)) == depth_max, "places were lost"
+            assert len(fill(channel, scene.accounts[STILL].account)) == depth_max, "places were lost"
         until(lambda: scene.client.depth(STILL) == 0, QUIET_S, "the mailbox is empty")
         scene.check_never_placed()
         assert scene.place(scene.accounts[STILL], scene.markets[STILL]).status_code == 200
-    line.close()
+    channel.close()
     check_quiet(scene.exchange)
 
 
 def test_only_its_own_markets_are_busy(short_scene: Scene) -> None:
     """Filled and emptied again and again: each time all its places are there, and others never notice."""
-    line = Line(short_scene.exchange.folder, f"shard-{STILL}")
-    await_serving(line)
+    channel = ThreadedShardChannel(short_scene.exchange.folder, f"shard-{STILL}")
+    await_serving(channel)
     for _ in range(times(FILLS_COUNT)):
         with stopped(short_scene.exchange.shard_pid(STILL)):
-            assert len(fill(line, short_scene.accounts[STILL].account)) == short_scene.client.depth_max(STILL)
+            assert len(fill(channel, short_scene.accounts[STILL].account)) == short_scene.client.depth_max(STILL)
             short_scene.check_busy()
             short_scene.trade_elsewhere()
         until(lambda: short_scene.client.depth(STILL) == 0, QUIET_S, "the mailbox is empty")
@@ -170,27 +170,27 @@ def test_only_its_own_markets_are_busy(short_scene: Scene) -> None:
         canceled = short_scene.call("DELETE", f"{ORDERS}/{placed.json()['id']}", short_scene.accounts[STILL])
         assert canceled.status_code == 200, canceled.text
     short_scene.check_never_placed()
-    line.close()
+    channel.close()
     check_quiet(short_scene.exchange)
 
 
 def test_more_than_the_socket_takes(deep_scene: Scene) -> None:
     """Many threads on one connection, far beyond the socket's buffer: every message arrives whole and once."""
-    line = Line(deep_scene.exchange.folder, f"shard-{STILL}")
-    await_serving(line)
+    channel = ThreadedShardChannel(deep_scene.exchange.folder, f"shard-{STILL}")
+    await_serving(channel)
     account = deep_scene.accounts[STILL]
     for _ in range(times(1)):
         with ThreadPoolExecutor(4) as pool, stopped(deep_scene.exchange.shard_pid(STILL)):
-            askers = [pool.submit(ask_often, line, account) for _ in range(4)]
+            askers = [pool.submit(ask_often, channel, account) for _ in range(4)]
             until(lambda: deep_scene.client.depth(STILL) > 5_000, QUIET_S, "more than a socket's buffer waits")
         for waiter in (waiter for asker in askers for waiter in asker.result()):
             assert waiter.wait(QUIET_S) and waiter.bodies, "a message got no answer"
-            told = decode_reply(waiter.bodies[0])  # one account may have only so many questions waiting
-            assert isinstance(told, BalancesReply) or told == Refused(Reason.BUSY)
+            told = decode_reply(waiter.bodies[0])  # one account may have only so many queries waiting
+            assert isinstance(told, BalancesReply) or told == Rejected(RejectReason.BUSY)
         until(lambda: deep_scene.client.depth(STILL) == 0, QUIET_S, "the mailbox is empty")
-    line.close()
+    channel.close()
 
 
-def ask_often(line: Line, account: Account) -> list[Any]:
-    """4,000 questions; their waiters."""
-    return [line.put_nowait(encode(GetBalances(account.account)), now_ms() + 60_000)[1] for _ in range(4_000)]
+def ask_often(channel: ThreadedShardChannel, account: Account) -> list[Any]:
+    """4,000 queries; their waiters."""
+    return [channel.put_nowait(encode(GetBalances(account.account)), now_ms() + 60_000)[1] for _ in range(4_000)]

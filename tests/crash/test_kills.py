@@ -3,7 +3,7 @@
 import pytest
 
 from tests.crash.blows import kill_a_shard, kill_in_recovery, kill_in_snapshot
-from tests.crash.processes import archive_process, kill_everything, kill_half, worker_processes
+from tests.crash.processes import archive_process, kill_everything, kill_service, worker_processes
 from tests.crash.settings import times
 from tests.crash.storm import Stage, Storm
 from tests.exchange import kill
@@ -34,7 +34,7 @@ def test_gunicorn_workers_and_master(stage: Stage) -> None:
     """Callers whose worker died lose their connection; nobody else notices, and no place in a mailbox is lost."""
     with Storm(stage) as storm:
         storm.strike(times(9), lambda: kill(storm.rnd.choice(worker_processes(storm.exchange))))
-        storm.strike(times(2), lambda: kill_half(storm.exchange.web))
+        storm.strike(times(2), lambda: kill_service(storm.exchange.web))
     storm.check_only(lambda call: call.status == 0)
 
 
@@ -44,7 +44,7 @@ def test_shards_in_recovery_and_snapshots_the_supervisor_everything(stage: Stage
         shards = range(stage.floor.shard_count)
         storm.strike(times(3), lambda: kill_in_recovery(storm, storm.rnd.choice(shards)))
         storm.strike(times(3), lambda: kill_in_snapshot(storm, storm.rnd.choice(shards)))
-        storm.strike(times(2), lambda: kill_half(storm.exchange.engine))
+        storm.strike(times(2), lambda: kill_service(storm.exchange.engine))
         storm.strike(times(2), lambda: kill_everything(storm.exchange))
 
 
@@ -52,5 +52,5 @@ def test_shards_in_recovery_and_snapshots_the_supervisor_everything(stage: Stage
 def test_the_only_shard_the_supervisor_everything(stage: Stage) -> None:
     with Storm(stage) as storm:
         storm.strike(times(3), lambda: storm.rnd.choice((kill_a_shard, kill_in_recovery))(storm, 0))
-        storm.strike(times(1), lambda: kill_half(storm.exchange.engine))
+        storm.strike(times(1), lambda: kill_service(storm.exchange.engine))
         storm.strike(times(1), lambda: kill_everything(storm.exchange))

@@ -7,24 +7,24 @@ from typing import Any, Final
 
 import pytest
 
-from shards.clock import now_ms, passed_ms
+from shards.clock import monotonic_ms, now_ms
 from shards.folder import Folder
 from shards.ipc.errors import LinkBroken
-from shards.ipc.threaded_channel import Line
+from shards.ipc.threaded_channel import ThreadedShardChannel
 from shards.model.accounting import Balance
 from shards.model.codec import decode_reply, encode
 from shards.model.commands import AddMarket, Cancel, Command, Deposit, Place
 from shards.model.markets import Market, Product, shard_of_account, shard_of_symbol
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce
-from shards.model.queries import GetBalances, Question
+from shards.model.queries import GetBalances, Query
 from shards.model.replies import BalancesReply, OrderReply, Reply
 from shards.runtime.loop import Shard
 from shards.runtime.recovery import recover
 from shards.runtime.snapshots import Snapshots
 
-BOOK, HOME = 0, 1  # the shard of the market, the shard of the account's money
+BOOK, ACCOUNT_SHARD = 0, 1  # the shard of the market, the shard of the account's money
 SYMBOL: Final = next(symbol for symbol in (f"M{n}USDT" for n in range(99)) if shard_of_symbol(symbol, 2) == BOOK)
-ACCOUNT: Final = next(name for name in (f"a{n}" for n in range(99)) if shard_of_account(name, 2) == HOME)
+ACCOUNT: Final = next(name for name in (f"a{n}" for n in range(99)) if shard_of_account(name, 2) == ACCOUNT_SHARD)
 OTHER: Final = next(name for name in (f"a{n}" for n in range(99)) if shard_of_account(name, 2) == BOOK)
 MARKET: Final = Market(1, Product.SPOT, SYMBOL, "M", "USDT", 8, 6, 1, 2, 1, 3, 1, 0, 0)
 FUNDS: Final = 10**12
@@ -36,8 +36,8 @@ SOON_S: Final = 10.0
 class Pending:
     """A message sent; its reply can be looked at without waiting."""
 
-    def __init__(self, line: Line, message: Command | Question) -> None:
-        _, self._waiter = line.put_nowait(encode(message), now_ms() + 60_000)
+    def __init__(self, channel: ThreadedShardChannel, message: Command | Query) -> None:
+        _, self._waiter = channel.put_nowait(encode(message), now_ms() + 60_000)
         self._reply: Reply | None = None
 
     def reply(self, seconds: float = 0) -> Reply | None:
@@ -53,7 +53,7 @@ class Pair:
     def __init__(self, path: Path) -> None:
         self.folder = Folder.open(path, 2)
         self.shards = [self._start(index) for index in range(2)]
-        self.lines = [Line(self.folder, f"shard-{index}") for index in range(2)]
+        self.lines = [ThreadedShardChannel(self.folder, f"shard-{index}") for index in range(2)]
         self.turn_until(lambda: all(line.serving() for line in self.lines))
 
     def _start(self, index: int, **clocks: Any) -> Shard:
@@ -83,7 +83,7 @@ class Pair:
             for index in indexes or range(2):
                 self.shards[index].turn(0.001)
 
-    def ask(self, index: int, message: Command | Question) -> Reply:
+    def ask(self, index: int, message: Command | Query) -> Reply:
         """Send, turn both until there is a reply."""
         pending = Pending(self.lines[index], message)
         self.turn_until(lambda: pending.reply() is not None)
@@ -114,7 +114,7 @@ def make_order(account: str) -> NewOrder:
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     made = Pair(tmp_path_factory.mktemp("p"))
     made.ask(BOOK, AddMarket(MARKET))
-    made.ask(HOME, Deposit(ACCOUNT, "USDT", FUNDS, "f"))
+    made.ask(ACCOUNT_SHARD, Deposit(ACCOUNT, "USDT", FUNDS, "f"))
     made.ask(BOOK, Deposit(OTHER, "USDT", FUNDS, "f"))
     yield made
     made.close()
@@ -123,40 +123,40 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 def test_a_shard_that_comes_back_serves_only_with_what_callers_were_told_meanwhile(pair: Pair) -> None:
     """The other shard has called it but not heard its welcome yet, and tells a caller of a cancel in that moment."""
     order_id = pair.place()
-    pair.kill(HOME)
+    pair.kill(ACCOUNT_SHARD)
     book = pair.shards[BOOK]
-    pair.turn_until(lambda: not book._peers[HOME].connected, BOOK)
-    book._reconnect_ms = passed_ms() + 60_000
-    pair.start(HOME)
-    pair.turn_until(lambda: pair.shards[HOME]._peers[BOOK].connected)
+    pair.turn_until(lambda: not book._peers[ACCOUNT_SHARD].connected, BOOK)
+    book._reconnect_ms = monotonic_ms() + 60_000
+    pair.start(ACCOUNT_SHARD)
+    pair.turn_until(lambda: pair.shards[ACCOUNT_SHARD]._peers[BOOK].connected)
     cancel = Pending(pair.lines[BOOK], Cancel(order_id, ACCOUNT))
     book._reconnect_ms = 0
     book.turn(SOON_S)
     assert isinstance(cancel.reply(SOON_S), OrderReply)
     for _ in range(10):
-        pair.shards[HOME].turn(0.001)
-    assert not pair.shards[HOME].mailbox.serving
-    pair.turn_until(pair.lines[HOME].serving)
-    assert pair.ask(HOME, GetBalances(ACCOUNT)) == BalancesReply([Balance("USDT", FUNDS, 0)])
+        pair.shards[ACCOUNT_SHARD].turn(0.001)
+    assert not pair.shards[ACCOUNT_SHARD].mailbox.serving
+    pair.turn_until(pair.lines[ACCOUNT_SHARD].serving)
+    assert pair.ask(ACCOUNT_SHARD, GetBalances(ACCOUNT)) == BalancesReply([Balance("USDT", FUNDS, 0)])
 
 
-@pytest.mark.parametrize(("clock", "moment_ms"), [("clock", now_ms), ("passed", passed_ms)])
+@pytest.mark.parametrize(("clock", "moment_ms"), [("clock", now_ms), ("passed", monotonic_ms)])
 def test_time_that_jumps_is_no_waiting_for_peers(pair: Pair, clock: str, moment_ms: Callable[[], int]) -> None:
     """The machine's clock was set, or the process stood still: its peer had no time to come."""
     for index in range(2):
         pair.kill(index)
     ahead = iter((0, 0))
-    pair.start(HOME, **{clock: lambda: moment_ms() + next(ahead, 60_000)})
-    home = pair.shards[HOME]
+    pair.start(ACCOUNT_SHARD, **{clock: lambda: moment_ms() + next(ahead, 60_000)})
+    account_shard = pair.shards[ACCOUNT_SHARD]
     for _ in range(10):
-        home.turn(0.001)
-    assert not home.mailbox.serving
+        account_shard.turn(0.001)
+    assert not account_shard.mailbox.serving
     pair.start(BOOK)
     pair.turn_until(lambda: all(line.serving() for line in pair.lines))
 
 
 def test_replies_wait_for_a_full_link_and_those_of_other_accounts_do_not(pair: Pair) -> None:
-    """The home shard stands still; what was told before is in the balance it tells when it goes on."""
+    """The account shard stands still; what was told before is in the balance it tells when it goes on."""
     orders = [pair.place() for _ in range(600)]
     book = pair.shards[BOOK]
     cancels = []
@@ -167,8 +167,8 @@ def test_replies_wait_for_a_full_link_and_those_of_other_accounts_do_not(pair: P
     book.turn(SOON_S)
     assert isinstance(other.reply(SOON_S), OrderReply)
     told = sum(isinstance(cancel.reply(), OrderReply) for cancel in cancels)
-    balances = Pending(pair.lines[HOME], GetBalances(ACCOUNT))
-    pair.turn_until(lambda: balances.reply() is not None, HOME)
+    balances = Pending(pair.lines[ACCOUNT_SHARD], GetBalances(ACCOUNT))
+    pair.turn_until(lambda: balances.reply() is not None, ACCOUNT_SHARD)
     reply = balances.reply()
     assert isinstance(reply, BalancesReply)
     assert reply.balances[0].held <= (len(orders) - told) * COST
@@ -183,16 +183,19 @@ def test_confirmations_come_again_after_a_restart(pair: Pair) -> None:
         pair.kill(index)
     for index in range(2):
         pair.start(index)
-    homes, books = pair.shards[HOME].engine.outboxes[BOOK], pair.shards[BOOK].engine.outboxes[HOME]
-    pair.turn_until(lambda: not len(homes) and not len(books))
+    account_shards, books = (
+        pair.shards[ACCOUNT_SHARD].engine.outboxes[BOOK],
+        pair.shards[BOOK].engine.outboxes[ACCOUNT_SHARD],
+    )
+    pair.turn_until(lambda: not len(account_shards) and not len(books))
 
 
 def test_a_journal_that_lost_its_end_is_noticed(pair: Pair) -> None:
     """Its peer has messages that it knows nothing of; also where no mark says that they were acknowledged."""
     pair.place()
-    pair.kill(HOME)
-    for path in pair.folder.shard(HOME).glob("journal.*"):
+    pair.kill(ACCOUNT_SHARD)
+    for path in pair.folder.shard(ACCOUNT_SHARD).glob("journal.*"):
         path.unlink()
-    pair.start(HOME)
+    pair.start(ACCOUNT_SHARD)
     with pytest.raises(LinkBroken, match="which made only 0"):
         pair.turn_until(lambda: False)

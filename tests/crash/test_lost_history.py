@@ -56,7 +56,7 @@ class Lost:
         for file in content.iterdir() if content else ():
             shutil.copy(file, self.exchange.data)
 
-    def asked(self) -> list[tuple[int, object]]:
+    def requested(self) -> list[tuple[int, object]]:
         """What is said of both orders, and of the history."""
         spot = self.exchange.call("GET", f"/api/v1/spot/orders/{self.spot}")
         futures = self.futures_call("GET", f"symbol=BTCUSDT&orderId={self.futures}")
@@ -96,13 +96,13 @@ def test_the_archive_refuses_until_the_newest_is_back(lost: Lost, kind: str) -> 
     until(lambda: "archive will not be restarted" in exchange.log()[before:], BACK_S, "the archive gives up")
     said = exchange.log()[before:]
     assert "history.duckdb: messages" in said and "restore it from the newest copy" in said, said
-    until(lambda: lost.asked()[0][0] == 500, BACK_S, "the shards serve")
-    assert lost.asked() == [(500, "DB_ERROR"), (503, -1001), (503, "stopped")]
+    until(lambda: lost.requested()[0][0] == 500, BACK_S, "the shards serve")
+    assert lost.requested() == [(500, "DB_ERROR"), (503, -1001), (503, "stopped")]
     exchange.stop()
     lost.put(lost.newest)
     if kind == "older without its mark":
         (exchange.data / "history.mark").unlink()  # a restored backup has none
     exchange.start()
-    assert lost.asked() == [(200, "canceled"), (200, "CANCELED"), (200, "serving")]
+    assert lost.requested() == [(200, "canceled"), (200, "CANCELED"), (200, "serving")]
     exchange.stop()
     assert "Traceback" not in exchange.log()

@@ -14,7 +14,7 @@ from shards.process import is_locked, read_pid
 from tests.crash.processes import BACK_S
 from tests.exchange import Exchange, group_members, kill, until
 from tests.http.test_run import Run, can_bind, free_port
-from web.cli.halves import ENGINE, STOP_S, WEB
+from web.cli.service import ENGINE, STOP_S, WEB
 
 END_S: Final = 15.0  # callers are answered first
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
@@ -36,11 +36,11 @@ def folder() -> Iterator[Path]:
 
 
 def test_the_runner_is_killed(folder: Path) -> None:
-    """Alone, or with the first processes of its halves; the next one starts at once, on the same port and folder."""
+    """Alone, or with the first processes of its services; the next one starts at once, on the same port and folder."""
     run = Run(folder, free_port(), SHARDEX_SHARDS="1")
     for killed in ((), (ENGINE,), (WEB,), (ENGINE, WEB)):
         run.wait_shown()
-        groups = run.halves()
+        groups = run.services()
         assert set(groups) == {ENGINE, WEB}
         for pid in (run.process.pid, *(groups[name] for name in killed)):
             kill(pid)
@@ -48,7 +48,7 @@ def test_the_runner_is_killed(folder: Path) -> None:
         run = Run(folder, run.port, SHARDEX_SHARDS="1")
         run.wait_shown()
         assert not [pid for group in groups.values() for pid in group_members(group)], killed
-    after = run.halves()
+    after = run.services()
     kill(run.process.pid)
     run.process.wait()
     until(lambda: not any(map(group_members, after.values())), END_S, "nothing is left, with nobody to look for it")
@@ -59,13 +59,13 @@ def test_what_does_not_end_is_named_and_ended_by_the_next_one(folder: Path) -> N
     """An engine that stands still cannot hear that it is to end. While its runner lives, that one is named instead."""
     run = Run(folder, free_port(), SHARDEX_SHARDS="1")
     run.wait_shown()
-    halves = run.halves()
-    engine = halves[ENGINE]
+    services = run.services()
+    engine = services[ENGINE]
     other = Run(folder, free_port(), SHARDEX_SHARDS="1")
     assert other.process.wait(BACK_S) == 1
     assert f"another engine runs on {run.data}" in other.output()
     assert f"process {run.process.pid}" in other.output()
-    assert run.halves() == halves
+    assert run.services() == services
     os.kill(engine, signal.SIGSTOP)
     kill(run.process.pid)
     run.process.wait()
@@ -83,6 +83,6 @@ def test_the_supervisor_is_killed(own_exchange: Exchange) -> None:
     os.kill(own_exchange.shard_pid(0), signal.SIGSTOP)
     kill(engine)
     until(lambda: not group_members(engine), BACK_S, "no shard is left")
-    until(lambda: own_exchange.engine.bury() is not None, BACK_S, "it ended")
+    until(lambda: own_exchange.engine.reap() is not None, BACK_S, "it ended")
     own_exchange.engine.start()
     own_exchange.wait_ready()

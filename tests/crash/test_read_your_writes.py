@@ -13,11 +13,11 @@ from shards.limits import DEADLINE_MS
 from shards.model.commands import Cancel, Command, Place
 from shards.model.markets import Market
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce
-from shards.model.queries import GetBalances, GetOrderByClientId, Question
-from shards.model.reasons import Reason
-from shards.model.replies import BalancesReply, OrderReply, Refused, Reply
+from shards.model.queries import GetBalances, GetOrderByClientId, Query
+from shards.model.reasons import RejectReason
+from shards.model.replies import BalancesReply, OrderReply, Rejected, Reply
 from storage.reference import Reference
-from tests.crash.floor import FUNDS, QUOTE, QUOTE_PLACES, Account, Floor
+from tests.crash.floor import FUNDS, QUOTE, QUOTE_DECIMALS, Account, Floor
 from tests.crash.processes import BACK_S, archive_process, check_at_rest, connected, shard_process
 from tests.crash.settings import make_random, times
 from tests.crash.workers import Workers
@@ -28,7 +28,7 @@ READERS: Final = 8
 OPEN_MAX: Final = 50  # orders of one reader
 CALM_COUNT: Final = 4_000  # answers, each with a balance read right after it
 STORM_COUNT: Final = 250  # of them between two kills
-NOT_THERE: Final = (Reason.RESTARTING, Reason.BUSY, Reason.TIMEOUT)
+NOT_THERE: Final = (RejectReason.RESTARTING, RejectReason.BUSY, RejectReason.TIMEOUT)
 
 
 class Reader:
@@ -44,7 +44,7 @@ class Reader:
         self._rnd = rnd
         self._numbers = count(1)
         self._open: dict[int, tuple[Market, int]] = {}  # order → market, units held
-        self._funds = int(FUNDS) * 10**QUOTE_PLACES
+        self._funds = int(FUNDS) * 10**QUOTE_DECIMALS
         self.reads = 0
         self.faults: list[str] = []
 
@@ -64,7 +64,7 @@ class Reader:
         )
         started = time.monotonic()
         reply = self._call(market, Place(order))
-        if isinstance(reply, Refused) and reply.reason is Reason.TIMEOUT:
+        if isinstance(reply, Rejected) and reply.reason is RejectReason.TIMEOUT:
             time.sleep(max(0.0, started + DEADLINE_MS / 1_000 + 0.2 - time.monotonic()))
             reply = self._insist(market, lambda: GetOrderByClientId(market.number, self._account.account, client_id))
         if not isinstance(reply, OrderReply):
@@ -76,7 +76,10 @@ class Reader:
         order_id = self._rnd.choice(list(self._open))
         market, _ = self._open[order_id]
         reply = self._insist(market, lambda: Cancel(order_id, self._account.account))
-        if isinstance(reply, Refused) and reply.reason not in (Reason.UNKNOWN_ORDER, Reason.TERMINAL_ORDER):
+        if isinstance(reply, Rejected) and reply.reason not in (
+            RejectReason.UNKNOWN_ORDER,
+            RejectReason.TERMINAL_ORDER,
+        ):
             return ""
         del self._open[order_id]
         return f"canceled {order_id} on shard {self._shards[market.symbol]}"
@@ -89,18 +92,18 @@ class Reader:
         told = next((each.available, each.held) for each in reply.balances if each.asset == QUOTE)
         self.reads += 1
         if told != wanted:
-            self.faults.append(f"{said}; home {self._account.home} said {told} right after, right is {wanted}")
+            self.faults.append(f"{said}; home {self._account.account_shard} said {told} right after, right is {wanted}")
 
-    def _call(self, market: Market | None, message: Command | Question) -> Reply:
-        shard = self._shards[market.symbol] if market else self._account.home
+    def _call(self, market: Market | None, message: Command | Query) -> Reply:
+        shard = self._shards[market.symbol] if market else self._account.account_shard
         return self._client.call(shard, message)
 
-    def _insist(self, market: Market | None, make: Callable[[], Command | Question]) -> Reply:
+    def _insist(self, market: Market | None, make: Callable[[], Command | Query]) -> Reply:
         """Ask until there is an answer; only what may be repeated."""
         end = time.monotonic() + BACK_S
         while True:
             reply = self._call(market, make())
-            if not isinstance(reply, Refused) or reply.reason not in NOT_THERE:
+            if not isinstance(reply, Rejected) or reply.reason not in NOT_THERE:
                 return reply
             assert time.monotonic() < end, f"no answer for {BACK_S} s: {reply}"
             time.sleep(0.002)

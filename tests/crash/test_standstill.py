@@ -33,7 +33,7 @@ def test_a_shard_stands_still_beyond_every_deadline(stage: Stage) -> None:
         storm.strike(times(2), blow)
     calls = storm.load.calls
     check_nothing([f"{call}: after {call.seconds:.2f} s" for call in calls if call.seconds > deadline_s(call) + LATE_S])
-    storm.check_only(lambda call: call.account.home == STILL or STILL in call.shards)
+    storm.check_only(lambda call: call.account.account_shard == STILL or STILL in call.shards)
     expired = list(find_expired(calls, spans))
     assert expired, "nobody placed an order while the shard stood still"
     check_nothing([f"{call} was placed later" for call in expired if exists(stage.floor, call)])

@@ -99,10 +99,10 @@ def main() -> None:
     """Record what is named, all by default."""
     parser = argparse.ArgumentParser(prog="python -m tests.data.record", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(RECORDERS)}; all by default")
-    asked = parser.parse_args()
-    if unknown := set(asked.names) - RECORDERS.keys():
+    args = parser.parse_args()
+    if unknown := set(args.names) - RECORDERS.keys():
         parser.error(f"nothing to record under {', '.join(sorted(unknown))}")
-    for name in asked.names or RECORDERS:
+    for name in args.names or RECORDERS:
         path = RECORDERS[name]()
         print(f"{path}: {path.stat().st_size // 1_000} kB", flush=True)
 

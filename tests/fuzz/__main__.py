@@ -21,17 +21,17 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=200_000, help="how many requests")
     parser.add_argument("--seed", type=int, default=None, help="random by default")
     parser.add_argument("--strict", action="store_true", help=f"no answer may take longer than {GOAL_S:g} s")
-    asked = parser.parse_args()
-    seed = random.randrange(2**32) if asked.seed is None else asked.seed
+    args = parser.parse_args()
+    seed = random.randrange(2**32) if args.seed is None else args.seed
     print(f"seed {seed}", flush=True)
     exchange = Exchange(2)
     try:
         exchange.start()
         campaign = Campaign(exchange, seed)
-        report = campaign.run(asked.count)
+        report = campaign.run(args.count)
         print(report, flush=True)
         check_aftermath(campaign.arena)
-        if asked.strict and report.slowest_s > GOAL_S:
+        if args.strict and report.slowest_s > GOAL_S:
             raise Fault(f"the slowest answer took longer than {GOAL_S:g} s")
     except Fault as fault:
         print(fault)

@@ -1,4 +1,4 @@
-"""A campaign of spoilt requests from several connections; stops at the first answer that is wrong."""
+"""A campaign of mutated requests from several connections; stops at the first answer that is wrong."""
 
 import random
 import threading
@@ -21,8 +21,8 @@ Json = Any
 
 CONNECTIONS: Final = 4
 GOOD_SHARE: Final = 0.15  # requests sent as they are: they keep orders and money coming
-AFTER_SHARE: Final = 0.25  # of the others, spoilt after they were signed
-FRAMING_SHARE: Final = 0.08  # of all, spoilt in their framing
+AFTER_SHARE: Final = 0.25  # of the others, mutated after they were signed
+FRAMING_SHARE: Final = 0.08  # of all, mutated in their framing
 DEADLINE_S: Final = 8.0  # the longest of the deadlines: no answer may come later
 LOG_LINES: Final = 40  # that are shown with a fault
 LOOK_COUNT: Final = 500  # requests of a connection between two looks at the workers

@@ -118,11 +118,11 @@ def deepen(chance: Chance, draft: Draft) -> None:
     place = chance.choice(places)
     name, items = pairs[place]
     worse = chance.choice([*NUMBERS, *KINDS, *TEXTS])
-    spoilt = chance.randrange(len(items))
-    item = items[spoilt]
+    mutated = chance.randrange(len(items))
+    item = items[mutated]
     if isinstance(item, dict) and item and chance.random() < 0.8:
         worse = {**item, chance.choice(list(item)): worse}
-    pairs[place] = (name, [*items[:spoilt], worse, *items[spoilt + 1 :]])
+    pairs[place] = (name, [*items[:mutated], worse, *items[mutated + 1 :]])
 
 
 def move(chance: Chance, draft: Draft) -> None:

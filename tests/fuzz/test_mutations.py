@@ -1,4 +1,4 @@
-"""Good requests of every operation, spoilt: every answer as documented, in time, by workers that live on."""
+"""Good requests of every operation, mutated: every answer as documented, in time, by workers that live on."""
 
 import random
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.fuzz.campaign import Campaign
 from tests.model.seeds import read_count
 
 COUNT = read_count("SHARDEX_FUZZ_REQUESTS", 10_000)
-OPERATIONS_SHARE = 0.9  # of all operations: so many are answered with 200 at least once, so what is spoilt was good
+OPERATIONS_SHARE = 0.9  # of all operations: so many are answered with 200 at least once, so what is mutated was good
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def exchange() -> Iterator[Exchange]:
 
 
 @pytest.mark.timeout(300)
-def test_spoilt_requests(exchange: Exchange) -> None:
+def test_mutated_requests(exchange: Exchange) -> None:
     seed = random.randrange(2**32)
     print(f"make fuzz N={COUNT} SEED={seed}")
     campaign = Campaign(exchange, seed)

@@ -17,7 +17,7 @@ from shards.model.commands import Command
 from shards.model.events import Traded
 from shards.model.markets import Market
 from shards.model.orders import Side, Trade
-from shards.model.queries import Question
+from shards.model.queries import Query
 from shards.model.replies import Reply
 from tests.http.futures.site import BTC, ETH, SPOT, SPOT_ONLY, FakeClient, Site, make_trade
 from web.exchange.candles import INTERVALS_S
@@ -41,13 +41,13 @@ class Divided(FakeClient):
         rows = [(number, Traded(trade)) for number, trade in enumerate(trades, 1)]
         self.history.store({0: rows[:archived]})
         for number, row in rows[archived - known :]:
-            self.shard.recent.add(number, row)
+            self.shard.unarchived.add(number, row)
 
-    def call(self, shard: int, message: Command | Question, deadline_ms: int = 0) -> Reply:
-        return answer(self.shard, message)  # type: ignore[arg-type]  # market data is made of questions alone
+    def call(self, shard: int, message: Command | Query, deadline_ms: int = 0) -> Reply:
+        return answer(self.shard, message)  # type: ignore[arg-type]  # market data is made of queries alone
 
-    def ask_archive(self, question: Question, deadline_ms: int = 0) -> Reply:
-        return self.history.answer(question)
+    def ask_archive(self, query: Query, deadline_ms: int = 0) -> Reply:
+        return self.history.answer(query)
 
 
 @pytest.fixture

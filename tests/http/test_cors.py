@@ -224,13 +224,13 @@ async function ask([name, url, options]) {
 Promise.all(wanted.map(ask)).then(() => fetch("/told", {method: "POST", body: JSON.stringify(told)}));
 </script>"""
 
-Asked = tuple[str, str, Mapping[str, Any]]
+Requested = tuple[str, str, Mapping[str, Any]]
 
 
-def browse(pages: PageServer, folder: Path, *asked: Asked) -> Any:
+def browse(pages: PageServer, folder: Path, *requested: Requested) -> Any:
     """What a page of another origin sees, by name."""
     assert BROWSER is not None
-    pages.page = (SCRIPT % json.dumps(asked)).encode()
+    pages.page = (SCRIPT % json.dumps(requested)).encode()
     pages.heard.clear()
     command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}

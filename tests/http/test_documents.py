@@ -25,7 +25,7 @@ from tests.exchange import Exchange
 from tests.http.documented import faults_of, happen
 from tests.http.venue import Venue
 from web.cli import main as cli
-from web.cli.halves import ROOT
+from web.cli.service import ROOT
 
 DOCUMENTS: Final = (ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md")))
 OF_OTHERS: Final = ("pytest", "locust", "py_spy", "venv", "pip", "http.server")  # their options are not ours to check

@@ -19,8 +19,8 @@ def check(user: User, **expected: str) -> None:
 def test_trade_and_cancel_on_every_combination_of_shards(venue: Venue) -> None:
     """Seller's home × buyer's home × market: fees, price improvement, market orders, partial fills, cancels."""
     pairs = [venue.pair(shard, maker_bps=10, taker_bps=20) for shard in venue.shards]
-    for seller_home, buyer_home, pair in itertools.product(venue.shards, venue.shards, pairs):
-        seller, buyer = venue.user(seller_home, DF="1000"), venue.user(buyer_home, USDT="1000")
+    for seller_shard, buyer_shard, pair in itertools.product(venue.shards, venue.shards, pairs):
+        seller, buyer = venue.user(seller_shard, DF="1000"), venue.user(buyer_shard, USDT="1000")
         trade_and_cancel(pair, seller, buyer)
 
 
@@ -80,8 +80,8 @@ def told(placed: Json) -> list[tuple[str, str, str, str]]:
 
 def test_funds_freed_on_one_shard_are_spent_at_once_on_another(venue: Venue) -> None:
     pairs = [venue.pair(shard) for shard in (*venue.shards, 0)]
-    for home, (first, second) in itertools.product(venue.shards, itertools.permutations(pairs, 2)):
-        user = venue.user(home, USDT="10", DF="10")
+    for account_shard, (first, second) in itertools.product(venue.shards, itertools.permutations(pairs, 2)):
+        user = venue.user(account_shard, USDT="10", DF="10")
         bid, ask = user.place(first, "buy", "0.5", "20"), user.place(first, "sell", "2", "10")
         check(user, USDT="0 10", DF="0 10")
         assert user.try_place(second, "buy", "0.5", "2").brief() == "400 INSUFFICIENT_BALANCE"
@@ -99,8 +99,8 @@ def test_funds_freed_on_one_shard_are_spent_at_once_on_another(venue: Venue) -> 
 def test_proceeds_are_spent_at_once_on_another_shard(venue: Venue) -> None:
     """What a fill brings, to the maker as to the taker, may be spent as soon as the taker has the answer."""
     pairs = [venue.pair(shard) for shard in venue.shards]
-    for home, first, second in itertools.product(venue.shards, pairs, pairs):
-        maker, taker = venue.user(home, USDT="10"), venue.user(venue.shard_count - 1 - home, DF="10")
+    for account_shard, first, second in itertools.product(venue.shards, pairs, pairs):
+        maker, taker = venue.user(account_shard, USDT="10"), venue.user(venue.shard_count - 1 - account_shard, DF="10")
         maker.place(first, "buy", "1", "10")
         taker.place(first, "sell", "1", "10")
         maker.place(second, "sell", "3", "10")
@@ -183,7 +183,7 @@ def test_averages(venue: Venue) -> None:
 
 def test_price_then_time(venue: Venue) -> None:
     pair = venue.pair()
-    makers = [venue.user(home, DF="10") for home in (*venue.shards, *venue.shards, 0, 0)]
+    makers = [venue.user(account_shard, DF="10") for account_shard in (*venue.shards, *venue.shards, 0, 0)]
     taker = venue.user(None, USDT="1000")
     prices = ["1.1", "1", "1.1", "1", "1.2", "1", "1.1", "1.2", "1", "1"][: len(makers)]
     asks = [maker.place(pair, "sell", price, "1") for maker, price in zip(makers, prices, strict=True)]

@@ -14,14 +14,14 @@ from shards.limits import DEADLINE_MS
 from shards.model.brackets import RiskChange
 from shards.model.commands import AddAsset, Command, SetMarketStatus, SetRisk
 from shards.model.markets import MarketStatus, shard_of_symbol
-from shards.model.queries import GetMarket, Question
+from shards.model.queries import GetMarket, Query
 from shards.model.replies import CountReply, MarketReply, Reply
 from shards.verify.folder import verify_folder
 from storage.reference import Asset, Reference
 from tests.exchange import Exchange, until
 from web.exchange.catalog import Catalog
-from web.exchange.gateway import Engine
-from web.operator.actions import Desk, set_spot_status
+from web.exchange.gateway import ExchangeGateway
+from web.operator.actions import OperatorContext, set_spot_status
 from web.operator.bracket_rows import to_brackets
 from web.operator.futures_markets import set_futures_status, set_risk
 
@@ -30,7 +30,7 @@ R = TypeVar("R", bound=Reply)
 
 
 @contextmanager
-def desk(exchange: Exchange) -> Iterator[tuple[Reference, Engine]]:
+def operator(exchange: Exchange) -> Iterator[tuple[Reference, ExchangeGateway]]:
     """What a worker has in its hands; here it is killed between two of its steps."""
     folder = exchange.folder
     with (
@@ -38,7 +38,7 @@ def desk(exchange: Exchange) -> Iterator[tuple[Reference, Engine]]:
         closing(Client(folder)) as client,
     ):
         client.wait_connected(5)
-        yield reference, Engine(client)
+        yield reference, ExchangeGateway(client)
 
 
 def shown_decimals(exchange: Exchange, symbol: str) -> list[int]:
@@ -56,7 +56,7 @@ def restart(exchange: Exchange) -> None:
 @pytest.mark.parametrize("own_exchange", [2], indirect=True)
 def test_an_operator_is_cut_off(own_exchange: Exchange) -> None:
     exchange = own_exchange
-    with desk(exchange) as (reference, engine):
+    with operator(exchange) as (reference, engine):
         for symbol in ("RESERVED", "JOURNALED", "WRONG"):
             assert reference.reserve_asset(Asset(symbol, DECIMALS))
         for symbol in ("JOURNALED", "WRONG"):
@@ -65,7 +65,7 @@ def test_an_operator_is_cut_off(own_exchange: Exchange) -> None:
         halted = {}
         for symbol, market in Catalog(reference.facts()).spot.items():
             command = SetMarketStatus(market.number, MarketStatus.HALTED)
-            halted[symbol] = engine.ask(MarketReply, engine.owner(market), command).market
+            halted[symbol] = engine.ask(MarketReply, engine.market_shard(market), command).market
     markets = exchange.call("GET", "/api/v1/spot/markets", account=None).json()
     assert {market["status"] for market in markets} == {"listed"}  # nobody was told of it
     restart(exchange)
@@ -103,10 +103,10 @@ def shown_risk(exchange: Exchange) -> tuple[int, int]:
 @pytest.mark.parametrize("own_exchange", [2], indirect=True)
 def test_risk_terms_that_only_the_shard_has(own_exchange: Exchange) -> None:
     exchange = own_exchange
-    with desk(exchange) as (reference, engine):
+    with operator(exchange) as (reference, engine):
         market = Catalog(reference.facts()).futures[SYMBOL]
         command = SetRisk(market.number, RiskChange(to_brackets([(CAPS[0], 20, "0.01")], DECIMALS), 70))
-        engine.ask(MarketReply, engine.owner(market), command)
+        engine.ask(MarketReply, engine.market_shard(market), command)
     assert shown_risk(exchange) == (40_000, 12_500)
     restart(exchange)
     assert shown_risk(exchange) == (CAPS[0], 70)
@@ -114,12 +114,12 @@ def test_risk_terms_that_only_the_shard_has(own_exchange: Exchange) -> None:
     assert verify_folder(exchange.folder) == []
 
 
-class Overtaken(Engine):
+class Overtaken(ExchangeGateway):
     """Whoever asks through it hears of the first change late: another one is carried out as a whole before."""
 
     meanwhile: Callable[[], object] | None = None
 
-    def ask(self, kind: type[R], shard: int, message: Command | Question, deadline_ms: int = DEADLINE_MS) -> R:
+    def ask(self, kind: type[R], shard: int, message: Command | Query, deadline_ms: int = DEADLINE_MS) -> R:
         reply = super().ask(kind, shard, message, deadline_ms)
         then, self.meanwhile = self.meanwhile, None
         if then is not None:
@@ -131,33 +131,33 @@ class Overtaken(Engine):
 def test_two_operators_at_once(own_exchange: Exchange) -> None:
     """The shard decides which change came last, not who writes last into the reference file."""
     exchange = own_exchange
-    with desk(exchange) as (reference, engine):
-        first, second = Desk(Overtaken(engine.client), reference), Desk(engine, reference)
-        assert isinstance(first.engine, Overtaken)
+    with operator(exchange) as (reference, engine):
+        first, second = OperatorContext(Overtaken(engine.client), reference), OperatorContext(engine, reference)
+        assert isinstance(first.gateway, Overtaken)
         risks = [[(cap, 20, "0.01")] for cap in CAPS]
-        first.engine.meanwhile = lambda: set_risk(second, SYMBOL, risks[1])
+        first.gateway.meanwhile = lambda: set_risk(second, SYMBOL, risks[1])
         set_risk(first, SYMBOL, risks[0])
         assert shown_risk(exchange) == (CAPS[1], 12_500)
-        first.engine.meanwhile = lambda: set_risk(second, SYMBOL, liquidation_fee="0.02")
+        first.gateway.meanwhile = lambda: set_risk(second, SYMBOL, liquidation_fee="0.02")
         set_risk(first, SYMBOL, liquidation_fee="0.01")
         assert shown_risk(exchange) == (CAPS[1], 20_000)
-        first.engine.meanwhile = lambda: set_risk(second, SYMBOL, liquidation_fee="0.03")
+        first.gateway.meanwhile = lambda: set_risk(second, SYMBOL, liquidation_fee="0.03")
         set_risk(first, SYMBOL, risks[0])  # brackets and fee: neither takes the other back
         assert shown_risk(exchange) == (CAPS[0], 30_000)
-        first.engine.meanwhile = lambda: set_risk(second, SYMBOL, risks[1])
+        first.gateway.meanwhile = lambda: set_risk(second, SYMBOL, risks[1])
         set_risk(first, SYMBOL, liquidation_fee="0.04")
         assert shown_risk(exchange) == (CAPS[1], 40_000)
-        first.engine.meanwhile = lambda: set_futures_status(second, SYMBOL, "listed")
+        first.gateway.meanwhile = lambda: set_futures_status(second, SYMBOL, "listed")
         set_futures_status(first, SYMBOL, "halted")
         assert Catalog(reference.facts()).futures[SYMBOL].status is MarketStatus.LISTED
-        first.engine.meanwhile = lambda: set_futures_status(second, SYMBOL, "halted")
+        first.gateway.meanwhile = lambda: set_futures_status(second, SYMBOL, "halted")
         set_risk(first, SYMBOL, risks[0])  # one change of each kind: neither takes the other back
         assert Catalog(reference.facts()).futures[SYMBOL].status is MarketStatus.HALTED
         assert shown_risk(exchange) == (CAPS[0], 40_000)
         market = Catalog(reference.facts()).futures[SYMBOL]
-        assert engine.ask(MarketReply, engine.owner(market), GetMarket(market.number)).market == market
+        assert engine.ask(MarketReply, engine.market_shard(market), GetMarket(market.number)).market == market
         spot = next(iter(Catalog(reference.facts()).spot))
-        first.engine.meanwhile = lambda: set_spot_status(second, spot, "listed")
+        first.gateway.meanwhile = lambda: set_spot_status(second, spot, "listed")
         set_spot_status(first, spot, "halted")
         assert Catalog(reference.facts()).spot[spot].status is MarketStatus.LISTED
     exchange.stop()
@@ -168,7 +168,7 @@ def test_two_operators_at_once(own_exchange: Exchange) -> None:
 def test_another_reference_file_is_refused(own_exchange: Exchange, tmp_path: Path) -> None:
     """One that is whole in itself, with its mark, but counts otherwise than the journals do."""
     exchange, other = own_exchange, Folder.open(tmp_path / "other", 2)
-    with desk(exchange) as (reference, _):
+    with operator(exchange) as (reference, _):
         facts = reference.facts()
     exchange.stop()
     with closing(Reference(other.reference, other.secrets().storage_key)) as made:

@@ -6,9 +6,9 @@ from random import Random
 
 from loadtest.bench.large_archive import LateOrder, fill_archive, late_order
 from shards.folder import Folder
-from shards.model.queries import FindEnded, GetOrder, GetOrderByClientId, Question
-from shards.model.reasons import Reason
-from shards.model.replies import BatchReply, OrderReply, Refused
+from shards.model.queries import FindEnded, GetOrder, GetOrderByClientId, Query
+from shards.model.reasons import RejectReason
+from shards.model.replies import BatchReply, OrderReply, Rejected
 from tests.exchange import Exchange
 from web.cli.access import open_client
 
@@ -28,28 +28,28 @@ def test_each_caller_gets_his_own() -> None:
                 chance = Random(caller)
                 for _ in range(CALLS):
                     late = late_order(chance.randrange(COUNT))
-                    question, expected = ask_for(late, chance.randrange(4))
-                    reply = client.ask_archive(question)
+                    query, expected = ask_for(late, chance.randrange(4))
+                    reply = client.ask_archive(query)
                     match reply:
                         case OrderReply(order):
-                            assert order.id == expected, question
+                            assert order.id == expected, query
                         case BatchReply(found):
-                            assert [each if isinstance(each, Reason) else each.id for each in found] == expected
-                        case Refused(reason):
-                            assert reason == expected, question
+                            assert [each if isinstance(each, RejectReason) else each.id for each in found] == expected
+                        case Rejected(reason):
+                            assert reason == expected, query
 
             list(pool.map(call, range(CALLERS)))
 
 
-def ask_for(late: LateOrder, kind: int) -> tuple[Question, object]:
-    """A question, and whom or what it is answered with."""
+def ask_for(late: LateOrder, kind: int) -> tuple[Query, object]:
+    """A query, and whom or what it is answered with."""
     match kind:
         case 0:
             return GetOrder(late.id), late.id
         case 1:
             return GetOrderByClientId(late.market, late.account, late.client_id), late.id
         case 2:
-            return GetOrderByClientId(late.market, "nobody", late.client_id), Reason.UNKNOWN_ORDER
+            return GetOrderByClientId(late.market, "nobody", late.client_id), RejectReason.UNKNOWN_ORDER
         case _:
-            asked = FindEnded(late.market, late.account, [late.id, 7], [late.client_id, "c"])
-            return asked, [late.id, Reason.UNKNOWN_ORDER, late.id, Reason.UNKNOWN_ORDER]
+            query = FindEnded(late.market, late.account, [late.id, 7], [late.client_id, "c"])
+            return query, [late.id, RejectReason.UNKNOWN_ORDER, late.id, RejectReason.UNKNOWN_ORDER]

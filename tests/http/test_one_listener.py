@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from tests.exchange import OWN_SETTINGS, Exchange, group_members, hold_port, kill, until
-from web.cli.run import ROOT, WEB, half_environment, read_procfile
+from web.cli.run import ROOT, WEB, read_procfile, service_environment
 from web.server.claims import Claimed, claim_all
 
 COMMAND: Final = read_procfile()[WEB]
@@ -33,7 +33,7 @@ class ByHand:
             self.process = subprocess.Popen(
                 [*COMMAND[:-1], *arguments, COMMAND[-1]],
                 cwd=ROOT,
-                env=half_environment(environment, Path(tempfile.mkdtemp(dir=folder))),
+                env=service_environment(environment, Path(tempfile.mkdtemp(dir=folder))),
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -102,10 +102,10 @@ def test_halted(venue: Venue) -> None:
 
 
 def test_delisted(venue: Venue) -> None:
-    """All open orders are canceled, their money is back on every home shard, and the market is over."""
+    """All open orders are canceled, their money is back on every account shard, and the market is over."""
     for shard in venue.shards:
         pair, kept = venue.pair(shard), venue.pair(shard)
-        users = [venue.user(home, USDT="100", DF="100") for home in venue.shards]
+        users = [venue.user(account_shard, USDT="100", DF="100") for account_shard in venue.shards]
         others = [user.place(kept, "buy", "1", "1")["id"] for user in users]
         bids = [user.place(pair, "buy", "1", "10")["id"] for user in users]
         for user in users:
@@ -134,8 +134,8 @@ def test_delisted(venue: Venue) -> None:
 
 
 def test_deposits_and_withdrawals(venue: Venue) -> None:
-    for home in venue.shards:
-        user = venue.user(home)
+    for account_shard in venue.shards:
+        user = venue.user(account_shard)
         first = pay(venue, "deposits", user, "100.5", "d-1").ok()
         assert first == {
             "ok": True,
@@ -166,7 +166,7 @@ def test_deposits_and_withdrawals(venue: Venue) -> None:
         assert user.wallets() == {"USDT": "0.000001 0"}
 
         # a reference belongs to its account
-        other = venue.user(home)
+        other = venue.user(account_shard)
         assert pay(venue, "deposits", other, "7", "d-1").ok()["balance_after"] == "7"
 
 
@@ -227,9 +227,9 @@ def test_names_that_differ_in_case_alone(venue: Venue, first: int) -> None:
     products = [("/spot/markets", "id", {**spot, **fees}), ("/futures/markets", "symbol", {**futures, **fees})]
     for path, name, terms in (products[first], products[1 - first]):
         assert venue.operate("POST", path, {name: f"{symbol}USDT", **terms}).ok()
-        for door, key, asked in products:
+        for door, key, requested in products:
             for other in (f"{symbol}usdt", f"{symbol.upper()}USDT", f"{symbol.lower()}usdt"):
-                assert venue.operate("POST", door, {key: other, **asked}).brief() == "409 MARKET_EXISTS"
+                assert venue.operate("POST", door, {key: other, **requested}).brief() == "409 MARKET_EXISTS"
     for other in (symbol.lower(), symbol.upper()):
         assert venue.operate("POST", "/assets", {"symbol": other, "decimals": 8}).brief() == "409 ASSET_EXISTS"
     listed = [each["id"] for each in venue.public("/spot/markets").ok()]

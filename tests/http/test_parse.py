@@ -7,7 +7,7 @@ import pytest
 from shards.model.decimals import Decimal
 from web.http.errors import Problem
 from web.http.parse import Number, is_account, is_client_id, is_name, parse_object, read_decimal, read_long, read_text
-from web.http.request import Query
+from web.http.request import QueryParameters
 
 REFUSED_BODIES = {
     "empty": b"",
@@ -128,7 +128,7 @@ def test_names() -> None:
 
 
 def test_a_parameter_twice_is_refused_when_it_is_asked_for() -> None:
-    query = Query(b"symbol=A&limit=1&%6Cimit=2")
+    query = QueryParameters(b"symbol=A&limit=1&%6Cimit=2")
     assert query.get("symbol") == "A" and query.get("before") is None
     with pytest.raises(Problem, match="invalid limit"):
         query.get("limit")

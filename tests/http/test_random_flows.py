@@ -11,12 +11,12 @@ from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from shards.model.queries import GetBalances, GetDepth
 from shards.model.replies import BalancesReply, OrderReply, OrdersReply
 from tests.http.venue import Answer, Pair, User, Venue, plain
-from tests.linear.history import Asked, Reader, told_by_model
+from tests.linear.history import Reader, Requested, told_by_model
 from tests.model.reference import Reference
 from tests.model.seeds import read_count, read_seed
 
 D = Decimal
-PLACES: Final = {"USDT": 6, "DF": 18}
+DECIMALS: Final = {"USDT": 6, "DF": 18}
 FUNDS: Final = {"USDT": "300", "DF": "300.000000000000000001"}
 FEES: Final = [(0, 0), (1, 3), (10, 20), (999, 1_000)]
 SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
@@ -40,7 +40,7 @@ class Game:
         self.users = [venue.user(shard, **FUNDS) for shard in (*venue.shards, *venue.shards, 0, 0)[:4]]
         for user in self.users:
             for asset, amount in FUNDS.items():
-                self.model.apply(Deposit(user.name, asset, int(D(amount).scaleb(PLACES[asset])), asset), 0)
+                self.model.apply(Deposit(user.name, asset, int(D(amount).scaleb(DECIMALS[asset])), asset), 0)
 
     def step(self) -> None:
         user, pair = self.rng.choice(self.users), self.rng.choice(self.pairs)
@@ -63,16 +63,16 @@ class Game:
         more = {"tif": tif} | ({"quote_quantity": plain(D(budget).scaleb(-6))} if budget else {})
         kind = Kind.LIMIT if ticks else Kind.MARKET
         number = self.markets[pair.symbol].number
-        asked = Place(NewOrder(number, user.name, SIDES[side], kind, TIFS[tif], ticks, lots, budget))
-        self.compare(pair, asked, user.try_place(pair, side, price, quantity, **more))
+        requested = Place(NewOrder(number, user.name, SIDES[side], kind, TIFS[tif], ticks, lots, budget))
+        self.compare(pair, requested, user.try_place(pair, side, price, quantity, **more))
 
     def cancel(self, user: User, pair: Pair) -> None:
         if book := self.model.open[self.markets[pair.symbol].number]:
             resting = self.rng.choice(book)
             self.compare(pair, Cancel(resting.id, user.name), user.cancel(self.readers[pair.symbol].text(resting.id)))
 
-    def compare(self, pair: Pair, asked: Asked, answer: Answer) -> None:
-        reply = self.model.apply(asked, 0)
+    def compare(self, pair: Pair, requested: Requested, answer: Answer) -> None:
+        reply = self.model.apply(requested, 0)
         assert self.readers[pair.symbol].read(answer.status, answer.json) == told_by_model(reply)
         if isinstance(reply, OrderReply) and reply.order.filled:
             average = D(reply.order.filled_value) / reply.order.filled * pair.tick
@@ -99,7 +99,7 @@ class Game:
 
 
 def scaled(asset: str, units: int) -> Decimal:
-    return D(units).scaleb(-PLACES[asset])
+    return D(units).scaleb(-DECIMALS[asset])
 
 
 def test_random_flow(venue: Venue) -> None:

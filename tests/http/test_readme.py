@@ -17,7 +17,7 @@ pytestmark = pytest.mark.parametrize("exchange", [4], indirect=True)
 
 
 @pytest.fixture
-def desk(exchange: Exchange, tmp_path: Path) -> Path:
+def checkout(exchange: Exchange, tmp_path: Path) -> Path:
     """A folder that looks like a checkout with an exchange just started: ``.venv`` and ``data`` in their places."""
     (tmp_path / "data").symlink_to(exchange.data)
     programs = tmp_path / ".venv" / "bin"
@@ -48,10 +48,10 @@ def documents(text: str) -> tuple[list[Json], str]:
 
 
 @needs_curl
-def test_futures(exchange: Exchange, desk: Path) -> None:
+def test_futures(exchange: Exchange, checkout: Path) -> None:
     (script,) = blocks("Futures")
     script = "set -e\n" + script.replace("http://127.0.0.1:8000", exchange.base_url)
-    done = subprocess.run(["bash", "-c", script], cwd=desk, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-c", script], cwd=checkout, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and not done.stderr, done.stderr
     (placed, held, canceled, back), table = documents(done.stdout)
     assert (placed["clientOrderId"], placed["status"]) == ("grid-17", "NEW")
@@ -66,11 +66,11 @@ def test_futures(exchange: Exchange, desk: Path) -> None:
 
 
 @needs_curl
-def test_a_first_cancel(exchange: Exchange, desk: Path) -> None:
+def test_a_first_cancel(exchange: Exchange, checkout: Path) -> None:
     first, signed = blocks("A first cancel")
     script = f"set -e\n{first}\n{signed}".replace("http://127.0.0.1:8000", exchange.base_url)
     assert exchange.base_url in script
-    done = subprocess.run(["bash", "-c", script], cwd=desk, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-c", script], cwd=checkout, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and not done.stderr, done.stderr
     (placed, held, canceled, back), rest = documents(done.stdout)
     assert (placed["symbol"], placed["status"], placed["price"]) == ("DFUSDT", "open", "0.5000")

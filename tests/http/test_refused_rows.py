@@ -17,23 +17,23 @@ def rows(venue: Venue, account: str, columns: str = SHOWN) -> list[Mapping[str, 
     return [{name: value for name, value in row.items() if value is not None and value is not False} for row in found]
 
 
-def homes(venue: Venue, shard: int) -> list[int]:
+def account_shards(venue: Venue, shard: int) -> list[int]:
     """A home beside the market, and one elsewhere if there is any."""
     return [shard, (shard + 1) % venue.shard_count][: venue.shard_count]
 
 
 def test_spot(venue: Venue) -> None:
     pair = venue.pair(0)
-    for user in (venue.user(home) for home in homes(venue, 0)):
+    for user in (venue.user(account_shard) for account_shard in account_shards(venue, 0)):
         assert user.try_place(pair, "buy", "0.5", "10", client_order_id="poor").brief() == "400 INSUFFICIENT_BALANCE"
         assert user.try_place(pair, "buy", None, None, quote_quantity="7").brief() == "400 INSUFFICIENT_BALANCE"
         user.deposit("DF", "10")
         user.deposit("USDT", "10")
         stranger = venue.user(DF="10")
-        asked = stranger.place(pair, "sell", "0.5", "10")
+        requested = stranger.place(pair, "sell", "0.5", "10")
         resting = user.place(pair, "sell", "0.7", "10")
         assert user.try_place(pair, "buy", "0.6", "10", tif="post_only").brief() == "400 POST_ONLY_REJECT"
-        assert stranger.cancel(asked["id"]).status == 200
+        assert stranger.cancel(requested["id"]).status == 200
         assert stranger.cancel(resting["id"]).brief() == "403 FORBIDDEN"
         assert user.cancel(resting["id"]).status == 200
         assert user.cancel(resting["id"]).brief() == "404 ORDER_NOT_FOUND"
@@ -54,7 +54,7 @@ def test_spot(venue: Venue) -> None:
         named = rows(venue, user.name, "product, symbol, order_id, shard, request, sub, time")
         assert {(row["product"], row["symbol"]) for row in named} == {("spot", pair.symbol)}
         assert [bool(row.get("order_id")) for row in named] == [False, False, True, True, True, False]
-        assert [row["shard"] for row in named] == [user.home, user.home, 0, 0, 0, 0]
+        assert [row["shard"] for row in named] == [user.account_shard, user.account_shard, 0, 0, 0, 0]
         assert len({(row["shard"], row["request"]) for row in named}) == len(named)
         ended = f"SELECT id FROM orders JOIN refusals r USING (order_id) WHERE r.account = '{stranger.name}'"
         assert venue.sql(ended) == [{"id": resting["id"]}]
@@ -65,7 +65,7 @@ def test_futures(venue: Venue) -> None:
     set_mark(venue, symbol, "50000")
     other = OrderTrader(venue, 0)
     other.try_place(symbol, "SELL", "51000", "0.010", timeInForce="GTC").ok()
-    for trader in (OrderTrader(venue, home, "100") for home in homes(venue, 0)):
+    for trader in (OrderTrader(venue, account_shard, "100") for account_shard in account_shards(venue, 0)):
         poor = trader.try_place(symbol, "BUY", "50000", "1.000", newClientOrderId="poor", timeInForce="GTC")
         assert poor.json["code"] == -2019
         assert trader.try_place(symbol, "BUY", None, "0.100").json["code"] == -2019

@@ -61,8 +61,8 @@ class Run:
         assert self.process.poll() is None, self.output()
         return self.output()
 
-    def halves(self) -> dict[str, int]:
-        """The first process of each half."""
+    def services(self) -> dict[str, int]:
+        """The first process of each service."""
         found = {}
         for entry in Path("/proc").iterdir():
             try:
@@ -124,14 +124,14 @@ def test_first_start_deaths_and_stop(folder: Path) -> None:
         assert all(list(account) == ["id", "jwt", "api_key", "api_secret"] for account in demo["accounts"])
         assert (run.data / "demo.json").stat().st_mode & 0o777 == 0o600
 
-        before = run.halves()
+        before = run.services()
         kill(before["engine"])
         until(lambda: not group_members(before["engine"]), 5, "all of the engine is gone")
         until(lambda: is_ready(run.url), START_S, "ready again")
         kill(before["web"])
         until(lambda: not group_members(before["web"]), 5, "no worker outlives its master")
         until(lambda: is_ready(run.url), START_S, "ready again")
-        after = run.halves()
+        after = run.services()
         assert not set(before.values()) & set(after.values())
     finally:
         assert run.stop() == 0, run.output()

@@ -48,8 +48,8 @@ def futures(user: User) -> str:
 
 
 def test_there_and_back(venue: Venue) -> None:
-    for home in venue.shards:
-        user = venue.user(home, USDT="100")
+    for account_shard in venue.shards:
+        user = venue.user(account_shard, USDT="100")
         told = move(user, "spot_to_perp", "40.50").ok()
         assert list(told.items()) == [
             ("direction", "spot_to_perp"),

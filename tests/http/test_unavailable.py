@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 
-from shards.ipc.client import Line
+from shards.ipc.client import ThreadedShardChannel
 from storage.operations import PutMarket
 from storage.reference_file import ReferenceFile
 from tests.exchange import Exchange, kill, until
@@ -157,7 +157,7 @@ def test_history_out_of_reach(small: Venue) -> None:
         partial(small.public, "/spot/ticker/24hr", symbol=pair.symbol),
     ]
     first, more = unreadable[:DEPTH], unreadable[DEPTH:]
-    archive = Line(small.exchange.folder, "archive")
+    archive = ThreadedShardChannel(small.exchange.folder, "archive")
     until(archive.serving, 10, "connected")
     with paused([small.exchange.archive_pid()]), ThreadPoolExecutor(DEPTH) as pool:
         waiting = [pool.submit(call) for call in first]
@@ -228,19 +228,19 @@ def stopped() -> Iterator[Stage]:
 
 @pytest.mark.parametrize("table", ["cancel_one", "cancel_all", "place"])
 def test_engine_stopped(stopped: Stage, table: str) -> None:
-    asked = 0
+    requested = 0
     for row in read_table(table):
         if row.section == "trading off":
             continue
         answer = stopped.send(row["who"], expand(row["request"]).decode(), row["body"])
         if asks_engine(row):
-            asked += 1
+            requested += 1
             assert answer.brief() == "503 ENGINE_RESTARTING", row
         elif row["answer"].startswith("200"):
             assert answer.ok() == {"canceled": []}, row
         else:
             assert answer.brief() == row["answer"], row
-    assert asked >= 4
+    assert requested >= 4
 
 
 def asks_engine(row: Row) -> bool:

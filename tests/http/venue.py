@@ -116,10 +116,12 @@ class Venue:
         """One never given before."""
         return next(self._counter)
 
-    def user(self, home: int | None = None, /, **funds: str) -> "User":
-        """A fresh account, on that home shard, with so much of each asset."""
+    def user(self, account_shard: int | None = None, /, **funds: str) -> "User":
+        """A fresh account, on that account shard, with so much of each asset."""
         names = (f"user-{self.number()}" for _ in itertools.count())
-        user = User(self, next(name for name in names if home in (None, shard_of_account(name, self.shard_count))))
+        user = User(
+            self, next(name for name in names if account_shard in (None, shard_of_account(name, self.shard_count)))
+        )
         for asset, amount in funds.items():
             user.deposit(asset, amount)
         return user
@@ -200,7 +202,7 @@ class User:
     def __init__(self, venue: Venue, name: str) -> None:
         self.venue = venue
         self.name = name
-        self.home = shard_of_account(name, venue.shard_count)
+        self.account_shard = shard_of_account(name, venue.shard_count)
         self.jwt = venue.token(name)
         self._key: Key | None = None
 
@@ -235,7 +237,7 @@ class User:
         deposit = Deposit(self.name, asset, units, f"r{self.venue.number()}")
         with closing(Client(self.venue.exchange.folder)) as client:
             client.wait_connected(5)
-            assert isinstance(client.call(self.home, deposit), AmountReply)
+            assert isinstance(client.call(self.account_shard, deposit), AmountReply)
 
     def try_place(self, pair: Pair, side: str, price: str | None, quantity: str | None, **more: str) -> Answer:
         return self.call("POST", "/spot/orders", new_order(pair, side, price, quantity, **more))

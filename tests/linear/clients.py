@@ -16,10 +16,10 @@ from shards.model.markets import Market
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from shards.model.queries import GetDepth, GetOrder
 from storage.reference import Reference
-from tests.crash.calls import PAUSE_S, READABLE_S, SETTLED_S, Call
+from tests.crash.calls import DECIDED_S, PAUSE_S, READABLE_S, Call
 from tests.crash.floor import FUNDS, QUOTE, Account, Floor
 from tests.crash.spot_calls import SpotCaller
-from tests.linear.history import UNKNOWN, Asked, Op, Reader
+from tests.linear.history import UNKNOWN, Op, Reader, Requested
 from tests.linear.market import MarketModel
 from web.exchange.catalog import Catalog
 
@@ -27,8 +27,8 @@ CLIENTS: Final = 16
 ACCOUNTS: Final = 8  # so that clients meet on one account, too
 NEWEST: Final = 40  # orders of an account that are still asked for or canceled
 DEPTH: Final = 1_000
-BULK_SETTLED_S: Final = DEADLINE_BULK_MS / 1_000 + 0.5
-_WHAT: Final[dict[type[Asked], str]] = {  # what an answer says depends on it: a cancel may be told to come again
+BULK_DECIDED_S: Final = DEADLINE_BULK_MS / 1_000 + 0.5
+_WHAT: Final[dict[type[Requested], str]] = {  # what an answer says depends on it: a cancel may be told to come again
     Place: "place",
     Cancel: "cancel",
     CancelByClientId: "cancel_by_client_id",
@@ -57,8 +57,8 @@ class Scene:
         self.model = MarketModel()
         self.model.apply(AddMarket(self.market), 0)
         for account in self.accounts:
-            for asset, places in ((QUOTE, self.market.quote_places), (self.market.base, self.market.base_places)):
-                self.model.apply(Deposit(account.account, asset, int(FUNDS) * 10**places, f"f-{asset}"), 0)
+            for asset, decimals in ((QUOTE, self.market.quote_decimals), (self.market.base, self.market.base_decimals)):
+                self.model.apply(Deposit(account.account, asset, int(FUNDS) * 10**decimals, f"f-{asset}"), 0)
 
 
 class LinearClient:
@@ -92,15 +92,15 @@ class LinearClient:
         """Once nothing is under way: what became of orders without an answer, found by their client ids."""
         ops, self.ops = self.ops, []
         for op in ops:
-            if isinstance(op.asked, Place) and not op.is_known:
-                self._look_for(op, op.asked)
+            if isinstance(op.requested, Place) and not op.is_known:
+                self._look_for(op, op.requested)
             else:
                 self.ops.append(op)
 
-    def _look_for(self, op: Op, asked: Place) -> None:
+    def _look_for(self, op: Op, requested: Place) -> None:
         started = time.monotonic()
         with accounts.Reader(self._scene.url, self._account, READABLE_S) as reader:
-            order = reader.spot(f"/orders/by-client-id/{self._scene.market.symbol}/{asked.order.client_id}")
+            order = reader.spot(f"/orders/by-client-id/{self._scene.market.symbol}/{requested.order.client_id}")
         if order is not None:
             number = self._scene.reader.number(order["id"])
             self.ops.append(op._replace(number=number))
@@ -110,19 +110,19 @@ class LinearClient:
         """Drop the connection."""
         self._caller.close()
 
-    def _call(self, asked: Asked, method: str, path: str, sent: dict[str, Any] | None = None) -> Call:
-        call = self._caller.call(_WHAT[type(asked)], method, path, (), "", sent)
+    def _call(self, requested: Requested, method: str, path: str, sent: dict[str, Any] | None = None) -> Call:
+        call = self._caller.call(_WHAT[type(requested)], method, path, (), "", sent)
         if call.outcome is Outcome.DECIDED and call.status < 500:
             told = self._scene.reader.read(call.status, call.body)
-            self.ops.append(Op(asked, told, call.started, call.ended))
+            self.ops.append(Op(requested, told, call.started, call.ended))
         elif call.outcome is Outcome.UNKNOWN:
-            self._note_unknown(asked, call.started)
+            self._note_unknown(requested, call.started)
         return call
 
-    def _note_unknown(self, asked: Asked, called: float) -> None:
-        if not isinstance(asked, GetOrder | GetDepth):
-            settled_s = BULK_SETTLED_S if isinstance(asked, CancelAll) else SETTLED_S
-            self.ops.append(Op(asked, UNKNOWN, called, called + settled_s))
+    def _note_unknown(self, requested: Requested, called: float) -> None:
+        if not isinstance(requested, GetOrder | GetDepth):
+            decided_s = BULK_DECIDED_S if isinstance(requested, CancelAll) else DECIDED_S
+            self.ops.append(Op(requested, UNKNOWN, called, called + decided_s))
 
     def _place(self) -> Call:
         rnd, market = self._rnd, self._scene.market
@@ -152,8 +152,8 @@ class LinearClient:
         if not self._orders:
             return self._place()
         order = self._order()
-        asked = Cancel(self._scene.reader.number(order), self._account.account)
-        return self._call(asked, "DELETE", f"{ORDERS}/{order}")
+        requested = Cancel(self._scene.reader.number(order), self._account.account)
+        return self._call(requested, "DELETE", f"{ORDERS}/{order}")
 
     def _cancel_by_client_id(self) -> Call:
         market, client_id = self._scene.market, f"{self._name}-{next(self._numbers) - self._rnd.randint(1, 5)}"

@@ -9,11 +9,11 @@ from shards.model.ids import TRADE, from_uuid, to_uuid
 from shards.model.markets import Market
 from shards.model.orders import Order, Trade
 from shards.model.queries import GetDepth, GetOrder
-from shards.model.replies import DepthReply, OrderReply, OrdersReply, Refused, Reply
+from shards.model.replies import DepthReply, OrderReply, OrdersReply, Rejected, Reply
 from web.http.errors import SPOT_REFUSALS
 from web.spot.views import KINDS, SIDES, STATUSES, TIMES_IN_FORCE
 
-Asked = Place | Cancel | CancelByClientId | CancelAll | GetOrder | GetDepth
+Requested = Place | Cancel | CancelByClientId | CancelAll | GetOrder | GetDepth
 Told = tuple[Any, ...]
 UNKNOWN: Final = ("unknown",)
 
@@ -21,7 +21,7 @@ UNKNOWN: Final = ("unknown",)
 class Op(NamedTuple):
     """One call. Times are seconds of one monotonic clock."""
 
-    asked: Asked
+    requested: Requested
     told: Told  # UNKNOWN: it may have happened or not
     called: float
     ended: float  # the answer; if it is unknown: after this moment it does not happen any more
@@ -39,13 +39,15 @@ class Op(NamedTuple):
 
     @property
     def is_pure(self) -> bool:
-        """Whether it has changed nothing, wherever it took place: a question, or a cancel of nothing."""
-        return isinstance(self.asked, GetOrder | GetDepth) or (self.is_known and is_nothing(self.asked, self.told))
+        """Whether it has changed nothing, wherever it took place: a query, or a cancel of nothing."""
+        return isinstance(self.requested, GetOrder | GetDepth) or (
+            self.is_known and is_nothing(self.requested, self.told)
+        )
 
 
-def is_nothing(asked: Asked, told: Told) -> bool:
+def is_nothing(requested: Requested, told: Told) -> bool:
     """Whether a cancel has canceled nothing. (An order that was rejected has got a number.)"""
-    return not isinstance(asked, Place) and (told[0] == "refused" or told == ("orders",))
+    return not isinstance(requested, Place) and (told[0] == "refused" or told == ("orders",))
 
 
 # As the model tells it
@@ -54,7 +56,7 @@ def is_nothing(asked: Asked, told: Told) -> bool:
 def told_by_model(reply: Reply) -> Told:
     """A reply, without times, which the model does not know."""
     match reply:
-        case Refused(reason):
+        case Rejected(reason):
             return "refused", *SPOT_REFUSALS[reason]
         case OrderReply(order, trades):
             return "order", _order(order), *(_trade(trade) for trade in trades)
@@ -103,15 +105,15 @@ class Reader:
             *(body[name] for name in ("side", "type", "tif", "status")),
             self._steps(body["price"], self._tick),
             self._steps(body["quantity"], self._lot),
-            _units(quote, self._market.quote_places) if quote else 0,
+            _units(quote, self._market.quote_decimals) if quote else 0,
             self._steps(body["filled_qty"], self._lot),
         )
 
     def _fill(self, fill: dict[str, str]) -> Told:
         number = from_uuid(fill["trade_id"], self._id_key, TRADE)
-        places = self._market.base_places if fill["fee_token"] == self._market.base else self._market.quote_places
+        decimals = self._market.base_decimals if fill["fee_token"] == self._market.base else self._market.quote_decimals
         price, quantity = self._steps(fill["price"], self._tick), self._steps(fill["quantity"], self._lot)
-        return number, price, quantity, _units(fill["fee"], places)
+        return number, price, quantity, _units(fill["fee"], decimals)
 
     def _levels(self, levels: Sequence[Sequence[str]]) -> Told:
         return tuple((self._steps(price, self._tick), self._steps(quantity, self._lot)) for price, quantity in levels)
@@ -131,5 +133,5 @@ class Reader:
         return int(Decimal(text) / step) if text else 0
 
 
-def _units(text: str, places: int) -> int:
-    return int(Decimal(text).scaleb(places))
+def _units(text: str, decimals: int) -> int:
+    return int(Decimal(text).scaleb(decimals))

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from shards.model.ids import make_number
 from shards.model.orders import Order
-from tests.linear.history import Asked, Told, told_by_model
+from tests.linear.history import Requested, Told, told_by_model
 from tests.model.reference import Reference
 
 
@@ -42,9 +42,9 @@ class MarketModel(Reference):
         super().__init__()
         self.ended: Any = Ended()
 
-    def tell(self, asked: Asked) -> Told:
+    def tell(self, requested: Requested) -> Told:
         """Do it, and say what its caller is to be told."""
-        return told_by_model(self.apply(asked, 0))
+        return told_by_model(self.apply(requested, 0))
 
     def newest(self, market: int) -> int:
         """The number of the order that was placed last."""

@@ -150,16 +150,16 @@ class Search:
         self.steps += 1
         if self.steps > STEPS_MAX:
             raise Undecided(f"{len(self.longest)} of {len(self._ops)} operations are explained")
-        return model.tell(op.asked)
+        return model.tell(op.requested)
 
 
 def _fits(op: Op, told: Told, model: MarketModel) -> bool:
     """Whether what the model has just told may be what the caller of ``op`` was told, or would have been."""
     if op.is_known:
         return told == op.told
-    if isinstance(op.asked, Place) and op.number:
-        return model.newest(op.asked.order.market) == op.number
-    return not is_nothing(op.asked, told)  # where it does nothing, it may as well never take place
+    if isinstance(op.requested, Place) and op.number:
+        return model.newest(op.requested.order.market) == op.number
+    return not is_nothing(op.requested, told)  # where it does nothing, it may as well never take place
 
 
 def prove(order: Sequence[Op], ops: Sequence[Op], model: MarketModel) -> None:
@@ -171,5 +171,5 @@ def prove(order: Sequence[Op], ops: Sequence[Op], model: MarketModel) -> None:
     for op in order:
         assert newest <= op.ended, f"it comes after one that was called only when it had ended: {op}"
         newest = max(newest, op.called)
-        told = model.tell(op.asked)
+        told = model.tell(op.requested)
         assert _fits(op, told, model), f"{op}: right is {told}"

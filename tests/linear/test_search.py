@@ -9,7 +9,7 @@ from shards.model.commands import AddMarket, Cancel, CancelAll, CancelByClientId
 from shards.model.markets import Market, Product
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from shards.model.queries import GetDepth, GetOrder
-from tests.linear.history import UNKNOWN, Asked, Op
+from tests.linear.history import UNKNOWN, Op, Requested
 from tests.linear.market import MarketModel
 from tests.linear.search import Search, prove
 from tests.model.seeds import read_seed
@@ -34,7 +34,7 @@ def place(account: str, client_id: str, side: Side, price: int, quantity: int = 
     return Place(NewOrder(MARKET.number, account, side, *terms, client_id))
 
 
-def ask(rnd: random.Random, number: int, placed: int) -> Asked:
+def ask(rnd: random.Random, number: int, placed: int) -> Requested:
     account = rnd.choice(ACCOUNTS)
     order = MARKET.number << 40 | rnd.randint(max(1, placed - 30), placed + 1)
     return rnd.choices(
@@ -54,14 +54,14 @@ def make_history(rnd: random.Random, lost: float = 0.0) -> list[Op]:
     """What clients would see of a right market; of some calls they hear nothing, and half of these never happen."""
     model, ops = make_model(), []
     for number in range(OPS):
-        asked = ask(rnd, number, model.placed[MARKET.number])
+        requested = ask(rnd, number, model.placed[MARKET.number])
         called, ended = number - rnd.random() * SPREAD, number + rnd.random() * SPREAD
-        if rnd.random() < lost and not isinstance(asked, GetOrder | GetDepth):
+        if rnd.random() < lost and not isinstance(requested, GetOrder | GetDepth):
             if rnd.random() < 0.5:
-                model.tell(asked)
-            ops.append(Op(asked, UNKNOWN, called, number + 4 * SPREAD))
+                model.tell(requested)
+            ops.append(Op(requested, UNKNOWN, called, number + 4 * SPREAD))
         else:
-            ops.append(Op(asked, model.tell(asked), called, ended))
+            ops.append(Op(requested, model.tell(requested), called, ended))
     return ops
 
 
@@ -79,14 +79,14 @@ def test_what_a_right_market_told_is_explained(lost: float) -> None:
 
 def swap_two_answers(rnd: random.Random, ops: list[Op]) -> None:
     """Of orders placed one after the other."""
-    placed = [index for index, op in enumerate(ops) if isinstance(op.asked, Place) and op.told[0] == "order"]
+    placed = [index for index, op in enumerate(ops) if isinstance(op.requested, Place) and op.told[0] == "order"]
     one, other = rnd.choice([(a, b) for a in placed for b in placed if ops[a].ended < ops[b].called])
     ops[one], ops[other] = ops[one]._replace(told=ops[other].told), ops[other]._replace(told=ops[one].told)
 
 
 def read_what_was_before(rnd: random.Random, ops: list[Op]) -> None:
     """The book as it was told to somebody long before."""
-    reads = [index for index, op in enumerate(ops) if isinstance(op.asked, GetDepth)]
+    reads = [index for index, op in enumerate(ops) if isinstance(op.requested, GetDepth)]
     late = rnd.choice([index for index in reads if index > 300])
     early = rnd.choice([index for index in reads if index < 200])
     ops[late] = ops[late]._replace(told=ops[early].told)
@@ -94,7 +94,7 @@ def read_what_was_before(rnd: random.Random, ops: list[Op]) -> None:
 
 def forget_a_cancel(rnd: random.Random, ops: list[Op]) -> None:
     """It was told, and has not happened: somebody reads the order later as it was."""
-    canceled = [op for op in ops if isinstance(op.asked, Cancel) and op.told[0] == "order"]
+    canceled = [op for op in ops if isinstance(op.requested, Cancel) and op.told[0] == "order"]
     op = rnd.choice(canceled)
     number, side, kind, tif, _, *rest = op.told[1]
     status = "partially_filled" if rest[-1] else "open"
@@ -104,7 +104,7 @@ def forget_a_cancel(rnd: random.Random, ops: list[Op]) -> None:
 
 def lose_an_order(rnd: random.Random, ops: list[Op]) -> None:
     """It was acknowledged, and is not there."""
-    op = rnd.choice([op for op in ops if isinstance(op.asked, Place) and op.told[0] == "order"])
+    op = rnd.choice([op for op in ops if isinstance(op.requested, Place) and op.told[0] == "order"])
     ops.append(Op(GetOrder(op.told[1][0]), ("refused", 404, "ORDER_NOT_FOUND"), op.ended + 1, op.ended + 2))
 
 

@@ -49,11 +49,11 @@ RISKS: Final = [  # with what a filled order has at least for what it must have,
 def make_market(number: int, band: int = BAND) -> Market:
     """Without fees."""
     terms = FuturesTerms(10**13, 5 * 10**12, 1, 100, 20, 5_000, BAND, band)
-    places = 8, 6, 7, 3, 1, 3
+    steps = 8, 6, 7, 3, 1, 3
     symbol = MARKETS[number]
     risk = RISKS[0][1]
     facts = 0, 0, 0, MarketStatus.LISTED, terms, 0, risk
-    return Market(number, Product.FUTURES, symbol, symbol[:-4], "USDT", *places, *facts)
+    return Market(number, Product.FUTURES, symbol, symbol[:-4], "USDT", *steps, *facts)
 
 
 class Owner:
@@ -84,8 +84,8 @@ class Owner:
         """The poor one has a position, come by honestly."""
         lots = max(1, self._affordable(self.poor, number, MARK) // share)
         side = self.chance.choice((Side.BUY, Side.SELL))
-        asked = NewOrder(number, self.poor, side, Kind.LIMIT, TimeInForce.GTC, MARK, lots, 0)
-        self.world.call(Place(asked))
+        requested = NewOrder(number, self.poor, side, Kind.LIMIT, TimeInForce.GTC, MARK, lots, 0)
+        self.world.call(Place(requested))
         for order in self.watch.orders(self.poor):
             self.world.call(Place(replace(self._answer(order), quantity=lots)))
         self.watch.list_fills()
@@ -94,7 +94,7 @@ class Owner:
         """At home on two shards, where there are so many."""
         count = self.world.shard_count
         names = [f"owner-{number}" for number in range(50)]
-        others = [name for name in names if _home(name, count) != _home(names[0], count)]
+        others = [name for name in names if _account_shard(name, count) != _account_shard(names[0], count)]
         return names[0], (others or names[1:])[0]
 
     def _payment(self, account: str, amount: int) -> Deposit:
@@ -120,11 +120,11 @@ class Owner:
             account = chance.choice(self.accounts)
             return [self._payment(account, -max(1, self.watch.free(account)) if chance.random() < 0.9 else 50 * USDT)]
         alone = any(not self.watch.machine(number).margin.set_price for number in MARKETS)  # each trade moves a mark
-        asked = [self._ask() for _ in range(1 if alone else chance.choice((1, 1, 2, 3)))]
+        requested = [self._ask() for _ in range(1 if alone else chance.choice((1, 1, 2, 3)))]
         if kind < 0.24:
             brackets = chance.choice([terms.brackets for most, terms in RISKS if self.band <= most])
-            asked.append(SetRisk(number, RiskChange(brackets)))
-        return asked
+            requested.append(SetRisk(number, RiskChange(brackets)))
+        return requested
 
     def _tell(self, *commands: Command) -> None:
         """All of them at the same moment; shards and links take turns as it comes, and may die."""
@@ -235,5 +235,5 @@ class Owner:
         return max(1, self.watch.free(account) // (needed + 1) // self.chance.choice((1, 1, 1, 2, 4)))
 
 
-def _home(account: str, shard_count: int) -> int:
+def _account_shard(account: str, shard_count: int) -> int:
     return shard_of_account(account, shard_count)

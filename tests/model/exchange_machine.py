@@ -31,7 +31,7 @@ from shards.model.commands import (
 from shards.model.events import OrderEnded
 from shards.model.markets import MarketStatus
 from shards.model.orders import Kind, NewOrder, Order, Side, Status, TimeInForce
-from shards.model.replies import BatchReply, OrderReply, OrdersReply, Refused
+from shards.model.replies import BatchReply, OrderReply, OrdersReply, Rejected
 from tests.model.seeds import read_count, read_seed
 from tests.model.world import Call, World, make_market
 
@@ -110,12 +110,12 @@ class Exchange(RuleBasedStateMachine):
     def place(self, batch: list[NewOrder], eager: bool) -> Any:
         """Several at once: they meet in the book, and on their way to it."""
         second_ms = self.world.now_ms - self.world.now_ms % 1_000
-        places = []
+        messages = []
         for new in batch:
             signed_ms = second_ms + new.signed_ms if new.signed_ms else 0
-            places.append(Place(replace(new, signed_ms=signed_ms)))
-        self._send(eager, *places)
-        return multiple(*(place for place in places if place.order.client_id))
+            messages.append(Place(replace(new, signed_ms=signed_ms)))
+        self._send(eager, *messages)
+        return multiple(*(place for place in messages if place.order.client_id))
 
     @rule(batch=st.lists(limit_orders, min_size=2, max_size=8))
     def trade(self, batch: list[NewOrder]) -> None:
@@ -197,9 +197,9 @@ class Exchange(RuleBasedStateMachine):
 
     # Time, death, disk
 
-    @rule(passed_ms=st.sampled_from((1, 1, 50, 900, 900, 3_000, -700, DEADLINE_MS + 1, REPLAY_WINDOW_MS)))
-    def pass_time(self, passed_ms: int) -> None:
-        self.world.now_ms += passed_ms
+    @rule(elapsed_ms=st.sampled_from((1, 1, 50, 900, 900, 3_000, -700, DEADLINE_MS + 1, REPLAY_WINDOW_MS)))
+    def pass_time(self, elapsed_ms: int) -> None:
+        self.world.now_ms += elapsed_ms
 
     @rule(shard=shards)
     def take_snapshot(self, shard: int) -> None:
@@ -249,7 +249,7 @@ class Exchange(RuleBasedStateMachine):
 
     def _check_orders(self) -> None:
         """Every order stands once in the archive or in a book; what was acknowledged is there; nothing came twice."""
-        ended = [row.order for row in self.world.rows() if isinstance(row, OrderEnded)]
+        ended = [event.order for event in self.world.events() if isinstance(event, OrderEnded)]
         machines = [machine for engine in self.world.engines for machine in engine.markets.values()]
         orders = ended + [order for machine in machines for order in machine.open.values()]
         by_id = {order.id: order for order in orders}
@@ -284,7 +284,7 @@ def _orders(call: Call) -> list[Order]:
         return reply.orders
     if isinstance(reply, BatchReply):
         return [each for each in reply.found if isinstance(each, Order)]
-    if isinstance(reply, OrderReply | Refused) and reply.order is not None:
+    if isinstance(reply, OrderReply | Rejected) and reply.order is not None:
         return [reply.order]
     return []
 

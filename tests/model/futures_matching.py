@@ -4,7 +4,7 @@ from shards.model import orders as o
 from shards.model.accounting import MarginFill
 from shards.model.events import MarginFilled, Traded
 from shards.model.markets import Market, MarketStatus
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from tests.model.futures_prices import FuturesPrices
 from tests.model.futures_risk import Funds, nearest
 from tests.model.futures_wallets import ceil
@@ -21,13 +21,13 @@ class FuturesMatching(FuturesPrices):
 
     # Matching
 
-    def refuse_tif(self, new: o.NewOrder | o.Order, quantity: int, limit: int) -> Reason | None:
+    def refuse_tif(self, new: o.NewOrder | o.Order, quantity: int, limit: int) -> RejectReason | None:
         makers = self.makers(new.side, limit)
         if new.tif is o.TimeInForce.POST_ONLY and makers:
-            return Reason.POST_ONLY
+            return RejectReason.POST_ONLY
         makers = self.makers(new.side, self.within_first(new, limit))
         if new.tif is o.TimeInForce.FOK and sum(lots for _, lots in self.offers(new, makers)) < quantity:
-            return Reason.CANNOT_FILL
+            return RejectReason.CANNOT_FILL
         return None
 
     def wanted(self, order: o.Order) -> int:
@@ -200,9 +200,9 @@ class FuturesMatching(FuturesPrices):
             self.end(order, EXPIRED, o.EndReason.REDUCE_ONLY)
             return
         funds = self.fund(order, order.quantity)
-        if funds is Reason.NO_LEAVE:  # it goes as far as it may without
+        if funds is RejectReason.NO_LEAVE:  # it goes as far as it may without
             funds = Funds(nearest(order.side, order.price, self.mark, self.allowance(order.account)), 0, 0, 0)
-        if isinstance(funds, Reason):
+        if isinstance(funds, RejectReason):
             self.end(order, EXPIRED, o.EndReason.MARGIN)
             return
         self.go(order, funds)
@@ -213,7 +213,7 @@ class FuturesMatching(FuturesPrices):
         order.hold = self.hold_of(order)
         reason = self.refuse_tif(order, order.quantity, funds.limit)
         if reason:
-            ends = {Reason.CANNOT_FILL: o.EndReason.FOK, Reason.POST_ONLY: o.EndReason.GTX}
+            ends = {RejectReason.CANNOT_FILL: o.EndReason.FOK, RejectReason.POST_ONLY: o.EndReason.GTX}
             self.end(order, EXPIRED, ends[reason])
         else:
             cut = order.kind is o.Kind.LIMIT and funds.limit != order.price

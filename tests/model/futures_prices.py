@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from shards.model import orders as o
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from tests.model.futures_risk import MILLION, Funds, is_within, nearest, worse_by
 from tests.model.futures_state import FuturesState
 from tests.model.futures_wallets import ceil
@@ -70,11 +70,11 @@ class FuturesPrices(FuturesState):
         """Ticks that each lot loses against the mark if it trades at its limit."""
         return worse_by(new.side, limit, self.mark) if self.has_risk_terms else 0
 
-    def out_of_band(self, side: o.Side, price: int) -> Reason | None:
+    def out_of_band(self, side: o.Side, price: int) -> RejectReason | None:
         """Why a limit may not be so far from the mark."""
         if not self.has_risk_terms or is_within(side, price, self.mark, self.terms.market_take_bound):
             return None
-        return Reason.PRICE_TOO_HIGH if side is o.Side.BUY else Reason.PRICE_TOO_LOW
+        return RejectReason.PRICE_TOO_HIGH if side is o.Side.BUY else RejectReason.PRICE_TOO_LOW
 
     def is_out_of_band(self, order: o.Order) -> bool:
         return order.kind is o.Kind.LIMIT and self.out_of_band(order.side, order.price) is not None
@@ -95,13 +95,13 @@ class FuturesPrices(FuturesState):
         """Whether it would lose more at its price than its hold has for that."""
         return self.loss(order, order.price) > order.loss
 
-    def fund(self, new: o.NewOrder | o.Order, quantity: int) -> Funds | Reason:
+    def fund(self, new: o.NewOrder | o.Order, quantity: int) -> Funds | RejectReason:
         """What so much of a new order holds, and how far it may go with that; or why it may not be held."""
         limit = self.limit(new, quantity)
         if new.reduce_only:
             loss = self.leave(new, quantity, limit)
             if loss is None and new.kind is o.Kind.LIMIT:
-                return Reason.NO_LEAVE
+                return RejectReason.NO_LEAVE
             return Funds(
                 nearest(new.side, limit, self.mark, self.allowance(new.account)) if loss is None else limit,
                 0,

@@ -62,7 +62,7 @@ def make_futures_market(profile: Profile, *, risk: bool = False) -> Market:
         trigger_protect=profile.apart,
         market_take_bound=band_of(profile) if risk else profile.apart,
     )
-    places = 8, 6, 7, 3, 1, 3
+    steps = 8, 6, 7, 3, 1, 3
     smallest = 7 * 2 * profile.middle
-    market = Market(1, Product.FUTURES, "BTCUSDT", "BTC", "USDT", *places, smallest, 2, 5, MarketStatus.LISTED, terms)
+    market = Market(1, Product.FUTURES, "BTCUSDT", "BTC", "USDT", *steps, smallest, 2, 5, MarketStatus.LISTED, terms)
     return replace(market, risk=make_risk_terms(profile)) if risk else market

@@ -9,10 +9,10 @@ from shards.model import orders as o
 from shards.model.commands import (
     Cancel,
     CancelAll,
+    CancelAllAfter,
     CancelBatch,
     CancelByClientId,
     Command,
-    Countdown,
     Deposit,
     Modify,
     Place,
@@ -20,12 +20,12 @@ from shards.model.commands import (
     SetMarketStatus,
     SetMarkPrice,
     SetRisk,
-    Tick,
+    TimerFired,
     Transfer,
 )
 from shards.model.markets import Market, MarketStatus
-from shards.model.reasons import Reason
-from shards.model.replies import OrderReply, OrdersReply, Refused, Reply
+from shards.model.reasons import RejectReason
+from shards.model.replies import OrderReply, OrdersReply, Rejected, Reply
 from tests.model.futures_settings import FuturesSettings
 
 CONTENT = ("side", "kind", "tif", "price", "quantity", "reduce_only", "close_position", "trigger")
@@ -38,7 +38,7 @@ class FuturesReference(FuturesSettings):
     def __init__(self, market: Market) -> None:
         super().__init__(market)
         self.placed = 0
-        self.asked: dict[int, o.NewOrder] = {}
+        self.requested: dict[int, o.NewOrder] = {}
         self.signed: dict[tuple[object, ...], o.Order] = {}
 
     def apply(self, message: Command, now_ms: int) -> Reply | None:
@@ -56,9 +56,9 @@ class FuturesReference(FuturesSettings):
                 return OrdersReply(self.cancel_all(account, o.EndReason.CANCEL_ALL, triggers_only))
             case CancelBatch():
                 return self.cancel_batch(message)
-            case Countdown(_, account, after_ms):
+            case CancelAllAfter(_, account, after_ms):
                 return self.set_timer(account, after_ms)
-            case Tick():
+            case TimerFired():
                 self.run_out()
                 return None
             case Deposit(account, _, amount) | Transfer(account, _, _, amount):
@@ -83,20 +83,20 @@ class FuturesReference(FuturesSettings):
             return OrderReply(self.wait(new))
         quantity = min(new.quantity, self.reducible(new)) if new.reduce_only else new.quantity
         funds = self.fund(new, quantity)
-        if isinstance(funds, Reason):
-            return Refused(funds)
+        if isinstance(funds, RejectReason):
+            return Rejected(funds)
         limit = funds.limit
         reason = self.refuse_tif(new, quantity, limit)
         if reason:
-            return Refused(reason)
+            return Rejected(reason)
         order = self.create(new, quantity)
         order.hold_price, order.leverage, order.loss = funds.hold_price, funds.leverage, funds.loss
         order.hold = self.hold_of(order)
         for name, child in (("take_profit", new.take_profit), ("stop_loss", new.stop_loss)):
             if child:
                 terms = new.market, new.account, OTHER[new.side], child.origin, o.TimeInForce.GTC, 0, quantity, 0
-                asked = o.NewOrder(*terms, reduce_only=True, trigger=replace(child, parent=order.id))
-                setattr(order, name, self.wait(asked).id)
+                requested = o.NewOrder(*terms, reduce_only=True, trigger=replace(child, parent=order.id))
+                setattr(order, name, self.wait(requested).id)
         trades = self.execute(order, limit)
         self.fire_due()
         return OrderReply(order, trades)
@@ -104,8 +104,8 @@ class FuturesReference(FuturesSettings):
     def check(self, new: o.NewOrder) -> Reply | None:
         """What stands against it, or is the answer already, before there is talk of money."""
         first = self.first_of(new)
-        refused = self.measure(new) if isinstance(first, Refused | None) else None
-        return refused or first or self.stands_against(new)
+        rejected = self.measure(new) if isinstance(first, Rejected | None) else None
+        return rejected or first or self.stands_against(new)
 
     def first_of(self, new: o.NewOrder) -> Reply | None:
         """The open order of the same client id; or what became of the very same request."""
@@ -117,23 +117,23 @@ class FuturesReference(FuturesSettings):
             return OrderReply(first, [], True)
         if same:
             return OrderReply(same, [], True)
-        return Refused(Reason.DUPLICATE_CLIENT_ID, first) if first else None
+        return Rejected(RejectReason.DUPLICATE_CLIENT_ID, first) if first else None
 
     def is_same(self, order: o.Order, new: o.NewOrder) -> bool:
         """As it was asked for, or is now: a modified order is another one, and what only reduces may have shrunk."""
-        asked = self.asked[order.id]
+        requested = self.requested[order.id]
         shrunk = order.reduce_only and order.quantity < new.quantity
         same = (shrunk or new.quantity in (0, order.quantity)) and self.same_children(order, new)
-        return same and all(getattr(asked, name) == getattr(new, name) for name in CONTENT if name != "quantity")
+        return same and all(getattr(requested, name) == getattr(new, name) for name in CONTENT if name != "quantity")
 
     def same_children(self, order: o.Order, new: o.NewOrder) -> bool:
         """Those that still wait must be as asked for."""
-        for number, asked in ((order.take_profit, new.take_profit), (order.stop_loss, new.stop_loss)):
-            if bool(number) != bool(asked):
+        for number, requested in ((order.take_profit, new.take_profit), (order.stop_loss, new.stop_loss)):
+            if bool(number) != bool(requested):
                 return False
             child = next((other for other in self.waiting if other.id == number), None)
             terms = child.trigger if child else None
-            if terms and asked and (terms.stop_price, terms.watched) != (asked.stop_price, asked.watched):
+            if terms and requested and (terms.stop_price, terms.watched) != (requested.stop_price, requested.watched):
                 return False
         return True
 
@@ -141,19 +141,19 @@ class FuturesReference(FuturesSettings):
         content = repr([getattr(new, name) for name in (*CONTENT, "take_profit", "stop_loss")])
         return new.account, new.client_id, new.signed_ms, content
 
-    def measure(self, new: o.NewOrder) -> Refused | None:
+    def measure(self, new: o.NewOrder) -> Rejected | None:
         """A market order, at the mark; one that only reduces by what it can reduce."""
         lots = min(new.quantity, self.reducible(new)) if new.reduce_only else new.quantity
         notional = self.mark * lots * self.unit
         if new.kind is not o.Kind.MARKET or not notional:
             return None
         if notional < self.market.min_notional and not new.reduce_only:
-            return Refused(Reason.MIN_NOTIONAL)
-        return Refused(Reason.MAX_NOTIONAL) if notional > self.terms.max_notional else None
+            return Rejected(RejectReason.MIN_NOTIONAL)
+        return Rejected(RejectReason.MAX_NOTIONAL) if notional > self.terms.max_notional else None
 
-    def stands_against(self, new: o.NewOrder) -> Refused | None:
+    def stands_against(self, new: o.NewOrder) -> Rejected | None:
         if self.market.status is not MarketStatus.LISTED:
-            return Refused(Reason("market_" + self.market.status.value))
+            return Rejected(RejectReason("market_" + self.market.status.value))
         reason = self.out_of_band(new.side, new.price) if new.kind is o.Kind.LIMIT else None
         sign = 1 if new.side is o.Side.BUY else -1
         if new.trigger:
@@ -161,27 +161,27 @@ class FuturesReference(FuturesSettings):
         for child, beyond in ((new.take_profit, sign), (new.stop_loss, -sign)):
             price = child and (new.price or self.watched(child.watched))
             if child and price and (child.stop_price - price) * beyond <= 0:
-                reason = reason or Reason.WOULD_TRIGGER
+                reason = reason or RejectReason.WOULD_TRIGGER
         if new.reduce_only and not self.reducible(new):
-            reason = reason or Reason.NOTHING_TO_REDUCE
-        return Refused(reason) if reason else None
+            reason = reason or RejectReason.NOTHING_TO_REDUCE
+        return Rejected(reason) if reason else None
 
-    def stands_against_trigger(self, new: o.NewOrder, trigger: o.Trigger) -> Refused | None:
+    def stands_against_trigger(self, new: o.NewOrder, trigger: o.Trigger) -> Rejected | None:
         parent = self.orders.get(trigger.parent)
         if trigger.parent:
             siblings = [other for other in self.waiting if other.trigger and other.trigger.parent == trigger.parent]
             known = parent and self.is_open(parent) and parent.account == new.account
             if known and len(siblings) >= CHILDREN_MAX:
-                return Refused(Reason.TOO_MANY_TRIGGERS)
+                return Rejected(RejectReason.TOO_MANY_TRIGGERS)
             own = parent and self.is_open(parent) and parent.account == new.account and parent.side is not new.side
             if not own or parent in self.waiting:
-                return Refused(Reason.PARENT_NOT_OPEN)
+                return Rejected(RejectReason.PARENT_NOT_OPEN)
         wrong = self.lies_wrong(new, trigger, trigger.stop_price)
         if new.kind is o.Kind.TRAILING_STOP_MARKET:
             price = self.watched(trigger.watched)
             away = price - trigger.activation if new.side is o.Side.BUY else trigger.activation - price
             wrong = bool(price and trigger.activation) and away <= 0
-        return Refused(Reason.WOULD_TRIGGER) if wrong else None
+        return Rejected(RejectReason.WOULD_TRIGGER) if wrong else None
 
     def lies_wrong(self, order: o.NewOrder | o.Order, trigger: o.Trigger, stop: int) -> bool:
         """Whether the watched price has come to it already, or its open parent's price lies beyond it."""
@@ -196,7 +196,7 @@ class FuturesReference(FuturesSettings):
         name = new.client_id or f"sx-{number}"
         times = o.Status.OPEN, o.EndReason.NONE, self.now_ms, self.now_ms
         order = o.Order(number, *terms, name, new.signed_ms, 0, 0, 0, *times, reduce_only=new.reduce_only)
-        self.orders[number], self.asked[number] = order, new
+        self.orders[number], self.requested[number] = order, new
         if new.client_id and new.signed_ms:
             self.signed[self.name(new)] = order
         return order
@@ -217,24 +217,26 @@ class FuturesReference(FuturesSettings):
 
     def modify(self, change: Modify) -> Reply:
         found = self.check_change(change)
-        if isinstance(found, Refused):
+        if isinstance(found, Rejected):
             return found
         order, price, quantity, stop = found
-        asked = self.asked[order.id]
-        if order.trigger and asked.trigger and order in self.waiting:
+        requested = self.requested[order.id]
+        if order.trigger and requested.trigger and order in self.waiting:
             order.price, order.quantity, order.trigger.stop_price, order.updated_ms = price, quantity, stop, self.now_ms
-            self.asked[order.id] = replace(asked, price=price, trigger=replace(asked.trigger, stop_price=stop))
+            self.requested[order.id] = replace(
+                requested, price=price, trigger=replace(requested.trigger, stop_price=stop)
+            )
             return OrderReply(order)
         return self.replace(order, price, quantity)
 
-    def check_change(self, change: Modify) -> tuple[o.Order, int, int, int] | Refused:
+    def check_change(self, change: Modify) -> tuple[o.Order, int, int, int] | Rejected:
         """The order, and the price, quantity and stop price that it shall have; or what stands against it."""
         order = self.orders.get(change.id)
         if order is None or order.account != change.account or not self.is_open(order):
-            return Refused(Reason.UNKNOWN_ORDER)
+            return Rejected(RejectReason.UNKNOWN_ORDER)
         waits = order in self.waiting
         if order.kind is o.Kind.TRAILING_STOP_MARKET or (waits and order.close_position and change.quantity):
-            return Refused(Reason.NOT_MODIFIABLE)
+            return Rejected(RejectReason.NOT_MODIFIABLE)
         price = change.price if change.price and order.kind in PRICED else order.price
         quantity = change.quantity or order.quantity
         if waits and order.trigger and self.is_attached(order):
@@ -243,69 +245,72 @@ class FuturesReference(FuturesSettings):
         stop = change.stop_price if change.stop_price and waits else old_stop
         reason = None
         if (price, quantity, stop) == (order.price, order.quantity, old_stop):
-            reason = Reason.NOTHING_CHANGES
+            reason = RejectReason.NOTHING_CHANGES
         elif quantity <= order.filled and not order.close_position:
-            reason = Reason.BELOW_FILLED
+            reason = RejectReason.BELOW_FILLED
         elif self.market.status is not MarketStatus.LISTED:
-            reason = Reason("market_" + self.market.status.value)
+            reason = RejectReason("market_" + self.market.status.value)
         elif order.trigger and waits:
             if self.lies_wrong(order, order.trigger, stop):
-                reason = Reason.WOULD_TRIGGER
+                reason = RejectReason.WOULD_TRIGGER
         elif order.kind is o.Kind.LIMIT:
             reason = self.out_of_band(order.side, price) or self.beyond_children(order, price)
-        return Refused(reason) if reason else (order, price, quantity, stop)
+        return Rejected(reason) if reason else (order, price, quantity, stop)
 
-    def beyond_children(self, order: o.Order, price: int) -> Reason | None:
+    def beyond_children(self, order: o.Order, price: int) -> RejectReason | None:
         """Whether it would leave a take-profit or a stop-loss behind that is attached to it."""
         for child in self.waiting:
             stop = child.trigger.stop_price if child.trigger and child.trigger.parent == order.id else 0
             if stop and price != order.price and self.has_come(child.kind, child.side, stop, price):
-                return Reason.WOULD_TRIGGER
+                return RejectReason.WOULD_TRIGGER
         return None
 
     def replace(self, order: o.Order, price: int, quantity: int) -> Reply:
         """Take it off the book and let it come anew, if there is margin for what it needs more."""
         if order.reduce_only:
             quantity = min(quantity, order.filled + self.reducible(order))
-        asked = replace(order, price=price, quantity=quantity)
-        reason = self.fund_change(order, asked)
+        requested = replace(order, price=price, quantity=quantity)
+        reason = self.fund_change(order, requested)
         if reason:
-            return Refused(reason)
+            return Rejected(reason)
         if order.tif is o.TimeInForce.POST_ONLY and self.makers(order.side, price):
-            return Refused(Reason.POST_ONLY)
+            return Rejected(RejectReason.POST_ONLY)
         order.hold, order.hold_price, order.loss, order.leverage = (
-            asked.hold,
-            asked.hold_price,
-            asked.loss,
-            asked.leverage,
+            requested.hold,
+            requested.hold_price,
+            requested.loss,
+            requested.leverage,
         )
         for child in self.waiting:
             if child.trigger and child.trigger.parent == order.id:
                 follows = child.quantity == order.quantity
                 child.quantity = quantity if follows else min(child.quantity, quantity)
         self.resting = [other for other in self.resting if other.id != order.id]
-        self.asked[order.id] = replace(self.asked[order.id], price=price)
+        self.requested[order.id] = replace(self.requested[order.id], price=price)
         order.price, order.quantity, order.updated_ms = price, quantity, self.now_ms
         trades = self.execute(order, price)
         self.fire_due()
         return OrderReply(order, trades)
 
-    def fund_change(self, order: o.Order, asked: o.Order) -> Reason | None:
+    def fund_change(self, order: o.Order, requested: o.Order) -> RejectReason | None:
         """Give what ``order`` shall become what it must hold, or say why it may not."""
         if order.reduce_only:
-            leave = self.leave(asked, asked.quantity - asked.filled, asked.price)
+            leave = self.leave(requested, requested.quantity - requested.filled, requested.price)
             if leave is None:
-                return Reason.NO_LEAVE
-            asked.loss = leave
+                return RejectReason.NO_LEAVE
+            requested.loss = leave
         else:
-            asked.hold_price, asked.loss = self.hold_price(asked, asked.price), self.loss(asked, asked.price)
-            asked.leverage = self.no_more_than_allowed(order.leverage)
-        asked.hold = self.hold_of(asked)
+            requested.hold_price, requested.loss = (
+                self.hold_price(requested, requested.price),
+                self.loss(requested, requested.price),
+            )
+            requested.leverage = self.no_more_than_allowed(order.leverage)
+        requested.hold = self.hold_of(requested)
         if order.reduce_only:
             return None
-        more, more_value = asked.hold - order.hold, self.value_of(asked) - self.value_of(order)
+        more, more_value = requested.hold - order.hold, self.value_of(requested) - self.value_of(order)
         if self.has_risk_terms:  # a sale may fill above its price, as it is too
             now = self.hold_price(order, order.price) * (order.quantity - order.filled) * self.unit
-            later = asked.hold_price * (asked.quantity - asked.filled) * self.unit
+            later = requested.hold_price * (requested.quantity - requested.filled) * self.unit
             more_value = max(more_value, later - max(now, self.value_of(order)))
-        return self.refuse_margin(asked, asked.leverage, more_value, more)
+        return self.refuse_margin(requested, requested.leverage, more_value, more)

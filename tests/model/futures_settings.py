@@ -5,8 +5,8 @@ from msgspec.structs import replace
 from shards.model import orders as o
 from shards.model.brackets import LIQUIDATION_FEE, RiskChange, RiskTerms
 from shards.model.markets import MarketStatus
-from shards.model.reasons import Reason
-from shards.model.replies import CountReply, MarketReply, Refused, Reply
+from shards.model.reasons import RejectReason
+from shards.model.replies import CountReply, MarketReply, Rejected, Reply
 from tests.model.futures_matching import FuturesMatching
 from tests.model.futures_risk import most_at
 
@@ -14,10 +14,10 @@ from tests.model.futures_risk import most_at
 class FuturesSettings(FuturesMatching):
     def set_status(self, status: MarketStatus) -> Reply:
         if self.market.status is MarketStatus.DELISTED:
-            return Refused(Reason.MARKET_DELISTED)
+            return Rejected(RejectReason.MARKET_DELISTED)
         if status is MarketStatus.DELISTED:
             if any(wallet.size for wallet in self.wallets.values()):
-                return Refused(Reason.POSITIONS_OPEN)
+                return Rejected(RejectReason.POSITIONS_OPEN)
             for account in self.wallets:
                 self.cancel_all(account, o.EndReason.DELIST)
         self.market = replace(self.market, status=status)
@@ -26,7 +26,7 @@ class FuturesSettings(FuturesMatching):
 
     def set_risk(self, change: RiskChange) -> Reply:
         if self.market.status is MarketStatus.DELISTED:
-            return Refused(Reason.MARKET_DELISTED)
+            return Rejected(RejectReason.MARKET_DELISTED)
         fee = LIQUIDATION_FEE if self.market.risk is None else self.market.risk.liquidation_fee
         given = change.liquidation_fee
         terms = RiskTerms(change.brackets or self.market.brackets, fee if given is None else given)
@@ -41,13 +41,13 @@ class FuturesSettings(FuturesMatching):
         sides = [self.values(account, side) for side in o.Side]
         other = leverage != (self.wallets[account].leverage or default)
         if other and self.has_risk_terms and self.wallets[account].cost + max(sides) > most_at(self.brackets, leverage):
-            return Refused(Reason.POSITION_LIMIT)
+            return Rejected(RejectReason.POSITION_LIMIT)
         self.wallets[account].leverage = leverage
         return CountReply(leverage)
 
     def mark_at(self, price: int) -> Reply:
         if self.market.status is MarketStatus.DELISTED:
-            return Refused(Reason.MARKET_DELISTED)
+            return Rejected(RejectReason.MARKET_DELISTED)
         first = not self.mark
         self.set_mark = price
         self.track(o.WatchedPrice.MARK)

@@ -8,8 +8,8 @@ from shards.model.brackets import Bracket
 from shards.model.commands import CancelBatch, Deposit, Transfer
 from shards.model.events import MarginFilled, OrderEnded, Traded
 from shards.model.markets import Market
-from shards.model.reasons import Reason
-from shards.model.replies import AmountReply, BatchReply, CountReply, OrderReply, Refused, Reply, TransferReply
+from shards.model.reasons import RejectReason
+from shards.model.replies import AmountReply, BatchReply, CountReply, OrderReply, Rejected, Reply, TransferReply
 from tests.model.futures_risk import maintenance, most_at
 from tests.model.futures_wallets import FuturesWallet, ceil
 
@@ -67,19 +67,19 @@ class FuturesState:
         return min(free, self.spare(account) - self.held(account)) if self.has_risk_terms else free
 
     def value_of(self, order: o.Order) -> int:
-        """What it counts towards the position limit."""
+        """What it counts toward the position limit."""
         return order.price * (order.quantity - order.filled) * self.unit if order.leverage else 0
 
     def values(self, account: str, side: o.Side) -> int:
         return sum(self.value_of(order) for order in self.open_of(account) if order.side is side)
 
-    def refuse_margin(self, new: o.NewOrder | o.Order, leverage: int, value: int, hold: int) -> Reason | None:
+    def refuse_margin(self, new: o.NewOrder | o.Order, leverage: int, value: int, hold: int) -> RejectReason | None:
         """Why so much may not be held beyond what is."""
         held = self.wallets[new.account].cost + self.values(new.account, new.side)
         most = most_at(self.brackets, leverage) if self.has_risk_terms else self.terms.max_position_notional
         if value > 0 and held + value > most and not self.only_closes(new):
-            return Reason.POSITION_LIMIT
-        return Reason.INSUFFICIENT_MARGIN if hold > max(0, self.free(new.account)) else None
+            return RejectReason.POSITION_LIMIT
+        return RejectReason.INSUFFICIENT_MARGIN if hold > max(0, self.free(new.account)) else None
 
     def only_closes(self, new: o.NewOrder | o.Order) -> bool:
         """With everything else on the book on its side it is no larger than the position."""
@@ -90,7 +90,7 @@ class FuturesState:
     def equity(self, account: str) -> int:
         """Of the account as a whole; what open orders hold is no part of it."""
         own = self.wallets[account]
-        return own.wallet + own.unrealised(self.mark * self.unit)
+        return own.wallet + own.unrealized(self.mark * self.unit)
 
     def maintenance(self, account: str, closed: int = 0) -> int:
         """What must be left behind its position, once so many lots of it are closed."""
@@ -125,7 +125,7 @@ class FuturesState:
         to = message.to if isinstance(message, Transfer) else message.wallet
         futures, spot = (amount, other) if to is Wallet.FUTURES else (other, amount)
         if futures < -max(0, self.free(account)) or spot < -own.spot:
-            return Refused(Reason.INSUFFICIENT_BALANCE)
+            return Rejected(RejectReason.INSUFFICIENT_BALANCE)
         own.wallet, own.spot = own.wallet + futures, own.spot + spot
         after = max(0, self.free(account))
         if isinstance(message, Transfer):
@@ -136,7 +136,7 @@ class FuturesState:
         size = self.wallets[order.account].size
         return max(0, -size if order.side is o.Side.BUY else size)
 
-    # Cancelling
+    # Canceling
 
     def by_client_id(self, account: str, client_id: str) -> o.Order | None:
         return next((order for order in self.open_of(account) if order.client_id == client_id), None)
@@ -146,11 +146,11 @@ class FuturesState:
 
     def cancel_one(self, order: o.Order | None, account: str) -> Reply:
         if order is None:
-            return Refused(Reason.UNKNOWN_ORDER)
+            return Rejected(RejectReason.UNKNOWN_ORDER)
         if order.account != account:
-            return Refused(Reason.NOT_OWNER, order)
+            return Rejected(RejectReason.NOT_OWNER, order)
         if not self.is_open(order):
-            return Refused(Reason.TERMINAL_ORDER, order)
+            return Rejected(RejectReason.TERMINAL_ORDER, order)
         self.end(order, o.Status.CANCELED, o.EndReason.USER)
         return OrderReply(order)
 
@@ -168,12 +168,12 @@ class FuturesState:
             same = [order for order in named if order.client_id == client_id]
             latest = max(same, key=lambda order: (order.created_ms, order.id), default=None)
             found.append(self.by_client_id(batch.account, client_id) or latest)
-        told: list[o.Order | Reason] = []
+        told: list[o.Order | RejectReason] = []
         for order in found:
             if order is None or (order.account != batch.account and order.trigger is None):
-                told.append(Reason.UNKNOWN_ORDER)
+                told.append(RejectReason.UNKNOWN_ORDER)
             elif order.account != batch.account:
-                told.append(Reason.NOT_OWNER)
+                told.append(RejectReason.NOT_OWNER)
             else:
                 told.append(order)
                 if self.is_open(order):

@@ -11,10 +11,10 @@ from shards.model.brackets import RiskChange
 from shards.model.commands import (
     Cancel,
     CancelAll,
+    CancelAllAfter,
     CancelBatch,
     CancelByClientId,
     Command,
-    Countdown,
     Deposit,
     Modify,
     Place,
@@ -22,7 +22,7 @@ from shards.model.commands import (
     SetMarketStatus,
     SetMarkPrice,
     SetRisk,
-    Tick,
+    TimerFired,
     Transfer,
 )
 from shards.model.markets import MarketStatus
@@ -59,7 +59,7 @@ class Traders:
             (self.cancel_by_client_id, 2),
             (self.cancel_batch, 2),
             (lambda: CancelAll(self.account(), 1, self.chance.random() < 0.4), 1),
-            (lambda: Countdown(1, self.account(), self.chance.choice((0, 100, 1_000))), 1),
+            (lambda: CancelAllAfter(1, self.account(), self.chance.choice((0, 100, 1_000))), 1),
             (lambda: SetMarkPrice(1, self.chance.choice((0, self.price()))), profile.mark),
             (self.set_leverage, profile.leverage),
             (self.move, 2),
@@ -77,7 +77,7 @@ class Traders:
     def next(self) -> Command:
         self.now_ms += self.chance.choice((0, 1, 40))
         if any(due_ms <= self.now_ms for due_ms in self.reference.timers.values()):
-            return Tick()
+            return TimerFired()
         if self.chance.random() < (0.1 if self.reference.market.status is MarketStatus.HALTED else 0.001):
             halted = self.reference.market.status is MarketStatus.HALTED
             status = MarketStatus.DELISTED if self.chance.random() < 0.2 else MarketStatus.HALTED

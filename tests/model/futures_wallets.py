@@ -23,10 +23,10 @@ class FuturesWallet:
 
     def free(self, mark_value: int, own: Iterable[Order]) -> int:
         """What new orders may use, with a lot worth ``mark_value`` and the account's ``own`` open orders."""
-        profit = self.unrealised(mark_value)
+        profit = self.unrealized(mark_value)
         return self.wallet + min(0, profit) - self.margin - sum(order.hold for order in own)
 
-    def unrealised(self, mark_value: int) -> int:
+    def unrealized(self, mark_value: int) -> int:
         """What closing it would bring, with a lot worth ``mark_value``."""
         return self.size * mark_value - (self.cost if self.size > 0 else -self.cost)
 

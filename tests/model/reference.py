@@ -10,7 +10,7 @@ from shards.model import orders as o
 from shards.model.commands import AddMarket, Cancel, CancelAll, CancelByClientId, Deposit, Place, SetMarketStatus
 from shards.model.markets import Market, MarketStatus
 from shards.model.queries import GetBalances, GetDepth, GetOrder
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from shards.model.replies import (
     AmountReply,
     BalancesReply,
@@ -18,7 +18,7 @@ from shards.model.replies import (
     MarketReply,
     OrderReply,
     OrdersReply,
-    Refused,
+    Rejected,
     Reply,
 )
 
@@ -58,7 +58,7 @@ class Reference:
                 return self.set_status(number, status)
             case GetOrder(number):
                 order = self.find(number)
-                return OrderReply(order) if order else Refused(Reason.UNKNOWN_ORDER)
+                return OrderReply(order) if order else Rejected(RejectReason.UNKNOWN_ORDER)
             case GetBalances(account):
                 return BalancesReply([self.wallets[key] for key in sorted(self.wallets) if key[0] == account])
             case GetDepth(market, limit):
@@ -88,12 +88,12 @@ class Reference:
         if key in self.bookings:
             asset, amount, after = self.bookings[key]
             if (asset, amount) != (deposit.asset, deposit.amount):
-                return Refused(Reason.REFERENCE_CONFLICT)
+                return Rejected(RejectReason.REFERENCE_CONFLICT)
             return AmountReply(after)
         found = self.wallets.get((deposit.account, deposit.asset))
         after = (found.available if found else 0) + deposit.amount
         if after < 0:
-            return Refused(Reason.INSUFFICIENT_BALANCE)
+            return Rejected(RejectReason.INSUFFICIENT_BALANCE)
         self.wallet(deposit.account, deposit.asset).available = after
         self.bookings[key] = deposit.asset, deposit.amount, after
         return AmountReply(after)
@@ -101,7 +101,7 @@ class Reference:
     def set_status(self, number: int, status: MarketStatus) -> Reply:
         old = self.markets[number]
         if old.status == MarketStatus.DELISTED:
-            return Refused(Reason.MARKET_DELISTED)
+            return Rejected(RejectReason.MARKET_DELISTED)
         if status == MarketStatus.DELISTED:
             for order in list(self.open[number]):
                 self.cancel(order, o.EndReason.DELIST)
@@ -110,11 +110,11 @@ class Reference:
 
     def cancel_one(self, order: o.Order | None, account: str) -> Reply:
         if order is None:
-            return Refused(Reason.UNKNOWN_ORDER)
+            return Rejected(RejectReason.UNKNOWN_ORDER)
         if order.account != account:
-            return Refused(Reason.NOT_OWNER)
+            return Rejected(RejectReason.NOT_OWNER)
         if order.status not in (o.Status.OPEN, o.Status.PARTIALLY_FILLED):
-            return Refused(Reason.TERMINAL_ORDER)
+            return Rejected(RejectReason.TERMINAL_ORDER)
         return OrderReply(self.cancel(order, o.EndReason.USER))
 
     def cancel(self, order: o.Order, reason: o.EndReason) -> o.Order:
@@ -140,17 +140,19 @@ class Reference:
             order = first if same else self.signed.get(astuple(new))
             if order:
                 rejected = order.status == o.Status.REJECTED
-                return Refused(Reason(order.end_reason.value), order) if rejected else OrderReply(order, [], True)
+                return (
+                    Rejected(RejectReason(order.end_reason.value), order) if rejected else OrderReply(order, [], True)
+                )
             if first:
-                return Refused(Reason.DUPLICATE_CLIENT_ID, first)
+                return Rejected(RejectReason.DUPLICATE_CLIENT_ID, first)
         if market.status != MarketStatus.LISTED:
-            return Refused(Reason("market_" + market.status.value))
+            return Rejected(RejectReason("market_" + market.status.value))
         hold = new.quote_quantity or new.price * new.quantity * market.tick_lot_units
         if new.side == o.Side.SELL:
             hold = new.quantity * market.lot_units
         found = self.wallets.get((new.account, self.held_asset(new)))
         if not found or found.available < hold:
-            return Refused(Reason.INSUFFICIENT_BALANCE)
+            return Rejected(RejectReason.INSUFFICIENT_BALANCE)
         found.available, found.held = found.available - hold, found.held + hold
         self.placed[new.market] += 1
         start = 0, 0, hold, o.Status.OPEN, o.EndReason.NONE, self.now_ms, self.now_ms
@@ -160,9 +162,9 @@ class Reference:
         matches, satisfied = self.match(order, market.tick_lot_units)
         own = any(maker.account == new.account for maker, _ in matches)
         if own or (matches and new.tif == o.TimeInForce.POST_ONLY):
-            reason = Reason.SELF_TRADE if own else Reason.POST_ONLY
+            reason = RejectReason.SELF_TRADE if own else RejectReason.POST_ONLY
             self.end(order, o.Status.REJECTED, o.EndReason(reason.value))
-            return Refused(reason, order)
+            return Rejected(reason, order)
         trades = [self.trade(order, maker, quantity, market) for maker, quantity in matches]
         if satisfied:
             self.end(order, o.Status.FILLED, o.EndReason.FILLED)
@@ -199,11 +201,11 @@ class Reference:
             asset, paid, received = (market.base, quote, base) if buys else (market.quote, base, quote)
             fee = (received * bps + 9_999) // 10_000
             by_own_price = quantity * order.price * market.tick_lot_units
-            unheld = by_own_price if buys and order.kind == o.Kind.LIMIT else paid
+            released = by_own_price if buys and order.kind == o.Kind.LIMIT else paid
             wallet = self.wallet(order.account, self.held_asset(order))
-            wallet.held, wallet.available = wallet.held - unheld, wallet.available + unheld - paid
+            wallet.held, wallet.available = wallet.held - released, wallet.available + released - paid
             self.wallet(order.account, asset).available += received - fee
-            order.hold -= unheld
+            order.hold -= released
             order.filled, order.filled_value = order.filled + quantity, order.filled_value + quantity * maker.price
             order.updated_ms, order.status = self.now_ms, o.Status.PARTIALLY_FILLED
             fees[order.id] = fee

@@ -1,4 +1,4 @@
-"""A futures market on one of two shards, somebody rich at home there, and somebody poor at home on the other.
+"""A futures market on one of two shards, somebody rich kept there, and somebody poor kept on the other.
 
 Step by step: the poor one asks, something comes between that needs nobody's money from elsewhere, and the grant comes.
 With one shard nothing comes between.
@@ -14,8 +14,8 @@ from shards.model.commands import AddMarket, Deposit, Modify, Place, SetMarkPric
 from shards.model.events import OrderEnded
 from shards.model.markets import shard_of_account
 from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce
-from shards.model.reasons import Reason
-from shards.model.replies import OrderReply, Refused
+from shards.model.reasons import RejectReason
+from shards.model.replies import OrderReply, Rejected
 from tests.model.colluders import USDT, make_market
 from tests.model.world import Call, World
 from tests.model.worth import Watch
@@ -27,7 +27,7 @@ BUY, SELL = Side.BUY, Side.SELL
 
 
 class Stage:
-    """Somebody poor, far from the market; somebody rich, at home there."""
+    """Somebody poor, far from the market; somebody rich, kept there."""
 
     def __init__(self, shards: int = 2, *, risk: bool = True) -> None:
         self.world = World(shards)
@@ -81,7 +81,7 @@ class Stage:
         self.world.submit(message)
         self.world.turn(self.here)
 
-    def end(self, call: Call | None = None) -> Order | Reason:
+    def end(self, call: Call | None = None) -> Order | RejectReason:
         """Everything comes; nobody has spent what he has not."""
         self.world.drain()
         assert self.world.violations() == [] and self.world.unfaithful() == []
@@ -89,10 +89,10 @@ class Stage:
         reply = call.reply if call else None
         return (
             reply.reason
-            if isinstance(reply, Refused)
+            if isinstance(reply, Rejected)
             else reply.order
             if isinstance(reply, OrderReply)
-            else Reason.BUSY
+            else RejectReason.BUSY
         )
 
     def free(self) -> int:
@@ -104,4 +104,4 @@ class Stage:
 
 
 def ended(world: World) -> list[Order]:
-    return [row.order for row in world.rows() if isinstance(row, OrderEnded)]
+    return [event.order for event in world.events() if isinstance(event, OrderEnded)]

@@ -15,17 +15,17 @@ from shards.engine.engine import Engine
 from shards.engine.market.futures import FuturesMarket
 from shards.engine.outbox import ARCHIVE
 from shards.model.accounting import Wallet
-from shards.model.codec import decode_link, decode_row
+from shards.model.codec import decode_event, decode_link
 from shards.model.commands import (
     AddMarket,
     Cancel,
     CancelAll,
+    CancelAllAfter,
     CancelBatch,
-    Countdown,
     Deposit,
     Place,
     SetMarketStatus,
-    Tick,
+    TimerFired,
 )
 from shards.model.events import OrderEnded
 from shards.model.links import SettleMargin
@@ -45,24 +45,26 @@ PRICE, QUANTITY, FILLED = 5_000, 10, 4
 
 
 class Scene:
-    """A market, the account whose orders end, and another one to trade with; their homes are different shards."""
+    """A market, the account whose orders end, and another one to trade with, kept by two shards."""
 
-    def __init__(self, *, home_here: bool, filled: bool) -> None:
+    def __init__(self, *, account_here: bool, filled: bool) -> None:
         self.world = World(SHARDS)
         self.world.archiving = False
         self.world.call(AddMarket(MARKET))
         self.market_shard = self.world.engine_of(1).shard
-        self.home = self.market_shard if home_here else 1 - self.market_shard
-        self.account, self.other = self.account_of(self.home, 0), self.account_of(1 - self.home, 0)
+        self.account_shard = self.market_shard if account_here else 1 - self.market_shard
+        self.account, self.other = self.account_of(self.account_shard, 0), self.account_of(1 - self.account_shard, 0)
         children = Trigger(Kind.TAKE_PROFIT_MARKET, PRICE + 5), Trigger(Kind.STOP_MARKET, PRICE - 5)
         self.parent = self.place(self.account, Side.BUY, PRICE, QUANTITY, children)
         if filled:
             self.place(self.other, Side.SELL, PRICE, FILLED)
 
-    def account_of(self, home: int, index: int) -> str:
+    def account_of(self, account_shard: int, index: int) -> str:
         """One of the accounts of that home, with money."""
         names = [
-            name for name in (f"trader-{number}" for number in range(99)) if shard_of_account(name, SHARDS) == home
+            name
+            for name in (f"trader-{number}" for number in range(99))
+            if shard_of_account(name, SHARDS) == account_shard
         ]
         self.world.call(Deposit(names[index], "USDT", FUNDS, "funds", Wallet.FUTURES))
         return names[index]
@@ -97,9 +99,9 @@ def cancel_all(scene: Scene) -> None:
 
 
 def count_down(scene: Scene) -> None:
-    scene.world.call(Countdown(1, scene.account, 100))
+    scene.world.call(CancelAllAfter(1, scene.account, 100))
     scene.world.now_ms += 100
-    scene.world.submit(Tick(), scene.market_shard)
+    scene.world.submit(TimerFired(), scene.market_shard)
     scene.world.drain()
 
 
@@ -115,7 +117,7 @@ def fill(scene: Scene) -> None:
 def fire_a_child(scene: Scene) -> None:
     """The take-profit fires, where the parent has a fill: it ends the parent and closes the position."""
     scene.place(scene.other, Side.BUY, PRICE + 5, 20)
-    scene.place(scene.account_of(1 - scene.home, 1), Side.SELL, PRICE + 5, 1)
+    scene.place(scene.account_of(1 - scene.account_shard, 1), Side.SELL, PRICE + 5, 1)
 
 
 def delist(scene: Scene) -> None:
@@ -127,12 +129,12 @@ ENDS = [(end, filled) for end in (*CANCELED, stand_in_the_way, fill) for filled 
 ENDS += [(delist, False), (fire_a_child, True)]  # positions keep a market from it; without a fill it does not fire
 
 
-@pytest.mark.parametrize("home_here", [True, False], ids=["home_here", "home_elsewhere"])
+@pytest.mark.parametrize("account_here", [True, False], ids=["account_here", "account_elsewhere"])
 @pytest.mark.parametrize(("end", "filled"), ENDS)
 def test_parent_children_and_money_agree_wherever_the_journals_are_cut(
-    tmp_path: Path, end: Callable[[Scene], None], filled: bool, home_here: bool
+    tmp_path: Path, end: Callable[[Scene], None], filled: bool, account_here: bool
 ) -> None:
-    scene = Scene(home_here=home_here, filled=filled)
+    scene = Scene(account_here=account_here, filled=filled)
     end(scene)
     world = scene.world
     assert world.violations() == []
@@ -183,8 +185,8 @@ def may_meet(one: Engine, two: Engine) -> bool:
 
 
 def ended_in(engine: Engine) -> dict[int, Order]:
-    rows = [decode_row(posted.body) for posted in engine.outboxes[ARCHIVE].after(0)]
-    return {row.order.id: row.order for row in rows if isinstance(row, OrderEnded)}
+    events = [decode_event(posted.body) for posted in engine.outboxes[ARCHIVE].after(0)]
+    return {event.order.id: event.order for event in events if isinstance(event, OrderEnded)}
 
 
 def check_family(engine: Engine, placed: Order) -> None:
@@ -219,22 +221,22 @@ def check_release(scene: Scene, histories: list[list[Engine]]) -> None:
     before = engines[engines.index(last) - 1]
     parent = before.markets[1].open[scene.parent.id]
     assert parent.hold > 0
-    if scene.home == scene.market_shard:
+    if scene.account_shard == scene.market_shard:
         still_open = last.markets[1].by_account.get(scene.account, {}).values()
         assert last.accounts.margins.get(scene.account).markets[1].hold == sum(order.hold for order in still_open)
         return
-    new = last.outboxes[scene.home].after(before.outboxes[scene.home].last_number)
+    new = last.outboxes[scene.account_shard].after(before.outboxes[scene.account_shard].last_number)
     messages = [
         message for message in (decode_link(posted.body) for posted in new) if isinstance(message, SettleMargin)
     ]
     (settled,) = messages
     own = [each for each in settled.settlements if each.account == scene.account and each.side is parent.side]
-    assert sum(each.unheld for each in own) == parent.hold
+    assert sum(each.released for each in own) == parent.hold
 
 
 def check_all_is_back(scene: Scene, filled: bool) -> None:
     """Nothing is held any more; without a fill the account has what it had."""
-    margins = scene.world.engines[scene.home].accounts.margins
+    margins = scene.world.engines[scene.account_shard].accounts.margins
     margin = margins.get(scene.account).markets[1]
     assert (margin.hold, margin.bid_value, margin.ask_value) == (0, 0, 0)
     assert filled or margins.free(scene.account) == FUNDS

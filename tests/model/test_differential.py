@@ -19,8 +19,8 @@ from shards.model.commands import (
 )
 from shards.model.markets import MarketStatus
 from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce
-from shards.model.queries import GetBalances, GetDepth, GetOrder, Question
-from shards.model.replies import DepthReply, OrderReply, OrdersReply, Refused, Reply
+from shards.model.queries import GetBalances, GetDepth, GetOrder, Query
+from shards.model.replies import DepthReply, OrderReply, OrdersReply, Rejected, Reply
 from tests.model.reference import Reference
 from tests.model.seeds import read_count, read_seed
 from tests.model.world import World, make_market
@@ -72,7 +72,7 @@ class Traders:
         self.listed: list[int] = []
         self.halted = 0
         self.assets: list[str] = []
-        self._makers: list[tuple[Callable[[], Command | Question], int]] = [
+        self._makers: list[tuple[Callable[[], Command | Query], int]] = [
             (self.place, profile.place),
             (self.place_again, 3),
             (self.cancel, profile.cancel),
@@ -98,14 +98,14 @@ class Traders:
         fees = {"maker_fee_bps": self.profile.maker_bps, "taker_fee_bps": self.profile.taker_bps}
         return AddMarket(make_market(market.number, symbol, **fees))
 
-    def next(self) -> Command | Question:
+    def next(self) -> Command | Query:
         self.now_ms += self.chance.choice((0, 0, 1, 40))
         if self.chance.random() < (0.05 if self.halted else 0.0005):
             return self.operate()
         if sum(map(len, self.open.values())) > OPEN_COUNT_MAX:
             return self.cancel()
         makers, weights = zip(*self._makers, strict=True)
-        make: Callable[[], Command | Question] = self.chance.choices(makers, weights)[0]
+        make: Callable[[], Command | Query] = self.chance.choices(makers, weights)[0]
         return make()
 
     def operate(self) -> Command:
@@ -159,7 +159,7 @@ class Traders:
     def cancel_all(self) -> CancelAll:
         return CancelAll(self.chance.choice(self.accounts), self.chance.choice(self.listed))
 
-    def get_order(self) -> Question:
+    def get_order(self) -> Query:
         return GetOrder(self.chance.choice(self.known).id if self.known else 1)
 
     def deposit(self) -> Deposit:
@@ -174,16 +174,16 @@ class Traders:
         return deposit
 
     def hear(self, reply: Reply) -> None:
-        if isinstance(reply, OrderReply) or (isinstance(reply, Refused) and reply.order):
+        if isinstance(reply, OrderReply) or (isinstance(reply, Rejected) and reply.order):
             assert reply.order is not None
             self.known.append(reply.order)
 
 
-def compare(world: World, reference: Reference, message: Command | Question) -> Reply:
+def compare(world: World, reference: Reference, message: Command | Query) -> Reply:
     expected = reference.apply(message, world.now_ms)
     reply = world.call(message)
     orders: list[Order | None] = list(reply.orders) if isinstance(reply, OrdersReply) else []
-    if isinstance(reply, OrderReply | Refused):
+    if isinstance(reply, OrderReply | Rejected):
         orders = [reply.order]
     for order in orders:
         if order is not None:

@@ -11,22 +11,22 @@ from shards.model.commands import (
     AddMarket,
     Cancel,
     CancelAll,
+    CancelAllAfter,
     CancelBatch,
     Command,
-    Countdown,
     Deposit,
     Modify,
     Place,
     SetLeverage,
     SetMarketStatus,
     SetMarkPrice,
-    Tick,
+    TimerFired,
     Transfer,
 )
 from shards.model.markets import FuturesTerms, Market, MarketStatus, Product, shard_of_account
 from shards.model.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
-from shards.model.reasons import Reason
-from shards.model.replies import BatchReply, OrderReply, Refused
+from shards.model.reasons import RejectReason
+from shards.model.replies import BatchReply, OrderReply, Rejected
 from tests.model.seeds import read_seed
 from tests.model.world import World
 
@@ -125,21 +125,21 @@ def test_a_resting_reduce_only_order_never_turns_a_position(world: World) -> Non
 def test_a_post_only_order_never_takes(world: World) -> None:
     placed(world, order("trader-1", Side.SELL, 500_000, 10))
     before = available(world, "trader-0")
-    assert refused(world, order("trader-0", Side.BUY, 500_000, 10, tif=TimeInForce.POST_ONLY)) is Reason.POST_ONLY
+    assert refused(world, order("trader-0", Side.BUY, 500_000, 10, tif=TimeInForce.POST_ONLY)) is RejectReason.POST_ONLY
     assert available(world, "trader-0") == before and not machine(world).positions
 
 
 def test_a_batch_cancel_leaves_orders_and_triggers_of_others(world: World) -> None:
     theirs = bracket(world)
     reply = world.call(CancelBatch(1, "trader-1", [theirs.id, theirs.take_profit]))
-    assert isinstance(reply, BatchReply) and reply.found == [Reason.UNKNOWN_ORDER, Reason.NOT_OWNER]
+    assert isinstance(reply, BatchReply) and reply.found == [RejectReason.UNKNOWN_ORDER, RejectReason.NOT_OWNER]
     assert {theirs.id, theirs.take_profit, theirs.stop_loss} == set(machine(world).open)
 
 
 def test_a_market_with_positions_is_not_delisted(world: World) -> None:
     """Nobody could close them any more."""
     open_long(world, "trader-0", 10)
-    assert refused(world, SetMarketStatus(1, MarketStatus.DELISTED)) is Reason.POSITIONS_OPEN
+    assert refused(world, SetMarketStatus(1, MarketStatus.DELISTED)) is RejectReason.POSITIONS_OPEN
     assert machine(world).market.status is MarketStatus.LISTED
 
 
@@ -196,18 +196,18 @@ def test_a_trigger_that_would_fire_at_once_is_refused(world: World) -> None:
     open_long(world, "trader-0")
     late = Trigger(Kind.STOP_MARKET, 510_000)
     reply = world.call(order("trader-0", Side.SELL, 0, 5, kind=Kind.STOP_MARKET, trigger=late))
-    assert isinstance(reply, Refused) and reply.reason is Reason.WOULD_TRIGGER
+    assert isinstance(reply, Rejected) and reply.reason is RejectReason.WOULD_TRIGGER
 
 
 def test_a_countdown_cancels_everything_when_it_runs_out(world: World) -> None:
     parent = bracket(world)
-    world.call(Countdown(1, "trader-0", 1_000))
+    world.call(CancelAllAfter(1, "trader-0", 1_000))
     world.now_ms += 999
-    world.submit(Tick(), world.engine_of(1).shard)
+    world.submit(TimerFired(), world.engine_of(1).shard)
     world.drain()
     assert parent.id in machine(world).open
     world.now_ms += 1
-    world.submit(Tick(), world.engine_of(1).shard)
+    world.submit(TimerFired(), world.engine_of(1).shard)
     world.drain()
     assert ended(world, parent.id).end_reason is EndReason.COUNTDOWN and not machine(world).open
 
@@ -221,9 +221,9 @@ def modified(world: World, modify: Modify) -> Order:
     return reply.order
 
 
-def refused(world: World, command: Command) -> Reason:
+def refused(world: World, command: Command) -> RejectReason:
     reply = world.call(command)
-    assert isinstance(reply, Refused), reply
+    assert isinstance(reply, Rejected), reply
     return reply.reason
 
 
@@ -256,14 +256,14 @@ def test_what_cannot_be_modified_is_refused_and_stays(world: World) -> None:
     placed(world, order("trader-1", Side.SELL, 501_000, 40))
     before = available(world, "trader-0")
     number = bid.id
-    assert refused(world, Modify(number, "trader-1", price=1_000)) is Reason.UNKNOWN_ORDER
-    assert refused(world, Modify(number + 99, "trader-0", price=1_000)) is Reason.UNKNOWN_ORDER
-    assert refused(world, Modify(number, "trader-0", price=500_000)) is Reason.NOTHING_CHANGES
-    assert refused(world, Modify(number, "trader-0", quantity=40)) is Reason.BELOW_FILLED
-    assert refused(world, Modify(number, "trader-0", price=501_000)) is Reason.POST_ONLY
-    assert refused(world, Modify(number, "trader-0", quantity=10**6)) is Reason.INSUFFICIENT_MARGIN
+    assert refused(world, Modify(number, "trader-1", price=1_000)) is RejectReason.UNKNOWN_ORDER
+    assert refused(world, Modify(number + 99, "trader-0", price=1_000)) is RejectReason.UNKNOWN_ORDER
+    assert refused(world, Modify(number, "trader-0", price=500_000)) is RejectReason.NOTHING_CHANGES
+    assert refused(world, Modify(number, "trader-0", quantity=40)) is RejectReason.BELOW_FILLED
+    assert refused(world, Modify(number, "trader-0", price=501_000)) is RejectReason.POST_ONLY
+    assert refused(world, Modify(number, "trader-0", quantity=10**6)) is RejectReason.INSUFFICIENT_MARGIN
     world.call(SetMarketStatus(1, MarketStatus.HALTED))
-    assert refused(world, Modify(number, "trader-0", price=499_000)) is Reason.MARKET_HALTED
+    assert refused(world, Modify(number, "trader-0", price=499_000)) is RejectReason.MARKET_HALTED
     assert available(world, "trader-0") == before and not world.violations()
     rests = machine(world).open[number]
     assert (rests.price, rests.quantity, rests.filled) == (500_000, 100, 40)
@@ -272,7 +272,7 @@ def test_what_cannot_be_modified_is_refused_and_stays(world: World) -> None:
 def test_a_waiting_trigger_gets_another_stop_price(world: World) -> None:
     parent = bracket(world)
     placed(world, order("trader-1", Side.SELL, 500_000, 4))
-    assert refused(world, Modify(parent.stop_loss, "trader-0", stop_price=500_000)) is Reason.WOULD_TRIGGER
+    assert refused(world, Modify(parent.stop_loss, "trader-0", stop_price=500_000)) is RejectReason.WOULD_TRIGGER
     modified(world, Modify(parent.stop_loss, "trader-0", stop_price=495_000))
     placed(world, order("trader-2", Side.BUY, 495_000, 30))
     placed(world, order("trader-1", Side.SELL, 495_000, 10))
@@ -289,10 +289,10 @@ def test_attached_triggers_follow_their_modified_parent(world: World) -> None:
 
 def test_an_order_that_fills_while_its_change_is_under_way_keeps_what_it_had() -> None:
     world = make_world(4)
-    away = next(name for name in ACCOUNTS if world.engine_of(1).links.is_home(name) is False)
+    away = next(name for name in ACCOUNTS if world.engine_of(1).links.is_account_shard(name) is False)
     bid = placed(world, order(away, Side.BUY, 500_000, 100))
     call = world.submit(Modify(bid.id, away, 400_000, 200))
-    world.turn(call.shard)  # the change asks the account's home for more
+    world.turn(call.shard)  # the change asks the account's shard for more
     seller = world.submit(order("trader-1" if away != "trader-1" else "trader-2", Side.SELL, 500_000, 90))
     world.drain()
     assert isinstance(seller.reply, OrderReply) and call.reply is not None
@@ -324,7 +324,7 @@ def test_a_repeat_finds_the_first_order_after_firing_clamping_and_a_snapshot(wor
     world.call(CancelAll("trader-0", 1))
     assert placed(world, stop).id == waits.id, "the very same signed request"
     again = world.call(replace(stop, order=replace(stop.order, signed_ms=2)))
-    assert isinstance(again, Refused) and again.reason is Reason.WOULD_TRIGGER
+    assert isinstance(again, Rejected) and again.reason is RejectReason.WOULD_TRIGGER
 
 
 def test_an_order_without_a_client_id_gets_one(world: World) -> None:
@@ -333,12 +333,12 @@ def test_an_order_without_a_client_id_gets_one(world: World) -> None:
     assert made.client_id == f"sx-{made.id}." and taken.client_id == f"sx-{made.id}"
 
 
-@pytest.mark.parametrize(("lots", "reason"), [(1, Reason.MIN_NOTIONAL), (3 * 10**8, Reason.MAX_NOTIONAL)])
-def test_a_market_order_is_measured_at_the_mark(world: World, lots: int, reason: Reason) -> None:
+@pytest.mark.parametrize(("lots", "reason"), [(1, RejectReason.MIN_NOTIONAL), (3 * 10**8, RejectReason.MAX_NOTIONAL)])
+def test_a_market_order_is_measured_at_the_mark(world: World, lots: int, reason: RejectReason) -> None:
     placed(world, order("trader-0", Side.BUY, 0, lots, kind=Kind.MARKET))  # without a mark there is no measure
     world.call(SetMarkPrice(1, 50_000))
     reply = world.call(order("trader-0", Side.BUY, 0, lots, kind=Kind.MARKET))
-    assert isinstance(reply, Refused) and reply.reason is reason
+    assert isinstance(reply, Rejected) and reply.reason is reason
 
 
 # Random commands
@@ -362,7 +362,7 @@ class Chance:
             (3, lambda: CancelAll(account, 1, chance.random() < 0.3)),
             (4, lambda: CancelBatch(1, account, chance.choices(self.ids, k=5))),
             (3, lambda: SetMarkPrice(1, chance.choice((0, price)))),
-            (3, lambda: Countdown(1, account, chance.choice((0, 100, 1_000)))),
+            (3, lambda: CancelAllAfter(1, account, chance.choice((0, 100, 1_000)))),
             (3, lambda: SetMarketStatus(1, chance.choice((MarketStatus.HALTED, *[MarketStatus.LISTED] * 2)))),
             (3, lambda: SetLeverage(account, 1, chance.randint(1, 125))),
             (3, lambda: Transfer(account, "USDT", chance.choice(list(Wallet)), chance.randint(1, 10**9))),
@@ -444,7 +444,7 @@ def take_a_step(world: World, source: Chance) -> None:
         source.ids.append(reply.order.id)
     due_ms = world.engine_of(1).due_ms()
     if due_ms is not None and due_ms <= world.now_ms:
-        world.submit(Tick(), world.engine_of(1).shard)
+        world.submit(TimerFired(), world.engine_of(1).shard)
         world.drain()
     if chance.random() < 0.05:
         world.restart(chance.randrange(world.shard_count), from_snapshot=chance.random() < 0.5)

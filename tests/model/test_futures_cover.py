@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from shards.model.commands import Modify, Place, SetLeverage, SetMarkPrice
 from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
-from shards.model.reasons import Reason
-from shards.model.replies import Refused
+from shards.model.reasons import RejectReason
+from shards.model.replies import Rejected
 from tests.model.colluders import USDT
 from tests.model.stage import BUY, LEVERAGE, MARKET, SELL, UNIT, Stage, ended
 
@@ -29,11 +29,11 @@ def test_the_first_to_come_before_the_grant(side: Side, price: int, tif: TimeInF
     """No price, no book, money for next to nothing: it does not pay for what somebody else brings in the meantime."""
     stage = Stage(risk=risk)
     stage.pay(stage.poor, 1 * USDT)
-    asked = stage.order(stage.poor, side, price, 100)
-    call = stage.ask(Place(replace(asked.order, tif=tif)))
+    requested = stage.order(stage.poor, side, price, 100)
+    call = stage.ask(Place(replace(requested.order, tif=tif)))
     stage.between(stage.order(stage.rich, SELL if side is BUY else BUY, theirs, 100))
     told = stage.end(call)
-    assert told is Reason.INSUFFICIENT_MARGIN or (isinstance(told, Order) and not told.filled), told
+    assert told is RejectReason.INSUFFICIENT_MARGIN or (isinstance(told, Order) and not told.filled), told
     assert not stage.machine.positions[stage.poor]
 
 
@@ -64,7 +64,7 @@ def test_a_mark_that_has_gone_away_is_lost_too(enough: bool) -> None:
         assert isinstance(told, Order) and (told.filled, told.loss) == (100, 1_500)
         assert stage.free() == 0
     else:
-        assert told is Reason.INSUFFICIENT_MARGIN
+        assert told is RejectReason.INSUFFICIENT_MARGIN
 
 
 def test_a_price_that_is_too_far_by_now() -> None:
@@ -73,7 +73,7 @@ def test_a_price_that_is_too_far_by_now() -> None:
     stage.pay(stage.poor, 1_000 * USDT)
     call = stage.ask(stage.order(stage.poor, BUY, 52_000, 100))
     stage.between(SetMarkPrice(MARKET, 48_000))
-    assert stage.end(call) is Reason.PRICE_TOO_HIGH
+    assert stage.end(call) is RejectReason.PRICE_TOO_HIGH
     assert stage.held() == 0
 
 
@@ -84,7 +84,7 @@ def test_a_change_that_a_better_bid_meets() -> None:
     order = stage.place(stage.poor, SELL, 51_000, 100)
     call = stage.ask(Modify(order.id, stage.poor, 50_000, 102))
     stage.between(stage.order(stage.rich, BUY, 50_900, 200))
-    assert stage.end(call) is Reason.INSUFFICIENT_MARGIN
+    assert stage.end(call) is RejectReason.INSUFFICIENT_MARGIN
     assert stage.machine.open[order.id].price == 51_000 and not stage.machine.positions
 
 
@@ -137,8 +137,8 @@ def test_each_of_many_orders_alone_would_only_close(price: int) -> None:
     stage.place(stage.rich, BUY, 49_999, 20 * MOST)
     calls = [stage.world.submit(stage.order(stage.poor, SELL, price, MOST)) for _ in range(9)]
     stage.end()
-    told = [call.reply.reason for call in calls if isinstance(call.reply, Refused)]
-    assert exposed(stage) <= MOST and set(told) == {Reason.POSITION_LIMIT}
+    told = [call.reply.reason for call in calls if isinstance(call.reply, Rejected)]
+    assert exposed(stage) <= MOST and set(told) == {RejectReason.POSITION_LIMIT}
     assert len(told) < 9  # the first does only close
 
 
@@ -161,8 +161,8 @@ def test_each_of_many_changes_alone_would_only_close() -> None:
     orders = [stage.place(stage.poor, SELL, 51_000, 1) for _ in range(5)]
     calls = [stage.world.submit(Modify(order.id, stage.poor, 51_000, MOST - 4)) for order in orders]
     stage.end()
-    told = [call.reply.reason for call in calls if isinstance(call.reply, Refused)]
-    assert exposed(stage) <= MOST and told and set(told) == {Reason.POSITION_LIMIT}
+    told = [call.reply.reason for call in calls if isinstance(call.reply, Rejected)]
+    assert exposed(stage) <= MOST and told and set(told) == {RejectReason.POSITION_LIMIT}
 
 
 def test_a_position_that_was_closed_before_the_grant() -> None:

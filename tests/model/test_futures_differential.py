@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import pytest
 
 from shards.engine.outbox import ARCHIVE
-from shards.model.codec import decode_row
-from shards.model.commands import AddMarket, Command, Tick
+from shards.model.codec import decode_event
+from shards.model.commands import AddMarket, Command, TimerFired
 from shards.model.events import MarginFilled, OrderEnded, Traded
 from shards.model.markets import Market, MarketStatus
 from shards.model.orders import Order, Side
 from shards.model.positions import MarketMargin
-from shards.model.replies import BatchReply, OrderReply, OrdersReply, Refused, Reply
+from shards.model.replies import BatchReply, OrderReply, OrdersReply, Rejected, Reply
 from tests.model.futures_profiles import PROFILES, Profile, make_futures_market
 from tests.model.futures_reference import FuturesReference
 from tests.model.futures_steps import Numbering, Step, brief
@@ -45,7 +45,7 @@ class Pair:
         """Both carry out ``command``; raises Difference where they differ."""
         self.world.now_ms = now_ms
         expected = self.reference.apply(command, now_ms)
-        if isinstance(command, Tick):
+        if isinstance(command, TimerFired):
             self.world.submit(command, 0)
             self.world.drain()
             reply = None
@@ -64,14 +64,14 @@ class Pair:
         """What one command has left for the archive. In which order orders end is the engine's to choose."""
         posted = self.engine.outboxes[ARCHIVE].after(self.rows_seen)
         self.rows_seen = self.engine.outboxes[ARCHIVE].last_number
-        rows = [decode_row(each.body) for each in posted]
-        ended = [row for row in rows if isinstance(row, OrderEnded)]
-        for row in ended:
-            row.order.request = 0
+        events = [decode_event(each.body) for each in posted]
+        ended = [event for event in events if isinstance(event, OrderEnded)]
+        for event in ended:
+            event.order.request = 0
         reference = self.reference
         same("ended orders", sorted(ended, key=_number), sorted(reference.ended, key=_number))
-        same("trades", [row for row in rows if isinstance(row, Traded)], reference.trades)
-        same("fills", [row for row in rows if isinstance(row, MarginFilled)], reference.fills)
+        same("trades", [event for event in events if isinstance(event, Traded)], reference.trades)
+        same("fills", [event for event in events if isinstance(event, MarginFilled)], reference.fills)
         for rows_of in (reference.ended, reference.trades, reference.fills):
             rows_of.clear()
 
@@ -120,8 +120,8 @@ def same(what: str, engine: object, reference: object) -> None:
         raise Difference(f"{what}\nengine:    {engine}\nreference: {reference}")
 
 
-def _number(row: OrderEnded) -> int:
-    return row.order.id
+def _number(event: OrderEnded) -> int:
+    return event.order.id
 
 
 def _by_id(orders: list[Order]) -> list[Order]:
@@ -132,7 +132,7 @@ def _orders(reply: Reply | None) -> list[Order]:
     match reply:
         case OrderReply(order):
             return [order]
-        case Refused(_, order):
+        case Rejected(_, order):
             return [order] if order else []
         case OrdersReply(orders):
             return orders

@@ -7,8 +7,8 @@ from shards.limits import CHILDREN_MAX
 from shards.model.commands import Cancel, Modify, Place, SetMarketStatus, SetMarkPrice
 from shards.model.markets import MarketStatus, shard_of_account
 from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
-from shards.model.reasons import Reason
-from shards.model.replies import OrderReply, Refused
+from shards.model.reasons import RejectReason
+from shards.model.replies import OrderReply, Rejected
 from tests.model.test_futures import (
     ACCOUNTS,
     FUNDS,
@@ -45,7 +45,7 @@ def test_fill_or_kill_knows_that_an_order_before_uses_up_what_a_reduce_only_one_
     placed(world, order("trader-0", Side.SELL, 501_000, 5))
     placed(world, order("trader-0", Side.SELL, 502_000, 5, reduce_only=True))
     reply = world.call(order("trader-1", Side.BUY, 502_000, 10, tif=FOK))
-    assert isinstance(reply, Refused) and reply.reason is Reason.CANNOT_FILL
+    assert isinstance(reply, Rejected) and reply.reason is RejectReason.CANNOT_FILL
     assert placed(world, order("trader-1", Side.BUY, 502_000, 5, tif=FOK)).status is Status.FILLED
 
 
@@ -76,7 +76,7 @@ def test_a_price_that_came_in_the_midst_of_a_trade_fires_a_trigger(world: World)
 def away_world() -> tuple[World, str]:
     """Four shards, and an account that is not at home where the market is."""
     world = make_world(4)
-    return world, next(name for name in ACCOUNTS[:3] if not world.engine_of(1).links.is_home(name))
+    return world, next(name for name in ACCOUNTS[:3] if not world.engine_of(1).links.is_account_shard(name))
 
 
 def fire_away(world: World, account: str, offered: int = 20) -> Order:
@@ -86,7 +86,7 @@ def fire_away(world: World, account: str, offered: int = 20) -> Order:
     waits = placed(world, stop)
     call = world.submit(SetMarkPrice(1, 506_000))
     world.turn(call.shard)
-    assert waits.id in machine(world).firing
+    assert waits.id in machine(world).awaiting_margin
     return waits
 
 
@@ -114,10 +114,10 @@ def test_a_fired_trigger_does_not_trade_in_a_market_that_was_halted_since() -> N
 def test_a_change_that_came_with_the_margin_of_its_fired_trigger_asks_for_its_own() -> None:
     world, account = away_world()
     waits = fire_away(world, account, offered=4)
-    home = shard_of_account(account, 4)
-    world.pump(1, home)
-    world.turn(home)
-    world.pump(home, 1)
+    account_shard = shard_of_account(account, 4)
+    world.pump(1, account_shard)
+    world.turn(account_shard)
+    world.pump(account_shard, 1)
     change = world.submit(Modify(waits.id, account, quantity=12))
     world.turn(change.shard)
     world.drain()
@@ -178,7 +178,7 @@ def test_another_take_profit_is_another_order(world: World) -> None:
     assert placed(world, first).id == parent.id
     for change in ({"take_profit": Trigger(Kind.TAKE_PROFIT_MARKET, 530_000)}, {"stop_loss": None}):
         reply = world.call(replace(first, order=replace(first.order, **change)))
-        assert isinstance(reply, Refused) and reply.reason is Reason.DUPLICATE_CLIENT_ID
+        assert isinstance(reply, Rejected) and reply.reason is RejectReason.DUPLICATE_CLIENT_ID
 
 
 def test_nobody_learns_of_anothers_order_by_naming_it_as_a_parent(world: World) -> None:
@@ -189,13 +189,13 @@ def test_nobody_learns_of_anothers_order_by_naming_it_as_a_parent(world: World) 
         for _ in range(CHILDREN_MAX if number == parent.id else 0):
             placed(world, child)
         reply = world.call(replace(child, order=replace(child.order, account="trader-1")))
-        assert isinstance(reply, Refused) and reply.reason is Reason.PARENT_NOT_OPEN
+        assert isinstance(reply, Rejected) and reply.reason is RejectReason.PARENT_NOT_OPEN
 
 
 def test_a_stop_price_is_no_change_to_an_order_on_the_book(world: World) -> None:
     open_long(world, "trader-0", 10)
     first = placed(world, order("trader-0", Side.SELL, 510_000, 5, reduce_only=True))
-    assert refused(world, Modify(first.id, "trader-0", stop_price=490_000)) is Reason.NOTHING_CHANGES
+    assert refused(world, Modify(first.id, "trader-0", stop_price=490_000)) is RejectReason.NOTHING_CHANGES
 
 
 @pytest.mark.parametrize(("given", "shown"), [(0, 10), (6, 6), (50, 10)])

@@ -6,8 +6,8 @@ from msgspec.structs import replace
 from shards.model.brackets import RiskChange, RiskTerms, make_brackets
 from shards.model.commands import Modify, Place, SetLeverage, SetRisk
 from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
-from shards.model.reasons import Reason
-from shards.model.replies import OrderReply, Refused
+from shards.model.reasons import RejectReason
+from shards.model.replies import OrderReply, Rejected
 from tests.model.colluders import BRACKETS, USDT
 from tests.model.stage import BUY, MARKET, SELL, UNIT, Stage, ended
 
@@ -108,9 +108,9 @@ def test_who_makes_the_first_mark_goes_no_farther_from_it_than_one_may() -> None
     stage = waiting(risk=True)
     for price in (42_000, 39_900, 39_899):  # within 5 %, and a tick beyond
         stage.place(stage.poor, BUY, price, 10)
-    asked = stage.order(stage.rich, SELL, 1, 30)
-    whole = Place(replace(asked.order, tif=TimeInForce.FOK))
-    assert stage.world.call(whole) == Refused(Reason.CANNOT_FILL)
+    requested = stage.order(stage.rich, SELL, 1, 30)
+    whole = Place(replace(requested.order, tif=TimeInForce.FOK))
+    assert stage.world.call(whole) == Rejected(RejectReason.CANNOT_FILL)
     order = stage.place(stage.rich, SELL, 1, 30)
     assert (order.filled, order.status, order.end_reason) == (20, Status.EXPIRED, EndReason.MARGIN)
 
@@ -124,11 +124,11 @@ def test_a_sale_counts_at_the_price_at_which_it_fills(shards: int) -> None:
     most = BRACKETS[0][0] // (50_000 * UNIT)
     stage.place(stage.rich, BUY, 50_000, 2 * most)
     for price in (50_000, 1):
-        asked = stage.order(stage.poor, SELL, price, most + 1)
-        assert stage.world.call(asked) == Refused(Reason.POSITION_LIMIT)
+        requested = stage.order(stage.poor, SELL, price, most + 1)
+        assert stage.world.call(requested) == Rejected(RejectReason.POSITION_LIMIT)
     resting = stage.place(stage.poor, SELL, 50_001, most - 10)
     change = Modify(resting.id, stage.poor, 1, most + 1)
-    assert stage.world.call(change) == Refused(Reason.POSITION_LIMIT)
+    assert stage.world.call(change) == Rejected(RejectReason.POSITION_LIMIT)
     changed = stage.world.call(Modify(resting.id, stage.poor, 1, most))
     assert isinstance(changed, OrderReply) and changed.order.filled == most
     assert stage.world.violations() == []
@@ -148,4 +148,4 @@ def test_terms_that_come_before_the_grant(enough: bool) -> None:
     if enough:
         assert isinstance(call.reply, OrderReply) and call.reply.order.loss == 1_500
     else:
-        assert stage.end(call) is Reason.INSUFFICIENT_MARGIN
+        assert stage.end(call) is RejectReason.INSUFFICIENT_MARGIN

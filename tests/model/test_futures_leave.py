@@ -7,8 +7,8 @@ import pytest
 from shards.model.brackets import RiskChange, RiskTerms, make_brackets
 from shards.model.commands import Modify, SetLeverage, SetMarkPrice, SetRisk
 from shards.model.orders import EndReason, Kind, Order, Status, Trigger, WatchedPrice
-from shards.model.reasons import Reason
-from shards.model.replies import OrderReply, Refused
+from shards.model.reasons import RejectReason
+from shards.model.replies import OrderReply, Rejected
 from tests.model.colluders import USDT
 from tests.model.stage import BUY, MARKET, SELL, UNIT, Stage, ended
 
@@ -27,19 +27,19 @@ def with_position(equity: int, shards: int = 2) -> Stage:
     return stage
 
 
-def reduced(stage: Stage, price: int, lots: int) -> Order | Reason:
+def reduced(stage: Stage, price: int, lots: int) -> Order | RejectReason:
     reply = stage.world.call(stage.order(stage.poor, SELL, price, lots, reduce_only=True))
-    assert isinstance(reply, OrderReply | Refused)
+    assert isinstance(reply, OrderReply | Rejected)
     return reply.order if isinstance(reply, OrderReply) else reply.reason
 
 
 def test_all_may_be_lost_with_the_last_of_a_position() -> None:
     """Not a unit more; and what is held follows a change."""
     stage = with_position(2_000 * LOTS * UNIT)
-    assert reduced(stage, 47_999, LOTS) is Reason.NO_LEAVE
+    assert reduced(stage, 47_999, LOTS) is RejectReason.NO_LEAVE
     order = reduced(stage, 48_000, LOTS)
     assert isinstance(order, Order) and stage.held() == order.hold == 2_000 * LOTS * UNIT
-    assert stage.world.call(Modify(order.id, stage.poor, 47_999)) == Refused(Reason.NO_LEAVE)
+    assert stage.world.call(Modify(order.id, stage.poor, 47_999)) == Rejected(RejectReason.NO_LEAVE)
     assert isinstance(stage.world.call(Modify(order.id, stage.poor, 48_100)), OrderReply)
     assert stage.held() == 1_900 * LOTS * UNIT
     assert isinstance(stage.world.call(Modify(order.id, stage.poor, 49_750)), OrderReply)
@@ -53,8 +53,8 @@ def test_a_change_that_holds_no_more_needs_no_leave(change: dict[str, int]) -> N
     order = reduced(stage, 49_000, LOTS)
     assert isinstance(order, Order) and stage.held() == 1_000 * LOTS * UNIT
     stage.mark(49_700)
-    assert reduced(stage, 49_400, 1) is Reason.NO_LEAVE
-    assert stage.world.call(Modify(order.id, stage.poor, 48_600)) == Refused(Reason.NO_LEAVE)
+    assert reduced(stage, 49_400, 1) is RejectReason.NO_LEAVE
+    assert stage.world.call(Modify(order.id, stage.poor, 48_600)) == Rejected(RejectReason.NO_LEAVE)
     assert isinstance(stage.world.call(Modify(order.id, stage.poor, **change)), OrderReply)
     assert stage.held() == (49_700 - change.get("price", 49_000)) * change.get("quantity", LOTS) * UNIT
     stage.world.drain()
@@ -63,9 +63,9 @@ def test_a_change_that_holds_no_more_needs_no_leave(change: dict[str, int]) -> N
 
 def test_what_remains_of_a_position_keeps_its_maintenance() -> None:
     """And a unit more: with no more it is at risk."""
-    for spare, reply in ((0, Refused), (1, OrderReply)):
+    for spare, reply in ((0, Rejected), (1, OrderReply)):
         stage = with_position(2_000 * HALF * UNIT + KEPT * HALF + spare)
-        assert reduced(stage, 47_999, HALF) is Reason.NO_LEAVE
+        assert reduced(stage, 47_999, HALF) is RejectReason.NO_LEAVE
         assert isinstance(stage.world.call(stage.order(stage.poor, SELL, 48_000, HALF, reduce_only=True)), reply)
 
 
@@ -74,9 +74,9 @@ def test_at_risk_each_part_has_its_share_of_what_is_left(shards: int) -> None:
     """Not enough is left for what would remain, but every part can be closed with its own share, one by one."""
     stage = with_position(600 * LOTS * UNIT, shards)
     stage.mark(49_600)  # worth 200 a lot, and 248 must be left behind it
-    assert reduced(stage, 49_399, HALF) is Reason.NO_LEAVE
+    assert reduced(stage, 49_399, HALF) is RejectReason.NO_LEAVE
     assert isinstance(reduced(stage, 49_400, HALF), Order) and stage.held() == 200 * HALF * UNIT
-    assert reduced(stage, 49_499, HALF) is Reason.NO_LEAVE
+    assert reduced(stage, 49_499, HALF) is RejectReason.NO_LEAVE
     assert isinstance(reduced(stage, 49_500, HALF), Order)
     assert stage.place(stage.rich, BUY, 49_500, LOTS).filled == LOTS
     stage.world.drain()
@@ -88,7 +88,7 @@ def test_what_other_orders_hold_may_not_be_lost_too() -> None:
     stage = with_position(2_000 * LOTS * UNIT + beside)
     stage.place(stage.poor, BUY, 49_000, 10)
     assert stage.held() == beside
-    assert reduced(stage, 47_999, LOTS) is Reason.NO_LEAVE
+    assert reduced(stage, 47_999, LOTS) is RejectReason.NO_LEAVE
     assert isinstance(reduced(stage, 48_000, LOTS), Order)
 
 
@@ -162,9 +162,9 @@ def test_at_risk_a_price_beyond_the_mark_needs_leave(shards: int) -> None:
     stage = fallen(AT_RISK, shards)
     resting = reduced(stage, 50_000, 10)
     assert isinstance(resting, Order)
-    assert reduced(stage, FREE, LOTS) is Reason.NO_LEAVE
-    assert stage.world.call(Modify(resting.id, stage.poor, FREE, LOTS)) == Refused(Reason.NO_LEAVE)
-    assert reduced(stage, FREE + 7, LOTS) is Reason.NO_LEAVE
+    assert reduced(stage, FREE, LOTS) is RejectReason.NO_LEAVE
+    assert stage.world.call(Modify(resting.id, stage.poor, FREE, LOTS)) == Rejected(RejectReason.NO_LEAVE)
+    assert reduced(stage, FREE + 7, LOTS) is RejectReason.NO_LEAVE
     order = reduced(stage, FREE + 8, LOTS)
     assert isinstance(order, Order) and stage.held() == 240 * (LOTS - 20) * UNIT
     assert stage.worth > 0 and stage.world.violations() == []
@@ -174,8 +174,8 @@ def test_at_risk_a_price_beyond_the_mark_needs_leave(shards: int) -> None:
 def test_many_at_once(ticks: int) -> None:
     stage = fallen(ticks, 2)
     waits = stage.place(stage.poor, SELL, 52_000, 10, reduce_only=True)
-    asked = [stage.order(stage.poor, SELL, price, LOTS, reduce_only=True) for price in (0, FREE, 0, FREE, 49_500)]
-    for message in asked:
+    requested = [stage.order(stage.poor, SELL, price, LOTS, reduce_only=True) for price in (0, FREE, 0, FREE, 49_500)]
+    for message in requested:
         stage.world.submit(message)
     stage.world.submit(Modify(waits.id, stage.poor, FREE, LOTS))
     stage.world.drain()
@@ -183,7 +183,7 @@ def test_many_at_once(ticks: int) -> None:
 
 
 def test_a_mark_that_came_back_has_not_made_anybody_rich() -> None:
-    """The home judges by a mark of between: at the one that was asked with there is no leave."""
+    """The account shard judges by a mark of between: at the one that was asked with there is no leave."""
     stage = fallen(AT_RISK, 2)
     call = stage.world.submit(stage.order(stage.poor, SELL, FREE, LOTS, reduce_only=True))
     stage.world.turn(stage.here)
@@ -192,7 +192,7 @@ def test_a_mark_that_came_back_has_not_made_anybody_rich() -> None:
     stage.world.turn(stage.there)
     stage.between(SetMarkPrice(MARKET, LOW))
     stage.world.drain()
-    assert call.reply == Refused(Reason.NO_LEAVE) and stage.worth > 0
+    assert call.reply == Rejected(RejectReason.NO_LEAVE) and stage.worth > 0
 
 
 def test_a_mark_that_has_gone_farther_is_asked_for_again() -> None:
@@ -232,7 +232,7 @@ def test_what_filled_under_other_brackets_is_not_sold_below_what_it_is_worth(whe
     stage.place(stage.rich, SELL, 50_000, LOTS)
     assert stage.worth == 500 * LOTS * UNIT
     stage.place(stage.rich, BUY, 48_500, LOTS)
-    assert reduced(stage, 48_500, LOTS) is Reason.NO_LEAVE
+    assert reduced(stage, 48_500, LOTS) is RejectReason.NO_LEAVE
     reply = stage.world.call(stage.order(stage.poor, SELL, 0, LOTS, reduce_only=True))
     assert isinstance(reply, OrderReply) and not reply.order.filled
     assert isinstance(reduced(stage, 49_500, LOTS), Order)
@@ -248,7 +248,7 @@ def test_a_change_has_no_more_leverage_than_there_is(enough: bool) -> None:
         assert isinstance(reply, OrderReply) and reply.order.leverage == 20
         assert stage.held() == reply.order.hold == (2_505 + 100) * LOTS * UNIT
     else:
-        assert reply == Refused(Reason.INSUFFICIENT_MARGIN)
+        assert reply == Rejected(RejectReason.INSUFFICIENT_MARGIN)
         assert (order.leverage, order.price) == (100, 50_000)
 
 
@@ -291,4 +291,4 @@ def test_a_sale_may_always_be_made_smaller() -> None:
     stage.mark(52_000)
     for quantity, price in ((most - 1, 50_000), (most - 1, 49_900), (most - 2, 50_000)):
         assert isinstance(stage.world.call(Modify(order.id, stage.poor, price, quantity)), OrderReply), quantity
-    assert stage.world.call(Modify(order.id, stage.poor, 50_000, most + 1)) == Refused(Reason.POSITION_LIMIT)
+    assert stage.world.call(Modify(order.id, stage.poor, 50_000, most + 1)) == Rejected(RejectReason.POSITION_LIMIT)

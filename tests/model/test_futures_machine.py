@@ -12,8 +12,8 @@ from shards.model.brackets import RiskChange, RiskTerms, make_brackets
 from shards.model.commands import (
     AddMarket,
     CancelAll,
+    CancelAllAfter,
     CancelBatch,
-    Countdown,
     Deposit,
     Modify,
     Place,
@@ -21,7 +21,7 @@ from shards.model.commands import (
     SetMarketStatus,
     SetMarkPrice,
     SetRisk,
-    Tick,
+    TimerFired,
     Transfer,
 )
 from shards.model.markets import FuturesTerms, Market, MarketStatus, Product
@@ -111,9 +111,9 @@ class FuturesExchange(Exchange):
 
     @rule(target=Exchange.requests, batch=st.lists(regular_orders(), min_size=2, max_size=8), eager=eager)
     def place_futures(self, batch: list[NewOrder], eager: bool) -> Any:
-        places = [self.stamped(new) for new in batch]
-        self._send(eager, *places)
-        return multiple(*(place for place in places if place.order.client_id))
+        messages = [self.stamped(new) for new in batch]
+        self._send(eager, *messages)
+        return multiple(*(place for place in messages if place.order.client_id))
 
     @rule(batch=st.lists(regular_orders(), min_size=4, max_size=10))
     def trade_futures(self, batch: list[NewOrder]) -> None:
@@ -158,7 +158,7 @@ class FuturesExchange(Exchange):
 
     @rule(account=accounts, market=markets, after_ms=st.sampled_from((0, 1, 60, 1_000)), eager=eager)
     def count_down(self, account: str, market: int, after_ms: int, eager: bool) -> None:
-        self._send(eager, Countdown(market, account, after_ms))
+        self._send(eager, CancelAllAfter(market, account, after_ms))
 
     @rule(eager=eager)
     def tick(self, eager: bool) -> None:
@@ -166,7 +166,7 @@ class FuturesExchange(Exchange):
         for engine in self.world.engines:
             due_ms = engine.due_ms()
             if due_ms is not None and due_ms <= self.world.now_ms:
-                self.world.submit(Tick(), engine.shard)
+                self.world.submit(TimerFired(), engine.shard)
         self._send(eager)
 
     @rule(market=markets, price=st.sampled_from((0, 98, 100, 102)), eager=eager)

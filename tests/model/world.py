@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, cast, get_args
 from msgspec.structs import replace
 
 from shards.engine.engine import MAILBOX, Engine
-from shards.engine.order_entry import AskHome
+from shards.engine.order_entry import AskAccountShard
 from shards.engine.outbox import ARCHIVE
 from shards.engine.queries import answer
 from shards.engine.state import dump_state, dump_underway, load_engine
@@ -23,7 +23,7 @@ from shards.ipc.frames import FrameKind
 from shards.ipc.mailbox import Mailbox
 from shards.ipc.protocol import LinkFrame, Request
 from shards.limits import BATCH_COUNT_MAX, DEADLINE_MS, QUEUE_DEPTH_MAX, RULES
-from shards.model.codec import decode_link, decode_reply, decode_request, decode_row, encode
+from shards.model.codec import decode_event, decode_link, decode_reply, decode_request, encode
 from shards.model.commands import (
     AddMarket,
     Cancel,
@@ -37,7 +37,7 @@ from shards.model.commands import (
     SetRules,
     Transfer,
 )
-from shards.model.events import Row
+from shards.model.events import Event
 from shards.model.links import Granted, LinkMessage
 from shards.model.markets import Market, Product, shard_of_account, shard_of_symbol
 from shards.model.queries import (
@@ -48,10 +48,10 @@ from shards.model.queries import (
     ListIncome,
     ListOrders,
     ListTrades,
-    Question,
+    Query,
 )
-from shards.model.reasons import Reason
-from shards.model.replies import OrdersReply, Refused, Reply
+from shards.model.reasons import RejectReason
+from shards.model.replies import OrdersReply, Rejected, Reply
 from shards.runtime.loop import _account
 from shards.runtime.peer import Peer
 from shards.runtime.recovery import apply_record
@@ -74,12 +74,12 @@ def make_market(number: int, symbol: str = "DFUSDT", **changes: Any) -> Market:
         symbol,
         base=symbol[:-4],
         quote=symbol[-4:],
-        base_places=8,
-        quote_places=6,
+        base_decimals=8,
+        quote_decimals=6,
         tick_digits=1,
-        price_places=2,
+        price_decimals=2,
         lot_digits=1,
-        lot_places=1,
+        lot_decimals=1,
         min_notional=0,
         maker_fee_bps=0,
         taker_fee_bps=0,
@@ -90,7 +90,7 @@ def make_market(number: int, symbol: str = "DFUSDT", **changes: Any) -> Market:
 class Call:
     """A message and what its caller has been told: nothing yet, or the reply."""
 
-    def __init__(self, message: Command | Question, shard: int, deadline_ms: int) -> None:
+    def __init__(self, message: Command | Query, shard: int, deadline_ms: int) -> None:
         self.message = message
         self.shard = shard
         self.deadline_ms = deadline_ms
@@ -109,7 +109,7 @@ class Call:
         if self.reply is None:
             repeatable = isinstance(self.message, Cancel | CancelByClientId | CancelAll)
             known = repeatable or not isinstance(self.message, COMMANDS)
-            self.reply = Refused(Reason.RESTARTING if known else Reason.TIMEOUT)
+            self.reply = Rejected(RejectReason.RESTARTING if known else RejectReason.TIMEOUT)
 
 
 class Wire:
@@ -120,7 +120,7 @@ class Wire:
         self._sender = sender
         self.receiver = receiver
         self.given = 0  # number of the last link message put into the receiver's queue
-        self.asked: set[int] = set()
+        self.unanswered: set[int] = set()
         self.lost: set[int] = set()
 
     def has_sent(self, number: int) -> bool:
@@ -140,19 +140,19 @@ class Wire:
                 self.receiver.arrived.append(LinkFrame(shard, posted.number, posted.stamp_ms, posted.body))
             assert posted.number <= self.receiver.heard[shard], "a link skips messages"
 
-    def settle(self, number: int) -> None:
-        self.asked.discard(number)
+    def mark_answered(self, number: int) -> None:
+        self.unanswered.discard(number)
 
     def put_nowait(self, number: int, deadline_ms: int, body: bytes) -> None:
         if not self.receiver.up:
             raise NotServing
         self.receiver.put(_request(self, number, deadline_ms, body))
-        self.asked.add(number)
+        self.unanswered.add(number)
 
     def send(self, kind: FrameKind, number: int, time: int = 0, body: bytes = b"") -> None:
         """The reply to a command that was put."""
-        if number in self.asked:
-            self.asked.discard(number)
+        if number in self.unanswered:
+            self.unanswered.discard(number)
             self._sender.holds.refused(number, body)
             self._world._send(self._sender)
 
@@ -236,7 +236,7 @@ class World:
         """The engine that keeps this market's book."""
         return self.engines[shard_of_symbol(self.symbols[market], self.shard_count)]
 
-    def shard_of(self, message: Command | Question) -> int:
+    def shard_of(self, message: Command | Query) -> int:
         """Which shard a caller asks."""
         if isinstance(message, AddMarket):
             self.symbols.setdefault(message.market.number, message.market.symbol)
@@ -253,7 +253,7 @@ class World:
 
     # Callers
 
-    def call(self, message: Command | Question) -> Reply:
+    def call(self, message: Command | Query) -> Reply:
         """Send, deliver everything, return the reply."""
         call = self.submit(message)
         self.drain()
@@ -266,17 +266,17 @@ class World:
         self.drain()
         return [cast(Reply, call.reply) for call in calls]
 
-    def submit(self, message: Command | Question, shard: int | None = None, patience_ms: int = DEADLINE_MS) -> Call:
+    def submit(self, message: Command | Query, shard: int | None = None, patience_ms: int = DEADLINE_MS) -> Call:
         """Put a message into its shard's mailbox; refused at once where that is full or down."""
         node = self.nodes[self.shard_of(message) if shard is None else shard]
         call = Call(message, node.shard, self.now_ms + patience_ms)
         if not node.up:
-            call.reply = Refused(Reason.RESTARTING)
+            call.reply = Rejected(RejectReason.RESTARTING)
             return call
         try:
             node.put(_request(call, 0, call.deadline_ms, encode(message)))
         except queue.Full:
-            call.reply = Refused(Reason.BUSY)
+            call.reply = Rejected(RejectReason.BUSY)
             return call
         node.unanswered.append(call)
         return call
@@ -311,32 +311,32 @@ class World:
         if node.engine.rules < RULES:
             inputs.append((None, SetRules(RULES)))
         inputs += [(frame, decode_link(frame.body)) for frame in frames]
-        questions: list[tuple[Request, Question]] = []
-        places: list[tuple[Request, Place | Modify]] = []
+        queries: list[tuple[Request, Query]] = []
+        holding: list[tuple[Request, Place | Modify]] = []
         returned, node.holds.returned = node.holds.returned, []
         for request, message in (*returned, *((each, decode_request(each.body)) for each in requests)):
             if self.now_ms > request.deadline_ms:
-                node.replies.refuse(request, Reason.TIMEOUT)
-            elif isinstance(message, Place | Modify) and node.engine.entry.needs_home(message):
-                places.append((request, message))
+                node.replies.refuse(request, RejectReason.TIMEOUT)
+            elif isinstance(message, Place | Modify) and node.engine.entry.needs_account_shard(message):
+                holding.append((request, message))
             elif isinstance(message, COMMANDS):
                 inputs.append((request, cast(Command, message)))
             else:
-                questions.append((request, cast(Question, message)))
+                queries.append((request, cast(Query, message)))
         if inputs and not self._append(node, inputs):
             for origin, _ in inputs:
                 if isinstance(origin, Request):
-                    node.replies.refuse(origin, Reason.STORAGE_FULL)
+                    node.replies.refuse(origin, RejectReason.STORAGE_FULL)
         elif die_journaled:
             self.crash(shard)
             return
         else:
             for record, (origin, input_message) in zip(node.journal[-len(inputs) :], inputs, strict=False):
-                self._apply(node, record, origin, input_message, places)
-        for request, question in questions:
-            told = answer(node.engine, question)
-            node.replies.add(request, told, _account(question, told))
-        for request, place in places:
+                self._apply(node, record, origin, input_message, holding)
+        for request, query in queries:
+            told = answer(node.engine, query)
+            node.replies.add(request, told, _account(query, told))
+        for request, place in holding:
             node.holds.ask(request, place)
         self._send(node)
 
@@ -382,8 +382,8 @@ class World:
         for other in self.nodes:
             for wire in (other.wires.get(shard), node.wires.get(other.shard)):
                 if wire is not None:
-                    wire.lost |= wire.asked
-                    wire.asked = set()
+                    wire.lost |= wire.unanswered
+                    wire.unanswered = set()
         for other in self.nodes:
             if other.up:
                 other.holds.lose()
@@ -413,9 +413,9 @@ class World:
             apply_record(engine, record)
         return engine
 
-    def rows(self) -> list[Row]:
+    def events(self) -> list[Event]:
         """What the archive has, shard by shard."""
-        return [decode_row(body) for stored in self.stored for body in stored]
+        return [decode_event(body) for stored in self.stored for body in stored]
 
     # What must be true
 
@@ -455,15 +455,15 @@ class World:
         record: Record,
         origin: Origin,
         message: Command | LinkMessage,
-        places: list[tuple[Request, Place | Modify]],
+        holding: list[tuple[Request, Place | Modify]],
     ) -> None:
         since = node.replies.newest()
         reply = node.engine.apply(record.sequence, record.stamp_ms, record.source, record.number, message)
         if reply is None:
             return
-        if isinstance(reply, AskHome):
+        if isinstance(reply, AskAccountShard):
             assert isinstance(origin, Request)
-            places.append((origin, reply.command))
+            holding.append((origin, reply.command))
         elif isinstance(origin, Request):
             node.replies.add(origin, reply, _account(message, reply), since)
         elif isinstance(message, Granted):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from shards.engine.account.margin import Margins
 from shards.engine.market.futures import FuturesMarket
 from shards.model.brackets import MILLION, Bracket
-from shards.model.codec import decode_row
+from shards.model.codec import decode_event
 from shards.model.events import MarginFilled
 from shards.model.markets import shard_of_account
 from shards.model.orders import Kind, Order, Side
@@ -85,12 +85,12 @@ class Watch:
         return Worth(equity, needed)
 
     def margin(self, account: str) -> Margin:
-        return self._home(account).get(account)
+        return self._margins(account).get(account)
 
     def free(self, account: str) -> int:
-        return self._home(account).free(account)
+        return self._margins(account).free(account)
 
-    def _home(self, account: str) -> Margins:
+    def _margins(self, account: str) -> Margins:
         return self.world.engines[shard_of_account(account, self.world.shard_count)].accounts.margins
 
     def orders(self, account: str) -> list[Order]:
@@ -99,10 +99,10 @@ class Watch:
 
     # From one moment to the next
 
-    def begin(self, asked: Brackets) -> None:
-        """Before something happens; ``asked``: brackets that are to come with it."""
+    def begin(self, requested: Brackets) -> None:
+        """Before something happens; ``requested``: brackets that are to come with it."""
         self._marks, self._brackets = self.marks(), self.brackets()
-        self._asked = {**self._brackets, **asked}
+        self._requested = {**self._brackets, **requested}
         self._before = {account: self.worth(account, self._marks, self._brackets) for account in self.accounts}
         self._changed = {account: self._difference(account) for account in self.accounts}
 
@@ -136,7 +136,7 @@ class Watch:
 
     def _difference(self, account: str) -> int:
         """By so much the brackets to come differ in what they ask of the account."""
-        return abs(self._worth(account).maintenance - self.worth(account, self._marks, self._asked).maintenance)
+        return abs(self._worth(account).maintenance - self.worth(account, self._marks, self._requested).maintenance)
 
     def _look(self) -> None:
         for account in self.accounts:
@@ -147,7 +147,7 @@ class Watch:
                 before, shown = self._marks[order.market], (order.kind, order.price, order.quantity)
                 since = self.since.get(order.id)
                 if since is None or since.shown != shown:
-                    brackets, changed = (each[order.market] for each in (self._brackets, self._asked))
+                    brackets, changed = (each[order.market] for each in (self._brackets, self._requested))
                     known = brackets if brackets == changed else None
                     free = max((each[0].ratio for each in (brackets, changed) if each), default=0)
                     since = self.since[order.id] = Since(shown, [before], min([lost, *beside]), known, free)
@@ -169,9 +169,9 @@ class Watch:
         """What was booked since it was asked last."""
         found = []
         for node in self.world.nodes:
-            rows = [decode_row(body) for body in self.world.stored[node.shard][self._rows[node.shard] :]]
-            self._rows[node.shard] += len(rows)
-            found += [row for row in rows if isinstance(row, MarginFilled)]
+            events = [decode_event(body) for body in self.world.stored[node.shard][self._rows[node.shard] :]]
+            self._rows[node.shard] += len(events)
+            found += [event for event in events if isinstance(event, MarginFilled)]
         return iter(found)
 
     def _count_out(self) -> tuple[dict[str, int], dict[str, int]]:
@@ -181,7 +181,7 @@ class Watch:
         By other brackets, what only reduces was let go farther than the maintenance of now pays for. A unit is lost
         with each fill, by rounding.
         """
-        lost, gone, asked = (dict.fromkeys(self.accounts, 0) for _ in range(3))
+        lost, gone, requested = (dict.fromkeys(self.accounts, 0) for _ in range(3))
         fills = list(self.list_fills())
         for filled in fills:
             account, fill, machine = filled.account, filled.fill, self.machine(filled.market)
@@ -195,7 +195,7 @@ class Watch:
                 gone[account] = max(gone[account], self.lost[account] - since.lost)
                 if since.brackets != self._brackets[filled.market]:  # it has the leverage of those before
                     lost[account] += -(-fill.quantity * mark * unit * since.free // MILLION)
-                    asked[account] += fill.quantity * mark * unit * machine.market.brackets[-1].ratio // MILLION
+                    requested[account] += fill.quantity * mark * unit * machine.market.brackets[-1].ratio // MILLION
         for account in self.accounts:
-            self.lost[account] += lost[account] + asked[account]
-        return {account: lost[account] + gone[account] for account in self.accounts}, asked
+            self.lost[account] += lost[account] + requested[account]
+        return {account: lost[account] + gone[account] for account in self.accounts}, requested

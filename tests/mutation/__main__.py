@@ -87,12 +87,12 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
-    asked = parser.parse_args()
+    args = parser.parse_args()
     every = [*find_mutants()]
-    chosen = random.Random(asked.seed).sample(every, min(asked.count, len(every)))
-    found = run(chosen, asked.jobs)
+    chosen = random.Random(args.seed).sample(every, min(args.count, len(every)))
+    found = run(chosen, args.jobs)
     told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(found.items()))
-    print(f"{len(chosen)} of {len(every)} mutants, seed {asked.seed}: {told}")
+    print(f"{len(chosen)} of {len(every)} mutants, seed {args.seed}: {told}")
 
 
 if __name__ == "__main__":

@@ -19,16 +19,16 @@ def main() -> int:
     parser.add_argument("--factor", type=float, default=10.0, help="multiple of the capacity that arrives")
     parser.add_argument("--seed", type=int, default=None, help="random by default")
     parser.add_argument("--strict", action="store_true", help="goals for goodput and time must be reached, too")
-    asked = parser.parse_args()
-    seed = random.randrange(2**32) if asked.seed is None else asked.seed
+    args = parser.parse_args()
+    seed = random.randrange(2**32) if args.seed is None else args.seed
     print(f"seed {seed}", flush=True)
     is_right = True
     for scenario in SCENARIOS:
         with scene(random.Random(seed), TRADING, scenario.settings, scenario.shard_count) as found:
-            result = overload(found, scenario, asked.factor, asked.seconds / 4, asked.seconds)
+            result = overload(found, scenario, args.factor, args.seconds / 4, args.seconds)
         print("\n".join(result.lines()), flush=True)
         is_right &= not result.findings
-        is_right &= not asked.strict or (result.keeps_goodput() and result.says_busy_quickly())
+        is_right &= not args.strict or (result.keeps_goodput() and result.says_busy_quickly())
     return 0 if is_right else 1
 
 

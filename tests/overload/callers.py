@@ -136,7 +136,7 @@ class Callers:
             return
         if answer is not None:
             status, body, ends = answer
-            self._settle(caller, status, body)
+            self._finish(caller, status, body)
             if ends:
                 self._drop(caller)
             else:
@@ -147,10 +147,10 @@ class Callers:
         if caller.request is None:
             self._idle.remove(caller)
         else:
-            self._settle(caller, LOST, b"")
+            self._finish(caller, LOST, b"")
         self._drop(caller)
 
-    def _settle(self, caller: Caller, status: int, body: bytes) -> None:
+    def _finish(self, caller: Caller, status: int, body: bytes) -> None:
         request = caller.request
         assert request is not None, f"an answer that nobody asked for: {status} {body!r}"
         caller.request = None

@@ -106,7 +106,7 @@ class Orders:
         number = len(self.fates)
         self.fates.append(Fate.UNKNOWN)
         resting = Resting(number, "", account, market, is_spot)
-        shards = (market.shard, account.home)
+        shards = (market.shard, account.account_shard)
         if is_spot:
             body = encode({"symbol": market.symbol, "client_order_id": str(number), **terms})
             return Request(what, _spot(account, "POST", ORDERS, body), shards, number, resting)
@@ -125,9 +125,9 @@ class Orders:
     def _balances(self) -> Request:
         if self._rnd.random() < 0.5:
             account = self._rnd.choice(self._accounts[self._spot])
-            return Request("balances", _spot(account, "GET", "/api/v1/spot/balances"), (account.home,))
+            return Request("balances", _spot(account, "GET", "/api/v1/spot/balances"), (account.account_shard,))
         account = self._rnd.choice(self._accounts[self._futures])
-        return Request("balances", _futures(account, "GET", "/v2/balance", {}), (account.home,))
+        return Request("balances", _futures(account, "GET", "/v2/balance", {}), (account.account_shard,))
 
     def _orders(self) -> Request:
         account = self._rnd.choice(self._accounts[self._spot])

@@ -78,11 +78,11 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=3_600.0, help="how long")
     parser.add_argument("--share", type=float, default=0.7, help="of the capacity")
     parser.add_argument("--seed", type=int, default=None, help="random by default")
-    asked = parser.parse_args()
-    seed = random.randrange(2**32) if asked.seed is None else asked.seed
+    args = parser.parse_args()
+    seed = random.randrange(2**32) if args.seed is None else args.seed
     print(f"seed {seed}", flush=True)
     with scene(random.Random(seed), MIXED, {"SHARDEX_SNAPSHOT_RECORDS": SNAPSHOT_RECORDS}) as ground:
-        findings = soak(ground, asked.share, asked.seconds)
+        findings = soak(ground, args.share, args.seconds)
     print("\n".join(findings) or "nothing was wrong")
     return 1 if findings else 0
 

@@ -53,7 +53,7 @@ class Watch:
 
 
 def processes_by_name(exchange: Exchange) -> dict[str, int]:
-    """Every lasting process of both halves."""
+    """Every lasting process of both services."""
     assert exchange.engine.pid is not None and exchange.web.pid is not None
     found = {"supervisor": exchange.engine.pid, "master": exchange.web.pid, "archive": archive_process(exchange)}
     found |= {f"shard {shard}": shard_process(exchange, shard) for shard in range(exchange.folder.shard_count)}

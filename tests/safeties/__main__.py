@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.safeties.catalogue import CATALOGUE
+from tests.safeties.catalog import CATALOG
 from tests.safeties.checkout import Checkout, copied
 from tests.safeties.safety import Safety, Stale
 from tests.safeties.trial import Outcome, run_all, run_one
@@ -14,9 +14,9 @@ from tests.safeties.trial import Outcome, run_all, run_one
 def main() -> int:
     """0 if each named test is green with its safety and red without."""
     parser = argparse.ArgumentParser(prog="python -m tests.safeties", description=__doc__)
-    parser.add_argument("--only", action="append", choices=[each.name for each in CATALOGUE], metavar="NAME")
-    asked = parser.parse_args()
-    safeties = [each for each in CATALOGUE if asked.only is None or each.name in asked.only]
+    parser.add_argument("--only", action="append", choices=[each.name for each in CATALOG], metavar="NAME")
+    args = parser.parse_args()
+    safeties = [each for each in CATALOG if args.only is None or each.name in args.only]
     started = time.monotonic()
     with copied() as checkout:
         bad = _try_with_all(checkout, safeties) + sum(not _try_without(checkout, each) for each in safeties)

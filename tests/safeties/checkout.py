@@ -1,4 +1,4 @@
-"""A copy of the checkout that may be spoilt: its tracked files, and this interpreter running them."""
+"""A copy of the checkout that may be mutated: its tracked files, and this interpreter running them."""
 
 import os
 import shutil

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Stale(Exception):
-    """The catalogue does not fit the source any more; the text says where."""
+    """The catalog does not fit the source any more; the text says where."""
 
 
 class Safety(NamedTuple):

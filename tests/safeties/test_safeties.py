@@ -1,4 +1,4 @@
-"""The catalogue fits the source and the tests; a few safeties are taken away for real. `make safeties` does all."""
+"""The catalog fits the source and the tests; a few safeties are taken away for real. `make safeties` does all."""
 
 import ast
 from collections.abc import Iterator
@@ -6,14 +6,14 @@ from typing import Final
 
 import pytest
 
-from tests.safeties.catalogue import CATALOGUE
+from tests.safeties.catalog import CATALOG
 from tests.safeties.checkout import Checkout, copied
 from tests.safeties.safety import Safety
 from tests.safeties.trial import run_all, run_one
 from web.cli.run import ROOT
 
 QUICK: Final = ("mailbox_bound", "first_in_first_out", "token_algorithm_pinned", "constant_time_operator_key")
-BY_NAME: Final = {safety.name: safety for safety in CATALOGUE}
+BY_NAME: Final = {safety.name: safety for safety in CATALOG}
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +23,10 @@ def checkout() -> Iterator[Checkout]:
 
 
 def test_names_are_given_once() -> None:
-    assert len(BY_NAME) == len(CATALOGUE) >= 40
+    assert len(BY_NAME) == len(CATALOG) >= 40
 
 
-@pytest.mark.parametrize("safety", CATALOGUE, ids=lambda safety: safety.name)
+@pytest.mark.parametrize("safety", CATALOG, ids=lambda safety: safety.name)
 def test_what_is_to_be_removed_is_there(safety: Safety) -> None:
     """Once, and what is left is another program; and the test that is named is in its file."""
     ast.parse(safety.removed(safety.read(ROOT)))
@@ -38,7 +38,7 @@ def test_what_is_to_be_removed_is_there(safety: Safety) -> None:
 
 def test_every_named_test_is_collected(checkout: Checkout) -> None:
     """With its parameters, too: pytest does not begin when one of them is unknown."""
-    nodes = sorted({safety.test for safety in CATALOGUE if safety.seed is None})
+    nodes = sorted({safety.test for safety in CATALOG if safety.seed is None})
     done = checkout.run(["-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", *nodes], 110)
     assert done.returncode == 0, done.stdout[-2_000:]
 

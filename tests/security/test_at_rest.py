@@ -59,7 +59,7 @@ class Run:
         self.metrics = ""
 
     def live(self) -> None:
-        """Everything that may write anything: good and spoilt requests, faults, deaths, restarts."""
+        """Everything that may write anything: good and mutated requests, faults, deaths, restarts."""
         exchange = self.exchange
         for name, value in self.planted.items():
             os.environ[name] = value  # so this process takes the same ones: it mints the demo's tokens

@@ -13,7 +13,15 @@ import msgspec
 import pytest
 
 from shards.ipc.frames import FrameKind
-from shards.model.codec import Undecodable, decode_input, decode_link, decode_reply, decode_request, decode_row, encode
+from shards.model.codec import (
+    Undecodable,
+    decode_event,
+    decode_input,
+    decode_link,
+    decode_reply,
+    decode_request,
+    encode,
+)
 from shards.model.queries import GetArchiveStatus, GetStatus
 from tests.exchange import Exchange
 from tests.model.seeds import read_seed
@@ -50,10 +58,10 @@ def check_code(tree: ast.AST, path: Path) -> None:
         assert root != "multiprocessing" or name not in QUEUES, f"{path} imports {module} {name}"
     called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     assert not called & UNSAFE_CALLS, f"{path} calls {called & UNSAFE_CALLS}"
-    asked = {
+    requested = {
         node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _is_multiprocessing(node.value)
     }
-    assert not asked & QUEUES, f"{path} uses {asked & QUEUES}"
+    assert not requested & QUEUES, f"{path} uses {requested & QUEUES}"
 
 
 def _is_multiprocessing(node: ast.AST) -> bool:
@@ -142,7 +150,7 @@ def engine_pids(exchange: Exchange) -> list[int]:
 
 def test_a_pickle_is_no_message(tmp_path: Path) -> None:
     trap = pickle.dumps(Trap(tmp_path / "sprung"))
-    for decode in (decode_request, decode_input, decode_link, decode_row, decode_reply):
+    for decode in (decode_request, decode_input, decode_link, decode_event, decode_reply):
         with pytest.raises((msgspec.DecodeError, Undecodable)):
             decode(trap)
     assert not (tmp_path / "sprung").exists()

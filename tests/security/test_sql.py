@@ -14,7 +14,7 @@ from shards.archive.service import History
 from shards.ipc.client import Client
 from shards.model.events import OrderEnded
 from shards.model.queries import GetOrderByClientId, ListFills, ListIncome, ListOrders, RunSql
-from shards.model.replies import FillsReply, IncomeReply, OrderReply, OrdersReply, Refused
+from shards.model.replies import FillsReply, IncomeReply, OrderReply, OrdersReply, Rejected
 from storage.reference import Reference
 from tests.exchange import Exchange, until
 from tests.fuzz.wire import Connection
@@ -141,18 +141,18 @@ def is_empty(answer: Answer) -> bool:
 
 
 def test_payloads_as_values_of_the_archive(tmp_path: Path) -> None:
-    """As an account and as a client id, in the named questions in turn: each finds its own row and no other."""
+    """As an account and as a client id, in the named queries in turn: each finds its own row and no other."""
     history = History(tmp_path / "history.duckdb", KEY)
     orders = [make_order(number, account=text, client_id=text) for number, text in enumerate(PAYLOADS, 1)]
     history.store({0: number_rows([OrderEnded(order) for order in orders])})
     for turn, (text, order) in enumerate(zip(PAYLOADS, orders, strict=True)):
-        question, expected = (
+        query, expected = (
             (ListOrders(text, 50), OrdersReply([order])),
             (GetOrderByClientId(1, text, text), OrderReply(order)),
             (ListFills(text, 50), FillsReply([])),
             (ListIncome(text, 50), IncomeReply([])),
         )[turn % 4]
-        assert history.answer(question) == expected, text
+        assert history.answer(query) == expected, text
     history.close()
 
 
@@ -174,14 +174,14 @@ def test_payloads_in_the_reference_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("escape", ESCAPES)
 def test_no_way_out_of_the_running_door(venue: Venue, escape: str) -> None:
-    """On a running exchange: refused, in time, and the archive answers the next question as before."""
+    """On a running exchange: refused, in time, and the archive answers the next query as before."""
     folder = venue.exchange.folder
     files = sorted(path.name for path in folder.path.iterdir())
     client = Client(folder)
     try:
         client.wait_connected(10.0)
         reply = client.ask_archive(RunSql(escape.replace("{data}", str(folder.path))), 2 * SQL_MS)
-        assert isinstance(reply, Refused), reply
+        assert isinstance(reply, Rejected), reply
         assert folder.secrets().jwt not in str(reply) and "root:" not in str(reply)
     finally:
         client.close()

@@ -113,7 +113,7 @@ def bad(algorithm: str) -> Iterator[tuple[str, str]]:
     yield "signature of the other part", f"{head}.{part(claims(sub='demo-2'))}.{signature}"
     yield "encrypted", ".".join([part({"alg": "dir", "enc": "A256GCM"}), "", part(b"iv"), body, part(b"tag")])
     yield "two parts", f"{head}.{body}"
-    yield "JSON serialisation", json.dumps({"protected": head, "payload": body, "signature": signature})
+    yield "JSON serialization", json.dumps({"protected": head, "payload": body, "signature": signature})
 
 
 def _without_signature() -> Iterator[tuple[str, str]]:

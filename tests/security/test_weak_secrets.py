@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from tests.exchange import OWN_SETTINGS, hold_port
-from web.cli.run import ENGINE, ROOT, WEB, half_environment, read_procfile
+from web.cli.run import ENGINE, ROOT, WEB, read_procfile, service_environment
 
 PATIENCE_S: Final = 60.0
 GOOD: Final = 4 * "0f1e2d3c4b5a6978"
@@ -40,7 +40,7 @@ def start(what: str, data: Path, settings: Mapping[str, str]) -> tuple[int, str]
     if what == RUNNER:
         holder.close()  # it looks whether the port is free
     try:
-        environment = half_environment({**inherited, "PORT": str(port), "SHARDEX_SHARDS": "1", **settings}, data)
+        environment = service_environment({**inherited, "PORT": str(port), "SHARDEX_SHARDS": "1", **settings}, data)
         done = subprocess.run(
             COMMANDS[what], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_S
         )

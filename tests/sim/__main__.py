@@ -26,31 +26,33 @@ def main() -> int:
     parser.add_argument("--plant", choices=PLANTS, help="a bug to plant")
     parser.add_argument("--jobs", type=int, default=1, help="processes in parallel")
     parser.add_argument("--keep-going", action="store_true", help="continue after seeds that fail")
-    asked = parser.parse_args()
+    args = parser.parse_args()
     logging.disable(logging.WARNING)  # shards warn of the trouble that is made for them
     with pytest.MonkeyPatch.context() as patch:
-        if asked.plant:
-            PLANTS[asked.plant](patch)
-        return _run(asked)
+        if args.plant:
+            PLANTS[args.plant](patch)
+        return _run(args)
 
 
-def _run(asked: argparse.Namespace) -> int:
+def _run(requested: argparse.Namespace) -> int:
     start = time.monotonic()
-    seeds, commands, failed = range(asked.seed, asked.seed + asked.seeds), 0, []
-    with multiprocessing.get_context("fork").Pool(asked.jobs) as pool:  # a fork has the planted bug
-        for seed, done in zip(seeds, pool.imap(partial(_run_one, commands=asked.commands), seeds), strict=True):
+    seeds, commands, failed = range(requested.seed, requested.seed + requested.seeds), 0, []
+    with multiprocessing.get_context("fork").Pool(requested.jobs) as pool:  # a fork has the planted bug
+        for seed, done in zip(seeds, pool.imap(partial(_run_one, commands=requested.commands), seeds), strict=True):
             if isinstance(done, str):
                 failed.append(seed)
                 print(done, flush=True)
-                if not asked.keep_going:
+                if not requested.keep_going:
                     return 1
             else:
                 commands += done
-            if (seed - asked.seed + 1) % TOLD_EVERY == 0:
+            if (seed - requested.seed + 1) % TOLD_EVERY == 0:
                 print(f"up to seed {seed}: {time.monotonic() - start:.0f} s, failed: {failed}", flush=True)
     seconds = time.monotonic() - start
     ending = f"failed: {failed}" if failed else "all well"
-    print(f"{asked.seeds} seeds, {commands} commands, {seconds:.1f} s, {commands / seconds:.0f} commands/s: {ending}")
+    print(
+        f"{requested.seeds} seeds, {commands} commands, {seconds:.1f} s, {commands / seconds:.0f} commands/s: {ending}"
+    )
     return 1 if failed else 0
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from shards.ipc.mailbox import Mailbox
-from shards.model.codec import decode_row
+from shards.model.codec import decode_event
 from tests.sim.network import Killed, Life
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class SimArchive:
     def _store(self, source: int, number: int, body: bytes) -> None:
         if number != len(self.stored[source]) + 1:
             self.simulation.violated(f"the archive was given row {number} of shard {source} out of turn")
-        decode_row(body)
+        decode_event(body)
         self.stored[source].append(body)
 
     def die(self) -> None:

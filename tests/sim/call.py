@@ -4,27 +4,27 @@ from collections.abc import Callable
 from typing import Any
 
 from shards.model.commands import Cancel, CancelAll, CancelBatch, CancelByClientId, Command
-from shards.model.queries import Question
-from shards.model.reasons import Reason
-from shards.model.replies import OrderReply, Refused, Reply
+from shards.model.queries import Query
+from shards.model.reasons import RejectReason
+from shards.model.replies import OrderReply, Rejected, Reply
 from shards.runtime.loop import COMMANDS
 
 CANCELS = Cancel | CancelByClientId | CancelAll | CancelBatch
-_NOT_EXECUTED = (Reason.BUSY, Reason.RESTARTING, Reason.STORAGE_FULL)
-_UNKNOWN = (Reason.TIMEOUT, *_NOT_EXECUTED)
+_NOT_EXECUTED = (RejectReason.BUSY, RejectReason.RESTARTING, RejectReason.STORAGE_FULL)
+_UNKNOWN = (RejectReason.TIMEOUT, *_NOT_EXECUTED)
 
 
 class Call:
     """One message to one shard and what its caller was told."""
 
-    def __init__(self, message: Command | Question, shard: int, asked_ms: int, until_ms: int) -> None:
+    def __init__(self, message: Command | Query, shard: int, asked_ms: int, until_ms: int) -> None:
         self.message: Any = message
         self.shard = shard
         self.asked_ms, self.until_ms = asked_ms, until_ms  # true time
         self.reply: Reply | None = None
         self.lost = False  # the shard died with it in its hands, or the caller did
         self.bodies: list[bytes] = []
-        self.places: list[tuple[int, int]] = []  # (shard, record) that it was answered from
+        self.records: list[tuple[int, int]] = []  # (shard, record) that it was answered from
         self.then: Callable[[Call], None] | None = None
 
     @property
@@ -34,12 +34,12 @@ class Call:
     @property
     def decided(self) -> bool:
         """Whether the caller knows what became of it."""
-        return self.reply is not None and not (isinstance(self.reply, Refused) and self.reply.reason in _UNKNOWN)
+        return self.reply is not None and not (isinstance(self.reply, Rejected) and self.reply.reason in _UNKNOWN)
 
     @property
     def acknowledged(self) -> bool:
         """Whether the caller was told that it was done, by this very call."""
-        if not self.is_command or self.reply is None or isinstance(self.reply, Refused):
+        if not self.is_command or self.reply is None or isinstance(self.reply, Rejected):
             return False
         return not (isinstance(self.reply, OrderReply) and self.reply.repeated)
 
@@ -48,4 +48,4 @@ class Call:
         """Whether its caller must reckon with it: unless told that it was certainly not executed."""
         if self.lost or self.reply is None:
             return True
-        return not (isinstance(self.reply, Refused) and self.reply.reason in _NOT_EXECUTED)
+        return not (isinstance(self.reply, Rejected) and self.reply.reason in _NOT_EXECUTED)

@@ -13,8 +13,8 @@ from shards.model.codec import decode_reply, encode
 from shards.model.commands import AddMarket, CancelAll, Deposit, SetLeverage, Transfer
 from shards.model.markets import shard_of_account, shard_of_symbol
 from shards.model.queries import GetBalances, GetMargin, ListOrders
-from shards.model.reasons import Reason
-from shards.model.replies import OrdersReply, Refused, Reply
+from shards.model.reasons import RejectReason
+from shards.model.replies import OrdersReply, Rejected, Reply
 from tests.sim.call import CANCELS, Call
 from tests.sim.network import Killed, Life, SimSocket
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.sim.simulation import Simulation
 
 
-class Line:
+class Channel:
     """A connection to one shard, made again whenever it is lost."""
 
     def __init__(self, client: "Client", name: str) -> None:
@@ -48,22 +48,22 @@ class Line:
         except OSError:
             self.lose()
 
-    def claim(self) -> Slot | Reason:
+    def claim(self) -> Slot | RejectReason:
         """Take a place in the mailbox, or why there is none."""
         try:
             if self._slot is None:
                 raise NotServing
             self._slot.claim()
         except NotServing:
-            return Reason.RESTARTING
+            return RejectReason.RESTARTING
         except queue.Full:
-            return Reason.BUSY
+            return RejectReason.BUSY
         return self._slot
 
-    def unclaim(self, place: Slot) -> None:
+    def unclaim(self, slot: Slot) -> None:
         """Give back a place that was not used."""
-        if place is self._slot:
-            place.unclaim()
+        if slot is self._slot:
+            slot.unclaim()
 
     def send(self, call: Call, body: bytes, deadline_ms: int) -> bool:
         """Send into a claimed place; whether anything was sent."""
@@ -88,7 +88,7 @@ class Line:
         for call in self.callee.end():
             call.lost = True
             repeatable = isinstance(call.message, CANCELS) or not call.is_command
-            self._client.told(call, Refused(Reason.RESTARTING if repeatable else Reason.TIMEOUT))
+            self._client.told(call, Rejected(RejectReason.RESTARTING if repeatable else RejectReason.TIMEOUT))
 
     def _write(self) -> None:
         assert self.socket is not None
@@ -134,19 +134,19 @@ class Client:
     def _begin(self) -> None:
         self.life = Life(self.simulation.machine, self)
         shards = range(self.simulation.plan.shard_count)
-        self.lines = [Line(self, f"shard-{shard}") for shard in shards]
+        self.channels = [Channel(self, f"shard-{shard}") for shard in shards]
 
     def call_numbered(self, sock: SimSocket, number: int) -> Call | None:
         """The call under way on a connection."""
-        return next((line.callee.calls.get(number) for line in self.lines if line.socket is sock), None)
+        return next((channel.callee.calls.get(number) for channel in self.channels if channel.socket is sock), None)
 
     # A turn
 
     def turn(self, *, asks: bool) -> None:
         """Receive, give up what takes too long, perhaps ask something."""
         try:
-            for line in self.lines:
-                line.poll(self.life)
+            for channel in self.channels:
+                channel.poll(self.life)
             for call in [call for call in self.open if self.simulation.true_ms > call.until_ms]:
                 self._give_up(call)
             if asks:
@@ -166,14 +166,14 @@ class Client:
         """kill -9: nobody hears the answers any more. Another worker takes its place at once."""
         self.simulation.note(self.name, "is killed")
         self.life.end()
-        for line in self.lines:
-            line.lose()
+        for channel in self.channels:
+            channel.lose()
         self._begin()
 
     def _give_up(self, call: Call) -> None:
-        for line in self.lines:
-            line.callee.calls = {number: each for number, each in line.callee.calls.items() if each is not call}
-        self.told(call, Refused(Reason.TIMEOUT))
+        for channel in self.channels:
+            channel.callee.calls = {number: each for number, each in channel.callee.calls.items() if each is not call}
+        self.told(call, Rejected(RejectReason.TIMEOUT))
 
     # Calls
 
@@ -183,20 +183,20 @@ class Client:
         patience_ms = patience_ms or self.chance.choice(self.PATIENCES_MS)
         now = simulation.true_ms
         calls = [Call(message, shard, now, now + patience_ms) for shard in simulation.shards_of(message)]
-        places: list[Slot] = []
+        slots: list[Slot] = []
         for call in calls:
             call.then = then
             self.open.append(call)
         simulation.note(self.name, "asks", message)
         for call in calls:
-            place = self.lines[call.shard].claim()
-            if isinstance(place, Reason):
-                for other, taken in zip(calls, places, strict=False):
-                    self.lines[other.shard].unclaim(taken)
+            slot = self.channels[call.shard].claim()
+            if isinstance(slot, RejectReason):
+                for other, taken in zip(calls, slots, strict=False):
+                    self.channels[other.shard].unclaim(taken)
                 for each in calls:
-                    self.told(each, Refused(place))
+                    self.told(each, Rejected(slot))
                 return
-            places.append(place)
+            slots.append(slot)
         self._send(calls, encode(message), simulation.clock() + patience_ms)
 
     def _send(self, calls: list[Call], body: bytes, deadline_ms: int) -> None:
@@ -204,8 +204,8 @@ class Client:
             if call.is_command:
                 self.simulation.commands += 1
                 self.simulation.oracle.calls[body].append(call)
-            if not self.lines[call.shard].send(call, body, deadline_ms):
-                self.told(call, Refused(Reason.RESTARTING))
+            if not self.channels[call.shard].send(call, body, deadline_ms):
+                self.told(call, Rejected(RejectReason.RESTARTING))
 
     def told(self, call: Call, reply: Reply) -> None:
         """The caller has its answer."""

@@ -39,11 +39,11 @@ class FuturesSaver(Saver):
         else:
             super()._go_on()
 
-    def _balance_question(self) -> GetMargin:
+    def _balance_query(self) -> GetMargin:
         return GetMargin(self.account)
 
-    def _others_question(self) -> GetMargin:
-        return self._balance_question()
+    def _others_query(self) -> GetMargin:
+        return self._balance_query()
 
     def _affordable_lots(self, market: Market) -> int:
         assert market.futures is not None

@@ -32,9 +32,9 @@ CHANGES = [RiskChange(terms.brackets, fee) for terms, fee in zip(RISKS, (None, 0
 
 def make_futures_market(number: int, symbol: str, *, risk: bool) -> Market:
     """A lot at one tick costs 7 units, so that most divisions leave a rest; fees 2 and 5 bps."""
-    places = 8, 6, 7, 3, 1, 3
+    units = 8, 6, 7, 3, 1, 3
     facts = 70_000, 2, 5, MarketStatus.LISTED, TERMS
-    market = Market(number, Product.FUTURES, symbol, symbol[:-4], "USDT", *places, *facts)
+    market = Market(number, Product.FUTURES, symbol, symbol[:-4], "USDT", *units, *facts)
     if risk:
         return replace(market, futures=replace(TERMS, market_take_bound=BAND), risk=RISKS[0])
     return market

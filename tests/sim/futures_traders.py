@@ -10,9 +10,9 @@ from shards.model.accounting import Wallet
 from shards.model.commands import (
     Cancel,
     CancelAll,
+    CancelAllAfter,
     CancelBatch,
     CancelByClientId,
-    Countdown,
     Deposit,
     Modify,
     Place,
@@ -61,7 +61,7 @@ class FuturesTrader(Client):
             (self.countdown, 2),
             (self.leverage, 2),
             (self.move, 4),
-            (self.question, 12),
+            (self.query, 12),
             (self.reduce, 12),
         )
         self._makers, self._weights = zip(*makers, strict=True)
@@ -221,7 +221,7 @@ class FuturesTrader(Client):
         return CancelAll(self.account(), self.market().number, self.chance.random() < 0.4)
 
     def countdown(self) -> Any:
-        return Countdown(self.market().number, self.account(), self.chance.choice((0, 50, 300)))
+        return CancelAllAfter(self.market().number, self.account(), self.chance.choice((0, 50, 300)))
 
     def leverage(self) -> SetLeverage:
         """Within the market's band."""
@@ -241,7 +241,7 @@ class FuturesTrader(Client):
             return Transfer(self.account(), "USDT", self.chance.choice(list(Wallet)), amount, name)
         return Deposit(self.account(), "USDT", self.chance.choice((amount, -amount)), name, Wallet.FUTURES)
 
-    def question(self) -> Any:
+    def query(self) -> Any:
         order = self._some_order()
         if order is not None and self.chance.random() < 0.5:
             return GetOrder(order.id)

@@ -1,6 +1,6 @@
 """What every answer must be: a naive exchange, told the inputs of each shard in the order of its journal.
 
-Per shard there are plain markets and plain wallets (tests/model). What a shard decides for an account at home elsewhere
+Per shard there are plain markets and plain wallets (tests/model). What a shard decides for an account kept elsewhere
 is kept aside under the number that its link message must have, and takes effect when that message is in the other
 journal. Nothing is taken from a link message but its number.
 """
@@ -15,8 +15,8 @@ from shards.model.codec import decode_input, encode
 from shards.model.commands import (
     AddMarket,
     CancelAll,
+    CancelAllAfter,
     CancelBatch,
-    Countdown,
     Deposit,
     FundsHold,
     MarginHold,
@@ -27,14 +27,14 @@ from shards.model.commands import (
     SetMarkPrice,
     SetRisk,
     SetRules,
-    Tick,
+    TimerFired,
     Transfer,
 )
 from shards.model.events import MarketChanged, OrderEnded, Traded
 from shards.model.markets import Market, Product
-from shards.model.queries import GetDepth, GetMargin, GetOrderByClientId, ListOrders, Question
-from shards.model.reasons import Reason
-from shards.model.replies import AmountReply, MarketReply, OrderReply, OrdersReply, Refused, Reply
+from shards.model.queries import GetDepth, GetMargin, GetOrderByClientId, ListOrders, Query
+from shards.model.reasons import RejectReason
+from shards.model.replies import AmountReply, MarketReply, OrderReply, OrdersReply, Rejected, Reply
 from storage.journal import Record
 from tests.sim.futures_shard import FuturesShard, market_in
 from tests.sim.refusals import refused_rows
@@ -68,7 +68,7 @@ class Model:
 
 
 class ShardModel(FuturesShard):
-    """One shard: its spot markets, and the wallets at home on it."""
+    """One shard: its spot markets, and the wallets kept on it."""
 
     def __init__(self, model: Model, shard: int, shard_count: int) -> None:
         super().__init__(model, shard, shard_count)
@@ -111,21 +111,21 @@ class ShardModel(FuturesShard):
                 self.row_of[self.row_order[row]] = number
         self.rows += rows
 
-    def answer(self, question: Question, archived: int) -> Reply | None:
+    def answer(self, query: Query, archived: int) -> Reply | None:
         self.archived = archived
         self.begin_futures(None)
-        return self.apply(question, self.now_ms)
+        return self.apply(query, self.now_ms)
 
     def post_changes(self) -> None:
-        """Wallets at home elsewhere are scratch: what they show after one input is sent there."""
+        """Wallets kept elsewhere are scratch: what they show after one input is sent there."""
         away: defaultdict[int, dict[tuple[str, str], tuple[int, int]]] = defaultdict(dict)
         for key in [key for key in self.wallets if self.is_away(key[0])]:
             scratch = self.wallets.pop(key)
             change = scratch.available, scratch.held
             if any(change):
-                away[self.home_of(key[0])][key] = change
-        for home, changes in away.items():
-            self.model.sent[self.shard, home].append(Change(changes))
+                away[self.account_shard(key[0])][key] = change
+        for account_shard, changes in away.items():
+            self.model.sent[self.shard, account_shard].append(Change(changes))
 
     def take_up(self, sent: Sent) -> Reply | None:
         if isinstance(sent, FundsGrant):
@@ -151,14 +151,16 @@ class ShardModel(FuturesShard):
                 return self.deposit(message)
             case SetRules():
                 return None
-            case Tick() | SetLeverage():
+            case TimerFired() | SetLeverage():
                 return self.apply_to_futures(message)
             case _ if market_in(message) in self.futures:
                 return self.apply_to_futures(message)
             case AddMarket(market) if market.product is Product.FUTURES:
                 return self.add_futures(market)
-            case Modify() | SetMarkPrice() | SetRisk() | CancelBatch() | Countdown():
-                return Refused(Reason.UNKNOWN_ORDER if isinstance(message, Modify) else Reason.UNKNOWN_MARKET)
+            case Modify() | SetMarkPrice() | SetRisk() | CancelBatch() | CancelAllAfter():
+                return Rejected(
+                    RejectReason.UNKNOWN_ORDER if isinstance(message, Modify) else RejectReason.UNKNOWN_MARKET
+                )
             case AddMarket(market):
                 if market.number not in self.markets:
                     self.made.append(MarketChanged(market, now_ms))
@@ -170,20 +172,20 @@ class ShardModel(FuturesShard):
             case Transfer():
                 return self.transfer(message)
             case Place(new) if new.market not in self.markets:
-                return Refused(Reason.UNKNOWN_MARKET)
+                return Rejected(RejectReason.UNKNOWN_MARKET)
             case Place(new) if self.is_away(new.account):  # something stood against it when it came
                 found = self.what_stands_against(new, self.archived)
-                return found or Refused(Reason.BUSY)
+                return found or Rejected(RejectReason.BUSY)
             case SetMarketStatus(number) if number not in self.markets:
-                return Refused(Reason.UNKNOWN_MARKET)
+                return Rejected(RejectReason.UNKNOWN_MARKET)
             case GetMargin(account):
-                return AmountReply(self.home.free(account))
+                return AmountReply(self.accounts.free(account))
             case GetOrderByClientId(market, account, client_id):
                 return self.latest(market, account, client_id)
             case ListOrders(account, limit):
                 return OrdersReply(self.orders_of(account)[:limit])
             case GetDepth(market) if market not in self.markets:
-                return Refused(Reason.UNKNOWN_MARKET)
+                return Rejected(RejectReason.UNKNOWN_MARKET)
         return super().apply(message, now_ms)
 
     def find(self, number: int) -> o.Order | None:
@@ -195,7 +197,7 @@ class ShardModel(FuturesShard):
         opened = self.by_client_id(market, account, client_id)
         named = [each for each in self.orders_of(account) if each.client_id == client_id and each.market == market]
         found = opened or (named[0] if named else None)
-        return OrderReply(found) if found else Refused(Reason.UNKNOWN_ORDER)
+        return OrderReply(found) if found else Rejected(RejectReason.UNKNOWN_ORDER)
 
     def orders_of(self, account: str) -> list[o.Order]:
         """Newest first."""
@@ -214,18 +216,18 @@ class ShardModel(FuturesShard):
         amount = self.amount_of(hold.order, market)
         found = self.wallets.get((hold.order.account, market.quote if hold.order.side == o.Side.BUY else market.base))
         if not found or found.available < amount:
-            return Refused(Reason.INSUFFICIENT_BALANCE)
+            return Rejected(RejectReason.INSUFFICIENT_BALANCE)
         found.available, found.held = found.available - amount, found.held + amount
         self.model.sent[self.shard, hold.market_shard].append(FundsGrant(hold, amount))
         return None
 
     def granted(self, grant: FundsGrant) -> Reply:
         """Place it as if its account had just this money; what is then not held goes back home."""
-        new = grant.asked.order
+        new = grant.requested.order
         key = new.account, self.held_asset(new)
         self.wallets[key] = accounting.Balance(key[1], grant.amount, 0)
-        late = self.now_ms > grant.asked.deadline_ms
-        reply = Refused(Reason.TIMEOUT) if late else self.place(new)
+        late = self.now_ms > grant.requested.deadline_ms
+        reply = Rejected(RejectReason.TIMEOUT) if late else self.place(new)
         self.wallets[key].held -= grant.amount
         return reply
 
@@ -244,9 +246,9 @@ class ShardModel(FuturesShard):
             market.begin(self.now_ms, archived)
             return market.check(new)
         if new.market not in self.markets:
-            return Refused(Reason.UNKNOWN_MARKET)
+            return Rejected(RejectReason.UNKNOWN_MARKET)
         reply = self.place(new)
-        return None if isinstance(reply, Refused) and reply.reason is Reason.INSUFFICIENT_BALANCE else reply
+        return None if isinstance(reply, Rejected) and reply.reason is RejectReason.INSUFFICIENT_BALANCE else reply
 
     def deposit(self, deposit: Deposit) -> Reply:
         return self.pay(deposit)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from shards.engine.engine import Engine
-from shards.engine.order_entry import AskHome
+from shards.engine.order_entry import AskAccountShard
 from shards.engine.outbox import ARCHIVE
 from shards.ipc.errors import LinkBroken
 from shards.ipc.protocol import Request
@@ -13,8 +13,8 @@ from shards.model.codec import decode_input, decode_request, encode
 from shards.model.commands import Command, Modify, Place
 from shards.model.links import Granted, LinkMessage
 from shards.model.queries import GetStatus
-from shards.model.reasons import Reason
-from shards.model.replies import Refused, Reply
+from shards.model.reasons import RejectReason
+from shards.model.replies import Rejected, Reply
 from shards.runtime.loop import COMMANDS, Shard
 from shards.runtime.recovery import apply_record, engine_at
 from shards.runtime.reply_queue import Numbers
@@ -172,12 +172,12 @@ class Node:
 
         def apply(
             sequence: int, stamp_ms: int, source: int, number: int, message: Command | LinkMessage
-        ) -> Reply | AskHome | None:
+        ) -> Reply | AskAccountShard | None:
             before = engine.outboxes[ARCHIVE].last_number
             reply = real(sequence, stamp_ms, source, number, message)
             rows = [posted.body for posted in engine.outboxes[ARCHIVE].after(before)]
             live = self._shard is not None and self._shard.engine is engine
-            shown = Refused(Reason.BUSY) if isinstance(reply, AskHome) else reply  # as the model says it
+            shown = Rejected(RejectReason.BUSY) if isinstance(reply, AskAccountShard) else reply  # as the model says it
             told = encode(shown) if live and shown is not None else None
             sent = {receiver: outbox.last_number for receiver, outbox in engine.outboxes.items()}
             oracle.applied(self.number, sequence, message, told, rows, sent, live)
@@ -198,9 +198,11 @@ class Node:
     def _hear(self, request: Request, reply: Reply, since: Numbers | None) -> None:
         oracle, engine = self.simulation.oracle, self.engine
         if since is not None:
-            if reply == Refused(Reason.BUSY):
+            if reply == Rejected(RejectReason.BUSY):
                 applied = decode_input(self.disk.history[engine.sequence - 1][0].body)
-                if not isinstance(applied, Granted):  # what was granted fell short, and its home is full: not executed
+                if not isinstance(
+                    applied, Granted
+                ):  # what was granted fell short, and its account shard is full: not executed
                     self.simulation.violated("what is on disk was answered BUSY: it must be asked for at home")
                 return
             oracle.answered(self._call_of(request), self.number, engine.sequence)
@@ -208,7 +210,7 @@ class Node:
         message: Any = decode_request(request.body)
         archived = engine.outboxes[ARCHIVE].confirmed
         if isinstance(message, Place | Modify):
-            if not (isinstance(reply, Refused) and reply.reason in (Reason.BUSY, Reason.RESTARTING)):
+            if not (isinstance(reply, Rejected) and reply.reason in (RejectReason.BUSY, RejectReason.RESTARTING)):
                 oracle.asked_before(self.number, message, encode(reply), archived)
         elif type(message) not in (*COMMANDS, GetStatus):
             oracle.questioned(self.number, message, encode(reply), archived)

@@ -8,9 +8,9 @@ from shards.engine.state import dump_state
 from shards.model.codec import decode_input, decode_reply, encode
 from shards.model.commands import Command, FundsHold, MarginHold, Modify, Place
 from shards.model.links import Granted, LinkMessage
-from shards.model.queries import Question
-from shards.model.reasons import Reason
-from shards.model.replies import AmountReply, MarginReply, Refused
+from shards.model.queries import Query
+from shards.model.reasons import RejectReason
+from shards.model.replies import AmountReply, MarginReply, Rejected
 from shards.runtime.loop import COMMANDS
 from shards.runtime.recovery import apply_record, engine_at
 from shards.verify.invariants import find_violations
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from tests.sim.call import Call
     from tests.sim.simulation import Simulation
 
-_BUSY = encode(Refused(Reason.BUSY))  # a change whose order fired before it was applied: on disk, and not executed
+_BUSY = encode(
+    Rejected(RejectReason.BUSY)
+)  # a change whose order fired before it was applied: on disk, and not executed
 
 
 class _Written(NamedTuple):
@@ -136,7 +138,7 @@ class Oracle:
     def answered(self, call: "Call | None", shard: int, sequence: int) -> None:
         """A reply to ``call`` leaves after this input."""
         if call is not None:
-            call.places.append((shard, sequence))
+            call.records.append((shard, sequence))
 
     def asked_before(self, shard: int, message: Place | Modify, reply: bytes, archived: int) -> None:
         """What was said without an input: something stood against asking for money."""
@@ -147,18 +149,18 @@ class Oracle:
             told = None if expected is None else encode(expected)
             self._differ(message, "what stands against", reply, told)
 
-    def questioned(self, shard: int, question: Question, reply: bytes, archived: int) -> None:
-        """A question was answered."""
+    def questioned(self, shard: int, query: Query, reply: bytes, archived: int) -> None:
+        """A query was answered."""
         if self._ahead:
             return
-        expected: Any = self.model.shards[shard].answer(question, archived)
+        expected: Any = self.model.shards[shard].answer(query, archived)
         found: Any = decode_reply(reply)
         if isinstance(found, MarginReply):
             found = AmountReply(found.free)
         if hasattr(found, "update_id"):
             found.update_id = expected.update_id
         if found != expected:
-            self._differ(question, f"shard {shard}: the answer to", encode(found), encode(expected))
+            self._differ(query, f"shard {shard}: the answer to", encode(found), encode(expected))
 
     # Now and then
 
@@ -196,16 +198,16 @@ class Oracle:
     def check_margins(self) -> None:
         """Every futures wallet, position and hold is as the model has it."""
         for node, model in zip(self.simulation.nodes, self.model.shards, strict=True):
-            home = model.home
+            account_shard = model.accounts
             for account, margin in node.engine.accounts.margins.by_account.items():
                 found = {0: (margin.wallet,)} | {
                     number: (own.position.amount, own.position.cost, own.position.margin, own.hold)
                     for number, own in margin.markets.items()
                 }
-                expected: dict[int, tuple[int, ...]] = {0: (home.wallet(account),)}
+                expected: dict[int, tuple[int, ...]] = {0: (account_shard.wallet(account),)}
                 for number in margin.markets:
-                    own = home.position(account, number)
-                    expected[number] = own.size, own.cost, own.margin, home.hold(account, number)
+                    own = account_shard.position(account, number)
+                    expected[number] = own.size, own.cost, own.margin, account_shard.hold(account, number)
                 if found != expected:
                     self.simulation.violated(f"margins of {account}: are {found}, must be {expected}", account)
 
@@ -218,8 +220,8 @@ class Oracle:
     def check_acknowledged(self) -> None:
         """What callers were told was done is on disk where it was done; what they were told was not, is not."""
         for call in self.acknowledged:
-            if not any(self._is_on_disk(call, *place) for place in call.places):
-                text = f"acknowledged, and not on disk in its place {call.places}: {brief(call.message)}"
+            if not any(self._is_on_disk(call, *place) for place in call.records):
+                text = f"acknowledged, and not on disk in its place {call.records}: {brief(call.message)}"
                 self.simulation.violated(text, *touched_by(call.message))
         for body, count in self.executed.items():
             calls = self.calls.get(body, [])
@@ -236,8 +238,8 @@ class Oracle:
             return False
         message = decode_input(history[sequence - 1][0].body)
         if isinstance(message, Granted):
-            asked: object = message.modifies if message.modifies else Place(message.order)
-            return bool(asked == (call.message.id if message.modifies else call.message))
+            requested: object = message.modifies if message.modifies else Place(message.order)
+            return bool(requested == (call.message.id if message.modifies else call.message))
         return bool(message == call.message)
 
     def check_drained(self) -> None:

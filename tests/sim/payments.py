@@ -4,21 +4,21 @@ from typing import Any
 
 from shards.model import accounting
 from shards.model.commands import Deposit, Transfer
-from shards.model.events import FundsMoved, Row
-from shards.model.reasons import Reason
-from shards.model.replies import AmountReply, Refused, Reply, TransferReply
+from shards.model.events import Event, FundsMoved
+from shards.model.reasons import RejectReason
+from shards.model.replies import AmountReply, Rejected, Reply, TransferReply
 from tests.model.reference import Reference
-from tests.sim.futures_home import Home
+from tests.sim.futures_accounts import AccountShard
 
 
 class Payments(Reference):
     """Deposits, withdrawals and transfers on one shard."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, account_shard: AccountShard) -> None:
         super().__init__()
-        self.home = home
+        self.accounts = account_shard
         self.sequence = 0
-        self.made: list[Row] = []  # by the input at hand
+        self.made: list[Event] = []  # by the input at hand
         self.booked: dict[tuple[str, str], tuple[Any, Reply]] = {}  # (account, reference) → content and reply
 
     def pay(self, deposit: Deposit) -> Reply:
@@ -27,9 +27,9 @@ class Payments(Reference):
         key, content = (account, deposit.reference), (deposit.asset, amount, deposit.wallet)
         if key in self.booked:
             first, reply = self.booked[key]
-            return reply if first == content else Refused(Reason.REFERENCE_CONFLICT)
+            return reply if first == content else Rejected(RejectReason.REFERENCE_CONFLICT)
         if self.available(account, deposit.asset, deposit.wallet) + amount < 0:
-            return Refused(Reason.INSUFFICIENT_BALANCE)
+            return Rejected(RejectReason.INSUFFICIENT_BALANCE)
         reply = AmountReply(self.book(account, deposit.asset, deposit.wallet, amount))
         cause = accounting.MoveCause.DEPOSIT if amount > 0 else accounting.MoveCause.WITHDRAWAL
         self.note_move(account, deposit.wallet, deposit.asset, amount, cause, deposit.reference)
@@ -42,10 +42,10 @@ class Payments(Reference):
         key, content = (account, f"transfer {transfer.reference}"), (asset, amount, transfer.to)
         if transfer.reference and key in self.booked:
             first, reply = self.booked[key]
-            return reply if first == content else Refused(Reason.REFERENCE_CONFLICT)
+            return reply if first == content else Rejected(RejectReason.REFERENCE_CONFLICT)
         back = accounting.Wallet.SPOT if transfer.to is accounting.Wallet.FUTURES else accounting.Wallet.FUTURES
         if self.available(account, asset, back) < amount:
-            return Refused(Reason.INSUFFICIENT_BALANCE)
+            return Rejected(RejectReason.INSUFFICIENT_BALANCE)
         after = {
             back: self.book(account, asset, back, -amount),
             transfer.to: self.book(account, asset, transfer.to, amount),
@@ -60,14 +60,14 @@ class Payments(Reference):
 
     def available(self, account: str, asset: str, wallet: accounting.Wallet) -> int:
         if wallet is accounting.Wallet.FUTURES:
-            return max(0, self.home.free(account))
+            return max(0, self.accounts.free(account))
         found = self.wallets.get((account, asset))
         return found.available if found else 0
 
     def book(self, account: str, asset: str, wallet: accounting.Wallet, amount: int) -> int:
         """Returns what is available then."""
         if wallet is accounting.Wallet.FUTURES:
-            self.home.paid_in[account] += amount
+            self.accounts.paid_in[account] += amount
         else:
             self.wallet(account, asset).available += amount
         return self.available(account, asset, wallet)

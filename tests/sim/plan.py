@@ -28,8 +28,8 @@ class Plan(NamedTuple):
     window_bytes: int  # LINK_WINDOW_BYTES
     piece_count: int  # REPLY_PIECE_COUNT
     backlog_count: int  # ARCHIVE_BACKLOG_MAX
-    question_ms: int  # QUESTION_MS; 0: one a turn
-    question_count: int  # QUESTION_COUNT_MAX
+    query_ms: int  # QUERY_MS; 0: one a turn
+    query_count: int  # QUERY_COUNT_MAX
     futures_units: int  # what traders have for futures, at most
 
     kills: float  # of a shard, between two turns
@@ -49,8 +49,8 @@ def small_limits(plan: Plan) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(limits, "BATCH_COUNT_MAX", plan.batch_count)
         patch.setattr(limits, "ARCHIVE_BACKLOG_MAX", plan.backlog_count)
-        patch.setattr(limits, "QUESTION_MS", plan.question_ms)
-        patch.setattr(query_queue, "QUESTION_COUNT_MAX", plan.question_count)
+        patch.setattr(limits, "QUERY_MS", plan.query_ms)
+        patch.setattr(query_queue, "QUERY_COUNT_MAX", plan.query_count)
         patch.setattr(protocol, "LINK_WINDOW_BYTES", plan.window_bytes)
         patch.setattr(reply_queue, "REPLY_PIECE_COUNT", plan.piece_count)
         yield
@@ -73,8 +73,8 @@ def make_plan(chance: random.Random) -> Plan:
         chance.choice((100, 1_000, limits.LINK_WINDOW_BYTES)),
         chance.choice((1, 3, limits.REPLY_PIECE_COUNT)),
         chance.choice((100, limits.ARCHIVE_BACKLOG_MAX)),
-        chance.choice((0, limits.QUESTION_MS)),
-        chance.choice((1, limits.QUESTION_COUNT_MAX)),
+        chance.choice((0, limits.QUERY_MS)),
+        chance.choice((1, limits.QUERY_COUNT_MAX)),
         chance.choice((10**6, 10**7, 10**8)),
         *trouble,
     )
@@ -90,5 +90,5 @@ def make_spot_markets() -> tuple[list[Market], list[Market]]:
 
 def _spot_market(number: int, symbol: str, maker_bps: int, taker_bps: int) -> Market:
     """Units of price, quantity and money all differ: tick 0.01, lot 0.1, base 8, quote 6 places."""
-    places = 8, 6, 1, 2, 1, 1
-    return Market(number, Product.SPOT, symbol, symbol[:-4], "USDT", *places, 0, maker_bps, taker_bps)
+    units = 8, 6, 1, 2, 1, 1
+    return Market(number, Product.SPOT, symbol, symbol[:-4], "USDT", *units, 0, maker_bps, taker_bps)

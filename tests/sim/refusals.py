@@ -4,49 +4,51 @@ from collections.abc import Iterator
 from typing import Any
 
 from shards.model.commands import Cancel, CancelBatch, CancelByClientId, FundsHold, MarginHold, Modify, Place
-from shards.model.events import Attempt, CommandRefused
+from shards.model.events import Attempt, CommandRejected
 from shards.model.links import Granted
-from shards.model.reasons import Reason
-from shards.model.replies import BatchReply, Refused
+from shards.model.reasons import RejectReason
+from shards.model.replies import BatchReply, Rejected
 
 
-def refused_rows(message: Any, reply: Any, shard: Any) -> Iterator[CommandRefused]:
+def refused_rows(message: Any, reply: Any, shard: Any) -> Iterator[CommandRejected]:
     """The rows of the input at hand of a shard of the model."""
     elsewhere = [message.order.market] if isinstance(message, FundsHold | MarginHold) else []
     known = {*shard.futures, *shard.markets, *elsewhere}
-    asked: list[dict[str, Any]] = []
+    requested: list[dict[str, Any]] = []
     if isinstance(message, CancelBatch):
         names = [("order", each) for each in message.ids] + [("client_id", each) for each in message.client_ids]
         found = reply.found if isinstance(reply, BatchReply) else [reply.reason] * len(names)
         for (name, value), each in zip(names, found, strict=True):
-            if isinstance(each, Reason) or each.request < shard.sequence:
-                asked.append({"attempt": Attempt.CANCEL, name: value, "market": message.market})
-    elif not isinstance(reply, Refused) or reply.reason is Reason.BUSY:
+            if isinstance(each, RejectReason) or each.request < shard.sequence:
+                requested.append({"attempt": Attempt.CANCEL, name: value, "market": message.market})
+    elif not isinstance(reply, Rejected) or reply.reason is RejectReason.BUSY:
         return
     elif isinstance(message, Cancel):
-        asked.append({"attempt": Attempt.CANCEL, "order": message.id, "market": message.id // 2**40})
+        requested.append({"attempt": Attempt.CANCEL, "order": message.id, "market": message.id // 2**40})
     elif isinstance(message, CancelByClientId):
-        asked.append({"attempt": Attempt.CANCEL, "client_id": message.client_id, "market": message.market})
+        requested.append({"attempt": Attempt.CANCEL, "client_id": message.client_id, "market": message.market})
     elif isinstance(message, Modify):
         wanted = {"price": message.price, "quantity": message.quantity, "stop_price": message.stop_price}
-        asked.append({"attempt": Attempt.MODIFY, "order": message.id, "market": message.id // 2**40, **wanted})
+        requested.append({"attempt": Attempt.MODIFY, "order": message.id, "market": message.id // 2**40, **wanted})
     elif isinstance(message, Place | FundsHold | MarginHold | Granted):
-        again = isinstance(message, Granted) and reply.reason is Reason.INSUFFICIENT_MARGIN
+        again = isinstance(message, Granted) and reply.reason is RejectReason.INSUFFICIENT_MARGIN
         if again or (reply.order is not None and reply.order.request == shard.sequence):  # or it is an order
             return
         new, changes = message.order, getattr(message, "modifies", 0)
         made = {"client_id": new.client_id, "new": new}
         changed = {"order": changes, "price": new.price, "quantity": new.quantity}
         attempt = Attempt.MODIFY if changes else Attempt.PLACE
-        asked.append({"attempt": attempt, "market": new.market, **(changed if changes else made)})
+        requested.append({"attempt": attempt, "market": new.market, **(changed if changes else made)})
     account = message.order.account if hasattr(message, "order") else getattr(message, "account", "")
-    for position, each in enumerate(asked):
-        reason = reply.reason if isinstance(reply, Refused) else Reason.UNKNOWN_ORDER
-        if each["attempt"] is Attempt.CANCEL and reason is not Reason.UNKNOWN_MARKET:
-            reason = Reason.NOT_OWNER if each.get("order", 0) in _open_on(shard) else Reason.UNKNOWN_ORDER
+    for position, each in enumerate(requested):
+        reason = reply.reason if isinstance(reply, Rejected) else RejectReason.UNKNOWN_ORDER
+        if each["attempt"] is Attempt.CANCEL and reason is not RejectReason.UNKNOWN_MARKET:
+            reason = RejectReason.NOT_OWNER if each.get("order", 0) in _open_on(shard) else RejectReason.UNKNOWN_ORDER
         market = each.pop("market")
         shown = {**each, "market": market if market in known else 0, "reason": reason.value}
-        yield CommandRefused(sequence=shard.sequence, position=position, account=account, time_ms=shard.now_ms, **shown)
+        yield CommandRejected(
+            sequence=shard.sequence, position=position, account=account, time_ms=shard.now_ms, **shown
+        )
 
 
 def _open_on(shard: Any) -> set[int]:

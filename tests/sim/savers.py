@@ -11,7 +11,7 @@ from shards.model.commands import CancelAll, CancelByClientId, Deposit, Place
 from shards.model.markets import Market
 from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce
 from shards.model.queries import GetBalances, GetDepth, GetMargin
-from shards.model.replies import BalancesReply, OrderReply, OrdersReply, Refused, Reply
+from shards.model.replies import BalancesReply, OrderReply, OrdersReply, Rejected, Reply
 from tests.model.futures_steps import brief
 from tests.sim.call import Call
 from tests.sim.client import Client
@@ -48,7 +48,7 @@ class Saver(Client):
 
     def act(self) -> None:
         if self.chance.random() < 0.4:
-            self.ask(self._others_question())
+            self.ask(self._others_query())
         if self._busy() or self.simulation.true_ms < self._again_ms:
             return
         if self._doubt:
@@ -62,7 +62,7 @@ class Saver(Client):
         """Ask the next thing."""
         chance = self.chance.random()
         if chance < 0.35:
-            self.ask(self._balance_question(), self._read)
+            self.ask(self._balance_query(), self._read)
         elif chance < 0.65 or not self.holds:
             self._place()
         elif chance < 0.95:
@@ -72,14 +72,14 @@ class Saver(Client):
             market = self.chance.choice(self.markets).number
             self.ask(CancelAll(self.account, market), self._canceled_all)
 
-    def _balance_question(self) -> GetBalances | GetMargin:
+    def _balance_query(self) -> GetBalances | GetMargin:
         """What shows its money."""
         return GetBalances(self.account)
 
-    def _others_question(self) -> GetBalances | GetMargin | GetDepth:
+    def _others_query(self) -> GetBalances | GetMargin | GetDepth:
         """What others ask through the same connections."""
         market = self.chance.choice(self.markets).number
-        return self.chance.choice((self._balance_question(), GetDepth(market, 5)))
+        return self.chance.choice((self._balance_query(), GetDepth(market, 5)))
 
     def _busy(self) -> bool:
         return any(call.then is not None for call in self.open)
@@ -144,7 +144,7 @@ class Saver(Client):
             del self.holds[name]
 
     def _read(self, call: Call) -> None:
-        if not isinstance(call.reply, Refused):
+        if not isinstance(call.reply, Rejected):
             found, expected = self._money_in(call.reply), (self.available, self.savings - self.available)
             if found != [expected]:
                 self._complain_of_money(call, f"it reads {found}, it was told {expected} (available, held)")

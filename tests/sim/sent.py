@@ -6,7 +6,7 @@ from typing import NamedTuple
 from shards.model.brackets import Bracket
 from shards.model.commands import FundsHold, MarginHold
 from shards.model.events import MarginFilled
-from shards.model.links import HoldFired
+from shards.model.links import TriggerMarginRequest
 
 Held = Counter[tuple[str, str]]
 """Account and "hold", "BUY" or "SELL" → units held, or units of open value on that side."""
@@ -15,14 +15,14 @@ Held = Counter[tuple[str, str]]
 class FundsGrant(NamedTuple):
     """At home the money of a spot order is held."""
 
-    asked: FundsHold
+    requested: FundsHold
     amount: int
 
 
 class Grant(NamedTuple):
     """At home the margin of a futures order is held, with this leverage."""
 
-    asked: MarginHold | HoldFired
+    requested: MarginHold | TriggerMarginRequest
     amount: int
     leverage: int
     held: bool  # else it only reduces, and goes without
@@ -30,13 +30,13 @@ class Grant(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What a market decided for wallets at home elsewhere: (account, asset) → (available, held), by so much."""
+    """What a market decided for wallets kept elsewhere: (account, asset) → (available, held), by so much."""
 
     wallets: dict[tuple[str, str], tuple[int, int]]
 
 
 class MarginChange(NamedTuple):
-    """What futures markets decided for accounts at home elsewhere: what is held by so much more, and fills."""
+    """What futures markets decided for accounts kept elsewhere: what is held by so much more, and fills."""
 
     held: dict[int, Held]  # by market
     fills: list[tuple[MarginFilled, int]]  # with the leverage of their order
@@ -45,13 +45,13 @@ class MarginChange(NamedTuple):
 class Fired(NamedTuple):
     """Margin for a fired trigger is asked for."""
 
-    asked: HoldFired
+    requested: TriggerMarginRequest
 
 
-class FiredHeld(NamedTuple):
+class TriggerMarginResult(NamedTuple):
     """It is held, or it is not."""
 
-    asked: HoldFired
+    requested: TriggerMarginRequest
     grant: Grant
 
 
@@ -69,4 +69,4 @@ class Mark(NamedTuple):
     value: int
 
 
-Sent = FundsGrant | Grant | Change | MarginChange | Fired | FiredHeld | Brackets | Mark
+Sent = FundsGrant | Grant | Change | MarginChange | Fired | TriggerMarginResult | Brackets | Mark

@@ -120,7 +120,7 @@ class Simulation:
         with small_limits(self.plan):
             self._open()
             self._trouble()
-            self._settle()
+            self._drain()
 
     def _open(self) -> None:
         """Markets and money, with nothing going wrong."""
@@ -176,14 +176,14 @@ class Simulation:
         if node.up and self.chance.random() < 0.3:
             self.oracle.check_recovery(node.number)
 
-    def _settle(self) -> None:
+    def _drain(self) -> None:
         """The liveness phase: within a bounded number of rounds everything is answered and has arrived."""
-        self._until(self._is_settled, "not everything was answered and had arrived")
+        self._until(self._is_drained, "not everything was answered and had arrived")
         for client in self.clients:
             client.life.end()
         # a trigger may still run out, a countdown end: what that makes must arrive too
         self._until(
-            lambda: self._are_mailboxes_whole() and self._is_settled(),
+            lambda: self._are_mailboxes_whole() and self._is_drained(),
             "the mailboxes did not get back all their places",
         )
         self.oracle.check_drained()
@@ -206,7 +206,7 @@ class Simulation:
             self.true_ms += 5
         self.violated(f"within {SETTLING_ROUNDS} rounds {failure}")
 
-    def _is_settled(self) -> bool:
+    def _is_drained(self) -> bool:
         answered = not any(client.open for client in self.clients) and not self.operator.todo
         return answered and all(node.up and not any(map(len, node.engine.outboxes.values())) for node in self.nodes)
 

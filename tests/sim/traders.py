@@ -1,4 +1,4 @@
-"""What traders ask: orders of all kinds, cancels in every way, requests sent again, money in and out, questions."""
+"""What traders ask: orders of all kinds, cancels in every way, requests sent again, money in and out, queries."""
 
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -89,7 +89,7 @@ class Trader(Client):
             (self.cancel_by_client_id, 5),
             (self.cancel_all, 3),
             (self.move, 4),
-            (self.question, 16),
+            (self.query, 16),
         )
         self._makers, self._weights = zip(*makers, strict=True)
         super().__init__(simulation, name)
@@ -179,7 +179,7 @@ class Trader(Client):
         self.moved.append(deposit)
         return deposit
 
-    def question(self) -> Any:
+    def query(self) -> Any:
         account, market = self.account(), self.market().number
         order = self.chance.choice(self.known) if self.known else None
         return self.chance.choice(

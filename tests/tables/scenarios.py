@@ -9,7 +9,7 @@ from typing import NamedTuple
 from shards.engine.outbox import ARCHIVE
 from shards.engine.queries import answer
 from shards.model.accounting import Wallet
-from shards.model.codec import decode_reply, decode_row, encode
+from shards.model.codec import decode_event, decode_reply, encode
 from shards.model.commands import (
     AddMarket,
     Cancel,
@@ -32,7 +32,7 @@ from shards.model.queries import (
     GetOrderByClientId,
     ListOrders,
     ListTrades,
-    Question,
+    Query,
 )
 from shards.model.replies import (
     AmountReply,
@@ -42,7 +42,7 @@ from shards.model.replies import (
     MarketReply,
     OrderReply,
     OrdersReply,
-    Refused,
+    Rejected,
     Reply,
     TradesReply,
 )
@@ -50,7 +50,7 @@ from tests.model.reference import Reference
 from tests.model.world import START_MS, World, make_market
 
 WIDTH = 52  # where the right side starts
-PLACES = {"USDT": 6, "DF": 8, "BTC": 8}
+DECIMALS = {"USDT": 6, "DF": 8, "BTC": 8}
 NUMBERS = {"DF": 2, "BTC": 1}
 NOWHERE = 999  # the number of any other market
 
@@ -126,7 +126,7 @@ class Stage:
         self.orders: list[int] = []
         self.seen = [0] * shard_count  # rows to the archive
         self.references = 0
-        self.places = 0  # of the asset that was paid in or out last
+        self.decimals = 0  # of the asset that was paid in or out last
         self.markets: dict[int, Market] = {}
         self.before: dict[str, str] = {}
         self.told: Reply | None = None
@@ -224,8 +224,8 @@ class Stage:
 
     def _payment(self, account: str, amount: str, sign: int, reference: str, wallet: Wallet = Wallet.SPOT) -> Deposit:
         number, asset = amount.split()
-        self.places = PLACES[asset]
-        return Deposit(account, asset, sign * _steps(number, PLACES[asset]), reference, wallet)
+        self.decimals = DECIMALS[asset]
+        return Deposit(account, asset, sign * _steps(number, DECIMALS[asset]), reference, wallet)
 
     def _cancel_all(self, account: str, market: int) -> list[str]:
         replies = self.world.call_all(CancelAll(account, market))
@@ -246,12 +246,12 @@ class Stage:
 
     # What comes of them
 
-    def _send(self, message: Command | Question, *, times: bool = False) -> list[str]:
+    def _send(self, message: Command | Query, *, times: bool = False) -> list[str]:
         reply = self.world.call(message)
         self._compare(message, reply)
         return self._show_reply(reply, times=times)
 
-    def _compare(self, message: Command | Question, reply: Reply) -> None:
+    def _compare(self, message: Command | Query, reply: Reply) -> None:
         """The naive reference answers the same, as far as it goes."""
         futures = isinstance(message, GetMargin) or getattr(message, "wallet", None) is Wallet.FUTURES
         if futures or getattr(message, "market", 0) == NOWHERE or isinstance(message, GetOrderByClientId):
@@ -269,7 +269,7 @@ class Stage:
     def _show_reply(self, reply: Reply, *, times: bool = False) -> list[str]:
         self.told = reply
         match reply:
-            case Refused(reason, order):
+            case Rejected(reason, order):
                 return [f"refused {reason.value}" + (f" ({self._show_order(order)})" if order else "")]
             case OrderReply(order, trades, repeated):
                 text = ("again " if repeated else "") + self._show_order(order)
@@ -279,7 +279,7 @@ class Stage:
             case OrdersReply(orders):
                 return [self._show_order(order) for order in orders] or ["nothing to cancel"]
             case AmountReply(amount):
-                return [f"balance {format_plain(amount, self.places)}"]
+                return [f"balance {format_plain(amount, self.decimals)}"]
             case MarketReply(market):
                 return [f"{market.symbol} {market.status.value}"]
             case BalancesReply(balances):
@@ -337,7 +337,7 @@ class Stage:
         reply = self.told
         if isinstance(reply, OrdersReply):
             return {order.id: order for order in reply.orders}
-        if isinstance(reply, OrderReply | Refused) and reply.order is not None:
+        if isinstance(reply, OrderReply | Rejected) and reply.order is not None:
             return {reply.order.id: reply.order}
         return {}
 
@@ -345,7 +345,7 @@ class Stage:
         rows: list[object] = []
         for shard, engine in enumerate(self.world.engines):
             for posted in engine.outboxes[ARCHIVE].after(self.seen[shard]):
-                rows.append(decode_row(posted.body))
+                rows.append(decode_event(posted.body))
             self.seen[shard] = engine.outboxes[ARCHIVE].last_number
         return rows
 
@@ -404,17 +404,17 @@ CALLER = {
 }
 
 
-def _steps(text: str, places: int) -> int:
+def _steps(text: str, decimals: int) -> int:
     value = parse_decimal(text)
-    one = parse_decimal(f"1e-{places}")
+    one = parse_decimal(f"1e-{decimals}")
     assert value is not None and one is not None
     steps = count_steps(value, one)
-    assert steps is not None, f"{text} has more than {places} places"
+    assert steps is not None, f"{text} has more than {decimals} places"
     return steps
 
 
 def _amount(asset: str, units: int) -> str:
-    return format_plain(units, PLACES[asset])
+    return format_plain(units, DECIMALS[asset])
 
 
 def _amounts(asset: str, available: int, held: int) -> str:

@@ -69,20 +69,20 @@ def own(data: Path, name: str, maxsize: int, control: Connection) -> None:
 
 def call_without_end(data: Path, control: Connection) -> None:
     """A caller that fills the mailbox as fast as it can, until it is killed."""
-    from shards.ipc.threaded_channel import Line
+    from shards.ipc.threaded_channel import ThreadedShardChannel
 
-    line = Line(Folder.open(data), "shard-0")
-    line.connected.wait()
+    channel = ThreadedShardChannel(Folder.open(data), "shard-0")
+    channel.connected.wait()
     control.send("calling")
     while True:
         try:
-            line.put_nowait(encode(CountOpen("1")), now_ms() + 60_000)
+            channel.put_nowait(encode(CountOpen("1")), now_ms() + 60_000)
         except (Full, NotServing):
             pass
 
 
 class Process:
-    """A process of this file, and the pipe to it. Only this process is ever signalled."""
+    """A process of this file, and the pipe to it. Only this process is ever signaled."""
 
     def __init__(self, target: object, *args: object) -> None:
         self.control, other = spawn.Pipe()

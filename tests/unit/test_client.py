@@ -17,20 +17,20 @@ from shards.folder import Folder
 from shards.ipc.client import Client
 from shards.ipc.errors import NotServing
 from shards.ipc.frames import FrameKind
-from shards.ipc.threaded_channel import Line
+from shards.ipc.threaded_channel import ThreadedShardChannel
 from shards.limits import REPLY_PIECE_COUNT
 from shards.model.codec import encode
 from shards.model.commands import Cancel, CancelAll, Command, Deposit
-from shards.model.queries import CountOpen, GetBalances, ListOrders, Question, RunSql
-from shards.model.reasons import Reason
-from shards.model.replies import CountReply, OrdersReply, Refused, TableReply
+from shards.model.queries import CountOpen, GetBalances, ListOrders, Query, RunSql
+from shards.model.reasons import RejectReason
+from shards.model.replies import CountReply, OrdersReply, Rejected, TableReply
 from tests.model.seeds import read_count, read_seed
 from tests.unit.ends import pack
 from tests.unit.mailbox_owner import Process, call_without_end, own, running
 
 BOUND = 8
 LONG_MS = 60_000  # longer than any test: who waits for it hangs
-QUESTION = encode(CountOpen("1"))
+QUERY = encode(CountOpen("1"))
 
 
 @pytest.fixture
@@ -45,11 +45,11 @@ def owner(folder: Folder) -> Iterator[Process]:
 
 
 @pytest.fixture
-def line(folder: Folder, owner: Process) -> Iterator[Line]:
-    line = Line(folder, "shard-0")
-    assert line.connected.wait(30)
-    yield line
-    line.close()
+def channel(folder: Folder, owner: Process) -> Iterator[ThreadedShardChannel]:
+    channel = ThreadedShardChannel(folder, "shard-0")
+    assert channel.connected.wait(30)
+    yield channel
+    channel.close()
 
 
 @pytest.fixture
@@ -65,16 +65,16 @@ def wait_until(true: Callable[[], bool]) -> None:
         time.sleep(0.002)
 
 
-def put(line: Line) -> None:
-    line.put_nowait(QUESTION, now_ms() + LONG_MS)
+def put(channel: ThreadedShardChannel) -> None:
+    channel.put_nowait(QUERY, now_ms() + LONG_MS)
 
 
-def fill(line: Line) -> int:
+def fill(channel: ThreadedShardChannel) -> int:
     """How many messages it takes until the mailbox is full."""
     count = 0
     while True:
         try:
-            put(line)
+            put(channel)
         except Full:
             return count
         count += 1
@@ -92,7 +92,7 @@ def test_many_callers_at_once_get_their_own_answers(client: Client, owner: Proce
     def call(number: int) -> bool:
         while True:
             reply = client.call(0, CountOpen(str(number)), LONG_MS)
-            if not isinstance(reply, Refused):
+            if not isinstance(reply, Rejected):
                 return reply == CountReply(number)
 
     with ThreadPoolExecutor(16) as pool:
@@ -100,70 +100,70 @@ def test_many_callers_at_once_get_their_own_answers(client: Client, owner: Proce
 
 
 def test_a_shard_that_is_not_there_is_refused_at_once(client: Client) -> None:
-    assert client.call(0, CountOpen("1"), LONG_MS) == Refused(Reason.RESTARTING)
-    assert client.ask_archive(CountOpen("1"), LONG_MS) == Refused(Reason.HISTORY_UNREADABLE)
+    assert client.call(0, CountOpen("1"), LONG_MS) == Rejected(RejectReason.RESTARTING)
+    assert client.ask_archive(CountOpen("1"), LONG_MS) == Rejected(RejectReason.HISTORY_UNREADABLE)
     assert (client.depth(0), client.depth_max(0), client.is_serving(0)) == (0, 0, False)
 
 
 # The bound
 
 
-def test_exactly_so_many_messages_fit_and_then_it_is_full(line: Line, owner: Process) -> None:
+def test_exactly_so_many_messages_fit_and_then_it_is_full(channel: ThreadedShardChannel, owner: Process) -> None:
     owner.take(False)
-    assert fill(line) == BOUND
-    assert (line.qsize(), line.maxsize()) == (BOUND, BOUND)
+    assert fill(channel) == BOUND
+    assert (channel.qsize(), channel.maxsize()) == (BOUND, BOUND)
     owner.take(True)
-    wait_until(lambda: line.qsize() == 0)
+    wait_until(lambda: channel.qsize() == 0)
     owner.take(False)
-    assert fill(line) == BOUND
+    assert fill(channel) == BOUND
 
 
-def test_the_bound_is_one_for_all_callers(folder: Folder, line: Line, owner: Process) -> None:
-    other = Line(folder, "shard-0")
+def test_the_bound_is_one_for_all_callers(folder: Folder, channel: ThreadedShardChannel, owner: Process) -> None:
+    other = ThreadedShardChannel(folder, "shard-0")
     assert other.connected.wait(30)
     owner.take(False)
     for _ in range(3):
         put(other)
-    assert fill(line) == BOUND - 3
+    assert fill(channel) == BOUND - 3
     with pytest.raises(Full):
         put(other)
     other.close()
     owner.take(True)
-    wait_until(lambda: line.qsize() == 0)
+    wait_until(lambda: channel.qsize() == 0)
 
 
 def test_a_full_archive_is_busy_and_a_silent_one_is_late(folder: Folder, client: Client) -> None:
     with running(own, folder.path, "archive", BOUND) as owner:
-        line = Line(folder, "archive")
-        wait_until(lambda: client.archive_serving() and line.serving())
+        channel = ThreadedShardChannel(folder, "archive")
+        wait_until(lambda: client.archive_serving() and channel.serving())
         owner.take(False)
-        assert client.ask_archive(CountOpen("1"), 20) == Refused(Reason.TIMEOUT)
-        assert fill(line) == BOUND - 1
-        assert client.ask_archive(CountOpen("1"), LONG_MS) == Refused(Reason.BUSY)
+        assert client.ask_archive(CountOpen("1"), 20) == Rejected(RejectReason.TIMEOUT)
+        assert fill(channel) == BOUND - 1
+        assert client.ask_archive(CountOpen("1"), LONG_MS) == Rejected(RejectReason.BUSY)
         owner.take(True)
-        wait_until(lambda: line.qsize() == 0)
+        wait_until(lambda: channel.qsize() == 0)
         assert client.ask_archive(CountOpen("2"), LONG_MS) == CountReply(2)
-        line.close()
+        channel.close()
 
 
-def test_full_is_said_at_once_while_the_owner_is_stopped(line: Line, owner: Process) -> None:
+def test_full_is_said_at_once_while_the_owner_is_stopped(channel: ThreadedShardChannel, owner: Process) -> None:
     owner.signal(signal.SIGSTOP)
-    assert fill(line) == BOUND  # would hang here if it waited for the owner
+    assert fill(channel) == BOUND  # would hang here if it waited for the owner
     for _ in range(1_000):
         with pytest.raises(Full):
-            put(line)
+            put(channel)
     owner.signal(signal.SIGCONT)
-    wait_until(lambda: line.qsize() == 0)
+    wait_until(lambda: channel.qsize() == 0)
 
 
 def test_a_message_larger_than_the_sockets_buffer_does_not_wait_for_a_stopped_owner(
-    client: Client, line: Line, owner: Process
+    client: Client, channel: ThreadedShardChannel, owner: Process
 ) -> None:
     wait_until(lambda: client.is_serving(0))
     owner.signal(signal.SIGSTOP)
     text = "x" * 5_000_000
-    _, waiter = line.put_nowait(encode(RunSql(text)), now_ms() + LONG_MS)
-    _, second = line.put_nowait(encode(RunSql("short")), now_ms() + LONG_MS)
+    _, waiter = channel.put_nowait(encode(RunSql(text)), now_ms() + LONG_MS)
+    _, second = channel.put_nowait(encode(RunSql("short")), now_ms() + LONG_MS)
     assert not waiter.wait(0)
     owner.signal(signal.SIGCONT)
     assert waiter.wait(30) and second.wait(30)
@@ -173,7 +173,7 @@ def test_a_message_larger_than_the_sockets_buffer_does_not_wait_for_a_stopped_ow
 def test_a_reply_that_does_not_come_by_the_deadline_is_a_timeout(client: Client, owner: Process) -> None:
     wait_until(lambda: client.is_serving(0))
     owner.take(False)
-    assert client.call(0, CountOpen("1"), 20) == Refused(Reason.TIMEOUT)
+    assert client.call(0, CountOpen("1"), 20) == Rejected(RejectReason.TIMEOUT)
     owner.take(True)
     wait_until(lambda: client.depth(0) == 0)
     assert client.call(0, CountOpen("2"), LONG_MS) == CountReply(2), "a late reply reaches nobody"
@@ -182,7 +182,9 @@ def test_a_reply_that_does_not_come_by_the_deadline_is_a_timeout(client: Client,
 # Death
 
 
-def test_killed_callers_take_no_capacity_with_them(folder: Folder, line: Line, owner: Process) -> None:
+def test_killed_callers_take_no_capacity_with_them(
+    folder: Folder, channel: ThreadedShardChannel, owner: Process
+) -> None:
     chance = random.Random(read_seed())
     for _ in range(read_count("SHARDEX_TEST_KILLS", 12)):
         with running(call_without_end, folder.path) as caller, running(call_without_end, folder.path) as other:
@@ -191,33 +193,33 @@ def test_killed_callers_take_no_capacity_with_them(folder: Folder, line: Line, o
             caller.kill()
             other.kill()
         owner.take(True)
-        wait_until(lambda: line.qsize() == 0)
+        wait_until(lambda: channel.qsize() == 0)
         owner.take(False)
-        assert fill(line) == BOUND
+        assert fill(channel) == BOUND
         owner.take(True)
-        wait_until(lambda: line.qsize() == 0)
+        wait_until(lambda: channel.qsize() == 0)
 
 
 def sent_count(client: Client) -> int:
     """Calls that have been sent to shard 0 and are not answered."""
-    line = client._shards[0]
-    assert isinstance(line, Line)
-    with line._lock:
-        return len(line._callee.calls)
+    channel = client._shards[0]
+    assert isinstance(channel, ThreadedShardChannel)
+    with channel._lock:
+        return len(channel._callee.calls)
 
 
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        (Cancel(1, "alice"), Reason.RESTARTING),
-        (CancelAll("alice"), Reason.RESTARTING),
-        (GetBalances("alice"), Reason.RESTARTING),
-        (Deposit("alice", "USDT", 1, "one"), Reason.TIMEOUT),
+        (Cancel(1, "alice"), RejectReason.RESTARTING),
+        (CancelAll("alice"), RejectReason.RESTARTING),
+        (GetBalances("alice"), RejectReason.RESTARTING),
+        (Deposit("alice", "USDT", 1, "one"), RejectReason.TIMEOUT),
     ],
-    ids=lambda value: type(value).__name__ if not isinstance(value, Reason) else value.value,
+    ids=lambda value: type(value).__name__ if not isinstance(value, RejectReason) else value.value,
 )
 def test_the_owners_death_is_known_at_once_to_all_who_wait(
-    client: Client, owner: Process, message: Command | Question, reason: Reason
+    client: Client, owner: Process, message: Command | Query, reason: RejectReason
 ) -> None:
     wait_until(lambda: client.is_serving(0))
     owner.take(False)
@@ -225,8 +227,8 @@ def test_the_owners_death_is_known_at_once_to_all_who_wait(
         replies = [pool.submit(client.call, 0, message, LONG_MS) for _ in range(4)]
         wait_until(lambda: sent_count(client) == 4)  # a place that is only claimed means that nothing was sent
         owner.kill()
-        assert [reply.result(30) for reply in replies] == [Refused(reason)] * 4
-    assert client.call(0, message, LONG_MS) == Refused(Reason.RESTARTING)
+        assert [reply.result(30) for reply in replies] == [Rejected(reason)] * 4
+    assert client.call(0, message, LONG_MS) == Rejected(RejectReason.RESTARTING)
 
 
 def test_a_stopped_owner_that_is_killed_is_known_at_once_too(client: Client, owner: Process) -> None:
@@ -236,7 +238,7 @@ def test_a_stopped_owner_that_is_killed_is_known_at_once_too(client: Client, own
         reply = pool.submit(client.call, 0, Cancel(1, "alice"), LONG_MS)
         wait_until(lambda: client.depth(0) == 1)
         owner.kill()
-        assert reply.result(30) == Refused(Reason.RESTARTING)
+        assert reply.result(30) == Rejected(RejectReason.RESTARTING)
 
 
 def test_an_owner_that_comes_again_is_found_and_starts_empty(folder: Folder, client: Client, owner: Process) -> None:
@@ -246,24 +248,26 @@ def test_an_owner_that_comes_again_is_found_and_starts_empty(folder: Folder, cli
         lost = pool.submit(client.call, 0, Cancel(1, "alice"), LONG_MS)
         wait_until(lambda: client.depth(0) == 1)
         owner.kill()
-        assert lost.result(30) == Refused(Reason.RESTARTING)
+        assert lost.result(30) == Rejected(RejectReason.RESTARTING)
     with running(own, folder.path, "shard-0", BOUND):
         wait_until(lambda: client.is_serving(0))
         assert client.depth(0) == 0
         assert client.call(0, CountOpen("7"), LONG_MS) == CountReply(7)
 
 
-def test_a_place_of_an_earlier_life_is_not_used_in_the_next(folder: Folder, line: Line, owner: Process) -> None:
-    place = line.claim()
+def test_a_place_of_an_earlier_life_is_not_used_in_the_next(
+    folder: Folder, channel: ThreadedShardChannel, owner: Process
+) -> None:
+    slot = channel.claim()
     owner.kill()
-    wait_until(lambda: not line.connected.is_set())
+    wait_until(lambda: not channel.connected.is_set())
     with running(own, folder.path, "shard-0", BOUND) as again:
-        assert line.connected.wait(30)
+        assert channel.connected.wait(30)
         with pytest.raises(NotServing):
-            line.send(place, QUESTION, now_ms() + LONG_MS)
-        line.unclaim(place)
+            channel.send(slot, QUERY, now_ms() + LONG_MS)
+        channel.unclaim(slot)
         again.take(False)
-        assert fill(line) == BOUND
+        assert fill(channel) == BOUND
 
 
 # Several shards
@@ -277,22 +281,22 @@ def test_several_shards_answer_in_the_order_they_were_asked(folder: Folder, clie
 
 
 def test_places_are_taken_in_every_mailbox_or_in_none(
-    folder: Folder, client: Client, line: Line, owner: Process
+    folder: Folder, client: Client, channel: ThreadedShardChannel, owner: Process
 ) -> None:
     with running(own, folder.path, "shard-1", BOUND) as second:
         wait_until(lambda: client.is_serving(0) and client.is_serving(1))
         owner.take(False)
         second.take(False)
-        assert fill(line) == BOUND
+        assert fill(channel) == BOUND
         for shards in ((0, 1), (1, 0)):
             replies = client.call_each([(shard, CountOpen("1")) for shard in shards], LONG_MS)
-            assert replies == [Refused(Reason.BUSY)] * 2
+            assert replies == [Rejected(RejectReason.BUSY)] * 2
             assert client.depth(1) == 0
         owner.kill()
         wait_until(lambda: not client.is_serving(0))
         for shards in ((0, 1), (1, 0)):
             replies = client.call_each([(shard, CountOpen("1")) for shard in shards], LONG_MS)
-            assert replies == [Refused(Reason.RESTARTING)] * 2
+            assert replies == [Rejected(RejectReason.RESTARTING)] * 2
             assert client.depth(1) == 0
 
 
@@ -317,7 +321,7 @@ def test_a_slow_reader_keeps_nobody_else_waiting(folder: Folder, client: Client,
             assert client.call(0, CountOpen(str(number)), LONG_MS) == CountReply(number)
 
 
-def test_closing_ends_the_lines_threads(folder: Folder, owner: Process) -> None:
+def test_closing_ends_the_channels_threads(folder: Folder, owner: Process) -> None:
     before = threading.active_count()
     client = Client(folder)
     wait_until(lambda: client.is_serving(0))

@@ -66,10 +66,10 @@ def test_a_damaged_snapshot_is_refused_or_harmless(tmp_path: Path, snapshot_at: 
         copy = tmp_path / str(number)
         shutil.copytree(tmp_path / "whole", copy)
         place = rnd.randrange(whole.index(b"\n") if number % 2 else len(whole))
-        spoilt = whole[:place] if number % 4 == 3 else bytearray(whole)
-        if isinstance(spoilt, bytearray):
-            spoilt[place] ^= 1 << rnd.randrange(8)
-        (copy / path.name).write_bytes(spoilt)
+        mutated = whole[:place] if number % 4 == 3 else bytearray(whole)
+        if isinstance(mutated, bytearray):
+            mutated[place] ^= 1 << rnd.randrange(8)
+        (copy / path.name).write_bytes(mutated)
         try:
             assert read(copy) == right, f"byte {place}"
         except (SnapshotDamaged, JournalDamaged) as damage:

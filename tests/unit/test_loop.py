@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shards import limits
-from shards.engine.order_entry import AskHome
+from shards.engine.order_entry import AskAccountShard
 from shards.folder import Folder
 from shards.ipc.frames import FrameKind
 from shards.model.accounting import Balance, Settlement, Wallet
@@ -28,9 +28,9 @@ from shards.model.commands import (
 from shards.model.links import MarkChanged, Settle
 from shards.model.markets import shard_of_account
 from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce
-from shards.model.queries import GetBalances, ListOpen, Question
-from shards.model.reasons import Reason
-from shards.model.replies import AmountReply, BalancesReply, MarketReply, OrderReply, OrdersReply, Refused, Reply
+from shards.model.queries import GetBalances, ListOpen, Query
+from shards.model.reasons import RejectReason
+from shards.model.replies import AmountReply, BalancesReply, MarketReply, OrderReply, OrdersReply, Rejected, Reply
 from shards.runtime import loop, query_queue
 from shards.runtime.loop import Shard
 from shards.runtime.recovery import recover
@@ -72,7 +72,7 @@ class Caller:
         for _ in range(3):  # accept, hear, answer
             self.shard.turn(0)
 
-    def ask(self, command: Command | Question, deadline_ms: int = NOW_MS) -> Reply:
+    def ask(self, command: Command | Query, deadline_ms: int = NOW_MS) -> Reply:
         """The reply to a command."""
         self.send(self.connection, FrameKind.REQUEST, 1, deadline_ms, encode(command))
         (reply,) = self.connection.receive()
@@ -84,13 +84,13 @@ class Caller:
         assert isinstance(reply, OrderReply)
         return reply.order
 
-    def ask_at_once(self, *commands: Command | Question) -> list[Reply]:
+    def ask_at_once(self, *commands: Command | Query) -> list[Reply]:
         """The replies to commands of one batch."""
         self.begin(*commands)
         replies = sorted(self.turn(), key=lambda reply: reply[0])
         return [reply for _, reply in replies]
 
-    def begin(self, *commands: Command | Question) -> None:
+    def begin(self, *commands: Command | Query) -> None:
         """Send them, numbered from 1 on."""
         for number, command in enumerate(commands, 1):
             self.connection.send(FrameKind.REQUEST, number, NOW_MS, encode(command))
@@ -122,7 +122,7 @@ def bid(account: str = "alice") -> Place:
 
 def test_a_command_past_its_deadline_is_not_executed(caller: Caller) -> None:
     sequence = caller.journal.last_sequence()
-    assert caller.ask(bid(), NOW_MS - 1) == Refused(Reason.TIMEOUT)
+    assert caller.ask(bid(), NOW_MS - 1) == Rejected(RejectReason.TIMEOUT)
     assert caller.journal.last_sequence() == sequence
     assert isinstance(caller.ask(bid(), NOW_MS), OrderReply)
 
@@ -146,7 +146,7 @@ def test_an_archive_that_is_far_behind_stops_what_makes_rows_without_end(
         CancelByClientId(1, "alice", "never used"),
         CancelBatch(1, "alice", [ended], ["never used"]),
     ):
-        assert caller.ask(command) == Refused(Reason.BUSY), command
+        assert caller.ask(command) == Rejected(RejectReason.BUSY), command
     assert caller.journal.last_sequence() == sequence
     assert isinstance(caller.ask(Cancel(opened.id, "alice")), OrderReply)
     assert isinstance(caller.ask(Deposit("alice", "USDT", 1, "two")), AmountReply)
@@ -165,8 +165,8 @@ def test_a_full_disk_refuses_what_another_shard_would_have_to_hold(
 
     with monkeypatch.context() as full:
         full.setattr(caller.journal, "append", append)
-        assert caller.ask_at_once(Cancel(1, away), bid(away)) == [Refused(Reason.STORAGE_FULL)] * 2
-    assert caller.ask_at_once(bid(away)) == [Refused(Reason.RESTARTING)]  # its home is not there
+        assert caller.ask_at_once(Cancel(1, away), bid(away)) == [Rejected(RejectReason.STORAGE_FULL)] * 2
+    assert caller.ask_at_once(bid(away)) == [Rejected(RejectReason.RESTARTING)]  # its home is not there
     caller.close()
 
 
@@ -184,55 +184,61 @@ def test_a_full_disk_keeps_back_what_it_cannot_take_up_and_nothing_else(
     with monkeypatch.context() as full:
         full.setattr(caller.journal, "append", append)
         caller.send(link, FrameKind.LINK, 1, NOW_MS, encode(Settle([Settlement(alice, "USDT", "DF", 0, 0, 5, 0)])))
-        assert caller.ask(GetBalances(alice)) == Refused(Reason.STORAGE_FULL)
+        assert caller.ask(GetBalances(alice)) == Rejected(RejectReason.STORAGE_FULL)
         assert caller.ask(GetBalances(bob)) == BalancesReply([])
         caller.send(link, FrameKind.LINK, 2, NOW_MS, encode(MarkChanged({1: 2})))
-        assert caller.ask(GetBalances(bob)) == Refused(Reason.STORAGE_FULL), "what positions are worth concerns all"
+        assert caller.ask(GetBalances(bob)) == Rejected(RejectReason.STORAGE_FULL), (
+            "what positions are worth concerns all"
+        )
     assert caller.ask(GetBalances(alice)) == BalancesReply([Balance("DF", 5, 0), Balance("USDT", 0, 0)])
     assert caller.ask(GetBalances(bob)) == BalancesReply([])
     link.release()
     caller.close()
 
 
-def test_commands_come_first_and_accounts_take_turns_with_their_questions(
+def test_commands_come_first_and_accounts_take_turns_with_their_queries(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever asks for much keeps neither commands nor other accounts waiting."""
-    monkeypatch.setattr(limits, "QUESTION_MS", 0)
+    monkeypatch.setattr(limits, "QUERY_MS", 0)
     caller.begin(*[ListOpen("alice")] * 3, GetBalances("bob"), bid())
     assert [number for number, _ in caller.turn()] == [5, 1]
     assert [[number for number, _ in caller.turn()] for _ in range(4)] == [[4], [2], [3], []]
 
 
-def test_an_account_has_only_so_many_questions_waiting(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "QUESTION_MS", 0)
-    monkeypatch.setattr(query_queue, "QUESTION_COUNT_MAX", 2)
+def test_an_account_has_only_so_many_queries_waiting(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "QUERY_MS", 0)
+    monkeypatch.setattr(query_queue, "QUERY_COUNT_MAX", 2)
     caller.begin(*[ListOpen("alice")] * 4, GetBalances("bob"))
     replies = dict(caller.turn())
-    assert replies == {1: OrdersReply([]), 3: Refused(Reason.BUSY), 4: Refused(Reason.BUSY)}
+    assert replies == {1: OrdersReply([]), 3: Rejected(RejectReason.BUSY), 4: Rejected(RejectReason.BUSY)}
     assert [[number for number, _ in caller.turn()] for _ in range(2)] == [[5], [2]]
 
 
-def test_no_more_questions_wait_than_the_mailbox_holds(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "QUESTION_MS", 0)
+def test_no_more_queries_wait_than_the_mailbox_holds(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "QUERY_MS", 0)
     caller.begin(*[GetBalances(str(number)) for number in range(DEPTH + 2)])
     replies = dict(caller.turn())
-    assert replies == {1: BalancesReply([]), DEPTH + 1: Refused(Reason.BUSY), DEPTH + 2: Refused(Reason.BUSY)}
+    assert replies == {
+        1: BalancesReply([]),
+        DEPTH + 1: Rejected(RejectReason.BUSY),
+        DEPTH + 2: Rejected(RejectReason.BUSY),
+    }
 
 
-def test_a_question_that_has_waited_past_its_deadline_is_not_answered(
+def test_a_query_that_has_waited_past_its_deadline_is_not_answered(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "QUESTION_MS", 0)
+    monkeypatch.setattr(limits, "QUERY_MS", 0)
     caller.begin(*[ListOpen("alice")] * 2)
     assert caller.turn() == [(1, OrdersReply([]))]
     caller.now_ms += 1
-    assert caller.turn() == [(2, Refused(Reason.TIMEOUT))]
+    assert caller.turn() == [(2, Rejected(RejectReason.TIMEOUT))]
 
 
 def test_who_does_not_read_gets_no_further_answers(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until it has read those it has; its commands are still carried out."""
-    monkeypatch.setattr(limits, "QUESTION_MS", 0)
+    monkeypatch.setattr(limits, "QUERY_MS", 0)
     monkeypatch.setattr(query_queue, "UNREAD_BYTES_MAX", 50_000)
     for _ in range(50):
         caller.ask(bid())
@@ -241,24 +247,24 @@ def test_who_does_not_read_gets_no_further_answers(caller: Caller, monkeypatch: 
     for _ in range(200):
         shard.turn(0)
     reader = next(iter(shard.mailbox.callers))
-    assert 50_000 < reader.unsent_bytes < 100_000 and len(shard._asked) > 50
-    assert not shard._asked.has_next(), "it waits without turning in vain"
+    assert 50_000 < reader.unsent_bytes < 100_000 and len(shard._queries) > 50
+    assert not shard._queries.has_next(), "it waits without turning in vain"
     received = 0
     while received < 200:
         received += len(caller.turn())
-    assert len(shard._asked) == 0
+    assert len(shard._queries) == 0
 
 
 def test_who_has_gone_is_not_answered(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     """A long list for nobody would keep others waiting as long as any."""
-    monkeypatch.setattr(limits, "QUESTION_MS", 0)
+    monkeypatch.setattr(limits, "QUERY_MS", 0)
     caller.begin(*[ListOpen("alice")] * 3)
     assert caller.turn() == [(1, OrdersReply([]))]
     caller.connection.release()
     monkeypatch.setattr(loop, "answer", None)
     for _ in range(3):
         caller.shard.turn(0)
-    assert len(caller.shard._asked) == 0
+    assert len(caller.shard._queries) == 0
 
 
 def test_a_change_that_needs_money_after_all_asks_for_it(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,10 +272,10 @@ def test_a_change_that_needs_money_after_all_asks_for_it(caller: Caller, monkeyp
     engine, change = caller.shard.engine, Modify(1, "alice", quantity=2)
     apply = engine.apply
 
-    def apply_and_ask(*each: Any) -> AskHome:
+    def apply_and_ask(*each: Any) -> AskAccountShard:
         apply(*each)
         monkeypatch.setattr(engine, "apply", apply)
-        return AskHome(change)
+        return AskAccountShard(change)
 
     monkeypatch.setattr(engine, "apply", apply_and_ask)
-    assert caller.ask(change) == Refused(Reason.UNKNOWN_ORDER), "as it is said there"
+    assert caller.ask(change) == Rejected(RejectReason.UNKNOWN_ORDER), "as it is said there"

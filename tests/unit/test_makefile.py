@@ -46,7 +46,7 @@ def make(checkout: Path, pip: str, **variables: str) -> str:
     return done.stdout
 
 
-def asked(checkout: Path) -> int:
+def requested(checkout: Path) -> int:
     found = checkout / "asked"
     return found.read_text().count("\n") if found.exists() else 0
 
@@ -55,15 +55,15 @@ def test_what_is_missing_is_tried_again(checkout: Path) -> None:
     """A hint that is followed has its effect; what is there is left alone, and comes back when it is gone."""
     for _ in range(2):
         assert HINT in make(checkout, INSTALL, CC="/none/cc")
-    assert asked(checkout) == 0  # nothing is fetched that cannot be built
+    assert requested(checkout) == 0  # nothing is fetched that cannot be built
     compiler = shutil.which("true") or "/bin/true"  # any program: the compiler is not run here
     if not _has_headers():
         pytest.skip("Python's headers are not on this machine")
     assert make(checkout, INSTALL, CC=compiler) == ""
-    assert "up to date" in make(checkout, INSTALL, CC=compiler) and asked(checkout) == 1
+    assert "up to date" in make(checkout, INSTALL, CC=compiler) and requested(checkout) == 1
     shutil.rmtree(checkout / MODULE)
-    assert make(checkout, INSTALL, CC=compiler, FAST="no") == "" and asked(checkout) == 1
-    assert make(checkout, INSTALL, CC=compiler) == "" and asked(checkout) == 2
+    assert make(checkout, INSTALL, CC=compiler, FAST="no") == "" and requested(checkout) == 1
+    assert make(checkout, INSTALL, CC=compiler) == "" and requested(checkout) == 2
 
 
 @pytest.mark.parametrize(("pip", "said"), [(NO_NETWORK, "network"), (NO_BUILD, "compiled")], ids=["network", "build"])
@@ -74,7 +74,7 @@ def test_failures_are_told_apart(checkout: Path, pip: str, said: str) -> None:
         told = make(checkout, pip, CC=shutil.which("true") or "/bin/true")
         assert said in told and HINT not in told and "fast.log" in told
         assert told.count("\n") == 1
-    assert asked(checkout) == 2
+    assert requested(checkout) == 2
 
 
 def _has_headers() -> bool:

@@ -13,7 +13,7 @@ from tests.model.seeds import repeatable
 from tests.model.world import make_market
 
 MARKET = make_market(1)  # tick 0.01, lot 0.1, base 8, quote 6 places
-COARSE = replace(MARKET, tick_digits=25, price_places=1, lot_digits=5, lot_places=0)  # tick 2.5, lot 5
+COARSE = replace(MARKET, tick_digits=25, price_decimals=1, lot_digits=5, lot_decimals=0)  # tick 2.5, lot 5
 
 
 def test_units_follow_from_tick_lot_and_decimals() -> None:
@@ -21,7 +21,7 @@ def test_units_follow_from_tick_lot_and_decimals() -> None:
     assert MARKET.tick_lot_units == 10**3
     assert COARSE.lot_units == 5 * 10**8
     assert COARSE.tick_lot_units == 25 * 5 * 10**5
-    assert (str(MARKET.tick), str(MARKET.lot)) == ("Decimal(digits=1, places=2)", "Decimal(digits=1, places=1)")
+    assert (str(MARKET.tick), str(MARKET.lot)) == ("Decimal(digits=1, decimals=2)", "Decimal(digits=1, decimals=1)")
 
 
 @pytest.mark.parametrize(("ticks", "text"), [(1, "0.01"), (500, "5.00"), (10**11, "1000000000.00")])

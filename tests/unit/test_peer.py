@@ -1,4 +1,4 @@
-"""The sending end towards another shard, turn by turn, against a real mailbox."""
+"""The sending end toward another shard, turn by turn, against a real mailbox."""
 
 import selectors
 from collections.abc import Iterator
@@ -94,7 +94,7 @@ def test_what_was_in_the_hands_of_one_that_died_is_told_once(pair: Pair, heard: 
     pair.connect()
     pair.peer.put_nowait(6, 99, b"hold")
     pair.peer.put_nowait(8, 99, b"hold")
-    pair.peer.settle(8)
+    pair.peer.mark_answered(8)
     pair.ask(7) if heard else pair.peer.put_nowait(7, 99, b"hold")
     for caller in pair.mailbox.callers:
         caller.close()

@@ -2,40 +2,40 @@
 
 from typing import Final
 
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from web.futures.call.errors import REFUSALS
 from web.http.errors import SPOT_REFUSALS
 
 OF_FUTURES_ORDERS: Final = {  # spot has no margin, no triggers, no positions, no such filters, and modifies nothing
-    Reason.INSUFFICIENT_MARGIN,
-    Reason.POSITION_LIMIT,
-    Reason.PARENT_NOT_OPEN,
-    Reason.WOULD_TRIGGER,
-    Reason.NOTHING_TO_REDUCE,
-    Reason.TOO_MANY_TRIGGERS,
-    Reason.CANNOT_FILL,
-    Reason.NOT_MODIFIABLE,
-    Reason.NOTHING_CHANGES,
-    Reason.BELOW_FILLED,
-    Reason.MIN_NOTIONAL,
-    Reason.MAX_NOTIONAL,
-    Reason.PRICE_TOO_HIGH,
-    Reason.PRICE_TOO_LOW,
-    Reason.NO_LEAVE,
+    RejectReason.INSUFFICIENT_MARGIN,
+    RejectReason.POSITION_LIMIT,
+    RejectReason.PARENT_NOT_OPEN,
+    RejectReason.WOULD_TRIGGER,
+    RejectReason.NOTHING_TO_REDUCE,
+    RejectReason.TOO_MANY_TRIGGERS,
+    RejectReason.CANNOT_FILL,
+    RejectReason.NOT_MODIFIABLE,
+    RejectReason.NOTHING_CHANGES,
+    RejectReason.BELOW_FILLED,
+    RejectReason.MIN_NOTIONAL,
+    RejectReason.MAX_NOTIONAL,
+    RejectReason.PRICE_TOO_HIGH,
+    RejectReason.PRICE_TOO_LOW,
+    RejectReason.NO_LEAVE,
 }
 OF_SPOT_AND_OPERATOR: Final = {
-    Reason.MARKET_EXISTS,  # markets are made by the operator
-    Reason.POSITIONS_OPEN,  # and delisted
-    Reason.REFERENCE_CONFLICT,  # money moves by the operator API and by spot's transfer
-    Reason.AMOUNT_TOO_BIG,
-    Reason.SELF_TRADE,  # a futures order cancels the account's own orders in its way
-    Reason.BAD_SQL,  # an operator's statement
+    RejectReason.MARKET_EXISTS,  # markets are made by the operator
+    RejectReason.POSITIONS_OPEN,  # and delisted
+    RejectReason.REFERENCE_CONFLICT,  # money moves by the operator API and by spot's transfer
+    RejectReason.AMOUNT_TOO_BIG,
+    RejectReason.SELF_TRADE,  # a futures order cancels the account's own orders in its way
+    RejectReason.BAD_SQL,  # an operator's statement
 }
 
 
 def test_spot_keys_and_operator_have_an_answer() -> None:
-    assert set(Reason) - set(SPOT_REFUSALS) == OF_FUTURES_ORDERS
+    assert set(RejectReason) - set(SPOT_REFUSALS) == OF_FUTURES_ORDERS
 
 
 def test_futures_have_an_answer() -> None:
-    assert set(Reason) - set(REFUSALS) == OF_SPOT_AND_OPERATOR
+    assert set(RejectReason) - set(REFUSALS) == OF_SPOT_AND_OPERATOR

@@ -5,7 +5,7 @@ import json
 from shards.engine.outbox import ARCHIVE
 from shards.engine.state import dump_state, dump_underway, load_engine
 from shards.model.accounting import Wallet
-from shards.model.codec import decode_row
+from shards.model.codec import decode_event
 from shards.model.commands import AddMarket, CancelAll, Deposit, Place
 from shards.model.events import OrderEnded
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce
@@ -64,14 +64,14 @@ def test_rows_leave_in_the_same_order_from_a_loaded_engine() -> None:
 
 def test_ended_orders_that_the_archive_does_not_have_are_at_hand_after_a_restart() -> None:
     world = busy_world(2)
-    ended = {number: order for engine in world.engines for number, order in engine.recent.orders.items()}
+    ended = {number: order for engine in world.engines for number, order in engine.unarchived.orders.items()}
     assert ended
     for shard in range(2):
         world.take_snapshot(shard)
         world.restart(shard)
-    assert {number: order for engine in world.engines for number, order in engine.recent.orders.items()} == ended
-    rows = [decode_row(posted.body) for engine in world.engines for posted in engine.outboxes[ARCHIVE]]
-    assert {row.order.id for row in rows if isinstance(row, OrderEnded)} == ended.keys()
+    assert {number: order for engine in world.engines for number, order in engine.unarchived.orders.items()} == ended
+    events = [decode_event(posted.body) for engine in world.engines for posted in engine.outboxes[ARCHIVE]]
+    assert {event.order.id for event in events if isinstance(event, OrderEnded)} == ended.keys()
 
 
 def test_a_replay_shows_the_resting_order_itself_after_a_restart() -> None:

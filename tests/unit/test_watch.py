@@ -23,8 +23,8 @@ class Scene:
 
     def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now_ms = 1_000
-        monkeypatch.setattr(watch, "passed_ms", lambda: self.now_ms)
-        monkeypatch.setattr("shards.vitals.passed_ms", lambda: self.now_ms)
+        monkeypatch.setattr(watch, "monotonic_ms", lambda: self.now_ms)
+        monkeypatch.setattr("shards.vitals.monotonic_ms", lambda: self.now_ms)
         self.vitals = Vitals(path)
         self.watch = StillWatch("shard-0", path)
         self.process = subprocess.Popen([sys.executable, "-c", "while True: pass"])

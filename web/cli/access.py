@@ -15,8 +15,8 @@ from shards.process import is_locked
 from shards.settings import load_settings
 from storage.folder import FolderError
 from storage.reference import Reference
-from web.exchange.gateway import Engine
-from web.operator.actions import Desk
+from web.exchange.gateway import ExchangeGateway
+from web.operator.actions import OperatorContext
 
 CONNECT_S: Final = 3.0  # a running engine is reached in milliseconds; one that is starting, in a second
 
@@ -46,13 +46,13 @@ def open_client(folder: Folder) -> Iterator[Client]:
 
 
 @contextmanager
-def open_desk(data: Path | None) -> Iterator[Desk]:
+def open_context(data: Path | None) -> Iterator[OperatorContext]:
     """All that an operator needs; the engine must run."""
     folder = open_folder(data)
     with open_reference(folder) as reference, open_client(folder) as client:
         if not is_running(client):
             raise click.ClickException(f"no engine runs on {folder.path}: start it first")
-        yield Desk(Engine(client), reference)
+        yield OperatorContext(ExchangeGateway(client), reference)
 
 
 def confirm_status(symbol: str, status: str, yes: bool) -> None:

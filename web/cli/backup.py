@@ -15,7 +15,7 @@ from shards.backup import back_up
 from shards.folder import Folder
 from shards.ipc.client import Client
 from shards.model.queries import TakeSnapshot
-from shards.model.replies import CountReply, Refused
+from shards.model.replies import CountReply, Rejected
 from shards.settings import load_settings
 from storage.backup import BackupError, Manifest, is_backup, restore
 from web.cli.access import is_running, open_client, open_folder
@@ -42,7 +42,7 @@ def _take_snapshot(client: Client, shard: int) -> bool:
     if isinstance(reply, CountReply):
         click.echo(f"shard {shard}: snapshot at record {reply.count}")
         return True
-    reason = reply.reason.value if isinstance(reply, Refused) else "no answer"
+    reason = reply.reason.value if isinstance(reply, Rejected) else "no answer"
     click.echo(f"shard {shard}: no snapshot ({reason}); the engine's log may say more", err=True)
     return False
 

@@ -6,7 +6,7 @@ import click
 
 from shards.model.decimals import format_fixed, format_plain
 from shards.model.markets import Market, MarketStatus
-from web.cli.access import confirm_status, open_desk, open_folder, open_reference
+from web.cli.access import confirm_status, open_context, open_folder, open_reference
 from web.cli.printing import Cell, print_table
 from web.exchange.catalog import Catalog
 from web.http.formats import format_ratio
@@ -67,8 +67,8 @@ def futures_group() -> None:
 def add_market(data: Path | None, /, brackets: tuple[str, ...], **terms: str) -> None:
     """Open the futures market SYMBOL of BASE against USDT."""
     rows = [parse_row(text) for text in brackets] or None
-    with open_desk(data) as desk:
-        market = futures_markets.add_futures_market(desk, FuturesMarketTerms(**terms, brackets=rows))  # type: ignore[arg-type]
+    with open_context(data) as context:
+        market = futures_markets.add_futures_market(context, FuturesMarketTerms(**terms, brackets=rows))  # type: ignore[arg-type]
     click.echo(f"{market.symbol} {market.status}")
 
 
@@ -90,8 +90,8 @@ def list_markets(data: Path | None) -> None:
 def set_status(data: Path | None, symbol: str, status: str, yes: bool) -> None:
     """Set the status of SYMBOL. Delisting cancels every open order of it and is final; no position may be open."""
     confirm_status(symbol, status, yes)
-    with open_desk(data) as desk:
-        market = futures_markets.set_futures_status(desk, symbol, status)
+    with open_context(data) as context:
+        market = futures_markets.set_futures_status(context, symbol, status)
     click.echo(f"{market.symbol} {market.status}")
 
 
@@ -106,10 +106,10 @@ def set_risk(data: Path | None, symbol: str, brackets: tuple[str, ...], liquidat
     --bracket replaces all existing brackets.
     """
     rows = [parse_row(text) for text in brackets] or None
-    with open_desk(data) as desk:
+    with open_context(data) as context:
         if rows or liquidation_fee is not None:
-            futures_markets.set_risk(desk, symbol, rows, liquidation_fee)
-        market, *stands = futures_markets.read_risk(desk, symbol)
+            futures_markets.set_risk(context, symbol, rows, liquidation_fee)
+        market, *stands = futures_markets.read_risk(context, symbol)
     print_table(["symbol", "mark_price", "open_interest", "liquidation_fee"], [[market.symbol, *stands]])
     click.echo()
     print_table(["notional_cap", "max_leverage", "maint_margin_ratio", "cum"], _bracket_rows(market))
@@ -121,15 +121,20 @@ def set_risk(data: Path | None, symbol: str, brackets: tuple[str, ...], liquidat
 @click.pass_obj
 def set_mark(data: Path | None, symbol: str, price: str) -> None:
     """Set the mark price of SYMBOL to PRICE; with "last" it follows the last trade again."""
-    with open_desk(data) as desk:
-        in_force = futures_markets.set_mark_price(desk, symbol, None if price == _LAST else price)
+    with open_context(data) as context:
+        in_force = futures_markets.set_mark_price(context, symbol, None if price == _LAST else price)
     click.echo(f"{symbol} mark price {in_force or 'of the last trade'}")
 
 
 def _bracket_rows(market: Market) -> list[list[Cell]]:
-    places = market.quote_places
+    decimals = market.quote_decimals
     return [
-        [format_plain(each.cap, places), each.max_leverage, format_ratio(each.ratio), format_plain(each.cum, places)]
+        [
+            format_plain(each.cap, decimals),
+            each.max_leverage,
+            format_ratio(each.ratio),
+            format_plain(each.cum, decimals),
+        ]
         for each in market.brackets
     ]
 
@@ -140,9 +145,9 @@ def _market_row(market: Market) -> list[Cell]:
     return [
         market.symbol,
         market.base,
-        format_fixed(market.tick_digits, market.price_places),
-        format_fixed(market.lot_digits, market.lot_places),
-        format_plain(market.min_notional, market.quote_places),
+        format_fixed(market.tick_digits, market.price_decimals),
+        format_fixed(market.lot_digits, market.lot_decimals),
+        format_plain(market.min_notional, market.quote_decimals),
         market.maker_fee_bps,
         market.taker_fee_bps,
         f"{terms.min_leverage}-{market.brackets[0].max_leverage} ({terms.default_leverage})",

@@ -10,8 +10,8 @@ import duckdb
 
 from shards.archive.mark import HistoryLost
 from shards.limits import SQL_PATIENCE_MS
-from shards.model.queries import Question
-from shards.model.reasons import Reason
+from shards.model.queries import Query
+from shards.model.reasons import RejectReason
 from shards.model.replies import Reply
 from shards.settings import SettingsError, check_names, count_shards
 from shards.verify.folder import verify_folder
@@ -19,16 +19,16 @@ from storage.files import describe_fault
 from storage.folder import FolderError
 from storage.reference import ReferenceUnusable, StorageFull
 from web.auth import READ, TRADE
-from web.cli.access import is_running, open_client, open_desk, open_folder, open_reference
+from web.cli.access import is_running, open_client, open_context, open_folder, open_reference
 from web.cli.backup import backup_command, folder_to_verify, restore_command, snapshot_command
 from web.cli.futures import futures_group
 from web.cli.markets import asset_group, market_group
 from web.cli.sql import sql
 from web.cli.words import DATA_HELP, SETTINGS
-from web.http.errors import SPOT_REFUSALS, EngineRefusal, Problem
+from web.http.errors import SPOT_REFUSALS, EngineRejected, Problem
 from web.http.tokens import LIFETIME_S_MAX, Tokens
 from web.operator import actions, payments
-from web.operator.actions import Desk
+from web.operator.actions import OperatorContext
 from web.operator.payments import WALLETS, Paid, Payment
 from web.settings import load_web_settings
 
@@ -48,7 +48,7 @@ class Commands(click.Group):
             raise click.ClickException(str(error)) from error
         except Problem as problem:
             raise click.ClickException(problem.error) from problem
-        except EngineRefusal as refusal:
+        except EngineRejected as refusal:
             raise click.ClickException(describe_refusal(refusal)) from refusal
         except duckdb.Error as error:
             raise click.ClickException(f"the history cannot be opened: {error}") from error
@@ -58,18 +58,18 @@ class Commands(click.Group):
             raise click.ClickException(describe_fault(error)) from error
 
 
-def describe_refusal(refusal: EngineRefusal) -> str:
+def describe_refusal(refusal: EngineRejected) -> str:
     """The refusal in words for a terminal."""
     match refusal.reason:
-        case Reason.TIMEOUT:
+        case RejectReason.TIMEOUT:
             return "no answer in time, so the outcome is unknown: check it, or repeat the command"
-        case Reason.RESTARTING:
+        case RejectReason.RESTARTING:
             return "the engine is restarting: try again in a moment"
-        case Reason.BUSY:
+        case RejectReason.BUSY:
             return "the engine is busy and did nothing: try again"
-        case Reason.BAD_SQL:
-            return refusal.refused.text
-        case Reason.HISTORY_UNREADABLE:
+        case RejectReason.BAD_SQL:
+            return refusal.rejected.text
+        case RejectReason.HISTORY_UNREADABLE:
             return "the history cannot be read now: try again in a moment"
         case _:
             return SPOT_REFUSALS[refusal.reason][1]
@@ -155,12 +155,12 @@ def _draw() -> str:
     return f"cli-{secrets.token_hex(8)}"
 
 
-def _pay(data: Path | None, action: Callable[[Desk, Payment], Paid], payment: Payment) -> tuple[Paid, str]:
-    with open_desk(data) as desk:
+def _pay(data: Path | None, action: Callable[[OperatorContext, Payment], Paid], payment: Payment) -> tuple[Paid, str]:
+    with open_context(data) as context:
         try:
-            return action(desk, payment), payment.reference
-        except EngineRefusal as refusal:
-            if refusal.reason is Reason.TIMEOUT:
+            return action(context, payment), payment.reference
+        except EngineRejected as refusal:
+            if refusal.reason is RejectReason.TIMEOUT:
                 text = f"no answer in time: repeat it with --reference {payment.reference}, so that it is done once"
                 raise click.ClickException(text) from refusal
             raise
@@ -175,8 +175,8 @@ def verify(data: Path | None) -> None:
     """Replay every journal and check all invariants, at rest or beside the running exchange; also of a backup."""
     with folder_to_verify(data) as folder, open_client(folder) as client:
 
-        def ask(question: Question) -> Reply:
-            return client.ask_archive(question, SQL_PATIENCE_MS)
+        def ask(query: Query) -> Reply:
+            return client.ask_archive(query, SQL_PATIENCE_MS)
 
         findings = verify_folder(folder, ask if is_running(client) else None)
     for finding in findings:

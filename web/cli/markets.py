@@ -7,7 +7,7 @@ import click
 from shards.model.decimals import format_fixed, format_plain
 from shards.model.markets import Market, MarketStatus
 from storage.reference import Asset
-from web.cli.access import confirm_status, open_desk, open_folder, open_reference
+from web.cli.access import confirm_status, open_context, open_folder, open_reference
 from web.cli.printing import Cell, print_table
 from web.exchange.catalog import Catalog
 from web.operator import actions
@@ -28,8 +28,8 @@ def asset_group() -> None:
 @click.pass_obj
 def add_asset(data: Path | None, symbol: str, decimals: int, image: str, chain_id: int, contract: str) -> None:
     """Add an asset whose smallest unit has this many DECIMALS."""
-    with open_desk(data) as desk:
-        actions.add_asset(desk, Asset(symbol, decimals, image, chain_id, contract))
+    with open_context(data) as context:
+        actions.add_asset(context, Asset(symbol, decimals, image, chain_id, contract))
     click.echo(f"{symbol} added")
 
 
@@ -61,8 +61,8 @@ def add_market(
 ) -> None:
     """Open the spot market SYMBOL of BASE against QUOTE."""
     terms = MarketTerms(symbol, base, quote, tick, lot, min_notional, maker_fee_bps, taker_fee_bps)
-    with open_desk(data) as desk:
-        market = actions.add_spot_market(desk, terms)
+    with open_context(data) as context:
+        market = actions.add_spot_market(context, terms)
     click.echo(f"{market.symbol} {market.status}")
 
 
@@ -84,8 +84,8 @@ def list_markets(data: Path | None) -> None:
 def set_status(data: Path | None, symbol: str, status: str, yes: bool) -> None:
     """Set the status of SYMBOL. Delisting cancels every open order of it and is final."""
     confirm_status(symbol, status, yes)
-    with open_desk(data) as desk:
-        market = actions.set_spot_status(desk, symbol, status)
+    with open_context(data) as context:
+        market = actions.set_spot_status(context, symbol, status)
     click.echo(f"{market.symbol} {market.status}")
 
 
@@ -94,9 +94,9 @@ def _market_row(market: Market) -> list[Cell]:
         market.symbol,
         market.base,
         market.quote,
-        format_fixed(market.tick_digits, market.price_places),
-        format_fixed(market.lot_digits, market.lot_places),
-        format_plain(market.min_notional, market.quote_places),
+        format_fixed(market.tick_digits, market.price_decimals),
+        format_fixed(market.lot_digits, market.lot_decimals),
+        format_plain(market.min_notional, market.quote_decimals),
         market.maker_fee_bps,
         market.taker_fee_bps,
         market.status.value,

@@ -23,7 +23,7 @@ from storage.files import describe_fault
 from storage.folder import FolderError
 from storage.reference_file import ReferenceFile, ReferenceUnusable
 from web.cli.demo import DemoError, base_url, check_demo, fetch, provide_demo
-from web.cli.halves import ENGINE, ROOT, STOP_S, WEB, Half, RunError, half_environment, read_procfile, say
+from web.cli.service import ENGINE, ROOT, STOP_S, WEB, RunError, Service, read_procfile, say, service_environment
 from web.cli.welcome import describe
 from web.folder import open_folder
 from web.http.tokens import Tokens
@@ -56,12 +56,12 @@ def is_serving(url: str) -> bool:
 
 
 class Runner:
-    """Both halves, watched."""
+    """Both services, watched."""
 
     def __init__(self, settings: Settings, web_settings: WebSettings) -> None:
-        """Raises FolderError, ReferenceUnusable, SettingsError or RunError for what keeps either half down."""
+        """Raises FolderError, ReferenceUnusable, SettingsError or RunError for what keeps either service down."""
         runner_lock = settings.data / "run" / "runner.lock"
-        if not os.path.exists(runner_lock) or is_locked(runner_lock):  # else its halves may keep the port
+        if not os.path.exists(runner_lock) or is_locked(runner_lock):  # else its services may keep the port
             _check_port(web_settings.host, web_settings.port)
         check_access_log(web_settings.access_log, ROOT)  # where gunicorn runs
         self._folder = open_folder(settings.data, settings.shard_count)
@@ -70,12 +70,12 @@ class Runner:
         check_demo(self._folder)
         self._tokens = Tokens(secret, web_settings.jwt_keys, web_settings.jwt_algorithm)
         self._url = base_url(web_settings)
-        environment, commands = half_environment(os.environ, settings.data), read_procfile(ROOT / "Procfile")
+        environment, commands = service_environment(os.environ, settings.data), read_procfile(ROOT / "Procfile")
         self._web_environment = dict(environment)
         if self._folder.secrets().admin_key:
             self._web_environment[AWAITED_VARIABLE] = os.path.abspath(self._folder.demo)
         self._engine, self._web = (
-            Half(name, commands[name], its_environment, lock=self._folder.run / f"runner-{name}.lock")
+            Service(name, commands[name], its_environment, lock=self._folder.run / f"runner-{name}.lock")
             for name, its_environment in ((ENGINE, environment), (WEB, self._web_environment))
         )
         self._be_the_only_one()
@@ -83,7 +83,7 @@ class Runner:
         self._shown = False
         self._show_at = 0.0
         self._stopping = False
-        self._bell = _Bell(self._stop_soon)
+        self._waker = _SignalWaker(self._stop_soon)
 
     def _be_the_only_one(self) -> None:
         """End what a killed runner has left. Raises RunError if another one, or an engine, runs on the folder."""
@@ -91,8 +91,8 @@ class Runner:
             lock_file(self._folder.run / "runner.lock", LOOK_S)
         except LockTaken as error:
             raise RunError(f"another engine runs on {self._folder.path}, started by a runner: {error}") from error
-        for half in (self._web, self._engine):
-            half.take_over()
+        for service in (self._web, self._engine):
+            service.take_over()
         try:
             os.close(lock_file(self._folder.run / "engine.lock", LOOK_S))  # our HTTP side would find it and look ready
         except LockTaken as error:
@@ -102,11 +102,11 @@ class Runner:
         """Run until told to stop; the exit status."""
         try:
             while not self._stopping:
-                for half in (self._engine, self._web):
-                    self._tend(half)
+                for service in (self._engine, self._web):
+                    self._tend(service)
                 if not self._shown and time.monotonic() >= self._show_at:
                     self._show()
-                self._bell.wait(self._patience_s())
+                self._waker.wait(self._patience_s())
         except RunError:
             self._stop()
             raise
@@ -115,19 +115,21 @@ class Runner:
     def _stop_soon(self) -> None:
         self._stopping = True
 
-    def _tend(self, half: Half) -> None:
-        """Start it if it is due, bury it if it has ended."""
-        status = half.bury()
+    def _tend(self, service: Service) -> None:
+        """Start it if it is due, reap it if it has ended."""
+        status = service.reap()
         if status is not None:
-            say(f"the {half.name} side ended with {status} and is being restarted")
-        if half.pid is None and half.restarts.is_due():
-            half.start()
+            say(f"the {service.name} side ended with {status} and is being restarted")
+        if service.pid is None and service.restarts.is_due():
+            service.start()
 
     def _patience_s(self) -> float:
         if not self._shown:
             return POLL_S
-        due = [half.restarts.due_at for half in (self._engine, self._web) if half.pid is None]
-        return max(0.0, min(due) - time.monotonic()) if due else RESTART_STABLE_S  # the death of a half rings the bell
+        due = [service.restarts.due_at for service in (self._engine, self._web) if service.pid is None]
+        return (
+            max(0.0, min(due) - time.monotonic()) if due else RESTART_STABLE_S
+        )  # the death of a service wakes the runner
 
     def _show(self) -> None:
         """Once the exchange is ready: provide the demo and say how to use it."""
@@ -146,14 +148,14 @@ class Runner:
     def _stop(self) -> bool:
         """End both, each within its bound. Whether both ended by themselves."""
         clean = True
-        for half in (self._web, self._engine):
-            if not half.stop(STOP_S[half.name]):
-                say(f"the {half.name} side did not stop and was killed")
+        for service in (self._web, self._engine):
+            if not service.stop(STOP_S[service.name]):
+                say(f"the {service.name} side did not stop and was killed")
                 clean = False
         return clean
 
 
-class _Bell:
+class _SignalWaker:
     """Rings when a child ends and when this process is told to stop."""
 
     def __init__(self, stop: Callable[[], None]) -> None:

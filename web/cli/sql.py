@@ -74,16 +74,14 @@ def sql(
     form: str | None,
 ) -> None:
     """Run one SELECT or EXPLAIN on the history, beside the running exchange or at rest; - reads standard input."""
-    question = (
-        _read(statement, file, parameters, limit or 0) if tables is None else _describe(tables, statement or file)
-    )
+    query = _read(statement, file, parameters, limit or 0) if tables is None else _describe(tables, statement or file)
     if out is not None:
-        pieces = _ask_in_pieces(open_folder(data), question)
+        pieces = _ask_in_pieces(open_folder(data), query)
         with closing(pieces):
             count = write_out(out, form_of(out, form), pieces, replace=replace)
         click.echo(f"{count} rows in {out}")
         return
-    table = _ask(open_folder(data), question)
+    table = _ask(open_folder(data), query)
     if tables and not table.rows:
         raise click.ClickException(f"there is no view or table {tables}: shardex sql --tables lists the views")
     if form == "csv":
@@ -113,26 +111,26 @@ def _describe(name: str, more: object) -> RunSql:
     return RunSql(_COLUMNS, {"name": name}) if name else _TABLES
 
 
-def _ask(folder: Folder, question: RunSql) -> TableReply:
+def _ask(folder: Folder, query: RunSql) -> TableReply:
     with open_client(folder) as client:
         if is_running(client):
-            return expect(TableReply, client.ask_archive(question, SQL_PATIENCE_MS))
+            return expect(TableReply, client.ask_archive(query, SQL_PATIENCE_MS))
     with closing(History(folder.history, bytes.fromhex(folder.secrets().id_key))) as history:
-        return expect(TableReply, history.answer(question))
+        return expect(TableReply, history.answer(query))
 
 
-def _ask_in_pieces(folder: Folder, question: RunSql) -> Generator[TableReply]:
+def _ask_in_pieces(folder: Folder, query: RunSql) -> Generator[TableReply]:
     """The rows a piece at a time, then one without any."""
-    asked = structs.replace(question, in_pieces=True)
+    wider = structs.replace(query, in_pieces=True)
     with open_client(folder) as client:
         if is_running(client):
-            message: RunSql | RunMore = asked
+            message: RunSql | RunMore = wider
             while True:
                 yield expect(TableReply, client.ask_archive(message, SQL_PIECE_PATIENCE_MS))
                 message = RunMore()
     with (
         closing(History(folder.history, bytes.fromhex(folder.secrets().id_key))) as history,
-        closing(history.run_in_pieces(asked, threading.Event())) as replies,
+        closing(history.run_in_pieces(wider, threading.Event())) as replies,
     ):
         for reply in replies:
             yield expect(TableReply, reply)

@@ -21,8 +21,8 @@ def render_balances(reply: BalancesReply, catalog: Catalog) -> list[BalanceView]
     return [
         BalanceView(
             token=balance.asset,
-            available=format_plain(balance.available, catalog.places(balance.asset)),
-            frozen=format_plain(balance.held, catalog.places(balance.asset)),
+            available=format_plain(balance.available, catalog.decimals(balance.asset)),
+            frozen=format_plain(balance.held, catalog.decimals(balance.asset)),
         )
         for balance in reply.balances
     ]

@@ -67,4 +67,4 @@ def no_trades(last: int) -> Candle:
 
 def format_value(market: Market, value: int) -> str:
     """Ticks × lots as an amount of the quote asset."""
-    return format_plain(value * market.tick_lot_units, market.quote_places)
+    return format_plain(value * market.tick_lot_units, market.quote_decimals)

@@ -41,7 +41,7 @@ class Catalog:
         """The asset of futures wallets; None until an operator has added it."""
         return self.assets.get(MARGIN_ASSET)
 
-    def places(self, token: str) -> int:
+    def decimals(self, token: str) -> int:
         """Decimals of an asset's smallest unit."""
         return self.assets[token].decimals
 

@@ -12,17 +12,17 @@ from shards.model.positions import MarketMargin
 from shards.model.queries import GetMargin
 from shards.model.replies import MarginReply
 from web.exchange.catalog import Catalog
-from web.exchange.gateway import Engine
-from web.http.formats import FINER_PLACES, format_average
+from web.exchange.gateway import ExchangeGateway
+from web.http.formats import FINER_DECIMALS, format_average
 
-_RATIO_PLACES: Final = 4
+_RATIO_DECIMALS: Final = 4
 
 
 class Funds(NamedTuple):
     """A futures wallet and the sums over its markets."""
 
     wallet: int  # negative after losses beyond it
-    unrealised: int
+    unrealized: int
     position_margin: int
     order_margin: int  # holds
     maintenance: int
@@ -32,7 +32,7 @@ class Funds(NamedTuple):
     @property
     def equity(self) -> int:
         """What the account is worth."""
-        return self.wallet + self.unrealised
+        return self.wallet + self.unrealized
 
 
 class Holding(NamedTuple):
@@ -43,9 +43,9 @@ class Holding(NamedTuple):
     mark: int  # ticks; 0 while there is none, or without a position
 
     @property
-    def unrealised(self) -> int:
+    def unrealized(self) -> int:
         """The position's profit at the mark price."""
-        return self.own.position.unrealised(self.mark * self.market.tick_lot_units)
+        return self.own.position.unrealized(self.mark * self.market.tick_lot_units)
 
     @property
     def entry_price(self) -> str:
@@ -70,7 +70,7 @@ class Holding(NamedTuple):
 
     @property
     def is_used(self) -> bool:
-        """Whether there is a position, or an open order that counts towards one."""
+        """Whether there is a position, or an open order that counts toward one."""
         own = self.own
         return bool(own.position.amount or own.hold or own.bid_value or own.ask_value)
 
@@ -81,9 +81,9 @@ def leverage_of(market: Market, own: MarketMargin) -> int:
     return min(own.leverage or market.futures.default_leverage, market.brackets[0].max_leverage)
 
 
-def ask_margin(engine: Engine, account: str) -> MarginReply:
-    """The account's margin, from its home shard; raises EngineRefusal."""
-    return engine.ask(MarginReply, engine.home(account), GetMargin(account))
+def ask_margin(gateway: ExchangeGateway, account: str) -> MarginReply:
+    """The account's margin, from its account shard; raises EngineRejected."""
+    return gateway.ask(MarginReply, gateway.account_shard(account), GetMargin(account))
 
 
 def sum_up(reply: MarginReply, catalog: Catalog) -> Funds:
@@ -92,7 +92,7 @@ def sum_up(reply: MarginReply, catalog: Catalog) -> Funds:
     holdings = list_holdings(reply, catalog.futures.values())
     return Funds(
         wallet=reply.margin.wallet,
-        unrealised=sum(own.position.unrealised(reply.marks.get(market, 0)) for market, own in held),
+        unrealized=sum(own.position.unrealized(reply.marks.get(market, 0)) for market, own in held),
         position_margin=sum(own.position.margin for _, own in held),
         order_margin=sum(own.hold for _, own in held),
         maintenance=sum(holding.maintenance for holding in holdings),
@@ -121,12 +121,12 @@ def liquidation_price(holding: Holding, funds: Funds) -> int:
     market, position = holding.market, holding.own.position
     if market.risk is None or not position.amount:
         return 0
-    rest = funds.equity - holding.unrealised - (funds.maintenance - holding.maintenance)
+    rest = funds.equity - holding.unrealized - (funds.maintenance - holding.maintenance)
     sign = 1 if position.amount > 0 else -1
     found = liquidation_notional(market.brackets, sign, position.cost, rest)
     if found is None:
         return 0
-    ticks = found * 10**FINER_PLACES / (abs(position.amount) * market.tick_lot_units)
+    ticks = found * 10**FINER_DECIMALS / (abs(position.amount) * market.tick_lot_units)
     return floor(ticks) if sign > 0 else ceil(ticks)
 
 
@@ -139,7 +139,7 @@ def format_margin_ratio(funds: Funds) -> str | None:
         return "0"
     if funds.equity <= 0:
         return None
-    return format_plain(ceil_div(funds.maintenance * 10**_RATIO_PLACES, funds.equity), _RATIO_PLACES)
+    return format_plain(ceil_div(funds.maintenance * 10**_RATIO_DECIMALS, funds.equity), _RATIO_DECIMALS)
 
 
 def format_usdt(units: int, catalog: Catalog) -> str:

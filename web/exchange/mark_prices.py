@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 from shards.model.markets import Market
 from shards.model.queries import GetPrices
 from shards.model.replies import PricesReply
-from web.exchange.gateway import Engine
+from web.exchange.gateway import ExchangeGateway
 from web.exchange.history import pieces
 
 
-def marks_of(engine: Engine, markets: Sequence[Market]) -> Mapping[int, int]:
-    """Mark prices in ticks, by the number of the market; 0 while there is none. Raises EngineRefusal."""
+def marks_of(gateway: ExchangeGateway, markets: Sequence[Market]) -> Mapping[int, int]:
+    """Mark prices in ticks, by the number of the market; 0 while there is none. Raises EngineRejected."""
     found: dict[int, int] = {}
     for piece in pieces(markets):
-        asked = [(engine.owner(market), GetPrices(market.number)) for market in piece]
-        replies = engine.ask_each(PricesReply, asked)
+        requested = [(gateway.market_shard(market), GetPrices(market.number)) for market in piece]
+        replies = gateway.ask_each(PricesReply, requested)
         found.update((market.number, reply.mark) for market, reply in zip(piece, replies, strict=True))
     return found

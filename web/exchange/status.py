@@ -9,15 +9,15 @@ from typing import Annotated, Final
 
 import msgspec
 
-from shards.clock import passed_ms
+from shards.clock import monotonic_ms
 from shards.limits import BEAT_S
 from shards.model.queries import GetArchiveStatus, GetStatus
 from shards.model.replies import ArchiveStatus, ShardStatus
 from shards.vitals import Signs, State
 from web.exchange.fields import Natural
-from web.exchange.gateway import Engine
+from web.exchange.gateway import ExchangeGateway
 from web.http.described import Described
-from web.http.errors import EngineRefusal
+from web.http.errors import EngineRejected
 
 SERVING: Final = "serving"
 FULL: Final = "full"
@@ -46,19 +46,19 @@ class ShardView(msgspec.Struct, gc=False):
 _NUMBERS: Final = ShardView.__struct_fields__[3:]
 
 
-def shard_state(engine: Engine, shard: int) -> str:
+def shard_state(gateway: ExchangeGateway, shard: int) -> str:
     """How this worker finds a shard: "serving", "recovering <done>/<all>" (journal records), "full" or "stopped"."""
-    return _state(engine.client.shard_signs(shard), lambda: engine.client.is_serving(shard))
+    return _state(gateway.client.shard_signs(shard), lambda: gateway.client.is_serving(shard))
 
 
-def archive_state(engine: Engine) -> str:
+def archive_state(gateway: ExchangeGateway) -> str:
     """The same of the archive, whose recovery counts nothing: "recovering"."""
-    return _state(engine.client.archive_signs(), engine.client.archive_serving).removesuffix(" 0/0")
+    return _state(gateway.client.archive_signs(), gateway.client.archive_serving).removesuffix(" 0/0")
 
 
 def silence_s(signs: Signs) -> float:
     """Since the last sign of life."""
-    return max(0, passed_ms() - signs.beat_ms) / 1_000
+    return max(0, monotonic_ms() - signs.beat_ms) / 1_000
 
 
 def _state(signs: Signs | None, reached: Callable[[], bool]) -> str:
@@ -71,45 +71,45 @@ def _state(signs: Signs | None, reached: Callable[[], bool]) -> str:
     return f"recovering {signs.done}/{signs.all}"
 
 
-def shard_status(engine: Engine, shard: int) -> ShardStatus | None:
+def shard_status(gateway: ExchangeGateway, shard: int) -> ShardStatus | None:
     """The shard's numbers; None if it does not answer. One that gives no sign of life is not waited for."""
-    if shard_state(engine, shard) == STOPPED:
+    if shard_state(gateway, shard) == STOPPED:
         return None
     try:
-        return engine.ask(ShardStatus, shard, GetStatus(), _WAIT_MS)
-    except EngineRefusal:
+        return gateway.ask(ShardStatus, shard, GetStatus(), _WAIT_MS)
+    except EngineRejected:
         return None
 
 
-def archive_status(engine: Engine) -> ArchiveStatus | None:
+def archive_status(gateway: ExchangeGateway) -> ArchiveStatus | None:
     """The archive's numbers; None if it does not answer. If it gives no sign of life it is not waited for."""
-    if archive_state(engine) == STOPPED:
+    if archive_state(gateway) == STOPPED:
         return None
     try:
-        return engine.ask_archive(ArchiveStatus, GetArchiveStatus(), _WAIT_MS)
-    except EngineRefusal:
+        return gateway.ask_archive(ArchiveStatus, GetArchiveStatus(), _WAIT_MS)
+    except EngineRejected:
         return None
 
 
-def read_status(engine: Engine) -> dict[str, object]:
+def read_status(gateway: ExchangeGateway) -> dict[str, object]:
     """All of it; numbers are null where nobody answers, and a pid where there is no process."""
-    signs, archive = engine.client.archive_signs(), archive_status(engine)
+    signs, archive = gateway.client.archive_signs(), archive_status(gateway)
     return {
-        "shards": [_render_shard(engine, shard) for shard in engine.shards],
+        "shards": [_render_shard(gateway, shard) for shard in gateway.shards],
         "archive": {
-            "state": archive_state(engine),
+            "state": archive_state(gateway),
             "pid": signs.pid if signs else None,
             "rows": archive.rows if archive else None,
         },
     }
 
 
-def _render_shard(engine: Engine, shard: int) -> ShardView:
-    signs, found = engine.client.shard_signs(shard), shard_status(engine, shard)
+def _render_shard(gateway: ExchangeGateway, shard: int) -> ShardView:
+    signs, found = gateway.client.shard_signs(shard), shard_status(gateway, shard)
     numbers = msgspec.structs.asdict(found) if found else {}
     return ShardView(
         shard=shard,
-        state=shard_state(engine, shard),
+        state=shard_state(gateway, shard),
         pid=signs.pid if signs else None,
         **{name: numbers.get(name) for name in _NUMBERS},
     )

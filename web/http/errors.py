@@ -6,8 +6,8 @@ import msgspec
 from flask import Response
 from msgspec import Meta
 
-from shards.model.reasons import Reason
-from shards.model.replies import Refused
+from shards.model.reasons import RejectReason
+from shards.model.replies import Rejected
 from web.http.responses import Json, add_header
 
 RETRY_AFTER_S: Final = 1
@@ -28,41 +28,41 @@ class ErrorView(msgspec.Struct, gc=False):
     error: Annotated[str, Meta(min_length=1)]
 
 
-class EngineRefusal(Exception):
+class EngineRejected(Exception):
     """The engine did not do what it was asked; each API has its own words for the reason."""
 
-    def __init__(self, refused: Refused) -> None:
-        super().__init__(refused.reason)
-        self.refused = refused
+    def __init__(self, rejected: Rejected) -> None:
+        super().__init__(rejected.reason)
+        self.rejected = rejected
 
     @property
-    def reason(self) -> Reason:
+    def reason(self) -> RejectReason:
         """Why."""
-        return self.refused.reason
+        return self.rejected.reason
 
 
-SPOT_REFUSALS: Final[dict[Reason, tuple[int, str]]] = {
-    Reason.BUSY: (503, "ENGINE_BUSY"),
-    Reason.RESTARTING: (503, "ENGINE_RESTARTING"),
-    Reason.TIMEOUT: (504, "ENGINE_TIMEOUT"),
-    Reason.STORAGE_FULL: (503, "STORAGE_FULL"),
-    Reason.HISTORY_UNREADABLE: (500, "DB_ERROR"),
-    Reason.UNKNOWN_ORDER: (404, "ORDER_NOT_FOUND"),
-    Reason.NOT_OWNER: (403, "FORBIDDEN"),
-    Reason.TERMINAL_ORDER: (404, "ORDER_NOT_FOUND"),
-    Reason.DUPLICATE_CLIENT_ID: (409, "DUPLICATE_CLIENT_ORDER_ID"),
-    Reason.UNKNOWN_MARKET: (404, "MARKET_NOT_FOUND"),
-    Reason.MARKET_HALTED: (409, "MARKET_HALTED"),
-    Reason.MARKET_DELISTED: (410, "MARKET_DELISTED"),
-    Reason.MARKET_EXISTS: (409, "MARKET_EXISTS"),
-    Reason.TOO_MANY_OPEN_ORDERS: (400, "TOO_MANY_OPEN_ORDERS"),
-    Reason.INSUFFICIENT_BALANCE: (400, "INSUFFICIENT_BALANCE"),
-    Reason.SELF_TRADE: (400, "SELF_TRADE"),
-    Reason.POST_ONLY: (400, "POST_ONLY_REJECT"),
-    Reason.REFERENCE_CONFLICT: (409, "REFERENCE_CONFLICT"),
-    Reason.AMOUNT_TOO_BIG: (400, "invalid amount"),
-    Reason.POSITIONS_OPEN: (409, "POSITIONS_OPEN"),
-    Reason.BAD_SQL: (400, "invalid sql"),
+SPOT_REFUSALS: Final[dict[RejectReason, tuple[int, str]]] = {
+    RejectReason.BUSY: (503, "ENGINE_BUSY"),
+    RejectReason.RESTARTING: (503, "ENGINE_RESTARTING"),
+    RejectReason.TIMEOUT: (504, "ENGINE_TIMEOUT"),
+    RejectReason.STORAGE_FULL: (503, "STORAGE_FULL"),
+    RejectReason.HISTORY_UNREADABLE: (500, "DB_ERROR"),
+    RejectReason.UNKNOWN_ORDER: (404, "ORDER_NOT_FOUND"),
+    RejectReason.NOT_OWNER: (403, "FORBIDDEN"),
+    RejectReason.TERMINAL_ORDER: (404, "ORDER_NOT_FOUND"),
+    RejectReason.DUPLICATE_CLIENT_ID: (409, "DUPLICATE_CLIENT_ORDER_ID"),
+    RejectReason.UNKNOWN_MARKET: (404, "MARKET_NOT_FOUND"),
+    RejectReason.MARKET_HALTED: (409, "MARKET_HALTED"),
+    RejectReason.MARKET_DELISTED: (410, "MARKET_DELISTED"),
+    RejectReason.MARKET_EXISTS: (409, "MARKET_EXISTS"),
+    RejectReason.TOO_MANY_OPEN_ORDERS: (400, "TOO_MANY_OPEN_ORDERS"),
+    RejectReason.INSUFFICIENT_BALANCE: (400, "INSUFFICIENT_BALANCE"),
+    RejectReason.SELF_TRADE: (400, "SELF_TRADE"),
+    RejectReason.POST_ONLY: (400, "POST_ONLY_REJECT"),
+    RejectReason.REFERENCE_CONFLICT: (409, "REFERENCE_CONFLICT"),
+    RejectReason.AMOUNT_TOO_BIG: (400, "invalid amount"),
+    RejectReason.POSITIONS_OPEN: (409, "POSITIONS_OPEN"),
+    RejectReason.BAD_SQL: (400, "invalid sql"),
 }
 """Spot, keys and operator API."""
 
@@ -77,7 +77,7 @@ def invalid(name: str) -> Problem:
     return Problem(400, f"invalid {name}")
 
 
-def spot_problem(reason: Reason) -> Problem:
+def spot_problem(reason: RejectReason) -> Problem:
     """The spot API's words for an engine's refusal."""
     return Problem(*SPOT_REFUSALS[reason])
 

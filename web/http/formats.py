@@ -5,13 +5,13 @@ from typing import Final
 from shards.model.decimals import ceil_div, format_plain
 from shards.model.markets import Market
 
-RATIO_PLACES: Final = 6  # ratios are kept in millionths
-FINER_PLACES: Final = 8  # by which a price that is reckoned is finer than a tick
+RATIO_DECIMALS: Final = 6  # ratios are kept in millionths
+FINER_DECIMALS: Final = 8  # by which a price that is reckoned is finer than a tick
 
 
 def format_price(market: Market, ticks: int) -> str:
     """A price: "47600". A difference of prices may be negative."""
-    return format_plain(ticks * market.tick_digits, market.price_places)
+    return format_plain(ticks * market.tick_digits, market.price_decimals)
 
 
 def format_average(market: Market, value: int, lots: int) -> str:
@@ -22,29 +22,29 @@ def format_average(market: Market, value: int, lots: int) -> str:
 
 def format_value(market: Market, value: int) -> str:
     """Ticks × lots as an amount of the quote asset."""
-    return format_plain(value * market.tick_lot_units, market.quote_places)
+    return format_plain(value * market.tick_lot_units, market.quote_decimals)
 
 
 def format_fine_price(market: Market, price: int) -> str:
     """A price in 10^-8 ticks."""
-    return format_plain(price * market.tick_digits, market.price_places + FINER_PLACES)
+    return format_plain(price * market.tick_digits, market.price_decimals + FINER_DECIMALS)
 
 
 def format_quote(market: Market, units: int) -> str:
     """An amount of the quote asset."""
-    return format_plain(units, market.quote_places)
+    return format_plain(units, market.quote_decimals)
 
 
 def format_ratio(millionths: int) -> str:
     """A ratio: 50,000 → "0.05"."""
-    return format_plain(millionths, RATIO_PLACES)
+    return format_plain(millionths, RATIO_DECIMALS)
 
 
 def format_percent(millionths: int) -> str:
     """A ratio in percent: 5,000 → "0.5"."""
-    return format_plain(millionths, RATIO_PLACES - 2)
+    return format_plain(millionths, RATIO_DECIMALS - 2)
 
 
 def margin_percent(leverage: int) -> str:
     """What a position needs at this leverage, in percent; rounded up."""
-    return format_percent(ceil_div(10**RATIO_PLACES, leverage))
+    return format_percent(ceil_div(10**RATIO_DECIMALS, leverage))

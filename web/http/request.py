@@ -1,6 +1,7 @@
 """What came with the request, read once from the WSGI environment: body, query, path. Content-Type is never consulted.
 
-Views and what they call ask for it by :func:`incoming`: one look, where each name of Flask's ``request`` is many.
+Views and what they call ask for it by :func:`request_context`: one look, where each name of Flask's ``request`` is
+many.
 """
 
 import time
@@ -20,7 +21,7 @@ from web.server.limits import BODY_BYTES_MAX
 NAME_SHOWN_MAX: Final = 64  # characters of a name nobody knows, told back to its sender
 
 
-class Incoming:
+class RequestContext:
     """The request that is being handled."""
 
     __slots__ = ("body", "environ", "order_count", "path", "query", "started", "used_weight")
@@ -57,28 +58,28 @@ class Incoming:
         self.body = body
 
 
-_INCOMING: Final[ContextVar[Incoming]] = ContextVar("incoming")
+_REQUEST_CONTEXT: Final[ContextVar[RequestContext]] = ContextVar("request_context")
 
-incoming: Final = _INCOMING.get
+request_context: Final = _REQUEST_CONTEXT.get
 """The request that is being handled."""
 
 
-def begin(environ: dict[str, Any]) -> Incoming:
+def begin(environ: dict[str, Any]) -> RequestContext:
     """A request comes in."""
-    begun = Incoming(environ)
-    _INCOMING.set(begun)
+    begun = RequestContext(environ)
+    _REQUEST_CONTEXT.set(begun)
     return begun
 
 
 def json_body() -> dict[str, object]:
     """The body's one JSON object; raises ``invalid body``."""
-    fields = parse_object(incoming().body)
+    fields = parse_object(request_context().body)
     if fields is None:
         raise invalid("body")
     return fields
 
 
-class Query:
+class QueryParameters:
     """The parameters of the query. Names are exact; a name sent twice is malformed, but only when it is asked for."""
 
     def __init__(self, text: bytes) -> None:
@@ -140,6 +141,6 @@ class Query:
         return min(max(self.get_long("limit", default), 1), limit_max)
 
 
-def query() -> Query:
+def query_parameters() -> QueryParameters:
     """The request's parameters."""
-    return Query(incoming().query)
+    return QueryParameters(request_context().query)

@@ -30,9 +30,9 @@ def ready() -> Response:
     needed = request.args.get("history")
     if needed not in (None, "required"):
         raise invalid("history")
-    engine = services().engine
-    shards = {str(shard): shard_state(engine, shard) for shard in engine.shards}
-    archive = archive_state(engine)
+    gateway = services().gateway
+    shards = {str(shard): shard_state(gateway, shard) for shard in gateway.shards}
+    archive = archive_state(gateway)
     is_ready = all(state == SERVING for state in shards.values()) and (needed is None or archive == SERVING)
     told: dict[str, object] = {"shards": shards, "archive": archive}
     if not _knows_what_is_traded():
@@ -63,5 +63,5 @@ def _awaits_demo() -> bool:
 @blueprint.get("/metrics")
 def show_metrics() -> Response:
     """Prometheus text."""
-    text, content_type = metrics.render(services().engine)
+    text, content_type = metrics.render(services().gateway)
     return Response(text, content_type=content_type)

@@ -17,15 +17,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from shards.model.reasons import Reason
-from web.exchange.gateway import Engine
+from shards.model.reasons import RejectReason
+from web.exchange.gateway import ExchangeGateway
 from web.exchange.status import FULL, SERVING, archive_state, archive_status, shard_state, shard_status, silence_s
-from web.monitoring.shared_counts import SECONDS, SUFFIX, Counts, SharedCounts
+from web.monitoring.shared_counts import SECONDS, SUFFIX, RequestStats, SharedRequestStats
 
 SLOT_VARIABLE: Final = "SHARDEX_WORKER_SLOT"
 
 
-_counts: Final = SharedCounts(None)
+_stats: Final = SharedRequestStats(None)
 
 
 def share_counts(run: Path) -> None:
@@ -35,64 +35,66 @@ def share_counts(run: Path) -> None:
     """
     slot = os.environ.get(SLOT_VARIABLE)
     if slot is not None:
-        _counts.share(run / "metrics" / f"{slot}{SUFFIX}")
-        atexit.register(_counts.write)  # a worker that is stopped in whatever way but SIGKILL forgets nothing
+        _stats.share(run / "metrics" / f"{slot}{SUFFIX}")
+        atexit.register(_stats.write)  # a worker that is stopped in whatever way but SIGKILL forgets nothing
 
 
 def count_request(method: str, route: str, status: int, started: float) -> None:
     """A request was answered; ``started`` by ``time.perf_counter``. ``route`` is a pattern, never a path."""
-    _counts.count_request((method, route, status), time.perf_counter() - started)
+    _stats.count_request((method, route, status), time.perf_counter() - started)
 
 
-def count_refusal(shard: int, reason: Reason) -> None:
+def count_refusal(shard: int, reason: RejectReason) -> None:
     """A shard refused a message."""
-    _counts.count_refusal((shard, reason.value))
+    _stats.count_refusal((shard, reason.value))
 
 
 def count_wrong_key() -> None:
     """A call came with a wrong operator key."""
-    _counts.count_wrong_key()
+    _stats.count_wrong_key()
 
 
-def render(engine: Engine) -> tuple[bytes, str]:
+def render(gateway: ExchangeGateway) -> tuple[bytes, str]:
     """All metrics as text, and its content type."""
     registry = CollectorRegistry()
-    registry.register(_CountsCollector(_counts.total()))
-    registry.register(_EngineCollector(engine))
+    registry.register(_StatsCollector(_stats.total()))
+    registry.register(_EngineCollector(gateway))
     return generate_latest(registry), CONTENT_TYPE_LATEST
 
 
-class _CountsCollector(Collector):
+class _StatsCollector(Collector):
     """What was counted."""
 
-    def __init__(self, counts: Counts) -> None:
-        self._counts = counts
+    def __init__(self, stats: RequestStats) -> None:
+        self._stats = stats
 
     def collect(self) -> Iterator[Metric]:
         """Called once for each scrape."""
         requests = CounterMetricFamily("shardex_requests", "Requests answered", labels=("method", "route", "status"))
-        cells: dict[tuple[str, str], Sequence[float]] = {}
-        for (method, route, status), cell in self._counts.requests.items():
-            requests.add_metric((method, route, str(status)), sum(cell[:-1]))
-            other = cells.get((method, route))
-            cells[method, route] = cell if other is None else [sum(pair) for pair in zip(cell, other, strict=True)]
+        histograms: dict[tuple[str, str], Sequence[float]] = {}
+        for (method, route, status), histogram in self._stats.requests.items():
+            requests.add_metric((method, route, str(status)), sum(histogram[:-1]))
+            other = histograms.get((method, route))
+            histograms[method, route] = (
+                histogram if other is None else [sum(pair) for pair in zip(histogram, other, strict=True)]
+            )
         yield requests
-        yield _durations(cells)
+        yield _durations(histograms)
         refusals = CounterMetricFamily("shardex_refusals", "Messages refused", labels=("shard", "reason"))
-        for (shard, reason), count in self._counts.refusals.items():
+        for (shard, reason), count in self._stats.refusals.items():
             refusals.add_metric((str(shard), reason), count)
         yield refusals
         text = "Calls with a wrong operator key"
-        yield CounterMetricFamily("shardex_wrong_operator_keys", text, value=self._counts.wrong_keys)
+        yield CounterMetricFamily("shardex_wrong_operator_keys", text, value=self._stats.wrong_keys)
 
 
 _BUCKETS: Final = (*map(str, SECONDS), "+Inf")
 
 
-def _durations(cells: dict[tuple[str, str], Sequence[float]]) -> Metric:
+def _durations(histograms: dict[tuple[str, str], Sequence[float]]) -> Metric:
     durations = HistogramMetricFamily("shardex_request_seconds", "Time to answer", labels=("method", "route"))
-    for route, cell in cells.items():
-        durations.add_metric(route, list(zip(_BUCKETS, accumulate(cell[:-1]), strict=True)), cell[-1])
+    for route, histogram in histograms.items():
+        durations.add_metric(route, list(zip(_BUCKETS, accumulate(histogram[:-1]), strict=True)), histogram[-1])
     return durations
 
 
@@ -111,8 +113,8 @@ _SHARD_GAUGES: Final = {
 class _EngineCollector(Collector):
     """The engine's numbers as they are now."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, gateway: ExchangeGateway) -> None:
+        self._gateway = gateway
 
     def collect(self) -> Iterator[Metric]:
         """Called once for each scrape."""
@@ -121,8 +123,8 @@ class _EngineCollector(Collector):
             name: GaugeMetricFamily(f"shardex_shard_{name}", text, labels=["shard"])
             for name, text in _SHARD_GAUGES.items()
         }
-        for shard in self._engine.shards:
-            status = shard_status(self._engine, shard)
+        for shard in self._gateway.shards:
+            status = shard_status(self._gateway, shard)
             for name, gauge in gauges.items():
                 if status is not None:
                     gauge.add_metric([str(shard)], getattr(status, name))
@@ -142,8 +144,8 @@ class _EngineCollector(Collector):
         gauges = {
             name: GaugeMetricFamily(f"shardex_shard_{name}", text, labels=["shard"]) for name, text in texts.items()
         }
-        for shard in self._engine.shards:
-            state, signs = shard_state(self._engine, shard), self._engine.client.shard_signs(shard)
+        for shard in self._gateway.shards:
+            state, signs = shard_state(self._gateway, shard), self._gateway.client.shard_signs(shard)
             values = {"serving": float(state == SERVING), "full": float(state == FULL)}
             if signs is not None:
                 values |= {"recovery_done": signs.done, "recovery_all": signs.all, "silence_seconds": silence_s(signs)}
@@ -152,7 +154,7 @@ class _EngineCollector(Collector):
         yield from gauges.values()
 
     def _collect_clock(self) -> Iterator[Metric]:
-        signs = self._engine.client.supervisor_signs()
+        signs = self._gateway.client.supervisor_signs()
         if signs is not None:
             yield GaugeMetricFamily(
                 "shardex_clock_jump_seconds", "How far the clock last jumped; 0: not yet", value=signs.jump_ms / 1_000
@@ -160,7 +162,7 @@ class _EngineCollector(Collector):
             yield CounterMetricFamily("shardex_clock_jumps", "How often the clock jumped", value=signs.jumps)
 
     def _collect_archive(self) -> Iterator[Metric]:
-        state, archive = archive_state(self._engine), archive_status(self._engine)
+        state, archive = archive_state(self._gateway), archive_status(self._gateway)
         yield GaugeMetricFamily("shardex_archive_serving", "1 if the archive serves", value=float(state == SERVING))
         yield GaugeMetricFamily(
             "shardex_archive_full", "1 if the archive has no room to store", value=float(state == FULL)

@@ -28,49 +28,49 @@ SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 WRITE_S: Final = 1.0  # between two writes: so much a killed worker forgets
 SUFFIX: Final = ".counts"
 
-_CELL_LENGTH: Final = len(SECONDS) + 2
+_HISTOGRAM_LENGTH: Final = len(SECONDS) + 2
 _log: Final = logging.getLogger("web.monitoring.shared_counts")
 
-Cell = Annotated[list[float], msgspec.Meta(min_length=_CELL_LENGTH, max_length=_CELL_LENGTH)]
+Histogram = Annotated[list[float], msgspec.Meta(min_length=_HISTOGRAM_LENGTH, max_length=_HISTOGRAM_LENGTH)]
 """Requests in each bucket, then all their seconds."""
 
 
-class Counts(msgspec.Struct):
+class RequestStats(msgspec.Struct):
     """Numbers that only grow."""
 
-    requests: dict[tuple[str, str, int], Cell] = msgspec.field(default_factory=dict)  # by method, route and status
+    requests: dict[tuple[str, str, int], Histogram] = msgspec.field(default_factory=dict)  # by method, route and status
     refusals: dict[tuple[int, str], int] = msgspec.field(default_factory=dict)  # by shard and reason
     wrong_keys: int = 0  # calls with a wrong operator key
 
     def add_request(self, key: tuple[str, str, int], seconds: float) -> None:
         """One was answered, in so many seconds."""
-        cell = self.requests.get(key)
-        if cell is None:
-            cell = self.requests[key] = [0.0] * _CELL_LENGTH
-        cell[bisect_left(SECONDS, seconds)] += 1
-        cell[-1] += seconds
+        histogram = self.requests.get(key)
+        if histogram is None:
+            histogram = self.requests[key] = [0.0] * _HISTOGRAM_LENGTH
+        histogram[bisect_left(SECONDS, seconds)] += 1
+        histogram[-1] += seconds
 
     def add_refusal(self, key: tuple[int, str]) -> None:
         """One was refused."""
         self.refusals[key] = self.refusals.get(key, 0) + 1
 
-    def add(self, other: "Counts") -> None:
+    def add(self, other: "RequestStats") -> None:
         """All that another has counted."""
-        for key, cell in other.requests.items():
-            mine = self.requests.get(key, [0.0] * _CELL_LENGTH)
-            self.requests[key] = [sum(pair) for pair in zip(mine, cell, strict=True)]
+        for key, histogram in other.requests.items():
+            mine = self.requests.get(key, [0.0] * _HISTOGRAM_LENGTH)
+            self.requests[key] = [sum(pair) for pair in zip(mine, histogram, strict=True)]
         for refused, count in other.refusals.items():
             self.refusals[refused] = self.refusals.get(refused, 0) + count
         self.wrong_keys += other.wrong_keys
 
 
-class SharedCounts:
+class SharedRequestStats:
     """The counts of all workers, as one of them sees them: its own to add to, all to read. Threads may share it."""
 
     def __init__(self, path: Path | None) -> None:
         """Share ``path``; None: there are no others, nothing is written."""
         self._path: Path | None = None
-        self._own = Counts()
+        self._own = RequestStats()
         self._counting = threading.RLock()  # a signal may end the worker in the midst of it, which then writes all
         self._writing = threading.RLock()
         self._is_told = False  # that the file cannot be written
@@ -107,7 +107,7 @@ class SharedCounts:
         if not self._is_due:
             self._make_due()
 
-    def total(self) -> Counts:
+    def total(self) -> RequestStats:
         """What all workers have counted. What this one tells it has written: no other may ever tell less."""
         total = _decode(self.write())
         for path in self._others():
@@ -151,13 +151,13 @@ class SharedCounts:
             yield from (path for path in self._path.parent.glob(f"*{SUFFIX}") if path != self._path)
 
 
-def _read(path: Path) -> Counts:
+def _read(path: Path) -> RequestStats:
     """What stands there; nothing if there is no such file, or one of another release's before a reload."""
     try:
         return _decode(path.read_bytes())
     except (FileNotFoundError, msgspec.DecodeError):
-        return Counts()
+        return RequestStats()
 
 
-def _decode(content: bytes) -> Counts:
-    return msgspec.msgpack.decode(content, type=Counts)
+def _decode(content: bytes) -> RequestStats:
+    return msgspec.msgpack.decode(content, type=RequestStats)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from flask import Blueprint, Response
 
-from web.futures.call.call import open_call
+from web.futures.call.call import public
 from web.http.responses import answer
 from web.openapi.components import FUTURES, SPOT
 from web.openapi.shapes import Shapes
@@ -64,5 +64,5 @@ def spot() -> Response:
 @blueprint.get("/fapi/v1/openapi.json")
 def futures() -> Response:
     """The futures API."""
-    open_call(1)
+    public(1)
     return answer(encode_document("futures"))

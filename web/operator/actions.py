@@ -1,7 +1,7 @@
 """What an operator can do, for the operator API and the command line alike.
 
-Every function raises Problem with the contract's status and text for what it refuses, EngineRefusal for what the engine
-refuses, and storage.reference.StorageFull when there is no room on disk.
+Every function raises Problem with the contract's status and text for what it refuses, EngineRejected for what the
+engine refuses, and storage.reference.StorageFull when there is no room on disk.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,15 +17,15 @@ from shards.model.commands import AddAsset, AddMarket, SetMarketStatus, SetMarkP
 from shards.model.decimals import Decimal
 from shards.model.markets import Market, MarketStatus, Product
 from shards.model.queries import GetMarket
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from shards.model.replies import CountReply, MarketReply
 from storage.reference import ApiKey, Asset, Reference
 from web.auth import READ, TRADE
 from web.exchange.catalog import DISABLED, ENABLED, TRADING_SWITCH, Catalog, encode_market
-from web.exchange.gateway import Engine
+from web.exchange.gateway import ExchangeGateway
 from web.exchange.limits import PRICE_MAX, QUANTITY_MAX
 from web.http.amounts import count_units, read_amount
-from web.http.errors import EngineRefusal, Problem, invalid, spot_problem
+from web.http.errors import EngineRejected, Problem, invalid, spot_problem
 from web.http.parse import is_account, is_name
 from web.http.tokens import LIFETIME_S_MAX, Tokens
 
@@ -36,10 +36,10 @@ LABEL_LENGTH_MAX: Final = 64  # characters
 TEXT_LENGTH_MAX: Final = 2_048  # characters of an asset's image and contract
 
 
-class Desk(NamedTuple):
+class OperatorContext(NamedTuple):
     """What operating an exchange takes."""
 
-    engine: Engine
+    gateway: ExchangeGateway
     reference: Reference
 
     def catalog(self) -> Catalog:
@@ -64,7 +64,7 @@ class MarketTerms:
 # Assets and markets
 
 
-def add_asset(desk: Desk, asset: Asset) -> None:
+def add_asset(context: OperatorContext, asset: Asset) -> None:
     """Add an asset.
 
     The symbol is reserved, then its shard journals the decimals, then the asset becomes active: what stopped half way
@@ -76,54 +76,54 @@ def add_asset(desk: Desk, asset: Asset) -> None:
     require(len(asset.image) <= TEXT_LENGTH_MAX, "image")
     require(0 <= asset.chain_id < 2**63, "chain_id")
     require(len(asset.contract) <= TEXT_LENGTH_MAX, "contract")
-    if not desk.reference.reserve_asset(asset):
+    if not context.reference.reserve_asset(asset):
         raise Problem(409, "ASSET_EXISTS")
     command = AddAsset(asset.symbol, asset.decimals)
-    in_force = desk.engine.ask(CountReply, desk.engine.owner_of(asset.symbol), command).count
-    is_first = desk.reference.put_asset(asset._replace(decimals=in_force))
+    in_force = context.gateway.ask(CountReply, context.gateway.symbol_shard(asset.symbol), command).count
+    is_first = context.reference.put_asset(asset._replace(decimals=in_force))
     if not is_first or in_force != asset.decimals:  # another was faster, or an earlier try got as far as the shard
         raise Problem(409, "ASSET_EXISTS")
 
 
-def add_spot_market(desk: Desk, terms: MarketTerms) -> Market:
+def add_spot_market(context: OperatorContext, terms: MarketTerms) -> Market:
     """Open a spot market; it is listed when this returns.
 
     Refuses ``invalid <field>``, MARKET_EXISTS, UNKNOWN_ASSET, INVALID_TICK, INVALID_LOT.
     """
-    return open_market(desk, _make_market(desk.catalog(), terms))
+    return open_market(context, _make_market(context.catalog(), terms))
 
 
-def open_market(desk: Desk, wanted: Market, mark_price: int | None = None) -> Market:
+def open_market(context: OperatorContext, wanted: Market, mark_price: int | None = None) -> Market:
     """Open a market that is not yet numbered; ``mark_price`` (ticks) is a futures market's, 0 to follow its trades.
 
     The row is reserved, then the shard is told, then the row becomes active: what stopped half way is taken up again by
     a repeat. Refuses MARKET_EXISTS, also for a symbol that differs in case alone, and TOO_MANY_MARKETS.
     """
-    row = desk.reference.reserve_market(wanted.product, wanted.symbol, MARKET_NUMBER_MAX)
+    row = context.reference.reserve_market(wanted.product, wanted.symbol, MARKET_NUMBER_MAX)
     if row is None:
         raise Problem(409, "TOO_MANY_MARKETS")
     if row.active or row.symbol != wanted.symbol:
-        raise spot_problem(Reason.MARKET_EXISTS)
+        raise spot_problem(RejectReason.MARKET_EXISTS)
     wanted = msgspec.structs.replace(wanted, number=row.number, opened_ms=now_ms())
-    in_force = desk.engine.ask(MarketReply, desk.engine.owner(wanted), AddMarket(wanted)).market
+    in_force = context.gateway.ask(MarketReply, context.gateway.market_shard(wanted), AddMarket(wanted)).market
     if in_force.risk is None and wanted.risk is not None:  # an earlier version of the program had begun with it
         command = SetRisk(row.number, RiskChange(wanted.risk.brackets, wanted.risk.liquidation_fee))
-        in_force = desk.engine.ask(MarketReply, desk.engine.owner(wanted), command).market
+        in_force = context.gateway.ask(MarketReply, context.gateway.market_shard(wanted), command).market
     as_wanted = msgspec.structs.replace(in_force, opened_ms=wanted.opened_ms) == wanted
     if as_wanted and mark_price is not None:  # also 0: an earlier try may have set another
-        desk.engine.ask(MarketReply, desk.engine.owner(wanted), SetMarkPrice(row.number, mark_price))
-    put_in_force(desk, in_force)
+        context.gateway.ask(MarketReply, context.gateway.market_shard(wanted), SetMarkPrice(row.number, mark_price))
+    put_in_force(context, in_force)
     if not as_wanted:
-        raise spot_problem(Reason.MARKET_EXISTS)  # an earlier try had got as far as the shard, with other terms
+        raise spot_problem(RejectReason.MARKET_EXISTS)  # an earlier try had got as far as the shard, with other terms
     return in_force
 
 
-def set_spot_status(desk: Desk, symbol: str, status: str) -> Market:
+def set_spot_status(context: OperatorContext, symbol: str, status: str) -> Market:
     """List, halt or delist a spot market. Refuses INVALID_STATUS, MARKET_NOT_FOUND, MARKET_DELISTED."""
-    return set_market_status(desk, desk.catalog().spot, symbol, status)
+    return set_market_status(context, context.catalog().spot, symbol, status)
 
 
-def set_market_status(desk: Desk, markets: Mapping[str, Market], symbol: str, status: str) -> Market:
+def set_market_status(context: OperatorContext, markets: Mapping[str, Market], symbol: str, status: str) -> Market:
     """List, halt or delist one of ``markets``.
 
     Refuses INVALID_STATUS, MARKET_NOT_FOUND, MARKET_DELISTED; delisting a futures market, POSITIONS_OPEN.
@@ -132,21 +132,23 @@ def set_market_status(desk: Desk, markets: Mapping[str, Market], symbol: str, st
         raise Problem(400, "INVALID_STATUS")
     market = markets.get(symbol)
     if market is None:
-        raise spot_problem(Reason.UNKNOWN_MARKET)
+        raise spot_problem(RejectReason.UNKNOWN_MARKET)
     command = SetMarketStatus(market.number, MarketStatus(status))
     try:
-        in_force = desk.engine.ask(MarketReply, desk.engine.owner(market), command, DEADLINE_BULK_MS).market
-    except EngineRefusal as refusal:
-        if refusal.reason is Reason.MARKET_DELISTED and market.status is not MarketStatus.DELISTED:
+        in_force = context.gateway.ask(
+            MarketReply, context.gateway.market_shard(market), command, DEADLINE_BULK_MS
+        ).market
+    except EngineRejected as refusal:
+        if refusal.reason is RejectReason.MARKET_DELISTED and market.status is not MarketStatus.DELISTED:
             # an earlier try had got as far as the shard
             delisted = msgspec.structs.replace(market, status=MarketStatus.DELISTED)
-            put_in_force(desk, delisted)
+            put_in_force(context, delisted)
         raise
-    put_in_force(desk, in_force)
+    put_in_force(context, in_force)
     return in_force
 
 
-def put_in_force(desk: Desk, market: Market) -> None:
+def put_in_force(context: OperatorContext, market: Market) -> None:
     """Store a market as the shard says that it is in force.
 
     Somebody else may have changed it since, and have stored that before: so it is asked again after it is stored, until
@@ -154,15 +156,15 @@ def put_in_force(desk: Desk, market: Market) -> None:
     """
     stored = None
     while stored != market:
-        desk.reference.put_market(market.number, encode_market(market))
+        context.reference.put_market(market.number, encode_market(market))
         stored = market
-        market = desk.engine.ask(MarketReply, desk.engine.owner(market), GetMarket(market.number)).market
+        market = context.gateway.ask(MarketReply, context.gateway.market_shard(market), GetMarket(market.number)).market
 
 
-def set_spot_trading(desk: Desk, state: str) -> None:
+def set_spot_trading(context: OperatorContext, state: str) -> None:
     """Switch spot trading ``enabled`` or ``disabled``; survives restarts. Refuses ``invalid spot``."""
     require(state in (ENABLED, DISABLED), "spot")
-    desk.reference.set_switch(TRADING_SWITCH, state)
+    context.reference.set_switch(TRADING_SWITCH, state)
 
 
 def _make_market(catalog: Catalog, terms: MarketTerms) -> Market:
@@ -176,7 +178,7 @@ def _make_market(catalog: Catalog, terms: MarketTerms) -> Market:
     require(0 <= terms.maker_fee_bps <= FEE_BPS_MAX, "maker_fee_bps")
     require(0 <= terms.taker_fee_bps <= FEE_BPS_MAX, "taker_fee_bps")
     if terms.id in catalog.spot:
-        raise spot_problem(Reason.MARKET_EXISTS)
+        raise spot_problem(RejectReason.MARKET_EXISTS)
     base, quote = catalog.assets.get(terms.base_token), catalog.assets.get(terms.quote_token)
     if base is None or quote is None:
         raise Problem(400, "UNKNOWN_ASSET")
@@ -187,12 +189,12 @@ def _make_market(catalog: Catalog, terms: MarketTerms) -> Market:
         symbol=terms.id,
         base=base.symbol,
         quote=quote.symbol,
-        base_places=base.decimals,
-        quote_places=quote.decimals,
+        base_decimals=base.decimals,
+        quote_decimals=quote.decimals,
         tick_digits=tick.digits,
-        price_places=tick.places,
+        price_decimals=tick.decimals,
         lot_digits=lot.digits,
-        lot_places=lot.places,
+        lot_decimals=lot.decimals,
         min_notional=count_units(min_notional, quote, "min_notional"),
         maker_fee_bps=terms.maker_fee_bps,
         taker_fee_bps=terms.taker_fee_bps,
@@ -204,10 +206,10 @@ def check_steps(tick: Decimal, lot: Decimal, base: Asset, quote: Asset) -> None:
 
     Refuses INVALID_TICK, INVALID_LOT.
     """
-    too_fine = tick.digits * lot.digits * 10**quote.decimals % 10 ** (tick.places + lot.places)
-    if not 0 < tick.digits <= PRICE_MAX * 10**tick.places or too_fine:
+    too_fine = tick.digits * lot.digits * 10**quote.decimals % 10 ** (tick.decimals + lot.decimals)
+    if not 0 < tick.digits <= PRICE_MAX * 10**tick.decimals or too_fine:
         raise Problem(400, "INVALID_TICK")
-    if not 0 < lot.digits <= QUANTITY_MAX * 10**lot.places or lot.places > base.decimals:
+    if not 0 < lot.digits <= QUANTITY_MAX * 10**lot.decimals or lot.decimals > base.decimals:
         raise Problem(400, "INVALID_LOT")
 
 

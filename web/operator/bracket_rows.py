@@ -7,7 +7,7 @@ from shards.model.brackets import MILLION, Bracket, make_brackets
 from shards.model.decimals import Decimal, count_steps, parse_decimal
 from shards.model.markets import Market
 from web.http.errors import Problem, invalid
-from web.http.formats import RATIO_PLACES, format_ratio
+from web.http.formats import RATIO_DECIMALS, format_ratio
 from web.http.parse import Number, read_long, read_text
 from web.operator.limits import BRACKET_COUNT_MAX, LEVERAGE_MAX, NOTIONAL_MAX
 
@@ -25,7 +25,7 @@ def read_rows(value: object) -> list[Row]:
 
 def rows_of(market: Market) -> list[Row]:
     """The brackets of a futures market."""
-    unit = 10**market.quote_places
+    unit = 10**market.quote_decimals
     return [(each.cap // unit, each.max_leverage, format_ratio(each.ratio)) for each in market.brackets]
 
 
@@ -34,15 +34,15 @@ def show_rows(rows: Sequence[Row]) -> list[dict[str, object]]:
     return [dict(zip(FIELDS, row, strict=True)) for row in rows]
 
 
-def to_brackets(rows: Sequence[Row], places: int, name: str = "brackets", band: int = 0) -> list[Bracket]:
-    """The brackets of these rows; ``places``: decimals of the quote asset. Raises ``invalid <name>``.
+def to_brackets(rows: Sequence[Row], decimals: int, name: str = "brackets", band: int = 0) -> list[Bracket]:
+    """The brackets of these rows; ``decimals``: decimals of the quote asset. Raises ``invalid <name>``.
 
     ``band``: millionths of the mark, by which fills may lie below it. The margin of such a fill must be enough for the
     maintenance of its position, which follows the mark.
     """
     if not 1 <= len(rows) <= BRACKET_COUNT_MAX:
         raise invalid(name)
-    unit = 10**places
+    unit = 10**decimals
     try:
         brackets = make_brackets((cap * unit, leverage, _read_ratio(ratio)) for cap, leverage, ratio in rows)
     except ValueError:
@@ -62,7 +62,7 @@ def _is_sane(bracket: Bracket, unit: int) -> bool:
 def _read_ratio(text: str) -> int:
     """In millionths. Raises ValueError."""
     value = parse_decimal(text)
-    millionths = count_steps(value, Decimal(1, RATIO_PLACES)) if value is not None else None
+    millionths = count_steps(value, Decimal(1, RATIO_DECIMALS)) if value is not None else None
     if millionths is None:
         raise ValueError("no ratio")
     return millionths

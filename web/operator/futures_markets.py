@@ -9,7 +9,7 @@ from shards.model.commands import SetMarkPrice, SetRisk
 from shards.model.decimals import Decimal, count_steps
 from shards.model.markets import FuturesTerms, Market, Product
 from shards.model.queries import GetOpenInterest
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from shards.model.replies import CountReply, MarketReply
 from storage.reference import Asset
 from web.exchange.catalog import MARGIN_ASSET, Catalog
@@ -17,15 +17,23 @@ from web.exchange.limits import PRICE_MAX
 from web.exchange.mark_prices import marks_of
 from web.http.amounts import count_units, read_amount
 from web.http.errors import Problem, invalid, spot_problem
-from web.http.formats import RATIO_PLACES, format_price, format_ratio
+from web.http.formats import RATIO_DECIMALS, format_price, format_ratio
 from web.http.parse import is_name
-from web.operator.actions import FEE_BPS_MAX, Desk, check_steps, open_market, put_in_force, require, set_market_status
+from web.operator.actions import (
+    FEE_BPS_MAX,
+    OperatorContext,
+    check_steps,
+    open_market,
+    put_in_force,
+    require,
+    set_market_status,
+)
 from web.operator.bracket_rows import Row, rows_of, to_brackets
 from web.operator.limits import LEVERAGE_MAX, LIQUIDATION_FEE_MAX, NOTIONAL_MAX
 
 MAX_POSITION_NOTIONAL: Final = 100_000_000  # USDT; this and the next where an operator gives none
 MAINT_MARGIN_RATIO: Final = "0.005"
-_RATIO_MAX: Final = 10**RATIO_PLACES  # millionths
+_RATIO_MAX: Final = 10**RATIO_DECIMALS  # millionths
 
 
 @dataclass(frozen=True)
@@ -61,34 +69,34 @@ class MarketRisk(NamedTuple):
     liquidation_fee: str | None  # None without risk terms
 
 
-def add_futures_market(desk: Desk, terms: FuturesMarketTerms) -> Market:
+def add_futures_market(context: OperatorContext, terms: FuturesMarketTerms) -> Market:
     """Open a futures market against USDT; it is listed when this returns.
 
     Refuses ``invalid <field>``, MARKET_EXISTS, UNKNOWN_ASSET, INVALID_TICK, INVALID_LOT.
     """
     mark_price = _read_mark_price(terms.mark_price, "mark_price")
-    market = _make_market(desk.catalog(), terms)
-    return open_market(desk, market, _count_ticks(mark_price, market))
+    market = _make_market(context.catalog(), terms)
+    return open_market(context, market, _count_ticks(mark_price, market))
 
 
-def set_futures_status(desk: Desk, symbol: str, status: str) -> Market:
+def set_futures_status(context: OperatorContext, symbol: str, status: str) -> Market:
     """List, halt or delist a futures market.
 
     Refuses INVALID_STATUS, MARKET_NOT_FOUND, MARKET_DELISTED, POSITIONS_OPEN.
     """
-    return set_market_status(desk, desk.catalog().futures, symbol, status)
+    return set_market_status(context, context.catalog().futures, symbol, status)
 
 
 def find_market(catalog: Catalog, symbol: str) -> Market:
     """The futures market of that symbol; refuses MARKET_NOT_FOUND."""
     market = catalog.futures.get(symbol)
     if market is None:
-        raise spot_problem(Reason.UNKNOWN_MARKET)
+        raise spot_problem(RejectReason.UNKNOWN_MARKET)
     return market
 
 
 def set_risk(
-    desk: Desk, symbol: str, brackets: Sequence[Row] | None = None, liquidation_fee: str | None = None
+    context: OperatorContext, symbol: str, brackets: Sequence[Row] | None = None, liquidation_fee: str | None = None
 ) -> Market:
     """Give a futures market other risk terms, in force for all that follows; None: as before. Orders keep their holds.
 
@@ -97,21 +105,21 @@ def set_risk(
     """
     require(brackets is not None or liquidation_fee is not None, "brackets")
     fee = None if liquidation_fee is None else _read_fee(liquidation_fee)
-    market = find_market(desk.catalog(), symbol)
+    market = find_market(context.catalog(), symbol)
     rows = rows_of(market) if brackets is None else brackets
     band = market.futures.market_take_bound if market.futures is not None else 0
-    checked = to_brackets(rows, market.quote_places, band=band)
+    checked = to_brackets(rows, market.quote_decimals, band=band)
     command = SetRisk(market.number, RiskChange(None if brackets is None else checked, fee))
-    in_force = desk.engine.ask(MarketReply, desk.engine.owner(market), command).market
-    put_in_force(desk, in_force)
+    in_force = context.gateway.ask(MarketReply, context.gateway.market_shard(market), command).market
+    put_in_force(context, in_force)
     return in_force
 
 
-def read_risk(desk: Desk, symbol: str) -> MarketRisk:
+def read_risk(context: OperatorContext, symbol: str) -> MarketRisk:
     """How a futures market stands. Refuses MARKET_NOT_FOUND."""
-    market = find_market(desk.catalog(), symbol)
-    mark = marks_of(desk.engine, [market])[market.number]
-    lots = desk.engine.ask(CountReply, desk.engine.owner(market), GetOpenInterest(market.number)).count
+    market = find_market(context.catalog(), symbol)
+    mark = marks_of(context.gateway, [market])[market.number]
+    lots = context.gateway.ask(CountReply, context.gateway.market_shard(market), GetOpenInterest(market.number)).count
     return MarketRisk(
         market,
         format_price(market, mark) if mark else None,
@@ -120,16 +128,16 @@ def read_risk(desk: Desk, symbol: str) -> MarketRisk:
     )
 
 
-def set_mark_price(desk: Desk, symbol: str, price: str | None) -> str | None:
+def set_mark_price(context: OperatorContext, symbol: str, price: str | None) -> str | None:
     """Set a futures market's mark price, a decimal text; None: it follows the last trade again. Returns what was set.
 
     Whatever became due has fired when this returns. Refuses ``invalid price``, MARKET_NOT_FOUND, INVALID_TICK,
     MARKET_DELISTED.
     """
     value = _read_mark_price(price, "price")
-    market = find_market(desk.catalog(), symbol)
+    market = find_market(context.catalog(), symbol)
     ticks = _count_ticks(value, market)
-    desk.engine.ask(MarketReply, desk.engine.owner(market), SetMarkPrice(market.number, ticks))
+    context.gateway.ask(MarketReply, context.gateway.market_shard(market), SetMarkPrice(market.number, ticks))
     return format_price(market, ticks) if ticks else None
 
 
@@ -147,7 +155,7 @@ def _make_market(catalog: Catalog, terms: FuturesMarketTerms) -> Market:
     _check_bounds(terms, rows)
     fee = _read_fee(terms.liquidation_fee)
     if terms.symbol in catalog.futures:
-        raise spot_problem(Reason.MARKET_EXISTS)
+        raise spot_problem(RejectReason.MARKET_EXISTS)
     base, quote = catalog.assets.get(terms.base_asset), catalog.margin_asset
     if base is None or quote is None:
         raise Problem(400, "UNKNOWN_ASSET")
@@ -162,12 +170,12 @@ def _make_market(catalog: Catalog, terms: FuturesMarketTerms) -> Market:
         symbol=terms.symbol,
         base=base.symbol,
         quote=quote.symbol,
-        base_places=base.decimals,
-        quote_places=quote.decimals,
+        base_decimals=base.decimals,
+        quote_decimals=quote.decimals,
         tick_digits=tick.digits,
-        price_places=tick.places,
+        price_decimals=tick.decimals,
         lot_digits=lot.digits,
-        lot_places=lot.places,
+        lot_decimals=lot.decimals,
         min_notional=least,
         maker_fee_bps=terms.maker_fee_bps,
         taker_fee_bps=terms.taker_fee_bps,
@@ -221,14 +229,14 @@ def _count_ticks(price: Decimal | None, market: Market) -> int:
     if price is None:
         return 0
     ticks = count_steps(price, market.tick)
-    if not ticks or price.digits > PRICE_MAX * 10**price.places:
+    if not ticks or price.digits > PRICE_MAX * 10**price.decimals:
         raise Problem(400, "INVALID_TICK")
     return ticks
 
 
 def _read_notional(text: str, name: str) -> Decimal:
     value = read_amount(text, name)
-    require(value.digits <= NOTIONAL_MAX * 10**value.places, name)
+    require(value.digits <= NOTIONAL_MAX * 10**value.decimals, name)
     return value
 
 
@@ -240,7 +248,7 @@ def _read_fee(text: str) -> int:
 
 def _read_ratio(text: str, name: str) -> int:
     """A ratio below 1 in millionths."""
-    millionths = count_steps(read_amount(text, name), Decimal(1, RATIO_PLACES))
+    millionths = count_steps(read_amount(text, name), Decimal(1, RATIO_DECIMALS))
     if millionths is None or millionths >= _RATIO_MAX:
         raise invalid(name)
     return millionths

@@ -29,7 +29,7 @@ from web.http.parse import Number, is_account, read_long, read_text
 from web.http.request import json_body
 from web.http.responses import answer
 from web.operator import actions, futures_markets, payments
-from web.operator.actions import Desk, MarketTerms
+from web.operator.actions import MarketTerms, OperatorContext
 from web.operator.bracket_rows import Row, read_rows, rows_of, show_rows
 from web.operator.futures_markets import FuturesMarketTerms
 from web.operator.holding_rows import HeldView, render_held
@@ -94,7 +94,7 @@ def add_asset() -> Response:
         chain_id=form.long("chain_id", 0),
         contract=form.text("contract", ""),
     )
-    actions.add_asset(_desk(), asset)
+    actions.add_asset(_context(), asset)
     return answer({"ok": True, "symbol": asset.symbol})
 
 
@@ -112,7 +112,7 @@ def add_spot_market() -> Response:
         maker_fee_bps=form.long("maker_fee_bps"),
         taker_fee_bps=form.long("taker_fee_bps"),
     )
-    actions.add_spot_market(_desk(), terms)
+    actions.add_spot_market(_context(), terms)
     return answer({"ok": True, "id": terms.id})
 
 
@@ -120,7 +120,7 @@ def add_spot_market() -> Response:
 def set_spot_status(symbol: str) -> Response:
     """List, halt or delist a spot market."""
     status = read_text(Form("status").fields.get("status")) or ""
-    actions.set_spot_status(_desk(), symbol, status)
+    actions.set_spot_status(_context(), symbol, status)
     return answer({"ok": True, "id": symbol, "status": status})
 
 
@@ -148,7 +148,7 @@ def add_futures_market() -> Response:
         brackets=form.optional_brackets(),
         liquidation_fee=form.decimal("liquidation_fee", FuturesMarketTerms.liquidation_fee),
     )
-    futures_markets.add_futures_market(_desk(), terms)
+    futures_markets.add_futures_market(_context(), terms)
     return answer({"ok": True, "symbol": terms.symbol})
 
 
@@ -156,7 +156,7 @@ def add_futures_market() -> Response:
 def set_futures_status(symbol: str) -> Response:
     """List, halt or delist a futures market."""
     status = read_text(Form("status").fields.get("status")) or ""
-    futures_markets.set_futures_status(_desk(), symbol, status)
+    futures_markets.set_futures_status(_context(), symbol, status)
     return answer({"ok": True, "symbol": symbol, "status": status})
 
 
@@ -164,14 +164,14 @@ def set_futures_status(symbol: str) -> Response:
 def set_risk(symbol: str) -> Response:
     """Give a futures market other risk terms."""
     form = Form("brackets", "liquidation_fee")
-    futures_markets.set_risk(_desk(), symbol, form.optional_brackets(), form.optional_decimal("liquidation_fee"))
+    futures_markets.set_risk(_context(), symbol, form.optional_brackets(), form.optional_decimal("liquidation_fee"))
     return answer({"ok": True, "symbol": symbol})
 
 
 @blueprint.get("/futures/risk/<symbol>")
 def get_risk(symbol: str) -> Response:
     """How a futures market stands, and its risk terms."""
-    market, mark_price, open_interest, liquidation_fee = futures_markets.read_risk(_desk(), symbol)
+    market, mark_price, open_interest, liquidation_fee = futures_markets.read_risk(_context(), symbol)
     return answer(
         {
             "symbol": symbol,
@@ -190,7 +190,7 @@ def set_mark_price() -> Response:
     symbol = form.text("symbol")
     if "price" not in form.fields:
         raise invalid("price")  # null is said, not left out
-    price = futures_markets.set_mark_price(_desk(), symbol, form.optional_decimal("price"))
+    price = futures_markets.set_mark_price(_context(), symbol, form.optional_decimal("price"))
     return answer({"ok": True, "symbol": symbol, "price": price})
 
 
@@ -210,7 +210,7 @@ def withdraw() -> Response:
 def set_trading() -> Response:
     """Switch spot trading on or off."""
     state = Form("spot").text("spot")
-    actions.set_spot_trading(_desk(), state)
+    actions.set_spot_trading(_context(), state)
     return answer({"ok": True, "spot": state})
 
 
@@ -220,9 +220,9 @@ def get_account(account: str) -> Response:
     if not is_account(account):
         raise invalid("id")
     at = services()
-    balances = at.engine.ask(BalancesReply, at.engine.home(account), GetBalances(account))
-    margin = ask_margin(at.engine, account)
-    counts = at.engine.ask_each(OpenCountReply, [(shard, CountOpen(account)) for shard in at.engine.shards])
+    balances = at.gateway.ask(BalancesReply, at.gateway.account_shard(account), GetBalances(account))
+    margin = ask_margin(at.gateway, account)
+    counts = at.gateway.ask_each(OpenCountReply, [(shard, CountOpen(account)) for shard in at.gateway.shards])
     open_orders = OpenView(
         spot=sum(count.spot for count in counts),
         futures=sum(count.futures for count in counts),
@@ -245,7 +245,7 @@ def get_account(account: str) -> Response:
 @blueprint.get("/shards")
 def get_shards() -> Response:
     """How every shard and the archive are."""
-    return answer(read_status(services().engine))
+    return answer(read_status(services().gateway))
 
 
 def _render_funds(funds: Funds, catalog: Catalog) -> FundsView:
@@ -255,7 +255,7 @@ def _render_funds(funds: Funds, catalog: Catalog) -> FundsView:
         available_balance=format_usdt(funds.available, catalog),
         position_margin=format_usdt(funds.position_margin, catalog),
         order_hold=format_usdt(funds.order_margin, catalog),
-        unrealized_profit=format_usdt(funds.unrealised, catalog),
+        unrealized_profit=format_usdt(funds.unrealized, catalog),
         margin_balance=format_usdt(funds.equity, catalog),
         maintenance_margin=format_usdt(funds.maintenance, catalog),
         margin_ratio=format_margin_ratio(funds),
@@ -306,12 +306,12 @@ class Form:
         return None if self.fields.get(name) is None else self.decimal(name)
 
 
-def _desk() -> Desk:
+def _context() -> OperatorContext:
     at = services()
-    return Desk(at.engine, at.reference)
+    return OperatorContext(at.gateway, at.reference)
 
 
-def _pay(action: Callable[[Desk, Payment], Paid]) -> Response:
+def _pay(action: Callable[[OperatorContext, Payment], Paid]) -> Response:
     form = Form(*Payment.__dataclass_fields__)
     payment = Payment(
         account=form.text("account"),
@@ -320,7 +320,7 @@ def _pay(action: Callable[[Desk, Payment], Paid]) -> Response:
         amount=form.decimal("amount"),
         reference=form.text("reference"),
     )
-    paid = action(_desk(), payment)
+    paid = action(_context(), payment)
     return answer(
         PaidView(
             ok=True,

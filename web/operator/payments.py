@@ -11,7 +11,7 @@ from web.exchange.catalog import MARGIN_ASSET
 from web.http.amounts import count_units, read_amount
 from web.http.errors import Problem
 from web.http.parse import is_account, is_client_id, is_name
-from web.operator.actions import Desk, require
+from web.operator.actions import OperatorContext, require
 
 DEPOSIT_MAX: Final = 10**15  # of any asset, at a time: more than there is of one; beyond it a digit slipped
 
@@ -36,20 +36,20 @@ class Paid(NamedTuple):
     balance_after: str
 
 
-def deposit(desk: Desk, payment: Payment) -> Paid:
+def deposit(context: OperatorContext, payment: Payment) -> Paid:
     """Credit a wallet. A repeat gives the first answer.
 
     Refuses ``invalid <field>`` (an amount beyond DEPOSIT_MAX, too), UNKNOWN_ASSET, AMOUNT_NON_POSITIVE; the engine
     REFERENCE_CONFLICT.
     """
     amount = _read(payment)
-    require(amount.digits <= DEPOSIT_MAX * 10**amount.places, "amount")
-    return _pay(desk, payment, 1)
+    require(amount.digits <= DEPOSIT_MAX * 10**amount.decimals, "amount")
+    return _pay(context, payment, 1)
 
 
-def withdraw(desk: Desk, payment: Payment) -> Paid:
+def withdraw(context: OperatorContext, payment: Payment) -> Paid:
     """Debit a wallet; as deposit, and the engine refuses INSUFFICIENT_BALANCE."""
-    return _pay(desk, payment, -1)
+    return _pay(context, payment, -1)
 
 
 def _read(payment: Payment) -> Decimal:
@@ -63,15 +63,15 @@ def _read(payment: Payment) -> Decimal:
     return amount
 
 
-def _pay(desk: Desk, payment: Payment, sign: int) -> Paid:
+def _pay(context: OperatorContext, payment: Payment, sign: int) -> Paid:
     amount = _read(payment)
     wallet = WALLETS[payment.wallet]
-    asset = desk.catalog().assets.get(payment.asset)
+    asset = context.catalog().assets.get(payment.asset)
     if asset is None or (wallet is Wallet.FUTURES and asset.symbol != MARGIN_ASSET):
         raise Problem(400, "UNKNOWN_ASSET")
     if not amount.digits or payment.amount.startswith("-"):
         raise Problem(400, "AMOUNT_NON_POSITIVE")
     units = count_units(amount, asset, "amount")
     command = Deposit(payment.account, asset.symbol, sign * units, payment.reference, wallet)
-    reply = desk.engine.ask(AmountReply, desk.engine.home(payment.account), command)
+    reply = context.gateway.ask(AmountReply, context.gateway.account_shard(payment.account), command)
     return Paid(format_plain(units, asset.decimals), format_plain(reply.balance_after, asset.decimals))

@@ -82,18 +82,18 @@ class Table:
         words = self._words[at : at + BAN_WAY_COUNT * _BAN].tolist()
         if tag not in words[::_BAN]:
             return None
-        place = words[::_BAN].index(tag) * _BAN
-        return Ban(words[place + 1], words[place + 2])
+        slot = words[::_BAN].index(tag) * _BAN
+        return Ban(words[slot + 1], words[slot + 2])
 
     def set_ban(self, tag: int, ban: Ban) -> None:
         """Note a ban, in the place of the tag's last one or of the one that ends first."""
         words = self._words
         at = self._first_ban(tag)
-        places = range(at, at + BAN_WAY_COUNT * _BAN, _BAN)
-        place = min(places, key=lambda place: (words[place] != tag, words[place + 1]))
-        words[place] = 0  # nobody's, until all of it is written
-        words[place + 1], words[place + 2] = ban
-        words[place] = tag
+        slots = range(at, at + BAN_WAY_COUNT * _BAN, _BAN)
+        slot = min(slots, key=lambda slot: (words[slot] != tag, words[slot + 1]))
+        words[slot] = 0  # nobody's, until all of it is written
+        words[slot + 1], words[slot + 2] = ban
+        words[slot] = tag
 
     def content(self) -> bytes:
         """All of it, as a file has it."""
@@ -112,17 +112,17 @@ class Table:
     def _take_over(self, tag: int, span: int) -> int:
         """Give the place with the smallest count to ``tag``, and its count with it."""
         at = self._first(tag)
-        place = min(range(at, at + TALLY_WAY_COUNT * _TALLY, _TALLY), key=lambda place: self._sum(place, span))
-        self._words[place] = tag
-        return place
+        slot = min(range(at, at + TALLY_WAY_COUNT * _TALLY, _TALLY), key=lambda slot: self._sum(slot, span))
+        self._words[slot] = tag
+        return slot
 
-    def _sum(self, place: int, now_span: int) -> int:
-        return sum(word & _AMOUNT_MASK for word in self._counting(place, now_span))
+    def _sum(self, slot: int, now_span: int) -> int:
+        return sum(word & _AMOUNT_MASK for word in self._counting(slot, now_span))
 
-    def _counting(self, place: int, now_span: int) -> list[int]:
+    def _counting(self, slot: int, now_span: int) -> list[int]:
         """The words of an entry that belong to the window."""
         first = (now_span - SPAN_COUNT + 1) << _AMOUNT_BITS
-        return [word for word in self._words[place + 1 : place + _TALLY].tolist() if word >= first]
+        return [word for word in self._words[slot + 1 : slot + _TALLY].tolist() if word >= first]
 
     @staticmethod
     def _first(tag: int) -> int:

@@ -15,8 +15,8 @@ from typing import Any, Final, Protocol
 from web.server.answer import Answer, Application
 from web.server.hub import Hub
 from web.server.limits import FIRST_S, PIPELINE_BYTES_MAX, RECEIVE_BYTES, REQUEST_S, SEND_S
-from web.server.plain import Incoming, PlainReader, Unusual
 from web.server.poller import READ, WRITE
+from web.server.request_parser import FastRequestParser, NeedsFallback, ParsedRequest
 from web.server.stream import Stream
 
 _log: Final = logging.getLogger("gunicorn.error")
@@ -47,7 +47,7 @@ class Server(Protocol):
     alive: bool
     keepalive_s: float
     request_bytes_max: int
-    reader: PlainReader
+    reader: FastRequestParser
     application: Application
 
     def hand_over(self, stream: Stream, address: tuple[str, int]) -> None:
@@ -226,7 +226,7 @@ class HttpConnection:
         """Serve the request at the front of what was received, if it is whole."""
         try:
             found = self._server.reader.read(self._received, self._address)
-        except Unusual:
+        except NeedsFallback:
             self._hand_over()
             return
         if isinstance(found, int):
@@ -265,13 +265,13 @@ class HttpConnection:
 
     # Answering
 
-    def _serve(self, request: Incoming) -> None:
+    def _serve(self, request: ParsedRequest) -> None:
         try:
             self._answer(request)
         except Exception:
             self._fail()
 
-    def _answer(self, request: Incoming) -> None:
+    def _answer(self, request: ParsedRequest) -> None:
         started = time.perf_counter()
         answer = Answer()
         answer.ask(self._server.application, request.environ)

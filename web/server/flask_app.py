@@ -16,17 +16,17 @@ from werkzeug.routing import MapAdapter, Rule
 
 from web.server import flask_parts
 from web.server.flask_parts import BareContext, Step, current_context
-from web.server.werkzeug_parts import LeanRequest
+from web.server.werkzeug_parts import MinimalRequest
 
 _LABEL: Final = "[A-Za-z0-9-]{1,63}"
 _PORT: Final = "[1-9][0-9]{0,3}|[1-5][0-9]{4}"
 _HOST: Final = re.compile(rf"{_LABEL}(\.{_LABEL}){{0,3}}(:({_PORT}))?", re.ASCII)  # any other is for Flask to judge
 
 
-class LeanFlask(Flask):
+class MinimalFlask(Flask):
     """An application of views alone."""
 
-    request_class = LeanRequest
+    request_class = MinimalRequest
 
     _exact: dict[tuple[str, str], Rule] | None = None
 

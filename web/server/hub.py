@@ -59,7 +59,7 @@ class Hub:
         self.main = getcurrent()
         self._idle_count_max = idle_count_max
         self.now = time.monotonic()  # of this turn
-        self.moment = 0  # another in each turn, and again for what a turn comes to after its sockets
+        self.turn_id = 0  # another in each turn, and again for what a turn comes to after its sockets
         self._poller = Poller()
         self._ready: list[greenlet] = []
         self._idle: list[greenlet] = []  # whose last run has ended
@@ -150,7 +150,7 @@ class Hub:
 
     def turn(self, patience_s: float) -> None:
         """One turn; waits at most so long for something to do."""
-        self.moment += 1
+        self.turn_id += 1
         for tell, events in self._poller.poll(self._bounded(patience_s)):
             try:
                 tell(events)
@@ -161,12 +161,12 @@ class Hub:
             _run(heapq.heappop(self._timers)[2])
         if self.now >= self._expire_at:
             self._expire()
-        self.moment += 1
+        self.turn_id += 1
         ready, self._ready = self._ready, []
         for each in ready:
             _run(each.switch)
         soon, self._soon = self._soon, []
-        self.moment += 1
+        self.turn_id += 1
         for act in soon:
             _run(act)
         self._finish_turn()

@@ -75,7 +75,7 @@ class Stream:
             self.is_waiting = False
 
     def _note_received(self, size: int) -> None:
-        self._hub.moment += 1  # what comes now may know of a change that was made after the turn began
+        self._hub.turn_id += 1  # what comes now may know of a change that was made after the turn began
         if self._idle:
             self._idle = False
             self._bytes = 0

@@ -14,7 +14,7 @@ from werkzeug.routing import BaseConverter
 _PARTS: Final = ("scheme", "server", "root_path", "path", "query_string", "headers", "remote_addr")
 
 
-class LeanRequest(Request):
+class MinimalRequest(Request):
     """A request whose parts are taken from its environ when they are asked for: few views ask.
 
     Werkzeug's constructor sets all of them, and nothing else.

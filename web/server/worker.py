@@ -26,8 +26,8 @@ from web.server.limits import (
     SUCCESSOR_S,
     UNREAD_BYTES_MAX,
 )
-from web.server.plain import PlainReader
 from web.server.poller import READ
+from web.server.request_parser import FastRequestParser
 from web.server.stream import Stream
 
 
@@ -62,7 +62,7 @@ class HubWorker(GunicornWorker):
         self.worker_connections: int = _room(self.cfg.worker_connections)
         self.application: Application = self.wsgi
         self._listener = _Listener(self.sockets[0].getsockname())
-        self.reader = PlainReader(self._base_environ(), self.cfg)
+        self.reader = FastRequestParser(self._base_environ(), self.cfg)
         for listener in self.sockets:
             listener.setblocking(False)
         self._accept_again()

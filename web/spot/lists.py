@@ -15,7 +15,7 @@ from web.exchange import history
 from web.exchange.balances import render_balances
 from web.exchange.catalog import Catalog
 from web.http.errors import invalid
-from web.http.request import Query, query
+from web.http.request import QueryParameters, query_parameters
 from web.http.responses import answer
 from web.services import Services, services
 from web.spot.limits import LIST_DEFAULT, LIST_MAX
@@ -32,13 +32,13 @@ def list_orders() -> Response:
     principal = caller(READ)
     at = services()
     catalog = at.catalog()
-    asked = query()
-    market = _read_market(asked, catalog)
-    status = _read_status(asked)
-    start_ms, end_ms = _read_span(asked)
-    limit = asked.get_limit(LIST_DEFAULT, LIST_MAX)
-    before_ms, before_id = _read_order_before(asked, principal, catalog, at)
-    question = ListOrders(
+    parameters = query_parameters()
+    market = _read_market(parameters, catalog)
+    status = _read_status(parameters)
+    start_ms, end_ms = _read_span(parameters)
+    limit = parameters.get_limit(LIST_DEFAULT, LIST_MAX)
+    before_ms, before_id = _read_order_before(parameters, principal, catalog, at)
+    query = ListOrders(
         account=principal.account,
         limit=limit,
         market=market.number if market else 0,
@@ -49,7 +49,7 @@ def list_orders() -> Response:
         before_id=before_id,
         product=Product.SPOT,
     )
-    orders = history.list_orders(at.engine, _owners(market, at), question)
+    orders = history.list_orders(at.gateway, _market_shards(market, at), query)
     renderer = SpotRenderer(at.catalog(), at.id_key)
     return answer([renderer.order(order) for order in orders])
 
@@ -60,12 +60,12 @@ def list_trades() -> Response:
     principal = caller(READ)
     at = services()
     catalog = at.catalog()
-    asked = query()
-    market = _read_market(asked, catalog)
-    start_ms, end_ms = _read_span(asked)
-    limit = asked.get_limit(LIST_DEFAULT, LIST_MAX)
-    before_ms, before_id = _read_trade_before(asked, principal, catalog, at)
-    question = ListTrades(
+    parameters = query_parameters()
+    market = _read_market(parameters, catalog)
+    start_ms, end_ms = _read_span(parameters)
+    limit = parameters.get_limit(LIST_DEFAULT, LIST_MAX)
+    before_ms, before_id = _read_trade_before(parameters, principal, catalog, at)
+    query = ListTrades(
         account=principal.account,
         limit=limit,
         market=market.number if market else 0,
@@ -75,7 +75,7 @@ def list_trades() -> Response:
         before_id=before_id,
         product=Product.SPOT,
     )
-    trades = history.list_trades(at.engine, _owners(market, at), question)
+    trades = history.list_trades(at.gateway, _market_shards(market, at), query)
     renderer = SpotRenderer(at.catalog(), at.id_key)
     return answer([renderer.own_trade(trade, principal.account) for trade in trades])
 
@@ -85,17 +85,17 @@ def balances() -> Response:
     """The caller's wallets."""
     principal = caller(READ)
     at = services()
-    reply = at.engine.ask(BalancesReply, at.engine.home(principal.account), GetBalances(principal.account))
+    reply = at.gateway.ask(BalancesReply, at.gateway.account_shard(principal.account), GetBalances(principal.account))
     return answer({"balances": render_balances(reply, at.catalog())})
 
 
-def _owners(market: Market | None, at: Services) -> Sequence[int]:
+def _market_shards(market: Market | None, at: Services) -> Sequence[int]:
     """The shards that may know."""
-    return history.owners(at.engine, at.catalog().spot.values() if market is None else [market])
+    return history.market_shards(at.gateway, at.catalog().spot.values() if market is None else [market])
 
 
-def _read_market(asked: Query, catalog: Catalog) -> Market | None:
-    symbol = asked.get("symbol")
+def _read_market(parameters: QueryParameters, catalog: Catalog) -> Market | None:
+    symbol = parameters.get("symbol")
     if symbol is None:
         return None
     if symbol not in catalog.spot:
@@ -103,8 +103,8 @@ def _read_market(asked: Query, catalog: Catalog) -> Market | None:
     return catalog.spot[symbol]
 
 
-def _read_status(asked: Query) -> int:
-    text = asked.get("status")
+def _read_status(parameters: QueryParameters) -> int:
+    text = parameters.get("status")
     if text is None:
         return 0
     if text not in _STATUSES:
@@ -112,31 +112,35 @@ def _read_status(asked: Query) -> int:
     return _STATUSES[text]
 
 
-def _read_span(asked: Query) -> tuple[int, int]:
+def _read_span(parameters: QueryParameters) -> tuple[int, int]:
     """``start`` and ``end``, seconds and inclusive, as milliseconds."""
-    start_ms = asked.get_long("start", 0) * 1_000
-    end_ms = asked.get_long("end", NO_BOUND) * 1_000 + 999
+    start_ms = parameters.get_long("start", 0) * 1_000
+    end_ms = parameters.get_long("end", NO_BOUND) * 1_000 + 999
     return min(start_ms, NO_BOUND), min(end_ms, NO_BOUND)
 
 
-def _read_order_before(asked: Query, principal: Principal, catalog: Catalog, at: Services) -> tuple[int, int]:
+def _read_order_before(
+    parameters: QueryParameters, principal: Principal, catalog: Catalog, at: Services
+) -> tuple[int, int]:
     """Place of the order named by ``before``, which must be the caller's."""
-    text = asked.get("before")
+    text = parameters.get("before")
     if text is None:
         return NO_BOUND, 0
     number, market = _read_id(text, ids.ORDER, catalog, at)
-    order = history.find_order(at.engine, market, GetOrder(number))
+    order = history.find_order(at.gateway, market, GetOrder(number))
     if order is None or order.account != principal.account:
         raise invalid("before")
     return order.created_ms, order.id
 
 
-def _read_trade_before(asked: Query, principal: Principal, catalog: Catalog, at: Services) -> tuple[int, int]:
-    text = asked.get("before")
+def _read_trade_before(
+    parameters: QueryParameters, principal: Principal, catalog: Catalog, at: Services
+) -> tuple[int, int]:
+    text = parameters.get("before")
     if text is None:
         return NO_BOUND, 0
     number, market = _read_id(text, ids.TRADE, catalog, at)
-    trade = history.find_trade(at.engine, market, number)
+    trade = history.find_trade(at.gateway, market, number)
     if trade is None or principal.account not in (trade.taker_account, trade.maker_account):
         raise invalid("before")
     return trade.time_ms, trade.id

@@ -11,7 +11,7 @@ from shards.clock import now_ms
 from shards.model.decimals import format_fixed, format_plain
 from shards.model.markets import Market
 from shards.model.queries import GetDepth, MarketTrades
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from shards.model.replies import DepthReply
 from shards.model.span import NO_BOUND
 from web.exchange import history
@@ -19,7 +19,7 @@ from web.exchange.candles import DAY_S, INTERVALS_S, TickerView, render_candle, 
 from web.exchange.catalog import DISABLED, Catalog
 from web.exchange.fields import Amount, FeeBps, MarketStatus, Name, Natural, Price
 from web.http.errors import Problem, invalid, spot_problem
-from web.http.request import Query, query
+from web.http.request import QueryParameters, query_parameters
 from web.http.responses import answer
 from web.services import Services, services
 from web.spot.limits import DEPTH_DEFAULT, DEPTH_MAX, KLINES_DEFAULT, KLINES_MAX
@@ -62,10 +62,10 @@ def markets() -> Response:
 def depth() -> Response:
     """A book's levels, best first."""
     at = services()
-    asked = query()
-    market = _read_market(asked, at.catalog())
-    limit = asked.get_limit(DEPTH_DEFAULT, DEPTH_MAX)
-    book = at.engine.ask(DepthReply, at.engine.owner(market), GetDepth(market.number, limit))
+    parameters = query_parameters()
+    market = _read_market(parameters, at.catalog())
+    limit = parameters.get_limit(DEPTH_DEFAULT, DEPTH_MAX)
+    book = at.gateway.ask(DepthReply, at.gateway.market_shard(market), GetDepth(market.number, limit))
     return answer(
         {
             "symbol": market.symbol,
@@ -80,11 +80,11 @@ def depth() -> Response:
 def trades() -> Response:
     """A market's latest trades, newest first."""
     at = services()
-    asked = query()
+    parameters = query_parameters()
     catalog = at.catalog()
-    market = _read_market(asked, catalog)
-    limit = asked.get_limit(DEPTH_DEFAULT, DEPTH_MAX)
-    found = history.market_trades(at.engine, market, MarketTrades(market.number, limit))
+    market = _read_market(parameters, catalog)
+    limit = parameters.get_limit(DEPTH_DEFAULT, DEPTH_MAX)
+    found = history.market_trades(at.gateway, market, MarketTrades(market.number, limit))
     renderer = SpotRenderer(catalog, at.id_key)
     return answer([renderer.trade(trade) for trade in found])
 
@@ -93,17 +93,17 @@ def trades() -> Response:
 def klines() -> Response:
     """Candles, oldest first; a span without a trade has none."""
     at = services()
-    asked = query()
-    symbol = _read_symbol(asked)
-    interval_s = INTERVALS_S.get(asked.get("interval") or "")
+    parameters = query_parameters()
+    symbol = _read_symbol(parameters)
+    interval_s = INTERVALS_S.get(parameters.get("interval") or "")
     if interval_s is None:
         raise invalid("interval")
-    limit = asked.get_limit(KLINES_DEFAULT, KLINES_MAX)
-    end_s = asked.get_long("end_time", NO_BOUND)
-    start_s = asked.get_long("start_time", -1)
+    limit = parameters.get_limit(KLINES_DEFAULT, KLINES_MAX)
+    end_s = parameters.get_long("end_time", NO_BOUND)
+    start_s = parameters.get_long("start_time", -1)
     market = _find_market(symbol, at.catalog())
     start_ms = start_s * 1_000 if start_s >= 0 else None
-    found = history.find_candles(at.engine, market, interval_s * 1_000, limit, start_ms, end_s * 1_000)
+    found = history.find_candles(at.gateway, market, interval_s * 1_000, limit, start_ms, end_s * 1_000)
     return answer([render_candle(market, candle, interval_s) for candle in found])
 
 
@@ -111,8 +111,8 @@ def klines() -> Response:
 def ticker() -> Response:
     """The last 24 hours of one market, or of all that ever traded."""
     at = services()
-    asked = query()
-    symbol = asked.get("symbol")
+    parameters = query_parameters()
+    symbol = parameters.get("symbol")
     catalog = at.catalog()
     if symbol is None:
         return answer(_tickers(list(catalog.spot.values()), at))
@@ -128,12 +128,12 @@ def health() -> Response:
     """How the spot engine is; always 200."""
     at = services()
     catalog = at.catalog()
-    client = at.engine.client
+    client = at.gateway.client
     return answer(
         {
             "engine": "running" if catalog.spot_trading else DISABLED,
-            "queue_depth": sum(client.depth(shard) for shard in at.engine.shards),
-            "books_loaded": sum(client.is_serving(at.engine.owner(market)) for market in catalog.spot.values()),
+            "queue_depth": sum(client.depth(shard) for shard in at.gateway.shards),
+            "books_loaded": sum(client.is_serving(at.gateway.market_shard(market)) for market in catalog.spot.values()),
         }
     )
 
@@ -159,36 +159,36 @@ def _render_market(market: Market) -> MarketView:
         id=market.symbol,
         base_token=market.base,
         quote_token=market.quote,
-        tick_size=format_fixed(market.tick_digits, market.price_places),
-        lot_size=format_fixed(market.lot_digits, market.lot_places),
-        min_notional=format_plain(market.min_notional, market.quote_places),
+        tick_size=format_fixed(market.tick_digits, market.price_decimals),
+        lot_size=format_fixed(market.lot_digits, market.lot_decimals),
+        min_notional=format_plain(market.min_notional, market.quote_decimals),
         maker_fee_bps=market.maker_fee_bps,
         taker_fee_bps=market.taker_fee_bps,
         status=market.status,
     )
 
 
-def _read_symbol(asked: Query) -> str:
-    symbol = asked.get("symbol")
+def _read_symbol(parameters: QueryParameters) -> str:
+    symbol = parameters.get("symbol")
     if not symbol:
         raise Problem(400, "symbol required")
     return symbol
 
 
-def _read_market(asked: Query, catalog: Catalog) -> Market:
-    return _find_market(_read_symbol(asked), catalog)
+def _read_market(parameters: QueryParameters, catalog: Catalog) -> Market:
+    return _find_market(_read_symbol(parameters), catalog)
 
 
 def _find_market(symbol: str, catalog: Catalog) -> Market:
     market = catalog.spot.get(symbol)
     if market is None:
-        raise spot_problem(Reason.UNKNOWN_MARKET)
+        raise spot_problem(RejectReason.UNKNOWN_MARKET)
     return market
 
 
 def _tickers(markets: Sequence[Market], at: Services) -> list[TickerView]:
     """The last 24 hours of the markets that ever traded."""
     now_s = now_ms() // 1_000
-    found = history.days_since(at.engine, markets, (now_s - DAY_S) * 1_000)
+    found = history.days_since(at.gateway, markets, (now_s - DAY_S) * 1_000)
     traded = [(market, *found[market.number]) for market in markets if market.number in found]
     return [render_ticker(market, day, newest.price, now_s) for market, day, newest in traded]

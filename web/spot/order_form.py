@@ -96,7 +96,7 @@ def make_order(draft: Draft, market: Market, principal: Principal) -> NewOrder:
     """The draft in ticks, lots and units of its market; raises INVALID_TICK, INVALID_LOT, BELOW_MIN_NOTIONAL."""
     price = _count(draft.price, market.tick, PRICE_MAX, "INVALID_TICK")
     quantity = _count(draft.quantity, market.lot, QUANTITY_MAX, "INVALID_LOT")
-    quote_quantity = _count(draft.quote_quantity, Decimal(1, market.quote_places), None, "INVALID_LOT")
+    quote_quantity = _count(draft.quote_quantity, Decimal(1, market.quote_decimals), None, "INVALID_LOT")
     notional = quote_quantity if draft.quote_quantity is not None else price * quantity * market.tick_lot_units
     if notional > AMOUNT_MAX:
         raise Problem(400, "INVALID_LOT")  # no wallet's worth, and no number of the archive's
@@ -121,6 +121,6 @@ def _count(value: Decimal | None, step: Decimal, value_max: int | None, error: s
     if value is None:
         return 0
     steps = count_steps(value, step)
-    if not steps or (value_max is not None and value.digits > value_max * 10**value.places):
+    if not steps or (value_max is not None and value.digits > value_max * 10**value.decimals):
         raise Problem(400, error)
     return steps

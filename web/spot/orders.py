@@ -11,14 +11,14 @@ from shards.model.commands import Cancel, CancelAll, CancelByClientId, Place
 from shards.model.markets import Market
 from shards.model.orders import Order
 from shards.model.queries import GetOrder, GetOrderByClientId
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from shards.model.replies import OrderReply, OrdersReply
 from web.auth import READ, TRADE, Principal, caller
 from web.exchange import history
 from web.exchange.catalog import Catalog
-from web.http.errors import EngineRefusal, Problem, invalid, spot_problem
+from web.http.errors import EngineRejected, Problem, invalid, spot_problem
 from web.http.parse import is_client_id, read_long
-from web.http.request import incoming, json_body, query
+from web.http.request import json_body, query_parameters, request_context
 from web.http.responses import answer, render_each
 from web.http.signing import is_signature
 from web.services import Services, services
@@ -39,12 +39,12 @@ def place() -> Response:
     catalog = trading_catalog(at)
     market = catalog.spot.get(draft.symbol)
     if market is None:
-        raise spot_problem(Reason.UNKNOWN_MARKET)
+        raise spot_problem(RejectReason.UNKNOWN_MARKET)
     order = make_order(draft, market, principal)
-    reply = at.engine.ask(OrderReply, at.engine.owner(market), Place(order))
+    reply = at.gateway.ask(OrderReply, at.gateway.market_shard(market), Place(order))
     trades = reply.trades
     if reply.repeated and reply.order.filled:
-        trades = history.trades_of_order(at.engine, market, reply.order)
+        trades = history.trades_of_order(at.gateway, market, reply.order)
     return answer(SpotRenderer(catalog, at.id_key).placed(reply.order, trades))
 
 
@@ -58,10 +58,10 @@ def cancel(text: str) -> Response:
     catalog = trading_catalog(at)
     number, market = _locate(text, catalog, at)
     try:
-        reply = at.engine.ask(OrderReply, at.engine.owner(market), Cancel(number, principal.account))
-    except EngineRefusal as refusal:
-        if refusal.reason is Reason.UNKNOWN_ORDER and _is_of_another(number, principal, at):
-            raise spot_problem(Reason.NOT_OWNER) from None
+        reply = at.gateway.ask(OrderReply, at.gateway.market_shard(market), Cancel(number, principal.account))
+    except EngineRejected as refusal:
+        if refusal.reason is RejectReason.UNKNOWN_ORDER and _is_of_another(number, principal, at):
+            raise spot_problem(RejectReason.NOT_OWNER) from None
         raise
     return answer(SpotRenderer(catalog, at.id_key).order(reply.order))
 
@@ -76,9 +76,9 @@ def cancel_by_client_id(symbol: str, client_id: str) -> Response:
     catalog = trading_catalog(at)
     market = catalog.spot.get(symbol)
     if market is None:
-        raise spot_problem(Reason.UNKNOWN_ORDER)
+        raise spot_problem(RejectReason.UNKNOWN_ORDER)
     command = CancelByClientId(market.number, principal.account, client_id)
-    reply = at.engine.ask(OrderReply, at.engine.owner(market), command)
+    reply = at.gateway.ask(OrderReply, at.gateway.market_shard(market), command)
     return answer(SpotRenderer(catalog, at.id_key).order(reply.order))
 
 
@@ -108,9 +108,9 @@ def get_order(text: str) -> Response:
     at = services()
     catalog = at.catalog()
     number, market = _locate(text, catalog, at)
-    order = history.find_order(at.engine, market, GetOrder(number))
+    order = history.find_order(at.gateway, market, GetOrder(number))
     if order is None or order.account != principal.account:
-        raise spot_problem(Reason.UNKNOWN_ORDER)
+        raise spot_problem(RejectReason.UNKNOWN_ORDER)
     return answer(SpotRenderer(catalog, at.id_key).order(order))
 
 
@@ -124,23 +124,23 @@ def get_order_by_client_id(symbol: str, client_id: str) -> Response:
     catalog = at.catalog()
     market = catalog.spot.get(symbol)
     if market is None:
-        raise spot_problem(Reason.UNKNOWN_ORDER)
-    question = GetOrderByClientId(market.number, principal.account, client_id)
-    order = history.find_order(at.engine, market, question)
+        raise spot_problem(RejectReason.UNKNOWN_ORDER)
+    query = GetOrderByClientId(market.number, principal.account, client_id)
+    order = history.find_order(at.gateway, market, query)
     if order is None:
-        raise spot_problem(Reason.UNKNOWN_ORDER)
+        raise spot_problem(RejectReason.UNKNOWN_ORDER)
     return answer(SpotRenderer(catalog, at.id_key).order(order))
 
 
 def _read_scope() -> str | None:
     """The market whose orders are to be canceled; None: all. Strict, for a slip would cancel more than was meant."""
-    asked = query()
-    asked.add_body(incoming().body)
-    asked.refuse_others("symbol", "timestamp", "signature", "recvWindow")
+    parameters = query_parameters()
+    parameters.add_body(request_context().body)
+    parameters.refuse_others("symbol", "timestamp", "signature", "recvWindow")
     # whoever parts parameters with anything but & sends the symbol as a part of one of these
-    asked.refuse_unlike(lambda text: read_long(text) is not None, "timestamp", "recvWindow")
-    asked.refuse_unlike(lambda text: is_signature(text.encode()), "signature")
-    return asked.get("symbol")
+    parameters.refuse_unlike(lambda text: read_long(text) is not None, "timestamp", "recvWindow")
+    parameters.refuse_unlike(lambda text: is_signature(text.encode()), "signature")
+    return parameters.get("symbol")
 
 
 def trading_catalog(at: Services) -> Catalog:
@@ -156,23 +156,23 @@ def _locate(text: str, catalog: Catalog, at: Services) -> tuple[int, Market]:
     number = ids.from_uuid(text, at.id_key)
     market = catalog.spot_market_of(ids.market_of(number)) if number is not None else None
     if number is None or market is None:
-        raise spot_problem(Reason.UNKNOWN_ORDER)
+        raise spot_problem(RejectReason.UNKNOWN_ORDER)
     return number, market
 
 
 def _is_of_another(number: int, principal: Principal, at: Services) -> bool:
-    order = history.find_archived_order(at.engine, GetOrder(number))
+    order = history.find_archived_order(at.gateway, GetOrder(number))
     return order is not None and order.account != principal.account
 
 
 def _cancel_market(market: Market, principal: Principal, at: Services) -> list[Order]:
     command = CancelAll(principal.account, market.number)
-    return at.engine.ask(OrdersReply, at.engine.owner(market), command, DEADLINE_BULK_MS).orders
+    return at.gateway.ask(OrdersReply, at.gateway.market_shard(market), command, DEADLINE_BULK_MS).orders
 
 
 def _cancel_everywhere(principal: Principal, at: Services) -> list[Order]:
     command = CancelAll(principal.account)
-    replies = at.engine.ask_each(OrdersReply, [(shard, command) for shard in at.engine.shards])
+    replies = at.gateway.ask_each(OrdersReply, [(shard, command) for shard in at.gateway.shards])
     return [order for reply in replies for order in reply.orders]
 
 

@@ -36,7 +36,7 @@ def transfer() -> Response:
     asset = _read_asset(fields, at.catalog())
     units = _read_units(fields, asset)
     command = Transfer(account, asset.symbol, _DIRECTIONS[direction], units, _read_reference(fields))
-    reply = at.engine.ask(TransferReply, at.engine.home(account), command)
+    reply = at.gateway.ask(TransferReply, at.gateway.account_shard(account), command)
     return answer(
         {
             "direction": direction,

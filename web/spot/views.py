@@ -109,7 +109,7 @@ class SpotRenderer:
             tif=TIMES_IN_FORCE[order.tif],
             price=market.format_price(order.price) if order.kind is Kind.LIMIT else None,
             quantity=market.format_quantity(order.quantity) if order.quantity else None,
-            quote_quantity=format_plain(order.quote_quantity, market.quote_places) if order.quote_quantity else None,
+            quote_quantity=format_plain(order.quote_quantity, market.quote_decimals) if order.quote_quantity else None,
             filled_qty=market.format_quantity(order.filled),
             avg_fill_price=market.format_average(order.filled_value, order.filled),
             status=STATUSES[order.status],
@@ -175,4 +175,4 @@ def _received(market: Market, side: Side) -> str:
 
 
 def _fee(market: Market, side: Side, units: int) -> str:
-    return format_plain(units, market.base_places if side is Side.BUY else market.quote_places)
+    return format_plain(units, market.base_decimals if side is Side.BUY else market.quote_decimals)

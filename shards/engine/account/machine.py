@@ -13,10 +13,18 @@ from shards.model.accounting import MarginSettlement, MoveCause, Settlement, Wal
 from shards.model.commands import Deposit, FundsHold, MarginHold, SetLeverage, Transfer
 from shards.model.events import FundsMoved, MarginFilled
 from shards.model.ids import market_of
-from shards.model.links import BracketsChanged, FiredHeld, Granted, HoldFired, MarkChanged, Settle, SettleMargin
+from shards.model.links import (
+    BracketsChanged,
+    Granted,
+    MarkChanged,
+    Settle,
+    SettleMargin,
+    TriggerMarginRequest,
+    TriggerMarginResult,
+)
 from shards.model.orders import MARKET
-from shards.model.reasons import Reason
-from shards.model.replies import AmountReply, CountReply, Refused, TransferReply
+from shards.model.reasons import RejectReason
+from shards.model.replies import AmountReply, CountReply, Rejected, TransferReply
 
 
 class Booking(msgspec.Struct, array_like=True, gc=False, frozen=True):
@@ -30,7 +38,7 @@ class Booking(msgspec.Struct, array_like=True, gc=False, frozen=True):
 
 
 class AccountMachine:
-    """The accounts whose home is this shard."""
+    """The accounts that this shard keeps."""
 
     def __init__(self) -> None:
         self.wallets = Wallets()  # spot
@@ -39,20 +47,20 @@ class AccountMachine:
 
     # Holds
 
-    def grant(self, hold: FundsHold | MarginHold) -> Granted | Refused:
+    def grant(self, hold: FundsHold | MarginHold) -> Granted | Rejected:
         """Set money or margin aside for an order, or say why not."""
         return self._grant_funds(hold) if isinstance(hold, FundsHold) else self._grant_margin(hold)
 
-    def _grant_funds(self, hold: FundsHold) -> Granted | Refused:
+    def _grant_funds(self, hold: FundsHold) -> Granted | Rejected:
         if not self.wallets.hold(hold.order.account, hold.asset, hold.amount):
-            return Refused(Reason.INSUFFICIENT_BALANCE)
+            return Rejected(RejectReason.INSUFFICIENT_BALANCE)
         return Granted(hold.order, hold.amount, hold.ticket, hold.deadline_ms)
 
-    def _grant_margin(self, hold: MarginHold) -> Granted | Refused:
+    def _grant_margin(self, hold: MarginHold) -> Granted | Rejected:
         new, terms = hold.order, hold.terms
         held = self.margins.hold(new.account, new.market, new.side, terms)
-        if isinstance(held, Refused):
-            if held.reason is not Reason.NO_LEAVE or new.kind is not MARKET:
+        if isinstance(held, Rejected):
+            if held.reason is not RejectReason.NO_LEAVE or new.kind is not MARKET:
                 return held
             held = self._without_leave(new.account, new.market)
         return Granted(
@@ -71,15 +79,15 @@ class AccountMachine:
             held.allowance,
         )
 
-    def grant_fired(self, asked: HoldFired) -> FiredHeld:
+    def grant_trigger_margin(self, request: TriggerMarginRequest) -> TriggerMarginResult:
         """Set the margin of a fired trigger aside, as far as there is enough."""
-        market, terms = market_of(asked.id), asked.terms
-        held = self.margins.hold(asked.account, market, asked.side, terms)
+        market, terms = market_of(request.id), request.terms
+        held = self.margins.hold(request.account, market, request.side, terms)
         leave = terms.reduces > 0 and isinstance(held, Held) and not held.allowance
-        if isinstance(held, Refused):
-            held = self._without_leave(asked.account, market) if terms.reduces else Held(0, 0)
-        shown = asked.id, asked.account, asked.side, asked.hold_price
-        return FiredHeld(*shown, held.leverage, terms, asked.limit, asked.loss, leave, held.allowance)
+        if isinstance(held, Rejected):
+            held = self._without_leave(request.account, market) if terms.reduces else Held(0, 0)
+        shown = request.id, request.account, request.side, request.hold_price
+        return TriggerMarginResult(*shown, held.leverage, terms, request.limit, request.loss, leave, held.allowance)
 
     def _without_leave(self, account: str, market: int) -> Held:
         """What only reduces at any price goes as far as it may with nothing held."""
@@ -108,7 +116,7 @@ class AccountMachine:
     def take_margin_settlements(self, message: SettleMargin, effects: Effects) -> None:
         """Their futures markets."""
         for settlement in message.settlements:
-            effects.rows += self.settle_margin(settlement, effects.now_ms)
+            effects.events += self.settle_margin(settlement, effects.now_ms)
 
     def take_marks(self, message: MarkChanged, effects: Effects) -> None:
         """What positions are worth."""
@@ -120,19 +128,19 @@ class AccountMachine:
 
     # Callers
 
-    def deposit(self, deposit: Deposit, effects: Effects) -> AmountReply | Refused:
+    def deposit(self, deposit: Deposit, effects: Effects) -> AmountReply | Rejected:
         """Credit or debit once per reference."""
         key = deposit.account, deposit.reference
         first = self.bookings.get(key)
         if first is not None:
             if (first.wallet, first.asset, first.amount) != (deposit.wallet, deposit.asset, deposit.amount):
-                return Refused(Reason.REFERENCE_CONFLICT)
+                return Rejected(RejectReason.REFERENCE_CONFLICT)
             return AmountReply(first.balance_after)
         balance_after = self._available(deposit) + deposit.amount
         if balance_after < 0:
-            return Refused(Reason.INSUFFICIENT_BALANCE)
+            return Rejected(RejectReason.INSUFFICIENT_BALANCE)
         if balance_after > AMOUNT_MAX:
-            return Refused(Reason.AMOUNT_TOO_BIG)
+            return Rejected(RejectReason.AMOUNT_TOO_BIG)
         balance_after = self._book(deposit, effects.now_ms)  # less, where losses have eaten beyond the wallet
         cause = MoveCause.DEPOSIT if deposit.amount > 0 else MoveCause.WITHDRAWAL
         _note(deposit.account, deposit.wallet, deposit.asset, deposit.amount, cause, deposit.reference, effects)
@@ -150,18 +158,18 @@ class AccountMachine:
             return self.margins.deposit(deposit.account, deposit.amount, now_ms)
         return self.wallets.deposit(deposit.account, deposit.asset, deposit.amount)
 
-    def transfer(self, transfer: Transfer, effects: Effects) -> TransferReply | Refused:
+    def transfer(self, transfer: Transfer, effects: Effects) -> TransferReply | Rejected:
         """Move money between the two purses in one step, once per reference."""
         key = transfer.account, f"transfer {transfer.reference}"  # apart from the operator's references
         first = self.bookings.get(key) if transfer.reference else None
         if first is not None:
             if (first.wallet, first.asset, first.amount) != (transfer.to, transfer.asset, transfer.amount):
-                return Refused(Reason.REFERENCE_CONFLICT)
+                return Rejected(RejectReason.REFERENCE_CONFLICT)
             return TransferReply(first.other_after, first.balance_after)
         sign = 1 if transfer.to is Wallet.FUTURES else -1
         account, asset, amount = transfer.account, transfer.asset, sign * transfer.amount
         if amount > self.wallets.available(account, asset) or -amount > self.margins.available(account):
-            return Refused(Reason.INSUFFICIENT_BALANCE)
+            return Rejected(RejectReason.INSUFFICIENT_BALANCE)
         spot_after = self.wallets.deposit(account, asset, -amount)
         futures_after = self.margins.deposit(account, amount, effects.now_ms)
         for wallet, moved in ((Wallet.SPOT, -amount), (Wallet.FUTURES, amount)):
@@ -170,7 +178,7 @@ class AccountMachine:
             self.bookings[key] = Booking(asset, transfer.amount, spot_after, transfer.to, futures_after)
         return TransferReply(futures_after, spot_after)
 
-    def set_leverage(self, command: SetLeverage, effects: Effects) -> CountReply | Refused:
+    def set_leverage(self, command: SetLeverage, effects: Effects) -> CountReply | Rejected:
         """For orders placed from now on."""
         account, market, leverage = command.account, command.market, command.leverage
         refused = self.margins.set_leverage(account, market, leverage, command.default, effects.now_ms)
@@ -180,5 +188,5 @@ class AccountMachine:
 def _note(
     account: str, wallet: Wallet, asset: str, amount: int, cause: MoveCause, reference: str, effects: Effects
 ) -> None:
-    row = FundsMoved(effects.request, account, wallet, asset, amount, cause, reference, effects.now_ms)
-    effects.rows.append(row)
+    event = FundsMoved(effects.request, account, wallet, asset, amount, cause, reference, effects.now_ms)
+    effects.events.append(event)

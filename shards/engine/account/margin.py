@@ -1,6 +1,6 @@
 """The futures side of the account machine: one USDT wallet per account, cross margin, one-way positions.
 
-Available is what is left of the wallet, with unrealised losses taken off and unrealized profits not counted, after the
+Available is what is left of the wallet, with unrealized losses taken off and unrealized profits not counted, after the
 margins of positions and the holds of open orders; and no more than leaves positions their maintenance. Over all shards:
 Σ wallet − Σ signed entry cost + fees = deposits − withdrawals ± transfers.
 """
@@ -12,8 +12,8 @@ from shards.model.brackets import MILLION, Bracket, maintenance, most_at
 from shards.model.decimals import ceil_div
 from shards.model.orders import BUY, SELL, Side
 from shards.model.positions import Margin, MarketMargin
-from shards.model.reasons import Reason
-from shards.model.replies import Refused
+from shards.model.reasons import RejectReason
+from shards.model.replies import Rejected
 
 
 class Held(msgspec.Struct, gc=False, frozen=True):
@@ -43,17 +43,17 @@ class Margins:
     def free(self, account: str) -> int:
         """What new orders may use; negative when losses have eaten into margins and holds."""
         margin = self.get(account)
-        unrealised = held = used = needed = 0
+        unrealized = held = used = needed = 0
         for market, own in margin.markets.items():
             held += own.hold
             if own.position.amount:
                 mark = self.marks[market]
                 used += own.position.margin
-                unrealised += own.position.unrealised(mark)
+                unrealized += own.position.unrealized(mark)
                 brackets = self.brackets.get(market)
                 if brackets is not None:
                     needed += maintenance(brackets, abs(own.position.amount) * mark)
-        return margin.wallet - held - max(used - min(0, unrealised), needed - unrealised + (needed > 0))
+        return margin.wallet - held - max(used - min(0, unrealized), needed - unrealized + (needed > 0))
 
     def leave(self, account: str, reduced: int, lots: int) -> int:
         """What an order may lose that reduces the position in a market by so many lots, and does nothing else.
@@ -82,7 +82,7 @@ class Margins:
         rest = margin.wallet
         for market, own in margin.markets.items():
             if own.position.amount:
-                rest += own.position.unrealised(self.marks[market])
+                rest += own.position.unrealized(self.marks[market])
         return rest
 
     def _maintenance(self, account: str, reduced: int = 0, lots: int = 0) -> int:
@@ -107,7 +107,7 @@ class Margins:
         self.deposited += amount
         return self.available(account)
 
-    def set_leverage(self, account: str, market: int, leverage: int, default: int, now_ms: int) -> Refused | None:
+    def set_leverage(self, account: str, market: int, leverage: int, default: int, now_ms: int) -> Rejected | None:
         """For orders placed from now on; open orders and positions keep theirs. Refuses POSITION_LIMIT.
 
         What it is already, be it by default, may always be said once more.
@@ -117,13 +117,13 @@ class Margins:
         there = found.position.cost + max(found.bid_value, found.ask_value)
         other = leverage != (found.leverage or default)
         if brackets is not None and other and there > most_at(brackets, leverage):
-            return Refused(Reason.POSITION_LIMIT)
+            return Rejected(RejectReason.POSITION_LIMIT)
         own = self._margin(account).in_market(market)
         own.leverage = leverage
         own.updated_ms = now_ms
         return None
 
-    def hold(self, account: str, market: int, side: Side, terms: MarginTerms) -> Held | Refused:
+    def hold(self, account: str, market: int, side: Side, terms: MarginTerms) -> Held | Rejected:
         """Set the margin of an order aside, or what it loses if it only reduces."""
         if terms.reduces:
             return self._hold_loss(account, market, side, terms)
@@ -141,10 +141,10 @@ class Margins:
                 at = terms.default_leverage if terms.leverage else leverage
                 beyond = value > brackets[0].cap and value > most_at(brackets, at)
             if beyond:
-                return Refused(Reason.POSITION_LIMIT)
+                return Rejected(RejectReason.POSITION_LIMIT)
         amount = held_for(terms, leverage)
         if amount > max(0, self.free(account)):
-            return Refused(Reason.INSUFFICIENT_MARGIN)
+            return Rejected(RejectReason.INSUFFICIENT_MARGIN)
         own = self._margin(account).in_market(market) if found is _NOTHING else found
         own.hold += amount
         _add_value(own, side, terms.order_value)
@@ -152,7 +152,7 @@ class Margins:
             self.overdrawn.append(f"{account} in market {market}: a hold of {amount} left {self.free(account)}")
         return Held(leverage, amount)
 
-    def _hold_loss(self, account: str, market: int, side: Side, terms: MarginTerms) -> Held | Refused:
+    def _hold_loss(self, account: str, market: int, side: Side, terms: MarginTerms) -> Held | Rejected:
         lots, mark = terms.reduces, self.marks.get(market, 0)
         # with the mark by which the account is judged: it may have moved since the loss was reckoned
         moved = lots * max(0, mark - terms.mark if side is SELL else terms.mark - mark)
@@ -162,7 +162,7 @@ class Margins:
         more = max(0, terms.loss_value - terms.held)
         # a change that needs no more than its order holds loses no more: it is never kept from getting better
         if more and more + moved > self.leave(account, market, lots):
-            return Refused(Reason.NO_LEAVE)
+            return Rejected(RejectReason.NO_LEAVE)
         own = self._margin(account).in_market(market)
         own.hold += more
         own.leave += more
@@ -172,10 +172,10 @@ class Margins:
         """Carry out what a market decided; returns each fill with its realized profit."""
         margin = self._margin(settlement.account)
         own = margin.in_market(settlement.market)
-        own.hold -= settlement.unheld
+        own.hold -= settlement.released
         if not settlement.leverage:
-            own.leave -= settlement.unheld
-        _add_value(own, settlement.side, -settlement.unvalued)
+            own.leave -= settlement.released
+        _add_value(own, settlement.side, -settlement.released_exposure)
         assert own.hold >= own.leave >= 0 and own.bid_value >= 0 and own.ask_value >= 0, (
             "a market may only release what was held"
         )
@@ -189,7 +189,7 @@ class Margins:
             if opened:
                 taken += opened * fill.lot_value // (settlement.leverage or 1)
         margin.updated_ms = own.updated_ms = now_ms
-        if taken > settlement.unheld:
+        if taken > settlement.released:
             text = f"a fill took {taken}, more than was held for it: {settlement}"
             self.overdrawn.append(f"{settlement.account} in market {settlement.market}: {text}")
         return booked

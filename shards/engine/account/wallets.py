@@ -41,8 +41,8 @@ class Wallets:
     def settle(self, settlement: Settlement) -> None:
         """Carry out what a market decided. It can only spend what was held before."""
         give = self._balance(settlement.account, settlement.give)
-        give.held -= settlement.unheld
-        give.available += settlement.unheld - settlement.paid
+        give.held -= settlement.released
+        give.available += settlement.released - settlement.paid
         assert give.held >= 0, "a market may only release what was held"
         if settlement.received:
             self._balance(settlement.account, settlement.take).available += settlement.received - settlement.fee

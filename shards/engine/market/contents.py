@@ -11,18 +11,25 @@ def is_same(order: Order, new: NewOrder, waiting: Mapping[int, Order]) -> bool:
 
     ``waiting``: the triggers that wait, by id.
     """
-    trigger, asked = order.trigger, new.trigger
+    trigger, requested = order.trigger, new.trigger
     if (order.side, order.tif, order.price) != (new.side, new.tif, new.price):
         return False
-    if trigger is None or asked is None:
-        same = trigger is asked and order.kind is new.kind and order.reduce_only == new.reduce_only
+    if trigger is None or requested is None:
+        same = trigger is requested and order.kind is new.kind and order.reduce_only == new.reduce_only
         return same and _same_quantity(order, new) and _same_children(order, new, waiting)
     terms = trigger.origin, trigger.stop_price, trigger.watched, trigger.protect, trigger.callback, trigger.parent
-    wanted = asked.origin, asked.stop_price, asked.watched, asked.protect, asked.callback, asked.parent
+    wanted = (
+        requested.origin,
+        requested.stop_price,
+        requested.watched,
+        requested.protect,
+        requested.callback,
+        requested.parent,
+    )
     implied = trigger.parent or order.close_position  # reduce-only, whatever was asked
     return (
         terms == wanted
-        and asked.activation in (0, trigger.activation)
+        and requested.activation in (0, trigger.activation)
         and order.close_position == new.close_position
         and bool(implied or order.reduce_only == new.reduce_only)
         and (_same_quantity(order, new) or not new.quantity)
@@ -31,13 +38,13 @@ def is_same(order: Order, new: NewOrder, waiting: Mapping[int, Order]) -> bool:
 
 def _same_children(order: Order, new: NewOrder, waiting: Mapping[int, Order]) -> bool:
     """As far as they still wait."""
-    for number, asked in ((order.take_profit, new.take_profit), (order.stop_loss, new.stop_loss)):
-        if (number > 0) != (asked is not None):
+    for number, requested in ((order.take_profit, new.take_profit), (order.stop_loss, new.stop_loss)):
+        if (number > 0) != (requested is not None):
             return False
         child = waiting.get(number)
-        if child is not None and asked is not None:
+        if child is not None and requested is not None:
             terms = trigger_of(child)
-            if (terms.stop_price, terms.watched) != (asked.stop_price, asked.watched):
+            if (terms.stop_price, terms.watched) != (requested.stop_price, requested.watched):
                 return False
     return True
 

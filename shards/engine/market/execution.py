@@ -21,10 +21,10 @@ from shards.engine.market.margin_requests import MarginRequests
 from shards.engine.market.margin_trading import MarginTrading
 from shards.engine.market.matching import Match, Matching, fee_of
 from shards.engine.market.trigger_orders import TriggerOrders
-from shards.model.links import FiredHeld
+from shards.model.links import TriggerMarginResult
 from shards.model.markets import MarketStatus
 from shards.model.orders import CANCELED, FOK, IOC, LIMIT, MARKET, POST_ONLY, EndReason, NewOrder, Order, Status, Trade
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 
 
 class Execution:
@@ -44,18 +44,18 @@ class Execution:
 
     # 5. Match
 
-    def refuse(self, new: NewOrder | Order, limit: int) -> Reason | None:
+    def refuse(self, new: NewOrder | Order, limit: int) -> RejectReason | None:
         """What its time in force says of the book as it is now."""
         if new.tif is POST_ONLY:
             best = self._book.opposite(new.side).best_price()
             if best is not None and self._book.opposite(new.side).crosses(best, limit):
-                return Reason.POST_ONLY
+                return RejectReason.POST_ONLY
         if new.tif is FOK:
             margin, against = self._margin, self._book.opposite(new.side)
             wanted = min(new.quantity, margin.reducible(new.account, new.side)) if new.reduce_only else new.quantity
             reach = within_first_mark(margin, new, limit)
             if find_fillable(against, new, wanted, reach, margin.reducible)[0] < wanted:
-                return Reason.CANNOT_FILL
+                return RejectReason.CANNOT_FILL
         return None
 
     def execute(self, order: Order, limit: int, effects: Effects) -> list[Trade]:
@@ -200,15 +200,15 @@ class Execution:
             self._matching.orders.remove(order)
             self._end(order, Status.EXPIRED, EndReason.PERCENT_PRICE, effects)
         elif not order.reduce_only or (order.quantity and may_lose(self._margin, order)):
-            self._triggers.firing[order.id] = order
+            self._triggers.awaiting_margin[order.id] = order
             effects.fired.append(order)
         else:
             self._matching.orders.remove(order)
             self._execute_fired(order, limit_of(self._margin, order, measure(self._margin, order)), effects)
 
-    def fired_held(self, held: FiredHeld, effects: Effects) -> None:
+    def apply_trigger_margin(self, held: TriggerMarginResult, effects: Effects) -> None:
         """What the account machine says of a fired trigger: it goes its way, or ends."""
-        order = self._triggers.firing.get(held.id)
+        order = self._triggers.awaiting_margin.get(held.id)
         if order is None:  # canceled while its margin was on the way
             self._margin.release_fired(held, effects)
         elif held.leverage or held.terms.reduces:
@@ -217,7 +217,7 @@ class Execution:
             reason = EndReason.PERCENT_PRICE if self._is_too_far(order) else EndReason.MARGIN
             self.expire(order, reason, effects)
 
-    def _fired_granted(self, order: Order, held: FiredHeld, effects: Effects) -> None:
+    def _fired_granted(self, order: Order, held: TriggerMarginResult, effects: Effects) -> None:
         """A fired trigger has its margin, or its leave or none: it goes its way as any order.
 
         Not if its market was halted since; and if too little was asked for, it is asked for again.
@@ -239,7 +239,7 @@ class Execution:
             self._execute_fired(order, limit, effects)
             self.fire_due(effects)
 
-    def _take_up(self, order: Order, held: FiredHeld, effects: Effects) -> int:
+    def _take_up(self, order: Order, held: TriggerMarginResult, effects: Effects) -> int:
         """Let a fired order hold what it was granted; returns the worst price at which it trades."""
         margin, cover = self._margin, cover_in(held)
         if not order.reduce_only:
@@ -262,7 +262,7 @@ class Execution:
             return
         refusal = self.refuse(order, limit)
         if refusal is not None:
-            reason = EndReason.FOK if refusal is Reason.CANNOT_FILL else EndReason.GTX
+            reason = EndReason.FOK if refusal is RejectReason.CANNOT_FILL else EndReason.GTX
             self._end(order, Status.EXPIRED, reason, effects)
             return
         self.execute(order, limit, effects)

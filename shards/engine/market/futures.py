@@ -25,11 +25,11 @@ from shards.engine.market.trigger_orders import TriggerOrders
 from shards.engine.market.triggers import trigger_of
 from shards.model.brackets import RiskChange, RiskTerms
 from shards.model.commands import MarginHold, Modify
-from shards.model.links import FiredHeld, Granted, HoldFired
+from shards.model.links import Granted, TriggerMarginRequest, TriggerMarginResult
 from shards.model.markets import Market, MarketStatus
 from shards.model.orders import LIMIT, EndReason, NewOrder, Order, Trade
-from shards.model.reasons import Reason
-from shards.model.replies import OrderReply, Refused
+from shards.model.reasons import RejectReason
+from shards.model.replies import OrderReply, Rejected
 
 
 class FuturesMarket(MarketMachine):
@@ -45,15 +45,15 @@ class FuturesMarket(MarketMachine):
         self._execution = Execution(self.matching, self.margin, self.trigger_orders, self._requests)
         self.positions = self.margin.positions
         self.triggers = self.trigger_orders.queue
-        self.firing = self.trigger_orders.firing
+        self.awaiting_margin = self.trigger_orders.awaiting_margin
 
     # 1. Replay guard and checks
 
-    def check(self, new: NewOrder) -> OrderReply | Refused | None:
+    def check(self, new: NewOrder) -> OrderReply | Rejected | None:
         """By its price, its trigger and its account's position, too."""
         return self._checks.check(new)
 
-    def check_modify(self, modify: Modify) -> Refused | None:
+    def check_modify(self, modify: Modify) -> Rejected | None:
         """What stands against a change before margin is asked for it."""
         return self._checks.check_modify(modify)
 
@@ -68,14 +68,14 @@ class FuturesMarket(MarketMachine):
         return self._requests.for_order(new, shard, ticket, deadline_ms)
 
     def modify_needs_money(self, modify: Modify) -> bool:
-        """Whether the account's home shard must be asked."""
+        """Whether the account's shard must be asked."""
         order = self.open.get(modify.id)
         if order is None or order.leverage:
             return order is not None
-        regular = order.reduce_only and order.kind is LIMIT and order.id not in self.firing
+        regular = order.reduce_only and order.kind is LIMIT and order.id not in self.awaiting_margin
         return regular and may_lose(self.margin, self._checks.changed(order, modify))
 
-    def hold_to_modify(self, modify: Modify, shard: int, ticket: int, deadline_ms: int) -> MarginHold | Refused:
+    def hold_to_modify(self, modify: Modify, shard: int, ticket: int, deadline_ms: int) -> MarginHold | Rejected:
         """What the change needs beyond what is held, or what stands against it."""
         refused = self._checks.check_modify(modify)
         if refused is not None:
@@ -83,26 +83,26 @@ class FuturesMarket(MarketMachine):
         order = self.open[modify.id]
         return self._requests.for_change(order, self._checks.changed(order, modify), shard, ticket, deadline_ms)
 
-    def hold_for_fired(self, order: Order, shard: int) -> HoldFired:
+    def trigger_margin_request(self, order: Order, shard: int) -> TriggerMarginRequest:
         """What a fired trigger needs."""
         return self._requests.for_fired(order, shard)
 
     # 3. Recheck
 
-    def recheck(self, granted: Granted) -> Refused | None:
+    def recheck(self, granted: Granted) -> Rejected | None:
         """INSUFFICIENT_MARGIN if it would not pay for every fill any more, or the order does more than only close."""
         short = self._requests.falls_short(
             granted.order, cover_in(granted), reduces=granted.reduces, closes=granted.closes
         )
-        return Refused(Reason.INSUFFICIENT_MARGIN) if short else None
+        return Rejected(RejectReason.INSUFFICIENT_MARGIN) if short else None
 
     def release(self, granted: Granted, effects: Effects) -> None:
-        """Margin and what counts towards the position limit."""
+        """Margin and what counts toward the position limit."""
         self.margin.release(granted, effects)
 
     # 4. Create: a new order
 
-    def place(self, new: NewOrder, granted: Granted | None, effects: Effects) -> OrderReply | Refused:
+    def place(self, new: NewOrder, granted: Granted | None, effects: Effects) -> OrderReply | Rejected:
         """Let a trigger wait; let any other order go its way with what was granted, if it needs money."""
         if new.trigger is not None:
             return OrderReply(self.trigger_orders.wait(new, new.trigger, effects))
@@ -113,7 +113,7 @@ class FuturesMarket(MarketMachine):
         if refusal is not None:
             if granted is not None:
                 margin.release(granted, effects)
-            return Refused(refusal)
+            return Rejected(refusal)
         order = self.matching.create(new, effects.now_ms)
         order.hold_price, order.leverage, order.loss = cover.hold_price, leverage, cover.loss
         order.reduce_only = new.reduce_only
@@ -139,7 +139,7 @@ class FuturesMarket(MarketMachine):
 
     # 4. Create: an open order anew
 
-    def modify(self, modify: Modify, granted: Granted | None, effects: Effects) -> OrderReply | Refused:
+    def modify(self, modify: Modify, granted: Granted | None, effects: Effects) -> OrderReply | Rejected:
         """Change an order, with what was granted for it; None if it needs no more than it has.
 
         Refused, nothing is changed, and the grant is the caller's to give back.
@@ -156,22 +156,22 @@ class FuturesMarket(MarketMachine):
             return OrderReply(order)
         refusal = self._execution.refuse(new, new.price)
         if refusal is not None:
-            return Refused(refusal)
+            return Rejected(refusal)
         if order.leverage or order.hold or granted is not None:
             short = self._rehold(order, new, granted, effects)
             if short is not None:
                 return short
         return OrderReply(order, self._replace(order, new, effects))
 
-    def modify_granted(self, granted: Granted, late: Refused | None, effects: Effects) -> OrderReply | Refused:
+    def modify_granted(self, granted: Granted, late: Rejected | None, effects: Effects) -> OrderReply | Rejected:
         """The change with its margin held; refused after all, or too late, the margin goes back."""
         new = granted.order
         reply = late or self.modify(Modify(granted.modifies, new.account, new.price, new.quantity), granted, effects)
-        if isinstance(reply, Refused):
+        if isinstance(reply, Rejected):
             self.margin.unhold(new, granted.leverage, granted.amount, granted.order_value, effects)
         return reply
 
-    def _rehold(self, order: Order, new: NewOrder, granted: Granted | None, effects: Effects) -> Refused | None:
+    def _rehold(self, order: Order, new: NewOrder, granted: Granted | None, effects: Effects) -> Rejected | None:
         """Hold what ``new`` needs, and give back what is left over.
 
         Refused if book, mark or fills have come between, and what was granted is too little now.
@@ -187,11 +187,11 @@ class FuturesMarket(MarketMachine):
             if granted.allowance:
                 cover = Cover(cover.limit, 0, 0)
         hold, value = self._requests.need_of(order, new, cover)
-        unheld, unvalued = order.hold + more - hold, self.margin.open_value(order) + more_value - value
-        if unheld < 0 or unvalued < 0 or short:
-            return Refused(Reason.INSUFFICIENT_MARGIN)
+        released, released_exposure = order.hold + more - hold, self.margin.open_value(order) + more_value - value
+        if released < 0 or released_exposure < 0 or short:
+            return Rejected(RejectReason.INSUFFICIENT_MARGIN)
         order.hold, order.hold_price, order.loss = hold, cover.hold_price, cover.loss
-        self.margin.unhold(order, order.leverage, unheld, unvalued, effects)
+        self.margin.unhold(order, order.leverage, released, released_exposure, effects)
         order.leverage = self._requests.leverage_for(order)
         return None
 
@@ -217,16 +217,16 @@ class FuturesMarket(MarketMachine):
         """Cancel all waiting triggers of ``account``, oldest first."""
         return self._cancel_all(self.triggers.of_account(account), EndReason.CANCEL_ALL, effects)
 
-    def fired_held(self, held: FiredHeld, effects: Effects) -> None:
+    def apply_trigger_margin(self, held: TriggerMarginResult, effects: Effects) -> None:
         """What the account machine says of a fired trigger: it goes its way, or ends."""
-        self._execution.fired_held(held, effects)
+        self._execution.apply_trigger_margin(held, effects)
 
     # The operator
 
-    def set_status(self, status: MarketStatus, effects: Effects) -> Refused | None:
+    def set_status(self, status: MarketStatus, effects: Effects) -> Rejected | None:
         """As every market; one with open positions is not delisted, and what became due while halted fires."""
         if status is MarketStatus.DELISTED and self.positions:
-            return Refused(Reason.POSITIONS_OPEN)
+            return Rejected(RejectReason.POSITIONS_OPEN)
         self._change_status(status, effects)
         self._execution.fire_due(effects)
         return None

@@ -9,8 +9,8 @@ from shards.engine.market.triggers import trigger_of, would_fire
 from shards.limits import CHILDREN_MAX, OPEN_ORDERS_MAX, TRIGGERS_MAX
 from shards.model.commands import Modify
 from shards.model.orders import BUY, LIMIT, MARKET, Kind, NewOrder, Order, Side, Trigger
-from shards.model.reasons import Reason
-from shards.model.replies import OrderReply, Refused
+from shards.model.reasons import RejectReason
+from shards.model.replies import OrderReply, Rejected
 
 
 class FuturesChecks:
@@ -26,7 +26,7 @@ class FuturesChecks:
 
     # Placing
 
-    def check(self, new: NewOrder) -> OrderReply | Refused | None:
+    def check(self, new: NewOrder) -> OrderReply | Rejected | None:
         """What stands against placing ``new``, or its first order if it comes again."""
         first = self._matching.find_first(new, self._is_same)
         if isinstance(first, OrderReply):
@@ -47,7 +47,7 @@ class FuturesChecks:
     def _is_same(self, order: Order, new: NewOrder) -> bool:
         return is_same(order, new, self._queue.waiting)
 
-    def _check_notional(self, new: NewOrder) -> Refused | None:
+    def _check_notional(self, new: NewOrder) -> Rejected | None:
         """Of a market order, whose price nobody knows before: by the mark price, if there is one."""
         margin = self._margin
         if not margin.mark_price:
@@ -57,31 +57,31 @@ class FuturesChecks:
             lots = min(lots, margin.reducible(new.account, new.side))
         notional = margin.mark_price * lots * self._unit
         if notional < self._matching.market.min_notional and not new.reduce_only:
-            return Refused(Reason.MIN_NOTIONAL)
-        return Refused(Reason.MAX_NOTIONAL) if notional > margin.terms.max_notional else None
+            return Rejected(RejectReason.MIN_NOTIONAL)
+        return Rejected(RejectReason.MAX_NOTIONAL) if notional > margin.terms.max_notional else None
 
-    def _check_price(self, side: Side, price: int) -> Refused | None:
+    def _check_price(self, side: Side, price: int) -> Rejected | None:
         if not is_outside_band(self._margin, side, price):
             return None
-        return Refused(Reason.PRICE_TOO_HIGH if side is BUY else Reason.PRICE_TOO_LOW)
+        return Rejected(RejectReason.PRICE_TOO_HIGH if side is BUY else RejectReason.PRICE_TOO_LOW)
 
-    def _check_reducible(self, new: NewOrder) -> Refused | None:
-        return None if self._margin.reducible(new.account, new.side) else Refused(Reason.NOTHING_TO_REDUCE)
+    def _check_reducible(self, new: NewOrder) -> Rejected | None:
+        return None if self._margin.reducible(new.account, new.side) else Rejected(RejectReason.NOTHING_TO_REDUCE)
 
-    def _check_count(self, new: NewOrder) -> Refused | None:
+    def _check_count(self, new: NewOrder) -> Rejected | None:
         triggers = self._queue.count(new.account)
         if new.trigger is not None:
             parent = self._open.get(new.trigger.parent)
             own = parent is not None and parent.account == new.account
             siblings = self._queue.children.get(new.trigger.parent, ()) if own else ()
             full = triggers >= TRIGGERS_MAX or len(siblings) >= CHILDREN_MAX
-            return Refused(Reason.TOO_MANY_TRIGGERS) if full else None
+            return Rejected(RejectReason.TOO_MANY_TRIGGERS) if full else None
         if len(self._matching.orders.by_account.get(new.account, ())) - triggers >= OPEN_ORDERS_MAX:
-            return Refused(Reason.TOO_MANY_OPEN_ORDERS)
+            return Rejected(RejectReason.TOO_MANY_OPEN_ORDERS)
         children = (new.take_profit is not None) + (new.stop_loss is not None)
-        return Refused(Reason.TOO_MANY_TRIGGERS) if triggers + children > TRIGGERS_MAX else None
+        return Rejected(RejectReason.TOO_MANY_TRIGGERS) if triggers + children > TRIGGERS_MAX else None
 
-    def _check_trigger(self, new: NewOrder, trigger: Trigger) -> Refused | None:
+    def _check_trigger(self, new: NewOrder, trigger: Trigger) -> Rejected | None:
         if trigger.parent:
             parent = self._open.get(trigger.parent)
             if (
@@ -90,48 +90,48 @@ class FuturesChecks:
                 or parent.side is new.side
                 or parent.id in self._queue.waiting
             ):
-                return Refused(Reason.PARENT_NOT_OPEN)
+                return Rejected(RejectReason.PARENT_NOT_OPEN)
         if new.kind is not Kind.TRAILING_STOP_MARKET:
             return self._check_stop(new, trigger, trigger.stop_price)
         price = self._triggers.watched_price(trigger.watched)
         below = trigger.activation < price
         wrong = price and trigger.activation and (trigger.activation == price or below != (new.side is BUY))
-        return Refused(Reason.WOULD_TRIGGER) if wrong else None
+        return Rejected(RejectReason.WOULD_TRIGGER) if wrong else None
 
-    def _check_children(self, new: NewOrder) -> Refused | None:
+    def _check_children(self, new: NewOrder) -> Rejected | None:
         """A take-profit lies beyond the order's price, a stop-loss before it."""
         sign = 1 if new.side is BUY else -1
         for child, direction in ((new.take_profit, sign), (new.stop_loss, -sign)):
             if child is not None:
                 price = new.price or self._triggers.watched_price(child.watched)
                 if price and (child.stop_price - price) * direction <= 0:
-                    return Refused(Reason.WOULD_TRIGGER)
+                    return Rejected(RejectReason.WOULD_TRIGGER)
         return None
 
-    def _check_stop(self, order: NewOrder | Order, trigger: Trigger, stop_price: int) -> Refused | None:
+    def _check_stop(self, order: NewOrder | Order, trigger: Trigger, stop_price: int) -> Rejected | None:
         """It lies beyond the watched price; attached, also beyond the price of the order it is attached to."""
         parent = self._open.get(trigger.parent) if self._margin.rules else None
         prices = self._triggers.watched_price(trigger.watched), parent.price if parent is not None else 0
         wrong = any(price and would_fire(order.kind, order.side, stop_price, price) for price in prices)
-        return Refused(Reason.WOULD_TRIGGER) if wrong else None
+        return Rejected(RejectReason.WOULD_TRIGGER) if wrong else None
 
     # Modifying
 
-    def check_modify(self, modify: Modify) -> Refused | None:
+    def check_modify(self, modify: Modify) -> Rejected | None:
         """What stands against a change before margin is asked for it."""
         order = self._open.get(modify.id)
         if order is None or order.account != modify.account:
-            return Refused(Reason.UNKNOWN_ORDER)
+            return Rejected(RejectReason.UNKNOWN_ORDER)
         waits = order.id in self._queue.waiting
-        if not _is_modifiable(order, modify, waits=waits, fires=order.id in self._triggers.firing):
-            return Refused(Reason.NOT_MODIFIABLE)
+        if not _is_modifiable(order, modify, waits=waits, fires=order.id in self._triggers.awaiting_margin):
+            return Rejected(RejectReason.NOT_MODIFIABLE)
         new = self.changed(order, modify)
         stop_price = trigger_of(order).stop_price if waits else 0
         stays = not waits or modify.stop_price in (0, stop_price)
         if stays and (new.price, new.quantity) == (order.price, order.quantity):
-            return Refused(Reason.NOTHING_CHANGES)
+            return Rejected(RejectReason.NOTHING_CHANGES)
         if not order.close_position and new.quantity <= order.filled:
-            return Refused(Reason.BELOW_FILLED)
+            return Rejected(RejectReason.BELOW_FILLED)
         refused = self._matching.check_status()
         if refused is not None:
             return refused
@@ -139,14 +139,14 @@ class FuturesChecks:
             return self._check_stop(order, trigger_of(order), modify.stop_price or stop_price)
         return self._check_price(order.side, new.price) or self._check_own_children(order, new.price)
 
-    def _check_own_children(self, order: Order, price: int) -> Refused | None:
+    def _check_own_children(self, order: Order, price: int) -> Rejected | None:
         """An order is not moved beyond what is attached to it."""
         if not self._margin.rules or price == order.price:
             return None
         for child in self._queue.children_of(order.id):
             stop_price = trigger_of(child).stop_price  # 0: a trailing one has none
             if stop_price and would_fire(child.kind, child.side, stop_price, price):
-                return Refused(Reason.WOULD_TRIGGER)
+                return Rejected(RejectReason.WOULD_TRIGGER)
         return None
 
     def changed(self, order: Order, modify: Modify) -> NewOrder:

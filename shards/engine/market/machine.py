@@ -13,7 +13,7 @@ from shards.model.commands import FundsHold, MarginHold
 from shards.model.links import Granted
 from shards.model.markets import Market, MarketStatus
 from shards.model.orders import EndReason, NewOrder, Order
-from shards.model.replies import OrderReply, Refused
+from shards.model.replies import OrderReply, Rejected
 
 
 class MarketMachine(ABC):
@@ -36,7 +36,7 @@ class MarketMachine(ABC):
     # Placing
 
     @abstractmethod
-    def check(self, new: NewOrder) -> OrderReply | Refused | None:
+    def check(self, new: NewOrder) -> OrderReply | Rejected | None:
         """What stands against placing ``new`` before its money is asked for; None if nothing does.
 
         Not against it but answering it: the first order of the same client id.
@@ -51,11 +51,11 @@ class MarketMachine(ABC):
         """What the account machine is to hold for ``new``; the grant comes to ``shard``. Reads only."""
 
     @abstractmethod
-    def recheck(self, granted: Granted) -> Refused | None:
+    def recheck(self, granted: Granted) -> Rejected | None:
         """What has come between since a grant was asked for, and makes it too little."""
 
     @abstractmethod
-    def place(self, new: NewOrder, granted: Granted | None, effects: Effects) -> OrderReply | Refused:
+    def place(self, new: NewOrder, granted: Granted | None, effects: Effects) -> OrderReply | Rejected:
         """Place ``new`` with what was granted for it; None if it needs no money. Refused, all of it goes back."""
 
     @abstractmethod
@@ -82,7 +82,7 @@ class MarketMachine(ABC):
     # The operator
 
     @abstractmethod
-    def set_status(self, status: MarketStatus, effects: Effects) -> Refused | None:
+    def set_status(self, status: MarketStatus, effects: Effects) -> Rejected | None:
         """Change the status; delisting cancels every open order with release first."""
 
     def _change_status(self, status: MarketStatus, effects: Effects) -> None:

@@ -9,7 +9,7 @@ from shards.engine.market.matching import Matching
 from shards.model.accounting import MarginTerms
 from shards.model.commands import MarginHold
 from shards.model.decimals import ceil_div
-from shards.model.links import HoldFired
+from shards.model.links import TriggerMarginRequest
 from shards.model.orders import NewOrder, Order
 
 
@@ -40,11 +40,13 @@ class MarginRequests:
         terms, measured = self._more_terms(order, new, cover), (cover.limit, cover.loss)
         return MarginHold(new, self._asset, shard, ticket, deadline_ms, cover.hold_price, terms, order.id, *measured)
 
-    def for_fired(self, order: Order, shard: int) -> HoldFired:
+    def for_fired(self, order: Order, shard: int) -> TriggerMarginRequest:
         """So that a fired trigger can go its way."""
         cover = measure(self._margin, order)
         shown = order.id, order.account, order.side
-        return HoldFired(*shown, cover.hold_price, self._terms_of(order, cover), shard, cover.limit, cover.loss)
+        return TriggerMarginRequest(
+            *shown, cover.hold_price, self._terms_of(order, cover), shard, cover.limit, cover.loss
+        )
 
     def _terms_of(self, order: NewOrder | Order, cover: Cover) -> MarginTerms:
         """What the account machine must know to hold the margin of a regular order."""

@@ -13,7 +13,7 @@ from shards.engine.market.book import Book
 from shards.engine.market.cover import is_uncovered
 from shards.model.accounting import MarginFill, MarginSettlement
 from shards.model.decimals import ceil_div
-from shards.model.links import FiredHeld, Granted
+from shards.model.links import Granted, TriggerMarginResult
 from shards.model.markets import FuturesTerms, Market
 from shards.model.orders import BUY, NewOrder, Order, Side, Trade
 
@@ -156,14 +156,14 @@ class MarginTrading:
         return ceil_div(order.hold_price * units, order.leverage) + loss if order.leverage else loss
 
     def open_value(self, order: Order) -> int:
-        """What counts of an order on the book towards the position limit."""
+        """What counts of an order on the book toward the position limit."""
         return 0 if order.reduce_only else order.price * (order.quantity - order.filled) * self._unit
 
     def release_rest(self, order: Order, effects: Effects) -> None:
         """Give back what is still held for an order that has ended."""
         if order.leverage or order.hold:
-            unheld, order.hold = order.hold, 0
-            self._settle(order, unheld, order.quantity - order.filled, effects, [])
+            released, order.hold = order.hold, 0
+            self._settle(order, released, order.quantity - order.filled, effects, [])
 
     def release(self, granted: Granted, effects: Effects) -> None:
         """Give back what was set aside for an order that is not placed after all."""
@@ -174,22 +174,22 @@ class MarginTrading:
         elif granted.amount:
             self.unhold(new, 0, granted.amount, 0, effects)
 
-    def release_fired(self, held: FiredHeld, effects: Effects) -> None:
+    def release_fired(self, held: TriggerMarginResult, effects: Effects) -> None:
         """Give back what is held for a fired trigger that does not go its way with it."""
         if held.leverage or held.leave:
             hold = held_for(held.terms, held.leverage)
             self.unhold(held, held.leverage, hold, held.terms.order_value, effects)
 
     def unhold(
-        self, order: NewOrder | Order | FiredHeld, leverage: int, hold: int, value: int, effects: Effects
+        self, order: NewOrder | Order | TriggerMarginResult, leverage: int, hold: int, value: int, effects: Effects
     ) -> None:
-        """Give back ``hold``; ``value`` counts no longer towards the position limit."""
+        """Give back ``hold``; ``value`` counts no longer toward the position limit."""
         settlement = MarginSettlement(order.account, self._number, order.side, leverage, hold, value)
         effects.margin_settlements.append(settlement)
 
-    def _settle(self, order: Order, unheld: int, lots: int, effects: Effects, fills: list[MarginFill]) -> None:
+    def _settle(self, order: Order, released: int, lots: int, effects: Effects, fills: list[MarginFill]) -> None:
         """``lots`` of the order no longer count as open."""
         value = (order.price or order.hold_price) * lots * self._unit if order.leverage else 0
         effects.margin_settlements.append(
-            MarginSettlement(order.account, order.market, order.side, order.leverage, unheld, value, fills)
+            MarginSettlement(order.account, order.market, order.side, order.leverage, released, value, fills)
         )

@@ -18,8 +18,8 @@ from shards.model.events import MarketChanged, OrderEnded, Traded
 from shards.model.ids import make_number
 from shards.model.markets import Market, MarketStatus
 from shards.model.orders import BUY, LIMIT, MARKET, OPEN, PARTIALLY_FILLED, EndReason, NewOrder, Order, Status, Trade
-from shards.model.reasons import Reason
-from shards.model.replies import OrderReply, Refused
+from shards.model.reasons import RejectReason
+from shards.model.replies import OrderReply, Rejected
 
 _LISTED: Final = MarketStatus.LISTED  # as those in shards.model.orders
 _NO_REASON: Final = EndReason.NONE
@@ -49,11 +49,11 @@ class Matching:
     def change_market(self, effects: Effects, **changes: Any) -> None:
         """Replace what the operator has changed."""
         self.market = msgspec.structs.replace(self.market, **changes)
-        effects.rows.append(MarketChanged(self.market, effects.now_ms))
+        effects.events.append(MarketChanged(self.market, effects.now_ms))
 
     # Before a new order
 
-    def find_first(self, new: NewOrder, is_same: Callable[[Order, NewOrder], bool]) -> OrderReply | Refused | None:
+    def find_first(self, new: NewOrder, is_same: Callable[[Order, NewOrder], bool]) -> OrderReply | Rejected | None:
         """The answer where ``new`` comes again, or its client id is taken; None if it is the first.
 
         ``is_same``: whether a new order asks for just what an open one was placed with.
@@ -65,17 +65,17 @@ class Matching:
             return OrderReply(first, repeated=True)
         again = self.replays.find(new)
         if again is None:
-            return Refused(Reason.DUPLICATE_CLIENT_ID, first) if first is not None else None
+            return Rejected(RejectReason.DUPLICATE_CLIENT_ID, first) if first is not None else None
         if again.status is Status.REJECTED:
-            return Refused(Reason(again.end_reason.value), again)
+            return Rejected(RejectReason(again.end_reason.value), again)
         return OrderReply(again, repeated=True)
 
-    def check_status(self) -> Refused | None:
+    def check_status(self) -> Rejected | None:
         """Whether the market takes orders."""
         status = self.market.status
         if status is _LISTED:
             return None
-        return Refused(Reason.MARKET_HALTED if status is MarketStatus.HALTED else Reason.MARKET_DELISTED)
+        return Rejected(RejectReason.MARKET_HALTED if status is MarketStatus.HALTED else RejectReason.MARKET_DELISTED)
 
     def create(self, new: NewOrder, now_ms: int) -> Order:
         """The order with its number; remembered, so that the same signed request does not come to another."""
@@ -131,7 +131,7 @@ class Matching:
             taker_fee=fees[1],
             time_ms=effects.now_ms,
         )
-        effects.rows.append(Traded(trade))
+        effects.events.append(Traded(trade))
         self.book.side(maker.side).take(maker, quantity)
         self.update_id += 1
         for order in (taker, maker):
@@ -164,7 +164,7 @@ class Matching:
         order.end_reason = reason
         order.updated_ms = effects.now_ms
         order.request = effects.request
-        effects.rows.append(OrderEnded(order))
+        effects.events.append(OrderEnded(order))
 
 
 def fee_of(units: int, bps: int) -> int:

@@ -25,8 +25,8 @@ from shards.model.orders import (
     Status,
     Trade,
 )
-from shards.model.reasons import Reason
-from shards.model.replies import OrderReply, Refused
+from shards.model.reasons import RejectReason
+from shards.model.replies import OrderReply, Rejected
 
 
 class SpotMarket(MarketMachine):
@@ -39,13 +39,13 @@ class SpotMarket(MarketMachine):
 
     # Placing
 
-    def check(self, new: NewOrder) -> OrderReply | Refused | None:
+    def check(self, new: NewOrder) -> OrderReply | Rejected | None:
         """A repeat, the market's status, and how many orders the account has."""
         found = self.matching.find_first(new, _is_same) or self.matching.check_status()
         if found is not None:
             return found
         full = len(self.by_account.get(new.account, ())) >= OPEN_ORDERS_MAX
-        return Refused(Reason.TOO_MANY_OPEN_ORDERS) if full else None
+        return Rejected(RejectReason.TOO_MANY_OPEN_ORDERS) if full else None
 
     def needs_money(self, new: NewOrder) -> bool:
         """Every spot order does."""
@@ -65,11 +65,11 @@ class SpotMarket(MarketMachine):
         asset, amount = self.hold_of(new)
         return FundsHold(new, asset, amount, shard, ticket, deadline_ms)
 
-    def recheck(self, granted: Granted) -> Refused | None:
+    def recheck(self, granted: Granted) -> Rejected | None:
         """Nothing can: an order pays no more than it says."""
         return None
 
-    def place(self, new: NewOrder, granted: Granted | None, effects: Effects) -> OrderReply | Refused:
+    def place(self, new: NewOrder, granted: Granted | None, effects: Effects) -> OrderReply | Rejected:
         """Match ``new``, and rest or end what is left of it."""
         assert granted is not None, "every spot order needs money"
         order = self.matching.create(new, effects.now_ms)
@@ -80,7 +80,7 @@ class SpotMarket(MarketMachine):
             if refusal is not None:
                 self.matching.finish(order, Status.REJECTED, EndReason(refusal.value), effects)
                 self._release_rest(order, effects)
-                return Refused(refusal, order)
+                return Rejected(refusal, order)
         trades = [self._trade(order, match, effects) for match in plan.matches]
         self._after_matching(order, plan, trades, effects)
         return OrderReply(order, trades)
@@ -91,8 +91,8 @@ class SpotMarket(MarketMachine):
         effects.settlements.append(Settlement(granted.order.account, asset, asset, amount, 0, 0, 0))
 
     def _after_matching(self, order: Order, plan: Plan, trades: list[Trade], effects: Effects) -> None:
-        unheld, received, paid, fee = self._sum_fills(order, trades) if trades else (0, 0, 0, 0)
-        order.hold -= unheld
+        released, received, paid, fee = self._sum_fills(order, trades) if trades else (0, 0, 0, 0)
+        order.hold -= released
         if not plan.complete and order.kind is LIMIT and order.tif is not IOC:
             self.matching.rest(order)
         else:
@@ -101,9 +101,9 @@ class SpotMarket(MarketMachine):
             else:
                 reason = EndReason.IOC if order.kind is LIMIT else EndReason.MARKET_REST
                 self.matching.finish(order, CANCELED, reason, effects)
-            unheld, order.hold = unheld + order.hold, 0
-        if unheld:
-            self._settle(order, effects, unheld=unheld, paid=paid, received=received, fee=fee)
+            released, order.hold = released + order.hold, 0
+        if released:
+            self._settle(order, effects, released=released, paid=paid, received=received, fee=fee)
 
     def _sum_fills(self, order: Order, trades: list[Trade]) -> tuple[int, int, int, int]:
         """(unheld, received, paid, fee) of a taker's trades; a limit buy is unheld at its own, worse price."""
@@ -113,8 +113,8 @@ class SpotMarket(MarketMachine):
         base, quote = lots * self._lot_units, value * self._tick_lot_units
         if order.side is SELL:
             return base, quote, base, fee
-        unheld = lots * order.price * self._tick_lot_units if order.kind is LIMIT else quote
-        return unheld, base, quote, fee
+        released = lots * order.price * self._tick_lot_units if order.kind is LIMIT else quote
+        return released, base, quote, fee
 
     def _trade(self, taker: Order, match: Match, effects: Effects) -> Trade:
         maker, quantity = match
@@ -125,7 +125,7 @@ class SpotMarket(MarketMachine):
         trade = self.matching.trade(taker, match, fees, effects)
         # a maker is a limit order and trades at its own price: what is unheld is what is paid
         maker.hold -= to_taker
-        self._settle(maker, effects, unheld=to_taker, paid=to_taker, received=to_maker, fee=trade.maker_fee)
+        self._settle(maker, effects, released=to_taker, paid=to_taker, received=to_maker, fee=trade.maker_fee)
         if maker.filled == maker.quantity:
             self.matching.orders.remove(maker)
             self.matching.finish(maker, Status.FILLED, EndReason.FILLED, effects)
@@ -140,18 +140,18 @@ class SpotMarket(MarketMachine):
         self._release_rest(order, effects)
 
     def _release_rest(self, order: Order, effects: Effects) -> None:
-        self._settle(order, effects, unheld=order.hold)
+        self._settle(order, effects, released=order.hold)
         order.hold = 0
 
     def _settle(
-        self, order: Order, effects: Effects, *, unheld: int, paid: int = 0, received: int = 0, fee: int = 0
+        self, order: Order, effects: Effects, *, released: int, paid: int = 0, received: int = 0, fee: int = 0
     ) -> None:
         market = self.matching.market
         base, quote = market.base, market.quote
         give, take = (quote, base) if order.side is BUY else (base, quote)
-        effects.settlements.append(Settlement(order.account, give, take, unheld, paid, received, fee))
+        effects.settlements.append(Settlement(order.account, give, take, released, paid, received, fee))
 
-    def set_status(self, status: MarketStatus, effects: Effects) -> Refused | None:
+    def set_status(self, status: MarketStatus, effects: Effects) -> Rejected | None:
         """Nothing stands against it."""
         self._change_status(status, effects)
         return None
@@ -173,8 +173,8 @@ def _is_same(order: Order, new: NewOrder) -> bool:
     )
 
 
-def _refuse(order: Order, plan: Plan) -> Reason | None:
+def _refuse(order: Order, plan: Plan) -> RejectReason | None:
     """Why an order that would trade may not."""
     if any(match.maker.account == order.account for match in plan.matches):
-        return Reason.SELF_TRADE
-    return Reason.POST_ONLY if order.tif is POST_ONLY else None
+        return RejectReason.SELF_TRADE
+    return RejectReason.POST_ONLY if order.tif is POST_ONLY else None

@@ -20,7 +20,7 @@ class TriggerOrders:
         self._margin = margin
         self._open = matching.orders.by_id
         self.queue = Triggers()
-        self.firing: dict[int, Order] = {}  # triggers that have fired and wait for their margin
+        self.awaiting_margin: dict[int, Order] = {}  # triggers that have fired and wait for their margin
         self._touched: dict[int, Order] = {}  # triggers whose price came in the midst of what is being carried out
 
     # Waiting
@@ -32,10 +32,10 @@ class TriggerOrders:
             child: Trigger | None = getattr(new, name)
             if child is not None:
                 terms = msgspec.structs.replace(child, parent=order.id)
-                asked = NewOrder(
+                requested = NewOrder(
                     new.market, new.account, side, child.origin, TimeInForce.GTC, 0, order.quantity, 0, reduce_only=True
                 )
-                setattr(order, name, self.wait(asked, terms, effects).id)
+                setattr(order, name, self.wait(requested, terms, effects).id)
 
     def wait(self, new: NewOrder, trigger: Trigger, effects: Effects) -> Order:
         """Let a new trigger wait."""
@@ -81,16 +81,16 @@ class TriggerOrders:
         if not attached:
             self.queue.hand_over(order)
 
-    def restore_firing(self, order: Order) -> None:
+    def restore_awaiting_margin(self, order: Order) -> None:
         """A fired trigger of a snapshot waits for its margin again."""
         self._matching.orders.add(order)
-        self.firing[order.id] = order
+        self.awaiting_margin[order.id] = order
 
     def withdraw(self, order: Order) -> bool:
         """Let an open order wait no longer, for its price or its margin; False if it does not, but rests."""
         if order.id in self.queue.waiting:
             self.queue.remove(order)
-        elif self.firing.pop(order.id, None) is None:
+        elif self.awaiting_margin.pop(order.id, None) is None:
             return False
         self._matching.orders.remove(order)
         return True

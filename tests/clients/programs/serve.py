@@ -19,14 +19,14 @@ def serve(connect: Callable[[str, str, str], Call], code_of: Callable[[Exception
     answers, sys.stdout = sys.stdout, sys.stderr  # what a client prints is no answer
     call: Call | None = None
     for line in sys.stdin:
-        asked = json.loads(line)
-        set_clock(asked["clock_s"])
+        requested = json.loads(line)
+        set_clock(requested["clock_s"])
         try:
-            if asked["name"] == "connect":
-                call, result = connect(**asked["params"]), None
+            if requested["name"] == "connect":
+                call, result = connect(**requested["params"]), None
             else:
                 assert call is not None
-                result = call(asked["name"], asked["params"])
+                result = call(requested["name"], requested["params"])
             told = {"result": result}
         except Exception as error:
             told = {"raised": type(error).__name__, "code": code_of(error), "text": repr(error)}

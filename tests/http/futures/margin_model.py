@@ -82,7 +82,7 @@ class Place:
         self.margin += up(price * opened / leverage)
         return profit
 
-    def unrealised(self, mark: Fraction) -> Fraction:
+    def unrealized(self, mark: Fraction) -> Fraction:
         return self.amount * mark - (self.cost if self.amount > 0 else -self.cost)
 
     @property
@@ -99,26 +99,28 @@ class Model:
 
     wallet: Fraction = NOTHING
     spot: Fraction = NOTHING
-    places: dict[str, Place] = field(default_factory=dict)
+    positions: dict[str, Place] = field(default_factory=dict)
 
     def free(self, marks: dict[str, Fraction]) -> Fraction:
-        margins = sum((place.margin for place in self.places.values()), NOTHING)
-        left = self.wallet + min(NOTHING, self.unrealised(marks)) - margins
-        return min(left, self.surplus(marks) - LEAST * any(place.amount for place in self.places.values())) - self.held
+        margins = sum((place.margin for place in self.positions.values()), NOTHING)
+        left = self.wallet + min(NOTHING, self.unrealized(marks)) - margins
+        return (
+            min(left, self.surplus(marks) - LEAST * any(place.amount for place in self.positions.values())) - self.held
+        )
 
     @property
     def held(self) -> Fraction:
-        return sum((place.hold for place in self.places.values()), NOTHING)
+        return sum((place.hold for place in self.positions.values()), NOTHING)
 
     def leave(self, marks: dict[str, Fraction], reduced: str, quantity: Fraction) -> Fraction:
         """What an order may lose that reduces one position: what is left must have its maintenance."""
-        sizes = (abs(place.amount) - (quantity if symbol == reduced else 0) for symbol, place in self.places.items())
+        sizes = (abs(place.amount) - (quantity if symbol == reduced else 0) for symbol, place in self.positions.items())
         return self.surplus(marks, reduced, quantity) - LEAST * any(sizes) - self.held
 
     def surplus(self, marks: dict[str, Fraction], reduced: str = "", quantity: Fraction = NOTHING) -> Fraction:
         """What it is worth beyond what its positions must have, once one of them is smaller."""
-        rest = self.wallet + self.unrealised(marks)
-        for symbol, place in self.places.items():
+        rest = self.wallet + self.unrealized(marks)
+        for symbol, place in self.positions.items():
             size = abs(place.amount) - (quantity if symbol == reduced else 0)
             rest -= up(size * marks[symbol] * RATIO)
         return rest
@@ -126,10 +128,10 @@ class Model:
     def available(self, marks: dict[str, Fraction]) -> Fraction:
         return max(NOTHING, self.free(marks))
 
-    def unrealised(self, marks: dict[str, Fraction]) -> Fraction:
-        return sum((place.unrealised(marks[symbol]) for symbol, place in self.places.items()), NOTHING)
+    def unrealized(self, marks: dict[str, Fraction]) -> Fraction:
+        return sum((place.unrealized(marks[symbol]) for symbol, place in self.positions.items()), NOTHING)
 
     def trade(self, symbol: str, side: str, price: Fraction, quantity: Fraction, leverage: int, fee_bps: int) -> None:
         """One side of a match."""
-        profit = self.places[symbol].fill(side, price, quantity, leverage)
+        profit = self.positions[symbol].fill(side, price, quantity, leverage)
         self.wallet += profit - up(price * quantity * fee_bps / 10_000)

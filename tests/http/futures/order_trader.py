@@ -13,8 +13,8 @@ ARCHIVED_S: Final = 10.0  # rows are archived in a tenth of a second; a loaded m
 class OrderTrader(Trader):
     """With plenty of money, unless it is told otherwise."""
 
-    def __init__(self, venue: Venue, home: int | None = None, funds: str = "1000000") -> None:
-        super().__init__(venue, home, funds)
+    def __init__(self, venue: Venue, account_shard: int | None = None, funds: str = "1000000") -> None:
+        super().__init__(venue, account_shard, funds)
 
     def get(self, path: str, /, **query: Any) -> Json:
         """The answer of a GET that must succeed; ``path`` after ``/fapi/v1``."""

@@ -14,13 +14,13 @@ from shards.model.commands import Command
 from shards.model.ids import make_number
 from shards.model.markets import FuturesTerms, Market, MarketStatus, Product
 from shards.model.orders import Side, Trade
-from shards.model.queries import GetCandles, GetDepth, GetPrices, GetTickers, MarketTrades, Question
-from shards.model.reasons import Reason
+from shards.model.queries import GetCandles, GetDepth, GetPrices, GetTickers, MarketTrades, Query
+from shards.model.reasons import RejectReason
 from shards.model.replies import (
     CandlesReply,
     DepthReply,
     PricesReply,
-    Refused,
+    Rejected,
     Reply,
     Ticker,
     TickersReply,
@@ -30,13 +30,13 @@ from storage.reference import Asset, Reference
 from tests.http.futures.caller import Answer, Caller
 from web.app import make_app
 from web.exchange.catalog import CatalogSource, encode_market
-from web.exchange.gateway import Engine
+from web.exchange.gateway import ExchangeGateway
 from web.http.tokens import Tokens
 from web.ratelimit.budget import Budget
 from web.services import Services
 from web.settings import load_web_settings
 
-Message_ = Command | Question
+Message_ = Command | Query
 
 TERMS: Final = FuturesTerms(
     max_notional=10**13,
@@ -58,12 +58,12 @@ def make_market(number: int, symbol: str, product: Product = Product.FUTURES, **
         "symbol": symbol,
         "base": symbol.removesuffix("USDT"),
         "quote": "USDT",
-        "base_places": 8,
-        "quote_places": 6,
+        "base_decimals": 8,
+        "quote_decimals": 6,
         "tick_digits": 1,
-        "price_places": 1,
+        "price_decimals": 1,
         "lot_digits": 1,
-        "lot_places": 3,
+        "lot_decimals": 3,
         "min_notional": 10 * 10**6,
         "maker_fee_bps": 2,
         "taker_fee_bps": 5,
@@ -103,10 +103,10 @@ class FakeClient:
 
     def __init__(self) -> None:
         self.archived: list[Trade] = []
-        self.recent: list[Trade] = []
+        self.unarchived: list[Trade] = []
         self.levels: dict[int, DepthReply] = {}
         self.fault: Exception | None = None
-        self.refusal: Reason | None = None
+        self.refusal: RejectReason | None = None
         self.messages: list[Message_] = []
 
     def call(self, shard: int, message: Message_, deadline_ms: int = 0) -> Reply:
@@ -114,20 +114,20 @@ class FakeClient:
         if self.fault is not None:
             raise self.fault
         if self.refusal is not None:
-            return Refused(self.refusal)
+            return Rejected(self.refusal)
         if isinstance(message, GetDepth):
             return self.levels.get(message.market, DepthReply(0, [], []))
         if isinstance(message, GetPrices):
-            prices = [trade.price for trade in (*self.archived, *self.recent) if trade.market == message.market]
+            prices = [trade.price for trade in (*self.archived, *self.unarchived) if trade.market == message.market]
             return PricesReply(prices[-1], prices[-1]) if prices else PricesReply(0, 0)
-        return _answer(message, self.recent)
+        return _answer(message, self.unarchived)
 
     def call_each(self, messages: Sequence[tuple[int, Message_]], deadline_ms: int = 0) -> list[Reply]:
         return [self.call(shard, message) for shard, message in messages]
 
-    def ask_archive(self, question: Question, deadline_ms: int = 0) -> Reply:
-        self.messages.append(question)
-        return _answer(question, self.archived)
+    def ask_archive(self, query: Query, deadline_ms: int = 0) -> Reply:
+        self.messages.append(query)
+        return _answer(query, self.archived)
 
 
 def _answer(message: Message_, trades: list[Trade]) -> Reply:
@@ -172,7 +172,7 @@ class Site:
         self.app = make_app(
             Services(
                 settings=load_web_settings()._replace(**settings),
-                engine=Engine(cast(Client, self.client)),
+                gateway=ExchangeGateway(cast(Client, self.client)),
                 reference=self.reference,
                 catalogs=CatalogSource(self.reference),
                 tokens=Tokens("0123456789abcdef" * 4, {}, "HS256"),

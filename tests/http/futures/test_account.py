@@ -48,8 +48,8 @@ def only(rows: list[Json], symbol: str) -> Json:
 
 
 def test_an_account_that_was_never_used(venue: Venue) -> None:
-    for home in venue.shards:
-        trader = Trader(venue, home)
+    for account_shard in venue.shards:
+        trader = Trader(venue, account_shard)
         before = now_ms()
         for version in (2, 3):
             (balance,) = trader.call("GET", f"/v{version}/balance").ok()

@@ -61,7 +61,7 @@ def in_json_with_timestamp(own: Caller, text: str) -> tuple[str, bytes]:
     return f"signature={own.sign(body)}", body.encode()
 
 
-PLACES = [
+SOURCES = [
     in_query,
     in_query_signature_first,
     in_query_capital_signature,
@@ -75,7 +75,7 @@ PLACES = [
 Place = Callable[[Caller, str], tuple[str, bytes]]
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", SOURCES)
 @pytest.mark.parametrize("content_type", [None, "application/json", "application/x-www-form-urlencoded", "text/plain"])
 def test_places(site: Site, place: Place, content_type: str | None) -> None:
     query, body = place(site.own, f"symbol=BTCUSDT&timestamp={now_ms()}")
@@ -83,17 +83,17 @@ def test_places(site: Site, place: Place, content_type: str | None) -> None:
     assert site.own.send("GET", PATH, query, body, headers).ok()["symbol"] == "BTCUSDT"
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", SOURCES)
 def test_places_of_a_post(site: Site, place: Place) -> None:
     query, body = place(site.own, f"dualSidePosition=False&timestamp={now_ms()}")
     assert site.own.send("POST", DUAL, query, body).ok() == {"code": 200, "msg": "success"}
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", SOURCES)
 def test_changed_after_signing(site: Site, place: Place) -> None:
     query, body = place(site.own, f"symbol=BTCUSDT&timestamp={now_ms()}")
     for worse in ((query + "&x=1", body), (query, body + b"&x=1"), (query, body + b" ")):
-        # what now stands behind the signature has spoilt it, and JSON that is none has no timestamp
+        # what now stands behind the signature has mutated it, and JSON that is none has no timestamp
         assert site.own.send("GET", PATH, *worse).brief() in ("400 -1022", "400 -1102")
     assert site.own.send("GET", PATH, query + "&x=1", body).brief() == "400 -1022"
     assert site.own.send("GET", PATH, query, body).brief() == "200"

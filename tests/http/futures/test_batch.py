@@ -105,7 +105,7 @@ def test_spellings(own: Actor, symbol: str, where: str) -> None:
     assert [(order["type"], order["reduceOnly"]) for order in told] == [("LIMIT", False), ("STOP_MARKET", True)]
 
 
-# Cancelling
+# Canceling
 
 
 def test_cancel(own: Actor, other: Actor, symbol: str) -> None:
@@ -121,7 +121,7 @@ def test_cancel(own: Actor, other: Actor, symbol: str) -> None:
     waiting = own.trigger(symbol, "BUY", "TRAILING_STOP_MARKET", callbackRate="1", quantity="1")["orderId"]
     foreign = other.place(symbol, "SELL", "300", "1")["orderId"]
     foreign_trigger = other.stop(symbol, "SELL", "50", "1")["orderId"]
-    asked = [second, filled, first, foreign, waiting, gone, foreign_trigger, expired, part, second]
+    requested = [second, filled, first, foreign, waiting, gone, foreign_trigger, expired, part, second]
     states = [
         "CANCELED",
         "FILLED",
@@ -134,9 +134,9 @@ def test_cancel(own: Actor, other: Actor, symbol: str) -> None:
         "CANCELED",
         "CANCELED",
     ]
-    told = own.cancel_batch(symbol, *asked)
+    told = own.cancel_batch(symbol, *requested)
     assert [brief(element) for element in told] == states
-    for number, element in zip(asked, told, strict=True):
+    for number, element in zip(requested, told, strict=True):
         if "code" in element:
             assert list(element) == ["code", "msg"]
             continue
@@ -145,9 +145,9 @@ def test_cancel(own: Actor, other: Actor, symbol: str) -> None:
     assert "priceRate" in told[4] and told[8]["executedQty"] == "1"
     assert own.open(symbol) == [] and own.held() == 0
     assert other.open(symbol) == [foreign, foreign_trigger]
-    assert own.cancel_batch(symbol, *asked) == told
+    assert own.cancel_batch(symbol, *requested) == told
     wait_archived(own.venue)
-    assert own.cancel_batch(symbol, *asked) == told
+    assert own.cancel_batch(symbol, *requested) == told
 
 
 def test_cancel_by_client_id(own: Actor, other: Actor, symbol: str) -> None:
@@ -169,8 +169,8 @@ def test_nothing_that_can_be_an_order(venue: Venue, own: Actor, symbol: str) -> 
     elsewhere = list_contract(venue)
     there = own.place(elsewhere, "BUY", "100", "1")["orderId"]
     here = own.place(symbol, "BUY", "100", "1")["orderId"]
-    asked = ["order_id_1", 0, there, 2**63 - 1, str(here), here + 1_000]
-    told = own.call("DELETE", "/v1/batchOrders", symbol=symbol, orderIdList=json.dumps(asked)).ok()
+    requested = ["order_id_1", 0, there, 2**63 - 1, str(here), here + 1_000]
+    told = own.call("DELETE", "/v1/batchOrders", symbol=symbol, orderIdList=json.dumps(requested)).ok()
     assert [told[n] for n in (0, 1, 2, 3, 5)] == 5 * [UNKNOWN]
     assert (told[4]["orderId"], told[4]["status"]) == (here, "CANCELED")
     assert own.call("DELETE", "/v1/batchOrders", symbol=symbol, orderIdList='["x"]').ok() == [UNKNOWN]

@@ -16,7 +16,7 @@ from flask import Response
 from tests.http.futures.caller import Answer
 from tests.http.futures.site import Site
 from web.auth import TRADE
-from web.futures.call.call import read_market, signed_call
+from web.futures.call.call import read_market, signed
 from web.futures.orders.id_lists import read_json_list
 from web.http.responses import answer
 from web.ratelimit import shared_tables
@@ -519,8 +519,8 @@ def add_order_route(site: Site) -> None:
     """An endpoint that places as many orders as it is told, and does nothing else."""
 
     def place() -> Response:
-        call = signed_call(0, TRADE, orders=lambda asked: len(read_json_list(asked, "batchOrders") or [0]))
-        read_market(call.asked, services().catalog())
+        call = signed(0, TRADE, orders=lambda requested: len(read_json_list(requested, "batchOrders") or [0]))
+        read_market(call.parameters, services().catalog())
         return answer({})
 
     site.app.add_url_rule("/fapi/v1/try", view_func=place, methods=["POST"])

@@ -1,4 +1,4 @@
-"""Cancelling futures orders: one, all of a market, all after a while; with all that was attached and held."""
+"""Canceling futures orders: one, all of a market, all after a while; with all that was attached and held."""
 
 from decimal import Decimal
 

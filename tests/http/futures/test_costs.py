@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from tests.http.futures.caller import Answer
 from tests.http.futures.site import Site
 from web.ratelimit.budget import Budget
@@ -68,7 +68,7 @@ UNANSWERED: Final = [
 def limited(tmp_path: Path) -> Iterator[Site]:
     """With limits, and an engine that is busy."""
     made = Site(tmp_path, Budget(tmp_path / "limits", "0", WEIGHT_MAX, ORDER_COUNT))
-    made.client.refusal = Reason.BUSY
+    made.client.refusal = RejectReason.BUSY
     with closing(made.reference):
         yield made
 
@@ -123,13 +123,13 @@ def test_a_conditional_order_counts_as_one(limited: Site) -> None:
 @pytest.mark.parametrize(
     ("reason", "told"),
     [
-        (Reason.BUSY, "503 -1008"),
-        (Reason.RESTARTING, "503 -1001"),
-        (Reason.STORAGE_FULL, "503 -1000"),
-        (Reason.TIMEOUT, "408 -1007"),
+        (RejectReason.BUSY, "503 -1008"),
+        (RejectReason.RESTARTING, "503 -1001"),
+        (RejectReason.STORAGE_FULL, "503 -1000"),
+        (RejectReason.TIMEOUT, "408 -1007"),
     ],
 )
-def test_an_engine_that_does_not_answer(limited: Site, reason: Reason, told: str) -> None:
+def test_an_engine_that_does_not_answer(limited: Site, reason: RejectReason, told: str) -> None:
     """Not the same as an order that does not exist."""
     limited.client.refusal = reason
     for method, path, query in UNANSWERED:

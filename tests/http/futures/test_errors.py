@@ -2,7 +2,7 @@
 
 import pytest
 
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from storage.reference import Reference, StorageFull
 from tests.http.futures.site import Site
 from web.exchange.gateway import COMMANDED
@@ -65,7 +65,7 @@ def test_nothing_is_read_by_ping(site: Site) -> None:
 
 
 @pytest.mark.parametrize("reason", REFUSALS)
-def test_refusals_of_the_engine(site: Site, reason: Reason) -> None:
+def test_refusals_of_the_engine(site: Site, reason: RejectReason) -> None:
     site.client.refusal = reason
     answer = site.get(DEPTH)
     assert answer.brief() == f"{REFUSALS[reason].status} {REFUSALS[reason].code}"
@@ -74,7 +74,13 @@ def test_refusals_of_the_engine(site: Site, reason: Reason) -> None:
 
 def test_what_outcomes_are_called(site: Site) -> None:
     told = {}
-    for reason in (Reason.BUSY, Reason.RESTARTING, Reason.STORAGE_FULL, Reason.TIMEOUT, Reason.HISTORY_UNREADABLE):
+    for reason in (
+        RejectReason.BUSY,
+        RejectReason.RESTARTING,
+        RejectReason.STORAGE_FULL,
+        RejectReason.TIMEOUT,
+        RejectReason.HISTORY_UNREADABLE,
+    ):
         site.client.refusal = reason
         told[reason] = site.get(DEPTH).brief()
     assert list(told.values()) == ["503 -1008", "503 -1001", "503 -1000", "408 -1007", "503 -1001"]

@@ -63,10 +63,10 @@ def test_open_orders(brim: Caller) -> None:
     """All of them, oldest first, while others are answered."""
     for query in ("", "symbol=BTCUSDT"):
         with ThreadPoolExecutor(1) as pool:
-            asked = pool.submit(brim.call, "GET", "/v1/openOrders", query)
-            while not asked.done():
+            requested = pool.submit(brim.call, "GET", "/v1/openOrders", query)
+            while not requested.done():
                 brim.send("GET", "/v1/ping").ok()
-            orders: list[Json] = asked.result().ok()
+            orders: list[Json] = requested.result().ok()
         assert [order["orderId"] for order in orders] == NUMBERS
         assert sum(order["type"] == "STOP_MARKET" for order in orders) == TRIGGERS_MAX
         assert {order["status"] for order in orders} == {"NEW"}
@@ -87,10 +87,10 @@ def test_pages(brim: Caller) -> None:
     assert ask(f"orderId={NUMBERS[-3]}") == NUMBERS[-3:]
 
 
-@pytest.mark.parametrize("asked", ["/v1/openAlgoOrders", "/v1/allOrders?symbol=BTCUSDT&limit=1"])
-def test_many_lists_at_once_keep_no_other_account_waiting(scene: Scene, asked: str) -> None:
+@pytest.mark.parametrize("requested", ["/v1/openAlgoOrders", "/v1/allOrders?symbol=BTCUSDT&limit=1"])
+def test_many_lists_at_once_keep_no_other_account_waiting(scene: Scene, requested: str) -> None:
     """What they take in all is more than an order's deadline allows."""
-    path, _, query = asked.partition("?")
+    path, _, query = requested.partition("?")
     with ThreadPoolExecutor(LISTS) as pool:
         lists = [pool.submit(scene.brim.call, "GET", path, query) for _ in range(LISTS)]
         placed = 0

@@ -116,8 +116,8 @@ def race(mine: Callable[[], Answer], others: Sequence[Callable[[], Any]], number
 def check_covered(actor: Actor, *, moved: bool = False) -> None:
     """What positions and orders need is there, and what was lost by a fill too; not what the ``moved`` mark takes."""
     told = actor.venue.operate("GET", f"/accounts/{actor.name}").ok()["futures"]
-    wallet, _, margin, hold, unrealised = (Decimal(told[name]) for name in FUNDS)
-    assert wallet + (0 if moved else min(Decimal(0), unrealised)) >= margin + hold, told
+    wallet, _, margin, hold, unrealized = (Decimal(told[name]) for name in FUNDS)
+    assert wallet + (0 if moved else min(Decimal(0), unrealized)) >= margin + hold, told
 
 
 # Holds that are just enough

@@ -25,8 +25,8 @@ class Flow:
         self.venue = venue
         self.chance = chance
         self.symbols = [list_contract(venue, shard) for shard in (last, last // 2)]
-        homes = (0, last // 2, last)
-        self.traders = [Trader(venue, home, "300") for home in homes]
+        account_shards = (0, last // 2, last)
+        self.traders = [Trader(venue, account_shard, "300") for account_shard in account_shards]
         self.models = {
             trader.name: Model(Fraction(300), Fraction(0), {symbol: Place() for symbol in self.symbols})
             for trader in self.traders
@@ -56,7 +56,7 @@ class Flow:
         """A limit order; None if it must be, and is, refused for its price or its margin."""
         quantity = LOT * self.chance.randint(1, lots_max)
         model = self.models[trader.name]
-        leverage = model.places[symbol].leverage
+        leverage = model.positions[symbol].leverage
         mark = self.marks[symbol]
         hold_price = self.hold_price(symbol, side, price)
         order = Resting(side, price, hold_price, quantity, leverage, loss_of(side, price, mark))
@@ -69,13 +69,13 @@ class Flow:
             assert answer.brief() == "400 -2019"
             return None
         number = answer.ok()["orderId"]
-        model.places[symbol].orders[number] = order
+        model.positions[symbol].orders[number] = order
         return number, order
 
     def hold_price(self, symbol: str, side: str, price: Fraction) -> Fraction:
         if side == "BUY":
             return price
-        resting = [order for model in self.models.values() for order in model.places[symbol].orders.values()]
+        resting = [order for model in self.models.values() for order in model.positions[symbol].orders.values()]
         return max([price, self.marks[symbol], *(order.price for order in resting if order.side == "BUY")])
 
     def trade(self) -> None:
@@ -89,7 +89,7 @@ class Flow:
             return
         self.check(maker)
         number, resting = placed
-        place = self.models[taker.name].places[symbol]
+        place = self.models[taker.name].positions[symbol]
         leverage = place.leverage
         reduces = self.chance.random() < 0.3
         if reduces:
@@ -105,7 +105,7 @@ class Flow:
             self.models[maker.name].trade(symbol, side, price, quantity, resting.leverage, MAKER_BPS)
             resting.left -= quantity
             self.last[symbol] = price
-        orders = self.models[maker.name].places[symbol].orders
+        orders = self.models[maker.name].positions[symbol].orders
         if not resting.left:
             del orders[number]
         self.check(maker)
@@ -117,7 +117,7 @@ class Flow:
     def reduce(self, trader: Trader, symbol: str, side: str, price: Fraction) -> Fraction:
         """A reduce-only order; returns what it can take."""
         quantity = LOT * self.chance.randint(1, 40)
-        amount = self.models[trader.name].places[symbol].amount
+        amount = self.models[trader.name].positions[symbol].amount
         reducible = max(Fraction(0), -amount if side == "BUY" else amount)
         answer = trader.try_place(symbol, side, text(price), text(quantity), timeInForce="IOC", reduceOnly="true")
         mark = self.marks[symbol]
@@ -138,7 +138,7 @@ class Flow:
 
     def cancel(self) -> None:
         trader, symbol = self.any_trader(), self.any_symbol()
-        orders = self.models[trader.name].places[symbol].orders
+        orders = self.models[trader.name].positions[symbol].orders
         if orders:
             number = self.chance.choice(list(orders))
             trader.cancel(symbol, number)
@@ -147,7 +147,7 @@ class Flow:
     def set_leverage(self) -> None:
         trader, symbol, leverage = self.any_trader(), self.any_symbol(), self.chance.randint(1, 125)
         trader.set_leverage(symbol, leverage)
-        self.models[trader.name].places[symbol].leverage = leverage
+        self.models[trader.name].positions[symbol].leverage = leverage
 
     def set_mark(self) -> None:
         symbol = self.any_symbol()
@@ -178,17 +178,17 @@ class Flow:
     def check(self, trader: Trader) -> None:
         """Everything that is shown, against the model."""
         model, marks = self.models[trader.name], self.marks
-        margin = sum(place.margin for place in model.places.values())
-        hold = sum(place.hold for place in model.places.values())
-        funds = (model.wallet, model.available(marks), margin, hold, model.unrealised(marks))
+        margin = sum(place.margin for place in model.positions.values())
+        hold = sum(place.hold for place in model.positions.values())
+        funds = (model.wallet, model.available(marks), margin, hold, model.unrealized(marks))
         assert trader.money() == " ".join(text(Fraction(each)) for each in funds)
-        used = {symbol: place for symbol, place in model.places.items() if place.amount or place.orders}
+        used = {symbol: place for symbol, place in model.positions.items() if place.amount or place.orders}
         shown = {row["symbol"]: row for row in trader.account()["positions"]}
         assert list(shown) == list(used)
         for symbol, place in used.items():
             expected = {
                 "positionAmt": place.amount,
-                "unrealizedProfit": place.unrealised(marks[symbol]),
+                "unrealizedProfit": place.unrealized(marks[symbol]),
                 "notional": place.amount * marks[symbol],
                 "leverage": Fraction(place.leverage),
                 "initialMargin": place.margin + place.hold,

@@ -28,7 +28,7 @@ def trading(site: Site) -> Site:
         make_trade(BTC, 5, 472_000, 5, Side.SELL, start + 240_000),
         make_trade(BTC, 6, 476_000, 6, Side.BUY, start + 300_000),
     ]
-    site.client.archived, site.client.recent = made[:3], made[3:]
+    site.client.archived, site.client.unarchived = made[:3], made[3:]
     site.client.levels[BTC.number] = DepthReply(42, [(475_000, 5), (474_990, 1_500)], [(476_000, 10)])
     return site
 
@@ -100,7 +100,7 @@ def test_symbol(site: Site) -> None:
 
 
 def test_texts() -> None:
-    whole = make_market(9, "XUSDT", tick_digits=5, price_places=0, lot_digits=10, lot_places=0)
+    whole = make_market(9, "XUSDT", tick_digits=5, price_decimals=0, lot_digits=10, lot_decimals=0)
     assert [format_price(BTC, ticks) for ticks in (476_000, 475_005, 0, -5)] == ["47600", "47500.5", "0", "-0.5"]
     assert format_price(whole, 20) == "100"
     assert [format_average(BTC, *of) for of in ((0, 0), (10, 2), (10, 3), (2 * 476_000, 2))] == [
@@ -200,7 +200,7 @@ def test_aggregated_trades(trading: Site) -> None:
     assert json.dumps(told[1]) == json.dumps(
         {"a": number, "p": "48000", "q": "0.002", "f": number, "l": number, "T": time_ms, "m": True}
     )
-    times = [trade.time_ms for trade in (*trading.client.archived, *trading.client.recent)]
+    times = [trade.time_ms for trade in (*trading.client.archived, *trading.client.unarchived)]
     cases = {
         "limit=2": [5, 6],
         f"fromId={make_number(BTC.number, 3)}&limit=2": [3, 4],
@@ -263,7 +263,7 @@ def test_day(trading: Site) -> None:
     told = trading.get("/v1/ticker/24hr?symbol=BTCUSDT").ok()
     opened, closed = told.pop("openTime"), told.pop("closeTime")
     assert closed - opened == 24 * HOUR_MS and abs(closed - now_ms()) < 5_000
-    first, last = trading.client.archived[0], trading.client.recent[-1]
+    first, last = trading.client.archived[0], trading.client.unarchived[-1]
     assert told == {
         "symbol": "BTCUSDT",
         "priceChange": "100",
@@ -309,7 +309,7 @@ def test_one_or_all(trading: Site, target: str) -> None:
 
 
 def test_prices(trading: Site) -> None:
-    last = trading.client.recent[-1]
+    last = trading.client.unarchived[-1]
     told = trading.get("/v1/ticker/price?symbol=BTCUSDT").ok()
     assert told == {"symbol": "BTCUSDT", "price": "47600", "time": last.time_ms}
     assert trading.get("/v2/ticker/price?symbol=BTCUSDT").ok() == told
@@ -319,8 +319,8 @@ def test_prices(trading: Site) -> None:
 def test_the_archive_is_asked_only_for_what_the_shard_no_longer_has(trading: Site) -> None:
     trading.get("/v1/ticker/price?symbol=BTCUSDT").ok()
     assert [type(message) for message in trading.client.messages] == [GetTickers]
-    trading.client.archived += trading.client.recent
-    trading.client.recent = []
+    trading.client.archived += trading.client.unarchived
+    trading.client.unarchived = []
     assert trading.get("/v1/ticker/price?symbol=BTCUSDT").ok()["price"] == "47600"
 
 

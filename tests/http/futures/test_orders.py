@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shards.model.commands import Place
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from tests.http.futures.actor import CANCEL_RESULT, ORDER, TRIGGER, Actor, new_order, trade
 from tests.http.futures.caller import now_ms
 from tests.http.futures.site import BTC, Site
@@ -78,11 +78,11 @@ KINDS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("asked", "shown"), KINDS)
-def test_order_object(venue: Venue, own: Actor, other: Actor, asked: dict[str, Any], shown: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("requested", "shown"), KINDS)
+def test_order_object(venue: Venue, own: Actor, other: Actor, requested: dict[str, Any], shown: dict[str, Any]) -> None:
     symbol = list_contract(venue)
     trade(own, other, symbol, "BUY", "100", "1")  # so that there is a price
-    query = {"symbol": symbol, "side": "BUY", "newClientOrderId": "id-1", **asked}
+    query = {"symbol": symbol, "side": "BUY", "newClientOrderId": "id-1", **requested}
     before_ms = now_ms()
     placed = own.call("POST", "/v1/order", **query).ok()
     expected = {**REGULAR, "side": "BUY", "symbol": symbol, "origType": shown["type"], **shown}
@@ -157,7 +157,7 @@ def test_order_count(own: Actor, symbol: str) -> None:
 
 def test_the_window_goes_along(site: Site) -> None:
     """The engine remembers a signed request for as long as it is taken, also each order of a batch."""
-    site.client.refusal = Reason.BUSY
+    site.client.refusal = RejectReason.BUSY
     terms = f"symbol={BTC.symbol}&side=BUY&type=LIMIT&price=100&quantity=1"
     batch = '[{"symbol":"BTCUSDT","side":"BUY","type":"MARKET","quantity":"1"}]'
     for path, query in (("/v1/order", terms), ("/v1/batchOrders", f"batchOrders={batch}")):

@@ -169,12 +169,12 @@ def test_all_orders(cast: Cast, archived: bool) -> None:
             # the newest; the first from an id on; the first from a time on
             assert numbers(cast.own.get("/allOrders", symbol=symbol, limit=limit)) == placed[-limit:]
             for place, number in enumerate(placed):
-                asked: dict[str, str | int] = {"symbol": symbol, "limit": limit}
-                found = cast.own.get("/allOrders", **asked, orderId=number)
+                requested: dict[str, str | int] = {"symbol": symbol, "limit": limit}
+                found = cast.own.get("/allOrders", **requested, orderId=number)
                 assert numbers(found) == placed[place : place + limit]
-            assert numbers(cast.own.get("/allOrders", **asked, orderId=0)) == placed[:limit]
-            assert numbers(cast.own.get("/allOrders", **asked, startTime=0)) == placed[:limit]
-            assert cast.own.get("/allOrders", **asked, orderId=2**63 - 1) == []
+            assert numbers(cast.own.get("/allOrders", **requested, orderId=0)) == placed[:limit]
+            assert numbers(cast.own.get("/allOrders", **requested, startTime=0)) == placed[:limit]
+            assert cast.own.get("/allOrders", **requested, orderId=2**63 - 1) == []
 
 
 def test_all_orders_by_time(cast: Cast) -> None:
@@ -186,9 +186,9 @@ def test_all_orders_by_time(cast: Cast) -> None:
         if start > end:
             continue
         wanted = [order["orderId"] for order in everything if start <= order["time"] <= end]
-        asked: dict[str, str | int] = {"symbol": symbol, "startTime": start, "endTime": end}
-        assert numbers(cast.own.get("/allOrders", **asked)) == wanted
-        assert numbers(cast.own.get("/allOrders", **asked, limit=2)) == wanted[:2]
+        requested: dict[str, str | int] = {"symbol": symbol, "startTime": start, "endTime": end}
+        assert numbers(cast.own.get("/allOrders", **requested)) == wanted
+        assert numbers(cast.own.get("/allOrders", **requested, limit=2)) == wanted[:2]
     for moment in times:
         until_then = [order["orderId"] for order in everything if order["time"] <= moment]
         assert numbers(cast.own.get("/allOrders", symbol=symbol, endTime=moment)) == until_then

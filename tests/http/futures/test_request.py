@@ -85,9 +85,9 @@ def test_names_of_letters_that_only_unicode_folds() -> None:
 )
 def test_the_query_wins(query: str, body: str, expected: str | None) -> None:
     for other in (read_form(body.encode()), read_members(dict([body.split("=")]))):
-        asked = Parameters(read_form(query.encode()), other)
-        asked.check()
-        assert asked.text("a") == expected
+        requested = Parameters(read_form(query.encode()), other)
+        requested.check()
+        assert requested.text("a") == expected
 
 
 @pytest.mark.parametrize(

@@ -76,8 +76,13 @@ def test_a_trigger_lies_beyond_the_price_of_its_parent(
 
 
 def _attach(own: Actor, symbol: str, parent: Json, kind: str, stop_price: str, **terms: str) -> Answer:
-    asked = {"side": OTHER[parent["side"]], "type": kind, "stopPrice": stop_price, "parentOrderId": parent["orderId"]}
-    return own.call("POST", "/v1/order", symbol=symbol, **asked, **terms)
+    requested = {
+        "side": OTHER[parent["side"]],
+        "type": kind,
+        "stopPrice": stop_price,
+        "parentOrderId": parent["orderId"],
+    }
+    return own.call("POST", "/v1/order", symbol=symbol, **requested, **terms)
 
 
 def test_what_only_closes_passes_the_limit(venue: Venue, own: Actor, other: Actor) -> None:

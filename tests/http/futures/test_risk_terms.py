@@ -131,7 +131,7 @@ def test_what_is_not_given_stays(venue: Venue) -> None:
 def test_a_market_of_before_is_given_risk_terms(
     venue: Venue, other: Actor, terms: dict[str, Any], shown: tuple[str, Any]
 ) -> None:
-    """By either of them, with its one bracket if that is not given; the home shard of an account knows it, too."""
+    """By either of them, with its one bracket if that is not given; the account shard of an account knows it, too."""
     symbol, own = list_without_risk(venue, 10), Actor(venue, 0, "10.05")
     told = risk(venue, symbol)
     one = {"notional_cap": 5_000, "max_leverage": 10, "maint_margin_ratio": "0.005"}

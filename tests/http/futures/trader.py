@@ -43,9 +43,9 @@ def set_mark(venue: Venue, symbol: str, price: str | None) -> None:
 class Trader:
     """An account with a futures wallet and an API key."""
 
-    def __init__(self, venue: Venue, home: int | None = None, funds: str = "0") -> None:
+    def __init__(self, venue: Venue, account_shard: int | None = None, funds: str = "0") -> None:
         self.venue = venue
-        self.user = venue.user(home)
+        self.user = venue.user(account_shard)
         self.name = self.user.name
         key = self.user.key
         self.caller = Caller(sender(venue.exchange.port), key.key, key.secret)
@@ -101,18 +101,18 @@ class Trader:
     def money(self) -> str:
         """Wallet, available, margin of positions, holds, unrealized profit; every view says the same."""
         told = self.venue.operate("GET", f"/accounts/{self.name}").ok()
-        wallet, available, position_margin, hold, unrealised = (told["futures"][name] for name in FUNDS)
+        wallet, available, position_margin, hold, unrealized = (told["futures"][name] for name in FUNDS)
         (balance,) = self.call("GET", "/v3/balance").ok()
         assert (balance["balance"], balance["availableBalance"], balance["crossUnPnl"]) == (
             wallet,
             available,
-            unrealised,
+            unrealized,
         )
         asset = self.account()["assets"][0]
         assert (asset["walletBalance"], asset["availableBalance"]) == (wallet, available)
         assert (asset["positionInitialMargin"], asset["openOrderInitialMargin"]) == (position_margin, hold)
-        assert asset["unrealizedProfit"] == unrealised
-        return f"{wallet} {available} {position_margin} {hold} {unrealised}"
+        assert asset["unrealizedProfit"] == unrealized
+        return f"{wallet} {available} {position_margin} {hold} {unrealized}"
 
     def position(self, symbol: str) -> str:
         """Amount, entry price, margin; every view says the same. "" without a position."""

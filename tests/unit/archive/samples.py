@@ -6,13 +6,13 @@ from typing import Any
 from shards.archive.json_values import Cell
 from shards.archive.service import History
 from shards.model.accounting import MarginFill, MoveCause, Wallet
-from shards.model.events import FundsMoved, MarginFilled, Row
+from shards.model.events import Event, FundsMoved, MarginFilled
 from shards.model.ids import make_number
 from shards.model.markets import FuturesTerms, Market, Product
 from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade
 from shards.model.queries import RunSql
-from shards.model.reasons import Reason
-from shards.model.replies import Refused, TableReply
+from shards.model.reasons import RejectReason
+from shards.model.replies import Rejected, TableReply
 
 KEY = b"k" * 32
 ROOT = Path(__file__).parents[3]
@@ -119,8 +119,8 @@ def make_move(sequence: int = 1, **changes: Any) -> FundsMoved:
     return FundsMoved(**{**fields, **changes})
 
 
-def number_rows(rows: list[Row], first: int = 1) -> list[tuple[int, Row]]:
-    return list(enumerate(rows, first))
+def number_rows(events: list[Event], first: int = 1) -> list[tuple[int, Event]]:
+    return list(enumerate(events, first))
 
 
 def table(history: History, sql: str) -> list[dict[str, Cell]]:
@@ -131,7 +131,7 @@ def table(history: History, sql: str) -> list[dict[str, Cell]]:
 
 def refusal(history: History, sql: str) -> str:
     reply = history.answer(RunSql(sql))
-    assert isinstance(reply, Refused), reply
-    assert reply.reason == Reason.BAD_SQL
+    assert isinstance(reply, Rejected), reply
+    assert reply.reason == RejectReason.BAD_SQL
     assert reply.text
     return reply.text

@@ -1,4 +1,4 @@
-"""A shard and the archive answer every question about the same rows alike, so that their answers can be merged."""
+"""A shard and the archive answer every query about the same rows alike, so that their answers can be merged."""
 
 import random
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from shards.engine.engine import MAILBOX, Engine
 from shards.engine.queries import answer
 from shards.model.accounting import IncomeKind, Wallet
 from shards.model.commands import AddMarket
-from shards.model.events import MarketChanged, OrderEnded, Row, Traded
+from shards.model.events import Event, MarketChanged, OrderEnded, Traded
 from shards.model.markets import Product
 from shards.model.orders import Kind, Side, Status, Trigger, WatchedPrice
-from shards.model.queries import GetOrderByClientId, ListFills, ListIncome, ListOrders, ListTrades, Question
+from shards.model.queries import GetOrderByClientId, ListFills, ListIncome, ListOrders, ListTrades, Query
 from shards.model.replies import FillsReply, IncomeReply, OrderReply, OrdersReply, TradesReply
 from tests.unit.archive.samples import (
     BTC_FUTURES,
@@ -37,11 +37,11 @@ ROW_COUNT = 300
 
 
 class Sample:
-    """Random rows, and random questions about them."""
+    """Random rows, and random queries about them."""
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
-        kinds: list[Callable[[int], Row]] = [self._order, self._trade, self._fill, self._move]
+        kinds: list[Callable[[int], Event]] = [self._order, self._trade, self._fill, self._move]
         self.rows = [chance.choice(kinds)(sequence) for sequence in range(1, ROW_COUNT)]
 
     def _time(self) -> int:
@@ -74,7 +74,7 @@ class Sample:
         )
         return Traded(trade)
 
-    def _fill(self, sequence: int) -> Row:
+    def _fill(self, sequence: int) -> Event:
         return make_fill(
             sequence,
             market=self.chance.choice(FUTURES),
@@ -87,7 +87,7 @@ class Sample:
             time_ms=self._time(),
         )
 
-    def _move(self, sequence: int) -> Row:
+    def _move(self, sequence: int) -> Event:
         return make_move(
             sequence,
             account=self.chance.choice(ACCOUNTS),
@@ -100,8 +100,8 @@ class Sample:
         """Some of the choices: a value of each."""
         return {name: self.chance.choice(values) for name, values in choices.items() if self.chance.random() < 0.4}
 
-    def question(self) -> Question:
-        """Any question about an account, bounded in any way."""
+    def query(self) -> Query:
+        """Any query about an account, bounded in any way."""
         account = self.chance.choice([*ACCOUNTS, "nobody"])
         limit = self.chance.choice([1, 7, ROW_COUNT])
         markets = [market.number for market in MARKETS]
@@ -146,15 +146,15 @@ def test_a_shard_and_the_archive_answer_alike(history: History) -> None:
         engine.apply(sequence, NOON_MS, MAILBOX, 0, AddMarket(market))
     first = len(MARKETS) + 1
     for number, row in enumerate(sample.rows, first):
-        engine.recent.add(number, row)
+        engine.unarchived.add(number, row)
     history.store({0: number_rows([MarketChanged(market, NOON_MS) for market in MARKETS])})
     history.store({0: number_rows(sample.rows, first)})
 
     found = 0
     for _ in range(500):
-        question = sample.question()
-        reply = history.answer(question)
-        assert reply == answer(engine, question), question
+        query = sample.query()
+        reply = history.answer(query)
+        assert reply == answer(engine, query), query
         found += _is_something(reply)
     assert found > 100
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shards.archive.service import History
-from shards.model.events import MarketChanged, OrderEnded, Row, Traded
+from shards.model.events import Event, MarketChanged, OrderEnded, Traded
 from shards.model.markets import Market, Product
 from shards.model.orders import Kind, Side
 from tests.unit.archive.samples import (
@@ -32,11 +32,11 @@ COUNT = 60
 
 
 def tick(market: Market) -> Fraction:
-    return Fraction(market.tick_digits, 10**market.price_places)
+    return Fraction(market.tick_digits, 10**market.price_decimals)
 
 
 def lot(market: Market) -> Fraction:
-    return Fraction(market.lot_digits, 10**market.lot_places)
+    return Fraction(market.lot_digits, 10**market.lot_decimals)
 
 
 def wide(chance: Random, largest: int) -> int:
@@ -103,8 +103,14 @@ def test_amounts_of_orders(history: History) -> None:
 def test_an_average_price_and_a_deposit_are_what_they_were(history: History) -> None:
     order = make_order(market=3, price=500_931, quantity=25, filled=25, filled_value=500_931 * 25)
     finest = make_move(8, asset="WEI", amount=100_000 * 10**18)
-    rows: list[Row] = [MarketChanged(BTC_FUTURES, 1), MarketChanged(FINE, 1), OrderEnded(order), make_move(), finest]
-    history.store({0: number_rows(rows)})
+    events: list[Event] = [
+        MarketChanged(BTC_FUTURES, 1),
+        MarketChanged(FINE, 1),
+        OrderEnded(order),
+        make_move(),
+        finest,
+    ]
+    history.store({0: number_rows(events)})
     assert table(history, "SELECT price, average_price FROM orders") == [{"price": 50093.1, "average_price": 50093.1}]
     assert table(history, "SELECT amount FROM movements ORDER BY request") == [{"amount": 100}, {"amount": 100_000}]
 
@@ -114,11 +120,11 @@ def test_an_average_price_and_a_deposit_are_what_they_were(history: History) -> 
 def test_price_times_quantity_adds_up(history: History, view: str, market: Market) -> None:
     price, quantity = int(10**9 / tick(market)), int(10**12 / lot(market))
     terms = {"market": market.number, "price": price, "quantity": quantity}
-    rows: list[Row] = [MarketChanged(market, 1)]
+    events: list[Event] = [MarketChanged(market, 1)]
     for sequence in (1, 2, 3):
-        rows += [OrderEnded(make_order(sequence, **terms)), Traded(make_trade(sequence, **terms))]
-        rows.append(make_fill(sequence, **terms))
-    history.store({0: number_rows(rows)})
+        events += [OrderEnded(make_order(sequence, **terms)), Traded(make_trade(sequence, **terms))]
+        events.append(make_fill(sequence, **terms))
+    history.store({0: number_rows(events)})
     sides = 2 if view == "fills" else 1
     (row,) = table(history, f"SELECT sum(price * quantity) AS product, sum(notional) AS notional FROM {view}")
     assert row["product"] == row["notional"] == pytest.approx(3e21 * sides)

@@ -1,4 +1,4 @@
-"""The archive's bounds: no question takes more than its share of time and memory, and storing goes on."""
+"""The archive's bounds: no query takes more than its share of time and memory, and storing goes on."""
 
 import threading
 import time
@@ -9,11 +9,11 @@ import pytest
 
 from shards.archive.rows import order_row
 from shards.archive.service import Bounds, History
-from shards.model.events import OrderEnded, Row
+from shards.model.events import Event, OrderEnded
 from shards.model.queries import GetOrder, ListOrders, RunSql
-from shards.model.replies import OrderReply, OrdersReply, Refused, TableReply
+from shards.model.replies import OrderReply, OrdersReply, Rejected, TableReply
 from storage.archive import Archive
-from storage.queries import ROW_COUNT, Query
+from storage.queries import ROW_COUNT, SqlQuery
 from storage.tables import ORDERS
 from tests.exchange import until
 from tests.unit.archive.samples import KEY, make_order, number_rows, refusal, table
@@ -49,11 +49,11 @@ def test_a_statement_ends_at_its_time(history: History) -> None:
     assert table(history, "SELECT 1 AS one") == [{"one": 1}]
 
 
-def test_a_named_question_ends_at_its_time_and_storing_does_not(path: Path) -> None:
+def test_a_named_query_ends_at_its_time_and_storing_does_not(path: Path) -> None:
     archive = Archive(path, "1GB", query_ms=100, sql_ms=100)
     started = time.monotonic()
     with pytest.raises(duckdb.InterruptException):
-        archive.ask(Query(ENDLESS))
+        archive.ask(SqlQuery(ENDLESS))
     assert time.monotonic() - started < 5  # on a busy machine, too
     number_of_rows = 40_000
     row = order_row(make_order(), "spot", 0, KEY)
@@ -65,7 +65,7 @@ def test_a_named_question_ends_at_its_time_and_storing_does_not(path: Path) -> N
 def told(history: History, sql: str) -> str | None:
     """Why a statement is refused now, if it is."""
     reply = history.answer(RunSql(sql))
-    return reply.text if isinstance(reply, Refused) else None
+    return reply.text if isinstance(reply, Rejected) else None
 
 
 class Statement:
@@ -86,10 +86,10 @@ class Statement:
     def running(self) -> bool:
         return self._thread.is_alive()
 
-    def end(self) -> Refused:
+    def end(self) -> Rejected:
         self._thread.join()
         (reply,) = self.replies
-        assert isinstance(reply, Refused)
+        assert isinstance(reply, Rejected)
         return reply
 
 
@@ -115,8 +115,8 @@ def test_rows_go_in_beside_a_statement_that_wants_all_memory(history: History, s
     statement = Statement(history, sql)
     number = 0
     while statement.running:
-        rows: list[Row] = [OrderEnded(make_order(number + sequence)) for sequence in range(1, 501)]
-        history.store({0: number_rows(rows, number + 1)})
+        events: list[Event] = [OrderEnded(make_order(number + sequence)) for sequence in range(1, 501)]
+        history.store({0: number_rows(events, number + 1)})
         number += 500
     assert "memory" in statement.end().text.lower()
     assert history.position(0) == number
@@ -137,8 +137,8 @@ def test_many_ask_while_one_stores(history: History) -> None:
     for asker in askers:
         asker.start()
     for first in range(1, 200, 10):
-        rows: list[Row] = [OrderEnded(make_order(sequence)) for sequence in range(first, first + 10)]
-        history.store({0: number_rows(rows, first)})
+        events: list[Event] = [OrderEnded(make_order(sequence)) for sequence in range(first, first + 10)]
+        history.store({0: number_rows(events, first)})
     ended.set()
     for asker in askers:
         asker.join()

@@ -12,8 +12,8 @@ from shards.archive.service import History
 from shards.model.events import MarketChanged, OrderEnded
 from shards.model.orders import Kind, Order, Trigger
 from shards.model.queries import FindEnded, GetOrder, GetOrderByClientId
-from shards.model.reasons import Reason
-from shards.model.replies import BatchReply, OrderReply, Refused
+from shards.model.reasons import RejectReason
+from shards.model.replies import BatchReply, OrderReply, Rejected
 from storage.client_ids import Runs, key_of
 from tests.unit.archive.samples import BTC_FUTURES, BTCUSDT, DFUSDT, KEY, NOON_MS, make_order, number_rows
 from tests.unit.archive.test_schema import old  # noqa: F401
@@ -40,14 +40,14 @@ def random_orders(chance: Random, count: int) -> list[Order]:
     return orders
 
 
-def expected(orders: list[Order], asked: GetOrderByClientId) -> Order | None:
+def expected(orders: list[Order], query: GetOrderByClientId) -> Order | None:
     """The latest, looked for one after the other."""
     named = [
         order
         for order in orders
-        if (order.account, order.client_id) == (asked.account, asked.client_id)
-        and (order.market == asked.market or (not asked.market and order.market == 3))
-        and (order.trigger is not None or not asked.triggers)
+        if (order.account, order.client_id) == (query.account, query.client_id)
+        and (order.market == query.market or (not query.market and order.market == 3))
+        and (order.trigger is not None or not query.triggers)
     ]
     return max(named, key=lambda order: (order.created_ms, order.id), default=None)
 
@@ -68,18 +68,18 @@ def test_the_latest_order_of_each_name(path: Path, run: int) -> None:
         for name in NAMES[:3] + NAMES[4:]:
             for market in (0, 1, 2, 3, 4):
                 for triggers in (False, True):
-                    asked = GetOrderByClientId(market, account, name, triggers)
-                    found = expected(orders, asked)
-                    reply = history.answer(asked)
-                    assert reply == (OrderReply(found) if found else Refused(Reason.UNKNOWN_ORDER)), asked
+                    query = GetOrderByClientId(market, account, name, triggers)
+                    found = expected(orders, query)
+                    reply = history.answer(query)
+                    assert reply == (OrderReply(found) if found else Rejected(RejectReason.UNKNOWN_ORDER)), query
     history.close()
 
 
-def test_several_in_one_question(history: History) -> None:
+def test_several_in_one_query(history: History) -> None:
     """In the order asked; another's order is found by its id alone."""
     mine, others = make_order(1, market=3, client_id="x"), make_order(2, market=3, account="bob", client_id="y")
     history.store({0: number_rows([MarketChanged(BTC_FUTURES, 1), OrderEnded(mine), OrderEnded(others)])})
-    unknown = Reason.UNKNOWN_ORDER
+    unknown = RejectReason.UNKNOWN_ORDER
     assert history.answer(FindEnded(3, "alice", [7, others.id, mine.id], [])) == BatchReply([unknown, others, mine])
     assert history.answer(FindEnded(3, "alice", [], ["y", "x", "z"])) == BatchReply([unknown, mine, unknown])
     assert history.answer(FindEnded(2, "alice", [], ["x"])) == BatchReply([unknown])
@@ -94,30 +94,30 @@ def test_what_several_callers_ask_is_answered_together(history: History) -> None
     history.store({1: number_rows([MarketChanged(market, 1) for market in (DFUSDT, BTCUSDT, BTC_FUTURES)])})
     history.store({0: number_rows([OrderEnded(order) for order in orders])})
     numbers = [order.id for order in orders] + [7]
-    asked: list[Lookup] = []
+    requested: list[Lookup] = []
     for _ in range(40):
         market, account = chance.randrange(4), chance.choice(ACCOUNTS)
         ids, names = chance.choices(numbers, k=chance.randrange(4)), chance.choices(NAMES[:3], k=chance.randrange(4))
-        asked += [
+        requested += [
             GetOrder(chance.choice(numbers)),
             GetOrderByClientId(market, account, chance.choice(NAMES[:3]), chance.random() < 0.5),
             FindEnded(market, account, ids, names),
         ]
     by_id = {order.id: order for order in orders}
-    for question, reply in zip(asked, history.look_up(asked), strict=True):
-        match question:
+    for query, reply in zip(requested, history.look_up(requested), strict=True):
+        match query:
             case GetOrder(number):
                 found = [by_id.get(number)]
             case GetOrderByClientId():
-                found = [expected(orders, question)]
+                found = [expected(orders, query)]
             case FindEnded(market, account, ids, names):
                 named = [expected(orders, GetOrderByClientId(market, account, name)) for name in names]
                 found = [*map(by_id.get, ids), *named]
-        if isinstance(question, FindEnded):
-            assert reply == BatchReply([order or Reason.UNKNOWN_ORDER for order in found]), question
+        if isinstance(query, FindEnded):
+            assert reply == BatchReply([order or RejectReason.UNKNOWN_ORDER for order in found]), query
         else:
             (order,) = found
-            assert reply == (OrderReply(order) if order else Refused(Reason.UNKNOWN_ORDER)), question
+            assert reply == (OrderReply(order) if order else Rejected(RejectReason.UNKNOWN_ORDER)), query
 
 
 def test_orders_of_an_archive_of_before(old: Path) -> None:  # noqa: F811

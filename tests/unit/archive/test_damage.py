@@ -14,7 +14,7 @@ import pytest
 from shards.archive.service import History
 from shards.model.events import OrderEnded
 from shards.model.queries import GetArchiveStatus, ListOrders
-from shards.model.replies import OrdersReply, Refused
+from shards.model.replies import OrdersReply, Rejected
 from tests.model.seeds import read_count, read_seed
 from tests.unit.archive.samples import KEY, ROOT, make_order, number_rows
 
@@ -66,7 +66,7 @@ def look(path: Path) -> str:
     except (duckdb.Error, OSError):
         return REFUSED
     right = [make_order(number) for number in range(position, 0, -1)]
-    if isinstance(told, Refused):
+    if isinstance(told, Rejected):
         return REFUSED
     if not isinstance(told, OrdersReply) or told.orders != right or position % BATCH:
         return f"position {position}, {status}, {str(told)[:200]}"

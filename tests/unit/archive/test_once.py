@@ -15,7 +15,7 @@ import pytest
 
 from shards.archive.service import History
 from shards.model.accounting import Wallet
-from shards.model.events import MarketChanged, OrderEnded, Row, Traded
+from shards.model.events import Event, MarketChanged, OrderEnded, Traded
 from shards.model.ids import make_number
 from shards.model.markets import MarketStatus
 from shards.model.queries import (
@@ -30,10 +30,10 @@ from shards.model.queries import (
     MarketTrades,
     RunSql,
 )
-from shards.model.reasons import Reason
-from shards.model.replies import ArchiveStatus, FillsReply, IncomeReply, OrderReply, OrdersReply, Refused, TradesReply
+from shards.model.reasons import RejectReason
+from shards.model.replies import ArchiveStatus, FillsReply, IncomeReply, OrderReply, OrdersReply, Rejected, TradesReply
 from storage.archive import Archive, ArchiveFailed
-from storage.queries import Query
+from storage.queries import SqlQuery
 from tests.unit.archive.samples import (
     DFUSDT,
     KEY,
@@ -50,8 +50,8 @@ from tests.unit.archive.samples import (
 def test_an_empty_archive(history: History) -> None:
     assert history.position(0) == 0
     assert history.answer(GetArchiveStatus()) == ArchiveStatus(0, {})
-    assert history.answer(GetOrder(make_number(1, 1))) == Refused(Reason.UNKNOWN_ORDER)
-    assert history.answer(GetOrderByClientId(1, "alice", "x")) == Refused(Reason.UNKNOWN_ORDER)
+    assert history.answer(GetOrder(make_number(1, 1))) == Rejected(RejectReason.UNKNOWN_ORDER)
+    assert history.answer(GetOrderByClientId(1, "alice", "x")) == Rejected(RejectReason.UNKNOWN_ORDER)
     assert history.answer(ListOrders("alice", 50)) == OrdersReply([])
     assert history.answer(ListTrades("alice", 50)) == TradesReply([])
     assert history.answer(GetTrade(1)) == TradesReply([])
@@ -110,11 +110,11 @@ def test_fills_and_movements_are_stored_once(history: History) -> None:
     assert table(history, "SELECT count(*) AS n FROM stored.movements") == [{"n": 3}]
 
 
-@pytest.mark.parametrize("row", [OrderEnded(make_order()), Traded(make_trade()), make_fill(), make_move()])
-def test_the_same_row_under_another_number_is_refused(history: History, row: Row) -> None:
-    history.store({0: [(1, row)]})
+@pytest.mark.parametrize("event", [OrderEnded(make_order()), Traded(make_trade()), make_fill(), make_move()])
+def test_the_same_row_under_another_number_is_refused(history: History, event: Event) -> None:
+    history.store({0: [(1, event)]})
     with pytest.raises(duckdb.ConstraintException):
-        history.store({0: [(2, row)]})
+        history.store({0: [(2, event)]})
 
 
 def test_nothing_is_skipped(history: History) -> None:
@@ -146,8 +146,8 @@ def test_a_failed_store_leaves_nothing_and_a_new_opening_goes_on(path: Path) -> 
         history.store(same_order_again)
     with pytest.raises(ArchiveFailed):
         history.store({0: [(2, OrderEnded(make_order(3)))]})
-    assert history.answer(GetOrder(make_number(1, 1))) == Refused(Reason.HISTORY_UNREADABLE)
-    assert history.answer(RunSql("SELECT 1")) == Refused(Reason.HISTORY_UNREADABLE)
+    assert history.answer(GetOrder(make_number(1, 1))) == Rejected(RejectReason.HISTORY_UNREADABLE)
+    assert history.answer(RunSql("SELECT 1")) == Rejected(RejectReason.HISTORY_UNREADABLE)
     history.close()
 
     history = History(path, KEY)
@@ -162,7 +162,7 @@ def test_rows_and_their_numbers_are_stored_together(path: Path, monkeypatch: pyt
     history = History(path, KEY)
     transact, left = Archive._transact, []
 
-    def note(archive: Archive, queries: Sequence[Query]) -> None:
+    def note(archive: Archive, queries: Sequence[SqlQuery]) -> None:
         transact(archive, queries)
         left.append((history.position(0), table(history, "SELECT count(*) AS n FROM stored.orders")[0]["n"]))
 

@@ -6,13 +6,13 @@ from shards.archive.service import History
 from shards.engine.engine import MAILBOX, Engine
 from shards.engine.outbox import ARCHIVE
 from shards.limits import RULES
-from shards.model.codec import decode_row
+from shards.model.codec import decode_event
 from shards.model.commands import AddMarket, Cancel, CancelBatch, Command, Modify, Place, SetRules
-from shards.model.events import Row
+from shards.model.events import Event
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from shards.model.queries import GetArchiveStatus
-from shards.model.reasons import Reason
-from shards.model.replies import ArchiveStatus, BatchReply, Refused, Reply
+from shards.model.reasons import RejectReason
+from shards.model.replies import ArchiveStatus, BatchReply, Rejected, Reply
 from shards.verify.archive import compare_archive
 from tests.unit.archive.samples import BTC_FUTURES, DFUSDT, NOON_MS, table
 
@@ -30,16 +30,16 @@ class Shard:
     def apply(self, command: Command) -> Reply | None:
         return self.engine.apply(self.engine.sequence + 1, NOON_MS, MAILBOX, 0, command)
 
-    def rows(self) -> list[tuple[int, Row]]:
-        return [(posted.number, decode_row(posted.body)) for posted in self.engine.outboxes[ARCHIVE]]
+    def rows(self) -> list[tuple[int, Event]]:
+        return [(posted.number, decode_event(posted.body)) for posted in self.engine.outboxes[ARCHIVE]]
 
 
 @pytest.mark.parametrize("number", [-(2**63), -1, 0, 5, 2**40 + 5, 2**62, 2**63 - 1, 2**63, 2**80])
 def test_the_archive_takes_whatever_may_be_named(history: History, number: int) -> None:
     """A row that it could not store would end it, again and again."""
     shard = Shard()
-    assert isinstance(shard.apply(Cancel(number, "alice")), Refused)
-    assert isinstance(shard.apply(Modify(number, "alice", 1, 1, 1)), Refused)
+    assert isinstance(shard.apply(Cancel(number, "alice")), Rejected)
+    assert isinstance(shard.apply(Modify(number, "alice", 1, 1, 1)), Rejected)
     assert isinstance(shard.apply(CancelBatch(3, "alice", [number, number])), BatchReply)
     history.store({0: shard.rows()})
     kept = number if 0 < number < 2**63 else None
@@ -56,7 +56,7 @@ def test_the_archive_takes_whatever_may_be_named(history: History, number: int) 
 def test_a_journal_of_earlier_rules_comes_to_the_rows_that_it_came_to(history: History) -> None:
     shard = Shard(rules=1)
     count = len(shard.rows())
-    assert shard.apply(Place(BUY)) == Refused(Reason.INSUFFICIENT_BALANCE)
+    assert shard.apply(Place(BUY)) == Rejected(RejectReason.INSUFFICIENT_BALANCE)
     assert len(shard.rows()) == count
     shard.apply(SetRules(RULES))
     shard.apply(Place(BUY))

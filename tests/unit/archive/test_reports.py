@@ -3,7 +3,7 @@
 import pytest
 
 from shards.archive.service import History
-from shards.model.events import MarketChanged, OrderEnded, Row, Traded
+from shards.model.events import Event, MarketChanged, OrderEnded, Traded
 from shards.model.orders import EndReason, Status
 from tests.unit.archive.samples import (
     BTC_FUTURES,
@@ -27,8 +27,8 @@ def test_reports_by_account_symbol_and_hour(history: History) -> None:
         make_order(5, updated_ms=next_hour),
     ]
     fills = [make_trade(1), make_trade(2)]
-    rows: list[Row] = [MarketChanged(DFUSDT, 1), *map(OrderEnded, ended), *map(Traded, fills)]
-    history.store({0: number_rows(rows)})
+    events: list[Event] = [MarketChanged(DFUSDT, 1), *map(OrderEnded, ended), *map(Traded, fills)]
+    history.store({0: number_rows(events)})
     hour = "2026-09-21T14:00:00"
     key = {"account": "alice", "product": "spot", "symbol": "DFUSDT", "hour": hour}
     assert table(history, f"FROM cancel_rate WHERE hour = '{hour}'") == [
@@ -61,8 +61,8 @@ def test_reports_keep_products_of_one_symbol_apart(history: History) -> None:
         make_order(5, market=3, end_reason=EndReason.COUNTDOWN),
         make_order(6, market=3, end_reason=EndReason.CASCADE),
     ]
-    rows: list[Row] = [MarketChanged(BTCUSDT, 1), MarketChanged(BTC_FUTURES, 1), *map(OrderEnded, ended)]
-    history.store({0: number_rows([*rows, Traded(make_trade(market=3))])})
+    events: list[Event] = [MarketChanged(BTCUSDT, 1), MarketChanged(BTC_FUTURES, 1), *map(OrderEnded, ended)]
+    history.store({0: number_rows([*events, Traded(make_trade(market=3))])})
     columns = "product, symbol, ended_count, canceled_count, cancel_rate"
     assert table(history, f"SELECT {columns} FROM cancel_rate ORDER BY product") == [
         {"product": "futures", "symbol": "BTCUSDT", "ended_count": 4, "canceled_count": 2, "cancel_rate": 0.5},

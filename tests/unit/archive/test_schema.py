@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from shards.archive.service import History
-from shards.model.events import MarketChanged, OrderEnded, Row, Traded
+from shards.model.events import Event, MarketChanged, OrderEnded, Traded
 from shards.model.ids import TRADE, make_number, to_uuid
 from shards.model.markets import Product
 from shards.model.queries import (
@@ -110,9 +110,9 @@ def test_what_was_stored_before_is_there(old: Path) -> None:
 
 def test_rows_of_today_go_into_an_archive_of_before(old: Path) -> None:
     order, trade, fill = make_order(1, market=3, leverage=20, reduce_only=True), make_trade(2), make_fill()
-    rows: list[Row] = [MarketChanged(BTC_FUTURES, NOON_MS), OrderEnded(order), Traded(trade), fill, make_move()]
+    events: list[Event] = [MarketChanged(BTC_FUTURES, NOON_MS), OrderEnded(order), Traded(trade), fill, make_move()]
     history = History(old, KEY)
-    history.store({0: number_rows(rows, 4)})
+    history.store({0: number_rows(events, 4)})
     history.close()
     history = History(old, KEY)
     assert history.answer(GetArchiveStatus()) == ArchiveStatus(8, {0: 8})

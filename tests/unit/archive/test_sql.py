@@ -8,7 +8,7 @@ import pytest
 from shards.archive.service import History
 from shards.model.events import MarketChanged, OrderEnded
 from shards.model.queries import GetArchiveStatus, GetOrder, RunSql
-from shards.model.replies import ArchiveStatus, OrderReply, Refused, TableReply
+from shards.model.replies import ArchiveStatus, OrderReply, Rejected, TableReply
 from tests.unit.archive.samples import DFUSDT, KEY, make_order, number_rows, refusal, table
 
 ESCAPES = [
@@ -236,4 +236,4 @@ def test_parameters_stand_for_values(history: History) -> None:
     reply = history.answer(RunSql(sql, {"who": "'; DROP", "least": "1"}))
     assert reply == TableReply(["order_id", "no"], [[1 << 40 | 2, False]], ["BIGINT", "BOOLEAN"])
     for wrong in ({}, {"who": "x"}, {"who": "x", "least": "1", "more": "1"}):
-        assert isinstance(history.answer(RunSql(sql, wrong)), Refused)
+        assert isinstance(history.answer(RunSql(sql, wrong)), Rejected)

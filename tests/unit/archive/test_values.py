@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from shards.archive.service import History
 from shards.limits import AMOUNT_MAX
 from shards.model.accounting import MarginFill, MoveCause, Wallet
-from shards.model.events import FundsMoved, MarginFilled, OrderEnded, Row, Traded
+from shards.model.events import Event, FundsMoved, MarginFilled, OrderEnded, Traded
 from shards.model.ids import make_number
 from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade, Trigger, WatchedPrice
 from shards.model.queries import GetOrder, GetTrade, ListFills
@@ -108,30 +108,30 @@ moves = st.builds(
 )
 
 
-def give_numbers(rows: list[Row], first: int) -> list[Row]:
+def give_numbers(events: list[Event], first: int) -> list[Event]:
     """The rows under ids of their own."""
-    return [_give_number(row, sequence) for sequence, row in enumerate(rows, first)]
+    return [_give_number(event, sequence) for sequence, event in enumerate(events, first)]
 
 
-def _give_number(row: Row, sequence: int) -> Row:
-    match row:
+def _give_number(event: Event, sequence: int) -> Event:
+    match event:
         case OrderEnded(order):
             return OrderEnded(replace(order, id=make_number(order.market, sequence)))
         case Traded(trade):
             return Traded(replace(trade, id=make_number(trade.market, sequence)))
         case MarginFilled(_, market, fill):
-            return replace(row, fill=replace(fill, trade=make_number(market, sequence)))
+            return replace(event, fill=replace(fill, trade=make_number(market, sequence)))
         case FundsMoved():
-            return replace(row, id=sequence)
+            return replace(event, id=sequence)
         case _:
-            return row
+            return event
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     some=st.lists(st.builds(OrderEnded, orders) | st.builds(Traded, trades) | fills | moves, max_size=8).filter(bool)
 )
-def test_what_comes_out_is_what_went_in(shared_history: History, some: list[Row]) -> None:
+def test_what_comes_out_is_what_went_in(shared_history: History, some: list[Event]) -> None:
     first = shared_history.position(0) + 1
     rows = give_numbers(some, first)
     shared_history.store({0: number_rows(rows, first)})
@@ -143,8 +143,8 @@ def test_what_comes_out_is_what_went_in(shared_history: History, some: list[Row]
                 assert shared_history.answer(GetTrade(trade.id)) == TradesReply([trade])
             case MarginFilled(account, market, fill):
                 at_ms = fill.time_ms
-                question = ListFills(account, 1, market, 0, fill.trade, at_ms, at_ms, oldest_first=True)
-                assert shared_history.answer(question) == FillsReply([row])
+                query = ListFills(account, 1, market, 0, fill.trade, at_ms, at_ms, oldest_first=True)
+                assert shared_history.answer(query) == FillsReply([row])
             case FundsMoved():
                 assert _find_move(shared_history, row) == row
 

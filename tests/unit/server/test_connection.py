@@ -463,11 +463,11 @@ def test_no_descriptor_left(bench: Bench, call: Call) -> None:
 
 def test_descriptors_are_kept_for_the_engine(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     """However few the system gives, callers do not take them all."""
-    asked: list[tuple[int, int]] = []
-    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
+    requested: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: requested.append(limits))
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 1_000))
     bench = Bench(listener, worker_connections=2_000)
-    assert asked == [(1_000, 1_000)]
+    assert requested == [(1_000, 1_000)]
     assert bench.worker_connections == 1_000 - workers.DESCRIPTORS_KEPT
     bench.tmp.close()
 

@@ -247,12 +247,12 @@ def test_what_was_registered_is_found() -> None:
 def test_a_request_has_the_same_parts() -> None:
     from flask import Request
 
-    from web.server.werkzeug_parts import LeanRequest
+    from web.server.werkzeug_parts import MinimalRequest
 
     environs = [dict(ENVIRON), dict(ENVIRON)]
-    own, lean = Request(environs[0]), LeanRequest(environs[1])
-    asked = lean.path  # makes all of them
-    expect(asked == own.path, "werkzeug.wrappers:Request.path", f"is {own.path!r}")
+    own, lean = Request(environs[0]), MinimalRequest(environs[1])
+    requested = lean.path  # makes all of them
+    expect(requested == own.path, "werkzeug.wrappers:Request.path", f"is {own.path!r}")
     expect(fields(own) == fields(lean), "werkzeug.wrappers:Request", f"has {', '.join(fields(own) ^ fields(lean))}")
     same = all(set(environ) - set(ENVIRON) == {"werkzeug.request"} for environ in environs)
     expect(same, "werkzeug.wrappers:Request", "leaves something else in its environ")
@@ -290,14 +290,14 @@ def test_the_rest_of_a_path() -> None:
 # Nowhere else
 
 
-def is_private(asked: ast.Attribute) -> bool:
+def is_private(requested: ast.Attribute) -> bool:
     """Whether it is the private name of something else; a named tuple's are public."""
-    name = asked.attr
+    name = requested.attr
     return (
         name.startswith("_")
         and not name.endswith("__")
         and name not in ("_replace", "_asdict")
-        and ast.unparse(asked.value) not in ("self", "cls")
+        and ast.unparse(requested.value) not in ("self", "cls")
     )
 
 

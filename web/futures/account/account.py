@@ -12,7 +12,7 @@ from web.exchange.catalog import MARGIN_ASSET, Catalog
 from web.exchange.margin import Funds, Holding, ask_margin, format_usdt, liquidation_price, list_holdings, sum_up
 from web.exchange.mark_prices import marks_of
 from web.futures.account.position_views import PositionView, render_position, render_risk
-from web.futures.call.call import read_optional_market, signed_call
+from web.futures.call.call import read_optional_market, signed
 from web.futures.fields import Decimal, MarginAsset, Positive, SignedDecimal
 from web.http.responses import answer
 from web.services import services
@@ -84,10 +84,10 @@ class AccountView(msgspec.Struct):
 @blueprint.get("/v3/balance")
 def balance() -> Response:
     """The wallet, in the one asset there is."""
-    account = signed_call(_WEIGHT, READ).principal.account
+    account = signed(_WEIGHT, READ).principal.account
     at = services()
     catalog = at.catalog()
-    funds = sum_up(ask_margin(at.engine, account), catalog)
+    funds = sum_up(ask_margin(at.gateway, account), catalog)
     return answer([_render_balance(account, funds, catalog)])
 
 
@@ -117,25 +117,25 @@ def risk_of_used_markets() -> Response:
 
 
 def _account(*, every: bool) -> Response:
-    account = signed_call(_WEIGHT, READ).principal.account
+    account = signed(_WEIGHT, READ).principal.account
     at = services()
-    margin = ask_margin(at.engine, account)
+    margin = ask_margin(at.gateway, account)
     catalog = at.catalog()
     holdings = _choose(list_holdings(margin, catalog.futures.values()), every=every)
     return answer(_render_account(sum_up(margin, catalog), holdings, catalog))
 
 
 def _position_risk(*, every: bool) -> Response:
-    call = signed_call(_WEIGHT, READ)
+    call = signed(_WEIGHT, READ)
     at = services()
     catalog = at.catalog()
-    asked = read_optional_market(call.asked, catalog)
-    margin = ask_margin(at.engine, call.principal.account)
-    markets: Iterable[Market] = catalog.futures.values() if asked is None else [asked]
+    parameters = read_optional_market(call.parameters, catalog)
+    margin = ask_margin(at.gateway, call.principal.account)
+    markets: Iterable[Market] = catalog.futures.values() if parameters is None else [parameters]
     funds = sum_up(margin, catalog)
     holdings = _choose(list_holdings(margin, markets), every=every)
     # a position is shown with the mark that its profit is reckoned with
-    others = marks_of(at.engine, [holding.market for holding in holdings if not holding.own.position.amount])
+    others = marks_of(at.gateway, [holding.market for holding in holdings if not holding.own.position.amount])
     return answer(
         [
             render_risk(holding, others.get(holding.market.number, holding.mark), liquidation_price(holding, funds))
@@ -155,7 +155,7 @@ def _render_balance(account: str, funds: Funds, catalog: Catalog) -> BalanceView
         asset=MARGIN_ASSET,
         balance=wallet,
         crossWalletBalance=wallet,
-        crossUnPnl=format_usdt(funds.unrealised, catalog),
+        crossUnPnl=format_usdt(funds.unrealized, catalog),
         availableBalance=available,
         maxWithdrawAmount=available,
         marginAvailable=True,
@@ -191,19 +191,19 @@ def _render_account(funds: Funds, holdings: list[Holding], catalog: Catalog) -> 
 
 def _render_asset(funds: Funds, catalog: Catalog) -> AssetView:
     """The one asset: what it comes to is what the account comes to."""
-    wallet, unrealised = format_usdt(funds.wallet, catalog), format_usdt(funds.unrealised, catalog)
+    wallet, unrealized = format_usdt(funds.wallet, catalog), format_usdt(funds.unrealized, catalog)
     available = format_usdt(funds.available, catalog)
     return AssetView(
         asset=MARGIN_ASSET,
         walletBalance=wallet,
-        unrealizedProfit=unrealised,
+        unrealizedProfit=unrealized,
         marginBalance=format_usdt(funds.equity, catalog),
         maintMargin=format_usdt(funds.maintenance, catalog),
         initialMargin=format_usdt(funds.position_margin + funds.order_margin, catalog),
         positionInitialMargin=format_usdt(funds.position_margin, catalog),
         openOrderInitialMargin=format_usdt(funds.order_margin, catalog),
         crossWalletBalance=wallet,
-        crossUnPnl=unrealised,
+        crossUnPnl=unrealized,
         availableBalance=available,
         maxWithdrawAmount=available,
         marginAvailable=True,

@@ -12,7 +12,7 @@ from shards.model.replies import CountReply
 from web.auth import READ, TRADE
 from web.exchange.margin import Holding, ask_margin, list_holdings
 from web.futures.account.position_views import format_max_notional
-from web.futures.call.call import read_market, read_optional_market, signed_call
+from web.futures.call.call import read_market, read_optional_market, signed
 from web.futures.call.errors import LEVERAGE, FuturesProblem
 from web.futures.call.parameters import need
 from web.futures.fields import Natural, Positive, Symbol
@@ -46,16 +46,16 @@ class BracketsView(msgspec.Struct):
 @blueprint.post("/leverage")
 def set_leverage() -> Response:
     """For orders placed from now on; open orders and positions keep theirs."""
-    call = signed_call(1, TRADE)
+    call = signed(1, TRADE)
     at = services()
-    market = read_market(call.asked, at.catalog())
-    leverage = need(call.asked.long("leverage"), "leverage")
+    market = read_market(call.parameters, at.catalog())
+    leverage = need(call.parameters.long("leverage"), "leverage")
     terms = _terms(market)
     if not terms.min_leverage <= leverage <= market.brackets[0].max_leverage:
         raise FuturesProblem(*LEVERAGE)
     account = call.principal.account
     command = SetLeverage(account, market.number, leverage, terms.default_leverage)
-    in_force = at.engine.ask(CountReply, at.engine.home(account), command).count
+    in_force = at.gateway.ask(CountReply, at.gateway.account_shard(account), command).count
     return answer(
         {"leverage": in_force, "maxNotionalValue": format_max_notional(market, in_force), "symbol": market.symbol}
     )
@@ -64,21 +64,21 @@ def set_leverage() -> Response:
 @blueprint.get("/symbolConfig")
 def symbol_config() -> Response:
     """What the caller has set in one market, or in each."""
-    call = signed_call(5, READ)
+    call = signed(5, READ)
     at = services()
     catalog = at.catalog()
-    asked = read_optional_market(call.asked, catalog)
-    margin = ask_margin(at.engine, call.principal.account)
-    holdings = list_holdings(margin, catalog.futures.values() if asked is None else [asked])
+    parameters = read_optional_market(call.parameters, catalog)
+    margin = ask_margin(at.gateway, call.principal.account)
+    holdings = list_holdings(margin, catalog.futures.values() if parameters is None else [parameters])
     return answer([_render_config(holding) for holding in holdings])
 
 
 @blueprint.get("/leverageBracket")
 def leverage_brackets() -> Response:
     """The brackets of a market, or of each."""
-    asked = signed_call(1, READ).asked
+    parameters = signed(1, READ).parameters
     catalog = services().catalog()
-    market = read_optional_market(asked, catalog)
+    market = read_optional_market(parameters, catalog)
     if market is not None:
         return answer(_render_brackets(market))
     return answer([_render_brackets(market) for market in catalog.futures.values()])
@@ -109,7 +109,7 @@ def _render_brackets(market: Market) -> BracketsView:
 
 
 def _render_bracket(market: Market, number: int, bracket: Bracket, floor: int) -> BracketView:
-    unit = int(10**market.quote_places)
+    unit = int(10**market.quote_decimals)
     return BracketView(
         bracket=number,
         initialLeverage=bracket.max_leverage,

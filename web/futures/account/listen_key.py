@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from shards.clock import now_ms
 from web.auth import TRADE
-from web.futures.call.call import key_call
+from web.futures.call.call import keyed
 from web.futures.call.errors import NO_LISTEN_KEY, FuturesProblem
 from web.futures.limits import LISTEN_KEY_FRESH_MS, LISTEN_KEY_MS
 from web.http.responses import answer
@@ -26,13 +26,13 @@ class ListenKeyView(msgspec.Struct, gc=False):
 @blueprint.post("/listenKey")
 def start() -> Response:
     """The account's key, made or renewed."""
-    return _renew(key_call(1, TRADE).principal.account)
+    return _renew(keyed(1, TRADE).principal.account)
 
 
 @blueprint.put("/listenKey")
 def keep() -> Response:
     """The account's key, renewed; raises -1125 if there is none."""
-    account = key_call(1, TRADE).principal.account
+    account = keyed(1, TRADE).principal.account
     if services().reference.find_listen_key(account, now_ms()) is None:
         raise FuturesProblem(*NO_LISTEN_KEY)
     return _renew(account)
@@ -41,7 +41,7 @@ def keep() -> Response:
 @blueprint.delete("/listenKey")
 def drop() -> Response:
     """There is none afterwards, whether there was one or not."""
-    account = key_call(1, TRADE).principal.account
+    account = keyed(1, TRADE).principal.account
     if services().reference.find_listen_key(account, now_ms()) is not None:
         services().reference.drop_listen_key(account)
     return answer({})

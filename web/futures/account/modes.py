@@ -9,7 +9,7 @@ import msgspec
 from flask import Blueprint, Response
 
 from web.auth import READ, TRADE
-from web.futures.call.call import Call, read_market, signed_call
+from web.futures.call.call import Call, read_market, signed
 from web.futures.call.errors import not_offered, out_of_range
 from web.futures.call.parameters import need
 from web.http.formats import format_ratio
@@ -34,9 +34,9 @@ _BPS_MILLIONTHS: Final = 100
 @blueprint.post("/marginType")
 def set_margin_type() -> Response:
     """Cross margin it is, and stays."""
-    asked = signed_call(1, TRADE).asked
-    read_market(asked, services().catalog())
-    margin_type = need(asked.text("marginType"), "marginType")
+    parameters = signed(1, TRADE).parameters
+    read_market(parameters, services().catalog())
+    margin_type = need(parameters.text("marginType"), "marginType")
     if margin_type == "ISOLATED":
         raise not_offered("Isolated margin")
     if margin_type not in _CROSS:
@@ -47,34 +47,34 @@ def set_margin_type() -> Response:
 @blueprint.get("/positionSide/dual")
 def get_position_mode() -> Response:
     """One-way."""
-    signed_call(1, READ)
+    signed(1, READ)
     return answer({"dualSidePosition": False})
 
 
 @blueprint.post("/positionSide/dual")
 def set_position_mode() -> Response:
     """One-way it is, and stays."""
-    return _refuse_true(signed_call(1, TRADE), "dualSidePosition", "Hedge mode")
+    return _refuse_true(signed(1, TRADE), "dualSidePosition", "Hedge mode")
 
 
 @blueprint.get("/multiAssetsMargin")
 def get_asset_mode() -> Response:
     """Single-asset."""
-    signed_call(1, READ)
+    signed(1, READ)
     return answer({"multiAssetsMargin": False})
 
 
 @blueprint.post("/multiAssetsMargin")
 def set_asset_mode() -> Response:
     """Single-asset it is, and stays."""
-    return _refuse_true(signed_call(1, TRADE), "multiAssetsMargin", "Multi-asset margin")
+    return _refuse_true(signed(1, TRADE), "multiAssetsMargin", "Multi-asset margin")
 
 
 @blueprint.get("/commissionRate")
 def commission_rate() -> Response:
     """The market's fees."""
-    asked = signed_call(20, READ).asked
-    market = read_market(asked, services().catalog())
+    parameters = signed(20, READ).parameters
+    market = read_market(parameters, services().catalog())
     return answer(
         {
             "symbol": market.symbol,
@@ -85,6 +85,6 @@ def commission_rate() -> Response:
 
 
 def _refuse_true(call: Call, name: str, what: str) -> Response:
-    if need(call.asked.boolean(name), name):
+    if need(call.parameters.boolean(name), name):
         raise not_offered(what)
     return answer(_DONE)

@@ -18,7 +18,7 @@ from web.futures.call.errors import (
 )
 from web.futures.call.parameters import Parameters, need
 from web.futures.limits import AHEAD_MS, KEY_LENGTH_MAX, RECV_WINDOW_MS, RECV_WINDOW_MS_MAX
-from web.http.request import incoming
+from web.http.request import request_context
 from web.http.signing import is_json, is_signature, split_signature, verify
 from web.services import services
 
@@ -35,10 +35,10 @@ class _Signed(NamedTuple):
     signature: bytes
 
 
-def sign_in(asked: Parameters, permission: str) -> Principal:
+def sign_in(parameters: Parameters, permission: str) -> Principal:
     """The account behind a signed request; raises FuturesProblem in the contract's order of checks."""
     key = _read_key()
-    timestamp = need(asked.long(_TIMESTAMP), _TIMESTAMP)
+    timestamp = need(parameters.long(_TIMESTAMP), _TIMESTAMP)
     signed = _split()
     found = services().reference.find_key(key)
     genuine = verify(found.secret if found else None, signed.query, signed.body, signed.signature)
@@ -46,7 +46,7 @@ def sign_in(asked: Parameters, permission: str) -> Principal:
         raise FuturesProblem(*KEY_REFUSED)
     if not genuine:
         raise FuturesProblem(*WRONG_SIGNATURE)
-    window_ms = asked.bounded("recvWindow", RECV_WINDOW_MS, 1, RECV_WINDOW_MS_MAX)
+    window_ms = parameters.bounded("recvWindow", RECV_WINDOW_MS, 1, RECV_WINDOW_MS_MAX)
     _check_time(timestamp, window_ms)
     return _permit(found, permission, timestamp, window_ms)
 
@@ -60,7 +60,7 @@ def show_key(permission: str) -> Principal:
 
 
 def _read_key() -> str:
-    key = incoming().header("HTTP_X_MBX_APIKEY") or ""
+    key = request_context().header("HTTP_X_MBX_APIKEY") or ""
     if not _KEY.fullmatch(key):
         raise FuturesProblem(*KEY_FORMAT)
     return key
@@ -68,9 +68,9 @@ def _read_key() -> str:
 
 def _split() -> _Signed:
     """Raises -1102 for a missing or malformed signature, -1101 for a second one."""
-    asked = incoming()
-    query, signatures = split_signature(asked.query, any_case=True)
-    body = asked.body
+    context = request_context()
+    query, signatures = split_signature(context.query, any_case=True)
+    body = context.body
     if not is_json(body):
         body, more = split_signature(body, any_case=True)
         signatures += more

@@ -6,7 +6,7 @@ import msgspec
 from flask import Response
 from msgspec import Meta
 
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from web.http.described import Described
 from web.http.errors import RETRY_AFTER_S
 from web.http.responses import Json, add_header
@@ -110,44 +110,46 @@ _BUSY_MSG: Final = "The server is busy; nothing was executed."
 _UNREACHABLE_MSG: Final = "The server cannot be reached now; try again."
 _UNKNOWN_MSG: Final = "No answer in time; execution unknown: look for the order before you act."
 
-REFUSALS: Final[dict[Reason, Refusal]] = {
-    Reason.BUSY: Refusal(503, -1008, _BUSY_MSG),
-    Reason.RESTARTING: Refusal(503, -1001, _UNREACHABLE_MSG),
-    Reason.TIMEOUT: Refusal(408, -1007, _UNKNOWN_MSG),
-    Reason.STORAGE_FULL: Refusal(503, -1000, "There is no room on disk; nothing was executed."),
-    Reason.HISTORY_UNREADABLE: Refusal(503, -1001, _UNREACHABLE_MSG),
-    Reason.UNKNOWN_ORDER: UNKNOWN_ORDER,
-    Reason.NOT_OWNER: UNKNOWN_ORDER,
-    Reason.TERMINAL_ORDER: UNKNOWN_ORDER,
-    Reason.DUPLICATE_CLIENT_ID: Refusal(400, -4116, "ClientOrderId is in use by an open order with other content."),
-    Reason.UNKNOWN_MARKET: INVALID_SYMBOL,
-    Reason.MARKET_HALTED: Refusal(400, -4140, "Trading on this symbol is halted."),
-    Reason.MARKET_DELISTED: Refusal(400, -4141, "This symbol is delisted."),
-    Reason.TOO_MANY_OPEN_ORDERS: Refusal(400, -2025, "Reach max open order limit."),
-    Reason.INSUFFICIENT_BALANCE: Refusal(400, -2019, "Margin is insufficient."),
-    Reason.POST_ONLY: Refusal(400, -5022, "Due to the order could not be executed as maker, it was rejected."),
-    Reason.INSUFFICIENT_MARGIN: Refusal(400, -2019, "Margin is insufficient."),
-    Reason.POSITION_LIMIT: Refusal(400, -2027, "Exceeded the maximum allowable position at current leverage."),
-    Reason.PARENT_NOT_OPEN: Refusal(400, -2010, "Parent order is not open."),
-    Reason.WOULD_TRIGGER: Refusal(400, -2021, "Order would immediately trigger."),
-    Reason.NOTHING_TO_REDUCE: Refusal(400, -2022, "ReduceOnly Order is rejected."),
-    Reason.TOO_MANY_TRIGGERS: Refusal(400, -4045, "Reach max trigger order limit."),
-    Reason.CANNOT_FILL: Refusal(400, -5021, "Due to the order could not be filled immediately, it was rejected."),
-    Reason.NOT_MODIFIABLE: Refusal(400, -5025, "This kind of order cannot be modified."),
-    Reason.NOTHING_CHANGES: Refusal(400, -5027, "No need to modify the order."),
-    Reason.BELOW_FILLED: Refusal(400, -2010, "AMOUNT_BELOW_FILLED"),
-    Reason.MIN_NOTIONAL: MIN_NOTIONAL,
-    Reason.MAX_NOTIONAL: MAX_NOTIONAL,
-    Reason.PRICE_TOO_HIGH: Refusal(400, -4016, "Limit price is too high above the mark price."),
-    Reason.PRICE_TOO_LOW: Refusal(400, -4024, "Limit price is too low below the mark price."),
-    Reason.NO_LEAVE: Refusal(400, -4118, "ReduceOnly Order Failed: it would lose more than there is."),
+REFUSALS: Final[dict[RejectReason, Refusal]] = {
+    RejectReason.BUSY: Refusal(503, -1008, _BUSY_MSG),
+    RejectReason.RESTARTING: Refusal(503, -1001, _UNREACHABLE_MSG),
+    RejectReason.TIMEOUT: Refusal(408, -1007, _UNKNOWN_MSG),
+    RejectReason.STORAGE_FULL: Refusal(503, -1000, "There is no room on disk; nothing was executed."),
+    RejectReason.HISTORY_UNREADABLE: Refusal(503, -1001, _UNREACHABLE_MSG),
+    RejectReason.UNKNOWN_ORDER: UNKNOWN_ORDER,
+    RejectReason.NOT_OWNER: UNKNOWN_ORDER,
+    RejectReason.TERMINAL_ORDER: UNKNOWN_ORDER,
+    RejectReason.DUPLICATE_CLIENT_ID: Refusal(
+        400, -4116, "ClientOrderId is in use by an open order with other content."
+    ),
+    RejectReason.UNKNOWN_MARKET: INVALID_SYMBOL,
+    RejectReason.MARKET_HALTED: Refusal(400, -4140, "Trading on this symbol is halted."),
+    RejectReason.MARKET_DELISTED: Refusal(400, -4141, "This symbol is delisted."),
+    RejectReason.TOO_MANY_OPEN_ORDERS: Refusal(400, -2025, "Reach max open order limit."),
+    RejectReason.INSUFFICIENT_BALANCE: Refusal(400, -2019, "Margin is insufficient."),
+    RejectReason.POST_ONLY: Refusal(400, -5022, "Due to the order could not be executed as maker, it was rejected."),
+    RejectReason.INSUFFICIENT_MARGIN: Refusal(400, -2019, "Margin is insufficient."),
+    RejectReason.POSITION_LIMIT: Refusal(400, -2027, "Exceeded the maximum allowable position at current leverage."),
+    RejectReason.PARENT_NOT_OPEN: Refusal(400, -2010, "Parent order is not open."),
+    RejectReason.WOULD_TRIGGER: Refusal(400, -2021, "Order would immediately trigger."),
+    RejectReason.NOTHING_TO_REDUCE: Refusal(400, -2022, "ReduceOnly Order is rejected."),
+    RejectReason.TOO_MANY_TRIGGERS: Refusal(400, -4045, "Reach max trigger order limit."),
+    RejectReason.CANNOT_FILL: Refusal(400, -5021, "Due to the order could not be filled immediately, it was rejected."),
+    RejectReason.NOT_MODIFIABLE: Refusal(400, -5025, "This kind of order cannot be modified."),
+    RejectReason.NOTHING_CHANGES: Refusal(400, -5027, "No need to modify the order."),
+    RejectReason.BELOW_FILLED: Refusal(400, -2010, "AMOUNT_BELOW_FILLED"),
+    RejectReason.MIN_NOTIONAL: MIN_NOTIONAL,
+    RejectReason.MAX_NOTIONAL: MAX_NOTIONAL,
+    RejectReason.PRICE_TOO_HIGH: Refusal(400, -4016, "Limit price is too high above the mark price."),
+    RejectReason.PRICE_TOO_LOW: Refusal(400, -4024, "Limit price is too low below the mark price."),
+    RejectReason.NO_LEAVE: Refusal(400, -4118, "ReduceOnly Order Failed: it would lose more than there is."),
 }
 """What the engine refuses. A query has words of its own for an unknown order."""
 
 _SAY_WHEN: Final = (418, 429, 503)
 
 
-def refused(reason: Reason) -> FuturesProblem:
+def refused(reason: RejectReason) -> FuturesProblem:
     """The futures API's words for an engine's refusal."""
     return FuturesProblem(*REFUSALS[reason])
 

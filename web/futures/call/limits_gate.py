@@ -16,7 +16,7 @@ from web.futures.call.errors import (
     FuturesProblem,
 )
 from web.http.errors import Problem
-from web.http.request import incoming
+from web.http.request import request_context
 from web.http.responses import add_header
 from web.ratelimit.budget import Spent
 from web.ratelimit.client_ip import caller_ip
@@ -29,30 +29,30 @@ PREFIX: Final = "/fapi"
 
 def is_futures() -> bool:
     """Whether this request is one of the futures API."""
-    path = incoming().path
+    path = request_context().path
     return path.startswith(PREFIX) and (path == PREFIX or path[len(PREFIX)] == "/")
 
 
 def begin(has_route: bool) -> None:
     """Before the view: receive the body; charge what ends here. Raises FuturesProblem 413, 400, 429, 418."""
     if not has_route:
-        charge(1)
+        enforce_limits(1)
         return
     try:
-        incoming().receive_body()
+        request_context().receive_body()
     except Problem as problem:
-        charge(1)
+        enforce_limits(1)
         refusal = BODY_TOO_LARGE if problem.status == BODY_TOO_LARGE.status else BODY_MALFORMED
         raise FuturesProblem(*refusal) from None
 
 
-def charge(weight: int) -> None:
+def enforce_limits(weight: int) -> None:
     """Charge the caller's IP; raises FuturesProblem 418, 429."""
     at = services()
     if at.budget is None:
         return
     spent = at.budget.spend_weight(_ip(), weight)
-    incoming().used_weight = spent.used
+    request_context().used_weight = spent.used
     if spent.wait_s:
         raise FuturesProblem(*(BANNED if spent.banned else TOO_MUCH_WEIGHT), spent.wait_s)
 
@@ -61,20 +61,20 @@ def count_orders(account: str, count: int) -> None:
     """Count new orders of the account; raises FuturesProblem 429."""
     at = services()
     spent = at.budget.count_orders(_ip(), account, count) if at.budget is not None else Spent(0)
-    incoming().order_count = spent.used
+    request_context().order_count = spent.used
     if spent.wait_s:
         raise FuturesProblem(*TOO_MANY_ORDERS, spent.wait_s)
 
 
-def mark(response: Response) -> None:
+def add_usage_headers(response: Response) -> None:
     """After the view: say how much was used."""
-    asked = incoming()
-    add_header(response, WEIGHT_HEADER, asked.used_weight)
-    if asked.order_count is not None:
-        add_header(response, ORDERS_HEADER, asked.order_count)
+    context = request_context()
+    add_header(response, WEIGHT_HEADER, context.used_weight)
+    if context.order_count is not None:
+        add_header(response, ORDERS_HEADER, context.order_count)
 
 
 def _ip() -> str:
-    environ = incoming().environ
+    environ = request_context().environ
     forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
     return caller_ip(environ.get("REMOTE_ADDR", ""), forwarded, services().settings.trusted_proxies)

@@ -6,14 +6,14 @@ from urllib.parse import unquote_to_bytes
 from web.futures.call.errors import BODY_MALFORMED, NAME_TWICE, FuturesProblem
 from web.futures.call.parameters import Parameters, Values
 from web.http.parse import Malformed, NameTwice, parse_json
-from web.http.request import incoming
+from web.http.request import request_context
 from web.http.signing import is_json
 
 
 def read_parameters() -> Parameters:
     """The parameters of this request."""
-    asked = incoming()
-    query, body = read_form(asked.query), asked.body
+    context = request_context()
+    query, body = read_form(context.query), context.body
     if not body:
         return Parameters(query)
     if not is_json(body):

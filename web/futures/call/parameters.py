@@ -41,18 +41,20 @@ Values = Mapping[str, Sequence[object]]
 class Parameters:
     """What was sent. Readers give None for what was not, and raise FuturesProblem for what is malformed."""
 
-    def __init__(self, *places: Values, fault: FuturesProblem | None = None) -> None:
-        """``places``: the earlier wins. ``fault``: why a place could not be read."""
-        self._places = places
-        self._values = places[0] if len(places) == 1 else {name: each[name] for each in places[::-1] for name in each}
+    def __init__(self, *sources: Values, fault: FuturesProblem | None = None) -> None:
+        """``sources``: the earlier wins. ``fault``: why a place could not be read."""
+        self._sources = sources
+        self._values = (
+            sources[0] if len(sources) == 1 else {name: each[name] for each in sources[::-1] for name in each}
+        )
         self._fault = fault
 
     def check(self) -> None:
         """Raises -1102 for a body that cannot be read, -1101 for a name twice in one place, lists excepted."""
         if self._fault is not None:
             raise self._fault
-        for place in self._places:
-            for name, values in place.items():
+        for source in self._sources:
+            for name, values in source.items():
                 if len(values) > 1 and name not in LISTS:
                     raise twice(name)
 

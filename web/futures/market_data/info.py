@@ -12,8 +12,8 @@ from shards.model.decimals import format_plain
 from shards.model.markets import Market, MarketStatus
 from web.exchange.catalog import MARGIN_ASSET, Catalog
 from web.exchange.limits import PRICE_MAX
-from web.futures.call.call import open_call
-from web.futures.call.limits_gate import charge
+from web.futures.call.call import public
+from web.futures.call.limits_gate import enforce_limits
 from web.futures.fields import Decimal, MarginAsset, Milliseconds, Natural, Symbol
 from web.futures.limits import QUANTITY_MAX
 from web.http.described import Written
@@ -76,21 +76,21 @@ class SymbolView(msgspec.Struct):
 @blueprint.get("/v1/ping")
 def ping() -> Response:
     """Nothing; what was sent along is not read."""
-    charge(1)
+    enforce_limits(1)
     return answer({})
 
 
 @blueprint.get("/v1/time")
 def tell_time() -> Response:
     """The server's time."""
-    charge(1)
+    enforce_limits(1)
     return answer({"serverTime": now_ms()})
 
 
 @blueprint.get("/v1/exchangeInfo")
 def exchange_info() -> Response:
     """All markets, and the limits."""
-    open_call(1)
+    public(1)
     at = services()
     return answer(
         {
@@ -133,8 +133,8 @@ def _render_symbol(market: Market) -> SymbolView:
         baseAsset=market.base,
         quoteAsset=market.quote,
         marginAsset=market.quote,
-        pricePrecision=market.price_places,
-        quantityPrecision=market.lot_places,
+        pricePrecision=market.price_decimals,
+        quantityPrecision=market.lot_decimals,
         baseAssetPrecision=8,
         quotePrecision=8,
         underlyingType="COIN",
@@ -156,7 +156,7 @@ def _render_filters(market: Market) -> list[dict[str, str]]:
         {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": str(PRICE_MAX), "tickSize": tick},
         {"filterType": "LOT_SIZE", **sizes},
         {"filterType": "MARKET_LOT_SIZE", **sizes},
-        {"filterType": "MIN_NOTIONAL", "notional": format_plain(market.min_notional, market.quote_places)},
+        {"filterType": "MIN_NOTIONAL", "notional": format_plain(market.min_notional, market.quote_decimals)},
         *_render_band(market),
     ]
 

@@ -13,8 +13,8 @@ from shards.model.queries import GetCandles, GetDepth, MarketTrades
 from shards.model.replies import DepthReply
 from shards.model.span import NO_BOUND
 from web.exchange import history
-from web.exchange.gateway import Engine
-from web.futures.call.call import open_call, read_market
+from web.exchange.gateway import ExchangeGateway
+from web.futures.call.call import public, read_market
 from web.futures.call.errors import DEPTH_LIMIT, INVALID_INTERVAL, FuturesProblem, exclusive
 from web.futures.call.parameters import Parameters, need
 from web.futures.limits import DEPTH_DEFAULT, DEPTH_MAX, KLINES_DEFAULT, KLINES_MAX, TRADES_DEFAULT, TRADES_MAX
@@ -48,13 +48,13 @@ _DEPTH_WEIGHTS: Final = ((50, 2), (100, 5), (500, 10), (DEPTH_MAX, 20))  # (leve
 @blueprint.get("/depth")
 def depth() -> Response:
     """A book's levels, best first."""
-    asked = open_call(_weigh_depth)
+    parameters = public(_weigh_depth)
     at = services()
-    market = read_market(asked, at.catalog())
-    limit = _depth_limit(asked)
+    market = read_market(parameters, at.catalog())
+    limit = _depth_limit(parameters)
     if limit is None:
         raise FuturesProblem(*DEPTH_LIMIT)
-    book = at.engine.ask(DepthReply, at.engine.owner(market), GetDepth(market.number, limit))
+    book = at.gateway.ask(DepthReply, at.gateway.market_shard(market), GetDepth(market.number, limit))
     now = now_ms()
     return answer(
         {
@@ -70,84 +70,86 @@ def depth() -> Response:
 @blueprint.get("/trades")
 def trades() -> Response:
     """A market's latest trades, oldest first."""
-    asked = open_call(5)
+    parameters = public(5)
     at = services()
-    market = read_market(asked, at.catalog())
-    limit = asked.limit(TRADES_DEFAULT, TRADES_MAX)
-    found = history.market_trades(at.engine, market, MarketTrades(market.number, limit))
+    market = read_market(parameters, at.catalog())
+    limit = parameters.limit(TRADES_DEFAULT, TRADES_MAX)
+    found = history.market_trades(at.gateway, market, MarketTrades(market.number, limit))
     return answer([render_trade(market, trade) for trade in reversed(found)])
 
 
 @blueprint.get("/aggTrades")
 def aggregated_trades() -> Response:
     """A market's trades, oldest first: the latest, or those from an id or a time on."""
-    asked = open_call(20)
+    parameters = public(20)
     at = services()
-    market = read_market(asked, at.catalog())
-    from_id = asked.long("fromId")
-    start_ms, end_ms = asked.times()
-    limit = asked.limit(TRADES_DEFAULT, TRADES_MAX)
+    market = read_market(parameters, at.catalog())
+    from_id = parameters.long("fromId")
+    start_ms, end_ms = parameters.times()
+    limit = parameters.limit(TRADES_DEFAULT, TRADES_MAX)
     if from_id is not None and (start_ms is not None or end_ms is not None):
         raise exclusive("fromId", "startTime, endTime")
-    first, last = _find_span(at.engine, market, from_id, start_ms, end_ms)
-    found = _trades_between(at.engine, market, first, last, limit)
+    first, last = _find_span(at.gateway, market, from_id, start_ms, end_ms)
+    found = _trades_between(at.gateway, market, first, last, limit)
     return answer([render_aggregated(market, trade) for trade in found])
 
 
 @blueprint.get("/klines")
 def klines() -> Response:
     """Candles, oldest first; a span without a trade has none."""
-    asked = open_call(5)
+    parameters = public(5)
     at = services()
-    market = read_market(asked, at.catalog())
-    interval_ms = INTERVALS_MS.get(need(asked.text("interval"), "interval"))
+    market = read_market(parameters, at.catalog())
+    interval_ms = INTERVALS_MS.get(need(parameters.text("interval"), "interval"))
     if interval_ms is None:
         raise FuturesProblem(*INVALID_INTERVAL)
-    start_ms, end_ms = asked.times()
-    limit = asked.limit(KLINES_DEFAULT, KLINES_MAX)
-    found = history.find_candles(at.engine, market, interval_ms, limit, start_ms, end_ms)
+    start_ms, end_ms = parameters.times()
+    limit = parameters.limit(KLINES_DEFAULT, KLINES_MAX)
+    found = history.find_candles(at.gateway, market, interval_ms, limit, start_ms, end_ms)
     return answer([render_candle(market, candle, interval_ms) for candle in found])
 
 
-def _depth_limit(asked: Parameters) -> int | None:
-    value = asked.value("limit")
+def _depth_limit(parameters: Parameters) -> int | None:
+    value = parameters.value("limit")
     limit = DEPTH_DEFAULT if value is None else read_long(value)
     return limit if limit is not None and 1 <= limit <= DEPTH_MAX else None
 
 
-def _weigh_depth(asked: Parameters) -> int:
-    values = asked.all("limit")
+def _weigh_depth(parameters: Parameters) -> int:
+    values = parameters.all("limit")
     limit = DEPTH_DEFAULT if not values else read_long(values[0]) or DEPTH_MAX
     return next((weight for levels, weight in _DEPTH_WEIGHTS if limit <= levels), _DEPTH_WEIGHTS[-1][1])
 
 
 def _find_span(
-    engine: Engine, market: Market, from_id: int | None, start_ms: int | None, end_ms: int | None
+    gateway: ExchangeGateway, market: Market, from_id: int | None, start_ms: int | None, end_ms: int | None
 ) -> tuple[int | None, int | None]:
     """(first, last) id of the trades asked for; None: open on that side. (0, 0) if there are none."""
     if start_ms is None and end_ms is None:
         return from_id, None
-    question = GetCandles(market.number, ONE_SPAN_MS, 1, start_ms or 0, NO_BOUND if end_ms is None else end_ms)
-    spans = history.candles(engine, market, question)
+    query = GetCandles(market.number, ONE_SPAN_MS, 1, start_ms or 0, NO_BOUND if end_ms is None else end_ms)
+    spans = history.candles(gateway, market, query)
     if not spans:
         return 0, 0
     return None if start_ms is None else spans[0].first_id, spans[0].last_id
 
 
-def _trades_between(engine: Engine, market: Market, first: int | None, last: int | None, limit: int) -> list[Trade]:
+def _trades_between(
+    gateway: ExchangeGateway, market: Market, first: int | None, last: int | None, limit: int
+) -> list[Trade]:
     """The first ``limit`` trades from ``first`` on, or the last up to ``last``; oldest first.
 
     The ids of a market's trades follow each other without a gap.
     """
-    question = MarketTrades(market.number, limit)
+    query = MarketTrades(market.number, limit)
     if first is not None:
         first = max(first, make_number(market.number, 1))
         if market_of(first) != market.number:
             return []
-        question = MarketTrades(market.number, limit, before_id=first + limit)
+        query = MarketTrades(market.number, limit, before_id=first + limit)
     elif last is not None:
-        question = MarketTrades(market.number, limit, before_id=last + 1)
-    found = history.market_trades(engine, market, question)
+        query = MarketTrades(market.number, limit, before_id=last + 1)
+    found = history.market_trades(gateway, market, query)
     return [
         trade
         for trade in reversed(found)

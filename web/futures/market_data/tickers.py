@@ -14,9 +14,9 @@ from shards.model.orders import Candle, Trade
 from shards.model.replies import DepthReply
 from web.exchange import history
 from web.exchange.candles import DAY_S, no_trades
-from web.exchange.gateway import Engine
+from web.exchange.gateway import ExchangeGateway
 from web.exchange.mark_prices import marks_of
-from web.futures.call.call import by_symbol, open_call, read_optional_market
+from web.futures.call.call import by_symbol, public, read_optional_market
 from web.futures.call.parameters import Parameters
 from web.futures.fields import Decimal, Milliseconds, Natural, SignedDecimal, Symbol
 from web.http.formats import format_average, format_price, format_value
@@ -25,7 +25,7 @@ from web.services import services
 
 blueprint: Final = Blueprint("futures_tickers", __name__, url_prefix="/fapi")
 
-_PERCENT_PLACES: Final = 3
+_PERCENT_DECIMALS: Final = 3
 _NO_TRADE: Final = -1  # firstId and lastId of a day without one
 
 Rows = Sequence[msgspec.Struct]
@@ -87,41 +87,41 @@ class PremiumView(msgspec.Struct, gc=False):
 @blueprint.get("/v1/ticker/24hr")
 def day() -> Response:
     """The last 24 hours."""
-    return _answer(open_call(by_symbol(1, 40)), _days)
+    return _answer(public(by_symbol(1, 40)), _days)
 
 
 @blueprint.get("/v1/ticker/price")
 @blueprint.get("/v2/ticker/price")
 def price() -> Response:
     """The price of the last trade, "0" before the first."""
-    return _answer(open_call(by_symbol(1, 2)), _prices)
+    return _answer(public(by_symbol(1, 2)), _prices)
 
 
 @blueprint.get("/v1/ticker/bookTicker")
 def book() -> Response:
     """Best bid and ask, "0" where there is none."""
-    return _answer(open_call(by_symbol(2, 5)), _books)
+    return _answer(public(by_symbol(2, 5)), _books)
 
 
 @blueprint.get("/v1/premiumIndex")
 def premium_index() -> Response:
     """Mark price and index; there is no funding."""
-    return _answer(open_call(by_symbol(1, 10)), _premiums)
+    return _answer(public(by_symbol(1, 10)), _premiums)
 
 
-def _answer(asked: Parameters, rows_of: Callable[[Engine, Sequence[Market]], Rows]) -> Response:
+def _answer(parameters: Parameters, rows_of: Callable[[ExchangeGateway, Sequence[Market]], Rows]) -> Response:
     """An object for one symbol, an array of all without."""
     at = services()
     catalog = at.catalog()
-    market = read_optional_market(asked, catalog)
+    market = read_optional_market(parameters, catalog)
     if market is not None:
-        return answer(rows_of(at.engine, [market])[0])
-    return answer(rows_of(at.engine, list(catalog.futures.values())))
+        return answer(rows_of(at.gateway, [market])[0])
+    return answer(rows_of(at.gateway, list(catalog.futures.values())))
 
 
-def _days(engine: Engine, markets: Sequence[Market]) -> Rows:
+def _days(gateway: ExchangeGateway, markets: Sequence[Market]) -> Rows:
     now = now_ms()
-    found = history.days_since(engine, markets, now - DAY_S * 1_000)
+    found = history.days_since(gateway, markets, now - DAY_S * 1_000)
     rows: list[DayView] = []
     for market in markets:
         candle, last = found.get(market.number, (no_trades(0), None))
@@ -129,18 +129,18 @@ def _days(engine: Engine, markets: Sequence[Market]) -> Rows:
     return rows
 
 
-def _prices(engine: Engine, markets: Sequence[Market]) -> Rows:
-    newest = history.newest_trades(engine, markets)
+def _prices(gateway: ExchangeGateway, markets: Sequence[Market]) -> Rows:
+    newest = history.newest_trades(gateway, markets)
     return [_render_price(market, newest.get(market.number)) for market in markets]
 
 
-def _books(engine: Engine, markets: Sequence[Market]) -> Rows:
-    levels = history.best_levels(engine, markets)
+def _books(gateway: ExchangeGateway, markets: Sequence[Market]) -> Rows:
+    levels = history.best_levels(gateway, markets)
     return [_render_book(market, found) for market, found in zip(markets, levels, strict=True)]
 
 
-def _premiums(engine: Engine, markets: Sequence[Market]) -> Rows:
-    marks = marks_of(engine, markets)
+def _premiums(gateway: ExchangeGateway, markets: Sequence[Market]) -> Rows:
+    marks = marks_of(gateway, markets)
     return [_render_premium(market, marks.get(market.number, 0)) for market in markets]
 
 
@@ -171,8 +171,8 @@ def _percent(change: int, of: int) -> str:
     """``change`` in percent of ``of``, both in ticks."""
     if not of:
         return "0"
-    size = divide_half_even(abs(change) * 10 ** (2 + _PERCENT_PLACES), of)
-    return format_plain(size if change > 0 else -size, _PERCENT_PLACES)
+    size = divide_half_even(abs(change) * 10 ** (2 + _PERCENT_DECIMALS), of)
+    return format_plain(size if change > 0 else -size, _PERCENT_DECIMALS)
 
 
 def _render_price(market: Market, last: Trade | None) -> PriceView:

@@ -16,8 +16,8 @@ from shards.model.queries import GetOrder, GetOrderByClientId
 from shards.model.replies import OrderReply
 from web.auth import READ, TRADE
 from web.exchange import history
-from web.exchange.gateway import Engine
-from web.futures.call.call import Call, by_symbol, read_market, read_optional_market, signed_call
+from web.exchange.gateway import ExchangeGateway
+from web.futures.call.call import Call, by_symbol, read_market, read_optional_market, signed
 from web.futures.call.errors import NO_SUCH_ORDER, UNKNOWN_ORDER, FuturesProblem, mandatory, out_of_range
 from web.futures.call.parameters import Parameters, need
 from web.futures.orders.cancel import ALL_DONE, cancel_everything
@@ -31,27 +31,27 @@ from web.services import Services, services
 
 blueprint: Final = Blueprint("futures_algo", __name__, url_prefix="/fapi/v1")
 
-ById = Callable[[Engine, Market, GetOrder], Order | None]
-ByClientId = Callable[[Engine, Sequence[int], GetOrderByClientId], Order | None]
+ById = Callable[[ExchangeGateway, Market, GetOrder], Order | None]
+ByClientId = Callable[[ExchangeGateway, Sequence[int], GetOrderByClientId], Order | None]
 
 
 @blueprint.post("/algoOrder")
 def place() -> Response:
     """Place a trigger order."""
-    call = signed_call(0, TRADE, orders=1)
+    call = signed(0, TRADE, orders=1)
     at = services()
     catalog = at.catalog()
-    market = read_market(call.asked, catalog)
-    _check_algo_type(call.asked)
-    order = read_order(call.asked, market, call.principal, TRIGGER_TYPES, "clientAlgoId")
-    reply = at.engine.ask(OrderReply, at.engine.owner(market), Place(order))
+    market = read_market(call.parameters, catalog)
+    _check_algo_type(call.parameters)
+    order = read_order(call.parameters, market, call.principal, TRIGGER_TYPES, "clientAlgoId")
+    reply = at.gateway.ask(OrderReply, at.gateway.market_shard(market), Place(order))
     return answer(OrderRenderer(catalog).conditional(reply.order))
 
 
 @blueprint.get("/algoOrder")
 def get_order() -> Response:
     """One trigger order, whatever has become of it."""
-    call = signed_call(1, READ)
+    call = signed(1, READ)
     at = services()
     order = _find(at, call, history.find_order, history.find_latest)
     if order is None:
@@ -62,33 +62,33 @@ def get_order() -> Response:
 @blueprint.delete("/algoOrder")
 def cancel() -> Response:
     """Cancel one trigger order, or what it has become."""
-    call = signed_call(1, TRADE)
+    call = signed(1, TRADE)
     at = services()
     order = _find(at, call, history.find_open_order, history.find_latest_open)
     if order is None:
         raise FuturesProblem(*UNKNOWN_ORDER)
-    owner = at.engine.owner(at.catalog().by_number[order.market])
-    at.engine.ask(OrderReply, owner, Cancel(order.id, order.account))
+    market_shard = at.gateway.market_shard(at.catalog().by_number[order.market])
+    at.gateway.ask(OrderReply, market_shard, Cancel(order.id, order.account))
     return answer({"algoId": order.id, "clientAlgoId": order.client_id, "code": "200", "msg": "success"})
 
 
 @blueprint.delete("/algoOpenOrders")
 def cancel_all() -> Response:
     """Cancel the waiting triggers of a market."""
-    call = signed_call(1, TRADE)
+    call = signed(1, TRADE)
     at = services()
-    market = read_market(call.asked, at.catalog())
-    cancel_everything(at.engine, CancelAll(call.principal.account, market.number, triggers_only=True), market)
+    market = read_market(call.parameters, at.catalog())
+    cancel_everything(at.gateway, CancelAll(call.principal.account, market.number, triggers_only=True), market)
     return answer(ALL_DONE)
 
 
 @blueprint.get("/openAlgoOrders")
 def list_waiting() -> Response:
     """The waiting triggers of a market or of all, or the one of them that is named."""
-    call = signed_call(by_symbol(1, 40), READ)
+    call = signed(by_symbol(1, 40), READ)
     at = services()
-    market = read_optional_market(call.asked, at.catalog())
-    number = call.asked.long("algoId")
+    market = read_optional_market(call.parameters, at.catalog())
+    number = call.parameters.long("algoId")
     orders = list_open(at, call.principal.account, market, waiting=True)
     renderer = OrderRenderer(at.catalog())
     return answer([renderer.conditional(order) for order in orders if number in (None, order.id)])
@@ -97,23 +97,23 @@ def list_waiting() -> Response:
 @blueprint.get("/allAlgoOrders")
 def list_orders() -> Response:
     """A market's trigger orders, whatever has become of them."""
-    call = signed_call(5, READ)
+    call = signed(5, READ)
     at = services()
-    market = read_market(call.asked, at.catalog())
+    market = read_market(call.parameters, at.catalog())
     orders = list_all(at, read_list(call, market, "algoId", triggers=True), market)
     renderer = OrderRenderer(at.catalog())
     return answer([renderer.conditional(order) for order in orders])
 
 
-def _check_algo_type(asked: Parameters) -> None:
-    if need(asked.text("algoType"), "algoType") != CONDITIONAL:
+def _check_algo_type(parameters: Parameters) -> None:
+    if need(parameters.text("algoType"), "algoType") != CONDITIONAL:
         raise out_of_range("algoType")
 
 
 def _find(at: Services, call: Call, by_id: ById, by_client_id: ByClientId) -> Order | None:
     """The caller's trigger order of that name."""
-    market = read_optional_market(call.asked, at.catalog())
-    name = read_optional_name(call.asked, "algoId", "clientAlgoId")
+    market = read_optional_market(call.parameters, at.catalog())
+    name = read_optional_name(call.parameters, "algoId", "clientAlgoId")
     if name is None:
         raise mandatory("algoId")
     account = call.principal.account
@@ -127,8 +127,8 @@ def _ask(
     futures = at.catalog().futures.values() if market is None else [market]
     if isinstance(name, int):
         named = next((market for market in futures if market.number == market_of(name)), None)
-        return by_id(at.engine, named, GetOrder(name)) if named is not None else None
+        return by_id(at.gateway, named, GetOrder(name)) if named is not None else None
     if not is_client_id(name):
         return None
-    question = GetOrderByClientId(market.number if market else 0, account, name, triggers=True)
-    return by_client_id(at.engine, history.owners(at.engine, futures), question)
+    query = GetOrderByClientId(market.number if market else 0, account, name, triggers=True)
+    return by_client_id(at.gateway, history.market_shards(at.gateway, futures), query)

@@ -7,16 +7,16 @@ import msgspec
 from flask import Blueprint, Response
 
 from shards.limits import DEADLINE_BULK_MS
-from shards.model.commands import CancelAll, CancelBatch, Countdown
+from shards.model.commands import CancelAll, CancelAllAfter, CancelBatch
 from shards.model.markets import Market
 from shards.model.orders import Order
 from shards.model.queries import FindEnded, GetOrder, GetOrderByClientId
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from shards.model.replies import BatchReply, CountReply, OrdersReply
 from web.auth import TRADE
-from web.exchange.gateway import Engine
+from web.exchange.gateway import ExchangeGateway
 from web.exchange.history import ENDED_WAIT_MS
-from web.futures.call.call import read_market, signed_call
+from web.futures.call.call import read_market, signed
 from web.futures.call.errors import (
     TOO_MANY_IDS,
     TRIGGER_NOT_OWN,
@@ -31,9 +31,9 @@ from web.futures.call.parameters import Parameters
 from web.futures.limits import CANCEL_COUNT_MAX, COUNTDOWN_MS_MAX
 from web.futures.orders.cancel_one import cancel_order
 from web.futures.orders.id_lists import read_client_ids, read_order_ids
-from web.futures.orders.order_ref import OrderName, question_of, read_order_name
+from web.futures.orders.order_ref import OrderName, query_of, read_order_name
 from web.futures.orders.order_views import CancelView, OrderRenderer
-from web.http.errors import EngineRefusal
+from web.http.errors import EngineRejected
 from web.http.responses import answer
 from web.services import services
 
@@ -53,60 +53,60 @@ ALL_DONE: Final = AllCanceledView()
 @blueprint.delete("/order")
 def cancel() -> Response:
     """Cancel one order, with the triggers attached to it."""
-    call = signed_call(1, TRADE)
+    call = signed(1, TRADE)
     at = services()
     catalog = at.catalog()
-    market = read_market(call.asked, catalog)
-    order = cancel_order(at.engine, market, call.principal.account, read_order_name(call.asked))
+    market = read_market(call.parameters, catalog)
+    order = cancel_order(at.gateway, market, call.principal.account, read_order_name(call.parameters))
     return answer(OrderRenderer(catalog).cancel_result(order))
 
 
 @blueprint.delete("/batchOrders")
 def cancel_batch() -> Response:
     """Cancel up to ten orders in one step; each shows what it is now."""
-    call = signed_call(1, TRADE)
+    call = signed(1, TRADE)
     at = services()
     catalog = at.catalog()
-    market = read_market(call.asked, catalog)
-    names = _read_names(call.asked)
+    market = read_market(call.parameters, catalog)
+    names = _read_names(call.parameters)
     renderer = OrderRenderer(catalog)
-    found = _cancel_named(at.engine, market, call.principal.account, names)
+    found = _cancel_named(at.gateway, market, call.principal.account, names)
     return answer([_render(each, renderer) for each in found])
 
 
 @blueprint.delete("/allOpenOrders")
 def cancel_all() -> Response:
     """Cancel everything of the caller on a market, triggers too."""
-    call = signed_call(1, TRADE)
+    call = signed(1, TRADE)
     at = services()
-    market = read_market(call.asked, at.catalog())
-    cancel_everything(at.engine, CancelAll(call.principal.account, market.number), market)
+    market = read_market(call.parameters, at.catalog())
+    cancel_everything(at.gateway, CancelAll(call.principal.account, market.number), market)
     return answer(ALL_DONE)
 
 
 @blueprint.post("/countdownCancelAll")
 def count_down() -> Response:
     """Cancel everything of the caller on a market unless this is called again in time."""
-    call = signed_call(10, TRADE)
+    call = signed(10, TRADE)
     at = services()
-    market = read_market(call.asked, at.catalog())
-    if not call.asked.has("countdownTime"):
+    market = read_market(call.parameters, at.catalog())
+    if not call.parameters.has("countdownTime"):
         raise mandatory("countdownTime")
-    after_ms = call.asked.bounded("countdownTime", 0, 0, COUNTDOWN_MS_MAX)
-    command = Countdown(market.number, call.principal.account, after_ms)
-    at.engine.ask(CountReply, at.engine.owner(market), command)
+    after_ms = call.parameters.bounded("countdownTime", 0, 0, COUNTDOWN_MS_MAX)
+    command = CancelAllAfter(market.number, call.principal.account, after_ms)
+    at.gateway.ask(CountReply, at.gateway.market_shard(market), command)
     return answer({"symbol": market.symbol, "countdownTime": str(after_ms)})
 
 
-def cancel_everything(engine: Engine, command: CancelAll, market: Market) -> None:
-    """Carry out a cancel-all of one futures market; raises EngineRefusal."""
-    engine.ask(OrdersReply, engine.owner(market), command, DEADLINE_BULK_MS)
+def cancel_everything(gateway: ExchangeGateway, command: CancelAll, market: Market) -> None:
+    """Carry out a cancel-all of one futures market; raises EngineRejected."""
+    gateway.ask(OrdersReply, gateway.market_shard(market), command, DEADLINE_BULK_MS)
 
 
-def _read_names(asked: Parameters) -> list[OrderName]:
+def _read_names(requested: Parameters) -> list[OrderName]:
     """The ids in the order asked; "" for one that can name no order. Raises -1102, -1128, -4032."""
-    order_ids = read_order_ids(asked, "orderIdList")
-    client_ids = read_client_ids(asked, "origClientOrderIdList")
+    order_ids = read_order_ids(requested, "orderIdList")
+    client_ids = read_client_ids(requested, "origClientOrderIdList")
     if order_ids is None and client_ids is None:
         raise mandatory("orderIdList")
     if order_ids is not None and client_ids is not None:
@@ -117,53 +117,57 @@ def _read_names(asked: Parameters) -> list[OrderName]:
     return names
 
 
-def _cancel_named(engine: Engine, market: Market, account: str, names: list[OrderName]) -> list[Order | FuturesProblem]:
+def _cancel_named(
+    gateway: ExchangeGateway, market: Market, account: str, names: list[OrderName]
+) -> list[Order | FuturesProblem]:
     """For each name its order, canceled now or ended before, or why there is none."""
-    questions = [question_of(name, market, account) for name in names]
-    asked = list(dict.fromkeys(question for question in questions if question is not None))
-    found = dict(zip(asked, _command(engine, market, account, asked), strict=True))
-    unknown = [question for question, each in found.items() if each is Reason.UNKNOWN_ORDER]
-    found |= zip(unknown, _find_ended(engine, market, account, unknown), strict=True)
-    return [_judge(found[question] if question is not None else None, account) for question in questions]
+    queries = [query_of(name, market, account) for name in names]
+    requested = list(dict.fromkeys(query for query in queries if query is not None))
+    found = dict(zip(requested, _command(gateway, market, account, requested), strict=True))
+    unknown = [query for query, each in found.items() if each is RejectReason.UNKNOWN_ORDER]
+    found |= zip(unknown, _find_ended(gateway, market, account, unknown), strict=True)
+    return [_judge(found[query] if query is not None else None, account) for query in queries]
 
 
 def _command(
-    engine: Engine, market: Market, account: str, asked: list[GetOrder | GetOrderByClientId]
-) -> list[Order | Reason]:
+    gateway: ExchangeGateway, market: Market, account: str, requested: list[GetOrder | GetOrderByClientId]
+) -> list[Order | RejectReason]:
     """Cancel what is asked for in one step; nothing is done where nothing of the market is."""
-    if not asked:
+    if not requested:
         return []
-    command = CancelBatch(market.number, account, *_split(asked))
-    return engine.ask(BatchReply, engine.owner(market), command, DEADLINE_BULK_MS).found
+    command = CancelBatch(market.number, account, *_split(requested))
+    return gateway.ask(BatchReply, gateway.market_shard(market), command, DEADLINE_BULK_MS).found
 
 
 def _find_ended(
-    engine: Engine, market: Market, account: str, asked: list[GetOrder | GetOrderByClientId]
-) -> Sequence[Order | Reason]:
+    gateway: ExchangeGateway, market: Market, account: str, requested: list[GetOrder | GetOrderByClientId]
+) -> Sequence[Order | RejectReason]:
     """What the archive has of them, or for each of them why it cannot tell: what was done is told all the same."""
-    if not asked:
+    if not requested:
         return []
     try:
-        return engine.ask_archive(BatchReply, FindEnded(market.number, account, *_split(asked)), ENDED_WAIT_MS).found
-    except EngineRefusal as refusal:
-        return [refusal.reason] * len(asked)
+        return gateway.ask_archive(
+            BatchReply, FindEnded(market.number, account, *_split(requested)), ENDED_WAIT_MS
+        ).found
+    except EngineRejected as refusal:
+        return [refusal.reason] * len(requested)
 
 
-def _split(asked: list[GetOrder | GetOrderByClientId]) -> tuple[list[int], list[str]]:
+def _split(requested: list[GetOrder | GetOrderByClientId]) -> tuple[list[int], list[str]]:
     """Ids and client ids; all of them are one or the other, so the answers come in the order asked."""
     return (
-        [question.id for question in asked if isinstance(question, GetOrder)],
-        [question.client_id for question in asked if isinstance(question, GetOrderByClientId)],
+        [query.id for query in requested if isinstance(query, GetOrder)],
+        [query.client_id for query in requested if isinstance(query, GetOrderByClientId)],
     )
 
 
-def _judge(found: Order | Reason | None, account: str) -> Order | FuturesProblem:
+def _judge(found: Order | RejectReason | None, account: str) -> Order | FuturesProblem:
     """The order if the caller may see it."""
     if isinstance(found, Order):
         if found.account == account:
             return found
         return FuturesProblem(*(TRIGGER_NOT_OWN if found.trigger is not None else UNKNOWN_ORDER))
-    if found is Reason.NOT_OWNER:
+    if found is RejectReason.NOT_OWNER:
         return FuturesProblem(*TRIGGER_NOT_OWN)
     return refused(found) if found is not None else FuturesProblem(*UNKNOWN_ORDER)
 

@@ -9,10 +9,10 @@ from shards.model.commands import Cancel, CancelByClientId
 from shards.model.markets import Market
 from shards.model.orders import EndReason, Order, Status
 from shards.model.queries import GetOrder, GetOrderByClientId
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from shards.model.replies import OrderReply
 from web.exchange import history
-from web.exchange.gateway import Engine
+from web.exchange.gateway import ExchangeGateway
 from web.futures.call.errors import (
     TRIGGER_CANCELED,
     TRIGGER_FIRED,
@@ -22,38 +22,38 @@ from web.futures.call.errors import (
     FuturesProblem,
     Refusal,
 )
-from web.futures.orders.order_ref import OrderName, question_of
-from web.http.errors import EngineRefusal
+from web.futures.orders.order_ref import OrderName, query_of
+from web.http.errors import EngineRejected
 
 
-def cancel_order(engine: Engine, market: Market, account: str, name: OrderName) -> Order:
-    """The order, canceled; raises FuturesProblem -2011, -2030, -2031, -2032, -2033, EngineRefusal."""
-    question = question_of(name, market, account)
-    if question is None:
+def cancel_order(gateway: ExchangeGateway, market: Market, account: str, name: OrderName) -> Order:
+    """The order, canceled; raises FuturesProblem -2011, -2030, -2031, -2032, -2033, EngineRejected."""
+    query = query_of(name, market, account)
+    if query is None:
         raise FuturesProblem(*UNKNOWN_ORDER)
     try:
-        return engine.ask(OrderReply, engine.owner(market), _command_of(question, account)).order
-    except EngineRefusal as refusal:
-        found = refusal.refused.order
-        if refusal.reason is Reason.UNKNOWN_ORDER:
-            found = _find_ended(engine, market, question)
+        return gateway.ask(OrderReply, gateway.market_shard(market), _command_of(query, account)).order
+    except EngineRejected as refusal:
+        found = refusal.rejected.order
+        if refusal.reason is RejectReason.UNKNOWN_ORDER:
+            found = _find_ended(gateway, market, query)
         elif found is None:
             raise
     raise FuturesProblem(*why_not(found, account))
 
 
-def _command_of(question: GetOrder | GetOrderByClientId, account: str) -> Cancel | CancelByClientId:
-    if isinstance(question, GetOrder):
-        return Cancel(question.id, account)
-    return CancelByClientId(question.market, account, question.client_id)
+def _command_of(query: GetOrder | GetOrderByClientId, account: str) -> Cancel | CancelByClientId:
+    if isinstance(query, GetOrder):
+        return Cancel(query.id, account)
+    return CancelByClientId(query.market, account, query.client_id)
 
 
-def _find_ended(engine: Engine, market: Market, question: GetOrder | GetOrderByClientId) -> Order | None:
+def _find_ended(gateway: ExchangeGateway, market: Market, query: GetOrder | GetOrderByClientId) -> Order | None:
     """A cancel by client id looks at open orders alone: the shard may still know one that has ended."""
-    recent = None
-    if isinstance(question, GetOrderByClientId):
-        recent = history.find_recent_order(engine, market, question)
-    return recent or history.find_archived_order(engine, question)
+    unarchived = None
+    if isinstance(query, GetOrderByClientId):
+        unarchived = history.find_unarchived_order(gateway, market, query)
+    return unarchived or history.find_archived_order(gateway, query)
 
 
 def why_not(order: Order | None, account: str) -> Refusal:

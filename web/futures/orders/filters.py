@@ -16,7 +16,7 @@ def count_lots(quantity: Decimal, market: Market, *, clamped: bool = False) -> i
     """A quantity in lots, at least one; raises LOT_SIZE if it is zero, off step or, unless ``clamped``, too big."""
     if not clamped:
         return _count(quantity, market.lot, QUANTITY_MAX, LOT_SIZE)
-    lots_max = QUANTITY_MAX * int(10**market.lot.places) // market.lot.digits
+    lots_max = QUANTITY_MAX * int(10**market.lot.decimals) // market.lot.digits
     return min(_count(quantity, market.lot, None, LOT_SIZE), lots_max)
 
 
@@ -32,6 +32,6 @@ def check_notional(ticks: int, lots: int, market: Market, reduce_only: bool) -> 
 
 def _count(value: Decimal, step: Decimal, value_max: int | None, refusal: Refusal) -> int:
     steps = count_steps(value, step)
-    if not steps or (value_max is not None and value.digits > value_max * 10**value.places):
+    if not steps or (value_max is not None and value.digits > value_max * 10**value.decimals):
         raise FuturesProblem(*refusal)
     return steps

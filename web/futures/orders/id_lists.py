@@ -16,9 +16,9 @@ from web.http.parse import Malformed, Number, parse_json, read_long
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
 
 
-def read_json_list(asked: Parameters, name: str) -> list[object] | None:
+def read_json_list(parameters: Parameters, name: str) -> list[object] | None:
     """A JSON list with at least one item; None if it was not sent."""
-    value = asked.value(name)
+    value = parameters.value(name)
     if value is None:
         return None
     if isinstance(value, str) and not isinstance(value, Number):
@@ -28,25 +28,25 @@ def read_json_list(asked: Parameters, name: str) -> list[object] | None:
     return value
 
 
-def read_order_ids(asked: Parameters, name: str) -> list[int | None] | None:
+def read_order_ids(parameters: Parameters, name: str) -> list[int | None] | None:
     """Order ids in the order asked; None for one that can name no order. None for all if it was not sent."""
-    items = _read_items(asked, name)
+    items = _read_items(parameters, name)
     return None if items is None else [_order_id(item, name) for item in items]
 
 
-def read_client_ids(asked: Parameters, name: str) -> list[str] | None:
+def read_client_ids(parameters: Parameters, name: str) -> list[str] | None:
     """Client ids in the order asked; None if it was not sent."""
-    items = _read_items(asked, name)
+    items = _read_items(parameters, name)
     return None if items is None else [_client_id(item, name) for item in items]
 
 
-def _read_items(asked: Parameters, name: str) -> Sequence[object] | None:
-    values = asked.all(name)
+def _read_items(parameters: Parameters, name: str) -> Sequence[object] | None:
+    values = parameters.all(name)
     if len(values) > 1:
         return values  # one id each
     if values and isinstance(values[0], str) and _DIGITS.fullmatch(values[0]):
         return [Number(values[0])]
-    return read_json_list(asked, name)
+    return read_json_list(parameters, name)
 
 
 def _order_id(item: object, name: str) -> int | None:

@@ -6,18 +6,18 @@ from shards.model.commands import Modify
 from shards.model.decimals import Decimal
 from shards.model.markets import Market
 from shards.model.orders import Kind, Order, Side
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from shards.model.replies import OrderReply
 from web.exchange import history
-from web.exchange.gateway import Engine
+from web.exchange.gateway import ExchangeGateway
 from web.futures.call.errors import BAD_SIDE, CLOSES_ALL, NO_SUCH_ORDER, FuturesProblem, mandatory, refused
 from web.futures.call.parameters import Parameters
 from web.futures.orders.filters import check_notional, count_lots, count_ticks
-from web.futures.orders.order_ref import OrderName, question_of
+from web.futures.orders.order_ref import OrderName, query_of
 from web.futures.orders.place import ACTIVATION, CALLBACK, PRICE, PRICED, READ_SIDES, STOP_PRICE, STOPPED, refuse_set
-from web.http.errors import EngineRefusal
+from web.http.errors import EngineRejected
 
-_NOT_OPEN: Final = (Reason.UNKNOWN_ORDER, Reason.NOT_OWNER, Reason.TERMINAL_ORDER)
+_NOT_OPEN: Final = (RejectReason.UNKNOWN_ORDER, RejectReason.NOT_OWNER, RejectReason.TERMINAL_ORDER)
 _MODIFIABLE: Final = (Kind.LIMIT, *STOPPED)
 
 
@@ -28,41 +28,41 @@ class Change(NamedTuple):
     quantity: Decimal | None  # in all, with what is filled
     price: Decimal | None
     stop_price: Decimal | None
-    asked: Parameters  # for what only the order can tell whether it takes it
+    parameters: Parameters  # for what only the order can tell whether it takes it
 
 
-def read_change(asked: Parameters) -> Change:
+def read_change(parameters: Parameters) -> Change:
     """At least one of quantity, price and stop price; raises -1102, -1117."""
     change = Change(
-        side=asked.choice("side", READ_SIDES, BAD_SIDE),
-        quantity=asked.decimal("quantity"),
-        price=asked.decimal("price"),
-        stop_price=asked.decimal(*STOP_PRICE),
-        asked=asked,
+        side=parameters.choice("side", READ_SIDES, BAD_SIDE),
+        quantity=parameters.decimal("quantity"),
+        price=parameters.decimal("price"),
+        stop_price=parameters.decimal(*STOP_PRICE),
+        parameters=parameters,
     )
     if change.quantity is None and change.price is None and change.stop_price is None:
         raise mandatory("quantity")
     return change
 
 
-def modify_order(engine: Engine, market: Market, account: str, name: OrderName, change: Change) -> Order:
-    """The order as it has become; raises FuturesProblem, EngineRefusal."""
-    order = _find(engine, market, account, name)
+def modify_order(gateway: ExchangeGateway, market: Market, account: str, name: OrderName, change: Change) -> Order:
+    """The order as it has become; raises FuturesProblem, EngineRejected."""
+    order = _find(gateway, market, account, name)
     if change.side not in (None, order.side):
         raise FuturesProblem(*BAD_SIDE)
     modify = _make_modify(order, market, change)
     try:
-        return engine.ask(OrderReply, engine.owner(market), modify).order
-    except EngineRefusal as refusal:
+        return gateway.ask(OrderReply, gateway.market_shard(market), modify).order
+    except EngineRejected as refusal:
         if refusal.reason in _NOT_OPEN:
             raise FuturesProblem(*NO_SUCH_ORDER) from None
         raise
 
 
-def _find(engine: Engine, market: Market, account: str, name: OrderName) -> Order:
+def _find(gateway: ExchangeGateway, market: Market, account: str, name: OrderName) -> Order:
     """The caller's open order of that name; raises -2013."""
-    question = question_of(name, market, account)
-    order = history.find_open_order(engine, market, question) if question is not None else None
+    query = query_of(name, market, account)
+    order = history.find_open_order(gateway, market, query) if query is not None else None
     if order is None or order.account != account:
         raise FuturesProblem(*NO_SUCH_ORDER)
     return order
@@ -71,12 +71,12 @@ def _find(engine: Engine, market: Market, account: str, name: OrderName) -> Orde
 def _make_modify(order: Order, market: Market, change: Change) -> Modify:
     """The change in ticks and lots, as far as the order has what it changes; raises what stands against it."""
     if order.kind not in _MODIFIABLE:
-        raise refused(Reason.NOT_MODIFIABLE)
-    refuse_set(change.asked, *CALLBACK, *ACTIVATION)
+        raise refused(RejectReason.NOT_MODIFIABLE)
+    refuse_set(change.parameters, *CALLBACK, *ACTIVATION)
     if order.kind not in PRICED:
-        refuse_set(change.asked, *PRICE)
+        refuse_set(change.parameters, *PRICE)
     if order.kind not in STOPPED:  # it never was a trigger, or has fired
-        refuse_set(change.asked, *STOP_PRICE)
+        refuse_set(change.parameters, *STOP_PRICE)
     if change.quantity is not None and order.close_position:
         raise FuturesProblem(*CLOSES_ALL)
     modify = Modify(
@@ -95,8 +95,8 @@ def _check(order: Order, modify: Modify, market: Market) -> None:
     stop_price = order.trigger.stop_price if order.trigger is not None else 0
     price, quantity = modify.price or order.price, modify.quantity or order.quantity
     if (price, quantity, modify.stop_price or stop_price) == (order.price, order.quantity, stop_price):
-        raise refused(Reason.NOTHING_CHANGES)
+        raise refused(RejectReason.NOTHING_CHANGES)
     if modify.quantity and quantity <= order.filled:
-        raise refused(Reason.BELOW_FILLED)
+        raise refused(RejectReason.BELOW_FILLED)
     if price:
         check_notional(price, quantity, market, order.reduce_only)

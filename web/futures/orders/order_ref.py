@@ -11,21 +11,21 @@ OrderName = int | str
 """An orderId, or a client id."""
 
 
-def read_order_name(asked: Parameters) -> OrderName:
+def read_order_name(parameters: Parameters) -> OrderName:
     """Of ``orderId`` or ``origClientOrderId``; raises -1102 if neither was sent, or the id is malformed."""
-    name = read_optional_name(asked, "orderId", "origClientOrderId")
+    name = read_optional_name(parameters, "orderId", "origClientOrderId")
     if name is None:
         raise FuturesProblem(*NO_ORDER_ID)
     return name
 
 
-def read_optional_name(asked: Parameters, id_name: str, client_id_name: str) -> OrderName | None:
+def read_optional_name(parameters: Parameters, id_name: str, client_id_name: str) -> OrderName | None:
     """None if neither was sent; raises -1102 for an id that is malformed."""
-    number = asked.long(id_name)
-    return asked.text(client_id_name) if number is None else number
+    number = parameters.long(id_name)
+    return parameters.text(client_id_name) if number is None else number
 
 
-def question_of(name: OrderName, market: Market, account: str) -> GetOrder | GetOrderByClientId | None:
+def query_of(name: OrderName, market: Market, account: str) -> GetOrder | GetOrderByClientId | None:
     """What to ask for the order of that name on the market; None if it can have none."""
     if isinstance(name, int):
         return GetOrder(name) if market_of(name) == market.number else None

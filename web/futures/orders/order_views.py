@@ -36,7 +36,7 @@ TIMES_IN_FORCE: Final = {
 WORKING_TYPES: Final = {WatchedPrice.CONTRACT: "CONTRACT_PRICE", WatchedPrice.MARK: "MARK_PRICE"}
 BOTH: Final = "BOTH"  # the one position side of one-way mode
 CONDITIONAL: Final = "CONDITIONAL"  # the one algoType
-RATE_PLACES: Final = 2  # of a trailing trigger's rate in percent
+RATE_DECIMALS: Final = 2  # of a trailing trigger's rate in percent
 
 _STATUSES: Final = {status: status.name for status in Status} | {Status.OPEN: "NEW"}
 _OPEN: Final = (Status.OPEN, Status.PARTIALLY_FILLED)
@@ -141,7 +141,7 @@ class OrderRenderer:
             timeInForce=TIMES_IN_FORCE[order.tif],
             type=TYPES[order.kind],
             activatePrice=format_price(market, trigger.activation) if trails else UNSET,
-            priceRate=format_plain(trigger.callback, RATE_PLACES) if trails else UNSET,
+            priceRate=format_plain(trigger.callback, RATE_DECIMALS) if trails else UNSET,
             updateTime=order.updated_ms,
             workingType=WORKING_TYPES[trigger.watched],
             priceProtect=trigger.protect,
@@ -186,7 +186,7 @@ class OrderRenderer:
             priceProtect=trigger.protect,
             reduceOnly=order.reduce_only,
             activatePrice=format_price(market, trigger.activation) if trails else UNSET,
-            callbackRate=format_plain(trigger.callback, RATE_PLACES) if trails else UNSET,
+            callbackRate=format_plain(trigger.callback, RATE_DECIMALS) if trails else UNSET,
             createTime=order.created_ms,
             updateTime=order.updated_ms,
             triggerTime=trigger.fired_ms,

@@ -16,7 +16,7 @@ from web.auth import READ
 from web.exchange import history
 from web.exchange.catalog import MARGIN_ASSET, Catalog
 from web.futures import fields
-from web.futures.call.call import Call, read_market, read_optional_market, signed_call
+from web.futures.call.call import Call, read_market, read_optional_market, signed
 from web.futures.call.errors import exclusive, out_of_range
 from web.futures.fields import (
     Decimal,
@@ -37,7 +37,7 @@ from web.services import services
 
 blueprint: Final = Blueprint("futures_own_trades", __name__, url_prefix="/fapi/v1")
 
-_NO_ORDER: Final = -1  # 0 stands for any in a question, and names no order
+_NO_ORDER: Final = -1  # 0 stands for any in a query, and names no order
 _INCOME_TYPES: Final = {kind.name: kind for kind in IncomeKind}
 _NO_INCOME_TYPES: Final = frozenset(  # Binance's others: nothing of the kind can happen here
     "API_REBATE AUTO_EXCHANGE BFUSD_REWARD COIN_SWAP_DEPOSIT COIN_SWAP_WITHDRAW COMMISSION_REBATE CONTEST_REWARD"
@@ -83,37 +83,37 @@ class IncomeView(msgspec.Struct, gc=False):
 @blueprint.get("/userTrades")
 def list_trades() -> Response:
     """The caller's fills on a market, oldest first."""
-    call = signed_call(5, READ)
+    call = signed(5, READ)
     at = services()
-    market = read_market(call.asked, at.catalog())
-    question = _read_fills(call, market)
-    fills = history.list_fills(at.engine, question)
-    ordered = fills if question.oldest_first else fills[::-1]
+    market = read_market(call.parameters, at.catalog())
+    query = _read_fills(call, market)
+    fills = history.list_fills(at.gateway, query)
+    ordered = fills if query.oldest_first else fills[::-1]
     return answer([_render_fill(market, filled) for filled in ordered])
 
 
 @blueprint.get("/income")
 def list_income() -> Response:
     """What has changed the caller's wallet, oldest first, a page at a time."""
-    call = signed_call(30, READ)
+    call = signed(30, READ)
     at = services()
-    question = _read_income(call, read_optional_market(call.asked, at.catalog()))
-    if question is None:
+    query = _read_income(call, read_optional_market(call.parameters, at.catalog()))
+    if query is None:
         return answer([])
-    income = history.list_income(at.engine, question)
-    ordered = income if question.oldest_first else income[::-1]
+    income = history.list_income(at.gateway, query)
+    ordered = income if query.oldest_first else income[::-1]
     catalog = at.catalog()
     return answer([_render_income(catalog, each) for each in ordered])
 
 
 def _read_fills(call: Call, market: Market) -> ListFills:
     """What was asked for: the first ones from an id or a time on, else the newest ones."""
-    asked = call.asked
-    order, from_id = asked.long("orderId"), asked.long("fromId")
-    if from_id is not None and asked.has("startTime", "endTime"):
+    parameters = call.parameters
+    order, from_id = parameters.long("orderId"), parameters.long("fromId")
+    if from_id is not None and parameters.has("startTime", "endTime"):
         raise exclusive("fromId", "startTime or endTime")
-    start_ms, end_ms = asked.times()
-    span = Span.since(asked.limit(OWN_DEFAULT, OWN_MAX), start_ms, end_ms, from_id)
+    start_ms, end_ms = parameters.times()
+    span = Span.since(parameters.limit(OWN_DEFAULT, OWN_MAX), start_ms, end_ms, from_id)
     return ListFills(
         account=call.principal.account,
         limit=span.limit,
@@ -128,13 +128,13 @@ def _read_fills(call: Call, market: Market) -> ListFills:
 
 def _read_income(call: Call, market: Market | None) -> ListIncome | None:
     """What was asked for: pages of the first ones from a time on, else of the newest ones. None: there are none."""
-    asked = call.asked
-    name = asked.text("incomeType")
+    parameters = call.parameters
+    name = parameters.text("incomeType")
     if name is not None and name not in _INCOME_TYPES and name not in _NO_INCOME_TYPES:
         raise out_of_range("incomeType")
-    start_ms, end_ms = asked.times()
-    page = asked.bounded("page", 1, 1, PAGE_MAX)
-    span = Span.since(asked.limit(INCOME_DEFAULT, INCOME_MAX), start_ms, end_ms)
+    start_ms, end_ms = parameters.times()
+    page = parameters.bounded("page", 1, 1, PAGE_MAX)
+    span = Span.since(parameters.limit(INCOME_DEFAULT, INCOME_MAX), start_ms, end_ms)
     if name in _NO_INCOME_TYPES:
         return None
     return ListIncome(
@@ -158,9 +158,9 @@ def _render_fill(market: Market, filled: MarginFilled) -> FillView:
         side=SIDES[fill.side],
         price=format_price(market, fill.price),
         qty=market.format_quantity(fill.quantity),
-        quoteQty=format_plain(fill.lot_value * fill.quantity, market.quote_places),
-        realizedPnl=format_plain(filled.profit, market.quote_places),
-        commission=format_plain(fill.fee, market.quote_places),
+        quoteQty=format_plain(fill.lot_value * fill.quantity, market.quote_decimals),
+        realizedPnl=format_plain(filled.profit, market.quote_decimals),
+        commission=format_plain(fill.fee, market.quote_decimals),
         commissionAsset=market.quote,
         marginAsset=market.quote,
         time=fill.time_ms,
@@ -174,7 +174,7 @@ def _render_income(catalog: Catalog, income: Income) -> IncomeView:
     return IncomeView(
         symbol=catalog.by_number[income.market].symbol if income.market else "",
         incomeType=income.kind.name,
-        income=format_plain(income.amount, catalog.places(MARGIN_ASSET)),
+        income=format_plain(income.amount, catalog.decimals(MARGIN_ASSET)),
         asset=MARGIN_ASSET,
         info=income.reference or income.kind.name,
         time=income.time_ms,

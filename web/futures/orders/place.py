@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from shards.model.decimals import Decimal, count_steps
 from shards.model.markets import Market
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce, Trigger, WatchedPrice
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from web.auth import Principal
 from web.futures.call.errors import (
     BAD_POSITION_SIDE,
@@ -26,7 +26,7 @@ from web.futures.call.errors import (
 from web.futures.call.parameters import Parameters, need
 from web.futures.limits import CALLBACK_MAX, CALLBACK_MIN
 from web.futures.orders.filters import check_notional, count_lots, count_ticks
-from web.futures.orders.order_views import BOTH, RATE_PLACES, SIDES, TIMES_IN_FORCE, TYPES, WORKING_TYPES
+from web.futures.orders.order_views import BOTH, RATE_DECIMALS, SIDES, TIMES_IN_FORCE, TYPES, WORKING_TYPES
 
 READ_SIDES: Final = {text: side for side, text in SIDES.items()}
 _TIMES_IN_FORCE: Final = {text: tif for tif, text in TIMES_IN_FORCE.items()}
@@ -78,37 +78,37 @@ class _Draft(NamedTuple):
 
 
 def read_order(
-    asked: Parameters,
+    parameters: Parameters,
     market: Market,
     principal: Principal,
     types: Mapping[str, Kind] = ALL_TYPES,
     client_id_name: str = "newClientOrderId",
 ) -> NewOrder:
     """The order that is asked for; raises FuturesProblem. ``types`` may be placed by this call."""
-    return _make_order(_read_draft(asked, types, client_id_name), market, principal)
+    return _make_order(_read_draft(parameters, types, client_id_name), market, principal)
 
 
-def _read_draft(asked: Parameters, types: Mapping[str, Kind], client_id_name: str) -> _Draft:
+def _read_draft(parameters: Parameters, types: Mapping[str, Kind], client_id_name: str) -> _Draft:
     """Each parameter in its turn."""
-    side = need(asked.choice("side", READ_SIDES, BAD_SIDE), "side")
-    kind = need(asked.choice("type", types, BAD_TYPE), "type")
-    asked.choice("positionSide", {BOTH: True}, BAD_POSITION_SIDE)
-    tif = _read_time_in_force(asked, kind)
-    client_id = asked.new_client_id(client_id_name)
-    quantity = _read_quantity(asked)
-    price = _read_needed(asked, kind in PRICED, *PRICE)
-    stop_price = _read_needed(asked, kind in STOPPED, *STOP_PRICE)
+    side = need(parameters.choice("side", READ_SIDES, BAD_SIDE), "side")
+    kind = need(parameters.choice("type", types, BAD_TYPE), "type")
+    parameters.choice("positionSide", {BOTH: True}, BAD_POSITION_SIDE)
+    tif = _read_time_in_force(parameters, kind)
+    client_id = parameters.new_client_id(client_id_name)
+    quantity = _read_quantity(parameters)
+    price = _read_needed(parameters, kind in PRICED, *PRICE)
+    stop_price = _read_needed(parameters, kind in STOPPED, *STOP_PRICE)
     trailing = kind is Kind.TRAILING_STOP_MARKET
-    callback = _read_callback(asked, trailing)
-    activation = _read_own(asked, trailing, *ACTIVATION)
-    reduce_only = asked.boolean("reduceOnly") or False
-    close_position = _read_close_position(asked, kind)
-    watched = _read_working_type(asked, "workingType")
-    protect = asked.boolean("priceProtect") or False
-    take_profit, stop_loss = _read_children(asked, kind)
-    parent = _read_parent(asked, kind)
-    asked.choice("selfTradePreventionMode", {"NONE": True, "EXPIRE_MAKER": True}, BAD_SELF_TRADE_MODE)
-    asked.choice("priceMatch", {"NONE": True}, BAD_PRICE_MATCH)
+    callback = _read_callback(parameters, trailing)
+    activation = _read_own(parameters, trailing, *ACTIVATION)
+    reduce_only = parameters.boolean("reduceOnly") or False
+    close_position = _read_close_position(parameters, kind)
+    watched = _read_working_type(parameters, "workingType")
+    protect = parameters.boolean("priceProtect") or False
+    take_profit, stop_loss = _read_children(parameters, kind)
+    parent = _read_parent(parameters, kind)
+    parameters.choice("selfTradePreventionMode", {"NONE": True, "EXPIRE_MAKER": True}, BAD_SELF_TRADE_MODE)
+    parameters.choice("priceMatch", {"NONE": True}, BAD_PRICE_MATCH)
     return _Draft(
         side=side,
         kind=kind,
@@ -129,85 +129,85 @@ def _read_draft(asked: Parameters, types: Mapping[str, Kind], client_id_name: st
     )
 
 
-def _read_time_in_force(asked: Parameters, kind: Kind) -> TimeInForce | None:
+def _read_time_in_force(parameters: Parameters, kind: Kind) -> TimeInForce | None:
     """Without effect on triggers that become market orders: clients send it with all triggers, and Binance takes it."""
-    if kind is Kind.MARKET and asked.has("timeInForce"):
+    if kind is Kind.MARKET and parameters.has("timeInForce"):
         raise not_taken("timeInForce")
-    return asked.choice("timeInForce", _TIMES_IN_FORCE, BAD_TIME_IN_FORCE)
+    return parameters.choice("timeInForce", _TIMES_IN_FORCE, BAD_TIME_IN_FORCE)
 
 
-def _read_quantity(asked: Parameters) -> Decimal | None:
+def _read_quantity(parameters: Parameters) -> Decimal | None:
     """Needed, unless the position or the parent decides."""
-    quantity = asked.decimal("quantity")
-    if quantity is None and not asked.boolean("closePosition") and not asked.has("parentOrderId"):
+    quantity = parameters.decimal("quantity")
+    if quantity is None and not parameters.boolean("closePosition") and not parameters.has("parentOrderId"):
         return need(quantity, "quantity")
     return quantity
 
 
-def _read_needed(asked: Parameters, applies: bool, *names: str) -> Decimal | None:
+def _read_needed(parameters: Parameters, applies: bool, *names: str) -> Decimal | None:
     """What some kinds of orders must have and the others may not."""
-    value = _read_own(asked, applies, *names)
+    value = _read_own(parameters, applies, *names)
     return need(value, names[0]) if applies else None
 
 
-def _read_own(asked: Parameters, applies: bool, *names: str) -> Decimal | None:
+def _read_own(parameters: Parameters, applies: bool, *names: str) -> Decimal | None:
     """What some kinds of orders may have and the others may not."""
     if not applies:
-        refuse_set(asked, *names)
+        refuse_set(parameters, *names)
         return None
-    return asked.decimal(*names)
+    return parameters.decimal(*names)
 
 
-def refuse_set(asked: Parameters, *names: str) -> None:
+def refuse_set(parameters: Parameters, *names: str) -> None:
     """Raises -1106 for the first of these that is anything but 0: whoever sends it means another kind of order."""
     for name in names:
-        value = asked.decimal(name)
+        value = parameters.decimal(name)
         if value is not None and value.digits:
             raise not_taken(name)
 
 
-def _read_callback(asked: Parameters, trailing: bool) -> int:
+def _read_callback(parameters: Parameters, trailing: bool) -> int:
     """Percent in hundredths; 0 if it does not apply."""
-    rate = _read_needed(asked, trailing, *CALLBACK)
+    rate = _read_needed(parameters, trailing, *CALLBACK)
     if rate is None:
         return 0
-    callback = count_steps(rate, Decimal(1, RATE_PLACES))
+    callback = count_steps(rate, Decimal(1, RATE_DECIMALS))
     if callback is None or not CALLBACK_MIN <= callback <= CALLBACK_MAX:
         raise FuturesProblem(*CALLBACK_RATE)
     return callback
 
 
-def _read_close_position(asked: Parameters, kind: Kind) -> bool:
-    close_position = asked.boolean("closePosition") or False
+def _read_close_position(parameters: Parameters, kind: Kind) -> bool:
+    close_position = parameters.boolean("closePosition") or False
     if close_position:
         if kind not in _CLOSING:
             raise FuturesProblem(*CLOSES_NOT)
-        if asked.has("quantity"):
+        if parameters.has("quantity"):
             raise FuturesProblem(*CLOSES_ALL)
-        if asked.has("reduceOnly"):
+        if parameters.has("reduceOnly"):
             raise not_taken("reduceOnly")
     return close_position
 
 
-def _read_working_type(asked: Parameters, name: str) -> WatchedPrice:
-    return asked.choice(name, _WORKING_TYPES, BAD_WORKING_TYPE) or WatchedPrice.CONTRACT
+def _read_working_type(parameters: Parameters, name: str) -> WatchedPrice:
+    return parameters.choice(name, _WORKING_TYPES, BAD_WORKING_TYPE) or WatchedPrice.CONTRACT
 
 
-def _read_children(asked: Parameters, kind: Kind) -> tuple[_Child, _Child]:
+def _read_children(parameters: Parameters, kind: Kind) -> tuple[_Child, _Child]:
     """Only a regular order has any."""
     if kind not in REGULAR:
         for name in ("takeProfitPrice", "stopLossPrice", "tpWorkingType", "slWorkingType"):
-            if asked.has(name):
+            if parameters.has(name):
                 raise not_taken(name)
-    prices = asked.decimal("takeProfitPrice"), asked.decimal("stopLossPrice")
-    watched = _read_working_type(asked, "tpWorkingType"), _read_working_type(asked, "slWorkingType")
+    prices = parameters.decimal("takeProfitPrice"), parameters.decimal("stopLossPrice")
+    watched = _read_working_type(parameters, "tpWorkingType"), _read_working_type(parameters, "slWorkingType")
     return _Child(prices[0], watched[0]), _Child(prices[1], watched[1])
 
 
-def _read_parent(asked: Parameters, kind: Kind) -> int | None:
-    if kind in REGULAR and asked.has("parentOrderId"):
+def _read_parent(parameters: Parameters, kind: Kind) -> int | None:
+    if kind in REGULAR and parameters.has("parentOrderId"):
         raise not_taken("parentOrderId")
-    return asked.long("parentOrderId")
+    return parameters.long("parentOrderId")
 
 
 def _make_order(draft: _Draft, market: Market, principal: Principal) -> NewOrder:
@@ -220,7 +220,7 @@ def _make_order(draft: _Draft, market: Market, principal: Principal) -> NewOrder
     if draft.price is not None:
         check_notional(price, quantity, market, draft.reduce_only)
     if draft.parent == 0:
-        raise refused(Reason.PARENT_NOT_OPEN)  # 0 stands for none from here on, and names no order
+        raise refused(RejectReason.PARENT_NOT_OPEN)  # 0 stands for none from here on, and names no order
     return NewOrder(
         market=market.number,
         account=principal.account,

@@ -1,4 +1,4 @@
-"""The archive's named questions about orders and trades, against plain Python over the same rows."""
+"""The archive's named queries about orders and trades, against plain Python over the same rows."""
 
 import random
 from pathlib import Path
@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from shards.archive.service import History
 from shards.model.accounting import Income, IncomeKind
-from shards.model.events import MarketChanged, OrderEnded, Row, Traded
+from shards.model.events import Event, MarketChanged, OrderEnded, Traded
 from shards.model.markets import Product
 from shards.model.orders import Kind, Order, Status, Trade, Trigger
 from shards.model.queries import (
@@ -24,10 +24,10 @@ from shards.model.queries import (
     ListOrders,
     ListTrades,
     MarketTrades,
-    Question,
+    Query,
 )
-from shards.model.reasons import Reason
-from shards.model.replies import ArchiveStatus, FillsReply, IncomeReply, OrderReply, OrdersReply, Refused, TradesReply
+from shards.model.reasons import RejectReason
+from shards.model.replies import ArchiveStatus, FillsReply, IncomeReply, OrderReply, OrdersReply, Rejected, TradesReply
 from tests.unit.archive.samples import (
     BTC_FUTURES,
     BTCUSDT,
@@ -53,7 +53,7 @@ def test_a_client_id_names_the_latest_order(history: History) -> None:
     ]
     history.store({0: number_rows([OrderEnded(order) for order in stored])})
     assert history.answer(GetOrderByClientId(1, "alice", "a")) == OrderReply(stored[2])
-    assert history.answer(GetOrderByClientId(1, "alice", "A")) == Refused(Reason.UNKNOWN_ORDER)
+    assert history.answer(GetOrderByClientId(1, "alice", "A")) == Rejected(RejectReason.UNKNOWN_ORDER)
 
 
 def test_a_client_id_is_found_on_any_futures_market(history: History) -> None:
@@ -61,7 +61,7 @@ def test_a_client_id_is_found_on_any_futures_market(history: History) -> None:
     first = make_order(2, client_id="a", market=3, trigger=Trigger(Kind.STOP), created_ms=NOON_MS + 1)
     second = make_order(3, client_id="a", market=4, created_ms=NOON_MS + 2)
     markets = [BTCUSDT, BTC_FUTURES, replace(BTC_FUTURES, number=4, symbol="OTHER")]
-    announced: list[Row] = [MarketChanged(market, NOON_MS) for market in markets]
+    announced: list[Event] = [MarketChanged(market, NOON_MS) for market in markets]
     history.store({0: number_rows([*announced, *map(OrderEnded, (spot, first, second))])})
     assert history.answer(GetOrderByClientId(0, "alice", "a")) == OrderReply(second)
     assert history.answer(GetOrderByClientId(0, "alice", "a", triggers=True)) == OrderReply(first)
@@ -90,18 +90,18 @@ def _random_order(chance: random.Random, sequence: int) -> Order:
     )
 
 
-def _expected_orders(stored: list[Order], question: ListOrders) -> list[Order]:
+def _expected_orders(stored: list[Order], query: ListOrders) -> list[Order]:
     def fits(order: Order) -> bool:
         return (
-            order.account == question.account
-            and question.market in (0, order.market)
-            and question.status in (0, order.status)
-            and question.start_ms <= order.created_ms <= question.end_ms
-            and (order.created_ms, order.id) < (question.before_ms, question.before_id)
+            order.account == query.account
+            and query.market in (0, order.market)
+            and query.status in (0, order.status)
+            and query.start_ms <= order.created_ms <= query.end_ms
+            and (order.created_ms, order.id) < (query.before_ms, query.before_id)
         )
 
     newest_first = sorted(stored, key=lambda order: (order.created_ms, order.id), reverse=True)
-    return [order for order in newest_first if fits(order)][: question.limit]
+    return [order for order in newest_first if fits(order)][: query.limit]
 
 
 def test_lists_of_orders(history: History) -> None:
@@ -111,7 +111,7 @@ def test_lists_of_orders(history: History) -> None:
     stored = [_random_order(chance, sequence) for sequence in range(1, 201)]
     history.store({0: number_rows([OrderEnded(order) for order in stored])})
     for _ in range(100):
-        question = ListOrders(
+        query = ListOrders(
             chance.choice(["alice", "bob", "carol"]),
             chance.choice([1, 10, 200]),
             market=chance.choice([0, 1, 2]),
@@ -119,24 +119,24 @@ def test_lists_of_orders(history: History) -> None:
         )
         if chance.random() < 0.5:
             start_ms, end_ms = NOON_MS + chance.randrange(10), NOON_MS + chance.randrange(10, 25)
-            question = replace(question, start_ms=start_ms, end_ms=end_ms)
+            query = replace(query, start_ms=start_ms, end_ms=end_ms)
         if chance.random() < 0.5:
-            question = replace(question, before_ms=(before := chance.choice(stored)).created_ms, before_id=before.id)
-        assert history.answer(question) == OrdersReply(_expected_orders(stored, question)), question
+            query = replace(query, before_ms=(before := chance.choice(stored)).created_ms, before_id=before.id)
+        assert history.answer(query) == OrdersReply(_expected_orders(stored, query)), query
 
 
 def test_paging_through_orders_meets_each_once(history: History) -> None:
     stored = [make_order(sequence, created_ms=NOON_MS + sequence // 5) for sequence in range(1, 51)]
     history.store({0: number_rows([OrderEnded(order) for order in stored])})
     met: list[Order] = []
-    question = ListOrders("alice", 7)
+    query = ListOrders("alice", 7)
     while True:
-        reply = history.answer(question)
+        reply = history.answer(query)
         assert isinstance(reply, OrdersReply)
         if not reply.orders:
             break
         met += reply.orders
-        question = replace(question, before_ms=met[-1].created_ms, before_id=met[-1].id)
+        query = replace(query, before_ms=met[-1].created_ms, before_id=met[-1].id)
     assert met == stored[::-1]
 
 
@@ -144,18 +144,18 @@ def own_order(trade: Trade, account: str) -> int:
     return trade.maker_order if trade.maker_account == account else trade.taker_order
 
 
-def _expected_trades(stored: list[Trade], question: ListTrades) -> list[Trade]:
+def _expected_trades(stored: list[Trade], query: ListTrades) -> list[Trade]:
     def fits(trade: Trade) -> bool:
         return (
-            question.account in (trade.maker_account, trade.taker_account)
-            and question.market in (0, trade.market)
-            and question.order in (0, own_order(trade, question.account))
-            and question.start_ms <= trade.time_ms <= question.end_ms
-            and (trade.time_ms, trade.id) < (question.before_ms, question.before_id)
+            query.account in (trade.maker_account, trade.taker_account)
+            and query.market in (0, trade.market)
+            and query.order in (0, own_order(trade, query.account))
+            and query.start_ms <= trade.time_ms <= query.end_ms
+            and (trade.time_ms, trade.id) < (query.before_ms, query.before_id)
         )
 
     newest_first = sorted(stored, key=lambda trade: (trade.time_ms, trade.id), reverse=True)
-    return [trade for trade in newest_first if fits(trade)][: question.limit]
+    return [trade for trade in newest_first if fits(trade)][: query.limit]
 
 
 def test_lists_of_trades(history: History) -> None:
@@ -177,7 +177,7 @@ def test_lists_of_trades(history: History) -> None:
     ]
     history.store({0: number_rows([Traded(trade) for trade in stored])})
     for _ in range(100):
-        question = ListTrades(
+        query = ListTrades(
             chance.choice([*accounts, "dave"]),
             chance.choice([1, 10, 200]),
             market=chance.choice([0, 1, 2]),
@@ -185,10 +185,10 @@ def test_lists_of_trades(history: History) -> None:
         )
         if chance.random() < 0.5:
             start_ms, end_ms = NOON_MS + chance.randrange(10), NOON_MS + chance.randrange(10, 25)
-            question = replace(question, start_ms=start_ms, end_ms=end_ms)
+            query = replace(query, start_ms=start_ms, end_ms=end_ms)
         if chance.random() < 0.5:
-            question = replace(question, before_ms=(before := chance.choice(stored)).time_ms, before_id=before.id)
-        assert history.answer(question) == TradesReply(_expected_trades(stored, question)), question
+            query = replace(query, before_ms=(before := chance.choice(stored)).time_ms, before_id=before.id)
+        assert history.answer(query) == TradesReply(_expected_trades(stored, query)), query
 
 
 def test_trades_of_a_market_come_newest_first(history: History) -> None:
@@ -204,21 +204,21 @@ def test_trades_of_a_market_come_newest_first(history: History) -> None:
     assert history.answer(MarketTrades(2, 1_000)) == TradesReply([other])
 
 
-@pytest.mark.parametrize("question", [GetBalances("alice"), CountOpen("alice"), GetDepth(1, 5), GetStatus()])
-def test_a_question_for_a_shard_is_refused(history: History, question: Question) -> None:
-    assert history.answer(question) == Refused(Reason.HISTORY_UNREADABLE)
+@pytest.mark.parametrize("query", [GetBalances("alice"), CountOpen("alice"), GetDepth(1, 5), GetStatus()])
+def test_a_query_for_a_shard_is_refused(history: History, query: Query) -> None:
+    assert history.answer(query) == Rejected(RejectReason.HISTORY_UNREADABLE)
 
 
-def test_a_question_that_fails_harms_nothing(history: History) -> None:
+def test_a_query_that_fails_harms_nothing(history: History) -> None:
     history.store({0: [(1, OrderEnded(make_order(1)))]})
-    for question in (
+    for query in (
         ListOrders("alice", 1, status=99),
         ListOrders("alice", 1, product=99),
         ListOrders("alice", -1),
         ListFills("alice", -1),
         GetOrder(2**200),
     ):
-        assert history.answer(question) == Refused(Reason.HISTORY_UNREADABLE)
+        assert history.answer(query) == Rejected(RejectReason.HISTORY_UNREADABLE)
     history.store({0: [(2, OrderEnded(make_order(2)))]})
     assert history.answer(GetArchiveStatus()) == ArchiveStatus(2, {0: 2})
 
@@ -226,8 +226,14 @@ def test_a_question_that_fails_harms_nothing(history: History) -> None:
 @pytest.mark.parametrize("text", ["'; DROP TABLE stored.orders; --", '" OR 1=1 --', "alice\x00", "%", "?"])
 def test_values_are_bound_never_spliced(history: History, text: str) -> None:
     order, fill, move = make_order(1, account=text, client_id=text), make_fill(account=text), make_move(account=text)
-    rows: list[Row] = [OrderEnded(order), OrderEnded(make_order(2)), fill, make_fill(2), replace(move, reference=text)]
-    history.store({0: number_rows(rows)})
+    events: list[Event] = [
+        OrderEnded(order),
+        OrderEnded(make_order(2)),
+        fill,
+        make_fill(2),
+        replace(move, reference=text),
+    ]
+    history.store({0: number_rows(events)})
     assert history.answer(ListOrders(text, 50)) == OrdersReply([order])
     assert history.answer(GetOrderByClientId(1, text, text)) == OrderReply(order)
     assert history.answer(ListFills(text, 50)) == FillsReply([fill])

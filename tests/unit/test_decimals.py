@@ -21,7 +21,7 @@ from tests.model.seeds import repeatable
 
 
 @pytest.mark.parametrize(
-    ("text", "digits", "places"),
+    ("text", "digits", "decimals"),
     [
         ("0", 0, 0),
         ("0.000", 0, 0),
@@ -40,8 +40,8 @@ from tests.model.seeds import repeatable
         ("1." + "5" + "0" * 39, 15, 1),
     ],
 )
-def test_decimal_text_is_read_exactly(text: str, digits: int, places: int) -> None:
-    assert parse_decimal(text) == Decimal(digits, places)
+def test_decimal_text_is_read_exactly(text: str, digits: int, decimals: int) -> None:
+    assert parse_decimal(text) == Decimal(digits, decimals)
 
 
 @pytest.mark.parametrize(
@@ -68,21 +68,21 @@ def test_what_is_read_is_the_number_that_was_written(value: Exact, exponent: int
     for text in (f"{value:f}", f"{value:f}e{exponent}"):
         read = parse_decimal(text, 40, 40)
         assert read is not None
-        assert fractions.Fraction(read.digits, 10**read.places) == fractions.Fraction(text)
+        assert fractions.Fraction(read.digits, 10**read.decimals) == fractions.Fraction(text)
 
 
 @repeatable
 @given(st.integers(0, 10**30), st.integers(0, 18))
-def test_formatting_and_reading_are_each_others_inverse(digits: int, places: int) -> None:
-    for text in (format_fixed(digits, places), format_plain(digits, places)):
+def test_formatting_and_reading_are_each_others_inverse(digits: int, decimals: int) -> None:
+    for text in (format_fixed(digits, decimals), format_plain(digits, decimals)):
         read = parse_decimal(text, 40, 40)
         assert read is not None
-        assert read.digits * 10 ** (places - read.places) == digits
-        assert Exact(text) == Exact(digits).scaleb(-places) or digits > 10**28
+        assert read.digits * 10 ** (decimals - read.decimals) == digits
+        assert Exact(text) == Exact(digits).scaleb(-decimals) or digits > 10**28
 
 
 @pytest.mark.parametrize(
-    ("digits", "places", "fixed", "plain"),
+    ("digits", "decimals", "fixed", "plain"),
     [
         (5000, 4, "0.5000", "0.5"),
         (0, 4, "0.0000", "0"),
@@ -93,8 +93,8 @@ def test_formatting_and_reading_are_each_others_inverse(digits: int, places: int
         (-1500, 2, "-15.00", "-15"),
     ],
 )
-def test_numbers_are_written_fixed_and_plain(digits: int, places: int, fixed: str, plain: str) -> None:
-    assert (format_fixed(digits, places), format_plain(digits, places)) == (fixed, plain)
+def test_numbers_are_written_fixed_and_plain(digits: int, decimals: int, fixed: str, plain: str) -> None:
+    assert (format_fixed(digits, decimals), format_plain(digits, decimals)) == (fixed, plain)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +125,6 @@ def test_division_rounds_half_to_even_and_up(numerator: int, denominator: int) -
 
 
 @pytest.mark.parametrize("halves", range(20))
-def test_exact_halves_go_to_the_even_neighbour(halves: int) -> None:
+def test_exact_halves_go_to_the_even_neighbor(halves: int) -> None:
     expected = (Exact(halves) / 2).quantize(Exact(1), ROUND_HALF_EVEN)
     assert divide_half_even(halves, 2) == expected

@@ -1,4 +1,4 @@
-"""The halves of an exchange as the Procfile names them: each a process with a group of its own, under a runner."""
+"""The services of an exchange as the Procfile names them: each a process with a group of its own, under a runner."""
 
 import os
 import shlex
@@ -29,7 +29,7 @@ class RunError(Exception):
     """The exchange cannot be started as asked; the text says why."""
 
 
-class Half:
+class Service:
     """One line of the Procfile: a process group of its own, so that Ctrl-C in a terminal reaches the runner alone."""
 
     def __init__(
@@ -77,7 +77,7 @@ class Half:
             )
         finally:
             if lock is not None:
-                os.close(lock)  # the half has it now
+                os.close(lock)  # the service has it now
 
     def take_over(self) -> None:
         """End what has been left by an earlier runner that was killed. Raises RunError if it does not end."""
@@ -99,7 +99,7 @@ class Half:
             except LockTaken:
                 raise RunError(f"the {self.name} side of an earlier runner did not end: {error}") from error
 
-    def bury(self) -> int | None:
+    def reap(self) -> int | None:
         """If it has ended: its exit status, and its next start is planned; the later the shorter it lived.
 
         Raises RunError if it gave up by itself soon after its first start.
@@ -142,7 +142,7 @@ class Half:
 
 
 def _bind(lock: int, runner: int) -> None:
-    """In the half, before its program begins."""
+    """In the service, before its program begins."""
     write_pid(lock, os.getpid())
     end_with_parent(runner, signal.SIGTERM)
 
@@ -153,12 +153,15 @@ def say(text: str) -> None:
 
 
 def read_procfile(path: Path = ROOT / "Procfile") -> dict[str, list[str]]:
-    """Each half's command by its name."""
+    """Each service's command by its name."""
     lines = (line.partition(":") for line in path.read_text().splitlines() if line.strip())
     return {name.strip(): shlex.split(command) for name, _, command in lines}
 
 
-def half_environment(environment: Mapping[str, str], data: Path) -> dict[str, str]:
-    """``environment`` for a half: programs come from this Python's folder first, the data folder is where we see it."""
+def service_environment(environment: Mapping[str, str], data: Path) -> dict[str, str]:
+    """``environment`` for a service.
+
+    Programs come from this Python's folder first, the data folder is where we see it.
+    """
     programs = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)])
     return {**environment, "PATH": programs, "SHARDEX_DATA": os.path.abspath(data)}

@@ -26,4 +26,4 @@ def _read(path: Path) -> Iterator[Safety]:
         yield Safety(name, file, old, new, test.strip())
 
 
-CATALOGUE: Final = tuple(safety for path in sorted(_FOLDER.glob("*.txt")) for safety in _read(path))
+CATALOG: Final = tuple(safety for path in sorted(_FOLDER.glob("*.txt")) for safety in _read(path))

@@ -1,4 +1,4 @@
-"""The futures wallets at home on one shard of the model.
+"""The futures wallets kept on one shard of the model.
 
 Of markets on the same shard it looks at what is there now; of markets elsewhere it has what their link messages told.
 """
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from shards.model import orders as o
 from shards.model.brackets import Bracket
 from shards.model.events import MarginFilled
-from shards.model.reasons import Reason
-from shards.model.replies import CountReply, Refused, Reply
+from shards.model.reasons import RejectReason
+from shards.model.replies import CountReply, Rejected, Reply
 from tests.model.futures_risk import MILLION, maintenance, most_at
 from tests.model.futures_wallets import FuturesWallet, ceil
 from tests.sim.sent import Held
@@ -23,7 +23,7 @@ Key = tuple[str, int]
 """Account and market."""
 
 
-class Home:
+class AccountShard:
     """What accounts own, and what it backs."""
 
     def __init__(self, shard: "FuturesShard") -> None:
@@ -65,9 +65,9 @@ class Home:
         """Units of USDT."""
         return self.paid_in[account] + sum(self.position(account, each).wallet for each in self.markets(account))
 
-    def unrealised(self, account: str) -> int:
+    def unrealized(self, account: str) -> int:
         """What closing everything at the marks would bring."""
-        return sum(self.position(account, each).unrealised(self.mark(each)) for each in self.markets(account))
+        return sum(self.position(account, each).unrealized(self.mark(each)) for each in self.markets(account))
 
     def all_held(self, account: str) -> int:
         """By open orders everywhere."""
@@ -76,12 +76,12 @@ class Home:
     def free(self, account: str) -> int:
         """What new orders may use."""
         margins = sum(self.position(account, each).margin for each in self.markets(account))
-        left = self.wallet(account) + min(0, self.unrealised(account)) - margins
+        left = self.wallet(account) + min(0, self.unrealized(account)) - margins
         return min(left, self.spare(account)) - self.all_held(account)
 
     def surplus(self, account: str) -> int:
         """What it is worth beyond what must be left behind its positions."""
-        return self.wallet(account) + self.unrealised(account) - self.maintenance(account)
+        return self.wallet(account) + self.unrealized(account) - self.maintenance(account)
 
     def spare(self, account: str) -> int:
         """What may go until it is all but at risk."""
@@ -104,11 +104,11 @@ class Home:
         there = self.position(account, market).cost + max(self.value(account, market, side) for side in o.Side)
         other = leverage != (self.leverages.get((account, market)) or default)
         if other and market in self.brackets and there > most_at(self.brackets[market], leverage):
-            return Refused(Reason.POSITION_LIMIT)
+            return Rejected(RejectReason.POSITION_LIMIT)
         self.leverages[account, market] = leverage
         return CountReply(leverage)
 
-    def hold_away(self, account: str, market: int, side: o.Side, terms: Any) -> tuple[int, int, int] | Refused:
+    def hold_away(self, account: str, market: int, side: o.Side, terms: Any) -> tuple[int, int, int] | Rejected:
         """Hold for an order on a market elsewhere; (leverage, units, allowance). Leverage 0: it only reduces."""
         if terms.reduces:
             return self._hold_loss(account, market, side, terms)
@@ -123,14 +123,14 @@ class Home:
         so_far = self.positions[account, market].cost + self.held[account, market][account, side.name]
         added = terms.entry_value if market in self.brackets else terms.order_value
         if added > 0 and so_far + added > most and not terms.closes:
-            return Refused(Reason.POSITION_LIMIT)
+            return Rejected(RejectReason.POSITION_LIMIT)
         if amount > max(0, self.free(account)):
-            return Refused(Reason.INSUFFICIENT_MARGIN)
+            return Rejected(RejectReason.INSUFFICIENT_MARGIN)
         self.held[account, market][account, "hold"] += amount
         self.held[account, market][account, side.name] += terms.order_value
         return leverage, amount, 0
 
-    def _hold_loss(self, account: str, market: int, side: o.Side, terms: Any) -> tuple[int, int, int] | Refused:
+    def _hold_loss(self, account: str, market: int, side: o.Side, terms: Any) -> tuple[int, int, int] | Rejected:
         """For what only reduces: nothing, or what it loses; of its mark and the one known here the worse counts."""
         mark = self.marks[market]
         limit = terms.mark - Fraction(terms.loss_value, terms.reduces) * (1 if side is o.Side.SELL else -1)
@@ -140,13 +140,13 @@ class Home:
             return 0, 0, allowance
         more = max(0, terms.loss_value - terms.held)
         if more and not self._has_leave(account, market, terms.reduces, loss - terms.loss_value + more):
-            return Refused(Reason.NO_LEAVE)
+            return Rejected(RejectReason.NO_LEAVE)
         self.held[account, market][account, "hold"] += more
         return 0, more, 0
 
     def _has_leave(self, account: str, market: int, lots: int, loss: Fraction) -> bool:
         """What remains has enough; or it is no greater part of what there is than of the maintenance."""
-        rest = self.wallet(account) + self.unrealised(account) - self.all_held(account)
+        rest = self.wallet(account) + self.unrealized(account) - self.all_held(account)
         needed, left = self.maintenance(account), self.maintenance(account, market, lots)
         return rest - loss >= left + (left > 0) or (needed > 0 and loss * needed <= rest * (needed - left))
 

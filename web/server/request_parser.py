@@ -23,11 +23,11 @@ _UNUSUAL: Final = ("HTTP_TRANSFER_ENCODING", "HTTP_EXPECT", "HTTP_UPGRADE")
 _KEEP_ALIVE: Final = {"keep-alive": True, "close": False}
 
 
-class Unusual(Exception):
+class NeedsFallback(Exception):
     """Not a plain request: for gunicorn to judge."""
 
 
-class Incoming(NamedTuple):
+class ParsedRequest(NamedTuple):
     """A request and what of the buffer it took."""
 
     environ: dict[str, Any]
@@ -35,7 +35,7 @@ class Incoming(NamedTuple):
     keep_alive: bool
 
 
-class PlainReader:
+class FastRequestParser:
     """Reads plain requests of one listener's callers."""
 
     def __init__(self, base: Mapping[str, Any], cfg: Any) -> None:
@@ -48,21 +48,21 @@ class PlainReader:
         }
         self._keys: dict[bytes, str] = {b"Content-Type": "CONTENT_TYPE", b"Content-Length": _CONTENT_LENGTH}
 
-    def read(self, data: bytes, address: tuple[str, int]) -> Incoming | int:
-        """The request at the front of ``data``, or how many bytes must be there to try again. Raises Unusual."""
+    def read(self, data: bytes, address: tuple[str, int]) -> ParsedRequest | int:
+        """The request at the front of ``data``, or how many bytes must be there to try again. Raises NeedsFallback."""
         if gunicorn_h1c is None:
-            raise Unusual
+            raise NeedsFallback
         try:
             head = gunicorn_h1c.parse_request(data, **self._limits)
         except gunicorn_h1c.IncompleteError:
             if len(data) > HEAD_BYTES_MAX:
-                raise Unusual from None  # this parser bounds no line before its end
+                raise NeedsFallback from None  # this parser bounds no line before its end
             return len(data) + 1
         except gunicorn_h1c.ParseError as fault:
-            raise Unusual from fault
+            raise NeedsFallback from fault
         start: int = head["consumed"]
         if not _is_strict(data[:start], head):
-            raise Unusual
+            raise NeedsFallback
         environ = self._environ(head, address)
         body_bytes = self._body_bytes(environ)
         if len(data) < start + body_bytes:
@@ -71,20 +71,20 @@ class PlainReader:
         connection = environ.get("HTTP_CONNECTION")
         keep_alive = connection is None or _KEEP_ALIVE.get(connection.lower())
         if keep_alive is None:
-            raise Unusual
-        return Incoming(environ, start + body_bytes, keep_alive)
+            raise NeedsFallback
+        return ParsedRequest(environ, start + body_bytes, keep_alive)
 
     def _environ(self, head: dict[str, Any], address: tuple[str, int]) -> dict[str, Any]:
         target: str = head["path"].decode("latin-1")
         if target[:1] != "/" or target[:2] == "//" or "#" in target:
-            raise Unusual
+            raise NeedsFallback
         if RFC9112_TARGET_INVALID.search(target):
-            raise Unusual
+            raise NeedsFallback
         path, _, query = target.partition("?")
         environ = self._base.copy()
         environ["REQUEST_METHOD"] = method = head["method"].decode("latin-1")
         if method == "CONNECT":
-            raise Unusual  # what follows is no request
+            raise NeedsFallback  # what follows is no request
         environ["RAW_URI"] = target
         environ["PATH_INFO"] = unquote_to_wsgi_str(path) if "%" in path else path
         environ["QUERY_STRING"] = query
@@ -94,31 +94,31 @@ class PlainReader:
         for name, value in head["headers"]:
             key = keys.get(name) or self._key(name)
             if key in environ:
-                raise Unusual  # twice
+                raise NeedsFallback  # twice
             environ[key] = value.decode("latin-1")
         return environ
 
     def _key(self, name: bytes) -> str:
-        """A header's key; raises Unusual for those that change what a request is."""
+        """A header's key; raises NeedsFallback for those that change what a request is."""
         upper = name.decode("latin-1").upper()
         if "_" in upper:
-            raise Unusual
+            raise NeedsFallback
         bare = upper.replace("-", "_")
         key = bare if bare in ("CONTENT_TYPE", _CONTENT_LENGTH) else f"HTTP_{bare}"
         if key in _UNUSUAL:
-            raise Unusual
+            raise NeedsFallback
         if len(self._keys) < HEADER_NAME_COUNT_MAX:
             self._keys[name] = key
         return key
 
     @staticmethod
     def _body_bytes(environ: dict[str, Any]) -> int:
-        """Of the body; raises Unusual for a length that is none, or that no view will read."""
+        """Of the body; raises NeedsFallback for a length that is none, or that no view will read."""
         text = environ.get(_CONTENT_LENGTH)
         if text is None:
             return 0
         if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) > BODY_BYTES_MAX:
-            raise Unusual
+            raise NeedsFallback
         return int(text)
 
 

@@ -14,7 +14,7 @@ from tests.fuzz.damage import FRAMING
 from tests.fuzz.values import HEADERS, TEXTS
 from tests.http.table import expand, read_table
 from web.server.limits import BODY_BYTES_MAX, HEAD_BYTES_MAX
-from web.server.plain import Incoming, PlainReader, Unusual, gunicorn_h1c
+from web.server.request_parser import FastRequestParser, NeedsFallback, ParsedRequest, gunicorn_h1c
 
 pytestmark = pytest.mark.skipif(gunicorn_h1c is None, reason="gunicorn_h1c is not installed")
 
@@ -40,7 +40,7 @@ def make_config() -> Config:
 CONFIG: Final = make_config()
 
 
-def make_reader() -> PlainReader:
+def make_reader() -> FastRequestParser:
     base = {
         **base_environ(CONFIG),
         "wsgi.url_scheme": "http",
@@ -49,7 +49,7 @@ def make_reader() -> PlainReader:
         "SERVER_PORT": str(LISTENER[1]),
         "SCRIPT_NAME": "",
     }
-    return PlainReader(base, CONFIG)
+    return FastRequestParser(base, CONFIG)
 
 
 class Unsent:
@@ -61,26 +61,26 @@ class Unsent:
     sendall = send
 
 
-def read_as_gunicorn(data: bytes) -> Incoming:
+def read_as_gunicorn(data: bytes) -> ParsedRequest:
     """The request at the front of ``data``; raises what gunicorn's parser raises."""
     parser = RequestParser(CONFIG, iter([data]), CALLER)
     request = next(parser)
     _, environ = create(request, Unsent(), CALLER, LISTENER, CONFIG)
     environ["wsgi.input"] = request.body.read()
     left = parser.unreader.take_buffered()
-    return Incoming(environ, len(data) - len(left), not request.should_close())
+    return ParsedRequest(environ, len(data) - len(left), not request.should_close())
 
 
-def told(incoming: Incoming, body: bytes) -> dict[str, Any]:
-    kept = {name: value for name, value in incoming.environ.items() if name not in NO_MATTER}
-    return {**kept, "body": body, "size": incoming.size, "keep-alive": incoming.keep_alive}
+def told(parsed: ParsedRequest, body: bytes) -> dict[str, Any]:
+    kept = {name: value for name, value in parsed.environ.items() if name not in NO_MATTER}
+    return {**kept, "body": body, "size": parsed.size, "keep-alive": parsed.keep_alive}
 
 
-def check(reader: PlainReader, data: bytes) -> bool:
+def check(reader: FastRequestParser, data: bytes) -> bool:
     """Whether the quick way took it; fails if it means anything else to gunicorn."""
     try:
         found = reader.read(data, CALLER)
-    except Unusual:
+    except NeedsFallback:
         return False
     if isinstance(found, int):
         assert found > len(data)
@@ -153,7 +153,7 @@ def corpus() -> list[bytes]:
     return [expand(text.replace("\\r", "\r").replace("\\n", "\n").replace("\\t", "\t")) for text in texts]
 
 
-def test_composed_and_spoilt() -> None:
+def test_composed_and_mutated() -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     chance = Chance(seed)
@@ -167,7 +167,7 @@ def test_composed_and_spoilt() -> None:
     assert taken > PLAIN_SHARE * COUNT
 
 
-def test_corpus_and_its_neighbours() -> None:
+def test_corpus_and_its_neighbors() -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     chance = Chance(seed)
@@ -186,13 +186,13 @@ def test_it_says_how_much_it_needs() -> None:
     for end in range(1, len(whole)):
         assert reader.read(whole[:end], CALLER) == (end + 1 if end < head else len(whole))
     found = reader.read(whole + b"GET", CALLER)
-    assert isinstance(found, Incoming)
+    assert isinstance(found, ParsedRequest)
     assert found.size == len(whole)
 
 
 @pytest.mark.parametrize("start", [b"", b"GET /", b"GET / HTTP/1.1\r\nA", b"GET / HTTP/1.1\r\nA: "])
 def test_no_head_is_awaited_for_ever(start: bytes) -> None:
-    with pytest.raises(Unusual):
+    with pytest.raises(NeedsFallback):
         make_reader().read(start + b"A" * HEAD_BYTES_MAX + b"A", CALLER)
 
 
@@ -218,8 +218,8 @@ UNUSUAL: Final[dict[str, Callable[[bytes], bytes]]] = {
 def test_left_to_gunicorn(change: str) -> None:
     plain = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
     reader = make_reader()
-    assert isinstance(reader.read(plain, CALLER), Incoming)
-    with pytest.raises(Unusual):
+    assert isinstance(reader.read(plain, CALLER), ParsedRequest)
+    with pytest.raises(NeedsFallback):
         reader.read(UNUSUAL[change](plain), CALLER)
 
 

@@ -38,11 +38,11 @@ def test_any_difference_makes_another_request() -> None:
 
 def test_requests_of_other_content_do_not_push_each_other_out() -> None:
     replays = Replays()
-    asked = [replace(NEW, quantity=quantity) for quantity in (1, 2, 3)]
-    orders = [placed(new, new.quantity) for new in asked]
-    for new, order in zip(asked, orders, strict=True):
+    requested = [replace(NEW, quantity=quantity) for quantity in (1, 2, 3)]
+    orders = [placed(new, new.quantity) for new in requested]
+    for new, order in zip(requested, orders, strict=True):
         replays.remember(new, order, 0)
-    assert [replays.find(new) for new in asked] == orders
+    assert [replays.find(new) for new in requested] == orders
 
 
 def test_a_request_without_client_id_or_signature_cannot_come_again() -> None:

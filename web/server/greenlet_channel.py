@@ -1,6 +1,6 @@
-"""The line to a shard or the archive in a worker with a hub: greenlets wait, and one write takes what a turn has sent.
+"""The channel to a shard or the archive under a hub: greenlets wait, and one write takes what a turn has sent.
 
-It is what :class:`shards.ipc.threaded_channel.Line` is with threads.
+It is what :class:`shards.ipc.threaded_channel.ThreadedShardChannel` is with threads.
 """
 
 from itertools import count
@@ -29,7 +29,7 @@ class CallWaiter(Waiter):
         self.bodies: list[bytes] = []  # none: the other side died
 
 
-class HubLine:
+class GreenletShardChannel:
     """A connection that is made again whenever it is lost."""
 
     def __init__(self, hub: Hub, folder: Folder, name: str) -> None:
@@ -46,7 +46,7 @@ class HubLine:
         self._connect()
 
     def wait_connected(self, seconds: float) -> bool:
-        """Wait until the other side has welcomed this line, at most so long. Only before the hub runs."""
+        """Wait until the other side has welcomed this channel, at most so long. Only before the hub runs."""
         self._hub.turn_until(lambda: self._slot is not None, seconds)
         return self._slot is not None
 
@@ -69,14 +69,14 @@ class HubLine:
         self._slot.claim()
         return self._slot
 
-    def unclaim(self, place: Slot) -> None:
+    def unclaim(self, slot: Slot) -> None:
         """Give back a place that was not used."""
-        if self._slot is place:
-            place.unclaim()
+        if self._slot is slot:
+            slot.unclaim()
 
-    def send(self, place: Slot, body: bytes, deadline_ms: int) -> tuple[int, CallWaiter]:
+    def send(self, slot: Slot, body: bytes, deadline_ms: int) -> tuple[int, CallWaiter]:
         """Send a message into a claimed place; never waits. Raises NotServing if nothing was sent."""
-        if self._slot is not place:
+        if self._slot is not slot:
             raise NotServing
         number, waiter = next(self._numbers), CallWaiter(self._hub)
         self._callee.request(number, waiter, deadline_ms, body)

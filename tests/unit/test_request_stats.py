@@ -12,12 +12,12 @@ from typing import Any, Final, cast
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from tests.exchange import until
 from tests.model.seeds import read_seed
-from web.exchange.gateway import Engine
+from web.exchange.gateway import ExchangeGateway
 from web.monitoring import metrics, shared_counts
-from web.monitoring.shared_counts import SECONDS, SharedCounts
+from web.monitoring.shared_counts import SECONDS, SharedRequestStats
 
 KEY: Final = ("GET", "/a", 200)
 
@@ -47,12 +47,12 @@ class Disk:
         self._put(path, content)
 
 
-def requests_of(shared: SharedCounts) -> dict[tuple[str, str, int], int]:
+def requests_of(shared: SharedRequestStats) -> dict[tuple[str, str, int], int]:
     """How many of each kind all workers have counted."""
-    return {key: round(sum(cell[:-1])) for key, cell in shared.total().requests.items()}
+    return {key: round(sum(histogram[:-1])) for key, histogram in shared.total().requests.items()}
 
 
-def engine_without_shards() -> Engine:
+def engine_without_shards() -> ExchangeGateway:
     client = SimpleNamespace(
         shard_count=0,
         ask_archive=lambda *_: None,
@@ -60,12 +60,12 @@ def engine_without_shards() -> Engine:
         archive_serving=lambda: False,
         supervisor_signs=lambda: None,
     )
-    return Engine(cast(Any, client))
+    return ExchangeGateway(cast(Any, client))
 
 
 def test_as_prometheus_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """The text is the one that its own counters and histograms make of the same requests."""
-    monkeypatch.setattr(metrics, "_counts", SharedCounts(None))
+    monkeypatch.setattr(metrics, "_stats", SharedRequestStats(None))
     monkeypatch.setattr(metrics, "archive_status", lambda _: None)
     monkeypatch.setattr(metrics.time, "perf_counter", lambda: 0.0)
     registry = CollectorRegistry()
@@ -85,8 +85,8 @@ def test_as_prometheus_counts(monkeypatch: pytest.MonkeyPatch) -> None:
         metrics.count_request(method, route, status, -seconds)
         requests.labels(method, route, str(status)).inc()
         durations.labels(method, route).observe(seconds)
-        metrics.count_refusal(status, Reason.TIMEOUT)
-        refusals.labels(str(status), Reason.TIMEOUT.value).inc()
+        metrics.count_refusal(status, RejectReason.TIMEOUT)
+        refusals.labels(str(status), RejectReason.TIMEOUT.value).inc()
     ours = metrics.render(engine_without_shards())[0].decode()
     assert sorted_lines(generate_latest(registry).decode()) <= sorted_lines(ours)
     others = sorted_lines(ours) - sorted_lines(generate_latest(registry).decode())
@@ -105,7 +105,7 @@ def shorten(line: str) -> str:
 
 
 def test_threads_count_together() -> None:
-    shared = SharedCounts(None)
+    shared = SharedRequestStats(None)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: shared.count_request(KEY, 0.001), range(20_000)))
     assert requests_of(shared) == {KEY: 20_000}
@@ -113,7 +113,7 @@ def test_threads_count_together() -> None:
 
 def test_all_see_what_each_has_counted(tmp_path: Path) -> None:
     """The one that is asked at once, the others within a time."""
-    workers = [SharedCounts(tmp_path / f"{slot}.counts") for slot in range(3)]
+    workers = [SharedRequestStats(tmp_path / f"{slot}.counts") for slot in range(3)]
     for number, worker in enumerate(workers, 1):
         for _ in range(number):
             worker.count_request(KEY, 0.001)
@@ -126,7 +126,7 @@ def test_all_see_what_each_has_counted(tmp_path: Path) -> None:
 
 def test_no_other_tells_less_than_was_told(tmp_path: Path) -> None:
     """A counter that falls is one that began anew: Prometheus would count all of it once more."""
-    one, other = (SharedCounts(tmp_path / f"{slot}.counts") for slot in range(2))
+    one, other = (SharedRequestStats(tmp_path / f"{slot}.counts") for slot in range(2))
     for count in range(1, 100):
         (one if count % 3 else other).count_request(KEY, 0.001)
         told = requests_of(one if count % 2 else other)
@@ -134,7 +134,7 @@ def test_no_other_tells_less_than_was_told(tmp_path: Path) -> None:
 
 
 def test_it_is_written_unasked_and_not_at_once(path: Path) -> None:
-    shared, reader = SharedCounts(path), SharedCounts(path.with_name("1.counts"))
+    shared, reader = SharedRequestStats(path), SharedRequestStats(path.with_name("1.counts"))
     for number in range(1, 4):
         shared.count_request(KEY, 0.001)
         assert requests_of(reader).get(KEY, 0) < number
@@ -143,15 +143,15 @@ def test_it_is_written_unasked_and_not_at_once(path: Path) -> None:
 
 def test_who_counts_nothing_writes_nothing(path: Path) -> None:
     before = threading.active_count()
-    SharedCounts(None).count_request(KEY, 0.001)
+    SharedRequestStats(None).count_request(KEY, 0.001)
     assert threading.active_count() == before
-    SharedCounts(path)
+    SharedRequestStats(path)
     assert not path.exists()
 
 
 def test_a_successor_goes_on(path: Path) -> None:
     for number in range(1, 4):
-        successor = SharedCounts(path)
+        successor = SharedRequestStats(path)
         successor.count_request(KEY, 0.001)
         assert requests_of(successor) == {KEY: number}
 
@@ -163,14 +163,14 @@ def test_what_cannot_be_read_counts_nothing(tmp_path: Path, content: bytes) -> N
     """As of another release, before a reload."""
     for slot in range(2):
         (tmp_path / f"{slot}.counts").write_bytes(content)
-    shared = SharedCounts(tmp_path / "0.counts")
+    shared = SharedRequestStats(tmp_path / "0.counts")
     shared.count_request(KEY, 0.001)
     assert requests_of(shared) == {KEY: 1}
 
 
 def test_on_a_full_disk(path: Path, disk: Disk, caplog: pytest.LogCaptureFixture) -> None:
     """It goes on in memory, says so once, and gives the others all of it when there is room again."""
-    shared, reader = SharedCounts(path), SharedCounts(path.with_name("1.counts"))
+    shared, reader = SharedRequestStats(path), SharedRequestStats(path.with_name("1.counts"))
     for _ in range(2):
         disk.is_full = True
         caplog.clear()

@@ -12,7 +12,7 @@ from loadtest.record import Recorder
 HOT_SYMBOL: Final = "BTCUSDT"  # on spot and on futures; without it the first market of each
 
 
-class Desk:
+class LoadContext:
     """Made once when the load process starts."""
 
     def __init__(

@@ -11,10 +11,10 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
-from shards.model.reasons import Reason
+from shards.model.reasons import RejectReason
 from tests.http.futures.site import FakeClient, Site
 from web.app import make_app
-from web.server.flask_app import LeanFlask
+from web.server.flask_app import MinimalFlask
 from web.services import NAME
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW", "get")
@@ -58,18 +58,18 @@ class Twins:
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self.lean = site.app
-        self.plain = make_app(self.lean.extensions[NAME], kind=Flask)
-        assert type(self.lean) is LeanFlask
+        self.minimal = site.app
+        self.plain = make_app(self.minimal.extensions[NAME], kind=Flask)
+        assert type(self.minimal) is MinimalFlask
         assert type(self.plain) is Flask
         self.count = 0
 
     def rules(self) -> list[Rule]:
-        return list(self.lean.url_map.iter_rules())
+        return list(self.minimal.url_map.iter_rules())
 
     def check(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> int:
         """Fails if they differ; the status."""
-        told = [self._ask(app, method, target, headers, body) for app in (self.lean, self.plain)]
+        told = [self._ask(app, method, target, headers, body) for app in (self.minimal, self.plain)]
         assert told[0] == told[1], f"{method} {target} {headers} {body!r}"
         self.count += 1
         return told[0][0]
@@ -89,7 +89,7 @@ class Twins:
 @pytest.fixture
 def twins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twins]:
     site = Site(tmp_path)
-    site.client.refusal = Reason.RESTARTING  # what needs an engine says so
+    site.client.refusal = RejectReason.RESTARTING  # what needs an engine says so
     monkeypatch.setattr(FakeClient, "depth", lambda *_: 0, raising=False)
     yield Twins(site)
     site.reference.close()
@@ -114,7 +114,7 @@ def test_every_route_and_method(twins: Twins) -> None:
 
 def test_with_credentials(twins: Twins) -> None:
     """All that can be asked for without good values, by those who may."""
-    token = twins.lean.extensions[NAME].tokens.mint("alice", 3_600)
+    token = twins.minimal.extensions[NAME].tokens.mint("alice", 3_600)
     who = ({"Authorization": f"Bearer {token}"}, {"X-API-Key": "operator"}, {"X-MBX-APIKEY": "x"})
     seen = set()
     for rule in twins.rules():
@@ -160,12 +160,12 @@ def test_a_head_has_no_body(twins: Twins) -> None:
     """Whoever sends the answers: not every server drops what comes."""
     for rule in twins.rules():
         if "HEAD" in (rule.methods or ()):
-            told = twins._ask(twins.lean, "HEAD", paths_of(rule)[0], {"Host": "x"}, b"")
+            told = twins._ask(twins.minimal, "HEAD", paths_of(rule)[0], {"Host": "x"}, b"")
             assert told[2] == b"", rule
 
 
 def test_nothing_is_registered_that_was_cut_off(twins: Twins) -> None:
-    app = twins.lean
+    app = twins.minimal
     assert not app.teardown_request_funcs
     assert not app.teardown_appcontext_funcs
     assert not app.url_value_preprocessors
@@ -195,7 +195,7 @@ def fail(*_: object) -> Any:
 
 
 def make_pair(register: Callable[[Flask], None]) -> list[Flask]:
-    made = [LeanFlask("one", static_folder=None), Flask("one", static_folder=None)]
+    made = [MinimalFlask("one", static_folder=None), Flask("one", static_folder=None)]
     for app in made:
         register(app)
     return made
