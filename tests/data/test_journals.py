@@ -30,8 +30,8 @@ LEAST = {  # of each kind of input, in all journals together
     "SettleMargin": 100,
     "MarkChanged": 50,
     "Modify": 20,
-    "HoldFired": 5,
-    "FiredHeld": 5,
+    "TriggerMarginRequest": 5,
+    "TriggerMarginResult": 5,
     "SetLeverage": 5,
     "Transfer": 5,
 }
