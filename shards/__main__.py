@@ -11,7 +11,7 @@ from storage.reference_file import ReferenceUnusable
 
 
 def main() -> int:
-    """Run the engine; returns the exit status."""
+    """Run the engine; return the exit status."""
     try:
         supervise(load_settings())
     except LockTaken as taken:

@@ -1,15 +1,15 @@
-"""A copy of a data folder as of one moment, beside the running exchange or at rest; ``shardex verify`` accepts it.
+"""A copy of a data folder at one moment, taken from a running exchange or at rest; ``shardex verify`` accepts it.
 
 In this order, because each part must know no more than the next, and each sender must hold what its receiver lacks:
 
-1. Snapshots: those that are there. What they no longer hold, its receivers had on disk by then.
-2. History: all rows go into the DuckDB file, which then stays as it is until it has been copied.
-3. Journals and reference data: all as of one moment (:mod:`storage.moment`).
+1. Snapshots: the existing ones. What they no longer hold was on their receivers' disks before.
+2. History: all rows are checkpointed into the DuckDB file, which then stays unchanged until it has been copied.
+3. Journals and reference data: all at one moment (:mod:`storage.moment`).
 
-Before each part is looked at, the mark beside it is read: what had been acknowledged by then must be there, and whole.
+Before each part is read, the mark next to it is read: what had been acknowledged by then must be present and intact.
 
-So the history has at most the rows that the journals make, and those that it lacks they still send: the archive takes
-each once, by its number. Meanwhile nobody throws away what is being copied (:mod:`storage.keeping`), and nobody waits.
+So the history has at most the events of the journals, and those it lacks are still sent: the archive stores each once,
+by its number. Meanwhile nothing that is being copied is discarded (:mod:`storage.keeping`), and nobody waits.
 """
 
 import os
@@ -51,11 +51,11 @@ from storage.moment import NoMoment, find_moment
 from storage.reference_file import ReferenceUnusable, check_whole, connect, guarded
 from storage.snapshot import SnapshotDamaged, list_snapshots, read_snapshot
 
-DISCARD_S: Final = 10.0  # whoever throws away a piece, or works the history's log into its file, is done by then
+DISCARD_S: Final = 10.0  # enough for a pending trim or checkpoint to finish
 MOMENT_S: Final = 20.0  # a few tries are enough, each of a fraction of a millisecond
-ARCHIVE_S: Final = 60.0  # for the archive to come up, and to work in its log
+ARCHIVE_S: Final = 60.0  # for the archive to start and checkpoint
 RETRY_S: Final = 0.1
-DUCKDB_HEAD_BYTES: Final = 3 * 4_096  # the headers of a DuckDB file: a checkpoint changes them, and nothing else does
+DUCKDB_HEAD_BYTES: Final = 3 * 4_096  # the headers of a DuckDB file: changed by checkpoints and nothing else
 
 _Facts = dict[str, FileFacts]
 
@@ -70,7 +70,7 @@ _REFUSALS: Final = (
 
 
 def back_up(folder: Folder, target: Path, client: Client) -> Manifest:
-    """Copy ``folder`` to ``target``, with all that was acknowledged before the call. Raises BackupError."""
+    """Copy ``folder`` to ``target``, with everything acknowledged before the call. Raises BackupError."""
     began_ms = now_ms()
     try:
         with make_folder(target) as aside, ExitStack() as held:
@@ -117,7 +117,7 @@ def _copy(folder: Folder, aside: Path, client: Client, began_ms: int) -> Manifes
 
 
 class _History(NamedTuple):
-    """The files of the history as they are to be copied."""
+    """The files of the history to be copied."""
 
     sizes: dict[Path, int]
     head: bytes
@@ -125,9 +125,9 @@ class _History(NamedTuple):
 
 @contextmanager
 def _history_at_rest(folder: Folder, client: Client) -> Iterator[_History]:
-    """So much of the history's files stays as it is while the context lasts.
+    """Keep the returned part of the history's files unchanged while the context lasts.
 
-    The archive has worked its log into the DuckDB file; or it does not run, and does not start meanwhile.
+    Either the archive has checkpointed into the DuckDB file, or it is down and cannot start meanwhile.
     """
     until = time.monotonic() + ARCHIVE_S
     while True:
@@ -164,13 +164,13 @@ def _copy_history(history: _History, aside: Path) -> _Facts:
         same = b"".join(map(_read_head, history.sizes)) == history.head
     except FileNotFoundError:
         same = False
-    if not same:  # by another program, or an archive that does not know of us
+    if not same:  # changed by another program, or by an archive unaware of the backup
         raise BackupError("the history was in use while it was copied: try again")
     return copied
 
 
 def _check_history(history: Path, confirmed: Marked, aside: Path) -> None:
-    """Whether the copy holds all rows that had been confirmed."""
+    """Check that the copy holds all rows that had been confirmed."""
     try:
         check_end(history, read_positions(aside / history.name, ARCHIVE_MEMORY), confirmed)
     except duckdb.Error as fault:
@@ -189,7 +189,7 @@ def _copy_reference(reference: Path, moment: Connection, acknowledged: Marked | 
 
 
 def _copy_shard(source: Path, journal: Journal, snapshots: list[Path], target: Path, end: int) -> None:
-    """Its snapshots, and what its journal has from the oldest of them to the moment."""
+    """Copy the shard's snapshots, and its journal from the oldest of them to the moment."""
     target.mkdir(mode=0o700)
     after = START
     for number, path in enumerate(snapshots):
@@ -201,7 +201,7 @@ def _copy_shard(source: Path, journal: Journal, snapshots: list[Path], target: P
 
 
 def _complete(known: _Facts, aside: Path) -> _Facts:
-    """The facts of all files in the copy, on disk; ``known`` are those of files that were read already, and synced."""
+    """Return the facts of all files in the copy, synced; ``known`` are those of files already read and synced."""
     files = {path.relative_to(aside).as_posix(): path for path in sorted(aside.rglob("*")) if path.is_file()}
     for path in (path for name, path in files.items() if name not in known):
         sync_file(path)

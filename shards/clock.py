@@ -1,13 +1,13 @@
-"""The time of day, as deadlines and stamps count it, and time that only passes, as patience counts it."""
+"""The clocks: the time of day for deadlines and stamps, and monotonic time for waiting."""
 
 import time
 
 
 def now_ms() -> int:
-    """Unix milliseconds. May step; whoever needs it to go forward only sees to that."""
+    """Return Unix milliseconds. May jump; callers that need monotonic stamps must ensure it themselves."""
     return time.time_ns() // 1_000_000
 
 
 def monotonic_ms() -> int:
-    """Milliseconds since some moment, the same for all processes. Never steps; of use until the machine restarts."""
+    """Return milliseconds since an arbitrary moment, the same for all processes. Never jumps; reset by a reboot."""
     return time.monotonic_ns() // 1_000_000

@@ -1,4 +1,4 @@
-"""The data folder of an exchange, and its keys: made at first start, or given in the environment."""
+"""The data folder of an exchange, and its keys: generated at first start, or given in the environment."""
 
 import os
 import secrets
@@ -19,12 +19,12 @@ _VARIABLES: Final = {
 
 
 class Secrets(NamedTuple):
-    """Keys of one exchange. Made at first start (file mode 0600) or taken from the environment."""
+    """The keys of one exchange, generated at first start (file mode 0600) or taken from the environment."""
 
     jwt: str  # signs bearer tokens
-    admin_key: str  # X-API-Key of the operator; "" switches the operator API off
+    admin_key: str  # X-API-Key of the operator; "" disables the operator API
     storage_key: str  # Fernet key under which API secrets are stored
-    id_key: str  # hex; tags spot ids. Changing it makes every id given out unknown
+    id_key: str  # hex; tags the spot API's ids. Changing it invalidates all ids given out
 
 
 class Folder(DataFolder):
@@ -32,17 +32,17 @@ class Folder(DataFolder):
 
     @classmethod
     def open(cls, path: Path, shard_count: int | None = None) -> Self:
-        """Open the folder, making it with ``shard_count`` shards at first; a missing count takes what it has.
+        """Open the folder; at first start create it with ``shard_count`` shards. None: the folder's existing count.
 
         Raises FolderError as :meth:`open_with`.
         """
         return cls.open_with(_make_secrets, path, shard_count)
 
     def secrets(self) -> Secrets:
-        """The exchange's keys, made with the folder; the environment (SHARDEX_JWT_SECRET, …) wins.
+        """Return the keys created with the folder; the environment (SHARDEX_JWT_SECRET, …) takes precedence.
 
-        Raises FolderError for weak ones, and for a file that is missing, damaged, unreadable or open to others. Both
-        halves come by here: neither starts with one.
+        Raises FolderError for weak keys, and for a file that is missing, damaged, unreadable or accessible to others.
+        Both the engine and the web side call this, so neither starts with a weak key.
         """
         given = {name: os.environ.get(variable) for name, variable in _VARIABLES.items()}
         stored = self.read_secrets(_VARIABLES) if None in given.values() else {}
@@ -68,7 +68,7 @@ def _make_secrets() -> dict[str, str]:
 
 
 def _read_jwt_algorithm() -> str:
-    """From the environment, as the HTTP side reads it; raises FolderError."""
+    """Read the algorithm from the environment like the HTTP side does; raises FolderError."""
     algorithm = os.environ.get("SHARDEX_JWT_ALG") or "HS256"
     if algorithm not in SECRET_BYTES_MIN:
         raise FolderError(f"SHARDEX_JWT_ALG={algorithm!r}: give one of {', '.join(SECRET_BYTES_MIN)}")

@@ -1,4 +1,4 @@
-"""What keeps a key of the exchange from being used, as it is said to who set it."""
+"""Checks of the exchange's keys, with messages for the operator who sets them."""
 
 import binascii
 import os
@@ -6,8 +6,8 @@ from typing import Final
 
 from cryptography.fernet import Fernet
 
-ID_KEY_BYTES_MAX: Final = 64  # of BLAKE2b
-# The secret is at least as long as the digest: a shorter one is the weakest part
+ID_KEY_BYTES_MAX: Final = 64  # limit of BLAKE2b
+# The secret must be at least as long as the digest: a shorter one is the weakest part
 SECRET_BYTES_MIN: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
 ADMIN_KEY_BYTES_MIN: Final = 32
 _SAMPLES: Final = ("change", "secret", "example", "sample", "password")
@@ -16,7 +16,7 @@ _ID: Final = "SHARDEX_ID_KEY"
 
 
 def find_malformed_key(storage_key: str, id_key: str) -> str | None:
-    """The first that is malformed, by its setting's name or that of the folder's file; None if both are good."""
+    """Describe the first malformed key, by its setting's name or that of the folder's file; None if both are valid."""
     if not _is_fernet(storage_key):
         return f"{_source(_STORAGE)} is not a Fernet key: make one with `openssl rand -base64 32 | tr +/ -_`"
     if not _is_hex(id_key):
@@ -25,12 +25,12 @@ def find_malformed_key(storage_key: str, id_key: str) -> str | None:
 
 
 def find_weakness(secret: str, algorithm: str) -> str | None:
-    """What keeps ``secret`` from signing tokens, as it is said after its name; None for a good one."""
+    """Describe, as text to follow its name, why ``secret`` must not sign tokens; None if it is strong."""
     return _find_weakness(secret, SECRET_BYTES_MIN[algorithm], algorithm)
 
 
 def find_admin_weakness(key: str) -> str | None:
-    """What keeps ``key`` from being the operator's, as it is said after its name; None for a good one."""
+    """Describe, as text to follow its name, why ``key`` must not be the operator's; None if it is strong."""
     return _find_weakness(key, ADMIN_KEY_BYTES_MIN, "an operator's key")
 
 

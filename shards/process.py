@@ -1,4 +1,4 @@
-"""What every process needs: a name, a lock, signals, and to end when its parent is gone."""
+"""Common parts of all processes: name, lock, signals, and ending with the parent."""
 
 import ctypes
 import fcntl
@@ -15,23 +15,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-EXIT_DAMAGED = 3  # data that cannot be trusted: starting again would not help
+EXIT_DAMAGED = 3  # data that cannot be trusted: a restart would not help
 EXIT_ORPHANED = 4  # the supervisor died
 
 log = logging.getLogger("shardex")
 
 
 _SET_DEATH_SIGNAL = 1  # linux/prctl.h
-_ARGUMENTS = 45  # in /proc/PID/stat, behind the name: where the command line begins in memory, and where it ends
+_ARGUMENTS = 45  # in /proc/PID/stat, after the name: start of the command line in memory; its end is next
 _NAME_BYTES = 15  # of a thread's name on Linux
 
 
 class LockTaken(Exception):
-    """Another process works on the same data; the text names it."""
+    """Another process uses the same data; the text names it."""
 
 
 def lock_file(path: Path, patience_s: float = 0) -> int:
-    """Lock a file for this process's life and write its pid there; returns its descriptor. Raises LockTaken.
+    """Lock a file for the lifetime of this process and write its pid there; return the descriptor. Raises LockTaken.
 
     ``patience_s``: how long to wait for a dying predecessor.
     """
@@ -50,14 +50,14 @@ def lock_file(path: Path, patience_s: float = 0) -> int:
 
 
 def write_pid(descriptor: int, pid: int) -> None:
-    """Say in a locked file whose it is; on a full disk it may be left unsaid."""
+    """Write the owner's pid into a locked file; skipped if the disk is full."""
     with suppress(OSError):
         os.truncate(descriptor, 0)
         os.pwrite(descriptor, b"%d\n" % pid, 0)
 
 
 def read_pid(path: Path) -> int | None:
-    """Whose the locked file is; None if that does not stand there."""
+    """Return the pid in a locked file; None if there is none."""
     with suppress(OSError, ValueError):
         return int(path.read_bytes())
     return None
@@ -70,7 +70,7 @@ def is_locked(path: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # let go at once, and whoever starts is patient
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # released at once; a starting process waits for it
     except BlockingIOError:
         return True
     finally:
@@ -79,13 +79,13 @@ def is_locked(path: Path) -> bool:
 
 
 def name_process(name: str) -> None:
-    """What ``ps`` shows of this process, on Linux; elsewhere it stays as it is."""
+    """Set the name shown by ``ps``, on Linux only."""
     if sys.platform != "linux":
         return
     with suppress(OSError, ValueError, IndexError):
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
         start, end = (int(field) for field in fields[_ARGUMENTS : _ARGUMENTS + 2])
-        if start and len(name) < end - start:  # a hardened system may not say where it lies
+        if start and len(name) < end - start:  # a hardened system may hide the address
             ctypes.memset(start, 0, end - start)  # Python has copies of its own
             ctypes.memmove(start, name.encode(), len(name))
         short = name if len(name) <= _NAME_BYTES else name.removeprefix("shardex ")
@@ -93,9 +93,9 @@ def name_process(name: str) -> None:
 
 
 def end_with_parent(parent: int, how: signal.Signals) -> None:
-    """This process gets ``how`` as soon as the thread that started it has ended, in whatever way; on Linux only.
+    """Let this process get ``how`` as soon as the thread that started it ends for any reason; on Linux only.
 
-    ``parent``: its pid, for it may have ended before this.
+    ``parent``: its pid, since it may have ended before this call.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, int(how), 0, 0, 0)
@@ -104,7 +104,7 @@ def end_with_parent(parent: int, how: signal.Signals) -> None:
 
 
 def enter(name: str) -> None:
-    """A process of the engine begins. It ends with its supervisor, whatever it is doing then."""
+    """Set up a process of the engine. It is killed when its supervisor dies."""
     set_up_logging()
     name_process(name)
     parent = multiprocessing.parent_process()
@@ -113,24 +113,24 @@ def enter(name: str) -> None:
 
 
 def set_up_logging() -> None:
-    """One line per event on standard error."""
+    """Log one line per event to standard error."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(processName)s %(levelname)s %(message)s", force=True)
 
 
 def freeze_heap() -> None:
-    """Once all is loaded: what lives long is no matter of later collections, what loading left behind is given back."""
+    """After loading, exclude long-lived objects from garbage collection and return freed memory to the system."""
     gc.collect()
     gc.freeze()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc keeps freed memory with any other behind it
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc keeps freed memory below any that is in use
     if trim is not None:
         trim(0)
 
 
 class Wakeup:
-    """Lets a loop wake up for SIGTERM and for the death of the supervisor."""
+    """Wakes up a loop on SIGTERM and when the supervisor dies."""
 
     def __init__(self, watch: Callable[[Any, Callable[[], None]], None], stop: Callable[[], None]) -> None:
-        """``watch`` lets it wait for a file, too. ``stop`` is called when SIGTERM comes; SIGINT is the supervisor's."""
+        """``watch`` adds a file to the loop. ``stop`` is called on SIGTERM; SIGINT is handled by the supervisor."""
         self._receiver, self._sender = socket.socketpair()
         for end in (self._receiver, self._sender):
             end.setblocking(False)
@@ -139,11 +139,11 @@ class Wakeup:
         signal.set_wakeup_fd(self._sender.fileno(), warn_on_full_buffer=False)
         watch(self._receiver, self.handle)
         parent = multiprocessing.parent_process()
-        if parent is not None:  # where end_with_parent can do nothing
+        if parent is not None:  # for systems where end_with_parent does nothing
             watch(parent.sentinel, self.leave)
 
     def handle(self) -> None:
-        """Swallow the wake-up; the handler has done its work."""
+        """Discard the wake-up bytes; the signal handler has done the work."""
         try:
             self._receiver.recv(4096)
         except BlockingIOError:
@@ -151,5 +151,5 @@ class Wakeup:
 
     @staticmethod
     def leave() -> None:
-        """Nobody would restart or stop this process any more: end as if killed, which is always safe."""
+        """Exit as if killed, which is always safe: nobody would restart or stop this process any more."""
         os._exit(EXIT_ORPHANED)

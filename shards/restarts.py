@@ -1,4 +1,4 @@
-"""When a process that has ended is started again: at once, or later and later if it fails again and again."""
+"""When an ended process is restarted: immediately, or with growing delays if it fails repeatedly."""
 
 import time
 
@@ -6,7 +6,7 @@ from shards.limits import RESTART_PAUSE_MAX_S, RESTART_PAUSE_MIN_S, RESTART_STAB
 
 
 class Restarts:
-    """Of one process."""
+    """The restart schedule of one process."""
 
     def __init__(self) -> None:
         self.due_at = time.monotonic()  # of the next start; meaningless while it runs
@@ -14,19 +14,18 @@ class Restarts:
         self._pause_s = 0.0
 
     def started(self) -> None:
-        """It is started now."""
+        """Record that the process is started now."""
         self._started_at = time.monotonic()
 
     def lived_long(self) -> bool:
-        """Whether it has run for so long by now that its end says nothing of its start."""
+        """Whether it has run long enough that its end is unrelated to its start."""
         return time.monotonic() - self._started_at >= RESTART_STABLE_S
 
     def ended(self, *, failed: bool) -> None:
-        """It has ended; ``failed``: for a reason that may be there again."""
+        """Record its end; ``failed``: for a reason that may persist."""
         again = failed and not self.lived_long()
         self._pause_s = min(max(2 * self._pause_s, RESTART_PAUSE_MIN_S), RESTART_PAUSE_MAX_S) if again else 0.0
         self.due_at = time.monotonic() + self._pause_s
 
     def is_due(self) -> bool:
-        """Whether to start it now."""
         return self.due_at <= time.monotonic()

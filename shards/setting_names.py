@@ -1,4 +1,4 @@
-"""The names of all settings. One that nothing reads is a slip: what it should have set would silently not be set."""
+"""The names of all settings. An unknown name is an error: what it was meant to set would silently not be set."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -13,12 +13,12 @@ NAMES: Final = frozenset(
         "THREADS TRUSTED_PROXIES WORKERS WORKER_CLASS"
     ).split()
 )
-OWN: Final = frozenset({"SHARDEX_WORKER_SLOT", "SHARDEX_AWAITED"})  # set by one process of ours for another
+OWN: Final = frozenset({"SHARDEX_WORKER_SLOT", "SHARDEX_AWAITED"})  # set by one of our processes for another
 _OF_TESTS: Final = tuple(f"{PREFIX}{name}_" for name in ("TEST", "CRASH", "FUZZ", "LINEAR", "SIM", "SLOW"))
 
 
 def find_slip(given: Iterable[str]) -> str | None:
-    """What is wrong with the first name that is no setting, and what it should be; None if all are."""
+    """Return an error message for the first unknown name, with a suggestion; None if all are known."""
     for name in sorted(given):
         if name.startswith(PREFIX) and name not in NAMES | OWN and not name.startswith(_OF_TESTS):
             near = get_close_matches(

@@ -1,4 +1,4 @@
-"""What an operator may set for the engine, read from the environment once."""
+"""The engine's settings, read from the environment once."""
 
 import os
 from pathlib import Path
@@ -16,15 +16,15 @@ class Settings(NamedTuple):
     """The engine's settings."""
 
     data: Path
-    shard_count: int | None  # None: as the data folder says, or as many as suit the machine
-    queue_depth: int  # messages in front of one shard
+    shard_count: int | None  # None: that of the data folder, or the default for the machine
+    queue_depth: int  # messages waiting for one shard
     snapshot_records: int  # journal records between snapshots
-    still_s: int  # a shard that stands still for so long is replaced
-    sql_s: int  # an operator's statement ends after so long
+    still_s: int  # a shard that stalls for this long is replaced
+    sql_s: int  # timeout of an operator's statement
 
 
 def read_count(name: str, default: int, low: int, high: int) -> int:
-    """A whole number from the environment between ``low`` and ``high``; raises SettingsError."""
+    """Read an integer between ``low`` and ``high`` from the environment; raises SettingsError."""
     text = os.environ.get(name, "")
     if not text:
         return default
@@ -34,7 +34,7 @@ def read_count(name: str, default: int, low: int, high: int) -> int:
 
 
 def check_names() -> None:
-    """Refuse a SHARDEX_ name in the environment that no setting has; raises SettingsError."""
+    """Raise SettingsError for an unknown SHARDEX_ name in the environment."""
     slip = find_slip(os.environ)
     if slip is not None:
         raise SettingsError(slip)
@@ -43,7 +43,7 @@ def check_names() -> None:
 def load_settings() -> Settings:
     """Read the environment; raises SettingsError.
 
-    SHARDEX_DATA, SHARDEX_SHARDS, SHARDEX_QUEUE_DEPTH, SHARDEX_SNAPSHOT_RECORDS, SHARDEX_STILL_S and SHARDEX_SQL_S.
+    Uses SHARDEX_DATA, SHARDEX_SHARDS, SHARDEX_QUEUE_DEPTH, SHARDEX_SNAPSHOT_RECORDS, SHARDEX_STILL_S and SHARDEX_SQL_S.
     """
     check_names()
     return Settings(
@@ -57,10 +57,10 @@ def load_settings() -> Settings:
 
 
 def count_shards(number: int) -> str:
-    """So many shards, in words."""
+    """Format a number of shards: "1 shard", "2 shards"."""
     return "1 shard" if number == 1 else f"{number} shards"
 
 
 def default_shard_count() -> int:
-    """One shard for every two cores: a request costs the HTTP side about twice what it costs its shard."""
+    """Return one shard per two cores: a request costs the HTTP side about twice what it costs its shard."""
     return min(max((os.cpu_count() or 1) // 2, 1), limits.SHARD_COUNT_MAX)

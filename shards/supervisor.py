@@ -1,4 +1,4 @@
-"""Starts the shards and the archive, starts the dead again, replaces what stands still, stops all in order."""
+"""Starts the shards and the archive, restarts crashed processes, replaces stalled ones, and stops all in order."""
 
 import multiprocessing
 import os
@@ -20,12 +20,12 @@ from shards.vitals import ARCHIVE_NAME, ENGINE, State, Vitals, vitals_path
 from shards.watch import ClockWatch, StillWatch
 from storage.reference_file import ReferenceFile
 
-_LOCK_PATIENCE_S = 1  # whoever looks whether an engine runs holds the lock for a moment
-_context = multiprocessing.get_context("spawn")  # a fresh interpreter: nothing of the supervisor leaks in
+_LOCK_PATIENCE_S = 1  # checking whether an engine runs holds the lock for a moment
+_context = multiprocessing.get_context("spawn")  # a fresh interpreter: it inherits nothing of the supervisor
 
 
 class Child:
-    """One process and how it is started again."""
+    """One process and its restarts."""
 
     def __init__(self, folder: Folder, name: str, target: Callable[..., None], settings: Settings, *args: Any) -> None:
         self.name = name
@@ -38,17 +38,15 @@ class Child:
         self.given_up = False
 
     def is_due(self) -> bool:
-        """Whether to start it now."""
         return self.process is None and not self.given_up and self._restarts.is_due()
 
     def start(self) -> None:
-        """Start it."""
         self._restarts.started()
         self.process = _context.Process(target=self._target, args=self._args, name=self.name)
         self.process.start()
 
     def look(self) -> None:
-        """See whether it lives; one that stands still for too long is killed, to be started again."""
+        """Check its heartbeat; a process that stalls for too long is killed, to be restarted."""
         if self.process is None or self.process.pid is None:
             return
         self._watch.look(self.process.pid)
@@ -61,9 +59,10 @@ class Child:
             self.process.join()
 
     def reap(self) -> None:
-        """It has ended: plan its next start.
+        """Schedule the next start after its end.
 
-        At once if it was killed; later and later if it fails by itself again and again; never if its data is damaged.
+        Immediately if it was killed; with growing delays if it fails by itself repeatedly; never if its data is
+        damaged.
         """
         assert self.process is not None
         self.process.join()
@@ -76,12 +75,12 @@ class Child:
         log.warning("%s ended with %s and is being restarted", self.name, code)
 
     def stop(self) -> None:
-        """Ask it to end."""
+        """Send it SIGTERM."""
         if self.process is not None:
             self.process.terminate()
 
     def end(self, until: float) -> None:
-        """Wait for its end, then insist."""
+        """Wait for its end, then kill it."""
         if self.process is None:
             return
         self.process.join(max(0.1, until - time.monotonic()))
@@ -97,11 +96,11 @@ def supervise(settings: Settings) -> None:
     Raises FolderError, ReferenceUnusable or LockTaken before anything is started.
     """
     enter("shardex engine")
-    fresh = not os.path.exists(settings.data / "shardex.json")  # nor if it may not be looked at: the folder says why
+    fresh = not os.path.exists(settings.data / "shardex.json")  # or inaccessible: Folder.open reports that
     count = settings.shard_count or (default_shard_count() if fresh else None)
     folder = Folder.open(settings.data, count)
     folder.secrets()
-    ReferenceFile(folder.reference).close()  # found whole, or nothing is started
+    ReferenceFile(folder.reference).close()  # must be intact, or nothing is started
     lock_file(folder.run / f"{ENGINE}.lock", _LOCK_PATIENCE_S)
     clock = ClockWatch(_tell(folder))
     shards = [Child(folder, f"shard-{index}", run_shard, settings, index) for index in range(folder.shard_count)]
@@ -119,12 +118,12 @@ def supervise(settings: Settings) -> None:
         clock.look()
         _tend([*shards, archive])
     _stop(shards, (2 * STOP_MS + SNAPSHOT_STOP_MS) / 1000)
-    _stop([archive], 2 * STOP_MS / 1000)  # last: it takes what the shards still had to say
+    _stop([archive], 2 * STOP_MS / 1000)  # last: it stores what the shards flush
     log.info("stopped")
 
 
 def _tell(folder: Folder) -> Vitals:
-    """Where the supervisor tells how it is; where there is no room for it, nobody can look, and it goes on."""
+    """Return the supervisor's vitals; without disk space they are not published, and it runs anyway."""
     try:
         vitals = Vitals(vitals_path(folder, ENGINE))
     except OSError as error:
@@ -135,7 +134,7 @@ def _tell(folder: Folder) -> Vitals:
 
 
 def _tend(children: list[Child]) -> None:
-    """Start what is due, look after what runs, reap what has ended; wait a moment for any of it."""
+    """Start due processes, check running ones and reap ended ones; wait a moment for one to end."""
     for child in children:
         if child.is_due():
             child.start()

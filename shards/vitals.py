@@ -1,9 +1,9 @@
-"""What a process of the engine tells of itself without being asked: who it is, how it is, and that it lives.
+"""The published status of an engine process: its pid, its state, and its heartbeat.
 
-A few words in a small file, written by one process through shared memory without a lock, read by whoever looks: by the
-supervisor, which must notice that a shard stands still, and by web workers, which tell how a shard is that does not
-answer. A process writes them only while it holds its lock; so what stands there is of a living process if, and only if,
-somebody holds that lock.
+A few words in a small file, written by one process through shared memory without a lock and read by anyone: by the
+supervisor, which must detect stalled shards, and by web workers, which report the state of a shard that does not
+answer. A process writes them only while it holds its lock, so they belong to a living process if and only if that lock
+is held.
 """
 
 import mmap
@@ -23,24 +23,24 @@ ARCHIVE_NAME = "archive"
 
 
 class State(IntEnum):
-    """What a process does."""
+    """What a process is doing."""
 
-    STOPPED = 0  # not begun, or ended in order
+    STOPPED = 0  # not started, or stopped in order
     RECOVERING = 1
     SERVING = 2
-    FULL = 3  # there is no room on disk
+    FULL = 3  # the disk is full
 
 
 class Signs(NamedTuple):
-    """One look at a process."""
+    """A process's vitals at one moment."""
 
     pid: int = 0
     state: int = State.STOPPED
-    beat_ms: int = 0  # when it last gave a sign of life, by monotonic_ms
-    done: int = 0  # recovering: journal records it has, of all
+    beat_ms: int = 0  # last heartbeat, by monotonic_ms
+    done: int = 0  # recovering: journal records replayed, of ``all``
     all: int = 0
-    jumps: int = 0  # the supervisor: how often the clock jumped since it began
-    jump_ms: int = 0  # and how far, the last time; back is negative
+    jumps: int = 0  # the supervisor: number of clock jumps since its start
+    jump_ms: int = 0  # and the size of the last one; negative: backward
 
 
 _WORDS = struct.Struct(f"={len(Signs._fields)}q")
@@ -48,27 +48,26 @@ _PID, _STATE, _BEAT, _DONE, _ALL, _JUMPS, _JUMP = range(len(Signs._fields))
 
 
 def vitals_path(folder: Folder, name: str) -> Path:
-    """Of "engine", "archive" or "shard-<index>"."""
+    """Return the path for "engine", "archive" or "shard-<index>"."""
     return folder.run / f"{name}.vitals"
 
 
 class Vitals:
-    """The writer's side, for as long as the process lives."""
+    """The writer's side, for the lifetime of the process."""
 
     def __init__(self, path: Path | None) -> None:
-        """Begin to tell; raises OSError if there is no file yet and no room for one. None: nobody looks."""
+        """Start publishing; raises OSError if the file must be created and the disk is full. None: do not publish."""
         content: mmap.mmap | bytearray = bytearray(_WORDS.size) if path is None else _map(path)
         self._words = memoryview(content).cast("q")
         for index, value in enumerate(Signs(os.getpid(), State.RECOVERING, monotonic_ms())):
             self._words[index] = value
 
     def beat(self) -> None:
-        """A sign of life."""
         self._words[_BEAT] = monotonic_ms()
 
     @property
     def state(self) -> State:
-        """What this process does."""
+        """What this process is doing."""
         return State(self._words[_STATE])
 
     @state.setter
@@ -76,18 +75,18 @@ class Vitals:
         self._words[_STATE] = state
 
     def progress(self, done: int, all_: int) -> None:
-        """So much of the recovery is done; a sign of life, too."""
+        """Publish the progress of recovery; also a heartbeat."""
         self._words[_DONE], self._words[_ALL] = done, all_
         self.beat()
 
     def jumped(self, by_ms: int) -> None:
-        """The clock jumped."""
+        """Publish a clock jump."""
         self._words[_JUMP] = by_ms
         self._words[_JUMPS] += 1
 
 
 def _map(path: Path) -> mmap.mmap:
-    """The file, with all its room: an old one is used again, for a new one may find none on a full disk."""
+    """Map the file with all its space allocated; an old one is reused, since a new one may not fit on a full disk."""
     if not path.exists() or path.stat().st_size != _WORDS.size:
         put(path, bytes(_WORDS.size))
     with path.open("r+b") as file:
@@ -95,7 +94,7 @@ def _map(path: Path) -> mmap.mmap:
 
 
 def read_signs(path: Path) -> Signs | None:
-    """What stands there, whether or not its process lives; None if nothing does."""
+    """Return the vitals in the file, whether or not its process lives; None if there are none."""
     try:
         return Signs(*_WORDS.unpack(path.read_bytes()))
     except (OSError, struct.error):
@@ -103,5 +102,5 @@ def read_signs(path: Path) -> Signs | None:
 
 
 def living(folder: Folder, name: str) -> Signs | None:
-    """The signs of "engine", "archive" or "shard-<index>"; None if there is no such process."""
+    """Return the vitals of "engine", "archive" or "shard-<index>"; None if there is no such process."""
     return read_signs(vitals_path(folder, name)) if is_locked(folder.run / f"{name}.lock") else None

@@ -1,4 +1,4 @@
-"""What a supervisor looks at: whether its processes give signs of life, and whether the clock jumps."""
+"""The supervisor's watches: for stalled processes and for clock jumps."""
 
 import sys
 from contextlib import suppress
@@ -10,7 +10,7 @@ from shards.limits import BEAT_S, CLOCK_JUMP_MS, LOOK_TURN_S, STILL_TOLD_S
 from shards.process import log
 from shards.vitals import Signs, Vitals, read_signs
 
-_CPU: Final = slice(11, 13)  # in /proc/PID/stat, behind the name: time in user mode and in the kernel
+_CPU: Final = slice(11, 13)  # in /proc/PID/stat, after the name: time in user mode and in the kernel
 _WORDS: Final = {
     "T": "it is stopped by a signal",
     "t": "it is stopped by a debugger",
@@ -18,29 +18,29 @@ _WORDS: Final = {
     "R": "it computes",
     "S": "it sleeps",
 }
-_STANDS: Final = ("T", "S")  # whoever debugs it wants to see it as it is
+_STANDS: Final = ("T", "S")  # not a traced one: its debugger wants to see it as it is
 
 
 class StillWatch:
-    """Notices that a process stands still: it gives no sign of life, uses no CPU, and does not wait for the disk.
+    """Detects a stalled process: it sends no heartbeat, uses no CPU, and does not wait for the disk.
 
-    One that computes lives, however long it takes for one thing: killed, it would begin the same thing anew. One that
-    waits for the disk cannot be ended, and its successor would wait for the same. Time counts as it passes for this
-    process: while the machine is suspended, or this process stands still too, nothing is held against anybody.
+    A process that computes is not stalled, however long one task takes: if killed, it would start the same task again.
+    One that waits for the disk cannot be killed, and its successor would wait for the same. Time is counted as it
+    passes for this process, so suspending the machine or this process does not count against others.
     """
 
     def __init__(self, name: str, path: Path) -> None:
         self._name = name
         self._path = path
-        self._seen = (0, 0)  # pid, and its last sign of life
+        self._seen = (0, 0)  # pid and its last heartbeat
         self._cpu: tuple[int, int] | None = None
         self._looked_ms = monotonic_ms()
         self._silent_s = 0.0
-        self.still_s = 0.0  # of that, how long it has been standing still
+        self.still_s = 0.0  # the part of it without CPU use: how long it has stalled
         self._is_told = False
 
     def look(self, pid: int) -> None:
-        """Look again, at this process of that name. Says so once if it is silent for long, and once if it goes on."""
+        """Check the process with this pid. Logs once when it has been silent for long, and once when it continues."""
         now = monotonic_ms()
         spent_s, self._looked_ms = min((now - self._looked_ms) / 1_000, LOOK_TURN_S), now
         signs = read_signs(self._path) or Signs()
@@ -69,7 +69,7 @@ class StillWatch:
 
 
 def _read_state(pid: int) -> tuple[str, tuple[int, int] | None]:
-    """In one letter, and its CPU time; ("", None) where that cannot be known: there, nothing is said to stand still."""
+    """Return the state letter and CPU times; ("", None) if unknown: then nothing counts as stalled."""
     if sys.platform == "linux":
         with suppress(OSError, ValueError, IndexError):
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -79,14 +79,14 @@ def _read_state(pid: int) -> tuple[str, tuple[int, int] | None]:
 
 
 class ClockWatch:
-    """Notices that the time of day goes otherwise than time passes."""
+    """Detects jumps of the time of day relative to monotonic time."""
 
     def __init__(self, vitals: Vitals) -> None:
         self._vitals = vitals
         self._ahead_ms = now_ms() - monotonic_ms()
 
     def look(self) -> None:
-        """Look again; a jump is said, and told to whoever looks."""
+        """Check again; a jump is logged and published."""
         ahead_ms = now_ms() - monotonic_ms()
         jump_ms, self._ahead_ms = ahead_ms - self._ahead_ms, ahead_ms
         if abs(jump_ms) < CLOCK_JUMP_MS:

@@ -1,12 +1,12 @@
-"""SQL for prices, quantities and amounts: integers of ticks, lots and smallest units as decimals, rounded and exact.
+"""SQL expressions for prices, quantities and amounts: integers in ticks, lots and smallest units → decimals.
 
-Rounded ones are the nearest DOUBLE: both factors and the power of ten are exact below 2^53 and 10^22, so one division
-rounds once. Larger integers are read as decimal text, which costs ten times as much and rounds once, too. Within two
-units in the last place are only those that pass 128 bits on the way, and what comes of steps with more than 15 digits
-(of an amount, tick and lot together), for digits are held as a DOUBLE.
+Rounded ones are the nearest DOUBLE: both factors and the power of ten are exact below 2^53 and 10^22, so a single
+division rounds once. Larger integers are parsed as decimal text, which is ten times as expensive and rounds once, too.
+The error can reach two units in the last place only for values that exceed 128 bits on the way, and for steps with more
+than 15 digits (of an amount, tick and lot together), because digits are held as a DOUBLE.
 
-What costs is columns of the market, which the join copies into every row, and branches that most rows take: so a step
-has two columns, and the branch that is rarely taken comes first (docs/performance.md).
+The cost is in columns of the market, which the join copies into every row, and in branches that most rows take: so a
+step has two columns, and the rarely taken branch comes first (docs/performance.md).
 """
 
 from typing import Final
@@ -15,7 +15,7 @@ _EXACT: Final = "9007199254740992e0"  # 2^53
 
 
 def _factors(step: str, digits: str, decimals: str) -> str:
-    """As DOUBLE: the digits of a step, infinite where their power of ten is not exact; and that power."""
+    """Return two DOUBLE columns: a step's digits, infinite if their power of ten is not exact; and that power."""
     return (
         f"CASE WHEN {decimals} <= 22 THEN {digits}::DOUBLE ELSE 'infinity'::DOUBLE END AS {step}_factor,"
         f" 10e0 ** {decimals} AS {step}_scale"
@@ -41,7 +41,7 @@ MARKETS: Final = f"""(
         )
     )
 )"""
-"""What a market's decimals come to, once for each market. A step is its digits / 10^places."""
+"""The markets with their decimals, computed once per market. A step is its digits / 10^places."""
 
 
 def nearest(number: str, decimals: str, scale: str) -> str:
@@ -53,12 +53,12 @@ def nearest(number: str, decimals: str, scale: str) -> str:
 
 
 def price(ticks: str) -> str:
-    """A price of so many ticks of the market ``m``, in quote."""
+    """A price of ``ticks`` of the market ``m``, in quote."""
     return _steps(ticks, "tick")
 
 
 def quantity(lots: str) -> str:
-    """A quantity of so many lots of the market ``m``, in base."""
+    """A quantity of ``lots`` of the market ``m``, in base."""
     return _steps(lots, "lot")
 
 
@@ -81,7 +81,7 @@ def notional(ticks: str, lots: str) -> str:
 
 
 def sum_of_notionals(tick_lots: str) -> str:
-    """What a sum of ticks × lots comes to, in quote."""
+    """A sum of ticks × lots, in quote."""
     return (
         f"CASE WHEN {tick_lots}::DOUBLE * m.notional_factor >= {_EXACT}"
         f" THEN coalesce({_exact_notional(tick_lots)},"
@@ -91,13 +91,13 @@ def sum_of_notionals(tick_lots: str) -> str:
 
 
 def _exact_notional(tick_lots: str) -> str:
-    """By decimal text; NULL beyond 128 bits."""
+    """Computed by decimal text; NULL beyond 128 bits."""
     digits = f"({tick_lots} * m.notional_factor::HUGEINT)::VARCHAR"
     return f"TRY(({digits} || 'e-' || round(log10(m.notional_scale))::INT)::DOUBLE)"
 
 
 def average_price(tick_lots: str, lots: str) -> str:
-    """Of fills with these sums, in quote; NULL without any."""
+    """Average price of fills with these sums, in quote; NULL without fills."""
     each = f"({tick_lots} // nullif({lots}, 0))"
     above, below = f"{tick_lots}::DOUBLE * m.tick_factor", f"nullif({lots}, 0)::DOUBLE * m.tick_scale"
     return (
@@ -108,7 +108,7 @@ def average_price(tick_lots: str, lots: str) -> str:
 
 
 def _exact_average(tick_lots: str, lots: str) -> str:
-    """By decimal text of 19 digits and more, its last one not 0 if there is a rest; NULL beyond 128 bits."""
+    """Computed by decimal text of 19 digits or more, the last nonzero if there is a remainder; NULL beyond 128 bits."""
     sum_of_digits = f"({tick_lots} * m.tick_factor::HUGEINT)"
     rest = f"({sum_of_digits} % {lots} * {10**18}::HUGEINT)"
     text = (
@@ -119,5 +119,5 @@ def _exact_average(tick_lots: str, lots: str) -> str:
 
 
 def quote_units(number: str) -> str:
-    """So many smallest units of the quote asset of the market ``m``."""
+    """An amount in smallest units of the quote asset of the market ``m``, in quote."""
     return nearest(number, "m.quote_places", "m.quote_scale")

@@ -1,6 +1,6 @@
-"""The DuckDB file of finished orders and trades: one writer, bounded readers, a locked configuration.
+"""The DuckDB file of ended orders and trades: one writer, bounded readers, a locked configuration.
 
-One :class:`Archive` is open at a time and in one process: DuckDB lets no second process read the file meanwhile.
+Only one :class:`Archive` in one process has it open at a time: DuckDB lets no second process read the file meanwhile.
 """
 
 import os
@@ -25,8 +25,8 @@ from storage.views import VIEWS
 from storage.wallet_views import WALLET_VIEWS
 
 THREADS_COUNT: Final = 2  # a statement's own thread and one helper: the other cores belong to the shards
-CHECKPOINT_BYTES: Final = 64 * 2**20  # of the log: working it in takes 0.1 to 0.7 s of CPU, be it 16 MiB or 64
-STORAGE_VERSION: Final = "v1.4.0"  # the oldest DuckDB that can read a file that is made here
+CHECKPOINT_BYTES: Final = 64 * 2**20  # of the log: checkpointing takes 0.1 to 0.7 s of CPU, for 16 MiB as for 64
+STORAGE_VERSION: Final = "v1.4.0"  # the oldest DuckDB that can read a file created here
 
 _LOCKED_DOWN: Final[dict[str, str | bool | int | float | list[str]]] = {
     "enable_external_access": False,  # no file, no network, no ATTACH, COPY or EXPORT
@@ -34,31 +34,31 @@ _LOCKED_DOWN: Final[dict[str, str | bool | int | float | list[str]]] = {
     "autoload_known_extensions": False,
     "allow_community_extensions": False,
     "allow_persistent_secrets": False,
-    "python_enable_replacements": False,  # else SQL could read Python variables by their names
-    "temp_directory": "",  # a big answer fails rather than fill the disk that the journals need
+    "python_enable_replacements": False,  # otherwise SQL could read Python variables by name
+    "temp_directory": "",  # a large answer fails rather than fill the disk that the journals need
     "threads": THREADS_COUNT,
-    "checkpoint_threshold": "1TiB",  # whoever appends says when: a backup copies the file between two checkpoints
+    "checkpoint_threshold": "1TiB",  # never automatically: a backup copies the file between two checkpoints
     "storage_compatibility_version": STORAGE_VERSION,
 }
 
 
 class ArchiveTooNew(Exception):
-    """A later program has made the file, or brought it up to date; the text names both versions."""
+    """A later version of the program created or upgraded the file; the text names both versions."""
 
 
 class ArchiveFailed(Exception):
-    """An earlier append failed: what is in memory is not to be trusted any more. Open the file anew."""
+    """An earlier append failed: the state in memory can no longer be trusted. Reopen the file."""
 
 
 class Archive:
     """The archive's tables: appended to by one thread, read by others at the same time."""
 
     def __init__(self, path: Path, memory: str, query_ms: int, sql_ms: int, runs: Runs | None = None) -> None:
-        """Open ``path``, making it at first or bringing it up to date, and lock its configuration.
+        """Open ``path``, creating or upgrading it if needed, and lock its configuration.
 
-        ``memory`` is DuckDB's limit ("1GB"), ``query_ms`` bounds each query, ``sql_ms`` an operator's statement,
-        ``runs`` says how many client ids are sorted at a time.
-        Raises duckdb.Error if the file is not usable or another process has it open, and ArchiveTooNew.
+        ``memory`` is DuckDB's limit ("1GB"), ``query_ms`` the timeout of each query, ``sql_ms`` that of an operator's
+        statement, ``runs`` the number of client ids sorted at a time. Raises duckdb.Error if the file is not usable or
+        another process has it open, and ArchiveTooNew.
         """
         self._failed = False
         self._path = path
@@ -67,7 +67,7 @@ class Archive:
         os.chmod(path, 0o600)
         self._database.execute("PRAGMA disable_checkpoint_on_shutdown")  # close does it, but not after a failure
         self._database.execute(f"SET GLOBAL max_execution_time = {query_ms}")
-        self._writer = self._cursor_with_limit(0)  # rows must go in, however long a checkpoint takes
+        self._writer = self._cursor_with_limit(0)  # unlimited: rows must be stored, however long a checkpoint takes
         self._make_schema()
         self._waiting = Waiting(*self._writer.execute(client_ids.WAITING.sql).fetchall()[0])
         self._database.execute("SET GLOBAL TimeZone = 'UTC'")
@@ -98,7 +98,7 @@ class Archive:
         self._transact([SqlQuery(statement) for statement in statements])
 
     def _find_version(self) -> int:
-        """Of the tables in the file; 0 if there are none."""
+        """Return the version of the tables in the file; 0 if there are none."""
         rows = self._writer.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'stored'").fetchall()
         names = {f"stored.{name}" for (name,) in rows}
         if SCHEMA_VERSION.name in names:
@@ -106,14 +106,14 @@ class Archive:
         return 1 if names else 0
 
     def positions(self) -> dict[int, int]:
-        """Per shard, the number of the last row stored of it. Raises as :meth:`ask`."""
+        """Return, per shard, the number of its last stored event. Raises as :meth:`ask`."""
         return dict(self.ask(POSITIONS))
 
     def append(self, rows: Mapping[Table, Sequence[Stored]], positions: Mapping[int, int]) -> None:
-        """Store rows and the positions they bring, all or nothing; durable when it returns.
+        """Store rows and the new positions, all or nothing; durable when it returns.
 
-        Raises duckdb.Error, and then nothing but ArchiveFailed from any method but close. (The file stays whole. But
-        DuckDB 2.0, out of memory in the midst of an insert, leaves index entries without rows in memory.)
+        Raises duckdb.Error; afterward every method except close raises ArchiveFailed. (The file stays intact, but
+        DuckDB 2.0, out of memory during an insert, leaves index entries without rows in memory.)
         """
         inserts = [_insert(table, some) for table, some in {**rows, LINKS: list(positions.items())}.items() if some]
         new, recent = self._waiting
@@ -123,13 +123,14 @@ class Archive:
         self._waiting = waiting
 
     def needs_checkpoint(self) -> bool:
-        """Whether the log has grown so long that it should be worked into the file."""
+        """Whether the log is long enough to be checkpointed into the file."""
         return self._log_bytes() >= CHECKPOINT_BYTES
 
     def checkpoint(self) -> bool:
-        """Work the log into the file; whether nothing is left in it. By the thread that appends; raises as they do.
+        """Checkpoint the log into the file; return whether the log is empty. For the appending thread; raises like it.
 
-        Until the next one, the file as it is now can be copied: rows go into the log, and into parts that are not used.
+        Until the next checkpoint the file can be copied in its current state: rows go into the log and into unused
+        parts of the file.
         """
         with self._changing():
             self._writer.execute("CHECKPOINT")
@@ -137,7 +138,7 @@ class Archive:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """After a failure in the context nothing but a refusal comes."""
+        """After a failure in the context, every method except close raises ArchiveFailed."""
         self._check()
         try:
             yield
@@ -158,7 +159,7 @@ class Archive:
                 self._writer.execute(query.sql, query.parameters)
             self._writer.execute("COMMIT")
         except BaseException:
-            with suppress(duckdb.Error):  # a failed COMMIT has ended the transaction already
+            with suppress(duckdb.Error):  # a failed COMMIT has already ended the transaction
                 self._writer.execute("ROLLBACK")
             raise
 
@@ -167,7 +168,7 @@ class Archive:
             raise ArchiveFailed("an append has failed: close the archive and reopen it")
 
     def ask(self, query: SqlQuery) -> list[Stored]:
-        """All rows of a query. For any thread. Raises duckdb.Error, also past the time limit, and ArchiveFailed."""
+        """Return all rows of a query; for any thread. Raises duckdb.Error, also on timeout, and ArchiveFailed."""
         self._check()
         with self._database.cursor() as cursor:
             return cursor.execute(query.sql, query.parameters).fetchall()
@@ -188,9 +189,9 @@ class Archive:
             yield selection
 
     def close(self, *, checkpoint: bool = True) -> None:
-        """Work the log into the file, unless that must not change, and close it. No other call may be running."""
+        """Close the file, with a checkpoint if it may be changed. No other call may be running."""
         if checkpoint and not self._failed:
-            with suppress(duckdb.Error):  # then the log is read when the file is opened next
+            with suppress(duckdb.Error):  # then the log is replayed when the file is opened next
                 self._writer.execute("CHECKPOINT")
         self._statements.close()
         for connection in (self._writer, self._database):
@@ -198,7 +199,7 @@ class Archive:
 
 
 def read_positions(path: Path, memory: str) -> dict[int, int]:
-    """:meth:`Archive.positions` of a file that nobody has open, with what its log holds; nothing is written.
+    """Return :meth:`Archive.positions` of a file that nobody has open, including its log; nothing is written.
 
     Raises duckdb.Error.
     """
@@ -214,8 +215,8 @@ def _one_number(cursor: duckdb.DuckDBPyConnection, query: SqlQuery) -> int:
 def _insert(table: Table, rows: Sequence[Stored]) -> SqlQuery:
     verb = "INSERT OR REPLACE" if table.replaces else "INSERT"
     first, *others = zip(table.columns, zip(*rows, strict=True), strict=True)
-    values = [_bind_each(*first), *(_bind(*other) for other in others)]  # the first says how many rows there are
-    # the columns are named: those that came later stand last in a file that was there before
+    values = [_bind_each(*first), *(_bind(*other) for other in others)]  # the first one determines the number of rows
+    # the columns are named because later ones are last in a file that existed before
     return SqlQuery(
         f"{verb} INTO {table.name} ({table.column_names}) SELECT {', '.join(value.sql for value in values)}",
         tuple(parameter for value in values for parameter in value.parameters),
@@ -223,7 +224,7 @@ def _insert(table: Table, rows: Sequence[Stored]) -> SqlQuery:
 
 
 def _bind(column: Column, values: Sequence[Any]) -> SqlQuery:
-    if values.count(values[0]) == len(values):  # most columns of futures are so for spot orders
+    if values.count(values[0]) == len(values):  # most futures columns are constant for spot orders
         return SqlQuery(f"?::{column.type}", (values[0],))
     return _bind_each(column, values)
 

@@ -1,7 +1,8 @@
 """Backups as files: a folder like a data folder, with a manifest of every file's size and SHA-256.
 
-Written aside and put in place in one step, the manifest last: what is called by its name is whole. A backup is never
-worked on: it is restored into a folder of its own, and each byte is compared with the manifest on the way.
+Written under a temporary name and renamed atomically, the manifest last, so a folder with the final name is complete. A
+backup is never used in place: it is restored into another folder, and each byte is compared with the manifest while
+copying.
 """
 
 import errno
@@ -22,51 +23,51 @@ from storage.folder import MANIFEST
 from storage.journal import StorageUnavailable
 
 FORMAT: Final = 1
-COPY_BYTES: Final = 4 * 2**20  # written and synced at a time: a journal's sync on the same disk never waits for more
-SPARE_BYTES: Final = 64 * 2**20  # left free beside a backup: its disk may be the one that the exchange writes to
+COPY_BYTES: Final = 4 * 2**20  # written and synced at a time: bounds the delay of a journal's sync on the same disk
+SPARE_BYTES: Final = 64 * 2**20  # kept free next to a backup: the exchange may write to the same disk
 
 
 class BackupError(Exception):
-    """A backup could not be made or restored; the text says why. Nothing was changed, and nothing is left of it."""
+    """A backup could not be made or restored; the text says why. Nothing was changed, and no partial copy is left."""
 
 
 class FileFacts(msgspec.Struct, frozen=True):
-    """What a file must be."""
+    """The expected size and hash of a file."""
 
     bytes: int
     sha256: str
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What a backup is. Times are Unix milliseconds."""
+    """The description of a backup. Times are Unix milliseconds."""
 
     format: int
     began_ms: int
-    moment_ms: int  # what it holds is as of then
+    moment_ms: int  # the time at which its content was current
     shards: int
-    records: list[int]  # the newest of each shard
+    records: list[int]  # the newest record of each shard
     files: dict[str, FileFacts]
 
 
 class _Sealed(msgspec.Struct, frozen=True):
     manifest: msgspec.Raw
-    sha256: str  # of the manifest as it stands
+    sha256: str  # of the manifest's bytes
 
 
 def is_backup(path: Path) -> bool:
-    """Whether a folder is a backup, whole or damaged."""
+    """Whether a folder is a backup, intact or damaged."""
     return (path / MANIFEST).exists()
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Last of all: a folder without it is no backup."""
+    """Write the manifest as the last file: a folder without it is not a backup."""
     content = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
     sealed = _Sealed(msgspec.Raw(content), hashlib.sha256(content).hexdigest())
     write_whole(folder / MANIFEST, msgspec.json.encode(sealed))
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Raises BackupError if there is none or it is damaged."""
+    """Read and check the manifest. Raises BackupError if it is missing or damaged."""
     path = folder / MANIFEST
     try:
         sealed = msgspec.json.decode(path.read_bytes(), type=_Sealed)
@@ -85,7 +86,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def restore(backup: Path, target: Path) -> Manifest:
-    """Make ``target``, which must not be there yet or be empty, from a backup. Raises BackupError."""
+    """Restore a backup to ``target``, which must not exist or be empty. Raises BackupError."""
     manifest = read_manifest(backup)
     with make_folder(target) as aside:
         check_room(aside, sum(facts.bytes for facts in manifest.files.values()))
@@ -102,10 +103,9 @@ def restore(backup: Path, target: Path) -> Manifest:
 
 @contextmanager
 def make_folder(target: Path) -> Iterator[Path]:
-    """A folder aside that becomes ``target``, durable and in one step, when the context ends well; else it goes.
+    """Yield a temporary folder that is atomically and durably renamed to ``target`` on success, else removed.
 
-    What a process that was killed left aside is removed first. Raises BackupError, also for what the context meets
-    on the disk.
+    Leftovers of a killed process are removed first. Raises BackupError, also for disk errors within the context.
     """
     target = target.absolute()
     if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
@@ -125,7 +125,7 @@ def make_folder(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def _aside(target: Path) -> Iterator[Path]:
-    """An empty folder beside ``target``, this process's own; it is removed unless it was renamed."""
+    """Yield an empty folder next to ``target``, locked by this process; it is removed unless it was renamed."""
     aside = target.with_name(f".{target.name}.unfinished")
     aside.mkdir(mode=0o700, exist_ok=True)
     descriptor = os.open(aside, os.O_RDONLY | os.O_DIRECTORY)
@@ -144,7 +144,7 @@ def _aside(target: Path) -> Iterator[Path]:
 
 
 def check_room(folder: Path, needed_bytes: int) -> None:
-    """Raises OSError if so much does not fit onto the disk of ``folder``, with some left for others."""
+    """Raise OSError unless ``needed_bytes`` fit onto the disk of ``folder``, with some to spare for others."""
     free = shutil.disk_usage(folder).free
     if free < needed_bytes + SPARE_BYTES:
         text = f"{os.strerror(errno.ENOSPC)}: {needed_bytes:,} bytes and {SPARE_BYTES:,} to spare, {free:,} are free"
@@ -152,7 +152,7 @@ def check_room(folder: Path, needed_bytes: int) -> None:
 
 
 def copy_file(source: Path, target: Path, size: int | None = None) -> FileFacts:
-    """Copy a file, or its first ``size`` bytes, durably; returns what was written."""
+    """Copy a file, or its first ``size`` bytes, durably; return the facts of what was written."""
     digest, count = hashlib.sha256(), 0
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with source.open("rb") as reader, open(descriptor, "wb", buffering=0) as writer:
@@ -171,6 +171,6 @@ def _write(descriptor: int, content: bytes) -> None:
 
 
 def file_facts(path: Path) -> FileFacts:
-    """Of a file as it lies there."""
+    """Return the facts of an existing file."""
     with path.open("rb") as file:
         return FileFacts(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())

@@ -1,11 +1,11 @@
-"""Finding ended orders by (account, client id) without a scan, however many there are.
+"""Finding ended orders by (account, client id) without a full scan, however many there are.
 
-Each order with a client id leaves a row in a narrow table: a 64-bit key and its number. DuckDB skips row groups by the
-least and greatest value in them, which helps where rows are sorted. So new rows wait in a table of their own; a million
-of them go over to the next one, sorted, and four million of those to the last one, sorted together. A search reads the
-new rows, and one row group of each run.
+Each order with a client id adds a row to a narrow table: a 64-bit key and the order's number. DuckDB skips row groups
+by the minimum and maximum of their values, which helps where rows are sorted. So new rows are collected in one table; a
+million of them are moved to the next one, sorted, and four million of those to the last one, sorted together. A search
+reads the new rows, and one row group of each sorted run.
 
-Why not an index: one over random keys holds about 40 bytes of memory for each order, and is written anew with each
+An index is not used, because one over random keys takes about 40 bytes of memory per order and is rewritten at each
 checkpoint (docs/decisions/0013).
 """
 
@@ -17,11 +17,9 @@ from storage.queries import SqlQuery
 from storage.schema import Table
 from storage.tables import CLIENT_IDS, NEW_CLIENT_IDS, ORDERS, RECENT_CLIENT_IDS
 
-NEW_COUNT: Final = 1_000_000  # new rows that are sorted at a time: 0.3 s for which rows wait in the shards
-RECENT_COUNT: Final = 4_000_000  # then sorted once more: 1.5 s and 150 MB
-_CANDIDATES_COUNT: Final = (
-    8  # newest orders of a key and market that are looked at: the first has it but for collisions
-)
+NEW_COUNT: Final = 1_000_000  # new rows sorted at a time: takes 0.3 s, during which events wait in the shards
+RECENT_COUNT: Final = 4_000_000  # then sorted again: 1.5 s and 150 MB
+_CANDIDATES_COUNT: Final = 8  # newest orders examined per key and market: the first matches unless keys collide
 _ALL: Final = " UNION ALL ".join(
     f"SELECT key, order_id, is_trigger FROM {table.name}" for table in (CLIENT_IDS, RECENT_CLIENT_IDS, NEW_CLIENT_IDS)
 )
@@ -29,31 +27,31 @@ _KEY: Final = "md5_number_lower(account || ' ' || client_id)"
 
 
 class Runs(NamedTuple):
-    """How many rows are sorted at a time."""
+    """The number of rows sorted at a time."""
 
     new: int = NEW_COUNT
     recent: int = RECENT_COUNT
-    slice: int = RECENT_COUNT  # when an archive of before is brought up to date
+    slice: int = RECENT_COUNT  # while an older archive is upgraded
 
 
 class ClientId(NamedTuple):
-    """What an order is called by; ``market`` 0 means any futures market."""
+    """A client id to look up; ``market`` 0 means any futures market."""
 
     account: str
     client_id: str
     market: int = 0
-    triggers: bool = False  # only those placed as triggers
+    triggers: bool = False  # only orders placed as triggers
 
 
 def key_of(account: str, client_id: str) -> int:
-    """64 bits, the same in every version of every program."""
+    """Return a 64-bit key, which must never change between versions."""
     digest = hashlib.md5(f"{account} {client_id}".encode(), usedforsecurity=False).digest()
     return int.from_bytes(digest[8:], "little")
 
 
 def candidates(names: Iterable[ClientId]) -> SqlQuery:
-    """The numbers of the orders that may have these names: the newest ones of each key, market and kind."""
-    # joined, DuckDB skips row groups and rows as it reads them; with IN it joins after it has read all row groups
+    """Return the query of the orders that may have these client ids: the newest of each key, market and kind."""
+    # with a join DuckDB skips row groups and rows while reading; with IN it joins after reading all row groups
     keys = ", ".join(f"({key}::UBIGINT)" for key in {key_of(name.account, name.client_id) for name in names})
     return SqlQuery(
         f"SELECT unnest(max(order_id, {_CANDIDATES_COUNT}))"
@@ -63,7 +61,7 @@ def candidates(names: Iterable[ClientId]) -> SqlQuery:
 
 
 def orders_by_id(order_ids: Sequence[int]) -> SqlQuery:
-    """These orders, as far as they are there."""
+    """Return the query of those of these orders that exist."""
     placeholders = ", ".join("?" * len(order_ids))
     return SqlQuery(
         f"SELECT {ORDERS.column_names} FROM {ORDERS.name} WHERE order_id IN ({placeholders})", tuple(order_ids)
@@ -71,7 +69,7 @@ def orders_by_id(order_ids: Sequence[int]) -> SqlQuery:
 
 
 class Waiting(NamedTuple):
-    """How many rows are still to be sorted, or sorted once more."""
+    """The number of rows to be sorted, and to be sorted again."""
 
     new: int
     recent: int
@@ -83,7 +81,7 @@ WAITING: Final = SqlQuery(
 
 
 def sort_full(waiting: Waiting, runs: Runs) -> tuple[list[SqlQuery], Waiting]:
-    """What sorts the rows of which there are enough, in one transaction; and what waits then."""
+    """Return the statements that sort the tables that are full, for one transaction; and the counts afterward."""
     queries: list[SqlQuery] = []
     new, recent = waiting
     if new >= runs.new:
@@ -102,7 +100,7 @@ def _move(source: Table, target: Table) -> Iterator[SqlQuery]:
 
 
 def of_all_orders(order_count: int, runs: Runs) -> Iterator[str]:
-    """What makes the sorted rows of an archive that has none, in slices that fit into memory."""
+    """Yield the statements that create the sorted rows of an archive without any, in slices that fit into memory."""
     slices = order_count // runs.slice + 1
     width = 2**64 // slices + 1
     for number in range(slices):

@@ -1,7 +1,7 @@
-"""What DuckDB itself writes as text, because Python's values would lose part of it.
+"""Columns that DuckDB itself must convert to text, because Python's values would lose part of it.
 
-A ``datetime`` has no infinity, no nanoseconds and no years before Christ, a ``timedelta`` has no months, and what has a
-time zone needs a zone database to become a ``datetime`` at all. The session's time zone is UTC.
+A ``datetime`` has no infinity, no nanoseconds and no years BC, a ``timedelta`` has no months, and values with a time
+zone need a zone database to become a ``datetime`` at all. The session's time zone is UTC.
 """
 
 import re
@@ -12,17 +12,17 @@ import duckdb
 
 _TEMPORAL: Final = re.compile(r"\b(?:DATE|TIME|TIME_\w+|TIMETZ\w*|TIMESTAMP\w*|INTERVAL)\b")
 _NESTED: Final = re.compile(r"(?:STRUCT|MAP|UNION|TUPLE)\(|.*\]$", re.DOTALL)
-_NOT_FOR_PYTHON: Final = ("VARIANT", "TYPE")  # its values are of any kind; it cannot take them
+_NOT_FOR_PYTHON: Final = ("VARIANT", "TYPE")  # values of any type, which the Python client does not support
 _ENUM: Final = "ENUM("
 
 
 def is_nested(type_: str) -> bool:
-    """Whether values of the type are made of others."""
+    """Whether values of the type contain other values."""
     return _NESTED.match(type_) is not None
 
 
 def cast_for_python(statement: str, types: Sequence[str]) -> str:
-    """The SELECT ``statement``, giving text in the columns that Python cannot hold exactly."""
+    """Return the SELECT ``statement`` with text in the columns that Python cannot represent exactly."""
     casts = [_cast(type_) for type_ in types]
     if not any(casts):
         return statement
@@ -32,7 +32,7 @@ def cast_for_python(statement: str, types: Sequence[str]) -> str:
 
 
 def _without_semicolon(statement: str) -> str:
-    text = statement.encode()  # what tokens are counted in
+    text = statement.encode()  # tokens are counted in bytes
     tokens = [position for position, kind in duckdb.tokenize(statement) if kind != duckdb.token_type.comment]
     while text[tokens[-1] :].startswith(b";"):
         text = text[: tokens.pop()]

@@ -1,4 +1,4 @@
-"""Files that must be whole: written aside, put in place in one step; synced, if they must outlive the machine."""
+"""Atomic file writes: under a temporary name, then renamed; synced if they must survive a crash of the machine."""
 
 import os
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def describe_fault(error: OSError, path: Path | None = None) -> str:
-    """What keeps a file from being used, in words; it is ``path`` if the error names none."""
+    """Describe why a file cannot be used; ``path`` is used if the error names none."""
     return f"{error.filename or path} cannot be used ({error.strerror or error})"
 
 
 def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable."""
+    """Sync a directory, so that the names in it are durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -21,13 +21,13 @@ def sync_directory(path: Path) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Make what a file holds durable."""
+    """Sync a file's content."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
 
 def write_whole(path: Path, *parts: bytes, mode: int = 0o600) -> None:
-    """Write ``parts`` as the file ``path``, durable and all or nothing; replaces what stood there."""
+    """Write ``parts`` to the file ``path``, durably and atomically; replaces an existing file."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
@@ -45,9 +45,9 @@ def write_whole(path: Path, *parts: bytes, mode: int = 0o600) -> None:
 
 @contextmanager
 def aside(path: Path, *, replace: bool) -> Iterator[Path]:
-    """A path beside ``path`` for what is to stand there once it is whole; nothing is left if the context fails.
+    """Yield a temporary path for a file that is renamed to ``path`` on success; nothing is left on failure.
 
-    Raises FileExistsError if something stands at ``path`` and is not to be replaced.
+    Raises FileExistsError if ``path`` exists and must not be replaced.
     """
     if not replace and path.exists():
         raise FileExistsError(path)
@@ -58,16 +58,16 @@ def aside(path: Path, *, replace: bool) -> Iterator[Path]:
         if replace:
             os.replace(made, path)
         else:
-            os.link(made, path)  # fails if something has come there meanwhile
+            os.link(made, path)  # fails if the path was created meanwhile
     finally:
         made.unlink(missing_ok=True)
     sync_directory(path.parent)
 
 
 def put(path: Path, content: bytes) -> None:
-    """As :func:`write_whole`, but not durable: for what ends with the processes that use it. One writer at a time.
+    """Write atomically but not durably, for files that live as long as the processes using them. One writer at a time.
 
-    The room of such a file is taken: whoever maps it can write to all of it, however full the disk has become.
+    The file's space is allocated: a process that maps it can write to all of it even when the disk is full.
     """
     aside = path.with_name(f".{path.name}.new")
     try:

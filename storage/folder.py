@@ -1,4 +1,4 @@
-"""The data folder: where everything of one exchange lies, and what was fixed when it was made."""
+"""The data folder: the files of one exchange, and the facts fixed when it was created."""
 
 import fcntl
 import logging
@@ -27,18 +27,18 @@ from storage.parts import (
 )
 from storage.sealed import SealBroken, Unsealed, seal, unseal
 
-FORMAT = 2  # raised whenever an input comes to something else than before: its journals must not be replayed
-MANIFEST = "backup.json"  # of a backup, which is not to be worked on
-SOCKET_PATH_BYTES_MAX = 103  # what macOS's and Linux's sockaddr_un both hold, less the final zero
+FORMAT = 2  # raised whenever an input gives another result than before: older journals must not be replayed
+MANIFEST = "backup.json"  # of a backup, which must not be used in place
+SOCKET_PATH_BYTES_MAX = 103  # fits sockaddr_un of macOS and Linux, less the terminating zero
 _log: Final = logging.getLogger(__name__)
 
 
 class FolderError(Exception):
-    """The data folder cannot be used as asked; the text says why and what to do."""
+    """The data folder cannot be used as requested; the text says why and what to do."""
 
 
 MakeSecrets = Callable[[], Mapping[str, str]]
-"""Makes the secrets of a new folder, by their names. What they are for is for others to know."""
+"""Makes the secrets of a new folder, by name. This package does not know their purpose."""
 
 
 class DataFolder:
@@ -50,10 +50,10 @@ class DataFolder:
 
     @classmethod
     def open_with(cls, make_secrets: MakeSecrets, path: Path, shard_count: int | None = None) -> Self:
-        """Open the folder, making it with ``shard_count`` shards at first; a missing count takes what it has.
+        """Open the folder; at first start create it with ``shard_count`` shards. None: the folder's existing count.
 
         Raises FolderError for another number of shards, another format, a backup, a path too long for sockets, and for
-        what cannot be read or written, is damaged or missing.
+        anything that cannot be read or written, is damaged or missing.
         """
         try:
             return cls._open(make_secrets, path, shard_count)
@@ -94,15 +94,15 @@ class DataFolder:
 
     @property
     def run(self) -> Path:
-        """Sockets, locks and other things that mean nothing after a restart."""
+        """Sockets, locks and other files that are meaningless after a restart."""
         return self.path / "run"
 
     def shard(self, index: int) -> Path:
-        """Where shard ``index`` keeps journal and snapshots."""
+        """Return the folder of shard ``index``, with its journal and snapshots."""
         return shard_folders(self.path, index + 1)[index]
 
     def socket(self, name: str) -> str:
-        """The socket path of "shard-<index>" or "archive": the shorter of absolute and relative."""
+        """Return the socket path of "shard-<index>" or "archive": the shorter of absolute and relative."""
         path = str(self.run / f"{name}.sock")
         return min(os.path.abspath(path), os.path.relpath(path), key=len)
 
@@ -118,25 +118,25 @@ class DataFolder:
 
     @property
     def demo(self) -> Path:
-        """Where the demo's credentials stand."""
+        """The file with the demo's credentials."""
         return self.path / "demo.json"
 
     def read_secrets(self, variables: Mapping[str, str]) -> dict[str, str]:
-        """The folder's secrets; ``variables``: their names, each with the setting that may be given in its place.
+        """Return the folder's secrets; ``variables``: their names, each with the setting that can replace it.
 
-        Raises FolderError for a file that is missing, damaged, unreadable or open to others.
+        Raises FolderError for a file that is missing, damaged, unreadable or accessible to others.
         """
         return _read_secrets(self.path / SECRETS, variables)
 
 
 def _read_facts(path: Path) -> Unsealed | None:
-    """What was fixed when the folder was made; None if it is not made yet. Raises FolderError."""
+    """Return the facts fixed when the folder was created; None if it was not yet. Raises FolderError."""
     try:
         facts = unseal(path / FACTS, FACT_NAMES)
     except FileNotFoundError:
         return None
     except SealBroken as broken:
-        _check_format(path, broken.fields)  # what else another format's file holds is not known here
+        _check_format(path, broken.fields)  # the other fields of another format's file are not known here
         raise FolderError(f"{broken}: {ADVICE}") from broken
     _check_format(path, facts.fields)
     shards = facts.fields["shards"]
@@ -152,10 +152,10 @@ def _check_format(path: Path, facts: dict[str, Any]) -> None:
 
 
 def _complete(path: Path, shard_count: int | None, make_secrets: MakeSecrets) -> Unsealed:
-    """Make the folder's parts, or see that an earlier version's are all there; then seal it. Raises FolderError."""
+    """Create the folder's parts, or check that an earlier version's are complete; seal it. Raises FolderError."""
     (path / "run").mkdir(mode=0o700, exist_ok=True)
     with _locked(path / "run" / "folder.lock"):
-        facts = _read_facts(path)  # another may have been first
+        facts = _read_facts(path)  # another process may have been first
         if facts is None:
             if is_used(path):
                 raise FolderError(f"{path / FACTS} is missing, but the folder has been used: {ADVICE}")
@@ -182,7 +182,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _read_secrets(path: Path, variables: Mapping[str, str]) -> dict[str, str]:
-    """What stands in the file. Raises FolderError; the text quotes nothing of it."""
+    """Return the secrets in the file. Raises FolderError; its text quotes none of them."""
     try:
         stored = unseal(path, tuple(variables))
         mode = path.stat().st_mode

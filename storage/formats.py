@@ -1,4 +1,4 @@
-"""Which versions read which format of a data folder, for those who have a folder of another one."""
+"""Which versions read which format of a data folder, for operators with a folder of another format."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ MOVING: Final = 'docs/operations.md explains how to move ("A folder of another f
 
 
 def describe_format(found: object, own: int) -> str:
-    """What is said of a folder of format ``found`` by a program that reads ``own``: who reads it, and what to do."""
+    """Describe a folder of format ``found`` to users of format ``own``: which version reads it, and what to do."""
     if not isinstance(found, int) or isinstance(found, bool) or found < 1:
         return f"has format {found!r}, which no version has written: restore a copy of its shardex.json"
     if found > own:

@@ -1,8 +1,8 @@
 """A shard's journal: the ordered list of its inputs, one SQLite file, the only source of truth.
 
 Appending is one transaction with one sync (``synchronous=FULL``). Every record carries a checksum over itself and the
-checksum before it, so a record that was changed, removed or put elsewhere is noticed; nothing is ever skipped. A mark
-beside the file says how far it was acknowledged, so the loss of its newest records is noticed, too.
+previous record's checksum, so that a changed, removed or moved record is detected; nothing is ever skipped. A mark next
+to the file records how much was acknowledged, so the loss of its newest records is detected, too.
 """
 
 import os
@@ -17,7 +17,7 @@ from storage.files import sync_directory
 from storage.mark import Marked, MarkWriter, mark_path, read_mark
 
 FORMAT = 1
-CHECKPOINT_PAGES = 4_000  # of 4 kB in the write-ahead file before SQLite moves them: fewer, larger stalls
+CHECKPOINT_PAGES = 4_000  # of 4 kB in the write-ahead log before SQLite checkpoints it: fewer, larger stalls
 COPY_COUNT = 10_000  # records copied at a time: a few megabytes
 
 _SCHEMA = """
@@ -34,29 +34,29 @@ CREATE TABLE journal (
 
 
 class StorageUnavailable(Exception):
-    """The file cannot be used now; later it may be. The text says why."""
+    """The file cannot be used now, but may be later. The text says why."""
 
 
 class StorageFull(StorageUnavailable):
-    """No room on disk: nothing was written."""
+    """The disk is full: nothing was written."""
 
 
 class JournalDamaged(Exception):
-    """The journal cannot be trusted; the text names file and place."""
+    """The journal cannot be trusted; the text names the file and the place."""
 
 
 class Record(NamedTuple):
     """One input."""
 
     sequence: int  # 1, 2, 3 …
-    stamp_ms: int  # never goes backwards
-    source: int  # sender shard of a link message; -1: from the mailbox
-    number: int  # of a link message; 0: from the mailbox
+    stamp_ms: int  # never decreases
+    source: int  # sending shard of a link message; -1: from the mailbox
+    number: int  # that of a link message; 0: from the mailbox
     body: bytes
 
 
 class Position(NamedTuple):
-    """The place up to which a journal is known: the next record continues from it."""
+    """A position in a journal: the next record continues from it."""
 
     sequence: int
     checksum: int
@@ -66,23 +66,23 @@ START = Position(0, 0)
 
 
 def chain(checksum: int, record: Record) -> int:
-    """The checksum of ``record`` after a record with ``checksum``."""
+    """Return the checksum of ``record`` after a record with ``checksum``."""
     head = b"%d,%d,%d,%d,%d;" % (checksum, record.sequence, record.stamp_ms, record.source, record.number)
     return zlib.crc32(record.body, zlib.crc32(head))
 
 
 class Journal:
-    """The journal file of one shard. One process writes; others may read beside it."""
+    """The journal file of one shard. One process writes; others may read at the same time."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Open, making the file at first.
+        """Open the file; create it if it does not exist.
 
-        Into a file that is there already nothing is put: what it lacks it has lost.
-        Raises JournalDamaged if what is there cannot be trusted, StorageUnavailable if that cannot be told now.
+        Nothing is added to an existing file: anything missing in it has been lost. Raises JournalDamaged if its content
+        cannot be trusted, StorageUnavailable if that cannot be determined now.
         """
         self._path = path
         self._last = START
-        self._marked = read_mark(mark_path(path))  # first: the file may go on meanwhile
+        self._marked = read_mark(mark_path(path))  # first: the file may grow meanwhile
         try:
             self._db = self._connect(read_only)
         except (sqlite3.DatabaseError, TypeError, ValueError) as error:
@@ -100,7 +100,7 @@ class Journal:
                 self._path.chmod(0o600)
                 db.execute("PRAGMA journal_mode=WAL")
                 db.execute("PRAGMA synchronous=FULL")
-                db.execute("PRAGMA fullfsync=ON")  # macOS: a plain fsync does not reach the disk there
+                db.execute("PRAGMA fullfsync=ON")  # on macOS a plain fsync does not reach the disk
                 db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
             (made_in,) = db.execute("SELECT value FROM facts WHERE name = 'format'").fetchone()
             if made_in != FORMAT:
@@ -116,10 +116,10 @@ class Journal:
         return self._last
 
     def append(self, records: Sequence[Record]) -> None:
-        """Write ``records`` with one sync. They must follow the last one.
+        """Write ``records``, which must follow the last one, with one sync.
 
-        Raises StorageFull with nothing written. Any other failure leaves it unknown what is on disk: the process must
-        end, and start again from what the disk says.
+        Raises StorageFull with nothing written. After any other failure it is unknown what is on disk: the process must
+        end and start again from the disk's content.
         """
         sequence, checksum = self._last
         rows = []
@@ -143,7 +143,7 @@ class Journal:
             self._mark.put(Marked(sequence, checksum))
 
     def check_end(self) -> None:
-        """Whether all that was acknowledged is there. Raises JournalDamaged with what is missing."""
+        """Check that everything acknowledged is there. Raises JournalDamaged with what is missing."""
         if self._marked is None:
             return
         sequence, checksum = self._marked
@@ -157,9 +157,9 @@ class Journal:
             raise JournalDamaged(f"{self._path}: record {sequence} is not the one that was acknowledged")
 
     def read(self, after: Position, until: int | None = None) -> Iterator[Record]:
-        """The records past ``after`` in order, up to sequence ``until``, each checked against its predecessor.
+        """Yield the records after ``after`` in order, up to sequence ``until``, each checked against its predecessor.
 
-        Moves :attr:`last` along. Raises JournalDamaged at the first record that is missing or does not match.
+        Advances :attr:`last`. Raises JournalDamaged at the first record that is missing or does not match.
         """
         self._last = after
         end = 2**62 if until is None else until
@@ -179,11 +179,11 @@ class Journal:
             raise JournalDamaged(f"{self._path}: unreadable after record {place}: {error}") from error
 
     def first_sequence(self) -> int:
-        """The oldest record kept; 0 if there is none."""
+        """Return the sequence of the oldest record kept; 0 if there is none."""
         return self._ask_number("min")
 
     def last_sequence(self) -> int:
-        """The newest record on disk; 0 if there is none."""
+        """Return the sequence of the newest record on disk; 0 if there is none."""
         return self._ask_number("max")
 
     def _ask_number(self, which: str) -> int:
@@ -194,7 +194,7 @@ class Journal:
         return number or 0
 
     def checksum(self, sequence: int) -> int | None:
-        """Of that record as it stands on disk, None if it is not kept. Raises JournalDamaged."""
+        """Return that record's checksum on disk; None if it is not kept. Raises JournalDamaged."""
         try:
             row = self._db.execute("SELECT checksum FROM journal WHERE sequence = ?", (sequence,)).fetchone()
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
@@ -202,9 +202,9 @@ class Journal:
         return row[0] if row else None
 
     def trim(self, until: int, count_max: int = 10_000) -> int:
-        """Remove at most ``count_max`` of the oldest records up to sequence ``until``; returns how many.
+        """Remove at most ``count_max`` of the oldest records up to sequence ``until``; return their number.
 
-        The newest record always stays. On a full disk nothing is removed: deleting needs room too.
+        The newest record is always kept. On a full disk nothing is removed: deleting needs space, too.
         """
         until = min(until, self._last.sequence - 1)
         try:
@@ -220,11 +220,11 @@ class Journal:
         return removed.rowcount
 
     def copy(self, path: Path, after: Position, until: int) -> Position:
-        """Write the records past ``after`` up to sequence ``until`` to a new journal; returns where that ends.
+        """Write the records after ``after`` up to sequence ``until`` to a new journal; return its end.
 
-        Every record is checked on the way, and no piece is held long: whoever writes here is not kept from moving its
-        write-ahead file. A copy without further records has the one at ``after``, as the original has.
-        Raises as :meth:`read` and :meth:`append`.
+        Every record is checked while copying, and read transactions are short, so that the writer can still checkpoint
+        its write-ahead log. A copy without further records has the one at ``after``, as the original has. Raises as
+        :meth:`read` and :meth:`append`.
         """
         copied = Journal(path)
         try:
@@ -245,14 +245,13 @@ class Journal:
             copied.close()
 
     def close(self) -> None:
-        """Close the file."""
         self._db.close()
         if self._mark is not None:
             self._mark.close()
 
 
 def _make(path: Path) -> None:
-    """An empty journal, whole or not at all."""
+    """Create an empty journal atomically."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     aside.unlink(missing_ok=True)
     os.close(os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
@@ -268,11 +267,11 @@ def _make(path: Path) -> None:
 
 
 def _says_nothing_of_content(error: Exception) -> bool:
-    """Whether a file could not be opened for a reason outside of it: no room, for a file beside it either; locked."""
+    """Whether a file could not be opened for an external reason: disk full, also for a file next to it; or locked."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the upper bits are details
     return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY)
 
 
 def is_full(error: Exception) -> bool:
-    """Whether SQLite says that the disk is full."""
+    """Whether SQLite reports that the disk is full."""
     return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL

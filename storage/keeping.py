@@ -1,6 +1,6 @@
-"""Keeping files as they are while a backup copies them: a lock on their folder, which ends with whoever holds it.
+"""Keeps files unchanged while a backup copies them: a lock on their folder, which ends with its holder.
 
-What is only added to stays free; whoever throws away or moves about what is there asks first, and comes again later.
+Appending stays allowed; a process that removes or rewrites files checks the lock first and retries later.
 """
 
 import fcntl
@@ -10,18 +10,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_POLL_S = 0.01  # between two looks whether others have let go
+_POLL_S = 0.01  # poll interval while others hold the lock
 
 
 class StillDiscarding(Exception):
-    """Files are being thrown away, for longer than anybody should need; the text names the folder."""
+    """Files are being removed for longer than that should ever take; the text names the folder."""
 
 
 @contextmanager
 def keep(folder: Path, patience_s: float) -> Iterator[None]:
-    """Nothing in ``folder`` is thrown away while the context lasts.
+    """Prevent removals in ``folder`` while the context lasts.
 
-    Waits so long for those who are at it; then raises StillDiscarding. One at a time: another one would wait as well.
+    Waits at most ``patience_s`` for pending removals; then raises StillDiscarding. Exclusive: another backup would
+    wait, too.
     """
     with _open(folder) as descriptor:
         until = time.monotonic() + patience_s
@@ -34,7 +35,7 @@ def keep(folder: Path, patience_s: float) -> Iterator[None]:
 
 @contextmanager
 def may_discard(folder: Path) -> Iterator[bool]:
-    """Whether something in ``folder`` may be thrown away now: nobody begins to copy it while the context lasts."""
+    """Yield whether files in ``folder`` may be removed now: no copy starts while the context lasts."""
     with _open(folder) as descriptor:
         yield _lock(descriptor, fcntl.LOCK_SH)
 

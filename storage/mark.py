@@ -1,8 +1,9 @@
-"""How far a file has been acknowledged, noted beside it: so that the loss of its newest part is noticed.
+"""A mark next to a file records how much of it was acknowledged, so that the loss of its newest part is detected.
 
-SQLite takes the end of a write-ahead file that is damaged, cut off or gone for one that was never written, and goes on
-without it. Whoever writes notes after each commit how far that went. The note is not synced: it may be behind the file
-after the machine went down, never ahead of it. It is written in place, so it needs no room, and in two halves in turn.
+SQLite treats a write-ahead log whose end is damaged, truncated or missing as if that end had never been written, and
+continues without it. So the writer notes after each commit how far it went. The mark is not synced: after a machine
+crash it may be behind the file, never ahead of it. It is written in place, so that it needs no space, into two slots in
+turn.
 """
 
 import os
@@ -14,25 +15,25 @@ from typing import Final, NamedTuple
 
 SUFFIX: Final = ".mark"
 
-_SLOT_BYTES: Final = 512  # a sector: what a disk writes whole
+_SLOT_BYTES: Final = 512  # a sector: what a disk writes atomically
 _CONTENT: Final = struct.Struct("<QQ")
 _CHECKSUM: Final = struct.Struct("<I")
 
 
 class Marked(NamedTuple):
-    """What was acknowledged last."""
+    """The last acknowledged change."""
 
     sequence: int
     checksum: int
 
 
 def mark_path(path: Path) -> Path:
-    """Where the mark of ``path`` lies."""
+    """Return the path of the mark of ``path``."""
     return path.with_suffix(SUFFIX)
 
 
 def read_mark(path: Path) -> Marked | None:
-    """The newest whole half; None if there is none."""
+    """Return the newest intact slot; None if there is none."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -41,18 +42,17 @@ def read_mark(path: Path) -> Marked | None:
 
 
 class MarkWriter:
-    """Keeps a mark. Several processes may: what counts is the highest sequence."""
+    """Writes a mark. Several processes may: the highest sequence counts."""
 
     def __init__(self, path: Path) -> None:
-        """Open the mark, making it at first."""
+        """Open the mark; create it if it does not exist."""
         self._descriptor: int | None = None
-        with suppress(OSError):  # no room: it is missed only by whoever loses another file as well
+        with suppress(OSError):  # disk full: the mark only matters if another file is lost as well
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
             if os.fstat(self._descriptor).st_size < 2 * _SLOT_BYTES:
                 os.pwrite(self._descriptor, bytes(_SLOT_BYTES), _SLOT_BYTES)
 
     def put(self, marked: Marked) -> None:
-        """Note it."""
         content = _CONTENT.pack(*marked)
         if self._descriptor is not None:
             with suppress(OSError):
@@ -60,7 +60,6 @@ class MarkWriter:
                 os.pwrite(self._descriptor, content + _CHECKSUM.pack(zlib.crc32(content)), slot)
 
     def close(self) -> None:
-        """Close the file."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

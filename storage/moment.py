@@ -1,8 +1,8 @@
-"""One moment of journals that others go on writing, without keeping anybody from it.
+"""Finds one moment of journals that others keep writing, without blocking anyone.
 
-Everything is looked at twice. What had not moved by the second look stood so when the first ended: all of it, at one
-moment. A message that a shard had journaled by then, its sender had journaled before; so nobody has received what was
-not sent. Nothing is locked, so whoever looks may die or stand still at any time.
+Everything is read twice. What had not changed by the second reading was in that state when the first one ended: all of
+it, at one moment. If a shard had journaled a message by then, its sender had journaled it before; so no shard has
+received what was not sent. Nothing is locked, so the reader may die or stall at any time.
 """
 
 import sqlite3
@@ -17,22 +17,22 @@ from storage.reference_file import guarded
 
 
 class NoMoment(Exception):
-    """Something moved between any two looks; the text says so."""
+    """Something changed between any two readings; the text says so."""
 
 
 class Moment(NamedTuple):
-    """What was there."""
+    """The state at the moment."""
 
-    ends: list[int]  # of each journal: its newest record
-    reference: sqlite3.Connection  # reads the reference file as it was
+    ends: list[int]  # newest record of each journal
+    reference: sqlite3.Connection  # reads the reference file in that state
 
 
 @contextmanager
 def find_moment(journals: Sequence[Journal], reference: Path, patience_s: float) -> Iterator[Moment]:
-    """A moment of all ``journals`` and the reference file, later than this call.
+    """Find a moment of all ``journals`` and the reference file, later than this call.
 
-    Each try takes a fraction of a millisecond. Raises NoMoment after so long, and what journals and reference file
-    raise that are unusable.
+    Each try takes a fraction of a millisecond. Raises NoMoment after ``patience_s``, and the errors of unusable
+    journals and reference files.
     """
     with guarded(reference), ExitStack() as opened:
         reader, watch = (opened.enter_context(closing(_open(reference))) for _ in range(2))
@@ -46,12 +46,12 @@ def find_moment(journals: Sequence[Journal], reference: Path, patience_s: float)
 
 
 def _look(journals: Sequence[Journal], reader: sqlite3.Connection, watch: sqlite3.Connection) -> list[int] | None:
-    """The newest records if nothing moved; ``reader`` then shows the reference file as of the same moment."""
+    """Return the newest records if nothing changed; ``reader`` then reads the reference file in the same state."""
     if reader.in_transaction:
         reader.execute("ROLLBACK")
     version = watch.execute("PRAGMA data_version").fetchone()
     reader.execute("BEGIN")
-    reader.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here on it shows one state
+    reader.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here on it reads a fixed state
     ends = [journal.last_sequence() for journal in journals]
     moved = [journal.last_sequence() for journal in journals] != ends
     if moved or watch.execute("PRAGMA data_version").fetchone() != version:

@@ -1,6 +1,6 @@
-"""What may be done to the reference data: each change is one operation, and they stand in one order.
+"""The operations on the reference data, which are applied one after the other.
 
-An operation carries all that it needs: moments, and whatever was drawn by lot. So the same operations make the same
+An operation carries everything it needs, including times and random values. So the same operations give the same
 tables, wherever they are applied.
 """
 
@@ -19,7 +19,7 @@ TABLES: Final = (ASSETS, MARKETS, API_KEYS, SWITCHES, LISTEN_KEYS)
 
 
 class Asset(NamedTuple):
-    """What a balance can be of. ``decimals`` of its smallest unit: 0…18. There are balances of it once it is active."""
+    """An asset. Its smallest unit has ``decimals`` 0…18. Balances of it can exist once it is active."""
 
     symbol: str
     decimals: int
@@ -30,7 +30,7 @@ class Asset(NamedTuple):
 
 
 class MarketRow(NamedTuple):
-    """A market: ``spec`` are bytes that others read. It may be traded once it is active."""
+    """A market: ``spec`` is opaque here. It may be traded once it is active."""
 
     number: int
     product: int
@@ -40,7 +40,7 @@ class MarketRow(NamedTuple):
 
 
 class ReserveAsset(msgspec.Struct, tag=True, frozen=True):
-    """Take the symbol for an asset that is not active yet. False if it is taken, in whatever case it is written."""
+    """Reserve the symbol for an inactive asset. False if it is taken, compared without regard to case."""
 
     symbol: str
     decimals: int
@@ -49,7 +49,7 @@ class ReserveAsset(msgspec.Struct, tag=True, frozen=True):
     contract: str
 
     def apply(self, sheet: Sheet) -> bool:
-        """Returns whether it may be activated."""
+        """Return whether it may be activated."""
         found = sheet.find(ASSETS, "symbol = ? COLLATE NOCASE", (self.symbol,))
         if any(to_asset(row).active or row[0] != self.symbol for row in found):
             return False
@@ -59,7 +59,7 @@ class ReserveAsset(msgspec.Struct, tag=True, frozen=True):
 
 
 class PutAsset(msgspec.Struct, tag=True, frozen=True):
-    """Store what is in force on a reserved asset, and make it active. False if it is so already."""
+    """Store a reserved asset's terms and activate it. False if it is active already."""
 
     symbol: str
     decimals: int
@@ -68,7 +68,7 @@ class PutAsset(msgspec.Struct, tag=True, frozen=True):
     contract: str
 
     def apply(self, sheet: Sheet) -> bool:
-        """Returns whether it became active by this."""
+        """Return whether this activated it."""
         if any(to_asset(row).active for row in sheet.find(ASSETS, "symbol = ?", (self.symbol,))):
             return False
         sheet.replace(ASSETS, (*msgspec.structs.astuple(self), 1))
@@ -76,9 +76,9 @@ class PutAsset(msgspec.Struct, tag=True, frozen=True):
 
 
 class ReserveMarket(msgspec.Struct, tag=True, frozen=True):
-    """The market of that name; at first a new, inactive one with the next number. None if no number is left.
+    """Return the market, first reserved, inactive, with the next number if it is new. None if no number is left.
 
-    A symbol that is another's but for its case, of either product, gives the other.
+    If a symbol of either product differs only in case, that market is returned.
     """
 
     product: int
@@ -86,7 +86,6 @@ class ReserveMarket(msgspec.Struct, tag=True, frozen=True):
     number_max: int
 
     def apply(self, sheet: Sheet) -> MarketRow | None:
-        """Returns the row."""
         found = sheet.find(MARKETS, "symbol = ? COLLATE NOCASE", (self.symbol,))
         own = [row for row in found if row[1:3] == (self.product, self.symbol)]
         taken = own or [row for row in found if row[2] != self.symbol]
@@ -100,13 +99,13 @@ class ReserveMarket(msgspec.Struct, tag=True, frozen=True):
 
 
 class PutMarket(msgspec.Struct, tag=True, frozen=True):
-    """Store what is in force on a reserved market, and make it active."""
+    """Store a reserved market's terms and activate it."""
 
     number: int
     spec: bytes
 
     def apply(self, sheet: Sheet) -> None:
-        """Changes nothing if it is so already."""
+        """Changes nothing if they are the same."""
         (row,) = sheet.find(MARKETS, "number = ?", (self.number,))
         changed = (*row[:3], self.spec, 1)
         if row != changed:
@@ -120,12 +119,11 @@ class SetSwitch(msgspec.Struct, tag=True, frozen=True):
     value: str
 
     def apply(self, sheet: Sheet) -> None:
-        """In the place of what it was."""
         sheet.replace(SWITCHES, (self.name, self.value))
 
 
 class AddKey(msgspec.Struct, tag=True, frozen=True):
-    """Add an API key; ``secret`` is encrypted. False if the account has ``count_max`` keys already."""
+    """Add an API key; ``secret`` is encrypted. False if the account already has ``count_max`` keys."""
 
     key: str
     account: str
@@ -136,7 +134,7 @@ class AddKey(msgspec.Struct, tag=True, frozen=True):
     count_max: int
 
     def apply(self, sheet: Sheet) -> bool:
-        """Returns whether it was added."""
+        """Return whether it was added."""
         count = len(sheet.find(API_KEYS, "account = ?", (self.account,)))
         if count >= self.count_max:
             return False
@@ -151,12 +149,12 @@ class RevokeKey(msgspec.Struct, tag=True, frozen=True):
     key: str
 
     def apply(self, sheet: Sheet) -> bool:
-        """Returns whether it was there."""
+        """Return whether it existed."""
         return sheet.delete(API_KEYS, "key = ? AND account = ?", (self.key, self.account)) == 1
 
 
 class RenewListenKey(msgspec.Struct, tag=True, frozen=True):
-    """Prolong the account's listen key, or give it ``key`` if it has none. Those that have ended are deleted."""
+    """Extend the account's listen key, or create it as ``key``. Expired ones are deleted."""
 
     account: str
     key: str
@@ -164,7 +162,7 @@ class RenewListenKey(msgspec.Struct, tag=True, frozen=True):
     expires_ms: int
 
     def apply(self, sheet: Sheet) -> str:
-        """Returns the key."""
+        """Return the key."""
         sheet.delete(LISTEN_KEYS, "expires_ms <= ?", (self.now_ms,))
         found = sheet.find(LISTEN_KEYS, "account = ?", (self.account,))
         key = str(found[0][1]) if found else self.key
@@ -178,7 +176,6 @@ class DropListenKey(msgspec.Struct, tag=True, frozen=True):
     account: str
 
     def apply(self, sheet: Sheet) -> None:
-        """Leaves nothing of it."""
         sheet.delete(LISTEN_KEYS, "account = ?", (self.account,))
 
 
@@ -196,11 +193,11 @@ Operation = (
 
 
 def to_asset(row: tuple[Any, ...]) -> Asset:
-    """The asset of a row."""
+    """Return the asset of a row."""
     symbol, decimals, image, chain_id, contract, active = row
     return Asset(symbol, decimals, image, chain_id, contract, bool(active))
 
 
 def to_market(number: int, product: int, symbol: str, spec: bytes, active: int) -> MarketRow:
-    """The market of a row."""
+    """Return the market of a row."""
     return MarketRow(number, product, symbol, spec, bool(active))

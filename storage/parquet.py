@@ -1,4 +1,4 @@
-"""A table of text as a Parquet file."""
+"""Writes a table of text as a Parquet file."""
 
 import re
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ _KEPT: Final = re.compile(
     r"BOOLEAN|TINYINT|SMALLINT|INTEGER|BIGINT|UTINYINT|USMALLINT|UINTEGER|UBIGINT|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|DATE"
     r"|TIMESTAMP(?:_NS| WITH TIME ZONE)?"
 )
-_WHOLE: Final = ("HUGEINT", "UHUGEINT", "BIGNUM")  # Parquet has none, and DuckDB would write it as DOUBLE
+_WHOLE: Final = ("HUGEINT", "UHUGEINT", "BIGNUM")  # Parquet has no such type, and DuckDB would write DOUBLE
 
 
 def write_parquet(source: Path, target: Path, names: Sequence[str], types: Sequence[str]) -> None:
-    """Make ``target`` of the comma-separated ``source``, whose columns are of these types.
+    """Convert the comma-separated ``source``, whose columns have these types, to ``target``.
 
-    ``names``: each only once. What Parquet has no type for stays text; whole numbers beyond 64 bits become
-    DECIMAL(38,0). Raises duckdb.Error.
+    ``names`` must be unique. Types that Parquet lacks become text; integers of more than 64 bits become DECIMAL(38,0).
+    Raises duckdb.Error.
     """
     columns = ", ".join(f"{_quote(name)}: {_quote(_kept(type_))}" for name, type_ in zip(names, types, strict=True))
     with duckdb.connect(config={"memory_limit": MEMORY, "threads": 1, "temp_directory": ""}) as database:

@@ -1,8 +1,8 @@
-"""What a data folder is made of, and that nothing of it is missing.
+"""The parts of a data folder, and checks that none is missing.
 
-``shardex.json`` is written last of all, with a checksum: a folder that has it has had all the rest. So what is missing
-then was lost, and is not made anew. A folder of an earlier version has a ``shardex.json`` without a checksum: once, it
-is held against the rest, completed if it was never used, and sealed.
+``shardex.json`` is written last, with a checksum: a folder that has it has had all other parts. So parts that are
+missing then were lost and are not created anew. A folder of an earlier version has a ``shardex.json`` without a
+checksum: once, its parts are checked, completed if it was never used, and sealed.
 """
 
 import logging
@@ -28,12 +28,12 @@ _log: Final = logging.getLogger(__name__)
 
 
 def shard_folders(path: Path, count: int) -> list[Path]:
-    """Where the shards keep journal and snapshots."""
+    """Return the shards' folders, with journals and snapshots."""
     return [path / f"shard-{index}" for index in range(count)]
 
 
 def make_parts(path: Path, shard_count: int, secrets: Mapping[str, object]) -> None:
-    """Make what is not there of a folder that was never used."""
+    """Create the missing parts of a folder that was never used."""
     for own in shard_folders(path, shard_count):
         own.mkdir(mode=0o700, exist_ok=True)
         Journal(own / JOURNAL).close()
@@ -43,18 +43,18 @@ def make_parts(path: Path, shard_count: int, secrets: Mapping[str, object]) -> N
 
 
 def seal_facts(path: Path, facts: Mapping[str, object]) -> None:
-    """All parts are there: say so."""
+    """Seal the folder: all parts exist."""
     write_whole(path / FACTS, seal(facts))
 
 
 def find_missing(path: Path, shard_count: int) -> list[Path]:
-    """What is not there, of that which was made with the folder. Secrets are asked for where they are needed."""
+    """Return the missing parts, of those created with the folder. Secrets are checked where they are needed."""
     parts = [path / REFERENCE, *(own / JOURNAL for own in shard_folders(path, shard_count))]
     return [part for part in parts if not part.exists() or not part.stat().st_size]
 
 
 def take_over(path: Path, facts: Mapping[str, object], secrets: Mapping[str, object]) -> Sequence[Path]:
-    """Seal a folder of an earlier version. Returns what is missing; then nothing was done."""
+    """Seal a folder of an earlier version. Returns what is missing; in that case nothing was done."""
     if is_used(path):
         missing = find_missing(path, int(str(facts["shards"])))
         if not (path / SECRETS).exists():
@@ -68,7 +68,7 @@ def take_over(path: Path, facts: Mapping[str, object], secrets: Mapping[str, obj
 
 
 def is_used(path: Path) -> bool:
-    """Whether anything was ever done in the folder: then its parts must not be made anew."""
+    """Whether the folder was ever used: then its parts must not be created anew."""
     if (path / HISTORY).exists():
         return True
     return any(list_snapshots(own) or _has_records(own / JOURNAL) for own in path.glob("shard-*"))

@@ -1,6 +1,6 @@
-"""The named queries to the archive about orders and trades: fixed SQL with bound parameters.
+"""The archive's named queries about orders and trades: fixed SQL with bound parameters.
 
-They are answered with stored tuples: the columns of the table, in its order.
+They return stored tuples: the columns of the table, in its order.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,34 +12,34 @@ from storage.tables import FUTURES_FILLS, LINKS, MARKETS, MOVEMENTS, ORDERS, REF
 
 
 class SqlQuery(NamedTuple):
-    """A statement, or a condition of one, and what is bound to its placeholders."""
+    """A statement, or a condition of one, and the parameters bound to its placeholders."""
 
     sql: str
     parameters: tuple[str | int, ...] = ()
 
 
 class Span(Protocol):
-    """Which part of an account's rows, by (time, number), and from which end.
+    """Bounds on an account's rows, by (time, number).
 
-    From ``start_ms`` to ``end_ms``, both included, only what is older than (``before_ms``, ``before_id``), and only
-    numbers from ``from_id`` on; of these the newest ``limit``, newest first, or the oldest.
+    From ``start_ms`` to ``end_ms``, both included, only rows before (``before_ms``, ``before_id``), and only numbers
+    from ``from_id`` on; of these the newest ``limit``, newest first, or the oldest.
     """
 
     @property
     def limit(self) -> int:
-        """How many rows at most."""
+        """Maximum number of rows."""
 
     @property
     def start_ms(self) -> int:
-        """The first time."""
+        """Earliest time."""
 
     @property
     def end_ms(self) -> int:
-        """The last time."""
+        """Latest time."""
 
     @property
     def before_ms(self) -> int:
-        """With ``before_id``: the first (time, number) beyond it."""
+        """With ``before_id``: exclusive upper bound on (time, number)."""
 
     @property
     def before_id(self) -> int:
@@ -47,18 +47,18 @@ class Span(Protocol):
 
     @property
     def from_id(self) -> int:
-        """The lowest number; 0: any."""
+        """Lowest number; 0: any."""
 
     @property
     def oldest_first(self) -> bool:
-        """From the older end."""
+        """Whether the oldest rows are selected rather than the newest."""
 
 
 _ORDERS = f"SELECT {ORDERS.column_names} FROM {ORDERS.name}"
 _TRADES = f"SELECT {TRADES.column_names} FROM {TRADES.name}"
 
 POSITIONS = SqlQuery(f"SELECT shard, position FROM {LINKS.name} ORDER BY shard")
-"""(shard, position) of every shard that ever sent a row."""
+"""(shard, position) of every shard that ever sent an event."""
 
 PRODUCTS = SqlQuery(f"SELECT market, product FROM {MARKETS.name}")
 """(market, product) of every market."""
@@ -73,10 +73,10 @@ ROW_COUNT = SqlQuery(
 """One number: orders, trades, futures fills, movements, refusals and markets stored."""
 
 MEMORY_USED = SqlQuery("SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory() WHERE tag <> 'BASE_TABLE'")
-"""One number: bytes that DuckDB holds, but for pages of the file, which it drops when it needs room."""
+"""One number: bytes held by DuckDB, except pages of the file, which it drops when it needs memory."""
 
 MEMORY_LIMIT = SqlQuery("SELECT parse_formatted_bytes(current_setting('memory_limit'))::BIGINT")
-"""One number: bytes that DuckDB may hold."""
+"""One number: DuckDB's memory limit in bytes."""
 
 
 def orders_of_account(
@@ -90,7 +90,7 @@ def orders_of_account(
 ) -> SqlQuery:
     """An account's orders; ``market`` 0, ``product`` "" and ``status`` "" mean any.
 
-    ``triggers``: only those placed as triggers.
+    ``triggers``: only orders placed as triggers.
     """
     conditions = [
         SqlQuery("account = ?", (account,)),
@@ -130,11 +130,11 @@ def trades_of_market(market: int, limit: int, start_ms: int, before_id: int) -> 
     )
 
 
-SUM_BITS: Final = 64  # of the lower part of a sum
+SUM_BITS: Final = 64  # width of the lower part of a sum
 
 
 def _exact_sum(value: str, condition: str = "") -> str:
-    """Two columns, the upper and the lower part of a sum: one HUGEINT may be too small for what all values come to."""
+    """Two columns, the upper and the lower part of a sum, since the total may exceed one HUGEINT."""
     parts = f"({value}) >> {SUM_BITS}", f"({value}) & {2**SUM_BITS - 1}::HUGEINT"
     return ", ".join(f"coalesce(sum({part}) {condition}, 0)" for part in parts)
 
@@ -162,7 +162,7 @@ def candles_of_market(
 
 
 def newest_trade_time(market: int, end_ms: int, before_id: int) -> SqlQuery:
-    """One number: when a market's last trade up to ``end_ms`` happened; NULL if there is none."""
+    """One number: the time of a market's last trade up to ``end_ms``; NULL if there is none."""
     return SqlQuery(
         f"SELECT max(time_ms) FROM {TRADES.name} WHERE market = ? AND time_ms <= ? AND trade_id < ?",
         (market, end_ms, before_id),
@@ -170,7 +170,7 @@ def newest_trade_time(market: int, end_ms: int, before_id: int) -> SqlQuery:
 
 
 def candles_of_markets(before: Mapping[int, int], start_ms: int) -> SqlQuery:
-    """Of each market the trades since ``start_ms`` with lower numbers than its ``before``: (market, candle)."""
+    """Per market, the trades since ``start_ms`` with numbers below ``before``: (market, candle)."""
     return SqlQuery(
         f"SELECT market, {_CANDLE} FROM {TRADES.name} {_OF_MARKETS} AND time_ms >= ? GROUP BY market",
         (*_wanted(before), start_ms),
@@ -178,7 +178,7 @@ def candles_of_markets(before: Mapping[int, int], start_ms: int) -> SqlQuery:
 
 
 def newest_trades(before: Mapping[int, int]) -> SqlQuery:
-    """The newest trade of each market with a lower number than its ``before``."""
+    """Per market, the newest trade with a number below ``before``."""
     newest = f"SELECT max(trade_id) FROM {TRADES.name} {_OF_MARKETS} GROUP BY market"
     return SqlQuery(f"{_TRADES} WHERE trade_id IN ({newest})", _wanted(before))
 
@@ -190,16 +190,16 @@ _OF_MARKETS: Final = (
 
 
 def _wanted(before: Mapping[int, int]) -> tuple[str, str]:
-    """What is bound to :data:`_OF_MARKETS`: JSON arrays of the markets and of the numbers that are too high."""
+    """The parameters of :data:`_OF_MARKETS`: JSON arrays of the markets and of their exclusive upper bounds."""
     return msgspec.json.encode(list(before)).decode(), msgspec.json.encode(list(before.values())).decode()
 
 
-# What account lists are made of
+# The parts of account lists
 
 
 def within(span: Span, time: str, number: str) -> list[SqlQuery]:
-    """The rows of a span."""
-    # the plain bounds on time stand alone: by them DuckDB skips whole row groups
+    """The conditions for rows within a span."""
+    # the plain bounds on time are separate: by these DuckDB skips whole row groups
     conditions = [SqlQuery(f"{time} >= ? AND {time} <= ?", (span.start_ms, min(span.end_ms, span.before_ms)))]
     if span.before_ms <= span.end_ms:
         conditions.append(SqlQuery(f"({time} < ? OR {number} < ?)", (span.before_ms, span.before_id)))
@@ -209,7 +209,7 @@ def within(span: Span, time: str, number: str) -> list[SqlQuery]:
 
 
 def in_market(market: int, product: str) -> list[SqlQuery]:
-    """The rows of a market or product; 0 and "" mean any."""
+    """The conditions for rows of a market or product; 0 and "" mean any."""
     conditions = []
     if market:
         conditions.append(SqlQuery("market = ?", (market,)))
@@ -219,14 +219,14 @@ def in_market(market: int, product: str) -> list[SqlQuery]:
 
 
 def none_of(number: str, known: Sequence[int]) -> list[SqlQuery]:
-    """The rows whose number is none of these."""
+    """The conditions for rows with other numbers than these."""
     if not known:
         return []
     return [SqlQuery(f"{number} NOT IN (SELECT {_NUMBERS})", (msgspec.json.encode(known).decode(),))]
 
 
 def by_age(span: Span, *columns: str) -> str:
-    """The order of a span's rows."""
+    """The sort order of a span's rows."""
     direction = "ASC" if span.oldest_first else "DESC"
     return ", ".join(f"{column} {direction}" for column in columns)
 

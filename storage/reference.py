@@ -1,11 +1,12 @@
 """The reference data: assets, markets, API keys, listen keys and switches, in SQLite.
 
-Every process reads through one connection of its own and keeps what it has read for as long as SQLite's
-``data_version`` says that nobody has committed since; asking costs a few microseconds and is done on every request, or
-in every turn of a worker's loop. So a change is in force in every process when it is answered. Writing opens a
-connection of its own for one transaction: ``data_version`` does not notice what its own connection commits.
+Every process reads through one connection of its own and caches what it has read for as long as SQLite's
+``data_version`` shows that no other connection has committed since; that check takes a few microseconds and is made for
+every request, or in every turn of a worker's loop. So a change is visible in every process once it is acknowledged.
+Each write opens its own connection for one transaction, because ``data_version`` does not notice commits of its own
+connection.
 
-What is read is held against its checksums (:mod:`storage.seals`): where they differ, every method raises
+What is read is verified against its checksums (:mod:`storage.seals`): if they differ, every method raises
 ReferenceDamaged.
 """
 
@@ -53,7 +54,7 @@ __all__ = [
     "StorageFull",
 ]
 
-RETRY_S: Final = 1.0  # to check a whole file takes time, and whoever does it answers nobody meanwhile
+RETRY_S: Final = 1.0  # checking a whole file takes time, during which the process answers nobody
 KEY_LENGTH: Final = 64  # of an API key and of its secret: 380 bits each
 
 _LETTERS: Final = string.ascii_letters + string.digits
@@ -64,7 +65,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class ApiKey:
-    """An API key of an account; the secret is shown by nothing that prints it."""
+    """An API key of an account; its repr does not show the secret."""
 
     key: str
     account: str
@@ -75,14 +76,14 @@ class ApiKey:
 
 
 class ListenKey(NamedTuple):
-    """What a stream of an account's events will be asked for with."""
+    """A key with which a stream of an account's events will be requested."""
 
     key: str
     expires_ms: int
 
 
 class Reference:
-    """One exchange's reference data. Threads of one process may share it."""
+    """The reference data of one exchange. Threads of one process may share it."""
 
     def __init__(
         self,
@@ -93,11 +94,11 @@ class Reference:
         patient: bool = False,
         retry_s: float = RETRY_S,
     ) -> None:
-        """Open the file, making it at first. Raises ReferenceUnusable, also for a malformed storage key; StorageFull.
+        """Open or create the file. Raises ReferenceUnusable, also for a malformed storage key; StorageFull.
 
-        Whoever has turns of work says by ``moment`` which turn it is: within one, nobody looks twice for changes.
-        Whoever is ``patient`` makes none, and takes one that cannot be used now, too: it is tried again when asked for,
-        once in ``retry_s`` at most, and until then every method raises what was wrong with it.
+        A process that works in turns passes ``turn_id``: within one turn, changes are checked for only once. With
+        ``patient`` a missing file is not created, and one that cannot be used now is accepted: opening it is retried on
+        use, at most once in ``retry_s``, and until then every method raises the last error.
         """
         self._turn_id = turn_id
         self._retry_s = retry_s
@@ -110,7 +111,7 @@ class Reference:
         self._patient = patient
         self._opening = threading.Lock()
         self._opened: ReferenceFile | None = None
-        self._fault: tuple[type[ReferenceUnusable], str] | None = None  # that the last try met
+        self._fault: tuple[type[ReferenceUnusable], str] | None = None  # of the last try
         self._again_at = 0.0  # by time.monotonic: the next try
         try:
             self._try_to_open()
@@ -124,13 +125,12 @@ class Reference:
         self._keys: dict[str, ApiKey] = {}
 
     def close(self) -> None:
-        """Give the connection back."""
         if self._opened is not None:
             self._opened.close()
 
     @property
     def _file(self) -> ReferenceFile:
-        """Opened at the first try that succeeds."""
+        """Opened at the first successful try."""
         if self._opened is None:
             with self._opening:
                 return self._try_to_open()
@@ -138,7 +138,7 @@ class Reference:
 
     def _try_to_open(self) -> ReferenceFile:
         if self._fault is not None and time.monotonic() < self._again_at:
-            kind, text = self._fault  # anew: one exception that is raised again and again keeps every caller's frames
+            kind, text = self._fault  # a new exception: one raised again and again would keep every caller's frames
             raise kind(text)
         if self._opened is None:
             try:
@@ -157,13 +157,13 @@ class Reference:
     # Reading
 
     def facts(self) -> Facts:
-        """Assets, active markets and switches as they are now."""
+        """Return the current assets, active markets and switches."""
         with self._lock:
             self._refresh()
             return self._facts
 
     def find_key(self, key: str) -> ApiKey | None:
-        """The key with its secret; None if there is none, or none any more."""
+        """Return the key with its secret; None if there is none."""
         with self._lock:
             self._refresh()
             known = self._keys.get(key)
@@ -174,19 +174,19 @@ class Reference:
             return known
 
     def list_keys(self, account: str) -> list[ApiKey]:
-        """The account's keys, newest first, without their secrets."""
+        """Return the account's keys, newest first, without their secrets."""
         with self._lock, self._file.reading() as sheet:
             rows = sheet.find(API_KEYS, "account = ?", (account,), "created_ms DESC, rowid DESC")
         return [_api_key(row, b"") for row in rows]
 
     def find_listen_key(self, account: str, now_ms: int) -> ListenKey | None:
-        """The account's listen key; None if it has none that is good now."""
+        """Return the account's listen key; None unless it has a valid one."""
         with self._lock, self._file.reading() as sheet:
             rows = sheet.find(LISTEN_KEYS, "account = ? AND expires_ms > ?", (account, now_ms))
         return ListenKey(*rows[0][1:]) if rows else None
 
     def find_market(self, product: int, symbol: str) -> MarketRow | None:
-        """The market, active or not."""
+        """Return the market, active or not."""
         with self._lock, self._file.reading() as sheet:
             rows = sheet.find(MARKETS, "product = ? AND symbol = ?", (product, symbol))
         return to_market(*rows[0]) if rows else None
@@ -218,39 +218,38 @@ class Reference:
             return None
         return _api_key(rows[0], secret)
 
-    # Writing: each is on disk when it returns; raises StorageFull
+    # Writing: on disk when it returns; raises StorageFull
 
     def reserve_asset(self, asset: Asset) -> bool:
-        """Take an asset's symbol before it is made; False if it is taken, in whatever case it is written."""
+        """Reserve an asset's symbol; False if it is taken, compared without regard to case."""
         return self._change(ReserveAsset(*asset[:5]).apply)
 
     def put_asset(self, asset: Asset) -> bool:
-        """Make a reserved asset active, as it is in force; False if it is active already."""
+        """Activate a reserved asset with its terms; False if it is active already."""
         return self._change(PutAsset(*asset[:5]).apply)
 
     def add_asset(self, asset: Asset) -> bool:
-        """Both in one, for whoever needs no shard to know of it; False if the symbol is taken."""
+        """Reserve and activate an asset without involving a shard; False if the symbol is taken."""
         return self.reserve_asset(asset) and self.put_asset(asset)
 
     def reserve_market(self, product: int, symbol: str, number_max: int) -> MarketRow | None:
-        """The market of that name; at first a new, inactive one with the next number. None if no number is left.
+        """Return the market, first reserved, inactive, with the next number if it is new. None if no number is left.
 
-        Of a symbol that differs in case alone from another's: the other.
+        If a symbol differs only in case, that market is returned.
         """
         return self._change(ReserveMarket(product, symbol, number_max).apply)
 
     def put_market(self, number: int, spec: bytes) -> None:
-        """Store what is in force on a reserved market, and make it active."""
+        """Store a reserved market's terms and activate it."""
         self._change(PutMarket(number, spec).apply)
 
     def set_switch(self, name: str, value: str) -> None:
-        """Set a switch."""
         self._change(SetSwitch(name, value).apply)
 
     def create_key(
         self, account: str, label: str, permissions: tuple[str, ...], created_ms: int, count_max: int
     ) -> ApiKey | None:
-        """Make a key with a secret; None if the account has ``count_max`` keys already."""
+        """Create a key with a secret; None if the account already has ``count_max`` keys."""
         made = ApiKey(_make_key(), account, label, permissions, created_ms, _make_key().encode())
         secret = self._fernet.encrypt(made.secret)
         added = AddKey(made.key, account, label, ",".join(permissions), created_ms, secret, count_max)
@@ -261,9 +260,9 @@ class Reference:
         return self._change(RevokeKey(account, key).apply)
 
     def renew_listen_key(self, account: str, now_ms: int, life_ms: int, fresh_ms: int) -> str:
-        """The account's listen key, good for ``life_ms`` from now; made if it has none.
+        """Return the account's listen key, created if needed and valid for ``life_ms`` from now.
 
-        One that was renewed less than ``fresh_ms`` ago stays as it is: writing is dear.
+        One renewed less than ``fresh_ms`` ago is left as it is, because writes are expensive.
         """
         known = self.find_listen_key(account, now_ms)
         if known is not None and known.expires_ms > now_ms + life_ms - fresh_ms:
@@ -278,7 +277,7 @@ class Reference:
         try:
             return self._file.change(apply)
         finally:
-            self._looked_at = None  # whoever changes something sees it at once
+            self._looked_at = None  # the writer sees its change immediately
 
 
 def _api_key(row: Sequence[Any], secret: bytes) -> ApiKey:

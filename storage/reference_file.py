@@ -1,7 +1,7 @@
-"""The reference file itself: opened if it is whole, changed by one operation at a time.
+"""The reference file: opened if it is intact, changed by one operation at a time.
 
-An operation is one transaction, with the seals that it changes. How far that went is noted in a mark beside the file:
-so an old copy which was put back, or a lost end of the write-ahead file, is noticed.
+An operation is one transaction, including the seals it changes. A mark next to the file records the last change, so an
+old copy put back, or a lost end of the write-ahead log, is detected.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ from storage.operations import ASSETS, MARKETS, SWITCHES, TABLES, Asset, MarketR
 from storage.seals import SealsBroken, Sheet
 
 FORMAT: Final = 3
-BUSY_TIMEOUT_S: Final = 5.0  # writers wait so long for each other; a transaction takes milliseconds
+BUSY_TIMEOUT_S: Final = 5.0  # maximum wait of a writer for another; a transaction takes milliseconds
 SEALED_FORMAT: Final = 3  # the first one with checksums
 ADVICE: Final = "restore the newest copy of the data folder (docs/operations.md, When something is damaged)"
 
@@ -45,46 +45,46 @@ class ReferenceUnusable(Exception):
 
 
 class ReferenceDamaged(ReferenceUnusable):
-    """The reference file is not what was written; the text names the place, and what to do."""
+    """The reference file is damaged; the text names the place and what to do."""
 
 
 class StorageFull(ReferenceUnusable):
-    """No room on disk: the change was not made."""
+    """The disk is full: the change was not made."""
 
 
 class Facts(NamedTuple):
-    """All but the keys, as of one moment. The same object until something changes."""
+    """All data except keys at one moment. The same object until something changes."""
 
     assets: Mapping[str, Asset]
-    markets: tuple[MarketRow, ...]  # by number; only active ones
+    markets: tuple[MarketRow, ...]  # active ones, by number
     switches: Mapping[str, str]
 
 
 class Terms(NamedTuple):
-    """Assets and markets as of one moment, also those that are not active yet."""
+    """Assets and markets at one moment, including inactive ones."""
 
     assets: Mapping[str, Asset]
     markets: Mapping[int, MarketRow]
 
 
 class ReferenceFile:
-    """One exchange's reference file, which was found whole when it was opened."""
+    """The reference file of one exchange, verified when it was opened."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, making it at first; one of an earlier format is taken over as it is.
+        """Open the file, creating it if needed; a file of an earlier format is adopted as it is.
 
         Raises ReferenceDamaged, ReferenceUnusable.
         """
         self._path = path
         with guarded(path):
-            marked = read_mark(mark_path(path))  # first: the file may go on meanwhile, never back
+            marked = read_mark(mark_path(path))  # first: the file may advance meanwhile, but never go back
             _prepare(path, marked is not None)
             self._reader = connect(path)
         try:
             with self.reading():
                 state = check_whole(self._reader, marked)
         except BaseException:
-            self._reader.close()  # one that stays open shares its index with whatever is put in the file's place
+            self._reader.close()  # an open one would share its WAL index with a file put in its place
             raise
         if marked is None and state.sequence > 1:
             _log.warning("%s is missing and will be kept again from now on", mark_path(path))
@@ -93,19 +93,18 @@ class ReferenceFile:
             self._mark.put(state)
 
     def close(self) -> None:
-        """Give the connection back."""
         self._reader.close()
         self._mark.close()
 
     def version(self) -> int:
-        """Another number whenever somebody else has changed the file."""
+        """Return a number that changes whenever another connection has changed the file."""
         with guarded(self._path):
             (version,) = self._reader.execute("PRAGMA data_version").fetchone()
         return int(version)
 
     @contextmanager
     def reading(self) -> Iterator[Sheet]:
-        """One moment of the file. Raises ReferenceDamaged for what is found not to be whole."""
+        """Read one state of the file. Raises ReferenceDamaged if part of it does not match its checksum."""
         with guarded(self._path):
             self._reader.execute("BEGIN")
             try:
@@ -114,12 +113,12 @@ class ReferenceFile:
                 self._reader.execute("COMMIT")
 
     def state(self) -> Marked:
-        """How many changes there have been, and what they came to."""
+        """Return the number of changes and the checksum of the resulting state."""
         with self.reading() as sheet:
             return Marked(*sheet.state())
 
     def facts(self) -> Facts:
-        """What is in force."""
+        """Return the active assets and markets, and the switches."""
         with self.reading() as sheet:
             sheet.state()
             assets = {row[0]: to_asset(row) for row in sheet.rows(ASSETS)}
@@ -129,14 +128,14 @@ class ReferenceFile:
         return Facts(active, tuple(row for row in markets if row.active), switches)
 
     def terms(self) -> Terms:
-        """Assets and markets, also those under way."""
+        """Return all assets and markets, including inactive ones."""
         with self.reading() as sheet:
             sheet.state()
             markets = (to_market(*row) for row in sheet.rows(MARKETS))
             return Terms({row[0]: to_asset(row) for row in sheet.rows(ASSETS)}, {row.number: row for row in markets})
 
     def change(self, apply: Callable[[Sheet], R]) -> R:
-        """Carry an operation out; on disk when it returns what came of it. Raises StorageFull, ReferenceDamaged."""
+        """Apply an operation and return its result; durable when it returns. Raises StorageFull, ReferenceDamaged."""
         with guarded(self._path), closing(connect(self._path)) as db:
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -154,7 +153,7 @@ class ReferenceFile:
 
 @contextmanager
 def guarded(path: Path) -> Iterator[None]:
-    """Say what SQLite and the seals have found in the reference file ``path`` in words of our own.
+    """Translate errors of SQLite and the seals in the reference file ``path``.
 
     Raises ReferenceDamaged, ReferenceUnusable, StorageFull.
     """
@@ -162,7 +161,7 @@ def guarded(path: Path) -> Iterator[None]:
         yield
     except SealsBroken as fault:
         raise ReferenceDamaged(f"{path} is damaged: {fault}: {ADVICE}") from fault
-    except UnicodeDecodeError as fault:  # SQLite quotes a name that is damaged
+    except UnicodeDecodeError as fault:  # SQLite quotes a damaged name
         raise ReferenceDamaged(f"{path} is damaged: a name or text is malformed: {ADVICE}") from fault
     except OSError as fault:
         raise ReferenceUnusable(describe_fault(fault, path)) from fault
@@ -176,19 +175,19 @@ def guarded(path: Path) -> Iterator[None]:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection whose commits are on disk."""
+    """Open a connection whose commits are durable."""
     db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA synchronous = FULL")
     return db
 
 
 def check_whole(db: sqlite3.Connection, marked: Marked | None) -> Marked:
-    """Where the file stands that ``db`` has a transaction on; ``marked`` was read before that began.
+    """Verify the file within a transaction of ``db`` and return its state; ``marked`` was read before that began.
 
-    Raises SealsBroken, sqlite3.DatabaseError, ReferenceUnusable for a format of before.
+    Raises SealsBroken, sqlite3.DatabaseError, ReferenceUnusable for an earlier format.
     """
     (found,) = db.execute("PRAGMA user_version").fetchone()
-    if 0 < found < FORMAT and marked is None:  # marks came with format 3
+    if 0 < found < FORMAT and marked is None:  # marks were introduced with format 3
         raise ReferenceUnusable(f"the reference file has format {found}: start the engine once, which adopts it")
     if found != FORMAT:
         raise SealsBroken(f"its format cannot be {found}")
@@ -208,14 +207,14 @@ def check_whole(db: sqlite3.Connection, marked: Marked | None) -> Marked:
 
 
 def _prepare(path: Path, was_there: bool) -> None:
-    """Make the file unless it is there or ``was_there``; one process at a time: switching to WAL waits for nobody."""
+    """Create the file unless it exists or ``was_there``; one process at a time: switching to WAL does not wait."""
     directory = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(directory, fcntl.LOCK_EX)
         fresh = not path.exists()
         if was_there and (fresh or not path.stat().st_size):
             raise SealsBroken("it is missing or empty, but there was one, according to the mark beside it")
-        if fresh:  # closing a file drops the locks that SQLite holds on it in this process
+        if fresh:  # not otherwise: closing a file drops the locks that SQLite holds on it in this process
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         with closing(connect(path)) as db:
             db.execute("PRAGMA journal_mode = WAL")
@@ -229,7 +228,7 @@ def _prepare(path: Path, was_there: bool) -> None:
 
 
 def _bring_up(db: sqlite3.Connection, path: Path, found: int) -> None:
-    """Make the tables, with what stands in those of an earlier format."""
+    """Create the tables, with the rows of an earlier format."""
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     if ("seals" if found else "assets") in tables:
         raise SealsBroken(f"its format cannot be {found}")
@@ -260,7 +259,7 @@ def _bring_up(db: sqlite3.Connection, path: Path, found: int) -> None:
 
 
 def _read_unsealed(db: sqlite3.Connection, found: int) -> dict[str, list[tuple[object, ...]]]:
-    """The rows of a file without checksums, by table. Raises SealsBroken if not even SQLite finds it whole."""
+    """Return the rows of a file without checksums, by table. Raises SealsBroken if SQLite finds it damaged."""
     (said,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     if said != "ok":
         raise SealsBroken(said)

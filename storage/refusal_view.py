@@ -1,4 +1,4 @@
-"""The view of what was refused: by a shard before it became an order, and by the book of a spot market."""
+"""The view of rejections: by a shard before it became an order, and by the book of a spot market."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from storage.schema import Shown, View
 _PRICE = "nullif(r.price_ticks, 0)"
 _QUANTITY = "nullif(r.quantity_lots, 0)"
 
-# What a spot market's book refuses has become an order, ended at once; fired triggers were not refused: they expired
+# What a spot market's book rejects is an order that ended immediately; fired triggers are not rejected but expire
 _BOTH = """
     SELECT shard, seq, sub, command, account, market, reason, time_ms, order_id, client_id, side, type, tif,
         price_ticks, quantity_lots, quote_quantity_units, stop_price_ticks, reduce_only, close_position, signed_ms

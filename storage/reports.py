@@ -1,10 +1,10 @@
-"""Ready reports: views that count and average, by account, market and hour. They read those of :mod:`storage.views`."""
+"""Reports: views with counts and averages by account, market and hour, based on those of :mod:`storage.views`."""
 
 from typing import Final
 
 from storage.schema import Shown, View
 
-_CANCELED = "status = 'canceled' AND end_reason IN ('user', 'cancel_all', 'batch')"  # the caller asked for just this
+_CANCELED = "status = 'canceled' AND end_reason IN ('user', 'cancel_all', 'batch')"  # exactly what the caller requested
 _REPORT_KEYS = (
     Shown("account", "account", "Account"),
     Shown("product", "product", "spot or futures"),

@@ -1,7 +1,7 @@
-"""What a schema is made of, and the statements that make it or bring an older one up to date.
+"""The elements of a schema, and the statements that create it or upgrade an older one.
 
-A table or column cannot be written down without a comment, and the comments are stored in the database. Each says since
-which version of the schema it is there: an archive of an earlier version gets what it lacks when it is opened.
+Every table and column must have a comment, which is stored in the database. Each states the schema version that
+introduced it: an archive of an earlier version gets what it lacks when it is opened.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Column(NamedTuple):
-    """A stored column. One that came after its table has the ``default``, an SQL literal, in the rows before."""
+    """A stored column. In rows older than the column its value is ``default``, an SQL literal."""
 
     name: str
     type: str
@@ -19,7 +19,7 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A stored table. ``key`` is its primary key, "": none; a row with a known key replaces the old if ``replaces``."""
+    """A stored table. ``key`` is its primary key ("": none); with ``replaces`` a row replaces the one with its key."""
 
     name: str
     comment: str
@@ -30,12 +30,12 @@ class Table(NamedTuple):
 
     @property
     def column_names(self) -> str:
-        """The columns for an INSERT, or for a SELECT that gives back the tuples that were stored."""
+        """The columns for an INSERT, or for a SELECT that returns the stored tuples."""
         return ", ".join(column.name for column in self.columns)
 
 
 class Shown(NamedTuple):
-    """A column of a view: how it is computed, and what it means."""
+    """A column of a view: its expression and its meaning."""
 
     name: str
     expression: str
@@ -52,7 +52,7 @@ class View(NamedTuple):
 
 
 def make_tables(tables: Iterable[Table], version: int) -> Iterator[str]:
-    """The statements that make what a schema of ``version`` lacks of these tables; version 0 has none of them."""
+    """Yield the statements that add what a schema of ``version`` lacks of these tables; version 0 has none of them."""
     for table in tables:
         if table.since > version:
             columns = [f"{column.name} {column.type} NOT NULL" for column in table.columns]
@@ -67,14 +67,14 @@ def make_tables(tables: Iterable[Table], version: int) -> Iterator[str]:
 
 
 def drop_columns(dropped: Iterable[tuple[str, str, int]], version: int) -> Iterator[str]:
-    """The statements that drop what a schema of ``version`` has of these: (table, column, version without it)."""
+    """Yield the statements that drop what a schema of ``version`` has of (table, column, first version without)."""
     for table, column, until in dropped:
         if 0 < version < until:
             yield f"ALTER TABLE {table} DROP COLUMN {column}"
 
 
 def make_views(views: Iterable[View]) -> Iterator[str]:
-    """The statements that make the views, or bring those of an earlier version up to date."""
+    """Yield the statements that create or replace the views."""
     for view in views:
         columns = ", ".join(f"{column.expression} AS {column.name}" for column in view.columns)
         yield f"CREATE OR REPLACE VIEW {view.name} AS SELECT {columns} {view.source}"

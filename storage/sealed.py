@@ -1,4 +1,4 @@
-"""Small files of one JSON object that say themselves whether they are whole."""
+"""Small files of one JSON object with a checksum."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ CHECKSUM: Final = "checksum"
 
 
 class SealBroken(Exception):
-    """The file is not as it was written; the text names it. ``fields``: what could be read of it all the same."""
+    """The file was changed; the text names it. ``fields``: what could be read of it anyway."""
 
     def __init__(self, text: str, fields: dict[str, Any]) -> None:
         super().__init__(text)
@@ -18,25 +18,25 @@ class SealBroken(Exception):
 
 
 class Unsealed(NamedTuple):
-    """What such a file holds."""
+    """The content of such a file."""
 
     fields: dict[str, Any]
-    sealed: bool  # False: of an earlier version, which wrote no checksum; or of a person, who took it out
+    sealed: bool  # False: written by an earlier version without checksums, or removed by a person
 
 
 def seal(fields: Mapping[str, object]) -> bytes:
-    """The file's content: the fields and a checksum over them."""
+    """Return the file's content: the fields and a checksum over them."""
     return json.dumps({**fields, CHECKSUM: _checksum(fields)}, indent=2).encode() + b"\n"
 
 
 def unseal(path: Path, names: Collection[str]) -> Unsealed:
-    """The fields of ``path``, which are those of ``names``. Raises SealBroken, FileNotFoundError."""
+    """Return the fields of ``path``, which must be those of ``names``. Raises SealBroken, FileNotFoundError."""
     try:
         fields = json.loads(path.read_bytes())
         stated = fields.pop(CHECKSUM, None)
     except (ValueError, AttributeError, TypeError, RecursionError) as fault:
         raise SealBroken(f"{path} is damaged: it is not a JSON object", {}) from fault
-    if set(fields) != set(names):  # also a changed name, of the checksum itself too
+    if set(fields) != set(names):  # also detects a changed name, even of the checksum itself
         raise SealBroken(f"{path} is damaged: it does not hold {', '.join(names)}", fields)
     if stated is not None and stated != _checksum(fields):
         raise SealBroken(f"{path} is damaged: it does not match its checksum", fields)

@@ -1,9 +1,9 @@
-"""Rows that say themselves whether they are whole, and tables that say whether their rows are all there.
+"""Rows with checksums, and tables whose seals prove that their rows are complete.
 
-Every row carries a checksum over its table's name and its values. The table ``seals`` holds, for each table, how many
-rows it has and the sum of their checksums; and under the name "" how many changes there have been, and the sum of the
-other seals' checksums. So whoever reads a row notices that it was changed, and whoever reads a table that a row is
-missing, was put back, stands twice, or belongs to another table.
+Every row carries a checksum over its table's name and its values. The table ``seals`` holds, for each table, the number
+of its rows and the sum of their checksums; and under the name "" the number of changes, and the sum of the other seals'
+checksums. So reading a row detects that it was changed, and reading a table detects that a row is missing, outdated,
+duplicated, or belongs to another table.
 """
 
 import hashlib
@@ -18,14 +18,14 @@ CREATE TABLE seals (
     name TEXT PRIMARY KEY, count INTEGER NOT NULL, sum INTEGER NOT NULL, checksum INTEGER NOT NULL
 ) STRICT
 """
-_MODULUS: Final = 2**63  # what SQLite's integers hold
+_MODULUS: Final = 2**63  # fits SQLite's integers
 _TOP: Final = ""  # the name under which changes are counted
 
 Values = Sequence[Any]
 
 
 class SealsBroken(Exception):
-    """What is stored is not what was written; the text names table and row."""
+    """Stored data was changed; the text names table and row."""
 
 
 class Table(NamedTuple):
@@ -37,19 +37,19 @@ class Table(NamedTuple):
 
     @property
     def key_columns(self) -> tuple[str, ...]:
-        """What a row is found by."""
+        """The key of a row."""
         return self.columns[: self.key_length]
 
 
 class State(NamedTuple):
-    """Where a file stands: how many changes it has seen, and the checksum of what they came to."""
+    """The state of a file: the number of changes, and the checksum of the result."""
 
     sequence: int
     checksum: int
 
 
 class Sheet:
-    """The sealed tables of one connection, inside of one transaction."""
+    """The sealed tables of one connection, inside one transaction."""
 
     def __init__(self, db: sqlite3.Connection, tables: Sequence[Table]) -> None:
         self._db = db
@@ -57,16 +57,16 @@ class Sheet:
         self._changed = False
 
     def make(self) -> None:
-        """Make the seals of empty tables."""
+        """Create the seals of empty tables."""
         self._db.execute(SCHEMA)
         for name in (*(table.name for table in self._tables), _TOP):
             self._put_seal(name, 0, 0)
         self._changed = True
 
-    # Reading: what is returned was found whole
+    # Reading: what is returned has been verified
 
     def state(self) -> State:
-        """The top seal, held against the seals under it."""
+        """Return the top seal, verified against the seals under it."""
         seals = {name: (count, total) for name, count, total in self._db.execute("SELECT name, count, sum FROM seals")}
         if set(seals) != {_TOP, *(table.name for table in self._tables)}:
             raise SealsBroken(f"the seals are those of {sorted(seals)}")
@@ -77,7 +77,7 @@ class Sheet:
         return State(sequence, sums[_TOP])
 
     def rows(self, table: Table) -> list[tuple[Any, ...]]:
-        """All rows, oldest first, held against the table's seal."""
+        """Return all rows, oldest first, verified against the table's seal."""
         names = ", ".join((*table.columns, "checksum"))
         found = self._db.execute(f"SELECT {names} FROM {table.name} ORDER BY rowid").fetchall()
         rows = [_open(table, row) for row in found]
@@ -86,7 +86,7 @@ class Sheet:
         return rows
 
     def find(self, table: Table, where: str, parameters: Values, order: str = "rowid") -> list[tuple[Any, ...]]:
-        """The rows for which ``where`` is true."""
+        """Return the rows for which ``where`` is true."""
         names = ", ".join((*table.columns, "checksum"))
         found = self._db.execute(f"SELECT {names} FROM {table.name} WHERE {where} ORDER BY {order}", parameters)
         return [_open(table, row) for row in found.fetchall()]
@@ -94,14 +94,14 @@ class Sheet:
     # Changing
 
     def insert(self, table: Table, values: Values) -> None:
-        """Add a row, whose key is new."""
+        """Add a row with a new key."""
         checksum = _checksum(table.name, values)
         placeholders = ", ".join("?" * (len(values) + 1))
         self._db.execute(f"INSERT INTO {table.name} VALUES ({placeholders})", (*values, checksum))
         self._shift(table, 1, checksum)
 
     def delete(self, table: Table, where: str, parameters: Values) -> int:
-        """Remove the rows for which ``where`` is true; returns how many they were."""
+        """Remove the rows for which ``where`` is true; return their number."""
         gone = self.find(table, where, parameters)
         if gone:
             self._db.execute(f"DELETE FROM {table.name} WHERE {where}", parameters)
@@ -109,7 +109,7 @@ class Sheet:
         return len(gone)
 
     def replace(self, table: Table, values: Values) -> None:
-        """Put a row in the place of the one with its key, if there is one."""
+        """Add a row, replacing the one with its key, if any."""
         where = " AND ".join(f"{name} = ?" for name in table.key_columns)
         self.delete(table, where, values[: table.key_length])
         self.insert(table, values)

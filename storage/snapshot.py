@@ -1,7 +1,7 @@
 """Snapshots: a shard's whole state at one journal position, as files.
 
 ``snapshot-<sequence>.json``: one header line (position, lengths and hashes of the parts), then the parts. The hash of
-the first part is the state hash: two shards that have applied the same journal have the same.
+the first part is the state hash: two shards that have applied the same journal have the same one.
 """
 
 import hashlib
@@ -20,20 +20,20 @@ class SnapshotDamaged(Exception):
 
 
 class Snapshot(NamedTuple):
-    """State and what is under way, both opaque here."""
+    """State and messages in transit, both opaque here."""
 
     position: Position
-    state: bytes  # what the journal up to the position makes of it
-    underway: bytes  # link messages and rows not yet confirmed; differs from run to run
+    state: bytes  # the result of the journal up to the position
+    underway: bytes  # link messages and events not yet confirmed; differs from run to run
 
 
 def state_hash(state: bytes) -> str:
-    """The hash by which two states are compared."""
+    """Return the hash by which two states are compared."""
     return hashlib.blake2b(state, digest_size=16).hexdigest()
 
 
 def write_snapshot(folder: Path, snapshot: Snapshot) -> None:
-    """Write aside, sync, put in place."""
+    """Write a snapshot atomically and durably."""
     header = {
         "format": FORMAT,
         "sequence": snapshot.position.sequence,
@@ -48,17 +48,17 @@ def write_snapshot(folder: Path, snapshot: Snapshot) -> None:
 
 
 def list_snapshots(folder: Path) -> list[Path]:
-    """The snapshot files, oldest first."""
+    """Return the snapshot files, oldest first."""
     return sorted(folder.glob("snapshot-*.json"))
 
 
 def sequence_of(path: Path) -> int:
-    """The record at which a listed snapshot was taken, as its name says."""
+    """Return the sequence of the record at which a listed snapshot was taken, from its name."""
     return int(path.stem.removeprefix("snapshot-"))
 
 
 def read_snapshot(path: Path) -> Snapshot:
-    """Read and check a snapshot. Raises SnapshotDamaged; FileNotFoundError if it has been replaced by a newer one."""
+    """Read and check a snapshot. Raises SnapshotDamaged; FileNotFoundError if a newer one has replaced it."""
     content = path.read_bytes()
     line, _, parts = content.partition(b"\n")
     try:
@@ -82,6 +82,6 @@ def keep_newest(folder: Path, count: int) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what snapshots that were interrupted left behind; only while none is being written."""
+    """Remove leftovers of interrupted snapshots; only while none is being written."""
     for path in folder.glob(".snapshot-*"):
         path.unlink(missing_ok=True)

@@ -1,7 +1,8 @@
-"""An operator's statements: SELECT in all its forms and EXPLAIN, read only, within bounds of time and memory.
+"""Operators' statements: SELECT in all its forms and EXPLAIN, read-only, with limits on time and memory.
 
-Two analysts may ask at a time; the verifier of the data folder has a connection of its own, so that it need not wait
-for them. A statement is interrupted when its time is over, when it takes too much memory, and when its caller has gone.
+Two analysts' statements may run at a time; the verifier of the data folder has a connection of its own, so that it need
+not wait for them. A statement is interrupted when its time is up, when it takes too much memory, and when its caller
+has gone.
 """
 
 import re
@@ -16,9 +17,9 @@ from storage.columns import cast_for_python
 from storage.queries import MEMORY_LIMIT, MEMORY_USED, SqlQuery
 
 UNDER_WAY_MAX: Final = 2  # analysts' statements at a time
-FETCH_ROW_COUNT: Final = 1_000  # rows of an answer taken at a time
-GUARD_S: Final = 0.01  # between two looks at the memory that statements take, and whether their callers have gone
-GUARD_SHARE: Final = 3  # all statements may take one part in so many; the rest is for rows, indexes and checkpoints
+FETCH_ROW_COUNT: Final = 1_000  # rows of an answer fetched at a time
+GUARD_S: Final = 0.01  # interval of the checks of memory and of gone callers
+GUARD_SHARE: Final = 3  # statements together get one part in so many; the rest is for rows, indexes and checkpoints
 
 _EXPLAIN: Final = re.compile(r"EXPLAIN\s+(?:ANALYZE\s+)?(?:\([\w\s,]*\)\s*)?", re.IGNORECASE)
 _ONE_SELECT: Final = "exactly one SELECT statement is allowed"
@@ -27,15 +28,15 @@ Stored = tuple[Any, ...]
 """A row; its values are in the order of its table's or query's columns."""
 
 Parameters = Mapping[str, str]
-"""What stands for ``$name`` in a statement."""
+"""The values of ``$name`` in a statement."""
 
 
 class SqlRejected(Exception):
-    """An operator's statement was not answered; the text says why."""
+    """An operator's statement was rejected or failed; the text says why."""
 
 
 class Selection(NamedTuple):
-    """What a statement gives: column names, their types as DuckDB writes them, and rows a piece at a time."""
+    """The result of a statement: column names, their types as named by DuckDB, and the rows in pieces."""
 
     columns: list[str]
     types: list[str]
@@ -43,7 +44,7 @@ class Selection(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """An analyst's two connections, of which one is in use: a locked configuration lets no limit be changed."""
+    """An analyst's two connections, of which one is in use: with a locked configuration no limit can be changed."""
 
     bounded: duckdb.DuckDBPyConnection
     unbounded: duckdb.DuckDBPyConnection
@@ -69,11 +70,11 @@ class Statements:
     def select(
         self, text: str, parameters: Parameters, gone: threading.Event, *, verifying: bool, unbounded: bool
     ) -> Iterator[Selection]:
-        """Run a statement while the context lasts. For any thread, and for several, one after the other.
+        """Run a statement while the context lasts; usable from any thread, and from several in turn.
 
-        One SELECT or EXPLAIN of one, in a read-only transaction that is rolled back. ``gone`` is set when nobody waits
-        for the answer any more; one that is ``unbounded`` ends by that alone, not by the limit of time. Raises
-        SqlRejected, also from within the context when a later row cannot be had.
+        One SELECT, or EXPLAIN of one, in a read-only transaction that is rolled back. ``gone`` is set when the caller
+        no longer waits for the answer; an ``unbounded`` statement ends only by that, not by the time limit. Raises
+        SqlRejected, also within the context when a later row fails.
         """
         try:
             with ExitStack() as stack:
@@ -113,21 +114,21 @@ class Statements:
 
 
 class _Guard:
-    """Interrupts statements that take so much memory that rows might not go in, and those of callers who have gone.
+    """Interrupts statements that take so much memory that rows could not be stored, and those of gone callers.
 
-    DuckDB tells only how much memory is held by all together. Each statement adds its share to what may be held; where
-    more is, the one that came last has to end.
+    DuckDB reports only the memory held by all statements together. Each statement adds its share to the allowed total;
+    when that is exceeded, the most recent statement must end.
     """
 
     def __init__(self, database: duckdb.DuckDBPyConnection) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._watched: list[duckdb.DuckDBPyConnection] = []  # in the order in which they came
-        self._base = 0  # bytes held when there was none
+        self._watched: list[duckdb.DuckDBPyConnection] = []  # in order of arrival
+        self._base = 0  # bytes held when there were none
 
     @contextmanager
     def watch(self, cursor: duckdb.DuckDBPyConnection, gone: threading.Event) -> Iterator[None]:
-        """Watch what runs on ``cursor``; raises SqlRejected in place of its interruption, and says why."""
+        """Watch what runs on ``cursor``; if it was interrupted, raises SqlRejected with the reason."""
         ended, greedy = threading.Event(), threading.Event()
         thread = threading.Thread(target=self._look, args=(cursor, gone, ended, greedy), name="sql guard")
         thread.start()
@@ -157,8 +158,8 @@ class _Guard:
                             greedy.set()
                             break
             except duckdb.Error:
-                greedy.set()  # nothing is left even to look
-            while not ended.wait(GUARD_S):  # again and again: one may fall between two calls of the statement
+                greedy.set()  # no memory left even for the check
+            while not ended.wait(GUARD_S):  # repeatedly: an interrupt may fall between two calls of the statement
                 cursor.interrupt()
 
     @contextmanager
@@ -191,7 +192,7 @@ def _read_only(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def _read_one(cursor: duckdb.DuckDBPyConnection, text: str) -> str:
-    """The only statement of the text: a SELECT, or an EXPLAIN of one."""
+    """Return the only statement of the text: a SELECT, or an EXPLAIN of one."""
     statement = _extract(cursor, text)
     if statement.type == duckdb.StatementType.EXPLAIN:
         explained = _EXPLAIN.match(statement.query)
@@ -211,7 +212,7 @@ def _extract(cursor: duckdb.DuckDBPyConnection, text: str) -> duckdb.Statement:
 
 
 def _check_select(statement: duckdb.Statement) -> None:
-    # the type alone proves little (WITH x AS (DELETE …) is a SELECT): the read-only transaction holds the rest off
+    # the type alone proves little (WITH x AS (DELETE …) is a SELECT): the read-only transaction prevents the rest
     if statement.type != duckdb.StatementType.SELECT:
         raise SqlRejected(_ONE_SELECT)
 
@@ -233,7 +234,7 @@ def _pieces(cursor: duckdb.DuckDBPyConnection) -> Iterator[list[Stored]]:
 
 
 def _pieces_of_plan(cursor: duckdb.DuckDBPyConnection) -> Iterator[list[Stored]]:
-    """A line of the plan in each row."""
+    """Yield one row per line of the plan."""
     for piece in _pieces(cursor):
         for _, plan in piece:
             yield [(line,) for line in str(plan).splitlines()]

@@ -1,6 +1,6 @@
-"""The tables of the archive: what the shards sent, in exact integers. Named queries read them.
+"""The tables of the archive: the shards' events, in exact integers. Named queries read them.
 
-Columns may be added, with the next version and a default; what is stored keeps its name and meaning.
+Columns may be added, with the next version and a default; stored columns keep their names and meanings.
 """
 
 from typing import Final
@@ -8,14 +8,14 @@ from typing import Final
 from storage.schema import Column, Table
 
 VERSION: Final = 5
-"""Of the tables. 2: futures. 3: client ids by key, no hold_units. 4: held for a loss by futures orders. 5: refusals."""
+"""Schema version. 2: futures. 3: client ids by key, no hold_units. 4: losses held by futures orders. 5: refusals."""
 
 DROPPED: Final = (("stored.orders", "hold_units", 3),)
-"""(table, column, version): was always 0, for an order that has ended holds nothing; the view orders reckons it."""
+"""(table, column, version): always 0, because an ended order holds nothing; the view orders computes it."""
 
-# Ticks, lots and amounts are HUGEINT: with 18 decimals a price of 10^9 is 10^27 ticks, an amount up to 10^38 units
+# Ticks, lots and amounts are HUGEINT: with 18 decimals a price of 10^9 is 10^27 ticks; amounts reach 10^38 units
 
-# of its market, to select by: several times as fast as a join. Before version 2 there was nothing but spot
+# The product of its market, for conditions: several times as fast as a join. Before version 2 all were spot
 _PRODUCT = Column("product", "VARCHAR", "spot or futures, as its market; empty if that is unknown", 2, "'spot'")
 
 ORDERS = Table(

@@ -1,4 +1,4 @@
-"""The views of the archive, made for the analyst: names instead of numbers, decimals instead of ticks and lots."""
+"""The archive's views for analysts: names instead of numbers, decimals instead of ticks and lots."""
 
 from typing import Final
 
@@ -44,7 +44,7 @@ _LEFT = "CASE WHEN o.quantity_lots <> 0 THEN o.quantity_lots - o.filled_lots END
 
 
 def _hold(lots: str, quote_units: str) -> str:
-    """What is held for so many lots of an order, or for so many units of a market buy."""
+    """The amount held for ``lots`` of an order, or for ``quote_units`` of a market buy."""
     margin = f"o.hold_price_ticks * {lots} * m.tick_lot_units"
     loss = f"o.loss_ticks * {lots} * m.tick_lot_units"
     return f"""TRY(CASE
@@ -205,7 +205,7 @@ _SIDES = """
     SELECT *, 'taker', taker_account, taker_order, taker_fee_units, taker_side FROM stored.trades
 """
 
-_PAID_IN_BASE = "f.side = 'buy' AND m.product = 'spot'"  # a fee is taken from what comes in, but on futures in quote
+_PAID_IN_BASE = "f.side = 'buy' AND m.product = 'spot'"  # fees are charged on the proceeds; on futures in quote
 
 _FILLS_VIEW = View(
     "fills",

@@ -1,4 +1,4 @@
-"""The named queries to the archive about futures wallets: fills, and all that changed one."""
+"""The archive's named queries about futures wallets: fills, and all changes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -12,7 +12,7 @@ _INCOME_COLUMNS = "id, kind, amount, time_ms, market, trade, reference"
 
 _NONE_KNOWN: Final[Mapping[str, Sequence[int]]] = {}
 
-# a fill changes its wallet by its profit and by its fee, where they are not 0
+# a fill changes its wallet by its profit and by its fee, if nonzero
 _INCOME = {
     "realized_pnl": f"""
         SELECT account, trade_id AS id, 'realized_pnl' AS kind, profit_units AS amount, time_ms, market,
@@ -32,7 +32,7 @@ _INCOME = {
 def fills_of_account(account: str, span: Span, market: int = 0, order: int = 0) -> SqlQuery:
     """An account's futures fills; ``market`` 0 and ``order`` 0 mean any.
 
-    Answered with the columns of their table.
+    Returns the columns of their table.
     """
     conditions = [
         SqlQuery("account = ?", (account,)),
@@ -52,14 +52,14 @@ def income_of_account(
     skip: int = 0,
     known: Mapping[str, Sequence[int]] = _NONE_KNOWN,
 ) -> SqlQuery:
-    """What changed an account's futures wallet, by (time, id, kind); ``market`` 0 and ``kind`` "" mean any.
+    """Changes of an account's futures wallet, by (time, id, kind); ``market`` 0 and ``kind`` "" mean any.
 
-    (id, kind, amount, time, market, trade, reference), with 0 and "" for none. The ids ``known`` of each kind are left
-    out, and then the first ``skip``.
+    Returns (id, kind, amount, time, market, trade, reference), with 0 and "" for none. The ids ``known`` of each kind
+    are omitted, and then the first ``skip`` rows.
     """
     conditions = [SqlQuery("account = ?", (account,)), *within(span, "time_ms", "id"), *in_market(market, "")]
     order = by_age(span, "time_ms", "id", "kind")
-    # each kind is cut to the limit by itself: so DuckDB skips most of its row groups
+    # each kind is limited by itself, so that DuckDB skips most of its row groups
     parts = [
         select(
             f"SELECT {_INCOME_COLUMNS} FROM ({_INCOME[each]})",

@@ -1,4 +1,4 @@
-"""The views of what changed the accounts' wallets: futures fills as booked, and money that came and went."""
+"""The views of wallet changes: futures fills as booked, and deposits, withdrawals and transfers."""
 
 from typing import Final
 

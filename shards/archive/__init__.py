@@ -1,1 +1,1 @@
-"""The archive's process: rows of the shards in, answers out."""
+"""The archive's process: stores the shards' events and answers queries about them."""

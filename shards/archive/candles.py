@@ -1,4 +1,4 @@
-"""The archive's trades as candles and tickers."""
+"""Candles and tickers from the archive's trades."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
@@ -13,12 +13,12 @@ from storage.statements import Stored
 
 Ask = Callable[[SqlQuery], list[Stored]]
 
-_GROWTH: Final = (1, 8, 64)  # times the limit: spans looked at one after the other for the newest candles
+_GROWTH: Final = (1, 8, 64)  # multiples of the limit: spans read one after the other for the newest candles
 
 
 def find_candles(ask: Ask, requested: GetCandles) -> list[Candle]:
-    """A market's candles, oldest first. Raises what ``ask`` raises."""
-    found: list[Candle] = []  # newest first, if those are asked for
+    """Return a market's candles, oldest first. Raises what ``ask`` raises."""
+    found: list[Candle] = []  # newest first, if those are requested
     for start_ms, end_ms in (
         _stretches(ask, requested) if requested.newest else [(requested.start_ms, requested.end_ms)]
     ):
@@ -39,9 +39,9 @@ def find_candles(ask: Ask, requested: GetCandles) -> list[Candle]:
 
 
 def _stretches(ask: Ask, requested: GetCandles) -> Iterator[tuple[int, int]]:
-    """(start, end) of stretches of whole spans, from the last trade back; the last reaches the beginning.
+    """Yield (start, end) of ranges of whole spans, from the last trade backward; the last one reaches the beginning.
 
-    Most markets trade in nearly every span: the first stretch has all that is wanted, and the rest is never read.
+    Most markets trade in nearly every span: usually the first range suffices and the rest is never read.
     """
     ((newest_ms,),) = ask(queries.newest_trade_time(requested.market, requested.end_ms, requested.before_id))
     if newest_ms is None:
@@ -58,9 +58,9 @@ def _stretches(ask: Ask, requested: GetCandles) -> Iterator[tuple[int, int]]:
 
 
 def find_tickers(ask: Ask, before: Mapping[int, int], start_ms: int) -> list[Ticker]:
-    """Of each market in ``before`` its trades with lower numbers. Raises what ``ask`` raises."""
+    """Return a ticker per market in ``before``, of its trades with lower numbers. Raises what ``ask`` raises."""
     folded = ask(queries.candles_of_markets(before, start_ms))
-    candles = {market: Candle(0, *_parts(*candle)) for market, *candle in folded}  # as of one span of all time
+    candles = {market: Candle(0, *_parts(*candle)) for market, *candle in folded}  # as one span over all time
     newest = map(to_trade, ask(queries.newest_trades(before)))
     return [Ticker(trade.market, trade, candles.get(trade.market)) for trade in newest]
 
@@ -68,7 +68,7 @@ def find_tickers(ask: Ask, before: Mapping[int, int], start_ms: int) -> list[Tic
 def _parts(
     first: int, highest: int, lowest: int, last: int, count: int, first_id: int, last_id: int, *sums: int
 ) -> tuple[int, ...]:
-    """A candle's values after its time, of a row's; the parts of each sum put together."""
+    """Return a candle's values after its time from those of a row; combines the two parts of each sum."""
     volume, value, bought, bought_value = (
         (upper << queries.SUM_BITS) + lower for upper, lower in zip(sums[::2], sums[1::2], strict=True)
     )

@@ -1,4 +1,4 @@
-"""Values of a SQL answer as JSON can carry them without loss, each column in one kind: number, boolean or text.
+"""Lossless JSON representation of SQL values, with one kind per column: number, boolean or text.
 
 Integers of up to 64 bits and floating-point numbers are numbers. Larger integers and decimals are text with all their
 digits, times ISO 8601 text (UTC where they have a time zone), blobs hexadecimal text, lists and structs JSON as text.
@@ -16,14 +16,14 @@ from storage.columns import is_nested
 
 Cell = str | int | float | bool | None
 
-INTEGER_MAX: Final = 2**53  # within nested JSON: what every reader keeps exactly; larger ones are text
+INTEGER_MAX: Final = 2**53  # within nested JSON: the range every reader represents exactly; larger ones are text
 _AS_THEY_ARE: Final = frozenset(
     "BOOLEAN TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER UBIGINT FLOAT DOUBLE VARCHAR".split()
 )
 
 
 def shower(type_: str) -> Callable[[Any], Cell]:
-    """What turns the values of a column of that type into cells."""
+    """Return the converter from values of a column of that type to cells."""
     if type_ in _AS_THEY_ARE:
         return _to_number if type_ in ("FLOAT", "DOUBLE") else _same
     if is_nested(type_):
@@ -39,7 +39,7 @@ def _same(value: Any) -> Cell:
 
 
 def _to_number(value: Any) -> Cell:
-    """What is no JSON number goes as text: whoever shows it knows the column's type."""
+    """Return values that are no JSON numbers as text: the column's type tells clients what they are."""
     if value is None or math.isfinite(value):
         return _same(value)
     return "nan" if math.isnan(value) else ("infinity" if value > 0 else "-infinity")
@@ -59,7 +59,7 @@ def _to_text(value: Any) -> Cell:
 
 
 def _to_time(value: Any) -> Cell:
-    """DuckDB's text of a time as ISO 8601: what a point separates has 6 digits or 9, the zone hours and minutes."""
+    """Convert DuckDB's text of a time to ISO 8601: fractions have 6 or 9 digits, zones hours and minutes."""
     if value is None:
         return None
     day, space, clock = str(value).partition(" ")
@@ -74,7 +74,7 @@ def _to_time(value: Any) -> Cell:
 
 
 def _to_json(value: Any) -> Cell:
-    if value is None or isinstance(value, str):  # DuckDB wrote it
+    if value is None or isinstance(value, str):  # written by DuckDB
         return value
     return msgspec.json.encode(_to_nested(value)).decode()
 

@@ -1,7 +1,7 @@
-"""Ended orders by their numbers and client ids.
+"""Lookups of ended orders by number and client id.
 
-What several callers ask is looked up together, with one search of each kind: by number it takes for eight callers
-hardly longer than for two, because planning a search costs as much as finding a few orders.
+Lookups of several callers are combined into one search of each kind: a search by number for eight callers takes hardly
+longer than for two, because planning it costs as much as finding a few orders.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ Lookup = GetOrder | GetOrderByClientId | FindEnded
 def look_up(
     ask: Callable[[SqlQuery], list[Stored]], products: Mapping[int, str], queries: Sequence[Lookup]
 ) -> list[Reply]:
-    """The answer to each query. ``products``: what each market is, "spot" or "futures". Raises as ``ask``."""
+    """Return the reply to each query. ``products``: by market, "spot" or "futures". Raises what ``ask`` raises."""
     numbers = {number for query in queries for number in _numbers(query)}
     names = {name for query in queries for name in _names(query)}
     if names:

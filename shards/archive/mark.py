@@ -1,4 +1,4 @@
-"""How many rows the archive has confirmed, as the mark beside its file says it."""
+"""The number of events the archive has confirmed, as kept in the mark next to its file."""
 
 import zlib
 from collections.abc import Mapping
@@ -8,22 +8,22 @@ from storage.mark import Marked
 
 
 class HistoryLost(Exception):
-    """The file holds fewer rows than have been confirmed; the text names it."""
+    """The file holds fewer rows than were confirmed; the text names it."""
 
 
 def mark_of(positions: Mapping[int, int]) -> Marked:
-    """How many rows have come over all links, and a checksum of how many over each."""
+    """Return the number of events received over all links, and a checksum of the numbers per link."""
     return Marked(sum(positions.values()), zlib.crc32(repr(sorted(positions.items())).encode()))
 
 
 def check_there(path: Path, marked: Marked | None) -> None:
-    """Whether there is a file if there was one. Raises HistoryLost."""
+    """Check that the file exists if the mark does. Raises HistoryLost."""
     if marked is not None and not path.exists():
         raise HistoryLost(f"{path} is missing, but held {marked.sequence} rows, according to the mark beside it")
 
 
 def check_end(path: Path, positions: Mapping[int, int], marked: Marked | None) -> None:
-    """Whether a file with ``positions`` has every row that had been confirmed when ``marked`` was read.
+    """Check that a file with ``positions`` has every row confirmed before ``marked`` was read.
 
     Raises HistoryLost with what is missing.
     """

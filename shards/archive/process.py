@@ -1,7 +1,7 @@
-"""The archive as a process: takes rows from every shard's link into DuckDB, and answers queries about them.
+"""The archive as a process: stores the events of every shard's link in DuckDB and answers queries about them.
 
-Rows are collected for a moment and stored in one transaction with the numbers of their links, then confirmed. So each
-row is stored once, whoever dies in between.
+Events are batched briefly and stored in one transaction with their links' positions, then confirmed. So each event is
+stored exactly once, whichever process dies in between.
 """
 
 import errno
@@ -49,7 +49,7 @@ class Archivist:
     """The loop of the archive."""
 
     def __init__(self, folder: Folder, history: History, queue_depth: int, vitals: Vitals | None = None) -> None:
-        """``vitals`` tell others how this process is."""
+        """``vitals`` publish this process's status."""
         self.stopping = False
         self._vitals = vitals or Vitals(None)
         self._path = folder.path
@@ -60,15 +60,15 @@ class Archivist:
         self.mailbox = Mailbox(folder, "archive", queue_depth, received)
         self._events: dict[int, list[tuple[int, Event]]] = {}
         self._event_count = 0
-        self._oldest_ms = 0  # by monotonic_ms: when the oldest row waiting came, or there was no room for it
+        self._oldest_ms = 0  # by monotonic_ms: when the oldest waiting event arrived, or the disk was last found full
         self._batch_ms = limits.ARCHIVE_BATCH_MS
         self._has_room = True
-        self._lookups = ThreadPoolExecutor(1, thread_name_prefix="lookup")  # what comes meanwhile is answered together
-        self._unlooked: deque[tuple[Request, Lookup]] = deque()  # lookups that no thread has taken yet
+        self._lookups = ThreadPoolExecutor(1, thread_name_prefix="lookup")  # lookups queued meanwhile share a search
+        self._unlooked: deque[tuple[Request, Lookup]] = deque()  # lookups not yet taken by a thread
         self._lists = ThreadPoolExecutor(limits.QUERY_THREADS_COUNT, thread_name_prefix="list")
         self._statements = ThreadPoolExecutor(limits.SQL_THREADS_COUNT, thread_name_prefix="sql")
         self._query_count = 0  # queries in the pools
-        self._sql: dict[Request, threading.Event] = {}  # statements in hand: set when their callers have gone
+        self._sql: dict[Request, threading.Event] = {}  # pending statements: set when their callers have gone
         self._pieces = SqlPieces(history.run_in_pieces)
         self._answers: deque[tuple[Request, bytes]] = deque()
         self._done_receiver, self._done_sender = socket.socketpair()
@@ -78,7 +78,7 @@ class Archivist:
         self._serve_anyway_ms = monotonic_ms() + limits.LINK_WAIT_MS
 
     def run(self) -> None:
-        """Serve until :attr:`stopping`; then store what has come."""
+        """Serve until :attr:`stopping`; then store what has arrived."""
         while not self.stopping:
             self._vitals.beat()
             self._turn(self._patience_s())
@@ -90,7 +90,7 @@ class Archivist:
         for pool in (self._lookups, self._lists, self._statements):
             pool.shutdown(wait=False, cancel_futures=True)
         if self._query_count:
-            os._exit(0)  # a long query still runs: everything is stored, and nobody waits for its answer
+            os._exit(0)  # a long query is still running: everything is stored, and nobody waits for its answer
         self._pieces.close()
         with may_discard(self._run) as allowed:
             self._history.close(checkpoint=allowed)
@@ -117,7 +117,7 @@ class Archivist:
         self._tidy()
 
     def _open_for_service(self) -> None:
-        """Answer once every shard has said what was stored of it; or anyway, in time: one that is down is silent."""
+        """Serve once every shard has sent its PROMISE, or after a timeout, since a shard may be down."""
         mailbox = self.mailbox
         has_heard = mailbox.all_promised() or monotonic_ms() >= self._serve_anyway_ms
         if has_heard and not mailbox.serving and not self.stopping:
@@ -125,14 +125,14 @@ class Archivist:
             self._vitals.state = State.SERVING if self._has_room else State.FULL
 
     def _tidy(self) -> None:
-        """Work the log of the DuckDB file into it if it is long, unless a backup copies the file."""
+        """Checkpoint the DuckDB file if its log is long, unless a backup copies the file."""
         if self._history.needs_checkpoint() and self._find_room():
             with may_discard(self._run) as allowed:
                 if allowed:
                     self._history.checkpoint()
 
     def _room(self) -> int:
-        """How many queries the pools will take soon: until then they keep their places in the mailbox."""
+        """Return how many more queries the pools accept; further ones keep their slots in the mailbox."""
         return limits.QUERY_UNDER_WAY_MAX - self._query_count
 
     def _collect(self) -> None:
@@ -144,11 +144,11 @@ class Archivist:
             self._event_count += 1
 
     def _store(self) -> None:
-        """Store and confirm. A failure ends the process: the shards send again what is not confirmed."""
+        """Store and confirm. A failure ends the process: the shards resend what is not confirmed."""
         if not self._event_count:
             return
         if not self._find_room():
-            self._oldest_ms = monotonic_ms()  # the next try; the shards keep their rows, and queries are answered
+            self._oldest_ms = monotonic_ms()  # of the next try; the shards keep their events, and queries are answered
             return
         self._history.store(self._events)
         for shard, events in self._events.items():
@@ -197,7 +197,7 @@ class Archivist:
         future.add_done_callback(lambda done: self._answered(request, done))
 
     def _checkpoint(self) -> Reply:
-        """In this thread: nothing is stored meanwhile."""
+        """Checkpoint in this thread, so that nothing is stored meanwhile."""
         if not self._find_room():
             return Rejected(RejectReason.STORAGE_FULL)
         if not self._history.checkpoint():
@@ -210,7 +210,7 @@ class Archivist:
         return self._history.answer(query, gone)
 
     def _look_up(self) -> None:
-        """In the pool's thread: answer together what has come while it was busy; the calls for these find nothing."""
+        """In the pool's thread: answer all lookups that have arrived; their own calls then find nothing to do."""
         in_time: list[tuple[Request, Lookup]] = []
         while self._unlooked:
             request, query = self._unlooked.popleft()
@@ -241,7 +241,7 @@ class Archivist:
 
     def _hand_over(self, request: Request, reply: Reply) -> None:
         self._answers.append((request, encode(reply)))
-        self._done_sender.send(b"\0")  # never waits: there are fewer queries than the socket has room for
+        self._done_sender.send(b"\0")  # never blocks: there are fewer queries than the socket can buffer
 
     def _hear_done(self) -> None:
         with suppress(BlockingIOError):
@@ -257,7 +257,7 @@ class Archivist:
 
 
 def run_archive(settings: Settings) -> None:
-    """Run the archive until SIGTERM. Exits with EXIT_DAMAGED if it has lost what it had."""
+    """Run the archive until SIGTERM. Exits with EXIT_DAMAGED if it has lost data."""
     enter("shardex archive")
     try:
         folder = Folder.open(settings.data)
@@ -282,7 +282,7 @@ def run_archive(settings: Settings) -> None:
         archivist.run()
     except LinkBroken as damage:
         log.error("the archive cannot continue: %s: %s; %s", folder.history, damage, ADVICE)
-        os._exit(EXIT_DAMAGED)  # whatever is still asked: nobody waits for a process that must not go on
+        os._exit(EXIT_DAMAGED)  # pending queries do not matter: this process must not continue
     log.info("stopped")
 
 
@@ -302,9 +302,9 @@ def _open_history(folder: Folder, id_key: bytes, sql_ms: int) -> History:
 
 
 def _leaves_whole(error: duckdb.Error) -> bool:
-    """Whether the file is as it was, and can be opened once what is in the way has gone."""
+    """Whether the file is intact and can be opened once the obstacle is gone."""
     text = str(error)
-    if any(words in text for words in _NO_ROOM):  # DuckDB says so in errors of several classes
+    if any(words in text for words in _NO_ROOM):  # DuckDB reports this with several error classes
         return True
     return isinstance(error, duckdb.IOException) and any(words in text for words in _IN_THE_WAY)
 

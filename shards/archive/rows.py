@@ -1,4 +1,4 @@
-"""Messages ↔ stored rows: the order of values in a row is that of the columns in :mod:`storage.tables`."""
+"""Messages ↔ stored rows: the values of a row are in the order of the columns in :mod:`storage.tables`."""
 
 from enum import Enum
 
@@ -11,7 +11,7 @@ from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForc
 from storage.client_ids import key_of
 from storage.statements import Stored
 
-# Enumerations of numbers stand in the archive by their names in lower case, see name_of
+# Members of integer enumerations are stored by their names in lower case, see name_of
 _SIDES = {side.name.lower(): side for side in Side}
 _KINDS = {kind.name.lower(): kind for kind in Kind}
 _TIFS = {tif.name.lower(): tif for tif in TimeInForce}
@@ -22,7 +22,7 @@ _NO_TRIGGER: Stored = ("", 0, "", False, 0, 0, 0, 0, 0)
 
 
 def name_of(member: Enum) -> str:
-    """The stored name of a member of an enumeration of numbers."""
+    """Return the stored name of a member of an integer enumeration."""
     return member.name.lower()
 
 
@@ -30,7 +30,7 @@ def name_of(member: Enum) -> str:
 
 
 def order_row(order: Order, product: str, shard: int, id_key: bytes) -> Stored:
-    """The row of stored.orders; ``product`` is its market's. ``id_key`` makes its UUID."""
+    """Return the row of stored.orders; ``product`` is its market's. ``id_key`` is used to make its UUID."""
     return (
         order.id,
         order.market,
@@ -79,12 +79,12 @@ def _trigger_values(trigger: Trigger) -> Stored:
 
 
 def client_id_row(order: Order) -> Stored:
-    """The row of stored.new_client_ids of an order that has a client id."""
+    """Return the row of stored.new_client_ids for an order with a client id."""
     return key_of(order.account, order.client_id), order.id, order.trigger is not None
 
 
 def to_order(row: Stored) -> Order:
-    """The order of a row of stored.orders."""
+    """Return the order of a row of stored.orders."""
     placed, ended, futures, trigger, attached = row[:11], row[11:18], row[18:23], row[23:32], row[32:34]
     number, market, account, side, kind, tif, price, quantity, quote_quantity, client_id, signed_ms = placed
     filled, filled_value, status, end_reason, created_ms, updated_ms, request = ended
@@ -137,7 +137,7 @@ def _to_trigger(values: Stored) -> Trigger:
 
 
 def refusal_row(rejected: CommandRejected, shard: int) -> Stored:
-    """The row of stored.refusals."""
+    """Return the row of stored.refusals."""
     new = rejected.new
     return (
         shard,
@@ -167,7 +167,7 @@ def refusal_row(rejected: CommandRejected, shard: int) -> Stored:
 
 
 def trade_row(trade: Trade, product: str, id_key: bytes) -> Stored:
-    """The row of stored.trades; ``product`` is its market's. ``id_key`` makes its UUID."""
+    """Return the row of stored.trades; ``product`` is its market's. ``id_key`` is used to make its UUID."""
     return (
         trade.id,
         trade.market,
@@ -187,7 +187,7 @@ def trade_row(trade: Trade, product: str, id_key: bytes) -> Stored:
 
 
 def to_trade(row: Stored) -> Trade:
-    """The trade of a row of stored.trades."""
+    """Return the trade of a row of stored.trades."""
     number, market, price, quantity, taker_side, maker_order, taker_order, *rest = row[:12]
     maker_account, taker_account, maker_fee, taker_fee, time_ms = rest
     return Trade(
@@ -207,7 +207,7 @@ def to_trade(row: Stored) -> Trade:
 
 
 def fill_row(filled: MarginFilled) -> Stored:
-    """The row of stored.futures_fills."""
+    """Return the row of stored.futures_fills."""
     fill = filled.fill
     return (
         fill.trade,
@@ -227,17 +227,17 @@ def fill_row(filled: MarginFilled) -> Stored:
 
 
 def to_fill(row: Stored) -> MarginFilled:
-    """The fill of a row of stored.futures_fills."""
+    """Return the fill of a row of stored.futures_fills."""
     trade, order, account, market, side, price, quantity, lot_value, fee, maker, profit, time_ms, booked_ms = row
     fill = MarginFill(trade, order, _SIDES[side], price, quantity, lot_value, fee, maker, time_ms)
     return MarginFilled(account, market, fill, profit, booked_ms)
 
 
-# Money and markets
+# Funds and markets
 
 
 def movement_row(moved: FundsMoved, shard: int) -> Stored:
-    """The row of stored.movements."""
+    """Return the row of stored.movements."""
     return (
         shard,
         moved.id,
@@ -252,13 +252,13 @@ def movement_row(moved: FundsMoved, shard: int) -> Stored:
 
 
 def to_income(row: Stored) -> Income:
-    """One change of a futures wallet, as :mod:`storage.wallet_queries` gives it."""
+    """Return the change of a futures wallet from a row of :mod:`storage.wallet_queries`."""
     number, kind, amount, time_ms, market, trade, reference = row
     return Income(number, IncomeKind(kind), amount, time_ms, market, trade, reference)
 
 
 def market_row(market: Market, time_ms: int) -> Stored:
-    """The row of stored.markets."""
+    """Return the row of stored.markets."""
     return (
         market.number,
         name_of(market.product),

@@ -1,7 +1,7 @@
-"""The archive's behavior, without sockets: rows of the shards in, answers out.
+"""The archive without sockets: stores the shards' events and answers queries.
 
-Rows are stored by one thread; queries may be asked by others at the same time, and a query that fails harms
-nothing but its own answer.
+Events are stored by one thread; other threads may query at the same time, and a failed query affects nothing but its
+own answer.
 """
 
 import logging
@@ -71,13 +71,13 @@ from storage.schema import Table
 from storage.statements import Selection, SqlRejected, Stored
 from storage.tables import FUTURES_FILLS, MARKETS, MOVEMENTS, NEW_CLIENT_IDS, ORDERS, REFUSALS, TRADES
 
-ANSWER_BYTES_MAX: Final = FRAME_BYTES_MAX - 64 * 1024  # of a SQL answer: one frame, less its own few bytes
+ANSWER_BYTES_MAX: Final = FRAME_BYTES_MAX - 64 * 1024  # of a SQL answer: one frame, less some bytes for its envelope
 
 _log = logging.getLogger(__name__)
 
 
 class Bounds(NamedTuple):
-    """What the operator's statements may take: DuckDB's memory, their time, and the size of an answer."""
+    """Limits of operators' statements: DuckDB's memory, their duration, and the size of an answer."""
 
     memory: str = ARCHIVE_MEMORY
     sql_ms: int = SQL_MS_MAX
@@ -86,13 +86,14 @@ class Bounds(NamedTuple):
 
 
 class History:
-    """Finished orders, trades, fills, movements of money and markets of all shards, each stored exactly once."""
+    """Ended orders, trades, fills, transfers and markets of all shards, each stored exactly once."""
 
     def __init__(self, path: Path, id_key: bytes, bounds: Bounds | None = None, runs: Runs | None = None) -> None:
-        """Open the DuckDB file ``path``, making it at first.
+        """Open the DuckDB file ``path``; create it if it does not exist.
 
-        ``id_key`` makes the UUIDs of orders and trades; ``runs`` says how many client ids are sorted at a time.
-        Raises duckdb.Error if the file is not usable or another process has it open, ArchiveTooNew, and HistoryLost.
+        ``id_key`` is used to make the UUIDs of orders and trades; ``runs`` sets how many client ids are sorted at a
+        time. Raises duckdb.Error if the file is not usable or another process has it open, ArchiveTooNew, and
+        HistoryLost.
         """
         marked = read_mark(mark_path(path))
         check_there(path, marked)
@@ -108,18 +109,18 @@ class History:
         self._products: dict[int, str] = dict(self._archive.ask(queries.PRODUCTS))  # by market, "spot" or "futures"
 
     def position(self, shard: int) -> int:
-        """The number of the last row stored of that shard's link; 0 if none."""
+        """Return the number of the last event stored of that shard's link; 0 if none."""
         return self._archive.positions().get(shard, 0)
 
     def store(self, batches: Mapping[int, Sequence[tuple[int, Event]]]) -> None:
-        """Store each shard's (number, row), numbers ascending, in one transaction; durable when it returns.
+        """Store each shard's (number, event), numbers ascending, in one transaction; durable when it returns.
 
-        Rows that are already stored are skipped. Raises duckdb.Error; then this History only refuses. Close it (better:
-        end the process) and open the file anew: :meth:`position` says what is stored.
+        Events that are already stored are skipped. Raises duckdb.Error; afterward every method raises or rejects. Close
+        it (better: end the process) and reopen the file: :meth:`position` returns what is stored.
         """
         positions = self._archive.positions()
         rows: dict[Table, list[Stored]] = {}
-        markets: dict[int, Stored] = {}  # only the last state of each
+        markets: dict[int, Stored] = {}  # only the latest state of each
         reached: dict[int, int] = {}
         for shard, batch in batches.items():
             for number, row in batch:
@@ -156,9 +157,9 @@ class History:
                 assert_never(event)
 
     def answer(self, query: Query, gone: threading.Event | None = None) -> Reply:
-        """Answer a query; for any thread, beside :meth:`store`. Never raises: a fault is a Rejected.
+        """Answer a query; may run in any thread, concurrently with :meth:`store`. Never raises: a fault is a Rejected.
 
-        ``gone``: set when nobody waits for the answer any more; then a SQL statement is interrupted.
+        ``gone``: set when the caller no longer waits for the answer; then a SQL statement is interrupted.
         """
         try:
             if isinstance(query, RunSql):
@@ -171,9 +172,9 @@ class History:
             return Rejected(RejectReason.HISTORY_UNREADABLE)
 
     def run_in_pieces(self, query: RunSql, gone: threading.Event) -> Generator[Reply]:
-        """The answer to a statement of any size, as replies with some rows each and a last one without any.
+        """Answer a statement of any size: replies with some rows each, and a last one without any.
 
-        Each is made when it is asked for, by whatever thread; a fault is a Rejected, and the last. ``gone`` as above.
+        Each is produced on demand, in any thread; a fault is a Rejected, and the last one. ``gone`` as above.
         """
         try:
             with self._archive.select(query.text, query.parameters, gone, unbounded=True) as selection:
@@ -196,11 +197,10 @@ class History:
             return [Rejected(RejectReason.HISTORY_UNREADABLE)] * len(queries)
 
     def needs_checkpoint(self) -> bool:
-        """Whether it is time for :meth:`checkpoint`."""
         return self._archive.needs_checkpoint()
 
     def checkpoint(self) -> bool:
-        """Work all that is stored into the file, which then stays as it is until the next time; whether that was all.
+        """Checkpoint the file, which then stays unchanged until the next checkpoint; return whether the log is empty.
 
         For the thread that stores; raises as :meth:`store`.
         """
@@ -235,13 +235,13 @@ class History:
                 ((rows,),) = self._archive.ask(queries.ROW_COUNT)
                 return ArchiveStatus(rows, self._archive.positions())
             case _:
-                return Rejected(RejectReason.HISTORY_UNREADABLE)  # a query for a shard
+                return Rejected(RejectReason.HISTORY_UNREADABLE)  # a query that only shards answer
 
     def _trades(self, query: SqlQuery) -> TradesReply:
         return TradesReply([to_trade(row) for row in self._archive.ask(query)])
 
     def _run_sql(self, query: RunSql, gone: threading.Event) -> TableReply:
-        # too much is refused rather than cut: a cut answer looks like a whole one
+        # an oversized answer is rejected rather than truncated: a truncated one looks complete
         bounds = self._bounds
         with self._archive.select(query.text, query.parameters, gone, verifying=query.verifying) as selection:
             answer = TableReply(selection.columns, [], selection.types)
@@ -257,7 +257,7 @@ class History:
 
 
 def _shown(selection: Selection, limit: int) -> Iterator[list[list[Cell]]]:
-    """The rows a piece at a time, no more than ``limit`` (0: all), and no piece that is not needed for these."""
+    """Yield the converted rows in pieces, at most ``limit`` (0: all), reading no more pieces than needed."""
     show = [shower(type_) for type_ in selection.types]
     left = limit
     for piece in selection.pieces:
@@ -270,7 +270,7 @@ def _shown(selection: Selection, limit: int) -> Iterator[list[list[Cell]]]:
 
 
 def _that_fit(rows: list[list[Cell]]) -> Iterator[list[list[Cell]]]:
-    """The rows in pieces that one message can carry."""
+    """Split the rows into pieces that fit into one message."""
     if len(encode(rows)) <= ANSWER_BYTES_MAX:
         yield rows
     elif len(rows) > 1:
@@ -281,7 +281,7 @@ def _that_fit(rows: list[list[Cell]]) -> Iterator[list[list[Cell]]]:
         raise SqlRejected(f"a row is larger than {ANSWER_BYTES_MAX} bytes: select less")
 
 
-# Queries → queries
+# Messages → SQL
 
 
 def _orders_of_account(query: ListOrders) -> SqlQuery:

@@ -1,7 +1,7 @@
-"""Answers of SQL statements in pieces, between one piece and the query for the next: one for each caller at most.
+"""Answers of SQL statements in pieces, kept between the queries for them: at most one per caller.
 
-Who asks for no piece for a minute, or is given none for as long, is held for gone, as is who has closed the connection:
-then the statement ends.
+A caller that asks for no piece for a minute, or gets none for as long, counts as gone, as does one that has closed its
+connection: then its statement ends.
 """
 
 import threading
@@ -23,7 +23,7 @@ _TOO_LATE: Final = Rejected(RejectReason.BAD_SQL, text=f"the statement gave no r
 
 
 class _Answer:
-    """Of one statement. Only one thread runs it at a time."""
+    """The answer of one statement. Only one thread runs it at a time."""
 
     def __init__(self, pieces: Generator[Reply], gone: threading.Event) -> None:
         self._pieces = pieces
@@ -47,14 +47,14 @@ class _Answer:
 
 
 class SqlPieces:
-    """The answers under way, by caller."""
+    """The pending answers, by caller."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._answers: dict[Caller, _Answer] = {}
 
     def ask(self, caller: Caller, query: RunSql | RunMore) -> Callable[[], Reply]:
-        """What gives the first piece or the next one, in any thread."""
+        """Return a function that produces the first or next piece, for any thread."""
         if isinstance(query, RunSql):
             if caller in self._answers:
                 return lambda: _ANOTHER
@@ -64,9 +64,9 @@ class SqlPieces:
         return answer.next if answer is not None else lambda: _NONE
 
     def notice_gone(self) -> list[Callable[[], None]]:
-        """Forget what has ended, and interrupt the statements of those who have gone.
+        """Drop ended answers, and interrupt the statements of callers that have gone.
 
-        Returns what else is to be done, in any thread.
+        Returns cleanup functions to be run in any thread.
         """
         ended = [self._answers.pop(caller) for caller in list(self._answers) if self._is_over(caller)]
         for answer in ended:
@@ -78,7 +78,7 @@ class SqlPieces:
         return answer.has_ended or caller.closed or monotonic_ms() >= answer.until_ms
 
     def close(self) -> None:
-        """End all. None may be running in another thread."""
+        """End all statements. None may be running in another thread."""
         for answer in self._answers.values():
             answer.gone.set()
             answer.end()

@@ -1,4 +1,4 @@
-"""Canceling: one order, by id or client id; a batch; all of an account."""
+"""Cancels: one order, by id or client id; a batch; all of an account."""
 
 from typing import Final
 
@@ -12,11 +12,11 @@ from shards.model.orders import EndReason, Order
 from shards.model.reasons import RejectReason
 from shards.model.replies import BatchReply, OrderReply, OrdersReply, Rejected, Reply
 
-_USER: Final = EndReason.USER  # as those in shards.model.orders
+_USER: Final = EndReason.USER  # an alias, like those in shards.model.orders
 
 
 class Cancels:
-    """Carries out the cancels of one shard; replies show live orders."""
+    """Executes the cancels of one shard; replies show live orders."""
 
     def __init__(self, listings: Listings, unarchived: Unarchived) -> None:
         self._markets = listings.markets
@@ -24,12 +24,12 @@ class Cancels:
         self._unarchived = unarchived
 
     def find_order(self, number: int) -> Order | None:
-        """An open or recently ended order."""
+        """Return an open or recently ended order."""
         machine = self._markets.get(market_of(number))
         return (machine.open.get(number) if machine else None) or self._unarchived.orders.get(number)
 
     def finds_open(self, cancel: Cancel | CancelByClientId | CancelBatch) -> bool:
-        """Whether it names an open order of its account."""
+        """Whether the cancel names an open order of its account."""
         account = cancel.account
         match cancel:
             case Cancel(number):
@@ -46,7 +46,6 @@ class Cancels:
         return any(order is not None and order.account == account for order in found)
 
     def cancel(self, cancel: Cancel, effects: Effects) -> Reply:
-        """One order by its id."""
         machine = self._markets.get(market_of(cancel.id))
         order = machine.open.get(cancel.id) if machine else None
         if machine is None or order is None:
@@ -64,11 +63,10 @@ class Cancels:
         return Rejected(reason, self._told(ended))
 
     def _told(self, order: Order) -> Order | None:
-        """What a refused cancel shows of the order: on futures it tells how a trigger has ended."""
+        """Return the order shown by a rejected cancel: on futures it tells how a trigger ended."""
         return order if order.market in self._futures else None
 
     def cancel_by_client_id(self, cancel: CancelByClientId, effects: Effects) -> Reply:
-        """One open order by its client id."""
         machine = self._markets.get(cancel.market)
         order = machine.named(cancel.account, cancel.client_id) if machine else None
         if machine is None or order is None:
@@ -77,12 +75,12 @@ class Cancels:
         return OrderReply(order)
 
     def cancel_all(self, cancel: CancelAll, effects: Effects) -> Reply:
-        """All of an account in one market, or on spot."""
+        """Cancel an account's orders in one market or, without a market, all its spot orders."""
         if cancel.triggers_only:
             futures = self._futures.get(cancel.market)
             return OrdersReply(futures.cancel_triggers(cancel.account, effects) if futures is not None else [])
         orders: list[Order] = []
-        # by number: the dictionary's order is not the same after a snapshot, and rows must leave in the same order
+        # by number: dictionary order is not preserved by a snapshot, and events must be emitted in the same order
         for number in [cancel.market] if cancel.market else sorted(self._markets):
             machine = self._markets.get(number)
             if machine is not None and (cancel.market or number not in self._futures):
@@ -90,11 +88,11 @@ class Cancels:
         return OrdersReply(orders)
 
     def cancel_batch(self, cancel: CancelBatch, effects: Effects) -> Reply:
-        """Each id in its turn; one that an earlier one took along, or was named twice, shows so."""
+        """Cancel each id in turn; the reply shows orders that were named twice or ended with an earlier one."""
         machine = self._markets.get(cancel.market)
         if machine is None:
             return Rejected(RejectReason.UNKNOWN_MARKET)
-        named = [self.find_order(number) for number in cancel.ids]  # all, before any of them ends
+        named = [self.find_order(number) for number in cancel.ids]  # look up all before any of them ends
         for client_id in cancel.client_ids:
             opened = machine.named(cancel.account, client_id)
             named.append(opened or self._unarchived.find_client_id(cancel.market, cancel.account, client_id))

@@ -1,6 +1,6 @@
-"""What one input does outside of its machine goes where it belongs: money to its accounts, rows to the archive.
+"""Delivers the effects of an input: settlements to accounts, events to the archive.
 
-What is kept here is settled at once, the rest is posted: settlements to the accounts' shards, marks to all.
+Accounts of this shard are settled immediately; settlements of others are posted to their shards, marks to all shards.
 """
 
 from shards.engine.account.machine import AccountMachine
@@ -26,7 +26,7 @@ class Delivery:
         self._unarchived = unarchived
 
     def deliver(self, effects: Effects) -> None:
-        """All of them; those of triggers that fire by them, too."""
+        """Deliver all effects, including those of triggers that fire as a consequence."""
         away: dict[int, list[Settlement]] = {}
         away_margin: dict[int, list[MarginSettlement]] = {}
         self._settle(effects, away, away_margin)
@@ -42,7 +42,7 @@ class Delivery:
             self._links.post(account_shard, Settle(settlements), effects.now_ms)
         for account_shard, margin_settlements in away_margin.items():
             self._links.post(account_shard, SettleMargin(margin_settlements), effects.now_ms)
-        for order in [*later, *effects.again]:  # now that their account shards hear first of what has gone back
+        for order in [*later, *effects.again]:  # after the posts above: released funds must be known first
             self._request_trigger_margin(order, effects)
         outbox = self._links.outboxes[ARCHIVE]
         for event in effects.events:
@@ -54,7 +54,7 @@ class Delivery:
         away: dict[int, list[Settlement]],
         away_margin: dict[int, list[MarginSettlement]],
     ) -> None:
-        """Take what has been settled so far out of ``effects``: marks first, for margins are reckoned with them."""
+        """Take the settlements so far out of ``effects``; marks first, because margins are computed from them."""
         accounts, links = self._accounts, self._links
         if effects.marks:
             accounts.margins.marks.update(effects.marks)
@@ -77,7 +77,7 @@ class Delivery:
     # Fired triggers
 
     def _request_trigger_margin(self, order: Order, effects: Effects) -> None:
-        """Have the margin of a fired trigger held: at home at once, elsewhere over the links."""
+        """Request a fired trigger's margin: from this shard's accounts directly, from other shards over the links."""
         machine, account_shard = self._listings.futures[order.market], self._links.account_shard(order.account)
         if order.id not in machine.open:
             return  # ended in the meantime
@@ -88,9 +88,9 @@ class Delivery:
             self._links.post(account_shard, requested, effects.now_ms)
 
     def hold_trigger_margin(self, request: TriggerMarginRequest, effects: Effects) -> None:
-        """A trigger has fired elsewhere, of an account that is kept here."""
+        """Answer for a trigger that has fired on another shard and whose account is kept here."""
         self._links.post(request.market_shard, self._accounts.grant_trigger_margin(request), effects.now_ms)
 
     def apply_trigger_margin(self, held: TriggerMarginResult, effects: Effects) -> None:
-        """The answer for one that has fired here."""
+        """Apply the answer for a trigger that has fired here."""
         self._listings.futures[market_of(held.id)].apply_trigger_margin(held, effects)

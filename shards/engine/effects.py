@@ -1,4 +1,4 @@
-"""What one input does outside of the machine that decides it."""
+"""What one input causes outside of the machine that executes it."""
 
 from shards.model.accounting import MarginSettlement, Settlement
 from shards.model.events import Event
@@ -11,12 +11,12 @@ class Effects:
     __slots__ = ("again", "events", "fired", "margin_settlements", "marks", "now_ms", "request", "settlements")
 
     def __init__(self, now_ms: int, request: int) -> None:
-        """``request``: the journal sequence of the input."""
+        """``request`` is the journal sequence of the input."""
         self.now_ms = now_ms
         self.request = request
-        self.settlements: list[Settlement] = []  # spot money
-        self.margin_settlements: list[MarginSettlement] = []  # futures money
-        self.marks: dict[int, int] = {}  # market → units that one lot is worth at its new mark price
-        self.fired: list[Order] = []  # triggers that wait for their margin
-        self.again: list[Order] = []  # those whose margin was too little, and has gone back
+        self.settlements: list[Settlement] = []  # spot
+        self.margin_settlements: list[MarginSettlement] = []  # futures
+        self.marks: dict[int, int] = {}  # market → value of one lot at its new mark price, in units
+        self.fired: list[Order] = []  # triggers that need margin
+        self.again: list[Order] = []  # triggers whose margin was too little and has been released
         self.events: list[Event] = []  # for the archive

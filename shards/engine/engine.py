@@ -1,7 +1,7 @@
 """A shard's state and the one function that changes it: ``apply``. Dispatch only; the machines decide.
 
-Pure: whatever depends on time, chance or the outside enters in the journaled input, so the same inputs make the same
-state.
+Pure: everything that depends on time, chance or the outside is part of the journaled input, so equal inputs give equal
+states.
 """
 
 from collections.abc import Callable
@@ -54,10 +54,10 @@ from shards.model.orders import EndReason
 from shards.model.reasons import RejectReason
 from shards.model.replies import BatchReply, CountReply, Rejected, Reply
 
-MAILBOX: Final = -1  # the source of inputs that are commands
+MAILBOX: Final = -1  # the source of commands
 
 Handler = Callable[[Any, Effects], Reply | AskAccountShard | None]
-"""Carries out one type of message; what it returns is what the caller is told."""
+"""Executes one type of message; returns the reply, a request for the account's shard, or nothing."""
 
 
 class Engine:
@@ -112,11 +112,11 @@ class Engine:
 
     @property
     def rules(self) -> int:
-        """The version of the rules by which it decides."""
+        """The version of the rules in force."""
         return self.listings.rules
 
     def confirm(self, receiver: int, number: int) -> None:
-        """The receiver has everything up to ``number`` on disk; changes nothing that is decided from."""
+        """Record that the receiver has everything up to ``number`` on disk; no decision depends on it."""
         self.outboxes[receiver].confirm(number)
         if receiver == ARCHIVE:
             self.unarchived.confirm(number)
@@ -124,7 +124,7 @@ class Engine:
     def apply(
         self, sequence: int, stamp_ms: int, source: int, number: int, message: Command | LinkMessage
     ) -> Reply | AskAccountShard | None:
-        """Apply one journaled input; returns what its caller is told, or that it must be asked for at home.
+        """Apply one journaled input; return the reply, or that the account's shard must be asked.
 
         The reply may show live objects: encode it before the next input is applied.
         """
@@ -143,7 +143,7 @@ class Engine:
     # Time
 
     def due_ms(self) -> int | None:
-        """When a TimerFired is due next; None if nothing waits for time."""
+        """Return when the next TimerFired is due; None without timers."""
         return self.countdowns.due_ms()
 
     def _count_down(self, countdown: CancelAllAfter, effects: Effects) -> Reply:

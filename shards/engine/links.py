@@ -1,4 +1,4 @@
-"""A shard's ends of its links: which shard an account is kept on, and the messages to the others and the archive."""
+"""A shard's ends of its links: which shard keeps an account, and the messages to other shards and the archive."""
 
 from shards.engine.outbox import ARCHIVE, Outbox
 from shards.model.codec import encode
@@ -7,7 +7,7 @@ from shards.model.markets import shard_of_account
 
 
 class Links:
-    """From one shard to all others and to the archive."""
+    """The links from one shard to all others and to the archive."""
 
     def __init__(self, shard: int, shard_count: int) -> None:
         self.shard = shard
@@ -17,18 +17,16 @@ class Links:
         self.received = dict.fromkeys(peers, 0)  # number of the last link message applied, per sender
 
     def account_shard(self, account: str) -> int:
-        """The shard that keeps the account's money."""
+        """Return the shard that keeps the account's balances."""
         return shard_of_account(account, self.shard_count)
 
     def is_account_shard(self, account: str) -> bool:
-        """Whether this shard does."""
+        """Whether this shard keeps the account's balances."""
         return shard_of_account(account, self.shard_count) == self.shard
 
     def post(self, receiver: int, message: LinkMessage, now_ms: int) -> None:
-        """Send ``message`` to another shard."""
         self.outboxes[receiver].post(now_ms, encode(message))
 
     def post_to_all(self, message: LinkMessage, now_ms: int) -> None:
-        """Send ``message`` to every other shard."""
         for peer in self.received:
             self.post(peer, message, now_ms)

@@ -1,4 +1,4 @@
-"""What the operator has told a shard: its markets with their status, marks and risk terms, its assets, its rules."""
+"""What the operator controls: markets with their status, mark prices and risk terms; assets; the rules version."""
 
 from shards.engine.account.machine import AccountMachine
 from shards.engine.effects import Effects
@@ -17,18 +17,18 @@ from shards.model.replies import CountReply, MarketReply, Rejected, Reply
 
 
 class Listings:
-    """The markets and assets whose symbols are this shard's."""
+    """The markets and assets whose symbols belong to this shard."""
 
     def __init__(self, accounts: AccountMachine, links: Links) -> None:
         self._accounts = accounts
         self._links = links
         self.markets: dict[int, MarketMachine] = {}
-        self.futures: dict[int, FuturesMarket] = {}  # those of the markets that are traded on margin
+        self.futures: dict[int, FuturesMarket] = {}  # the futures markets among them
         self.assets: dict[str, int] = {}  # decimals
-        self.rules = 0  # by which the shard decides, see shards.limits.RULES; 0 until its journal says otherwise
+        self.rules = 0  # version in force, see shards.limits.RULES; 0 until the journal sets another
 
     def open(self, market: Market) -> MarketMachine:
-        """The machine for a market that is new here."""
+        """Create the machine of a new market."""
         if market.product is not Product.FUTURES:
             self.markets[market.number] = spot = SpotMarket(market)
             return spot
@@ -37,7 +37,7 @@ class Listings:
         return futures
 
     def restore_rules(self, version: int) -> None:
-        """Go on by the rules of a snapshot."""
+        """Continue with the rules of a snapshot."""
         self.rules = version
         for machine in self.futures.values():
             machine.margin.rules = version
@@ -45,17 +45,17 @@ class Listings:
     # Commands
 
     def set_rules(self, command: SetRules, effects: Effects) -> None:
-        """Decide by the rules of this version from here on."""
+        """Use this version of the rules from here on."""
         assert self.rules < command.version <= RULES, "a journal of a newer version of the program"
         self.restore_rules(command.version)
         self._accounts.margins.overdrawn.clear()
 
     def add_asset(self, command: AddAsset, effects: Effects) -> Reply:
-        """A repeat changes nothing."""
+        """Set an asset's decimals; a repeat changes nothing."""
         return CountReply(self.assets.setdefault(command.asset, command.decimals))
 
     def add_market(self, command: AddMarket, effects: Effects) -> Reply:
-        """A repeat is answered with what is there."""
+        """Add a market; a repeat is answered with the existing one."""
         market = command.market
         machine = self.markets.get(market.number)
         if machine is None:
@@ -66,14 +66,14 @@ class Listings:
         return MarketReply(machine.market)
 
     def set_status(self, command: SetMarketStatus, effects: Effects) -> Reply:
-        """Halt, list again or delist."""
+        """Halt, relist or delist a market."""
         refused = _check(self.markets.get(command.market))
         if refused is None:
             refused = self.markets[command.market].set_status(command.status, effects)
         return refused or self._show(command.market)
 
     def set_mark(self, command: SetMarkPrice, effects: Effects) -> Reply:
-        """Of a futures market."""
+        """Set a futures market's mark price."""
         refused = _check(self.futures.get(command.market))
         if refused is not None:
             return refused
@@ -81,7 +81,7 @@ class Listings:
         return self._show(command.market)
 
     def set_risk(self, command: SetRisk, effects: Effects) -> Reply:
-        """Of a futures market."""
+        """Change a futures market's risk terms."""
         refused = _check(self.futures.get(command.market))
         if refused is not None:
             return refused
@@ -94,13 +94,13 @@ class Listings:
         return MarketReply(self.markets[number].market)
 
     def _tell_brackets(self, market: int, brackets: list[Bracket], effects: Effects) -> None:
-        """To every shard: each is home to accounts that may trade in the market."""
+        """Send to every shard, since each keeps accounts that may trade in the market."""
         self._accounts.margins.brackets[market] = brackets
         self._links.post_to_all(BracketsChanged(market, brackets), effects.now_ms)
 
 
 def _check(machine: MarketMachine | None) -> Rejected | None:
-    """A delisted market cannot be changed."""
+    """Return the rejection if the market is unknown or delisted: a delisted market cannot be changed."""
     if machine is None:
         return Rejected(RejectReason.UNKNOWN_MARKET)
     return Rejected(RejectReason.MARKET_DELISTED) if machine.market.status is MarketStatus.DELISTED else None

@@ -1,8 +1,8 @@
-"""Order entry: placing and changing orders, with the money that must be held first, here or on another shard.
+"""Order entry: placing and modifying orders, for which funds must be held first, on this shard or another.
 
-Where the account is kept here, the hold is granted and used in one step. Else the market's shard asks
-(``needs_account_shard``, ``ask_account_shard``), the account's shard holds and posts the grant (``hold``), and the
-market's shard uses it (``granted``), unless the market has moved so that it is too little by then.
+If the account is kept here, the hold is granted and used in one step. Otherwise the market's shard sends a request
+(``needs_account_shard``, ``ask_account_shard``), the account's shard holds the funds and posts the grant (``hold``),
+and the market's shard uses it (``granted``), unless the market has moved and the grant is too little by then.
 """
 
 import msgspec
@@ -19,13 +19,13 @@ from shards.model.replies import Rejected, Reply
 
 
 class AskAccountShard(msgspec.Struct, frozen=True):
-    """Not carried out: since it came, the command has come to need money that the account's shard must hold."""
+    """Not executed: since it arrived, the command has come to need funds that the account's shard must hold."""
 
     command: Place | Modify
 
 
 class OrderEntry:
-    """What one shard does with orders on their way into its markets, and with holds for its accounts."""
+    """Executes one shard's order placements and modifications, and holds for its accounts."""
 
     def __init__(self, listings: Listings, accounts: AccountMachine, links: Links) -> None:
         self._markets = listings.markets
@@ -34,10 +34,10 @@ class OrderEntry:
         self._links = links
         self._shard = links.shard
 
-    # Asking elsewhere; nothing is changed
+    # Asking the account's shard; nothing is changed
 
     def needs_account_shard(self, command: Place | Modify) -> bool:
-        """Whether another shard must hold money before the command can be carried out here; not if it is refused."""
+        """Whether another shard must hold funds before the command can be executed here; False if it is rejected."""
         if isinstance(command, Modify):
             return not self._links.is_account_shard(command.account) and self._modify_needs_money(command)
         new = command.order
@@ -53,7 +53,7 @@ class OrderEntry:
     def ask_account_shard(
         self, command: Place | Modify, ticket: int, deadline_ms: int
     ) -> FundsHold | MarginHold | Reply:
-        """What to ask the account's shard for, or what stands against it."""
+        """Return the request for the account's shard, or the rejection."""
         if isinstance(command, Modify):
             futures = self._futures.get(market_of(command.id))
             if futures is None:
@@ -65,10 +65,10 @@ class OrderEntry:
             return Rejected(RejectReason.UNKNOWN_MARKET)
         return machine.check(new) or machine.hold_for(new, self._shard, ticket, deadline_ms)
 
-    # Carrying out
+    # Executing
 
     def place(self, place: Place, effects: Effects) -> Reply | AskAccountShard:
-        """Place an order, if its money is here or it needs none."""
+        """Place an order if its account is kept here or it needs no funds."""
         new = place.order
         machine = self._markets.get(new.market)
         if machine is None:
@@ -84,7 +84,7 @@ class OrderEntry:
         return granted if isinstance(granted, Rejected) else machine.place(new, granted, effects)
 
     def modify(self, modify: Modify, effects: Effects) -> Reply | AskAccountShard:
-        """Change a futures order, if its money is here or it needs none."""
+        """Modify a futures order if its account is kept here or it needs no funds."""
         machine = self._futures.get(market_of(modify.id))
         if machine is None:
             return Rejected(RejectReason.UNKNOWN_ORDER)
@@ -97,7 +97,7 @@ class OrderEntry:
         return granted if isinstance(granted, Rejected) else machine.modify_granted(granted, None, effects)
 
     def hold(self, hold: FundsHold | MarginHold, effects: Effects) -> Rejected | None:
-        """Hold money for an order that is to be placed elsewhere."""
+        """Hold funds for an order that is to be placed on another shard."""
         granted = self._accounts.grant(hold)
         if isinstance(granted, Rejected):
             return granted
@@ -105,7 +105,7 @@ class OrderEntry:
         return None
 
     def granted(self, granted: Granted, effects: Effects) -> Reply:
-        """Place, or change, what another shard holds the money of; what is not used goes back."""
+        """Place or modify an order whose funds another shard holds; what is not used is released."""
         late = Rejected(RejectReason.TIMEOUT) if effects.now_ms > granted.deadline_ms else None
         new = granted.order
         if granted.modifies:

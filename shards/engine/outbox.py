@@ -1,4 +1,4 @@
-"""Messages on their way to one receiver: numbered, kept until the receiver has them on disk."""
+"""Messages to one receiver: numbered, kept until the receiver has them on disk."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -6,14 +6,14 @@ from itertools import islice
 
 import msgspec
 
-ARCHIVE = -2  # the receiver that is not a shard
+ARCHIVE = -2  # the only receiver that is not a shard
 
 
 class Posted(msgspec.Struct, gc=False, frozen=True):
     """One numbered message."""
 
     number: int  # 1, 2, 3 … per (sender, receiver)
-    stamp_ms: int  # the sender's time when it was made
+    stamp_ms: int  # the sender's time when it was created
     body: bytes
 
 
@@ -34,25 +34,25 @@ class Outbox:
 
     @property
     def confirmed(self) -> int:
-        """Number of the newest message that the receiver has on disk, as far as is known."""
+        """Number of the newest message known to be on the receiver's disk."""
         return self.last_number - len(self._posted)
 
     def post(self, stamp_ms: int, body: bytes) -> int:
-        """Append a message; returns its number."""
+        """Append a message; return its number."""
         self.last_number += 1
         self._posted.append(Posted(self.last_number, stamp_ms, body))
         return self.last_number
 
     def restore(self, posted: Posted) -> None:
-        """Put back a message of a snapshot, in order."""
+        """Restore a message of a snapshot; called in order."""
         self._posted.append(posted)
 
     def confirm(self, number: int) -> None:
-        """The receiver has everything up to ``number`` on disk."""
+        """Drop the messages up to ``number``: the receiver has them on disk."""
         while self._posted and self._posted[0].number <= number:
             self._posted.popleft()
 
     def after(self, number: int) -> list[Posted]:
-        """The messages past ``number``, in order."""
+        """Return the messages after ``number``, in order."""
         count = max(0, min(self.last_number - number, len(self._posted)))
         return list(islice(reversed(self._posted), count))[::-1]

@@ -1,4 +1,4 @@
-"""Answering queries from a shard's memory: open orders and what the archive does not have yet."""
+"""Answers queries from a shard's memory: open orders and what is not archived yet."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
@@ -59,7 +59,7 @@ from shards.model.span import Span
 
 
 def answer(engine: Engine, query: Query) -> Reply:
-    """The reply to a query about the machines. It may show live objects: encode it at once."""
+    """Return the reply to a query about the machines. It may show live objects: encode it immediately."""
     match query:
         case GetOrder(number):
             return _order_reply(engine.cancels.find_order(number))
@@ -108,7 +108,7 @@ def _order_reply(order: Order | None) -> Reply:
 
 
 def _by_client_id(engine: Engine, query: GetOrderByClientId) -> Order | None:
-    """Open before ended, then the latest."""
+    """Prefer open to ended orders, then the latest."""
     product = 0 if query.market else Product.FUTURES
     machines = _machines(engine, query.market, product)
     opened = [machine.named(query.account, query.client_id) for machine in machines]
@@ -123,7 +123,7 @@ def _by_client_id(engine: Engine, query: GetOrderByClientId) -> Order | None:
 
 
 def _was_placed_so(order: Order, triggers: bool) -> bool:
-    """Whether it was placed as a trigger, where only those are wanted."""
+    """Whether the order was placed as a trigger, if ``triggers`` demands it."""
     return order.trigger is not None or not triggers
 
 
@@ -148,9 +148,9 @@ def _list_orders(engine: Engine, query: ListOrders) -> list[Order]:
 
 
 def _open_ones(machine: MarketMachine, query: ListOrders) -> Iterator[Order]:
-    """A market's open orders of the account from the end that is asked for, without those outside the bounds.
+    """Iterate over the account's open orders in a market within the bounds, from the requested end.
 
-    Numbers and times of a market's orders grow together, so no order beyond the first wanted ones is looked at.
+    A market's order ids and times increase together, so only the orders actually taken are looked at.
     """
     own = machine.by_account.get(query.account, {})
     numbers = sorted(own)

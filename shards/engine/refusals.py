@@ -1,7 +1,7 @@
-"""The rows of commands that came to nothing: who wanted what, and why not.
+"""The events of rejected commands: who requested what, and why it was rejected.
 
-Made of nothing but the machines' state, so that a replay makes the same: whether an order that is not open ended
-lately, or never was, depends on how far the archive is.
+Derived from the machines' state only, so that a replay gives the same events: whether an order that is not open ended
+recently or never existed depends on the archive's progress.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,19 +16,19 @@ from shards.model.orders import NewOrder, Order
 from shards.model.reasons import RejectReason
 from shards.model.replies import BatchReply, Rejected, Reply
 
-_NUMBER_END: Final = 2**63  # of the numbers that the archive takes; no order has such a one
+_NUMBER_END: Final = 2**63  # exclusive bound of the archive's integers; no order has a number this high
 
 Wanted = tuple[Attempt, str, int, dict[str, Any]]
-"""Attempt, account, market, and what else the row shows."""
+"""Attempt, account, market, and the other fields of the event."""
 
 
 def refusals_of(
     message: Command | LinkMessage, reply: Reply, markets: Mapping[int, MarketMachine], sequence: int, now_ms: int
 ) -> Iterator[CommandRejected]:
-    """One row for each command that ``reply`` refuses, in the order in which they were asked for.
+    """Yield one event per command that ``reply`` rejects, in the order of the request.
 
-    What a command names may be anything: a market that is not in ``markets`` is shown as 0. That of a hold is another
-    shard's.
+    A command may name anything: a market that is not in ``markets`` is shown as 0. The market of a hold belongs to
+    another shard.
     """
     for position, ((attempt, account, market, shown), reason) in enumerate(_refused_by(message, reply, sequence)):
         machine = markets.get(market)
@@ -51,9 +51,9 @@ def _refused_by(message: Command | LinkMessage, reply: Reply, sequence: int) -> 
             for wanted in _wanted_by_batch(message):
                 yield wanted, reason
         case Granted(), Rejected(RejectReason.INSUFFICIENT_MARGIN):
-            pass  # the market has moved: more is asked for
+            pass  # the market has moved: more is requested
         case _, Rejected(_, Order(request=ended_by)) if ended_by == sequence:
-            pass  # a spot market's book refused it: it is a row of its own
+            pass  # rejected by a spot market's book: it has an event of its own
         case _, Rejected(reason):
             for wanted in _wanted_by(message):
                 yield wanted, reason

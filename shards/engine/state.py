@@ -1,6 +1,6 @@
-"""An engine's state as a value: what snapshots hold and what the state hash is taken of.
+"""An engine's state as a value: the content of snapshots and of the state hash.
 
-Canonical: everything is sorted or in an order that the inputs fixed, so equal states are equal bytes.
+Canonical: everything is sorted or in an order fixed by the inputs, so equal states are equal bytes.
 """
 
 from itertools import chain
@@ -23,28 +23,28 @@ from shards.model.orders import Order, Side
 from shards.model.positions import Margin, MarketMargin
 
 Resting = TypeVar("Resting", Order, msgspec.Raw)
-"""An order, or what it will be: decoded one by one, none leaves texts behind that others lie between."""
+"""An order, or its encoding, decoded one by one so that no temporary strings fragment the memory."""
 
 _decode_order: Final = msgspec.json.Decoder(Order).decode
 
 _FIELDS_BEFORE: Final = {Order: 26, Market: 17, MarketMargin: 6}
-"""How many fields these had in the states of rules 0, whose hashes must stay as they are."""
+"""Number of fields of these types under rules 0, whose state hashes must not change."""
 
 
 class FuturesState(msgspec.Struct, array_like=True):
-    """What a futures market has beyond a spot market."""
+    """The state that only futures markets have."""
 
     positions: list[tuple[str, int]]
     waiting: list[Order]  # triggers, oldest first
-    awaiting_margin: list[Order]  # fired triggers that wait for their margin
-    attached: list[int]  # of the waiting: those with an open parent
+    awaiting_margin: list[Order]  # fired triggers waiting for their margin
+    attached: list[int]  # ids of the waiting ones with an open parent
     last_price: int
     last_quantity: int
     set_price: int
 
 
 class MarketState(msgspec.Struct, Generic[Resting], array_like=True):
-    """One market machine. Resting orders stand best price first, oldest first."""
+    """One market machine. Resting orders are sorted best price first, then oldest first."""
 
     market: Market
     order_sequence: int
@@ -57,7 +57,7 @@ class MarketState(msgspec.Struct, Generic[Resting], array_like=True):
 
 
 class State(msgspec.Struct, Generic[Resting], omit_defaults=True):
-    """What the journal makes of a shard. What was added later has a default: states of before are the same bytes."""
+    """A shard's state as derived from its journal. Fields added later have defaults: older states keep their bytes."""
 
     version: int
     shard: int
@@ -85,7 +85,7 @@ Underway = dict[int, list[tuple[int, int, str]]]  # receiver → (number, stamp_
 
 
 def dump_state(engine: Engine) -> bytes:
-    """The engine's state; its hash is the state hash."""
+    """Encode the engine's state; the state hash is taken of these bytes."""
     wallets, margins = engine.accounts.wallets, engine.accounts.margins
     state = State[Order](
         version=VERSION,
@@ -113,7 +113,7 @@ def dump_state(engine: Engine) -> bytes:
 
 
 def _as_before(value: Any) -> Any:
-    """What there was of ``value`` when shards decided by rules 0."""
+    """Return the part of ``value`` that existed under rules 0."""
     if isinstance(value, State):
         fields = asdict(value)
         later = {"rules", "brackets"} if value.assets else {"rules", "brackets", "assets"}
@@ -128,7 +128,7 @@ def _as_before(value: Any) -> Any:
 
 
 def dump_underway(engine: Engine) -> bytes:
-    """What the receivers have not confirmed."""
+    """Encode the messages that receivers have not confirmed."""
     underway: Underway = {
         receiver: [(posted.number, posted.stamp_ms, posted.body.decode()) for posted in outbox]
         for receiver, outbox in engine.outboxes.items()
@@ -137,14 +137,14 @@ def dump_underway(engine: Engine) -> bytes:
 
 
 def confirmed_of(state: bytes, underway: bytes) -> dict[int, int]:
-    """Per receiver, the number of the newest message that the sender holds no more once it starts from there."""
+    """Return, per receiver, the newest message that a sender started from this snapshot no longer holds."""
     sent = dict(msgspec.json.decode(state, type=State[msgspec.Raw]).sent)
     held = msgspec.json.decode(underway, type=Underway)
     return {receiver: number - len(held.get(receiver, ())) for receiver, number in sent.items()}
 
 
 def load_engine(state_bytes: bytes, underway_bytes: bytes) -> Engine:
-    """The engine of a snapshot."""
+    """Restore the engine of a snapshot."""
     state = msgspec.json.decode(state_bytes, type=State[msgspec.Raw])
     assert state.version == VERSION and state.rules <= RULES
     engine = Engine(state.shard, state.shard_count)
@@ -221,7 +221,7 @@ def _load_market(engine: Engine, stored: MarketState[msgspec.Raw]) -> None:
     if stored.futures is not None:
         _load_futures(engine.futures[stored.market.number], stored.futures)
     for replay in stored.replays:
-        # one object per order: a replay must show what becomes of the resting one
+        # one object per order: a replay must show later changes of the resting one
         machine.replays.restore(replace(replay, order=machine.open.get(replay.order.id, replay.order)))
 
 
@@ -229,7 +229,7 @@ def _load_futures(machine: FuturesMarket, stored: FuturesState) -> None:
     margin, triggers = machine.margin, machine.trigger_orders
     margin.positions.update(dict(stored.positions))
     margin.restore_prices(stored.last_price, stored.last_quantity, stored.set_price)
-    for order in stored.awaiting_margin:  # first: one that waits may be attached to one that has fired
+    for order in stored.awaiting_margin:  # first, because a waiting trigger may be attached to a fired one
         triggers.restore_awaiting_margin(order)
     for order in stored.waiting:
         triggers.restore(order, attached=order.id in stored.attached)

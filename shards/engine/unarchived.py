@@ -1,6 +1,6 @@
-"""What has happened but is not in the archive yet: ended orders and trades, at hand for queries.
+"""Ended orders, trades, fills and transfers that are not in the archive yet, for queries.
 
-Not part of the machines' state: nothing is decided from it. Replay and snapshots fill it again from the rows that the
+Not part of the machines' state: no decision depends on it. Replay and snapshots rebuild it from the events that the
 archive has not confirmed.
 """
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class _Kept(Generic[T]):
-    """Values by number, and by number for each account."""
+    """Values by number, and by number per account."""
 
     def __init__(self) -> None:
         self.by_number: dict[int, T] = {}
@@ -40,12 +40,12 @@ class _Kept(Generic[T]):
 
 
 class Unarchived:
-    """What has happened, by number and account, until the archive confirms its row."""
+    """Recent history by number and account, until the archive confirms its events."""
 
     def __init__(self) -> None:
         self._orders: _Kept[Order] = _Kept()
         self._trades: _Kept[Trade] = _Kept()
-        self._fills: _Kept[MarginFilled] = _Kept()  # by the number of their row, as the movements
+        self._fills: _Kept[MarginFilled] = _Kept()  # by event number, like the moves
         self._moves: _Kept[FundsMoved] = _Kept()
         self._events: deque[tuple[int, Event]] = deque()
 
@@ -60,7 +60,7 @@ class Unarchived:
         return self._trades.by_number
 
     def add(self, number: int, event: Event) -> None:
-        """Keep the row that left under ``number``."""
+        """Keep the event sent with ``number``."""
         self._events.append((number, event))
         match event:
             case OrderEnded(order):
@@ -73,7 +73,7 @@ class Unarchived:
                 self._moves.add(number, event, account)
 
     def confirm(self, number: int) -> None:
-        """The archive has everything up to ``number``."""
+        """Drop the events up to ``number``: the archive has them."""
         while self._events and self._events[0][0] <= number:
             first, event = self._events.popleft()
             match event:
@@ -87,24 +87,24 @@ class Unarchived:
                     self._moves.drop(first, account)
 
     def orders_of(self, account: str) -> Iterable[Order]:
-        """The account's ended orders."""
+        """Return the account's ended orders."""
         return self._orders.of(account)
 
     def find_client_id(self, market: int, account: str, client_id: str) -> Order | None:
-        """The latest ended order of that client id."""
+        """Return the latest ended order with that client id."""
         named = (order for order in self.orders_of(account) if order.market == market and order.client_id == client_id)
         return max(named, key=lambda order: (order.created_ms, order.id), default=None)
 
     def trades_of(self, account: str) -> Iterable[Trade]:
-        """The account's trades."""
+        """Return the account's trades."""
         return self._trades.of(account)
 
     def fills_of(self, account: str) -> Iterable[MarginFilled]:
-        """The account's futures fills, as they were booked."""
+        """Return the account's futures fills as booked."""
         return self._fills.of(account)
 
     def income_of(self, account: str) -> Iterable[Income]:
-        """What has changed the account's futures wallet."""
+        """Yield the changes of the account's futures wallet."""
         for filled in self._fills.of(account):
             yield from income_of_fill(filled)
         for moved in self._moves.of(account):
@@ -113,7 +113,7 @@ class Unarchived:
 
 
 def income_of_fill(filled: MarginFilled) -> Iterator[Income]:
-    """What a fill did to its account's wallet: nothing, one change or two."""
+    """Yield the changes of the account's wallet by a fill: none, one or two."""
     fill = filled.fill
     for kind, amount in ((IncomeKind.REALIZED_PNL, filled.profit), (IncomeKind.COMMISSION, -fill.fee)):
         if amount:

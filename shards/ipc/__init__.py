@@ -1,1 +1,1 @@
-"""Messages between processes: the bounded mailbox and who calls it."""
+"""Messages between processes: the bounded mailbox and its callers."""

@@ -1,4 +1,4 @@
-"""Calling shards and the archive from web workers and command-line tools.
+"""Calls to shards and the archive from web workers and command-line tools.
 
 One channel to each; :meth:`Client.call` is the one place where a caller waits.
 """
@@ -24,106 +24,103 @@ from shards.vitals import ARCHIVE_NAME, ENGINE, Signs, living
 
 
 class Waiter(Call, Protocol):
-    """One call under way."""
+    """A pending call."""
 
     def wait(self, seconds: float) -> bool:
-        """Whether it was finished in time."""
+        """Wait for the call to finish; False on timeout."""
 
 
 class ShardChannel(Protocol):
-    """The connection to one shard or the archive, made again whenever it is lost."""
+    """The connection to one shard or the archive, re-established whenever it is lost."""
 
     def wait_connected(self, seconds: float) -> bool:
-        """Wait until it stands, at most so long."""
+        """Wait until connected; False on timeout."""
 
     def serving(self) -> bool:
         """Whether the other side takes commands."""
 
     def qsize(self) -> int:
-        """Messages waiting in its mailbox; 0 when not connected."""
+        """Return the number of messages waiting in its mailbox; 0 when not connected."""
 
     def maxsize(self) -> int:
-        """The mailbox's bound; 0 when not connected."""
+        """Return the mailbox's capacity; 0 when not connected."""
 
     def claim(self) -> Slot:
-        """Take a place in the mailbox, of this life of its owner. Raises queue.Full or NotServing."""
+        """Claim room for one message in the current mailbox. Raises queue.Full or NotServing."""
 
     def unclaim(self, slot: Slot) -> None:
-        """Give back a place that was not used."""
+        """Give back a claim that was not used."""
 
     def send(self, slot: Slot, body: bytes, deadline_ms: int) -> tuple[int, Waiter]:
-        """Send a message into a claimed place; never waits. Raises NotServing if nothing was sent."""
+        """Send a message for a claimed slot; never blocks. Raises NotServing if nothing was sent."""
 
     def forget(self, number: int) -> None:
-        """Nobody waits for this reply any more."""
+        """Drop a call whose reply is no longer wanted."""
 
     def close(self) -> None:
-        """Drop the connection for good."""
+        """Close the connection permanently."""
 
 
 class Client:
-    """All shards and the archive of one data folder. A refusal is a value: calls do not raise."""
+    """Access to all shards and the archive of one data folder. Rejections are returned: calls do not raise."""
 
     def __init__(
         self, folder: Folder, make_channel: Callable[[Folder, str], ShardChannel] = ThreadedShardChannel
     ) -> None:
-        """``make_channel`` connects to whoever listens under that name in the folder."""
+        """``make_channel`` connects to the process that listens under the given name in the folder."""
         self._folder = folder
         self.shard_count = folder.shard_count
         self._shards = [make_channel(folder, f"shard-{shard}") for shard in range(folder.shard_count)]
         self._archive = make_channel(folder, ARCHIVE_NAME)
 
     def wait_connected(self, seconds: float) -> bool:
-        """Wait until every shard and the archive are connected, at most so long."""
+        """Wait until every shard and the archive are connected; False on timeout."""
         until = time.monotonic() + seconds
         channels = (*self._shards, self._archive)
         return all(channel.wait_connected(max(0, until - time.monotonic())) for channel in channels)
 
     def call(self, shard: int, message: Command | Query, deadline_ms: int = DEADLINE_MS) -> Reply:
-        """Ask one shard and wait for its reply, at most ``deadline_ms``."""
+        """Send a message to one shard and wait at most ``deadline_ms`` for its reply."""
         return _call(self._shards[shard], message, deadline_ms)
 
     def call_each(self, messages: Sequence[tuple[int, Command | Query]], deadline_ms: int = DEADLINE_MS) -> list[Reply]:
-        """Ask several shards at once. Takes a place in every mailbox or in none: then all replies are that refusal."""
+        """Send to several shards at once. Claims room in all mailboxes or none: then all replies are that rejection."""
         return _call_each([(self._shards[shard], message) for shard, message in messages], deadline_ms)
 
     def ask_archive(self, query: Query, deadline_ms: int = DEADLINE_MS) -> Reply:
-        """Ask the archive; refused are HISTORY_UNREADABLE if it is not there, BUSY if its mailbox is full, TIMEOUT."""
+        """Query the archive. Rejections: HISTORY_UNREADABLE if it is down, BUSY if its mailbox is full, TIMEOUT."""
         reply = _call(self._archive, query, deadline_ms)
         if isinstance(reply, Rejected) and reply.reason is RejectReason.RESTARTING:
             return Rejected(RejectReason.HISTORY_UNREADABLE)
         return reply
 
     def depth(self, shard: int) -> int:
-        """Messages waiting in a shard's mailbox."""
+        """Return the number of messages waiting in a shard's mailbox."""
         return self._shards[shard].qsize()
 
     def depth_max(self, shard: int) -> int:
-        """The bound of a shard's mailbox; 0 when not connected."""
+        """Return the capacity of a shard's mailbox; 0 when not connected."""
         return self._shards[shard].maxsize()
 
     def is_serving(self, shard: int) -> bool:
-        """Whether a shard takes commands."""
         return self._shards[shard].serving()
 
     def shard_signs(self, shard: int) -> Signs | None:
-        """What a shard tells of itself without being asked; None if there is no such process."""
+        """Return a shard's published vitals; None if there is no such process."""
         return living(self._folder, f"shard-{shard}")
 
     def archive_signs(self) -> Signs | None:
-        """What the archive tells of itself; None if there is no such process."""
+        """Return the archive's published vitals; None if there is no such process."""
         return living(self._folder, ARCHIVE_NAME)
 
     def supervisor_signs(self) -> Signs | None:
-        """What the supervisor tells of itself; None if no engine runs."""
+        """Return the supervisor's published vitals; None if no engine runs."""
         return living(self._folder, ENGINE)
 
     def archive_serving(self) -> bool:
-        """Whether the archive answers queries."""
         return self._archive.serving()
 
     def close(self) -> None:
-        """Drop all connections."""
         for channel in (*self._shards, self._archive):
             channel.close()
 
@@ -148,7 +145,7 @@ def _call_each(messages: Sequence[tuple[ShardChannel, Command | Query]], deadlin
 
 
 def _claim_all(channels: list[ShardChannel]) -> list[Slot] | Rejected:
-    """A place in each mailbox, or none taken and why."""
+    """Claim room in every mailbox; otherwise claim none and return the rejection."""
     slots: list[Slot] = []
     try:
         for channel in channels:
@@ -187,7 +184,7 @@ def _wait(channel: ShardChannel, message: Command | Query, call: tuple[int, Wait
 
 
 def _when_lost(message: Command | Query) -> RejectReason:
-    """What to say when the shard died with a message in its hands: repeating a cancel or a query is harmless."""
+    """Return the reject reason if the shard died while processing: a cancel or query can safely be repeated."""
     if isinstance(message, Cancel | CancelByClientId | CancelAll | CancelBatch) or not isinstance(message, Command):
         return RejectReason.RESTARTING
     return RejectReason.TIMEOUT

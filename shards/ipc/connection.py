@@ -1,4 +1,4 @@
-"""One non-blocking socket under a stream, for loops that serve many."""
+"""A non-blocking socket with its stream, for event loops with many connections."""
 
 import selectors
 import socket
@@ -14,21 +14,20 @@ _BOTH: Final = selectors.EVENT_READ | selectors.EVENT_WRITE
 
 
 class Connection(Generic[E]):
-    """A connected socket; what goes over it is the stream's to say. The end of either is the end of the other."""
+    """A connected socket; its stream handles the protocol. When either ends, so does the other."""
 
     def __init__(self, sock: socket.socket, stream: Stream[E]) -> None:
         sock.setblocking(False)
         self._socket = sock
         self.stream = stream
-        self._heard: list[E] = []  # before sending found the other side gone
-        self.events = selectors.EVENT_READ  # what its loop is to watch it for
+        self._heard: list[E] = []  # received when a send failed because the other side was gone
+        self.events = selectors.EVENT_READ  # what the event loop must watch it for
 
     def fileno(self) -> int:
-        """For selectors."""
         return self._socket.fileno()
 
     def receive(self) -> list[E]:
-        """What has come; closes the stream at its end. Never waits."""
+        """Return the received events; closes the stream at the end of input. Never blocks."""
         events, self._heard = self._heard, []
         stream = self.stream
         while not stream.closed:
@@ -47,7 +46,7 @@ class Connection(Generic[E]):
         return events
 
     def flush(self) -> bool:
-        """Send what the socket takes; whether its loop must watch it for other :attr:`events` now."""
+        """Send what the socket accepts; return whether the event loop must watch for other :attr:`events` now."""
         stream = self.stream
         while stream.unsent_bytes:
             chunk = stream.chunk()
@@ -55,7 +54,7 @@ class Connection(Generic[E]):
                 sent = self._socket.send(chunk)
             except BlockingIOError:
                 sent = 0
-            except OSError:  # the other side has gone; what it sent before can still be taken
+            except OSError:  # the other side is gone; what it sent before can still be received
                 self._heard = self.receive()
                 stream.close()
                 break
@@ -66,8 +65,8 @@ class Connection(Generic[E]):
         return events != self.events
 
     def release(self) -> None:
-        """End it and give the descriptor back: only once no selector knows it, for its number is used again at once."""
+        """Close the socket: only once no selector has it, since its descriptor may be reused immediately."""
         self.stream.close()
         with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)  # a child that has the descriptor, too, would keep it open
+            self._socket.shutdown(socket.SHUT_RDWR)  # a child process that inherited the descriptor would keep it open
         self._socket.close()

@@ -1,9 +1,9 @@
-"""How full a mailbox is, in memory shared by its callers and its owner, without a lock.
+"""The fill level of a mailbox, in memory shared by its callers and its owner, without a lock.
 
-Every connection has a slot with two counters: ``sent`` is written by the caller alone, ``taken`` by the owner alone.
-The depth is Σ sent − Σ taken. A caller first counts its message and then looks: two at the same moment may both find
-the mailbox full, but never is it fuller than its bound. A caller that is killed leaves a count behind, which the owner
-clears when the connection ends.
+Each connection has a slot with two counters: ``sent`` is written only by the caller, ``taken`` only by the owner. The
+depth is Σ sent − Σ taken. A caller first counts its message and then checks: two callers at the same moment may both
+find the mailbox full, but it never exceeds its capacity. A killed caller leaves a count behind, which the owner clears
+when the connection ends.
 """
 
 import mmap
@@ -18,7 +18,7 @@ _WORDS = _HEAD + 2 * CONNECTIONS_MAX
 
 
 class Counters:
-    """The counters of one mailbox and one life of its owner, as both sides see them."""
+    """The counters of one mailbox during one run of its owner, as seen by both sides."""
 
     def __init__(self, path: Path) -> None:
         with path.open("r+b") as file:
@@ -27,7 +27,7 @@ class Counters:
 
     @property
     def maxsize(self) -> int:
-        """The bound in messages."""
+        """Capacity in messages."""
         return self._words[_MAXSIZE]
 
     @property
@@ -36,14 +36,13 @@ class Counters:
         return bool(self._words[_SERVING])
 
     def qsize(self) -> int:
-        """Messages waiting."""
+        """Return the number of waiting messages."""
         words = self._words
         used = words[_SLOTS_USED]
         taken = _HEAD + CONNECTIONS_MAX
         return max(0, sum(words[_HEAD : _HEAD + used]) - sum(words[taken : taken + used]))
 
     def close(self) -> None:
-        """Unmap."""
         self._words.release()
         self._map.close()
 
@@ -52,39 +51,39 @@ class OwnCounters(Counters):
     """The owner's side."""
 
     def __init__(self, path: Path, maxsize: int) -> None:
-        """Make the file; ``maxsize``: the bound in messages."""
-        path.write_bytes(bytes(8 * _WORDS))  # not by truncate: a page without room would end whoever touches it
+        """Create the file; ``maxsize`` is the capacity in messages."""
+        path.write_bytes(bytes(8 * _WORDS))  # not truncate: an access without disk space would kill the process
         path.chmod(0o600)
         super().__init__(path)
         self._words[_MAXSIZE] = maxsize
 
     def serve(self, serving: bool) -> None:
-        """Say whether it takes commands."""
+        """Publish whether the owner takes commands."""
         self._words[_SERVING] = serving
 
     def use(self, slot: int) -> None:
-        """Give a slot to a new connection."""
+        """Assign a slot to a new connection."""
         self._words[_SLOTS_USED] = max(self._words[_SLOTS_USED], slot + 1)
 
     def take(self, slot: int) -> None:
-        """One message of this slot has left the mailbox."""
+        """Count one message of this slot as taken from the mailbox."""
         self._words[_HEAD + CONNECTIONS_MAX + slot] += 1
 
     def clear(self, slot: int) -> None:
-        """The slot's connection has ended and all its messages are taken."""
+        """Reset the slot: its connection has ended and all its messages are taken."""
         self._words[_HEAD + CONNECTIONS_MAX + slot] = self._words[_HEAD + slot]
 
 
 class Slot(Counters):
-    """The side of the caller who has this slot."""
+    """The side of the caller with this slot."""
 
     def __init__(self, path: Path, number: int) -> None:
-        """Raises OSError if that life of the owner has ended."""
+        """Raises OSError if the owner's run has ended."""
         super().__init__(path)
         self._sent = _HEAD + number
 
     def claim(self) -> None:
-        """Take a place for one message. Raises queue.Full or NotServing."""
+        """Claim room for one message. Raises queue.Full or NotServing."""
         if not self._words[_SERVING]:
             raise NotServing
         self._words[self._sent] += 1
@@ -94,5 +93,5 @@ class Slot(Counters):
         raise queue.Full
 
     def unclaim(self) -> None:
-        """Give back a place whose message was not sent."""
+        """Give back a claim whose message was not sent."""
         self._words[self._sent] -= 1

@@ -1,9 +1,9 @@
-"""What keeps a message from its way between processes."""
+"""Errors of sending messages between processes."""
 
 
 class NotServing(Exception):
-    """The receiver is not there or takes no commands yet; nothing was sent."""
+    """The receiver is down or does not take commands yet; nothing was sent."""
 
 
 class LinkBroken(Exception):
-    """The ends of a link do not fit together: one of them has lost what it once had on disk."""
+    """The ends of a link are inconsistent: one of them has lost data that was on its disk."""

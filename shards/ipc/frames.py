@@ -1,7 +1,7 @@
-"""How messages travel over a stream: a fixed head, then the body.
+"""The framing of messages in a stream: a fixed header, then the body.
 
-One connection has one writer in each direction and dies with it, so a process killed in the middle of a frame damages
-nothing: the rest never comes and the frame is dropped with its connection.
+A connection has one writer per direction and dies with it, so a process killed in the middle of a frame does no harm:
+the partial frame is dropped with its connection.
 """
 
 import struct
@@ -17,41 +17,41 @@ _HEAD_BYTES: Final = HEAD.size
 
 
 class FrameKind(IntEnum):
-    """What a frame is. Times are Unix milliseconds."""
+    """The type of a frame, with the meaning of its number, time and body. Times are Unix milliseconds."""
 
     HELLO = 1  # first from the caller. number: 1 + its shard (0: not a shard)
-    WELCOME = 2  # first from the called. number: the slot given; time: newest link message it has; body: counters file
+    WELCOME = 2  # first from the mailbox. number: slot; time: newest link message received; body: counters file
     REQUEST = 3  # number: the caller's; time: deadline; body: command or query
-    REPLY = 4  # number: the request's; body: reply
-    REPLY_PIECE = 5  # as REPLY; more pieces follow
-    LINK = 6  # number: the link message's; time: the sender's stamp; body: link message or row
-    CONFIRM = 7  # number: everything up to this link message is on disk
-    PROMISE = 8  # a shard's answer to WELCOME. number: its newest link message; from here its replies wait for it;
-    # time: the newest that it was told is on disk
+    REPLY = 4  # number: that of the request; body: reply
+    REPLY_PIECE = 5  # like REPLY, with more pieces to follow
+    LINK = 6  # number: that of the link message; time: the sender's stamp; body: link message or event
+    CONFIRM = 7  # number: link messages up to this one are on disk
+    PROMISE = 8  # a shard's answer to WELCOME. number: its newest link message, after which replies wait for the link;
+    # time: the newest one confirmed to it as on disk
 
 
 E = TypeVar("E")
 
 
 class Stream(Generic[E]):
-    """One end of a connection, without its socket: bytes in → what they say; frames → bytes out.
+    """One end of a connection, without its socket: received bytes → events; frames → bytes to send.
 
-    What a frame says, and whether it may come now, is for the subclasses to tell (:mod:`shards.ipc.protocol`).
+    Subclasses interpret frames and decide whether one is allowed now (:mod:`shards.ipc.protocol`).
     """
 
     def __init__(self) -> None:
-        self.closed = False  # nothing more comes or goes
-        self.fault = ""  # why, if the other side does not speak this protocol
+        self.closed = False  # nothing more is received or sent
+        self.fault = ""  # the reason, if the other side violated the protocol
         self.unsent_bytes = 0
         self.sent_bytes = 0
-        self._received = bytearray()  # the beginning of a frame
+        self._received = bytearray()  # an incomplete frame
         self._unsent: deque[bytes] = deque()
-        self._begun: bytes | memoryview = b""  # what goes ahead of these
+        self._begun: bytes | memoryview = b""  # the current chunk, sent before these
 
     def receive(self, chunk: bytes) -> list[E]:
-        """What has come whole with ``chunk``. A fault ends the stream, after what came before it."""
+        """Return the events of frames completed by ``chunk``. A fault ends the stream, after the events before it."""
         events: list[E] = []
-        stream: bytes | bytearray = chunk  # most frames come whole: each body is then copied once
+        stream: bytes | bytearray = chunk  # most frames arrive in one chunk: each body is then copied once
         if self._received:
             stream = self._received
             stream += chunk
@@ -74,7 +74,7 @@ class Stream(Generic[E]):
         return events
 
     def _hear(self, kind: int, number: int, time: int, body: bytes) -> E | None:
-        """What a frame says, if anything."""
+        """Return the event of a frame, if any."""
         raise NotImplementedError
 
     def _fail(self, fault: str) -> None:
@@ -82,7 +82,7 @@ class Stream(Generic[E]):
         self.close()
 
     def send(self, kind: FrameKind, number: int, time: int = 0, body: bytes = b"") -> None:
-        """Queue a frame. A reader that lets too much pile up is cut off."""
+        """Queue a frame. The connection is closed if a slow reader lets the queue grow beyond its limit."""
         if self.closed:
             return
         frame = HEAD.pack(len(body), kind, number, time) + body
@@ -92,7 +92,7 @@ class Stream(Generic[E]):
             self.close()
 
     def chunk(self) -> bytes | memoryview:
-        """What goes next, for one system call; the same again until :meth:`sent`. Each byte is copied once."""
+        """Return the next bytes to send, the same until :meth:`sent` is called. Each byte is copied once."""
         if not self._begun:
             if self.unsent_bytes <= SEND_BYTES:
                 self._begun = b"".join(self._unsent)
@@ -109,13 +109,13 @@ class Stream(Generic[E]):
             yield frame
 
     def sent(self, count: int) -> None:
-        """So much of the chunk has gone; the rest goes next."""
+        """Remove the first ``count`` bytes of the chunk, which were sent."""
         self.sent_bytes += count
         self.unsent_bytes -= count
         self._begun = memoryview(self._begun)[count:] if count < len(self._begun) else b""
 
     def close(self) -> None:
-        """Nothing more comes or goes. What came whole has been told."""
+        """Stop receiving and sending. Complete frames have already been returned."""
         self.closed = True
         self._received = bytearray()
         self._unsent.clear()

@@ -1,7 +1,7 @@
-"""The receiving end: the bounded queue in front of a shard (or the archive), and the links that end there.
+"""The receiving end: the bounded queue in front of a shard (or the archive), and its incoming links.
 
-``multiprocessing.Queue`` does not survive a killed producer; this queue does. A connection has one writer in each
-direction and dies with it, and no lock is shared between processes (:mod:`shards.ipc.counters`).
+``multiprocessing.Queue`` does not survive a killed producer; this queue does. A connection has one writer per direction
+and dies with it, and no lock is shared between processes (:mod:`shards.ipc.counters`).
 """
 
 import os
@@ -21,7 +21,7 @@ from shards.limits import CONNECTIONS_MAX
 
 
 class Mailbox:
-    """Listens, receives, and keeps what has come in order until it is taken."""
+    """Listens, receives, and keeps messages in order until they are taken."""
 
     def __init__(
         self,
@@ -32,20 +32,20 @@ class Mailbox:
         network: Network | None = None,
         selector: selectors.BaseSelector | None = None,
     ) -> None:
-        """``received``: per sender the newest link message that is on disk here. ``selector``: its loop's."""
+        """``received``: per sender, the newest link message on disk here. ``selector``: that of the event loop."""
         network = network or Network()
         self._remove_old(folder.run, name)
         life = os.urandom(6).hex()
         self._counters_path = folder.run / f"{name}-{life}.mailbox"
         self._counters = OwnCounters(self._counters_path, maxsize)
         self._listener = network.listen(folder.socket(name))
-        self._free = deque(range(CONNECTIONS_MAX))  # a slot is used again as late as possible
+        self._free = deque(range(CONNECTIONS_MAX))  # a slot is reused as late as possible
         self._requests: deque[Request] = deque()
-        self.callers: dict[Caller, Connection[Hello | Request | LinkFrame | Promise]] = {}  # in the order they came
+        self.callers: dict[Caller, Connection[Hello | Request | LinkFrame | Promise]] = {}  # in order of arrival
         self._links: dict[int, Caller] = {}
         self._link_frames: list[LinkFrame] = []
-        self._received = received  # moves along as frames come, before they are on disk
-        self._promised: dict[int, int] = {}  # per sender: its newest message when its replies began to wait for it
+        self._received = received  # advances as frames arrive, before they are on disk
+        self._promised: dict[int, int] = {}  # per sender: the number in its PROMISE
         self._selector = selector or network.selector()
         self._selector.register(self._listener, selectors.EVENT_READ, self)
 
@@ -56,12 +56,12 @@ class Mailbox:
 
     @property
     def maxsize(self) -> int:
-        """The bound in messages."""
+        """Capacity in messages."""
         return self._counters.maxsize
 
     @property
     def serving(self) -> bool:
-        """Whether its owner takes commands: callers see it."""
+        """Whether the owner takes commands; visible to callers."""
         return self._counters.serving
 
     @serving.setter
@@ -69,17 +69,17 @@ class Mailbox:
         self._counters.serve(serving)
 
     def qsize(self) -> int:
-        """Messages waiting, whether or not they have been read from their sockets."""
+        """Return the number of waiting messages, including those not yet read from their sockets."""
         return self._counters.qsize()
 
     # Waiting
 
     def watch(self, file: Any, act: Callable[[], object]) -> None:
-        """Wait for this to be readable, too."""
+        """Also watch this file; :meth:`poll` yields ``act`` when it is readable."""
         self._selector.register(file, selectors.EVENT_READ, act)
 
     def poll(self, patience_s: float | None) -> Iterator[Any]:
-        """Wait at most so long; accept, receive and send. Yields what else is ready: whatever it is registered with.
+        """Wait at most so long; accept, receive and send. Yields the data of other registered files that are ready.
 
         Raises LinkBroken.
         """
@@ -98,11 +98,10 @@ class Mailbox:
     # Taking
 
     def waiting(self) -> bool:
-        """Whether a message can be taken now."""
         return bool(self._requests)
 
     def get(self, count_max: int) -> list[Request]:
-        """Take up to ``count_max`` messages, oldest first; none if none are here."""
+        """Take up to ``count_max`` messages, oldest first, without waiting."""
         taken: list[Request] = []
         while self._requests and len(taken) < count_max:
             request = self._requests.popleft()
@@ -110,58 +109,57 @@ class Mailbox:
             caller = request.caller
             caller.waiting -= 1
             self._counters.take(caller.slot)
-            if caller not in self.callers and not caller.waiting:  # it has ended
+            if caller not in self.callers and not caller.waiting:  # its connection has ended
                 self._free_slot(caller)
         return taken
 
     def poll_links(self) -> None:
-        """Read once more what waits on the links. Raises LinkBroken."""
+        """Read the links once more. Raises LinkBroken."""
         for caller in list(self._links.values()):
             self._receive(caller)
 
     def arrived(self) -> Sequence[LinkFrame]:
-        """The link messages that are here until they are taken."""
+        """Return the received link messages without taking them."""
         return self._link_frames
 
     def take_arrived(self) -> list[LinkFrame]:
-        """Take them all."""
+        """Take all received link messages."""
         taken, self._link_frames = self._link_frames, []
         return taken
 
     def all_promised(self) -> bool:
-        """Whether every sender has said what it knows to be here, and nothing of that is missing."""
+        """Whether every sender has sent its PROMISE, and nothing confirmed to it is missing here."""
         return len(self._promised) == len(self._received)
 
     def is_caught_up(self, applied: Mapping[int, int]) -> bool:
-        """Whether every sender's messages, up to those for which its replies did not wait, are in what is applied."""
+        """Whether all link messages up to each sender's PROMISE have been applied."""
         return self.all_promised() and all(applied[source] >= newest for source, newest in self._promised.items())
 
     # Sending
 
     def flush(self) -> None:
-        """Send what waits for any caller."""
+        """Send pending data to all callers."""
         for caller in list(self.callers):
             if caller.unsent_bytes or caller.closed:
                 self.send(caller)
 
     def send(self, caller: Caller) -> None:
-        """Send what waits for ``caller``; watch for room if not all could go."""
+        """Send pending data to ``caller``; watch its socket for room if some is left."""
         connection = self.callers.get(caller)
         if connection is None:
             return
         is_other = connection.flush()
         if caller.closed:
-            self._receive(caller)  # what it sent before it went, then its end
+            self._receive(caller)  # receive what it sent before it closed, then its end
         elif is_other:
             self._selector.modify(connection, connection.events, caller)
 
     def confirm(self, numbers: Mapping[int, int]) -> None:
-        """Tell senders what is on disk: per sender the newest link message."""
+        """Confirm to senders what is on disk: per sender, the newest link message."""
         for source, caller in self._links.items():
             caller.confirm(numbers[source])
 
     def close(self) -> None:
-        """Stop listening and close every connection."""
         self.serving = False
         self._selector.unregister(self._listener)
         self._listener.close()
@@ -184,7 +182,7 @@ class Mailbox:
         self._selector.register(connection, selectors.EVENT_READ, caller)
 
     def _receive(self, caller: Caller) -> None:
-        """Read what has come from one caller. Raises LinkBroken."""
+        """Read from one caller. Raises LinkBroken."""
         connection = self.callers.get(caller)
         if connection is None:
             return
@@ -211,7 +209,7 @@ class Mailbox:
             raise self._lost(frame.source, frame.number - 1)
 
     def _take_promise(self, source: int, promise: Promise) -> None:
-        """Notice here what was lost, rather than when the next message comes."""
+        """Detect lost link messages now rather than when the next one arrives."""
         if promise.confirmed > self._received[source]:
             raise self._lost(source, promise.confirmed)
         self._promised[source] = promise.newest
@@ -223,18 +221,18 @@ class Mailbox:
         )
 
     def _welcome(self, caller: Caller) -> bool:
-        """Whether there is room for it, and it is nobody or a shard that is known."""
+        """Welcome the caller if there is a free slot and, if it is a shard, it is a known one; else return False."""
         source = caller.source
         if not self._free or (source >= 0 and source not in self._received):
             return False
         for slot in self._free:
-            self._counters.clear(slot)  # a caller that was cut off may have counted once more before it noticed
+            self._counters.clear(slot)  # a caller that was cut off may have counted one more message before it noticed
         slot = self._free.popleft()
         self._counters.use(slot)
         if source >= 0:
             earlier = self._links.get(source)
             if earlier is not None:
-                self._receive(earlier)  # what its last life sent comes before what this one sends
+                self._receive(earlier)  # its previous connection's messages come before those of this one
                 self._ended(earlier)
             self._links[source] = caller
         caller.welcome(slot, self._received.get(source, 0), self._counters_path.name)

@@ -1,4 +1,4 @@
-"""Where connections come from: Unix sockets, by the paths of the data folder. A simulation brings its own."""
+"""Creates connections: Unix sockets, by the paths of the data folder. A simulation replaces this."""
 
 import os
 import selectors
@@ -8,14 +8,14 @@ from shards.limits import CONNECTIONS_MAX
 
 
 class Network:
-    """Unix stream sockets, none of which ever waits."""
+    """Non-blocking Unix stream sockets."""
 
     def selector(self) -> selectors.BaseSelector:
-        """Watches the sockets of one process."""
+        """Return a selector for the sockets of one process."""
         return selectors.DefaultSelector()
 
     def listen(self, path: str) -> socket.socket:
-        """A listener at ``path``, in the place of whoever was there before; only for this user."""
+        """Listen at ``path``, replacing any previous socket; accessible only to this user."""
         try:
             os.unlink(path)
         except FileNotFoundError:
@@ -28,7 +28,7 @@ class Network:
         return listener
 
     def connect(self, path: str) -> socket.socket:
-        """A connection to whoever listens at ``path``. Raises OSError if nobody does."""
+        """Connect to the listener at ``path``. Raises OSError if there is none."""
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.setblocking(False)
         try:

@@ -1,16 +1,16 @@
-"""What a mailbox and its callers say to each other: bytes in → events out, calls → bytes out, without any socket.
+"""The protocol between a mailbox and its callers: received bytes → events, calls → bytes to send, without sockets.
 
     caller                                        mailbox
-    HELLO: who                                →
+    HELLO: shard                              →
                                               ←   WELCOME: slot, newest link message, counters
     REQUEST                                   →
-                                              ←   REPLY_PIECE, as many as there are; REPLY
+                                              ←   REPLY_PIECE, any number of them; REPLY
     a shard: PROMISE: its newest link message →
     LINK                                      →
                                               ←   CONFIRM
 
 In the mailbox's process the other side is a :class:`Caller`; in the caller's it is a :class:`Callee`, in a shard's a
-:class:`Receiver`. Whatever else is said, or sooner, is a fault, and ends the stream.
+:class:`Receiver`. Any other frame, or one out of order, is a fault and ends the stream.
 """
 
 from collections import deque
@@ -21,9 +21,9 @@ from shards.ipc.frames import FrameKind, Stream
 from shards.limits import LINK_WINDOW_BYTES
 
 NOBODY: Final = -1
-"""The shard of a caller that is none."""
+"""The source of a caller that is not a shard."""
 
-_REQUEST: Final = FrameKind.REQUEST  # by names of their own, as in shards.model.orders
+_REQUEST: Final = FrameKind.REQUEST  # aliases, as in shards.model.orders
 _REPLY: Final = FrameKind.REPLY
 _REPLY_PIECE: Final = FrameKind.REPLY_PIECE
 _LINK: Final = FrameKind.LINK
@@ -38,13 +38,13 @@ def _unexpected(kind: int) -> str:
 
 
 class Hello(NamedTuple):
-    """Somebody has called."""
+    """A caller has introduced itself."""
 
     source: int
 
 
 class Request(NamedTuple):
-    """A command or query, and where its reply goes."""
+    """A command or query, and the caller to reply to."""
 
     caller: "Caller"
     number: int
@@ -52,14 +52,14 @@ class Request(NamedTuple):
     body: bytes
 
     def reply(self, bodies: Sequence[bytes]) -> None:
-        """Queue the reply, in one piece or several."""
+        """Queue the reply, in one or several pieces."""
         for piece in bodies[:-1]:
             self.caller.send(_REPLY_PIECE, self.number, 0, piece)
         self.caller.send(_REPLY, self.number, 0, bodies[-1])
 
 
 class LinkFrame(NamedTuple):
-    """A link message that has come and is not on disk yet."""
+    """A link message that was received and is not on disk yet."""
 
     source: int
     number: int
@@ -68,21 +68,21 @@ class LinkFrame(NamedTuple):
 
 
 class Promise(NamedTuple):
-    """From here a shard's replies wait for its link."""
+    """From here on a shard's replies wait for its link."""
 
     newest: int
-    confirmed: int  # it was told once that all up to this are on disk
+    confirmed: int  # all up to this were once confirmed to it as on disk
 
 
 class Caller(Stream[Hello | Request | LinkFrame | Promise]):
-    """Who called this mailbox."""
+    """A connection to this mailbox."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.source = NOBODY  # the shard it belongs to
+        self.source = NOBODY  # its shard
         self.slot = -1  # −1 until it is welcome
-        self.waiting = 0  # its messages in the queue
-        self._confirmed = 0  # number of the last link message it knows to be on disk
+        self.waiting = 0  # number of its messages in the queue
+        self._confirmed = 0  # last link message confirmed to it
         self._greeted = False
 
     def _hear(self, kind: int, number: int, time: int, body: bytes) -> Hello | Request | LinkFrame | Promise | None:
@@ -100,12 +100,12 @@ class Caller(Stream[Hello | Request | LinkFrame | Promise]):
         return None
 
     def welcome(self, slot: int, received: int, counters: str) -> None:
-        """It has this slot in the counters, and is heard from the link message after ``received`` on."""
+        """Welcome it with its slot; it sends link messages after ``received``."""
         self.slot = slot
         self.send(FrameKind.WELCOME, slot, received, counters.encode())
 
     def confirm(self, number: int) -> None:
-        """Link messages up to ``number`` are on disk: say so once."""
+        """Confirm link messages up to ``number`` as on disk, if not done before."""
         if number > self._confirmed:
             self._confirmed = number
             self.send(FrameKind.CONFIRM, number)
@@ -115,11 +115,11 @@ class Caller(Stream[Hello | Request | LinkFrame | Promise]):
 
 
 class Welcome(NamedTuple):
-    """The mailbox takes messages from here on."""
+    """The mailbox takes messages from now on."""
 
     slot: int
     received: int  # the newest link message it has
-    counters: str  # the name of their file
+    counters: str  # name of the counters file
 
 
 class Confirmed(NamedTuple):
@@ -129,7 +129,7 @@ class Confirmed(NamedTuple):
 
 
 class Call(Protocol):
-    """A request under way."""
+    """A pending request."""
 
     @property
     def bodies(self) -> list[bytes]:
@@ -140,22 +140,22 @@ C = TypeVar("C", bound=Call)
 
 
 class Callee(Stream[Welcome | Confirmed | C], Generic[C]):
-    """A mailbox that was called. A call whose reply is whole is an event."""
+    """A connection to a mailbox. Emits each call whose reply is complete."""
 
     def __init__(self, source: int = NOBODY) -> None:
-        """``source``: the own shard."""
+        """``source``: the caller's shard."""
         super().__init__()
-        self.calls: dict[int, C] = {}  # under way, by their numbers
+        self.calls: dict[int, C] = {}  # pending, by number
         self._welcome: Welcome | None = None
         self.send(FrameKind.HELLO, source + 1)
 
     def request(self, number: int, call: C, deadline_ms: int, body: bytes) -> None:
-        """Send a message into a place that is taken."""
+        """Send a message for which room was claimed."""
         self.calls[number] = call
         self.send(_REQUEST, number, deadline_ms, body)
 
     def end(self) -> list[C]:
-        """The connection has ended: the calls that get no reply any more."""
+        """Close after the connection has ended; return the calls that will get no reply."""
         self.close()
         lost, self.calls = list(self.calls.values()), {}
         for call in lost:
@@ -169,7 +169,7 @@ class Callee(Stream[Welcome | Confirmed | C], Generic[C]):
                 return self._welcome
         elif kind == _REPLY:
             call = self.calls.pop(number, None)
-            if call is not None:  # else nobody waits for it any more
+            if call is not None:  # else the caller has given up
                 call.bodies.append(body)
             return call
         elif kind == _REPLY_PIECE:
@@ -181,21 +181,21 @@ class Callee(Stream[Welcome | Confirmed | C], Generic[C]):
 
 
 class Receiver(Callee[C]):
-    """A mailbox that a shard has called: it takes link messages, too."""
+    """A shard's connection to a mailbox, which also carries link messages."""
 
     def __init__(self, source: int) -> None:
         super().__init__(source)
-        self.linked = 0  # number of the last link message given to the stream
-        self._marks: deque[tuple[int, int]] = deque()  # (end of the message in the stream, its number), not yet sent
+        self.linked = 0  # number of the last link message queued
+        self._marks: deque[tuple[int, int]] = deque()  # (stream offset of the message's end, its number), not sent yet
 
     def promise(self, newest: int, confirmed: int) -> None:
-        """Go on after what it has. Callers were told of what is up to ``newest`` while this link was down."""
+        """Continue after what it has. Callers may have seen messages up to ``newest`` while this link was down."""
         assert self._welcome is not None
         self.linked = self._welcome.received
         self.send(FrameKind.PROMISE, newest, confirmed)
 
     def link(self, number: int, stamp_ms: int, body: bytes) -> bool:
-        """Queue a link message; False: the window is full, or the stream has ended."""
+        """Queue a link message; False if the window is full or the stream closed."""
         if self.unsent_bytes > LINK_WINDOW_BYTES or self.closed:
             return False
         self.send(_LINK, number, stamp_ms, body)
@@ -204,11 +204,11 @@ class Receiver(Callee[C]):
         return True
 
     def has_sent(self, number: int) -> bool:
-        """Whether link messages up to ``number`` are in the receiver's queue."""
+        """Whether link messages up to ``number`` have been sent to the receiver's queue."""
         return number <= (self._marks[0][1] - 1 if self._marks else self.linked)
 
     def sent(self, count: int) -> None:
-        """So much of the chunk has gone, and with it the link messages that end there."""
+        """Remove sent bytes, and the link messages that end within them."""
         super().sent(count)
         while self._marks and self._marks[0][0] <= self.sent_bytes:
             self._marks.popleft()

@@ -1,7 +1,7 @@
-"""The calling end of a mailbox: one connection to a shard or the archive, read by a thread of its own.
+"""The calling end of a mailbox: one connection to a shard or the archive, read by its own thread.
 
-For callers that wait in threads: workers of gunicorn's gthread class, and tools. The front door of the web side brings
-a channel of its own (:mod:`web.server.greenlet_channel`), for greenlets.
+For callers that wait in threads: workers of gunicorn's gthread class, and tools. The web workers use a channel of their
+own for greenlets (:mod:`web.server.greenlet_channel`).
 """
 
 import os
@@ -16,11 +16,11 @@ from shards.ipc.errors import NotServing
 from shards.ipc.protocol import Callee, Welcome
 from shards.limits import RECEIVE_BYTES, RECONNECT_MS, RECONNECT_MS_MAX
 
-_IDLE_S = 3_600  # a socket with a time-out is non-blocking underneath: a write never waits, a read waits so long
+_IDLE_S = 3_600  # a socket with a timeout is non-blocking underneath: a write never waits, a read waits this long
 
 
 class ThreadedWaiter:
-    """One call under way."""
+    """A pending call."""
 
     __slots__ = ("_done", "bodies")
 
@@ -30,26 +30,26 @@ class ThreadedWaiter:
         self.bodies: list[bytes] = []  # none: the other side died
 
     def finish(self) -> None:
-        """The reply is whole, or will never come."""
+        """Mark the call as finished: its reply is complete, or will never come."""
         self._done.release()
 
     def wait(self, seconds: float) -> bool:
-        """Whether it was finished in time."""
+        """Wait for the call to finish; False on timeout."""
         return self._done.acquire(timeout=max(seconds, 0))
 
 
 class ThreadedShardChannel:
-    """The connection to one shard or the archive, made again whenever it is lost.
+    """The connection to one shard or the archive, re-established whenever it is lost.
 
-    Speaks the words of ``multiprocessing.Queue``: ``put_nowait`` raises ``queue.Full`` at once.
+    Behaves like ``multiprocessing.Queue``: ``put_nowait`` raises ``queue.Full`` immediately.
     """
 
     def __init__(self, folder: Folder, name: str) -> None:
         self._path = folder.socket(name)
         self._run = folder.run
-        self._lock = threading.Lock()  # of all that follows
+        self._lock = threading.Lock()  # guards everything below
         self._callee = Callee[ThreadedWaiter]()
-        self._socket: socket.socket | None = None  # once the other side has welcomed it, as is the slot
+        self._socket: socket.socket | None = None  # set once the other side has welcomed it, as is the slot
         self._slot: Slot | None = None
         self._numbers = count(1)
         self._closed = False
@@ -57,7 +57,7 @@ class ThreadedShardChannel:
         threading.Thread(target=self._keep_reading, name=f"line-{name}", daemon=True).start()
 
     def wait_connected(self, seconds: float) -> bool:
-        """Wait until the other side has welcomed this channel, at most so long."""
+        """Wait until the other side has welcomed this channel; False on timeout."""
         return self.connected.wait(seconds)
 
     def serving(self) -> bool:
@@ -66,17 +66,17 @@ class ThreadedShardChannel:
             return self._slot is not None and self._slot.serving
 
     def qsize(self) -> int:
-        """Messages waiting in its mailbox; 0 when not connected."""
+        """Return the number of messages waiting in its mailbox; 0 when not connected."""
         with self._lock:
             return self._slot.qsize() if self._slot else 0
 
     def maxsize(self) -> int:
-        """The mailbox's bound; 0 when not connected."""
+        """Return the mailbox's capacity; 0 when not connected."""
         with self._lock:
             return self._slot.maxsize if self._slot else 0
 
     def claim(self) -> Slot:
-        """Take a place in the mailbox, of this life of its owner. Raises queue.Full or NotServing."""
+        """Claim room for one message in the current mailbox. Raises queue.Full or NotServing."""
         with self._lock:
             if self._slot is None:
                 raise NotServing
@@ -84,19 +84,19 @@ class ThreadedShardChannel:
             return self._slot
 
     def unclaim(self, slot: Slot) -> None:
-        """Give back a place that was not used."""
+        """Give back a claim that was not used."""
         with self._lock:
             if self._slot is slot:
                 slot.unclaim()
 
     def send(self, slot: Slot, body: bytes, deadline_ms: int) -> tuple[int, ThreadedWaiter]:
-        """Send a message into a claimed place; never waits. Raises NotServing if nothing was sent."""
+        """Send a message for a claimed slot; never blocks. Raises NotServing if nothing was sent."""
         waiter = ThreadedWaiter()
         with self._lock:
             if self._slot is not slot:
                 raise NotServing
             number = next(self._numbers)
-            others_wait = self._callee.unsent_bytes > 0  # a helper sends what the socket's buffer had no room for
+            others_wait = self._callee.unsent_bytes > 0  # a helper thread sends what did not fit the socket's buffer
             self._callee.request(number, waiter, deadline_ms, body)
             if not others_wait:
                 try:
@@ -111,12 +111,12 @@ class ThreadedShardChannel:
         return self.send(self.claim(), body, deadline_ms)
 
     def forget(self, number: int) -> None:
-        """Nobody waits for this reply any more."""
+        """Drop a call whose reply is no longer wanted."""
         with self._lock:
             self._callee.calls.pop(number, None)
 
     def close(self) -> None:
-        """Drop the connection for good."""
+        """Close the connection permanently."""
         with self._lock:
             self._closed = True
             if self._socket is not None:
@@ -132,14 +132,14 @@ class ThreadedShardChannel:
         except BlockingIOError:
             sent = 0
         except OSError:
-            self._callee.sent(len(chunk))  # nobody takes it any more
+            self._callee.sent(len(chunk))  # nobody will receive it
             raise
         self._callee.sent(sent)
         if sent < len(chunk):
             threading.Thread(target=self._flush, args=(self._socket, self._callee), daemon=True).start()
 
     def _flush(self, sock: socket.socket, callee: Callee[ThreadedWaiter]) -> None:
-        """Send what the socket's buffer had no room for."""
+        """Send what did not fit into the socket's buffer."""
         sent = 0
         try:
             while True:
@@ -148,13 +148,13 @@ class ThreadedShardChannel:
                         break
                     callee.sent(sent)
                     chunk = callee.chunk()
-                    if not chunk:  # seen under the same lock: whoever finds no room next starts a helper of its own
+                    if not chunk:  # under the same lock: the next write that does not fit starts its own helper
                         return
                 sock.sendall(chunk)
                 sent = len(chunk)
-            sock.shutdown(socket.SHUT_RDWR)  # it reads nothing, or has gone
+            sock.shutdown(socket.SHUT_RDWR)  # the other side does not read, or is gone
         except OSError:
-            pass  # the reader sees the end of the connection and tells the callers
+            pass  # the reader notices the end of the connection and finishes the calls
 
     # Receiving
 
@@ -169,7 +169,7 @@ class ThreadedShardChannel:
             time.sleep(pause_ms / 1000)
 
     def _read(self) -> None:
-        """Connect and read until the connection ends. Raises OSError if it cannot be made, or makes no sense."""
+        """Connect and read until the connection ends. Raises OSError if connecting fails or on a protocol error."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             sock.settimeout(_IDLE_S)
             sock.connect(self._path)
@@ -179,7 +179,7 @@ class ThreadedShardChannel:
             try:
                 self._listen(sock, callee)
             finally:
-                self._lose()  # before the descriptor's number may become another's: nobody writes to it any more
+                self._lose()  # before the descriptor can be reused: nobody writes to it any more
 
     def _listen(self, sock: socket.socket, callee: Callee[ThreadedWaiter]) -> None:
         while not callee.closed:

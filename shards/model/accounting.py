@@ -1,4 +1,4 @@
-"""Money as values: wallets, balances, and what markets tell the account machine to do with them.
+"""Wallets, balances, and the settlements that markets send to the account machine.
 
 All amounts are integers in the smallest unit of their asset.
 """
@@ -11,14 +11,14 @@ from shards.model.orders import Side
 
 
 class Wallet(IntEnum):
-    """Which of an account's two purses: one wallet per asset for spot, one of USDT for futures."""
+    """One of an account's two wallets: per asset for spot, USDT only for futures."""
 
     SPOT = 1
     FUTURES = 2
 
 
 class MoveCause(StrEnum):
-    """Why money came into a wallet or left it, other than by trading."""
+    """Why a wallet changed other than by trading."""
 
     DEPOSIT = "deposit"
     WITHDRAWAL = "withdrawal"
@@ -34,7 +34,7 @@ class IncomeKind(StrEnum):
 
 
 class Balance(msgspec.Struct, array_like=True, gc=False):
-    """One wallet: what may be spent and what open orders hold, in the asset's smallest unit."""
+    """One wallet: the available amount and the amount held by open orders."""
 
     asset: str
     available: int
@@ -42,10 +42,10 @@ class Balance(msgspec.Struct, array_like=True, gc=False):
 
 
 class Settlement(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """What one order's fills and end do to its account's money.
+    """The effect of one order's fills and end on its account's balances.
 
-    ``released`` leaves the hold; of it ``paid`` leaves the account and the rest becomes available again.
-    ``received`` less ``fee`` comes in. Units of ``give`` and of ``take``.
+    ``released`` is taken out of the hold: ``paid`` of it leaves the account, the rest becomes available again.
+    ``received`` less ``fee`` is credited. The first two are in units of ``give``, the last two in units of ``take``.
     """
 
     account: str
@@ -58,19 +58,19 @@ class Settlement(msgspec.Struct, array_like=True, gc=False, frozen=True):
 
 
 class MarginTerms(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """What the account machine must know to hold the margin of a futures order. Values in units of USDT."""
+    """Everything the account machine needs to hold the margin of a futures order. Values in units of USDT."""
 
-    hold_value: int  # hold price × quantity: ÷ leverage it is the hold
+    hold_value: int  # hold price × quantity; divided by the leverage it is the hold
     order_value: int  # price × quantity: counts toward the position limit
-    default_leverage: int  # if the account has set none; of a modified order, what it was placed with
+    default_leverage: int  # used if the account has set none; for a modified order, the leverage it was placed with
     max_position_value: int
-    leverage: int = 0  # 1 for a modified order, whose values are those of its margin; 0: as the account has set it
-    loss_value: int = 0  # what it would lose against the mark: held beside the margin
-    reduces: int = 0  # lots, of an order that only reduces: what it would lose must be left of what there is
-    closes: bool = False  # with all open orders of its side it is no larger than the position: within any limit
-    held: int = 0  # of what a modified order that only reduces would lose: it holds so much already
-    mark: int = 0  # of one that only reduces: what a lot is worth at the mark against which it would lose
-    entry_value: int = 0  # what it may come to have cost, at its hold price: must be within its leverage's bracket
+    leverage: int = 0  # 1 for a modified order, whose values already are margin; 0: as set by the account
+    loss_value: int = 0  # its loss against the mark price: held in addition to the margin
+    reduces: int = 0  # reduce-only, lots: its loss must be covered by the remaining equity
+    closes: bool = False  # with all open orders of its side it is no larger than the position: exempt from limits
+    held: int = 0  # modified reduce-only: the part of its loss that is already held
+    mark: int = 0  # reduce-only: value of one lot at the mark price from which its loss is measured
+    entry_value: int = 0  # its maximum entry cost, at its hold price: must be within its leverage's bracket
 
 
 class MarginFill(msgspec.Struct, array_like=True, gc=False, frozen=True):
@@ -81,31 +81,31 @@ class MarginFill(msgspec.Struct, array_like=True, gc=False, frozen=True):
     side: Side
     price: int  # ticks
     quantity: int  # lots
-    lot_value: int  # units of USDT that one lot costs at this price
+    lot_value: int  # cost of one lot at this price, in units of USDT
     fee: int
     maker: bool
     time_ms: int = 0
 
 
 class MarginSettlement(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """What one futures order's fills and end do to its account's margin."""
+    """The effect of one futures order's fills and end on its account's margin."""
 
     account: str
     market: int
     side: Side
-    leverage: int  # 0: of an order that only reduces
-    released: int  # leaves the hold
-    released_exposure: int  # leaves the value of the open orders on that side
+    leverage: int  # 0: a reduce-only order
+    released: int  # taken out of the hold
+    released_exposure: int  # subtracted from the value of the open orders on that side
     fills: list[MarginFill] = []
 
 
 class Income(msgspec.Struct, array_like=True, gc=False, frozen=True):
     """One change of a futures wallet, in units of USDT."""
 
-    id: int  # of the trade, or of the movement
+    id: int  # of the trade or of the transfer
     kind: IncomeKind
-    amount: int  # negative: paid
+    amount: int  # negative if paid
     time_ms: int
-    market: int = 0  # none
-    trade: int = 0  # none
+    market: int = 0  # 0: none
+    trade: int = 0  # 0: none
     reference: str = ""  # of a deposit, withdrawal or transfer

@@ -1,7 +1,7 @@
-"""Risk terms of a futures market: how much a position of some size may be levered, and what must be left behind it.
+"""Risk terms of a futures market: maximum leverage and maintenance margin by position size.
 
-A bracket reaches from the cap of the one before to its own. Integers only: notionals in units of the quote asset,
-ratios in millionths.
+A bracket covers the notionals above the previous bracket's cap, up to its own. Integers only: notionals in units of the
+quote asset, ratios in millionths.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,42 +11,42 @@ from typing import Final
 import msgspec
 
 MILLION: Final = 1_000_000
-LIQUIDATION_FEE: Final = 12_500  # where an operator has said none
+LIQUIDATION_FEE: Final = 12_500  # unless the operator sets one
 
 
 class Bracket(msgspec.Struct, array_like=True, frozen=True):
-    """The terms of positions up to a notional."""
+    """The terms that apply to positions up to a notional."""
 
     cap: int  # units
     max_leverage: int
-    ratio: int  # maintenance, millionths of the notional
-    cum: int = 0  # units: makes the maintenance of one bracket go on where that of the one before ends
+    ratio: int  # maintenance margin, millionths of the notional
+    cum: int = 0  # units: makes the maintenance margin continuous from one bracket to the next
 
 
 class RiskTerms(msgspec.Struct, array_like=True, frozen=True):
-    """What a futures market asks of whoever holds a position in it."""
+    """What a futures market requires of an account with a position in it."""
 
     brackets: list[Bracket]  # caps and ratios rise, leverages fall
-    liquidation_fee: int = LIQUIDATION_FEE  # millionths of what is traded in a liquidation
+    liquidation_fee: int = LIQUIDATION_FEE  # millionths of the notional traded in a liquidation
 
 
 class RiskChange(msgspec.Struct, array_like=True, frozen=True):
-    """What is to change in risk terms; None: it stays as it is."""
+    """A change of risk terms; None leaves a term as it is."""
 
     brackets: list[Bracket] | None = None
     liquidation_fee: int | None = None
 
     def apply(self, terms: RiskTerms) -> RiskTerms:
-        """The terms with what has changed."""
+        """Return the terms after the change."""
         brackets = terms.brackets if self.brackets is None else self.brackets
         fee = terms.liquidation_fee if self.liquidation_fee is None else self.liquidation_fee
         return RiskTerms(brackets, fee)
 
 
 def make_brackets(rows: Iterable[tuple[int, int, int]]) -> list[Bracket]:
-    """The brackets of (cap, most leverage, ratio), lowest cap first.
+    """Return the brackets of (cap, maximum leverage, ratio), lowest cap first.
 
-    Raises ValueError if they do not rise and fall as they must, or a ``cum`` would not be a whole unit.
+    Raises ValueError unless caps and ratios rise and leverages fall, or if a ``cum`` would not be a whole unit.
     """
     made: list[Bracket] = []
     for cap, leverage, ratio in rows:
@@ -66,21 +66,21 @@ def make_brackets(rows: Iterable[tuple[int, int, int]]) -> list[Bracket]:
 
 
 def bracket_of(brackets: Sequence[Bracket], notional: int) -> Bracket:
-    """The first whose cap is not exceeded; beyond all caps the last."""
+    """Return the first bracket whose cap is not exceeded; beyond all caps, the last."""
     return next((bracket for bracket in brackets if notional <= bracket.cap), brackets[-1])
 
 
 def maintenance(brackets: Sequence[Bracket], notional: int) -> int:
-    """What a scope must be worth for a position of this notional, rounded up; none needs nothing."""
+    """Return the maintenance margin of a position of this notional in units, rounded up; 0 for none."""
     if not notional:
         return 0
-    first = brackets[0]  # which most positions lie in
+    first = brackets[0]  # that of most positions
     bracket = first if notional <= first.cap else bracket_of(brackets, notional)
     return -(-notional * bracket.ratio // MILLION) - bracket.cum
 
 
 def most_at(brackets: Sequence[Bracket], leverage: int) -> int:
-    """The most that a position with its open orders may be worth at entry, at a leverage."""
+    """Return the maximum entry value of a position and its open orders at a leverage."""
     most = brackets[0].cap
     for bracket in brackets:
         if bracket.max_leverage < leverage:
@@ -90,10 +90,10 @@ def most_at(brackets: Sequence[Bracket], leverage: int) -> int:
 
 
 def liquidation_notional(brackets: Sequence[Bracket], sign: int, cost: int, rest: int) -> Fraction | None:
-    """The notional at which what a scope is worth comes down to its maintenance; None if there is none above zero.
+    """Return the notional at which the margin balance equals the maintenance margin; None if none is above zero.
 
-    ``sign`` is 1 for a long and -1 for a short position, ``cost`` what was paid to enter it, ``rest`` what the scope is
-    worth without it, less the maintenance of its other positions.
+    ``sign`` is 1 for a long and -1 for a short position, ``cost`` its entry cost, ``rest`` the margin balance without
+    it, less the maintenance margin of the other positions.
     """
     floor = 0
     for bracket in brackets:

@@ -1,4 +1,4 @@
-"""Trades folded into candles, and candles put together."""
+"""Build candles from trades and merge candles."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -6,11 +6,11 @@ from typing import Final
 from shards.model.orders import Candle, Side, Trade
 from shards.model.queries import GetCandles
 
-ONE_SPAN_MS: Final = 2**53  # an interval so long that all trades are in one span
+ONE_SPAN_MS: Final = 2**53  # an interval so long that all trades fall into one candle
 
 
 def fold(trades: Iterable[Trade], interval_ms: int) -> list[Candle]:
-    """Candles of trades given oldest first."""
+    """Return the candles of trades given oldest first."""
     candles: list[Candle] = []
     for trade in trades:
         candle = _candle_of(trade, interval_ms)
@@ -22,7 +22,7 @@ def fold(trades: Iterable[Trade], interval_ms: int) -> list[Candle]:
 
 
 def add(earlier: Candle, later: Candle) -> Candle:
-    """Two candles of the same span as one."""
+    """Merge two candles of the same interval."""
     return Candle(
         open_ms=earlier.open_ms,
         open=earlier.open,
@@ -40,14 +40,14 @@ def add(earlier: Candle, later: Candle) -> Candle:
 
 
 def join(earlier: Sequence[Candle], later: Sequence[Candle]) -> list[Candle]:
-    """Candles of earlier and of later trades as one row; a span that both know is one candle."""
+    """Concatenate the candles of earlier and later trades; an interval present in both becomes one candle."""
     if earlier and later and earlier[-1].open_ms == later[0].open_ms:
         return [*earlier[:-1], add(earlier[-1], later[0]), *later[1:]]
     return [*earlier, *later]
 
 
 def limit_candles(candles: list[Candle], query: GetCandles) -> list[Candle]:
-    """As many as were asked for, from the end that was asked for."""
+    """Return at most ``query.limit`` candles, the newest or the oldest as requested."""
     return candles[-query.limit :] if query.newest else candles[: query.limit]
 
 

@@ -1,7 +1,7 @@
 """Messages ↔ bytes.
 
-JSON arrays, each opened by its message's tag: typed, compact, readable in the journal, and exact for integers of any
-size (an 18-decimals balance does not fit the 64 bits of MessagePack). Never pickle.
+JSON arrays whose first element is the message's tag: typed, compact, readable in the journal, and exact for integers of
+any size (a balance with 18 decimals does not fit the 64 bits of MessagePack). Never pickle.
 """
 
 import msgspec
@@ -14,26 +14,26 @@ from shards.model.orders import NewOrder
 from shards.model.queries import Query
 from shards.model.replies import Reply
 
-VERSION = 2  # of everything below; written in every hello, journal and snapshot
+VERSION = 2  # of all messages below; written into every hello, journal and snapshot
 
 
 class _Hold(msgspec.Struct, array_like=True, tag=8, gc=False, frozen=True):
-    """A FundsHold or a MarginHold as it travels and is journaled: one message, of which each uses a part."""
+    """The encoding of FundsHold and MarginHold: one message, of which each uses a part."""
 
     order: NewOrder
     asset: str
-    amount: int  # of a FundsHold
+    amount: int  # FundsHold only
     market_shard: int
     ticket: int
     deadline_ms: int
-    hold_price: int = 0  # of a MarginHold, as all below
+    hold_price: int = 0  # MarginHold only, as all below
     terms: MarginTerms | None = None
     modifies: int = 0
     limit: int = 0
     loss: int = 0
 
     def narrow(self) -> FundsHold | MarginHold:
-        """The one that it is."""
+        """Return the message this encodes."""
         requested = self.market_shard, self.ticket, self.deadline_ms
         if self.terms is None:
             return FundsHold(self.order, self.asset, self.amount, *requested)
@@ -43,7 +43,7 @@ class _Hold(msgspec.Struct, array_like=True, tag=8, gc=False, frozen=True):
 
 _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
-"""Any message as bytes, but for holds."""
+"""Encode any message except holds."""
 
 _requests: msgspec.json.Decoder[CallerCommand | _Hold | Query] = msgspec.json.Decoder(CallerCommand | _Hold | Query)
 _inputs: msgspec.json.Decoder[CallerCommand | _Hold | LinkMessage] = msgspec.json.Decoder(
@@ -55,11 +55,11 @@ _replies: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
 
 
 class Undecodable(Exception):
-    """Bytes that are no message."""
+    """Bytes that are not a valid message."""
 
 
 def encode_hold(hold: FundsHold | MarginHold) -> bytes:
-    """What one shard asks another to hold, as bytes."""
+    """Encode a hold request from one shard to another."""
     requested = hold.market_shard, hold.ticket, hold.deadline_ms
     if isinstance(hold, FundsHold):
         return encode(_Hold(hold.order, hold.asset, hold.amount, *requested))
@@ -68,7 +68,7 @@ def encode_hold(hold: FundsHold | MarginHold) -> bytes:
 
 
 def decode_request(body: bytes) -> Command | Query:
-    """What a mailbox received. Raises Undecodable."""
+    """Decode a mailbox request. Raises Undecodable."""
     try:
         request = _requests.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -77,21 +77,21 @@ def decode_request(body: bytes) -> Command | Query:
 
 
 def decode_input(body: bytes) -> Command | LinkMessage:
-    """What a journal holds."""
+    """Decode a journaled input."""
     journaled = _inputs.decode(body)
     return journaled.narrow() if isinstance(journaled, _Hold) else journaled
 
 
 def decode_link(body: bytes) -> LinkMessage:
-    """What a link between shards carried."""
+    """Decode a message of a link between shards."""
     return _links.decode(body)
 
 
 def decode_event(body: bytes) -> Event:
-    """What a link to the archive carried."""
+    """Decode a message of a link to the archive."""
     return _events.decode(body)
 
 
 def decode_reply(body: bytes) -> Reply:
-    """An answer."""
+    """Decode a reply."""
     return _replies.decode(body)

@@ -1,4 +1,4 @@
-"""Commands: what callers ask to be done. Journaled inputs of a shard."""
+"""Commands that change state: the journaled inputs of a shard."""
 
 import msgspec
 
@@ -22,7 +22,7 @@ class Cancel(msgspec.Struct, array_like=True, tag=2, gc=False, frozen=True):
 
 
 class CancelByClientId(msgspec.Struct, array_like=True, tag=3, gc=False, frozen=True):
-    """Cancel the open order of that client id. Reply as Cancel, never NOT_OWNER."""
+    """Cancel the open order with that client id. Replies as for Cancel, never NOT_OWNER."""
 
     market: int
     account: str
@@ -33,12 +33,12 @@ class CancelAll(msgspec.Struct, array_like=True, tag=4, gc=False, frozen=True):
     """Cancel the account's open orders on one market, or its spot orders on all of the shard's. Reply: OrdersReply."""
 
     account: str
-    market: int = 0  # all spot markets
-    triggers_only: bool = False  # futures: only those that wait
+    market: int = 0  # 0: all spot markets
+    triggers_only: bool = False  # futures: only waiting triggers
 
 
 class Deposit(msgspec.Struct, array_like=True, tag=5, gc=False, frozen=True):
-    """Credit (amount > 0) or debit (amount < 0) a wallet. ``reference`` makes it happen once.
+    """Credit (amount > 0) or debit (amount < 0) a wallet, once per ``reference``.
 
     Reply: AmountReply; Rejected REFERENCE_CONFLICT, INSUFFICIENT_BALANCE, AMOUNT_TOO_BIG.
     """
@@ -51,13 +51,13 @@ class Deposit(msgspec.Struct, array_like=True, tag=5, gc=False, frozen=True):
 
 
 class AddMarket(msgspec.Struct, array_like=True, tag=6, gc=False, frozen=True):
-    """Open a market on the shard of its symbol. Reply: MarketReply with the market in force (a repeat: the first)."""
+    """Open a market on its symbol's shard. Reply: MarketReply with the market in force (the first, for a repeat)."""
 
     market: Market
 
 
 class SetMarketStatus(msgspec.Struct, array_like=True, tag=7, gc=False, frozen=True):
-    """Halt, list again or delist. Reply: MarketReply; Rejected UNKNOWN_MARKET, MARKET_DELISTED."""
+    """Halt, relist or delist. Reply: MarketReply; Rejected UNKNOWN_MARKET, MARKET_DELISTED."""
 
     market: int
     status: MarketStatus
@@ -71,16 +71,16 @@ class SetMarkPrice(msgspec.Struct, array_like=True, tag=9, gc=False, frozen=True
 
 
 class SetLeverage(msgspec.Struct, array_like=True, tag=10, gc=False, frozen=True):
-    """For orders placed from now on; asked of the account's shard, within the market's band. Reply: CountReply."""
+    """Set the leverage of new orders, within the market's range; to the account's shard. Reply: CountReply."""
 
     account: str
     market: int
     leverage: int
-    default: int = 0  # the market's: what it is as long as the account has set none
+    default: int = 0  # the market's, used as long as the account has set none
 
 
 class Transfer(msgspec.Struct, array_like=True, tag=11, gc=False, frozen=True):
-    """Move USDT between an account's wallets, once per reference if there is one. Reply: TransferReply or Rejected."""
+    """Move USDT between an account's wallets, once per reference if one is given. Reply: TransferReply or Rejected."""
 
     account: str
     asset: str
@@ -90,7 +90,7 @@ class Transfer(msgspec.Struct, array_like=True, tag=11, gc=False, frozen=True):
 
 
 class CancelBatch(msgspec.Struct, array_like=True, tag=12, gc=False, frozen=True):
-    """Cancel several futures orders of one market, by id or client id, in one step. Reply: BatchReply."""
+    """Cancel several futures orders of one market, by id or client id, atomically. Reply: BatchReply."""
 
     market: int
     account: str
@@ -99,7 +99,7 @@ class CancelBatch(msgspec.Struct, array_like=True, tag=12, gc=False, frozen=True
 
 
 class CancelAllAfter(msgspec.Struct, array_like=True, tag=13, gc=False, frozen=True):
-    """Cancel everything of the account on a futures market after so long (ms; 0: never mind). Reply: CountReply."""
+    """Cancel all of the account's orders on a futures market after a delay (ms; 0: disarm). Reply: CountReply."""
 
     market: int
     account: str
@@ -107,14 +107,15 @@ class CancelAllAfter(msgspec.Struct, array_like=True, tag=13, gc=False, frozen=T
 
 
 class TimerFired(msgspec.Struct, array_like=True, tag=14, gc=False, frozen=True):
-    """Time has passed: what was due by this input's stamp happens. The shard itself asks for it."""
+    """The timer has fired: everything due by this input's time stamp happens. Sent by the shard to itself."""
 
 
 class Modify(msgspec.Struct, array_like=True, tag=15, gc=False, frozen=True):
-    """Give an open futures order another price or quantity, or a waiting trigger another stop price; 0: as it is.
+    """Change an open futures order's price or quantity, or a waiting trigger's stop price; 0: unchanged.
 
-    Reply: OrderReply; Rejected UNKNOWN_ORDER (also when it is not the account's), TERMINAL_ORDER, NOT_MODIFIABLE,
-    NOTHING_CHANGES, BELOW_FILLED, and what stands against a new order. The id stays, the place in the queue is lost.
+    Reply: OrderReply; Rejected UNKNOWN_ORDER (also for another account's order), TERMINAL_ORDER, NOT_MODIFIABLE,
+    NOTHING_CHANGES, BELOW_FILLED, and any reason to reject a new order. The order keeps its id and loses its time
+    priority.
     """
 
     id: int
@@ -125,15 +126,15 @@ class Modify(msgspec.Struct, array_like=True, tag=15, gc=False, frozen=True):
 
 
 class SetRules(msgspec.Struct, array_like=True, tag=16, gc=False, frozen=True):
-    """From here on the shard decides by the rules of this version. The shard itself asks for it, once."""
+    """Use this version of the rules from here on. Sent by the shard to itself, once."""
 
     version: int
 
 
 class SetRisk(msgspec.Struct, array_like=True, tag=17, gc=False, frozen=True):
-    """Give a futures market other risk terms, in force for all that follows. Reply: MarketReply or Rejected.
+    """Change a futures market's risk terms from here on. Reply: MarketReply or Rejected.
 
-    A market that had none has those of its one bracket first.
+    A market that had none starts from those of its single bracket.
     """
 
     market: int
@@ -141,9 +142,9 @@ class SetRisk(msgspec.Struct, array_like=True, tag=17, gc=False, frozen=True):
 
 
 class AddAsset(msgspec.Struct, array_like=True, tag=19, gc=False, frozen=True):
-    """Fix the decimals of an asset's smallest unit, on the shard of its symbol. Reply: CountReply with those in force.
+    """Set the decimals of an asset's smallest unit, on the shard of its symbol. Reply: CountReply with those in force.
 
-    A repeat changes nothing, whatever it says.
+    A repeat changes nothing, whatever decimals it has.
     """
 
     asset: str
@@ -151,21 +152,21 @@ class AddAsset(msgspec.Struct, array_like=True, tag=19, gc=False, frozen=True):
 
 
 class FundsHold(msgspec.Struct, gc=False, frozen=True):
-    """Market shard → account shard of the account: set money aside for this spot order, then grant it.
+    """Market shard → account shard: hold funds for this spot order, then grant it.
 
-    Reply: Rejected; nothing when granted, for the grant comes over the link. On the wire: :mod:`shards.model.codec`.
+    Reply: Rejected; none when granted, since the grant comes over the link. Encoding: :mod:`shards.model.codec`.
     """
 
     order: NewOrder
     asset: str
     amount: int
     market_shard: int
-    ticket: int  # the caller waiting at the market shard
-    deadline_ms: int  # by the market shard's stamps
+    ticket: int  # of the caller waiting at the market shard
+    deadline_ms: int  # on the market shard's clock
 
 
 class MarginHold(msgspec.Struct, gc=False, frozen=True):
-    """As :class:`FundsHold`, for a futures order: set its margin aside."""
+    """As :class:`FundsHold`, for a futures order: hold its margin."""
 
     order: NewOrder
     asset: str
@@ -174,8 +175,8 @@ class MarginHold(msgspec.Struct, gc=False, frozen=True):
     deadline_ms: int
     hold_price: int
     terms: MarginTerms
-    modifies: int  # the order that shall become like this one; held is what it needs more
-    limit: int  # the worst price at which it is to trade; 0: as its kind says
+    modifies: int  # the order to be modified; only the additional margin is held
+    limit: int  # the worst price at which it may trade; 0: given by its kind
     loss: int  # ticks that each lot of ``terms.loss_value`` would lose
 
 

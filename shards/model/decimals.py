@@ -1,7 +1,7 @@
 """Decimal text and integers: exact, never through a float.
 
-A *step* is a positive decimal such as a tick size ("0.0001") or a lot size ("0.25"). A value that is a whole
-number of steps is kept as that number.
+A *step* is a positive decimal such as a tick size ("0.0001") or a lot size ("0.25"). A value that is a multiple of the
+step is kept as the number of steps.
 """
 
 import re
@@ -11,17 +11,17 @@ _DECIMAL = re.compile(r"(\d{1,40})(?:\.(\d{1,40}))?(?:[eE]([+-]?\d{1,3}))?", re.
 
 
 class Decimal(NamedTuple):
-    """An unsigned decimal: ``digits`` × 10^-``decimals``; places ≥ 0."""
+    """An unsigned decimal: ``digits`` × 10^-``decimals``, with ``decimals`` ≥ 0."""
 
     digits: int
     decimals: int
 
 
 def parse_decimal(text: str, integer_digits: int = 20, fraction_digits: int = 18) -> Decimal | None:
-    """Read ``text`` exactly, or None.
+    """Parse ``text`` exactly; None if it is malformed or too long.
 
-    Digits, an optional point and digits, an optional exponent; no sign, no spaces. At most ``integer_digits``
-    before and ``fraction_digits`` after the point once written out.
+    Digits, an optional point and digits, an optional exponent; no sign, no spaces. At most ``integer_digits`` before
+    and ``fraction_digits`` after the point once written out.
     """
     match = _DECIMAL.fullmatch(text)
     if match is None:
@@ -41,7 +41,7 @@ def parse_decimal(text: str, integer_digits: int = 20, fraction_digits: int = 18
 
 
 def count_steps(value: Decimal, step: Decimal) -> int | None:
-    """How many whole steps ``value`` is; None if it is not a whole number of them."""
+    """Return ``value`` in steps; None if it is not a multiple of ``step``."""
     decimals = max(value.decimals, step.decimals)
     steps, rest = divmod(
         value.digits * 10 ** (decimals - value.decimals), step.digits * 10 ** (decimals - step.decimals)
@@ -50,7 +50,7 @@ def count_steps(value: Decimal, step: Decimal) -> int | None:
 
 
 def format_fixed(digits: int, decimals: int) -> str:
-    """``digits`` × 10^-``decimals`` with exactly ``decimals`` decimals: (5000, 4) → "0.5000"."""
+    """Format ``digits`` × 10^-``decimals`` with exactly ``decimals`` decimals: (5000, 4) → "0.5000"."""
     if decimals == 0:
         return str(digits)
     sign, text = ("-", str(-digits)) if digits < 0 else ("", str(digits))
@@ -59,7 +59,7 @@ def format_fixed(digits: int, decimals: int) -> str:
 
 
 def format_plain(digits: int, decimals: int) -> str:
-    """``digits`` × 10^-``decimals`` without trailing zeros: (1000, 2) → "10"; (0, 5) → "0"."""
+    """Format ``digits`` × 10^-``decimals`` without trailing zeros: (1000, 2) → "10"; (0, 5) → "0"."""
     if not digits:
         return "0"
     text = format_fixed(digits, decimals)
@@ -67,12 +67,12 @@ def format_plain(digits: int, decimals: int) -> str:
 
 
 def divide_half_even(numerator: int, denominator: int) -> int:
-    """The quotient of two non-negative integers, rounded half to even."""
+    """Return the quotient of two non-negative integers, rounded half to even."""
     quotient, rest = divmod(numerator, denominator)
     double = 2 * rest
     return quotient + (double > denominator or (double == denominator and quotient & 1))
 
 
 def ceil_div(numerator: int, denominator: int) -> int:
-    """The quotient rounded up."""
+    """Return the quotient rounded up."""
     return -(-numerator // denominator)

@@ -1,4 +1,4 @@
-"""Rows to the archive: what shards report of what is over. Numbered like link messages."""
+"""Events: what shards report to the archive. Numbered like link messages."""
 
 from enum import StrEnum
 
@@ -10,7 +10,7 @@ from shards.model.orders import NewOrder, Order, Trade
 
 
 class OrderEnded(msgspec.Struct, array_like=True, tag=30, gc=False, frozen=True):
-    """An order became terminal."""
+    """An order reached a terminal status."""
 
     order: Order
 
@@ -29,7 +29,7 @@ class MarketChanged(msgspec.Struct, array_like=True, tag=32, gc=False, frozen=Tr
 
 
 class MarginFilled(msgspec.Struct, array_like=True, tag=33, gc=False, frozen=True):
-    """One side of a futures match has been booked in its account's wallet."""
+    """One side of a futures match was booked in its account's wallet."""
 
     account: str
     market: int
@@ -39,9 +39,9 @@ class MarginFilled(msgspec.Struct, array_like=True, tag=33, gc=False, frozen=Tru
 
 
 class FundsMoved(msgspec.Struct, array_like=True, tag=34, gc=False, frozen=True):
-    """Money came into a wallet (amount > 0) or left it; a transfer gives one row for each of the two wallets."""
+    """A wallet was credited (amount > 0) or debited; a transfer gives one event for each of the two wallets."""
 
-    id: int  # number of the input at the account's shard
+    id: int  # sequence of the input at the account's shard
     account: str
     wallet: Wallet
     asset: str
@@ -52,7 +52,7 @@ class FundsMoved(msgspec.Struct, array_like=True, tag=34, gc=False, frozen=True)
 
 
 class Attempt(StrEnum):
-    """What a refused command was to do."""
+    """What a rejected command was meant to do."""
 
     PLACE = "place"
     MODIFY = "modify"
@@ -60,19 +60,19 @@ class Attempt(StrEnum):
 
 
 class CommandRejected(msgspec.Struct, array_like=True, tag=35, gc=False, frozen=True):
-    """An account's command came to nothing; of a batch of cancels, one of them."""
+    """An account's command was rejected; for a batch of cancels, one of them."""
 
-    sequence: int  # number of the input at its shard
-    position: int  # among the refusals of the input
+    sequence: int  # of the input at its shard
+    position: int  # among the rejections of the input
     attempt: Attempt
     account: str
     market: int
-    reason: str  # the value of a Reason
+    reason: str  # a RejectReason value
     time_ms: int
-    order: int = 0  # that was to be canceled or modified
-    client_id: str = ""  # by which it was to be canceled
-    new: NewOrder | None = None  # that was to be placed
-    price: int = 0  # that a modified order was to have, as the two below
+    order: int = 0  # the order to be canceled or modified
+    client_id: str = ""  # the client id of a cancel by client id
+    new: NewOrder | None = None  # the order to be placed
+    price: int = 0  # new price of a modification, as the two below
     quantity: int = 0
     stop_price: int = 0
 

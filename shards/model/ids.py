@@ -1,7 +1,7 @@
 """Order and trade numbers, and the UUIDs under which they may be shown.
 
-A number is 52 bits: market << 40 | sequence within the market. Its UUID is one of version 8, of those bits and a
-keyed tag, so that turning one into the other needs no directory and a made-up UUID is recognized at once.
+A number has 52 bits: market << 40 | sequence within the market. Its UUID, of version 8, consists of those bits and a
+keyed tag, so that converting between them needs no lookup table and a forged UUID is recognized.
 """
 
 import hmac
@@ -21,17 +21,17 @@ _TAG_MASK = (1 << _TAG_BITS) - 1
 
 
 def make_number(market: int, sequence: int) -> int:
-    """The number of a market's ``sequence``-th order or trade."""
+    """Return the number of a market's ``sequence``-th order or trade."""
     return market << SEQUENCE_BITS | sequence
 
 
 def market_of(number: int) -> int:
-    """The market number within an order or trade number; 0 or unknown if it was never made here."""
+    """Return the market number within an order or trade number; 0 or unknown if the number was never issued."""
     return number >> SEQUENCE_BITS
 
 
 def sequence_of(number: int) -> int:
-    """The sequence within the market."""
+    """Return the sequence within the market."""
     return number & _SEQUENCE_MASK
 
 
@@ -41,7 +41,7 @@ def _tag(number: int, key: bytes, kind: bytes) -> int:
 
 
 def to_uuid(number: int, key: bytes, kind: bytes = ORDER) -> str:
-    """The UUID text of a number. ``key`` is at most 64 bytes; ``kind`` keeps order and trade ids apart."""
+    """Return a number's UUID as text. ``key`` has at most 64 bytes; ``kind`` keeps order and trade ids apart."""
     tag = _tag(number, key, kind)
     value = (number >> 4) << 80 | 8 << 76 | (number & 15) << 72 | (tag >> 62) << 64 | 2 << 62 | tag & (1 << 62) - 1
     text = f"{value:032x}"
@@ -49,12 +49,12 @@ def to_uuid(number: int, key: bytes, kind: bytes = ORDER) -> str:
 
 
 def is_uuid(text: str) -> bool:
-    """Whether ``text`` is a hyphenated UUID of any version, in any letter case."""
+    """Whether ``text`` is a hyphenated UUID of any version, in any case."""
     return _UUID.fullmatch(text) is not None
 
 
 def from_uuid(text: str, key: bytes, kind: bytes = ORDER) -> int | None:
-    """The number in a UUID that :func:`to_uuid` made with the same key and kind; None for any other."""
+    """Return the number of a UUID made by :func:`to_uuid` with the same key and kind; None for any other."""
     if not is_uuid(text):
         return None
     value = int(text.replace("-", ""), 16)

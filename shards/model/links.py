@@ -1,4 +1,4 @@
-"""Link messages: from one shard to another. Journaled inputs, numbered, exactly once."""
+"""Messages from one shard to another. Journaled inputs, numbered, delivered exactly once."""
 
 import msgspec
 
@@ -8,7 +8,7 @@ from shards.model.orders import NewOrder, Side
 
 
 class Granted(msgspec.Struct, array_like=True, tag=20, gc=False, frozen=True):
-    """Home shard → market shard: the money of this order is held; place it, or release past its deadline."""
+    """Account shard → market shard: this order's funds are held; place it, or release them past its deadline."""
 
     order: NewOrder
     amount: int
@@ -16,13 +16,13 @@ class Granted(msgspec.Struct, array_like=True, tag=20, gc=False, frozen=True):
     deadline_ms: int
     hold_price: int = 0  # futures, as all below
     leverage: int = 0
-    modifies: int = 0  # the order that shall become like this one
-    order_value: int = 0  # of a modification: what counts more toward the position limit
+    modifies: int = 0  # the order to be modified
+    order_value: int = 0  # modification: the additional value counted toward the position limit
     limit: int = 0
     loss: int = 0
-    closes: bool = False  # as it was asked for
-    reduces: int = 0  # likewise: lots, of an order that only reduces
-    allowance: int = 0  # so far such an order goes from the mark with nothing held for it, in millionths
+    closes: bool = False  # as in the request
+    reduces: int = 0  # as in the request: lots of a reduce-only order
+    allowance: int = 0  # the distance from the mark within which a reduce-only order needs no hold, in millionths
 
 
 class Settle(msgspec.Struct, array_like=True, tag=21, gc=False, frozen=True):
@@ -38,13 +38,13 @@ class SettleMargin(msgspec.Struct, array_like=True, tag=22, gc=False, frozen=Tru
 
 
 class MarkChanged(msgspec.Struct, array_like=True, tag=23, gc=False, frozen=True):
-    """Market shard → every other: units of USDT that one lot is worth at the mark price, per market."""
+    """Market shard → every other shard: per market, the value of one lot at the mark price in units of USDT."""
 
     lot_values: dict[int, int]
 
 
 class TriggerMarginRequest(msgspec.Struct, array_like=True, tag=24, gc=False, frozen=True):
-    """Market shard → account shard: a trigger has fired; hold its margin or say no."""
+    """Market shard → account shard: a trigger has fired; hold its margin or reject it."""
 
     id: int
     account: str
@@ -57,7 +57,7 @@ class TriggerMarginRequest(msgspec.Struct, array_like=True, tag=24, gc=False, fr
 
 
 class TriggerMarginResult(msgspec.Struct, array_like=True, tag=25, gc=False, frozen=True):
-    """Home shard → market shard: the margin of a fired trigger is held; leverage 0: it is not."""
+    """Account shard → market shard: a fired trigger's margin is held; leverage 0: it is not."""
 
     id: int
     account: str
@@ -67,12 +67,12 @@ class TriggerMarginResult(msgspec.Struct, array_like=True, tag=25, gc=False, fro
     terms: MarginTerms
     limit: int = 0
     loss: int = 0
-    leave: bool = False  # of one that only reduces, and has no leverage: what was asked for is held
-    allowance: int = 0  # as of a grant
+    leave: bool = False  # reduce-only, without leverage: the requested amount is held
+    allowance: int = 0  # as in a grant
 
 
 class BracketsChanged(msgspec.Struct, array_like=True, tag=26, gc=False, frozen=True):
-    """Market shard → every other: how much a position in a market may be levered."""
+    """Market shard → every other shard: a market's leverage brackets."""
 
     market: int
     brackets: list[Bracket]

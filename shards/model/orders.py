@@ -1,8 +1,8 @@
-"""Orders and trades as values: what the market machines keep, replies show and the archive stores.
+"""Orders and trades: kept by the market machines, shown in replies, stored in the archive.
 
-Prices are ticks, quantities lots, amounts smallest units of their asset, times Unix milliseconds; ids are the 52-bit
-numbers of :mod:`shards.model.ids`. Optional integers are 0 when absent, optional texts "". Fields may be added at the
-end, with a default: journals written before stay readable.
+Prices are in ticks, quantities in lots, amounts in the smallest unit of their asset, times in Unix milliseconds; ids
+are the 52-bit numbers of :mod:`shards.model.ids`. An absent integer is 0, an absent text "". New fields go at the end,
+with a default, so that older journals stay readable.
 """
 
 from enum import IntEnum, StrEnum
@@ -12,18 +12,18 @@ import msgspec
 
 
 class Side(IntEnum):
-    """Which way an order trades."""
+    """The direction of an order."""
 
     BUY = 1
     SELL = 2
 
 
 class Kind(IntEnum):
-    """How an order names its price."""
+    """How an order is priced."""
 
     LIMIT = 1
     MARKET = 2
-    STOP = 3  # from here on: triggers, futures only; what they become when they fire
+    STOP = 3  # this and all below: triggers, futures only; what they become once fired
     STOP_MARKET = 4
     TAKE_PROFIT = 5
     TAKE_PROFIT_MARKET = 6
@@ -31,14 +31,14 @@ class Kind(IntEnum):
 
 
 class WatchedPrice(IntEnum):
-    """Which price a trigger waits for."""
+    """The price a trigger watches."""
 
     CONTRACT = 1  # the last trade's
     MARK = 2
 
 
 class TimeInForce(IntEnum):
-    """What happens to what does not fill at once."""
+    """What happens to the part of an order that is not filled immediately."""
 
     GTC = 1
     IOC = 2
@@ -47,7 +47,7 @@ class TimeInForce(IntEnum):
 
 
 class Status(IntEnum):
-    """Where an order is in its life; all but the first two are terminal."""
+    """An order's status; all but the first two are terminal."""
 
     OPEN = 1
     PARTIALLY_FILLED = 2
@@ -69,22 +69,22 @@ class EndReason(StrEnum):
     DELIST = "delist"
     SELF_TRADE = "self_trade"
     POST_ONLY = "post_only"  # spot
-    GTX = "gtx"  # the same of a fired trigger
+    GTX = "gtx"  # the same for a fired trigger
     BATCH = "batch"
     CASCADE = "cascade"  # with its parent
     COUNTDOWN = "countdown"
     POSITION_CLOSED = "position_closed"
     REDUCE_ONLY = "reduce_only"  # nothing left to reduce
-    OWN_ORDER = "own_order"  # it stood in the way of a new order of its own account
-    CHILD_FIRED = "child_fired"  # its take-profit or stop-loss did
-    MARGIN = "margin"  # fired without the money for it
+    OWN_ORDER = "own_order"  # it would have matched a new order of its own account
+    CHILD_FIRED = "child_fired"  # its take-profit or stop-loss fired
+    MARGIN = "margin"  # fired with insufficient margin
     FOK = "fok"
-    HALTED = "halted"  # fired, and its market was halted before its margin came
-    PERCENT_PRICE = "percent_price"  # fired with a price too far from the mark
+    HALTED = "halted"  # fired, but its market was halted before its margin was held
+    PERCENT_PRICE = "percent_price"  # fired with a price too far from the mark price
 
 
-# What every order is asked for, by names of their own: Python 3.11 takes as long to find an enumeration's member as to
-# make a call.
+# Aliases of the members that every order is compared with: in Python 3.11 looking up an enumeration's member costs as
+# much as a call.
 BUY: Final = Side.BUY
 SELL: Final = Side.SELL
 LIMIT: Final = Kind.LIMIT
@@ -98,13 +98,13 @@ CANCELED: Final = Status.CANCELED
 
 
 class Trigger(msgspec.Struct, array_like=True, gc=False):
-    """What a trigger order waits for, and what has become of the waiting. Prices in ticks."""
+    """A trigger order's condition and state. Prices in ticks."""
 
-    origin: Kind  # as placed; the order's kind changes when it fires
+    origin: Kind  # as placed; the order's kind changes once it fires
     stop_price: int = 0  # 0: trailing
     watched: WatchedPrice = WatchedPrice.CONTRACT
     protect: bool = False  # does not fire while last and mark price are too far apart
-    activation: int = 0  # trailing: the watched price from which on it follows
+    activation: int = 0  # trailing: the watched price from which it starts to follow
     callback: int = 0  # trailing: hundredths of a percent
     parent: int = 0  # the order it is attached to
     extreme: int = 0  # trailing: the best watched price since placing
@@ -112,7 +112,7 @@ class Trigger(msgspec.Struct, array_like=True, gc=False):
 
 
 class Order(msgspec.Struct, array_like=True, gc=False):
-    """An order as the market machine keeps it, as replies show it and as the archive stores it."""
+    """An order as the market machine keeps it, replies show it and the archive stores it."""
 
     id: int
     market: int
@@ -122,29 +122,29 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     tif: TimeInForce
     price: int  # ticks; 0 for market orders
     quantity: int  # lots; 0 for a market buy
-    quote_quantity: int  # quote units; only a market buy has it
+    quote_quantity: int  # quote units; market buys only
     client_id: str
-    signed_ms: int  # timestamp of the signed request; 0 under a bearer token
+    signed_ms: int  # time stamp of the signed request; 0 under a bearer token
     filled: int  # lots
     filled_value: int  # Σ ticks × lots of its fills
-    hold: int  # units still held for it: quote for a buy, base for a sell
+    hold: int  # units still held: quote for a buy, base for a sell
     status: Status
     end_reason: EndReason
     created_ms: int
     updated_ms: int
-    request: int = 0  # journal sequence of the input that ended it; with the shard it names the request
+    request: int = 0  # journal sequence of the input that ended it; identifies the request together with the shard
     reduce_only: bool = False  # futures, as all below
     close_position: bool = False
     leverage: int = 0  # of its hold and its fills
-    hold_price: int = 0  # ticks: what its hold reckons with
+    hold_price: int = 0  # ticks: the price its hold is computed from
     trigger: Trigger | None = None
     take_profit: int = 0  # ids of attached triggers
     stop_loss: int = 0
-    loss: int = 0  # ticks: what its hold has for each lot beside the margin
+    loss: int = 0  # ticks per lot held in addition to the margin
 
 
 class NewOrder(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """What a caller asks to place; the first twelve fields of the order it may become."""
+    """An order to be placed: the first twelve fields of the order it may become."""
 
     market: int
     account: str
@@ -161,11 +161,11 @@ class NewOrder(msgspec.Struct, array_like=True, gc=False, frozen=True):
     trigger: Trigger | None = None
     take_profit: Trigger | None = None  # to be attached
     stop_loss: Trigger | None = None
-    window_ms: int = 0  # so long after ``signed_ms`` the request would be taken again; 0: it does not say
+    window_ms: int = 0  # the request is valid for so long after ``signed_ms``; 0: unspecified
 
 
 class Trade(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """One match. It happens at the maker's price."""
+    """One match, at the maker's price."""
 
     id: int
     market: int
@@ -182,9 +182,9 @@ class Trade(msgspec.Struct, array_like=True, gc=False, frozen=True):
 
 
 class Candle(msgspec.Struct, array_like=True):
-    """The trades of one span of time: prices in ticks, volumes in lots, values in ticks × lots."""
+    """The trades of one interval: prices in ticks, volumes in lots, values in ticks × lots."""
 
-    open_ms: int  # where the span begins
+    open_ms: int  # start of the interval
     open: int
     high: int
     low: int
@@ -194,5 +194,5 @@ class Candle(msgspec.Struct, array_like=True):
     count: int
     taker_buy_volume: int
     taker_buy_value: int
-    first_id: int  # trades
+    first_id: int  # of its trades
     last_id: int

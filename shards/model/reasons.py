@@ -1,10 +1,10 @@
-"""Why something is refused."""
+"""Why a command or query is rejected."""
 
 from enum import StrEnum
 
 
 class RejectReason(StrEnum):
-    """Why a command was refused. Each API maps them to its own status and text."""
+    """Why a command was rejected. Each API maps these to its own status and text."""
 
     BUSY = "busy"  # mailbox full: not executed
     RESTARTING = "restarting"  # shard not serving: not executed (a cancel may have been)
@@ -39,6 +39,6 @@ class RejectReason(StrEnum):
     POSITIONS_OPEN = "positions_open"
     MIN_NOTIONAL = "min_notional"  # of a market order, at the mark price
     MAX_NOTIONAL = "max_notional"
-    PRICE_TOO_HIGH = "price_too_high"  # of a purchase, by the mark price
-    PRICE_TOO_LOW = "price_too_low"  # of a sale
-    NO_LEAVE = "no_leave"  # it only reduces, and would lose more than its account can bear
+    PRICE_TOO_HIGH = "price_too_high"  # of a buy, by the mark price
+    PRICE_TOO_LOW = "price_too_low"  # of a sell
+    NO_LEAVE = "no_leave"  # reduce-only, and its loss would exceed what its account can bear

@@ -12,15 +12,15 @@ from shards.model.span import NO_BOUND
 
 
 class OrderReply(msgspec.Struct, array_like=True, tag=60, gc=False):
-    """One order as it stands; ``trades`` are the matches of this call."""
+    """The order's current state; ``trades`` are the matches of this call."""
 
     order: Order
     trades: list[Trade] = []
-    repeated: bool = False  # the first order of that client id; its trades are asked for apart
+    repeated: bool = False  # the first order of that client id; its trades must be queried separately
 
 
 class OrdersReply(msgspec.Struct, array_like=True, tag=61):
-    """Orders; a large answer comes in several pieces, in order."""
+    """Orders; a large reply comes in several parts, in order."""
 
     orders: list[Order]
 
@@ -38,36 +38,34 @@ class BalancesReply(msgspec.Struct, array_like=True, tag=63):
 
 
 class MarginReply(msgspec.Struct, array_like=True, tag=73):
-    """The futures wallet and what it backs. Amounts in USDT's smallest unit."""
+    """The futures wallet and all it backs. Amounts in USDT's smallest unit."""
 
     margin: Margin
-    free: int  # what new orders may use; negative when losses have eaten into margins and holds
-    marks: dict[
-        int, int
-    ]  # market → what one lot is worth at the mark price, for the markets of ``margin`` that have one
+    free: int  # available to new orders; negative when losses have consumed margins and holds
+    marks: dict[int, int]  # market → value of one lot at the mark price, for the markets of ``margin`` that have one
 
 
 class FillsReply(msgspec.Struct, array_like=True, tag=76):
-    """Futures fills as they were booked."""
+    """Futures fills as booked."""
 
     fills: list[MarginFilled]
 
 
 class IncomeReply(msgspec.Struct, array_like=True, tag=77):
-    """Movements of a futures wallet."""
+    """Changes of a futures wallet."""
 
     income: list[Income]
 
 
 class PricesReply(msgspec.Struct, array_like=True, tag=78):
-    """Ticks; 0 while there is none."""
+    """Prices in ticks; 0 if there is none yet."""
 
     last: int
     mark: int
 
 
 class OpenCountReply(msgspec.Struct, array_like=True, tag=79):
-    """Open orders: spot, regular futures orders, and waiting triggers."""
+    """Numbers of open orders: spot, regular futures orders, and waiting triggers."""
 
     spot: int
     futures: int
@@ -75,20 +73,20 @@ class OpenCountReply(msgspec.Struct, array_like=True, tag=79):
 
 
 class TransferReply(msgspec.Struct, array_like=True, tag=74):
-    """What is available in both wallets after a transfer, in the asset's smallest unit."""
+    """The available amounts of both wallets after a transfer, in the asset's smallest unit."""
 
     futures_after: int
     spot_after: int
 
 
 class BatchReply(msgspec.Struct, array_like=True, tag=75):
-    """For each id, as asked: its order as it is now, canceled or ended before; or why there is none."""
+    """Per requested id, in order: the order's current state, whether canceled or ended before; or the reject reason."""
 
     found: list[Order | RejectReason]
 
 
 class AmountReply(msgspec.Struct, array_like=True, tag=64):
-    """The wallet's available amount after a deposit or withdrawal (after the first one, for a repeat)."""
+    """The wallet's available amount after a deposit or withdrawal (for a repeat, after the first one)."""
 
     balance_after: int
 
@@ -100,7 +98,7 @@ class MarketReply(msgspec.Struct, array_like=True, tag=65):
 
 
 class CountReply(msgspec.Struct, array_like=True, tag=66):
-    """A number: a leverage, the milliseconds of a countdown, the record of a snapshot, the decimals of an asset."""
+    """A number: a leverage, a countdown in milliseconds, the sequence of a snapshot, the decimals of an asset."""
 
     count: int
 
@@ -114,7 +112,7 @@ class DepthReply(msgspec.Struct, array_like=True, tag=67):
 
 
 class ShardStatus(msgspec.Struct, array_like=True, tag=68):
-    """Positions and counts of a shard."""
+    """Journal positions and counts of a shard."""
 
     shard: int
     markets: int
@@ -124,27 +122,27 @@ class ShardStatus(msgspec.Struct, array_like=True, tag=68):
     queue_depth_max: int
     journal_seq: int
     snapshot_seq: int
-    archive_lag: int  # rows not yet confirmed by the archive
+    archive_lag: int  # events not yet confirmed by the archive
     serving: bool  # False: recovering
 
 
 class ArchiveStatus(msgspec.Struct, array_like=True, tag=69):
-    """Rows in the archive and, per shard, the number of the last one."""
+    """Number of rows in the archive and, per shard, the number of the last event."""
 
     rows: int
     positions: dict[int, int]
 
 
 class TableReply(msgspec.Struct, array_like=True, tag=70):
-    """Columns and rows of a SQL answer; values as JSON-friendly text and numbers."""
+    """Columns and rows of a SQL result; values as JSON-compatible text and numbers."""
 
     columns: list[str]
     rows: list[list[str | int | float | bool | None]]
-    types: list[str] = []  # of the columns, as DuckDB writes them
+    types: list[str] = []  # of the columns, as named by DuckDB
 
 
 class Rejected(msgspec.Struct, array_like=True, tag=71, gc=False):
-    """The command was not carried out. ``order`` stands against it where there is one."""
+    """The command was not executed. ``order`` is the conflicting one, if any."""
 
     reason: RejectReason
     order: Order | None = None
@@ -152,23 +150,23 @@ class Rejected(msgspec.Struct, array_like=True, tag=71, gc=False):
 
 
 class CandlesReply(msgspec.Struct, array_like=True, tag=72):
-    """Candles, oldest first; ``first_id`` is the oldest of all trades of the market that were at hand, else 2^62."""
+    """Candles, oldest first; ``first_id`` is the oldest available trade of the market, else 2^62."""
 
     candles: list[Candle]
     first_id: int = NO_BOUND
 
 
 class Ticker(msgspec.Struct, array_like=True):
-    """A market's trades that were at hand, of which there was one at least."""
+    """A market's last trade and candle, from at least one available trade."""
 
     market: int
     newest: Trade
-    candle: Candle | None  # of those since the moment that was asked for
-    first_id: int = 0  # the oldest at hand; a shard says it
+    candle: Candle | None  # of the trades since the requested time
+    first_id: int = 0  # the oldest available trade; set by shards only
 
 
 class TickersReply(msgspec.Struct, array_like=True, tag=80):
-    """Of the markets that were asked for, those with a trade at hand."""
+    """The requested markets that have an available trade."""
 
     tickers: list[Ticker]
 

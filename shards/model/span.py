@@ -1,18 +1,18 @@
-"""Which part of a list is asked for: its bounds, and from which end."""
+"""The bounds of a list query, and whether it returns the oldest or the newest."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
-NO_BOUND: Final = 2**62  # later than anything, and higher than any number of an order or trade
+NO_BOUND: Final = 2**62  # later than any time, higher than any order or trade number
 
 
 class Span(NamedTuple):
-    """Which part of an account's orders, trades, fills or income, by (time, number), and from which end.
+    """Bounds on an account's orders, trades, fills or income, by (time, number).
 
-    From ``start_ms`` to ``end_ms``, both included, only what is older than (``before_ms``, ``before_id``), and only
-    numbers from ``from_id`` on; of these the newest ``limit``, newest first, or the oldest.
+    From ``start_ms`` to ``end_ms``, both included, only entries before (``before_ms``, ``before_id``), and only numbers
+    from ``from_id`` on; of these the newest ``limit``, newest first, or the oldest.
     """
 
     limit: int
@@ -25,7 +25,7 @@ class Span(NamedTuple):
 
     @classmethod
     def since(cls, limit: int, start_ms: int | None, end_ms: int | None, from_id: int | None = None) -> "Span":
-        """The first ones from a number or a time on, else the newest ones; None for what is not bounded."""
+        """Return a span of the first entries from a number or time on, else of the newest; None: unbounded."""
         return cls(
             limit,
             start_ms or 0,
@@ -35,7 +35,7 @@ class Span(NamedTuple):
         )
 
     def holds(self, time_ms: int, number: int) -> bool:
-        """Whether it is within the bounds."""
+        """Whether an entry is within the bounds."""
         return (
             self.start_ms <= time_ms <= self.end_ms
             and (time_ms, number) < (self.before_ms, self.before_id)
@@ -43,5 +43,5 @@ class Span(NamedTuple):
         )
 
     def take(self, found: Iterable[T], age: Callable[[T], Any]) -> list[T]:
-        """As many as are asked for, from the end that is asked for."""
+        """Sort and return at most ``limit`` entries, oldest or newest first."""
         return sorted(found, key=age, reverse=not self.oldest_first)[: self.limit]

@@ -1,4 +1,4 @@
-"""Whether there is room on disk: told once when it ends, and once when it is back."""
+"""Tracks whether the disk is full; logged once when it fills up and once when there is room again."""
 
 from collections.abc import Callable
 
@@ -8,21 +8,21 @@ from shards.vitals import State, Vitals
 
 
 class Room:
-    """Of one shard's journal."""
+    """The disk space of one shard's journal."""
 
     def __init__(self, vitals: Vitals, monotonic: Callable[[], int]) -> None:
-        """``monotonic`` gives ms that never step."""
+        """``monotonic`` returns milliseconds that never jump."""
         self._vitals = vitals
         self._monotonic_ms = monotonic
         self._full = False
         self._refused_ms = 0
 
     def is_due(self) -> bool:
-        """Whether to try by itself: a shard that is told to be full may be asked nothing any more."""
+        """Whether to try writing unprompted: a shard known to be full may get no commands any more."""
         return self._full and self._monotonic_ms() - self._refused_ms >= STORAGE_LOOK_MS
 
     def ran_out(self) -> None:
-        """Something could not be written for want of room."""
+        """Record that a write failed because the disk was full."""
         self._refused_ms = self._monotonic_ms()
         if not self._full:
             self._full = True
@@ -31,7 +31,7 @@ class Room:
                 self._vitals.state = State.FULL
 
     def wrote(self) -> None:
-        """Something was written. What fits now and then is no room: nothing may have been refused for a while."""
+        """Record a write. Occasional small writes do not prove there is room: none may have failed for a while."""
         if self.is_due():
             self._full = False
             log.warning("there is room on disk again")
@@ -39,5 +39,5 @@ class Room:
                 self._vitals.state = State.SERVING
 
     def state(self) -> State:
-        """Of a shard that is up."""
+        """Return the state of a shard that is up."""
         return State.FULL if self._full else State.SERVING

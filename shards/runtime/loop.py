@@ -1,17 +1,17 @@
-"""A shard's loop. One thread; each turn reads like this:
+"""A shard's loop. One thread; each turn does the following:
 
-1. receive: what callers, peers and their links have sent
-2. refuse what is past its deadline
+1. receive from callers, peers and their links
+2. reject what is past its deadline
 3. stamp each input with time and sequence number
 4. append the batch to the journal: one transaction, one sync
 5. apply each input to the machines
 6. send link messages, then replies
-7. answer queries, for a while
+7. answer queries, for a limited time
 
 Nothing is applied before it is durable, nothing is answered before it is applied, and no reply leaves before the link
-messages that it needs are in their receivers' queues (:mod:`shards.runtime.reply_queue`). A shard that has taken
-commands reads its links once more and applies them first. So whatever a caller was told is in what it reads next, on
-whichever shard.
+messages it depends on are in their receivers' queues (:mod:`shards.runtime.reply_queue`). A shard that has taken
+commands first reads its links once more and applies their messages. So whatever a caller was told is included in what
+it reads next, on any shard.
 """
 
 from collections.abc import Callable, Iterator
@@ -61,23 +61,23 @@ COMMANDS: frozenset[type] = frozenset(get_args(Command))
 
 
 class Timer(NamedTuple):
-    """The shard itself as the origin of an input: something was due."""
+    """An input created by the shard itself when something is due."""
 
     body: bytes
 
 
 class Input(NamedTuple):
-    """A message to be journaled and applied, and where it came from."""
+    """A message to be journaled and applied, and its origin."""
 
     origin: Request | LinkFrame | Timer
     message: Command | LinkMessage
 
 
 class Batch(NamedTuple):
-    """What one turn does, in this order."""
+    """The work of one turn, in this order."""
 
     inputs: list[Input]
-    holds: list[tuple[Request, Place | Modify]]  # what needs money that lies on another shard
+    holds: list[tuple[Request, Place | Modify]]  # commands that need funds held on another shard
 
 
 class Shard:
@@ -95,9 +95,9 @@ class Shard:
         network: Network | None = None,
         vitals: Vitals | None = None,
     ) -> None:
-        """``clock`` gives Unix ms, ``monotonic`` ms that never step; ``network`` connects to callers and peers.
+        """``clock`` returns Unix ms, ``monotonic`` ms that never jump; ``network`` connects to callers and peers.
 
-        A simulation brings its own. ``vitals`` tell others how this shard is.
+        A simulation replaces these. ``vitals`` publish this shard's status.
         """
         self.engine = engine
         self.stopping = False
@@ -124,13 +124,13 @@ class Shard:
         self._reconnect_ms = 0
 
     def run(self) -> None:
-        """Serve until :attr:`stopping` is set; then finish what was taken."""
+        """Serve until :attr:`stopping` is set; then finish pending work."""
         while not self.stopping:
             self.turn(self._patience_s())
         self._finish()
 
     def turn(self, patience_s: float | None) -> None:
-        """One turn; waits at most ``patience_s`` for something to do."""
+        """Run one turn; wait at most ``patience_s`` for work."""
         self._receive(patience_s)
         self._vitals.beat()
         self._reach_peers()
@@ -152,7 +152,7 @@ class Shard:
     def _patience_s(self) -> float | None:
         if self.mailbox.waiting() or self._queries.has_next() or self._holds.returned:
             return 0
-        if self.mailbox.arrived():  # left over: the disk was full
+        if self.mailbox.arrived():  # left over because the disk was full
             return limits.STORAGE_RETRY_MS / 1000
         if not self.mailbox.serving or not all(peer.connected for peer in self._peers.values()):
             return limits.RECONNECT_MS / 1000
@@ -161,7 +161,7 @@ class Shard:
         return min(due_s, limits.BEAT_S if patience_s is None else patience_s)
 
     def _is_due(self) -> bool:
-        """Whether something waits for its time; or for room on disk, and a try is due."""
+        """Whether a timer is due, or a retry after a full disk."""
         due_ms = self.engine.due_ms()
         return (due_ms is not None and due_ms <= self._clock()) or self._room.is_due()
 
@@ -188,7 +188,7 @@ class Shard:
             peer.connect()
 
     def _open_for_service(self) -> None:
-        """Serve once the links to and from all peers stand and have brought what was under way; or anyway, in time."""
+        """Serve once all peers are linked both ways and their pending messages applied, or after a timeout."""
         if self.mailbox.serving or self.stopping:
             return
         caught_up = self.mailbox.is_caught_up(self.engine.received)
@@ -198,19 +198,19 @@ class Shard:
             self._vitals.state = self._room.state()
 
     def _has_waited(self) -> bool:
-        """Whether peers had their time: turns in which this process stood still count as little as others."""
+        """Whether peers had their time: of turns in which this process stalled only a bounded part counts."""
         now = self._monotonic_ms()
         self._waited_ms += min(now - self._waits_since_ms, limits.LINK_WAIT_TURN_MS)
         self._waits_since_ms = now
         return self._waited_ms >= limits.LINK_WAIT_MS
 
-    # 2. Refuse, sort
+    # 2. Reject, sort
 
     def _sort(self, requests: list[Request]) -> Batch:
-        """Link messages first, in the order of their senders' stamps, then commands; queries wait for their turn."""
+        """Order link messages by their senders' stamps, then commands; queries wait for their turn."""
         frames = sorted(self.mailbox.arrived(), key=lambda frame: frame.stamp_ms)
         batch = Batch([], [])
-        if self.engine.rules < limits.RULES:  # an older version of the program was the last here
+        if self.engine.rules < limits.RULES:  # the folder was last used by an older version of the program
             rules = SetRules(limits.RULES)
             batch.inputs.append(Input(Timer(encode(rules)), rules))
         batch.inputs.extend(Input(frame, decode_link(frame.body)) for frame in frames)
@@ -232,7 +232,7 @@ class Shard:
 
     @staticmethod
     def _decode(requests: list[Request]) -> Iterator[tuple[Request, Command | Query]]:
-        """What can be read. Who sends anything else is no caller of ours, or of another version: cut off."""
+        """Decode the requests. A caller that sends undecodable bytes is disconnected: it may be another version."""
         for request in requests:
             try:
                 yield request, decode_request(request.body)
@@ -250,7 +250,7 @@ class Shard:
         return None
 
     def _would_make_rows(self, message: Command | Query) -> bool:
-        """Whether an account could have any number of rows made so: with what cancels open orders it cannot."""
+        """Whether it would let an account create any number of events: cancels of its open orders cannot."""
         if isinstance(message, (Cancel, CancelByClientId, CancelBatch)):
             return not self.engine.cancels.finds_open(message)
         return isinstance(message, (Place, Modify, FundsHold, MarginHold, Transfer))
@@ -279,9 +279,9 @@ class Shard:
         ]
 
     def _refuse_unwritten(self, batch: Batch) -> None:
-        """Nothing was written: commands are refused, link messages stay for the next turn.
+        """Nothing was written: reject the commands; link messages stay for the next turn.
 
-        So are those whose money lies elsewhere: what another shard would grant could not be written either.
+        Commands with holds on another shard are rejected, too: their grants could not be written either.
         """
         self._room.ran_out()
         self._stale_accounts.update(message for origin, message in batch.inputs if isinstance(origin, LinkFrame))  # type: ignore[misc]
@@ -307,7 +307,7 @@ class Shard:
     # 7. Answer
 
     def _answer_queries(self) -> None:
-        """Answer at least one query if any can be, and others for as long as a turn has time."""
+        """Answer at least one query if any can be answered, and more for as long as the turn's time lasts."""
         until_ms = self._monotonic_ms() + limits.QUERY_MS
         pending = self._queries.take()
         while pending is not None:
@@ -351,7 +351,7 @@ class Shard:
         self.mailbox.flush()
 
     def _finish(self) -> None:
-        """Take nothing more; bring out what callers and the archive are still owed, then a snapshot, within bounds."""
+        """Take no new requests; flush pending replies and archive events, then take a snapshot, within time limits."""
         self.mailbox.serving = False
         self._vitals.state = State.STOPPED
         until_ms = self._monotonic_ms() + limits.STOP_MS
@@ -365,7 +365,7 @@ class Shard:
 
 
 def _account(message: Command | LinkMessage | Query, reply: Reply) -> str:
-    """Whose money a reply may tell of; "" for market data and what only the operator asks."""
+    """Return the account whose balance the reply may reflect; "" for market data and operator requests."""
     if isinstance(reply, OrderReply):
         return reply.order.account
     if isinstance(message, (Place, FundsHold, MarginHold)):

@@ -1,4 +1,4 @@
-"""The sending end toward another shard or the archive: its link, and commands into its mailbox."""
+"""The sending end toward another shard or the archive: its link, and commands for its mailbox."""
 
 import selectors
 from typing import NamedTuple
@@ -13,14 +13,14 @@ from shards.ipc.protocol import Confirmed, Receiver, Welcome
 
 
 class PeerCall(NamedTuple):
-    """A command in the receiver's hands."""
+    """A command sent to the receiver."""
 
     number: int
     bodies: list[bytes]
 
 
 class Peer:
-    """A connection that is made again whenever it is lost. What the outbox holds is sent once per connection."""
+    """A connection that is re-established whenever it is lost. Each outbox message is sent once per connection."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class Peer:
         selector: selectors.BaseSelector,
         network: Network,
     ) -> None:
-        """``receiver``: a shard, or ARCHIVE; ``source``: the own shard."""
+        """``receiver``: a shard or ARCHIVE; ``source``: this shard."""
         self._network = network
         self.receiver = receiver
         self._path = folder.socket("archive" if receiver == ARCHIVE else f"shard-{receiver}")
@@ -42,7 +42,7 @@ class Peer:
         self._stream = Receiver[PeerCall](source)
         self._connection: Connection[Welcome | Confirmed | PeerCall] | None = None
         self._slot: Slot | None = None
-        self._lost: set[int] = set()  # numbers of commands that get no reply any more
+        self._lost: set[int] = set()  # numbers of commands that will get no reply
 
     @property
     def connected(self) -> bool:
@@ -50,7 +50,7 @@ class Peer:
         return self._slot is not None
 
     def connect(self) -> None:
-        """Try to reach the receiver, unless connected. Never waits."""
+        """Try to connect to the receiver unless connected. Never blocks."""
         if self._connection is not None:
             return
         try:
@@ -63,7 +63,7 @@ class Peer:
         self._flush()
 
     def handle(self) -> list[Confirmed | PeerCall]:
-        """Receive and send; returns confirmations, and commands that were refused.
+        """Receive and send; return confirmations and rejected commands.
 
         Raises LinkBroken if the receiver has more than was ever sent.
         """
@@ -79,7 +79,7 @@ class Peer:
         return heard
 
     def pump(self) -> None:
-        """Give the connection what the outbox holds, as far as its window is open, and send."""
+        """Queue outbox messages as far as the link's window allows, and send."""
         if self.connected and self._stream.linked < self._outbox.last_number:
             for posted in self._outbox.after(self._stream.linked):
                 if not self._stream.link(posted.number, posted.stamp_ms, posted.body):
@@ -87,7 +87,7 @@ class Peer:
         self._flush()
 
     def has_sent(self, number: int) -> bool:
-        """Whether link messages up to ``number`` are in the receiver's queue, or it is down and will take them up."""
+        """Whether link messages up to ``number`` are in the receiver's queue, or it is down and gets them first."""
         return not self.connected or self._stream.has_sent(number)
 
     def put_nowait(self, number: int, deadline_ms: int, body: bytes) -> None:
@@ -98,11 +98,11 @@ class Peer:
         self._stream.request(number, PeerCall(number, []), deadline_ms, body)
 
     def mark_answered(self, number: int) -> None:
-        """The command of that number has been answered, by a link message."""
+        """Forget the command with that number: a link message has answered it."""
         self._stream.calls.pop(number, None)
 
     def take_lost(self) -> set[int]:
-        """The commands whose receiver died with them in its hands, once."""
+        """Take the numbers of commands whose receiver died while processing."""
         lost, self._lost = self._lost, set()
         return lost
 
@@ -132,7 +132,7 @@ class Peer:
     def _lose(self) -> None:
         lost = self._stream.end()
         if self._connection is not None:
-            lost += [event for event in self._connection.receive() if isinstance(event, PeerCall)]  # nobody was told
+            lost += [event for event in self._connection.receive() if isinstance(event, PeerCall)]  # not handled yet
             self._selector.unregister(self._connection)
             self._connection.release()
             self._connection = None

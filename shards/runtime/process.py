@@ -21,7 +21,7 @@ from storage.folder import FolderError
 from storage.journal import JournalDamaged, StorageFull, StorageUnavailable
 from storage.snapshot import SnapshotDamaged, remove_unfinished
 
-_LOCK_PATIENCE_S = 10  # a predecessor that was killed has ended by then
+_LOCK_PATIENCE_S = 10  # a killed predecessor has ended by then
 
 
 def run_shard(settings: Settings, index: int) -> None:
@@ -55,7 +55,7 @@ def run_shard(settings: Settings, index: int) -> None:
 
 
 def _start_patiently(folder: Folder, settings: Settings, index: int, vitals: Vitals) -> Shard:
-    """The shard as the disk says, once there is room to open its files. Raises JournalDamaged or SnapshotDamaged."""
+    """Recover the shard, retrying until its files can be opened. Raises JournalDamaged or SnapshotDamaged."""
     is_told = False
     while True:
         try:
@@ -71,7 +71,7 @@ def _start_patiently(folder: Folder, settings: Settings, index: int, vitals: Vit
 
 
 def _start(folder: Folder, settings: Settings, index: int, vitals: Vitals) -> Shard:
-    """Raises StorageUnavailable if that cannot be now, also for a file that may not be read."""
+    """Recover the shard. Raises StorageUnavailable for transient failures and for files without read permission."""
     try:
         return _recover(folder, settings, index, vitals)
     except OSError as error:
@@ -88,7 +88,7 @@ def _recover(folder: Folder, settings: Settings, index: int, vitals: Vitals) -> 
     engine, journal, snapshot_sequence = recover(own, index, folder.shard_count, vitals.progress)
     try:
         reconcile(folder.reference, engine, journal)
-        vitals.state = State.RECOVERING  # until its links stand
+        vitals.state = State.RECOVERING  # until its links are connected
         freeze_heap()
         snapshots = Snapshots(own, settings.snapshot_records, snapshot_sequence)
         return Shard(folder, engine, journal, snapshots, settings.queue_depth, vitals=vitals)

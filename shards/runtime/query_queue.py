@@ -1,4 +1,4 @@
-"""Queries that wait for their answer, account after account: whoever asks for much keeps nobody else waiting."""
+"""Fair per-account query scheduling: an account with many queries does not delay the others."""
 
 from collections import deque
 from typing import NamedTuple
@@ -9,26 +9,26 @@ from shards.model.queries import Query
 
 
 class PendingQuery(NamedTuple):
-    """A query and where its answer goes."""
+    """A query and its request."""
 
     request: Request
     query: Query
 
 
 class QueryQueue:
-    """A queue for each account, and one for what belongs to nobody; they take turns."""
+    """One queue per account, and one for queries without an account, served round-robin."""
 
     def __init__(self, count_max: int) -> None:
         """``count_max``: of all accounts together."""
         self._count_max = count_max
-        self._queues: dict[str, deque[PendingQuery]] = {}  # none is empty; the first one's turn is next
+        self._queues: dict[str, deque[PendingQuery]] = {}  # never contains an empty queue; the first one is served next
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
     def add(self, account: str, request: Request, query: Query) -> bool:
-        """Put a query behind those of the same account; False: too many wait already."""
+        """Queue a query behind those of the same account; False if too many are waiting."""
         if self._count >= self._count_max:
             return False
         queue = self._queues.get(account)
@@ -41,7 +41,7 @@ class QueryQueue:
         return True
 
     def take(self) -> PendingQuery | None:
-        """The next query of the account whose turn it is; None if there is none that can be answered now."""
+        """Take the next query, round-robin by account; None if none can be answered now."""
         for account in list(self._queues):
             queue = self._queues.pop(account)
             if _reads(queue[0]):
@@ -54,10 +54,10 @@ class QueryQueue:
         return None
 
     def has_next(self) -> bool:
-        """Whether there is one that can be answered now."""
+        """Whether a query can be answered now."""
         return any(_reads(queue[0]) for queue in self._queues.values())
 
 
 def _reads(pending: PendingQuery) -> bool:
-    """Whether its caller has read its earlier answers, or most of them, or has gone."""
+    """Whether its caller has read most of its earlier replies, or has gone."""
     return pending.request.caller.unsent_bytes <= UNREAD_BYTES_MAX

@@ -1,4 +1,4 @@
-"""Before a shard serves: its journal and the reference file must say the same of assets and markets."""
+"""Before a shard serves: reconciles assets and markets between its journal and the reference file."""
 
 from pathlib import Path
 
@@ -15,9 +15,9 @@ from storage.reference_file import ReferenceDamaged, ReferenceFile, ReferenceUnu
 
 
 def reconcile(path: Path, engine: Engine, journal: Journal) -> None:
-    """Hold the shard's state against the reference file ``path``; complete what was interrupted between the two.
+    """Compare the shard's state with the reference file ``path``; complete interrupted changes.
 
-    Raises JournalDamaged where they contradict each other, or the file is damaged; StorageUnavailable.
+    Raises JournalDamaged if they contradict each other or the file is damaged; StorageUnavailable.
     """
     try:
         file = ReferenceFile(path)
@@ -37,7 +37,7 @@ def reconcile(path: Path, engine: Engine, journal: Journal) -> None:
 
 
 def _journal_assets(engine: Engine, journal: Journal, terms: Terms) -> None:
-    """Take over the decimals that an earlier version kept in the file alone."""
+    """Journal the decimals of assets that an earlier version wrote only to the file."""
     for asset in find_unjournaled(engine, terms):
         stamp_ms = max(engine.now_ms, now_ms())
         body = encode(AddAsset(asset.symbol, asset.decimals))

@@ -1,4 +1,4 @@
-"""From disk to a running engine: the newest whole snapshot, then the journal after it through the same ``apply``."""
+"""From disk to a running engine: the newest intact snapshot, then the journal after it through the same ``apply``."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +11,9 @@ from storage.snapshot import Snapshot, SnapshotDamaged, list_snapshots, read_sna
 
 
 def apply_record(engine: Engine, record: Record) -> None:
-    """Apply one journal record; nobody waits for the reply.
+    """Apply one journal record and discard the reply.
 
-    Raises JournalDamaged if it does not fit what came before.
+    Raises JournalDamaged if it is inconsistent with the records before.
     """
     try:
         engine.apply(record.sequence, record.stamp_ms, record.source, record.number, decode_input(record.body))
@@ -22,9 +22,9 @@ def apply_record(engine: Engine, record: Record) -> None:
 
 
 def engine_at(snapshot: Snapshot | None, shard: int, shard_count: int) -> tuple[Engine, Position]:
-    """The engine of a snapshot, or an empty one, and its journal position.
+    """Return the engine of a snapshot, or an empty one, and its journal position.
 
-    Raises SnapshotDamaged if what was loaded is not what was written.
+    Raises SnapshotDamaged if the loaded state differs from the written one.
     """
     if snapshot is None:
         return Engine(shard, shard_count), START
@@ -36,7 +36,7 @@ def engine_at(snapshot: Snapshot | None, shard: int, shard_count: int) -> tuple[
 
 
 def check_reaches(journal: Journal, folder: Path, position: Position) -> None:
-    """Whether the journal of ``folder`` goes through a snapshot's position. Raises JournalDamaged."""
+    """Check that the journal of ``folder`` contains a snapshot's position. Raises JournalDamaged."""
     last = journal.last_sequence()
     if last < position.sequence:
         raise JournalDamaged(f"{folder}: the journal ends at record {last}, before its snapshot at {position.sequence}")
@@ -45,7 +45,7 @@ def check_reaches(journal: Journal, folder: Path, position: Position) -> None:
 
 
 def newest_snapshot(folder: Path) -> Snapshot | None:
-    """The newest snapshot, None if there is none. Raises SnapshotDamaged: nothing is guessed."""
+    """Return the newest snapshot; None if there is none. Raises SnapshotDamaged: an older one is not used instead."""
     for path in reversed(list_snapshots(folder)):
         try:
             return read_snapshot(path)
@@ -57,10 +57,10 @@ def newest_snapshot(folder: Path) -> Snapshot | None:
 def recover(
     folder: Path, shard: int, shard_count: int, progress: Callable[[int, int], None] = lambda done, all_: None
 ) -> tuple[Engine, Journal, int]:
-    """The engine as the disk says, the journal ready to append, the snapshot's sequence (0: none).
+    """Return the recovered engine, its journal ready to append, and the snapshot's sequence (0: none).
 
-    ``progress`` is told the record that was reached, and the last one. Raises JournalDamaged or SnapshotDamaged with
-    the place.
+    ``progress`` is called with the last replayed record and the journal's last one. Raises JournalDamaged or
+    SnapshotDamaged with the location.
     """
     journal = Journal(folder / "journal.sqlite")
     try:
@@ -74,7 +74,7 @@ def recover(
 def _replay(
     folder: Path, journal: Journal, shard: int, shard_count: int, progress: Callable[[int, int], None]
 ) -> tuple[Engine, int]:
-    """The engine at the journal's end, and the snapshot's sequence."""
+    """Return the engine at the journal's end, and the snapshot's sequence."""
     kept = journal.last_sequence()
     progress(0, kept)
     snapshot = newest_snapshot(folder)

@@ -1,7 +1,7 @@
-"""Orders whose money lies on another shard: asked for there, placed here when it is granted.
+"""Orders whose account is kept on another shard: requested there, placed here when granted.
 
-The command goes into the account shard's mailbox, unnumbered and not journaled here: lost, nothing has happened. The
-grant comes back over the link. A ticket remembers who waits; it does not survive a restart, and need not.
+The request goes into the account shard's mailbox, unnumbered and not journaled here: if lost, nothing has happened. The
+grant comes back over the link. A ticket identifies the waiting caller; it does not survive a restart and need not.
 """
 
 import queue
@@ -29,11 +29,11 @@ Name = tuple[int, str, str]
 
 
 class _Waiting(NamedTuple):
-    """A caller whose command waits for money."""
+    """A caller whose command waits for its hold."""
 
     request: Request
     command: Place | Modify
-    deadline_ms: int  # by this shard's stamps
+    deadline_ms: int  # on this shard's clock
 
     @property
     def account(self) -> str:
@@ -41,9 +41,9 @@ class _Waiting(NamedTuple):
 
     @property
     def name(self) -> Name | None:
-        """What no other command may have under way at the same time: a client id, or the order that is to change."""
+        """Key that at most one pending command may have: a client id, or the order to be modified."""
         if isinstance(self.command, Modify):
-            return market_of(self.command.id), self.command.account, f"order {self.command.id}"  # no client id
+            return market_of(self.command.id), self.command.account, f"order {self.command.id}"  # cannot be a client id
         if not self.command.order.client_id:
             return None
         new = self.command.order
@@ -51,32 +51,32 @@ class _Waiting(NamedTuple):
 
 
 class Holds:
-    """The commands under way to their accounts' shards and back."""
+    """The commands pending at their accounts' shards."""
 
     def __init__(self, engine: Engine, peers: Mapping[int, Peer], replies: Replies) -> None:
         self._engine = engine
         self._peers = peers
         self._replies = replies
         self.returned: list[tuple[Request, Place | Modify]] = []
-        """What is refused by now, to be decided like any other command: so its refusal is on record."""
+        """Commands rejected meanwhile, to be processed like any other, so that the rejection is recorded."""
         self._waiting: dict[int, _Waiting] = {}  # by ticket
-        self._named: dict[Name, deque[_Waiting]] = {}  # names under way → who came later with the same
-        self._next_ticket = secrets.randbits(40) << 20  # not one of an earlier life
+        self._named: dict[Name, deque[_Waiting]] = {}  # keys of pending commands → later commands with the same key
+        self._next_ticket = secrets.randbits(40) << 20  # unlike the tickets before a restart
 
     def ask(self, request: Request, command: Place | Modify) -> None:
-        """Ask the account's shard to hold what the command needs, unless something stands against it here."""
-        # where the clock has stepped back, stamps stand still until it has caught up, and may be past the deadline now
+        """Ask the account's shard to hold what the command needs, unless it is rejected here."""
+        # after a clock step back, stamps stand still until the clock catches up, and may already be past the deadline
         deadline_ms = max(request.deadline_ms, self._engine.now_ms)
         self._ask(_Waiting(request, command, deadline_ms))
 
     def _ask(self, waiting: _Waiting) -> None:
-        if waiting.name in self._named:  # it shall find what becomes of the first, not ask for money twice
+        if waiting.name in self._named:  # a repeat must find the first one's result, not request funds twice
             self._named[waiting.name].append(waiting)
             return
         self._send(waiting)
 
     def _send(self, waiting: _Waiting, since: Numbers | None = None) -> bool:
-        """Whether it is under way; else its caller is told, or it has been returned."""
+        """Send the request; False if the command was answered or returned instead."""
         ticket = self._next_ticket
         hold = self._engine.entry.ask_account_shard(waiting.command, ticket, waiting.deadline_ms)
         if isinstance(hold, Rejected):
@@ -110,14 +110,14 @@ class Holds:
         return self._peers[shard_of_account(waiting.account, self._engine.shard_count)]
 
     def refused(self, ticket: int, body: bytes) -> None:
-        """The account shard refused; ``body`` is its encoded reply."""
+        """Pass on the account shard's rejection; ``body`` is its encoded reply."""
         waiting = self._waiting.pop(ticket, None)
         if waiting is not None:
             self._replies.add_encoded(waiting.request, body, waiting.account)
             self._go_on(waiting)
 
     def granted(self, granted: Granted, reply: Reply, since: Numbers) -> None:
-        """The grant has been applied with ``reply``; ``since``: the newest link messages before it."""
+        """Handle a grant that was applied with ``reply``; ``since``: the newest link messages before it."""
         waiting = self._waiting.pop(granted.ticket, None)
         if waiting is not None:
             self._account_shard(waiting).mark_answered(granted.ticket)
@@ -130,7 +130,7 @@ class Holds:
                 self._go_on(waiting)
 
     def lose(self) -> None:
-        """Tell those whose account shard died with their order in its hands: whether it is placed is unknown."""
+        """Answer callers whose account shard died while processing: whether the order is placed is unknown."""
         for peer in self._peers.values():
             for ticket in peer.take_lost():
                 waiting = self._waiting.pop(ticket, None)
@@ -139,12 +139,12 @@ class Holds:
                     self._go_on(waiting)
 
     def _go_on(self, done: _Waiting) -> None:
-        """Ask for those that came later with the same name."""
+        """Request holds for later commands with the same key."""
         if done.name is not None:
             for waiting in self._named.pop(done.name):
                 self._ask(waiting)
 
 
 def _fell_short(reply: Reply) -> bool:
-    """Whether book, mark or fills have come between, so that what was granted is too little: ask again."""
+    """Whether book, mark or fills have changed meanwhile and the grant is too little: request again."""
     return reply == Rejected(RejectReason.INSUFFICIENT_MARGIN)

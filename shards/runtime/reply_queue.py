@@ -1,7 +1,7 @@
-"""Replies on their way out: encoded at once, sent after the link messages that they need.
+"""Outgoing replies: encoded immediately, sent after the link messages they depend on.
 
-A reply needs the messages that its command made, and all earlier ones to the shard where its account's money lies: what
-it says must be in the balance that its caller reads next. A shard that stands still holds up these replies, no others.
+A reply depends on the messages that its command created, and on all earlier ones to its account's shard, because its
+content must be included in the balance that its caller reads next. A shard that stalls delays only these replies.
 """
 
 from collections import deque
@@ -24,38 +24,39 @@ Numbers = Mapping[int, int]
 
 class _Answer(NamedTuple):
     request: Request
-    needs: Numbers  # what must be in its peers' queues before it leaves
-    bodies: list[bytes]  # a long list goes in pieces
+    needs: Numbers  # must be in the peers' queues before it is sent
+    bodies: list[bytes]  # a long list is sent in pieces
 
 
 class Replies:
-    """What callers are told next."""
+    """The replies to be sent."""
 
     def __init__(self, engine: Engine, peers: Mapping[int, Peer]) -> None:
         self._engine = engine
         self._peers = peers
         self._answers: list[_Answer] = []
-        # peer whose queue is full → what waits for it; the replies that need nothing of it pass them by
+        # peer with a full queue → replies waiting for it; other replies overtake them
         self._parked: dict[int, deque[_Answer]] = {peer: deque() for peer in peers}
 
     def newest(self) -> Numbers:
-        """The newest link messages made so far."""
+        """Return the numbers of the newest link messages created so far."""
         return {peer: self._engine.outboxes[peer].last_number for peer in self._peers}
 
     def add(self, request: Request, reply: Reply, account: str, since: Numbers | None = None) -> None:
-        """Encode ``reply`` as it is now.
+        """Encode ``reply`` in its current state.
 
-        ``account``: whose money it may tell of, "" if nobody's. ``since``: what was newest before its command.
+        ``account``: the account whose balance it may reflect, "" if none. ``since``: the newest link messages before
+        its command.
         """
         pieces = _cut(reply) if isinstance(reply, OrdersReply) else [reply]
         self._answers.append(_Answer(request, self._needs(account, since), [encode(piece) for piece in pieces]))
 
     def add_encoded(self, request: Request, body: bytes, account: str) -> None:
-        """Pass on a reply as another shard encoded it."""
+        """Pass on a reply that another shard encoded."""
         self._answers.append(_Answer(request, self._needs(account), [body]))
 
     def refuse(self, request: Request, reason: RejectReason) -> None:
-        """Say that nothing was done, or that nothing is known."""
+        """Reject the request: nothing was done, or the outcome is unknown."""
         self._answers.append(_Answer(request, {}, [encode(Rejected(reason))]))
 
     def _needs(self, account: str, since: Numbers | None = None) -> Numbers:
@@ -66,7 +67,7 @@ class Replies:
         }
 
     def send(self, mailbox: Mailbox) -> None:
-        """Send what may leave."""
+        """Send the replies whose link messages have been sent."""
         answers, self._answers = self._answers, []
         for peer, parked in self._parked.items():
             while parked and self._peers[peer].has_sent(parked[0].needs[peer]):
@@ -83,7 +84,7 @@ class Replies:
             mailbox.send(caller)
 
     def _in_its_way(self, answer: _Answer) -> int | None:
-        """A peer whose queue does not have yet what the answer needs."""
+        """Return a peer whose queue lacks link messages the answer depends on, if any."""
         return next((peer for peer, number in answer.needs.items() if not self._peers[peer].has_sent(number)), None)
 
     def __len__(self) -> int:
@@ -91,6 +92,6 @@ class Replies:
 
 
 def _cut(reply: OrdersReply) -> list[OrdersReply]:
-    """``reply`` in pieces, at least one."""
+    """Split ``reply`` into pieces, at least one."""
     orders, size = reply.orders, REPLY_PIECE_COUNT
     return [OrdersReply(orders[start : start + size]) for start in range(0, len(orders) or 1, size)]

@@ -1,6 +1,6 @@
-"""When a shard takes a snapshot, and what it may forget afterwards.
+"""When a shard takes snapshots, and what it may discard afterward.
 
-A forked child writes it: it has the state as of one moment, while the parent goes on.
+A forked child writes the snapshot: it has a consistent state, while the parent continues.
 """
 
 import gc
@@ -21,42 +21,42 @@ from storage.journal import Journal, Position
 from storage.keeping import may_discard
 from storage.snapshot import Snapshot, keep_newest, list_snapshots, remove_unfinished, sequence_of, write_snapshot
 
-_PATIENCE_S = 0.5  # between two looks at what is under way on an idle shard
-_ASKED_PATIENCE_S = 0.02  # somebody waits for it
+_PATIENCE_S = 0.5  # poll interval for pending work on an idle shard
+_ASKED_PATIENCE_S = 0.02  # while a caller waits for it
 
 Tell = Callable[[CountReply | Rejected], None]
-"""Answers who has asked for a snapshot."""
+"""Answers a snapshot request."""
 
 
 class Snapshots:
     """The snapshots of one shard."""
 
     def __init__(self, folder: Path, every_records: int, sequence: int) -> None:
-        """``sequence``: the position of the newest snapshot, 0 if there is none."""
+        """``sequence``: that of the newest snapshot, 0 if there is none."""
         self._folder = folder
         self._every = every_records
         self.sequence = sequence
         self._due = sequence + every_records
         self._child: int | None = None
         self._child_sequence = 0
-        self._rows_needed: int | None = None  # the archive has these before the journal is trimmed; None: not known yet
-        self._surplus = True  # there may be more than are kept; at first: an earlier life may not have come to it
+        self._rows_needed: int | None = None  # archived before the journal is trimmed; None: not known yet
+        self._surplus = True  # whether there may be surplus snapshots; at first some of an earlier run
         self._trim_until = 0
         self._waiting: list[Tell] = []
         self._answered_by_child: list[Tell] = []
 
     def patience_s(self) -> float | None:
-        """How long the loop may wait for other work; None: for ever."""
+        """Return how long the loop may wait for other work; None: indefinitely."""
         if self._answered_by_child:
             return _ASKED_PATIENCE_S
         return _PATIENCE_S if self._child is not None or self._surplus or self._trim_until else None
 
     def ask(self, tell: Tell) -> None:
-        """Take a snapshot of all that has been applied by now; ``tell`` hears from :meth:`step` at which record."""
+        """Request a snapshot of everything applied so far; :meth:`step` passes its sequence to ``tell``."""
         self._waiting.append(tell)
 
     def step(self, engine: Engine, journal: Journal) -> bool:
-        """Start, finish or clean up after a snapshot, as it is time. Whether somebody was answered."""
+        """Start, finish or clean up after a snapshot when due. Return whether a request was answered."""
         if self._child is not None:
             return self._reap()
         if self._waiting and engine.sequence == self.sequence:
@@ -68,15 +68,15 @@ class Snapshots:
         return False
 
     def wait(self, until_s: float = float("inf")) -> None:
-        """Let a snapshot under way finish, until this moment of ``time.monotonic`` at most."""
+        """Wait for a pending snapshot, at most until this ``time.monotonic`` time."""
         while self._child is not None and time.monotonic() < until_s:
             self._reap()
             time.sleep(0.001)
 
     def finish(self, engine: Engine, journal: Journal, patience_s: float) -> None:
-        """The shard ends: a snapshot of all it has, so that its next start need not replay; none if that takes longer.
+        """Take a last snapshot so that the next start need not replay, unless it takes too long.
 
-        Nothing is lost without: the journal has it all.
+        Nothing is lost without it: the journal is complete.
         """
         until_s = time.monotonic() + patience_s
         self.wait(until_s)
@@ -124,7 +124,7 @@ class Snapshots:
 
     @staticmethod
     def _answer(requested: list[Tell], reply: CountReply | Rejected) -> bool:
-        """Answer them all. Whether there was anybody."""
+        """Answer all requests; return whether there were any."""
         waiting = requested.copy()
         requested.clear()
         for tell in waiting:
@@ -132,7 +132,7 @@ class Snapshots:
         return bool(waiting)
 
     def _tidy(self, engine: Engine, journal: Journal) -> None:
-        """Remove older snapshots and a piece of the journal before the oldest kept one, unless they are copied now."""
+        """Remove surplus snapshots or trim part of the journal before the oldest one kept, unless a backup runs."""
         if self._rows_needed is None:
             self._rows_needed = engine.outboxes[ARCHIVE].last_number
         if not self._surplus and engine.outboxes[ARCHIVE].confirmed < self._rows_needed:

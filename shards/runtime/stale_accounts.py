@@ -1,4 +1,4 @@
-"""What a full disk keeps from being taken up: whose money cannot be told as long as link messages stay unwritten."""
+"""The accounts whose balance may be stale while a full disk keeps link messages from being written."""
 
 from collections.abc import Iterable
 
@@ -14,14 +14,14 @@ from shards.model.links import (
 
 
 class StaleAccounts:
-    """The accounts that callers elsewhere may have been told more of than is known here."""
+    """The accounts whose callers may have been told elsewhere of changes that are not applied here."""
 
     def __init__(self) -> None:
         self._accounts: frozenset[str] = frozenset()
         self._everybody = False
 
     def update(self, messages: Iterable[LinkMessage]) -> None:
-        """These are the messages that wait, and no others."""
+        """Replace the set by the accounts of ``messages``, which are all that wait."""
         accounts: set[str] = set()
         self._everybody = False
         for message in messages:
@@ -32,10 +32,10 @@ class StaleAccounts:
                     accounts.add(order.account)
                 case TriggerMarginRequest() | TriggerMarginResult():
                     accounts.add(message.account)
-                case MarkChanged():  # every position is worth something else
+                case MarkChanged():  # the value of every position changes
                     self._everybody = True
         self._accounts = frozenset(accounts)
 
     def covers(self, account: str) -> bool:
-        """Whether what is known here of an account may be behind; "" is nobody's."""
+        """Whether the account's state here may be stale; never for "", which is no account."""
         return bool(account) and (self._everybody or account in self._accounts)

@@ -1,8 +1,9 @@
-"""What the journals say of assets and markets, held against the reference file.
+"""Compares assets and markets in the journals with the reference file.
 
-A change comes to the journal in the midst of two to the file: the row is reserved, the shard journals it, the row
-becomes active. So the journal may be ahead of a row, and then it is in force; a row is never ahead of the journal. What
-prices, quantities and amounts are counted in never changes: two who do not say the same of it cannot be reconciled.
+A change is journaled between two writes to the file: the row is reserved, the shard journals the change, the row
+becomes active. So the journal may be ahead of a row, and is then authoritative; a row is never ahead of the journal.
+The units of prices, quantities and amounts never change: if journal and file disagree on them, they cannot be
+reconciled.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ _decode_market: Final = msgspec.json.Decoder(Market).decode
 
 
 def find_differences(engine: Engine, before: Terms, after: Terms) -> Iterator[str]:
-    """Where journal and file contradict each other, in words; read ``before`` and ``after`` the journal was."""
+    """Yield descriptions of contradictions; the file was read ``before`` and ``after`` the journal."""
     for number, machine in engine.markets.items():
         yield from _compare_market(machine.market, after.markets.get(number))
         yield from _compare_decimals(machine.market, after)
@@ -32,14 +33,14 @@ def find_differences(engine: Engine, before: Terms, after: Terms) -> Iterator[st
 
 
 def find_stale(engine: Engine, terms: Terms) -> list[Market]:
-    """Markets of which the file has yet to be told what is in force: whoever changed them was killed before."""
+    """Return markets whose change did not reach the file, because the writer was killed in between."""
     markets = (machine.market for machine in engine.markets.values())
     rows = terms.markets
     return [market for market in markets if rows[market.number].active and rows[market.number].spec != encode(market)]
 
 
 def find_unjournaled(engine: Engine, terms: Terms) -> list[Asset]:
-    """Active assets of which the journal knows nothing: an earlier version wrote them into the file alone."""
+    """Return active assets missing in the journal: an earlier version wrote them only to the file."""
     assets = terms.assets.values()
     return [
         asset for asset in assets if asset.active and _owns(engine, asset.symbol) and asset.symbol not in engine.assets
@@ -69,12 +70,12 @@ def _compare_market(market: Market, row: MarketRow | None) -> Iterator[str]:
 
 
 def _lasting(market: Market) -> Market:
-    """What no operator can change once the market is open."""
+    """Return the market with only the terms that no operator can change once it is open."""
     return msgspec.structs.replace(market, status=MarketStatus.LISTED, futures=None, risk=None)
 
 
 def _compare_decimals(market: Market, terms: Terms) -> Iterator[str]:
-    """A market counts in the smallest units of its assets."""
+    """Compare the decimals of the market's assets, in whose smallest units it counts."""
     for asset, decimals in ((market.base, market.base_decimals), (market.quote, market.quote_decimals)):
         yield from _compare_asset(asset, decimals, terms.assets.get(asset))
 

@@ -1,1 +1,1 @@
-"""Checking a data folder from the outside."""
+"""Verification of a data folder from the outside."""

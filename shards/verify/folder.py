@@ -1,9 +1,9 @@
-"""Checking a data folder from the outside, at rest or under a running engine; nothing is written.
+"""Verification of a data folder from the outside, at rest or under a running engine; nothing is written.
 
-Every journal is read and replayed: density, checksums, the state hash at each snapshot. The shards are brought to one
-consistent moment (nobody has received what its sender has not sent) and every invariant is checked there. Then the
-archive's rows are compared with the rows that the replay makes, and the reference file with what the journals say of
-assets and markets. At rest, every message that a receiver lacks must still be held by its sender.
+Every journal is read and replayed: gaps, checksums, the state hash at each snapshot. The shards are advanced to one
+consistent moment (no shard has received what its sender has not sent), at which all invariants are checked. Then the
+archive's rows are compared with the events of the replay, and the reference file with the assets and markets in the
+journals. At rest, every message that a receiver lacks must still be held by its sender.
 """
 
 from contextlib import closing
@@ -36,7 +36,7 @@ class _Moved(Exception):
 
 
 class _Replay:
-    """One shard as its files say, at a position that can be moved forward."""
+    """One shard replayed from its files, at a position that can be advanced."""
 
     def __init__(self, folder: Path, shard: int, shard_count: int) -> None:
         self.paths = list_snapshots(folder)
@@ -52,11 +52,11 @@ class _Replay:
 
     @property
     def newest(self) -> Snapshot | None:
-        """The snapshot from which the shard would start."""
+        """The snapshot the shard would start from."""
         return self._snapshots[-1] if self._snapshots else None
 
     def advance_to_end(self) -> None:
-        """Replay all that is on disk now, and compare with every snapshot on the way."""
+        """Replay everything on disk now, and compare with every snapshot on the way."""
         end = self._journal.last_sequence()
         for snapshot in self._snapshots:
             if self.engine.sequence <= snapshot.position.sequence <= end:
@@ -67,17 +67,16 @@ class _Replay:
             self.findings.append(f"the journal ends at record {end}, before its newest snapshot")
 
     def advance_one(self) -> bool:
-        """Replay one more record, if there is one."""
+        """Replay one more record; False if there is none."""
         before = self.engine.sequence
         self._advance(before + 1)
         return self.engine.sequence > before
 
     def moved(self) -> bool:
-        """Whether a snapshot has come or gone since the start."""
+        """Whether a snapshot was added or removed since the start."""
         return list_snapshots(self._folder) != self.paths
 
     def close(self) -> None:
-        """Close the journal."""
         self._journal.close()
 
     def _advance(self, until: int) -> None:
@@ -91,9 +90,10 @@ class _Replay:
 
 
 def verify_folder(folder: Folder, ask_archive: Ask | None = None) -> list[str]:
-    """Everything found wrong, in words; empty if nothing is.
+    """Return a description of every fault; empty if there is none.
 
-    ``ask_archive`` asks the archive of a running engine; without it the DuckDB file is opened, which needs it stopped.
+    ``ask_archive`` queries the archive of a running engine; without it the DuckDB file is opened, which requires the
+    engine to be stopped.
     """
     if ask_archive is not None:
         return _verify(folder, ask_archive, at_rest=False)
@@ -124,7 +124,7 @@ def _verify_once(folder: Folder, ask: Ask, *, at_rest: bool) -> list[str]:
     status = ask(GetArchiveStatus())  # before the journals are read: they are ahead of the archive, never behind
     replays: list[_Replay] = []
     try:
-        before = _read_terms(folder)  # as well: whatever is active is journaled
+        before = _read_terms(folder)  # before the journals for the same reason: whatever is active is journaled
         for shard in range(folder.shard_count):
             found = _open(folder, shard, replays)
             if found:
@@ -158,7 +158,7 @@ def _compare_terms(engines: list[Engine], before: Terms, after: Terms) -> list[s
 
 
 def _open(folder: Folder, shard: int, replays: list[_Replay]) -> list[str]:
-    """Open and replay one shard; what is damaged, in words."""
+    """Open and replay one shard; return descriptions of damage."""
     own = folder.shard(shard)
     before = list_snapshots(own)
     try:
@@ -173,9 +173,10 @@ def _open(folder: Folder, shard: int, replays: list[_Replay]) -> list[str]:
 
 
 def _bring_together(replays: list[_Replay]) -> None:
-    """Move senders forward until nobody has received what its sender has not sent.
+    """Advance senders until no shard has received what its sender has not sent.
 
-    Under a running engine the journals were read one after the other; what a receiver has, its sender journaled before.
+    Under a running engine the journals were read one after the other; what a receiver has, its sender has journaled
+    before.
     """
     again = True
     while again:

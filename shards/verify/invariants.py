@@ -1,6 +1,6 @@
-"""What must be true of all shards together, at any consistent moment: money, holds, books, indexes, links.
+"""Invariants over all shards at any consistent moment: money, holds, books, indexes, links.
 
-Messages that a sender has made and their receiver has not applied are under way; they are counted in.
+Messages in transit, sent but not yet applied by their receiver, are counted in.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ Key = tuple[str, str]  # account, asset
 
 
 def find_violations(engines: Sequence[Engine]) -> list[str]:
-    """Every violated invariant in words; empty if all hold. ``engines``: all shards, in order."""
+    """Return a description of every violated invariant. ``engines``: all shards, in order."""
     found: list[str] = []
     for engine in engines:
         found += (f"shard {engine.shard}: {text}" for text in _check_links(engine, engines))
@@ -41,7 +41,7 @@ def find_violations(engines: Sequence[Engine]) -> list[str]:
 
 
 def _underway(engines: Sequence[Engine]) -> Iterator[tuple[Engine, LinkMessage]]:
-    """(receiver, message) of everything between shards that is not applied yet."""
+    """Yield (receiver, message) for every message between shards that is not applied yet."""
     for engine in engines:
         for receiver, outbox in engine.outboxes.items():
             if receiver != ARCHIVE:
@@ -59,7 +59,7 @@ def _check_links(engine: Engine, engines: Sequence[Engine]) -> Iterator[str]:
 
 
 def _check_receivers(underway: Underway) -> Iterator[str]:
-    """Whoever is sent an order has its market: else it has lost what was journaled of that."""
+    """A shard to which an order is sent must have its market: otherwise it has lost journaled data."""
     lacking = set()
     for receiver, message in underway:
         if isinstance(message, Granted | TriggerMarginResult):
@@ -74,7 +74,7 @@ def _check_receivers(underway: Underway) -> Iterator[str]:
 
 
 def _check_money(engines: Sequence[Engine], underway: Underway) -> Iterator[str]:
-    """Σ available + Σ held + fees = deposits − withdrawals, per asset."""
+    """Check Σ available + Σ held + fees = deposits − withdrawals, per asset."""
     have: Counter[str] = Counter()
     given: Counter[str] = Counter()
     for engine in engines:
@@ -97,7 +97,7 @@ def _check_money(engines: Sequence[Engine], underway: Underway) -> Iterator[str]
 
 
 def _check_holds(engines: Sequence[Engine], underway: Underway) -> Iterator[str]:
-    """What a wallet holds is exactly what its open orders, and messages under way, say."""
+    """Each wallet must hold exactly what its open orders and messages in transit account for."""
     wanted: Counter[Key] = Counter()
     for engine in engines:
         for machine in engine.markets.values():

@@ -1,4 +1,4 @@
-"""Whether shards that start from their newest snapshots still hold what their receivers lack."""
+"""Checks that shards starting from their newest snapshots still hold what their receivers lack."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,9 +10,10 @@ from storage.snapshot import Snapshot
 
 
 def find_gaps(engines: Sequence[Engine], newest: Sequence[Snapshot | None], status: ArchiveStatus) -> Iterator[str]:
-    """Messages that a sender holds no more and its receiver never had, in words: that shard could not go on.
+    """Describe messages that a sender no longer holds and its receiver never got: the link cannot continue.
 
-    Of a folder at rest: what a receiver confirms while the folder is read is not known yet when its journal is read.
+    For a folder at rest: under a running engine, confirmations sent while the folder is read are missing in a journal
+    read before.
     """
     for sender, snapshot in enumerate(newest):
         for receiver, confirmed in confirmed_of(snapshot.state, snapshot.underway).items() if snapshot else ():

@@ -1,4 +1,4 @@
-"""What must be true of futures wallets, positions and holds on margin, over all shards."""
+"""Invariants of futures wallets, positions and margin holds over all shards."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -12,14 +12,14 @@ from shards.model.links import Granted, LinkMessage, SettleMargin, TriggerMargin
 from shards.model.orders import Side
 
 Underway = list[tuple[Engine, LinkMessage]]
-"""(receiver, message) of what is between shards."""
+"""(receiver, message) in transit between shards."""
 
 Sums = dict[tuple[str, int], list[int]]
-"""By account and market: size, hold, open buys, open sells, and what of the hold is leave."""
+"""By account and market: size, hold, open buys, open sells, and the part of the hold that is leave."""
 
 
 def check_margins(engines: Sequence[Engine], underway: Underway) -> Iterator[str]:
-    """Σ futures wallet − Σ signed entry cost + fees = deposits − withdrawals ± transfers."""
+    """Check Σ futures wallet − Σ signed entry cost + fees = deposits − withdrawals ± transfers."""
     have = given = 0
     for engine in engines:
         margins = engine.accounts.margins
@@ -37,7 +37,7 @@ def check_margins(engines: Sequence[Engine], underway: Underway) -> Iterator[str
 
 
 def check_positions(engines: Sequence[Engine], underway: Underway) -> Iterator[str]:
-    """Both machines know the same positions, holds and values of open orders, counting what is under way."""
+    """Both machines must agree on positions, holds and values of open orders, counting messages in transit."""
     kept: Sums = defaultdict(lambda: [0] * 5)
     wanted: Sums = defaultdict(lambda: [0] * 5)
     for engine in engines:
@@ -58,9 +58,9 @@ def check_positions(engines: Sequence[Engine], underway: Underway) -> Iterator[s
 
 
 def check_cover(engines: Sequence[Engine]) -> Iterator[str]:
-    """The margin of every position is held; no fill took more than its order held, no hold more than was available."""
+    """Positions must have margin; no fill may take more than its order held, no hold more than was available."""
     for engine in engines:
-        if engine.rules:  # before, it could come to that
+        if engine.rules:  # under rules 0 this could happen
             yield from (f"margin: {text}" for text in engine.accounts.margins.overdrawn)
         for account, margin in engine.accounts.margins.by_account.items():
             for market, own in margin.markets.items():

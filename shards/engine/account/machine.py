@@ -1,6 +1,6 @@
 """The account machine: decides what an account may spend. Pure: no clock, no I/O, no books.
 
-What markets want held for their orders is asked of it, and granted or not; what they then decide is settled here.
+Markets request holds for their orders, which are granted or rejected here, and send the resulting settlements.
 """
 
 import msgspec
@@ -28,17 +28,17 @@ from shards.model.replies import AmountReply, CountReply, Rejected, TransferRepl
 
 
 class Booking(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """A deposit or withdrawal that was carried out, under its reference."""
+    """An executed deposit, withdrawal or transfer, kept by its reference."""
 
     asset: str
     amount: int
     balance_after: int
     wallet: Wallet
-    other_after: int = 0  # of a transfer: what the futures wallet has available then
+    other_after: int = 0  # of a transfer: the futures wallet's available amount after it
 
 
 class AccountMachine:
-    """The accounts that this shard keeps."""
+    """The accounts kept on this shard."""
 
     def __init__(self) -> None:
         self.wallets = Wallets()  # spot
@@ -48,7 +48,7 @@ class AccountMachine:
     # Holds
 
     def grant(self, hold: FundsHold | MarginHold) -> Granted | Rejected:
-        """Set money or margin aside for an order, or say why not."""
+        """Hold funds or margin for an order, or return the rejection."""
         return self._grant_funds(hold) if isinstance(hold, FundsHold) else self._grant_margin(hold)
 
     def _grant_funds(self, hold: FundsHold) -> Granted | Rejected:
@@ -80,7 +80,7 @@ class AccountMachine:
         )
 
     def grant_trigger_margin(self, request: TriggerMarginRequest) -> TriggerMarginResult:
-        """Set the margin of a fired trigger aside, as far as there is enough."""
+        """Hold the margin of a fired trigger if it is available."""
         market, terms = market_of(request.id), request.terms
         held = self.margins.hold(request.account, market, request.side, terms)
         leave = terms.reduces > 0 and isinstance(held, Held) and not held.allowance
@@ -90,46 +90,46 @@ class AccountMachine:
         return TriggerMarginResult(*shown, held.leverage, terms, request.limit, request.loss, leave, held.allowance)
 
     def _without_leave(self, account: str, market: int) -> Held:
-        """What only reduces at any price goes as far as it may with nothing held."""
+        """Return a hold of nothing, for a reduce-only order at any price: limited by the account's allowance."""
         return Held(0, 0, self.margins.allowance(account, market))
 
     # Settlements
 
     def settle(self, settlement: Settlement) -> None:
-        """Carry out what a spot market decided."""
+        """Apply a spot market's settlement."""
         self.wallets.settle(settlement)
 
     def settle_margin(self, settlement: MarginSettlement, now_ms: int) -> list[MarginFilled]:
-        """Carry out what a futures market decided; returns the rows of its fills."""
+        """Apply a futures market's settlement; return the events of its fills."""
         return [
             MarginFilled(settlement.account, settlement.market, fill, profit, now_ms)
             for fill, profit in self.margins.settle(settlement, now_ms)
         ]
 
-    # What other shards have decided
+    # Link messages of other shards
 
     def take_settlements(self, message: Settle, effects: Effects) -> None:
-        """Their spot markets."""
+        """Apply the settlements of spot markets."""
         for settlement in message.settlements:
             self.settle(settlement)
 
     def take_margin_settlements(self, message: SettleMargin, effects: Effects) -> None:
-        """Their futures markets."""
+        """Apply the settlements of futures markets."""
         for settlement in message.settlements:
             effects.events += self.settle_margin(settlement, effects.now_ms)
 
     def take_marks(self, message: MarkChanged, effects: Effects) -> None:
-        """What positions are worth."""
+        """Update mark prices."""
         self.margins.marks.update(message.lot_values)
 
     def take_brackets(self, message: BracketsChanged, effects: Effects) -> None:
-        """How much positions may be levered."""
+        """Update a market's leverage brackets."""
         self.margins.brackets[message.market] = message.brackets
 
     # Callers
 
     def deposit(self, deposit: Deposit, effects: Effects) -> AmountReply | Rejected:
-        """Credit or debit once per reference."""
+        """Credit or debit a wallet, once per reference."""
         key = deposit.account, deposit.reference
         first = self.bookings.get(key)
         if first is not None:
@@ -141,7 +141,7 @@ class AccountMachine:
             return Rejected(RejectReason.INSUFFICIENT_BALANCE)
         if balance_after > AMOUNT_MAX:
             return Rejected(RejectReason.AMOUNT_TOO_BIG)
-        balance_after = self._book(deposit, effects.now_ms)  # less, where losses have eaten beyond the wallet
+        balance_after = self._book(deposit, effects.now_ms)  # less, if losses exceeded the wallet before
         cause = MoveCause.DEPOSIT if deposit.amount > 0 else MoveCause.WITHDRAWAL
         _note(deposit.account, deposit.wallet, deposit.asset, deposit.amount, cause, deposit.reference, effects)
         self.bookings[key] = Booking(deposit.asset, deposit.amount, balance_after, deposit.wallet)
@@ -153,14 +153,14 @@ class AccountMachine:
         return self.wallets.available(deposit.account, deposit.asset)
 
     def _book(self, deposit: Deposit, now_ms: int) -> int:
-        """Returns what is available then."""
+        """Return the available amount afterward."""
         if deposit.wallet is Wallet.FUTURES:
             return self.margins.deposit(deposit.account, deposit.amount, now_ms)
         return self.wallets.deposit(deposit.account, deposit.asset, deposit.amount)
 
     def transfer(self, transfer: Transfer, effects: Effects) -> TransferReply | Rejected:
-        """Move money between the two purses in one step, once per reference."""
-        key = transfer.account, f"transfer {transfer.reference}"  # apart from the operator's references
+        """Move funds between the two wallets atomically, once per reference."""
+        key = transfer.account, f"transfer {transfer.reference}"  # in a namespace apart from the operator's references
         first = self.bookings.get(key) if transfer.reference else None
         if first is not None:
             if (first.wallet, first.asset, first.amount) != (transfer.to, transfer.asset, transfer.amount):
@@ -179,7 +179,7 @@ class AccountMachine:
         return TransferReply(futures_after, spot_after)
 
     def set_leverage(self, command: SetLeverage, effects: Effects) -> CountReply | Rejected:
-        """For orders placed from now on."""
+        """Set the leverage of new orders."""
         account, market, leverage = command.account, command.market, command.leverage
         refused = self.margins.set_leverage(account, market, leverage, command.default, effects.now_ms)
         return refused or CountReply(leverage)

@@ -1,8 +1,8 @@
 """The futures side of the account machine: one USDT wallet per account, cross margin, one-way positions.
 
-Available is what is left of the wallet, with unrealized losses taken off and unrealized profits not counted, after the
-margins of positions and the holds of open orders; and no more than leaves positions their maintenance. Over all shards:
-Σ wallet − Σ signed entry cost + fees = deposits − withdrawals ± transfers.
+Available is the wallet less unrealized losses (unrealized profits do not count), position margins and the holds of open
+orders, but never so much that positions would lack their maintenance margin. Over all shards: Σ wallet − Σ signed entry
+cost + fees = deposits − withdrawals ± transfers.
 """
 
 import msgspec
@@ -17,11 +17,11 @@ from shards.model.replies import Rejected
 
 
 class Held(msgspec.Struct, gc=False, frozen=True):
-    """What was set aside for an order."""
+    """The margin held for an order."""
 
-    leverage: int  # 0: it only reduces
+    leverage: int  # 0: a reduce-only order
     amount: int
-    allowance: int = 0  # nothing is held, and it goes so far from the mark, in millionths
+    allowance: int = 0  # nothing is held; the distance from the mark it may go to instead, in millionths
 
 
 class Margins:
@@ -29,19 +29,19 @@ class Margins:
 
     def __init__(self) -> None:
         self.by_account: dict[str, Margin] = {}
-        self.marks: dict[int, int] = {}  # per market: units of USDT that one lot is worth at the mark price
-        self.brackets: dict[int, list[Bracket]] = {}  # of the markets that have risk terms
-        self.overdrawn: list[str] = []  # orders that took more than there was, in words; no part of the state
-        self.watched = False  # whether what is left is reckoned again after every hold: for whoever replays
+        self.marks: dict[int, int] = {}  # per market: value of one lot at the mark price, in units of USDT
+        self.brackets: dict[int, list[Bracket]] = {}  # of the markets with risk terms
+        self.overdrawn: list[str] = []  # reports of orders that took more than was available; not part of the state
+        self.watched = False  # whether ``free`` is checked again after every hold; set by verification when it replays
         self.fees = 0
         self.deposited = 0  # deposits less withdrawals, with transfers
 
     def get(self, account: str) -> Margin:
-        """An account's margin; of one that never had any, an empty one that is not kept."""
+        """Return an account's margin; for an account without any, an empty one that is not stored."""
         return self.by_account.get(account) or Margin()
 
     def free(self, account: str) -> int:
-        """What new orders may use; negative when losses have eaten into margins and holds."""
+        """Return what new orders may use; negative when losses have consumed margins and holds."""
         margin = self.get(account)
         unrealized = held = used = needed = 0
         for market, own in margin.markets.items():
@@ -56,20 +56,21 @@ class Margins:
         return margin.wallet - held - max(used - min(0, unrealized), needed - unrealized + (needed > 0))
 
     def leave(self, account: str, reduced: int, lots: int) -> int:
-        """What an order may lose that reduces the position in a market by so many lots, and does nothing else.
+        """Return the loss allowed to an order that only reduces the position in a market by ``lots``.
 
-        What the account is worth, less what its orders hold and a unit more than the positions that are left then must
-        have, for with no more than that it is at risk. Or, where that is more, the share of it that the maintenance of
-        what is closed is of all: then every position can be closed with its own, however little is left.
+        This is the account's equity less the holds of its orders and less one unit more than the maintenance margin of
+        the remaining positions, because equal to it the account is at risk. Or, if greater, the closed part's share of
+        that equity in proportion to maintenance margin: every position can then be closed with its own share, however
+        little is left.
         """
         rest = self._worth(account) - sum(own.hold for own in self.get(account).markets.values())
         needed, left = self._maintenance(account), self._maintenance(account, reduced, lots)
         return max(rest - left - (left > 0), rest * (needed - left) // needed if needed else 0)
 
     def allowance(self, account: str, market: int) -> int:
-        """How far from the mark what only reduces goes with nothing held for it, in millionths.
+        """Return how far from the mark a reduce-only order may trade with nothing held, in millionths.
 
-        As far as the least maintenance of what it closes pays for; not at all where the account is at risk.
+        As far as the lowest maintenance margin ratio of the closed part covers; 0 if the account is at risk.
         """
         brackets = self.brackets.get(market)
         if brackets is None or self._worth(account) <= self._maintenance(account):
@@ -77,7 +78,7 @@ class Margins:
         return brackets[0].ratio
 
     def _worth(self, account: str) -> int:
-        """Of the wallet with all positions."""
+        """Return the account's equity: its wallet and unrealized profits and losses."""
         margin = self.get(account)
         rest = margin.wallet
         for market, own in margin.markets.items():
@@ -86,7 +87,7 @@ class Margins:
         return rest
 
     def _maintenance(self, account: str, reduced: int = 0, lots: int = 0) -> int:
-        """What its positions must have, once so many lots in a market are closed."""
+        """Return the maintenance margin of its positions, after closing ``lots`` of one in market ``reduced``."""
         needed = 0
         for market, own in self.get(account).markets.items():
             size, brackets = abs(own.position.amount), self.brackets.get(market)
@@ -96,11 +97,11 @@ class Margins:
         return needed
 
     def available(self, account: str) -> int:
-        """What may be used or taken out."""
+        """Return what may be used or withdrawn."""
         return max(0, self.free(account))
 
     def deposit(self, account: str, amount: int, now_ms: int) -> int:
-        """Credit ``amount`` (negative: debit, checked before); returns what is available then."""
+        """Credit ``amount`` (negative: debit, checked by the caller); return the available amount afterward."""
         margin = self._margin(account)
         margin.wallet += amount
         margin.updated_ms = now_ms
@@ -108,9 +109,9 @@ class Margins:
         return self.available(account)
 
     def set_leverage(self, account: str, market: int, leverage: int, default: int, now_ms: int) -> Rejected | None:
-        """For orders placed from now on; open orders and positions keep theirs. Refuses POSITION_LIMIT.
+        """Set the leverage of new orders; open orders and positions keep theirs. Rejects with POSITION_LIMIT.
 
-        What it is already, be it by default, may always be said once more.
+        Setting the leverage already in force, even by default, is always accepted.
         """
         brackets = self.brackets.get(market)
         found = self.get(account).markets.get(market) or _NOTHING
@@ -124,20 +125,20 @@ class Margins:
         return None
 
     def hold(self, account: str, market: int, side: Side, terms: MarginTerms) -> Held | Rejected:
-        """Set the margin of an order aside, or what it loses if it only reduces."""
+        """Hold the margin of an order, or its loss if it is reduce-only."""
         if terms.reduces:
             return self._hold_loss(account, market, side, terms)
         found = self.get(account).markets.get(market) or _NOTHING
         leverage = terms.leverage or found.leverage or terms.default_leverage
         brackets = self.brackets.get(market)
-        if brackets is not None and leverage > brackets[0].max_leverage:  # they have changed since it was set
+        if brackets is not None and leverage > brackets[0].max_leverage:  # brackets have changed since it was set
             leverage = brackets[0].max_leverage
         added = terms.order_value if brackets is None else max(terms.order_value, terms.entry_value)
         if added > 0 and not terms.closes:
             value = found.position.cost + added + (found.bid_value if side is BUY else found.ask_value)
             if brackets is None:
                 beyond = value > terms.max_position_value
-            else:  # the first cap is the least
+            else:  # the first cap is the lowest
                 at = terms.default_leverage if terms.leverage else leverage
                 beyond = value > brackets[0].cap and value > most_at(brackets, at)
             if beyond:
@@ -154,13 +155,13 @@ class Margins:
 
     def _hold_loss(self, account: str, market: int, side: Side, terms: MarginTerms) -> Held | Rejected:
         lots, mark = terms.reduces, self.marks.get(market, 0)
-        # with the mark by which the account is judged: it may have moved since the loss was reckoned
+        # at the current mark, by which the account is judged: it may have moved since the loss was computed
         moved = lots * max(0, mark - terms.mark if side is SELL else terms.mark - mark)
         allowance = self.allowance(account, market) if terms.loss_value else 0
         if allowance and (terms.loss_value + moved) * MILLION <= lots * mark * allowance:
             return Held(0, 0, allowance)
         more = max(0, terms.loss_value - terms.held)
-        # a change that needs no more than its order holds loses no more: it is never kept from getting better
+        # a modification that needs no more than is held loses no more: an improvement is never rejected
         if more and more + moved > self.leave(account, market, lots):
             return Rejected(RejectReason.NO_LEAVE)
         own = self._margin(account).in_market(market)
@@ -169,7 +170,7 @@ class Margins:
         return Held(0, more)
 
     def settle(self, settlement: MarginSettlement, now_ms: int) -> list[tuple[MarginFill, int]]:
-        """Carry out what a market decided; returns each fill with its realized profit."""
+        """Apply a market's decision; return each fill with its realized profit."""
         margin = self._margin(settlement.account)
         own = margin.in_market(settlement.market)
         own.hold -= settlement.released
@@ -209,16 +210,16 @@ class Margins:
 
 
 def _opened(before: int, after: int) -> int:
-    """Lots that were opened anew as a position came from one amount to another."""
+    """Return how many lots were newly opened when a position changed from one amount to another."""
     return max(0, abs(after) - abs(before)) if before * after > 0 else abs(after)
 
 
 def held_for(terms: MarginTerms, leverage: int) -> int:
-    """What is held for an order of these terms."""
+    """Return the amount to hold for an order of these terms."""
     return (ceil_div(terms.hold_value, leverage) if leverage else 0) + terms.loss_value
 
 
-_NOTHING = MarketMargin()  # of an account that has never had anything in a market; nobody writes to it
+_NOTHING = MarketMargin()  # shared default for an account without state in a market; never modified
 
 
 def _add_value(own: MarketMargin, side: Side, value: int) -> None:

@@ -1,4 +1,4 @@
-"""Wallets: what accounts own, per asset, split into what may be spent and what open orders hold."""
+"""Spot wallets: per account and asset, the available amount and the amount held by open orders."""
 
 from collections import Counter
 
@@ -6,23 +6,23 @@ from shards.model.accounting import Balance, Settlement
 
 
 class Wallets:
-    """The wallets of a shard's accounts and the totals that prove no unit was lost.
+    """The wallets of a shard's accounts, and the totals that prove no unit was lost.
 
     Per asset, over all shards: Σ available + Σ held + fees = deposits − withdrawals.
     """
 
     def __init__(self) -> None:
         self.by_account: dict[str, dict[str, Balance]] = {}
-        self.fees: Counter[str] = Counter()  # units taken, per asset
+        self.fees: Counter[str] = Counter()  # units charged, per asset
         self.deposited: Counter[str] = Counter()  # deposits less withdrawals, per asset
 
     def available(self, account: str, asset: str) -> int:
-        """Units that may be spent."""
+        """Return the units that may be spent."""
         balance = self.by_account.get(account, {}).get(asset)
         return balance.available if balance else 0
 
     def deposit(self, account: str, asset: str, amount: int) -> int:
-        """Credit ``amount`` (negative: debit); returns what is available then."""
+        """Credit ``amount`` (negative: debit); return the available amount afterward."""
         balance = self._balance(account, asset)
         balance.available += amount
         self.deposited[asset] += amount
@@ -30,7 +30,7 @@ class Wallets:
         return balance.available
 
     def hold(self, account: str, asset: str, amount: int) -> bool:
-        """Set ``amount`` aside for an order; False if so much is not available."""
+        """Hold ``amount`` for an order; False if it is not available."""
         if amount > self.available(account, asset):
             return False
         balance = self._balance(account, asset)
@@ -39,7 +39,7 @@ class Wallets:
         return True
 
     def settle(self, settlement: Settlement) -> None:
-        """Carry out what a market decided. It can only spend what was held before."""
+        """Apply a market's decision. It can only spend what was held before."""
         give = self._balance(settlement.account, settlement.give)
         give.held -= settlement.released
         give.available += settlement.released - settlement.paid
@@ -49,7 +49,7 @@ class Wallets:
             self.fees[settlement.take] += settlement.fee
 
     def list(self, account: str) -> list[Balance]:
-        """All wallets ever held, by asset."""
+        """Return all wallets ever used, by asset."""
         wallets = self.by_account.get(account, {})
         return [wallets[asset] for asset in sorted(wallets)]
 

@@ -1,9 +1,9 @@
 """The order book of one market: two sides of price levels, each level first in, first out.
 
-Prices of a side are a sorted list with the best at its end. Trading happens near the best price, so inserting and
-removing there moves few elements, and the depth is at hand in order. A level is a dictionary: the oldest order first,
-any order removed at once. What is removed leaves a gap, over which whoever looks for the first order must step, so a
-level with many gaps is written anew.
+The prices of a side are a sorted list with the best at its end. Trading happens near the best price, so inserting and
+removing there moves few elements, and depth is readily available in order. A level is a dictionary: the oldest order
+comes first, and any order is removed in constant time. A removed entry leaves a gap that finding the first order must
+skip, so a level with many gaps is rebuilt.
 """
 
 from bisect import bisect_left
@@ -12,11 +12,11 @@ from typing import Final
 
 from shards.model.orders import BUY, SELL, Order, Side
 
-_GAPS: Final = 64  # to step over them takes as long as to remove an order
+_GAPS: Final = 64  # skipping these takes as long as removing an order
 
 
 class Level:
-    """The orders at one price, oldest first, and the lots they still want."""
+    """The orders at one price, oldest first, and the sum of their remaining lots."""
 
     __slots__ = ("gaps", "orders", "price", "quantity")
 
@@ -24,7 +24,7 @@ class Level:
         self.price = price
         self.quantity = 0
         self.orders: dict[int, Order] = {}
-        self.gaps = 0  # left among the orders, at most
+        self.gaps = 0  # upper bound of the gaps left among the orders
 
 
 class BookSide:
@@ -39,16 +39,16 @@ class BookSide:
         self._levels: dict[int, Level] = {}  # by price
 
     def __iter__(self) -> Iterator[Level]:
-        """Levels, best price first."""
+        """Iterate over the levels, best price first."""
         levels, sign = self._levels, self._sign
         return (levels[key * sign] for key in reversed(self._keys))
 
     def best_price(self) -> int | None:
-        """The best price in ticks; None if the side is empty."""
+        """Return the best price in ticks; None if the side is empty."""
         return self._keys[-1] * self._sign if self._keys else None
 
     def first(self) -> Order | None:
-        """The order that trades next; None if the side is empty."""
+        """Return the order that trades next; None if the side is empty."""
         if not self._keys:
             return None
         orders = self._levels[self._keys[-1] * self._sign].orders
@@ -59,12 +59,12 @@ class BookSide:
         return price * self._sign >= limit * self._sign
 
     def trades_with(self, limit: int | None) -> bool:
-        """Whether an opposite order limited to ``limit`` (None: not at all) may trade with anything here."""
+        """Whether an opposite order limited to ``limit`` (None: unlimited) may trade with anything here."""
         keys = self._keys
         return bool(keys) and (limit is None or keys[-1] >= limit * self._sign)
 
     def add(self, order: Order) -> None:
-        """Rest ``order`` behind the others at its price."""
+        """Add ``order`` behind the others at its price."""
         price = order.price
         level = self._levels.get(price)
         if level is None:
@@ -75,7 +75,7 @@ class BookSide:
         level.quantity += order.quantity - order.filled
 
     def take(self, order: Order, quantity: int) -> None:
-        """``quantity`` lots of a resting order have just been filled (not yet counted in ``order.filled``)."""
+        """Record that ``quantity`` lots of a resting order were just filled (not yet counted in ``order.filled``)."""
         level = self._levels[order.price]
         level.quantity -= quantity
         if order.filled + quantity == order.quantity:
@@ -83,14 +83,14 @@ class BookSide:
             self._tidy(level)
 
     def remove(self, order: Order) -> None:
-        """Take a resting order off the book."""
+        """Remove a resting order from the book."""
         level = self._levels[order.price]
         level.quantity -= order.quantity - order.filled
         del level.orders[order.id]
         self._tidy(level)
 
     def _tidy(self, level: Level) -> None:
-        """An order has left: an empty level goes, one with many gaps is written anew."""
+        """After a removal, drop an empty level and rebuild one with many gaps."""
         level.gaps += 1
         orders = level.orders
         if not orders:
@@ -101,7 +101,7 @@ class BookSide:
             else:
                 del self._keys[bisect_left(self._keys, key)]
         elif level.gaps > _GAPS and level.gaps * level.gaps > _GAPS * len(orders):
-            level.orders, level.gaps = dict(orders), 0  # √n of this falls to each order that has left
+            level.orders, level.gaps = dict(orders), 0  # amortized, √n of this per removed order
 
 
 class Book:
@@ -114,9 +114,9 @@ class Book:
         self.asks = BookSide(SELL)
 
     def side(self, side: Side) -> BookSide:
-        """Where orders of ``side`` rest."""
+        """Return the side on which orders of ``side`` rest."""
         return self.bids if side is BUY else self.asks
 
     def opposite(self, side: Side) -> BookSide:
-        """What orders of ``side`` trade against."""
+        """Return the side that orders of ``side`` trade against."""
         return self.asks if side is BUY else self.bids

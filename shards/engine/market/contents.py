@@ -1,4 +1,4 @@
-"""Whether a new futures order asks for just what an open one was placed with: then it is the same request again."""
+"""Whether a new futures order equals an open one as placed: then it is the same request again."""
 
 from collections.abc import Mapping
 
@@ -7,9 +7,9 @@ from shards.model.orders import NewOrder, Order
 
 
 def is_same(order: Order, new: NewOrder, waiting: Mapping[int, Order]) -> bool:
-    """As placed: firing changes an order's kind, and what only reduces may have become smaller since.
+    """Compare as placed: firing changes an order's kind, and a reduce-only order may have shrunk since.
 
-    ``waiting``: the triggers that wait, by id.
+    ``waiting``: the waiting triggers, by id.
     """
     trigger, requested = order.trigger, new.trigger
     if (order.side, order.tif, order.price) != (new.side, new.tif, new.price):
@@ -26,7 +26,7 @@ def is_same(order: Order, new: NewOrder, waiting: Mapping[int, Order]) -> bool:
         requested.callback,
         requested.parent,
     )
-    implied = trigger.parent or order.close_position  # reduce-only, whatever was asked
+    implied = trigger.parent or order.close_position  # reduce-only, even if not requested
     return (
         terms == wanted
         and requested.activation in (0, trigger.activation)
@@ -37,7 +37,7 @@ def is_same(order: Order, new: NewOrder, waiting: Mapping[int, Order]) -> bool:
 
 
 def _same_children(order: Order, new: NewOrder, waiting: Mapping[int, Order]) -> bool:
-    """As far as they still wait."""
+    """Compare the attached triggers that are still waiting."""
     for number, requested in ((order.take_profit, new.take_profit), (order.stop_loss, new.stop_loss)):
         if (number > 0) != (requested is not None):
             return False

@@ -1,7 +1,7 @@
-"""What the hold of an order must pay for: how far the order may go, and what its fills may take. Prices in ticks.
+"""What an order's hold must cover: how far the order may go, and the cost of its fills. Prices in ticks.
 
-Measured when margin is asked for, and looked at again when it is granted: no fill takes more than is held for it,
-whatever has come between. Reads only.
+Measured when margin is requested and checked again when it is granted: no fill takes more than is held for it, whatever
+happens in between. Read-only.
 """
 
 from collections.abc import Callable
@@ -16,15 +16,15 @@ from shards.model.orders import BUY, LIMIT, SELL, NewOrder, Order, Side
 
 
 class Cover(msgspec.Struct, gc=False, frozen=True):
-    """As measured with book and mark of one moment."""
+    """Measured from the book and the mark price at one moment."""
 
-    limit: int  # the worst price at which it trades; 0: as its kind says
-    hold_price: int  # no fill that opens is above it
-    loss: int  # what each lot would lose against the mark
+    limit: int  # the worst price at which it trades; 0: given by its kind
+    hold_price: int  # no opening fill is above it
+    loss: int  # loss per lot against the mark price
 
 
 class Covered(Protocol):
-    """A message that carries what was measured when margin was asked for."""
+    """A message that carries the cover measured when margin was requested."""
 
     @property
     def limit(self) -> int:
@@ -40,7 +40,7 @@ class Covered(Protocol):
 
 
 class Priced(Protocol):
-    """A futures market, as far as it has prices and positions."""
+    """The prices and positions of a futures market."""
 
     book: Book
     has_risk_terms: bool
@@ -49,16 +49,16 @@ class Priced(Protocol):
     terms: FuturesTerms
 
     def reducible(self, account: str, side: Side) -> int:
-        """Lots by which an order of ``side`` could reduce the account's position."""
+        """Return the lots by which an order of ``side`` could reduce the account's position."""
 
 
 def cover_in(message: Covered) -> Cover:
-    """What was measured when margin was asked for."""
+    """Return the cover measured when margin was requested."""
     return Cover(message.limit, message.hold_price, message.loss)
 
 
 def measure(at: Priced, order: NewOrder | Order) -> Cover:
-    """What the hold of a regular order reckons with, as book and mark are now."""
+    """Return the cover of a regular order for the current book and mark price."""
     side, limit = order.side, order.price
     if order.kind is not LIMIT:
         if at.has_risk_terms:
@@ -68,7 +68,7 @@ def measure(at: Priced, order: NewOrder | Order) -> Cover:
     loss = _loss_of(at, side, limit)
     if order.reduce_only:
         return Cover(limit, 0, loss)
-    # a sale may fill above its price
+    # a sell may fill above its price
     hold_price = limit
     if side is SELL:
         hold_price = max(order.price, at.book.bids.best_price() or 0, at.mark_price)
@@ -76,7 +76,7 @@ def measure(at: Priced, order: NewOrder | Order) -> Cover:
 
 
 def is_short(at: Priced, order: NewOrder | Order, cover: Cover) -> bool:
-    """Whether a fill could take more than was asked for with ``cover``: book or mark have moved since."""
+    """Whether a fill could take more than was requested with ``cover``, since book or mark have moved."""
     if not at.rules:
         return False
     if order.side is SELL and not order.reduce_only and (at.book.bids.best_price() or 0) > cover.hold_price:
@@ -85,7 +85,7 @@ def is_short(at: Priced, order: NewOrder | Order, cover: Cover) -> bool:
 
 
 def limit_of(at: Priced, order: NewOrder | Order, cover: Cover) -> int:
-    """The worst price at which it trades. What is held must cover every fill of a purchase."""
+    """Return the worst price at which it trades. The hold must cover every fill of a buy."""
     if order.kind is LIMIT:
         return order.price
     if at.has_risk_terms:
@@ -96,7 +96,7 @@ def limit_of(at: Priced, order: NewOrder | Order, cover: Cover) -> int:
 
 
 def within_first_mark(at: Priced, order: NewOrder | Order, limit: int) -> int:
-    """How far an order limited to ``limit`` goes where its own first fill makes the mark: no farther than one may."""
+    """Cap ``limit`` if the order's own first fill sets the mark price: by the maximum distance from that mark."""
     if at.mark_price or not at.has_risk_terms or not at.rules:
         return limit
     against = at.book.opposite(order.side)
@@ -108,26 +108,26 @@ def within_first_mark(at: Priced, order: NewOrder | Order, limit: int) -> int:
 
 
 def may_lose(at: Priced, order: NewOrder | Order) -> bool:
-    """Whether an order that only reduces goes farther than the mark: its account must be able to bear it."""
+    """Whether a reduce-only order may trade at a loss against the mark: then its account must be able to bear it."""
     if not at.has_risk_terms or not at.mark_price:
         return False
     return _loss_of(at, order.side, order.price if order.kind is LIMIT else _reach(at, order)) > 0
 
 
 def limit_without_hold(side: Side, cover: Cover, allowance: int) -> int:
-    """How far an order that only reduces goes with nothing held: ``allowance`` from the mark by which it was judged."""
+    """Return the limit of a reduce-only order with nothing held: ``allowance`` from the mark of its cover."""
     mark = cover.limit - cover.loss if side is BUY else cover.limit + cover.loss
     bound = worst_price(side, mark, allowance)
     return bound if is_worse(side, cover.limit, bound) else cover.limit
 
 
 def is_uncovered(at: Priced, order: Order) -> bool:
-    """Whether it would lose more against the mark at its price than it holds for that."""
+    """Whether its loss against the mark at its price would exceed what it holds for that."""
     return _loss_of(at, order.side, order.price) > order.loss
 
 
 def is_outside_band(at: Priced, side: Side, price: int) -> bool:
-    """Whether an order's price is farther from the mark than any may be."""
+    """Whether an order's price is farther from the mark than allowed."""
     if not at.has_risk_terms:
         return False
     mark = at.mark_price
@@ -137,9 +137,9 @@ def is_outside_band(at: Priced, side: Side, price: int) -> bool:
 def find_fillable(
     against: BookSide, new: NewOrder | Order, wanted: int, limit: int, reducible: Callable[[str, Side], int]
 ) -> tuple[int, int]:
-    """Lots that ``new`` would get of ``wanted`` at once, and the worst of their prices, 0 without any.
+    """Return the lots of ``wanted`` that ``new`` would fill immediately, and the worst of their prices (0: none).
 
-    Own orders do not count, reduce-only ones only as far as they reduce.
+    Own orders do not count, reduce-only ones only up to what they can reduce.
     """
     found = worst = 0
     left_of: dict[str, int] = {}
@@ -163,12 +163,12 @@ def find_fillable(
 
 
 def _loss_of(at: Priced, side: Side, limit: int) -> int:
-    """What each lot loses against the mark at ``limit``."""
+    """Return the loss per lot against the mark at ``limit``."""
     return loss_against(side, limit, at.mark_price) if at.has_risk_terms else 0
 
 
 def _reach(at: Priced, order: NewOrder | Order) -> int:
-    """The worst price that a market order reaches within its bound; the mark if it reaches none."""
+    """Return the worst price that a market order reaches within its bound; the mark if it reaches none."""
     against = at.book.opposite(order.side)
     bound = worst_price(order.side, at.mark_price or against.best_price() or 0, at.terms.market_take_bound)
     wanted = min(order.quantity, at.reducible(order.account, order.side)) if order.reduce_only else order.quantity
@@ -176,7 +176,7 @@ def _reach(at: Priced, order: NewOrder | Order) -> int:
 
 
 def _bound(at: Priced, side: Side) -> int:
-    """The worst price at which a market order of ``side`` trades, without risk terms; 0 while there is no price."""
+    """Return the worst price for a market order of ``side`` without risk terms; 0 while there is no price."""
     best = at.book.opposite(side).best_price() or 0
     if side is BUY:
         return worst_price(BUY, max(at.mark_price, best), at.terms.market_take_bound)

@@ -1,4 +1,4 @@
-"""What a book shows: the lots that can be had at each price, best first. Reads only."""
+"""The visible depth of a book: the available lots at each price, best first. Read-only."""
 
 from itertools import islice
 
@@ -12,9 +12,9 @@ Levels = list[tuple[int, int]]
 
 
 def list_levels(machine: MarketMachine, margin: MarginTrading | None, side: Side, limit: int) -> Levels:
-    """The best levels of a side; of orders that only reduce no more than their accounts' positions.
+    """Return a side's best levels; reduce-only orders count only up to their accounts' positions.
 
-    ``margin``: what the market is traded on, if it is.
+    ``margin``: of a futures market, else None.
     """
     levels = machine.book.side(side)
     if margin is not None:
@@ -29,7 +29,7 @@ def list_levels(machine: MarketMachine, margin: MarginTrading | None, side: Side
 
 
 def _list_reduced(machine: MarketMachine, levels: BookSide, left: dict[str, int], limit: int) -> Levels:
-    """``left``: by account, what its orders can still reduce, the best first."""
+    """``left``: by account, the lots that its reduce-only orders can still reduce, best price first."""
     prices = {order.price for account in left for order in machine.by_account[account].values()}
     shown: Levels = []
     for level in levels:

@@ -1,7 +1,7 @@
-"""How a futures order is executed: stages 5 to 9 of :mod:`shards.engine.market.futures`, from its matching to its end.
+"""Execution of a futures order: stages 5 to 9 of :mod:`shards.engine.market.futures`, from matching to its end.
 
-What one match sets off goes all the way before the next match: positions that end with it close what stood on them.
-Triggers fire once the order itself has come to its end, or to rest.
+All consequences of one match are applied before the next: a closed position ends the orders that depend on it. Triggers
+fire once the order itself has ended or rests.
 """
 
 from shards.engine.account.margin import held_for
@@ -45,7 +45,7 @@ class Execution:
     # 5. Match
 
     def refuse(self, new: NewOrder | Order, limit: int) -> RejectReason | None:
-        """What its time in force says of the book as it is now."""
+        """Return the rejection by its time in force, for the current book."""
         if new.tif is POST_ONLY:
             best = self._book.opposite(new.side).best_price()
             if best is not None and self._book.opposite(new.side).crosses(best, limit):
@@ -59,7 +59,7 @@ class Execution:
         return None
 
     def execute(self, order: Order, limit: int, effects: Effects) -> list[Trade]:
-        """Match ``order`` down to ``limit``, then rest or end what is left of it."""
+        """Match ``order`` up to ``limit``, then rest or end its remainder."""
         trades: list[Trade] = []
         margin, against = self._margin, self._book.opposite(order.side)
         unmarked = not margin.mark_price
@@ -73,7 +73,7 @@ class Execution:
                 continue
             lots = min(margin.wanted_by(order), margin.wanted_by(maker))
             if not lots:
-                break  # it only reduces, and there is nothing left to reduce
+                break  # reduce-only, with nothing left to reduce
             trades.append(self._trade(order, Match(maker, lots), effects))
         self._end_or_rest(order, limit, effects, unmarked=unmarked)
         return trades
@@ -94,7 +94,7 @@ class Execution:
             self._matching.orders.remove(maker)
         for account, position in before.items():
             self._position_changed(account, position, effects)
-        # 8. end: only now, for what the maker hands over stands on the position as it is after this
+        # 8. end: only now, because the maker's attached triggers depend on the position after this match
         if maker.filled == maker.quantity:
             self._end(maker, Status.FILLED, EndReason.FILLED, effects)
         return trade
@@ -102,18 +102,18 @@ class Execution:
     # 7. Close
 
     def _position_changed(self, account: str, before: int, effects: Effects) -> None:
-        """Where a position has come to zero or turned, what only stood on it ends with it."""
+        """When a position was closed or reversed, end the orders that depended on it."""
         if not before or self._margin.positions[account] * before > 0:
             return
         for order in self._matching.orders.of_account(account):
-            if order.id in self._open:  # not ended with one before it
+            if order.id in self._open:  # not ended by an earlier one
                 reason = self._stands_on_nothing(order)
                 if reason is not None:
                     self.expire(order, reason, effects)
 
     def _stands_on_nothing(self, order: Order) -> EndReason | None:
-        """Why an open order has nothing left to be for, now that its account's position has ended."""
-        if order.id in self._queue.waiting:  # one on an open parent does not end with the position
+        """Return why an open order has lost its purpose now that its account's position was closed, if it has."""
+        if order.id in self._queue.waiting:  # a trigger attached to an open parent does not end with the position
             on_position = (order.reduce_only or order.close_position) and not self._queue.is_attached(order)
             return EndReason.POSITION_CLOSED if on_position else None
         if order.reduce_only and not self._margin.reducible(order.account, order.side):
@@ -123,7 +123,7 @@ class Execution:
     # 8. End or rest
 
     def _end_or_rest(self, order: Order, limit: int, effects: Effects, *, unmarked: bool) -> None:
-        """``unmarked``: there was no mark before its first fill."""
+        """``unmarked``: there was no mark price before its first fill."""
         margin = self._margin
         if order.filled == order.quantity:
             self._end(order, Status.FILLED, EndReason.FILLED, effects)
@@ -134,14 +134,14 @@ class Execution:
         elif not margin.wanted_by(order):
             self._end(order, Status.EXPIRED, EndReason.REDUCE_ONLY, effects)
         elif limit != order.price or (unmarked and order.filled and margin.rules and is_uncovered(margin, order)):
-            # it may not go as far as it would, and so cannot rest where it would
+            # its limit is capped, so it cannot rest at its own price
             self._end(order, Status.EXPIRED, EndReason.MARGIN, effects)
         else:
             self._matching.rest(order)
             margin.add_resting(order)
 
     def _end(self, order: Order, status: Status, reason: EndReason, effects: Effects) -> None:
-        """An order that is not open any more ends by itself: what it has filled keeps what was attached to it."""
+        """End an order that is no longer open; if it has fills, its attached triggers stay."""
         self._matching.finish(order, status, reason, effects)
         self._margin.release_rest(order, effects)
         if not order.filled:
@@ -150,16 +150,16 @@ class Execution:
         for child in self._queue.children_of(order.id):
             child.quantity = min(child.quantity, order.filled)
             self._queue.hand_over(child)
-            if not self._margin.positions[child.account]:  # what the order has filled is closed already
+            if not self._margin.positions[child.account]:  # what the order filled is already closed
                 self.expire(child, EndReason.POSITION_CLOSED, effects)
 
     def expire(self, order: Order, reason: EndReason, effects: Effects) -> None:
-        """An open order is ended by the rules."""
+        """End an open order by the rules."""
         self.withdraw(order)
         self._end(order, Status.EXPIRED, reason, effects)
 
     def cancel(self, order: Order, reason: EndReason, effects: Effects) -> None:
-        """End an open order or trigger, its attached triggers with it, and give back all that is held."""
+        """Cancel an open order or trigger and its attached triggers, and release all that is held."""
         self.withdraw(order)
         self._matching.finish(order, CANCELED, reason, effects)
         self._margin.release_rest(order, effects)
@@ -171,7 +171,7 @@ class Execution:
             self._matching.finish(child, CANCELED, EndReason.CASCADE, effects)
 
     def withdraw(self, order: Order) -> None:
-        """An order is not open any more, wherever it was."""
+        """Remove an order from the book or the triggers."""
         if not self._triggers.withdraw(order):
             self._matching.withdraw(order)
             self._margin.remove_resting(order)
@@ -179,7 +179,7 @@ class Execution:
     # 9. Fire
 
     def fire_due(self, effects: Effects) -> None:
-        """Fire whatever is due, the earliest placed first, until nothing is."""
+        """Fire due triggers, the earliest placed first, until none is due."""
         while self._matching.market.status is MarketStatus.LISTED:
             order = self._triggers.next_due()
             if order is None:
@@ -188,7 +188,7 @@ class Execution:
         self._triggers.forget_touched()
 
     def _fire(self, order: Order, effects: Effects) -> None:
-        """A waiting trigger becomes a regular order, with the same id; it asks for margin if it needs any."""
+        """Turn a waiting trigger into a regular order with the same id; request margin if it needs any."""
         parent = self._triggers.become_regular(order, effects.now_ms)
         if parent is not None:
             self.expire(parent, EndReason.CHILD_FIRED, effects)
@@ -207,20 +207,20 @@ class Execution:
             self._execute_fired(order, limit_of(self._margin, order, measure(self._margin, order)), effects)
 
     def apply_trigger_margin(self, held: TriggerMarginResult, effects: Effects) -> None:
-        """What the account machine says of a fired trigger: it goes its way, or ends."""
+        """Apply the account machine's answer for a fired trigger: execute or expire it."""
         order = self._triggers.awaiting_margin.get(held.id)
-        if order is None:  # canceled while its margin was on the way
+        if order is None:  # canceled while its margin was requested
             self._margin.release_fired(held, effects)
         elif held.leverage or held.terms.reduces:
             self._fired_granted(order, held, effects)
-        else:  # its price is looked at first, as when an order is placed
+        else:  # the price is checked first, as when an order is placed
             reason = EndReason.PERCENT_PRICE if self._is_too_far(order) else EndReason.MARGIN
             self.expire(order, reason, effects)
 
     def _fired_granted(self, order: Order, held: TriggerMarginResult, effects: Effects) -> None:
-        """A fired trigger has its margin, or its leave or none: it goes its way as any order.
+        """Execute a fired trigger with what was granted, like any order.
 
-        Not if its market was halted since; and if too little was asked for, it is asked for again.
+        It expires if its market was halted meanwhile; if too little was requested, margin is requested again.
         """
         reason = EndReason.NONE
         if self._matching.market.status is not MarketStatus.LISTED:
@@ -240,7 +240,7 @@ class Execution:
             self.fire_due(effects)
 
     def _take_up(self, order: Order, held: TriggerMarginResult, effects: Effects) -> int:
-        """Let a fired order hold what it was granted; returns the worst price at which it trades."""
+        """Assign the granted hold to a fired order; return the worst price at which it trades."""
         margin, cover = self._margin, cover_in(held)
         if not order.reduce_only:
             order.hold_price, order.leverage, order.loss = held.hold_price, held.leverage, held.loss

@@ -1,16 +1,17 @@
-"""The futures market machine: its parts, and the stages through which a command goes.
+"""The futures market machine: its parts, and the stages of a command.
 
-1. replay guard and checks: is it the same order again, and what stands against it? (``futures_checks``)
-2. hold: what must its account set aside? (``margin_requests``; the account machine holds it, maybe on another shard)
-3. recheck: does what was granted still pay for every fill?
-4. create: the order gets its number, and what was ordered with it is attached
-5. match: with the best price first, as long as both sides want lots (``execution``, as all below; ``matching``)
+1. replay guard and checks: is it a repeat, and would it be rejected? (``futures_checks``)
+2. hold: what must be held for it? (``margin_requests``; the account machine holds it, possibly on another shard)
+3. recheck: does the grant still cover every fill?
+4. create: the order gets its id, and its attached triggers are created
+5. match: best price first, as long as both sides want lots (``execution``, as all below; ``matching``)
 6. book: positions, holds and prices follow each match (``margin_trading``)
-7. close: what stood on a position that has ended, ends with it
-8. end or rest: what is left of the order; what was attached to it goes on, or ends with it
-9. fire: triggers whose price has come go through 2 to 8 themselves (``trigger_orders``)
+7. close: orders that depended on a closed position end with it
+8. end or rest: the remainder of the order; attached triggers stay or end with it
+9. fire: due triggers go through 2 to 8 themselves (``trigger_orders``)
 
-A change goes the same way: in 4 its order is taken off the book. What asks for margin elsewhere waits between 2 and 3.
+A modification takes the same path: in 4 its order is taken off the book. Commands that need margin from another shard
+wait between 2 and 3.
 """
 
 from shards.engine.effects import Effects
@@ -50,21 +51,21 @@ class FuturesMarket(MarketMachine):
     # 1. Replay guard and checks
 
     def check(self, new: NewOrder) -> OrderReply | Rejected | None:
-        """By its price, its trigger and its account's position, too."""
+        """Return the rejection or the repeated order; also checks price, trigger and the account's position."""
         return self._checks.check(new)
 
     def check_modify(self, modify: Modify) -> Rejected | None:
-        """What stands against a change before margin is asked for it."""
+        """Return the rejection of a modification before margin is requested for it."""
         return self._checks.check_modify(modify)
 
     # 2. Hold
 
     def needs_money(self, new: NewOrder) -> bool:
-        """Neither triggers that wait do, nor what only reduces and does not lose."""
+        """Whether margin is needed: not for waiting triggers or reduce-only orders without loss."""
         return self._requests.needs_money(new)
 
     def hold_for(self, new: NewOrder, shard: int, ticket: int, deadline_ms: int) -> MarginHold:
-        """Its margin, and what it may lose."""
+        """Return the request for its margin, including its possible loss."""
         return self._requests.for_order(new, shard, ticket, deadline_ms)
 
     def modify_needs_money(self, modify: Modify) -> bool:
@@ -76,7 +77,7 @@ class FuturesMarket(MarketMachine):
         return regular and may_lose(self.margin, self._checks.changed(order, modify))
 
     def hold_to_modify(self, modify: Modify, shard: int, ticket: int, deadline_ms: int) -> MarginHold | Rejected:
-        """What the change needs beyond what is held, or what stands against it."""
+        """Return the request for what the modification needs in addition to the hold, or its rejection."""
         refused = self._checks.check_modify(modify)
         if refused is not None:
             return refused
@@ -84,26 +85,26 @@ class FuturesMarket(MarketMachine):
         return self._requests.for_change(order, self._checks.changed(order, modify), shard, ticket, deadline_ms)
 
     def trigger_margin_request(self, order: Order, shard: int) -> TriggerMarginRequest:
-        """What a fired trigger needs."""
+        """Return the margin request of a fired trigger."""
         return self._requests.for_fired(order, shard)
 
     # 3. Recheck
 
     def recheck(self, granted: Granted) -> Rejected | None:
-        """INSUFFICIENT_MARGIN if it would not pay for every fill any more, or the order does more than only close."""
+        """Return INSUFFICIENT_MARGIN if the grant no longer covers every fill, or the order no longer only closes."""
         short = self._requests.falls_short(
             granted.order, cover_in(granted), reduces=granted.reduces, closes=granted.closes
         )
         return Rejected(RejectReason.INSUFFICIENT_MARGIN) if short else None
 
     def release(self, granted: Granted, effects: Effects) -> None:
-        """Margin and what counts toward the position limit."""
+        """Release the margin and what counts toward the position limit."""
         self.margin.release(granted, effects)
 
     # 4. Create: a new order
 
     def place(self, new: NewOrder, granted: Granted | None, effects: Effects) -> OrderReply | Rejected:
-        """Let a trigger wait; let any other order go its way with what was granted, if it needs money."""
+        """Add a waiting trigger, or execute any other order with what was granted, if it needs margin."""
         if new.trigger is not None:
             return OrderReply(self.trigger_orders.wait(new, new.trigger, effects))
         margin, execution = self.margin, self._execution
@@ -120,7 +121,7 @@ class FuturesMarket(MarketMachine):
         if order.reduce_only:
             order.quantity = margin.reduced_by(order)
         order.hold = margin.hold_of(order)
-        if order.reduce_only and held > order.hold:  # there is less to reduce than when it was asked for
+        if order.reduce_only and held > order.hold:  # there is less to reduce than when it was requested
             margin.unhold(order, 0, held - order.hold, 0, effects)
         if new.take_profit is not None or new.stop_loss is not None:
             self.trigger_orders.attach(order, new, effects)
@@ -129,7 +130,7 @@ class FuturesMarket(MarketMachine):
         return OrderReply(order, trades)
 
     def _cover_of(self, new: NewOrder, granted: Granted | None) -> tuple[Cover, int, int]:
-        """How far it may go, and with what (leverage, units); what only reduces may go without, but not so far."""
+        """Return the order's cover, leverage and hold; a reduce-only order without a hold gets a tighter limit."""
         if granted is None:
             return Cover(measure(self.margin, new).limit, 0, 0), 0, 0
         cover = cover_in(granted)
@@ -137,12 +138,12 @@ class FuturesMarket(MarketMachine):
             cover = Cover(limit_without_hold(new.side, cover, granted.allowance), 0, 0)
         return cover, granted.leverage, granted.amount
 
-    # 4. Create: an open order anew
+    # 4. Create: an open order with new terms
 
     def modify(self, modify: Modify, granted: Granted | None, effects: Effects) -> OrderReply | Rejected:
-        """Change an order, with what was granted for it; None if it needs no more than it has.
+        """Modify an order with what was granted for it; None if it needs no more than it has.
 
-        Refused, nothing is changed, and the grant is the caller's to give back.
+        If rejected, nothing is changed, and the caller must release the grant.
         """
         refused = self._checks.check_modify(modify)
         if refused is not None:
@@ -164,7 +165,7 @@ class FuturesMarket(MarketMachine):
         return OrderReply(order, self._replace(order, new, effects))
 
     def modify_granted(self, granted: Granted, late: Rejected | None, effects: Effects) -> OrderReply | Rejected:
-        """The change with its margin held; refused after all, or too late, the margin goes back."""
+        """Modify an order once its margin is held; if rejected or late, the margin is released."""
         new = granted.order
         reply = late or self.modify(Modify(granted.modifies, new.account, new.price, new.quantity), granted, effects)
         if isinstance(reply, Rejected):
@@ -172,9 +173,9 @@ class FuturesMarket(MarketMachine):
         return reply
 
     def _rehold(self, order: Order, new: NewOrder, granted: Granted | None, effects: Effects) -> Rejected | None:
-        """Hold what ``new`` needs, and give back what is left over.
+        """Hold what ``new`` needs and release the surplus.
 
-        Refused if book, mark or fills have come between, and what was granted is too little now.
+        Rejected if book, mark or fills have changed meanwhile and the grant is too little now.
         """
         short, more, more_value = False, 0, 0
         if granted is None:
@@ -196,7 +197,7 @@ class FuturesMarket(MarketMachine):
         return None
 
     def _replace(self, order: Order, new: NewOrder, effects: Effects) -> list[Trade]:
-        """Let an order on the book come anew, as ``new``."""
+        """Place an order on the book again, as ``new``."""
         self._execution.withdraw(order)
         quantity = new.quantity
         if order.reduce_only:
@@ -207,10 +208,10 @@ class FuturesMarket(MarketMachine):
         self._execution.fire_due(effects)
         return trades
 
-    # 5. to 9. End; an order that is placed comes there by itself
+    # 5. to 9. End; a new order gets there by itself
 
     def cancel(self, order: Order, reason: EndReason, effects: Effects) -> None:
-        """End an open order or trigger, its attached triggers with it, and give back all that is held."""
+        """Cancel an open order or trigger and its attached triggers, and release all that is held."""
         self._execution.cancel(order, reason, effects)
 
     def cancel_triggers(self, account: str, effects: Effects) -> list[Order]:
@@ -218,13 +219,13 @@ class FuturesMarket(MarketMachine):
         return self._cancel_all(self.triggers.of_account(account), EndReason.CANCEL_ALL, effects)
 
     def apply_trigger_margin(self, held: TriggerMarginResult, effects: Effects) -> None:
-        """What the account machine says of a fired trigger: it goes its way, or ends."""
+        """Apply the account machine's answer for a fired trigger: execute or expire it."""
         self._execution.apply_trigger_margin(held, effects)
 
     # The operator
 
     def set_status(self, status: MarketStatus, effects: Effects) -> Rejected | None:
-        """As every market; one with open positions is not delisted, and what became due while halted fires."""
+        """Change the status; delisting is rejected while positions are open. Triggers due since a halt fire."""
         if status is MarketStatus.DELISTED and self.positions:
             return Rejected(RejectReason.POSITIONS_OPEN)
         self._change_status(status, effects)
@@ -232,7 +233,7 @@ class FuturesMarket(MarketMachine):
         return None
 
     def set_mark(self, price: int, effects: Effects) -> None:
-        """The operator sets the mark price (ticks), or lets it follow the last trade again (0)."""
+        """Set the operator's mark price (ticks); 0: follow the last trade again."""
         margin = self.margin
         first = not margin.mark_price
         margin.set_mark(price)
@@ -244,7 +245,7 @@ class FuturesMarket(MarketMachine):
         self._execution.fire_due(effects)
 
     def set_risk(self, change: RiskChange, effects: Effects) -> None:
-        """Other risk terms; open orders keep what they hold. Under the first, some may hold too little."""
+        """Change the risk terms; open orders keep their holds. Under the first terms some may hold too little."""
         market = self.matching.market
         first = market.risk is None
         terms = market.risk or RiskTerms(market.brackets)
@@ -254,13 +255,13 @@ class FuturesMarket(MarketMachine):
             self._expire_uncovered(effects)
 
     def _expire_uncovered(self, effects: Effects) -> None:
-        """A mark or risk terms have come to a market without: nothing rests that could lose more than it holds."""
+        """At a market's first mark or risk terms, expire resting orders that could lose more than they hold."""
         for order in list(self.margin.find_uncovered()):
             self._execution.expire(order, EndReason.MARGIN, effects)
 
     # Snapshots
 
     def restore(self, order: Order) -> None:
-        """And what rests is counted."""
+        """Restore a resting order and count it."""
         self.matching.restore(order)
         self.margin.add_resting(order)

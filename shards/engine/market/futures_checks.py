@@ -1,4 +1,4 @@
-"""What stands against placing or changing a futures order, in the order in which callers are told. Reads only."""
+"""Why placing or modifying a futures order would be rejected, in order of precedence. Read-only."""
 
 from shards.engine.market.contents import is_same
 from shards.engine.market.cover import is_outside_band
@@ -27,7 +27,7 @@ class FuturesChecks:
     # Placing
 
     def check(self, new: NewOrder) -> OrderReply | Rejected | None:
-        """What stands against placing ``new``, or its first order if it comes again."""
+        """Return why ``new`` would be rejected, or its first order if it is a repeat."""
         first = self._matching.find_first(new, self._is_same)
         if isinstance(first, OrderReply):
             return first
@@ -48,12 +48,12 @@ class FuturesChecks:
         return is_same(order, new, self._queue.waiting)
 
     def _check_notional(self, new: NewOrder) -> Rejected | None:
-        """Of a market order, whose price nobody knows before: by the mark price, if there is one."""
+        """Check a market order's value at the mark price, if there is one, since its price is not known in advance."""
         margin = self._margin
         if not margin.mark_price:
             return None
         lots = new.quantity
-        if margin.rules and new.reduce_only:  # as far as it goes; with nothing to reduce it is refused for that
+        if margin.rules and new.reduce_only:  # the part that can reduce; with nothing to reduce it is rejected for that
             lots = min(lots, margin.reducible(new.account, new.side))
         notional = margin.mark_price * lots * self._unit
         if notional < self._matching.market.min_notional and not new.reduce_only:
@@ -99,7 +99,7 @@ class FuturesChecks:
         return Rejected(RejectReason.WOULD_TRIGGER) if wrong else None
 
     def _check_children(self, new: NewOrder) -> Rejected | None:
-        """A take-profit lies beyond the order's price, a stop-loss before it."""
+        """A take-profit must lie beyond the order's price, a stop-loss before it."""
         sign = 1 if new.side is BUY else -1
         for child, direction in ((new.take_profit, sign), (new.stop_loss, -sign)):
             if child is not None:
@@ -109,7 +109,7 @@ class FuturesChecks:
         return None
 
     def _check_stop(self, order: NewOrder | Order, trigger: Trigger, stop_price: int) -> Rejected | None:
-        """It lies beyond the watched price; attached, also beyond the price of the order it is attached to."""
+        """The stop price must lie beyond the watched price and, if attached, beyond the parent's price."""
         parent = self._open.get(trigger.parent) if self._margin.rules else None
         prices = self._triggers.watched_price(trigger.watched), parent.price if parent is not None else 0
         wrong = any(price and would_fire(order.kind, order.side, stop_price, price) for price in prices)
@@ -118,7 +118,7 @@ class FuturesChecks:
     # Modifying
 
     def check_modify(self, modify: Modify) -> Rejected | None:
-        """What stands against a change before margin is asked for it."""
+        """Return why a modification would be rejected before margin is requested for it."""
         order = self._open.get(modify.id)
         if order is None or order.account != modify.account:
             return Rejected(RejectReason.UNKNOWN_ORDER)
@@ -140,7 +140,7 @@ class FuturesChecks:
         return self._check_price(order.side, new.price) or self._check_own_children(order, new.price)
 
     def _check_own_children(self, order: Order, price: int) -> Rejected | None:
-        """An order is not moved beyond what is attached to it."""
+        """An order must not be moved past its attached triggers."""
         if not self._margin.rules or price == order.price:
             return None
         for child in self._queue.children_of(order.id):
@@ -150,7 +150,7 @@ class FuturesChecks:
         return None
 
     def changed(self, order: Order, modify: Modify) -> NewOrder:
-        """What the order would become. Attached, it stays within the order it is attached to."""
+        """Return what the order would become. An attached trigger stays within its parent's quantity."""
         quantity = modify.quantity or order.quantity
         if self._margin.rules and order.id in self._queue.waiting and self._queue.is_attached(order):
             quantity = min(quantity, self._open[trigger_of(order).parent].quantity)

@@ -1,6 +1,6 @@
-"""What the engine asks of a market, whatever its product.
+"""The interface of a market machine, for any product.
 
-Pure: no clock, no I/O. Whatever a market does outside of itself leaves as :class:`Effects`.
+Pure: no clock, no I/O. Everything a market causes outside of itself is returned as :class:`Effects`.
 """
 
 from abc import ABC, abstractmethod
@@ -30,43 +30,43 @@ class MarketMachine(ABC):
 
     @property
     def market(self) -> Market:
-        """As it is in force."""
+        """The market in force."""
         return self.matching.market
 
     # Placing
 
     @abstractmethod
     def check(self, new: NewOrder) -> OrderReply | Rejected | None:
-        """What stands against placing ``new`` before its money is asked for; None if nothing does.
+        """Return why ``new`` would be rejected before funds are requested for it; None if it would not be.
 
-        Not against it but answering it: the first order of the same client id.
+        For a repeat, the reply with the first order of the same client id.
         """
 
     @abstractmethod
     def needs_money(self, new: NewOrder) -> bool:
-        """Whether money must be held before ``new`` may be placed."""
+        """Whether funds must be held before ``new`` may be placed."""
 
     @abstractmethod
     def hold_for(self, new: NewOrder, shard: int, ticket: int, deadline_ms: int) -> FundsHold | MarginHold:
-        """What the account machine is to hold for ``new``; the grant comes to ``shard``. Reads only."""
+        """Return the request to hold what ``new`` needs; the grant goes to ``shard``. Read-only."""
 
     @abstractmethod
     def recheck(self, granted: Granted) -> Rejected | None:
-        """What has come between since a grant was asked for, and makes it too little."""
+        """Return the rejection if changes since the request have made the grant too little."""
 
     @abstractmethod
     def place(self, new: NewOrder, granted: Granted | None, effects: Effects) -> OrderReply | Rejected:
-        """Place ``new`` with what was granted for it; None if it needs no money. Refused, all of it goes back."""
+        """Place ``new`` with what was granted for it; None if it needs no funds. If rejected, all of it is released."""
 
     @abstractmethod
     def release(self, granted: Granted, effects: Effects) -> None:
-        """Give back what is held for an order that is not placed after all."""
+        """Release what is held for an order that is not placed after all."""
 
     # Ending
 
     @abstractmethod
     def cancel(self, order: Order, reason: EndReason, effects: Effects) -> None:
-        """Take an open order out of the market and give back all that is held for it."""
+        """Remove an open order from the market and release all that is held for it."""
 
     def cancel_account(self, account: str, reason: EndReason, effects: Effects) -> list[Order]:
         """Cancel all open orders of ``account``, oldest first."""
@@ -75,7 +75,7 @@ class MarketMachine(ABC):
     def _cancel_all(self, orders: Iterable[Order], reason: EndReason, effects: Effects) -> list[Order]:
         oldest_first = sorted(orders, key=age)
         for order in oldest_first:
-            if order.id in self.open:  # not taken along by one before it
+            if order.id in self.open:  # not ended with an earlier one
                 self.cancel(order, reason, effects)
         return oldest_first
 
@@ -83,7 +83,7 @@ class MarketMachine(ABC):
 
     @abstractmethod
     def set_status(self, status: MarketStatus, effects: Effects) -> Rejected | None:
-        """Change the status; delisting cancels every open order with release first."""
+        """Change the status; delisting first cancels every open order and releases its funds."""
 
     def _change_status(self, status: MarketStatus, effects: Effects) -> None:
         if status is MarketStatus.DELISTED:
@@ -94,4 +94,4 @@ class MarketMachine(ABC):
 
     @abstractmethod
     def restore(self, order: Order) -> None:
-        """Put back a resting order, behind those already there."""
+        """Restore a resting order, behind those already there."""

@@ -1,6 +1,6 @@
-"""What a futures market asks the account machine to hold: for a new order, a changed one, a trigger that has fired.
+"""What a futures market asks the account machine to hold: for new orders, modifications and fired triggers.
 
-Measured when it is asked for, and looked at again when it is granted (:mod:`shards.engine.market.cover`). Reads only.
+Measured when margin is requested and checked again when it is granted (:mod:`shards.engine.market.cover`). Read-only.
 """
 
 from shards.engine.market.cover import Cover, is_short, may_lose, measure
@@ -14,7 +14,7 @@ from shards.model.orders import NewOrder, Order
 
 
 class MarginRequests:
-    """Those of one market."""
+    """The margin requests of one market."""
 
     def __init__(self, matching: Matching, margin: MarginTrading) -> None:
         self._matching = matching
@@ -23,25 +23,25 @@ class MarginRequests:
         self._unit = matching.market.tick_lot_units
 
     def needs_money(self, new: NewOrder) -> bool:
-        """Waiting triggers hold nothing; nor do orders that only reduce, as long as they do not lose."""
+        """Whether margin is needed: not for waiting triggers or reduce-only orders without loss."""
         return new.trigger is None and (not new.reduce_only or may_lose(self._margin, new))
 
-    # Asking
+    # Requests
 
     def for_order(self, new: NewOrder, shard: int, ticket: int, deadline_ms: int) -> MarginHold:
-        """So that ``new`` can be placed."""
+        """Return the request for placing ``new``."""
         cover = measure(self._margin, new)
         terms, measured = self._terms_of(new, cover), (cover.limit, cover.loss)
         return MarginHold(new, self._asset, shard, ticket, deadline_ms, cover.hold_price, terms, 0, *measured)
 
     def for_change(self, order: Order, new: NewOrder, shard: int, ticket: int, deadline_ms: int) -> MarginHold:
-        """So that ``order`` can become ``new``."""
+        """Return the request for modifying ``order`` into ``new``."""
         cover = measure(self._margin, new)
         terms, measured = self._more_terms(order, new, cover), (cover.limit, cover.loss)
         return MarginHold(new, self._asset, shard, ticket, deadline_ms, cover.hold_price, terms, order.id, *measured)
 
     def for_fired(self, order: Order, shard: int) -> TriggerMarginRequest:
-        """So that a fired trigger can go its way."""
+        """Return the request for executing a fired trigger."""
         cover = measure(self._margin, order)
         shown = order.id, order.account, order.side
         return TriggerMarginRequest(
@@ -49,7 +49,7 @@ class MarginRequests:
         )
 
     def _terms_of(self, order: NewOrder | Order, cover: Cover) -> MarginTerms:
-        """What the account machine must know to hold the margin of a regular order."""
+        """Return the terms of a regular order."""
         margin = self._margin
         if order.reduce_only:
             return self._reducing_terms(cover, margin.reduced_by(order))
@@ -60,14 +60,14 @@ class MarginRequests:
         return MarginTerms(hold, value, default, most, 0, cover.loss * lots, closes=closes, entry_value=hold)
 
     def _reducing_terms(self, cover: Cover, lots: int, held: int = 0) -> MarginTerms:
-        """Those of an order that only reduces, and loses in it."""
+        """Return the terms of a reduce-only order with a loss."""
         margin = self._margin
         default, most = margin.terms.default_leverage, margin.terms.max_position_notional
         loss, mark = cover.loss * lots * self._unit, margin.mark_price * self._unit
         return MarginTerms(0, 0, default, most, loss_value=loss, reduces=lots, held=held, mark=mark)
 
     def _more_terms(self, order: Order, new: NewOrder, cover: Cover) -> MarginTerms:
-        """What must be held beyond what is held for ``order`` so that it can become ``new``; what is too much stays."""
+        """Return the terms of what ``new`` needs in addition to the hold of ``order``; a surplus is not released."""
         margin = self._margin
         if order.reduce_only:
             return self._reducing_terms(cover, margin.reduced_by(new, order.filled), order.hold)
@@ -82,25 +82,25 @@ class MarginRequests:
         return MarginTerms(more, more_value, leverage, most, leverage=1, closes=closes, entry_value=entry)
 
     def leverage_for(self, order: Order) -> int:
-        """Of an order that is changed: its own, as far as there is such a leverage still."""
+        """Return the leverage of a modified order: its own, capped by the market's current maximum."""
         market = self._matching.market
         return order.leverage if market.risk is None else min(order.leverage, market.brackets[0].max_leverage)
 
     def need_of(self, order: Order, new: NewOrder, cover: Cover) -> tuple[int, int]:
-        """(hold, open value) of ``order`` once it is ``new``."""
+        """Return (hold, open value) of ``order`` once it is ``new``."""
         if order.reduce_only:
             return cover.loss * self._margin.reduced_by(new, order.filled) * self._unit, 0
         units = (new.quantity - order.filled) * self._unit
         return ceil_div(cover.hold_price * units, self.leverage_for(order)) + cover.loss * units, new.price * units
 
-    # Looking again
+    # Recheck
 
     def falls_short(
         self, order: NewOrder | Order, cover: Cover, *, reduces: int, closes: bool, changes: Order | None = None
     ) -> bool:
-        """Whether too little was asked for: book, mark or position have moved since.
+        """Whether too little was requested, since book, mark or position have moved.
 
-        ``reduces`` and ``closes`` as they were asked for; ``changes``: the order that is to become like this one.
+        ``reduces`` and ``closes`` as requested; ``changes``: the order that is to be modified into this one.
         """
         margin = self._margin
         filled, placed = (changes.filled, changes.quantity) if changes is not None else (0, 0)

@@ -1,7 +1,7 @@
-"""Trading on margin in one futures market: positions, prices, what its open orders hold, and what fills do to them.
+"""Margin trading in one futures market: positions, prices, the holds of open orders, and the effects of fills.
 
-It knows each account's signed position in its market, for it sees every fill; what the position cost, and what may be
-spent, is the account machine's to know.
+It tracks each account's signed position in its market, since it sees every fill; entry costs and available funds are
+kept by the account machine.
 """
 
 from collections import Counter
@@ -26,59 +26,59 @@ class MarginTrading:
         self._unit = market.tick_lot_units
         self.book = book
         self.terms = terms
-        self.has_risk_terms = market.risk is not None  # once it has some, it always has
-        self.rules = 0  # by which its shard decides, see shards.limits.RULES
+        self.has_risk_terms = market.risk is not None  # never becomes False again
+        self.rules = 0  # the version in force on its shard, see shards.limits.RULES
         self.positions: Counter[str] = Counter()  # lots, positive for long; accounts without a position are absent
         self.last_price = 0  # ticks; 0 before the first trade
         self.last_quantity = 0
         self.set_price = 0  # the operator's mark price; 0: the mark follows the last trade
-        self.mark_price = 0  # the one or the other; 0 while there is none
-        self._bid_lots: dict[str, int] = {}  # on the book, by account
+        self.mark_price = 0  # either of these; 0 while there is none
+        self._bid_lots: dict[str, int] = {}  # resting on the book, by account
         self._ask_lots: dict[str, int] = {}
-        self.reducing: dict[int, Order] = {}  # what rests on the book and only reduces
+        self.reducing: dict[int, Order] = {}  # resting reduce-only orders
 
     # Prices
 
     def set_mark(self, price: int) -> None:
-        """The operator sets the mark price (ticks), or lets it follow the last trade again (0)."""
+        """Set the operator's mark price (ticks); 0: follow the last trade again."""
         self.set_price = price
         self.mark_price = price or self.last_price
 
     def restore_prices(self, last_price: int, last_quantity: int, set_price: int) -> None:
-        """As a snapshot has them."""
+        """Restore the prices of a snapshot."""
         self.last_price, self.last_quantity = last_price, last_quantity
         self.set_mark(set_price)
 
     def announce_mark(self, effects: Effects) -> None:
-        """Let whoever keeps accounts know what a lot is worth now."""
+        """Send the account machines the value of a lot at the new mark price."""
         effects.marks[self._number] = self.mark_price * self._unit
 
     # Positions
 
     @property
     def open_interest(self) -> int:
-        """Lots that are held long; as many are held short."""
+        """Lots held long; as many are held short."""
         return sum(lots for lots in self.positions.values() if lots > 0)
 
     def reducible(self, account: str, side: Side) -> int:
-        """Lots by which an order of ``side`` could reduce the account's position."""
+        """Return the lots by which an order of ``side`` could reduce the account's position."""
         position = self.positions[account]
         return max(0, -position if side is BUY else position)
 
     def reduced_by(self, order: NewOrder | Order, filled: int = 0) -> int:
-        """Lots that an order that only reduces can reduce now."""
+        """Return the lots that a reduce-only order can reduce now."""
         return min(order.quantity - filled, self.reducible(order.account, order.side))
 
     def wanted_by(self, order: Order) -> int:
-        """Lots that it may trade now."""
+        """Return the lots that the order may trade now."""
         left = order.quantity - order.filled
         return min(left, self.reducible(order.account, order.side)) if order.reduce_only else left
 
     def only_closes(self, order: NewOrder | Order, lots: int) -> bool:
-        """Whether so many lots more, after all that rests on that side, are no more than the position.
+        """Whether so many more lots, with everything resting on that side, are at most the position.
 
-        True lets an order pass the position limit, so it is looked at again when the order is granted: of several that
-        are asked for at once each alone may only close.
+        True exempts an order from the position limit, so it is checked again when the order is granted: of several
+        orders requested at the same time, each by itself may only close.
         """
         if not self.rules or order.account not in self.positions:
             return False
@@ -88,18 +88,18 @@ class MarginTrading:
     # What rests on the book
 
     def add_resting(self, order: Order) -> None:
-        """``order`` has come to the book."""
+        """Record that ``order`` now rests on the book."""
         if order.reduce_only:
             self.reducing[order.id] = order
         self._count(order, order.quantity - order.filled)
 
     def remove_resting(self, order: Order) -> None:
-        """``order`` has left the book, with what it had not filled."""
+        """Record that ``order`` has left the book, with what it had not filled."""
         self.reducing.pop(order.id, None)
         self._count(order, order.filled - order.quantity)
 
     def _count(self, order: Order, lots: int) -> None:
-        """So many lots more of an account rest on its side."""
+        """Add to the account's resting lots on the order's side."""
         resting = self._bid_lots if order.side is BUY else self._ask_lots
         rest = resting.get(order.account, 0) + lots
         if rest:
@@ -108,7 +108,7 @@ class MarginTrading:
             del resting[order.account]
 
     def find_uncovered(self) -> Iterator[Order]:
-        """What rests and would lose more against the mark than it holds for that: a mark or terms are new."""
+        """Yield resting orders that could lose more against the mark than they hold, under new mark or terms."""
         mark = self.mark_price
         if not mark or not self.rules or not self.has_risk_terms:
             return
@@ -121,7 +121,7 @@ class MarginTrading:
     # Booking a match
 
     def book_trade(self, taker: Order, maker: Order, trade: Trade, effects: Effects) -> None:
-        """Both have been filled: positions, holds and last price follow."""
+        """Update positions, holds and last price after a match."""
         self._count(maker, -trade.quantity)
         self._book_fill(taker, trade, effects)
         self._book_fill(maker, trade, effects)
@@ -133,7 +133,7 @@ class MarginTrading:
             self.reducing.pop(maker.id, None)
 
     def _book_fill(self, order: Order, trade: Trade, effects: Effects) -> None:
-        """One side of a match: its position, its hold, and what the account machine must know."""
+        """Book one side of a match: its position, its hold, and the settlement for the account machine."""
         account, positions = order.account, self.positions
         positions[account] += trade.quantity if order.side is BUY else -trade.quantity
         if not positions[account]:
@@ -150,23 +150,23 @@ class MarginTrading:
     # Holds
 
     def hold_of(self, order: Order) -> int:
-        """What must be held for what is left of a regular order."""
+        """Return what must be held for the remainder of a regular order."""
         units = (order.quantity - order.filled) * self._unit
         loss = order.loss * units
         return ceil_div(order.hold_price * units, order.leverage) + loss if order.leverage else loss
 
     def open_value(self, order: Order) -> int:
-        """What counts of an order on the book toward the position limit."""
+        """Return the value of a resting order that counts toward the position limit."""
         return 0 if order.reduce_only else order.price * (order.quantity - order.filled) * self._unit
 
     def release_rest(self, order: Order, effects: Effects) -> None:
-        """Give back what is still held for an order that has ended."""
+        """Release what is still held for an ended order."""
         if order.leverage or order.hold:
             released, order.hold = order.hold, 0
             self._settle(order, released, order.quantity - order.filled, effects, [])
 
     def release(self, granted: Granted, effects: Effects) -> None:
-        """Give back what was set aside for an order that is not placed after all."""
+        """Release what was held for an order that is not placed after all."""
         new = granted.order
         if granted.leverage:
             value = (new.price or granted.hold_price) * new.quantity * self._unit
@@ -175,7 +175,7 @@ class MarginTrading:
             self.unhold(new, 0, granted.amount, 0, effects)
 
     def release_fired(self, held: TriggerMarginResult, effects: Effects) -> None:
-        """Give back what is held for a fired trigger that does not go its way with it."""
+        """Release what is held for a fired trigger that is not executed with it."""
         if held.leverage or held.leave:
             hold = held_for(held.terms, held.leverage)
             self.unhold(held, held.leverage, hold, held.terms.order_value, effects)
@@ -183,12 +183,12 @@ class MarginTrading:
     def unhold(
         self, order: NewOrder | Order | TriggerMarginResult, leverage: int, hold: int, value: int, effects: Effects
     ) -> None:
-        """Give back ``hold``; ``value`` counts no longer toward the position limit."""
+        """Release ``hold``; ``value`` no longer counts toward the position limit."""
         settlement = MarginSettlement(order.account, self._number, order.side, leverage, hold, value)
         effects.margin_settlements.append(settlement)
 
     def _settle(self, order: Order, released: int, lots: int, effects: Effects, fills: list[MarginFill]) -> None:
-        """``lots`` of the order no longer count as open."""
+        """Settle the order; ``lots`` of it no longer count as open."""
         value = (order.price or order.hold_price) * lots * self._unit if order.leverage else 0
         effects.margin_settlements.append(
             MarginSettlement(order.account, order.market, order.side, order.leverage, released, value, fills)

@@ -1,7 +1,7 @@
-"""Matching, as spot and futures markets share it: the book, who trades with whom, and what a match does to both orders.
+"""Matching, shared by spot and futures markets: the book, who trades with whom, and the effect on both orders.
 
-Price, then time. Money is none of it: what orders hold, pay and receive is :mod:`shards.engine.market.spot`'s and
-:mod:`shards.engine.market.margin_trading`'s.
+Price-time priority. Funds are not handled here: holds, payments and proceeds belong to :mod:`shards.engine.market.spot`
+and :mod:`shards.engine.market.margin_trading`.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from shards.model.orders import BUY, LIMIT, MARKET, OPEN, PARTIALLY_FILLED, EndR
 from shards.model.reasons import RejectReason
 from shards.model.replies import OrderReply, Rejected
 
-_LISTED: Final = MarketStatus.LISTED  # as those in shards.model.orders
+_LISTED: Final = MarketStatus.LISTED  # aliases, like those in shards.model.orders
 _NO_REASON: Final = EndReason.NONE
 
 
@@ -33,10 +33,10 @@ class Match(NamedTuple):
 
 
 class Matching:
-    """The orders of one market, from their numbers to their ends."""
+    """The orders of one market, from creation to end."""
 
     def __init__(self, market: Market, client_id_prefix: str = "") -> None:
-        """An order without a client id gets one that begins with ``client_id_prefix``; none where that is empty."""
+        """Orders without a client id get one that begins with ``client_id_prefix``; none if that is empty."""
         self.market = market
         self.book = Book()
         self.orders = OpenOrders()
@@ -47,16 +47,16 @@ class Matching:
         self._client_id_prefix = client_id_prefix
 
     def change_market(self, effects: Effects, **changes: Any) -> None:
-        """Replace what the operator has changed."""
+        """Replace terms changed by the operator."""
         self.market = msgspec.structs.replace(self.market, **changes)
         effects.events.append(MarketChanged(self.market, effects.now_ms))
 
     # Before a new order
 
     def find_first(self, new: NewOrder, is_same: Callable[[Order, NewOrder], bool]) -> OrderReply | Rejected | None:
-        """The answer where ``new`` comes again, or its client id is taken; None if it is the first.
+        """Return the first order if ``new`` is a repeat, a rejection if its client id is taken, else None.
 
-        ``is_same``: whether a new order asks for just what an open one was placed with.
+        ``is_same``: whether a new order equals an open one as placed.
         """
         if not new.client_id:
             return None
@@ -71,14 +71,14 @@ class Matching:
         return OrderReply(again, repeated=True)
 
     def check_status(self) -> Rejected | None:
-        """Whether the market takes orders."""
+        """Return the rejection if the market does not take orders."""
         status = self.market.status
         if status is _LISTED:
             return None
         return Rejected(RejectReason.MARKET_HALTED if status is MarketStatus.HALTED else RejectReason.MARKET_DELISTED)
 
     def create(self, new: NewOrder, now_ms: int) -> Order:
-        """The order with its number; remembered, so that the same signed request does not come to another."""
+        """Create the order with its id; remembered, so that the same signed request cannot create another."""
         self.order_sequence += 1
         number = make_number(self.market.number, self.order_sequence)
         order = Order(
@@ -114,7 +114,7 @@ class Matching:
     # On the book
 
     def trade(self, taker: Order, match: Match, fees: tuple[int, int], effects: Effects) -> Trade:
-        """Let both orders fill; ``fees`` (maker's, taker's) in units. Money and ends are the caller's."""
+        """Fill both orders; ``fees`` (maker's, taker's) in units. The caller handles funds and ends."""
         maker, quantity = match
         self.trade_sequence += 1
         trade = Trade(
@@ -142,24 +142,24 @@ class Matching:
         return trade
 
     def rest(self, order: Order) -> None:
-        """Put an order that is open from now on behind the others at its price."""
+        """Add an order, open from now on, behind the others at its price."""
         self.update_id += 1
         self.book.side(order.side).add(order)
         self.orders.add(order)
 
     def restore(self, order: Order) -> None:
-        """Put back a resting order of a snapshot, behind those already there."""
+        """Restore a resting order of a snapshot, behind those already there."""
         self.book.side(order.side).add(order)
         self.orders.add(order)
 
     def withdraw(self, order: Order) -> None:
-        """Take a resting order off the book; it is not open any more."""
+        """Remove a resting order from the book; it is no longer open."""
         self.book.side(order.side).remove(order)
         self.update_id += 1
         self.orders.remove(order)
 
     def finish(self, order: Order, status: Status, reason: EndReason, effects: Effects) -> None:
-        """The order ends; its row is written when the input is applied, with its final content."""
+        """End the order; its event is encoded after the input was applied, with its final content."""
         order.status = status
         order.end_reason = reason
         order.updated_ms = effects.now_ms
@@ -168,7 +168,7 @@ class Matching:
 
 
 def fee_of(units: int, bps: int) -> int:
-    """The fee on so much, rounded up."""
+    """Return the fee on ``units``, rounded up."""
     return ceil_div(units * bps, 10_000)
 
 
@@ -176,7 +176,7 @@ def fee_of(units: int, bps: int) -> int:
 
 
 class Plan(NamedTuple):
-    """The matches of a new order, in order; ``complete`` if nothing more could be wanted of the book."""
+    """The matches of a new order, in order; ``complete`` if it can want nothing more of the book."""
 
     matches: Sequence[Match]
     complete: bool
@@ -186,12 +186,12 @@ _NOTHING: Final = Plan((), complete=False)
 
 
 def plan_matches(order: Order, against: BookSide, budget: int) -> Plan:
-    """What ``order`` takes from ``against``.
+    """Plan what ``order`` takes from ``against``.
 
-    ``budget`` (ticks × lots) bounds a market buy, which is complete when the rest of it buys no further lot.
+    ``budget`` (ticks × lots) limits a market buy, which is complete when the rest of it buys no further lot.
     """
     if not against.trades_with(order.price if order.kind is LIMIT else None):
-        return _NOTHING  # as most orders: they come to rest
+        return _NOTHING  # the most common case: the order rests
     if order.kind is MARKET and order.side is BUY:
         return _plan_budget(budget, against)
     return _plan_quantity(order, against)

@@ -1,4 +1,4 @@
-"""The open orders of one market, found by id, by account and by client id."""
+"""The open orders of one market, by id, by account and by client id."""
 
 from sys import intern
 
@@ -6,7 +6,7 @@ from shards.model.orders import Order
 
 
 class OpenOrders:
-    """Whatever has not ended: on the book, or waiting to come there."""
+    """All orders that have not ended: resting on the book, or waiting triggers."""
 
     __slots__ = ("by_account", "by_client", "by_id")
 
@@ -16,20 +16,19 @@ class OpenOrders:
         self.by_client: dict[str, dict[str, Order]] = {}  # per account, by client id
 
     def named(self, account: str, client_id: str) -> Order | None:
-        """The account's open order of that client id."""
+        """Return the account's open order with that client id."""
         own = self.by_client.get(account)
         return own.get(client_id) if own is not None else None
 
     def add(self, order: Order) -> None:
-        """``order`` is open from now on."""
-        order.account = intern(order.account)  # one text for all of an account's orders
+        order.account = intern(order.account)  # one string object for all of an account's orders
         self.by_id[order.id] = order
         self.by_account.setdefault(order.account, {})[order.id] = order
         if order.client_id:
             self.by_client.setdefault(order.account, {})[order.client_id] = order
 
     def remove(self, order: Order) -> None:
-        """``order`` ends, or is matched before it is open again."""
+        """Remove ``order``: it ended, or is matched before it is open again."""
         del self.by_id[order.id]
         own = self.by_account[order.account]
         del own[order.id]
@@ -42,10 +41,10 @@ class OpenOrders:
                 del self.by_client[order.account]
 
     def of_account(self, account: str) -> list[Order]:
-        """The account's, oldest first."""
+        """Return the account's open orders, oldest first."""
         return sorted(self.by_account.get(account, {}).values(), key=age)
 
 
 def age(order: Order) -> tuple[int, int]:
-    """Sorts orders oldest first."""
+    """Sort key: oldest first."""
     return order.created_ms, order.id

@@ -1,4 +1,4 @@
-"""Signed requests seen lately: the very same one again must not place a second order."""
+"""Recently seen signed requests: a replay of the same one must not place a second order."""
 
 from collections import OrderedDict
 from itertools import chain
@@ -13,16 +13,16 @@ Key = tuple[str | int | bool, ...]
 
 
 class Replay(msgspec.Struct, array_like=True, gc=False, frozen=True):
-    """An order, and the signed request that placed it."""
+    """An order and the signed request that placed it."""
 
-    key: Key  # of the request: what became of the order does not change it
+    key: Key  # of the request as sent; later changes of the order do not affect it
     expires_ms: int
     order: Order
 
 
 def _key(new: NewOrder) -> Key:
-    """What makes two requests the same: account, client id, timestamp, content."""
-    # plain numbers, not members of enumerations: the garbage collector takes its eyes off a tuple of those
+    """Return what identifies a request: account, client id, time stamp, content."""
+    # plain numbers, not enumeration members: the garbage collector untracks tuples of plain numbers
     side, kind, tif = +new.side, +new.kind, +new.tif
     what = side, kind, tif, new.price, new.quantity, new.quote_quantity, new.reduce_only, new.close_position
     key = new.account, new.client_id, new.signed_ms, *what
@@ -41,30 +41,30 @@ class Replays:
         self._replays: OrderedDict[Key, Replay] = OrderedDict()  # oldest first
 
     def find(self, new: NewOrder) -> Order | None:
-        """The order that this very request placed before."""
+        """Return the order that the same request placed before."""
         found = self._replays.get(_key(new)) if new.client_id and new.signed_ms else None
         return found.order if found else None
 
     def remember(self, new: NewOrder, order: Order, now_ms: int) -> None:
-        """Keep ``order``, which ``new`` has made; only signed requests with a client id can come again."""
+        """Keep ``order``, created from ``new``; only signed requests with a client id can be replayed."""
         if new.client_id and new.signed_ms:
             self.restore(Replay(_key(new), expiry(new, now_ms), order))
 
     def restore(self, replay: Replay) -> None:
-        """Keep what another has kept, as the newest."""
+        """Restore an entry of a snapshot, as the newest."""
         self._replays[replay.key] = replay
         self._replays.move_to_end(replay.key)
 
     def expire(self, now_ms: int) -> None:
-        """Forget what can no longer come again. One with a long window keeps those after it for as long."""
+        """Drop entries that can no longer be replayed. One with a long window keeps those after it for as long."""
         while self._replays and self._replays[next(iter(self._replays))].expires_ms <= now_ms:
             self._replays.popitem(last=False)
 
     def dump(self) -> list[Replay]:
-        """All that are kept, oldest first."""
+        """Return all entries, oldest first."""
         return list(self._replays.values())
 
 
 def expiry(new: NewOrder, now_ms: int) -> int:
-    """When the request, placed now, can no longer come again."""
+    """Return when the request, placed now, can no longer be replayed."""
     return now_ms + (new.window_ms + REPLAY_CLOCK_MS if new.window_ms else REPLAY_WINDOW_MS)

@@ -1,6 +1,6 @@
 """The spot market machine: buyers pay quote and receive base, sellers the other way round.
 
-An order is planned as a whole before anything changes: it is refused if it would meet an own order.
+All matches of an order are planned before anything changes: it is rejected if it would meet an own order.
 """
 
 from shards.engine.effects import Effects
@@ -40,7 +40,7 @@ class SpotMarket(MarketMachine):
     # Placing
 
     def check(self, new: NewOrder) -> OrderReply | Rejected | None:
-        """A repeat, the market's status, and how many orders the account has."""
+        """Check for a repeat, the market's status, and the account's number of open orders."""
         found = self.matching.find_first(new, _is_same) or self.matching.check_status()
         if found is not None:
             return found
@@ -48,11 +48,11 @@ class SpotMarket(MarketMachine):
         return Rejected(RejectReason.TOO_MANY_OPEN_ORDERS) if full else None
 
     def needs_money(self, new: NewOrder) -> bool:
-        """Every spot order does."""
+        """Every spot order needs funds."""
         return True
 
     def hold_of(self, new: NewOrder) -> tuple[str, int]:
-        """(asset, units) that must be held before ``new`` may be placed."""
+        """Return the (asset, units) that must be held before ``new`` may be placed."""
         market = self.matching.market
         if new.side is SELL:
             return market.base, new.quantity * self._lot_units
@@ -61,16 +61,16 @@ class SpotMarket(MarketMachine):
         return market.quote, new.price * new.quantity * self._tick_lot_units
 
     def hold_for(self, new: NewOrder, shard: int, ticket: int, deadline_ms: int) -> FundsHold:
-        """What it may pay."""
+        """Return the request to hold what it may pay."""
         asset, amount = self.hold_of(new)
         return FundsHold(new, asset, amount, shard, ticket, deadline_ms)
 
     def recheck(self, granted: Granted) -> Rejected | None:
-        """Nothing can: an order pays no more than it says."""
+        """Never rejects: an order pays no more than its hold."""
         return None
 
     def place(self, new: NewOrder, granted: Granted | None, effects: Effects) -> OrderReply | Rejected:
-        """Match ``new``, and rest or end what is left of it."""
+        """Match ``new``, then rest or end its remainder."""
         assert granted is not None, "every spot order needs money"
         order = self.matching.create(new, effects.now_ms)
         order.hold = granted.amount
@@ -86,7 +86,7 @@ class SpotMarket(MarketMachine):
         return OrderReply(order, trades)
 
     def release(self, granted: Granted, effects: Effects) -> None:
-        """All of it."""
+        """Release the whole grant."""
         asset, amount = self.hold_of(granted.order)
         effects.settlements.append(Settlement(granted.order.account, asset, asset, amount, 0, 0, 0))
 
@@ -106,7 +106,7 @@ class SpotMarket(MarketMachine):
             self._settle(order, effects, released=released, paid=paid, received=received, fee=fee)
 
     def _sum_fills(self, order: Order, trades: list[Trade]) -> tuple[int, int, int, int]:
-        """(unheld, received, paid, fee) of a taker's trades; a limit buy is unheld at its own, worse price."""
+        """Return (released, received, paid, fee) of a taker's trades; a limit buy releases at its own, worse price."""
         lots = sum(trade.quantity for trade in trades)
         value = sum(trade.quantity * trade.price for trade in trades)
         fee = sum(trade.taker_fee for trade in trades)
@@ -123,7 +123,7 @@ class SpotMarket(MarketMachine):
         market = self.matching.market
         fees = fee_of(to_maker, market.maker_fee_bps), fee_of(to_taker, market.taker_fee_bps)
         trade = self.matching.trade(taker, match, fees, effects)
-        # a maker is a limit order and trades at its own price: what is unheld is what is paid
+        # a maker is a limit order and trades at its own price: what is released is what is paid
         maker.hold -= to_taker
         self._settle(maker, effects, released=to_taker, paid=to_taker, received=to_maker, fee=trade.maker_fee)
         if maker.filled == maker.quantity:
@@ -134,7 +134,7 @@ class SpotMarket(MarketMachine):
     # Ending
 
     def cancel(self, order: Order, reason: EndReason, effects: Effects) -> None:
-        """Take an open order off the book and give back what it holds."""
+        """Take an open order off the book and release what it holds."""
         self.matching.withdraw(order)
         self.matching.finish(order, CANCELED, reason, effects)
         self._release_rest(order, effects)
@@ -152,17 +152,17 @@ class SpotMarket(MarketMachine):
         effects.settlements.append(Settlement(order.account, give, take, released, paid, received, fee))
 
     def set_status(self, status: MarketStatus, effects: Effects) -> Rejected | None:
-        """Nothing stands against it."""
+        """Change the status; never rejected."""
         self._change_status(status, effects)
         return None
 
     def restore(self, order: Order) -> None:
-        """It holds what its snapshot says."""
+        """Restore an order with the hold in its snapshot."""
         self.matching.restore(order)
 
 
 def _is_same(order: Order, new: NewOrder) -> bool:
-    """Whether ``new`` asks for just what ``order`` was placed with."""
+    """Whether ``new`` equals ``order`` as placed."""
     return (order.side, order.kind, order.tif, order.price, order.quantity, order.quote_quantity) == (
         new.side,
         new.kind,
@@ -174,7 +174,7 @@ def _is_same(order: Order, new: NewOrder) -> bool:
 
 
 def _refuse(order: Order, plan: Plan) -> RejectReason | None:
-    """Why an order that would trade may not."""
+    """Return why an order that would trade is rejected."""
     if any(match.maker.account == order.account for match in plan.matches):
         return RejectReason.SELF_TRADE
     return RejectReason.POST_ONLY if order.tif is POST_ONLY else None

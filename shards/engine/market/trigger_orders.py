@@ -1,4 +1,4 @@
-"""Trigger orders of a futures market: how they wait for a price, which of them is due, and what they become."""
+"""Trigger orders of a futures market: how they wait for a price, which is due, and what they become."""
 
 import msgspec
 
@@ -9,7 +9,7 @@ from shards.engine.market.triggers import Triggers, trigger_of
 from shards.model.brackets import MILLION
 from shards.model.orders import BUY, LIMIT, MARKET, SELL, Kind, NewOrder, Order, TimeInForce, Trigger, WatchedPrice
 
-_BECOMES = {Kind.STOP: LIMIT, Kind.TAKE_PROFIT: LIMIT}  # any other trigger becomes a market order
+_BECOMES = {Kind.STOP: LIMIT, Kind.TAKE_PROFIT: LIMIT}  # all other triggers become market orders
 
 
 class TriggerOrders:
@@ -20,13 +20,13 @@ class TriggerOrders:
         self._margin = margin
         self._open = matching.orders.by_id
         self.queue = Triggers()
-        self.awaiting_margin: dict[int, Order] = {}  # triggers that have fired and wait for their margin
-        self._touched: dict[int, Order] = {}  # triggers whose price came in the midst of what is being carried out
+        self.awaiting_margin: dict[int, Order] = {}  # fired triggers waiting for their margin
+        self._touched: dict[int, Order] = {}  # triggers whose price was reached while the current input is applied
 
     # Waiting
 
     def attach(self, order: Order, new: NewOrder, effects: Effects) -> None:
-        """Make the take-profit and the stop-loss that were ordered with ``order``."""
+        """Create the take-profit and the stop-loss requested with ``order``."""
         side = SELL if order.side is BUY else BUY
         for name in ("take_profit", "stop_loss"):
             child: Trigger | None = getattr(new, name)
@@ -38,7 +38,7 @@ class TriggerOrders:
                 setattr(order, name, self.wait(requested, terms, effects).id)
 
     def wait(self, new: NewOrder, trigger: Trigger, effects: Effects) -> Order:
-        """Let a new trigger wait."""
+        """Create a waiting trigger."""
         order = self._matching.create(new, effects.now_ms)
         watched = self.watched_price(trigger.watched)
         order.trigger = msgspec.structs.replace(
@@ -54,7 +54,7 @@ class TriggerOrders:
         return order
 
     def change(self, order: Order, price: int, quantity: int, stop_price: int) -> None:
-        """Let a waiting trigger wait on other terms."""
+        """Change a waiting trigger's price, quantity and stop price."""
         attached = self.queue.is_attached(order)
         self.queue.remove(order)
         order.price, order.quantity = price, quantity
@@ -62,19 +62,19 @@ class TriggerOrders:
         self.restore(order, attached=attached)
 
     def arm_children(self, taker: Order, maker: Order, lots: int) -> None:
-        """Both have just filled so many lots; with an order's first fill, what is attached to it may fire."""
+        """After a match of ``lots``, arm the triggers attached to an order that has its first fill."""
         for order in (taker, maker):
             if order.filled == lots:
                 for child in self.queue.children_of(order.id):
                     self.queue.arm(child)
 
     def resize_children(self, parent: Order, quantity: int) -> None:
-        """The order that they are attached to is to be of ``quantity``: what was of its size stays so."""
+        """Resize attached triggers before the parent's quantity changes: full-size ones follow, others are capped."""
         for child in self.queue.children_of(parent.id):
             child.quantity = quantity if child.quantity == parent.quantity else min(child.quantity, quantity)
 
     def restore(self, order: Order, *, attached: bool) -> None:
-        """Let a trigger of a snapshot wait again; its parent, if it has one still, is there already."""
+        """Restore a waiting trigger of a snapshot; its parent, if still open, has been restored before."""
         self._matching.orders.add(order)
         parent = self._open[trigger_of(order).parent] if attached else None
         self.queue.add(order, armed=parent is None or parent.filled > 0)
@@ -82,12 +82,12 @@ class TriggerOrders:
             self.queue.hand_over(order)
 
     def restore_awaiting_margin(self, order: Order) -> None:
-        """A fired trigger of a snapshot waits for its margin again."""
+        """Restore a fired trigger of a snapshot that waits for its margin."""
         self._matching.orders.add(order)
         self.awaiting_margin[order.id] = order
 
     def withdraw(self, order: Order) -> bool:
-        """Let an open order wait no longer, for its price or its margin; False if it does not, but rests."""
+        """Stop an open order from waiting for its price or margin; False if it does not wait but rests."""
         if order.id in self.queue.waiting:
             self.queue.remove(order)
         elif self.awaiting_margin.pop(order.id, None) is None:
@@ -98,15 +98,15 @@ class TriggerOrders:
     # Prices
 
     def watched_price(self, watched: WatchedPrice) -> int:
-        """Ticks; 0 while there is none."""
+        """Return the watched price in ticks; 0 while there is none."""
         return self._margin.last_price if watched is WatchedPrice.CONTRACT else self._margin.mark_price
 
     def track_mark(self) -> None:
-        """The mark price has been set."""
+        """Update trailing triggers after the mark price was set."""
         self.queue.track(WatchedPrice.MARK, self._margin.mark_price)
 
     def track_trade(self) -> None:
-        """A match has been booked: the prices have moved, be it for a moment."""
+        """Update after a match was booked: the prices have moved, if only briefly."""
         if not self._margin.set_price:
             self.track_mark()
         self.queue.track(WatchedPrice.CONTRACT, self._margin.last_price)
@@ -120,7 +120,7 @@ class TriggerOrders:
     # Firing
 
     def next_due(self) -> Order | None:
-        """Of those whose price has come, or came in the midst of this input, the one that was placed first."""
+        """Return the earliest placed trigger whose price is, or was during this input, reached."""
         if not self.queue.waiting:
             return None
         due = [order for order in self.queue.due(self._prices()) if self._may_fire(order)]
@@ -128,7 +128,7 @@ class TriggerOrders:
         return min(due, key=lambda order: order.id, default=None)
 
     def forget_touched(self) -> None:
-        """All that were due have fired, or may not."""
+        """Forget reached triggers: all that were due have fired, or may not fire."""
         self._touched.clear()
 
     def _may_fire(self, order: Order) -> bool:
@@ -139,11 +139,11 @@ class TriggerOrders:
                 return False
         if not self.queue.is_attached(order):
             return True
-        parent = self._open.get(trigger.parent)  # none while it is being matched
+        parent = self._open.get(trigger.parent)  # None while it is being matched
         return parent is not None and parent.filled > 0 and margin.reducible(order.account, order.side) > 0
 
     def become_regular(self, order: Order, now_ms: int) -> Order | None:
-        """Let a waiting trigger fire; returns the open order that it was attached to, and that ends with this."""
+        """Fire a waiting trigger; return the open order it was attached to, which ends with this."""
         trigger = trigger_of(order)
         attached = self.queue.is_attached(order)
         self.queue.remove(order)

@@ -1,21 +1,21 @@
-"""The triggers of one futures market: who waits for which price, and who is due."""
+"""The waiting triggers of one futures market, by watched price, and which are due."""
 
 from bisect import bisect_left, bisect_right, insort
 
 from shards.model.orders import BUY, Kind, Order, Side, Trigger, WatchedPrice
 
 _STOPS = (Kind.STOP, Kind.STOP_MARKET)
-_LAST = 2**63  # beyond every order id
+_LAST = 2**63  # above every order id
 
 
 def trigger_of(order: Order) -> Trigger:
-    """The trigger of an order that has one."""
+    """Return the trigger of an order that must have one."""
     assert order.trigger is not None
     return order.trigger
 
 
 def fires_rising(kind: Kind, side: Side) -> bool:
-    """Whether such a trigger fires when the price rises to its stop price; else when it falls to it."""
+    """Whether such a trigger fires when the price rises to its stop price, rather than when it falls to it."""
     return (kind in _STOPS) == (side is BUY)
 
 
@@ -59,12 +59,12 @@ class Triggers:
 
     def __init__(self) -> None:
         self.waiting: dict[int, Order] = {}
-        self.children: dict[int, list[int]] = {}  # parent → its attached triggers, while it is open
+        self.children: dict[int, list[int]] = {}  # parent → its attached triggers, while the parent is open
         self._of_account: dict[str, dict[int, Order]] = {}
         self._queues = {watched: _Queue() for watched in WatchedPrice}
 
     def add(self, order: Order, *, armed: bool) -> None:
-        """Let ``order`` wait; one that is not armed is due at no price yet."""
+        """Add a waiting trigger; one that is not armed is not due at any price yet."""
         trigger = trigger_of(order)
         self.waiting[order.id] = order
         self._of_account.setdefault(order.account, {})[order.id] = order
@@ -76,12 +76,11 @@ class Triggers:
             self.arm(order)
 
     def arm(self, order: Order) -> None:
-        """From now on ``order`` is due at its price; kept out before, so that it is not looked at with each trade."""
+        """Make ``order`` due at its price; kept out of the queue before, so that not every trade has to check it."""
         if order.kind is not Kind.TRAILING_STOP_MARKET:
             insort(*self._place_of(order))
 
     def remove(self, order: Order) -> None:
-        """``order`` waits no longer."""
         trigger = trigger_of(order)
         del self.waiting[order.id]
         own = self._of_account[order.account]
@@ -96,34 +95,34 @@ class Triggers:
                 del entries[place]
 
     def hand_over(self, order: Order) -> None:
-        """The parent has ended: the trigger goes on by itself, as one on the position."""
+        """Detach the trigger from its parent, which has ended: it continues as one on the position."""
         trigger = trigger_of(order)
         self._detach(order.id, trigger.parent)
 
     def of_account(self, account: str) -> list[Order]:
-        """The account's waiting triggers, oldest first."""
+        """Return the account's waiting triggers, oldest first."""
         own = self._of_account.get(account, {})
         return [own[number] for number in sorted(own)]
 
     def count(self, account: str) -> int:
-        """How many triggers the account has waiting."""
+        """Return the account's number of waiting triggers."""
         return len(self._of_account.get(account, ()))
 
     def children_of(self, parent: int) -> list[Order]:
-        """The triggers attached to an open order, oldest first."""
+        """Return the triggers attached to an open order, oldest first."""
         children = self.children.get(parent)
         return [self.waiting[number] for number in sorted(children)] if children else []
 
     def is_attached(self, order: Order) -> bool:
-        """Whether it waits on an open parent."""
+        """Whether it is attached to an open parent."""
         return order.id in self.children.get(trigger_of(order).parent, ())
 
     def track(self, watched: WatchedPrice, price: int) -> None:
-        """The watched price is ``price`` now."""
+        """Update trailing triggers with a new watched price."""
         self._queues[watched].track(price)
 
     def due(self, prices: dict[WatchedPrice, int]) -> list[Order]:
-        """Whose price has come, oldest first."""
+        """Return the triggers whose price is reached, oldest first."""
         ids = [number for watched, price in prices.items() for number in self._queues[watched].due(price)]
         return [self.waiting[number] for number in sorted(ids)]
 
