@@ -140,7 +140,7 @@ def test_a_shard_that_comes_back_serves_only_with_what_callers_were_told_meanwhi
     assert pair.ask(ACCOUNT_SHARD, GetBalances(ACCOUNT)) == BalancesReply([Balance("USDT", FUNDS, 0)])
 
 
-@pytest.mark.parametrize(("clock", "moment_ms"), [("clock", now_ms), ("passed", monotonic_ms)])
+@pytest.mark.parametrize(("clock", "moment_ms"), [("clock", now_ms), ("monotonic", monotonic_ms)])
 def test_time_that_jumps_is_no_waiting_for_peers(pair: Pair, clock: str, moment_ms: Callable[[], int]) -> None:
     """The machine's clock was set, or the process stood still: its peer had no time to come."""
     for index in range(2):

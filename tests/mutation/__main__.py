@@ -13,15 +13,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from queue import Queue
-from typing import Final
-
-from cosmic_ray.commands.init import _all_work_items
-from cosmic_ray.mutating import use_mutation
-from cosmic_ray.plugins import get_operator
-from cosmic_ray.work_item import MutationSpec
+from typing import TYPE_CHECKING, Final
 
 from tests.safeties.checkout import Checkout, copied
 from web.cli.run import ROOT
+
+if TYPE_CHECKING:  # installed for `make mutation` alone
+    from cosmic_ray.work_item import MutationSpec
 
 TESTS: Final = {  # by what is mutated, those that notice soonest first
     "shards/engine": ("tests/tables", "tests/unit", "tests/model", "tests/data", "tests/sim"),
@@ -31,8 +29,10 @@ NO_DIFFERENCE: Final = ("ReplaceBinaryOperator_BitOr_", "RemoveDecorator")  # of
 TEST_S: Final = 600.0
 
 
-def find_mutants() -> Iterator[MutationSpec]:
+def find_mutants() -> "Iterator[MutationSpec]":
     """Every mutant there can be, with its path from the root."""
+    from cosmic_ray.commands.init import _all_work_items
+
     files = [path.relative_to(ROOT) for folder in TESTS for path in sorted((ROOT / folder).rglob("*.py"))]
     for item in _all_work_items(files, {}):
         (mutant,) = item.mutations
@@ -40,8 +40,11 @@ def find_mutants() -> Iterator[MutationSpec]:
             yield mutant
 
 
-def try_out(checkout: Checkout, mutant: MutationSpec) -> tuple[str, str]:
+def try_out(checkout: Checkout, mutant: "MutationSpec") -> tuple[str, str]:
     """What became of a mutant (killed, survived, late), and its change."""
+    from cosmic_ray.mutating import use_mutation
+    from cosmic_ray.plugins import get_operator
+
     path = checkout.root / mutant.module_path
     before = path.read_text()
     operator = get_operator(mutant.operator_name)(**mutant.operator_args)
@@ -58,7 +61,7 @@ def try_out(checkout: Checkout, mutant: MutationSpec) -> tuple[str, str]:
     return "survived" if done.returncode == 0 else "killed", changed
 
 
-def run(mutants: Sequence[MutationSpec], jobs: int) -> Counter[str]:
+def run(mutants: "Sequence[MutationSpec]", jobs: int) -> Counter[str]:
     """Try all of them, so many side by side, and print who survived."""
     found: Counter[str] = Counter()
     free: Queue[Checkout] = Queue()
@@ -66,7 +69,7 @@ def run(mutants: Sequence[MutationSpec], jobs: int) -> Counter[str]:
         for _ in range(jobs):
             free.put(stack.enter_context(copied()))
 
-        def one(mutant: MutationSpec) -> None:
+        def one(mutant: "MutationSpec") -> None:
             checkout = free.get()
             try:
                 outcome, changed = try_out(checkout, mutant)
