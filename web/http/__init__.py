@@ -1,1 +1,1 @@
-"""Requests and answers: bytes ↔ typed values."""
+"""Requests and responses: bytes ↔ typed values."""

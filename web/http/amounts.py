@@ -1,4 +1,4 @@
-"""Amounts as callers send them: decimal texts → whole numbers of an asset's smallest unit."""
+"""Amounts in requests: decimal texts → whole numbers of an asset's smallest unit."""
 
 from shards.model.decimals import Decimal, count_steps, parse_decimal
 from storage.reference import Asset
@@ -6,7 +6,7 @@ from web.http.errors import invalid
 
 
 def read_amount(text: str, name: str) -> Decimal:
-    """A decimal; raises ``invalid <name>``."""
+    """Parse a decimal; raises ``invalid <name>``."""
     value = parse_decimal(text)
     if value is None:
         raise invalid(name)
@@ -14,7 +14,7 @@ def read_amount(text: str, name: str) -> Decimal:
 
 
 def count_units(value: Decimal, asset: Asset, name: str) -> int:
-    """An amount in the asset's smallest unit; raises ``invalid <name>`` for a finer one."""
+    """An amount in the asset's smallest unit; raises ``invalid <name>`` if it has more decimals than the asset."""
     units = count_steps(value, Decimal(1, asset.decimals))
     if units is None:
         raise invalid(name)

@@ -1,19 +1,19 @@
-"""What annotations of an answer's fields tell the OpenAPI document beyond the type."""
+"""Annotations of response fields for the OpenAPI document, beyond the type."""
 
 from typing import NamedTuple
 
 
 class Described(NamedTuple):
-    """A schema of that name describes what the field holds."""
+    """The field is described by the schema of this name."""
 
     schema: str
 
 
 class Always(NamedTuple):
-    """The field never holds anything else."""
+    """The field always holds this value."""
 
     value: str
 
 
 class Written(NamedTuple):
-    """The document itself says what the field holds: it is more than a type can tell."""
+    """The field's schema is written by hand in the document: it says more than a type can."""

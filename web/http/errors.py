@@ -1,4 +1,4 @@
-"""What callers of the spot API, of keys and of the operator API are told when something is refused."""
+"""Error responses of the spot, key and operator APIs."""
 
 from typing import Annotated, Final
 
@@ -14,7 +14,7 @@ RETRY_AFTER_S: Final = 1
 
 
 class Problem(Exception):
-    """A request that ends here, with the words its API has for it. ``error`` "" means an empty body."""
+    """Ends the request with an error response in the wording of its API. ``error`` "" means an empty body."""
 
     def __init__(self, status: int, error: str) -> None:
         super().__init__(status, error)
@@ -23,13 +23,13 @@ class Problem(Exception):
 
 
 class ErrorView(msgspec.Struct, gc=False):
-    """What the caller is told."""
+    """The body of an error response."""
 
     error: Annotated[str, Meta(min_length=1)]
 
 
 class EngineRejected(Exception):
-    """The engine did not do what it was asked; each API has its own words for the reason."""
+    """The engine rejected the command; each API has its own wording for the reason."""
 
     def __init__(self, rejected: Rejected) -> None:
         super().__init__(rejected.reason)
@@ -37,7 +37,6 @@ class EngineRejected(Exception):
 
     @property
     def reason(self) -> RejectReason:
-        """Why."""
         return self.rejected.reason
 
 
@@ -68,22 +67,22 @@ SPOT_REFUSALS: Final[dict[RejectReason, tuple[int, str]]] = {
 
 
 def unauthorized() -> Problem:
-    """Credentials that open nothing: the same answer, whatever is wrong with them."""
+    """401, identical for every kind of invalid credentials."""
     return Problem(401, "")
 
 
 def invalid(name: str) -> Problem:
-    """A field or parameter that is malformed."""
+    """400 for a malformed field or parameter."""
     return Problem(400, f"invalid {name}")
 
 
 def spot_problem(reason: RejectReason) -> Problem:
-    """The spot API's words for an engine's refusal."""
+    """The spot API's response to a rejection by the engine."""
     return Problem(*SPOT_REFUSALS[reason])
 
 
 def render_problem(problem: Problem) -> Response:
-    """The answer."""
+    """Render the error response."""
     if problem.error:
         response: Response = Json(ErrorView(problem.error), problem.status)
     else:

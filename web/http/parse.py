@@ -1,4 +1,4 @@
-"""Bytes and texts of a request → values, strictly. A number stays the text it was: nothing passes through a float."""
+"""Strict parsing of a request's bytes and texts. Numbers stay text: nothing passes through a float."""
 
 import json
 import re
@@ -6,33 +6,33 @@ from typing import Final
 
 from shards.model.decimals import Decimal, parse_decimal
 
-DEPTH_MAX: Final = 8  # of a JSON body
+DEPTH_MAX: Final = 8  # nesting of a JSON body
 LONG_MAX: Final = 2**63 - 1
 
 _ACCOUNT = re.compile(r"[A-Za-z0-9._:@-]{1,64}", re.ASCII)
 _CLIENT_ID = re.compile(r"[.A-Za-z0-9:/_-]{1,36}", re.ASCII)
 _LONG = re.compile(r"[0-9]{1,19}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,32}", re.ASCII)
-# A string of JSON (also one that never ends), then a bracket. Possessive: an unfinished string is passed over once
+# A JSON string (terminated or not), or a bracket. Possessive: an unterminated string is scanned only once
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 class Number(str):
-    """A JSON number, as it was written."""
+    """A JSON number, as written."""
 
     __slots__ = ()
 
 
 class Malformed(ValueError):
-    """Not JSON as it is taken here."""
+    """Not acceptable JSON."""
 
 
 class NameTwice(Malformed):
-    """A name twice in one object."""
+    """A duplicate name in one object."""
 
 
 def parse_object(body: bytes) -> dict[str, object] | None:
-    """The one JSON object that ``body`` is; None if it is anything else."""
+    """Parse ``body`` as a single JSON object; None if it is anything else."""
     try:
         value = parse_json(body)
     except Malformed:
@@ -41,7 +41,7 @@ def parse_object(body: bytes) -> dict[str, object] | None:
 
 
 def parse_json(body: bytes) -> object:
-    """The one JSON value that ``body`` is. Numbers come as :class:`Number`.
+    """Parse ``body`` as a single JSON value. Numbers become :class:`Number`.
 
     UTF-8, depth ≤ 8, no duplicate names, no NaN or Infinity, no lone surrogates; raises Malformed, NameTwice.
     """
@@ -53,7 +53,7 @@ def parse_json(body: bytes) -> object:
             text, parse_float=Number, parse_int=Number, parse_constant=_refuse_constant, object_pairs_hook=_unique
         )
         if "\\u" in text:
-            json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate cannot be written as UTF-8
+            json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate cannot be encoded as UTF-8
     except Malformed:
         raise
     except ValueError as fault:
@@ -62,7 +62,7 @@ def parse_json(body: bytes) -> object:
 
 
 def _depth(text: str) -> int:
-    """How deeply brackets nest. Python's own parser recurses, so this is asked first."""
+    """Nesting depth of brackets. Python's own parser is recursive, so this is checked first."""
     depth = deepest = 0
     for match in _STRING_OR_BRACKET.finditer(text):
         first = text[match.start()]
@@ -91,12 +91,12 @@ def read_text(value: object) -> str | None:
 
 
 def read_decimal(value: object) -> Decimal | None:
-    """DECIMAL: text or a JSON number."""
+    """DECIMAL: text or a JSON number; None for anything else."""
     return parse_decimal(value) if isinstance(value, str) else None
 
 
 def read_long(value: object) -> int | None:
-    """LONG: 1 to 19 digits, at most 2^63−1, quoted or not."""
+    """LONG: 1 to 19 digits, at most 2^63−1, quoted or not; None for anything else."""
     if not isinstance(value, str) or not _LONG.fullmatch(value):
         return None
     number = int(value)
@@ -104,15 +104,15 @@ def read_long(value: object) -> int | None:
 
 
 def is_account(text: str) -> bool:
-    """Whether ``text`` can be the id of an account."""
+    """Whether ``text`` is a valid account id."""
     return _ACCOUNT.fullmatch(text) is not None
 
 
 def is_client_id(text: str) -> bool:
-    """Whether ``text`` can be a client order id, or the reference of a payment."""
+    """Whether ``text`` is a valid client order id or payment reference."""
     return _CLIENT_ID.fullmatch(text) is not None
 
 
 def is_name(text: str) -> bool:
-    """Whether ``text`` can name an asset or a market."""
+    """Whether ``text`` is a valid name of an asset or a market."""
     return _NAME.fullmatch(text) is not None

@@ -1,7 +1,7 @@
-"""What came with the request, read once from the WSGI environment: body, query, path. Content-Type is never consulted.
+"""The current request, read once from the WSGI environment: body, query, path. Content-Type is never consulted.
 
-Views and what they call ask for it by :func:`request_context`: one look, where each name of Flask's ``request`` is
-many.
+Views and their helpers get it from :func:`request_context`: a single context lookup, where Flask's ``request`` proxy
+does one for each attribute.
 """
 
 import time
@@ -18,21 +18,21 @@ from web.http.signing import is_json
 from web.server.gunicorn_parts import ParseException
 from web.server.limits import BODY_BYTES_MAX
 
-NAME_SHOWN_MAX: Final = 64  # characters of a name nobody knows, told back to its sender
+NAME_SHOWN_MAX: Final = 64  # characters of an unknown name that are echoed to its sender
 
 
 class RequestContext:
-    """The request that is being handled."""
+    """The request being handled."""
 
     __slots__ = ("body", "environ", "order_count", "path", "query", "started", "used_weight")
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self.environ = environ
         self.started = time.perf_counter()
-        self.path: str = "/" + environ.get("PATH_INFO", "").lstrip("/")  # as routes are found: //fapi is /fapi
+        self.path: str = "/" + environ.get("PATH_INFO", "").lstrip("/")  # normalized as in routing: //fapi is /fapi
         self.query = environ.get("QUERY_STRING", "").encode("latin-1")  # as received, without the question mark
         self.body = b""  # as received, once receive_body has read it
-        self.used_weight = 0  # of the futures API's limits; and new orders that were counted
+        self.used_weight = 0  # of the futures API's rate limits; order_count: new orders counted
         self.order_count: int | None = None
 
     def header(self, name: str) -> str | None:
@@ -41,7 +41,7 @@ class RequestContext:
         return value
 
     def receive_body(self) -> None:
-        """Read the request's body, once, before anything else is done with it; raises 413, 400."""
+        """Read the request's body, once, before anything else looks at it; raises 413, 400."""
         length = get_content_length(self.environ)
         if length is not None and length > BODY_BYTES_MAX:
             raise Problem(413, "body too large")
@@ -49,12 +49,12 @@ class RequestContext:
             return
         try:
             body: bytes = self.environ["wsgi.input"].read(BODY_BYTES_MAX + 1)
-        except (OSError, ParseException) as fault:  # malformed chunks, or the caller went away in the middle of one
+        except (OSError, ParseException) as fault:  # malformed chunks, or the client disconnected in the middle of one
             raise invalid("body") from fault
         if len(body) > BODY_BYTES_MAX:
             raise Problem(413, "body too large")
         if length is not None and len(body) < length:
-            raise invalid("body")  # the caller went away in the middle of it
+            raise invalid("body")  # the client disconnected in the middle of the body
         self.body = body
 
 
@@ -65,14 +65,14 @@ request_context: Final = _REQUEST_CONTEXT.get
 
 
 def begin(environ: dict[str, Any]) -> RequestContext:
-    """A request comes in."""
+    """Start handling a request."""
     begun = RequestContext(environ)
     _REQUEST_CONTEXT.set(begun)
     return begun
 
 
 def json_body() -> dict[str, object]:
-    """The body's one JSON object; raises ``invalid body``."""
+    """The body as a single JSON object; raises ``invalid body``."""
     fields = parse_object(request_context().body)
     if fields is None:
         raise invalid("body")
@@ -80,10 +80,10 @@ def json_body() -> dict[str, object]:
 
 
 class QueryParameters:
-    """The parameters of the query. Names are exact; a name sent twice is malformed, but only when it is asked for."""
+    """Query parameters. Names are case-sensitive; a duplicate name is an error only when that parameter is read."""
 
     def __init__(self, text: bytes) -> None:
-        self._values: dict[str, list[str | None]] = {}  # None: of a body, and no text
+        self._values: dict[str, list[str | None]] = {}  # None: a JSON value that is not text
         self._add_pairs(text)
 
     def _add_pairs(self, text: bytes) -> None:
@@ -95,7 +95,7 @@ class QueryParameters:
             self._values.setdefault(name, []).append(value)
 
     def add_body(self, body: bytes) -> None:
-        """Read a body as more of the query: a JSON object or a form; its first byte tells. Raises ``invalid body``."""
+        """Add the parameters of a body: JSON object or form, told apart by the first byte. Raises ``invalid body``."""
         if not is_json(body):
             self._add_pairs(body.strip())
             return
@@ -106,19 +106,19 @@ class QueryParameters:
             self._values.setdefault(name, []).append(value if isinstance(value, str) else None)
 
     def refuse_others(self, *names: str) -> None:
-        """Raises ``unknown parameter <name>`` for the first that is none of these."""
+        """Raises ``unknown parameter <name>`` for the first name that is not one of these."""
         for name, values in self._values.items():
-            if name not in names and (name or any(values)):  # nothing at all between two ampersands is nothing
+            if name not in names and (name or any(values)):  # an empty pair between two ampersands is ignored
                 raise Problem(400, f"unknown parameter {name[:NAME_SHOWN_MAX]}")
 
     def refuse_unlike(self, fits: Callable[[str], bool], *names: str) -> None:
-        """Raises ``invalid <name>`` for the first of these that was sent as a text which does not fit."""
+        """Raises ``invalid <name>`` for the first of these that was sent as a text for which ``fits`` is false."""
         for name in names:
             if any(value and not fits(value) for value in self._values.get(name, ())):
                 raise invalid(name)
 
     def get(self, name: str) -> str | None:
-        """The parameter, or None; raises ``invalid <name>`` when it was sent twice or is no text."""
+        """The parameter, or None; raises ``invalid <name>`` if it was sent twice or is not text."""
         values = self._values.get(name)
         if values is None:
             return None
@@ -142,5 +142,5 @@ class QueryParameters:
 
 
 def query_parameters() -> QueryParameters:
-    """The request's parameters."""
+    """The parameters of the request's query."""
     return QueryParameters(request_context().query)

@@ -1,4 +1,4 @@
-"""Values → answers."""
+"""Values → responses."""
 
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
@@ -12,7 +12,7 @@ from web.server.werkzeug_parts import ReadyResponse, append_header
 
 T = TypeVar("T")
 
-_PIECE_COUNT: Final = 1_000  # values rendered before others get their turn: about 10 ms
+_PIECE_COUNT: Final = 1_000  # values rendered before other requests get a turn: about 10 ms
 
 _STATUSES: Final = {code: f"{code} {phrase.upper()}" for code, phrase in HTTP_STATUS_CODES.items()}
 _STATUSES[200] = "200 OK"
@@ -32,12 +32,12 @@ def answer(value: object) -> Response:
 
 
 def add_header(response: Response, name: str, value: int) -> None:
-    """Add a header that the answer does not have yet."""
+    """Add a header that the response does not have yet."""
     append_header(response, name, str(value))
 
 
 def render_each(render: Callable[[T], object], values: Sequence[T]) -> list[msgspec.Raw]:
-    """The elements of an answer, as JSON; in pieces, so that 100,000 do not keep a worker's other callers waiting."""
+    """Render elements as JSON, in pieces, so that 100,000 of them do not block a worker's other requests."""
     rendered: list[msgspec.Raw] = []
     for start in range(0, len(values), _PIECE_COUNT):
         if start:

@@ -1,4 +1,4 @@
-"""Signatures of requests: hex(HMAC-SHA256(secret, payload)).
+"""Request signatures: hex(HMAC-SHA256(secret, payload)).
 
 The payload is the query exactly as received, without its ``signature`` pair, followed directly by the body exactly as
 received. Some clients sign before they escape, so the percent-decoded payload is tried too, with ``+`` as it is and
@@ -15,7 +15,7 @@ _SIGNATURE: Final = re.compile(rb"[0-9a-fA-F]{64}")
 _PAIR: Final = re.compile(rb"(?:^|(?<=&))signature=([^&]*)")
 _PAIR_ANY_CASE: Final = re.compile(_PAIR.pattern, re.IGNORECASE)
 _AND: Final = ord("&")
-_NO_SECRET: Final = b"0" * 64  # what an unknown key is checked with, so that it costs the same work
+_NO_SECRET: Final = b"0" * 64  # used to verify an unknown key, so that it takes the same time
 
 
 def split_signature(text: bytes, any_case: bool = False) -> tuple[bytes, list[bytes]]:
@@ -24,7 +24,7 @@ def split_signature(text: bytes, any_case: bool = False) -> tuple[bytes, list[by
     first = folded.find(b"signature=")
     if first < 0:
         return text, []
-    if (not first or text[first - 1] == _AND) and folded.find(b"signature=", first + 1) < 0:  # as nearly always
+    if (not first or text[first - 1] == _AND) and folded.find(b"signature=", first + 1) < 0:  # the usual case
         signed, more, after = text[first:].partition(b"&")
         unsigned = text[:first] + after if more else text[: max(first - 1, 0)]
         return unsigned, [signed[len(b"signature=") :]]
@@ -37,17 +37,17 @@ def split_signature(text: bytes, any_case: bool = False) -> tuple[bytes, list[by
 
 
 def is_signature(text: bytes) -> bool:
-    """Whether ``text`` can be a signature: 64 hex digits, in either case."""
+    """Whether ``text`` has the form of a signature: 64 hex digits, in either case."""
     return _SIGNATURE.fullmatch(text) is not None
 
 
 def is_json(body: bytes) -> bool:
-    """Whether a body is JSON, and signed as it is; any other is a form. Its first byte tells, not Content-Type."""
+    """Whether a body is JSON, signed as it is, rather than a form. Decided by its first byte, not by Content-Type."""
     return body.lstrip()[:1] == b"{"
 
 
 def verify(secret: bytes | None, query: bytes, body: bytes, signature: bytes) -> bool:
-    """Whether ``signature`` was made with ``secret`` over query and body (both without it). No secret: False."""
+    """Whether ``signature`` was made with ``secret`` over query and body (both without it). False without a secret."""
     if not is_signature(signature):
         return False
     given = signature.lower()
@@ -61,7 +61,7 @@ def verify(secret: bytes | None, query: bytes, body: bytes, signature: bytes) ->
 
 
 def payloads(query: bytes, body: bytes) -> Iterator[bytes]:
-    """What may have been signed, in the order tried: as received, decoded, decoded with ``+`` as a space."""
+    """Candidate payloads in the order tried: as received, decoded, decoded with ``+`` as a space."""
     yield query + body
     form = b"" if is_json(body) else body  # JSON is never percent-decoded
     if b"%" not in query + form and b"+" not in query + form:
@@ -74,7 +74,7 @@ def payloads(query: bytes, body: bytes) -> Iterator[bytes]:
 
 
 def _decode_pairs(text: bytes, plus_is_space: bool) -> bytes | None:
-    """``text`` percent-decoded, or None if that would turn a part of one value into a pair of its own."""
+    """``text`` percent-decoded, or None if decoding would split a value into several pairs."""
     decoded = _decode(text, plus_is_space)
     pairs = [tuple(_decode(part, plus_is_space) for part in pair) for pair in _split(text)]
     return decoded if pairs == _split(decoded) else None

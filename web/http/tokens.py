@@ -1,4 +1,4 @@
-"""Bearer tokens (JWT): one pinned algorithm, required claims, a bounded life, known keys."""
+"""Bearer tokens (JWT): one pinned algorithm, required claims, a bounded lifetime, known keys."""
 
 import threading
 import time
@@ -11,15 +11,15 @@ from web.http.parse import is_account
 
 LIFETIME_S_MAX: Final = 31 * 24 * 3_600
 LEEWAY_S: Final = 5
-KNOWN_COUNT_MAX: Final = 4_096  # good tokens remembered by a worker: checking one takes longer than most requests
+KNOWN_COUNT_MAX: Final = 4_096  # valid tokens cached by a worker: verifying one takes longer than most requests
 LENGTH_MAX: Final = 4_096  # characters of a token: ours have 200, an identity provider's under 2,000
 
-# What a token made to hurt can raise before its signature is looked at: its header is JSON of its author's choosing
+# What a malicious token can raise before its signature is checked: its header is arbitrary JSON
 _FAULTS: Final = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 
 
 class Tokens:
-    """Checks and mints tokens."""
+    """Verifies and mints tokens."""
 
     def __init__(
         self,
@@ -32,18 +32,19 @@ class Tokens:
     ) -> None:
         """``secret`` signs tokens without a ``kid``; ``keys`` maps each known ``kid`` to its secret.
 
-        ``clock`` says when a token that is remembered has ended; so many are.
+        ``clock`` returns Unix seconds and decides when a cached token has expired; ``known_count_max`` bounds the
+        cache.
         """
         self._secret = secret
         self._keys = keys
         self._algorithm = algorithm
         self._clock = clock
         self._known_count_max = known_count_max
-        self._lock = threading.Lock()  # of this process's threads
-        self._known: dict[str, tuple[str, int]] = {}  # token → its account, and when it ends; the oldest first
+        self._lock = threading.Lock()  # between this process's threads
+        self._known: dict[str, tuple[str, int]] = {}  # token → account, and expiry in Unix seconds; oldest first
 
     def verify(self, token: str) -> str | None:
-        """The account that ``token`` names; None if it is not valid now."""
+        """The account that ``token`` names; None if the token is not valid now."""
         known = self._known.get(token)
         if known is not None and known[1] > self._clock() - LEEWAY_S:
             return known[0]
@@ -60,7 +61,7 @@ class Tokens:
                 self._known[token] = found
 
     def _check(self, token: str) -> tuple[str, int] | None:
-        """The account that ``token`` names, and when it ends, Unix seconds; None if it is not valid now."""
+        """The account that ``token`` names, and its expiry in Unix seconds; None if it is not valid now."""
         if len(token) > LENGTH_MAX:
             return None
         try:
@@ -72,7 +73,7 @@ class Tokens:
                 secret,
                 algorithms=[self._algorithm],
                 leeway=LEEWAY_S,
-                # whoever holds the key may name any account: an audience or issuer beside it narrows nothing
+                # the holder of the key may name any account: an audience or issuer would restrict nothing
                 options={"require": ["exp", "sub"], "verify_aud": False, "verify_iss": False},
             )
         except _FAULTS:

@@ -1,4 +1,4 @@
-"""The access log: a line for each request, without what may be a credential."""
+"""The access log: one line for each request, without anything that may be a credential."""
 
 import logging
 import os
@@ -9,15 +9,15 @@ from typing import Any, Final
 from shards.settings import SettingsError
 from web.server.gunicorn_parts import GunicornLogger
 
-# caller, time, method, path, version, status, bytes of the body, microseconds. Queries and headers carry credentials
+# client, time, method, path, version, status, bytes of the body, microseconds. Queries and headers carry credentials
 ACCESS_FORMAT: Final = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(B)s %(D)s'
 
 _log: Final = logging.getLogger("web.server.access_log")
-_good: Final[set[str]] = set()  # what this process could write to before
+_good: Final[set[str]] = set()  # paths that this process could write to before
 
 
 def check_access_log(path: str | None, start: Path = Path()) -> None:
-    """Raises SettingsError if a line cannot be written there; a relative path begins at ``start``."""
+    """Raises SettingsError if a line cannot be written to ``path``; a relative path is resolved against ``start``."""
     if path is None or path == "-":
         return
     try:
@@ -27,7 +27,7 @@ def check_access_log(path: str | None, start: Path = Path()) -> None:
 
 
 def choose_access_log(path: str | None) -> str | None:
-    """Where to write. None if that was good once and is not now: it fails a start and never a reload.
+    """The path to write to; None if it was writable before and is not now: that fails a start, never a reload.
 
     Raises SettingsError.
     """
@@ -44,16 +44,16 @@ def choose_access_log(path: str | None) -> str | None:
 
 
 class Logger(GunicornLogger):  # type: ignore[misc]
-    """Gunicorn's, for workers of all classes."""
+    """Gunicorn's logger, for workers of all classes."""
 
     def atoms(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> dict[str, Any]:
-        """What a line may tell. The path is as it was sent: decoded, it could break the line."""
+        """The fields of a line. The path is logged as sent: decoded, it could break the line."""
         told: dict[str, Any] = super().atoms(resp, req, environ, request_time)
         told["U"] = (environ["RAW_URI"] or "-").partition("?")[0]
         return told
 
     def reopen_files(self) -> None:
-        """After the file was moved away; where none can be made in its place, the moved one is written to."""
+        """Reopen the file after rotation; where no new one can be created, keep writing to the rotated one."""
         try:
             check_access_log(self.cfg.accesslog)
         except SettingsError as fault:

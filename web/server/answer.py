@@ -1,4 +1,4 @@
-"""What the application says to a request, whoever has read it, and how it is sent."""
+"""The application's response to a request, independent of the parser used, and its bytes on the wire."""
 
 import logging
 import time
@@ -14,11 +14,11 @@ _log: Final = logging.getLogger("gunicorn.error")
 
 _FAULT: Final = "500 Internal Server Error"
 Headers = list[tuple[str, str]]
-Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]  # as WSGI says
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]  # as defined by WSGI
 
 
 class Answer:
-    """What the application says: WSGI's start_response, and what it returns."""
+    """A WSGI response: what start_response received, and the body."""
 
     __slots__ = ("body", "headers", "status")
 
@@ -38,7 +38,6 @@ class Answer:
         self.body += chunk
 
     def _take(self, chunks: Iterable[bytes]) -> None:
-        """The body."""
         try:
             self.body += b"".join(chunks)
         finally:
@@ -47,9 +46,10 @@ class Answer:
                 close()
 
     def ask(self, application: Application, environ: dict[str, Any]) -> None:
-        """Let ``application`` answer; 500 if it does not come to an answer.
+        """Run ``application``; 500 if it fails.
 
-        Raises NoMoreData or ParseException if the caller's body cannot be read to its end: that is not for it to judge.
+        Raises NoMoreData or ParseException if the request body cannot be read to its end: the connection's problem, not
+        the application's.
         """
         try:
             self._take(application(environ, self.start))
@@ -60,7 +60,7 @@ class Answer:
             self.status, self.headers, self.body = _FAULT, [], b""
 
     def as_bytes(self, method: str, keep_alive: bool) -> bytes:
-        """The answer as it is sent."""
+        """The response as it is sent."""
         lines = [_first_lines(self.status, keep_alive, int(time.time()))]
         stated = False
         for name, value in self.headers:

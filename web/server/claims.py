@@ -1,10 +1,10 @@
-"""Claims on the addresses a gunicorn listens on: a second one of the same user could quietly share them.
+"""Exclusive claims on gunicorn's listening addresses: a second server of the same user could silently share them.
 
 Each worker listens on a socket of its own (``reuse_port``), which the system allows to all processes of one user. So
-the master first claims each address in a way that only one can: it listens there for a moment without sharing. Then it
-lets its workers in, and keeps the socket, which listens no more and takes no connections. While it lives, and while any
-of its workers listens, nobody else's claim succeeds, whatever address of the same port it is for. The system ends a
-claim with its process: there is nothing that could be left over.
+the master first claims each address exclusively: it briefly listens there without sharing. Then it allows sharing for
+its workers and keeps the socket, which no longer listens and accepts no connections. While the master lives, and while
+any of its workers listens, no other claim succeeds, for any address of the same port. The system releases a claim when
+its process ends: nothing can be left behind.
 """
 
 import errno
@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
-PATIENCE_S: Final = 4.0  # workers of a master that was killed look once a second, and leave half a second later
+PATIENCE_S: Final = 4.0  # workers of a killed master check once a second, and exit half a second later
 _PAUSE_S: Final = 0.05
 _EVERYWHERE: Final = ("0.0.0.0", "::")
 
@@ -23,13 +23,14 @@ Claims = dict[Address, socket.socket]
 
 
 class Claimed(Exception):
-    """Somebody listens there; the text names the address."""
+    """Another process listens on the address; the text names it."""
 
 
 def claim_all(addresses: Iterable[object], patience_s: float = PATIENCE_S) -> Claims:
-    """Claim what gunicorn is to listen on, as it is configured. Raises Claimed, or OSError for no address of ours.
+    """Claim gunicorn's configured addresses. Raises Claimed, or OSError for an address that is not this machine's.
 
-    Only addresses of TCP are claimed, and none that leaves the port to the system. The sockets keep the claims.
+    Only TCP addresses are claimed, and none whose port the system chooses. The claims last while their sockets are
+    open.
     """
     until = time.monotonic() + patience_s
     claims: Claims = {}
@@ -50,14 +51,14 @@ def claim_all(addresses: Iterable[object], patience_s: float = PATIENCE_S) -> Cl
 
 
 def explain(host: str, port: int, error: OSError) -> str:
-    """Why nobody can listen there, and which setting is to be another."""
+    """Why the address cannot be used, and which setting to change."""
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
         return f"{host} is not an address of this machine ({error.strerror}): set SHARDEX_HOST to one"
     return f"{host}:{port} cannot be used ({error.strerror}): set PORT to another one"
 
 
 def release_all(claims: Claims) -> None:
-    """In a worker: its own listening socket says enough, and it may stop listening before it ends."""
+    """Release the claims in a worker: its own listening socket is enough, and it may stop listening before it exits."""
     for claim in claims.values():
         claim.close()
 
@@ -68,23 +69,22 @@ def _widest_first(addresses: Iterable[object]) -> list[Address]:
 
 
 def _is_covered(host: str, port: int, claims: Claims) -> bool:
-    """Whether a claim of ours keeps others from this address already; it would keep us, too."""
+    """Whether one of our claims already covers this address; it would also block our own."""
     return (host, port) in claims or ("::", port) in claims or (":" not in host and ("0.0.0.0", port) in claims)
 
 
 def _claim(host: str, port: int) -> socket.socket:
-    """Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     claim = socket.socket(family, socket.SOCK_STREAM)
     try:
-        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have ended keep nobody away
+        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have ended do not block it
         claim.bind((host, port))
-        claim.listen(1)  # two may be bound so; only one may listen
-        if sys.platform != "linux":  # elsewhere it is not known to let workers in: asked once, not kept
+        claim.listen(1)  # several may bind to it, but only one may listen
+        if sys.platform != "linux":  # elsewhere, claims are not known to admit the workers: checked once, not kept
             claim.close()
             return claim
         claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)  # the next claim fails even before workers listen
-        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # and they may
+        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # and workers may share it
         claim.shutdown(socket.SHUT_RDWR)
     except BaseException:
         claim.close()

@@ -1,7 +1,7 @@
-"""One caller's connection: plain requests are read, answered in a greenlet each, one after the other.
+"""A client connection: plain requests are parsed here and each is answered in a greenlet, one after the other.
 
-The first request that is not plain hands the connection over to gunicorn's own handling, in a greenlet, for as long as
-it lasts.
+The first request that is not plain hands the connection over to gunicorn's own handling, in a greenlet, for the rest of
+its life.
 """
 
 import logging
@@ -25,14 +25,14 @@ _NOTHING: Final = memoryview(b"")
 
 
 class State(Enum):
-    """Where a connection stands. It goes through this table from above, and round from IDLE to SENDING."""
+    """State of a connection, in order of progress; it cycles from IDLE to SENDING."""
 
-    FRESH = auto()  # nothing has come yet
-    READING = auto()  # part of a request has come, or a whole one that is not looked at yet
-    SERVING = auto()  # a request is under way: until its answer has been sent, no other is taken
-    SENDING = auto()  # part of its answer waits for its reader
-    IDLE = auto()  # all is answered; the next request may come
-    HANDED_OVER = auto()  # the rest is gunicorn's
+    FRESH = auto()  # nothing received yet
+    READING = auto()  # part of a request received, or a whole one that is not parsed yet
+    SERVING = auto()  # a request is being processed: no other is taken until its response has been sent
+    SENDING = auto()  # part of the response waits for the socket to become writable
+    IDLE = auto()  # all requests answered; waiting for the next
+    HANDED_OVER = auto()  # handled by gunicorn from now on
     CLOSED = auto()
 
 
@@ -51,23 +51,23 @@ class Server(Protocol):
     application: Application
 
     def hand_over(self, stream: Stream, address: tuple[str, int]) -> None:
-        """Serve the rest of a connection as gunicorn does; returns when it has ended."""
+        """Serve the rest of a connection with gunicorn's handling; returns when it has ended."""
 
     def answered(self, environ: dict[str, Any], answer: Answer, started: float) -> None:
-        """A request was answered."""
+        """Called for each request that was answered; ``started`` is of time.perf_counter."""
 
     def note_unread(self, connection: "HttpConnection", size: int) -> None:
-        """So many bytes of an answer wait for their reader; 0: none any more. May end connections."""
+        """``size`` bytes of a response are not yet sent; 0: none any more. May close connections."""
 
     def note_waiting(self) -> None:
-        """A connection waits for its caller: it could make room for another."""
+        """The connection waits for its client: it could be closed in favor of another."""
 
     def forget(self, connection: "HttpConnection") -> None:
-        """The connection has ended."""
+        """The connection is closed."""
 
 
 class HttpConnection:
-    """A connection, from its accept to its end. ``until``: when its time is up, in the hub's time."""
+    """A connection, from accept to close. ``until``: when its current timeout expires, in the hub's time."""
 
     __slots__ = (
         "_address",
@@ -88,7 +88,7 @@ class HttpConnection:
         self._socket = sock
         self._address = address
         self._received = b""
-        self._needed = 0  # bytes that must be there before it is worth looking again
+        self._needed = 0  # bytes that must be received before parsing is worth another try
         self._unsent = _NOTHING
         self._state = State.FRESH
         self._keep_alive = True
@@ -99,11 +99,11 @@ class HttpConnection:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it waits for its caller: no request is under way, or not yet whole."""
+        """Whether it waits for its client: no request is being processed, or none is complete."""
         return self._state in _WAITS_FOR_CALLER if self._stream is None else self._stream.is_waiting
 
     def has_come(self) -> bool:
-        """Whether its caller has sent something that is not yet read, or has gone."""
+        """Whether the client has sent something not read yet, or has disconnected."""
         try:
             self._socket.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
@@ -114,18 +114,17 @@ class HttpConnection:
 
     @property
     def time_up(self) -> float:
-        """When the wait for its caller ends, in the hub's time."""
+        """When the wait for its client ends, in the hub's time."""
         return self.until if self._stream is None else self._stream.until
 
     def make_room(self) -> None:
-        """End it while it waits for its caller: others need what it keeps."""
+        """Close it while it waits for its client, to free its resources for others."""
         if self._stream is None:
             self.close()
         else:
             self._stream.cut()
 
     def close(self) -> None:
-        """End it now."""
         if self._state is State.CLOSED:
             return
         self._state = State.CLOSED
@@ -135,15 +134,15 @@ class HttpConnection:
         self._server.forget(self)
 
     def _hear_out(self) -> None:
-        """Take what has come behind the request: closing on unread bytes would cost the caller its answer."""
+        """Drain received bytes: closing with unread ones would reset the connection and lose the response."""
         try:
             self._socket.shutdown(socket.SHUT_WR)
             self._socket.recv(RECEIVE_BYTES)
         except OSError:
-            pass  # nothing has come, or the caller has gone
+            pass  # nothing received, or the client has disconnected
 
     def stop(self) -> None:
-        """End it as soon as no request is under way. What the caller has sent already is answered."""
+        """Close it as soon as no request is being processed. Requests already received are answered."""
         if self._state in _WAITS_FOR_CALLER:
             self._on_ready(READ)
         if self._stream is not None:
@@ -174,7 +173,7 @@ class HttpConnection:
             self._fail()
 
     def _fail(self) -> None:
-        """A fault of ours ends this connection, and no other."""
+        """An internal error closes this connection, and no other."""
         _log.exception("fault on a connection")
         self.close()
 
@@ -200,13 +199,13 @@ class HttpConnection:
                 self._take()
 
     def _receive_early(self, chunk: bytes) -> None:
-        """A next request, or the end, while one is under way: looked at when that one is answered."""
+        """Buffer the next request, or note the end, while one is being processed."""
         self._received += chunk
         if not chunk or len(self._received) > PIPELINE_BYTES_MAX:
             self._watch(0)
 
     def _end_received(self) -> None:
-        """The caller sends no more. A request cut off in its midst may still be answered, as gunicorn does."""
+        """The client sends no more. A truncated request may still be answered, as in gunicorn."""
         if self._received:
             self._hand_over()
         else:
@@ -223,7 +222,7 @@ class HttpConnection:
             self._fail()
 
     def _take(self) -> None:
-        """Serve the request at the front of what was received, if it is whole."""
+        """Serve the request at the front of the buffer, if it is complete."""
         try:
             found = self._server.reader.read(self._received, self._address)
         except NeedsFallback:
@@ -239,10 +238,10 @@ class HttpConnection:
         self._server.hub.spawn(partial(self._serve, found))
 
     def _hand_over(self) -> None:
-        """The rest is gunicorn's."""
+        """Leave the rest of the connection to gunicorn."""
         self._state = State.HANDED_OVER
         self._watch(0)
-        self.until = inf  # the stream keeps its own time
+        self.until = inf  # the stream has timeouts of its own
         server = self._server
         note_unread = partial(server.note_unread, self)
         self._stream = Stream(
@@ -281,7 +280,7 @@ class HttpConnection:
         self._send()
 
     def _send(self) -> None:
-        """Send what the socket takes; once it has all, go on with the next request."""
+        """Send what the socket accepts; once all is sent, continue with the next request."""
         try:
             sent = self._socket.send(self._unsent)
         except BlockingIOError:

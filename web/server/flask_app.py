@@ -1,8 +1,8 @@
-"""Flask with what it does for each request cut down to what the views here need.
+"""Flask, reduced per request to what the views here need.
 
-Routes, views, error handlers and the functions before and after a request are Flask's, registered as ever. Left out are
+Routes, views, error handlers and before/after-request functions are Flask's, registered as usual. Left out are
 sessions, signals, teardown functions, coroutines and a ``g`` for each request: nothing here uses them. A route without
-variables is found by a look into a dictionary, and what runs around a view is put together once.
+variables is found by a dictionary lookup, and the list of functions around a view is built once.
 """
 
 import re
@@ -20,11 +20,11 @@ from web.server.werkzeug_parts import MinimalRequest
 
 _LABEL: Final = "[A-Za-z0-9-]{1,63}"
 _PORT: Final = "[1-9][0-9]{0,3}|[1-5][0-9]{4}"
-_HOST: Final = re.compile(rf"{_LABEL}(\.{_LABEL}){{0,3}}(:({_PORT}))?", re.ASCII)  # any other is for Flask to judge
+_HOST: Final = re.compile(rf"{_LABEL}(\.{_LABEL}){{0,3}}(:({_PORT}))?", re.ASCII)  # any other is left to Flask
 
 
 class MinimalFlask(Flask):
-    """An application of views alone."""
+    """An application that consists of views alone."""
 
     request_class = MinimalRequest
 
@@ -35,7 +35,7 @@ class MinimalFlask(Flask):
         self._around: dict[str | None, tuple[list[Step], list[Step]]] = {}
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """One request, from its environ to its answer."""
+        """Handle one request, from its environ to its response."""
         request = self.request_class(environ)
         context = BareContext(self, request)
         rule = self.exact_rule(environ)
@@ -62,13 +62,13 @@ class MinimalFlask(Flask):
         return self.process_response(response)
 
     def handle_user_exception(self, fault: Exception) -> Any:
-        """As Flask; but a kind of fault that the application itself answers, and no blueprint, is answered at once."""
+        """As in Flask; but an exception that the application handles, and no blueprint does, is handled directly."""
         handler = self._own_handlers.get(type(fault))
         return handler(fault) if handler is not None else super().handle_user_exception(fault)
 
     @cached_property
     def only_context(self) -> AppContext:
-        """What ``current_app`` stands for in every request; nothing is kept in its ``g``."""
+        """The application context shared by all requests; nothing is stored in its ``g``."""
         return self.app_context()
 
     @cached_property
@@ -80,7 +80,7 @@ class MinimalFlask(Flask):
         return flask_parts.views_of(self)
 
     def _ask(self, request: Request) -> Any:
-        """What the view says, or whoever comes before it."""
+        """The response of the view, or of a before-request function."""
         for before in self._steps(request)[0]:
             said = before()
             if said is not None:
@@ -91,14 +91,14 @@ class MinimalFlask(Flask):
         return self._views[request.url_rule.endpoint](**request.view_args)
 
     def process_response(self, response: Response) -> Response:
-        """Run the functions after a request; there is no session to save."""
+        """Run the after-request functions; there is no session to save."""
         answer: Any = response
         for after in self._steps(current_context().request)[1]:
             answer = after(answer)
         return answer  # type: ignore[no-any-return]
 
     def _steps(self, request: Request) -> tuple[list[Step], list[Step]]:
-        """The functions before and after a request: of the application and of its blueprint, in Flask's order."""
+        """The before- and after-request functions of the application and its blueprint, in Flask's order."""
         endpoint = request.url_rule.endpoint if request.url_rule is not None else None
         found = self._around.get(endpoint)
         if found is None:
@@ -106,7 +106,7 @@ class MinimalFlask(Flask):
         return found
 
     def exact_rule(self, environ: dict[str, Any]) -> Rule | None:
-        """The rule of a path without variables, if it is plain to see."""
+        """The rule of a path without variables; None if Flask's matching is needed."""
         if self._exact is None:
             self._exact = {
                 (method, rule.rule): rule

@@ -1,7 +1,7 @@
-"""What is taken from Flask beyond its public face, each with its reason; nothing else here knows of it.
+"""Flask internals in use beyond its public API, each with its reason; no other module depends on them.
 
-None of it is promised to stay. ``tests/unit/server/test_foreign_parts.py`` says with which version it was checked, and
-what another one has changed.
+They may change without notice. ``tests/unit/server/test_foreign_parts.py`` records the version they were checked with,
+and detects what another version changes.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -19,9 +19,9 @@ current_context: Final = _cv_request.get
 
 
 class BareContext(RequestContext):
-    """What ``request`` and ``current_app`` stand for, from :meth:`enter` to :meth:`end`.
+    """The target of ``request`` and ``current_app``, from :meth:`enter` to :meth:`end`.
 
-    Flask's own constructor, ``push`` and ``pop`` also make a session, lists of messages and of functions, and an
+    Flask's own constructor, ``push`` and ``pop`` also create a session, lists of messages and of functions, and an
     application context for each request, and run teardown functions: nothing here uses them.
     """
 
@@ -31,7 +31,7 @@ class BareContext(RequestContext):
         self.url_adapter = None
 
     def match(self) -> None:
-        """Find the route, or why there is none."""
+        """Find the route, or the routing exception."""
         try:
             self.url_adapter = self.app.create_url_adapter(self.request)
             self.match_request()
@@ -39,27 +39,27 @@ class BareContext(RequestContext):
             self.request.routing_exception = fault
 
     def enter(self, application: AppContext) -> None:
-        """They stand for this from now on."""
+        """Make this the current context."""
         self._app_token = _cv_app.set(application)
         self._request_token = _cv_request.set(self)
 
     def end(self) -> None:
-        """They stand for nothing any more."""
+        """Leave the context."""
         _cv_request.reset(self._request_token)
         _cv_app.reset(self._app_token)
-        self.request.environ["werkzeug.request"] = None  # a circle
+        self.request.environ["werkzeug.request"] = None  # breaks a reference cycle
 
 
-# What was registered. Flask calls the tables internal, and has no other way to read them
+# Registered functions. Flask calls these tables internal, and offers no other way to read them
 
 
 def views_of(app: Flask) -> Mapping[str, Step]:
-    """The view of each endpoint, also of those that are registered later."""
+    """The view of each endpoint, including those registered later."""
     return app.view_functions
 
 
 def steps_around(app: Flask, scopes: Iterable[str | None]) -> tuple[list[Step], list[Step]]:
-    """The functions before and after a request, as they are to run; None is the scope of the application itself."""
+    """The before- and after-request functions in execution order; the scope None is the application itself."""
     names = list(scopes)
     before: list[Step] = [step for name in names for step in app.before_request_funcs.get(name, ())]
     after: list[Step] = [step for name in names for step in app.after_request_funcs.get(name, ())]
@@ -67,12 +67,12 @@ def steps_around(app: Flask, scopes: Iterable[str | None]) -> tuple[list[Step], 
 
 
 def application_handlers(app: Flask) -> dict[type[Exception], Step]:
-    """Who answers each kind of fault; none where a blueprint has handlers of its own, for Flask to choose from."""
+    """The application's exception handlers by type; none if a blueprint has its own: Flask must choose."""
     if any(handlers for name, handlers in app.error_handler_spec.items() if name is not None):
         return {}
     return dict(app.error_handler_spec[None][None])
 
 
 def raise_unrouted(app: Flask, request: Request) -> NoReturn:
-    """Raise why there is no route, as Flask does."""
+    """Raise the routing exception, as Flask does."""
     app.raise_routing_exception(request)

@@ -1,6 +1,6 @@
-"""The channel to a shard or the archive under a hub: greenlets wait, and one write takes what a turn has sent.
+"""The channel to a shard or the archive under a hub: greenlets wait, and one write sends all messages of a turn.
 
-It is what :class:`shards.ipc.threaded_channel.ThreadedShardChannel` is with threads.
+The counterpart of :class:`shards.ipc.threaded_channel.ThreadedShardChannel`, which uses threads.
 """
 
 from itertools import count
@@ -20,17 +20,17 @@ _NETWORK: Final = Network()
 
 
 class CallWaiter(Waiter):
-    """One call under way."""
+    """A pending call."""
 
     __slots__ = ("bodies",)
 
     def __init__(self, hub: Hub) -> None:
         super().__init__(hub)
-        self.bodies: list[bytes] = []  # none: the other side died
+        self.bodies: list[bytes] = []  # empty: the other process died
 
 
 class GreenletShardChannel:
-    """A connection that is made again whenever it is lost."""
+    """A connection that reconnects whenever it is lost."""
 
     def __init__(self, hub: Hub, folder: Folder, name: str) -> None:
         self._hub = hub
@@ -46,7 +46,7 @@ class GreenletShardChannel:
         self._connect()
 
     def wait_connected(self, seconds: float) -> bool:
-        """Wait until the other side has welcomed this channel, at most so long. Only before the hub runs."""
+        """Wait up to ``seconds`` for the other side's welcome; whether it came. Only before the hub runs."""
         self._hub.turn_until(lambda: self._slot is not None, seconds)
         return self._slot is not None
 
@@ -59,23 +59,23 @@ class GreenletShardChannel:
         return self._slot.qsize() if self._slot else 0
 
     def maxsize(self) -> int:
-        """The mailbox's bound; 0 when not connected."""
+        """The mailbox's capacity; 0 when not connected."""
         return self._slot.maxsize if self._slot else 0
 
     def claim(self) -> Slot:
-        """Take a place in the mailbox, of this life of its owner. Raises queue.Full or NotServing."""
+        """Reserve a mailbox slot, valid for this life of the mailbox's owner. Raises queue.Full or NotServing."""
         if self._slot is None:
             raise NotServing
         self._slot.claim()
         return self._slot
 
     def unclaim(self, slot: Slot) -> None:
-        """Give back a place that was not used."""
+        """Return an unused reservation."""
         if self._slot is slot:
             slot.unclaim()
 
     def send(self, slot: Slot, body: bytes, deadline_ms: int) -> tuple[int, CallWaiter]:
-        """Send a message into a claimed place; never waits. Raises NotServing if nothing was sent."""
+        """Send a message into a reserved slot; never blocks. Raises NotServing if nothing was sent."""
         if self._slot is not slot:
             raise NotServing
         number, waiter = next(self._numbers), CallWaiter(self._hub)
@@ -83,11 +83,11 @@ class GreenletShardChannel:
         return number, waiter
 
     def forget(self, number: int) -> None:
-        """Nobody waits for this reply any more."""
+        """Ignore the reply to this call."""
         self._callee.calls.pop(number, None)
 
     def close(self) -> None:
-        """Drop the connection for good."""
+        """Close the connection for good."""
         self._closed = True
         self._lose()
 
@@ -131,7 +131,7 @@ class GreenletShardChannel:
             return
         is_other = connection.flush()
         if callee.closed:
-            self._receive(connection)  # what it answered before it went, then its end
+            self._receive(connection)  # what it answered before it closed, then its end
         elif is_other:
             self._hub.watch(connection, connection.events, self._on_ready)
 

@@ -1,7 +1,7 @@
-"""What is taken from gunicorn beyond its settings and hooks, each with its reason; nothing else here imports gunicorn.
+"""Gunicorn internals in use beyond its settings and hooks, each with its reason; no other module imports gunicorn.
 
-None of it is promised to stay. ``tests/unit/server/test_foreign_parts.py`` says with which version it was checked, and
-what another one has changed.
+They may change without notice. ``tests/unit/server/test_foreign_parts.py`` records the version they were checked with,
+and detects what another version changes.
 """
 
 import logging
@@ -17,16 +17,16 @@ from gunicorn.util import unquote_to_wsgi_str  # type: ignore[import-untyped]
 from gunicorn.workers.base_async import AsyncWorker  # type: ignore[import-untyped]
 
 __all__ = [
-    "RFC9112_TARGET_INVALID",  # what no target may have: one rule for plain requests and all others
-    "GunicornLogger",  # overridden in part: what a line of the access log may tell, and how its file is opened anew
+    "RFC9112_TARGET_INVALID",  # characters no target may contain: one rule for plain requests and all others
+    "GunicornLogger",  # partly overridden: the fields of an access log line, and how its file is reopened
     "GunicornWorker",
     "LoggedAnswer",
-    "NoMoreData",  # a caller who has gone: said by gunicorn's bodies and our streams, and no fault of the application
+    "NoMoreData",  # a disconnected client: raised by gunicorn's bodies and our streams, and not the application's fault
     "ParseException",  # malformed chunks, found only when a body is read: not the application's fault either
     "ReadRequest",
     "addresses_of",
-    "base_environ",  # what environs of plain requests begin with, so that they say what gunicorn's own say
-    "create",  # the environ of a request that is not plain; the answer that it makes, too, is not used
+    "base_environ",  # the common part of plain requests' environs, so that they match gunicorn's own
+    "create",  # the environ of a request that is not plain; the response object it also makes is not used
     "filter_errors",
     "log_access",
     "unquote_to_wsgi_str",  # so that %41 in a path is the same to plain requests and all others
@@ -41,37 +41,37 @@ INVALID_REQUEST: Final = "Invalid request from "
 
 
 class GunicornWorker(AsyncWorker):  # type: ignore[misc]
-    """A worker as gunicorn's master forks it: its signals, its signs of life, and its way to serve what is not plain.
+    """A worker as gunicorn's master forks it: signals, heartbeat, and handling of requests that are not plain.
 
-    ``handle`` reads requests of a connection until its end, each within ``timeout_ctx``, and gives them to
-    ``handle_request``; ``init_process`` ends in ``run``; ``notify`` is the sign of life.
+    ``handle`` reads the requests of a connection until its end, each within ``timeout_ctx``, and passes them to
+    ``handle_request``; ``init_process`` ends in ``run``; ``notify`` is the heartbeat.
     """
 
-    PIPE: Sequence[int]  # signal handlers write into the second, and so wake whoever watches the first
-    alive: bool  # until it is to stop; signal handlers say so
-    ppid: int  # when it was forked: once it is another, the master is gone
-    sockets: list[Any]  # where to listen
+    PIPE: Sequence[int]  # signal handlers write into the second, which wakes the reader of the first
+    alive: bool  # cleared by signal handlers when the worker is to stop
+    ppid: int  # at the fork: once it changes, the master is gone
+    sockets: list[Any]  # listening sockets
     cfg: Any  # all settings
-    log: Any  # of GunicornLogger's class
+    log: Any  # an instance of GunicornLogger's class
     wsgi: Callable[..., Any]  # the application, once it is loaded
-    nr: int  # requests that were answered
-    max_requests: int  # beyond them it stops, to be started anew
+    nr: int  # requests answered
+    max_requests: int  # after so many requests it stops, to be restarted
 
 
 class ReadRequest(Protocol):
-    """A request that gunicorn has read."""
+    """A request parsed by gunicorn."""
 
     method: str
 
     def should_close(self) -> bool:
-        """Whether its connection ends with its answer."""
+        """Whether the connection closes after its response."""
 
 
 # The access log
 
 
 class LoggedAnswer(NamedTuple):
-    """What the access log asks of an answer."""
+    """The fields of a response that the access log reads."""
 
     status: str
     sent: int  # bytes of the body
@@ -79,7 +79,7 @@ class LoggedAnswer(NamedTuple):
 
 
 class _LoggedRequest:
-    """What the access log asks of a request: headers, of which none is logged here."""
+    """The fields of a request that the access log reads: headers, of which none is logged here."""
 
     headers: tuple[tuple[str, str], ...] = ()
 
@@ -88,25 +88,25 @@ _REQUEST: Final = _LoggedRequest()
 
 
 def log_access(log: Any, answer: LoggedAnswer, environ: dict[str, Any], seconds: float) -> None:
-    """Write the line of a request that gunicorn has not answered itself."""
+    """Write the access log line of a request that gunicorn has not answered itself."""
     log.access(answer, _REQUEST, environ, timedelta(seconds=seconds))
 
 
-# What hooks are given: the master (its class is Arbiter) and workers
+# What hooks receive: the master (its class is Arbiter) and workers
 
 
 def addresses_of(master: Any) -> Iterable[object]:
-    """Where it is to listen, taken apart; the setting itself has texts."""
+    """The configured addresses, parsed; the setting itself holds texts."""
     addresses: Iterable[object] = master.cfg.address
     return addresses
 
 
 def workers_of(master: Any) -> Iterable[Any]:
-    """All that live; no hook tells of them together."""
+    """All live workers; no hook lists them."""
     workers: Iterable[Any] = master.WORKERS.values()
     return workers
 
 
 def filter_errors(of: Any, look: Callable[[logging.LogRecord], bool]) -> None:
-    """Let ``look`` change what a master or worker says, or keep it back; no setting does that."""
+    """Let ``look`` change or drop the log messages of a master or worker; no setting does that."""
     of.log.error_log.addFilter(look)

@@ -1,8 +1,8 @@
-"""One thread's loop: sockets that are ready, greenlets that wait.
+"""One thread's event loop: sockets that are ready, greenlets that wait.
 
-The hub lives in the main greenlet. Whoever waits is a greenlet of its own and hands control back to the hub, which
-returns to it when what it waits for is there or its time is up. No locks are needed: control changes hands only where
-somebody waits. A fault in one of those whom the hub calls is logged, and costs the others nothing.
+The hub runs in the main greenlet. Everything that waits is a greenlet of its own and yields to the hub, which resumes
+it when what it waits for is ready or its timeout expires. No locks are needed: greenlets switch only where they wait.
+An exception in one callback or greenlet is logged and does not affect the others.
 """
 
 import heapq
@@ -23,7 +23,7 @@ _log: Final = logging.getLogger("gunicorn.error")
 
 
 class Waiter:
-    """What one greenlet waits for, once."""
+    """A one-shot event that a single greenlet waits for."""
 
     __slots__ = ("_greenlet", "_hub", "done")
 
@@ -33,13 +33,13 @@ class Waiter:
         self.done = False
 
     def finish(self) -> None:
-        """What was waited for is there."""
+        """Signal that the awaited event has happened."""
         self.done = True
         if self._greenlet is not None:
             self._hub.wake(self, self._greenlet)
 
     def wait(self, seconds: float) -> bool:
-        """Whether it was finished in time."""
+        """Wait up to ``seconds``; whether it was finished in time."""
         if not self.done:
             me = getcurrent()
             if me is self._hub.main:
@@ -52,20 +52,20 @@ class Waiter:
 
 
 class Hub:
-    """The loop. ``main`` is the greenlet that made it and runs it."""
+    """The event loop. ``main`` is the greenlet that created it and runs it."""
 
     def __init__(self, idle_count_max: int = IDLE_COUNT_MAX) -> None:
-        """``idle_count_max``: greenlets kept for what comes next."""
+        """``idle_count_max``: idle greenlets kept for reuse."""
         self.main = getcurrent()
         self._idle_count_max = idle_count_max
-        self.now = time.monotonic()  # of this turn
-        self.turn_id = 0  # another in each turn, and again for what a turn comes to after its sockets
+        self.now = time.monotonic()  # time of the current turn
+        self.turn_id = 0  # changes in each turn, and again before what follows the sockets in a turn
         self._poller = Poller()
         self._ready: list[greenlet] = []
-        self._idle: list[greenlet] = []  # whose last run has ended
+        self._idle: list[greenlet] = []  # their last run has ended
         self._soon: list[Callable[[], None]] = []
-        self._waiting: dict[Waiter, tuple[greenlet, float]] = {}  # until when
-        self._expire_at = inf  # not later than the first of them
+        self._waiting: dict[Waiter, tuple[greenlet, float]] = {}  # with the deadline of each
+        self._expire_at = inf  # not later than the first deadline
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._timer_number = count()
         self._before_waiting: list[Callable[[], None]] = []
@@ -73,59 +73,59 @@ class Hub:
     # Sockets
 
     def watch(self, sock: Any, events: int, ready: Ready) -> None:
-        """Tell ``ready`` whenever ``sock`` is; in the place of what was said of it before."""
+        """Call ``ready`` whenever ``sock`` is ready; replaces an earlier registration."""
         self._poller.watch(sock, events, ready)
 
     def unwatch(self, sock: Any) -> None:
-        """Not any more. Before the socket is closed."""
+        """Stop watching. Call before the socket is closed."""
         self._poller.unwatch(sock)
 
     # Time
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
-        """Do it once, after so long."""
+        """Run ``act`` once, after ``seconds``."""
         heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._timer_number), act))
 
     def soon(self, act: Callable[[], None]) -> None:
-        """Do it once, in this turn or the next."""
+        """Run ``act`` once, in this turn or the next."""
         self._soon.append(act)
 
     def before_waiting(self, act: Callable[[], None]) -> None:
-        """Do it in each turn, when all that was ready has been served."""
+        """Run ``act`` at the end of each turn, once everything that was ready has been served."""
         self._before_waiting.append(act)
 
     # Greenlets
 
     def spawn(self, run: Callable[[], None]) -> None:
-        """Run it as a greenlet, until it ends or first waits. Only from the hub's own greenlet, whose turn goes on."""
+        """Run it as a greenlet until it ends or first waits. Only from the hub's own greenlet."""
         if self._idle:
             worker = self._idle.pop()
-            worker.gr_context = Context()  # nothing of whom it served before
+            worker.gr_context = Context()  # drops the context variables of the previous run
         else:
             worker = greenlet(self._work, self.main)
-            worker.switch()  # what it begins with it holds for ever
+            worker.switch()  # arguments of the first switch stay referenced as long as the greenlet lives
         worker.switch(run)
 
     def _work(self) -> None:
-        """What a greenlet does: one run after the other. A new one costs a stack, which is mapped and unmapped."""
+        """A greenlet's loop: one run after the other. A new greenlet costs mapping and unmapping a stack."""
         me = getcurrent()
         while True:
             run: Callable[[], None] = self.main.switch()
             run()
-            del run  # and what hangs on it: a request, its answer
+            del run  # and what it references: a request, its response
             if len(self._idle) >= self._idle_count_max:
                 return
             self._idle.append(me)
 
     def give_turn(self) -> None:
-        """Let all others have their turn."""
+        """Yield to all other greenlets once."""
         me = getcurrent()
         if me is not self.main:
             self._ready.append(me)
             self.main.switch()
 
     def park(self, waiter: Waiter, seconds: float) -> None:
-        """Hand control to the hub, until the waiter is finished or its time is up."""
+        """Yield to the hub until the waiter is finished or ``seconds`` have passed."""
         until = time.monotonic() + seconds
         self._waiting[waiter] = getcurrent(), until
         if until < self._expire_at:
@@ -133,7 +133,7 @@ class Hub:
         self.main.switch()
 
     def wake(self, waiter: Waiter, waiting: greenlet) -> None:
-        """Return to it in this turn or the next."""
+        """Resume the greenlet in this turn or the next."""
         if self._waiting.pop(waiter, None) is not None:
             self._ready.append(waiting)
 
@@ -149,7 +149,7 @@ class Hub:
     # The loop
 
     def turn(self, patience_s: float) -> None:
-        """One turn; waits at most so long for something to do."""
+        """Run one turn; blocks at most ``patience_s`` for something to do."""
         self.turn_id += 1
         for tell, events in self._poller.poll(self._bounded(patience_s)):
             try:
@@ -176,7 +176,7 @@ class Hub:
             _run(act)
 
     def turn_until(self, reached: Callable[[], bool], seconds: float) -> None:
-        """Turn until it is so, at most so long."""
+        """Run turns until ``reached`` is true, for at most ``seconds``."""
         until = time.monotonic() + seconds
         self._finish_turn()
         while not reached() and (left := until - time.monotonic()) > 0:
@@ -189,7 +189,7 @@ class Hub:
         return min(patience_s, max(0.0, at - time.monotonic())) if at < inf else patience_s
 
     def _expire(self) -> None:
-        """Wake those whose time is up; the next look is when the next one's is."""
+        """Wake waiters whose deadline has passed, and compute when to check next."""
         first = inf
         for waiter, (waiting, until) in list(self._waiting.items()):
             if until <= self.now:
@@ -214,7 +214,7 @@ _current: Hub | None = None
 
 
 def current() -> Hub | None:
-    """The hub of this process; None where waiting means to block a thread."""
+    """The hub of this process; None where waiting blocks a thread."""
     return _current
 
 
@@ -226,7 +226,7 @@ def make_current() -> Hub:
 
 
 def give_turn() -> None:
-    """A turn for the others, greenlets or threads, in the midst of long work."""
+    """Yield to other greenlets or threads during long work."""
     if _current is not None:
         _current.give_turn()
     else:

@@ -1,28 +1,28 @@
 """Every bound of the HTTP server, with its unit and its reason.
 
-Those that gunicorn has a setting for stand in ``web/gunicorn_conf.py``.
+Bounds for which gunicorn has a setting are in ``web/gunicorn_conf.py``.
 """
 
 from typing import Final
 
 RECEIVE_BYTES: Final = 64 * 1024  # one read of a socket: a usual request whole, a large one in two
-HEAD_BYTES_MAX: Final = 32 * 1024  # of a plain request; gunicorn goes on with longer ones, and knows where to stop
-PIPELINE_BYTES_MAX: Final = 128 * 1024  # received ahead of the answer under way; beyond, reading waits for it
-ACCEPT_COUNT_MAX: Final = 64  # connections taken at a time, before those already here get their turn
-DESCRIPTORS_KEPT: Final = 128  # not for callers: engine, stores, logs; without them nobody could be answered
-ACCEPT_PAUSE_S: Final = 0.1  # before accepting goes on when no descriptor was left
+HEAD_BYTES_MAX: Final = 32 * 1024  # of a plain request; longer ones are left to gunicorn, which bounds them
+PIPELINE_BYTES_MAX: Final = 128 * 1024  # received while a request is processed; beyond, reading pauses
+ACCEPT_COUNT_MAX: Final = 64  # connections accepted at a time, before existing ones get their turn
+DESCRIPTORS_KEPT: Final = 128  # reserved for engine, stores and logs; without them no request could be answered
+ACCEPT_PAUSE_S: Final = 0.1  # before accepting resumes when no descriptor was left
 
-REQUEST_S: Final = 60.0  # from a request's first byte to its last: 64 kB over a bad line; who is slower is cut off
-BODY_BYTES_MAX: Final = 65_536  # of a request; one with more is refused
+REQUEST_S: Final = 60.0  # from a request's first byte to its last: 64 kB over a bad line; slower clients are cut off
+BODY_BYTES_MAX: Final = 65_536  # of a request; a larger one is rejected
 REQUEST_BYTES_MAX: Final = 2 * 1024 * 1024  # that gunicorn reads of a request: longest head, longest body in chunks
-SEND_S: Final = 60.0  # for a caller to take what it has asked for
-UNREAD_BYTES_MAX: Final = 256 * 1024 * 1024  # of all answers that wait for their readers: six lists of 100,000 orders
-SUCCESSOR_S: Final = 0.5  # a worker that stops listens on for so long: until its successor, begun a moment ago, does
-FIRST_S: Final = 0.5  # when the worker stops, for a request that a new connection was surely opened for
-LINGER_S: Final = 1.0  # after the last answer, for a caller who still sends: it would lose the answer by a reset
-LINGER_BYTES_MAX: Final = 16 * 1024 * 1024  # heard and forgotten in this time
-LOOK_S: Final = 1.0  # between two looks for connections whose time is up; and a worker's sign of life
+SEND_S: Final = 60.0  # for a client to receive its response
+UNREAD_BYTES_MAX: Final = 256 * 1024 * 1024  # of all responses not yet sent: six lists of 100,000 orders
+SUCCESSOR_S: Final = 0.5  # a stopping worker keeps listening until its successor, just started, does
+FIRST_S: Final = 0.5  # when the worker stops, for the first request of a newly opened connection
+LINGER_S: Final = 1.0  # after the last response, for a client that still sends: a reset would lose the response
+LINGER_BYTES_MAX: Final = 16 * 1024 * 1024  # received and discarded in this time
+LOOK_S: Final = 1.0  # between two checks for expired connections; also the worker's heartbeat
 
 IDLE_COUNT_MAX: Final = 256  # greenlets kept for the next requests: 16 kB each
-EXPIRE_S: Final = 0.02  # at least, between two looks for calls whose deadline has passed: so late may an answer be
-HEADER_NAME_COUNT_MAX: Final = 256  # names of headers whose environ key is remembered
+EXPIRE_S: Final = 0.02  # minimum between two checks for expired calls: so late may a timeout be reported
+HEADER_NAME_COUNT_MAX: Final = 256  # header names whose environ key is cached

@@ -1,7 +1,6 @@
-"""Which sockets are ready, and whom to tell: a callback for each descriptor.
+"""Readiness of sockets: a callback for each descriptor.
 
-``epoll`` itself where there is one; elsewhere :mod:`selectors`, which takes longer: its way is over an object for each
-socket.
+``epoll`` itself where available; elsewhere :mod:`selectors`, which is slower: it creates an object for each socket.
 """
 
 import select
@@ -29,7 +28,7 @@ if sys.platform == "linux":
             self._watched: dict[int, tuple[Ready, int]] = {}
 
         def watch(self, sock: Any, events: int, ready: Ready) -> None:
-            """Tell ``ready`` whenever ``sock`` is; in the place of what was said of it before."""
+            """Call ``ready`` whenever ``sock`` is ready; replaces an earlier registration."""
             number = _number_of(sock)
             mask = (select.EPOLLIN if events & READ else 0) | (select.EPOLLOUT if events & WRITE else 0)
             if number in self._watched:
@@ -39,23 +38,22 @@ if sys.platform == "linux":
             self._watched[number] = ready, events
 
         def unwatch(self, sock: Any) -> None:
-            """Not any more. Before the socket is closed."""
+            """Stop watching. Call before the socket is closed."""
             number = _number_of(sock)
             if self._watched.pop(number, None) is not None:
                 self._epoll.unregister(number)
 
         def close(self) -> None:
-            """Watch nothing any more."""
             self._epoll.close()
 
         def poll(self, patience_s: float) -> Iterable[tuple[Ready, int]]:
-            """Whom to tell what; whoever is unwatched meanwhile is left out."""
+            """Callbacks to run and their events; sockets unwatched meanwhile are skipped."""
             watched = self._watched
             for number, mask in self._epoll.poll(patience_s):
                 found = watched.get(number)
                 if found is not None:
                     ready, wanted = found
-                    # an error or the end is told as whatever was waited for
+                    # an error or the end is reported as whatever was waited for
                     yield ready, wanted & (READ * bool(mask & _NOT_WRITABLE) | WRITE * bool(mask & _NOT_READABLE))
 
 else:
@@ -67,28 +65,27 @@ else:
             self._selector = selectors.DefaultSelector()
 
         def watch(self, sock: Any, events: int, ready: Ready) -> None:
-            """Tell ``ready`` whenever ``sock`` is; in the place of what was said of it before."""
+            """Call ``ready`` whenever ``sock`` is ready; replaces an earlier registration."""
             if sock in self._selector.get_map():
                 self._selector.modify(sock, events, ready)
             else:
                 self._selector.register(sock, events, ready)
 
         def unwatch(self, sock: Any) -> None:
-            """Not any more. Before the socket is closed."""
+            """Stop watching. Call before the socket is closed."""
             if sock in self._selector.get_map():
                 self._selector.unregister(sock)
 
         def close(self) -> None:
-            """Watch nothing any more."""
             self._selector.close()
 
         def poll(self, patience_s: float) -> Iterable[tuple[Ready, int]]:
-            """Whom to tell what."""
+            """Callbacks to run and their events."""
             for key, events in self._selector.select(patience_s):
                 yield key.data, events
 
 
 def _number_of(sock: Any) -> int:
-    """The descriptor of a socket, or of a pipe's end, which is one."""
+    """The file descriptor of a socket; the end of a pipe is one already."""
     number: int = sock if isinstance(sock, int) else sock.fileno()
     return number

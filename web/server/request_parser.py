@@ -1,9 +1,9 @@
 """A plain request: bytes → WSGI environ.
 
-Nearly all requests are plain: HTTP/1.1, whole in the buffer, each header once, a body of a stated length. They are
-read by the parser that gunicorn uses (``gunicorn_h1c``), without gunicorn's way around it. Whatever is not plain, and
-whatever the parser refuses, is not judged here: gunicorn's own handling takes the same bytes and says what is to be
-said, so that a request has one meaning, whoever reads it.
+Nearly all requests are plain: HTTP/1.1, complete in the buffer, no duplicate headers, a body of a stated length. They
+are parsed by the parser that gunicorn uses (``gunicorn_h1c``), without gunicorn's overhead around it. Whatever is not
+plain, and whatever the parser rejects, is not judged here: gunicorn's own handling gets the same bytes and decides, so
+that a request has one meaning, whichever code parses it.
 """
 
 import io
@@ -15,7 +15,7 @@ from web.server.limits import BODY_BYTES_MAX, HEAD_BYTES_MAX, HEADER_NAME_COUNT_
 
 try:
     import gunicorn_h1c
-except ImportError:  # it needs a C compiler to install: without it all requests go the longer way
+except ImportError:  # installing it needs a C compiler: without it all requests take the slower path
     gunicorn_h1c = None
 
 _CONTENT_LENGTH: Final = "CONTENT_LENGTH"
@@ -24,11 +24,11 @@ _KEEP_ALIVE: Final = {"keep-alive": True, "close": False}
 
 
 class NeedsFallback(Exception):
-    """Not a plain request: for gunicorn to judge."""
+    """Not a plain request: left to gunicorn."""
 
 
 class ParsedRequest(NamedTuple):
-    """A request and what of the buffer it took."""
+    """A request, and how much of the buffer it took."""
 
     environ: dict[str, Any]
     size: int  # bytes
@@ -36,10 +36,10 @@ class ParsedRequest(NamedTuple):
 
 
 class FastRequestParser:
-    """Reads plain requests of one listener's callers."""
+    """Parses plain requests of one listener's clients."""
 
     def __init__(self, base: Mapping[str, Any], cfg: Any) -> None:
-        """``base`` is what all environs share; ``cfg`` gunicorn's settings, with the limits."""
+        """``base`` is the common part of all environs; ``cfg`` is gunicorn's settings, with the limits."""
         self._base = dict(base)
         self._limits = {
             "limit_request_line": cfg.limit_request_line,
@@ -49,14 +49,14 @@ class FastRequestParser:
         self._keys: dict[bytes, str] = {b"Content-Type": "CONTENT_TYPE", b"Content-Length": _CONTENT_LENGTH}
 
     def read(self, data: bytes, address: tuple[str, int]) -> ParsedRequest | int:
-        """The request at the front of ``data``, or how many bytes must be there to try again. Raises NeedsFallback."""
+        """The request at the front of ``data``, or how many bytes are needed to try again. Raises NeedsFallback."""
         if gunicorn_h1c is None:
             raise NeedsFallback
         try:
             head = gunicorn_h1c.parse_request(data, **self._limits)
         except gunicorn_h1c.IncompleteError:
             if len(data) > HEAD_BYTES_MAX:
-                raise NeedsFallback from None  # this parser bounds no line before its end
+                raise NeedsFallback from None  # this parser does not bound an unterminated line
             return len(data) + 1
         except gunicorn_h1c.ParseError as fault:
             raise NeedsFallback from fault
@@ -84,7 +84,7 @@ class FastRequestParser:
         environ = self._base.copy()
         environ["REQUEST_METHOD"] = method = head["method"].decode("latin-1")
         if method == "CONNECT":
-            raise NeedsFallback  # what follows is no request
+            raise NeedsFallback  # what follows is not a request
         environ["RAW_URI"] = target
         environ["PATH_INFO"] = unquote_to_wsgi_str(path) if "%" in path else path
         environ["QUERY_STRING"] = query
@@ -94,12 +94,12 @@ class FastRequestParser:
         for name, value in head["headers"]:
             key = keys.get(name) or self._key(name)
             if key in environ:
-                raise NeedsFallback  # twice
+                raise NeedsFallback  # duplicate header
             environ[key] = value.decode("latin-1")
         return environ
 
     def _key(self, name: bytes) -> str:
-        """A header's key; raises NeedsFallback for those that change what a request is."""
+        """A header's environ key; raises NeedsFallback for headers that change how a request is framed."""
         upper = name.decode("latin-1").upper()
         if "_" in upper:
             raise NeedsFallback
@@ -113,7 +113,7 @@ class FastRequestParser:
 
     @staticmethod
     def _body_bytes(environ: dict[str, Any]) -> int:
-        """Of the body; raises NeedsFallback for a length that is none, or that no view will read."""
+        """Length of the body; raises NeedsFallback if it is invalid or exceeds what views read."""
         text = environ.get(_CONTENT_LENGTH)
         if text is None:
             return 0
@@ -123,7 +123,7 @@ class FastRequestParser:
 
 
 def _is_strict(head: bytes, parsed: Mapping[str, Any]) -> bool:
-    """Whether a head is written as it must be where the fast parser is more lenient than gunicorn's other one."""
+    """Strict syntax of a request head, where the fast parser is more lenient than gunicorn's other one."""
     request_line = b"%b %b HTTP/1.1\r\n" % (parsed["method"], parsed["path"])
     return (
         head.startswith(request_line)

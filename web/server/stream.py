@@ -1,4 +1,4 @@
-"""A caller's socket as gunicorn's own handling wants it: waiting hands control to the hub, and all is bounded."""
+"""A client's socket for gunicorn's own handling: waiting yields to the hub, and time and bytes are bounded."""
 
 import errno
 import socket
@@ -12,7 +12,7 @@ from web.server.poller import READ, WRITE
 
 
 class Stream:
-    """Speaks the words of a blocking socket, of those that gunicorn uses."""
+    """Has the methods of a blocking socket that gunicorn uses."""
 
     def __init__(
         self,
@@ -24,10 +24,10 @@ class Stream:
         note_unread: Callable[[int], None],
         note_waiting: Callable[[], None],
     ) -> None:
-        """``received``: what has been read of the socket already; ``keepalive_s``: the wait for a next request.
+        """``received``: bytes already read from the socket; ``keepalive_s``: how long to wait for a next request.
 
-        ``bytes_max``: of one request. ``note_unread`` is told how many bytes wait for their reader; 0 when none do any
-        more. ``note_waiting`` is told when the caller is waited for.
+        ``bytes_max``: of one request. ``note_unread`` is called with the number of bytes not yet sent, 0 once all are;
+        ``note_waiting`` is called when the client is waited for.
         """
         self._hub = hub
         self._socket = sock
@@ -36,17 +36,17 @@ class Stream:
         self._bytes_max = bytes_max
         self._note_unread = note_unread
         self._note_waiting = note_waiting
-        self.until = time.monotonic() + REQUEST_S  # when its caller's time is up
-        self.is_waiting = False  # for its caller, to begin a request or to go on with it
-        self._bytes = 0  # received of the request under way
+        self.until = time.monotonic() + REQUEST_S  # when the client's timeout expires
+        self.is_waiting = False  # for the client to begin or continue a request
+        self._bytes = 0  # received of the current request
         self._idle = False  # between two requests
         self._ended = False
         self._closed = False
 
     def recv(self, size: int) -> bytes:
-        """What has come; b"" at the end, and when the caller's time is up or the request beyond all bounds.
+        """Received bytes; b"" at the end, on timeout, and when the request exceeds ``bytes_max``.
 
-        Raises NoMoreData when the caller has gone: no fault of who reads.
+        Raises NoMoreData when the client has disconnected: not the application's fault.
         """
         if self._received:
             chunk, self._received = self._received[:size], self._received[size:]
@@ -65,7 +65,7 @@ class Stream:
         return b""
 
     def _wait(self) -> bool:
-        """Wait for the caller; whether something has come in time."""
+        """Wait for the client; whether something was received in time."""
         left = self.until - time.monotonic()
         self.is_waiting = left > 0
         try:
@@ -75,7 +75,7 @@ class Stream:
             self.is_waiting = False
 
     def _note_received(self, size: int) -> None:
-        self._hub.turn_id += 1  # what comes now may know of a change that was made after the turn began
+        self._hub.turn_id += 1  # what arrives now may depend on a change made after the turn began
         if self._idle:
             self._idle = False
             self._bytes = 0
@@ -83,13 +83,13 @@ class Stream:
         self._bytes += size
 
     def sendall(self, data: bytes) -> None:
-        """Send an answer; raises OSError when the caller is gone or does not take it in time."""
+        """Send a response; raises OSError when the client disconnects or does not receive it in time."""
         self._send(data)
         self._idle = True
         self.until = time.monotonic() + self._keepalive_s
 
     def send(self, data: bytes) -> int:
-        """Send all of a first word, such as 100 Continue, whose request goes on; raises as sendall does."""
+        """Send all of an interim response, such as 100 Continue, whose request goes on; raises as sendall does."""
         self._send(data)
         return len(data)
 
@@ -106,21 +106,21 @@ class Stream:
                         raise OSError(errno.EPIPE, "the caller does not take its answer") from None
         finally:
             self._note_unread(0)
-        self._hub.give_turn()  # whoever sends requests without end must not keep all others waiting
+        self._hub.give_turn()  # a client that sends requests without pause must not block all others
 
     def end(self) -> None:
-        """The worker stops: no next request is waited for."""
+        """The worker stops: do not wait for a next request."""
         self._ended = True
         if self._idle:
-            self.shutdown(socket.SHUT_RD)  # whoever waits for it hears the end
+            self.shutdown(socket.SHUT_RD)  # wakes the waiting greenlet with the end
 
     def cut(self) -> None:
-        """End it while it waits for its caller: whoever waits hears the end."""
+        """Close it while it waits for its client; the waiting greenlet sees the end."""
         self.is_waiting = False
         self.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """As of a socket; but a caller who still sends is heard out for a moment, or it would lose its answer."""
+        """Close the socket, after briefly draining what the client still sends: a reset would lose the response."""
         if self._closed:
             return
         self._closed = True
@@ -128,7 +128,7 @@ class Stream:
         try:
             self._hear_out()
         except OSError:
-            pass  # it has gone
+            pass  # it has disconnected
         finally:
             self._socket.close()
 
@@ -144,14 +144,13 @@ class Stream:
                 left = left - size if size else 0
 
     def shutdown(self, how: int) -> None:
-        """As of a socket; nothing is said if the caller has gone already."""
+        """As of a socket; errors are ignored if the client has already disconnected."""
         try:
             self._socket.shutdown(how)
         except OSError:
             pass
 
     def fileno(self) -> int:
-        """As of a socket."""
         return self._socket.fileno()
 
     def gettimeout(self) -> float:

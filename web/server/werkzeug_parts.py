@@ -1,7 +1,7 @@
-"""What is taken from Werkzeug beyond its public face, each with its reason; nothing else here knows of it.
+"""Werkzeug internals in use beyond its public API, each with its reason; no other module depends on them.
 
-None of it is promised to stay. ``tests/unit/server/test_foreign_parts.py`` says with which version it was checked, and
-what another one has changed.
+They may change without notice. ``tests/unit/server/test_foreign_parts.py`` records the version they were checked with,
+and detects what another version changes.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,9 +15,9 @@ _PARTS: Final = ("scheme", "server", "root_path", "path", "query_string", "heade
 
 
 class MinimalRequest(Request):
-    """A request whose parts are taken from its environ when they are asked for: few views ask.
+    """A request whose attributes are computed from its environ on demand: few views need them.
 
-    Werkzeug's constructor sets all of them, and nothing else.
+    Werkzeug's constructor only sets them all.
     """
 
     def __init__(self, environ: dict[str, Any]) -> None:
@@ -33,7 +33,7 @@ class MinimalRequest(Request):
 
 
 class ReadyResponse(Response):
-    """What Werkzeug's constructor would make of a JSON body and a status, without looking at them from all sides."""
+    """A JSON body and a status as Werkzeug's constructor would build them, without its checks and conversions."""
 
     def __init__(self, body: bytes, status: str, code: int) -> None:
         self._status, self._status_code = status, code
@@ -44,20 +44,20 @@ class ReadyResponse(Response):
         self._on_close = []
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """The answer as a WSGI application."""
+        """The response as a WSGI application."""
         start_response(self._status, self.headers.to_wsgi_list())
         return self.response if environ["REQUEST_METHOD"] != "HEAD" else ()  # type: ignore[return-value]
 
 
 def append_header(response: Response, name: str, value: str) -> None:
-    """Add a header that the answer does not have, of a value that is ours: it is not looked through for line breaks."""
+    """Add a header that the response does not have. The value is trusted: it is not checked for line breaks."""
     response.headers._list.append((name, value))
 
 
 class RestConverter(BaseConverter):
     """The rest of a path: slashes anywhere, also first, last and doubled.
 
-    How Werkzeug's matcher takes a converter: over the parts of a path, tried after those of one part (``weight``).
+    The attributes are what Werkzeug's matcher needs to match across path parts, after single-part rules (``weight``).
     """
 
     part_isolating = False

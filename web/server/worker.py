@@ -1,7 +1,7 @@
-"""The worker class of gunicorn that serves with a hub: one thread, a greenlet for each request under way.
+"""The gunicorn worker class that serves with a hub: one thread, a greenlet for each request being processed.
 
-Gunicorn's master starts, stops and reloads it as any other. Its signs of life, signals and graceful stop are those of
-gunicorn's workers; plain requests are read and answered by :mod:`web.server.connection`, all others by gunicorn's own
+Gunicorn's master starts, stops and reloads it like any other. Heartbeat, signals and graceful stop are those of
+gunicorn's workers; plain requests are parsed and answered by :mod:`web.server.connection`, all others by gunicorn's own
 handling over a :class:`web.server.stream.Stream`.
 """
 
@@ -34,17 +34,17 @@ from web.server.stream import Stream
 class HubWorker(GunicornWorker):
     """One worker process."""
 
-    # gunicorn makes it, and gives it no bounds of ours
+    # a class attribute, because gunicorn constructs the worker
     unread_bytes_max = UNREAD_BYTES_MAX
     request_bytes_max = REQUEST_BYTES_MAX
 
     def init_process(self) -> None:
-        """In the worker, before the application is loaded: it connects to the engine with this hub."""
+        """Runs in the worker before the application is loaded, which connects to the engine with this hub."""
         self.hub = hubs.make_current()
         super().init_process()
 
     def run(self) -> None:
-        """Serve until told to stop, then finish what is under way, within gunicorn's bound."""
+        """Serve until asked to stop, then finish pending requests, within gunicorn's timeout."""
         self.hub.watch(self.PIPE[0], READ, self._on_signal)
         self.begin()
         while self.alive and self.ppid == os.getppid():
@@ -52,12 +52,12 @@ class HubWorker(GunicornWorker):
         self.stop()
 
     def begin(self) -> None:
-        """Take connections from now on."""
+        """Start accepting connections."""
         self._connections: dict[HttpConnection, None] = {}
-        self._unread: dict[HttpConnection, int] = {}  # bytes of answers that wait for their readers
+        self._unread: dict[HttpConnection, int] = {}  # bytes of responses not yet sent
         self._unread_bytes = 0
         self._accepting = False
-        self._logs_access = bool(self.cfg.accesslog)  # to ask gunicorn for a setting takes its time
+        self._logs_access = bool(self.cfg.accesslog)  # looking up a gunicorn setting is slow
         self.keepalive_s = float(self.cfg.keepalive)
         self.worker_connections: int = _room(self.cfg.worker_connections)
         self.application: Application = self.wsgi
@@ -81,7 +81,7 @@ class HubWorker(GunicornWorker):
         }
 
     def _on_signal(self, _: int) -> None:
-        """A signal has come; its handler has done what was to be done."""
+        """Wakes the loop after a signal; its handler has done the rest."""
         try:
             os.read(self.PIPE[0], 4_096)
         except BlockingIOError:
@@ -102,12 +102,12 @@ class HubWorker(GunicornWorker):
                 self.hub.unwatch(listener)
 
     def _accept(self, listener: Any, _: int = READ) -> bool:
-        """Begin what waits there, or some of it; whether there may be more."""
+        """Accept waiting connections, up to a bound; whether there may be more."""
         for _ in range(ACCEPT_COUNT_MAX):
             is_full = len(self._connections) >= self.worker_connections
             leaving = self._first_to_end() if is_full else None
             if is_full and leaving is None:
-                self._pause_accepting()  # until one has its answer
+                self._pause_accepting()  # until a descriptor is free
                 return False
             try:
                 sock, address = listener.accept()
@@ -126,7 +126,7 @@ class HubWorker(GunicornWorker):
         return True
 
     def _first_to_end(self) -> HttpConnection | None:
-        """Of those who keep a place and ask nothing, the one whose time is up first: it makes room for a newcomer."""
+        """The connection to close in favor of a new one: idle or incomplete, with the earliest timeout."""
         waiting = (connection for connection in self._connections if connection.is_waiting)
         in_order = sorted(waiting, key=lambda connection: connection.time_up)
         return next((connection for connection in in_order if not connection.has_come()), None)
@@ -136,7 +136,7 @@ class HubWorker(GunicornWorker):
         self._connections[HttpConnection(self, sock, _host_and_port(address))] = None
 
     def note_unread(self, connection: HttpConnection, size: int) -> None:
-        """So many bytes of an answer wait for their reader. Beyond the bound, whoever keeps most is ended."""
+        """``size`` bytes of a response are not yet sent. Beyond the bound, the connection with the most is closed."""
         self._unread_bytes += size - self._unread.pop(connection, 0)
         if size:
             self._unread[connection] = size
@@ -146,18 +146,17 @@ class HubWorker(GunicornWorker):
             most.make_room()
 
     def note_waiting(self) -> None:
-        """A connection waits for its caller: it could make room for another."""
+        """A connection waits for its client: it could be closed in favor of another."""
         if len(self._connections) >= self.worker_connections:
-            self._accept_again()  # else descriptors were short, and accepting pauses on
+            self._accept_again()  # otherwise descriptors were short, and the pause in accepting goes on
 
     def forget(self, connection: HttpConnection) -> None:
-        """The connection has ended."""
         self.note_unread(connection, 0)
         self._connections.pop(connection, None)
         self._accept_again()
 
     def _look(self) -> None:
-        """Now and then: a sign of life, and an end to connections whose time is up."""
+        """Heartbeat; closes connections whose timeout has expired."""
         self.notify()
         self.hub.later(LOOK_S, self._look)
         now = time.monotonic()
@@ -167,15 +166,15 @@ class HubWorker(GunicornWorker):
     # Requests
 
     def hand_over(self, stream: Stream, address: tuple[str, int]) -> None:
-        """Serve the rest of a connection as gunicorn does; returns when it has ended."""
+        """Serve the rest of a connection with gunicorn's handling; returns when it has ended."""
         self.handle(self._listener, stream, address)
 
     def timeout_ctx(self) -> AbstractContextManager[None]:
-        """Gunicorn's bound on the wait for a request: the stream keeps its own."""
+        """Replaces gunicorn's bound on the wait for a request: the stream has its own."""
         return nullcontext()
 
     def handle_request(self, listener_name: Any, req: ReadRequest, sock: Stream, addr: tuple[str, int]) -> bool:
-        """Answer a request that gunicorn has read as one that was read here; StopIteration is the connection's end."""
+        """Answer a request parsed by gunicorn like one parsed here; raises StopIteration at the connection's end."""
         started = time.perf_counter()
         _, environ = create(req, sock, addr, listener_name, self.cfg)
         environ["wsgi.multithread"] = True
@@ -189,7 +188,7 @@ class HubWorker(GunicornWorker):
         return True
 
     def answered(self, environ: dict[str, Any], answer: Answer, started: float) -> None:
-        """A request was answered: count it, log it."""
+        """Count and log an answered request."""
         self.nr += 1
         if self.nr >= self.max_requests and self.alive:
             self.log.info("Autorestarting worker after current request.")
@@ -201,13 +200,13 @@ class HubWorker(GunicornWorker):
     # Stopping
 
     def stop(self) -> None:
-        """Take nothing more; finish what is under way."""
+        """Accept nothing more; finish pending requests."""
         self.alive = False
         self.hub.turn_until(lambda: False, SUCCESSOR_S)
         self._pause_accepting()
         for listener in self.sockets:
             while self._accept(listener):
-                pass  # closing it would reset those who wait there
+                pass  # closing the socket would reset connections waiting in its backlog
             listener.close()
         for connection in list(self._connections):
             connection.stop()
@@ -215,7 +214,7 @@ class HubWorker(GunicornWorker):
 
 
 def _room(wanted: int) -> int:
-    """How many callers there are descriptors for; the system is asked for as many as are wanted."""
+    """The number of clients for which there are descriptors; raises the process's limit as far as allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + DESCRIPTORS_KEPT
     if soft == resource.RLIM_INFINITY or soft >= needed:
@@ -226,16 +225,15 @@ def _room(wanted: int) -> int:
 
 
 def _host_and_port(address: Any) -> tuple[str, int]:
-    """Of a TCP address; a Unix socket's has none."""
+    """Of a TCP address; a Unix socket has none."""
     return (str(address[0]), int(address[1])) if isinstance(address, tuple) else ("localhost", 0)
 
 
 class _Listener:
-    """What gunicorn's handling asks of the listener, also after that has been closed."""
+    """What gunicorn's handling needs of the listener, even after it is closed."""
 
     def __init__(self, name: Any) -> None:
         self._name = name
 
     def getsockname(self) -> Any:
-        """As of a socket."""
         return self._name
