@@ -1,1 +1,1 @@
-"""The futures API under ``/fapi``, in Binance's shape."""
+"""The futures API under ``/fapi``, compatible with Binance's."""

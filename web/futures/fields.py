@@ -1,6 +1,6 @@
-"""What the fields of the futures API's answers hold; the schemas of these names say more.
+"""Types of fields in the futures API's responses; the schemas of these names describe them.
 
-The fields themselves have the names that callers know them by.
+The fields themselves keep the names that clients know.
 """
 
 from typing import Annotated

@@ -90,7 +90,7 @@ def balances() -> Response:
 
 
 def _market_shards(market: Market | None, at: Services) -> Sequence[int]:
-    """The shards that may know."""
+    """Numbers of the shards to query."""
     return history.market_shards(at.gateway, at.catalog().spot.values() if market is None else [market])
 
 
@@ -122,7 +122,7 @@ def _read_span(parameters: QueryParameters) -> tuple[int, int]:
 def _read_order_before(
     parameters: QueryParameters, principal: Principal, catalog: Catalog, at: Services
 ) -> tuple[int, int]:
-    """Place of the order named by ``before``, which must be the caller's."""
+    """Position in the list of the order named by ``before``, which must be the caller's."""
     text = parameters.get("before")
     if text is None:
         return NO_BOUND, 0

@@ -60,7 +60,7 @@ def markets() -> Response:
 
 @blueprint.get("/spot/depth")
 def depth() -> Response:
-    """A book's levels, best first."""
+    """The levels of an order book, best first."""
     at = services()
     parameters = query_parameters()
     market = _read_market(parameters, at.catalog())
@@ -91,7 +91,7 @@ def trades() -> Response:
 
 @blueprint.get("/spot/klines")
 def klines() -> Response:
-    """Candles, oldest first; a span without a trade has none."""
+    """Candles, oldest first; an interval without a trade has none."""
     at = services()
     parameters = query_parameters()
     symbol = _read_symbol(parameters)
@@ -109,7 +109,7 @@ def klines() -> Response:
 
 @blueprint.get("/spot/ticker/24hr")
 def ticker() -> Response:
-    """The last 24 hours of one market, or of all that ever traded."""
+    """The last 24 hours of one market, or of each that has ever traded."""
     at = services()
     parameters = query_parameters()
     symbol = parameters.get("symbol")
@@ -125,7 +125,7 @@ def ticker() -> Response:
 
 @blueprint.get("/spot/health")
 def health() -> Response:
-    """How the spot engine is; always 200."""
+    """The spot engine's status; always 200."""
     at = services()
     catalog = at.catalog()
     client = at.gateway.client
@@ -140,7 +140,7 @@ def health() -> Response:
 
 @blueprint.get("/wallet/tokens")
 def tokens() -> Response:
-    """All assets; the one answer with an envelope."""
+    """All assets; the only response with an envelope."""
     data = [
         TokenView(
             symbol=asset.symbol,
@@ -187,7 +187,7 @@ def _find_market(symbol: str, catalog: Catalog) -> Market:
 
 
 def _tickers(markets: Sequence[Market], at: Services) -> list[TickerView]:
-    """The last 24 hours of the markets that ever traded."""
+    """The last 24 hours of each market that has ever traded."""
     now_s = now_ms() // 1_000
     found = history.days_since(at.gateway, markets, (now_s - DAY_S) * 1_000)
     traded = [(market, *found[market.number]) for market in markets if market.number in found]

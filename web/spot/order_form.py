@@ -1,4 +1,4 @@
-"""The body of a new spot order → NewOrder: syntax first, then what only the market can tell."""
+"""The body of a new spot order → NewOrder: syntax first, then the rules of its market."""
 
 from typing import Final, NamedTuple
 
@@ -19,7 +19,7 @@ _DEFAULT_TIF: Final = {Kind.LIMIT: TimeInForce.GTC, Kind.MARKET: TimeInForce.IOC
 
 
 class Draft(NamedTuple):
-    """A well-formed new order of a market that is yet to be looked up. What does not apply is None."""
+    """A syntactically valid new order whose market has not been looked up yet. What does not apply is None."""
 
     symbol: str
     side: Side
@@ -32,7 +32,7 @@ class Draft(NamedTuple):
 
 
 def read_draft(fields: dict[str, object]) -> Draft:
-    """Check the fields in the contract's order; raises Problem 400."""
+    """Validate the fields in the contract's order; raises Problem 400."""
     symbol = _read_symbol(fields.get("symbol"))
     side = _SIDES.get(read_text(fields.get("side")) or "")
     if side is None:
@@ -76,7 +76,7 @@ def _read_client_id(value: object) -> str:
 def _read_amounts(
     fields: dict[str, object], side: Side, kind: Kind
 ) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
-    """Price, quantity and quote_quantity: all that are needed must be there before any is read."""
+    """Price, quantity and quote_quantity: presence of all required ones is checked before any is parsed."""
     market_buy = kind is Kind.MARKET and side is Side.BUY
     subject = "limit" if kind is Kind.LIMIT else "market buy" if market_buy else "market sell"
     needed = ["quote_quantity"] if market_buy else ["price", "quantity"] if kind is Kind.LIMIT else ["quantity"]
@@ -99,7 +99,7 @@ def make_order(draft: Draft, market: Market, principal: Principal) -> NewOrder:
     quote_quantity = _count(draft.quote_quantity, Decimal(1, market.quote_decimals), None, "INVALID_LOT")
     notional = quote_quantity if draft.quote_quantity is not None else price * quantity * market.tick_lot_units
     if notional > AMOUNT_MAX:
-        raise Problem(400, "INVALID_LOT")  # no wallet's worth, and no number of the archive's
+        raise Problem(400, "INVALID_LOT")  # more than any wallet can hold, or the archive can store
     if (draft.price is not None or draft.quote_quantity is not None) and notional < market.min_notional:
         raise Problem(400, "BELOW_MIN_NOTIONAL")
     return NewOrder(
@@ -117,7 +117,7 @@ def make_order(draft: Draft, market: Market, principal: Principal) -> NewOrder:
 
 
 def _count(value: Decimal | None, step: Decimal, value_max: int | None, error: str) -> int:
-    """How many steps ``value`` is, at least one; 0 if it does not apply."""
+    """``value`` in steps, at least one; 0 if it does not apply."""
     if value is None:
         return 0
     steps = count_steps(value, step)

@@ -68,7 +68,7 @@ def cancel(text: str) -> Response:
 
 @blueprint.delete(_BY_CLIENT_ID)
 def cancel_by_client_id(symbol: str, client_id: str) -> Response:
-    """Cancel the caller's open order of that client id."""
+    """Cancel the caller's open order with this client id."""
     principal = caller(TRADE)
     if not is_client_id(client_id):
         raise invalid("client_order_id")
@@ -94,8 +94,8 @@ def cancel_all() -> Response:
     elif symbol in catalog.spot:
         orders = _cancel_market(catalog.spot[symbol], principal, at)
     else:
-        orders = []  # a slip in the name must not cancel anything
-    # a market made after this request began may be among them
+        orders = []  # a typo in the symbol must not cancel anything
+    # a market created after this request began may be among them
     return answer({"canceled": _render(orders, SpotRenderer(at.catalog(), at.id_key))})
 
 
@@ -116,7 +116,7 @@ def get_order(text: str) -> Response:
 
 @blueprint.get(_BY_CLIENT_ID)
 def get_order_by_client_id(symbol: str, client_id: str) -> Response:
-    """The caller's order of that client id: the open one, else the latest."""
+    """The caller's order with this client id: the open one, else the latest."""
     principal = caller(READ)
     if not is_client_id(client_id):
         raise invalid("client_order_id")
@@ -133,18 +133,18 @@ def get_order_by_client_id(symbol: str, client_id: str) -> Response:
 
 
 def _read_scope() -> str | None:
-    """The market whose orders are to be canceled; None: all. Strict, for a slip would cancel more than was meant."""
+    """The market whose orders to cancel; None: all. Strict, because a typo would cancel more than intended."""
     parameters = query_parameters()
     parameters.add_body(request_context().body)
     parameters.refuse_others("symbol", "timestamp", "signature", "recvWindow")
-    # whoever parts parameters with anything but & sends the symbol as a part of one of these
+    # a client that separates parameters with anything but & sends the symbol as part of one of these
     parameters.refuse_unlike(lambda text: read_long(text) is not None, "timestamp", "recvWindow")
     parameters.refuse_unlike(lambda text: is_signature(text.encode()), "signature")
     return parameters.get("symbol")
 
 
 def trading_catalog(at: Services) -> Catalog:
-    """The catalog, while spot trading is on; raises Problem 503."""
+    """The catalog, while spot trading is enabled; raises Problem 503."""
     catalog = at.catalog()
     if not catalog.spot_trading:
         raise Problem(503, "spot trading disabled")
@@ -152,7 +152,7 @@ def trading_catalog(at: Services) -> Catalog:
 
 
 def _locate(text: str, catalog: Catalog, at: Services) -> tuple[int, Market]:
-    """Number and market of an order id; raises 404 for one that was never made here, without asking a shard."""
+    """Number and market of an order id; raises 404, without querying a shard, for an id that was never issued here."""
     number = ids.from_uuid(text, at.id_key)
     market = catalog.spot_market_of(ids.market_of(number)) if number is not None else None
     if number is None or market is None:

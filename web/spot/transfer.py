@@ -1,4 +1,4 @@
-"""Moving USDT between an account's spot and futures wallets."""
+"""Transfers of USDT between an account's spot and futures wallets."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -26,7 +26,7 @@ _DIRECTIONS: Final = {"perp_to_spot": Wallet.SPOT, "spot_to_perp": Wallet.FUTURE
 
 @blueprint.post("/transfer")
 def transfer() -> Response:
-    """Move an amount from one wallet to the other in one step, once per reference if there is one."""
+    """Transfer an amount atomically from one wallet to the other; a reference, if given, makes it idempotent."""
     account = token_caller().account
     at = services()
     fields = json_body()
@@ -49,7 +49,7 @@ def transfer() -> Response:
 
 
 def _read_asset(fields: Mapping[str, object], catalog: Catalog) -> Asset:
-    """The one asset that has a futures wallet; raises UNSUPPORTED_TOKEN."""
+    """The only asset with a futures wallet; raises UNSUPPORTED_TOKEN."""
     asset = catalog.margin_asset
     if asset is None or read_text(fields.get("token")) != asset.symbol:
         raise Problem(400, "UNSUPPORTED_TOKEN")

@@ -1,4 +1,4 @@
-"""Orders and trades → the spot API's fields, in their order. Here steps and units become text."""
+"""Orders and trades → the spot API's fields, in their order. Steps and units become text here."""
 
 from typing import Annotated, Final, Literal
 
@@ -50,7 +50,7 @@ class OrderView(msgspec.Struct, gc=False):
 
 
 class FillView(msgspec.Struct, gc=False):
-    """A match, as the order that was placed saw it."""
+    """A trade, as seen by the order being placed."""
 
     trade_id: Uuid
     price: Price
@@ -60,13 +60,13 @@ class FillView(msgspec.Struct, gc=False):
 
 
 class PlacedView(OrderView, gc=False):
-    """The answer to a new order."""
+    """The response to a new order."""
 
     fills: list[FillView]
 
 
 class OwnTradeView(msgspec.Struct, gc=False):
-    """A match, as one of its two accounts sees it."""
+    """A trade, as seen by one of its two accounts."""
 
     trade_id: Uuid
     symbol: Name
@@ -81,7 +81,7 @@ class OwnTradeView(msgspec.Struct, gc=False):
 
 
 class TradeView(msgspec.Struct, gc=False):
-    """A match, as everybody sees it."""
+    """A trade, as published."""
 
     trade_id: Uuid
     symbol: Name
@@ -92,14 +92,13 @@ class TradeView(msgspec.Struct, gc=False):
 
 
 class SpotRenderer:
-    """Renders the values of one catalog's markets."""
+    """Renders orders and trades of one catalog's markets."""
 
     def __init__(self, catalog: Catalog, id_key: bytes) -> None:
         self._markets = catalog.by_number
         self._id_key = id_key
 
     def order(self, order: Order) -> OrderView:
-        """The order object."""
         market = self._markets[order.market]
         return OrderView(
             id=ids.to_uuid(order.id, self._id_key),
@@ -119,14 +118,14 @@ class SpotRenderer:
         )
 
     def placed(self, order: Order, trades: list[Trade]) -> PlacedView:
-        """The order object and its matches."""
+        """The order object and its trades."""
         market = self._markets[order.market]
         fills = [self._fill(market, order, trade) for trade in trades]
         fields = *astuple(self.order(order)), fills
         return PlacedView(*fields)
 
     def own_trade(self, trade: Trade, account: str) -> OwnTradeView:
-        """A trade of ``account``."""
+        """A trade from the side of ``account``."""
         market = self._markets[trade.market]
         taker = trade.taker_account == account
         side = trade.taker_side if taker else _opposite(trade.taker_side)

@@ -1,1 +1,1 @@
-"""An account's futures money, positions and settings."""
+"""An account's futures balance, positions and settings."""

@@ -1,4 +1,4 @@
-"""The caller's futures money: balance, account, positions."""
+"""The caller's futures wallet: balance, account, positions."""
 
 from collections.abc import Iterable
 from typing import Final, Literal
@@ -23,7 +23,7 @@ _WEIGHT: Final = 5
 
 
 class BalanceView(msgspec.Struct, gc=False):
-    """The wallet."""
+    """The balance of the futures wallet."""
 
     accountAlias: str
     asset: MarginAsset
@@ -37,7 +37,7 @@ class BalanceView(msgspec.Struct, gc=False):
 
 
 class AssetView(msgspec.Struct, gc=False):
-    """The one asset: what it comes to is what the account comes to."""
+    """The only asset: its totals are the account's totals."""
 
     asset: MarginAsset
     walletBalance: SignedDecimal
@@ -56,7 +56,7 @@ class AssetView(msgspec.Struct, gc=False):
 
 
 class AccountView(msgspec.Struct):
-    """The wallet and what it backs."""
+    """The wallet and its positions."""
 
     feeTier: Literal[0]
     canTrade: Literal[True]
@@ -83,7 +83,7 @@ class AccountView(msgspec.Struct):
 @blueprint.get("/v2/balance")
 @blueprint.get("/v3/balance")
 def balance() -> Response:
-    """The wallet, in the one asset there is."""
+    """The balance of the wallet's only asset."""
     account = signed(_WEIGHT, READ).principal.account
     at = services()
     catalog = at.catalog()
@@ -93,7 +93,7 @@ def balance() -> Response:
 
 @blueprint.get("/v2/account")
 def account_of_all_markets() -> Response:
-    """The wallet and every market."""
+    """The wallet and all markets."""
     return _account(every=True)
 
 
@@ -106,13 +106,13 @@ def account_of_used_markets() -> Response:
 @blueprint.get("/v1/positionRisk")
 @blueprint.get("/v2/positionRisk")
 def risk_of_all_markets() -> Response:
-    """One market, or all."""
+    """Position risk in one market, or in all."""
     return _position_risk(every=True)
 
 
 @blueprint.get("/v3/positionRisk")
 def risk_of_used_markets() -> Response:
-    """One market, or all, as far as there is a position or an open order."""
+    """Position risk in one market or in all, limited to markets with a position or an open order."""
     return _position_risk(every=False)
 
 
@@ -134,7 +134,7 @@ def _position_risk(*, every: bool) -> Response:
     markets: Iterable[Market] = catalog.futures.values() if parameters is None else [parameters]
     funds = sum_up(margin, catalog)
     holdings = _choose(list_holdings(margin, markets), every=every)
-    # a position is shown with the mark that its profit is reckoned with
+    # a position is shown with the mark price used for its profit
     others = marks_of(at.gateway, [holding.market for holding in holdings if not holding.own.position.amount])
     return answer(
         [
@@ -190,7 +190,7 @@ def _render_account(funds: Funds, holdings: list[Holding], catalog: Catalog) -> 
 
 
 def _render_asset(funds: Funds, catalog: Catalog) -> AssetView:
-    """The one asset: what it comes to is what the account comes to."""
+    """The only asset: its totals are the account's totals."""
     wallet, unrealized = format_usdt(funds.wallet, catalog), format_usdt(funds.unrealized, catalog)
     available = format_usdt(funds.available, catalog)
     return AssetView(

@@ -1,4 +1,4 @@
-"""The leverage of an account's orders: what it is in each market, what it may be, and setting it."""
+"""An account's leverage: current setting in each market, brackets, and changing it."""
 
 from typing import Annotated, Final, Literal
 
@@ -25,7 +25,7 @@ blueprint: Final = Blueprint("futures_leverage", __name__, url_prefix="/fapi/v1"
 
 
 class BracketView(msgspec.Struct, gc=False):
-    """One bracket; amounts in USDT."""
+    """One leverage bracket; amounts in USDT."""
 
     bracket: Positive
     initialLeverage: Positive
@@ -36,7 +36,7 @@ class BracketView(msgspec.Struct, gc=False):
 
 
 class BracketsView(msgspec.Struct):
-    """The brackets of a market."""
+    """The leverage brackets of a market."""
 
     symbol: Symbol
     notionalCoef: Literal[1]
@@ -45,7 +45,7 @@ class BracketsView(msgspec.Struct):
 
 @blueprint.post("/leverage")
 def set_leverage() -> Response:
-    """For orders placed from now on; open orders and positions keep theirs."""
+    """Set the leverage of future orders; open orders and positions keep theirs."""
     call = signed(1, TRADE)
     at = services()
     market = read_market(call.parameters, at.catalog())
@@ -63,7 +63,7 @@ def set_leverage() -> Response:
 
 @blueprint.get("/symbolConfig")
 def symbol_config() -> Response:
-    """What the caller has set in one market, or in each."""
+    """The caller's settings in one market, or in all."""
     call = signed(5, READ)
     at = services()
     catalog = at.catalog()
@@ -75,7 +75,7 @@ def symbol_config() -> Response:
 
 @blueprint.get("/leverageBracket")
 def leverage_brackets() -> Response:
-    """The brackets of a market, or of each."""
+    """The leverage brackets of one market, or of all."""
     parameters = signed(1, READ).parameters
     catalog = services().catalog()
     market = read_optional_market(parameters, catalog)
@@ -115,6 +115,6 @@ def _render_bracket(market: Market, number: int, bracket: Bracket, floor: int) -
         initialLeverage=bracket.max_leverage,
         notionalCap=bracket.cap // unit,
         notionalFloor=floor // unit,
-        maintMarginRatio=msgspec.Raw(format_ratio(bracket.ratio).encode()),  # a number, exactly
+        maintMarginRatio=msgspec.Raw(format_ratio(bracket.ratio).encode()),  # a JSON number, exact
         cum=bracket.cum // unit,
     )

@@ -1,4 +1,4 @@
-"""Listen keys: what a stream of an account's events would be asked for with. No stream takes one yet."""
+"""Listen keys, which authorize a stream of account events. No stream uses them yet."""
 
 from typing import Annotated, Final
 
@@ -18,20 +18,20 @@ blueprint: Final = Blueprint("futures_listen", __name__, url_prefix="/fapi/v1")
 
 
 class ListenKeyView(msgspec.Struct, gc=False):
-    """The account's key."""
+    """The account's listen key."""
 
     listenKey: Annotated[str, Meta(pattern="^[A-Za-z0-9]{64}$")]
 
 
 @blueprint.post("/listenKey")
 def start() -> Response:
-    """The account's key, made or renewed."""
+    """Create or renew the account's key."""
     return _renew(keyed(1, TRADE).principal.account)
 
 
 @blueprint.put("/listenKey")
 def keep() -> Response:
-    """The account's key, renewed; raises -1125 if there is none."""
+    """Renew the account's key; raises -1125 if there is none."""
     account = keyed(1, TRADE).principal.account
     if services().reference.find_listen_key(account, now_ms()) is None:
         raise FuturesProblem(*NO_LISTEN_KEY)
@@ -40,7 +40,7 @@ def keep() -> Response:
 
 @blueprint.delete("/listenKey")
 def drop() -> Response:
-    """There is none afterwards, whether there was one or not."""
+    """Delete the account's key; succeeds even if there is none."""
     account = keyed(1, TRADE).principal.account
     if services().reference.find_listen_key(account, now_ms()) is not None:
         services().reference.drop_listen_key(account)

@@ -1,6 +1,6 @@
-"""Margin type, position mode, asset mode, fees: there is one of each.
+"""Margin type, position mode, asset mode, fees: only one of each is supported.
 
-The other is refused with a code that no client takes for "already so".
+Any other is rejected with a code that no client takes for "no need to change".
 """
 
 from typing import Final, Literal
@@ -20,7 +20,7 @@ blueprint: Final = Blueprint("futures_modes", __name__, url_prefix="/fapi/v1")
 
 
 class DoneView(msgspec.Struct, gc=False):
-    """It is as asked."""
+    """The setting is in effect."""
 
     code: Literal[200] = 200
     msg: Literal["success"] = "success"
@@ -33,7 +33,7 @@ _BPS_MILLIONTHS: Final = 100
 
 @blueprint.post("/marginType")
 def set_margin_type() -> Response:
-    """Cross margin it is, and stays."""
+    """Cross margin is the only margin type."""
     parameters = signed(1, TRADE).parameters
     read_market(parameters, services().catalog())
     margin_type = need(parameters.text("marginType"), "marginType")
@@ -46,33 +46,33 @@ def set_margin_type() -> Response:
 
 @blueprint.get("/positionSide/dual")
 def get_position_mode() -> Response:
-    """One-way."""
+    """Always one-way."""
     signed(1, READ)
     return answer({"dualSidePosition": False})
 
 
 @blueprint.post("/positionSide/dual")
 def set_position_mode() -> Response:
-    """One-way it is, and stays."""
+    """One-way is the only position mode."""
     return _refuse_true(signed(1, TRADE), "dualSidePosition", "Hedge mode")
 
 
 @blueprint.get("/multiAssetsMargin")
 def get_asset_mode() -> Response:
-    """Single-asset."""
+    """Always single-asset."""
     signed(1, READ)
     return answer({"multiAssetsMargin": False})
 
 
 @blueprint.post("/multiAssetsMargin")
 def set_asset_mode() -> Response:
-    """Single-asset it is, and stays."""
+    """Single-asset is the only mode."""
     return _refuse_true(signed(1, TRADE), "multiAssetsMargin", "Multi-asset margin")
 
 
 @blueprint.get("/commissionRate")
 def commission_rate() -> Response:
-    """The market's fees."""
+    """The market's fee rates."""
     parameters = signed(20, READ).parameters
     market = read_market(parameters, services().catalog())
     return answer(

@@ -1,4 +1,4 @@
-"""What an account has in a market as the futures API shows it: as part of the account, and as a risk of its own."""
+"""An account's position in a market as the futures API shows it: as part of the account, and as position risk."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ from web.exchange.margin import Holding
 from web.futures.fields import Decimal, LeverageText, MarginAsset, Milliseconds, PositionSide, SignedDecimal, Symbol
 from web.http.formats import format_fine_price, format_price, format_quote
 
-_NONE = "0"  # nothing is isolated
+_NONE = "0"  # no margin is isolated
 
 
 class PositionView(msgspec.Struct, gc=False):
@@ -38,7 +38,7 @@ class PositionView(msgspec.Struct, gc=False):
 
 
 class RiskView(msgspec.Struct, gc=False):
-    """A position and what endangers it."""
+    """A position and its risk."""
 
     symbol: Symbol
     positionSide: PositionSide
@@ -67,7 +67,7 @@ class RiskView(msgspec.Struct, gc=False):
 
 
 def render_position(holding: Holding) -> PositionView:
-    """A position of ``account``."""
+    """A position as part of the account."""
     market, own = holding.market, holding.own
     entry = holding.entry_price
     return PositionView(
@@ -94,7 +94,7 @@ def render_position(holding: Holding) -> PositionView:
 
 
 def render_risk(holding: Holding, mark: int, liquidation: int) -> RiskView:
-    """A row of ``positionRisk``; ``mark`` in ticks, also where there is no position, ``liquidation`` in 10^-8 ticks."""
+    """An element of ``positionRisk``; ``mark`` in ticks, also without a position, ``liquidation`` in 10^-8 ticks."""
     market, own = holding.market, holding.own
     entry = holding.entry_price
     return RiskView(
@@ -126,5 +126,5 @@ def render_risk(holding: Holding, mark: int, liquidation: int) -> RiskView:
 
 
 def format_max_notional(market: Market, leverage: int) -> str:
-    """What a position with its open orders may be worth at entry, at a leverage."""
+    """Maximum entry notional of a position with its open orders, at a leverage."""
     return format_quote(market, most_at(market.brackets, leverage))

@@ -1,1 +1,1 @@
-"""What every call of the futures API passes."""
+"""Authentication, parameters, limits and errors common to all calls of the futures API."""

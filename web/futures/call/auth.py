@@ -1,4 +1,4 @@
-"""Who is calling the futures API: an API key and a signature over the request. Bearer tokens open nothing here."""
+"""Authentication of the futures API: an API key and a signature over the request. Bearer tokens are not accepted."""
 
 import re
 from typing import Final, NamedTuple

@@ -1,10 +1,10 @@
-"""How a view of the futures API begins: the common checks in the contract's order, then what was asked.
+"""The start of every view of the futures API: the common checks in the contract's order.
 
 A view charges its weight by one of these three, once, before anything else::
 
-    asked = public(1)                        # everybody
-    call = keyed(1, TRADE)                   # an API key, no signature
-    call = signed(1, TRADE, orders=1)      # a signed request; counts new orders
+    requested = public(1)                 # no credentials
+    call = keyed(1, TRADE)                # an API key, no signature
+    call = signed(1, TRADE, orders=1)     # a signed request; counts new orders
 """
 
 from collections.abc import Callable
@@ -20,11 +20,11 @@ from web.futures.call.parameter_sources import read_parameters
 from web.futures.call.parameters import Parameters, need
 
 Cost = int | Callable[[Parameters], int]
-"""Weight or a number of orders: fixed, or by what was asked."""
+"""A request weight or a number of orders: fixed, or computed from the parameters."""
 
 
 class Call(NamedTuple):
-    """Who asks what."""
+    """The caller and the parameters."""
 
     principal: Principal
     parameters: Parameters
@@ -38,7 +38,7 @@ def public(weight: Cost) -> Parameters:
 
 
 def keyed(weight: Cost, permission: str) -> Call:
-    """A call of whoever shows a key; raises FuturesProblem."""
+    """A call that needs an API key; raises FuturesProblem."""
     parameters = _charged(weight)
     principal = show_key(permission)
     parameters.check()
@@ -46,7 +46,7 @@ def keyed(weight: Cost, permission: str) -> Call:
 
 
 def signed(weight: Cost, permission: str, orders: Cost = 0) -> Call:
-    """A signed call; ``orders`` that it places are counted once the caller is known. Raises FuturesProblem."""
+    """A signed call; ``orders`` new orders are counted once the caller is authenticated. Raises FuturesProblem."""
     parameters = _charged(weight)
     principal = sign_in(parameters, permission)
     count = _cost(orders, parameters)
@@ -57,7 +57,7 @@ def signed(weight: Cost, permission: str, orders: Cost = 0) -> Call:
 
 
 def by_symbol(one: int, all_of_them: int) -> Cost:
-    """The weight of a call for one symbol, and without a symbol."""
+    """The weight of a call with a symbol, and without one."""
     return lambda parameters: one if parameters.has("symbol") else all_of_them
 
 

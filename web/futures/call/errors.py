@@ -1,4 +1,4 @@
-"""What callers of the futures API are told when something is refused: status, code and text."""
+"""Error responses of the futures API: status, code and text."""
 
 from typing import Annotated, Final, NamedTuple
 
@@ -13,7 +13,7 @@ from web.http.responses import Json, add_header
 
 
 class Refusal(NamedTuple):
-    """One row of the contract's table of errors."""
+    """One row of the contract's error table."""
 
     status: int
     code: int
@@ -21,17 +21,17 @@ class Refusal(NamedTuple):
 
 
 class ErrorView(msgspec.Struct, gc=False):
-    """What the caller is told."""
+    """The body of an error response."""
 
     code: Annotated[int, Described("ErrorCode")]
     msg: Annotated[str, Meta(min_length=1)]
 
 
 class FuturesProblem(Exception):
-    """A futures call that ends here; raised as ``FuturesProblem(*REFUSAL)``."""
+    """Ends a futures call with an error response; raised as ``FuturesProblem(*REFUSAL)``."""
 
     def __init__(self, status: int, code: int, msg: str, retry_after_s: int = RETRY_AFTER_S) -> None:
-        """``retry_after_s`` is told with 418, 429 and 503 alone."""
+        """``retry_after_s`` is sent with 418, 429 and 503 only."""
         super().__init__(status, code, msg)
         self.status = status
         self.code = code
@@ -39,11 +39,11 @@ class FuturesProblem(Exception):
         self.retry_after_s = retry_after_s
 
     def body(self) -> ErrorView:
-        """An answer, or one element of a batch's answer."""
+        """The body of a response, or one element of a batch's response."""
         return ErrorView(self.code, self.msg)
 
 
-# Before the call begins
+# Before the call is dispatched
 UNKNOWN_PATH: Final = Refusal(404, -5000, "There is no such path.")
 WRONG_METHOD: Final = Refusal(405, -5000, "There is no such method of this path.")
 BODY_TOO_LARGE: Final = Refusal(413, -1130, "The body is too large.")
@@ -90,14 +90,14 @@ NO_ORDER_ID: Final = Refusal(
 TOO_MANY_IDS: Final = Refusal(400, -4032, "More than 10 ids in one batch cancel.")
 TOO_MANY_IN_BATCH: Final = Refusal(400, -4082, "More than 5 orders in one batch.")
 
-# What became of a trigger that is to be canceled
+# Why a trigger cannot be canceled
 TRIGGER_FIRED: Final = Refusal(400, -2030, "Trigger order has already been triggered.")
 TRIGGER_CANCELED: Final = Refusal(400, -2031, "Trigger order has already been canceled.")
 TRIGGER_POSITION_CLOSED: Final = Refusal(400, -2032, "Position of the trigger order is closed.")
 TRIGGER_NOT_OWN: Final = Refusal(400, -2033, "Trigger order does not belong to this account.")
 
-UNKNOWN_ORDER: Final = Refusal(400, -2011, "Unknown order sent.")  # to cancel
-NO_SUCH_ORDER: Final = Refusal(400, -2013, "Order does not exist.")  # to modify or to see
+UNKNOWN_ORDER: Final = Refusal(400, -2011, "Unknown order sent.")  # for cancels
+NO_SUCH_ORDER: Final = Refusal(400, -2013, "Order does not exist.")  # for modifications and queries
 LEVERAGE: Final = Refusal(400, -4028, "Leverage is not valid for this symbol.")
 
 # Filters
@@ -144,43 +144,43 @@ REFUSALS: Final[dict[RejectReason, Refusal]] = {
     RejectReason.PRICE_TOO_LOW: Refusal(400, -4024, "Limit price is too low below the mark price."),
     RejectReason.NO_LEAVE: Refusal(400, -4118, "ReduceOnly Order Failed: it would lose more than there is."),
 }
-"""What the engine refuses. A query has words of its own for an unknown order."""
+"""Rejections by the engine. Queries word an unknown order differently."""
 
 _SAY_WHEN: Final = (418, 429, 503)
 
 
 def refused(reason: RejectReason) -> FuturesProblem:
-    """The futures API's words for an engine's refusal."""
+    """The futures API's response to a rejection by the engine."""
     return FuturesProblem(*REFUSALS[reason])
 
 
 def of_http(status: int) -> FuturesProblem:
-    """What the server refuses before any view is asked."""
+    """Errors raised by the server before any view runs."""
     return FuturesProblem(*{404: UNKNOWN_PATH, 405: WRONG_METHOD}.get(status, NOT_HTTP))
 
 
 def mandatory(name: str) -> FuturesProblem:
-    """A parameter that is missing, empty or malformed."""
+    """-1102 for a parameter that is missing, empty or malformed."""
     return FuturesProblem(400, -1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
 
 
 def twice(name: str) -> FuturesProblem:
-    """A parameter that stands twice in one place."""
+    """-1101 for a parameter sent twice in one source."""
     return FuturesProblem(400, -1101, f"Parameter '{name[:64]}' was sent twice.")
 
 
 def illegal(name: str) -> FuturesProblem:
-    """A parameter with characters that have no place in it."""
+    """-1100 for a parameter with illegal characters."""
     return FuturesProblem(400, -1100, f"Illegal characters found in parameter '{name}'.")
 
 
 def not_taken(name: str) -> FuturesProblem:
-    """A parameter that this kind of order does not take."""
+    """-1106 for a parameter that this kind of order does not take."""
     return FuturesProblem(400, -1106, f"Parameter '{name}' sent when not required.")
 
 
 def out_of_range(name: str) -> FuturesProblem:
-    """A parameter that is none of the values it may have."""
+    """-1130 for a parameter outside its permitted values."""
     return FuturesProblem(400, -1130, f"Data sent for parameter '{name}' is not valid.")
 
 
@@ -190,12 +190,12 @@ def exclusive(*names: str) -> FuturesProblem:
 
 
 def not_offered(what: str) -> FuturesProblem:
-    """A mode of trading that this exchange does not have."""
+    """A trading mode that this exchange does not support."""
     return FuturesProblem(400, -1020, f"{what} is not supported.")
 
 
 def render(problem: FuturesProblem) -> Response:
-    """The answer."""
+    """Render the error response."""
     response = Json(problem.body(), problem.status)
     if problem.status in _SAY_WHEN:
         add_header(response, "Retry-After", problem.retry_after_s)

@@ -1,6 +1,6 @@
-"""What every futures request passes: its weight is charged, its orders are counted, its answer says how much was used.
+"""Rate limits of every futures request: weight is charged, orders are counted, usage is reported in headers.
 
-Whatever never reaches a view is charged here, so that failed requests cost too.
+Requests that never reach a view are charged here, so that failed requests count too.
 """
 
 from typing import Final
@@ -28,13 +28,13 @@ PREFIX: Final = "/fapi"
 
 
 def is_futures() -> bool:
-    """Whether this request is one of the futures API."""
+    """Whether this request is to the futures API."""
     path = request_context().path
     return path.startswith(PREFIX) and (path == PREFIX or path[len(PREFIX)] == "/")
 
 
 def begin(has_route: bool) -> None:
-    """Before the view: receive the body; charge what ends here. Raises FuturesProblem 413, 400, 429, 418."""
+    """Before the view: read the body; charge requests that end here. Raises FuturesProblem 413, 400, 429, 418."""
     if not has_route:
         enforce_limits(1)
         return
@@ -47,7 +47,7 @@ def begin(has_route: bool) -> None:
 
 
 def enforce_limits(weight: int) -> None:
-    """Charge the caller's IP; raises FuturesProblem 418, 429."""
+    """Charge the client's IP; raises FuturesProblem 418, 429."""
     at = services()
     if at.budget is None:
         return
@@ -67,7 +67,7 @@ def count_orders(account: str, count: int) -> None:
 
 
 def add_usage_headers(response: Response) -> None:
-    """After the view: say how much was used."""
+    """After the view: report usage."""
     context = request_context()
     add_header(response, WEIGHT_HEADER, context.used_weight)
     if context.order_count is not None:

@@ -1,4 +1,4 @@
-"""Where the parameters of a futures call may stand: query, form body, JSON body. The query wins over the body."""
+"""Sources of a futures call's parameters: query, form body, JSON body. The query takes precedence over the body."""
 
 from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
@@ -53,7 +53,7 @@ def read_members(members: Mapping[str, object]) -> Values:
 
 
 def _fold(name: str) -> str:
-    """In lower case, but nothing that only Unicode takes for one of our letters."""
+    """Lower case, for ASCII names only: no other letter may fold to an ASCII one."""
     return name.lower() if name.isascii() else name
 
 

@@ -1,7 +1,7 @@
 """The parameters of a futures call, by name and type.
 
-A name is matched in any letter case. A value that is empty or null counts as not sent. Values of a query and of a form
-are texts; those of JSON are texts, numbers (as the text they were), booleans, lists and objects.
+Names are case-insensitive. A value that is empty or null counts as not sent. Values of a query and of a form are texts;
+those of JSON are texts, numbers (as their text), booleans, lists and objects.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,23 +26,23 @@ from web.http.parse import is_client_id, read_decimal, read_long
 
 T = TypeVar("T")
 
-LISTS: Final = ("orderidlist", "origclientorderidlist")  # what may stand several times in one place
+LISTS: Final = ("orderidlist", "origclientorderidlist")  # may be repeated in one source
 
-CLIENT_ID_OF_LIQUIDATION: Final = "autoclose-"  # so Binance's clients know them: nobody else's may look so
+CLIENT_ID_OF_LIQUIDATION: Final = "autoclose-"  # as Binance's clients know them: reserved
 CLIENT_ID_OF_ADL: Final = "adl_autoclose"
 
 _BOOLEANS: Final = {"true": True, "false": False}
 _EMPTY: Final = (None, "")
 
 Values = Mapping[str, Sequence[object]]
-"""One place: name in lower case → all that was sent under it."""
+"""One source: name in lower case → all values sent under it."""
 
 
 class Parameters:
-    """What was sent. Readers give None for what was not, and raise FuturesProblem for what is malformed."""
+    """Typed parameters. Readers return None for a missing one, and raise FuturesProblem for a malformed one."""
 
     def __init__(self, *sources: Values, fault: FuturesProblem | None = None) -> None:
-        """``sources``: the earlier wins. ``fault``: why a place could not be read."""
+        """``sources``: the earlier takes precedence. ``fault``: why a source could not be read."""
         self._sources = sources
         self._values = (
             sources[0] if len(sources) == 1 else {name: each[name] for each in sources[::-1] for name in each}
@@ -50,7 +50,7 @@ class Parameters:
         self._fault = fault
 
     def check(self) -> None:
-        """Raises -1102 for a body that cannot be read, -1101 for a name twice in one place, lists excepted."""
+        """Raises -1102 for a body that cannot be read, -1101 for a duplicate name in one source, lists excepted."""
         if self._fault is not None:
             raise self._fault
         for source in self._sources:
@@ -59,7 +59,7 @@ class Parameters:
                     raise twice(name)
 
     def all(self, name: str) -> Sequence[object]:
-        """Everything sent under the name; empty values are left out."""
+        """All values sent under the name, except empty ones."""
         return [value for value in self._values.get(name.lower(), ()) if value not in _EMPTY]
 
     def has(self, *names: str) -> bool:
@@ -67,7 +67,7 @@ class Parameters:
         return any(name.lower() in self._values and self.all(name) for name in names)
 
     def value(self, *names: str) -> object:
-        """The one value of the first of these names that was sent, or None; raises -1101."""
+        """The single value of the first of these names that was sent, or None; raises -1101."""
         for name in names:
             values = self._values.get(name.lower(), ())
             if len(values) > 1:
@@ -78,19 +78,19 @@ class Parameters:
                 return values[0]
         return None
 
-    # Each of these raises -1102 for what is malformed, and -1101 for what was sent twice
+    # All of these raise -1102 for malformed values, and -1101 for duplicates
 
     def text(self, *names: str) -> str | None:
-        """STRING: a text, or a number as it was written."""
+        """STRING: a text, or a number as written."""
         value = self.value(*names)
         if value is None:
             return None
         if isinstance(value, str):
-            return str(value)  # a number's text, too: nothing but plain texts may go on into messages
+            return str(value)  # a Number becomes a plain text, too: messages carry no subclasses
         raise mandatory(names[0])
 
     def decimal(self, *names: str) -> Decimal | None:
-        """DECIMAL, sent under any of these names; raises -1106 if a second one of them says another."""
+        """DECIMAL, sent under any of these names; raises -1106 if two of them differ."""
         found: Decimal | None = None
         for name in names:
             text = self.text(name) if name.lower() in self._values else None  # most are not sent
@@ -123,7 +123,7 @@ class Parameters:
         return known
 
     def choice(self, name: str, choices: Mapping[str, T], refusal: Refusal) -> T | None:
-        """ENUM: what ``choices`` has for it; raises ``refusal`` for anything else."""
+        """ENUM: the value that ``choices`` maps it to; raises ``refusal`` for anything else."""
         value = self.value(name)
         if value is None:
             return None
@@ -132,7 +132,7 @@ class Parameters:
         return choices[value]
 
     def new_client_id(self, name: str) -> str:
-        """The client id of a new order, "" if none; raises -4015 for a long or reserved one, -1100 for others."""
+        """The client id of a new order, "" if none; raises -4015 (too long, reserved) or -1100."""
         text = self.text(name) or ""
         if len(text) > CLIENT_ID_LENGTH_MAX:
             raise FuturesProblem(*CLIENT_ID_TOO_LONG)
@@ -143,7 +143,7 @@ class Parameters:
         return text
 
     def bounded(self, name: str, default: int, least: int, most: int) -> int:
-        """A LONG of ``least`` to ``most``; raises -1130 for any other, malformed ones too."""
+        """A LONG of ``least`` to ``most``; raises -1130 for any other value, malformed ones too."""
         value = self.value(name)
         if value is None:
             return default
@@ -157,7 +157,7 @@ class Parameters:
         return self.bounded("limit", default, 1, most)
 
     def times(self) -> tuple[int | None, int | None]:
-        """``startTime`` and ``endTime``, ms; raises -1023 if one is after the other."""
+        """``startTime`` and ``endTime``, ms; raises -1023 if start is after end."""
         start_ms, end_ms = self.long("startTime"), self.long("endTime")
         if start_ms is not None and end_ms is not None and start_ms > end_ms:
             raise FuturesProblem(*START_AFTER_END)

@@ -1,4 +1,4 @@
-"""Is the exchange there, what time is it, and what can be traded."""
+"""Connectivity, server time, and exchange information."""
 
 from functools import lru_cache
 from typing import Annotated, Final, Literal
@@ -35,7 +35,7 @@ ORDER_TYPES: Final = (
 )
 TIMES_IN_FORCE: Final = ("GTC", "IOC", "FOK", "GTX")
 
-_NEVER_MS: Final = 4_133_404_800_000  # deliveryDate of what is never delivered: the end of the year 2100
+_NEVER_MS: Final = 4_133_404_800_000  # deliveryDate of a perpetual contract: the end of the year 2100
 StatusText = Literal["TRADING", "PENDING_TRADING", "CLOSE"]
 _STATUSES: Final[dict[str, StatusText]] = {
     MarketStatus.LISTED: "TRADING",
@@ -75,7 +75,7 @@ class SymbolView(msgspec.Struct):
 
 @blueprint.get("/v1/ping")
 def ping() -> Response:
-    """Nothing; what was sent along is not read."""
+    """An empty object; parameters are ignored."""
     enforce_limits(1)
     return answer({})
 
@@ -89,7 +89,7 @@ def tell_time() -> Response:
 
 @blueprint.get("/v1/exchangeInfo")
 def exchange_info() -> Response:
-    """All markets, and the limits."""
+    """All markets, and the rate limits."""
     public(1)
     at = services()
     return answer(
@@ -115,7 +115,7 @@ def _render_limits(settings: WebSettings) -> list[dict[str, object]]:
 
 @lru_cache(maxsize=1)
 def _render_symbols(catalog: Catalog) -> msgspec.Raw:
-    """A catalog is the same object until something changes."""
+    """Cached: a catalog is the same object until something changes."""
     return msgspec.Raw(msgspec.json.encode([_render_symbol(market) for market in catalog.futures.values()]))
 
 
@@ -162,7 +162,7 @@ def _render_filters(market: Market) -> list[dict[str, str]]:
 
 
 def _render_band(market: Market) -> list[dict[str, str]]:
-    """How far from the mark price an order's may be; a market without risk terms has no such bound."""
+    """The permitted distance of an order's price from the mark price; none for a market without risk terms."""
     if market.risk is None or market.futures is None:
         return []
     bound = market.futures.market_take_bound

@@ -1,4 +1,4 @@
-"""Public data of one market: its book, its trades, its candles."""
+"""Public data of one market: order book, trades, candles."""
 
 from typing import Final
 
@@ -42,12 +42,12 @@ _MINUTES: Final = {
 }
 INTERVALS_MS: Final = {name: minutes * _MINUTE_MS for name, minutes in _MINUTES.items()}
 
-_DEPTH_WEIGHTS: Final = ((50, 2), (100, 5), (500, 10), (DEPTH_MAX, 20))  # (levels up to, weight)
+_DEPTH_WEIGHTS: Final = ((50, 2), (100, 5), (500, 10), (DEPTH_MAX, 20))  # (up to so many levels, weight)
 
 
 @blueprint.get("/depth")
 def depth() -> Response:
-    """A book's levels, best first."""
+    """The levels of the order book, best first."""
     parameters = public(_weigh_depth)
     at = services()
     market = read_market(parameters, at.catalog())
@@ -96,7 +96,7 @@ def aggregated_trades() -> Response:
 
 @blueprint.get("/klines")
 def klines() -> Response:
-    """Candles, oldest first; a span without a trade has none."""
+    """Candles, oldest first; an interval without a trade has none."""
     parameters = public(5)
     at = services()
     market = read_market(parameters, at.catalog())
@@ -124,7 +124,7 @@ def _weigh_depth(parameters: Parameters) -> int:
 def _find_span(
     gateway: ExchangeGateway, market: Market, from_id: int | None, start_ms: int | None, end_ms: int | None
 ) -> tuple[int | None, int | None]:
-    """(first, last) id of the trades asked for; None: open on that side. (0, 0) if there are none."""
+    """(first, last) id of the requested trades; None: unbounded on that side. (0, 0) if there are none."""
     if start_ms is None and end_ms is None:
         return from_id, None
     query = GetCandles(market.number, ONE_SPAN_MS, 1, start_ms or 0, NO_BOUND if end_ms is None else end_ms)
@@ -137,9 +137,9 @@ def _find_span(
 def _trades_between(
     gateway: ExchangeGateway, market: Market, first: int | None, last: int | None, limit: int
 ) -> list[Trade]:
-    """The first ``limit`` trades from ``first`` on, or the last up to ``last``; oldest first.
+    """The first ``limit`` trades from ``first`` on, or the last ones up to ``last``; oldest first.
 
-    The ids of a market's trades follow each other without a gap.
+    The ids of a market's trades are consecutive.
     """
     query = MarketTrades(market.number, limit)
     if first is not None:

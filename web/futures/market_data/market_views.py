@@ -33,7 +33,7 @@ _AGGREGATED: Final = {
 
 
 class AggregatedView(msgspec.Struct, gc=False, rename=_AGGREGATED):
-    """A trade as an aggregate, of which it is the only one."""
+    """An aggregate trade, which always consists of a single trade."""
 
     id: Id
     price: Decimal
@@ -45,7 +45,7 @@ class AggregatedView(msgspec.Struct, gc=False, rename=_AGGREGATED):
 
 
 def render_levels(market: Market, levels: list[tuple[int, int]]) -> list[list[str]]:
-    """Levels of one side of a book."""
+    """The levels of one side of an order book."""
     return [[format_price(market, price), market.format_quantity(lots)] for price, lots in levels]
 
 
@@ -62,7 +62,7 @@ def render_trade(market: Market, trade: Trade) -> TradeView:
 
 
 def render_aggregated(market: Market, trade: Trade) -> AggregatedView:
-    """The same under the names of an aggregate, of which it is the only one."""
+    """A trade as an aggregate of a single trade."""
     return AggregatedView(
         id=trade.id,
         price=format_price(market, trade.price),

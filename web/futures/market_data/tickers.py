@@ -1,4 +1,4 @@
-"""Public figures of one market or of all: the last day, prices, best bid and ask, mark price."""
+"""Public figures of one market or of all: 24-hour statistics, prices, best bid and ask, mark price."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, Final, Literal
@@ -26,7 +26,7 @@ from web.services import services
 blueprint: Final = Blueprint("futures_tickers", __name__, url_prefix="/fapi")
 
 _PERCENT_DECIMALS: Final = 3
-_NO_TRADE: Final = -1  # firstId and lastId of a day without one
+_NO_TRADE: Final = -1  # firstId and lastId of a day without a trade
 
 Rows = Sequence[msgspec.Struct]
 
@@ -72,7 +72,7 @@ class BookView(msgspec.Struct, gc=False):
 
 
 class PremiumView(msgspec.Struct, gc=False):
-    """Mark price and index."""
+    """Mark price and index price."""
 
     symbol: Symbol
     markPrice: Decimal
@@ -105,12 +105,12 @@ def book() -> Response:
 
 @blueprint.get("/v1/premiumIndex")
 def premium_index() -> Response:
-    """Mark price and index; there is no funding."""
+    """Mark price and index price; there is no funding."""
     return _answer(public(by_symbol(1, 10)), _premiums)
 
 
 def _answer(parameters: Parameters, rows_of: Callable[[ExchangeGateway, Sequence[Market]], Rows]) -> Response:
-    """An object for one symbol, an array of all without."""
+    """An object with a symbol, an array of all markets without one."""
     at = services()
     catalog = at.catalog()
     market = read_optional_market(parameters, catalog)
@@ -145,7 +145,7 @@ def _premiums(gateway: ExchangeGateway, markets: Sequence[Market]) -> Rows:
 
 
 def render_day(market: Market, found: Candle, last: Trade | None, now: int) -> DayView:
-    """A market's last 24 hours: the candle of its trades, and its newest trade ever."""
+    """A market's last 24 hours, from the candle of its trades and its newest trade overall; ``now`` in ms."""
     change = found.close - found.open
     return DayView(
         symbol=market.symbol,

@@ -1,1 +1,1 @@
-"""Futures orders: placing, modifying, canceling, reading."""
+"""Futures orders: place, modify, cancel, query."""

@@ -1,6 +1,6 @@
 """Trigger orders under Binance's newer names: algoId is the orderId, clientAlgoId the client id.
 
-A second front of the same orders: each is visible and can be canceled on both.
+A second interface to the same orders: each is visible and can be canceled through both.
 """
 
 from collections.abc import Callable, Sequence
@@ -50,7 +50,7 @@ def place() -> Response:
 
 @blueprint.get("/algoOrder")
 def get_order() -> Response:
-    """One trigger order, whatever has become of it."""
+    """One trigger order, in any state."""
     call = signed(1, READ)
     at = services()
     order = _find(at, call, history.find_order, history.find_latest)
@@ -61,7 +61,7 @@ def get_order() -> Response:
 
 @blueprint.delete("/algoOrder")
 def cancel() -> Response:
-    """Cancel one trigger order, or what it has become."""
+    """Cancel one trigger order, or the order it has become."""
     call = signed(1, TRADE)
     at = services()
     order = _find(at, call, history.find_open_order, history.find_latest_open)
@@ -84,7 +84,7 @@ def cancel_all() -> Response:
 
 @blueprint.get("/openAlgoOrders")
 def list_waiting() -> Response:
-    """The waiting triggers of a market or of all, or the one of them that is named."""
+    """The waiting triggers of one market or of all, or the single one with a given id."""
     call = signed(by_symbol(1, 40), READ)
     at = services()
     market = read_optional_market(call.parameters, at.catalog())
@@ -96,7 +96,7 @@ def list_waiting() -> Response:
 
 @blueprint.get("/allAlgoOrders")
 def list_orders() -> Response:
-    """A market's trigger orders, whatever has become of them."""
+    """A market's trigger orders, in any state."""
     call = signed(5, READ)
     at = services()
     market = read_market(call.parameters, at.catalog())
@@ -111,7 +111,7 @@ def _check_algo_type(parameters: Parameters) -> None:
 
 
 def _find(at: Services, call: Call, by_id: ById, by_client_id: ByClientId) -> Order | None:
-    """The caller's trigger order of that name."""
+    """The caller's trigger order with this id or client id."""
     market = read_optional_market(call.parameters, at.catalog())
     name = read_optional_name(call.parameters, "algoId", "clientAlgoId")
     if name is None:

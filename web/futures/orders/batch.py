@@ -1,4 +1,4 @@
-"""Several new orders in one request, each for itself: what is wrong with one does not stop the others."""
+"""Several new orders in one request, each independent: an error in one does not affect the others."""
 
 import time
 from collections import Counter, defaultdict
@@ -27,7 +27,7 @@ _UNDECIDED: Final = (RejectReason.BUSY, RejectReason.RESTARTING, RejectReason.ST
 
 
 def count_elements(parameters: Parameters) -> int:
-    """How many orders a request counts as; one that is malformed, as one."""
+    """The number of orders to count for a request; a malformed one counts as one."""
     try:
         return min(len(_read_list(parameters)), PLACE_COUNT_MAX)
     except FuturesProblem:
@@ -35,7 +35,7 @@ def count_elements(parameters: Parameters) -> int:
 
 
 def read_elements(parameters: Parameters) -> list[object]:
-    """What is to become orders; raises -1102, -4082."""
+    """The elements to become orders; raises -1102, -4082."""
     elements = _read_list(parameters)
     if len(elements) > PLACE_COUNT_MAX:
         raise FuturesProblem(*TOO_MANY_IN_BATCH)
@@ -45,9 +45,9 @@ def read_elements(parameters: Parameters) -> list[object]:
 def place_each(
     gateway: ExchangeGateway, catalog: Catalog, principal: Principal, elements: Sequence[object]
 ) -> list[Order | FuturesProblem]:
-    """For each element its order, or what was wrong with it.
+    """For each element its order, or its error.
 
-    Raises EngineRejected where the engine has decided on none of them: what is true of the whole request.
+    Raises EngineRejected if the engine decided on none of them: the error then applies to the whole request.
     """
     told: dict[int, Order | FuturesProblem] = {}
     orders: dict[int, NewOrder] = {}
@@ -86,12 +86,12 @@ def _send(
 
 
 def _turns(gateway: ExchangeGateway, catalog: Catalog, orders: Mapping[int, NewOrder]) -> Iterable[Sequence[int]]:
-    """What may be sent at the same time, so that those of one market are placed in order.
+    """Groups that may be sent at the same time, so that orders of one market are placed in sequence.
 
-    A shard keeps the order of what it is sent, unless it has to ask another shard for the money of some of it.
+    A shard processes messages in the order received, unless it has to reserve funds of some at another shard.
     """
     turns: defaultdict[int, list[int]] = defaultdict(list)
-    next_turn: Counter[int] = Counter()  # of each market
+    next_turn: Counter[int] = Counter()  # per market
     for place, order in orders.items():
         turns[next_turn[order.market]].append(place)
         if gateway.market_shard(catalog.by_number[order.market]) != gateway.account_shard(order.account):

@@ -1,4 +1,4 @@
-"""Canceling futures orders: one, several, all of a market, all after a while. Works while a market is halted."""
+"""Canceling futures orders: one, several, all of a market, all after a timeout. Works while a market is halted."""
 
 from collections.abc import Sequence
 from typing import Final, Literal
@@ -41,7 +41,7 @@ blueprint: Final = Blueprint("futures_cancel", __name__, url_prefix="/fapi/v1")
 
 
 class AllCanceledView(msgspec.Struct, gc=False):
-    """Nothing is open any more."""
+    """The response to a cancel-all."""
 
     code: Literal[200] = 200
     msg: Literal["The operation of cancel all open order is done."] = "The operation of cancel all open order is done."
@@ -63,7 +63,7 @@ def cancel() -> Response:
 
 @blueprint.delete("/batchOrders")
 def cancel_batch() -> Response:
-    """Cancel up to ten orders in one step; each shows what it is now."""
+    """Cancel up to ten orders atomically; each is returned in its new state."""
     call = signed(1, TRADE)
     at = services()
     catalog = at.catalog()
@@ -76,7 +76,7 @@ def cancel_batch() -> Response:
 
 @blueprint.delete("/allOpenOrders")
 def cancel_all() -> Response:
-    """Cancel everything of the caller on a market, triggers too."""
+    """Cancel all orders of the caller on a market, triggers too."""
     call = signed(1, TRADE)
     at = services()
     market = read_market(call.parameters, at.catalog())
@@ -86,7 +86,7 @@ def cancel_all() -> Response:
 
 @blueprint.post("/countdownCancelAll")
 def count_down() -> Response:
-    """Cancel everything of the caller on a market unless this is called again in time."""
+    """Cancel all orders of the caller on a market unless this is called again before the timeout."""
     call = signed(10, TRADE)
     at = services()
     market = read_market(call.parameters, at.catalog())
@@ -99,12 +99,12 @@ def count_down() -> Response:
 
 
 def cancel_everything(gateway: ExchangeGateway, command: CancelAll, market: Market) -> None:
-    """Carry out a cancel-all of one futures market; raises EngineRejected."""
+    """Execute a cancel-all on a futures market; raises EngineRejected."""
     gateway.ask(OrdersReply, gateway.market_shard(market), command, DEADLINE_BULK_MS)
 
 
 def _read_names(requested: Parameters) -> list[OrderName]:
-    """The ids in the order asked; "" for one that can name no order. Raises -1102, -1128, -4032."""
+    """The ids in request order; "" for one that cannot identify an order. Raises -1102, -1128, -4032."""
     order_ids = read_order_ids(requested, "orderIdList")
     client_ids = read_client_ids(requested, "origClientOrderIdList")
     if order_ids is None and client_ids is None:
@@ -120,7 +120,7 @@ def _read_names(requested: Parameters) -> list[OrderName]:
 def _cancel_named(
     gateway: ExchangeGateway, market: Market, account: str, names: list[OrderName]
 ) -> list[Order | FuturesProblem]:
-    """For each name its order, canceled now or ended before, or why there is none."""
+    """For each name its order, canceled now or ended before, or an error."""
     queries = [query_of(name, market, account) for name in names]
     requested = list(dict.fromkeys(query for query in queries if query is not None))
     found = dict(zip(requested, _command(gateway, market, account, requested), strict=True))
@@ -132,7 +132,7 @@ def _cancel_named(
 def _command(
     gateway: ExchangeGateway, market: Market, account: str, requested: list[GetOrder | GetOrderByClientId]
 ) -> list[Order | RejectReason]:
-    """Cancel what is asked for in one step; nothing is done where nothing of the market is."""
+    """Cancel the orders atomically; not sent if there are none."""
     if not requested:
         return []
     command = CancelBatch(market.number, account, *_split(requested))
@@ -142,7 +142,7 @@ def _command(
 def _find_ended(
     gateway: ExchangeGateway, market: Market, account: str, requested: list[GetOrder | GetOrderByClientId]
 ) -> Sequence[Order | RejectReason]:
-    """What the archive has of them, or for each of them why it cannot tell: what was done is told all the same."""
+    """The orders from the archive; if it fails, its reason for each, so that completed cancels are still reported."""
     if not requested:
         return []
     try:
@@ -154,7 +154,7 @@ def _find_ended(
 
 
 def _split(requested: list[GetOrder | GetOrderByClientId]) -> tuple[list[int], list[str]]:
-    """Ids and client ids; all of them are one or the other, so the answers come in the order asked."""
+    """Ids and client ids; one of the lists is empty, so results are in request order."""
     return (
         [query.id for query in requested if isinstance(query, GetOrder)],
         [query.client_id for query in requested if isinstance(query, GetOrderByClientId)],
@@ -162,7 +162,7 @@ def _split(requested: list[GetOrder | GetOrderByClientId]) -> tuple[list[int], l
 
 
 def _judge(found: Order | RejectReason | None, account: str) -> Order | FuturesProblem:
-    """The order if the caller may see it."""
+    """The order if the caller may see it, else the error."""
     if isinstance(found, Order):
         if found.account == account:
             return found

@@ -1,8 +1,8 @@
-"""Canceling one futures order by either id, and what is told when that cannot be done.
+"""Canceling one futures order by either id, and the error if that fails.
 
-The engine knows what is open or has ended a moment ago. What has ended before is looked for in the archive: a trigger
-is refused in words of its own for each way in which it may have ended. Where the archive is not heard in time, that is
-what is told: an order is unknown only if nobody knows it.
+The engine knows open orders and those that ended very recently. Older ones are looked up in the archive: a trigger is
+rejected with an error of its own for each way it may have ended. If the archive does not reply in time, that is the
+error: an order is reported as unknown only if no process knows it.
 """
 
 from shards.model.commands import Cancel, CancelByClientId
@@ -49,7 +49,7 @@ def _command_of(query: GetOrder | GetOrderByClientId, account: str) -> Cancel | 
 
 
 def _find_ended(gateway: ExchangeGateway, market: Market, query: GetOrder | GetOrderByClientId) -> Order | None:
-    """A cancel by client id looks at open orders alone: the shard may still know one that has ended."""
+    """A cancel by client id considers open orders only: the shard may still know one that has ended."""
     unarchived = None
     if isinstance(query, GetOrderByClientId):
         unarchived = history.find_unarchived_order(gateway, market, query)
@@ -57,7 +57,7 @@ def _find_ended(gateway: ExchangeGateway, market: Market, query: GetOrder | GetO
 
 
 def why_not(order: Order | None, account: str) -> Refusal:
-    """What stands against canceling an order of which no open one of the account was found."""
+    """Why an order, of which no open one of the account was found, cannot be canceled."""
     if order is None or order.trigger is None:
         return UNKNOWN_ORDER
     if order.account != account:

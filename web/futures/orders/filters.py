@@ -1,4 +1,4 @@
-"""Decimals of a new order in ticks and lots of its market, and the market's filters. Raises FuturesProblem -1013."""
+"""Decimals of a new order in ticks and lots, and the market's filters. Raises FuturesProblem -1013."""
 
 from shards.model.decimals import Decimal, count_steps
 from shards.model.markets import Market
@@ -8,12 +8,15 @@ from web.futures.limits import QUANTITY_MAX
 
 
 def count_ticks(price: Decimal, market: Market) -> int:
-    """A price in ticks, at least one; raises PRICE_FILTER if it is zero, off tick or too big."""
+    """A price in ticks, at least one; raises PRICE_FILTER if it is zero, off the tick size, or too large."""
     return _count(price, market.tick, PRICE_MAX, PRICE_FILTER)
 
 
 def count_lots(quantity: Decimal, market: Market, *, clamped: bool = False) -> int:
-    """A quantity in lots, at least one; raises LOT_SIZE if it is zero, off step or, unless ``clamped``, too big."""
+    """A quantity in lots, at least one.
+
+    Raises LOT_SIZE if it is zero, not a multiple of the step or, unless ``clamped``, too large.
+    """
     if not clamped:
         return _count(quantity, market.lot, QUANTITY_MAX, LOT_SIZE)
     lots_max = QUANTITY_MAX * int(10**market.lot.decimals) // market.lot.digits

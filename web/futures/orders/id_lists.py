@@ -1,7 +1,7 @@
-"""Lists as parameters, in every spelling that clients use.
+"""Lists as parameters, in every notation that clients use.
 
-A JSON list as text, escaped or not, with or without spaces; a real list in a JSON body; one bare number; the parameter
-repeated with one id each. Raises FuturesProblem -1102 for anything else.
+A JSON list as text, escaped or not, with or without spaces; an actual list in a JSON body; a single bare number; the
+parameter repeated with one id each. Raises FuturesProblem -1102 for anything else.
 """
 
 import re
@@ -29,13 +29,13 @@ def read_json_list(parameters: Parameters, name: str) -> list[object] | None:
 
 
 def read_order_ids(parameters: Parameters, name: str) -> list[int | None] | None:
-    """Order ids in the order asked; None for one that can name no order. None for all if it was not sent."""
+    """Order ids in request order; None for one that cannot exist. None instead of a list if it was not sent."""
     items = _read_items(parameters, name)
     return None if items is None else [_order_id(item, name) for item in items]
 
 
 def read_client_ids(parameters: Parameters, name: str) -> list[str] | None:
-    """Client ids in the order asked; None if it was not sent."""
+    """Client ids in request order; None if it was not sent."""
     items = _read_items(parameters, name)
     return None if items is None else [_client_id(item, name) for item in items]
 
@@ -50,17 +50,17 @@ def _read_items(parameters: Parameters, name: str) -> Sequence[object] | None:
 
 
 def _order_id(item: object, name: str) -> int | None:
-    """A number, quoted or not; a quoted text that is no number names no order."""
+    """A number, quoted or not; None for a quoted text that is not a number: it cannot identify an order."""
     number = read_long(item)
     if number is not None:
         return number
     if not isinstance(item, str) or isinstance(item, Number) or _DIGITS.fullmatch(item):
-        raise mandatory(name)  # a fraction, beyond 2^63−1, no id at all
+        raise mandatory(name)  # a fraction, more than 2^63−1, or not an id at all
     return None
 
 
 def _client_id(item: object, name: str) -> str:
-    """A text; one written in digits alone may go without quotes."""
+    """A text; the quotes are optional if it consists of digits."""
     if not isinstance(item, str) or (isinstance(item, Number) and not _DIGITS.fullmatch(item)):
         raise mandatory(name)
     if not 1 <= len(item) <= CLIENT_ID_LENGTH_MAX:

@@ -1,4 +1,4 @@
-"""Another price, quantity or stop price for an order that is open."""
+"""Changing the price, quantity or stop price of an open order."""
 
 from typing import Final, NamedTuple
 
@@ -22,13 +22,13 @@ _MODIFIABLE: Final = (Kind.LIMIT, *STOPPED)
 
 
 class Change(NamedTuple):
-    """What shall be otherwise. None: as it is."""
+    """A modification. None: unchanged."""
 
-    side: Side | None  # never otherwise
-    quantity: Decimal | None  # in all, with what is filled
+    side: Side | None  # cannot change
+    quantity: Decimal | None  # total, including what is filled
     price: Decimal | None
     stop_price: Decimal | None
-    parameters: Parameters  # for what only the order can tell whether it takes it
+    parameters: Parameters  # for checks that depend on the order
 
 
 def read_change(parameters: Parameters) -> Change:
@@ -46,7 +46,7 @@ def read_change(parameters: Parameters) -> Change:
 
 
 def modify_order(gateway: ExchangeGateway, market: Market, account: str, name: OrderName, change: Change) -> Order:
-    """The order as it has become; raises FuturesProblem, EngineRejected."""
+    """The order after the modification; raises FuturesProblem, EngineRejected."""
     order = _find(gateway, market, account, name)
     if change.side not in (None, order.side):
         raise FuturesProblem(*BAD_SIDE)
@@ -60,7 +60,7 @@ def modify_order(gateway: ExchangeGateway, market: Market, account: str, name: O
 
 
 def _find(gateway: ExchangeGateway, market: Market, account: str, name: OrderName) -> Order:
-    """The caller's open order of that name; raises -2013."""
+    """The caller's open order with this id or client id; raises -2013."""
     query = query_of(name, market, account)
     order = history.find_open_order(gateway, market, query) if query is not None else None
     if order is None or order.account != account:
@@ -69,7 +69,7 @@ def _find(gateway: ExchangeGateway, market: Market, account: str, name: OrderNam
 
 
 def _make_modify(order: Order, market: Market, change: Change) -> Modify:
-    """The change in ticks and lots, as far as the order has what it changes; raises what stands against it."""
+    """The change in ticks and lots; raises FuturesProblem if it does not apply to this order."""
     if order.kind not in _MODIFIABLE:
         raise refused(RejectReason.NOT_MODIFIABLE)
     refuse_set(change.parameters, *CALLBACK, *ACTIVATION)
@@ -91,7 +91,7 @@ def _make_modify(order: Order, market: Market, change: Change) -> Modify:
 
 
 def _check(order: Order, modify: Modify, market: Market) -> None:
-    """Against the order as it was a moment ago; the engine looks again, but for the filters."""
+    """Check against the order as last seen; the engine checks again, except for the filters."""
     stop_price = order.trigger.stop_price if order.trigger is not None else 0
     price, quantity = modify.price or order.price, modify.quantity or order.quantity
     if (price, quantity, modify.stop_price or stop_price) == (order.price, order.quantity, stop_price):

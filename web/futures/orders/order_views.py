@@ -34,17 +34,17 @@ TIMES_IN_FORCE: Final = {
     TimeInForce.POST_ONLY: "GTX",
 }
 WORKING_TYPES: Final = {WatchedPrice.CONTRACT: "CONTRACT_PRICE", WatchedPrice.MARK: "MARK_PRICE"}
-BOTH: Final = "BOTH"  # the one position side of one-way mode
-CONDITIONAL: Final = "CONDITIONAL"  # the one algoType
-RATE_DECIMALS: Final = 2  # of a trailing trigger's rate in percent
+BOTH: Final = "BOTH"  # the only position side in one-way mode
+CONDITIONAL: Final = "CONDITIONAL"  # the only algoType
+RATE_DECIMALS: Final = 2  # of a trailing trigger's callback rate in percent
 
 _STATUSES: Final = {status: status.name for status in Status} | {Status.OPEN: "NEW"}
 _OPEN: Final = (Status.OPEN, Status.PARTIALLY_FILLED)
-_NO_TRIGGER: Final = Trigger(Kind.LIMIT)  # what a regular order shows in the fields of a trigger
+_NO_TRIGGER: Final = Trigger(Kind.LIMIT)  # shown in the trigger fields of a regular order
 
 
 class CancelView(Struct, gc=False):
-    """An order as a cancel answers with it."""
+    """An order in the response to a cancel."""
 
     clientOrderId: ClientOrderId
     cumQty: Decimal
@@ -82,7 +82,7 @@ class OrderView(CancelView, gc=False):
 
 
 class AlgoView(Struct, gc=False):
-    """An order born as a trigger, under Binance's newer names."""
+    """An order placed as a trigger, under Binance's newer names."""
 
     algoId: Id
     clientAlgoId: ClientOrderId
@@ -117,7 +117,7 @@ class OrderRenderer:
         self._markets = catalog.by_number
 
     def cancel_result(self, order: Order) -> CancelView:
-        """The order as a cancel answers with it."""
+        """An order in the response to a cancel."""
         market = self._markets[order.market]
         trigger = order.trigger or _NO_TRIGGER
         filled = market.format_quantity(order.filled)
@@ -148,7 +148,7 @@ class OrderRenderer:
         )
 
     def order(self, order: Order) -> OrderView:
-        """The order object: of placing, queries and lists."""
+        """The order object, used when placing, in queries and in lists."""
         trigger = order.trigger
         fields = (
             *astuple(self.cancel_result(order)),
@@ -162,7 +162,7 @@ class OrderRenderer:
         return OrderView(*fields)
 
     def conditional(self, order: Order) -> AlgoView:
-        """An order born as a trigger, under Binance's newer names."""
+        """An order placed as a trigger, under Binance's newer names."""
         market = self._markets[order.market]
         trigger = order.trigger or _NO_TRIGGER
         trails = trigger.origin is Kind.TRAILING_STOP_MARKET
@@ -195,12 +195,12 @@ class OrderRenderer:
 
 
 def _quantity(market: Market, order: Order) -> str:
-    """As ordered; "0" where the position decides."""
+    """As ordered; "0" if the position determines it."""
     return "0" if order.close_position else market.format_quantity(order.quantity)
 
 
 def _original_type(order: Order) -> str:
-    """As placed: it stays when a trigger fires."""
+    """As placed: unchanged when a trigger fires."""
     return TYPES[order.trigger.origin if order.trigger is not None else order.kind]
 
 

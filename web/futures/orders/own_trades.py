@@ -1,4 +1,4 @@
-"""What the caller's futures wallet has seen: fills, and money that came and went."""
+"""History of the caller's futures wallet: fills and income."""
 
 from typing import Final
 
@@ -37,9 +37,9 @@ from web.services import services
 
 blueprint: Final = Blueprint("futures_own_trades", __name__, url_prefix="/fapi/v1")
 
-_NO_ORDER: Final = -1  # 0 stands for any in a query, and names no order
+_NO_ORDER: Final = -1  # in queries 0 means any; no order has this id
 _INCOME_TYPES: Final = {kind.name: kind for kind in IncomeKind}
-_NO_INCOME_TYPES: Final = frozenset(  # Binance's others: nothing of the kind can happen here
+_NO_INCOME_TYPES: Final = frozenset(  # Binance's other types: none of these can occur here
     "API_REBATE AUTO_EXCHANGE BFUSD_REWARD COIN_SWAP_DEPOSIT COIN_SWAP_WITHDRAW COMMISSION_REBATE CONTEST_REWARD"
     " CROSS_COLLATERAL_TRANSFER DELIVERED_SETTELMENT FEE_RETURN FUNDING_FEE INSURANCE_CLEAR INTERNAL_TRANSFER"
     " OPTIONS_PREMIUM_FEE OPTIONS_SETTLE_PROFIT POSITION_LIMIT_INCREASE_FEE REFERRAL_KICKBACK SPECIAL_FUNDING_FEE"
@@ -48,7 +48,7 @@ _NO_INCOME_TYPES: Final = frozenset(  # Binance's others: nothing of the kind ca
 
 
 class FillView(msgspec.Struct, gc=False):
-    """A match, as one of its two accounts sees it."""
+    """A trade, as seen by one of its two accounts."""
 
     symbol: Symbol
     id: Id
@@ -68,7 +68,7 @@ class FillView(msgspec.Struct, gc=False):
 
 
 class IncomeView(msgspec.Struct, gc=False):
-    """What has changed the wallet."""
+    """A change of the wallet's balance."""
 
     symbol: str
     incomeType: IncomeType
@@ -94,7 +94,7 @@ def list_trades() -> Response:
 
 @blueprint.get("/income")
 def list_income() -> Response:
-    """What has changed the caller's wallet, oldest first, a page at a time."""
+    """Changes of the caller's wallet balance, oldest first, paginated."""
     call = signed(30, READ)
     at = services()
     query = _read_income(call, read_optional_market(call.parameters, at.catalog()))
@@ -107,7 +107,7 @@ def list_income() -> Response:
 
 
 def _read_fills(call: Call, market: Market) -> ListFills:
-    """What was asked for: the first ones from an id or a time on, else the newest ones."""
+    """The query: the first fills from an id or a time on, else the newest."""
     parameters = call.parameters
     order, from_id = parameters.long("orderId"), parameters.long("fromId")
     if from_id is not None and parameters.has("startTime", "endTime"):
@@ -127,7 +127,7 @@ def _read_fills(call: Call, market: Market) -> ListFills:
 
 
 def _read_income(call: Call, market: Market | None) -> ListIncome | None:
-    """What was asked for: pages of the first ones from a time on, else of the newest ones. None: there are none."""
+    """The query: pages of the first entries from a time on, else of the newest. None: there cannot be any."""
     parameters = call.parameters
     name = parameters.text("incomeType")
     if name is not None and name not in _INCOME_TYPES and name not in _NO_INCOME_TYPES:

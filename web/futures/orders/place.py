@@ -37,12 +37,12 @@ REGULAR: Final = (Kind.LIMIT, Kind.MARKET)
 ALL_TYPES: Final = {text: kind for kind, text in TYPES.items()} | _ALIASES
 TRIGGER_TYPES: Final = {text: kind for text, kind in ALL_TYPES.items() if kind not in REGULAR}
 
-PRICED: Final = (Kind.LIMIT, Kind.STOP, Kind.TAKE_PROFIT)  # they trade at a limit, in a time in force
+PRICED: Final = (Kind.LIMIT, Kind.STOP, Kind.TAKE_PROFIT)  # with a limit price and a time in force
 STOPPED: Final = (Kind.STOP, Kind.STOP_MARKET, Kind.TAKE_PROFIT, Kind.TAKE_PROFIT_MARKET)
 _CLOSING: Final = (Kind.STOP_MARKET, Kind.TAKE_PROFIT_MARKET)
 
 
-# What only some kinds have, by its names
+# Parameters that apply to some kinds only
 PRICE: Final = ("price",)
 STOP_PRICE: Final = ("stopPrice", "triggerPrice")
 CALLBACK: Final = ("callbackRate",)
@@ -50,14 +50,14 @@ ACTIVATION: Final = ("activationPrice", "activatePrice")
 
 
 class _Child(NamedTuple):
-    """A take-profit or stop-loss to be attached."""
+    """An attached take-profit or stop-loss."""
 
-    price: Decimal | None  # none is to be attached
+    price: Decimal | None  # None: not attached
     watched: WatchedPrice
 
 
 class _Draft(NamedTuple):
-    """A well-formed new order, in decimals. What does not apply is None or False."""
+    """A syntactically valid new order, in decimals. What does not apply is None or False."""
 
     side: Side
     kind: Kind
@@ -84,12 +84,12 @@ def read_order(
     types: Mapping[str, Kind] = ALL_TYPES,
     client_id_name: str = "newClientOrderId",
 ) -> NewOrder:
-    """The order that is asked for; raises FuturesProblem. ``types`` may be placed by this call."""
+    """The requested order; raises FuturesProblem. ``types``: those this call may place."""
     return _make_order(_read_draft(parameters, types, client_id_name), market, principal)
 
 
 def _read_draft(parameters: Parameters, types: Mapping[str, Kind], client_id_name: str) -> _Draft:
-    """Each parameter in its turn."""
+    """Reads the parameters in the contract's order."""
     side = need(parameters.choice("side", READ_SIDES, BAD_SIDE), "side")
     kind = need(parameters.choice("type", types, BAD_TYPE), "type")
     parameters.choice("positionSide", {BOTH: True}, BAD_POSITION_SIDE)
@@ -119,7 +119,7 @@ def _read_draft(parameters: Parameters, types: Mapping[str, Kind], client_id_nam
         stop_price=stop_price,
         callback=callback,
         activation=activation,
-        reduce_only=reduce_only or close_position or parent is not None,  # the two only ever reduce
+        reduce_only=reduce_only or close_position or parent is not None,  # take-profits and stop-losses only reduce
         close_position=close_position,
         watched=watched,
         protect=protect,
@@ -130,14 +130,14 @@ def _read_draft(parameters: Parameters, types: Mapping[str, Kind], client_id_nam
 
 
 def _read_time_in_force(parameters: Parameters, kind: Kind) -> TimeInForce | None:
-    """Without effect on triggers that become market orders: clients send it with all triggers, and Binance takes it."""
+    """No effect on triggers that become market orders: clients send it with all triggers, and Binance accepts it."""
     if kind is Kind.MARKET and parameters.has("timeInForce"):
         raise not_taken("timeInForce")
     return parameters.choice("timeInForce", _TIMES_IN_FORCE, BAD_TIME_IN_FORCE)
 
 
 def _read_quantity(parameters: Parameters) -> Decimal | None:
-    """Needed, unless the position or the parent decides."""
+    """Required unless the position or the parent determines it."""
     quantity = parameters.decimal("quantity")
     if quantity is None and not parameters.boolean("closePosition") and not parameters.has("parentOrderId"):
         return need(quantity, "quantity")
@@ -145,13 +145,13 @@ def _read_quantity(parameters: Parameters) -> Decimal | None:
 
 
 def _read_needed(parameters: Parameters, applies: bool, *names: str) -> Decimal | None:
-    """What some kinds of orders must have and the others may not."""
+    """A parameter that is required if ``applies`` and not accepted otherwise."""
     value = _read_own(parameters, applies, *names)
     return need(value, names[0]) if applies else None
 
 
 def _read_own(parameters: Parameters, applies: bool, *names: str) -> Decimal | None:
-    """What some kinds of orders may have and the others may not."""
+    """A parameter that is optional if ``applies`` and not accepted otherwise."""
     if not applies:
         refuse_set(parameters, *names)
         return None
@@ -159,7 +159,7 @@ def _read_own(parameters: Parameters, applies: bool, *names: str) -> Decimal | N
 
 
 def refuse_set(parameters: Parameters, *names: str) -> None:
-    """Raises -1106 for the first of these that is anything but 0: whoever sends it means another kind of order."""
+    """Raises -1106 for the first of these that is anything but 0: the caller means another kind of order."""
     for name in names:
         value = parameters.decimal(name)
         if value is not None and value.digits:
@@ -167,7 +167,7 @@ def refuse_set(parameters: Parameters, *names: str) -> None:
 
 
 def _read_callback(parameters: Parameters, trailing: bool) -> int:
-    """Percent in hundredths; 0 if it does not apply."""
+    """Callback rate in hundredths of a percent; 0 if it does not apply."""
     rate = _read_needed(parameters, trailing, *CALLBACK)
     if rate is None:
         return 0
@@ -194,7 +194,7 @@ def _read_working_type(parameters: Parameters, name: str) -> WatchedPrice:
 
 
 def _read_children(parameters: Parameters, kind: Kind) -> tuple[_Child, _Child]:
-    """Only a regular order has any."""
+    """Only regular orders have attached orders."""
     if kind not in REGULAR:
         for name in ("takeProfitPrice", "stopLossPrice", "tpWorkingType", "slWorkingType"):
             if parameters.has(name):
@@ -211,7 +211,7 @@ def _read_parent(parameters: Parameters, kind: Kind) -> int | None:
 
 
 def _make_order(draft: _Draft, market: Market, principal: Principal) -> NewOrder:
-    """The draft in ticks and lots of its market; raises what its filters refuse."""
+    """The draft in ticks and lots of its market; raises FuturesProblem if a filter rejects it."""
     price = _ticks(draft.price, market)
     trigger = _make_trigger(draft, market)
     take_profit = _make_child(Kind.TAKE_PROFIT_MARKET, draft.take_profit, market)
@@ -220,7 +220,7 @@ def _make_order(draft: _Draft, market: Market, principal: Principal) -> NewOrder
     if draft.price is not None:
         check_notional(price, quantity, market, draft.reduce_only)
     if draft.parent == 0:
-        raise refused(RejectReason.PARENT_NOT_OPEN)  # 0 stands for none from here on, and names no order
+        raise refused(RejectReason.PARENT_NOT_OPEN)  # from here on 0 means no parent; no order has this id
     return NewOrder(
         market=market.number,
         account=principal.account,
@@ -246,7 +246,7 @@ def _ticks(price: Decimal | None, market: Market) -> int:
 
 
 def _lots(draft: _Draft, market: Market) -> int:
-    """A market order that only reduces may ask for more than any order may have: it never gets more than is there."""
+    """Quantity in lots. A reducing market order may exceed the maximum: it fills no more than the position."""
     if draft.quantity is None:
         return 0
     return count_lots(draft.quantity, market, clamped=draft.kind is Kind.MARKET and draft.reduce_only)

@@ -39,7 +39,7 @@ def get_open_order() -> Response:
 
 @blueprint.get("/openOrders")
 def list_open_orders() -> Response:
-    """All open orders of a market or of all, waiting triggers too."""
+    """All open orders of one market or of all, waiting triggers too."""
     call = signed(by_symbol(1, 40), READ)
     at = services()
     market = read_optional_market(call.parameters, at.catalog())
@@ -58,7 +58,7 @@ def list_orders() -> Response:
 
 
 def list_open(at: Services, account: str, market: Market | None, waiting: bool = False) -> list[Order]:
-    """The account's open futures orders, on one market or on all, oldest first; or only triggers that wait."""
+    """The account's open futures orders, on one market or on all, oldest first; or only its waiting triggers."""
     shards = history.market_shards(at.gateway, at.catalog().futures.values() if market is None else [market])
     query = ListOpen(account, market.number if market else 0, Product.FUTURES, waiting)
     return history.list_open(at.gateway, shards, query)
@@ -71,7 +71,7 @@ def list_all(at: Services, query: ListOrders, market: Market) -> list[Order]:
 
 
 def read_list(call: Call, market: Market, id_name: str, triggers: bool = False) -> ListOrders:
-    """What was asked for: the first ones from an id or a time on, else the newest ones."""
+    """The query: the first orders from an id or a time on, else the newest."""
     from_id = call.parameters.long(id_name)
     start_ms, end_ms = call.parameters.times()
     span = Span.since(call.parameters.limit(OWN_DEFAULT, OWN_MAX), start_ms, end_ms, from_id)

@@ -34,7 +34,7 @@ def place() -> Response:
 
 @blueprint.put("/order")
 def modify() -> Response:
-    """Give an open order another price or quantity, or a waiting trigger another stop price."""
+    """Change the price or quantity of an open order, or the stop price of a waiting trigger."""
     call = signed(1, TRADE, orders=1)
     at = services()
     catalog = at.catalog()
@@ -46,7 +46,7 @@ def modify() -> Response:
 
 @blueprint.post("/batchOrders")
 def place_batch() -> Response:
-    """Place up to five orders, each for itself."""
+    """Place up to five orders, each independently."""
     call = signed(5, TRADE, orders=count_elements)
     at = services()
     catalog = at.catalog()
