@@ -1,4 +1,4 @@
-"""The HTTP side: speaks JSON to callers and messages to the shards; knows no order book."""
+"""The HTTP side: JSON for clients, messages to the shards. It holds no order book."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 def create_app() -> "Flask":
     """The WSGI application: ``gunicorn -c web/gunicorn_conf.py 'web:create_app()'``."""
-    # here, for the command line's help and gunicorn's master load this package and need nothing of Flask
+    # imported here, because the command line's help and gunicorn's master import this package and do not need Flask
     from web.app import create_app as create
 
     return create()

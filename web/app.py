@@ -1,4 +1,4 @@
-"""The application: opens the data folder, connects to the engine, and puts the parts together."""
+"""The application: opens the data folder, connects to the engine, and wires up the views."""
 
 import logging
 import os
@@ -46,7 +46,7 @@ from web.spot import orders as spot_orders
 from web.spot import transfer as spot_transfer
 
 _log: Final = logging.getLogger("web.app")
-CONNECT_S: Final = 1.0  # a worker starts without the engine, too: its calls say ENGINE_RESTARTING
+CONNECT_S: Final = 1.0  # a worker starts without the engine, too: calls then return ENGINE_RESTARTING
 
 
 def create_app() -> Flask:
@@ -61,13 +61,13 @@ def create_app() -> Flask:
 
 
 def connect(folder: Folder) -> Client:
-    """The client of this worker: it waits in greenlets where there is a hub, else in threads."""
+    """The client of this worker: under a hub, greenlets wait; otherwise threads."""
     hub = hubs.current()
     return Client(folder) if hub is None else Client(folder, partial(GreenletShardChannel, hub))
 
 
 def make_services(settings: WebSettings, opened: Opened, client: Client) -> Services:
-    """What views use."""
+    """Everything that views use."""
     folder, secrets = opened
     hub = hubs.current()
     reference = Reference(
@@ -91,7 +91,7 @@ def _make_budget(settings: WebSettings, folder: Folder) -> Budget:
 
 
 def make_app(services: Services, cors_origins: Collection[str] = (), kind: type[Flask] = MinimalFlask) -> Flask:
-    """The application over these services, for callers anywhere and for pages of these origins."""
+    """The application over these services; pages of these origins may call it from a browser."""
     app = kind(__name__, static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
@@ -157,20 +157,20 @@ def _answer_storage_full(_: StorageFull) -> Response:
 
 
 def _answer_reference_unusable(fault: ReferenceUnusable) -> Response:
-    """Nobody knows what can be traded and who may: nothing is done, unless it was sent before."""
+    """Markets and keys are unknown: the request had no effect, unless a command was already sent."""
     _log.error("%s", fault)
     return _answer(RejectReason.TIMEOUT if COMMANDED.get() else RejectReason.RESTARTING)
 
 
 def _answer(reason: RejectReason) -> Response:
-    """A refusal in the words of the API that was asked."""
+    """A rejection in the wording of the API called."""
     if limits_gate.is_futures():
         return futures_errors.render(futures_errors.refused(reason))
     return render_problem(spot_problem(reason))
 
 
 def _answer_http(error: HTTPException) -> Response:
-    """What Flask refuses by itself: paths, methods, a malformed Host."""
+    """Errors raised by Flask itself: paths, methods, a malformed Host."""
     status = error.code or 500
     if status == 404 and front_page.is_asked_for(request):
         return front_page.show()
@@ -185,8 +185,8 @@ def _answer_http(error: HTTPException) -> Response:
 
 
 def _answer_fault(fault: Exception) -> Response:
-    """A fault of ours. Once a command has been sent, nobody can say here whether it was carried out."""
-    # the pattern, not the path, and never the query: what callers send stays out of the log
+    """An internal error. Once a command has been sent, its outcome is unknown here."""
+    # log the pattern, not the path, and never the query: what clients send stays out of the log
     route = request.url_rule.rule if request.url_rule else "none"
     _log.error("fault in %s %s", request.method, route, exc_info=fault)
     if COMMANDED.get():

@@ -1,4 +1,4 @@
-"""Who is calling: a bearer token, a signed request, or the operator's key."""
+"""Authentication: a bearer token, a signed request, or the operator's key."""
 
 import hmac
 from typing import Final, NamedTuple
@@ -17,7 +17,7 @@ READ: Final = "read"
 TRADE: Final = "trade"
 _wrong_keys: Final = WrongKeys()
 
-WINDOW_MS: Final = 5_000  # a spot request's timestamp is at most so far from ours, either way
+WINDOW_MS: Final = 5_000  # maximum difference of a spot request's timestamp from our clock, either way
 assert REPLAY_WINDOW_MS > 2 * WINDOW_MS, "a request is remembered for as long as it can come again"
 
 
@@ -26,13 +26,13 @@ class Principal(NamedTuple):
 
     account: str
     permissions: tuple[str, ...]
-    by_key: bool  # a signed request; else a bearer token
+    by_key: bool  # a signed request; otherwise a bearer token
     signed_ms: int  # timestamp of the signed request; 0 with a token
-    window_ms: int = 0  # how long after it the request is taken; 0: it does not say
+    window_ms: int = 0  # how long after its timestamp the request is accepted; 0: not given
 
 
 def caller(permission: str) -> Principal:
-    """The caller of a spot call that needs ``permission``; raises 401 or 403."""
+    """The caller of a spot endpoint that needs ``permission``; raises 401 or 403."""
     principal = authenticate()
     if permission not in principal.permissions:
         raise key_denied()
@@ -40,7 +40,7 @@ def caller(permission: str) -> Principal:
 
 
 def token_caller() -> Principal:
-    """The caller of what API keys may not do; raises 401 or 403."""
+    """The caller of an endpoint closed to API keys; raises 401 or 403."""
     principal = authenticate()
     if principal.by_key:
         raise key_denied()
@@ -48,12 +48,12 @@ def token_caller() -> Principal:
 
 
 def key_denied() -> Problem:
-    """A good API key, but not for this."""
+    """403 for a valid API key without the permission."""
     return Problem(403, "API Key permission denied")
 
 
 def authenticate() -> Principal:
-    """Whoever sent this request; raises 401. A token, when there is one, decides alone."""
+    """The authenticated sender; raises 401. A token, if present, takes precedence over a signature."""
     authorization = request_context().header("HTTP_AUTHORIZATION")
     if authorization is not None:
         return _by_token(authorization)
@@ -64,7 +64,7 @@ def authenticate() -> Principal:
 
 
 def require_operator() -> None:
-    """Go on only with the operator's key; raises 401, the later the more wrong ones the caller's address has sent."""
+    """Require the operator's key; raises 401, with a delay that grows with the address's wrong keys."""
     expected = services().admin_key
     given = (request_context().header("HTTP_X_API_KEY") or "").encode("latin-1")
     address = _address() if given and expected else ""
@@ -78,7 +78,7 @@ def require_operator() -> None:
 
 
 def _address() -> str:
-    """Of the caller, as limits know it."""
+    """The client's address, as used by rate limits."""
     environ = request_context().environ
     forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
     return caller_ip(environ.get("REMOTE_ADDR", ""), forwarded, services().settings.trusted_proxies)

@@ -1,7 +1,7 @@
-"""Pages of other origins: which of them a browser may let call this exchange, and read what it answers.
+"""CORS: which origins' pages a browser may let call this exchange and read its responses.
 
-It stands around the application, and is there only where origins are set. No cookie opens anything here, so nothing is
-said of credentials; an API key, a token and a signature are headers and parameters that the page must have itself.
+A wrapper around the application, installed only if origins are configured. Cookies are not used, so credentials are not
+mentioned; an API key, a token and a signature are headers and parameters that the page must have itself.
 """
 
 import time
@@ -15,7 +15,7 @@ from web.monitoring.metrics import count_request
 
 ALLOWED_HEADERS: Final = "Authorization, Content-Type, X-MBX-APIKEY"  # not X-API-Key: operators need no page
 EXPOSED_HEADERS: Final = "Retry-After, X-MBX-ORDER-COUNT-1M, X-MBX-USED-WEIGHT-1M"
-MAX_AGE_S: Final = 600  # a browser asks again after so long; whoever is taken off the list is shut out within it
+MAX_AGE_S: Final = 600  # browsers cache a preflight so long; also the delay until a removed origin is locked out
 
 Headers = list[tuple[str, str]]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -24,7 +24,7 @@ _VARY: Final = ("Vary", "Origin")
 
 
 class Cors:
-    """A WSGI application that says of another's answers who may read them."""
+    """WSGI middleware that adds CORS headers to another application's responses."""
 
     def __init__(self, application: Application, routes: Map, origins: Collection[str]) -> None:
         """``origins`` as browsers write them: "https://app.example.com"."""
@@ -33,7 +33,7 @@ class Cors:
         self._origins = frozenset(origins)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """One request: answered here if a browser asks what it may send, else by the application."""
+        """Handle one request: preflights here, all others by the application."""
         origin = environ.get("HTTP_ORIGIN", "")
         if origin not in self._origins:
             return self._application(environ, _adding(start_response, _VARY))
@@ -46,9 +46,9 @@ class Cors:
         return self._application(environ, _adding(start_response, *allowed, _VARY))
 
     def _methods_of(self, path: str) -> list[str]:
-        """What a known path takes; none of an unknown one."""
+        """The methods of a known path; none for an unknown one."""
         started = time.perf_counter()
-        path = "/" + path.lstrip("/")  # as routes are found
+        path = "/" + path.lstrip("/")  # normalized as in routing
         methods = sorted(self._routes.allowed_methods(path))
         if methods:
             rule, _ = self._routes.match(path, methods[0], return_rule=True)

@@ -1,4 +1,4 @@
-"""The data folder as both services open it."""
+"""Opening of the data folder, common to both services."""
 
 import logging
 import os
@@ -11,30 +11,30 @@ from storage.folder import FolderError
 
 
 class Opened(NamedTuple):
-    """The data folder and the keys that it holds."""
+    """The data folder and its keys."""
 
     folder: Folder
     secrets: Secrets
 
 
 _log: Final = logging.getLogger("web.folder")
-_good: Final[dict[Path, Opened]] = {}  # each as this process last found it good
+_good: Final[dict[Path, Opened]] = {}  # as last opened successfully by this process
 
 
 def open_folder(path: Path, shard_count: int | None) -> Folder:
-    """The data folder; whoever comes first, web or engine, makes it with the same facts. Raises FolderError."""
-    if shard_count is None and not os.path.exists(path / "shardex.json"):  # nor if it may not be looked at
+    """The data folder; the first service to start, web or engine, creates it identically. Raises FolderError."""
+    if shard_count is None and not os.path.exists(path / "shardex.json"):  # also if the folder may not be accessed
         shard_count = default_shard_count()
     return Folder.open(path, shard_count)
 
 
 def reopen_folder(path: Path, shard_count: int | None) -> Opened:
-    """The data folder with its keys; if either is bad now, as they were when they were last good.
+    """The data folder with its keys; if either is invalid now, the last valid state.
 
-    So a bad file fails a start and never a reload: gunicorn's workers inherit what their master has read before.
+    So an invalid file fails a start, never a reload: gunicorn's workers inherit what their master has read before.
     """
     try:
-        folder = Folder.open(path) if path in _good else open_folder(path, shard_count)  # made anew by a start alone
+        folder = Folder.open(path) if path in _good else open_folder(path, shard_count)  # created only by a start
         _good[path] = Opened(folder, folder.secrets())
     except FolderError as fault:
         if path not in _good:

@@ -1,4 +1,4 @@
-"""What a browser shows of the address that is printed at the start: the one page there is; all else is JSON."""
+"""The page that browsers get at the address printed at the start: the only one; all else is JSON."""
 
 from typing import Final
 
@@ -35,12 +35,12 @@ _HEADERS: Final = {
 
 
 def is_asked_for(request: Request) -> bool:
-    """Whether a browser asks for ``/``; who does not say that it takes HTML is told NOT_FOUND, as of any such path."""
+    """Whether a browser requests ``/``; clients that do not accept HTML get NOT_FOUND, as for any unknown path."""
     if request.environ["PATH_INFO"] != "/" or request.method not in ("GET", "HEAD"):
         return False
     return any(kind.lower() == "text/html" and quality > 0 for kind, quality in request.accept_mimetypes)
 
 
 def show() -> Response:
-    """The page."""
+    """The front page."""
     return Response(_PAGE, content_type="text/html; charset=utf-8", headers=_HEADERS)

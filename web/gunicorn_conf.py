@@ -1,4 +1,4 @@
-"""How gunicorn runs the web side: ``gunicorn -c web/gunicorn_conf.py 'web:create_app()'``."""
+"""Gunicorn's settings for the HTTP side: ``gunicorn -c web/gunicorn_conf.py 'web:create_app()'``."""
 
 import logging
 import os
@@ -23,47 +23,44 @@ try:
 except SettingsError as _fault:
     sys.exit(f"shardex: {_fault}")
 _run = _engine_settings.data / "run"
-_metrics = _run / "metrics"  # where web.monitoring.metrics keeps the counts of each worker
-_limits = _run / "limits"  # where web.app makes the tables of each worker
+_metrics = _run / "metrics"  # files of web.monitoring.metrics, one per worker
+_limits = _run / "limits"  # tables of web.ratelimit, one per worker
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 workers = _settings.workers
 worker_class = {"hub": "web.server.worker.HubWorker"}.get(_settings.worker_class, _settings.worker_class)
 threads = _settings.threads  # gthread only
-worker_connections = 2_000  # not gthread: more than callers wait at a time; a slow one costs a greenlet
-reuse_port = True  # a socket for each worker: with a shared one, keep-alive callers pile up on one worker
-keepalive = 75  # seconds: longer than the idle time of usual clients and proxies
-timeout = 30  # seconds without a sign of life before a worker is killed: longer than any deadline
-graceful_timeout = 10  # seconds to finish what is under way: longer than the longest deadline
+worker_connections = 2_000  # not gthread: more than wait at a time; a slow client costs a greenlet
+reuse_port = True  # a socket for each worker: with a shared one, keep-alive connections pile up on one worker
+keepalive = 75  # seconds: longer than the idle timeout of usual clients and proxies
+timeout = 30  # seconds without a heartbeat before a worker is killed: longer than any deadline
+graceful_timeout = 10  # seconds to finish pending requests: longer than the longest deadline
 limit_request_line = 8_190  # bytes
 limit_request_fields = 100
 limit_request_field_size = 8_190  # bytes
-http_parser = "python"  # the stricter one; the hub worker reads plain requests with the fast one itself
+http_parser = "python"  # the stricter one; the hub worker parses plain requests with the fast one itself
 secure_scheme_headers: dict[str, str] = {}  # nothing here depends on the scheme
-forwarder_headers = ""  # no header of a caller's may say which path is meant
+forwarder_headers = ""  # no client header may override the path
 accesslog = _access_log
 access_log_format = ACCESS_FORMAT
 logger_class = "web.server.access_log.Logger"
 errorlog = "-"
 preload_app = False  # connections to the engine must not be shared by a fork
-control_socket_disable = True  # a door to the master, outside the data folder, that nobody here uses
+control_socket_disable = True  # a control interface to the master, outside the data folder, that nothing here uses
 
-os.umask(0o077)  # the folders and counts that are made here are for their owner alone, as all of the data folder
+os.umask(0o077)  # folders and counts created here are accessible to their owner only, like the whole data folder
 
 
 def on_starting(server: Any) -> None:
-    """Nobody else may listen where this master's workers will; it says where that is, and to whom it is open.
-
-    Counts begin at zero with it.
-    """
+    """Claims the listening addresses exclusively, logs failures and open exposure, and resets all counts."""
     name_process("shardex gunicorn")
-    try:  # what keeps the workers from starting is said here, once, and not by each of them with a traceback
+    try:  # report what keeps the workers from starting once, instead of a traceback from each
         folder = _reopen_folder()
         ReferenceFile(folder.reference).close()
     except (FolderError, ReferenceUnusable) as fault:
         sys.exit(f"shardex: {fault}")
     try:
-        server.claims = claim_all(addresses_of(server))  # kept there: this module is read anew with each reload
+        server.claims = claim_all(addresses_of(server))  # stored there: this module is executed again at each reload
     except (Claimed, OSError) as error:
         text = explain(_settings.host, _settings.port, error) if isinstance(error, OSError) else error
         server.log.error("Cannot listen: %s", text)
@@ -84,7 +81,7 @@ def on_starting(server: Any) -> None:
 
 
 def on_reload(_: Any) -> None:
-    """What the workers are to go on with if a file is bad when they start."""
+    """Read what workers fall back on if a file is invalid when they start."""
     _reopen_folder()
 
 
@@ -93,13 +90,13 @@ def _reopen_folder() -> Folder:
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Give the worker the lowest free slot: the files of its counts, for metrics and for limits."""
+    """Give the worker the lowest free slot, which names its files for metrics and rate limits."""
     taken = {getattr(other, "slot", None) for other in workers_of(server)}
     worker.slot = next(slot for slot in range(len(taken) + 1) if slot not in taken)
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """In the worker, before it loads the application; it listens already."""
+    """Runs in the worker before it loads the application; it is already listening."""
     name_process(f"shardex gunicorn worker {worker.slot}")
     release_all(server.claims)
     os.environ["SHARDEX_WORKER_SLOT"] = str(worker.slot)
@@ -107,19 +104,19 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """The application is loaded, and lives as long as the worker."""
+    """The application is loaded and lives as long as the worker."""
     freeze_heap()
 
 
 def _name_address(record: logging.LogRecord) -> bool:
-    """Gunicorn's master does not listen itself where each worker has a socket of its own, and would name no address."""
+    """Replaces the address in gunicorn's log: a master whose workers have sockets of their own would name none."""
     if isinstance(record.msg, str) and record.msg.startswith(LISTENING) and isinstance(record.args, tuple):
         record.args = (f"http://{bind}", *record.args[1:])
     return True
 
 
 def _omit_request(record: logging.LogRecord) -> bool:
-    """Gunicorn quotes the line it cannot read. What callers send stays out of the log: it may be a credential."""
+    """Gunicorn quotes the line it cannot parse. What clients send stays out of the log: it may be a credential."""
     text = record.getMessage()
     if text.startswith(INVALID_REQUEST):
         record.msg, record.args = text.partition(": ")[0], ()

@@ -1,4 +1,4 @@
-"""What a request needs beside itself, made once per worker."""
+"""What views need besides the request, created once per worker."""
 
 from contextvars import ContextVar
 from typing import Final, NamedTuple
@@ -21,12 +21,12 @@ class Services(NamedTuple):
     reference: Reference
     catalogs: CatalogSource
     tokens: Tokens
-    admin_key: bytes  # b"" switches the operator API off
+    admin_key: bytes  # b"" disables the operator API
     id_key: bytes
     budget: Budget | None  # of the futures API; None: no limits
 
     def catalog(self) -> Catalog:
-        """What can be traded now."""
+        """The current catalog."""
         return self.catalogs.current()
 
 

@@ -1,4 +1,4 @@
-"""What an operator may set for the HTTP side, read from the environment once."""
+"""The HTTP side's configuration, read from the environment once."""
 
 import logging
 import os
@@ -15,11 +15,11 @@ from shards.settings import SettingsError, read_count
 from web.ratelimit.limits import ORDER_COUNT_MAX, WEIGHT_MAX
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.ASCII)
-_USUAL_PORTS: Final = {"http": ":80", "https": ":443"}  # browsers leave them out
-AWAITED_VARIABLE: Final = "SHARDEX_AWAITED"  # from the runner: not ready before this file is there
+_USUAL_PORTS: Final = {"http": ":80", "https": ":443"}  # omitted by browsers
+AWAITED_VARIABLE: Final = "SHARDEX_AWAITED"  # set by the runner: not ready until this file exists
 
 _log: Final = logging.getLogger("web.settings")
-_good_keys: Final[dict[str, Mapping[str, str]]] = {}  # of each file, when this process last found it good
+_good_keys: Final[dict[str, Mapping[str, str]]] = {}  # of each file, as last read successfully by this process
 
 
 class WebSettings(NamedTuple):
@@ -32,13 +32,13 @@ class WebSettings(NamedTuple):
     threads: int  # per worker; gthread only
     rate_limits: bool
     jwt_algorithm: str
-    jwt_keys: Mapping[str, str]  # kid → secret, beside the exchange's own secret, which has no kid
+    jwt_keys: Mapping[str, str]  # kid → secret, in addition to the exchange's own secret, which has no kid
     futures_weight: int  # per IP and minute
     futures_orders: int  # per account and minute
-    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]  # whose X-Forwarded-For is believed
-    access_log: str | None  # a file, or "-" for the standard output; None: no such log
-    cors_origins: frozenset[str]  # whose pages a browser may let call here
-    awaited: str | None  # a file that is waited for before this is ready
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]  # whose X-Forwarded-For is trusted
+    access_log: str | None  # a file, or "-" for standard output; None: no access log
+    cors_origins: frozenset[str]  # origins whose pages may call the API from a browser
+    awaited: str | None  # a file that must exist before this is ready
 
 
 def load_web_settings() -> WebSettings:
@@ -68,12 +68,12 @@ def load_web_settings() -> WebSettings:
 
 
 def is_open_to_all(host: str) -> bool:
-    """Whether callers from any network of this machine reach an address, however it is written: ``0``, ``[::]``."""
+    """Whether an address is reachable from any network of this machine, in whatever notation: ``0``, ``[::]``."""
     if not host:
         return True
     try:
         found = getaddrinfo(host.strip("[]"), None, flags=AI_NUMERICHOST)
-    except OSError:  # a name, or nothing to listen on
+    except OSError:  # a name, or not an address
         return False
     addresses = (ip_address(str(address[0])) for *_, address in found)
     return any((getattr(each, "ipv4_mapped", None) or each).is_unspecified for each in addresses)
@@ -88,7 +88,7 @@ def read_choice(name: str, *choices: str) -> str:
 
 
 def check_secret(name: str, secret: str, algorithm: str) -> None:
-    """Refuse a signing secret that is short or was copied from a sample; raises SettingsError."""
+    """Reject a signing secret that is too short or copied from a sample; raises SettingsError."""
     weakness = find_weakness(secret, algorithm)
     if weakness is not None:
         raise SettingsError(f"{name} {weakness}")
@@ -126,9 +126,9 @@ def _read_jwt_keys(algorithm: str) -> Mapping[str, str]:
 
 
 def _reread_keys_file(path: str, algorithm: str) -> Mapping[str, str]:
-    """The file's keys; if it is bad now, those that stood there when it was last good.
+    """The file's keys; if it is invalid now, those last read successfully.
 
-    So a bad file fails a start and never a reload: gunicorn's workers inherit what their master has read before.
+    So an invalid file fails a start, never a reload: gunicorn's workers inherit what their master has read before.
     """
     try:
         _good_keys[path] = _read_keys_file(path, algorithm)

@@ -1,9 +1,9 @@
-"""Wrong operator keys: counted, told in the log without the key, and refused more and more slowly.
+"""Wrong operator keys: counted, logged without the key, and rejected with increasing delay.
 
-Whoever sends one after the other waits for each refusal, twice as long each time, up to a bound. Only so many refusals
-of one address wait at a time; what comes from it meanwhile is refused unread. Nobody else waits for anything, and a
-good key is never kept waiting. Each worker keeps its own account of addresses, of a bounded number; what all workers
-have counted together in the last minute, where they count together, is told to it with each key.
+A client that sends one after the other waits for each rejection, twice as long each time, up to a bound. Only a bounded
+number of an address's rejections wait at a time; further keys from it are rejected unread meanwhile. Nobody else is
+delayed, and a valid key never is. Each worker tracks a bounded number of addresses on its own; with shared rate limits,
+the number that all workers have counted in the last minute is passed in with each key.
 """
 
 import logging
@@ -16,20 +16,20 @@ from web.monitoring import metrics
 from web.server import hub as hubs
 from web.server.hub import Waiter
 
-FREE_COUNT: Final = 5  # wrong keys of an address that are refused at once: slips of the hand
+FREE_COUNT: Final = 5  # wrong keys of an address that are rejected without delay: typos
 WAIT_MIN_S: Final = 0.1  # for the next one
-WAIT_MAX_S: Final = 0.8  # an answer within a second, as all are
-ADDRESS_WAITING_MAX: Final = 4  # refusals of one address that wait at a time: so many keys can be tried in this time
-WAITING_MAX: Final = 256  # of all addresses, where each is a greenlet; beyond, a refusal waits no more
-THREADS_WAITING_MAX: Final = 4  # where each is a thread that serves nobody meanwhile
-ADDRESS_COUNT_MAX: Final = 1_024  # remembered; the one that was quiet longest is forgotten
-FORGET_S: Final = 300.0  # without a wrong key, an address begins anew
+WAIT_MAX_S: Final = 0.8  # all responses come within a second
+ADDRESS_WAITING_MAX: Final = 4  # delayed rejections of one address at a time: so many keys can be tried in this time
+WAITING_MAX: Final = 256  # of all addresses, where each is a greenlet; beyond, rejections are not delayed
+THREADS_WAITING_MAX: Final = 4  # where each blocks a thread
+ADDRESS_COUNT_MAX: Final = 1_024  # tracked; the least recently active one is dropped
+FORGET_S: Final = 300.0  # without a wrong key, an address starts over
 
 _log: Final = logging.getLogger("web.wrong_keys")
 
 
 class _Address:
-    """What an address has sent lately."""
+    """Recent wrong keys of an address."""
 
     __slots__ = ("count", "last_s", "waiting")
 
@@ -40,15 +40,15 @@ class _Address:
 
 
 class WrongKeys:
-    """One worker's account. Threads may share it."""
+    """One worker's record. Thread-safe."""
 
     def __init__(self) -> None:
-        self._addresses: OrderedDict[str, _Address] = OrderedDict()  # who was quiet longest comes first
+        self._addresses: OrderedDict[str, _Address] = OrderedDict()  # the least recently active first
         self._waiting = 0
         self._lock = threading.Lock()
 
     def is_heard(self, address: str) -> bool:
-        """Whether a key of this address is looked at now; if not, it counts as a wrong one."""
+        """Whether a key from this address is checked now; if not, it counts as a wrong one."""
         with self._lock:
             known = self._addresses.get(address)
             if known is None or known.waiting < ADDRESS_WAITING_MAX:
@@ -57,9 +57,9 @@ class WrongKeys:
         return False
 
     def note(self, address: str, together: int = 0) -> None:
-        """A wrong key: count it, tell of it, and wait as long as is due.
+        """Count and log a wrong key, and wait for as long as is due.
 
-        ``together``: how many came from the address to all workers lately.
+        ``together``: recent wrong keys from the address, counted by all workers.
         """
         metrics.count_wrong_key()
         with self._lock:
@@ -70,7 +70,7 @@ class WrongKeys:
             wait_s = 0.0 if due <= FREE_COUNT or self._waiting >= waiting_max else _wait_s(due)
             known.waiting += wait_s > 0
             self._waiting += wait_s > 0
-        if not count & (count - 1):  # 1, 2, 4, 8 …: who goes on does not fill the disk
+        if not count & (count - 1):  # 1, 2, 4, 8 …: an attacker cannot fill the disk
             _log.warning("wrong operator key from %s (recent attempts: %d)", address, count)
         if wait_s:
             try:
@@ -98,7 +98,7 @@ def _wait_s(count: int) -> float:
 
 
 def _sleep(seconds: float) -> None:
-    """Let the others go on meanwhile."""
+    """Wait, letting other requests proceed."""
     hub = hubs.current()
     if hub is None:
         time.sleep(seconds)

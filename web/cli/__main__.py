@@ -1,4 +1,4 @@
-"""The program ``shardex``: help and version without loading what the commands need; the rest is :mod:`web.cli.main`."""
+"""The program ``shardex``: help and version without importing what commands need; the rest is :mod:`web.cli.main`."""
 
 import sys
 from typing import Final
@@ -25,7 +25,7 @@ COMMANDS: Final = {
 
 
 def main() -> None:
-    """Run the program; each command is that of :mod:`web.cli.main`."""
+    """Run the program; commands are delegated to :mod:`web.cli.main`."""
     if sys.argv[1:2] in ([], ["-h"], ["--help"], ["--version"]):
         describe()(prog_name="shardex")
         return
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def describe() -> click.Group:
-    """All that ``shardex --help`` says of the commands, and nothing of what they do."""
+    """The commands as ``shardex --help`` shows them, without their implementation."""
     commands = [click.Command(name, help=text) for name, text in COMMANDS.items()]
     group = click.Group("shardex", help=SUMMARY, commands=commands, context_settings=SETTINGS)
     group.params.append(click.Option(["--data"], type=click.Path(), help=DATA_HELP))

@@ -1,4 +1,4 @@
-"""What commands work with: the data folder, its reference file and its engine."""
+"""What commands operate on: the data folder, its reference file and its engine."""
 
 import os
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ from storage.reference import Reference
 from web.exchange.gateway import ExchangeGateway
 from web.operator.actions import OperatorContext
 
-CONNECT_S: Final = 3.0  # a running engine is reached in milliseconds; one that is starting, in a second
+CONNECT_S: Final = 3.0  # a running engine is reached in milliseconds, a starting one within a second
 
 
 def open_folder(data: Path | None) -> Folder:
-    """The data folder, which must be there already; raises FolderError."""
+    """The existing data folder; raises FolderError."""
     path = data or load_settings().data
     if not os.path.isdir(path):
         raise FolderError(f"there is no data folder at {path}: name it with --data or SHARDEX_DATA")
@@ -38,16 +38,16 @@ def open_reference(folder: Folder) -> Iterator[Reference]:
 
 @contextmanager
 def open_client(folder: Folder) -> Iterator[Client]:
-    """A connection to the folder's engine, as far as it runs."""
+    """A client of the folder's engine, connected if it runs."""
     with closing(Client(folder)) as client:
-        if is_locked(folder.run / "engine.lock"):  # else nobody need be waited for
+        if is_locked(folder.run / "engine.lock"):  # otherwise no engine runs, and there is nothing to wait for
             client.wait_connected(CONNECT_S)
         yield client
 
 
 @contextmanager
 def open_context(data: Path | None) -> Iterator[OperatorContext]:
-    """All that an operator needs; the engine must run."""
+    """The operator's context; the engine must run."""
     folder = open_folder(data)
     with open_reference(folder) as reference, open_client(folder) as client:
         if not is_running(client):
@@ -56,11 +56,11 @@ def open_context(data: Path | None) -> Iterator[OperatorContext]:
 
 
 def confirm_status(symbol: str, status: str, yes: bool) -> None:
-    """Ask before what cannot be taken back, unless it was said already. Aborts without a yes."""
+    """Ask for confirmation of an irreversible change, unless already given. Aborts without a yes."""
     if status == MarketStatus.DELISTED and not yes:
         click.confirm(f"Delisting cancels every open order on {symbol} and is final. Continue?", abort=True, err=True)
 
 
 def is_running(client: Client) -> bool:
-    """Whether any part of the engine was reached."""
+    """Whether any process of the engine was reached."""
     return client.archive_serving() or any(client.depth_max(shard) for shard in range(client.shard_count))

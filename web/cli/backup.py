@@ -1,4 +1,4 @@
-"""The operator's commands for what survives: snapshots, backups, restoring."""
+"""The operator's commands for durability: snapshots, backups, restoring."""
 
 import os
 import shutil
@@ -20,8 +20,8 @@ from shards.settings import load_settings
 from storage.backup import BackupError, Manifest, is_backup, restore
 from web.cli.access import is_running, open_client, open_folder
 
-SNAPSHOT_MS: Final = 120_000  # for one: it takes seconds where there are millions of orders
-STOPPED: Final = 130  # the exit status of a command that was told to end
+SNAPSHOT_MS: Final = 120_000  # for one snapshot: it takes seconds with millions of orders
+STOPPED: Final = 130  # exit status of a command stopped by a signal
 
 
 @click.command(name="snapshot")
@@ -74,7 +74,7 @@ def restore_command(data: Path | None, backup: Path) -> None:
 
 @contextmanager
 def folder_to_verify(data: Path | None) -> Iterator[Folder]:
-    """The data folder; of a backup, a copy restored beside it, for verifying works on the history."""
+    """The data folder; for a backup, a copy restored beside it, because verifying needs a writable history."""
     path = data or load_settings().data
     if not is_backup(path):
         yield open_folder(data)
@@ -97,7 +97,7 @@ def describe(manifest: Manifest) -> str:
 
 @contextmanager
 def _ending_well() -> Iterator[None]:
-    """What is told to end cleans up after itself; what went wrong is told in one line."""
+    """Clean up when stopped by a signal; report errors in one line."""
 
     def stop(*_: object) -> None:
         raise SystemExit(STOPPED)

@@ -1,7 +1,7 @@
-"""The demo of a first start: assets, markets and two funded accounts, made through the public API.
+"""The demo of a first start: assets, markets and two funded accounts, created through the public API.
 
-Every step may be repeated, so a start that was broken off half way is finished by the next one. What a caller needs is
-left in the data folder's ``demo.json``.
+Every step is idempotent, so a start that was interrupted is completed by the next one. What a client needs is stored in
+the data folder's ``demo.json``.
 """
 
 import hashlib
@@ -24,10 +24,10 @@ from storage.reference import Reference, ReferenceUnusable
 from web.http.tokens import Tokens
 from web.settings import WebSettings
 
-TOKEN_S: Final = 30 * 24 * 3_600  # life of a demo account's token
-TOKEN_LEFT_S: Final = 7 * 24 * 3_600  # at a start, one that ends sooner is made anew
+TOKEN_S: Final = 30 * 24 * 3_600  # lifetime of a demo account's token
+TOKEN_LEFT_S: Final = 7 * 24 * 3_600  # at a start, a token with less time left is renewed
 ANSWER_S: Final = 10.0  # longer than any deadline
-RETRY_S: Final = 0.1  # before a call that was answered 503 is made again
+RETRY_S: Final = 0.1  # before a call that returned 503 is retried
 
 ASSETS: Final = (
     {"symbol": "USDT", "decimals": 6},
@@ -64,7 +64,7 @@ _log: Final = logging.getLogger("web.cli.demo")
 
 
 class DemoError(Exception):
-    """The demo could not be made now; the text says why."""
+    """The demo could not be created now; the text says why."""
 
 
 class DemoAccount(msgspec.Struct):
@@ -77,22 +77,22 @@ class DemoAccount(msgspec.Struct):
 
 
 class Demo(msgspec.Struct):
-    """What ``demo.json`` holds."""
+    """The content of ``demo.json``."""
 
     base_url: str
     admin_key: str
     accounts: list[DemoAccount]
-    checksum: str = ""  # of the rest; "": of an earlier version, or of a person who changed it
+    checksum: str = ""  # of the rest; "": written by an earlier version, or edited by a person
 
 
 def base_url(settings: WebSettings) -> str:
-    """Where callers on this machine find the HTTP side: scheme, host and port."""
+    """Where clients on this machine reach the HTTP side: scheme, host and port."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 def provide_demo(folder: Folder, tokens: Tokens, url: str) -> Demo | None:
-    """The demo: made at first, brought up to date later. None if the operator API is off. Raises DemoError.
+    """Create the demo, or bring it up to date. None if the operator API is off. Raises DemoError.
 
     The exchange at ``url`` must be ready.
     """
@@ -110,12 +110,12 @@ def provide_demo(folder: Folder, tokens: Tokens, url: str) -> Demo | None:
 
 
 def check_demo(folder: Folder) -> None:
-    """Raises DemoError if it cannot be told whether there is one."""
+    """Raises DemoError if it cannot be determined whether there is a demo."""
     _read_content(folder.demo)
 
 
 def _read(folder: Folder) -> Demo | None:
-    """What stands there; None if nothing does, or it is damaged: then the accounts get new keys."""
+    """The stored demo; None if there is none, or it is damaged: then the accounts get new keys."""
     content = _read_content(folder.demo)
     if content is None:
         return None
@@ -151,7 +151,7 @@ def _seal(demo: Demo) -> Demo:
 
 
 def _renew(account: DemoAccount, tokens: Tokens) -> str:
-    """The account's token if it is good for a while, else a new one."""
+    """The account's token if it is valid long enough, else a new one."""
     if tokens.verify(account.jwt) == account.id:
         expires = jwt.decode(account.jwt, options={"verify_signature": False})["exp"]
         if expires - time.time() > TOKEN_LEFT_S:
@@ -160,7 +160,7 @@ def _renew(account: DemoAccount, tokens: Tokens) -> str:
 
 
 def _replace_keys(folder: Folder, api: "_Api", accounts: list[DemoAccount], tokens: Tokens) -> list[DemoAccount]:
-    """New API keys for those whose secrets are stored under a storage key that is lost. Revoked ones stay revoked."""
+    """New API keys for accounts whose secrets are encrypted with a lost storage key. Revoked keys stay revoked."""
     try:
         with closing(Reference(folder.reference, folder.secrets().storage_key)) as reference:
             lost = [account.id for account in accounts if _is_unreadable(reference, account)]
@@ -199,7 +199,7 @@ def _make(api: "_Api", admin_key: str, tokens: Tokens) -> list[DemoAccount]:
                 "amount": amount,
                 "reference": f"demo-{wallet}-{asset_name}",
             }
-            # another amount under this reference: it was funded by an earlier version
+            # a different amount under this reference: the account was funded by an earlier version
             api.ask("POST", "/api/v1/admin/deposits", operator, payment, done={"REFERENCE_CONFLICT"})
     return [_make_account(api, account, tokens.mint(account, TOKEN_S)) for account in ACCOUNTS]
 
@@ -208,7 +208,7 @@ def _make_account(api: "_Api", account: str, token: str) -> DemoAccount:
     bearer = {"Authorization": f"Bearer {token}"}
     listed = msgspec.json.decode(api.ask("GET", "/api/v1/api-keys", bearer), type=list[dict[str, object]])
     for key in listed:
-        if key["label"] == LABEL:  # of a start that was broken off: nobody knows its secret
+        if key["label"] == LABEL:  # of an interrupted start: its secret is lost
             api.ask("DELETE", f"/api/v1/api-keys/{key['api_key']}", bearer, done={"API_KEY_NOT_FOUND"})
     made = msgspec.json.decode(api.ask("POST", "/api/v1/api-keys", bearer, {"label": LABEL}))
     return DemoAccount(account, token, made["api_key"], made["api_secret"])
@@ -228,9 +228,9 @@ class _Api:
         body: Mapping[str, object] | None = None,
         done: Collection[str] = (),
     ) -> bytes:
-        """The body of a 200. Raises DemoError for anything else, but for errors of ``done``: done before.
+        """The body of a 200. Raises DemoError for anything else, except errors in ``done``, which mean already done.
 
-        A 503 is tried again for a while: one worker is ready, another may not have reached every shard yet.
+        A 503 is retried for a while: one worker may be ready before another has reached every shard.
         """
         content = b"" if body is None else msgspec.json.encode(body)
         until = time.monotonic() + ANSWER_S
@@ -259,7 +259,7 @@ def fetch(
     body: bytes = b"",
     seconds: float = ANSWER_S,
 ) -> tuple[int, bytes]:
-    """Status and body of one HTTP call to ``host:port``, past any proxy. Raises DemoError if there is no answer."""
+    """Status and body of one HTTP call to ``host:port``, bypassing any proxy. Raises DemoError without a response."""
     connection = http.client.HTTPConnection(address, timeout=seconds)
     try:
         connection.request(method, path, body, {"Connection": "close", **(headers or {})})

@@ -1,4 +1,4 @@
-"""Answers of any size as files: written aside a piece at a time, and put in place once they are whole."""
+"""Query results of any size as files: written in pieces to a temporary file, and moved into place once complete."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ FORMS: Final = ("csv", "json", "parquet")
 
 
 def form_of(path: Path, form: str | None) -> str:
-    """What is to be written: ``form``, or what the name ends with; raises click.UsageError."""
+    """The output format: ``form``, or the file name's suffix; raises click.UsageError."""
     found = form or path.suffix.lower().removeprefix(".")
     if found not in FORMS:
         raise click.UsageError(f"{path}: end its name in .csv, .json or .parquet")
@@ -24,7 +24,7 @@ def form_of(path: Path, form: str | None) -> str:
 
 
 def write_out(path: Path, form: str, pieces: Iterable[TableReply], *, replace: bool) -> int:
-    """Write the rows of all pieces; returns how many. Raises click.ClickException, then there is no such file."""
+    """Write the rows of all pieces; returns their number. Raises click.ClickException; the file is then not created."""
     try:
         with aside(path, replace=replace) as made:
             return _write(made, form, iter(pieces))
@@ -55,7 +55,7 @@ def _write(path: Path, form: str, pieces: Iterator[TableReply]) -> int:
 
 
 class _Rows:
-    """Of all pieces, counted."""
+    """The rows of all pieces, counted."""
 
     def __init__(self, first: TableReply, others: Iterator[TableReply]) -> None:
         self.count = 0

@@ -15,7 +15,7 @@ from web.operator.bracket_rows import parse_row
 from web.operator.futures_markets import FuturesMarketTerms
 from web.operator.limits import LEVERAGE_MAX
 
-_LAST = "last"  # in place of a price
+_LAST = "last"  # instead of a price
 _BRACKET = "CAP:LEVERAGE:RATIO"
 _BRACKET_HELP = "Up to CAP USDT: maximum LEVERAGE, maintenance margin RATIO. Repeat per bracket, lowest cap first."
 _FEE_HELP = "Ratio of the value that a liquidation trades; below 0.1."

@@ -1,4 +1,4 @@
-"""``shardex``: an operator's commands. They work on the data folder and its running engine, without HTTP."""
+"""``shardex``: the operator's commands. They work on the data folder and its running engine, without HTTP."""
 
 import secrets
 from collections.abc import Callable
@@ -36,10 +36,9 @@ DAY_S: Final = 24 * 3_600
 
 
 class Commands(click.Group):
-    """A group whose commands tell what went wrong in one line, without a traceback."""
+    """A group whose commands report errors in one line, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was named."""
         try:
             return super().invoke(ctx)
         except StorageFull as full:
@@ -59,7 +58,7 @@ class Commands(click.Group):
 
 
 def describe_refusal(refusal: EngineRejected) -> str:
-    """The refusal in words for a terminal."""
+    """The rejection as a message for a terminal."""
     match refusal.reason:
         case RejectReason.TIMEOUT:
             return "no answer in time, so the outcome is unknown: check it, or repeat the command"
@@ -122,7 +121,7 @@ def key(data: Path | None, account: str, read_only: bool, label: str) -> None:
 
 
 def _payment(action: Callable[..., None]) -> Callable[..., None]:
-    """The arguments of a payment."""
+    """Adds the arguments of a payment to a command."""
     for decorate in (
         click.pass_obj,
         click.option("--reference", help="Repeating a payment with the same reference changes nothing."),

@@ -1,4 +1,4 @@
-"""Rows on a terminal: side by side, as CSV, as JSON."""
+"""Rows in a terminal: as a table, as CSV, as JSON."""
 
 import itertools
 import json
@@ -10,7 +10,7 @@ Cell = str | int | float | bool | None
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-    """Columns side by side, numbers to the right."""
+    """Aligned columns, numbers to the right."""
     texts = [list(columns), *([show(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     right = [bool(rows) and all(_is_number(row[index]) for row in rows) for index in range(len(columns))]
@@ -33,7 +33,7 @@ def print_csv(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
 
 
 def csv_lines(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
-    """Comma-separated values under a line of names. NULL is nothing, an empty text two quotes."""
+    """CSV with a header line. NULL is empty, an empty text is two quotes."""
     for line in itertools.chain([columns], rows):
         yield ",".join(map(_quote, line)) + "\n"
 
@@ -53,7 +53,7 @@ def print_json(columns: Sequence[str], rows: Sequence[Sequence[Cell]], types: Se
 
 
 def json_lines(columns: Sequence[str], rows: Iterable[Sequence[Cell]], types: Sequence[str]) -> Iterator[str]:
-    """An array with an object for each row. Columns that share a name get _1, _2, … behind it from the second on."""
+    """An array of an object per row. Duplicate column names get the suffixes _1, _2, … from the second on."""
     names = [json.dumps(name, ensure_ascii=False) for name in tell_apart(columns)]
     shown = [_float_as_json if type_ in ("FLOAT", "DOUBLE") else _as_json for type_ in types]
     before = "["
@@ -65,7 +65,7 @@ def json_lines(columns: Sequence[str], rows: Iterable[Sequence[Cell]], types: Se
 
 
 def tell_apart(names: Sequence[str]) -> list[str]:
-    """The names, each only once."""
+    """The names, made unique."""
     found: list[str] = []
     for name in names:
         others = (f"{name}_{number}" for number in itertools.count(1))
@@ -78,7 +78,7 @@ def _as_json(cell: Cell) -> str:
 
 
 def _float_as_json(cell: Cell) -> str:
-    """JSON has no NaN: it becomes null. Infinity is a number that every reader takes for it."""
+    """JSON has no NaN, which becomes null. Infinity becomes an out-of-range number, which parsers read as infinite."""
     match cell:
         case "nan":
             return "null"
@@ -89,7 +89,7 @@ def _float_as_json(cell: Cell) -> str:
 
 
 def show(cell: Cell) -> str:
-    """A value as text, NULL as nothing."""
+    """A value as text; NULL as ""."""
     if cell is None:
         return ""
     return str(cell).lower() if isinstance(cell, bool) else str(cell)

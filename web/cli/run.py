@@ -1,7 +1,7 @@
-"""``python -m web.cli.run``: the engine and the HTTP side together, each as the Procfile names it.
+"""``python -m web.cli.run``: the engine and the HTTP side together, each as defined in the Procfile.
 
-Waits until both are ready, makes the demo at the first start and shows how to use it; then starts again what dies. Ends
-on SIGINT, SIGTERM or SIGHUP: the HTTP side first, so that no caller is left without its answer, then the engine.
+Waits until both are ready, creates the demo at the first start and shows how to use it; then restarts services that
+die. Ends on SIGINT, SIGTERM or SIGHUP: the HTTP side first, so that every request is answered, then the engine.
 """
 
 import os
@@ -31,9 +31,9 @@ from web.server.access_log import check_access_log
 from web.server.claims import explain
 from web.settings import AWAITED_VARIABLE, WebSettings, load_web_settings
 
-POLL_S: Final = 0.05  # between two looks whether the exchange is ready
-READY_S: Final = 2.0  # for one look
-LOOK_S: Final = 1.0  # whoever looks whether a lock is held holds it for a moment
+POLL_S: Final = 0.05  # between two readiness checks
+READY_S: Final = 2.0  # for one readiness check
+LOOK_S: Final = 1.0  # a process that checks a lock holds it briefly
 
 
 def is_ready(url: str) -> bool:
@@ -45,7 +45,10 @@ def is_ready(url: str) -> bool:
 
 
 def is_serving(url: str) -> bool:
-    """Whether all shards and the archive at ``url`` serve, so that the demo can be made: ready is, when it has been."""
+    """Whether all shards and the archive at ``url`` serve.
+
+    Readiness cannot be used here: it requires the demo, which needs them.
+    """
     try:
         body = fetch(urlsplit(url).netloc, "GET", "/readyz", seconds=READY_S)[1]
         said = msgspec.json.decode(body, type=dict[str, Any])
@@ -56,17 +59,17 @@ def is_serving(url: str) -> bool:
 
 
 class Runner:
-    """Both services, watched."""
+    """Runs and supervises both services."""
 
     def __init__(self, settings: Settings, web_settings: WebSettings) -> None:
-        """Raises FolderError, ReferenceUnusable, SettingsError or RunError for what keeps either service down."""
+        """Raises FolderError, ReferenceUnusable, SettingsError or RunError if a service could not start."""
         runner_lock = settings.data / "run" / "runner.lock"
-        if not os.path.exists(runner_lock) or is_locked(runner_lock):  # else its services may keep the port
+        if not os.path.exists(runner_lock) or is_locked(runner_lock):  # otherwise its services may hold the port
             _check_port(web_settings.host, web_settings.port)
-        check_access_log(web_settings.access_log, ROOT)  # where gunicorn runs
+        check_access_log(web_settings.access_log, ROOT)  # relative to gunicorn's working directory
         self._folder = open_folder(settings.data, settings.shard_count)
         secret = self._folder.secrets().jwt
-        ReferenceFile(self._folder.reference).close()  # found whole, or nothing is started
+        ReferenceFile(self._folder.reference).close()  # must be intact before anything is started
         check_demo(self._folder)
         self._tokens = Tokens(secret, web_settings.jwt_keys, web_settings.jwt_algorithm)
         self._url = base_url(web_settings)
@@ -86,7 +89,7 @@ class Runner:
         self._waker = _SignalWaker(self._stop_soon)
 
     def _be_the_only_one(self) -> None:
-        """End what a killed runner has left. Raises RunError if another one, or an engine, runs on the folder."""
+        """End the services of a killed runner. Raises RunError if another runner or engine uses the folder."""
         try:
             lock_file(self._folder.run / "runner.lock", LOOK_S)
         except LockTaken as error:
@@ -94,12 +97,12 @@ class Runner:
         for service in (self._web, self._engine):
             service.take_over()
         try:
-            os.close(lock_file(self._folder.run / "engine.lock", LOOK_S))  # our HTTP side would find it and look ready
+            os.close(lock_file(self._folder.run / "engine.lock", LOOK_S))  # our HTTP side would use it and appear ready
         except LockTaken as error:
             raise RunError(f"another engine runs on {self._folder.path}: {error}") from error
 
     def run(self) -> int:
-        """Run until told to stop; the exit status."""
+        """Run until asked to stop; returns the exit status."""
         try:
             while not self._stopping:
                 for service in (self._engine, self._web):
@@ -116,7 +119,7 @@ class Runner:
         self._stopping = True
 
     def _tend(self, service: Service) -> None:
-        """Start it if it is due, reap it if it has ended."""
+        """Start the service if it is due, reap it if it has ended."""
         status = service.reap()
         if status is not None:
             say(f"the {service.name} side ended with {status} and is being restarted")
@@ -132,7 +135,7 @@ class Runner:
         )  # the death of a service wakes the runner
 
     def _show(self) -> None:
-        """Once the exchange is ready: provide the demo and say how to use it."""
+        """Once the exchange is ready: create the demo and show how to use it."""
         if not is_serving(self._url):
             return
         try:
@@ -142,11 +145,11 @@ class Runner:
             self._show_at = time.monotonic() + 1.0
             return
         self._shown = True
-        self._web_environment.pop(AWAITED_VARIABLE, None)  # a web side that is started again waits for nothing
+        self._web_environment.pop(AWAITED_VARIABLE, None)  # a restarted HTTP side does not wait for the demo
         print(describe(self._folder, self._url, demo), flush=True)
 
     def _stop(self) -> bool:
-        """End both, each within its bound. Whether both ended by themselves."""
+        """Stop both, each within its time limit. Whether both ended by themselves."""
         clean = True
         for service in (self._web, self._engine):
             if not service.stop(STOP_S[service.name]):
@@ -156,7 +159,7 @@ class Runner:
 
 
 class _SignalWaker:
-    """Rings when a child ends and when this process is told to stop."""
+    """Wakes the runner when a child ends and when this process is asked to stop."""
 
     def __init__(self, stop: Callable[[], None]) -> None:
         self._receiver, self._sender = socket.socketpair()
@@ -168,13 +171,13 @@ class _SignalWaker:
             signal.signal(number, lambda *_: stop())
 
     def wait(self, seconds: float) -> None:
-        """Wait for a ring, at most so long."""
+        """Wait for a signal, at most so long."""
         if select.select([self._receiver], [], [], seconds)[0]:
             self._receiver.recv(4_096)
 
 
 def _check_port(host: str, port: int) -> None:
-    """Raises RunError if somebody listens there. Gunicorn looks, too; this is sooner, and said in fewer words."""
+    """Raises RunError if the port is in use. Gunicorn checks, too; this is earlier and more concise."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
@@ -185,7 +188,7 @@ def _check_port(host: str, port: int) -> None:
 
 
 def main() -> int:
-    """Run the exchange; the exit status."""
+    """Run the exchange; returns the exit status."""
     name_process("shardex run")
     try:
         return Runner(load_settings(), load_web_settings()).run()

@@ -1,4 +1,4 @@
-"""The services of an exchange as the Procfile names them: each a process with a group of its own, under a runner."""
+"""The services of the Procfile, each run as a process group of its own under a runner."""
 
 import os
 import shlex
@@ -19,18 +19,18 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 ENGINE: Final = "engine"
 WEB: Final = "web"
 STOP_S: Final = {
-    WEB: 15.0,  # more than gunicorn gives its workers
-    ENGINE: (4 * STOP_MS + SNAPSHOT_STOP_MS) / 1_000 + 2,  # more than the supervisor gives the shards, then the archive
+    WEB: 15.0,  # more than gunicorn's graceful timeout
+    ENGINE: (4 * STOP_MS + SNAPSHOT_STOP_MS) / 1_000 + 2,  # more than the supervisor gives shards, then archive
 }
-_KILLED_S: Final = 5.0  # a group that was killed has ended by then
+_KILLED_S: Final = 5.0  # time for a killed group to end
 
 
 class RunError(Exception):
-    """The exchange cannot be started as asked; the text says why."""
+    """The exchange cannot be started as requested; the text says why."""
 
 
 class Service:
-    """One line of the Procfile: a process group of its own, so that Ctrl-C in a terminal reaches the runner alone."""
+    """A service of the Procfile, in a process group of its own, so that Ctrl-C reaches the runner only."""
 
     def __init__(
         self,
@@ -40,10 +40,10 @@ class Service:
         output: IO[bytes] | None = None,
         lock: Path | None = None,
     ) -> None:
-        """``output`` takes what it prints; else it prints where this process does.
+        """``output`` receives what the service prints; by default it prints where this process does.
 
-        With a ``lock`` it ends when this process does, in whatever way (on Linux), and as long as it lives it holds the
-        lock: so whoever runs after this process finds it in any case (:meth:`take_over`).
+        With a ``lock`` the service ends when this process does, in whatever way (on Linux), and it holds the lock while
+        it lives, so that a later runner can always find it (:meth:`take_over`).
         """
         self.name = name
         self.restarts = Restarts()
@@ -52,15 +52,15 @@ class Service:
         self._output = output
         self._lock = lock
         self._process: subprocess.Popen[bytes] | None = None
-        self._is_proven = False  # it can be started with these settings
+        self._is_proven = False  # whether it has started with these settings
 
     @property
     def pid(self) -> int | None:
-        """Its first process, which is also its process group; None while there is none."""
+        """The leader of its process group; None if it does not run."""
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start it. Raises LockTaken if something of its last life does not end."""
+        """Start it. Raises LockTaken if a process of its last run does not end."""
         self.restarts.started()
         lock = None if self._lock is None else lock_file(self._lock, _KILLED_S)
         try:
@@ -77,10 +77,10 @@ class Service:
             )
         finally:
             if lock is not None:
-                os.close(lock)  # the service has it now
+                os.close(lock)  # inherited by the service
 
     def take_over(self) -> None:
-        """End what has been left by an earlier runner that was killed. Raises RunError if it does not end."""
+        """End the service left by an earlier runner that was killed. Raises RunError if it does not end."""
         assert self._lock is not None
         if not is_locked(self._lock):
             return
@@ -92,7 +92,7 @@ class Service:
         try:
             os.close(lock_file(self._lock, STOP_S[self.name]))
         except LockTaken as error:
-            if group is not None:  # whoever holds the lock is of that group: its number is nobody else's
+            if group is not None:  # the holder of the lock is in that group, so the number cannot have been reused
                 self.end_group(group)
             try:
                 os.close(lock_file(self._lock, _KILLED_S))
@@ -100,9 +100,9 @@ class Service:
                 raise RunError(f"the {self.name} side of an earlier runner did not end: {error}") from error
 
     def reap(self) -> int | None:
-        """If it has ended: its exit status, and its next start is planned; the later the shorter it lived.
+        """If it has ended: returns its exit status and schedules a restart, with a longer delay the shorter it lived.
 
-        Raises RunError if it gave up by itself soon after its first start.
+        Raises RunError if it exited with an error soon after its first start.
         """
         status = self._process.poll() if self._process else None
         if status is None:
@@ -115,7 +115,7 @@ class Service:
         return status
 
     def stop(self, seconds: float, how: signal.Signals = signal.SIGTERM) -> bool:
-        """Ask it to end and wait so long at most, then kill its group. Whether it ended by itself."""
+        """Ask it to stop, wait at most ``seconds``, then kill its group. Whether it ended by itself."""
         if self._process is None:
             return True
         self._process.send_signal(how)
@@ -129,39 +129,39 @@ class Service:
         return by_itself
 
     def _forget(self) -> int:
-        """Reap the first process; its number is still that of its group."""
+        """Reap the first process; returns its pid, which is still its group's."""
         assert self._process is not None
         process, self._process = self._process, None
         process.wait()
         return process.pid
 
     def end_group(self, group: int) -> None:
-        """Nothing outlives the first process: gunicorn's workers would share the port with their successors."""
-        with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of dead processes
+        """Kill the whole group: surviving gunicorn workers would share the port with their successors."""
+        with suppress(ProcessLookupError, PermissionError):  # macOS raises the latter for a group of dead processes
             os.killpg(group, signal.SIGKILL)
 
 
 def _bind(lock: int, runner: int) -> None:
-    """In the service, before its program begins."""
+    """Runs in the service before its program starts."""
     write_pid(lock, os.getpid())
     end_with_parent(runner, signal.SIGTERM)
 
 
 def say(text: str) -> None:
-    """A line of the runner's own."""
+    """Print a message of the runner."""
     print(f"shardex: {text}", file=sys.stderr, flush=True)
 
 
 def read_procfile(path: Path = ROOT / "Procfile") -> dict[str, list[str]]:
-    """Each service's command by its name."""
+    """Each service's command by name."""
     lines = (line.partition(":") for line in path.read_text().splitlines() if line.strip())
     return {name.strip(): shlex.split(command) for name, _, command in lines}
 
 
 def service_environment(environment: Mapping[str, str], data: Path) -> dict[str, str]:
-    """``environment`` for a service.
+    """The environment of a service.
 
-    Programs come from this Python's folder first, the data folder is where we see it.
+    This Python's folder comes first in PATH; the data folder is absolute.
     """
     programs = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)])
     return {**environment, "PATH": programs, "SHARDEX_DATA": os.path.abspath(data)}

@@ -1,4 +1,4 @@
-"""``shardex sql``: statements from the command line, a file or standard input, and what there is to ask for."""
+"""``shardex sql``: SQL from the command line, a file or standard input, and the list of tables."""
 
 import sys
 import threading
@@ -31,10 +31,10 @@ _COLUMNS: Final = """
 
 
 class SqlCommand(click.Command):
-    """A statement may begin with a comment, which looks like an option."""
+    """A command whose statement may begin with an SQL comment, which looks like an option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put such statements behind all options."""
+        """Move such statements behind all options."""
         statements = [each for each in args if each.startswith("--") and _is_comment(each)]
         options = [each for each in args if each not in statements]
         return super().parse_args(ctx, [*options, *(["--"] if statements else []), *statements])
@@ -120,7 +120,7 @@ def _ask(folder: Folder, query: RunSql) -> TableReply:
 
 
 def _ask_in_pieces(folder: Folder, query: RunSql) -> Generator[TableReply]:
-    """The rows a piece at a time, then one without any."""
+    """The rows in pieces, then an empty piece."""
     wider = structs.replace(query, in_pieces=True)
     with open_client(folder) as client:
         if is_running(client):

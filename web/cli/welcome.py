@@ -8,7 +8,7 @@ from web.cli.demo import Demo
 
 
 def describe(folder: Folder, url: str, demo: Demo | None) -> str:
-    """What to show when the exchange is ready: the credentials, and a first order and its cancel to paste."""
+    """The text to show: credentials, and commands that place and cancel a first order."""
     if demo is None:
         return f"\nShardex is ready at {url}. The operator API is off, so there is no demo.\n"
     lines = [

@@ -1,4 +1,4 @@
-"""What the command line says of itself, whoever says it."""
+"""Texts shared by the command line's modules."""
 
 from typing import Final
 

@@ -1,1 +1,1 @@
-"""Asking the engine, for all APIs."""
+"""Queries and commands to the engine, for all APIs."""

@@ -1,4 +1,4 @@
-"""Spot wallets as both APIs show them."""
+"""Spot balances as both APIs show them."""
 
 import msgspec
 
@@ -9,7 +9,7 @@ from web.exchange.fields import Amount, Name
 
 
 class BalanceView(msgspec.Struct, gc=False):
-    """What an account has of a token."""
+    """An account's balance of a token."""
 
     token: Name
     available: Amount

@@ -1,4 +1,4 @@
-"""Candles and a day's ticker as text."""
+"""Candles and 24-hour tickers as text."""
 
 from typing import Final
 
@@ -45,7 +45,7 @@ def render_candle(market: Market, candle: Candle, interval_s: int) -> list[objec
 
 
 def render_ticker(market: Market, day: Candle, last: int, now_s: int) -> TickerView:
-    """A market's last 24 hours: the candle of its trades, and the price of its newest trade ever, in ticks."""
+    """A market's last 24 hours, from the candle of its trades and the price of its newest trade overall, in ticks."""
     return TickerView(
         symbol=market.symbol,
         last_price=market.format_price(last),
@@ -61,10 +61,10 @@ def render_ticker(market: Market, day: Candle, last: int, now_s: int) -> TickerV
 
 
 def no_trades(last: int) -> Candle:
-    """The candle of a span without a trade: everything at the last price before, in ticks."""
+    """The candle of an interval without a trade: all prices are the last one before, in ticks."""
     return Candle(0, last, last, last, last, 0, 0, 0, 0, 0, 0, 0)
 
 
 def format_value(market: Market, value: int) -> str:
-    """Ticks × lots as an amount of the quote asset."""
+    """A notional value (ticks × lots) as an amount of the quote asset."""
     return format_plain(value * market.tick_lot_units, market.quote_decimals)

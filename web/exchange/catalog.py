@@ -1,4 +1,4 @@
-"""What can be traded and held, as the HTTP side knows it: the reference file's facts, typed."""
+"""Assets and markets as the HTTP side knows them: the rows of the reference file, typed."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -9,7 +9,7 @@ from shards.model.markets import Market, Product
 from storage.reference import Asset, Facts, Reference
 
 MARGIN_ASSET: Final = "USDT"
-"""What futures wallets are of, and every futures market is quoted in."""
+"""The asset of futures wallets, and the quote asset of every futures market."""
 
 TRADING_SWITCH: Final = "spot"
 ENABLED: Final = "enabled"
@@ -21,7 +21,7 @@ encode_market: Final = msgspec.json.Encoder().encode
 
 
 class Catalog:
-    """Assets and active markets as of one moment."""
+    """Assets and active markets at one moment."""
 
     def __init__(self, facts: Facts) -> None:
         markets = [_decode_market(row.spec) for row in facts.markets]
@@ -32,7 +32,6 @@ class Catalog:
         self.spot_trading: bool = facts.switches.get(TRADING_SWITCH, ENABLED) == ENABLED
 
     def spot_market_of(self, number: int) -> Market | None:
-        """The spot market with that number."""
         market = self.by_number.get(number)
         return market if market is not None and market.product is Product.SPOT else None
 
@@ -50,7 +49,7 @@ _NONE: Final = Facts({}, (), {})
 
 
 class CatalogSource:
-    """The catalog in force; made anew only when the facts have changed."""
+    """The current catalog; rebuilt only when the reference file has changed."""
 
     def __init__(self, reference: Reference) -> None:
         self._reference = reference

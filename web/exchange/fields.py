@@ -1,4 +1,4 @@
-"""What the fields of spot's and the operator's answers hold; the schemas of these names say more."""
+"""Types of fields in the responses of the spot and operator APIs; the schemas of these names describe them."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Asking the shards: which shard owns what, and a reply of the expected type or an EngineRejected."""
+"""The typed interface to the shards: routing, and a reply of the expected type or an EngineRejected."""
 
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -16,7 +16,7 @@ from web.http.errors import EngineRejected
 R = TypeVar("R", bound=Reply)
 
 COMMANDED: Final[ContextVar[bool]] = ContextVar("commanded", default=False)
-"""Whether this request has sent a command: a fault of ours after that leaves its outcome unknown."""
+"""Whether this request has sent a command: after that, an internal error leaves its outcome unknown."""
 
 
 def _ignore(shard: int, reason: RejectReason) -> None:
@@ -24,16 +24,15 @@ def _ignore(shard: int, reason: RejectReason) -> None:
 
 
 class ExchangeGateway:
-    """The client with types: every call that returns has been carried out."""
+    """A typed client: a command that returns has been executed."""
 
     def __init__(self, client: Client, on_refusal: Callable[[int, RejectReason], None] = _ignore) -> None:
-        """``on_refusal`` is told of every refused message, with its shard."""
+        """``on_refusal`` is called for every rejected message, with its shard."""
         self.client = client
         self._on_refusal = on_refusal
 
     @property
     def shards(self) -> range:
-        """All shards."""
         return range(self.client.shard_count)
 
     def market_shard(self, market: Market) -> int:
@@ -41,11 +40,11 @@ class ExchangeGateway:
         return self.symbol_shard(market.symbol)
 
     def symbol_shard(self, symbol: str) -> int:
-        """The shard that journals what is fixed of a market or an asset."""
+        """The shard that journals the immutable facts of a market or an asset."""
         return shard_of_symbol(symbol, self.client.shard_count)
 
     def account_shard(self, account: str) -> int:
-        """The shard that keeps the account's money."""
+        """The shard that keeps the account's funds."""
         return shard_of_account(account, self.client.shard_count)
 
     def ask(self, kind: type[R], shard: int, message: Command | Query, deadline_ms: int = limits.DEADLINE_MS) -> R:
@@ -61,7 +60,7 @@ class ExchangeGateway:
         messages: Sequence[tuple[int, Command | Query]],
         deadline_ms: int = limits.DEADLINE_BULK_MS,
     ) -> list[R]:
-        """All the replies; raises EngineRejected if any is one, and says TIMEOUT rather than anything more certain."""
+        """All replies; raises EngineRejected if any is a rejection, TIMEOUT in preference to more certain reasons."""
         replies = self.try_each(kind, messages, deadline_ms)
         refusals = [reply for reply in replies if isinstance(reply, Rejected)]
         if refusals:
@@ -76,7 +75,7 @@ class ExchangeGateway:
         messages: Sequence[tuple[int, Command | Query]],
         deadline_ms: int = limits.DEADLINE_BULK_MS,
     ) -> list[R | Rejected]:
-        """All the replies, refusals among them. What one shard is asked it is asked in this order."""
+        """All the replies, rejections included. Messages to the same shard keep their order."""
         for _, message in messages:
             _note(message)
         replies = self.client.call_each(messages, deadline_ms)
@@ -94,7 +93,7 @@ class ExchangeGateway:
 
 
 def expect(kind: type[R], reply: Reply) -> R:
-    """``reply``, which is of ``kind``; raises EngineRejected if it is a refusal."""
+    """``reply`` as a ``kind``; raises EngineRejected if it is a rejection."""
     if isinstance(reply, Rejected):
         raise EngineRejected(reply)
     assert isinstance(reply, kind), f"{type(reply).__name__} where {kind.__name__} was to come"

@@ -1,7 +1,8 @@
-"""Orders, trades and movements of money from the shards and the archive as one.
+"""Orders, trades and income from the shards and the archive, merged.
 
-A shard answers for what is open or not yet archived, the archive for the rest. The shard is always asked first: what
-leaves it in between is in the archive by then. What both know is taken once, and an ended order wins over an open one.
+A shard answers for what is open or not yet archived, the archive for the rest. The shard is always queried first: what
+leaves it in between is in the archive by then. Duplicates are dropped, and an ended order takes precedence over an open
+one.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -48,52 +49,52 @@ from web.exchange.candles import no_trades
 from web.exchange.gateway import ExchangeGateway
 from web.http.errors import EngineRejected
 
-ENDED_WAIT_MS: Final = 1_000  # a cancel that found nothing open waits so long to learn what became of it
-_PAGE_COUNT: Final = 200  # trades of an order that are asked for at a time
-_PIECE_COUNT: Final = 32  # queries about many markets that are under way at a time
+ENDED_WAIT_MS: Final = 1_000  # a cancel that found no open order waits so long for the archive to look it up
+_PAGE_COUNT: Final = 200  # trades of an order per query
+_PIECE_COUNT: Final = 32  # concurrent queries about many markets
 
 _OPEN: Final = (Status.OPEN, Status.PARTIALLY_FILLED)
 
 
 def market_shards(gateway: ExchangeGateway, markets: Iterable[Market]) -> list[int]:
-    """The shards that own these books: one that owns none of them is not asked, and cannot be in the way."""
+    """The shards that own these books: others need not be queried, and their failure does not matter."""
     return sorted({gateway.market_shard(market) for market in markets})
 
 
 def is_open(order: Order) -> bool:
-    """Whether it can still be canceled."""
+    """Whether the order can still be canceled."""
     return order.status in _OPEN
 
 
 def find_order(gateway: ExchangeGateway, market: Market, query: GetOrder | GetOrderByClientId) -> Order | None:
-    """The order, wherever it is; raises EngineRejected if that cannot be told."""
+    """The order, open or ended; raises EngineRejected if its state cannot be determined."""
     return _ask_for_order(gateway, gateway.market_shard(market), query) or _ask_archive_for_order(gateway, query)
 
 
 def find_open_order(gateway: ExchangeGateway, market: Market, query: GetOrder | GetOrderByClientId) -> Order | None:
-    """The order if it is open; raises EngineRejected if that cannot be told."""
+    """The order if it is open; raises EngineRejected if that cannot be determined."""
     order = _ask_for_order(gateway, gateway.market_shard(market), query)
     return order if order is not None and is_open(order) else None
 
 
 def find_latest(gateway: ExchangeGateway, shards: Iterable[int], query: GetOrderByClientId) -> Order | None:
-    """The order of a client id that may be used on several markets: the latest open one, else the latest."""
+    """The order with a client id that may be used on several markets: the latest open one, else the latest."""
     unarchived = [_ask_for_order(gateway, shard, query) for shard in shards]
     return _latest_open(unarchived) or _latest([*unarchived, _ask_archive_for_order(gateway, query)])
 
 
 def find_latest_open(gateway: ExchangeGateway, shards: Iterable[int], query: GetOrderByClientId) -> Order | None:
-    """The latest open order of a client id that may be used on several markets."""
+    """The latest open order with a client id that may be used on several markets."""
     return _latest_open([_ask_for_order(gateway, shard, query) for shard in shards])
 
 
 def find_archived_order(gateway: ExchangeGateway, query: GetOrder | GetOrderByClientId) -> Order | None:
-    """The order if the archive has it, asked for no longer than a cancel may wait; raises EngineRejected."""
+    """The order if it is archived, waiting only as long as a cancel may; raises EngineRejected."""
     return _ask_archive_for_order(gateway, query, ENDED_WAIT_MS)
 
 
 def find_trade(gateway: ExchangeGateway, market: Market, number: int) -> Trade | None:
-    """The trade, wherever it is."""
+    """The trade, archived or not."""
     query = GetTrade(number)
     trades = gateway.ask(TradesReply, gateway.market_shard(market), query).trades
     trades = trades or gateway.ask_archive(TradesReply, query).trades
@@ -101,7 +102,7 @@ def find_trade(gateway: ExchangeGateway, market: Market, number: int) -> Trade |
 
 
 def list_orders(gateway: ExchangeGateway, shards: Sequence[int], query: ListOrders) -> list[Order]:
-    """An account's orders, newest first or oldest first, as asked. The archive has no open ones."""
+    """An account's orders, newest or oldest first as the query says. The archive holds no open orders."""
     unarchived = gateway.ask_each(OrdersReply, [(shard, query) for shard in shards])
     archived = [] if query.status in _OPEN else [gateway.ask_archive(OrdersReply, query)]
     merged: dict[int, Order] = {}
@@ -119,7 +120,7 @@ def list_open(gateway: ExchangeGateway, shards: Sequence[int], query: ListOpen) 
 
 
 def list_fills(gateway: ExchangeGateway, query: ListFills) -> list[MarginFilled]:
-    """An account's futures fills, newest first or oldest first, as asked."""
+    """An account's futures fills, newest or oldest first as the query says."""
     unarchived = gateway.ask(FillsReply, gateway.account_shard(query.account), query)
     archived = gateway.ask_archive(FillsReply, query)
     merged = {filled.fill.trade: filled for reply in (unarchived, archived) for filled in reply.fills}
@@ -127,11 +128,11 @@ def list_fills(gateway: ExchangeGateway, query: ListFills) -> list[MarginFilled]
 
 
 def list_income(gateway: ExchangeGateway, query: ListIncome) -> list[Income]:
-    """What has changed an account's futures wallet, newest first or oldest first, as asked, after the skipped ones."""
+    """An account's futures income, newest or oldest first as the query says, without the skipped entries."""
     reach = query.skip + query.limit
     wider = msgspec.structs.replace(query, limit=reach, skip=0)
     unarchived = gateway.ask(IncomeReply, gateway.account_shard(query.account), wider).income
-    # those that only the archive has are skipped there, but as many as the shard's may take the place of
+    # the archive skips its own entries; up to as many as the shard returned may come from the shard instead
     passed = max(0, query.skip - len(unarchived))
     known: dict[str, list[int]] = {}
     for each in unarchived if passed else ():
@@ -155,7 +156,7 @@ def list_trades(gateway: ExchangeGateway, shards: Sequence[int], query: ListTrad
 
 
 def trades_of_order(gateway: ExchangeGateway, market: Market, order: Order) -> list[Trade]:
-    """All matches of one order so far, oldest first."""
+    """All trades of one order so far, oldest first."""
     query = ListTrades(order.account, _PAGE_COUNT, market=order.market, order=order.id)
     found: list[Trade] = []
     while True:
@@ -173,7 +174,7 @@ def market_trades(gateway: ExchangeGateway, market: Market, query: MarketTrades)
 
 
 def newest_trades(gateway: ExchangeGateway, markets: Sequence[Market]) -> dict[int, Trade]:
-    """The newest trade of each market, by its number; a market that never traded has none."""
+    """The newest trade of each market, by market number; a market that never traded is missing."""
     found = _unarchived_tickers(gateway, markets, NO_BOUND)
     before = {market.number: NO_BOUND for market in markets if market.number not in found}
     if before:  # what a shard still has is newer than anything in the archive
@@ -182,9 +183,9 @@ def newest_trades(gateway: ExchangeGateway, markets: Sequence[Market]) -> dict[i
 
 
 def days_since(gateway: ExchangeGateway, markets: Sequence[Market], start_ms: int) -> dict[int, tuple[Candle, Trade]]:
-    """Of each market that ever traded, by its number: what it traded since then as one candle, and its newest trade.
+    """For each market that ever traded, by number: the candle of its trades since ``start_ms``, and its newest trade.
 
-    Without a trade in that time everything is at the last price.
+    Without a trade in that time all prices are the last price.
     """
     unarchived = _unarchived_tickers(gateway, markets, start_ms)
     before = dict.fromkeys((market.number for market in markets), NO_BOUND)
@@ -203,7 +204,7 @@ def _unarchived_tickers(gateway: ExchangeGateway, markets: Sequence[Market], sta
 
 
 def _archived_tickers(gateway: ExchangeGateway, before: Mapping[int, int], start_ms: int) -> dict[int, Ticker]:
-    """``before``: by market, the number that is too high."""
+    """``before``: by market number, an exclusive upper bound of trade ids."""
     return {each.market: each for each in gateway.ask_archive(TickersReply, GetTickers(dict(before), start_ms)).tickers}
 
 
@@ -223,7 +224,7 @@ def best_levels(gateway: ExchangeGateway, markets: Sequence[Market]) -> list[Dep
 
 
 def pieces(markets: Sequence[Market]) -> Iterator[Sequence[Market]]:
-    """A few at a time: each query takes a place in a mailbox."""
+    """Small groups of markets: each query takes a mailbox slot."""
     for start in range(0, len(markets), _PIECE_COUNT):
         yield markets[start : start + _PIECE_COUNT]
 
@@ -231,7 +232,7 @@ def pieces(markets: Sequence[Market]) -> Iterator[Sequence[Market]]:
 def find_candles(
     gateway: ExchangeGateway, market: Market, interval_ms: int, limit: int, start_ms: int | None, end_ms: int | None
 ) -> list[Candle]:
-    """A market's candles that open from the start to the end, whole, oldest first.
+    """A market's complete candles that open between start and end, oldest first.
 
     The first ``limit`` of them; without a start, the last.
     """
@@ -245,7 +246,7 @@ def find_candles(
 
 
 def candles(gateway: ExchangeGateway, market: Market, query: GetCandles) -> list[Candle]:
-    """A market's candles, oldest first: the archive's, up to the first trade that the shard still has, then those."""
+    """A market's candles, oldest first: the archive's up to the oldest trade still in the shard, then the shard's."""
     unarchived = gateway.ask(CandlesReply, gateway.market_shard(market), query)
     archived = gateway.ask_archive(CandlesReply, msgspec.structs.replace(query, before_id=unarchived.first_id))
     return limit_candles(join(archived.candles, unarchived.candles), query)
@@ -271,7 +272,7 @@ def _latest(found: Iterable[Order | None]) -> Order | None:
 def find_unarchived_order(
     gateway: ExchangeGateway, market: Market, query: GetOrder | GetOrderByClientId
 ) -> Order | None:
-    """The order if its shard knows it: it is open, or not archived yet; raises EngineRejected."""
+    """The order if its shard knows it: open, or not yet archived; raises EngineRejected."""
     return _ask_for_order(gateway, gateway.market_shard(market), query)
 
 

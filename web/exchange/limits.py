@@ -1,6 +1,6 @@
-"""What every API takes at most, with its unit."""
+"""Bounds common to all APIs, with their units."""
 
 from typing import Final
 
-PRICE_MAX: Final = 10**9  # in quote units of account (not ticks)
-QUANTITY_MAX: Final = 10**12  # in base units of account (not lots)
+PRICE_MAX: Final = 10**9  # in whole quote units (not ticks)
+QUANTITY_MAX: Final = 10**12  # in whole base units (not lots)

@@ -1,4 +1,4 @@
-"""What an account's futures wallet comes to, and what it has in each market. Amounts in USDT's smallest unit."""
+"""Derived figures of an account's futures wallet and its positions. Amounts in USDT's smallest unit."""
 
 from collections.abc import Iterable
 from math import ceil, floor
@@ -21,22 +21,22 @@ _RATIO_DECIMALS: Final = 4
 class Funds(NamedTuple):
     """A futures wallet and the sums over its markets."""
 
-    wallet: int  # negative after losses beyond it
+    wallet: int  # negative after losses beyond the balance
     unrealized: int
     position_margin: int
-    order_margin: int  # holds
+    order_margin: int  # held for open orders
     maintenance: int
     available: int
     updated_ms: int
 
     @property
     def equity(self) -> int:
-        """What the account is worth."""
+        """The wallet balance with unrealized profit."""
         return self.wallet + self.unrealized
 
 
 class Holding(NamedTuple):
-    """What an account has in one market."""
+    """An account's position and open orders in one market."""
 
     market: Market
     own: MarketMargin
@@ -60,23 +60,23 @@ class Holding(NamedTuple):
 
     @property
     def maintenance(self) -> int:
-        """What must be left of the account for the position; a market without risk terms asks for nothing."""
+        """The position's maintenance margin; 0 in a market without risk terms."""
         return 0 if self.market.risk is None else maintenance(self.market.brackets, abs(self.notional))
 
     @property
     def leverage(self) -> int:
-        """Of the orders placed from now on."""
+        """Leverage of future orders."""
         return leverage_of(self.market, self.own)
 
     @property
     def is_used(self) -> bool:
-        """Whether there is a position, or an open order that counts toward one."""
+        """Whether there is a position, or an open order that could add to one."""
         own = self.own
         return bool(own.position.amount or own.hold or own.bid_value or own.ask_value)
 
 
 def leverage_of(market: Market, own: MarketMargin) -> int:
-    """What the account has set in this market, else what the market begins with."""
+    """The account's leverage in this market, else the market's default."""
     assert market.futures is not None, "a futures market has its terms"
     return min(own.leverage or market.futures.default_leverage, market.brackets[0].max_leverage)
 
@@ -87,7 +87,7 @@ def ask_margin(gateway: ExchangeGateway, account: str) -> MarginReply:
 
 
 def sum_up(reply: MarginReply, catalog: Catalog) -> Funds:
-    """The wallet as a whole. One that never changed is as of now."""
+    """Totals of the wallet. A wallet that never changed gets the current time."""
     held = reply.margin.markets.items()
     holdings = list_holdings(reply, catalog.futures.values())
     return Funds(
@@ -102,7 +102,7 @@ def sum_up(reply: MarginReply, catalog: Catalog) -> Funds:
 
 
 def list_holdings(reply: MarginReply, markets: Iterable[Market]) -> list[Holding]:
-    """What the account has in each of these markets, also where that is nothing."""
+    """The account's holding in each of these markets, empty ones included."""
     return [
         Holding(
             market,
@@ -114,9 +114,9 @@ def list_holdings(reply: MarginReply, markets: Iterable[Market]) -> list[Holding
 
 
 def liquidation_price(holding: Holding, funds: Funds) -> int:
-    """The price at which the account is worth just the maintenance of its positions, all other prices as they are.
+    """The price at which equity equals the maintenance margin, all other prices unchanged.
 
-    In ticks × 10^-8, rounded to the side on which it is liquidated; 0 if there is none.
+    In 10^-8 ticks, rounded toward liquidation; 0 if there is none.
     """
     market, position = holding.market, holding.own.position
     if market.risk is None or not position.amount:
@@ -131,9 +131,9 @@ def liquidation_price(holding: Holding, funds: Funds) -> int:
 
 
 def format_margin_ratio(funds: Funds) -> str | None:
-    """Maintenance in proportion to worth, rounded up to 4 places: what is below 1 is not at risk.
+    """Maintenance margin ÷ equity, rounded up to 4 decimals, so that a value below 1 is never at risk.
 
-    "0" without positions that ask for something, else None where nothing is left.
+    "0" without maintenance margin; otherwise None if no equity is left.
     """
     if not funds.maintenance:
         return "0"
@@ -143,6 +143,6 @@ def format_margin_ratio(funds: Funds) -> str | None:
 
 
 def format_usdt(units: int, catalog: Catalog) -> str:
-    """An amount of the margin asset; before there is one, nobody has any."""
+    """An amount of the margin asset; without that asset, every amount is 0."""
     asset = catalog.margin_asset
     return format_plain(units, asset.decimals) if asset else "0"

@@ -1,4 +1,4 @@
-"""Mark prices: each market's shard knows its own."""
+"""Mark prices, from each market's shard."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ from web.exchange.history import pieces
 
 
 def marks_of(gateway: ExchangeGateway, markets: Sequence[Market]) -> Mapping[int, int]:
-    """Mark prices in ticks, by the number of the market; 0 while there is none. Raises EngineRejected."""
+    """Mark prices in ticks, by market number; 0 while there is none. Raises EngineRejected."""
     found: dict[int, int] = {}
     for piece in pieces(markets):
         requested = [(gateway.market_shard(market), GetPrices(market.number)) for market in piece]

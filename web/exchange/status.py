@@ -1,7 +1,7 @@
-"""How the shards and the archive are, as the operator API, readiness and metrics show it.
+"""Status of the shards and the archive, for the operator API, readiness and metrics.
 
-Their states come from the signs of life that they give without being asked (:mod:`shards.vitals`): so it can be told
-how a shard is that does not answer, and a full mailbox does not look like a dead shard. Numbers are asked for.
+States come from heartbeats that processes write unprompted (:mod:`shards.vitals`): so the state of an unresponsive
+shard is known, and a full mailbox does not look like a dead shard. Numbers are queried.
 """
 
 from collections.abc import Callable
@@ -23,12 +23,12 @@ SERVING: Final = "serving"
 FULL: Final = "full"
 STOPPED: Final = "stopped"
 
-_SILENT_MS: Final = int(2_000 * BEAT_S)  # without a sign of life for so long, a process stands still
-_WAIT_MS: Final = 1_000  # a shard that does not answer by then is shown without its numbers
+_SILENT_MS: Final = int(2_000 * BEAT_S)  # without a heartbeat for so long, a process is considered stalled
+_WAIT_MS: Final = 1_000  # a shard that has not answered by then is shown without its numbers
 
 
 class ShardView(msgspec.Struct, gc=False):
-    """How a shard is."""
+    """The status of a shard."""
 
     shard: Natural
     state: Annotated[str, Described("ProcessState")]
@@ -47,17 +47,20 @@ _NUMBERS: Final = ShardView.__struct_fields__[3:]
 
 
 def shard_state(gateway: ExchangeGateway, shard: int) -> str:
-    """How this worker finds a shard: "serving", "recovering <done>/<all>" (journal records), "full" or "stopped"."""
+    """A shard's state as this worker sees it.
+
+    "serving", "recovering <done>/<all>" (journal records), "full" or "stopped".
+    """
     return _state(gateway.client.shard_signs(shard), lambda: gateway.client.is_serving(shard))
 
 
 def archive_state(gateway: ExchangeGateway) -> str:
-    """The same of the archive, whose recovery counts nothing: "recovering"."""
+    """The archive's state; like a shard's, but "recovering" has no progress."""
     return _state(gateway.client.archive_signs(), gateway.client.archive_serving).removesuffix(" 0/0")
 
 
 def silence_s(signs: Signs) -> float:
-    """Since the last sign of life."""
+    """Seconds since the last heartbeat."""
     return max(0, monotonic_ms() - signs.beat_ms) / 1_000
 
 
@@ -72,7 +75,7 @@ def _state(signs: Signs | None, reached: Callable[[], bool]) -> str:
 
 
 def shard_status(gateway: ExchangeGateway, shard: int) -> ShardStatus | None:
-    """The shard's numbers; None if it does not answer. One that gives no sign of life is not waited for."""
+    """The shard's numbers; None if it does not answer. A shard without heartbeat is not queried."""
     if shard_state(gateway, shard) == STOPPED:
         return None
     try:
@@ -82,7 +85,7 @@ def shard_status(gateway: ExchangeGateway, shard: int) -> ShardStatus | None:
 
 
 def archive_status(gateway: ExchangeGateway) -> ArchiveStatus | None:
-    """The archive's numbers; None if it does not answer. If it gives no sign of life it is not waited for."""
+    """The archive's numbers; None if it does not answer. Without a heartbeat it is not queried."""
     if archive_state(gateway) == STOPPED:
         return None
     try:
@@ -92,7 +95,7 @@ def archive_status(gateway: ExchangeGateway) -> ArchiveStatus | None:
 
 
 def read_status(gateway: ExchangeGateway) -> dict[str, object]:
-    """All of it; numbers are null where nobody answers, and a pid where there is no process."""
+    """Full status; numbers are null for processes that do not answer, and a pid where there is no process."""
     signs, archive = gateway.client.archive_signs(), archive_status(gateway)
     return {
         "shards": [_render_shard(gateway, shard) for shard in gateway.shards],

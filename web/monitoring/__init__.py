@@ -1,1 +1,1 @@
-"""For machines: health, and how much of what has happened."""
+"""Health, readiness and metrics."""

@@ -1,4 +1,4 @@
-"""For machines: is this worker alive, is the exchange ready, how much of what has happened."""
+"""For machines: liveness of this worker, readiness of the exchange, metrics."""
 
 import os
 from typing import Final
@@ -17,15 +17,15 @@ blueprint: Final = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 def live() -> Response:
-    """This worker answers; asks nobody."""
+    """Liveness of this worker; queries no other process."""
     return answer({"status": "live"})
 
 
 @blueprint.get("/readyz")
 def ready() -> Response:
-    """Whether all shards serve: of trading. With ``history=required`` the archive must serve, too.
+    """Readiness for trading: whether all shards serve. With ``history=required`` the archive must serve, too.
 
-    And the demo of a first start is made.
+    At a first start, the demo must also have been created.
     """
     needed = request.args.get("history")
     if needed not in (None, "required"):
@@ -46,7 +46,7 @@ def ready() -> Response:
 
 
 def _knows_what_is_traded() -> bool:
-    """Whether the reference file can be read: without it every call is refused."""
+    """Whether the reference file can be read: without it every call is rejected."""
     try:
         services().catalog()
     except ReferenceUnusable:
@@ -55,13 +55,13 @@ def _knows_what_is_traded() -> bool:
 
 
 def _awaits_demo() -> bool:
-    """Whether this is a first start, whose demo the runner is still making."""
+    """Whether this is a first start whose demo is not created yet."""
     awaited = services().settings.awaited
     return awaited is not None and not os.path.exists(awaited)
 
 
 @blueprint.get("/metrics")
 def show_metrics() -> Response:
-    """Prometheus text."""
+    """Metrics in Prometheus text format."""
     text, content_type = metrics.render(services().gateway)
     return Response(text, content_type=content_type)

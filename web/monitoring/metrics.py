@@ -1,7 +1,7 @@
-"""Prometheus metrics. What was counted is summed over the workers; the engine's numbers are asked for when read.
+"""Prometheus metrics. Counts are summed over the workers; the engine's numbers are queried at each scrape.
 
-How the workers count together, and what is lost when one is killed, says :mod:`web.monitoring.shared_counts`.
-``web/gunicorn_conf.py`` gives out the slots.
+How workers share counts, and what is lost when one is killed, is described in :mod:`web.monitoring.shared_counts`.
+``web/gunicorn_conf.py`` assigns the slots.
 """
 
 import atexit
@@ -29,28 +29,28 @@ _stats: Final = SharedRequestStats(None)
 
 
 def share_counts(run: Path) -> None:
-    """Count together with gunicorn's other workers, in files below ``run``; outside of them this process counts alone.
+    """Share counts with gunicorn's other workers, in files below ``run``; without this call the process counts alone.
 
-    Once, before anything is counted.
+    Call once, before anything is counted.
     """
     slot = os.environ.get(SLOT_VARIABLE)
     if slot is not None:
         _stats.share(run / "metrics" / f"{slot}{SUFFIX}")
-        atexit.register(_stats.write)  # a worker that is stopped in whatever way but SIGKILL forgets nothing
+        atexit.register(_stats.write)  # only a worker that is killed (SIGKILL) loses counts
 
 
 def count_request(method: str, route: str, status: int, started: float) -> None:
-    """A request was answered; ``started`` by ``time.perf_counter``. ``route`` is a pattern, never a path."""
+    """Count an answered request; ``started`` is of ``time.perf_counter``. ``route`` is a pattern, never a path."""
     _stats.count_request((method, route, status), time.perf_counter() - started)
 
 
 def count_refusal(shard: int, reason: RejectReason) -> None:
-    """A shard refused a message."""
+    """Count a message rejected by a shard."""
     _stats.count_refusal((shard, reason.value))
 
 
 def count_wrong_key() -> None:
-    """A call came with a wrong operator key."""
+    """Count a call with a wrong operator key."""
     _stats.count_wrong_key()
 
 
@@ -63,13 +63,12 @@ def render(gateway: ExchangeGateway) -> tuple[bytes, str]:
 
 
 class _StatsCollector(Collector):
-    """What was counted."""
+    """The workers' counts."""
 
     def __init__(self, stats: RequestStats) -> None:
         self._stats = stats
 
     def collect(self) -> Iterator[Metric]:
-        """Called once for each scrape."""
         requests = CounterMetricFamily("shardex_requests", "Requests answered", labels=("method", "route", "status"))
         histograms: dict[tuple[str, str], Sequence[float]] = {}
         for (method, route, status), histogram in self._stats.requests.items():
@@ -111,13 +110,12 @@ _SHARD_GAUGES: Final = {
 
 
 class _EngineCollector(Collector):
-    """The engine's numbers as they are now."""
+    """The engine's current numbers."""
 
     def __init__(self, gateway: ExchangeGateway) -> None:
         self._gateway = gateway
 
     def collect(self) -> Iterator[Metric]:
-        """Called once for each scrape."""
         yield from self._collect_states()
         gauges = {
             name: GaugeMetricFamily(f"shardex_shard_{name}", text, labels=["shard"])
@@ -133,7 +131,7 @@ class _EngineCollector(Collector):
         yield from self._collect_clock()
 
     def _collect_states(self) -> Iterator[Metric]:
-        """What can be told of a shard that does not answer, too."""
+        """What is known even of a shard that does not answer."""
         texts = {
             "serving": "1 if the shard takes commands and can write",
             "full": "1 if there is no room on disk for the shard's journal",

@@ -1,13 +1,12 @@
-"""What is counted of requests: each worker in its own memory, and for the others in a file.
+"""Request counts: each worker counts in its own memory, and publishes to the others in a file.
 
-Counting stands in the way of every request, so nothing is written there. A thread writes the file within a second: a
-disk that is busy with journals may take milliseconds for it, and the worker's loop must not wait so long. What was
-counted in that second is lost if the worker is killed (SIGKILL), and only then. The file belongs to the worker's slot,
-not to its process: a worker that follows a killed one goes on with its counts.
+Counting is part of every request, so it does no I/O. A thread writes the file within a second: a disk busy with
+journals may take milliseconds for it, and the worker's loop must not wait that long. Counts of that second are lost
+only if the worker is killed (SIGKILL). The file belongs to the worker's slot, not to its process: the successor of a
+killed worker continues its counts.
 
-Where there is no room on the disk the file stays as it was, or is not there, while the memory goes on counting; it is
-written as soon as there is room again. It is never mapped: whoever touches a page of a mapping that has no room is
-ended (SIGBUS).
+When the disk is full, the file stays as it was, or missing, while counting in memory continues; it is written as soon
+as there is space. It is never mapped: a process that touches a page of a mapping without disk space is killed (SIGBUS).
 """
 
 import logging
@@ -23,27 +22,26 @@ import msgspec
 from storage.files import put
 
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Bounds of the buckets that times to answer are counted in; beyond the last is one more."""
+"""Upper bounds of the response time histogram's buckets, in seconds; one more bucket lies beyond the last."""
 
-WRITE_S: Final = 1.0  # between two writes: so much a killed worker forgets
+WRITE_S: Final = 1.0  # between two writes: the most that a killed worker loses
 SUFFIX: Final = ".counts"
 
 _HISTOGRAM_LENGTH: Final = len(SECONDS) + 2
 _log: Final = logging.getLogger("web.monitoring.shared_counts")
 
 Histogram = Annotated[list[float], msgspec.Meta(min_length=_HISTOGRAM_LENGTH, max_length=_HISTOGRAM_LENGTH)]
-"""Requests in each bucket, then all their seconds."""
+"""Requests in each bucket, then the sum of their seconds."""
 
 
 class RequestStats(msgspec.Struct):
-    """Numbers that only grow."""
+    """Monotonic counters."""
 
     requests: dict[tuple[str, str, int], Histogram] = msgspec.field(default_factory=dict)  # by method, route and status
     refusals: dict[tuple[int, str], int] = msgspec.field(default_factory=dict)  # by shard and reason
     wrong_keys: int = 0  # calls with a wrong operator key
 
     def add_request(self, key: tuple[str, str, int], seconds: float) -> None:
-        """One was answered, in so many seconds."""
         histogram = self.requests.get(key)
         if histogram is None:
             histogram = self.requests[key] = [0.0] * _HISTOGRAM_LENGTH
@@ -51,11 +49,10 @@ class RequestStats(msgspec.Struct):
         histogram[-1] += seconds
 
     def add_refusal(self, key: tuple[int, str]) -> None:
-        """One was refused."""
         self.refusals[key] = self.refusals.get(key, 0) + 1
 
     def add(self, other: "RequestStats") -> None:
-        """All that another has counted."""
+        """Add another worker's counts."""
         for key, histogram in other.requests.items():
             mine = self.requests.get(key, [0.0] * _HISTOGRAM_LENGTH)
             self.requests[key] = [sum(pair) for pair in zip(mine, histogram, strict=True)]
@@ -65,57 +62,57 @@ class RequestStats(msgspec.Struct):
 
 
 class SharedRequestStats:
-    """The counts of all workers, as one of them sees them: its own to add to, all to read. Threads may share it."""
+    """The counts of all workers, as one of them sees them: its own to add to, all to read. Thread-safe."""
 
     def __init__(self, path: Path | None) -> None:
-        """Share ``path``; None: there are no others, nothing is written."""
+        """Share ``path``; None: there are no other workers, and nothing is written."""
         self._path: Path | None = None
         self._own = RequestStats()
-        self._counting = threading.RLock()  # a signal may end the worker in the midst of it, which then writes all
+        self._counting = threading.RLock()  # reentrant: the exit handler may run, and write, while counting
         self._writing = threading.RLock()
-        self._is_told = False  # that the file cannot be written
-        self._is_due = True  # to be written; where nothing is, nothing becomes due
+        self._is_told = False  # the warning that the file cannot be written
+        self._is_due = True  # to be written; constantly true if there is no file
         self._due = threading.Event()
         if path is not None:
             self.share(path)
 
     def share(self, path: Path) -> None:
-        """Go on with what stands in ``path``, and write it from now on; once, before anything is counted."""
+        """Continue the counts stored in ``path``, and write to it from now on; once, before anything is counted."""
         self._path = path
         self._own = _read(path)
         self._is_due = False
         threading.Thread(target=self._write_for_ever, name="counts", daemon=True).start()
 
     def count_request(self, key: tuple[str, str, int], seconds: float) -> None:
-        """A request was answered: method, the route's pattern, status."""
+        """Count an answered request: method, the route's pattern, status."""
         with self._counting:
             self._own.add_request(key, seconds)
         if not self._is_due:
             self._make_due()
 
     def count_refusal(self, key: tuple[int, str]) -> None:
-        """A shard refused a message: shard, reason."""
+        """Count a message rejected by a shard: shard, reason."""
         with self._counting:
             self._own.add_refusal(key)
         if not self._is_due:
             self._make_due()
 
     def count_wrong_key(self) -> None:
-        """A call came with a wrong operator key."""
+        """Count a call with a wrong operator key."""
         with self._counting:
             self._own.wrong_keys += 1
         if not self._is_due:
             self._make_due()
 
     def total(self) -> RequestStats:
-        """What all workers have counted. What this one tells it has written: no other may ever tell less."""
+        """The sum over all workers. Its own counts are written first, so that no worker reports less later."""
         total = _decode(self.write())
         for path in self._others():
             total.add(_read(path))
         return total
 
     def write(self) -> bytes:
-        """Give the others what was counted, and return it."""
+        """Publish this worker's counts to the others; returns them encoded."""
         with self._writing:
             with self._counting:
                 self._is_due = self._path is None
@@ -125,7 +122,7 @@ class SharedRequestStats:
             return content
 
     def _put(self, path: Path, content: bytes) -> None:
-        """Write the file; where there is no room, that is told once, and tried again."""
+        """Write the file; on failure warn once, and retry later."""
         try:
             put(path, content)
         except OSError as fault:
@@ -152,7 +149,7 @@ class SharedRequestStats:
 
 
 def _read(path: Path) -> RequestStats:
-    """What stands there; nothing if there is no such file, or one of another release's before a reload."""
+    """The stored counts; empty if there is no file, or one of another release from before a reload."""
     try:
         return _decode(path.read_bytes())
     except (FileNotFoundError, msgspec.DecodeError):

@@ -1,4 +1,4 @@
-"""The types that answers are made of, by the names of their schemas."""
+"""The types of responses, by the names of their schemas."""
 
 from collections.abc import Mapping
 from typing import Final

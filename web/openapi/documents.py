@@ -1,6 +1,6 @@
-"""The OpenAPI documents of both APIs: paths and prose from the parts that lie beside this file, and shapes of types.
+"""The OpenAPI documents of both APIs: paths and texts from the files beside this one, and schemas of types.
 
-Read once, served as they are.
+Read once, served unchanged.
 """
 
 import json
@@ -19,12 +19,12 @@ from web.openapi.shapes import Shapes
 blueprint: Final = Blueprint("openapi", __name__)
 
 _FOLDER: Final = Path(__file__).parent
-_FIRST: Final = "api.json"  # says what the document is; the others add paths and components
+_FIRST: Final = "api.json"  # the document's head; the others add paths and components
 _SHAPES: Final = {"spot": Shapes(SPOT), "futures": Shapes(FUTURES)}
 
 
 def load_document(api: str) -> dict[str, Any]:
-    """The document of ``spot`` or ``futures``, put together; raises ValueError if two parts say the same thing."""
+    """The document of ``spot`` or ``futures``, assembled; raises ValueError if two parts define the same name."""
     document: dict[str, Any] = {}
     for path in sorted((_FOLDER / api).glob("*.json"), key=lambda path: (path.name != _FIRST, path.name)):
         part = json.loads(path.read_text("utf-8"))
@@ -57,12 +57,12 @@ def encode_document(api: str) -> msgspec.Raw:
 
 @blueprint.get("/api/v1/openapi.json")
 def spot() -> Response:
-    """Spot, wallets, keys, operator and health."""
+    """The OpenAPI document of spot, wallets, keys, operator and health."""
     return answer(encode_document("spot"))
 
 
 @blueprint.get("/fapi/v1/openapi.json")
 def futures() -> Response:
-    """The futures API."""
+    """The OpenAPI document of the futures API."""
     public(1)
     return answer(encode_document("futures"))

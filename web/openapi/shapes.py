@@ -1,7 +1,7 @@
-"""The types of answers → their schemas: fields in order, which of them are always there, and what they hold.
+"""Response types → schemas: fields in order, which are required, and their types.
 
 Descriptions, examples and conditions are written by hand, beside this file; so are schemas of single values, which
-fields name by :class:`web.http.described.Described`.
+fields name with :class:`web.http.described.Described`.
 """
 
 from collections.abc import Mapping
@@ -27,14 +27,14 @@ _BOUNDS: Final = {
 
 
 class Shapes:
-    """The schemas of one document's types, by the names that it has for them."""
+    """The schemas of one document's types, by schema name."""
 
     def __init__(self, types: Mapping[str, type[Struct]]) -> None:
         self.types = types
         self._names = {type_: name for name, type_ in types.items()}
 
     def of(self, name: str) -> Schema:
-        """The schema of that name; where its type adds to another of these, it says only what it adds."""
+        """The schema of that name; if its type extends another of these, only the additions."""
         type_ = self.types[name]
         base = self._names.get(type_.__base__)  # type: ignore[arg-type]
         if base is not None:
@@ -86,7 +86,7 @@ class Shapes:
         return schema
 
     def _either(self, *hints: Any) -> Schema:
-        """One type; it may be null, or left out."""
+        """One type, possibly nullable or optional."""
         (hint,) = (each for each in hints if each not in (NoneType, UnsetType))
         schema = self._value(hint)
         if NoneType not in hints:

@@ -1,1 +1,1 @@
-"""What operators do, over HTTP and from the command line; API keys."""
+"""The operator's actions, over HTTP and from the command line; API keys."""

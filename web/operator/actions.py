@@ -1,7 +1,7 @@
-"""What an operator can do, for the operator API and the command line alike.
+"""The operator's actions, shared by the operator API and the command line.
 
-Every function raises Problem with the contract's status and text for what it refuses, EngineRejected for what the
-engine refuses, and storage.reference.StorageFull when there is no room on disk.
+Every function raises Problem with the contract's status and text for what it rejects, EngineRejected for what the
+engine rejects, and storage.reference.StorageFull when the disk is full.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,19 +37,19 @@ TEXT_LENGTH_MAX: Final = 2_048  # characters of an asset's image and contract
 
 
 class OperatorContext(NamedTuple):
-    """What operating an exchange takes."""
+    """The services that operator actions need."""
 
     gateway: ExchangeGateway
     reference: Reference
 
     def catalog(self) -> Catalog:
-        """What there is now."""
+        """The current catalog."""
         return Catalog(self.reference.facts())
 
 
 @dataclass(frozen=True)
 class MarketTerms:
-    """A spot market to be opened; sizes are decimal texts."""
+    """Terms of a new spot market; sizes are decimal texts."""
 
     id: str
     base_token: str
@@ -67,9 +67,8 @@ class MarketTerms:
 def add_asset(context: OperatorContext, asset: Asset) -> None:
     """Add an asset.
 
-    The symbol is reserved, then its shard journals the decimals, then the asset becomes active: what stopped half way
-    is taken up again by a repeat. Refuses ``invalid <field>``, ASSET_EXISTS, also for a symbol that differs in case
-    alone.
+    The symbol is reserved, then its shard journals the decimals, then the asset becomes active: an interrupted attempt
+    is completed by a retry. Raises ``invalid <field>`` and ASSET_EXISTS, also for a symbol that differs only in case.
     """
     require(is_name(asset.symbol), "symbol")
     require(0 <= asset.decimals <= DECIMALS_MAX, "decimals")
@@ -81,23 +80,23 @@ def add_asset(context: OperatorContext, asset: Asset) -> None:
     command = AddAsset(asset.symbol, asset.decimals)
     in_force = context.gateway.ask(CountReply, context.gateway.symbol_shard(asset.symbol), command).count
     is_first = context.reference.put_asset(asset._replace(decimals=in_force))
-    if not is_first or in_force != asset.decimals:  # another was faster, or an earlier try got as far as the shard
+    if not is_first or in_force != asset.decimals:  # a concurrent or earlier attempt reached the shard
         raise Problem(409, "ASSET_EXISTS")
 
 
 def add_spot_market(context: OperatorContext, terms: MarketTerms) -> Market:
     """Open a spot market; it is listed when this returns.
 
-    Refuses ``invalid <field>``, MARKET_EXISTS, UNKNOWN_ASSET, INVALID_TICK, INVALID_LOT.
+    Raises ``invalid <field>``, MARKET_EXISTS, UNKNOWN_ASSET, INVALID_TICK, INVALID_LOT.
     """
     return open_market(context, _make_market(context.catalog(), terms))
 
 
 def open_market(context: OperatorContext, wanted: Market, mark_price: int | None = None) -> Market:
-    """Open a market that is not yet numbered; ``mark_price`` (ticks) is a futures market's, 0 to follow its trades.
+    """Open a market that has no number yet; ``mark_price`` (ticks) is for futures markets, 0 to follow trades.
 
-    The row is reserved, then the shard is told, then the row becomes active: what stopped half way is taken up again by
-    a repeat. Refuses MARKET_EXISTS, also for a symbol that differs in case alone, and TOO_MANY_MARKETS.
+    The row is reserved, then the shard opens the market, then the row becomes active: an interrupted attempt is
+    completed by a retry. Raises MARKET_EXISTS, also for a symbol that differs only in case, and TOO_MANY_MARKETS.
     """
     row = context.reference.reserve_market(wanted.product, wanted.symbol, MARKET_NUMBER_MAX)
     if row is None:
@@ -106,27 +105,27 @@ def open_market(context: OperatorContext, wanted: Market, mark_price: int | None
         raise spot_problem(RejectReason.MARKET_EXISTS)
     wanted = msgspec.structs.replace(wanted, number=row.number, opened_ms=now_ms())
     in_force = context.gateway.ask(MarketReply, context.gateway.market_shard(wanted), AddMarket(wanted)).market
-    if in_force.risk is None and wanted.risk is not None:  # an earlier version of the program had begun with it
+    if in_force.risk is None and wanted.risk is not None:  # an attempt of an earlier version reached the shard
         command = SetRisk(row.number, RiskChange(wanted.risk.brackets, wanted.risk.liquidation_fee))
         in_force = context.gateway.ask(MarketReply, context.gateway.market_shard(wanted), command).market
     as_wanted = msgspec.structs.replace(in_force, opened_ms=wanted.opened_ms) == wanted
-    if as_wanted and mark_price is not None:  # also 0: an earlier try may have set another
+    if as_wanted and mark_price is not None:  # also 0: an earlier attempt may have set another
         context.gateway.ask(MarketReply, context.gateway.market_shard(wanted), SetMarkPrice(row.number, mark_price))
     put_in_force(context, in_force)
     if not as_wanted:
-        raise spot_problem(RejectReason.MARKET_EXISTS)  # an earlier try had got as far as the shard, with other terms
+        raise spot_problem(RejectReason.MARKET_EXISTS)  # an earlier attempt reached the shard, with other terms
     return in_force
 
 
 def set_spot_status(context: OperatorContext, symbol: str, status: str) -> Market:
-    """List, halt or delist a spot market. Refuses INVALID_STATUS, MARKET_NOT_FOUND, MARKET_DELISTED."""
+    """List, halt or delist a spot market. Raises INVALID_STATUS, MARKET_NOT_FOUND, MARKET_DELISTED."""
     return set_market_status(context, context.catalog().spot, symbol, status)
 
 
 def set_market_status(context: OperatorContext, markets: Mapping[str, Market], symbol: str, status: str) -> Market:
     """List, halt or delist one of ``markets``.
 
-    Refuses INVALID_STATUS, MARKET_NOT_FOUND, MARKET_DELISTED; delisting a futures market, POSITIONS_OPEN.
+    Raises INVALID_STATUS, MARKET_NOT_FOUND, MARKET_DELISTED; for delisting a futures market, POSITIONS_OPEN.
     """
     if status not in tuple(MarketStatus):
         raise Problem(400, "INVALID_STATUS")
@@ -140,7 +139,7 @@ def set_market_status(context: OperatorContext, markets: Mapping[str, Market], s
         ).market
     except EngineRejected as refusal:
         if refusal.reason is RejectReason.MARKET_DELISTED and market.status is not MarketStatus.DELISTED:
-            # an earlier try had got as far as the shard
+            # an earlier attempt reached the shard
             delisted = msgspec.structs.replace(market, status=MarketStatus.DELISTED)
             put_in_force(context, delisted)
         raise
@@ -149,10 +148,10 @@ def set_market_status(context: OperatorContext, markets: Mapping[str, Market], s
 
 
 def put_in_force(context: OperatorContext, market: Market) -> None:
-    """Store a market as the shard says that it is in force.
+    """Store a market as it is in force at its shard.
 
-    Somebody else may have changed it since, and have stored that before: so it is asked again after it is stored, until
-    both agree. Whoever stores last has asked last.
+    A concurrent change may have been stored earlier although it came later: so the shard is queried again after
+    storing, until both agree. The last to store has queried last.
     """
     stored = None
     while stored != market:
@@ -162,13 +161,13 @@ def put_in_force(context: OperatorContext, market: Market) -> None:
 
 
 def set_spot_trading(context: OperatorContext, state: str) -> None:
-    """Switch spot trading ``enabled`` or ``disabled``; survives restarts. Refuses ``invalid spot``."""
+    """Set spot trading to ``enabled`` or ``disabled``; survives restarts. Raises ``invalid spot``."""
     require(state in (ENABLED, DISABLED), "spot")
     context.reference.set_switch(TRADING_SWITCH, state)
 
 
 def _make_market(catalog: Catalog, terms: MarketTerms) -> Market:
-    """The market of these terms, not yet numbered."""
+    """A market with these terms, not yet numbered."""
     require(is_name(terms.id), "id")
     require(is_name(terms.base_token), "base_token")
     require(is_name(terms.quote_token) and terms.quote_token != terms.base_token, "quote_token")
@@ -204,7 +203,7 @@ def _make_market(catalog: Catalog, terms: MarketTerms) -> Market:
 def check_steps(tick: Decimal, lot: Decimal, base: Asset, quote: Asset) -> None:
     """Every price × quantity must be a whole number of the quote's smallest units, every quantity of the base's.
 
-    Refuses INVALID_TICK, INVALID_LOT.
+    Raises INVALID_TICK, INVALID_LOT.
     """
     too_fine = tick.digits * lot.digits * 10**quote.decimals % 10 ** (tick.decimals + lot.decimals)
     if not 0 < tick.digits <= PRICE_MAX * 10**tick.decimals or too_fine:
@@ -219,9 +218,9 @@ def check_steps(tick: Decimal, lot: Decimal, base: Asset, quote: Asset) -> None:
 def create_key(
     reference: Reference, account: str, label: str = "", permissions: Sequence[str] = (READ, TRADE)
 ) -> ApiKey:
-    """Make an API key; its secret is in the answer and shown never again.
+    """Create an API key; its secret is returned and never shown again.
 
-    Refuses ``invalid account``, ``invalid label``, ``invalid permissions``, TOO_MANY_API_KEYS.
+    Raises ``invalid account``, ``invalid label``, ``invalid permissions``, TOO_MANY_API_KEYS.
     """
     require(is_account(account), "account")
     require(len(label) <= LABEL_LENGTH_MAX and (not label or label.isprintable()), "label")
@@ -233,19 +232,19 @@ def create_key(
 
 
 def revoke_key(reference: Reference, account: str, key: str) -> None:
-    """Make an API key useless at once. Refuses API_KEY_NOT_FOUND, also for somebody else's."""
+    """Revoke an API key with immediate effect. Raises API_KEY_NOT_FOUND, also for another account's key."""
     if not reference.revoke_key(account, key):
         raise Problem(404, "API_KEY_NOT_FOUND")
 
 
 def mint_token(tokens: Tokens, account: str, lifetime_s: int) -> str:
-    """A bearer token with all rights of the account. Refuses ``invalid account``, ``invalid lifetime``."""
+    """A bearer token with all rights of the account. Raises ``invalid account``, ``invalid lifetime``."""
     require(is_account(account), "account")
     require(0 < lifetime_s <= LIFETIME_S_MAX, "lifetime")
     return tokens.mint(account, lifetime_s)
 
 
 def require(condition: bool, name: str) -> None:
-    """Go on only if it is so; raises ``invalid <name>``."""
+    """Raises ``invalid <name>`` unless ``condition`` holds."""
     if not condition:
         raise invalid(name)

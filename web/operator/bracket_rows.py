@@ -1,4 +1,4 @@
-"""Brackets as operators write them: rows of texts and numbers ↔ integers."""
+"""Leverage brackets as operators write them: rows of texts and numbers ↔ integers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -13,11 +13,11 @@ from web.operator.limits import BRACKET_COUNT_MAX, LEVERAGE_MAX, NOTIONAL_MAX
 
 FIELDS: Final = ("notional_cap", "max_leverage", "maint_margin_ratio")
 Row = tuple[int, int, str]
-"""Cap in whole units of the quote asset, most leverage, maintenance ratio as a decimal text."""
+"""Cap in whole units of the quote asset, maximum leverage, maintenance ratio as a decimal text."""
 
 
 def read_rows(value: object) -> list[Row]:
-    """The rows of a JSON body; raises ``invalid brackets``."""
+    """Parse rows of a JSON body; raises ``invalid brackets``."""
     if not isinstance(value, list):
         raise invalid("brackets")
     return [_read_row(each) for each in value]
@@ -30,15 +30,15 @@ def rows_of(market: Market) -> list[Row]:
 
 
 def show_rows(rows: Sequence[Row]) -> list[dict[str, object]]:
-    """Rows as a JSON body has them."""
+    """Rows in the form of a JSON body."""
     return [dict(zip(FIELDS, row, strict=True)) for row in rows]
 
 
 def to_brackets(rows: Sequence[Row], decimals: int, name: str = "brackets", band: int = 0) -> list[Bracket]:
     """The brackets of these rows; ``decimals``: decimals of the quote asset. Raises ``invalid <name>``.
 
-    ``band``: millionths of the mark, by which fills may lie below it. The margin of such a fill must be enough for the
-    maintenance of its position, which follows the mark.
+    ``band``: millionths of the mark price by which fills may lie below it. The margin of such a fill must cover the
+    maintenance margin of its position, which follows the mark price.
     """
     if not 1 <= len(rows) <= BRACKET_COUNT_MAX:
         raise invalid(name)
@@ -55,7 +55,7 @@ def to_brackets(rows: Sequence[Row], decimals: int, name: str = "brackets", band
 
 
 def _is_sane(bracket: Bracket, unit: int) -> bool:
-    """Clients read ``cum`` as a whole number."""
+    """Bounds of a bracket; ``cum`` must be a whole number, as clients expect."""
     return bracket.cap <= NOTIONAL_MAX * unit and bracket.max_leverage <= LEVERAGE_MAX and not bracket.cum % unit
 
 
@@ -80,7 +80,7 @@ def _read_row(value: object) -> Row:
 
 
 def parse_row(text: str) -> Row:
-    """A row as the command line has it: CAP:LEVERAGE:RATIO. Raises Problem."""
+    """Parse a row of the command line: CAP:LEVERAGE:RATIO. Raises Problem."""
     parts = text.split(":")
     if len(parts) != len(FIELDS) or not all(part.isascii() and part.isdigit() for part in parts[:2]):
         raise Problem(400, "a bracket is CAP:LEVERAGE:RATIO, as in 40000:100:0.005")

@@ -1,4 +1,4 @@
-"""What an operator does with futures markets. Refuses as :mod:`web.operator.actions` does."""
+"""The operator's actions on futures markets. Raises as :mod:`web.operator.actions` does."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,14 +31,14 @@ from web.operator.actions import (
 from web.operator.bracket_rows import Row, rows_of, to_brackets
 from web.operator.limits import LEVERAGE_MAX, LIQUIDATION_FEE_MAX, NOTIONAL_MAX
 
-MAX_POSITION_NOTIONAL: Final = 100_000_000  # USDT; this and the next where an operator gives none
+MAX_POSITION_NOTIONAL: Final = 100_000_000  # USDT; this and the next are the defaults
 MAINT_MARGIN_RATIO: Final = "0.005"
 _RATIO_MAX: Final = 10**RATIO_DECIMALS  # millionths
 
 
 @dataclass(frozen=True)
 class FuturesMarketTerms:
-    """A futures market to be opened; sizes, amounts, ratios and prices are decimal texts, amounts in USDT."""
+    """Terms of a new futures market; sizes, amounts, ratios and prices are decimal texts, amounts in USDT."""
 
     symbol: str
     base_asset: str
@@ -48,20 +48,20 @@ class FuturesMarketTerms:
     maker_fee_bps: int
     taker_fee_bps: int
     max_notional: str = "10000000"  # of one order
-    max_position_notional: int | None = None  # this and the two like it: where there are no brackets
+    max_position_notional: int | None = None  # this and the next two: a single bracket
     min_leverage: int = 1
     max_leverage: int | None = None
     default_leverage: int = 20
     maint_margin_ratio: str | None = None
     trigger_protect: str = "0.05"
     market_take_bound: str = "0.05"
-    mark_price: str | None = None  # it follows the last trade
-    brackets: Sequence[Row] | None = None  # None: one of the three above
+    mark_price: str | None = None  # None: follows the last trade
+    brackets: Sequence[Row] | None = None  # None: one bracket of the three fields above
     liquidation_fee: str = format_ratio(LIQUIDATION_FEE)
 
 
 class MarketRisk(NamedTuple):
-    """How a futures market stands; decimal texts."""
+    """The state and risk terms of a futures market; decimal texts."""
 
     market: Market
     mark_price: str | None
@@ -72,7 +72,7 @@ class MarketRisk(NamedTuple):
 def add_futures_market(context: OperatorContext, terms: FuturesMarketTerms) -> Market:
     """Open a futures market against USDT; it is listed when this returns.
 
-    Refuses ``invalid <field>``, MARKET_EXISTS, UNKNOWN_ASSET, INVALID_TICK, INVALID_LOT.
+    Raises ``invalid <field>``, MARKET_EXISTS, UNKNOWN_ASSET, INVALID_TICK, INVALID_LOT.
     """
     mark_price = _read_mark_price(terms.mark_price, "mark_price")
     market = _make_market(context.catalog(), terms)
@@ -82,13 +82,13 @@ def add_futures_market(context: OperatorContext, terms: FuturesMarketTerms) -> M
 def set_futures_status(context: OperatorContext, symbol: str, status: str) -> Market:
     """List, halt or delist a futures market.
 
-    Refuses INVALID_STATUS, MARKET_NOT_FOUND, MARKET_DELISTED, POSITIONS_OPEN.
+    Raises INVALID_STATUS, MARKET_NOT_FOUND, MARKET_DELISTED, POSITIONS_OPEN.
     """
     return set_market_status(context, context.catalog().futures, symbol, status)
 
 
 def find_market(catalog: Catalog, symbol: str) -> Market:
-    """The futures market of that symbol; refuses MARKET_NOT_FOUND."""
+    """The futures market with that symbol; raises MARKET_NOT_FOUND."""
     market = catalog.futures.get(symbol)
     if market is None:
         raise spot_problem(RejectReason.UNKNOWN_MARKET)
@@ -98,10 +98,10 @@ def find_market(catalog: Catalog, symbol: str) -> Market:
 def set_risk(
     context: OperatorContext, symbol: str, brackets: Sequence[Row] | None = None, liquidation_fee: str | None = None
 ) -> Market:
-    """Give a futures market other risk terms, in force for all that follows; None: as before. Orders keep their holds.
+    """Change a futures market's risk terms from now on; None: unchanged. Open orders keep their holds.
 
-    A market of an older data folder has risk terms from then on, with its one bracket if none are given. Refuses
-    ``invalid brackets``, also where nothing is given, ``invalid liquidation_fee``, MARKET_NOT_FOUND, MARKET_DELISTED.
+    A market of an older data folder gets risk terms this way, with its single bracket if none are given. Raises
+    ``invalid brackets``, also if nothing is given, ``invalid liquidation_fee``, MARKET_NOT_FOUND, MARKET_DELISTED.
     """
     require(brackets is not None or liquidation_fee is not None, "brackets")
     fee = None if liquidation_fee is None else _read_fee(liquidation_fee)
@@ -116,7 +116,7 @@ def set_risk(
 
 
 def read_risk(context: OperatorContext, symbol: str) -> MarketRisk:
-    """How a futures market stands. Refuses MARKET_NOT_FOUND."""
+    """The state and risk terms of a futures market. Raises MARKET_NOT_FOUND."""
     market = find_market(context.catalog(), symbol)
     mark = marks_of(context.gateway, [market])[market.number]
     lots = context.gateway.ask(CountReply, context.gateway.market_shard(market), GetOpenInterest(market.number)).count
@@ -129,9 +129,9 @@ def read_risk(context: OperatorContext, symbol: str) -> MarketRisk:
 
 
 def set_mark_price(context: OperatorContext, symbol: str, price: str | None) -> str | None:
-    """Set a futures market's mark price, a decimal text; None: it follows the last trade again. Returns what was set.
+    """Set a futures market's mark price, a decimal text; None: follow the last trade again. Returns what was set.
 
-    Whatever became due has fired when this returns. Refuses ``invalid price``, MARKET_NOT_FOUND, INVALID_TICK,
+    All triggers that became due have fired when this returns. Raises ``invalid price``, MARKET_NOT_FOUND, INVALID_TICK,
     MARKET_DELISTED.
     """
     value = _read_mark_price(price, "price")
@@ -142,7 +142,7 @@ def set_mark_price(context: OperatorContext, symbol: str, price: str | None) -> 
 
 
 def _make_market(catalog: Catalog, terms: FuturesMarketTerms) -> Market:
-    """The market of these terms, not yet numbered."""
+    """A market with these terms, not yet numbered."""
     require(is_name(terms.symbol), "symbol")
     require(is_name(terms.base_asset) and terms.base_asset != MARGIN_ASSET, "base_asset")
     tick = read_amount(terms.tick_size, "tick_size")
@@ -185,11 +185,11 @@ def _make_market(catalog: Catalog, terms: FuturesMarketTerms) -> Market:
 
 
 def _read_brackets(terms: FuturesMarketTerms) -> Sequence[Row]:
-    """As they were given, or the one that the other terms come to."""
+    """The given brackets, or the single one that the other terms define."""
     if terms.brackets is not None:
         given = terms.max_position_notional, terms.max_leverage, terms.maint_margin_ratio
         require(given == (None, None, None), "brackets")
-        to_brackets(terms.brackets, 0)  # here, so that it is refused in its turn; whole units are whole in any
+        to_brackets(terms.brackets, 0)  # here, to keep the order of checks; whole units are valid with any decimals
         return terms.brackets
     cap = MAX_POSITION_NOTIONAL if terms.max_position_notional is None else terms.max_position_notional
     leverage = LEVERAGE_MAX if terms.max_leverage is None else terms.max_leverage
@@ -206,7 +206,7 @@ def _check_bounds(terms: FuturesMarketTerms, rows: Sequence[Row]) -> None:
 
 
 def _make_terms(terms: FuturesMarketTerms, rows: Sequence[Row], quote: Asset, max_notional: int) -> FuturesTerms:
-    """What the brackets say stands here too, as far as one number can."""
+    """The brackets' values are repeated here, as far as single numbers can express them."""
     name = "brackets" if terms.brackets is not None else "maint_margin_ratio"
     return FuturesTerms(
         max_notional=max_notional,
@@ -225,7 +225,7 @@ def _read_mark_price(text: str | None, name: str) -> Decimal | None:
 
 
 def _count_ticks(price: Decimal | None, market: Market) -> int:
-    """A mark price in ticks, 0 for none. Refuses INVALID_TICK."""
+    """A mark price in ticks, 0 for none. Raises INVALID_TICK."""
     if price is None:
         return 0
     ticks = count_steps(price, market.tick)

@@ -1,4 +1,4 @@
-"""Positions as the operator sees them."""
+"""Positions as the operator API shows them."""
 
 import msgspec
 
@@ -8,7 +8,7 @@ from web.http.formats import format_fine_price, format_quote
 
 
 class HeldView(msgspec.Struct, gc=False):
-    """A position as the operator sees it."""
+    """A position in the operator API."""
 
     symbol: Name
     amount: SignedAmount
@@ -19,7 +19,7 @@ class HeldView(msgspec.Struct, gc=False):
 
 
 def render_held(holding: Holding, liquidation: int) -> HeldView:
-    """A position for the operator; ``liquidation`` in 10^-8 ticks."""
+    """A position for the operator API; ``liquidation`` in 10^-8 ticks."""
     market, position = holding.market, holding.own.position
     return HeldView(
         symbol=market.symbol,

@@ -1,4 +1,4 @@
-"""The operator API. Unlike elsewhere, fields nobody knows are refused: a misspelt one must not pass for a default."""
+"""The operator API. Unlike elsewhere, unknown fields are rejected: a typo must not silently select a default."""
 
 from collections.abc import Callable
 from typing import Final, Literal
@@ -41,7 +41,7 @@ blueprint.before_request(require_operator)
 
 
 class FundsView(msgspec.Struct, gc=False):
-    """A futures wallet and what it backs."""
+    """A futures wallet and its positions."""
 
     wallet_balance: SignedAmount
     available_balance: Amount
@@ -54,7 +54,7 @@ class FundsView(msgspec.Struct, gc=False):
 
 
 class OpenView(msgspec.Struct, gc=False):
-    """How many orders an account has open."""
+    """Numbers of an account's open orders."""
 
     spot: Natural
     futures: Natural
@@ -62,7 +62,7 @@ class OpenView(msgspec.Struct, gc=False):
 
 
 class AccountView(msgspec.Struct):
-    """What an account has."""
+    """An account's balances, positions and open orders."""
 
     account: Account
     spot: list[BalanceView]
@@ -72,7 +72,7 @@ class AccountView(msgspec.Struct):
 
 
 class PaidView(msgspec.Struct, gc=False):
-    """A payment that was made."""
+    """A completed payment."""
 
     ok: Literal[True]
     reference: Reference
@@ -162,7 +162,7 @@ def set_futures_status(symbol: str) -> Response:
 
 @blueprint.patch("/futures/markets/<symbol>/risk")
 def set_risk(symbol: str) -> Response:
-    """Give a futures market other risk terms."""
+    """Change a futures market's risk terms."""
     form = Form("brackets", "liquidation_fee")
     futures_markets.set_risk(_context(), symbol, form.optional_brackets(), form.optional_decimal("liquidation_fee"))
     return answer({"ok": True, "symbol": symbol})
@@ -170,7 +170,7 @@ def set_risk(symbol: str) -> Response:
 
 @blueprint.get("/futures/risk/<symbol>")
 def get_risk(symbol: str) -> Response:
-    """How a futures market stands, and its risk terms."""
+    """The state and risk terms of a futures market."""
     market, mark_price, open_interest, liquidation_fee = futures_markets.read_risk(_context(), symbol)
     return answer(
         {
@@ -189,7 +189,7 @@ def set_mark_price() -> Response:
     form = Form("symbol", "price")
     symbol = form.text("symbol")
     if "price" not in form.fields:
-        raise invalid("price")  # null is said, not left out
+        raise invalid("price")  # null must be explicit
     price = futures_markets.set_mark_price(_context(), symbol, form.optional_decimal("price"))
     return answer({"ok": True, "symbol": symbol, "price": price})
 
@@ -216,7 +216,7 @@ def set_trading() -> Response:
 
 @blueprint.get("/accounts/<account>")
 def get_account(account: str) -> Response:
-    """What an account has."""
+    """An account's balances, positions and open orders."""
     if not is_account(account):
         raise invalid("id")
     at = services()
@@ -244,12 +244,12 @@ def get_account(account: str) -> Response:
 
 @blueprint.get("/shards")
 def get_shards() -> Response:
-    """How every shard and the archive are."""
+    """The status of every shard and the archive."""
     return answer(read_status(services().gateway))
 
 
 def _render_funds(funds: Funds, catalog: Catalog) -> FundsView:
-    """The futures wallet and what it backs."""
+    """The futures wallet and its positions."""
     return FundsView(
         wallet_balance=format_usdt(funds.wallet, catalog),
         available_balance=format_usdt(funds.available, catalog),
@@ -263,7 +263,7 @@ def _render_funds(funds: Funds, catalog: Catalog) -> FundsView:
 
 
 class Form:
-    """The body's fields, all of them known; each reader raises ``invalid <name>``, also for a missing field."""
+    """The body's fields, all known; each reader raises ``invalid <name>``, also for a missing field."""
 
     def __init__(self, *names: str) -> None:
         self.fields = json_body()
@@ -295,7 +295,7 @@ class Form:
         return None if rows is None else read_rows(rows)
 
     def decimal(self, name: str, default: str | None = None) -> str:
-        """A decimal's text, as it was written; it is read by whoever knows its bounds."""
+        """A decimal's text, as written; parsed where its bounds are known."""
         value = self.fields.get(name)
         if isinstance(value, Number):
             return str(value)

@@ -1,4 +1,4 @@
-"""API keys of the caller; bearer tokens only."""
+"""The caller's API keys; bearer tokens only."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ blueprint: Final = Blueprint("keys", __name__, url_prefix="/api/v1/api-keys")
 
 @blueprint.post("")
 def create() -> Response:
-    """Make a key. The secret is shown here and never again."""
+    """Create a key. The secret is returned here and never again."""
     principal = token_caller()
     fields = json_body()
     label = _read_label(fields.get("label"))
@@ -43,7 +43,7 @@ def list_all() -> Response:
 
 @blueprint.delete("/<key>")
 def revoke(key: str) -> Response:
-    """Revoke one."""
+    """Revoke one of the caller's keys."""
     principal = token_caller()
     actions.revoke_key(services().reference, principal.account, key)
     return answer({"api_key": key, "revoked": True})

@@ -1,4 +1,4 @@
-"""Money into and out of wallets, by the operator. Refuses as :mod:`web.operator.actions` does."""
+"""Deposits and withdrawals by the operator. Raises as :mod:`web.operator.actions` does."""
 
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -13,14 +13,14 @@ from web.http.errors import Problem
 from web.http.parse import is_account, is_client_id, is_name
 from web.operator.actions import OperatorContext, require
 
-DEPOSIT_MAX: Final = 10**15  # of any asset, at a time: more than there is of one; beyond it a digit slipped
+DEPOSIT_MAX: Final = 10**15  # of any asset, at a time: more than the supply of any; a larger amount is a typo
 
 WALLETS: Final = {"spot": Wallet.SPOT, "futures": Wallet.FUTURES}
 
 
 @dataclass(frozen=True)
 class Payment:
-    """A deposit or a withdrawal; ``amount`` is a decimal text, ``reference`` makes it happen once per account."""
+    """A deposit or a withdrawal; ``amount`` is a decimal text, ``reference`` makes it idempotent per account."""
 
     account: str
     wallet: str
@@ -30,17 +30,17 @@ class Payment:
 
 
 class Paid(NamedTuple):
-    """A payment that was made: decimal texts."""
+    """A completed payment: decimal texts."""
 
     amount: str
     balance_after: str
 
 
 def deposit(context: OperatorContext, payment: Payment) -> Paid:
-    """Credit a wallet. A repeat gives the first answer.
+    """Credit a wallet. A repeat returns the first result.
 
-    Refuses ``invalid <field>`` (an amount beyond DEPOSIT_MAX, too), UNKNOWN_ASSET, AMOUNT_NON_POSITIVE; the engine
-    REFERENCE_CONFLICT.
+    Raises ``invalid <field>`` (also for an amount beyond DEPOSIT_MAX), UNKNOWN_ASSET, AMOUNT_NON_POSITIVE; the engine
+    rejects with REFERENCE_CONFLICT.
     """
     amount = _read(payment)
     require(amount.digits <= DEPOSIT_MAX * 10**amount.decimals, "amount")
@@ -48,12 +48,12 @@ def deposit(context: OperatorContext, payment: Payment) -> Paid:
 
 
 def withdraw(context: OperatorContext, payment: Payment) -> Paid:
-    """Debit a wallet; as deposit, and the engine refuses INSUFFICIENT_BALANCE."""
+    """Debit a wallet; as deposit, and the engine rejects with INSUFFICIENT_BALANCE."""
     return _pay(context, payment, -1)
 
 
 def _read(payment: Payment) -> Decimal:
-    """The amount without its sign; written out, for a slip in an exponent is worth a thousandfold."""
+    """The amount without its sign; no exponents, because a typo in one changes the amount a thousandfold."""
     require(is_account(payment.account), "account")
     require(payment.wallet in WALLETS, "wallet")
     require(is_name(payment.asset), "asset")

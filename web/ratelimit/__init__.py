@@ -1,1 +1,1 @@
-"""How much an IP and an account may ask, counted by all workers together."""
+"""Rate limits per IP and per account, shared by all workers."""

@@ -1,7 +1,7 @@
-"""How much an IP and an account may ask: weight, orders, and bans of those who go on after a refusal; wrong keys.
+"""Rate limits per IP and account: weight, orders, bans for persisting after rejections; wrong operator keys.
 
-First is counted, then looked, and what is too much is taken back: two workers at the same moment may both refuse, but
-never do both grant what is there only once.
+Usage is counted first, then checked, and undone if it exceeds the limit: two workers at the same moment may both
+reject, but never both grant the same remainder.
 """
 
 import math
@@ -22,15 +22,15 @@ _LEVEL_MAX: Final = 32  # more doublings than the longest ban needs
 
 
 class Spent(NamedTuple):
-    """What became of a request's wish."""
+    """The outcome of a rate limit check."""
 
-    used: int  # in the window, with this request if it was granted
-    wait_s: int = 0  # 0: granted; else the earliest that the same may be granted
+    used: int  # in the window, including this request if it was granted
+    wait_s: int = 0  # 0: granted; otherwise seconds until the same request may be granted
     banned: bool = False
 
 
 class Budget:
-    """The limits as one worker keeps them together with the others. Threads of a worker may share it."""
+    """The limits as one worker enforces them together with the others. Thread-safe."""
 
     def __init__(
         self,
@@ -40,15 +40,15 @@ class Budget:
         order_count_max: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``folder`` holds the workers' tables, ``slot`` names this one's; ``clock`` gives seconds."""
+        """``folder`` holds the workers' tables, ``slot`` names this one's; ``clock`` returns seconds."""
         self._tables = Tables(folder, slot)
         self._weight_max = weight_max
         self._order_count_max = order_count_max
         self._clock = clock
-        self._lock = threading.Lock()  # of this process's threads
+        self._lock = threading.Lock()  # between this process's threads
 
     def spend_weight(self, ip: str, weight: int) -> Spent:
-        """Use ``weight`` of the IP's, or say why not: it is banned, or has used it up."""
+        """Charge ``weight`` to the IP; not granted if it is banned or over its limit."""
         with self._lock:
             now_s = self._clock()
             tables = self._tables.all(now_s)
@@ -60,12 +60,12 @@ class Budget:
             return self._spend(ip, make_tag(_WEIGHT, ip), weight, self._weight_max, now_s)
 
     def count_orders(self, ip: str, account: str, count: int) -> Spent:
-        """Count new orders of the account, or say that there were too many."""
+        """Count new orders of the account; not granted if it is over its limit."""
         with self._lock:
             return self._spend(ip, make_tag(_ORDERS, account), count, self._order_count_max, self._clock())
 
     def count_wrong_key(self, ip: str) -> int:
-        """Count a wrong operator key of the IP's; returns how many came from it in a minute, to any worker."""
+        """Count a wrong operator key from the IP; returns how many it sent in the last minute, over all workers."""
         with self._lock:
             now_s = self._clock()
             tag = make_tag(_WRONG_KEYS, ip)
@@ -73,7 +73,7 @@ class Budget:
             return sum(count for _, count in _spans(self._tables.all(now_s), tag, now_s))
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Unmap the tables."""
         self._tables.close()
 
     def _spend(self, ip: str, tag: int, amount: int, amount_max: int, now_s: float) -> Spent:
@@ -90,7 +90,7 @@ class Budget:
         return Spent(used - amount, _wait_s(spans, used - amount_max, now_s))
 
     def _note_refusal(self, ip: str, now_s: float) -> None:
-        """Ban the IP if it was refused too often."""
+        """Count a rejection; ban the IP if there were too many."""
         tables = self._tables.all(now_s)
         tag = make_tag(_REFUSED, ip)
         self._tables.own.add(tag, 1, int(now_s // SPAN_S))
@@ -119,7 +119,7 @@ def _last_ban(tables: list[Table], tag: int) -> Ban | None:
 
 
 def _wait_s(spans: list[tuple[int, int]], excess: int, now_s: float) -> int:
-    """Until ``excess`` of what was counted no longer counts; at most a window."""
+    """Seconds until ``excess`` of the usage leaves the window; at most a window."""
     gone_s = float(SPAN_COUNT * SPAN_S) + now_s
     for span, amount in sorted(spans):
         excess -= amount

@@ -1,4 +1,4 @@
-"""Which IP a request counts for: the peer's, or what a trusted proxy says of it."""
+"""The IP a request is charged to: the peer's, or the one reported by a trusted proxy."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -10,13 +10,13 @@ from web.ratelimit.limits import FORWARDED_COUNT_MAX, IPV6_PREFIX_BITS
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-_CACHE_COUNT: Final = 4_096  # peers whose texts were read lately
+_CACHE_COUNT: Final = 4_096  # recent peers whose texts are kept parsed
 
 
 def caller_ip(peer: str, forwarded: str, trusted: Sequence[Network]) -> str:
-    """The IP of the caller behind ``peer``, as limits know it.
+    """The client's IP behind ``peer``, as used by rate limits.
 
-    ``forwarded`` is the X-Forwarded-For header; it is read from its end for as long as proxies of ``trusted`` wrote it.
+    ``forwarded`` is the X-Forwarded-For header; it is read from its end for as long as proxies in ``trusted`` wrote it.
     """
     if not trusted or not forwarded:
         return _group(peer)
@@ -35,7 +35,7 @@ def _is_in(text: str, networks: Sequence[Network]) -> bool:
 
 @lru_cache(_CACHE_COUNT)
 def _group(text: str) -> str:
-    """The address, or the network that one subscriber has."""
+    """The address or, for IPv6, the network of one subscriber."""
     address = _read(text)
     if isinstance(address, IPv6Address):
         return str(ip_network((address, IPV6_PREFIX_BITS), strict=False))

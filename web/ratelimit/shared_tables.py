@@ -1,12 +1,12 @@
-"""Counts that all workers share without a lock: a file of memory for each, written by that worker alone.
+"""Lock-free counters shared by all workers: a memory-mapped file for each, written by that worker only.
 
-What was used is the sum over all files. A file belongs to a worker's slot, not to its process: whoever follows a killed
-worker goes on with its counts, and one that was killed in the middle of a write leaves at worst one count undone. All
-times are by ``time.monotonic``, which is one clock for all processes of a machine. The files are removed when the
-master of the workers starts.
+Usage is the sum over all files. A file belongs to a worker's slot, not to its process: the successor of a killed worker
+continues its counts, and a worker killed in the middle of a write loses at most one count. All times are of
+``time.monotonic``, which is one clock for all processes of a machine. The files are removed when the workers' master
+starts.
 
-A file has all its room from the beginning: whoever touches a page that has none is ended (SIGBUS).
-A worker that starts on a full disk counts in its own memory, and gives the others a file when there is room.
+A file is fully allocated at creation: a process that touches a mapped page without disk space is killed (SIGBUS). A
+worker that starts on a full disk counts in its own memory, and creates its file when there is space.
 """
 
 import logging
@@ -29,7 +29,7 @@ from web.ratelimit.limits import (
 
 _log: Final = logging.getLogger("web.ratelimit.shared_tables")
 
-SPAN_COUNT: Final = WINDOW_S // SPAN_S + 1  # the one under way, and those before it that make a window
+SPAN_COUNT: Final = WINDOW_S // SPAN_S + 1  # the current one, and the earlier ones that complete a window
 
 _AMOUNT_BITS: Final = 32
 _AMOUNT_MASK: Final = (1 << _AMOUNT_BITS) - 1
@@ -40,12 +40,12 @@ _SIZE: Final = 8 * (_BANS_AT + BAN_SET_COUNT * BAN_WAY_COUNT * _BAN)  # bytes
 
 
 def make_tag(kind: bytes, key: str) -> int:
-    """What stands for a key in the tables: 64 bits, the same in every worker, never 0."""
+    """The key's hash in the tables: 64 bits, the same in every worker, never 0."""
     return int.from_bytes(blake2b(key.encode(), digest_size=8, person=kind).digest(), "big") or 1
 
 
 class Ban(NamedTuple):
-    """Until when, and the how many-th of a row of bans it is."""
+    """The end of a ban, and its position in a series of bans, from 1."""
 
     until_ms: int
     level: int
@@ -55,19 +55,19 @@ class Table:
     """One worker's counts."""
 
     def __init__(self, path: Path | None, writable: bool = False) -> None:
-        """Open a table that is there; raises OSError, ValueError if it is none. None: an empty one that nobody sees."""
+        """Map an existing table; raises OSError, ValueError. None: an empty one, private to this process."""
         self._map = mmap.mmap(-1, _SIZE) if path is None else _map(path, writable)
         self._words = memoryview(self._map).cast("Q")
 
     def spans(self, tag: int, now_span: int) -> list[tuple[int, int]]:
-        """(span, amount) of what counts now."""
+        """(span, amount) of the usage in the current window."""
         at = self._find(tag)
         if at < 0:
             return []
         return [(word >> _AMOUNT_BITS, word & _AMOUNT_MASK) for word in self._counting(at, now_span)]
 
     def add(self, tag: int, amount: int, span: int) -> None:
-        """Count ``amount`` in ``span``, which is now; a negative one takes back what was counted in it."""
+        """Add ``amount`` to ``span``, the current one; a negative amount undoes usage counted in it."""
         at = self._find(tag)
         if at < 0:
             at = self._take_over(tag, span)
@@ -77,7 +77,7 @@ class Table:
         self._words[slot] = span << _AMOUNT_BITS | max(counted + amount, 0)
 
     def ban(self, tag: int) -> Ban | None:
-        """The last ban, also one that has ended."""
+        """The last ban, even if it has ended."""
         at = self._first_ban(tag)
         words = self._words[at : at + BAN_WAY_COUNT * _BAN].tolist()
         if tag not in words[::_BAN]:
@@ -86,21 +86,20 @@ class Table:
         return Ban(words[slot + 1], words[slot + 2])
 
     def set_ban(self, tag: int, ban: Ban) -> None:
-        """Note a ban, in the place of the tag's last one or of the one that ends first."""
+        """Store a ban, replacing the tag's last one, or the one that ends first."""
         words = self._words
         at = self._first_ban(tag)
         slots = range(at, at + BAN_WAY_COUNT * _BAN, _BAN)
         slot = min(slots, key=lambda slot: (words[slot] != tag, words[slot + 1]))
-        words[slot] = 0  # nobody's, until all of it is written
+        words[slot] = 0  # unassigned until all of it is written
         words[slot + 1], words[slot + 2] = ban
         words[slot] = tag
 
     def content(self) -> bytes:
-        """All of it, as a file has it."""
+        """The table as the bytes of a file."""
         return self._map[:]
 
     def close(self) -> None:
-        """Unmap."""
         self._words.release()
         self._map.close()
 
@@ -110,7 +109,7 @@ class Table:
         return at + tags.index(tag) * _TALLY if tag in tags else -1
 
     def _take_over(self, tag: int, span: int) -> int:
-        """Give the place with the smallest count to ``tag``, and its count with it."""
+        """Reassign the entry with the smallest count to ``tag``, which inherits that count."""
         at = self._first(tag)
         slot = min(range(at, at + TALLY_WAY_COUNT * _TALLY, _TALLY), key=lambda slot: self._sum(slot, span))
         self._words[slot] = tag
@@ -137,12 +136,12 @@ class Tables:
     """The tables of all workers, as one of them sees them: its own to write, all to read."""
 
     def __init__(self, folder: Path, slot: str) -> None:
-        """Take up the table of ``slot``, making it at first."""
+        """Open the table of ``slot``, or create it."""
         self._folder = folder
         self._name = f"{slot}.table"
         self._others: dict[str, Table] = {}
-        self._look_s = 0.0  # when to look for new ones
-        self._is_seen = True  # by the others
+        self._look_s = 0.0  # when to scan for new ones
+        self._is_seen = True  # by the other workers
         try:
             self.own = self._take_up(bytes(_SIZE))
         except OSError as fault:
@@ -151,7 +150,7 @@ class Tables:
             self._is_seen = False
 
     def _take_up(self, content: bytes) -> Table:
-        """The slot's; of this content, if there is none yet."""
+        """The slot's table; created with this content if there is none yet."""
         path = self._folder / self._name
         self._folder.mkdir(mode=0o700, exist_ok=True)
         if not _is_table(path):
@@ -159,7 +158,7 @@ class Tables:
         return Table(path, writable=True)
 
     def all(self, now_s: float) -> list[Table]:
-        """Every worker's."""
+        """Every worker's table, this one's first."""
         if now_s >= self._look_s:
             self._look_s = now_s + TABLES_LOOK_S
             if not self._is_seen:
@@ -170,19 +169,19 @@ class Tables:
         return [self.own, *self._others.values()]
 
     def _show(self) -> None:
-        """Give the others the table that they could not see, if that is possible now."""
+        """Publish a table that the others could not see, if there is space now."""
         try:
-            if not _has_room(self._folder.parent):  # itself it may not be there
+            if not _has_room(self._folder.parent):  # the folder itself may not exist
                 return
             table = self._take_up(self.own.content())
         except OSError:
-            return  # it was told why
+            return  # already logged
         self.own.close()
         self.own = table
         self._is_seen = True
 
     def close(self) -> None:
-        """Unmap all."""
+        """Unmap all tables."""
         for table in (self.own, *self._others.values()):
             table.close()
 
@@ -197,6 +196,6 @@ def _is_table(path: Path) -> bool:
 
 
 def _has_room(folder: Path) -> bool:
-    """Whether there is room for a table: to try would take what is left from those who need less."""
+    """Whether there is space for a table: trying would take it from processes that need less."""
     system = os.statvfs(folder)
     return system.f_bavail * system.f_frsize > _SIZE
