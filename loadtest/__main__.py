@@ -1,7 +1,7 @@
 """``python -m loadtest``: a load and its audit; ``make loadtest`` calls it.
 
-``run`` does all of it, on an exchange of its own or on ``--url``. ``open`` and ``audit`` are its first and last step
-alone, for a load that locust runs on several machines between them.
+``run`` does everything, on an exchange of its own or on ``--url``. ``open`` and ``audit`` are its first and last step
+only, for a load that locust runs on several machines in between.
 """
 
 import argparse
@@ -33,9 +33,9 @@ REPORTS: Final = ROOT / "build" / "loadtest"
 
 
 def main() -> int:
-    """Do what was asked for; the exit status: 0 if nothing is wrong."""
+    """Run the command; exit status 0 if there are no findings."""
     options = _parse()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was started is stopped, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # also stops what was started
     try:
         done: int = options.act(options)
         return done
@@ -80,10 +80,10 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _run_profile(name: str, options: argparse.Namespace) -> bool:
-    """Whether nothing was found."""
+    """Whether there were no findings."""
     if options.url:
         accounts = read_accounts(options.accounts)
-        options.users = min(options.users, len(accounts))  # each has one to itself
+        options.users = min(options.users, len(accounts))  # one account per user
     print(f"\n{name}: {options.users} users, {options.seconds} s", flush=True)
     if options.url:
         findings = _load(name, options, options.url, accounts, None)
@@ -100,7 +100,7 @@ def _run_profile(name: str, options: argparse.Namespace) -> bool:
 def _load(
     name: str, options: argparse.Namespace, url: str, accounts: list[Account], exchange: Exchange | None
 ) -> list[str]:
-    """Open, load, audit and tell; everything that was found."""
+    """Open, load, audit and report; returns all findings."""
     auditor = Auditor(url, accounts)
     openings = auditor.open()
     findings = find_unfunded(openings) if exchange else []
@@ -126,7 +126,7 @@ def _load(
 
 
 def may_lose(kill: str | None, url: str | None) -> bool:
-    """Whether connections may be lost: workers hold them, shards do not; what happens to a ``url`` nobody knows."""
+    """Whether connections may be lost: by the kill of a worker, not of a shard; always with a ``url``."""
     return kill == "worker" or url is not None
 
 

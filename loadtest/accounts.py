@@ -1,4 +1,4 @@
-"""The accounts a load acts for: one for each user at a time."""
+"""The accounts a load uses: one per concurrent user."""
 
 import os
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class AccountsUnusable(Exception):
-    """The file with the accounts cannot be read, or is none; the text says which and why."""
+    """The account file cannot be read, or is not one; the text says which and why."""
 
 
 def read_accounts(path: Path) -> list[Account]:
-    """A JSON list of accounts, or the ``demo.json`` of an exchange as it is; raises AccountsUnusable."""
+    """Read a JSON list of accounts, or an exchange's ``demo.json``; raises AccountsUnusable."""
     try:
         found = _parse(path.read_bytes())
     except OSError as fault:
@@ -43,13 +43,13 @@ def _parse(content: bytes) -> list[Account]:
 
 
 def write_accounts(path: Path, accounts: Sequence[Account]) -> None:
-    """Write what :func:`read_accounts` reads; for its owner alone, it is secret."""
+    """Write a file for :func:`read_accounts`; readable by its owner only, because it is secret."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(msgspec.json.encode(accounts))
 
 
 class Pool:
-    """Accounts that no user has taken; each user has one to itself, so that its calls come one after the other."""
+    """Accounts not in use; each user has one of its own, so that an account's calls are sequential."""
 
     def __init__(self, accounts: Sequence[Account]) -> None:
         self._free = list(accounts)
@@ -59,5 +59,4 @@ class Pool:
         return self._free.pop(0)
 
     def give_back(self, account: Account) -> None:
-        """Its user has stopped."""
         self._free.append(account)

@@ -1,4 +1,4 @@
-"""What may be answered to a user's call at any time; anything else fails the run."""
+"""Errors that a user's call may get at any time; any other fails the run."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -7,7 +7,7 @@ from loadtest.outcome import error_of
 from loadtest.record import Call
 
 BUSY: Final = ("ENGINE_BUSY", "-1008")
-PLACED_AND_REJECTED: Final = ("POST_ONLY_REJECT", "SELF_TRADE")  # spot: it is in the history all the same
+PLACED_AND_REJECTED: Final = ("POST_ONLY_REJECT", "SELF_TRADE")  # spot: rejected, but in the history
 UNKNOWN_ORDER: Final = ("ORDER_NOT_FOUND", "-2011")
 _UNAVAILABLE: Final = {
     "spot": {(503, "ENGINE_BUSY"), (503, "ENGINE_RESTARTING"), (503, "STORAGE_FULL"), (504, "ENGINE_TIMEOUT")},
@@ -24,19 +24,19 @@ _UNAVAILABLE: Final = {
 _NOT_PLACED: Final = ("-2019", "-2021", "-2027", "-4016", "-4024", "-4045", "-5021", "-5022")
 _REFUSED: Final = {
     "spot place": {(400, word) for word in ("INSUFFICIENT_BALANCE", *PLACED_AND_REJECTED)},
-    "spot cancel": {(404, "ORDER_NOT_FOUND"), (500, "DB_ERROR")},  # the archive is away
+    "spot cancel": {(404, "ORDER_NOT_FOUND"), (500, "DB_ERROR")},  # the archive is unavailable
     "spot cancel_by_client_id": {(404, "ORDER_NOT_FOUND")},
     "futures place": {(400, code) for code in _NOT_PLACED},
     "futures cancel": {(400, "-2011")},
 }
 _ELEMENTS: Final = {
     "futures place_batch": {*_NOT_PLACED, "-1001", "-1008", "-1000", "-1007"},
-    "futures cancel_batch": {"-2011", "-2033", "-1001", "-1007", "-1008"},  # the archive was not heard
+    "futures cancel_batch": {"-2011", "-2033", "-1001", "-1007", "-1008"},  # the archive did not answer
 }
 
 
 def find_undocumented(call: Call, may_lose: bool) -> Iterator[str]:
-    """What is wrong with an answer by itself. ``may_lose``: a connection may have ended without one."""
+    """Findings about a single response. ``may_lose``: a connection may have ended without one."""
     if call.fault:
         yield f"{call}: {call.fault}"
     elif call.status == 0:

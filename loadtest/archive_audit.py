@@ -1,4 +1,4 @@
-"""What DuckDB has of a load on an exchange of our own, and whether its folder is right."""
+"""Audit of the DuckDB archive after a load on an exchange of our own, and of its data folder."""
 
 import time
 from collections import Counter
@@ -17,10 +17,10 @@ from shards.model.queries import Query, RunSql
 from shards.model.replies import Reply, TableReply
 from shards.verify.folder import verify_folder
 
-ARCHIVED_S: Final = 15.0  # rows follow within a tenth of a second; a loaded machine takes longer
-BACK_S: Final = 20.0  # the engine is there
+ARCHIVED_S: Final = 15.0  # rows are archived within a tenth of a second; a loaded machine takes longer
+BACK_S: Final = 20.0  # for the engine to be reachable
 _ON_DEMAND: Final = {"user", "cancel_all", "batch"}
-_ENDS: Final = {  # of a limit order that may rest, by product and status
+_ENDS: Final = {  # end reasons of a limit order that may rest, by product and status
     ("spot", "filled"): {"filled"},
     ("spot", "canceled"): _ON_DEMAND,
     ("spot", "rejected"): {"post_only", "self_trade"},
@@ -28,7 +28,7 @@ _ENDS: Final = {  # of a limit order that may rest, by product and status
     ("futures", "canceled"): _ON_DEMAND,
     ("futures", "expired"): {"own_order", "child_fired", "reduce_only"},
 }
-_UNASKED: Final = {"delist", "countdown", "halted"}  # nobody delists, halts or counts down in a load
+_UNASKED: Final = {"delist", "countdown", "halted"}  # a load never delists, halts or counts down
 
 
 class _Stored(NamedTuple):
@@ -40,14 +40,13 @@ class _Stored(NamedTuple):
     filled: str
     reason: str
     client_id: str | None
-    resting: bool  # a limit order, gtc or post_only, that was no trigger
+    resting: bool  # a limit order, gtc or post_only, that was not a trigger
 
 
 def audit_archive(folder: Folder, statements: Statements, seconds: float = ARCHIVED_S) -> Iterator[str]:
-    """Each order that ended is there exactly once, as its account was told; then ``shardex verify``.
+    """Check that each ended order is archived exactly once, as its account saw it; then run ``shardex verify``.
 
-    The engine must run, and nobody may be trading; what was open has been canceled since. Rows may take so many
-    ``seconds``.
+    The engine must run, without trading; all orders have been canceled. Rows may take up to ``seconds`` to be archived.
     """
     client = Client(folder)
     try:
@@ -109,7 +108,7 @@ def _futures_client_ids(statements: Statements, name: str) -> dict[str, str]:
 
 
 def _check_rows(rows: Iterable[_Stored], client_ids: Mapping[str, str]) -> Iterator[str]:
-    """Each ended for a reason that an order of its kind may have, and has the client id it was placed with."""
+    """Each order ended for a reason possible for its kind, and has the client id it was placed with."""
     for row in rows:
         ends = _ENDS.get((row.product, row.status), set()) if row.resting else {row.reason} - _UNASKED
         if row.reason not in ends:

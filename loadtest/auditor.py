@@ -1,6 +1,6 @@
-"""The audit after a load: not one acknowledged order and not one unit of money may be missing.
+"""The audit after a load: no acknowledged order and not one unit of an asset may be missing.
 
-It asks as the accounts themselves could, on any exchange. Afterwards no account has an open order.
+It queries as the accounts themselves could, on any exchange. Afterwards no account has an open order.
 """
 
 import time
@@ -36,21 +36,21 @@ from loadtest.statement import (
 from shards.limits import DEADLINE_BULK_MS, DEADLINE_MS
 
 BULK: Final = ("cancel_all", "cancel_batch", "place_batch")
-LATE_S: Final = 0.5  # so long after its deadline a call without an answer is done or never will be
-THREADS: Final = 4  # that ask at the beginning
+LATE_S: Final = 0.5  # so long after its deadline, an unanswered call has been executed or never will be
+THREADS: Final = 4  # for the initial queries
 Openings = dict[str, Opening]
 
 
 class Statements(NamedTuple):
-    """What the exchange said of every account, by its name."""
+    """What the exchange reported about every account, by account name."""
 
     spot: dict[str, SpotStatement]
     futures: dict[str, FuturesStatement]
-    client_ids: dict[str, str]  # of spot orders, by id: only the archive shows them
+    client_ids: dict[str, str]  # of spot orders, by id: compared with the archive, which alone shows them
 
 
 class Auditor:
-    """Of one load on one exchange."""
+    """The audit of one load on one exchange."""
 
     def __init__(self, url: str, accounts: Sequence[Account]) -> None:
         """Reads the markets. Raises requests.RequestException."""
@@ -63,7 +63,7 @@ class Auditor:
         self.statements = Statements({}, {}, {})
 
     def open(self) -> Openings:
-        """Cancel every open order and read what each account has. Raises Unanswered."""
+        """Cancel every open order and read each account's balances and positions. Raises Unanswered."""
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(self._close_orders, self._accounts))
             start_s = int(time.time()) + 1
@@ -79,9 +79,9 @@ class Auditor:
             return account.account, read_opening(reader, start_s)
 
     def findings(self, calls: Sequence[Call], openings: Openings, may_lose: bool) -> Iterator[str]:
-        """Everything that is wrong, in words; ``may_lose``: connections may have been lost during the load.
+        """All findings as texts; ``may_lose``: connections may have been lost during the load.
 
-        What the exchange says is read once, before all orders are canceled: asked again, it is of that time.
+        Statements are read once, before all orders are canceled; later calls use the same ones.
         """
         if not any(_is_acknowledged(call) for call in calls):
             yield "not one order was acknowledged"
@@ -101,7 +101,7 @@ class Auditor:
         yield from self.matches(openings).findings()
 
     def matches(self, openings: Openings) -> MatchAudit:
-        """What the accounts were told of their trades, laid side by side; once it is read."""
+        """The comparison of both sides of all trades, from the statements already read."""
         return MatchAudit(openings, self.statements.spot, self.statements.futures)
 
     def _check(self, reader: Reader, calls: Sequence[Call], opening: Opening) -> Iterator[str]:
@@ -130,7 +130,7 @@ class Auditor:
         }
 
     def _check_closed(self, reader: Reader, before: SpotStatement) -> Iterator[str]:
-        """When everything is canceled nothing is held, and there is as much as before."""
+        """With all orders canceled, nothing is held and totals are unchanged."""
         close_orders(reader, self._futures)
         right = {token: (available + frozen, Decimal(0)) for token, (available, frozen) in before.balances.items()}
         if (balances := read_balances(reader)) != right:
@@ -154,7 +154,7 @@ def _is_acknowledged(call: Call) -> bool:
 
 
 def wait_decided(calls: Iterable[Call]) -> None:
-    """Until what came of every call is so for ever."""
+    """Wait until the outcome of every call is final."""
     decided = [call.started + _deadline_s(call) for call in calls if call.outcome is Outcome.UNKNOWN]
     if decided:
         time.sleep(max(0.0, max(decided) + LATE_S - time.time()))
@@ -165,10 +165,10 @@ def _deadline_s(call: Call) -> float:
 
 
 def write_openings(path: Path, openings: Openings) -> None:
-    """Keep what the accounts had, for an audit by another process."""
+    """Store the opening balances, for an audit by another process."""
     path.write_bytes(msgspec.json.encode(openings))
 
 
 def read_openings(path: Path) -> Openings:
-    """What :func:`write_openings` wrote."""
+    """Read the file of :func:`write_openings`."""
     return msgspec.json.decode(path.read_bytes(), type=Openings)

@@ -1,4 +1,4 @@
-"""Calls of one user, each recorded with what it was told."""
+"""Calls of one user, each recorded with its response."""
 
 import random
 import time
@@ -16,11 +16,11 @@ from loadtest.record import Call, Recorder
 from loadtest.signing import bearer, sign_futures, sign_spot
 
 ORDERS: Final = "/api/v1/spot/orders"
-HMAC_SHARE: Final = 0.5  # of spot calls are signed, the others have the token
+HMAC_SHARE: Final = 0.5  # of spot calls are signed, the others use the token
 
 
 class Caller:
-    """Sends, records, and tells locust what came of it."""
+    """Sends calls, records them, and reports them to locust."""
 
     def __init__(self, session: FastHttpSession, account: Account, recorder: Recorder, rnd: random.Random) -> None:
         self.account = account
@@ -31,7 +31,7 @@ class Caller:
     def send(
         self, what: str, sent: Mapping[str, Any], method: str, target: str, headers: dict[str, str], body: bytes = b""
     ) -> Call:
-        """Make a call; a user that is stopped meanwhile leaves a call without an answer in the record."""
+        """Make a call; if the user is stopped meanwhile, the record has a call without a response."""
         call = Call(self.account.account, what, dict(sent), time.time(), 0.0, 0, None, interrupted=True)
         began, wait_s = time.perf_counter(), 0.0
         try:
@@ -39,7 +39,7 @@ class Caller:
                 method,
                 target,
                 name=what,
-                data=body,  # type: ignore[arg-type]  # bytes pass as they are
+                data=body,  # bytes pass unchanged
                 headers=headers,
                 catch_response=True,
             ) as response:
@@ -54,12 +54,12 @@ class Caller:
             call.seconds = time.perf_counter() - began
             self._recorder.append(call)
         if call.status in LIMITED:
-            time.sleep(wait_s)  # who goes on is banned
+            time.sleep(wait_s)  # clients that ignore it are banned
         return call
 
     @staticmethod
     def _read(call: Call, content: bytes, headers: Mapping[str, str]) -> float:
-        """Take the answer in; how long it asks to wait, in s."""
+        """Store the response in ``call``; returns the Retry-After delay in s."""
         try:
             call.body = msgspec.json.decode(content)
         except msgspec.DecodeError:
@@ -71,32 +71,31 @@ class Caller:
 
 
 class SpotCaller(Caller):
-    """With the token or with a signature, by chance."""
+    """With the token or with a signature, at random."""
 
     def place(self, sent: Mapping[str, Any]) -> Call:
-        """A new order."""
         return self._call("place", "POST", ORDERS, sent, body=msgspec.json.encode(sent))
 
     def cancel(self, order_id: str) -> Call:
-        """One order by its id."""
+        """Cancel one order by its id."""
         return self._call("cancel", "DELETE", f"{ORDERS}/{order_id}", {"id": order_id})
 
     def cancel_by_client_id(self, symbol: str, client_id: str, order_id: str) -> Call:
-        """One order by its client id; ``order_id`` is for the record."""
+        """Cancel one order by its client id; ``order_id`` is for the record."""
         path = f"{ORDERS}/by-client-id/{symbol}/{client_id}"
         return self._call("cancel_by_client_id", "DELETE", path, {"id": order_id})
 
     def cancel_all(self, symbol: str | None) -> Call:
-        """Everything, or everything on one market."""
+        """Cancel everything, or everything on one market."""
         query = {"symbol": symbol} if symbol else {}
         return self._call("cancel_all", "DELETE", ORDERS, query, query=query)
 
     def balances(self) -> Call:
-        """What the account has."""
+        """The account's balances."""
         return self._call("balances", "GET", "/api/v1/spot/balances", {})
 
     def orders(self, limit: int) -> Call:
-        """Its newest orders."""
+        """The account's newest orders."""
         return self._call("orders", "GET", ORDERS, {}, query={"limit": limit})
 
     def _call(
@@ -119,35 +118,34 @@ class SpotCaller(Caller):
 
 
 class FuturesCaller(Caller):
-    """Signed, with everything in the query."""
+    """Signed, with all parameters in the query."""
 
     def place(self, sent: Mapping[str, Any]) -> Call:
-        """A new order."""
         return self._call("place", "POST", "/v1/order", sent)
 
     def place_batch(self, orders: Sequence[Mapping[str, Any]]) -> Call:
-        """Up to five new orders."""
+        """Place up to five orders."""
         return self._call("place_batch", "POST", "/v1/batchOrders", {"batchOrders": _json(orders)})
 
     def cancel(self, symbol: str, order_id: int) -> Call:
-        """One order by its id."""
+        """Cancel one order by its id."""
         return self._call("cancel", "DELETE", "/v1/order", {"symbol": symbol, "orderId": order_id})
 
     def cancel_batch(self, symbol: str, order_ids: Sequence[int]) -> Call:
-        """Up to ten orders of one market."""
+        """Cancel up to ten orders of one market."""
         sent = {"symbol": symbol, "orderIdList": _json(order_ids)}
         return self._call("cancel_batch", "DELETE", "/v1/batchOrders", sent)
 
     def cancel_all(self, symbol: str) -> Call:
-        """Everything on one market."""
+        """Cancel everything on one market."""
         return self._call("cancel_all", "DELETE", "/v1/allOpenOrders", {"symbol": symbol})
 
     def balance(self) -> Call:
-        """What the account has."""
+        """The account's balance."""
         return self._call("balance", "GET", "/v2/balance", {})
 
     def orders(self, symbol: str, limit: int) -> Call:
-        """Its newest orders on one market."""
+        """The account's newest orders on one market."""
         return self._call("orders", "GET", "/v1/allOrders", {"symbol": symbol, "limit": limit})
 
     def _call(self, verb: str, method: str, path: str, sent: Mapping[str, Any]) -> Call:

@@ -1,4 +1,4 @@
-"""Who asked for an order to be canceled: no exchange may do that by itself."""
+"""Whether a canceled order had been requested to be canceled: no exchange may cancel on its own."""
 
 import json
 from bisect import bisect_right
@@ -10,29 +10,29 @@ from loadtest.outcome import Outcome
 from loadtest.placements import placements
 from loadtest.record import Call
 
-_EVERYWHERE: Final = ""  # a cancel-all on every market
+_EVERYWHERE: Final = ""  # key of a cancel-all on every market
 
 
 class Told(NamedTuple):
-    """An order that was told as placed, and has been canceled since."""
+    """An order acknowledged as placed, and canceled since."""
 
     id: Hashable
     symbol: str
-    place: int  # of the call that placed it, among the account's calls on the product
+    place: int  # index of the call that placed it, among the account's calls on the product
     ended_ms: int = 0  # futures, by the exchange's clock
 
 
 class Cancels:
-    """What the cancels of one account on one product have taken, or may have.
+    """The orders that the cancels of one account on one product have taken, or may have.
 
-    One that was refused, as by ENGINE_BUSY, has taken nothing.
+    A rejected cancel, as with ENGINE_BUSY, has taken none.
     """
 
     def __init__(self, calls: Sequence[Call]) -> None:
-        """``calls``: of the account on the product, in their order."""
+        """``calls``: of the account on the product, in order."""
         self._named: set[Hashable] = set()  # ids
-        self._unsettled: set[str] = set()  # markets of cancel-alls that may have come at any time
-        self._all: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)  # by market: place, newest order's ms
+        self._unsettled: set[str] = set()  # markets of cancel-alls that may have been executed at any time
+        self._all: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)  # market → (call, newest order's ms)
         self._newest_ms: defaultdict[str, int] = defaultdict(int)  # by market
         for place, call in enumerate(calls):
             if call.status == 200:
@@ -41,7 +41,7 @@ class Cancels:
                 self._take_unknown(call)
 
     def may_have_taken(self, order: Told) -> bool:
-        """Whether one of them was there to take it."""
+        """Whether one of the cancels can have taken it."""
         return (
             order.id in self._named
             or not self._unsettled.isdisjoint((order.symbol, _EVERYWHERE))
@@ -49,7 +49,7 @@ class Cancels:
         )
 
     def _in_cancel_all(self, order: Told) -> bool:
-        """By the first one after it; it came when what was told before it was there already."""
+        """Whether the first later cancel-all can have taken it: not before the newest order acknowledged by then."""
         on_market = self._all[order.symbol]
         after = bisect_right(on_market, order.place, key=lambda each: each[0])
         return after < len(on_market) and on_market[after][1] <= order.ended_ms
@@ -71,7 +71,7 @@ class Cancels:
                 self._take_unknown(call)
 
     def _take_unknown(self, call: Call) -> None:
-        """It may be carried out after calls that were made later."""
+        """A call of unknown outcome may be executed after later calls."""
         match call.what:
             case "spot cancel" | "spot cancel_by_client_id":
                 self._named.add(call.sent["id"])

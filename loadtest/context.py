@@ -1,4 +1,4 @@
-"""What the users of one load process share: the markets, the accounts that are free, the record."""
+"""State shared by the users of one load process: the markets, the free accounts, the record."""
 
 import random
 from pathlib import Path
@@ -9,11 +9,11 @@ from loadtest.markets import Market
 from loadtest.profiles import Profile
 from loadtest.record import Recorder
 
-HOT_SYMBOL: Final = "BTCUSDT"  # on spot and on futures; without it the first market of each
+HOT_SYMBOL: Final = "BTCUSDT"  # on spot and on futures; if missing, the first market of each
 
 
 class LoadContext:
-    """Made once when the load process starts."""
+    """Created once when the load process starts."""
 
     def __init__(
         self, markets: list[Market], accounts: list[Account], records: Path, profile: Profile, rnd: random.Random
@@ -28,7 +28,7 @@ class LoadContext:
         }
 
     def pick(self, product: str, rnd: random.Random) -> Market:
-        """A market to act on."""
+        """A market to trade on."""
         return rnd.choice(self._markets[product])
 
 

@@ -1,4 +1,4 @@
-"""A real exchange for tests and loads: engine and gunicorn as the Procfile names them, on a folder of its own."""
+"""A real exchange for tests and loads: engine and gunicorn as defined in the Procfile, on a folder of its own."""
 
 import os
 import shutil
@@ -21,13 +21,13 @@ from web.cli.service import ENGINE, STOP_S, WEB, Service, read_procfile, service
 from web.http.tokens import Tokens
 
 READY_S: Final = 30.0
-READY_LOOKS: Final = 20  # on connections of their own: all workers are among those who answer
-LEAVE_S: Final = 3.0  # gunicorn's workers look once a second whether their master still lives
-OWN_SETTINGS: Final = ("PORT", "SHARDEX_")  # of the caller's environment: not for us
+READY_LOOKS: Final = 20  # on connections of their own, so that all workers are among those who respond
+LEAVE_S: Final = 3.0  # gunicorn's workers check once a second whether their master lives
+OWN_SETTINGS: Final = ("PORT", "SHARDEX_")  # variables of the caller's environment that are not passed on
 
 
 def until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait for ``condition``; fails after so long."""
+    """Wait for ``condition``; fails after ``seconds``."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
@@ -35,11 +35,11 @@ def until(condition: Callable[[], bool], seconds: float, what: str) -> None:
 
 
 class Exchange:
-    """Both services with the demo on them. ``close`` fails if any process is left that should not be."""
+    """Both services with the demo. ``close`` fails if a process is left that should not be."""
 
     def __init__(self, shard_count: int = 4, settings: Mapping[str, str] | None = None) -> None:
-        """``settings`` are environment variables beside the ones below. Nothing is started yet."""
-        # a socket's path must be short
+        """``settings`` are environment variables in addition to the ones below. Nothing is started yet."""
+        # the path of a Unix socket must be short
         self.path = Path(tempfile.mkdtemp(prefix="sx", dir="/tmp"))
         self.data = self.path / "data"
         self._port_holder, self.port = hold_port()
@@ -76,7 +76,7 @@ class Exchange:
         self.close()
 
     def start(self) -> None:
-        """Start both services, wait until they are ready, and make the demo at first."""
+        """Start both services, wait until they are ready, and create the demo if it is missing."""
         self.engine.start()
         self.web.start()
         self.wait_ready()
@@ -86,22 +86,22 @@ class Exchange:
         self.accounts, self.admin_key = demo.accounts, demo.admin_key
 
     def wait_ready(self, seconds: float = READY_S) -> None:
-        """Wait until all shards and the archive serve, for every worker: one that says so speaks for itself alone."""
+        """Wait until all shards and the archive serve, as seen by every worker: each reports only its own view."""
         try:
             until(lambda: all(is_ready(self.base_url) for _ in range(READY_LOOKS)), seconds, "ready in every worker")
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log()[-4_000:]}") from None
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End both services as the runner does, HTTP side first. ``how``: SIGQUIT does not wait for callers."""
+        """Stop both services as the runner does, HTTP side first. ``how``: SIGQUIT does not wait for clients."""
         if not self.web.stop(STOP_S[WEB], how):
             self.strays.append("the HTTP side did not stop")
         if not self.engine.stop(STOP_S[ENGINE]):
             self.strays.append("the engine did not stop")
 
     def close(self) -> None:
-        """Stop, fail for whatever was left over, and remove the folder."""
-        self.stop(signal.SIGQUIT)  # an idle connection would hold it up
+        """Stop, fail if any process was left over, and remove the folder."""
+        self.stop(signal.SIGQUIT)  # an idle connection would delay it
         self._log.close()
         self._port_holder.close()
         assert not self.strays, f"{self.strays}; the log is in {self.path}"
@@ -109,11 +109,11 @@ class Exchange:
 
     @property
     def folder(self) -> Folder:
-        """The data folder, once the engine has made it."""
+        """The data folder, once the engine has created it."""
         return Folder.open(self.data)
 
     def log(self) -> str:
-        """What both services have printed."""
+        """The output of both services."""
         return (self.path / "log").read_text(errors="replace")
 
     # Processes
@@ -125,15 +125,12 @@ class Exchange:
         ]
 
     def shard_pid(self, shard: int) -> int:
-        """The process of a shard."""
         return self._holder(f"shard-{shard}.lock")
 
     def archive_pid(self) -> int:
-        """The process of the archive."""
         return self._holder("archive.lock")
 
     def worker_pids(self) -> list[int]:
-        """The workers of gunicorn."""
         return [pid for pid in group_members(self.web.pid or -1) if pid != self.web.pid]
 
     def _holder(self, name: str) -> int:
@@ -153,7 +150,7 @@ class Exchange:
         account: int | None = 0,
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """One call with the token of demo account 0 or 1, or of nobody (None); on a connection of its own."""
+        """One call with the token of demo account 0 or 1, or without credentials (None); on a connection of its own."""
         complete = {"Connection": "close", **(headers or {})}
         if account is not None:
             complete["Authorization"] = f"Bearer {self.accounts[account].jwt}"
@@ -166,7 +163,7 @@ class Exchange:
 
 
 class _Service(Service):
-    """Notes what outlives its first process, before it is killed."""
+    """Records processes that outlive their group's leader, before they are killed."""
 
     def __init__(self, exchange: Exchange, *args: Any) -> None:
         super().__init__(*args)
@@ -181,7 +178,7 @@ class _Service(Service):
 
 
 def hold_port() -> tuple[socket.socket, int]:
-    """A free port on the loopback, kept from others while the socket is open; gunicorn may share it."""
+    """A free port on the loopback interface, reserved while the socket is open; gunicorn may share it."""
     holder = socket.socket()
     for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):  # the first for its master's claim, both for its workers
         holder.setsockopt(socket.SOL_SOCKET, option, 1)
@@ -215,12 +212,12 @@ def _groups_of_ps() -> list[tuple[int, int]]:
 
 
 def has_open(pid: int, path: Path) -> bool:
-    """Whether a process has the file open; False for one that ends."""
+    """Whether a process has the file open; False for one that is ending."""
     folder = Path(f"/proc/{pid}/fd")
     if not Path("/proc/self/fd").exists():
         listed = subprocess.run(["lsof", "-p", str(pid), "-Fn"], capture_output=True, text=True).stdout
         return f"n{path}" in listed.splitlines()
-    with suppress(OSError):  # it ends: its descriptors are gone, or are no longer its user's to see
+    with suppress(OSError):  # it is ending: its descriptors are gone, or no longer visible to its user
         for entry in folder.iterdir():
             with suppress(OSError):  # closed in the meantime
                 if os.readlink(entry) == str(path):
@@ -229,5 +226,5 @@ def has_open(pid: int, path: Path) -> bool:
 
 
 def kill(pid: int) -> None:
-    """End it with SIGKILL."""
+    """Kill with SIGKILL."""
     os.kill(pid, signal.SIGKILL)

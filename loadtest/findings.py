@@ -1,4 +1,4 @@
-"""What every order must agree with, on either product: what was told of it, and the trades that filled it."""
+"""Checks of every order, on either product: against earlier responses, and against the trades that filled it."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +10,7 @@ OPEN: Final = ("open", "partially_filled", "NEW", "PARTIALLY_FILLED")
 
 
 class Names(NamedTuple):
-    """How a product calls things."""
+    """A product's field names."""
 
     filled: str
     quantity: str
@@ -18,12 +18,12 @@ class Names(NamedTuple):
 
 
 def is_open(order: Row) -> bool:
-    """Whether it may still fill."""
+    """Whether the order may still fill."""
     return order["status"] in OPEN
 
 
 def check_told(names: Names, told: Row, now: Row | None) -> Iterator[str]:
-    """What a caller was once told of an order against what it is now: an end is for ever, and nothing unfills."""
+    """Compare an order's earlier state with its current one: an end is final, and fills are never undone."""
     if now is None:
         yield f"lost: {dict(told)}"
         return
@@ -38,13 +38,13 @@ def check_told(names: Names, told: Row, now: Row | None) -> Iterator[str]:
 
 
 def check_ended(when: str, now: Row | None) -> Iterator[str]:
-    """An order that was told to have ended."""
+    """The order must not be open: a response said that it had ended."""
     if now is not None and is_open(now):
         yield f"{when}, but it is open: {dict(now)}"
 
 
 def check_fills(orders: Mapping[Any, Row], fills: Iterable[tuple[Any, Decimal]], filled: str) -> Iterator[str]:
-    """Order and quantity of each trade against what the orders say is filled of them."""
+    """The quantities of each order's trades must add up to its filled quantity."""
     done: defaultdict[Any, Decimal] = defaultdict(Decimal)
     for order_id, quantity in fills:
         done[order_id] += quantity
@@ -56,12 +56,12 @@ def check_fills(orders: Mapping[Any, Row], fills: Iterable[tuple[Any, Decimal]],
 
 
 def check_limits(names: Names, orders: Mapping[Any, Row], prices: Iterable[tuple[Any, Decimal]]) -> Iterator[str]:
-    """No order is filled beyond its quantity; ``prices``, by order, of its trades are not worse than its own."""
+    """No order is filled beyond its quantity; ``prices``, by order, of its trades are within its limit."""
     for order in orders.values():
         if 0 < Decimal(order[names.quantity] or 0) < Decimal(order[names.filled]):
             yield f"filled beyond its quantity: {dict(order)}"
     for order_id, price in prices:
         own = orders.get(order_id, {})
         limit = Decimal(own.get("price") or 0)
-        if limit and (price > limit if own["side"].lower() == "buy" else price < limit):  # a market order has none
+        if limit and (price > limit if own["side"].lower() == "buy" else price < limit):  # a market order has no price
             yield f"a trade at {price} is worse than its order: {dict(own)}"

@@ -1,4 +1,4 @@
-"""What one account was told on futures against what the exchange says of it afterwards."""
+"""Audit of one account's futures calls against the exchange's statement afterwards."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,17 +27,17 @@ _TIMEOUT: Final = "-1007"
 
 
 class Fees(NamedTuple):
-    """Of one market for one account, as shares of what is traded."""
+    """Fee rates of one account in one market, as fractions of the notional."""
 
     maker: Decimal
     taker: Decimal
 
 
 class FuturesAudit:
-    """One account, once nothing is under way."""
+    """One account, once no call is pending."""
 
     def __init__(self, calls: Sequence[Call], opening: Opening, fees: Mapping[str, Fees]) -> None:
-        """``calls``: the account's on futures, in their order. ``fees`` by symbol."""
+        """``calls``: the account's on futures, in order. ``fees`` by symbol."""
         self._calls = calls
         self._opening = opening
         self._fees = fees
@@ -50,7 +50,7 @@ class FuturesAudit:
         }
 
     def findings(self, said: FuturesStatement) -> Iterator[str]:
-        """Everything that is wrong, in words."""
+        """All findings as texts."""
         yield from self._check_known(said)
         for call in self._calls:
             yield from self._check_call(call, said)
@@ -63,7 +63,7 @@ class FuturesAudit:
     # Orders
 
     def _check_known(self, said: FuturesStatement) -> Iterator[str]:
-        """Every order was told to somebody, or nobody could tell what came of it, or it came with such a one."""
+        """Every order was acknowledged, or its call has an unknown outcome, or it is attached to such an order."""
         unknown = {
             sent["newClientOrderId"]
             for call in self._calls
@@ -99,7 +99,7 @@ class FuturesAudit:
                     yield f"lost: {number}, attached to {row}"
 
     def _check_canceled(self, said: FuturesStatement) -> Iterator[str]:
-        """Its account has asked for it; or it went with the order that it was attached to."""
+        """Every cancel was requested by the account, or followed from that of the order it was attached to."""
         cancels = Cancels(self._calls)
         for number, place in self._told.items():
             order = said.orders.get(number)
@@ -112,7 +112,7 @@ class FuturesAudit:
 
     @staticmethod
     def _check_expired(said: FuturesStatement) -> Iterator[str]:
-        """What rested ends by the rules when an own order comes to its price, or one attached to it fires."""
+        """A resting order expires only when an own order would trade with it, or an attached one fires."""
         orders = said.orders.values()
         came = {(row["symbol"], row["side"], row["time"]) for row in orders}
         came |= {(row["symbol"], row["side"], row["triggerTime"]) for row in orders if "triggerTime" in row}
@@ -123,7 +123,7 @@ class FuturesAudit:
                 yield f"no own order was in the way of {row}"
 
     def _check_cancel_all(self, said: FuturesStatement) -> Iterator[str]:
-        """What was acknowledged before a cancel-all of its market has ended, and so has what came with it."""
+        """Orders acknowledged before a cancel-all of their market have ended, and so have those attached to them."""
         open_before: dict[str, set[int]] = defaultdict(set)
         for call in self._calls:
             for _, told in placements(call):
@@ -149,10 +149,10 @@ class FuturesAudit:
                 yield f"it is worth {value}, and the fee should be {fee}: {row}"
 
     def _check_profits(self, said: FuturesStatement) -> Iterator[str]:
-        """The profit of each fill, then the wallet and what positions cost: to the unit, by what was traded alone."""
+        """The profit of each fill, then the wallet balance and the positions' cost: exact, from the trades alone."""
         wallet = self._opening.wallet
         positions = defaultdict(Position, self._opening.positions)
-        for (symbol, _), row in sorted(said.fills.items()):  # a market numbers its trades as they come
+        for (symbol, _), row in sorted(said.fills.items()):  # trade ids of a market are in order of time
             amount = Decimal(row["qty"]) * (1 if row["buyer"] else -1)
             before = positions[symbol]
             positions[symbol], profit = before.trade(amount, Decimal(row["price"]))

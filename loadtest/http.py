@@ -1,4 +1,4 @@
-"""One HTTP caller: single calls on connections of their own, and sessions that keep one."""
+"""HTTP clients: single calls on connections of their own, and sessions that keep one."""
 
 import http.client
 import json
@@ -10,12 +10,12 @@ import requests
 from urllib3.exceptions import NewConnectionError
 
 ANSWER_S: Final = 30.0
-NO_CONNECTION: Final = "no connection"  # nobody listens
-CUT_OFF: Final = "cut off"  # an answer that ended too soon
+NO_CONNECTION: Final = "no connection"  # nothing listens
+CUT_OFF: Final = "cut off"  # a truncated response
 
 
 class Answer(NamedTuple):
-    """What came back."""
+    """An HTTP response."""
 
     status: int
     headers: Message
@@ -23,11 +23,11 @@ class Answer(NamedTuple):
 
     @property
     def json(self) -> Any:
-        """The body."""
+        """The decoded body."""
         return json.loads(self.body)
 
     def ok(self) -> Any:
-        """The body of a 200."""
+        """The decoded body of a 200; fails for any other status."""
         assert self.status == 200, f"{self.status} {self.body!r}"
         assert self.headers["Content-Type"] == "application/json"
         return self.json
@@ -47,20 +47,20 @@ def ask(
 
 
 class Told(NamedTuple):
-    """What a session was told."""
+    """The response to a call of a session."""
 
-    status: int  # 0: no answer; -1: one that must not be
+    status: int  # 0: no response; -1: a malformed one
     body: Any
-    retry_s: str = ""  # as it was said
+    retry_s: str = ""  # of the Retry-After header
 
     @property
     def wait_s(self) -> float:
-        """How long to wait by the answer."""
+        """Seconds to wait according to the response."""
         return float(self.retry_s) if self.retry_s.isdigit() else 0.0
 
 
 class Session:
-    """A connection that is kept as long as it lasts."""
+    """A connection that is kept while it lasts."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -68,11 +68,10 @@ class Session:
         self._session.trust_env = False
 
     def close(self) -> None:
-        """Drop the connection."""
         self._session.close()
 
     def ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes, patience_s: float) -> Told:
-        """A call; what went wrong with it is in the body, as an error."""
+        """A call; a failure is reported as an error in the body."""
         try:
             answer = self._session.request(method, self._url + target, data=body, headers=headers, timeout=patience_s)
         except requests.exceptions.Timeout:

@@ -1,4 +1,4 @@
-"""One run of locust, headless, in a process of its own."""
+"""One headless run of locust, in a process of its own."""
 
 import csv
 import subprocess
@@ -11,13 +11,13 @@ from typing import Final, NamedTuple
 from web.cli.service import ROOT
 
 LOCUSTFILE: Final = Path(__file__).parent / "locustfile.py"
-STOP_S: Final = 20  # a user that waits for an answer at the end gets it
+STOP_S: Final = 20  # so that pending calls at the end are answered
 GRACE_S: Final = 60.0  # locust's own start, end and report
-BLOW_AT: Final = 0.5  # of the run
+BLOW_AT: Final = 0.5  # fraction of the run
 
 
 class Plan(NamedTuple):
-    """What to run, and where to put what comes of it."""
+    """What to run, and where to put the results."""
 
     url: str
     accounts: Path
@@ -29,11 +29,11 @@ class Plan(NamedTuple):
 
 
 class LoadFailed(Exception):
-    """The load did not run, or the exchange did not come back; the text says why."""
+    """The load did not run, or the exchange did not recover; the text says why."""
 
 
 def run_load(plan: Plan, blow: Callable[[], None] | None = None) -> None:
-    """Run it; ``blow`` is struck in the middle. Raises LoadFailed."""
+    """Run the load; ``blow`` is called in the middle to inject a fault. Raises LoadFailed."""
     plan.report.parent.mkdir(parents=True, exist_ok=True)
     log = plan.report.with_suffix(".log")
     end = time.monotonic() + plan.seconds + STOP_S + GRACE_S
@@ -77,7 +77,7 @@ def _command(plan: Plan) -> list[str]:
         "--html": plan.report.with_suffix(".html"),
         "--csv": plan.report,
         "--loglevel": "WARNING",
-        "--exit-code-on-error": 0,  # a refusal is no failure of the run: the auditor judges
+        "--exit-code-on-error": 0,  # a rejection does not fail the run: the auditor decides
     }
     flags = ["--headless", "--only-summary"]
     return [sys.executable, "-m", "locust", *flags, *(str(part) for pair in options.items() for part in pair)]
@@ -95,7 +95,7 @@ class Line(NamedTuple):
 
 
 def read_lines(report: Path) -> list[Line]:
-    """What locust counted, the sum last."""
+    """Locust's statistics, the total last."""
     with Path(f"{report}_stats.csv").open(newline="") as file:
         return [
             Line(

@@ -33,7 +33,7 @@ __all__ = [
 
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
 def add_options(parser: LocustArgumentParser) -> None:
-    """Ours, beside locust's own ``--profile``; texts and numbers, for a master sends them to its workers."""
+    """Options besides locust's own ``--profile``; texts and numbers, because a master sends them to its workers."""
     parser.set_defaults(profile="steady")
     parser.add_argument("--accounts", required=True, help="JSON list of accounts and their credentials")
     parser.add_argument("--records", required=True, help="Folder for what the users were told")
@@ -44,7 +44,7 @@ def add_options(parser: LocustArgumentParser) -> None:
 
 @events.init.add_listener  # type: ignore[untyped-decorator]
 def choose_users(environment: Environment, **_: Any) -> None:
-    """Each kind of user as often as the profile has it."""
+    """Weight each kind of user by the profile."""
     assert environment.parsed_options is not None
     for user in environment.user_classes:
         user.weight = PROFILES[environment.parsed_options.profile].weights[user.__name__]
@@ -52,11 +52,11 @@ def choose_users(environment: Environment, **_: Any) -> None:
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]
 def open_desk(environment: Environment, **_: Any) -> None:
-    """For the users of this process; a worker takes its share of the accounts."""
+    """Create the context of this process's users; a worker takes its share of the accounts."""
     options = environment.parsed_options
     assert options is not None and environment.host is not None
     if isinstance(environment.runner, MasterRunner):
-        return  # it has no users
+        return  # a master has no users
     first = max(0, getattr(environment.runner, "worker_index", 0))
     accounts = read_accounts(Path(options.accounts))[first :: options.worker_count]
     rnd = random.Random(options.seed)
@@ -68,6 +68,6 @@ def open_desk(environment: Environment, **_: Any) -> None:
 
 @events.test_stop.add_listener  # type: ignore[untyped-decorator]
 def keep_record(environment: Environment, **_: Any) -> None:
-    """All users have stopped; what they were told is to be read."""
+    """All users have stopped; flush the record."""
     if load_context := getattr(environment, "load_context", None):
         load_context.recorder.close()

@@ -1,4 +1,4 @@
-"""The markets of the exchange under load, as it tells of them itself."""
+"""The markets of the exchange under load, from its public API."""
 
 import random
 from collections.abc import Iterator
@@ -8,14 +8,14 @@ from typing import Any, Final, NamedTuple
 import requests
 
 ANSWER_S: Final = 15.0
-STEP: Final = Decimal("0.0005")  # of the price: between two prices at which users place, at least a tick
-WORTH: Final = (2, 20)  # an order's worth, in the market's least
+STEP: Final = Decimal("0.0005")  # of the price: distance between two prices at which users place, at least a tick
+WORTH: Final = (2, 20)  # range of an order's notional, in minimum notionals
 _MIDDLES: Final = {"BTC": "47600", "ETH": "2500", "DF": "0.5"}  # around which users place before the first trade
 _MIDDLE: Final = "100"
 
 
 class Market(NamedTuple):
-    """A market, and the price its users think is right."""
+    """A market, and the price around which its users trade."""
 
     product: str
     symbol: str
@@ -25,16 +25,16 @@ class Market(NamedTuple):
     lot: Decimal
     min_notional: Decimal
     middle: Decimal
-    maker_bps: int = 0  # futures tell it to nobody
+    maker_bps: int = 0  # not published for futures
     taker_bps: int = 0
 
     def price(self, steps: int) -> Decimal:
-        """So many steps above the middle, on a tick."""
+        """The price ``steps`` above the middle, rounded to a tick."""
         step = max(self.tick, (self.middle * STEP // self.tick) * self.tick)
         return (self.middle // self.tick) * self.tick + steps * step
 
     def quantity(self, rnd: random.Random, price: Decimal) -> Decimal:
-        """Whole lots, worth more than the least at that price."""
+        """Whole lots, worth more than the minimum notional at that price."""
         worth = self.min_notional * rnd.randint(*WORTH)
         return (worth / price // self.lot + 1) * self.lot
 
@@ -86,7 +86,7 @@ def _middle(told: str | None, base: str) -> Decimal:
 
 
 def ask(url: str, path: str) -> Any:
-    """What a public call tells. Raises requests.RequestException."""
+    """The decoded body of a public call. Raises requests.RequestException."""
     response = requests.get(url + path, timeout=ANSWER_S)
     response.raise_for_status()
     return response.json()

@@ -1,4 +1,4 @@
-"""Trades as both of their sides were told of them, and whether money has come or gone between the accounts."""
+"""Audit of trades from both sides, and of the conservation of funds across accounts."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from loadtest.statement import FuturesStatement, Opening, SpotStatement, read_po
 
 
 class Side(NamedTuple):
-    """What one account was told of a trade."""
+    """A trade as reported to one account."""
 
     account: str
     symbol: str
@@ -20,7 +20,7 @@ class Side(NamedTuple):
 
 
 class MatchAudit:
-    """All accounts of a load, once each has been read."""
+    """All accounts of a load, once each statement has been read."""
 
     def __init__(
         self,
@@ -28,14 +28,14 @@ class MatchAudit:
         spot: Mapping[str, SpotStatement],
         futures: Mapping[str, FuturesStatement],
     ) -> None:
-        """What each had at first, and what the exchange said of it at the end."""
+        """The opening and final statements of each account."""
         self._openings = openings
         self._spot = spot
         self._futures = futures
         self._trades = {"spot": _spot_trades(spot), "futures": _futures_trades(futures)}
 
     def findings(self) -> Iterator[str]:
-        """Everything that is wrong, in words. Money can be told of only where nobody else took part."""
+        """All findings as texts. Conservation is checked only if no other account took part."""
         for trades in self._trades.values():
             for name, sides in trades.items():
                 yield from _check_sides(name, sides)
@@ -45,7 +45,7 @@ class MatchAudit:
             yield from self._check_futures_money()
 
     def strangers(self) -> Iterator[str]:
-        """Trades with somebody whom we do not know: where nobody else trades, there are none."""
+        """Trades with unknown accounts: there are none if nobody else trades."""
         for product in self._trades:
             yield from self._one_sided(product)
 
@@ -55,7 +55,7 @@ class MatchAudit:
                 yield f"only one side has been told of trade {name}: {sides[0]}"
 
     def _check_spot_money(self) -> Iterator[str]:
-        """Nothing leaves the accounts but fees, in any token."""
+        """The accounts lose nothing but fees, in any token."""
         change: defaultdict[str, Decimal] = defaultdict(Decimal)
         fees: defaultdict[str, Decimal] = defaultdict(Decimal)
         for name, said in self._spot.items():
@@ -70,9 +70,9 @@ class MatchAudit:
                 yield f"all accounts have {change[token]:+f} {token}, and paid fees of {fees[token]:f}"
 
     def _check_futures_money(self) -> Iterator[str]:
-        """Nothing leaves the accounts but fees.
+        """The accounts lose nothing but fees.
 
-        A profit still to be realized is in the other side's wallet: it is in what the open positions have cost.
+        An unrealized profit is in the counterparty's wallet: it is included through the cost of open positions.
         """
         change = fees = Decimal(0)
         for name, said in self._futures.items():
@@ -86,7 +86,7 @@ class MatchAudit:
 
 
 def _check_sides(name: str, sides: list[Side]) -> Iterator[str]:
-    """One sold to the other; of a trade with somebody else there is only one."""
+    """A buyer and a seller; only one side if the counterparty is unknown."""
     if len(sides) == 1:
         return
     if len(sides) > 2:
@@ -111,7 +111,7 @@ def _spot_trades(statements: Mapping[str, SpotStatement]) -> dict[str, list[Side
 
 
 def _futures_trades(statements: Mapping[str, FuturesStatement]) -> dict[str, list[Side]]:
-    """By symbol and id: each market counts for itself."""
+    """By symbol and id: trade ids are per market."""
     trades: defaultdict[str, list[Side]] = defaultdict(list)
     for account, said in statements.items():
         for (symbol, number), row in said.fills.items():

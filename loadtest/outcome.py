@@ -1,8 +1,8 @@
-"""What a caller may conclude from an answer, on spot and on futures.
+"""What a client may conclude from a response, on spot and on futures.
 
-* decided: 2xx and 4xx (but for 408). It is so, for ever.
-* not executed: busy, no room, and restarting on anything but a cancel.
-* unknown: everything else, a lost connection among it. Settled once the deadline has passed; found by client id.
+* decided: 2xx and 4xx (except 408). Final.
+* not executed: busy, no room, and restarting for anything but a cancel.
+* unknown: everything else, including a lost connection. Final once the deadline has passed; query by client id.
 """
 
 from enum import Enum
@@ -14,7 +14,7 @@ _RESTARTING: Final = ("ENGINE_RESTARTING", "-1001")
 
 
 class Outcome(Enum):
-    """What a caller knows."""
+    """What a client knows."""
 
     DECIDED = 1
     NOT_EXECUTED = 2
@@ -22,7 +22,7 @@ class Outcome(Enum):
 
 
 def outcome_of(is_cancel: bool, status: int, error: str) -> Outcome:
-    """What an answer says; ``status`` is 0 or less where there was none, or none that can be understood."""
+    """The outcome of a response; ``status`` is 0 or less if there was none, or it was unintelligible."""
     if error == NO_CONNECTION:
         return Outcome.NOT_EXECUTED
     if status <= 0 or status in (408, 504) or (is_cancel and error in _RESTARTING):
@@ -31,7 +31,7 @@ def outcome_of(is_cancel: bool, status: int, error: str) -> Outcome:
 
 
 def error_of(body: Any) -> str:
-    """The word or code of a refusal; "" if it is none."""
+    """The error text or code of a rejection; "" otherwise."""
     if not isinstance(body, dict):
         return ""
     code = body.get("code", 0)

@@ -1,4 +1,4 @@
-"""The new futures orders of a call, one or a batch, and those that came with them."""
+"""The new futures orders of a call, single or batch, and those attached to them."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ CHILDREN: Final = ("takeProfitOrderId", "stopLossOrderId")
 
 
 def placements(call: Call) -> Iterator[tuple[dict[str, Any], Row]]:
-    """Each new order that a call sent, and what was told of it: empty if nothing was."""
+    """Each new order of a call, and its response: empty if there was none."""
     if call.verb == "place":
         yield call.sent, call.body if isinstance(call.body, dict) else {}
     elif call.verb == "place_batch":
@@ -20,5 +20,5 @@ def placements(call: Call) -> Iterator[tuple[dict[str, Any], Row]]:
 
 
 def family(order: Mapping[str, Any]) -> set[int]:
-    """The ids of an order and of what is attached to it."""
+    """The ids of an order and of its attached orders."""
     return {order["orderId"], *(order[name] for name in CHILDREN if name in order)}

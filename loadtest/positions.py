@@ -1,4 +1,4 @@
-"""Positions on futures, reckoned from trades alone, so that no profit is taken from the exchange's own word."""
+"""Futures positions, computed from trades alone, so that no profit is taken from the exchange's own figures."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -7,19 +7,19 @@ from typing import Final
 
 import msgspec
 
-UNIT: Final = Decimal("0.000001")  # of USDT: what every amount of it is a whole number of
+UNIT: Final = Decimal("0.000001")  # smallest unit of USDT
 
 
 class Position(msgspec.Struct, frozen=True):
-    """What an account has in one market."""
+    """An account's position in one market."""
 
     amount: Decimal = Decimal(0)  # negative: short
-    cost: Decimal = Decimal(0)  # what it was worth where it was entered, never negative
+    cost: Decimal = Decimal(0)  # entry notional, never negative
 
     def trade(self, amount: Decimal, price: Decimal) -> tuple["Position", Decimal]:
-        """After a trade of ``amount``, negative if sold: the position, and the profit that it has realized.
+        """The position after a trade of ``amount`` (negative: sold), and the realized profit.
 
-        What reduces comes first, and what is left opens anew: a flip does both.
+        The reducing part comes first, and the rest opens a new position: a flip does both.
         """
         reduces = amount * self.amount < 0
         closed = min(abs(amount), abs(self.amount)) if reduces else Decimal(0)
@@ -30,13 +30,13 @@ class Position(msgspec.Struct, frozen=True):
 
     @property
     def signed_cost(self) -> Decimal:
-        """Negative for a short one."""
+        """Negative for a short position."""
         return self.cost if self.amount > 0 else -self.cost
 
     def _share(self, closed: Decimal) -> Decimal:
-        """Of the cost, rounded down to the unit; all of it goes with the last of the amount."""
+        """The share of the cost, rounded down to the unit; closing everything takes all of it."""
         if not closed:
             return Decimal(0)
-        # by fractions: a quotient of decimals is rounded itself, and might come to the next unit
+        # with fractions: a quotient of decimals is itself rounded, possibly to the next unit
         units = Fraction(self.cost) / Fraction(UNIT) * Fraction(closed) / Fraction(abs(self.amount))
         return floor(units) * UNIT

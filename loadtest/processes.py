@@ -1,17 +1,17 @@
-"""Whether the processes of an exchange of our own have lived through a load, and what they printed."""
+"""Whether the processes of an exchange of our own survived a load, and what they printed."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from loadtest.exchange import Exchange
 
-Processes = Mapping[str, set[int]]  # kind → ids
+Processes = Mapping[str, set[int]]  # kind → pids
 _TRACEBACK: Final = "Traceback"
 _SHOWN: Final = 2_000  # characters
 
 
 def read_processes(exchange: Exchange) -> Processes:
-    """Those that serve now; the exchange must be ready."""
+    """The current processes; the exchange must be ready."""
     return {
         "master": {service.pid for service in (exchange.engine, exchange.web) if service.pid is not None},
         "shard": {exchange.shard_pid(shard) for shard in range(exchange.folder.shard_count)},
@@ -21,7 +21,7 @@ def read_processes(exchange: Exchange) -> Processes:
 
 
 def find_changes(before: Processes, after: Processes, killed: str | None) -> Iterator[str]:
-    """What ended without being killed; ``killed``: the kind of which one was."""
+    """Processes that ended without being killed; ``killed``: the kind of the one that was."""
     for kind, ids in before.items():
         ended = ids - after[kind]
         if len(ended) > (kind == killed) or len(after[kind]) != len(ids):
@@ -29,7 +29,7 @@ def find_changes(before: Processes, after: Processes, killed: str | None) -> Ite
 
 
 def find_traceback(exchange: Exchange) -> Iterator[str]:
-    """The first in what the exchange printed."""
+    """The first traceback in the exchange's output."""
     _, found, rest = exchange.log().partition(_TRACEBACK)
     if found:
         yield f"the log: {found}{rest[:_SHOWN]}"

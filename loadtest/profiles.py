@@ -1,4 +1,4 @@
-"""Load profiles: how many users there are over the run, and which."""
+"""Load profiles: number and kinds of users over the run."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
@@ -16,13 +16,13 @@ _CANCELING: Final = {**_EVEN, "Taker": 1, "Canceller": 10, "CancelAll": 6, "Batc
 
 
 class Profile(NamedTuple):
-    """How a load looks."""
+    """The shape of a load."""
 
-    users: Callable[[float], float]  # share of the run that is gone → share of the users that are there
+    users: Callable[[float], float]  # fraction of the run elapsed → fraction of the users active
     weights: Mapping[str, int]  # of each kind of user
-    pause_s: tuple[float, float]  # between two acts of a user
-    queue_depth: int | None = None  # of an exchange of our own; None: as it comes
-    is_hot: bool = False  # all of it on one symbol
+    pause_s: tuple[float, float]  # between two actions of a user
+    queue_depth: int | None = None  # of an exchange of our own; None: default
+    is_hot: bool = False  # everything on one symbol
 
 
 def _always(gone: float) -> float:
@@ -41,7 +41,7 @@ def _burst(gone: float) -> float:
 PROFILES: Final = {
     "steady": Profile(_always, _EVEN, (0.02, 0.1)),
     "ramp": Profile(_ramp, _EVEN, (0.02, 0.1)),
-    # so short a mailbox that the bursts fill it
+    # a mailbox so short that the bursts fill it
     "burst": Profile(_burst, _EVEN, (0.0, 0.01), queue_depth=4),
     "cancel-storm": Profile(_always, _CANCELING, (0.0, 0.02)),
     "hot-symbol": Profile(_always, _EVEN, (0.02, 0.1), is_hot=True),

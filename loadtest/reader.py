@@ -1,4 +1,4 @@
-"""Questions after the load, each asked until it is answered."""
+"""Queries after the load, each retried until it is answered."""
 
 import time
 from collections.abc import Callable
@@ -12,21 +12,21 @@ from loadtest.outcome import error_of
 from loadtest.signing import bearer, sign_futures
 
 ANSWER_S: Final = 15.0
-READABLE_S: Final = 180.0  # a budget of requests is full again within a minute, a first ban over in two
+READABLE_S: Final = 180.0  # a rate limit resets within a minute, a first ban ends after two
 PAUSE_S: Final = 0.1
-LIMITED: Final = (418, 429)  # they say how long to wait
+LIMITED: Final = (418, 429)  # with a Retry-After header
 ABSENT: Final = ((404, "ORDER_NOT_FOUND"), (400, "-2013"))
 
 
 class Unanswered(Exception):
-    """A question was not answered, or not with what there must be; the text says which and how."""
+    """A query got no response, or an unexpected one; the text says which and how."""
 
 
 class Reader:
-    """What one account may ask."""
+    """The queries of one account."""
 
     def __init__(self, url: str, account: Account, patience_s: float = READABLE_S) -> None:
-        """Each question is asked for ``patience_s``."""
+        """Each query is retried for ``patience_s``."""
         self._patience_s = patience_s
         self.account = account.account
         self._account = account
@@ -41,12 +41,12 @@ class Reader:
         self._session.close()
 
     def spot(self, path: str, method: str = "GET", **query: Any) -> Any:
-        """The answer of a spot call; None for an order that is not there. ``path`` after ``/api/v1/spot``."""
+        """The response to a spot call; None for an order that does not exist. ``path`` after ``/api/v1/spot``."""
         text = f"?{urlencode(query)}" if query else ""
         return self._insist(method, lambda: (f"/api/v1/spot{path}{text}", bearer(self._account)))
 
     def futures(self, path: str, method: str = "GET", **sent: Any) -> Any:
-        """The answer of a futures call; None for an order that is not there. ``path`` after ``/fapi``."""
+        """The response to a futures call; None for an order that does not exist. ``path`` after ``/fapi``."""
 
         def make() -> tuple[str, dict[str, str]]:
             headers, query = sign_futures(self._account, sent)

@@ -1,7 +1,7 @@
-"""What users were told: every call with its answer, appended to a file by each load process.
+"""The record of a load: every call with its response, appended to a file by each load process.
 
-A call is written when its answer is there, or when it is certain that none will come; also when its user is stopped
-while it waits. So whatever an exchange may have done is in the record.
+A call is written when its response has arrived, or when it is certain that none will; also when its user is stopped
+while waiting. So whatever an exchange may have done is in the record.
 """
 
 import os
@@ -18,16 +18,16 @@ _LINE = msgspec.json.Encoder()
 
 
 class Call(msgspec.Struct, array_like=True):
-    """One call and what its caller was told."""
+    """One call and its response."""
 
     account: str
     what: str  # product and verb: "spot place", "futures cancel_batch"
     sent: dict[str, Any]
     started: float  # Unix s
     seconds: float
-    status: int  # 0: no answer
-    body: Any  # None: no answer; text: an answer that is no JSON
-    fault: str = ""  # what was wrong with the answer's form
+    status: int  # 0: no response
+    body: Any  # None: no response; text: a response that is not JSON
+    fault: str = ""  # what was malformed about the response
     interrupted: bool = False  # its user was stopped while it waited
 
     @property
@@ -37,17 +37,17 @@ class Call(msgspec.Struct, array_like=True):
 
     @property
     def verb(self) -> str:
-        """What was asked for."""
+        """The kind of call."""
         return self.what.partition(" ")[2]
 
     @property
     def error(self) -> str:
-        """The refusal's word, on futures its code; "" if there is none."""
+        """The error text, on futures the code; "" if there is none."""
         return error_of(self.body)
 
     @property
     def outcome(self) -> Outcome:
-        """What the caller may conclude."""
+        """What the client may conclude."""
         return outcome_of(self.verb.startswith("cancel"), self.status, self.error)
 
     def __str__(self) -> str:
@@ -58,21 +58,19 @@ class Recorder:
     """The record of one process."""
 
     def __init__(self, folder: Path) -> None:
-        """``folder`` is made if need be."""
+        """``folder`` is created if missing."""
         folder.mkdir(parents=True, exist_ok=True)
         self._file = (folder / f"{platform.node()}-{os.getpid()}.jsonl").open("ab")
 
     def append(self, call: Call) -> None:
-        """Keep a call."""
         self._file.write(_LINE.encode(call) + b"\n")
 
     def close(self) -> None:
-        """Write what is left."""
         self._file.close()
 
 
 def read_records(folder: Path) -> Iterator[Call]:
-    """Every call of every process; those of one account in the order they were made."""
+    """Every call of every process; those of one account in order."""
     decode = msgspec.json.Decoder(Call).decode
     calls = [decode(line) for path in sorted(folder.glob("*.jsonl")) for line in path.read_bytes().splitlines()]
     return iter(sorted(calls, key=lambda call: call.started))

@@ -1,4 +1,4 @@
-"""The number of users over a run, as the chosen profile has it."""
+"""The number of users over a run, according to the chosen profile."""
 
 import time
 
@@ -8,12 +8,12 @@ from loadtest.profiles import PROFILES
 
 
 class ProfileShape(LoadTestShape):
-    """Of ``--users`` at most, for ``--seconds``; ``--profile`` says how many of them when."""
+    """At most ``--users``, for ``--seconds``; ``--profile`` determines how many at what time."""
 
     use_common_options = True
 
     def tick(self) -> tuple[int, float] | None:
-        """Users wanted now, and how many may start or stop in a second; None at the end."""
+        """Number of users now, and how many may start or stop per second; None at the end."""
         assert self.runner is not None
         options = self.runner.environment.parsed_options
         assert options is not None

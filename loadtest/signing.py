@@ -1,4 +1,4 @@
-"""Credentials on a request: a bearer token, or an API key and an HMAC over what is sent."""
+"""Credentials of a request: a bearer token, or an API key and an HMAC signature."""
 
 import hmac
 import time
@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 
 from loadtest.accounts import Account
 
-FUTURES_WINDOW_MS: Final = 60_000  # the longest there is: a request may be kept waiting, or sent again
+FUTURES_WINDOW_MS: Final = 60_000  # the maximum: a request may be kept waiting, or be retried
 
 
 def now_ms() -> int:
-    """What a request is stamped with."""
+    """The current time as used in timestamps, Unix ms."""
     return time.time_ns() // 1_000_000
 
 
@@ -23,12 +23,12 @@ def signature(secret: str | bytes, content: str | bytes) -> str:
 
 
 def add_signature(secret: str, query: str, body: bytes = b"") -> str:
-    """``query``, which has its timestamp, with the signature over it and over the body."""
+    """``query``, which includes its timestamp, with the signature over it and the body."""
     return f"{query}&signature={signature(secret, query.encode() + body)}"
 
 
 def stamp(query: str) -> str:
-    """``query`` with the time."""
+    """``query`` with the current timestamp."""
     return f"{query}&timestamp={now_ms()}" if query else f"timestamp={now_ms()}"
 
 

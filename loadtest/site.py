@@ -1,4 +1,4 @@
-"""An exchange of our own for a load: markets with fees beside the demo's, and accounts with plenty of money."""
+"""An exchange of our own for a load: markets with fees in addition to the demo's, and well-funded accounts."""
 
 import time
 from collections.abc import Mapping
@@ -18,9 +18,9 @@ FUNDS: Final = {
 }
 MARK_PRICES: Final = {"BTCUSDT": "47600", "ETHUSDT": "2500"}
 SHARDS: Final = 2
-ROOM_S: Final = 15.0  # in the mailbox of a shard, which may be short
+ROOM_S: Final = 15.0  # to wait for room in a shard's mailbox, which may be short
 PAUSE_S: Final = 0.05
-THREADS: Final = 8  # that make accounts
+THREADS: Final = 8  # for creating accounts
 TOKEN_S: Final = 24 * 3_600
 
 
@@ -37,7 +37,7 @@ def open_site(settings: Mapping[str, str], shards: int = SHARDS) -> Exchange:
 
 
 def _open_markets(exchange: Exchange) -> None:
-    """One with fees, which the demo's spot markets have not, and marks for the first orders."""
+    """A spot market with fees, which the demo's lack, and mark prices for the first orders."""
     gold = {
         "id": "GOLDUSDT",
         "base_token": "GOLD",
@@ -55,7 +55,7 @@ def _open_markets(exchange: Exchange) -> None:
 
 
 def open_accounts(exchange: Exchange, count: int) -> list[Account]:
-    """So many funded accounts."""
+    """Create ``count`` funded accounts."""
     tokens = Tokens(exchange.folder.secrets().jwt, {}, "HS256")
     names = (f"load-{number}" for number in range(1, count + 1))
     with ThreadPoolExecutor(THREADS) as pool:
@@ -63,7 +63,7 @@ def open_accounts(exchange: Exchange, count: int) -> list[Account]:
 
 
 def open_account(exchange: Exchange, name: str, token: str, funds: Mapping[str, Mapping[str, str]]) -> Account:
-    """An account with an API key; ``funds`` by wallet and asset."""
+    """Create an account with an API key; ``funds`` by wallet and asset."""
     made = exchange.call("POST", "/api/v1/api-keys", {"label": "load"}, None, {"Authorization": f"Bearer {token}"})
     made.raise_for_status()
     key = made.json()
@@ -75,7 +75,7 @@ def open_account(exchange: Exchange, name: str, token: str, funds: Mapping[str, 
 
 
 def find_unfunded(openings: Openings) -> list[str]:
-    """Accounts that do not have what was deposited, before they have traded."""
+    """Accounts without the deposited funds, before they have traded."""
     right = {asset: Decimal(amount) for asset, amount in FUNDS["spot"].items()}
     wallet = Decimal(FUNDS["futures"]["USDT"])
     return [
@@ -86,7 +86,7 @@ def find_unfunded(openings: Openings) -> list[str]:
 
 
 def operate(exchange: Exchange, path: str, body: Mapping[str, object]) -> None:
-    """One call of the operator API, made again while there is no room for it. Raises requests.HTTPError."""
+    """One call of the operator API, retried while the mailbox is full. Raises requests.HTTPError."""
     end = time.monotonic() + ROOM_S
     while True:
         response = exchange.operate("POST", path, body)
@@ -97,5 +97,5 @@ def operate(exchange: Exchange, path: str, body: Mapping[str, object]) -> None:
 
 
 def kill_one(exchange: Exchange, kind: str) -> None:
-    """End a shard or a web worker with SIGKILL; whoever watches it starts it again."""
+    """Kill a shard or a web worker with SIGKILL; its supervisor restarts it."""
     kill(exchange.shard_pid(0) if kind == "shard" else exchange.worker_pids()[0])

@@ -1,4 +1,4 @@
-"""A caller on a slow line: it takes an answer in small pieces with pauses between them."""
+"""A client on a slow line: it reads a response in small pieces with pauses between them."""
 
 import http.client
 import json
@@ -13,7 +13,7 @@ from loadtest.signing import bearer
 
 PIECE_BYTES: Final = 2_048
 PAUSE_S: Final = 0.05
-BUFFER_BYTES: Final = 4_096  # of the socket: the server must wait for its reader
+BUFFER_BYTES: Final = 4_096  # of the socket: so that the server has to wait for its client
 ANSWER_S: Final = 60.0
 TARGET: Final = "/api/v1/spot/orders?limit=200"
 
@@ -36,7 +36,7 @@ def read_orders(url: str, account: Account) -> Call:
             time.sleep(PAUSE_S)
         call.status, call.body = response.status, json.loads(body)
     except (OSError, http.client.HTTPException):
-        pass  # no answer
+        pass  # no response
     except ValueError:
         call.fault = "the body is no JSON"
     finally:

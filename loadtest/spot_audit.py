@@ -1,4 +1,4 @@
-"""What one account was told on spot against what the exchange says of it afterwards."""
+"""Audit of one account's spot calls against the exchange's statement afterwards."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,14 +20,14 @@ _NAMES: Final = Names(
     tuple("id symbol side type tif price quantity quote_quantity reject_reason created_at".split()),
 )
 _CANCELS: Final = ("cancel", "cancel_by_client_id")
-_PLACES: Final = ("place", "repeat")  # the very same again
+_PLACES: Final = ("place", "repeat")  # "repeat" sends the same request again
 _RESTING: Final = ("gtc", "post_only")
-_AVERAGE_PLACES: Final = 8  # beyond the tick's
+_AVERAGE_PLACES: Final = 8  # in addition to the tick's
 ORDERS: Final = "/api/v1/spot/orders"
 
 
 class SpotAudit:
-    """One account, once nothing is under way."""
+    """One account, once no call is pending."""
 
     def __init__(
         self, calls: Sequence[Call], opening: Opening, markets: Mapping[str, Market], decimals: Mapping[str, int]
@@ -39,7 +39,7 @@ class SpotAudit:
         self._decimals = decimals
 
     def findings(self, reader: Reader, said: SpotStatement) -> Iterator[str]:
-        """Everything that is wrong, in words. Raises Unanswered."""
+        """All findings as texts. Raises Unanswered."""
         yield from self._check_known(reader, said)
         for call in self._calls:
             yield from self._check_call(call, said)
@@ -51,7 +51,7 @@ class SpotAudit:
     # Orders
 
     def _check_known(self, reader: Reader, said: SpotStatement) -> Iterator[str]:
-        """Every order was told to somebody, or nobody could tell what came of it; and it is what was sent."""
+        """Every order was acknowledged, or its call has an unknown outcome; and it is as sent."""
         attempts: defaultdict[str, list[Call]] = defaultdict(list)
         for call in self._calls:
             if call.verb in _PLACES:
@@ -72,7 +72,7 @@ class SpotAudit:
         for order_id in said.orders.keys() - known.keys():
             yield f"nobody was told of {said.orders[order_id]}: placed twice, or after 'not executed'"
         for order_id, sent in known.items():
-            order = said.orders.get(order_id, sent)  # that it is lost is said elsewhere
+            order = said.orders.get(order_id, sent)  # a lost order is reported elsewhere
             for name in sent.keys() - {"client_order_id"}:
                 if not _same(order[name], sent[name]):
                     yield f"order {order_id} has {name} {order[name]}, wanted was {sent[name]}"
@@ -103,7 +103,7 @@ class SpotAudit:
         yield from check_told(_NAMES, told, said.orders.get(told["id"]))
 
     def _check_resting(self, said: SpotStatement) -> Iterator[str]:
-        """What was on a book and is canceled, its account has asked for."""
+        """Every cancel of an order that was resting was requested by the account."""
         cancels = Cancels(self._calls)
         for place, call in enumerate(self._calls):
             if call.verb == "place" and call.status == 200:
@@ -121,7 +121,7 @@ class SpotAudit:
                 yield f"{call}: told of the match {fill}, now {trade}"
 
     def _check_cancel_all(self, said: SpotStatement) -> Iterator[str]:
-        """What was acknowledged before a cancel-all that covers it has ended."""
+        """Orders acknowledged before a cancel-all that covers them have ended."""
         placed = [call for call in self._calls if call.verb in _PLACES and call.status == 200 and is_open(call.body)]
         for call in self._calls:
             if call.verb == "cancel_all" and call.status == 200:
@@ -149,7 +149,7 @@ class SpotAudit:
                 yield f"the fee should be {fee} {token}: {trade}"
 
     def _check_values(self, said: SpotStatement) -> Iterator[str]:
-        """What was traded makes the average; what is filled is filled wholly."""
+        """The average price follows from the trades; status filled means the full quantity."""
         value: defaultdict[str, Decimal] = defaultdict(Decimal)
         for trade in said.trades.values():
             value[trade["order_id"]] += Decimal(trade["quantity"]) * Decimal(trade["price"])
@@ -163,7 +163,7 @@ class SpotAudit:
                 yield f"it is not filled: {order}"
 
     def _check_balances(self, said: SpotStatement) -> Iterator[str]:
-        """What it had, and each of its trades, to the unit."""
+        """The opening balance and every trade add up exactly."""
         total = defaultdict(Decimal, self._opening.spot)
         frozen: defaultdict[str, Decimal] = defaultdict(Decimal)
         for trade in said.trades.values():
@@ -186,14 +186,14 @@ class SpotAudit:
 
 
 def _check_rejected(call: Call, errors: set[str], orders: Iterable[Row]) -> Iterator[str]:
-    """A refused order of this kind is in the history."""
+    """A rejected order of this kind is in the history."""
     told = [(order.get("status"), order.get("reject_reason")) for order in orders]
     if len(errors) > 1 or told != [("rejected", error) for error in errors]:
         yield f"a rejected order is not in the history: {call}, but {told}"
 
 
 def _same(told: str | None, wanted: str) -> bool:
-    """As numbers, if they are."""
+    """Compared as numbers, if both are."""
     try:
         return told is not None and Decimal(told) == Decimal(wanted)
     except ArithmeticError:

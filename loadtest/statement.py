@@ -1,4 +1,4 @@
-"""What the exchange says of an account's time under load, read page by page once nothing is under way."""
+"""The exchange's statement of an account for the time of the load, read page by page once no call is pending."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -15,12 +15,12 @@ Row = dict[str, Any]
 
 
 class Opening(msgspec.Struct):
-    """What an account had when the load began; it had no open orders."""
+    """An account's assets when the load began; it had no open orders."""
 
     time_s: int  # Unix s; every order and every trade of the load is of this second or later, all others earlier
     spot: dict[str, Decimal]  # token → total
     wallet: Decimal  # of futures
-    positions: dict[str, Position]  # by symbol, where there is one
+    positions: dict[str, Position]  # by symbol, only existing ones
 
 
 class SpotStatement(NamedTuple):
@@ -40,7 +40,7 @@ class FuturesStatement(NamedTuple):
 
 
 def read_opening(reader: Reader, time_s: int) -> Opening:
-    """What there is; nothing else may use the account from now on. Raises Unanswered."""
+    """The account's current assets; nothing else may use the account from now on. Raises Unanswered."""
     account = reader.futures("/v2/account")
     return Opening(
         time_s,
@@ -64,18 +64,18 @@ def read_balances(reader: Reader) -> dict[str, tuple[Decimal, Decimal]]:
 
 
 def read_positions(account: Row) -> dict[str, Position]:
-    """By symbol, where there is one."""
+    """Existing positions by symbol."""
     return {row["symbol"]: _read_position(row) for row in account["positions"] if Decimal(row["positionAmt"])}
 
 
 def _read_position(row: Row) -> Position:
-    """The entry price is rounded; what it is worth less its profit so far, both at one mark price, is the cost."""
+    """The cost is notional less unrealized profit, both at one mark price, because the entry price is rounded."""
     amount, cost = Decimal(row["positionAmt"]), Decimal(row["notional"]) - Decimal(row["unrealizedProfit"])
     return Position(amount, cost if amount > 0 else -cost)
 
 
 def read_spot(reader: Reader, start_s: int) -> SpotStatement:
-    """From that second on. Raises Unanswered."""
+    """The spot statement from ``start_s`` on. Raises Unanswered."""
     return SpotStatement(
         _read_back(reader, "/orders", "id", start_s),
         _read_back(reader, "/trades/me", "trade_id", start_s),
@@ -84,7 +84,7 @@ def read_spot(reader: Reader, start_s: int) -> SpotStatement:
 
 
 def read_futures(reader: Reader, symbols: Iterable[str], start_s: int) -> FuturesStatement:
-    """From that second on. Raises Unanswered."""
+    """The futures statement from ``start_s`` on. Raises Unanswered."""
     orders: dict[int, Row] = {}
     fills: dict[tuple[str, int], Row] = {}
     for symbol in symbols:
@@ -95,7 +95,7 @@ def read_futures(reader: Reader, symbols: Iterable[str], start_s: int) -> Future
 
 
 def _read_back(reader: Reader, path: str, key: str, start_s: int) -> dict[str, Row]:
-    """Newest first, each row once."""
+    """Newest first, no row twice."""
     rows: dict[str, Row] = {}
     before: dict[str, str] = {}
     while True:
@@ -109,7 +109,7 @@ def _read_back(reader: Reader, path: str, key: str, start_s: int) -> dict[str, R
 
 
 def _read_on(reader: Reader, symbol: str, path: str, names: tuple[str, str], start_s: int) -> dict[int, Row]:
-    """Oldest first, each row once: from a time, then from ids."""
+    """Oldest first, no row twice: from a time, then from ids."""
     start, key = names
     rows: dict[int, Row] = {}
     since: dict[str, Any] = {"startTime": start_s * 1_000}

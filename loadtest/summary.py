@@ -1,4 +1,4 @@
-"""What a run prints at its end."""
+"""The summary printed at the end of a run."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ SHOWN: Final = 20  # findings
 
 
 def describe_load(lines: Sequence[Line]) -> str:
-    """A table of the calls; "refused" are busy, restarting and without an answer."""
+    """A table of the calls; "refused" are busy, restarting and without a response."""
     rows = [f"{'call':28} {'calls':>8} {'refused':>8} {'per s':>8} {'p50 ms':>8} {'p99 ms':>8}"]
     rows += [
         f"{line.name:28} {line.calls:8} {line.failures:8} {line.per_s:8.1f} {line.p50:8.0f} {line.p99:8.0f}"
@@ -22,7 +22,7 @@ def describe_load(lines: Sequence[Line]) -> str:
 
 
 def describe_audit(calls: Sequence[Call], orders: int, trades: int, findings: Sequence[str]) -> str:
-    """What was audited and what was found."""
+    """What was audited, and the findings."""
     refused = Counter(
         "stopped while waiting" if call.interrupted else call.error or "no answer"
         for call in calls

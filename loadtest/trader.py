@@ -1,4 +1,4 @@
-"""What all users can do: pick a market, place an order, cancel it. Each has an account to itself."""
+"""Actions common to all users: pick a market, place an order, cancel it. Each user has an account to itself."""
 
 import random
 import secrets
@@ -18,7 +18,7 @@ from loadtest.record import Call
 
 ANSWER_S: Final = 15.0  # longer than any deadline
 PRODUCTS: Final = ("spot", "futures")
-# Nothing is sent twice behind its caller's back: a cancel that a dying worker had carried out was told "no such order".
+# No retries by the HTTP client: a cancel executed by a dying worker was reported as "no such order" on its retry.
 client.IDEMPOTENT_METHODS = frozenset()
 
 
@@ -31,7 +31,7 @@ class Resting(NamedTuple):
 
 
 class Trader(FastHttpUser):
-    """What all users can do."""
+    """Actions common to all users."""
 
     abstract = True
     network_timeout = connection_timeout = ANSWER_S
@@ -48,19 +48,19 @@ class Trader(FastHttpUser):
         self._numbers = count(1)
 
     def on_stop(self) -> None:
-        """Give the account back."""
+        """Return the account."""
         self.load_context.accounts.give_back(self.account)
 
     def wait_time(self) -> float:
-        """Seconds between two acts."""
+        """Seconds between two actions."""
         return self.rnd.uniform(*self.load_context.profile.pause_s)
 
     def pick(self, product: str | None = None) -> Market:
-        """A market to act on."""
+        """A market to trade on."""
         return self.load_context.pick(product or self.rnd.choice(PRODUCTS), self.rnd)
 
     def terms(self, market: Market, side: str, steps: int, tif: str = "gtc") -> dict[str, Any]:
-        """A limit order so many steps above the middle, as its product's API wants it."""
+        """A limit order ``steps`` above the middle, in the form of its product's API."""
         price = market.price(steps)
         quantity = market.quantity(self.rnd, price)
         name = f"{self._run}-{next(self._numbers)}"
@@ -72,17 +72,16 @@ class Trader(FastHttpUser):
         return {**values, "newClientOrderId": name, "price": f"{price:f}", "quantity": f"{quantity:f}"}
 
     def send_order(self, market: Market, terms: Mapping[str, Any]) -> Call:
-        """Place it."""
         return self.spot.place(terms) if market.product == "spot" else self.futures.place(terms)
 
     def place(self, market: Market, side: str, steps: int, tif: str = "gtc") -> Resting | None:
-        """Place a limit order; what rests of it, if it is known to."""
+        """Place a limit order; returns it if it is known to rest."""
         terms = self.terms(market, side, steps, tif)
         call = self.send_order(market, terms)
         return resting(market, terms, call.body) if call.status == 200 else None
 
     def cancel(self, order: Resting) -> Call:
-        """Cancel it, on spot by either of its ids."""
+        """Cancel the order, on spot by either of its ids."""
         if order.market.product == "futures":
             return self.futures.cancel(order.market.symbol, order.id)
         if self.rnd.random() < 0.2:
@@ -95,7 +94,7 @@ class Trader(FastHttpUser):
 
 
 def resting(market: Market, terms: Mapping[str, Any], told: Mapping[str, Any]) -> Resting | None:
-    """What an answer says of a new order, if it rests."""
+    """The resting order in a response to a new order; None if it does not rest."""
     if error_of(told) or not is_open(told):
         return None
     spot = market.product == "spot"

@@ -1,4 +1,4 @@
-"""The users: each acts on spot and on futures, and knows what it has on the books."""
+"""The users: each acts on spot and on futures, and keeps track of its resting orders."""
 
 import time
 from collections import deque
@@ -15,8 +15,8 @@ from loadtest.record import Call
 from loadtest.trader import Resting, Trader, resting
 
 BACKOFF_S: Final = (0.2, 0.4, 0.8)
-QUOTES_MAX: Final = 20  # orders that a market maker leaves on the books
-FAR: Final = 50  # steps from the middle: nobody trades there
+QUOTES_MAX: Final = 20  # open quotes of a market maker
+FAR: Final = 50  # steps from the middle, where nobody trades
 
 
 def _only(terms: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -24,16 +24,16 @@ def _only(terms: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 class MarketMaker(Trader):
-    """Quotes both sides of the middle and takes back the oldest quotes."""
+    """Quotes both sides of the middle and cancels the oldest quotes."""
 
     def on_start(self) -> None:
-        """No quotes yet."""
+        """Start without quotes."""
         super().on_start()
         self._quotes: deque[Resting] = deque()
 
     @task(10)
     def quote(self) -> None:
-        """One on each side."""
+        """One quote on each side."""
         market = self.pick()
         for side, away in (("buy", -1), ("sell", 1)):
             tif = self.rnd.choice(("gtc", "gtc", "post_only"))
@@ -44,7 +44,7 @@ class MarketMaker(Trader):
 
     @task(1)
     def look(self) -> None:
-        """At its money and its orders."""
+        """Read balances and orders."""
         if self.rnd.random() < 0.5:
             self.spot.balances()
             self.spot.orders(50)
@@ -54,11 +54,11 @@ class MarketMaker(Trader):
 
 
 class Taker(Trader):
-    """Takes what the market makers offer."""
+    """Takes the market makers' quotes."""
 
     @task(3)
     def take(self) -> None:
-        """With a limit beyond the middle."""
+        """With a limit price beyond the middle."""
         side, away = self.side()
         self.place(self.pick(), side, -away * self.rnd.randint(1, 8), self.rnd.choice(("ioc", "ioc", "gtc")))
 
@@ -82,7 +82,7 @@ class Canceller(Trader):
 
     @task
     def place_and_cancel(self) -> None:
-        """Far from the middle, or where it may be taken meanwhile."""
+        """Far from the middle, or where it may fill meanwhile."""
         side, away = self.side()
         order = self.place(self.pick(), side, away * self.rnd.choice((1, FAR)))
         if order:
@@ -90,11 +90,11 @@ class Canceller(Trader):
 
 
 class CancelAll(Trader):
-    """Places a few orders and takes all back at once."""
+    """Places a few orders and cancels all at once."""
 
     @task
     def place_and_cancel_all(self) -> None:
-        """On one market, or on spot everywhere."""
+        """On one market, or on all spot markets."""
         market = self.pick()
         for _ in range(self.rnd.randint(0, 5)):
             side, away = self.side()
@@ -110,7 +110,7 @@ class BatchCanceller(Trader):
 
     @task
     def place_and_cancel_batch(self) -> None:
-        """Up to ten, some with take-profit and stop-loss; one in ten cancels names one twice."""
+        """Up to ten, some with take-profit and stop-loss; one in ten cancels contains a duplicate."""
         market = self.pick("futures")
         orders = [order for _ in range(2) for order in self._place_batch(market)]
         ids = [order.id for order in orders][:10]
@@ -137,11 +137,11 @@ class BatchCanceller(Trader):
 
 
 class Retrier(Trader):
-    """Sends an order again after ENGINE_BUSY, later and later."""
+    """Retries an order after ENGINE_BUSY, with increasing delays."""
 
     @task
     def place_until_placed(self) -> None:
-        """The same order each time, by its client id; then it is canceled in the same way."""
+        """The same order each time, identified by its client id; then it is canceled in the same way."""
         market = self.pick()
         side, away = self.side()
         terms = self.terms(market, side, away * FAR)
@@ -161,17 +161,17 @@ class Retrier(Trader):
 
 
 class SlowReader(Trader):
-    """Asks for a long list and reads it in small pieces, slowly."""
+    """Requests a long list and reads it in small pieces, slowly."""
 
     @task(4)
     def place_far(self) -> None:
-        """So that there is something to read."""
+        """Fill the list to be read."""
         side, away = self.side()
         self.place(self.pick("spot"), side, away * FAR)
 
     @task(1)
     def read_slowly(self) -> None:
-        """Its newest orders."""
+        """Read the newest orders."""
         call = slow.read_orders(str(self.host), self.account)
         self.load_context.recorder.append(call)
         self.environment.events.request.fire(
@@ -186,5 +186,5 @@ class SlowReader(Trader):
 
     @task(1)
     def cancel_everything(self) -> None:
-        """The list stays long, the book does not fill."""
+        """Cancel all occasionally: the list stays long, the book does not fill."""
         self.spot.cancel_all(None)

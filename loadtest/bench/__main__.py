@@ -1,4 +1,4 @@
-"""``python -m loadtest.bench [--only topic] [--quick] [--repeats N]``: everything, side by side."""
+"""``python -m loadtest.bench [--only topic] [--quick] [--repeats N]``: all topics, side by side."""
 
 from typing import Final
 

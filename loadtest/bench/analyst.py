@@ -1,6 +1,6 @@
-"""What readable columns cost an analyst: CPU of a sum of price × quantity, beside the same in ticks and lots.
+"""Cost of readable columns for an analyst: CPU of a sum of price × quantity, beside the same in ticks and lots.
 
-``python -m loadtest.bench.analyst [--quick] [--repeats N]``. Two million trades of one market, summed up by symbol.
+``python -m loadtest.bench.analyst [--quick] [--repeats N]``. Two million trades of one market, summed by symbol.
 """
 
 import time
@@ -32,7 +32,7 @@ _ROWS: Final = f"""
 
 
 def measure(report: Report, options: Options) -> None:
-    """In turns."""
+    """Measure the queries in turns."""
     with TemporaryDirectory(prefix="sx") as folder:
         path = Path(folder) / "history.duckdb"
         with closing(History(path, bytes(32))) as history:

@@ -1,17 +1,17 @@
-"""What each figure should reach, by its name: a share of its baseline, or a value."""
+"""The target of each figure, by name: relative to its baseline, or absolute."""
 
 from typing import Final, NamedTuple
 
 
 class Bar(NamedTuple):
-    """At least or at most so much."""
+    """A minimum or maximum."""
 
     limit: float
     at_least: bool
-    of_ratio: bool  # else of the value itself
+    of_ratio: bool  # of the ratio to the baseline; otherwise of the value
 
     def is_reached(self, value: float, ratio: float | None) -> bool:
-        """Whether a figure reaches it; one without its baseline does not."""
+        """Whether a figure meets it; False without the baseline it needs."""
         found = ratio if self.of_ratio else value
         if found is None:
             return False

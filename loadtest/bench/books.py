@@ -1,8 +1,8 @@
 """One run of one order book on the stream, in a process of its own: ``python -m loadtest.bench.books <name> <count>``.
 
-Prints nanoseconds of CPU per operation as JSON. What a caller has at hand (sides and prices in a book's own types,
-commands as they leave the codec) is made before the clock runs; the book's own order objects are made while it runs.
-Each book keeps whatever it offers to find an order by its id. A book that ends otherwise than the stream says fails.
+Prints nanoseconds of CPU per operation as JSON. The caller's inputs (sides and prices in a book's own types, commands
+as decoded) are made before the clock starts; the book's own order objects are made while it runs. Each book maintains
+whatever index it has for finding an order by id. A book whose final state differs from the stream's fails.
 """
 
 import gc
@@ -23,7 +23,7 @@ Step = tuple[Callable[..., object], tuple[Any, ...]]
 """A call to be made."""
 
 Candidate = Callable[[Stream], tuple[Sequence[Step], Sequence[Step], Callable[[], Outcome]]]
-"""A stream → calls that fill the book, calls to be timed, what has come of them."""
+"""A stream → calls that fill the book, calls to be timed, a function that returns the final state."""
 
 
 def _steps(
@@ -86,7 +86,7 @@ def _pyorderbook(stream: Stream) -> tuple[Sequence[Step], Sequence[Step], Callab
 def _fastlob(stream: Stream) -> tuple[Sequence[Step], Sequence[Step], Callable[[], Outcome]]:
     package = importlib.import_module("fastlob")
     book, order_ids, make, market, traded = package.Orderbook(), {}, package.OrderParams, package.ResultType.MARKET, [0]
-    # it has a thread that looks for expired orders; started by a daemon it is one: it does not keep the process
+    # its thread that looks for expired orders inherits daemon, and so does not keep the process alive
     starting = threading.Thread(target=book.start, daemon=True)
     starting.start()
     starting.join()
@@ -113,7 +113,7 @@ def _fastlob(stream: Stream) -> tuple[Sequence[Step], Sequence[Step], Callable[[
 
 
 def _own(name: str) -> Candidate:
-    """Shardex's, which the environment of the packages does not have."""
+    """Shardex's books, whose modules are not in the packages' environment."""
 
     def build(stream: Stream) -> tuple[Sequence[Step], Sequence[Step], Callable[[], Outcome]]:
         found: Candidate = getattr(importlib.import_module("loadtest.bench.own_books"), name)
@@ -133,13 +133,13 @@ CANDIDATES: Final[dict[str, Candidate]] = {
 
 
 def run(candidate: Candidate, stream: Stream) -> float:
-    """Nanoseconds per operation."""
+    """CPU nanoseconds per operation."""
     filling, timed, outcome = candidate(stream)
     for call, values in filling:
         call(*values)
     gc.collect()
-    gc.freeze()  # as a shard does with what it has recovered
-    start = time.process_time_ns()  # of this process alone: whoever else uses the machine does not count
+    gc.freeze()  # as a shard does after recovery
+    start = time.process_time_ns()  # of this process only: other load on the machine does not count
     for call, values in timed:
         call(*values)
     taken = time.process_time_ns() - start

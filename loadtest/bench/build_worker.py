@@ -1,8 +1,7 @@
-"""Measures the checkout whose folder it runs in: what :mod:`loadtest.bench.builds` starts in each of two.
+"""Measures the checkout in whose folder it runs: :mod:`loadtest.bench.builds` starts one in each of two.
 
-Run by its path, so that an older checkout need not have it, and with that checkout alone on its import path. For each
-name of a case on standard input, one run; its requests per second and microseconds of CPU a request go to standard
-output.
+Run by its path, so that an older checkout need not contain it, and with only that checkout on its import path. For each
+case name on standard input, it does one run and prints requests per second and microseconds of CPU per request.
 """
 
 import sys
@@ -16,7 +15,7 @@ from loadtest.bench.results import Report
 
 
 def serve() -> bool:
-    """Until standard input ends; whether every answer was as it should be."""
+    """Serve until standard input ends; whether every response was as expected."""
     report, out = Report(), sys.stdout
     with redirect_stdout(sys.stderr), open_venue(report) as venue:
         subjects = {}

@@ -1,9 +1,9 @@
-"""Two builds beside each other: this checkout and another, in one run, in turns (A B, B A, …).
+"""Compares two builds: this checkout and another, in one run, in turns (A B, B A, …).
 
 ``make bench BESIDE=DIR``, or ``python -m loadtest.bench.builds DIR [--case NAME]… [--repeats N]``. DIR is another
 checkout with an environment of its own (``make .venv/.dev .venv/.fast`` in it). Each has a real exchange over HTTP
-with default settings, which waits while the other is measured. A ratio is the median of the ratios of the pairs, for
-what disturbs a machine for longer than a run disturbs both runs of a pair.
+with default settings, which is idle while the other is measured. A ratio is the median of the ratios of the pairs,
+because a disturbance longer than a run affects both runs of a pair.
 """
 
 import argparse
@@ -19,25 +19,25 @@ from loadtest.bench.http_cases import CANCEL, CASES
 
 HERE: Final = Path(__file__).resolve().parents[2]
 WORKER: Final = Path(__file__).with_name("build_worker.py")
-REPEATS: Final = 60  # machines wander by a tenth from run to run
+REPEATS: Final = 60  # the speed of machines drifts by a tenth from run to run
 DEFAULT_CASES: Final = (CANCEL.name, "place")
 
 
 class Run(NamedTuple):
-    """What one run came to."""
+    """The result of one run."""
 
     rate: float  # requests per second
-    cpu_us: float  # of all processes, a request
+    cpu_us: float  # of all processes, per request
 
 
 class Build:
-    """A checkout with an exchange that runs."""
+    """A checkout with a running exchange."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
     def measure(self, case: str) -> Run:
-        """One run. Raises EOFError if the checkout cannot be measured; it has said why."""
+        """One run. Raises EOFError if the checkout cannot be measured; it has printed why."""
         assert self._process.stdin is not None and self._process.stdout is not None
         print(case, file=self._process.stdin, flush=True)
         told = self._process.stdout.readline().split()
@@ -48,7 +48,7 @@ class Build:
 
 @contextmanager
 def running(checkout: Path) -> Iterator[Build]:
-    """Raises CalledProcessError at the end if an answer was not as it should be."""
+    """A checkout being measured; raises CalledProcessError at the end if a response was not as expected."""
     command = [str(checkout / ".venv/bin/python"), "-P", str(WORKER)]
     imports = {**os.environ, "PYTHONPATH": str(checkout)}
     process = subprocess.Popen(
@@ -61,7 +61,7 @@ def running(checkout: Path) -> Iterator[Build]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure both checkouts and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("beside", type=Path, metavar="DIR")
     parser.add_argument("--case", action="append", choices=[case.name for case in CASES], help="may be repeated")

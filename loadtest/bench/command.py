@@ -1,4 +1,4 @@
-"""The command line that all topics share: ``--quick``, ``--repeats N``."""
+"""The command line common to all topics: ``--quick``, ``--repeats N``."""
 
 import argparse
 import sys
@@ -12,9 +12,9 @@ REPEATS_QUICK: Final = 3
 
 
 class Options(NamedTuple):
-    """How thorough to be."""
+    """How thoroughly to measure."""
 
-    quick: bool  # less of everything: a look, not a measurement
+    quick: bool  # less of everything: an impression, not a measurement
     repeats: int
 
 
@@ -22,9 +22,9 @@ Topic = Callable[[Report, Options], None]
 
 
 def run_topics(topics: Mapping[str, Topic], description: str | None) -> NoReturn:
-    """Measure the topics that the command line asks for, write the JSON, and end the process.
+    """Measure the topics selected on the command line, write the JSON, and exit.
 
-    Its status is 1 if a figure is worthless; bars that are missed are printed and change nothing.
+    The exit status is 1 if a figure is invalid; missed targets are only printed.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="less of everything")
@@ -37,7 +37,7 @@ def run_topics(topics: Mapping[str, Topic], description: str | None) -> NoReturn
     report = Report()
     only = getattr(args, "only", None)
     if len(topics) > 1 and not only:
-        JSON.unlink(missing_ok=True)  # everything is measured anew
+        JSON.unlink(missing_ok=True)  # all topics are measured again
     for name in only or topics:
         report.tell(f"\n{name}")
         topics[name](report, options)

@@ -1,13 +1,13 @@
-"""How costs grow: with the resting orders, with the caller's own, and what more shards bring.
+"""How costs grow with the resting orders and with the caller's own, and how throughput scales with shards.
 
 ``python -m loadtest.bench.growth [--quick] [--repeats N]``.
 
 * Cancel: ``Engine.apply`` of one cancel, a random order of a book of 10, 1,000 and 100,000; each is placed again before
-  the next. The figure is the median over all cancels of a run, so whoever else uses the machine hardly counts.
+  the next. The figure is the median over all cancels of a run, so other load on the machine hardly matters.
 * Cancel-all: the same of a caller's own orders, and the reply as bytes, in microseconds of CPU per own order: 100 and
   10,000 own orders, alone and among 100,000 of others; and once more with the own orders placed before all others: the
-  same work, but what belongs together lies together in memory.
-* The same through a real engine, from the call to the last order of the reply, journal and sync with it.
+  same work, but with the orders adjacent in memory.
+* The same through a real engine, from the call to the last order of the reply, including journal and sync.
 * Shards: 1, 2 and 4, cancels on 16 markets by 64 accounts; over HTTP, and through the engine's client, 256 at a time.
 """
 
@@ -45,11 +45,11 @@ from shards.model.replies import OrderReply, OrdersReply, Rejected, Reply
 from tests.exchange import group_members, until
 
 RESTING: Final = (10, 1_000, 100_000)
-CANCELS: Final = 2_000  # of one run
+CANCELS: Final = 2_000  # in one run
 OWN: Final = (100, 10_000)
 OTHERS: Final = (0, 100_000)
 SHARDS: Final = (1, 2, 4)
-COUNT: Final = 8_000  # cancels of one run past the HTTP side
+COUNT: Final = 8_000  # cancels of one run that bypasses the HTTP side
 COUNT_QUICK: Final = 2_000
 AT_ONCE: Final = 256
 SEED: Final = 11
@@ -58,7 +58,7 @@ _GONE_S: Final = 10
 
 
 def measure(report: Report, options: Options) -> None:
-    """Cancel, cancel-all, shards."""
+    """Measure cancel, cancel-all and shards."""
     _cancels(report, options)
     _cancel_alls(report, options)
     _through_engine(report, options)
@@ -69,17 +69,17 @@ class Machine:
     """An engine in this process with a full book."""
 
     def __init__(self, others: int, own: int, together: bool = False) -> None:
-        """``together``: the own orders were placed one after the other, before all others; else spread among them."""
+        """``together``: the own orders are placed in sequence, before all others; otherwise spread among them."""
         self._engine = Engine(0, 1)
         commands = full_book(others, own)
         for command in sorted(commands, key=_is_anothers) if together else commands:
             self.apply(command)
         self._chance = random.Random(SEED)
         gc.collect()
-        gc.freeze()  # as a shard does with what it has recovered
+        gc.freeze()  # as a shard does after recovery
 
     def apply(self, command: Command) -> Reply:
-        """Carry out a command; the archive takes its rows at once."""
+        """Execute a command; its rows are confirmed as archived at once."""
         engine = self._engine
         reply = engine.apply(engine.sequence + 1, START_MS + engine.sequence, MAILBOX, 0, command)
         engine.confirm(ARCHIVE, engine.outboxes[ARCHIVE].last_number)
@@ -166,10 +166,10 @@ def _through_engine(report: Report, options: Options) -> None:
 
 
 def _time_engine(others: int, own: int) -> float:
-    """Start an engine on such a book and cancel everything of the owner; returns milliseconds."""
+    """Milliseconds of a cancel-all of the owner's orders on a real engine with such a book."""
     with tempfile.TemporaryDirectory(prefix="sx") as path:
         folder = seed_folder(Path(path), others, own)
-        # no snapshot: its child shares the memory, and the first touch of each page would be timed too
+        # no snapshot: its child shares the memory, and copy-on-write faults would be timed too
         settings = {"SHARDEX_DATA": path, "SHARDEX_SHARDS": "1", "SHARDEX_SNAPSHOT_RECORDS": "1000000000"}
         command = [sys.executable, "-m", "shards"]
         engine = subprocess.Popen(
@@ -178,7 +178,7 @@ def _time_engine(others: int, own: int) -> float:
         try:
             return _time_call(folder, own)
         finally:
-            os.killpg(engine.pid, signal.SIGKILL)  # all its processes: none must write into the folder any more
+            os.killpg(engine.pid, signal.SIGKILL)  # all its processes: none may write to the folder any more
             engine.wait()
             until(lambda: not group_members(engine.pid), _GONE_S, "the engine's processes are gone")
 
@@ -220,7 +220,7 @@ def _shards(report: Report, options: Options) -> None:
 
 
 def _direct_rate(venue: Venue, count: int) -> float:
-    """Cancels per second past the HTTP side."""
+    """Cancels per second, bypassing the HTTP side."""
     client = venue.client
     messages = [
         (shard_of_symbol(market.symbol, client.shard_count), Cancel(order.id, order.account))

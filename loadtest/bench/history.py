@@ -1,7 +1,7 @@
-"""How soon what has ended is in DuckDB: from the answer to a cancel until the archive tells the order.
+"""Archive lag: time from the response to a cancel until the order can be read from DuckDB.
 
-``python -m loadtest.bench.history [--quick] [--repeats N]``. Of one order on an idle exchange, and of the last of
-thousands that were canceled as fast as one caller can.
+``python -m loadtest.bench.history [--quick] [--repeats N]``. For one order on an idle exchange, and for the last of
+thousands canceled as fast as one caller can.
 """
 
 import time
@@ -24,7 +24,7 @@ PATIENCE_S: Final = 30.0
 
 
 def measure(report: Report, options: Options) -> None:
-    """Both, in turns."""
+    """Measure both, in turns."""
     counts = {"one order": 1, "the last of many": COUNT_QUICK if options.quick else COUNT}
     lags: dict[str, list[float]] = {name: [] for name in counts}
     with closing(Venue(default_shard_count())) as venue:
@@ -36,7 +36,7 @@ def measure(report: Report, options: Options) -> None:
 
 
 def lag(venue: Venue, count: int) -> float:
-    """Seconds from the last answer until its row can be read."""
+    """Seconds from the last response until its row can be read."""
     market = venue.futures[0]
     shard = shard_of_symbol(market.symbol, venue.client.shard_count)
     cancels = [(shard, Cancel(order.id, owner.account)) for owner, order in venue.place(market, count)]

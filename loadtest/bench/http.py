@@ -1,22 +1,22 @@
-"""Requests per second and latencies over HTTP, beside servers that do nothing, all under the same load.
+"""Requests per second and latencies over HTTP, beside trivial servers, all under the same load.
 
 ``python -m loadtest.bench.http [--quick] [--repeats N]``. The exchange runs as the Procfile starts it, with
-default settings and default durability, but with rate limits off (one figure shows their price).
+default settings and default durability, but with rate limits off (one figure shows their cost).
 Beside it run, under the same generator with 32 keep-alive connections on the same cores: a Flask view and a WSGI
 application that do nothing (stock gunicorn, gthread, 2 workers × 4 threads, reuse_port), and nginx with a static file.
-The baselines are asked ``GET /`` without further headers: nothing is done to slow them down.
+The baselines get ``GET /`` without further headers: nothing is done to slow them down.
 
-* Throughput: closed loop. What is canceled was placed before, on one market by 64 accounts whose money lies on all
-  shards; requests are signed just before the run; every answer must have the expected status.
-* Latency: open loop at 70 % of what the same server did at full load in the same invocation, counted from the moment at
-  which each request was due.
-* ENGINE_BUSY: the market's shard stands still (SIGSTOP) with its mailbox full; each request cancels another order.
+* Throughput: closed loop. The canceled orders were placed before, on one market by 64 accounts whose funds are on all
+  shards; requests are signed just before the run; every response must have the expected status.
+* Latency: open loop at 70 % of the same server's full load in the same invocation, measured from the moment at which
+  each request was due.
+* ENGINE_BUSY: the market's shard is stopped (SIGSTOP) with its mailbox full; each request cancels a different order.
 
-Each run begins when the exchange has archived everything that was done before; what it archives after the last answer
-of a run is waited for too, and is part of no figure.
+Each run begins when the exchange has archived everything done before; archiving after the last response of a run is
+waited for too, and is not part of any figure.
 
-CPU is what all threads of the servers' processes have run (Linux): on a machine that others use too it says more than
-rates do.
+CPU is the time used by all threads of the servers' processes (Linux): on a shared machine it is more meaningful than
+rates.
 """
 
 import shutil
@@ -51,7 +51,7 @@ UNLIMITED: Final = {
 
 
 def measure(report: Report, options: Options) -> None:
-    """Everything of the default configuration."""
+    """Measure the default configuration."""
     tell_setting(report)
     with ExitStack() as stack:
         baselines = start_baselines(report, stack)
@@ -64,7 +64,7 @@ def measure(report: Report, options: Options) -> None:
 
 
 def start_baselines(report: Report, stack: ExitStack) -> dict[str, Server]:
-    """All that there are here, by their names."""
+    """All baselines available here, by name."""
     found = {
         VIEW: serve_application("flask_view"),
         "a bare WSGI app": serve_application("wsgi_app"),
@@ -83,7 +83,7 @@ def start_baselines(report: Report, stack: ExitStack) -> dict[str, Server]:
 
 
 def _throughput(report: Report, options: Options, venue: Venue, baselines: dict[str, Server]) -> dict[str, float]:
-    """Print each case beside the Flask view, and the baselines; returns the peaks."""
+    """Measure each case beside the Flask view, and the baselines; returns the peak rates."""
     subjects = [
         *(baseline_subject(report, name, server) for name, server in baselines.items()),
         *(exchange_subject(report, venue, case) for case in CASES),
@@ -102,7 +102,7 @@ def _throughput(report: Report, options: Options, venue: Venue, baselines: dict[
 
 
 def _cross_check(report: Report, server: Server) -> dict[str, Callable[[], float]]:
-    """The Flask view as wrk sees it, with one thread as the generator has."""
+    """The Flask view measured by wrk, with one thread like the generator."""
     program = shutil.which("wrk")
     if program is None:
         report.tell("wrk is not on the PATH (Debian: apt install wrk): the generator is not checked against it")

@@ -1,4 +1,4 @@
-"""What is asked of an exchange over HTTP, one case each: prepared before the clock runs, signed at the last moment."""
+"""Cases of load over HTTP: prepared before the clock starts, signed at the last moment."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
@@ -11,7 +11,7 @@ from shards.model.ids import to_uuid
 from shards.model.markets import Market
 from shards.model.orders import Order
 
-BATCH: Final = 10  # orders in one batch cancel, and of one cancel-all
+BATCH: Final = 10  # orders in one batch cancel, and in one cancel-all
 
 Sign = Callable[[], Iterable[Item]]
 """The requests, signed now or when they are taken."""
@@ -21,12 +21,12 @@ class Case(NamedTuple):
     """One kind of load."""
 
     name: str
-    prepare: Callable[[Venue, int], Sign]  # so many requests (about, where they come in groups)
-    count_max: int = 20_000  # requests of one run at most
+    prepare: Callable[[Venue, int], Sign]  # for that many requests (approximately, where they come in groups)
+    count_max: int = 20_000  # maximum requests of one run
 
 
 def _cancel(venue: Venue, count: int) -> Sign:
-    """What a run leaves open is canceled before the next."""
+    """Orders left open by a run are canceled before the next."""
     market = venue.futures[0]
     venue.clear(market)
     placed = venue.place(market, count)
@@ -51,7 +51,7 @@ def _cancel_spot_by_token(venue: Venue, count: int) -> Sign:
 
 
 def _cancel_spot_by_new_token(venue: Venue, count: int) -> Sign:
-    """No worker has seen any of the tokens."""
+    """Every token is new to all workers."""
     placed = [
         (venue.with_new_token(owner, index), order) for index, (owner, order) in enumerate(_place_spot(venue, count))
     ]
@@ -59,7 +59,7 @@ def _cancel_spot_by_new_token(venue: Venue, count: int) -> Sign:
 
 
 def _cancel_spot_signed(venue: Venue, count: int) -> Sign:
-    """Each is signed when it is sent: a signature is good for 5 s only."""
+    """Each is signed when it is sent: a signature is valid for 5 s only."""
     placed = _place_spot(venue, count)
     return lambda: ((signed.cancel_spot(owner, order),) for owner, order in placed)
 
@@ -71,7 +71,7 @@ def _place_spot(venue: Venue, count: int) -> list[tuple[Account, str]]:
 
 def _place(venue: Venue, count: int) -> Sign:
     market = venue.futures[0]
-    venue.clear(market)  # of what the run before has placed
+    venue.clear(market)  # orders of the previous run
     orders = [(trader, venue.new_order(market, trader, index)) for index, trader in enumerate(_turns(venue, count))]
     return lambda: [(signed.place(trader, market.symbol, order),) for trader, order in orders]
 
@@ -90,7 +90,7 @@ def _place_and_cancel(venue: Venue, count: int) -> Sign:
 
 
 def _place_beside_cancel(venue: Venue, count: int) -> Sign:
-    """By turns, but none waits for another: what is canceled was placed before."""
+    """Alternating and independent: the canceled orders were placed before."""
     market = venue.futures[0]
     venue.clear(market)
     placed = venue.place(market, count // 2)
@@ -107,7 +107,7 @@ def _place_beside_cancel(venue: Venue, count: int) -> Sign:
 
 
 def _cancel_batch(venue: Venue, count: int) -> Sign:
-    """Each batch is of one trader."""
+    """The orders of a batch belong to one trader."""
     market = venue.futures[0]
     placed = venue.place(market, BATCH * (count - count % len(venue.traders)))
     owned: dict[Account, list[Order]] = {}
@@ -122,7 +122,7 @@ def _cancel_batch(venue: Venue, count: int) -> Sign:
 
 
 def _cancel_all(venue: Venue, count: int) -> Sign:
-    """Each of so many traders and markets once, with :data:`BATCH` open orders each."""
+    """One for each trader and market, with :data:`BATCH` open orders each."""
     pairs = [(trader, market) for market in venue.futures for trader in venue.traders]
     for market in venue.futures:
         venue.place(market, BATCH * len(venue.traders))
@@ -136,7 +136,7 @@ def _turns(venue: Venue, count: int) -> Iterator[Account]:
 CANCEL: Final = Case("futures cancel HMAC", _cancel)
 TOKEN_CANCEL: Final = Case("spot cancel JWT", _cancel_spot_by_token)
 PLACE_AND_CANCEL: Final = Case("place + cancel", _place_and_cancel)
-MIXED: Final = Case(PLACE_AND_CANCEL.name, _place_beside_cancel)  # for arrivals that wait for nobody
+MIXED: Final = Case(PLACE_AND_CANCEL.name, _place_beside_cancel)  # for open-loop arrivals
 CASES: Final = (
     CANCEL,
     TOKEN_CANCEL,

@@ -1,4 +1,4 @@
-"""What all measurements over HTTP stand on: how long a run is, an exchange with its defaults, what is told first."""
+"""Common to all measurements over HTTP: run lengths, an exchange with default settings, the printed conditions."""
 
 import os
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ OPEN_S_QUICK: Final = 1.5
 
 
 def tell_setting(report: Report) -> None:
-    """What the figures depend on beside the code."""
+    """Print what the figures depend on besides the code."""
     web = load_web_settings()
     programs = ", ".join(f"{name} {version(name)}" for name in ("gunicorn", "flask", "msgspec"))
     parser = "gunicorn_h1c" if find_spec("gunicorn_h1c") else "Python"
@@ -34,14 +34,14 @@ def tell_setting(report: Report) -> None:
 
 
 def warm_up(options: Options, *subjects: Subject) -> None:
-    """Let each of them answer for a while, and fix the length of its runs."""
+    """Warm up each subject, which also determines the number of requests of its runs."""
     for subject in subjects:
         subject.warm_up(RUN_S_QUICK if options.quick else RUN_S)
 
 
 @contextmanager
 def open_venue(report: Report, settings: dict[str, str] | None = None) -> Iterator[Venue]:
-    """An exchange with default settings but for these."""
+    """An exchange with default settings except these."""
     venue = Venue(default_shard_count(), settings)
     try:
         yield venue

@@ -1,9 +1,9 @@
-"""The durable cancel under other settings, and by token; the bare Flask view under other ways to run it.
+"""The durable cancel under other settings, and by token; the bare Flask view under other server settings.
 
 ``python -m loadtest.bench.http_matrix``. Each setting is measured in turns with the Flask view as
-:mod:`loadtest.bench.http` runs it; settings are started one after the other, so compare their ratios, not their rates.
-Runs are short, and few: so many settings are looked at, not measured. The cancel by token (JWT) runs under the default
-settings.
+:mod:`loadtest.bench.http` runs it; settings run one after the other, so compare their ratios, not their rates. Runs are
+few and short: they give an impression of many settings, not a measurement. The cancel by token (JWT) runs under the
+default settings.
 """
 
 import importlib.util
@@ -19,14 +19,14 @@ from loadtest.bench.http_ground import LOAD_SHARE, OPEN_S_QUICK, open_venue, tel
 from loadtest.bench.http_subject import VIEW, Latency, baseline_subject, exchange_subject, latency_figures
 from loadtest.bench.results import Figure, Report, take_turns
 
-WORKER_CLASSES: Final = ("hub", "gthread")  # what web.settings takes as SHARDEX_WORKER_CLASS
+WORKER_CLASSES: Final = ("hub", "gthread")  # values of SHARDEX_WORKER_CLASS, see web.settings
 WORKERS: Final = (1, 2, 3, 4)
 THREADS: Final = (4, 16)
 REPEATS_MAX: Final = 2
 
 
 def measure(report: Report, options: Options) -> None:
-    """All settings, one after the other."""
+    """Measure all settings, one after the other."""
     options = Options(quick=True, repeats=min(options.repeats, REPEATS_MAX))
     tell_setting(report)
     with ExitStack() as stack:
@@ -67,7 +67,7 @@ def _compare(report: Report, options: Options, name: str, case: Case, settings: 
 
 
 def _views() -> Iterator[tuple[str, Server]]:
-    """The view with one thing changed; each is closed before the next is made."""
+    """The view with one change each; one is closed before the next starts."""
     parsers = ["python", "fast"] if importlib.util.find_spec("gunicorn_h1c") else ["python"]
     changed = [
         *((f"gthread {count} workers", partial(serve_application, "flask_view", workers=count)) for count in WORKERS),

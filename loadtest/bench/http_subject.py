@@ -1,4 +1,4 @@
-"""One kind of request to one server, measured again and again: rates at full load, latencies at part load, CPU."""
+"""One kind of request to one server, measured repeatedly: rates at full load, latencies at part load, CPU."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,18 +15,18 @@ from loadtest.bench.venue import Venue
 
 VIEW: Final = "a bare Flask view"
 WARM_UP_COUNT: Final = 500
-COUNT_MAX: Final = 50_000  # requests of one run: what is prepared must fit the memory
+COUNT_MAX: Final = 50_000  # requests of one run: prepared requests must fit into memory
 
 
 class Target(Protocol):
-    """Whoever answers."""
+    """A server to be measured."""
 
     @property
     def port(self) -> int:
-        """On the loopback."""
+        """Port on the loopback interface."""
 
     def pids(self) -> dict[str, list[int]]:
-        """Its processes, by their kind."""
+        """Its processes, by kind."""
 
 
 class Latency(NamedTuple):
@@ -37,7 +37,7 @@ class Latency(NamedTuple):
 
 
 class Subject:
-    """What is asked of a target."""
+    """One kind of request to a target."""
 
     def __init__(
         self,
@@ -49,13 +49,13 @@ class Subject:
         count_max: int = COUNT_MAX,
         wait_idle: Callable[[], None] = lambda: None,
     ) -> None:
-        """``prepare`` makes ready for so many requests, at most ``count_max``; each is to be answered ``status``.
+        """``prepare`` prepares that many requests, at most ``count_max``; each must be answered with ``status``.
 
-        ``wait_idle`` returns when the target has no work left: each run begins and ends with that, outside its clocks,
-        so that no run, be it another target's, shares the machine with what was done before.
+        ``wait_idle`` returns when the target has no work left: each run begins and ends with it, outside its clocks, so
+        that no run, even of another target, competes with leftover work.
         """
         self.name = name
-        self.cpu_us: list[float] = []  # of the target's processes together, a request, of each run
+        self.cpu_us: list[float] = []  # of all the target's processes, per request, for each run
         self._report = report
         self._target = target
         self._prepare = prepare
@@ -67,7 +67,7 @@ class Subject:
         self._count = 0
 
     def warm_up(self, seconds: float) -> None:
-        """A first run that does not count. It tells how many requests a run of ``seconds`` has."""
+        """A first run that does not count. It determines how many requests a run of ``seconds`` has."""
         sign = self._prepared(min(WARM_UP_COUNT, self._count_max))
         sample = run_closed(self._target.port, sign())
         self._wait_idle()
@@ -80,7 +80,7 @@ class Subject:
         pids = self._target.pids()
         before = {name: cpu_s(each) for name, each in pids.items()}
         sample = run_closed(self._target.port, sign())
-        self._wait_idle()  # what is put off until after the answers is a part of what they cost
+        self._wait_idle()  # work deferred until after the responses is part of their cost
         used = {name: cpu_s(each) - before[name] for name, each in pids.items()}
         self.cpu_us.append(1e6 * sum(used.values()) / len(sample.latencies))
         for name, seconds in (*used.items(), ("generator", sample.cpu_s)):
@@ -98,7 +98,7 @@ class Subject:
         return Latency(sample.percentile_ms(0.5), sample.percentile_ms(0.99))
 
     def describe_cpu(self) -> str:
-        """Microseconds of CPU that a request took, by kind of process."""
+        """Microseconds of CPU per request, by kind of process."""
         each = (f"{name} {seconds / self._answers * 1e6:.0f}" for name, seconds in self._cpu.items())
         return f"{'':6}µs of CPU a request: {', '.join(each)}"
 
@@ -119,9 +119,9 @@ def exchange_subject(report: Report, venue: Venue, case: Case) -> Subject:
 
 
 def busy_subject(report: Report, venue: Venue) -> Subject:
-    """Cancels that are refused: while it is measured, the mailbox of the first market's shard must be full.
+    """Cancels that are rejected: the mailbox of the first market's shard must be full while it is measured.
 
-    No two of a run are of the same order. As none is carried out, all runs can ask for the same.
+    Each request of a run is for a different order. As none is executed, all runs can use the same orders.
     """
     sign = CANCEL.prepare(venue, CANCEL.count_max)
     venue.wait_archived()

@@ -1,18 +1,18 @@
-"""The journal and what is made of it: commits, replay, snapshots, recovery, memory.
+"""The journal: commits, replay, snapshots, recovery, memory.
 
 ``python -m loadtest.bench.journal [--quick] [--repeats N]``.
 
 * Commits: :class:`storage.journal.Journal` with batches of 1, 8 and 64 records of a cancel's size, with the sync of the
   default durability and without (``PRAGMA synchronous=OFF``, which Shardex never runs with). Beside it a plain file to
-  which the same bytes are appended with one ``fdatasync``: what this disk and file system allow.
+  which the same bytes are appended with one ``fdatasync``: the limit of this disk and file system.
 * Replay: the journal of :mod:`loadtest.bench.stream` (half placements with their fills, half cancels) through a whole
   engine, in a process of its own.
-* Recovery: 10 k, 100 k and 1 M open orders (1,000 levels a side, 100 accounts), at first from the journal alone, then
+* Recovery: 10 k, 100 k and 1 M open orders (1,000 levels a side, 100 accounts), first from the journal alone, then
   from a snapshot with nothing after it. ``--quick`` leaves out 1 M, and 1 M is measured once.
-* Memory: what the process holds with so many open orders more than with none, per order: after the replay, and after
-  loading a snapshot. ``journal memory`` is that of 100 k. Every order has a client id.
+* Memory: what the process uses with that many open orders more than with none, per order: after the replay, and after
+  loading a snapshot. ``journal memory`` is for 100 k. Every order has a client id.
 
-The folder lies where temporary files do: give another disk with TMPDIR.
+The folder is in the directory for temporary files: choose another disk with TMPDIR.
 """
 
 import os
@@ -45,18 +45,18 @@ from storage.journal import Journal, Record
 BATCHES: Final = (1, 8, 64)
 COMMITS: Final = 500
 COMMITS_QUICK: Final = 100
-OPERATIONS: Final = 80_000  # of the stream that is replayed
+OPERATIONS: Final = 80_000  # of the replayed stream
 OPERATIONS_QUICK: Final = 20_000
 SIZES: Final = (10_000, 100_000, 1_000_000)
-USUAL: Final = 100_000  # what ``journal memory`` is of
-LARGE: Final = 1_000_000  # measured once
+USUAL: Final = 100_000  # orders of ``journal memory``
+LARGE: Final = 1_000_000  # orders; measured once
 FILE: Final = "append to a file + fdatasync"
 
 Append = Callable[[Sequence[Record]], None]
 
 
 def measure(report: Report, options: Options) -> None:
-    """Commits, replay, recovery."""
+    """Measure commits, replay and recovery."""
     _commits(report, options)
     _replay(report, options)
     _recoveries(report, options)
@@ -147,14 +147,14 @@ def _recoveries(report: Report, options: Options) -> None:
 
 
 def _empty_bytes() -> int:
-    """What a process holds whose engine has no order."""
+    """Resident bytes of a process whose engine has no orders."""
     with tempfile.TemporaryDirectory(prefix="sx") as path:
         return _recover(seed_folder(Path(path), 0, 0)).resident_bytes
 
 
 def _recovery(report: Report, folder: Folder, size: int, empty: int, repeats: int) -> None:
     replayed = [_recover(folder) for _ in range(repeats - 1)]
-    replayed.append(_recover(folder, SNAPSHOT))  # the last: from then on there is something to load
+    replayed.append(_recover(folder, SNAPSHOT))  # the last one writes the snapshot for the next step
     loaded = [_recover(folder) for _ in range(repeats)]
     assert {each.orders for each in (*replayed, *loaded)} == {size}
     which = "" if size == USUAL else f" {size}"
@@ -182,7 +182,7 @@ def _recovery(report: Report, folder: Folder, size: int, empty: int, repeats: in
 
 
 def _bytes_each(runs: Sequence[Recovery], empty: int) -> list[float]:
-    """What an order takes, of each run."""
+    """Bytes per order, of each run."""
     return [(each.resident_bytes - empty) / each.orders for each in runs]
 
 

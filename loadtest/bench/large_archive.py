@@ -1,7 +1,8 @@
-"""An archive of millions of orders, for what must not grow with it.
+"""An archive of millions of orders, to measure what must not grow with it.
 
-``python -m loadtest.bench.large_archive ORDERS DATA`` puts so many canceled futures orders into the archive of a data
-folder that nothing runs on. Ten million take about a minute. No journal knows of them: they are for measuring alone.
+``python -m loadtest.bench.large_archive ORDERS DATA`` inserts that many canceled futures orders into the archive of a
+data folder that is not in use. Ten million take about a minute. No journal contains them: they are for measurements
+only.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from storage.tables import CLIENT_IDS, ORDERS, RECENT_CLIENT_IDS
 
 ACCOUNTS: Final = tuple(f"large-{number}" for number in range(1_000))
 MARKETS: Final = (1, 2, 3, 4)
-FIRST_SEQUENCE: Final = 2**39  # beyond what a journal reaches
+FIRST_SEQUENCE: Final = 2**39  # beyond any journal
 _START_MS: Final = 1_790_000_000_000
 
 _ROWS: Final = f"""
@@ -54,10 +55,10 @@ def late_order(index: int, accounts: Sequence[str] = ACCOUNTS, markets: Sequence
 def fill_archive(
     folder: Folder, count: int, accounts: Sequence[str] = ACCOUNTS, markets: Sequence[int] = MARKETS
 ) -> None:
-    """Put ``count`` orders of these accounts and markets into the archive of a folder at rest."""
-    History(folder.history, bytes.fromhex(folder.secrets().id_key)).close()  # makes the tables, or says it is in use
+    """Insert ``count`` orders of these accounts and markets into the archive of a folder that is not in use."""
+    History(folder.history, bytes.fromhex(folder.secrets().id_key)).close()  # creates the tables; fails if it is in use
     with closing(duckdb.connect(folder.history, config={"memory_limit": "2GB"})) as database:
-        for first, end in _runs(count):  # as they come in
+        for first, end in _runs(count):  # in the order of arrival
             bound = {"first": first, "end": end, "accounts": list(accounts), "markets": list(markets)}
             database.execute(f"INSERT INTO {ORDERS.name} ({ORDERS.column_names}) {_ROWS}", bound)
             target = CLIENT_IDS if end - first == RECENT_COUNT else RECENT_CLIENT_IDS
@@ -70,7 +71,7 @@ def fill_archive(
 
 
 def _runs(count: int) -> Iterator[tuple[int, int]]:
-    """From where to where the runs of client ids go that the archive itself would have made by now."""
+    """Bounds of the runs of client ids that the archive itself would have built by now."""
     first = 0
     while first < count:
         end = first + (RECENT_COUNT if count - first >= RECENT_COUNT else min(NEW_COUNT, count - first))

@@ -1,8 +1,8 @@
-"""What is late: orders that ended long ago, named in a cancel or a query while the archive holds ten million.
+"""Late requests: cancels and queries of orders that ended long ago, with ten million in the archive.
 
-``python -m loadtest.bench.late [--quick] [--repeats N]``. Eight callers at a time, each one request after the other on
+``python -m loadtest.bench.late [--quick] [--repeats N]``. Eight concurrent callers, each with sequential requests on
 a connection of its own: batch cancels of five such orders by their client ids, and by their ids; cancels and queries of
-one. Every answer must show the order as it ended. Beside it: how many rows a second the archive takes in.
+one. Every response must show the order's final state. Also: how many rows per second the archive stores.
 """
 
 import http.client
@@ -55,7 +55,7 @@ KINDS: Final[dict[str, tuple[int, Make]]] = {
 
 
 def measure(report: Report, options: Options) -> None:
-    """Each kind in turns, then the rows."""
+    """Measure each kind in turns, then the rows."""
     count = ORDERS_QUICK if options.quick else ORDERS
     report.tell(f"      {count:,} archived orders, {CALLERS} callers")
     with closing(Venue(default_shard_count())) as venue:
@@ -68,7 +68,7 @@ def _late(report: Report, options: Options, venue: Venue, count: int) -> None:
     middle: dict[str, list[float]] = {name: [] for name in KINDS}
     worst: dict[str, list[float]] = {name: [] for name in KINDS}
     chance = Random(SEED)
-    for names, make in KINDS.values():  # warm up: the file has just been opened
+    for names, make in KINDS.values():  # warm-up: the file has just been opened
         _call(None, venue, count, names, make, chance.random())
     for _ in range(options.repeats):
         for name, (names, make) in KINDS.items():
@@ -83,7 +83,7 @@ def _late(report: Report, options: Options, venue: Venue, count: int) -> None:
 
 
 def _call(report: Report | None, venue: Venue, count: int, names: int, make: Make, seed: float) -> list[float]:
-    """One caller; returns the milliseconds of each call. Without a report it is all the same what is answered."""
+    """One caller; returns the milliseconds of each call. Without a report, responses are not checked."""
     chance, taken = Random(seed), []
     accounts = [trader.account for trader in venue.traders]
     with closing(socket.create_connection(("127.0.0.1", venue.port))) as connection:
@@ -110,7 +110,7 @@ def _call(report: Report | None, venue: Venue, count: int, names: int, make: Mak
 
 
 def _rows(report: Report, options: Options) -> None:
-    """Decoded and stored as the archive's process does it, without its sockets."""
+    """Decoded and stored as by the archive's process, without its sockets."""
     rates: dict[int, list[float]] = {batch: [] for batch in BATCHES}
     for _ in range(options.repeats):
         for batch in BATCHES:

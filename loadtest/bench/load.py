@@ -1,11 +1,11 @@
 """Load over HTTP, cheap enough to share two cores with what it measures: prepared bytes, raw sockets, one epoll.
 
-An answer is looked at only as far as its status and its Content-Length. The same code serves Shardex and its baselines.
-Each loop is one long function: every call within would be paid for by each request.
+Only the status and Content-Length of a response are parsed. The same code serves Shardex and its baselines. Each loop
+is one long function, because every inner call would be paid for by each request.
 
-* :meth:`Load.closed`: each connection sends its next request when it has its answer; for requests per second.
-* :meth:`Load.open`: requests are due at a given rate whether or not answers come, and a request's latency counts from
-  the moment at which it was due, also while it waits for a free connection; for latencies at less than full load.
+* :meth:`Load.closed`: each connection sends its next request after the last response; for requests per second.
+* :meth:`Load.open`: requests are due at a given rate regardless of responses, and latency counts from the due time,
+  including the wait for a free connection; for latencies below full load.
 """
 
 import gc
@@ -19,33 +19,33 @@ from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 CONNECTIONS: Final = 32
-SILENT_S: Final = 15.0  # longer than any deadline of the exchange: nobody answers any more
+SILENT_S: Final = 15.0  # longer than any deadline of the exchange: the server is dead
 _RECEIVE_BYTES: Final = 65_536
 _LENGTH: Final = b"content-length: "
 
 Item = tuple[bytes, ...]
-"""Requests that go out one after the other on one connection: each after the answer to the one before."""
+"""Requests sent in sequence on one connection: each after the response to the previous one."""
 
 
 class LoadError(Exception):
-    """A server ended a connection, fell silent, or answered in a way that is not measured."""
+    """A server closed a connection, stopped responding, or responded in a way that is not measured."""
 
 
 class Sample(NamedTuple):
-    """What one run has shown."""
+    """The result of one run."""
 
-    seconds: float  # from the first request to the last answer
-    latencies: "array[float]"  # seconds, one per answer
+    seconds: float  # from the first request to the last response
+    latencies: "array[float]"  # seconds, one per response
     statuses: Counter[bytes]
-    cpu_s: float  # this process's own
+    cpu_s: float  # of this process
 
     @property
     def rate(self) -> float:
-        """Answers per second."""
+        """Responses per second."""
         return len(self.latencies) / self.seconds
 
     def percentile_ms(self, share: float) -> float:
-        """The latency that ``share`` (0…1) of the answers keep to, in milliseconds."""
+        """The latency percentile for ``share`` (0…1), in milliseconds."""
         ordered = sorted(self.latencies)
         return 1e3 * ordered[min(int(share * len(ordered)), len(ordered) - 1)]
 
@@ -63,13 +63,12 @@ class Load:
             self._epoll.register(sock, select.EPOLLIN)
 
     def close(self) -> None:
-        """Drop the connections."""
         for sock in self._sockets.values():
             sock.close()
         self._epoll.close()
 
     def closed(self, items: Iterable[Item]) -> Sample:
-        """Send everything, as fast as answers come; items are taken when they are due. Raises LoadError."""
+        """Send everything, as fast as responses come; items are taken when they are due. Raises LoadError."""
         waiting = iter(items)
         scripts: dict[int, Iterator[bytes]] = {}
         sent_at: dict[int, float] = {}
@@ -113,8 +112,8 @@ class Load:
             return Sample(clock() - start, latencies, statuses, time.process_time() - cpu)
 
     def open(self, items: Sequence[Item], rate: float) -> Sample:
-        """Send items (of one request each) ``rate`` a second. Raises LoadError."""
-        free = deque(self._sockets)  # the one that is free for longest is used next: all are used alike
+        """Send items (of one request each) at ``rate`` per second. Raises LoadError."""
+        free = deque(self._sockets)  # least recently used first: all are used alike
         due_at: dict[int, float] = {}
         parts: dict[int, bytes] = {}
         statuses: Counter[bytes] = Counter()
@@ -150,7 +149,7 @@ class Load:
 
 
 def _is_whole(data: bytes) -> bool:
-    """Whether ``data`` is one whole answer. Raises LoadError for the end of the stream and for what has no length."""
+    """Whether ``data`` is one complete response. Raises LoadError at the end of the stream and without a length."""
     end = data.find(b"\r\n\r\n")
     if end < 0:
         if not data:
@@ -167,7 +166,7 @@ def _is_whole(data: bytes) -> bool:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No collection of garbage while the clock runs."""
+    """Disables garbage collection while the clock runs."""
     gc.collect()
     gc.disable()
     try:

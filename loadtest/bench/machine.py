@@ -1,16 +1,16 @@
-"""The market machine alone, beside order books from PyPI: operations per second of CPU.
+"""The matching engine alone, beside order books from PyPI: operations per second of CPU.
 
 ``python -m loadtest.bench.machine [--quick] [--repeats N]``. The stream is :mod:`loadtest.bench.stream`'s, the same for
 all; every run is a process of its own (:mod:`loadtest.bench.books`), and all end with the same trades and open orders.
 
-* ``machine book``: Shardex's book and matching with a directory of open orders: what the packages do.
-* ``machine whole``: a shard's ``Engine.apply`` on a spot market: money held, settled and released, client ids, signed
-  requests remembered, replies, history rows encoded and kept for the archive. No journal, no codec of commands.
+* ``machine book``: Shardex's book and matching with a directory of open orders: the scope of the packages.
+* ``machine whole``: a shard's ``Engine.apply`` on a spot market: funds held, settled and released, client ids, replay
+  protection, replies, history rows encoded and kept for the archive. No journal, no codec of commands.
 
-The packages are pinned with their hashes (``packages.txt``) and live in an environment of their own under ``build``.
-They are pure Python, as the machine is: compiled ones (C, C++, Cython, Rust) stay out. So does ``limit-order-book``: it
+The packages are pinned with their hashes (``packages.txt``) and have an environment of their own under ``build``.
+They are pure Python, like the engine: compiled ones (C, C++, Cython, Rust) are excluded. So is ``limit-order-book``: it
 is C++ behind ctypes, and its versions since 3.0 need a later Python than Shardex's.
-The plain book, a dictionary of levels and a heap of prices, is what the stream is made with.
+The stream is generated with the plain book, a dictionary of levels and a heap of prices.
 """
 
 import json
@@ -50,7 +50,7 @@ def measure(report: Report, options: Options) -> None:
 
 
 def _install(report: Report) -> Path | None:
-    """The Python that has the packages; None if they cannot be had."""
+    """The Python of the packages' environment; None if they cannot be installed."""
     python, done = ENVIRONMENT / "bin" / "python", ENVIRONMENT / PINNED.name
     if done.exists() and done.read_bytes() == PINNED.read_bytes():
         return python

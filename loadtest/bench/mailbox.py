@@ -1,19 +1,19 @@
-"""The shards' mailbox beside the queues that Python has: round trips one at a time, and throughput.
+"""The shards' mailbox beside Python's own queues: sequential round trips, and throughput.
 
-``python -m loadtest.bench.mailbox [--quick] [--repeats N]``. Two processes: one asks, the other answers with the same
-64 bytes at once; nothing is journaled. The mailbox is the real one: :class:`shards.ipc.mailbox.Mailbox` in the
-answering process, with its bound, deadlines, counters and replies by number; in the asking one the line of a web worker
-(:class:`web.server.greenlet_channel.GreenletShardChannel`), and beside it the line with threads of a tool
+``python -m loadtest.bench.mailbox [--quick] [--repeats N]``. Two processes: one sends, the other immediately replies
+with the same 64 bytes; nothing is journaled. The mailbox is the real one: :class:`shards.ipc.mailbox.Mailbox` in the
+answering process, with its bound, deadlines, counters and numbered replies; in the asking one the channel of a web
+worker (:class:`web.server.greenlet_channel.GreenletShardChannel`), and beside it the threaded channel of a tool
 (:class:`shards.ipc.threaded_channel.ThreadedShardChannel`).
 
-* Round trip: the next query follows the answer to the last.
-* Throughput: messages one way, none of them answered, as a queue takes them: as many as its bound lets in, until the
-  last has been taken out. No round trips: those, with others under way, are "answered".
-* Answered: round trips with 64 under way at all times, each with a caller who waits (half of what is answered is taken
-  before more is asked, where a transport has no callers that wait by themselves).
+* Round trip: each query follows the reply to the previous one.
+* Throughput: one-way messages without replies, at most the queue's bound at a time, until the last has been taken out.
+  Concurrent round trips are "answered".
+* Answered: round trips with 64 pending at all times, each with a waiting caller (a transport without waiting callers
+  takes half of the replies before it sends more).
 
 A queue is a pair of ``multiprocessing.Queue``, a pipe is a duplex ``multiprocessing.Pipe``, the socket is a Unix stream
-socket with messages of fixed length: the least that can be done.
+socket with messages of fixed length: the minimum.
 """
 
 import multiprocessing
@@ -42,36 +42,36 @@ from web.server.greenlet_channel import GreenletShardChannel
 from web.server.hub import Hub, Waiter
 
 BODY: Final = b"x" * 64
-UNANSWERED: Final = b"-" * 64  # of messages one way
+UNANSWERED: Final = b"-" * 64  # message of the one-way throughput
 UNDER_WAY: Final = 64
 DEPTH: Final = 1_024
 ROUND_TRIPS: Final = 10_000
-MESSAGES: Final = 51_200  # a multiple of what is under way, and a fifth of it too
-QUICKER: Final = 5  # --quick does one part in so many
+MESSAGES: Final = 51_200  # a multiple of the concurrency, and so is a fifth of it
+QUICKER: Final = 5  # --quick does one part in that many
 QUEUE: Final = "multiprocessing.Queue"
 _PATIENCE_S: Final = 10.0
-_FULL_S: Final = 0.000_5  # until a full mailbox is tried again
+_FULL_S: Final = 0.000_5  # before a full mailbox is tried again
 
 _context = multiprocessing.get_context("fork")
 
 
 class Transport(Protocol):
-    """A way to ask another process and to get its answer."""
+    """A way to send queries to another process and receive its replies."""
 
     def answer(self) -> None:
-        """Run in the answering process, for ever."""
+        """Run in the answering process, forever."""
 
     def open(self) -> None:
-        """Get ready in the asking process, once the other runs."""
+        """Prepare in the asking process, once the other runs."""
 
     def ask(self) -> None:
         """One round trip."""
 
     def ask_many(self, count: int) -> None:
-        """So many round trips, :data:`UNDER_WAY` at a time."""
+        """``count`` round trips, :data:`UNDER_WAY` concurrently."""
 
     def tell_many(self, count: int) -> None:
-        """So many messages one way; returns when the other process has the last."""
+        """``count`` messages one way; returns when the other process has received the last."""
 
 
 class _OwnMailbox:
@@ -81,12 +81,12 @@ class _OwnMailbox:
         self._folder = Folder.open(path, 1)
 
     def answer(self) -> None:
-        """What a shard's loop does, without what a shard is for."""
+        """A shard's loop, without its work."""
         mailbox = Mailbox(self._folder, "shard-0", DEPTH, {})
         mailbox.serving = True
         while True:
             for _ in mailbox.poll(0 if mailbox.waiting() else None):
-                pass  # there is nothing else to wait for
+                pass  # nothing else to wait for
             for request in mailbox.get(DEPTH):
                 if request.body != UNANSWERED:
                     request.reply([request.body])
@@ -94,10 +94,9 @@ class _OwnMailbox:
 
 
 class HubMailbox(_OwnMailbox):
-    """As a web worker asks: a hub, and a greenlet for each query under way."""
+    """As a web worker queries: a hub, and a greenlet for each pending query."""
 
     def open(self) -> None:
-        """Connect."""
         self._hub = Hub()
         self._line = GreenletShardChannel(self._hub, self._folder, "shard-0")
         assert self._line.wait_connected(_PATIENCE_S)
@@ -109,7 +108,7 @@ class HubMailbox(_OwnMailbox):
         assert waiter.wait(_PATIENCE_S)
 
     def ask_many(self, count: int) -> None:
-        """Each greenlet asks one after the other."""
+        """Each greenlet queries sequentially."""
         left = [UNDER_WAY]
 
         def ask_some() -> None:
@@ -123,7 +122,7 @@ class HubMailbox(_OwnMailbox):
         assert not left[0]
 
     def tell_many(self, count: int) -> None:
-        """A turn of the hub sends what was put since the last."""
+        """A turn of the hub sends everything put since the last."""
         for told in range(1, count):
             self._put(UNANSWERED)
             if told % UNDER_WAY == 0:
@@ -131,7 +130,7 @@ class HubMailbox(_OwnMailbox):
         assert self._put(BODY).wait(_PATIENCE_S)
 
     def _put(self, body: bytes) -> Waiter:
-        """Into the mailbox, as soon as it has room."""
+        """Put a message into the mailbox, waiting for room."""
         while True:
             try:
                 slot = self._line.claim()
@@ -145,10 +144,9 @@ class HubMailbox(_OwnMailbox):
 
 
 class ThreadMailbox(_OwnMailbox):
-    """As a tool asks: a thread reads the answers."""
+    """As a tool queries: a thread reads the replies."""
 
     def open(self) -> None:
-        """Connect."""
         self._line = ThreadedShardChannel(self._folder, "shard-0")
         assert self._line.connected.wait(_PATIENCE_S)
 
@@ -158,7 +156,7 @@ class ThreadMailbox(_OwnMailbox):
         assert waiter.wait(_PATIENCE_S)
 
     def ask_many(self, count: int) -> None:
-        """Waits for the oldest; the others' answers come meanwhile."""
+        """Waits for the oldest; replies to the others arrive meanwhile."""
         waiters = deque[Any]()
         for _ in range(count):
             if len(waiters) == UNDER_WAY:
@@ -175,7 +173,7 @@ class ThreadMailbox(_OwnMailbox):
         assert self._put(BODY)[1].wait(_PATIENCE_S)
 
     def _put(self, body: bytes) -> tuple[int, Any]:
-        """Into the mailbox, as soon as it has room."""
+        """Put a message into the mailbox, waiting for room."""
         while True:
             try:
                 return self._line.put_nowait(body, now_ms() + 10_000)
@@ -191,7 +189,6 @@ class StandardQueue:
         self._answers: Any = _context.Queue(DEPTH)
 
     def answer(self) -> None:
-        """Put back what is to be answered."""
         while True:
             body = self._questions.get()
             if body != UNANSWERED:
@@ -201,7 +198,6 @@ class StandardQueue:
         """Nothing to do."""
 
     def ask(self) -> None:
-        """Put and get."""
         self._questions.put(BODY)
         self._answers.get()
 
@@ -227,7 +223,6 @@ class StandardPipe:
         self._near, self._far = _context.Pipe()
 
     def answer(self) -> None:
-        """Send back what is to be answered."""
         while True:
             body = self._far.recv_bytes()
             if body != UNANSWERED:
@@ -237,7 +232,6 @@ class StandardPipe:
         """Nothing to do."""
 
     def ask(self) -> None:
-        """Send and receive."""
         self._near.send_bytes(BODY)
         self._near.recv_bytes()
 
@@ -263,7 +257,6 @@ class RawSocket:
         self._near, self._far = socket.socketpair()
 
     def answer(self) -> None:
-        """Send back what is to be answered."""
         while True:
             answered = self._far.recv(65_536).replace(UNANSWERED[:1], b"")
             if answered:
@@ -273,7 +266,6 @@ class RawSocket:
         """Nothing to do."""
 
     def ask(self) -> None:
-        """Send and receive."""
         self._near.sendall(BODY)
         self._near.recv(len(BODY), socket.MSG_WAITALL)
 
@@ -309,7 +301,7 @@ def _running(transport: Transport) -> Iterator[Transport]:
 
 
 def round_trips(transport: Transport, count: int) -> list[float]:
-    """Seconds of each of so many."""
+    """Seconds of each of ``count`` round trips."""
     taken: list[float] = []
     clock = time.perf_counter
     for _ in range(count):
@@ -320,14 +312,14 @@ def round_trips(transport: Transport, count: int) -> list[float]:
 
 
 def rate(do: Callable[[int], None], count: int) -> float:
-    """So many, a second."""
+    """Repetitions per second."""
     start = time.perf_counter()
     do(count)
     return count / (time.perf_counter() - start)
 
 
 def measure(report: Report, options: Options) -> None:
-    """All transports in turns."""
+    """Measure all transports in turns."""
     part = QUICKER if options.quick else 1
     with tempfile.TemporaryDirectory(prefix="sx") as path:
         own = "shards.ipc.mailbox"
@@ -343,7 +335,7 @@ def measure(report: Report, options: Options) -> None:
 
         def measure_one(name: str) -> float:
             with _running(makers[name]()) as transport:
-                round_trips(transport, ROUND_TRIPS // part // 10)  # warms up
+                round_trips(transport, ROUND_TRIPS // part // 10)  # warm-up
                 ordered[name].append(round_trips(transport, ROUND_TRIPS // part))
                 answered[name].append(rate(transport.ask_many, MESSAGES // part))
                 return rate(transport.tell_many, MESSAGES // part)
@@ -368,7 +360,7 @@ def measure(report: Report, options: Options) -> None:
 
 
 def _percentiles(runs: list[list[float]], share: float) -> list[float]:
-    """Of each run, in microseconds."""
+    """A percentile of each run, in microseconds."""
     return [1e6 * statistics.quantiles(run, n=1_000)[int(share * 1_000) - 1] for run in runs]
 
 

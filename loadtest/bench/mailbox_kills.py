@@ -1,8 +1,8 @@
 """Does a queue survive the death of its producers?
 
 ``python -m loadtest.bench.mailbox_kills [--kills N] [--seed S]``: four producers send as fast as they can; one after
-the other is killed with SIGKILL at a random moment and replaced. A queue is dead when no producer gets a message
-through for a while. First ``multiprocessing.Queue``, then the project's mailbox.
+the other is killed with SIGKILL at a random moment and replaced. A queue is dead when no message of any producer
+arrives for a while. First ``multiprocessing.Queue``, then the project's mailbox.
 """
 
 import argparse
@@ -26,8 +26,8 @@ from shards.ipc.mailbox import Mailbox
 from shards.ipc.threaded_channel import ThreadedShardChannel
 
 PRODUCERS = 4
-DEPTH = 1_024  # bound of both queues, messages
-DEAD_S = 3.0  # without a message for so long, a queue is dead
+DEPTH = 1_024  # capacity of both queues, messages
+DEAD_S = 3.0  # without a message for so long, a queue is considered dead
 
 _context = multiprocessing.get_context("fork")
 
@@ -38,10 +38,10 @@ class Candidate(Protocol):
     name: str
 
     def produce(self) -> None:
-        """Run in a producer, for ever."""
+        """Run in a producer, forever."""
 
     def consume(self, seconds: float) -> int:
-        """Take messages for so long; returns how many came."""
+        """Take messages for ``seconds``; returns how many came."""
 
 
 class StandardQueue:
@@ -53,12 +53,12 @@ class StandardQueue:
         self._queue: Any = _context.Queue(DEPTH)
 
     def produce(self) -> None:
-        """Put for ever."""
+        """Put forever."""
         while True:
             self._queue.put(b"x" * 200)
 
     def consume(self, seconds: float) -> int:
-        """Get for so long."""
+        """Get for ``seconds``."""
         count, until = 0, time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             with suppress(Empty):
@@ -78,7 +78,7 @@ class OwnMailbox:
         self._mailbox.serving = True
 
     def produce(self) -> None:
-        """Put for ever, each time after the reply to the one before."""
+        """Put forever, each time after the reply to the previous message."""
         channel = ThreadedShardChannel(self._folder, "shard-0")
         channel.connected.wait()
         while True:
@@ -87,11 +87,11 @@ class OwnMailbox:
                 waiter.wait(10)
 
     def consume(self, seconds: float) -> int:
-        """Get and reply for so long."""
+        """Get and reply for ``seconds``."""
         count, until = 0, time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             for _ in self._mailbox.poll(left):
-                pass  # there is nothing else to wait for
+                pass  # nothing else to wait for
             for request in self._mailbox.get(DEPTH):
                 request.reply([b""])
                 count += 1
@@ -99,7 +99,7 @@ class OwnMailbox:
         return count
 
     def lost_slots(self) -> int:
-        """Places still taken when nobody sends any more."""
+        """Slots still taken after all senders have stopped."""
         self.consume(0.5)
         return self._mailbox.qsize()
 
@@ -111,7 +111,7 @@ def _start(produce: Callable[[], None]) -> BaseProcess:
 
 
 def survive(candidate: Candidate, kills: int, chance: random.Random) -> int:
-    """Kill producers at random moments; returns how many kills the queue lived through."""
+    """Kill producers at random moments; returns how many kills the queue survived."""
     producers = [_start(candidate.produce) for _ in range(PRODUCERS)]
     try:
         candidate.consume(0.3)
@@ -135,7 +135,7 @@ def survive(candidate: Candidate, kills: int, chance: random.Random) -> int:
 
 
 def main() -> None:
-    """Print how many kills each queue lived through."""
+    """Print how many kills each queue survived."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))

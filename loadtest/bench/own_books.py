@@ -1,4 +1,4 @@
-"""Shardex's book, and the whole of a shard's machine, on the stream of :mod:`loadtest.bench.stream`."""
+"""Shardex's book, and a shard's entire engine, on the stream of :mod:`loadtest.bench.stream`."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
@@ -17,8 +17,8 @@ from shards.model.replies import OrderReply
 Step = tuple[Callable[..., object], tuple[Any, ...]]
 
 MAKERS: Final = 100  # accounts, in turn
-TAKER: Final = "taker"  # who crosses: nobody trades with himself
-CONFIRM_COUNT: Final = 1_000  # operations after which the archive says that it has the rows
+TAKER: Final = "taker"  # a separate account, because of self-trade prevention
+CONFIRM_COUNT: Final = 1_000  # operations after which the archive confirms the rows
 
 
 def book(stream: Stream) -> tuple[Sequence[Step], Sequence[Step], Callable[[], Outcome]]:
@@ -54,7 +54,7 @@ def book(stream: Stream) -> tuple[Sequence[Step], Sequence[Step], Callable[[], O
 
 
 def whole(stream: Stream) -> tuple[Sequence[Step], Sequence[Step], Callable[[], Outcome]]:
-    """``Engine.apply`` of a spot market with money, client ids, replays, history rows: all but journal and codec."""
+    """``Engine.apply`` of a spot market with funds, client ids, replays, history rows: all but journal and codec."""
     engine = _funded()
     traded = [0]
 
@@ -84,7 +84,7 @@ def _funds() -> Iterator[Command]:
 
 
 def commands_of(stream: Stream) -> Iterator[Command]:
-    """What an empty shard is told to come to the end of the stream."""
+    """The commands that bring an empty shard to the end of the stream."""
     yield from _funds()
     for part in stream[:2]:
         yield from map(_command, part)

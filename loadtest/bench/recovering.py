@@ -1,7 +1,7 @@
 """One recovery of a shard's folder in a process of its own.
 
-``python -m loadtest.bench.recovering <folder> [snapshot]`` prints as JSON what :class:`Recovery` holds. With
-``snapshot`` it writes one afterwards, so that the next recovery starts from it.
+``python -m loadtest.bench.recovering <folder> [snapshot]`` prints :class:`Recovery` as JSON. With ``snapshot`` it
+writes one afterwards, so that the next recovery starts from it.
 """
 
 import os
@@ -22,7 +22,7 @@ SNAPSHOT: Final = "snapshot"
 
 
 class Recovery(msgspec.Struct):
-    """What one recovery took."""
+    """The cost of one recovery."""
 
     records: int  # in the journal
     orders: int  # open

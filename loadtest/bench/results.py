@@ -1,8 +1,7 @@
-"""What a benchmark has measured: medians with their spread, each beside its baseline, as a table and as JSON.
+"""Results of a benchmark: medians with their range, each beside its baseline, as a table and as JSON.
 
-Machines are shared and their speed wanders, so what is to be compared is measured in turns (A B A B …,
-:func:`take_turns`) and told by the median of its runs with the lowest and the highest. A ratio is that of two medians
-of the same turns.
+Machines are shared and their speed drifts, so what is compared is measured in turns (A B A B …, :func:`take_turns`) and
+reported as the median of its runs with the minimum and maximum. A ratio is of two medians of the same turns.
 """
 
 import statistics
@@ -21,12 +20,12 @@ Runs = Sequence[float]
 
 
 class Figure(NamedTuple):
-    """One thing measured several times."""
+    """One quantity, measured several times."""
 
-    name: str  # what bars and the JSON know it by: "<topic> <what>"
+    name: str  # key in bars and the JSON: "<topic> <what>"
     unit: str
     runs: Runs
-    baseline: str = ""  # what it is compared with, "" for nothing
+    baseline: str = ""  # name of what it is compared with, "" for nothing
     baseline_runs: Runs = ()
 
     @property
@@ -41,12 +40,12 @@ class Figure(NamedTuple):
 
     @property
     def ratio(self) -> float | None:
-        """The value in baselines."""
+        """The value divided by the baseline's."""
         return self.value / self.baseline_value if self.baseline_value else None
 
 
 def take_turns(measures: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
-    """Each measure's results, all of them taken once in every round."""
+    """Each measure's results, each taken once per round."""
     taken: dict[str, list[float]] = {name: [] for name in measures}
     for _ in range(repeats):
         for name, measure in measures.items():
@@ -63,11 +62,11 @@ class Report:
 
     @property
     def is_valid(self) -> bool:
-        """Whether everything measured was what was meant to be measured."""
+        """Whether everything was measured as intended."""
         return not self._invalid
 
     def add(self, figures: Iterable[Figure]) -> None:
-        """Keep figures and print them."""
+        """Store figures and print them."""
         for figure in figures:
             self.figures.append(figure)
             print(describe(figure), flush=True)
@@ -77,12 +76,12 @@ class Report:
         print(text, flush=True)
 
     def fault(self, text: str) -> None:
-        """Something makes a figure worthless: it is printed, and the invocation fails."""
+        """Print why a figure is invalid; the invocation will fail."""
         self._invalid.append(text)
         print(f"INVALID: {text}", flush=True)
 
     def write(self, path: Path = JSON) -> None:
-        """Put the figures into the JSON, beside those of other topics that it holds."""
+        """Write the figures to the JSON, keeping those of other topics."""
         path.parent.mkdir(parents=True, exist_ok=True)
         kept = msgspec.json.decode(path.read_bytes(), type=dict[str, object]) if path.exists() else {}
         kept.update({figure.name: _as_json(figure) for figure in self.figures})

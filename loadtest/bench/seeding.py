@@ -13,7 +13,7 @@ from storage.journal import Journal, Record
 
 OWNER = "owner"
 START_MS = 1_790_000_000_000
-_BATCH = 10_000  # records a transaction
+_BATCH = 10_000  # records per transaction
 
 MARKET = Market(
     number=1,
@@ -41,7 +41,7 @@ def limit_order(account: str, side: Side, price: int, quantity: int = 1_000, cli
 def full_book(others: int, own: int, levels: int = 1_000) -> Iterator[Command]:
     """A market, funds, ``others`` orders of many accounts and ``own`` orders of :data:`OWNER` spread among them.
 
-    Each order has a client id as a caller's has, another than all of its account's.
+    Each order has a realistic client id, unique in its account.
     """
     yield AddMarket(MARKET)
     accounts = [OWNER, *(f"other-{index}" for index in range(100))]

@@ -1,4 +1,4 @@
-"""Requests of a trader as the bytes that go over the wire, signed at the moment at which they are made."""
+"""A trader's requests as bytes on the wire, signed when they are made."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -12,7 +12,7 @@ _HOST: Final = "Host: 127.0.0.1\r\n"
 
 
 def plain() -> bytes:
-    """What the baselines are asked."""
+    """The request to the baselines."""
     return f"GET / HTTP/1.1\r\n{_HOST}\r\n".encode()
 
 
@@ -27,7 +27,7 @@ def cancel_by_client_id(trader: Account, symbol: str, client_id: str) -> bytes:
 
 
 def place(trader: Account, symbol: str, new: NewOrder) -> bytes:
-    """Place a futures order of a market with ticks of 0.1 and lots of 0.001."""
+    """Place a futures order on a market with ticks of 0.1 and lots of 0.001."""
     price, quantity = f"{new.price // 10}.{new.price % 10}", f"{new.quantity // 1_000}.{new.quantity % 1_000:03}"
     side = "BUY" if new.side is Side.BUY else "SELL"
     terms = f"symbol={symbol}&side={side}&type=LIMIT&timeInForce=GTC&quantity={quantity}&price={price}"
@@ -35,7 +35,7 @@ def place(trader: Account, symbol: str, new: NewOrder) -> bytes:
 
 
 def cancel_all(trader: Account, symbol: str) -> bytes:
-    """Cancel everything of a trader on a futures market."""
+    """Cancel all orders of a trader on a futures market."""
     return _futures("DELETE", "allOpenOrders", f"symbol={symbol}", trader)
 
 
@@ -45,19 +45,19 @@ def cancel_batch(trader: Account, symbol: str, orders: list[Order]) -> bytes:
 
 
 def cancel_batch_of(trader: Account, symbol: str, order_ids: Sequence[int]) -> bytes:
-    """Cancel up to ten futures orders of these ids."""
+    """Cancel up to ten futures orders with these ids."""
     listed = "%2C".join(map(str, order_ids))
     return _futures("DELETE", "batchOrders", f"symbol={symbol}&orderIdList=%5B{listed}%5D", trader)
 
 
 def cancel_batch_named(trader: Account, symbol: str, client_ids: Sequence[str]) -> bytes:
-    """Cancel up to ten futures orders of these client ids."""
+    """Cancel up to ten futures orders with these client ids."""
     listed = "%2C".join(f"%22{client_id}%22" for client_id in client_ids)
     return _futures("DELETE", "batchOrders", f"symbol={symbol}&origClientOrderIdList=%5B{listed}%5D", trader)
 
 
 def query(trader: Account, symbol: str, client_id: str) -> bytes:
-    """One futures order by its client id."""
+    """Query a futures order by its client id."""
     return _futures("GET", "order", f"symbol={symbol}&origClientOrderId={client_id}", trader)
 
 
@@ -67,7 +67,7 @@ def cancel_spot(trader: Account, order: str) -> bytes:
 
 
 def cancel_spot_by_token(trader: Account, order: str) -> bytes:
-    """The same with a bearer token."""
+    """Cancel a spot order by its public id, with a bearer token."""
     head = f"DELETE /api/v1/spot/orders/{order} HTTP/1.1"
     return f"{head}\r\n{_HOST}Authorization: Bearer {trader.jwt}\r\n\r\n".encode()
 

@@ -1,13 +1,13 @@
 """A published stream of orders for order books: the same operations for every book, from a seed.
 
 A book of 1,000 levels (500 bids below 10,000, 500 asks from there on) with 10 orders of 10 lots each. Then operations:
-half of them cancels of an open order chosen at random, half of them placements. A tenth of the placements cross: they
-ask for 1 to 10 lots at the best opposite price and never for more than is there, so they fill at once. The others rest
-on a random level of their side. Nothing is assumed of the book but price-time priority; whether an implementation did
-the same as :class:`PlainBook`, by which the stream is made, tells :class:`Outcome`. What crosses does not rest, so the
-book shrinks slowly: to two fifths after 80,000 operations, which are enough for any measurement.
+half of them cancels of a random open order, half of them placements. A tenth of the placements cross: they ask for 1 to
+10 lots at the best opposite price and never for more than is available, so they fill at once. The others rest on a
+random level of their side. The only assumption is price-time priority; :class:`Outcome` verifies that an implementation
+did the same as :class:`PlainBook`, which generates the stream. Crossing orders do not rest, so the book shrinks slowly:
+to two fifths after 80,000 operations, which are enough for any measurement.
 
-Only the standard library is needed: the file can be taken along to measure another book.
+Only the standard library is needed: the file can be copied to measure another book.
 """
 
 import heapq
@@ -34,14 +34,14 @@ class Operation(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What must be the same for every book after the whole stream."""
+    """Must be the same for every book after the whole stream."""
 
     traded_lots: int
     open_orders: int
 
 
 class Stream(NamedTuple):
-    """Placements that fill the book, the operations to be timed, and what they come to."""
+    """Placements that fill the book, the operations to be timed, and their outcome."""
 
     filling: list[Operation]
     operations: list[Operation]
@@ -49,7 +49,7 @@ class Stream(NamedTuple):
 
 
 class PlainBook:
-    """The least that does it: a dictionary of levels and a heap of prices on each side; levels are dictionaries."""
+    """A minimal book: a dictionary of levels and a heap of prices on each side; levels are dictionaries."""
 
     def __init__(self) -> None:
         self.open: dict[int, list[int]] = {}  # number → [side, price, lots left]
@@ -58,7 +58,7 @@ class PlainBook:
         self.traded_lots = 0
 
     def place(self, number: int, side: int, price: int, quantity: int) -> None:
-        """Match, then rest what is left."""
+        """Match, then rest the remainder."""
         against = SELL if side == BUY else BUY
         while quantity:
             level = self.best(against)
@@ -73,7 +73,6 @@ class PlainBook:
             levels[price][number] = self.open[number] = [side, price, quantity]
 
     def cancel(self, number: int) -> None:
-        """Take an open order away."""
         side, price, _ = self.open.pop(number)
         level = self._levels[side][price]
         del level[number]
@@ -91,11 +90,11 @@ class PlainBook:
         return None
 
     def lots_at(self, side: int, price: int) -> int:
-        """What rests at a price."""
+        """Lots resting at a price."""
         return sum(order[2] for order in self._levels[side][price].values())
 
     def _fill(self, side: int, price: int, quantity: int) -> int:
-        """Take from a level, oldest first; returns what is still wanted."""
+        """Take from a level, oldest first; returns the unfilled quantity."""
         level = self._levels[side][price]
         for number in list(level):
             order = level[number]
@@ -141,7 +140,7 @@ def make_stream(seed: int, count: int) -> Stream:
 
 
 def _choose_cancel(chance: random.Random, book: PlainBook, numbers: list[int]) -> Operation:
-    """Of any open order. ``numbers`` are all that may be open; it loses those that are looked at."""
+    """Cancel a random open order. ``numbers`` contains all that may be open; entries found ended are removed."""
     while True:
         index = chance.randrange(len(numbers))
         number, numbers[index] = numbers[index], numbers[-1]

@@ -1,6 +1,6 @@
-"""A real exchange to be measured: accounts with keys and money, markets, and open orders placed past the HTTP side.
+"""A real exchange to be measured: funded accounts with keys, markets, and open orders placed without the HTTP side.
 
-Everything that is not to be timed is done here: orders are placed through the engine's own client, 256 at a time.
+Everything that is not timed is done here: orders are placed through the engine's own client, 256 at a time.
 """
 
 import os
@@ -40,16 +40,16 @@ LEVEL: Final = 50_000  # ticks: the lowest ask; the bids are below
 LOTS: Final = 10
 SPOT: Final = "DFUSDT"
 _TOKEN_S: Final = 86_400
-_AT_ONCE: Final = 256  # messages under way: a quarter of what a mailbox takes
+_AT_ONCE: Final = 256  # concurrent messages: a quarter of a mailbox's capacity
 _STILL_MS: Final = 600_000
-_ARCHIVE_S: Final = 60.0  # for all rows of one run at most
+_ARCHIVE_S: Final = 60.0  # for all rows of one run
 
 
 class Venue:
-    """An exchange with what a benchmark needs on it."""
+    """An exchange set up for benchmarks."""
 
     def __init__(self, shard_count: int, settings: Mapping[str, str] | None = None) -> None:
-        """``settings``: environment variables of both services beside the defaults. Starts it."""
+        """``settings``: environment variables of both services in addition to the defaults. Starts it."""
         self._exchange = Exchange(shard_count, settings)
         try:
             self._exchange.start()
@@ -74,7 +74,6 @@ class Venue:
 
     @property
     def folder(self) -> Folder:
-        """Its data folder."""
         return self._exchange.folder
 
     def close(self) -> None:
@@ -98,11 +97,11 @@ class Venue:
     # Orders
 
     def with_new_token(self, trader: Account, number: int) -> Account:
-        """The same with a bearer token that is another for each ``number``."""
+        """The account with a bearer token that is different for each ``number``."""
         return replace(trader, jwt=self._tokens.mint(trader.account, _TOKEN_S + number))
 
     def client_id(self) -> str:
-        """One that was not used before."""
+        """A client id not used before."""
         self._client_ids += 1
         return f"b{self._client_ids}"
 
@@ -125,7 +124,7 @@ class Venue:
     def place(
         self, market: Market, count: int, traders: Sequence[Account] | None = None
     ) -> list[tuple[Account, Order]]:
-        """``count`` orders of ``traders`` in turn, all open."""
+        """Place ``count`` orders of ``traders`` in turn; returns them, all open."""
         owners = [owner for _, owner in zip(range(count), _cycle(traders or self.traders), strict=False)]
         commands = [Place(self.new_order(market, owner, index)) for index, owner in enumerate(owners)]
         placed: list[tuple[Account, Order]] = []
@@ -135,12 +134,12 @@ class Venue:
         return placed
 
     def clear(self, market: Market) -> None:
-        """Cancel whatever is left on a market."""
+        """Cancel all remaining orders on a market."""
         for reply in self._tell(market, [CancelAll(trader.account, market.number) for trader in self.traders]):
             assert isinstance(reply, OrdersReply), reply
 
     def fill_archive(self, count: int) -> None:
-        """Start the engine again with so many ended orders of the traders on the futures markets."""
+        """Restart the engine with so many ended orders of the traders on the futures markets."""
         assert self._exchange.engine.stop(30), "the engine does not stop"
         accounts, markets = [trader.account for trader in self.traders], [market.number for market in self.futures]
         fill_archive(self.folder, count, accounts, markets)
@@ -148,7 +147,7 @@ class Venue:
         self._exchange.wait_ready(120)
 
     def wait_archived(self) -> None:
-        """Until the archive has all rows: what it has not would be collected during whatever is measured next."""
+        """Wait until the archive has all rows: otherwise the next measurement would include archiving them."""
         until(self._is_archived, _ARCHIVE_S, "the archive has all rows")
 
     def _is_archived(self) -> bool:
@@ -170,7 +169,7 @@ class Venue:
 
     @contextmanager
     def full_mailbox(self, market: Market) -> Iterator[None]:
-        """While it lasts, the market's shard stands still with its mailbox full."""
+        """Stop the market's shard (SIGSTOP) with its mailbox full, for the duration of the context."""
         shard = shard_of_symbol(market.symbol, self.client.shard_count)
         channel = ThreadedShardChannel(self.folder, f"shard-{shard}")
         assert channel.connected.wait(10)

@@ -1,4 +1,4 @@
-"""A Flask application with one view that does nothing: what any Flask exchange would have to start from."""
+"""A Flask application with one trivial view: the starting point of any exchange in Flask."""
 
 from flask import Flask
 
@@ -7,5 +7,5 @@ app = Flask(__name__, static_folder=None)
 
 @app.get("/")
 def view() -> str:
-    """Answer."""
+    """An empty response."""
     return "ok"

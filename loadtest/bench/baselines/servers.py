@@ -1,4 +1,4 @@
-"""Starting the baselines: applications under stock gunicorn, and nginx with a static file if there is one."""
+"""Starting the baselines: applications under stock gunicorn, and nginx with a static file if it is installed."""
 
 import shutil
 import socket
@@ -36,10 +36,10 @@ http {{
 
 
 class Server:
-    """A process that serves HTTP on a port of its own until it is closed."""
+    """An HTTP server process on a port of its own, until it is closed."""
 
     def __init__(self, command: Sequence[str], port: int, folder: Path | None = None) -> None:
-        """``folder`` is removed with it. Waits until the port answers; raises RuntimeError if it does not."""
+        """``folder`` is removed on close. Waits until the port accepts; raises RuntimeError if it does not."""
         self.port = port
         self._folder = folder
         self._process = subprocess.Popen(
@@ -53,11 +53,10 @@ class Server:
             time.sleep(0.05)
 
     def pids(self) -> dict[str, list[int]]:
-        """Its workers."""
+        """Its worker processes."""
         return {"workers": children(self._process.pid)}
 
     def close(self) -> None:
-        """End it."""
         self._process.terminate()
         try:
             self._process.wait(5)
@@ -69,7 +68,7 @@ class Server:
 
 
 def serve_application(name: str, *options: str, workers: int = WORKERS, reuse_port: bool = True) -> Server:
-    """``name`` (a module of this package with an ``app``) under stock gunicorn; ``options`` come last and prevail."""
+    """``name`` (a module of this package with an ``app``) under stock gunicorn; ``options`` override the defaults."""
     port = _free_port()
     command = [
         *(sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--workers", str(workers)),
@@ -80,12 +79,12 @@ def serve_application(name: str, *options: str, workers: int = WORKERS, reuse_po
 
 
 def serve_file(workers: int = WORKERS) -> Server | None:
-    """The same answer as a file under nginx; None where there is no nginx."""
+    """The same response as a static file under nginx; None without nginx."""
     program = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
     if program is None:
         return None
     folder, port = Path(tempfile.mkdtemp(prefix="sx")), _free_port()
-    folder.chmod(0o755)  # its workers may be another user's
+    folder.chmod(0o755)  # its workers may run as another user
     (folder / "index.html").write_text("ok")
     (folder / "nginx.conf").write_text(_NGINX.format(workers=workers, folder=folder, port=port))
     return Server([program, "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")], port, folder)
