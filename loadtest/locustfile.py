@@ -1,4 +1,4 @@
-"""What locust loads: the users, the shape, and the options that tell them where they are.
+"""The locustfile: the users, the load shape, and the command-line options.
 
 ``locust -f loadtest/locustfile.py --host URL --accounts FILE --records FOLDER --profile NAME --users N --seconds S``
 """

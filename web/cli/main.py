@@ -165,7 +165,7 @@ def _pay(data: Path | None, action: Callable[[OperatorContext, Payment], Paid], 
             raise
 
 
-# Looking at the data
+# Inspecting the data
 
 
 @main.command()

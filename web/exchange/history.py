@@ -132,7 +132,7 @@ def list_income(gateway: ExchangeGateway, query: ListIncome) -> list[Income]:
     reach = query.skip + query.limit
     wider = msgspec.structs.replace(query, limit=reach, skip=0)
     unarchived = gateway.ask(IncomeReply, gateway.account_shard(query.account), wider).income
-    # the archive skips its own entries; up to as many as the shard returned may come from the shard instead
+    # the archive skips all but as many as the shard returned: those of the shard may be among the skipped ones
     passed = max(0, query.skip - len(unarchived))
     known: dict[str, list[int]] = {}
     for each in unarchived if passed else ():

@@ -107,7 +107,7 @@ class HubWorker(GunicornWorker):
             is_full = len(self._connections) >= self.worker_connections
             leaving = self._first_to_end() if is_full else None
             if is_full and leaving is None:
-                self._pause_accepting()  # until a descriptor is free
+                self._pause_accepting()  # until a request is answered
                 return False
             try:
                 sock, address = listener.accept()
