@@ -1,4 +1,4 @@
-"""What tests share: a real, running exchange; and which tests are quick."""
+"""Shared by all tests: a real, running exchange, the selection of quick tests, and the order of test files."""
 
 import os
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 from tests.exchange import Exchange
 
 TOGETHER = ("tests/clients/", "tests/crash/", "tests/loadtest/")
-QUICK = (  # what finds most faults soonest
+QUICK = (  # finds most faults soonest
     *("tests/unit/", "tests/tables/", "tests/data/", "tests/model/", "tests/sim/", "tests/http/"),
     *("tests/fuzz/test_corpus.py", "tests/clients/"),
 )
@@ -24,13 +24,13 @@ QUICK_COUNTS = {
     "SHARDEX_TEST_KILLS": "3",
     "SHARDEX_SIM_SEEDS": "30",
 }
-FIRST = ("tests/crash/", "tests/clients/", "tests/sim/")  # what takes longest: begun last, it would be waited for
+FIRST = ("tests/crash/", "tests/clients/", "tests/sim/")  # the slowest: started last, they would delay the end
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]
-    """A file's tests run in one worker; those of some folders too.
+    """Runs a file's tests in one worker, and those of some folders too.
 
-    They share what takes long to start; of storms, each of which takes all of a machine, there is one at a time.
+    They share fixtures that take long to start; storms, each of which takes the whole machine, never run concurrently.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -39,7 +39,7 @@ class Scheduling(LoadFileScheduling):  # type: ignore[misc]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
-    """Called where tests run side by side."""
+    """Called when tests run in parallel."""
     return Scheduling(config, log)
 
 
@@ -54,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long files first; all else in its order."""
+    """Long files first, otherwise in order."""
     items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
     if config.getoption("quick"):
         left_out = [item for item in items if not _is_quick(item)]
@@ -71,7 +71,7 @@ def _is_quick(item: pytest.Item) -> bool:
 
 @pytest.fixture(scope="module", params=[1, 4], ids=["1-shard", "4-shards"])
 def exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
-    """An exchange that a module's tests share, once with one shard and once with four.
+    """An exchange shared by a module's tests, once with one shard and once with four.
 
     ``@pytest.mark.parametrize("exchange", [2], indirect=True)`` gives another number.
     """
@@ -80,7 +80,7 @@ def exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
 
 @pytest.fixture
 def own_exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
-    """An exchange for one test alone, that may kill its processes; four shards unless parametrized like the other."""
+    """An exchange for a single test, which may kill its processes; four shards unless parametrized as above."""
     yield from _run(getattr(request, "param", 4))
 
 

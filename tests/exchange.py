@@ -1,4 +1,4 @@
-"""The real exchange that tests run on; loads run on it, too."""
+"""The real exchange of the tests, shared with the load test."""
 
 import os
 from pathlib import Path
@@ -10,4 +10,4 @@ __all__ = ["OWN_SETTINGS", "WITHOUT_PARSER", "Exchange", "group_members", "has_o
 
 _FIRST: Final = (str(Path(__file__).parent / "without_parser"), *filter(None, [os.environ.get("PYTHONPATH")]))
 WITHOUT_PARSER: Final = {"PYTHONPATH": os.pathsep.join(_FIRST)}
-"""A setting of an exchange that reads HTTP as where ``gunicorn_h1c`` cannot be compiled."""
+"""Settings of an exchange without the fast HTTP parser, as where ``gunicorn_h1c`` cannot be compiled."""

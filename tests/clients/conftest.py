@@ -1,4 +1,4 @@
-"""One exchange for all clients; a market and accounts of its own for each test."""
+"""One exchange for all clients; each test has its own market and accounts."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -25,7 +25,7 @@ def venue() -> Iterator[Venue]:
 
 @pytest.fixture(scope="session")
 def programs() -> Iterator[dict[str, Program]]:
-    """The clients' programs, by name, each started when it is first needed."""
+    """The clients' programs by name, started on demand."""
     started: dict[str, Program] = {}
     yield started
     for program in started.values():
@@ -34,7 +34,7 @@ def programs() -> Iterator[dict[str, Program]]:
 
 @pytest.fixture
 def symbol(venue: Venue) -> str:
-    """A fresh futures market, of an asset of its own: ccxt names markets by their assets."""
+    """A new futures market with its own base asset: ccxt names markets by their assets."""
     return list_contract(venue, base_asset=venue.asset(8), default_leverage=LEVERAGE, mark_price=MARK)
 
 
@@ -46,13 +46,13 @@ def own(venue: Venue) -> Trader:
 
 @pytest.fixture
 def other(venue: Venue) -> Trader:
-    """Somebody to trade with."""
+    """The account of a counterparty."""
     return Trader(venue, funds=FUNDS)
 
 
 @pytest.fixture
 def bot(request: pytest.FixtureRequest, venue: Venue, programs: dict[str, Program], symbol: str, own: Trader) -> Bot:
-    """The client that the test is about, with the credentials of ``own``."""
+    """The client under test, with the credentials of ``own``."""
     client: Client = request.param
     if client.name not in programs:
         programs[client.name] = Program(*client.provide())

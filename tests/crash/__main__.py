@@ -14,7 +14,7 @@ from tests.crash.kinds import KINDS
 
 
 def main() -> int:
-    """0 if nothing was found wrong."""
+    """0 if there were no findings."""
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     shares = ", ".join(f"{kind.share} {kind.name}" for kind in KINDS.values())
     parser.add_argument(
@@ -41,11 +41,11 @@ def main() -> int:
 
 
 def _run(rnd: random.Random, rounds: int, chosen: list[str], products: list[str], tallies: Tallies) -> bool:
-    """Whether anything was wrong."""
+    """Whether there were findings."""
     failed = False
     for number, product in enumerate(products):
         campaign = Campaign(product, rnd, tallies, lambda line: print(line, flush=True))
-        # the odd one of a count goes to the first product
+        # the remainder goes to the first product
         kinds = {name: (KINDS[name].share * rounds + len(products) - 1 - number) // len(products) for name in chosen}
         try:
             campaign.run(kinds)

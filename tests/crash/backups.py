@@ -1,4 +1,4 @@
-"""Backups of an exchange under load, and the exchanges that come of them."""
+"""Backups of an exchange under load, and the exchanges restored from them."""
 
 import subprocess
 import sys
@@ -24,33 +24,33 @@ GIVEN: Final = "7"  # of each asset that the operator adds
 
 
 class Done(NamedTuple):
-    """What a command came to."""
+    """The result of a command."""
 
     status: int
     text: str
 
     def ok(self) -> str:
-        """What it printed; it must have succeeded."""
+        """Its output; it must have succeeded."""
         assert self.status == 0, self.text
         return self.text
 
 
 def shardex(data: Path, *arguments: str) -> Done:
-    """``shardex`` on a data folder, in this process."""
+    """Run ``shardex`` on a data folder, in this process."""
     told = CliRunner().invoke(main, ["--data", str(data), *arguments])
     assert told.exception is None or isinstance(told.exception, SystemExit), told.exception
     return Done(told.exit_code, told.output)
 
 
 def start_shardex(data: Path, *arguments: str, **how: Any) -> "subprocess.Popen[str]":
-    """The same in a process of its own."""
+    """Run ``shardex`` in a process of its own."""
     command = [sys.executable, "-m", "web.cli", "--data", str(data), *arguments]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     return subprocess.Popen(command, cwd=ROOT, **streams, **how)
 
 
 def end(process: "subprocess.Popen[str]") -> Done:
-    """What that process comes to."""
+    """Wait for the process; its result."""
     with process:
         text, _ = process.communicate(timeout=COMMAND_S)
     return Done(process.returncode, text)
@@ -64,7 +64,7 @@ class Told(NamedTuple):
 
 
 class Operator(Workers):
-    """Opens markets and pays assets out as long as the context lasts."""
+    """Opens markets and deposits assets while the context lasts."""
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
@@ -83,7 +83,7 @@ class Operator(Workers):
 
 @contextmanager
 def restored(backup: Path, shard_count: int) -> Iterator[Exchange]:
-    """The exchange that a backup is restored to."""
+    """The exchange restored from a backup."""
     with closing(Exchange(shard_count)) as exchange:
         shardex(exchange.data, "restore", str(backup)).ok()
         exchange.start()
@@ -91,7 +91,7 @@ def restored(backup: Path, shard_count: int) -> Iterator[Exchange]:
 
 
 def find_lost(told: Told, exchange: Exchange) -> Iterator[str]:
-    """Everything that was acknowledged and that ``exchange`` does not know, in words."""
+    """Findings for everything acknowledged that is missing from ``exchange``."""
     for account in {call.account for call in told.calls}:
         with Reader(exchange.base_url, account) as reader:
             said = read_spot(reader, EVER_S)
@@ -121,5 +121,5 @@ def _find_lost_of(call: Call, said: SpotStatement) -> Iterator[str]:
 
 
 def names(folder: Path) -> Sequence[str]:
-    """What lies there, hidden or not."""
+    """The names of all files, including hidden ones."""
     return sorted(path.name for path in folder.iterdir())

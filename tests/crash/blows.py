@@ -1,4 +1,4 @@
-"""Blows against an exchange under load. Each returns the moment of its (last) stroke, by the monotonic clock."""
+"""Faults injected into an exchange under load. Each returns the monotonic time of its (last) injection."""
 
 import os
 import resource
@@ -22,7 +22,7 @@ from tests.exchange import Exchange, kill, until
 from web.cli.run import STOP_S, Service
 
 _FAULTS: Final = (str(Path(__file__).with_name("failing_sync")), *filter(None, [os.environ.get("PYTHONPATH")]))
-SYNCS_MAY_FAIL: Final = {"PYTHONPATH": os.pathsep.join(_FAULTS)}  # a setting of an exchange
+SYNCS_MAY_FAIL: Final = {"PYTHONPATH": os.pathsep.join(_FAULTS)}  # settings of an exchange
 SYNC_FAILED: Final = "disk I/O error"  # in its log
 STILL_S: Final = 5.0  # longer than a command's deadline
 
@@ -35,12 +35,12 @@ def strike(pid: int) -> float:
 
 
 def kill_a_shard(storm: Storm, shard: int) -> float:
-    """Whatever it does at the moment."""
+    """At an arbitrary moment."""
     return strike(shard_process(storm.exchange, shard))
 
 
 def kill_in_recovery(storm: Storm, shard: int) -> float:
-    """Once, and again at any point of its way back."""
+    """Once, and again at an arbitrary point of its recovery."""
     pid = shard_process(storm.exchange, shard)
     kill(pid)
     pid = shard_process(storm.exchange, shard, after=pid)
@@ -49,7 +49,7 @@ def kill_in_recovery(storm: Storm, shard: int) -> float:
 
 
 def kill_in_snapshot(storm: Storm, shard: int) -> float:
-    """While its child writes a snapshot."""
+    """While its child process writes a snapshot."""
     pid = shard_process(storm.exchange, shard)
     folder = storm.exchange.folder.shard(shard)
     end = time.monotonic() + BACK_S
@@ -60,31 +60,31 @@ def kill_in_snapshot(storm: Storm, shard: int) -> float:
 
 
 def kill_a_worker(storm: Storm, _: int = 0) -> float:
-    """Any of gunicorn's."""
+    """A random gunicorn worker."""
     return strike(storm.rnd.choice(worker_processes(storm.exchange)))
 
 
 def kill_the_archive(storm: Storm, _: int = 0) -> float:
-    """In the midst of a transaction or not."""
+    """At an arbitrary moment, possibly within a transaction."""
     return strike(archive_process(storm.exchange))
 
 
 def kill_the_supervisor(storm: Storm, _: int = 0) -> float:
-    """The engine's children end by themselves; then it is started again."""
+    """The engine's child processes end by themselves; then it is restarted."""
     moment = time.monotonic()
     kill_service(storm.exchange.engine)
     return moment
 
 
 def kill_all(storm: Storm, _: int = 0) -> float:
-    """Every process of both services at one moment."""
+    """Every process of both services at once."""
     moment = time.monotonic()
     kill_everything(storm.exchange)
     return moment
 
 
 def stand_still(storm: Storm, shard: int) -> float:
-    """SIGSTOP beyond every order's deadline; the others go on meanwhile. The moment is that of SIGCONT."""
+    """SIGSTOP for longer than any order's deadline, while the others continue. Returns the time of SIGCONT."""
     with stopped(shard_process(storm.exchange, shard)):
         seen = len(storm.load.calls)
         time.sleep(STILL_S)
@@ -98,7 +98,7 @@ def stand_still(storm: Storm, shard: int) -> float:
 
 
 def fail_writes(storm: Storm, shard: int) -> float:
-    """No file takes a byte of it any more: it ends, and its successor may write."""
+    """All its writes fail: it ends, and its successor can write."""
     pid = serving_process(storm.exchange, shard)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
     until(lambda: pid not in storm.exchange.processes(), BACK_S, "a shard that cannot write ends")
@@ -106,7 +106,7 @@ def fail_writes(storm: Storm, shard: int) -> float:
 
 
 def fail_syncs(storm: Storm, shard: int) -> float:
-    """The disk takes its bytes and does not say that they are safe: it ends, and its successor's syncs succeed."""
+    """Its writes succeed but its syncs fail: it ends, and its successor's syncs succeed."""
     pid, noted = serving_process(storm.exchange, shard), storm.exchange.log().count(SYNC_FAILED)
     os.kill(pid, signal.SIGUSR1)
     until(lambda: pid not in storm.exchange.processes(), BACK_S, "a shard that cannot sync ends")
@@ -115,19 +115,19 @@ def fail_syncs(storm: Storm, shard: int) -> float:
 
 
 def end_orderly(storm: Storm, _: int = 0) -> float:
-    """SIGTERM of either service, and a new start. The moment is that of its end: until then it serves."""
+    """SIGTERM to one of the services, and a restart. Returns the time of its end: until then it serves."""
     return restart(storm.rnd.choice((storm.exchange.web, storm.exchange.engine)))
 
 
 def reload(storm: Storm, _: int = 0) -> float:
-    """SIGHUP of gunicorn."""
+    """SIGHUP to gunicorn."""
     moment = time.monotonic()
     reload_workers(storm.exchange)
     return moment
 
 
 def restart(service: Service) -> float:
-    """SIGTERM, and a new start once all has ended by itself; the moment in between."""
+    """SIGTERM, and a restart once everything has ended by itself; returns the time in between."""
     assert service.stop(STOP_S[service.name]), f"the {service.name} side had to be killed"
     moment = time.monotonic()
     service.start()

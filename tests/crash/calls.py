@@ -1,4 +1,4 @@
-"""Calls of real callers, each noted with what its caller was told."""
+"""Calls of real clients, each recorded with its response."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -10,58 +10,58 @@ from loadtest.outcome import Outcome, error_of, outcome_of
 from shards.limits import DEADLINE_BULK_MS, DEADLINE_MS
 from tests.crash.floor import Account
 
-HUNG_S: Final = DEADLINE_BULK_MS / 1_000 + 12  # no answer after so long: nobody will ever answer
-DECIDED_S: Final = DEADLINE_MS / 1_000 + 0.5  # after so long an order that nobody confirmed is placed or never will be
+HUNG_S: Final = DEADLINE_BULK_MS / 1_000 + 12  # no response after so long: the call hangs
+DECIDED_S: Final = DEADLINE_MS / 1_000 + 0.5  # after so long an unconfirmed order has been placed or never will be
 READABLE_S: Final = 15.0  # after the last kill everything can be read again
-PAUSE_S: Final = 0.05  # after a call that came to nothing: whoever starts again needs the processor, too
+PAUSE_S: Final = 0.05  # after a call that failed: the restarting process needs the processor, too
 QUESTIONS: Final = ("get", "balances", "orders", "trades", "account", "positions")
 
 
 class Call(NamedTuple):
-    """One call and what came of it."""
+    """One call and its outcome."""
 
     what: str  # place, cancel, cancel_by_client_id, cancel_all, …, or one of QUESTIONS
     account: Account
-    shards: frozenset[int]  # that must be there for it
+    shards: frozenset[int]  # needed to execute it
     name: str  # client id of a new order, id of an order to cancel
     sent: dict[str, Any]
     started: float
     seconds: float
-    status: int  # 0: no answer; -1: an answer that must not be
+    status: int  # 0: no response; -1: a malformed one
     body: Any
 
     @property
     def error(self) -> str:
-        """The refusal's word, on futures its code; "" if there is none."""
+        """The error text, on futures the code; "" if there is none."""
         return error_of(self.body)
 
     @property
     def needs_history(self) -> bool:
-        """Whether it may take the archive: a query, or a cancel, of what is not open any more."""
+        """Whether it may need the archive: a query, or a cancel of an order that is no longer open."""
         return self.is_query or self.what in ("cancel", "cancel_by_client_id", "cancel_batch")
 
     @property
     def may_be_unheard(self) -> bool:
-        """Told that the archive was not heard within the second that a cancel waits for it: a machine may be busy."""
+        """Whether the archive did not answer within the second that a cancel waits, as on a busy machine."""
         return self.needs_history and not self.is_query and self.status in (408, 504)
 
     @property
     def is_query(self) -> bool:
-        """Whether it asks only."""
+        """Whether it only reads."""
         return self.what in QUESTIONS
 
     @property
     def outcome(self) -> Outcome:
-        """What the caller may conclude."""
+        """What the client may conclude."""
         return outcome_of(self.what.startswith("cancel"), self.status, self.error)
 
     @property
     def ended(self) -> float:
-        """When the answer was there."""
+        """When the response had arrived."""
         return self.started + self.seconds
 
     def as_record(self, product: str) -> record.Call:
-        """As the load test notes it; its auditor reads that."""
+        """The call in the load test's format, for its auditor."""
         sent = self.sent or {"symbol" if self.what == "cancel_all" else "id": self.name}
         wall = time.time() - time.monotonic()
         told = self.seconds, self.status, self.body
@@ -72,7 +72,7 @@ class Call(NamedTuple):
 
 
 def wait_decided(calls: Iterable[Call]) -> None:
-    """Until what came of every one of these calls is so for ever."""
+    """Wait until the outcome of every call is final."""
     unknown = [call.started for call in calls if call.outcome is Outcome.UNKNOWN and not call.is_query]
     if unknown:
         time.sleep(max(0.0, max(unknown) + DECIDED_S - time.monotonic()))
@@ -82,7 +82,7 @@ Note = Callable[[Call], None]
 
 
 class Request(NamedTuple):
-    """What goes over the wire."""
+    """The request as sent."""
 
     method: str
     target: str
@@ -101,7 +101,7 @@ class Caller:
     def send(
         self, what: str, request: Request, shards: Iterable[int], name: str = "", sent: dict[str, Any] | None = None
     ) -> Call:
-        """Make a call and note it."""
+        """Make a call and record it."""
         started = time.monotonic()
         told = self._session.ask(*request, HUNG_S)
         seconds = time.monotonic() - started
@@ -110,5 +110,4 @@ class Caller:
         return made
 
     def close(self) -> None:
-        """Drop the connection."""
         self._session.close()

@@ -1,4 +1,4 @@
-"""Storms of all kinds of blows in turn, on one product's exchange, which keeps its data folder from first to last."""
+"""Storms of all kinds of faults in turn, on one product's exchange, which keeps its data folder throughout."""
 
 import random
 import time
@@ -19,18 +19,18 @@ from tests.exchange import Exchange, until
 
 PRODUCTS: Final[Mapping[str, Any]] = {"spot": (Floor, SPOT), "futures": (FuturesFloor, FUTURES)}
 SHARDS: Final = 4
-STORM_BLOWS: Final = 25  # between two audits at most: they stay short
-LATE_S: Final = HUNG_S - 6  # after the longest deadline by far; a busy machine is no excuse
-WORKER_LATE_S: Final = 5.0  # who waits so long, waits for the worker that was killed
+STORM_BLOWS: Final = 25  # at most, between two audits: storms stay short
+LATE_S: Final = HUNG_S - 6  # well after the longest deadline, even on a busy machine
+WORKER_LATE_S: Final = 5.0  # a longer wait was for the killed worker
 
 
 class Tally:
-    """What came of one kind of blow."""
+    """Results of one kind of fault."""
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
         self.blows = self.calls = self.findings = 0
-        self.back_s: list[float] = []  # from a blow to the first call that is served by who was hit
+        self.back_s: list[float] = []  # from a fault to the first call served by its victim
         self.slowest_s = 0.0
 
     def __str__(self) -> str:
@@ -43,7 +43,7 @@ class Tally:
         return text + _bar(p99, self.kind.again_s)
 
     def is_slow(self) -> bool:
-        """Whether what is to be reached on a machine that does nothing else is missed."""
+        """Whether a target for an otherwise idle machine was missed."""
         return self.slowest_s > self.kind.slowest_s or self._back_s(0.99) > self.kind.again_s
 
     def _back_s(self, share: float) -> float:
@@ -51,12 +51,12 @@ class Tally:
 
 
 def _bar(seconds: float, seconds_max: float) -> str:
-    """Whether what is to be reached on a machine that does nothing else is reached; only --strict fails by it."""
+    """A target for an otherwise idle machine, and whether it was met; missing it only fails with --strict."""
     return f" [≤ {seconds_max:.0f} s: {'reached' if seconds <= seconds_max else 'MISSED'}]" if seconds_max < inf else ""
 
 
 class Tallies(dict[str, Tally]):
-    """Of all kinds that have struck."""
+    """Of all kinds injected so far."""
 
     def __missing__(self, name: str) -> Tally:
         tally = self[name] = Tally(KINDS[name])
@@ -64,7 +64,7 @@ class Tallies(dict[str, Tally]):
 
 
 def plan(kinds: Mapping[str, int]) -> Iterator[tuple[Kind, int]]:
-    """Storms, each of one kind: all kinds in turn until so many blows of each are planned."""
+    """Storms, each of one kind: all kinds in turn until the given number of faults of each is planned."""
     left = dict(kinds)
     while any(left.values()):
         for name in left:
@@ -77,7 +77,7 @@ class Campaign:
     """One product's exchange and all its storms."""
 
     def __init__(self, product: str, rnd: random.Random, tallies: Tallies, tell: Callable[[str], None]) -> None:
-        settings = {**SYNCS_MAY_FAIL, "SHARDEX_SNAPSHOT_RECORDS": "150"}  # one is always being written
+        settings = {**SYNCS_MAY_FAIL, "SHARDEX_SNAPSHOT_RECORDS": "150"}  # so that a snapshot is always being written
         self.exchange = Exchange(SHARDS, settings)
         self._product = product
         self._rnd = rnd
@@ -85,7 +85,7 @@ class Campaign:
         self._tell = tell
 
     def run(self, kinds: Mapping[str, int]) -> None:
-        """So many blows of each kind. Raises AssertionError at the first storm after which anything is wrong."""
+        """Inject so many faults of each kind. Raises AssertionError at the first storm with findings."""
         make_floor, trading = PRODUCTS[self._product]
         self.exchange.start()
         stage = Stage(self.exchange, make_floor(self.exchange), trading)
@@ -115,7 +115,7 @@ class Campaign:
             self._tell(f"{self._product:7} {kind.name:10} {count:3} blows {took:5.1f} s, audit {audited:4.1f} s")
 
     def _strike(self, storm: Storm, kind: Kind, victims: Set[int]) -> None:
-        """One blow, and wait until its victims are seen to serve."""
+        """Inject one fault, and wait until its victims are seen to serve."""
         shard, seen = self._rnd.choice(sorted(victims)), len(storm.load.calls)
         tally = self._tallies[kind.name]
         tally.blows += 1
@@ -128,7 +128,7 @@ class Campaign:
 
     @staticmethod
     def _served(storm: Storm, seen: int, moment: float, proves: Callable[[Call], bool]) -> float | None:
-        """When the first call was answered that was made after the blow and proves that its victim serves."""
+        """When the first call was answered that was made after the fault and proves that its victim serves."""
         after = (call for call in storm.load.calls[seen:] if call.started > moment)
         return min((call.ended for call in after if call.outcome is Outcome.DECIDED and proves(call)), default=None)
 
@@ -141,10 +141,10 @@ class Campaign:
 
 
 def _proofs(kind: Kind, shard: int) -> list[Callable[[Call], bool]]:
-    """What shows that whoever was hit serves again; all of it must be seen."""
+    """What proves that the victims serve again; all of it must be seen."""
 
     def served_by(number: int) -> Callable[[Call], bool]:
-        # a call that needs no other shard; of trades the archive tells alone
+        # a call that needs no other shard; trades come from the archive alone
         return lambda call: call.shards == {number} and call.status < 500 and call.what != "trades"
 
     match kind.hits:

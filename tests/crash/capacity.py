@@ -1,4 +1,4 @@
-"""How many messages a mailbox takes: all it is meant to, whoever was killed with messages of his in it."""
+"""The capacity of a mailbox: all its slots, no matter which senders were killed with pending messages."""
 
 import queue
 from typing import Any
@@ -13,7 +13,7 @@ from tests.exchange import Exchange, until
 
 
 def fill(channel: ThreadedShardChannel, account: str) -> list[Any]:
-    """Ask until the mailbox is full; those who ask."""
+    """Send queries until the mailbox is full; returns the pending ones."""
     waiting = []
     while True:
         try:
@@ -23,7 +23,7 @@ def fill(channel: ThreadedShardChannel, account: str) -> list[Any]:
 
 
 def check_capacity(exchange: Exchange) -> None:
-    """Nobody calls: a mailbox whose shard stands still takes as many messages as it has places, for each shard."""
+    """With no other load, the mailbox of a stopped shard takes exactly its number of slots, for each shard."""
     with connected(exchange) as client:
         for shard in range(client.shard_count):
             channel = ThreadedShardChannel(exchange.folder, f"shard-{shard}")

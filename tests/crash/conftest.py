@@ -1,4 +1,4 @@
-"""What crash tests share: an exchange that lives through a module's tests."""
+"""Shared by crash tests: an exchange that lasts for a module's tests."""
 
 from collections.abc import Iterator
 
@@ -10,12 +10,12 @@ from tests.crash.processes import check_at_rest
 from tests.crash.storm import Stage
 from tests.exchange import Exchange
 
-SNAPSHOT_RECORDS = {1: 10**9, 4: 150}  # with one shard never, with four all the time
+SNAPSHOT_RECORDS = {1: 10**9, 4: 150}  # never with one shard, all the time with four
 
 
 @pytest.fixture(scope="module", params=[("spot", 4)], ids=["spot"])
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    """An exchange with markets, for all tests of a module. In the end nothing is left over and its folder is right."""
+    """An exchange with markets, for a module's tests. At the end no process is left over and its folder is intact."""
     product, shard_count = request.param
     make_floor, trading = PRODUCTS[product]
     settings = {**SYNCS_MAY_FAIL, "SHARDEX_SNAPSHOT_RECORDS": str(SNAPSHOT_RECORDS[shard_count])}

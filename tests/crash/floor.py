@@ -29,13 +29,13 @@ class Market(NamedTuple):
 
 
 class Account(accounts.Account, frozen=True):
-    """An account, its credentials, and the shard that keeps its money."""
+    """An account, its credentials, and the shard that keeps its funds."""
 
     account_shard: int
 
 
 class Floor:
-    """The markets of an exchange, made at first, and accounts as they are wanted."""
+    """The markets of an exchange, created once, and accounts on demand."""
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
@@ -52,7 +52,7 @@ class Floor:
         return other
 
     def accounts_of(self, shard: int) -> Account:
-        """A new account whose money lies on ``shard``, with funds."""
+        """A new funded account kept on ``shard``."""
         name = next(
             name for name in (f"a{n}" for n in self._numbers) if shard_of_account(name, self.shard_count) == shard
         )
@@ -60,11 +60,11 @@ class Floor:
         return Account(made.account, made.jwt, made.api_key, made.api_secret, shard)
 
     def funds(self) -> dict[str, dict[str, str]]:
-        """What a new account trades with, by wallet and asset."""
+        """Initial funds of a new account, by wallet and asset."""
         return {"spot": dict.fromkeys((QUOTE, *(market.base for market in self.markets)), FUNDS)}
 
     def open_market(self, shard: int) -> Market:
-        """List a market whose book lies on ``shard``."""
+        """List a market whose book is on ``shard``."""
         market = self.name_market(shard)
         terms = {
             "id": market.symbol,
@@ -81,7 +81,7 @@ class Floor:
         return market
 
     def name_market(self, shard: int) -> Market:
-        """A market whose book lies on ``shard``; not made yet."""
+        """A market whose book will be on ``shard``; not created yet."""
         names = (f"M{n}" for n in self._numbers)
         base = next(base for base in names if shard_of_symbol(base + QUOTE, self.shard_count) == shard)
         return Market(base + QUOTE, base, shard)

@@ -1,4 +1,4 @@
-"""What accounts were told on futures against what the exchange says of them afterwards."""
+"""Audit of the accounts' futures calls against the exchange's statements afterwards."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,11 +18,11 @@ from tests.crash.futures_trader import COUNTDOWN_MS, OPEN
 from tests.http.futures.order_trader import wait_archived
 from tests.http.venue import Venue
 
-COUNTED_DOWN_S: Final = COUNTDOWN_MS / 1_000 + 1.0  # so long after the last call every countdown has run out
+COUNTED_DOWN_S: Final = COUNTDOWN_MS / 1_000 + 1.0  # so long after the last call every countdown has expired
 
 
 def audit_futures(floor: Floor, accounts: Sequence[Account], calls: Sequence[Call]) -> list[str]:
-    """Everything that is wrong with what these accounts were told; nothing may be under way.
+    """All findings about these accounts' calls; no call may be pending.
 
     Afterwards they have no open orders.
     """
@@ -54,7 +54,7 @@ def _check(floor: FuturesFloor, reader: Reader, said: Statement, calls: Sequence
 
 
 def _check_archive(venue: Venue, statements: Mapping[str, Statement]) -> Iterator[str]:
-    """Each order and each fill is there once, as its account was told; what was open has been canceled since."""
+    """Each order and fill is archived exactly once, as its account saw it; open orders have been canceled since."""
     wait_archived(venue)
     accounts = ", ".join(f"'{account}'" for account in statements)
     rows = venue.sql(f"SELECT order_id, status FROM orders WHERE product = 'futures' AND account IN ({accounts})")

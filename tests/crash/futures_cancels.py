@@ -1,4 +1,4 @@
-"""Whether what an account was told of its cancels is so."""
+"""Whether the responses to an account's cancels are true."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +39,7 @@ def _check_one(call: Call, number: int, told: dict[str, Any], said: Statement) -
 
 
 def _check_all(call: Call, known: Mapping[int, Placed], said: Statement) -> Iterator[str]:
-    """Nothing is open that was acknowledged before; a countdown that was put off has run out later."""
+    """No order acknowledged before is open; a countdown that was restarted has expired later."""
     for number, placed in known.items():
         if placed.told and placed.call.ended < call.started:
             order = said.orders.get(number, {})

@@ -8,22 +8,21 @@ from tests.exchange import Exchange
 
 MAKER_BPS: Final = 2
 TAKER_BPS: Final = 5
-LEVERAGES: Final = (3, 5, 7)  # no order of at most MAX_NOTIONAL is beyond every wallet with more
+LEVERAGES: Final = (3, 5, 7)  # with more, no order up to MAX_NOTIONAL would exceed every wallet
 
 
 class FuturesFloor(Floor):
-    """Each account has a leverage of its own on each market, set before it trades."""
+    """Each account sets its own leverage on each market before it trades."""
 
     def __init__(self, exchange: Exchange) -> None:
         self.leverages: dict[tuple[str, str], int] = {}  # account and symbol
         super().__init__(exchange)
 
     def funds(self) -> dict[str, dict[str, str]]:
-        """A futures wallet."""
         return {"futures": {QUOTE: FUNDS}}
 
     def accounts_of(self, shard: int) -> Account:
-        """With leverages, too."""
+        """The account, with its leverages set."""
         account = super().accounts_of(shard)
         for number, market in enumerate(self.markets):
             leverage = LEVERAGES[(account.account_shard + number) % len(LEVERAGES)]
@@ -34,7 +33,7 @@ class FuturesFloor(Floor):
         return account
 
     def open_market(self, shard: int) -> Market:
-        """List a perpetual whose book lies on ``shard``: tick 0.1, lot 0.001, at least 5 USDT."""
+        """List a perpetual whose book is on ``shard``: tick 0.1, lot 0.001, at least 5 USDT."""
         market = self.name_market(shard)
         terms = {
             "symbol": market.symbol,

@@ -1,4 +1,4 @@
-"""Whether an account's futures money follows from its fills and its open orders, to the unit."""
+"""Whether an account's futures balance follows exactly from its fills and open orders."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ _AVERAGE: Final = Decimal("1e-9")  # tick decimals + 8
 
 
 def check_money(said: Statement, leverages: Mapping[str, int]) -> Iterator[str]:
-    """``leverages``: of every market by its symbol."""
+    """``leverages``: by symbol, of every market."""
     yield from _check_fills(said)
     yield from _check_wallet(said)
     positions = {symbol: Place(leverage) for symbol, leverage in leverages.items()}
@@ -31,7 +31,7 @@ def check_money(said: Statement, leverages: Mapping[str, int]) -> Iterator[str]:
 
 
 def check_flat_book(account: Row) -> Iterator[str]:
-    """After all orders were canceled nothing is held, and all adds up still."""
+    """After all orders were canceled nothing is held, and all sums still match."""
     held = [
         row for row in account["positions"] if _numbers(row, "openOrderInitialMargin", "bidNotional", "askNotional")
     ]
@@ -89,7 +89,7 @@ def _check_wallet(said: Statement) -> Iterator[str]:
 
 
 def _follow(said: Statement, positions: Mapping[str, Place]) -> Iterator[str]:
-    """Through all fills, to what the positions must be."""
+    """Replay all fills to derive the positions."""
     for fill in said.fills:
         place = positions[fill["symbol"]]
         profit = place.fill(fill["side"], Fraction(fill["price"]), Fraction(fill["qty"]), place.leverage)
@@ -110,14 +110,14 @@ def _check_position(row: Row, place: Place, mark: Fraction) -> Iterator[str]:
 
 
 def _is_regular(order: Row) -> bool:
-    """No waiting trigger."""
+    """Not a waiting trigger."""
     return order["status"] in OPEN and order.get("triggerTime") != 0
 
 
 def _check_holds(row: Row, place: Place, orders: list[Row]) -> Iterator[str]:
-    """Of a sale nobody can say what the best bid was, nor of any what the mark was; it holds by its price at least.
+    """Check holds as lower bounds where the best bid of a sale, or the mark price, at that time is unknown.
 
-    What only reduces holds what it would lose, at most.
+    A reduce-only order holds at most what it would lose.
     """
     open_value: defaultdict[str, Fraction] = defaultdict(Fraction)
     least = most = Fraction(0)
@@ -140,7 +140,7 @@ def _check_holds(row: Row, place: Place, orders: list[Row]) -> Iterator[str]:
 
 
 def _numbers(row: Row, *names: str) -> dict[str, Fraction]:
-    """Those that are not zero."""
+    """The values that are not zero."""
     return _named(**{name: Fraction(row[name]) for name in names})
 
 

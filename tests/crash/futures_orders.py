@@ -1,4 +1,4 @@
-"""Whether an account's futures orders are what it was told, and only they."""
+"""Whether an account's futures orders are exactly those in its responses."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -30,7 +30,7 @@ _CHILD_TERMS: Final = {
 
 
 def check_orders(known: Mapping[int, Placed], said: Statement, calls: Sequence[Call]) -> Iterator[str]:
-    """None is lost, none is there that nobody was told of, and each is as it was sent."""
+    """No order is lost, none is unknown to the account, and each is as it was sent."""
     placed = (said.orders[number] for number in known.keys() & said.orders.keys())
     children = {child for order in placed for child in children_of(order).values()}
     for number in (known.keys() | children) - said.orders.keys():
@@ -46,7 +46,7 @@ def check_orders(known: Mapping[int, Placed], said: Statement, calls: Sequence[C
 
 
 def same(told: Any, wanted: Any) -> bool:
-    """As numbers, if they are."""
+    """Compared as numbers, if both are."""
     try:
         return Decimal(str(told)) == Decimal(str(wanted))
     except ArithmeticError:
@@ -70,7 +70,7 @@ def _check_content(order: Row, placed: Placed, changes: Sequence[Call]) -> Itera
         wanted = [placed.sent[name]] if name in placed.sent else []
         for change in changes:
             if not wanted or name not in change.sent:
-                continue  # it has none of its own, or is to stay as it is
+                continue  # not applicable, or unchanged
             if change.status == 200:
                 if not _fits(change.body, field, change.sent[name]):
                     yield f"{change} to {change.sent} was told {change.body}"
@@ -82,7 +82,7 @@ def _check_content(order: Row, placed: Placed, changes: Sequence[Call]) -> Itera
 
 
 def _fits(order: Row, field: str, wanted: str) -> bool:
-    """What only reduces may have become smaller."""
+    """A reduce-only order may have become smaller."""
     smaller = field == "origQty" and order["reduceOnly"] and Decimal(order[field]) <= Decimal(wanted)
     return smaller or same(order[field], wanted)
 
@@ -93,7 +93,7 @@ def _changes_of(number: int, calls: Sequence[Call]) -> list[Call]:
 
 
 def _check_children(order: Row, placed: Placed, said: Statement) -> Iterator[str]:
-    """All that were placed with it are there; a canceled parent, or one that got nothing, has taken its own along."""
+    """All attached orders exist; those of a parent that was canceled, or ended without a fill, have ended with it."""
     if "orderId" in placed.told and children_of(placed.told) != children_of(order):
         yield f"told were the children {children_of(placed.told)}, now {order}"
     for name, (field, kind) in _CHILD_TERMS.items():

@@ -1,4 +1,4 @@
-"""What became of every futures order that was sent: its id, once nothing is under way."""
+"""The outcome of every futures order sent: its id, once no call is pending."""
 
 import json
 from collections import defaultdict
@@ -13,7 +13,7 @@ from tests.crash.futures_trader import CHILDREN
 
 
 class Attempt(NamedTuple):
-    """One time that a new order was sent, by itself or in a batch."""
+    """One attempt to place a new order, by itself or in a batch."""
 
     name: str  # its client id
     sent: dict[str, Any]
@@ -23,20 +23,20 @@ class Attempt(NamedTuple):
 
     @property
     def id(self) -> int:
-        """The order's; 0 if it was not acknowledged."""
+        """The order's id; 0 if it was not acknowledged."""
         return int(self.told.get("orderId", self.told.get("algoId", 0)))
 
 
 class Placed(NamedTuple):
-    """An order that exists."""
+    """An existing order."""
 
     sent: dict[str, Any]
-    told: dict[str, Any]  # empty if nobody was told
+    told: dict[str, Any]  # empty if it was never acknowledged
     call: Call
 
 
 def resolve(calls: Sequence[Call], reader: Reader) -> tuple[dict[int, Placed], list[str]]:
-    """Order id → how it was placed, and what is wrong; what is unknown is asked for by its client id."""
+    """Order id → how it was placed, and findings; unknown outcomes are queried by client id."""
     known: dict[int, Placed] = {}
     found: list[str] = []
     for name, attempts in _by_name(calls).items():
@@ -53,7 +53,7 @@ def resolve(calls: Sequence[Call], reader: Reader) -> tuple[dict[int, Placed], l
 
 
 def children_of(order: dict[str, Any]) -> dict[str, int]:
-    """The take-profit and the stop-loss that were placed with an order."""
+    """The take-profit and the stop-loss placed with an order."""
     return {name: order[name] for name in CHILDREN if name in order}
 
 

@@ -1,4 +1,4 @@
-"""What the exchange says of an account's futures, read page by page once nothing is under way."""
+"""The exchange's statement of an account's futures, read page by page once no call is pending."""
 
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
@@ -16,18 +16,18 @@ class Statement(NamedTuple):
 
     orders: dict[int, Row]
     open: dict[int, Row]
-    fills: list[Row]  # of each market in the order of their ids
+    fills: list[Row]  # per market in order of ids
     income: list[Row]
-    account: Row  # every market is in it
-    marks: dict[str, str]  # symbol → mark price as the account's risk is reckoned with
+    account: Row  # includes every market
+    marks: dict[str, str]  # symbol → mark price used for the account's risk
 
     def children_of(self, parent: int) -> Iterator[Row]:
-        """The triggers that were attached to an order."""
+        """The triggers attached to an order."""
         return (order for order in self.orders.values() if order.get("parentOrderId") == parent)
 
 
 def read_statement(reader: Reader, markets: Sequence[Market]) -> Statement:
-    """Everything the account may read of itself."""
+    """Everything the account can read about itself."""
     orders: dict[int, Row] = {}
     fills: list[Row] = []
     for market in markets:
@@ -45,7 +45,7 @@ def read_statement(reader: Reader, markets: Sequence[Market]) -> Statement:
 
 
 def _read_pages(reader: Reader, market: Market, path: str, start: str, key: str) -> list[Row]:
-    """By ids, each of which is told once."""
+    """By ids, no row twice."""
     rows: list[Row] = []
     last = 0
     while True:
@@ -59,7 +59,7 @@ def _read_pages(reader: Reader, market: Market, path: str, start: str, key: str)
 
 
 def _read_income(reader: Reader) -> list[Row]:
-    """By times: the last one of a page may be told again by the next."""
+    """By times: the last row of a page may be repeated on the next."""
     name: Callable[[Row], tuple[int, str]] = lambda row: (row["tranId"], row["incomeType"])  # noqa: E731
     rows: dict[tuple[int, str], Row] = {}
     start = 0
@@ -75,7 +75,7 @@ def _read_income(reader: Reader) -> list[Row]:
 
 
 def find_unbalanced(told: dict[str, Any]) -> list[str]:
-    """What does not add up within one answer of the account."""
+    """Inconsistencies within one response about the account."""
     wallet, unrealized, used, available = (
         Decimal(told[name])
         for name in ("totalWalletBalance", "totalUnrealizedProfit", "totalInitialMargin", "availableBalance")

@@ -8,14 +8,14 @@ Terms = dict[str, Any]
 
 MIDDLE: Final = 1_000  # ticks of 0.1
 SPREAD: Final = 8  # ticks from the middle at which orders are placed, at most
-PRICE_MAX: Final = (MIDDLE + SPREAD) / 10  # nobody bids or trades beyond it
+PRICE_MAX: Final = (MIDDLE + SPREAD) / 10  # no bid or trade is higher
 LOSS_MAX: Final = Fraction(2 * SPREAD, 10)  # between any two prices
 OTHER: Final = {"BUY": "SELL", "SELL": "BUY"}
-_BEYOND: Final = "90000"  # more than any wallet is good for
+_BEYOND: Final = "90000"  # more than any wallet can fund
 
 
 def make_regular(rnd: random.Random) -> Terms:
-    """A limit or market order, some with take-profit and stop-loss; one in a hundred is more than one can pay for."""
+    """A limit or market order, some with take-profit and stop-loss; one in a hundred exceeds the wallet."""
     terms: Terms = {"side": rnd.choice(("BUY", "SELL")), "quantity": _quantity(rnd)}
     if rnd.random() < 0.15:
         terms["reduceOnly"] = "true"
@@ -44,7 +44,7 @@ def make_trigger(rnd: random.Random) -> Terms:
 
 
 def make_attached(rnd: random.Random, parent: int, parent_side: str) -> Terms:
-    """A trigger for an order that is open."""
+    """A trigger attached to an open order."""
     kind = rnd.choice(("STOP_MARKET", "TAKE_PROFIT_MARKET"))
     return {"side": OTHER[parent_side], "type": kind, "parentOrderId": parent, **_of_kind(rnd, kind)}
 
@@ -56,7 +56,7 @@ def make_change(rnd: random.Random) -> Terms:
 
 
 def price(ticks: int) -> str:
-    """As it is sent."""
+    """In the form sent."""
     return f"{ticks / 10:.1f}"
 
 
@@ -75,7 +75,7 @@ def _of_kind(rnd: random.Random, kind: str) -> Terms:
 
 
 def _children(rnd: random.Random, side: str, ticks: int) -> Terms:
-    """Take-profit and stop-loss, one of them or none."""
+    """Take-profit, stop-loss, both or neither."""
     if rnd.random() < 0.7:
         return {}
     sign = 1 if side == "BUY" else -1

@@ -1,4 +1,4 @@
-"""A trader on the futures markets, who notes what is wrong with an answer by itself."""
+"""A trader on the futures markets, who records invalid responses as faults."""
 
 import json
 import random
@@ -20,7 +20,7 @@ _ALGO: Final = "/v1/algoOrder"
 
 
 class Held(NamedTuple):
-    """An order of this trader that was open when it was last heard of."""
+    """An order of this trader that was open according to the last response."""
 
     market: Market
     id: int
@@ -30,7 +30,7 @@ class Held(NamedTuple):
 
 
 class FuturesTrader:
-    """One thread that trades at random and remembers what it has."""
+    """One thread that trades at random and keeps track of its orders."""
 
     def __init__(self, number: int, floor: Floor, account: Account, note: Note, rnd: random.Random) -> None:
         self._number = number
@@ -44,11 +44,10 @@ class FuturesTrader:
         self.faults: list[str] = []
 
     def close(self) -> None:
-        """Drop the connection."""
         self._caller.close()
 
     def step(self) -> Call:
-        """One call."""
+        """Make one call."""
         acts = {
             self._place: 40,
             self._place_algo: 6,
@@ -94,7 +93,7 @@ class FuturesTrader:
         return call, request
 
     def _repeat(self, first: Call, request: Request, terms: Terms) -> None:
-        """The very same signed request again: the same order."""
+        """Repeat the signed request: it must return the same order."""
         again = self._caller.send("repeat", request, first.shards, first.name, terms)
         if again.status == 200 and first.status != 200:
             self._remember(again.body)
@@ -102,7 +101,7 @@ class FuturesTrader:
             self.faults.append(f"{again}: a second order for the same signed request")
 
     def _look_for(self, symbol: str, order: int) -> None:
-        """What was acknowledged can be read."""
+        """An acknowledged order must be readable."""
         shards = {self._market(symbol).shard}
         call, _ = self._caller.call("get", "GET", _ORDER, shards, str(order), symbol=symbol, orderId=order)
         if call.error == NO_SUCH_ORDER:
@@ -137,7 +136,7 @@ class FuturesTrader:
     def _market(self, symbol: str) -> Market:
         return next(market for market in self._markets if market.symbol == symbol)
 
-    # Changing
+    # Modifying
 
     def _modify(self) -> Call:
         if not self._open:
@@ -149,7 +148,7 @@ class FuturesTrader:
             "modify", "PUT", _ORDER, shards, name, symbol=held.market.symbol, orderId=held.id, **change
         )
         if call.outcome is Outcome.UNKNOWN or call.error == NO_SUCH_ORDER:
-            self._open.remove(held)  # unknown: nobody could say which of two changes came last
+            self._open.remove(held)  # unknown: the order of the two changes cannot be determined
         return call
 
     # Canceling
@@ -184,7 +183,7 @@ class FuturesTrader:
         return call
 
     def _cancel_batch(self) -> Call:
-        """Up to five orders of a market, by either id, one of them twice."""
+        """Up to five orders of a market, by either id, with a duplicate."""
         market = self._rnd.choice(self._markets)
         chosen = [held for held in self._open if held.market is market][:5]
         if not chosen:
@@ -208,13 +207,13 @@ class FuturesTrader:
         return call
 
     def _count_down(self) -> Call:
-        """Never stopped, and always as long: put off or not, what is open now will be canceled."""
+        """Never stopped, and always with the same timeout: restarted or not, all orders open now will be canceled."""
         market = self._rnd.choice(self._markets)
         path, terms = "/v1/countdownCancelAll", {"symbol": market.symbol, "countdownTime": COUNTDOWN_MS}
         call, _ = self._caller.call("countdown", "POST", path, {market.shard}, **terms)
         return call
 
-    # Asking
+    # Querying
 
     def _ask(self) -> Call:
         market = self._rnd.choice(self._markets)

@@ -1,4 +1,4 @@
-"""The kinds of blows: how many of each make a round, whom they hit, and whose calls may come to nothing."""
+"""The kinds of faults: how many of each make up a round, their victims, and whose calls may fail."""
 
 from collections.abc import Callable, Set
 from math import inf
@@ -13,49 +13,49 @@ Harm = Callable[[Call, Set[int]], bool]
 
 
 class Kind(NamedTuple):
-    """One kind of blow."""
+    """One kind of fault."""
 
     name: str
-    share: int  # of one round, on spot and futures together
-    strike: Callable[[Storm, int], float]  # given the shard to hit; the moment of the stroke
-    hits: str  # whose return is measured: "shard", the one hit; "shards", all; "archive"; "anybody"
-    is_harmed: Harm  # whether a call may come to nothing, given the shards that are hit in this storm
-    again_s: float = inf  # until who was hit serves again, p99, and until anybody is answered: what is to be reached
+    share: int  # number per round, on spot and futures together
+    strike: Callable[[Storm, int], float]  # given the victim shard; returns the time of the fault
+    hits: str  # whose recovery is measured: "shard", the victim; "shards", all; "archive"; "anybody"
+    is_harmed: Harm  # whether a call may fail, given this storm's victim shards
+    again_s: float = inf  # targets: p99 until the victim serves again; then the longest wait of any caller
     slowest_s: float = inf
 
 
 def of_a_victim(call: Call, victims: Set[int]) -> bool:
-    """Callers of other shards never notice."""
+    """Callers of other shards are never affected."""
     return bool(call.shards & victims)
 
 
 def of_a_victims_money(call: Call, victims: Set[int]) -> bool:
-    """Also where a shard is only asked whether there is money."""
+    """Includes calls whose account is kept on a victim, which only decides about funds."""
     return call.account.account_shard in victims or of_a_victim(call, victims)
 
 
 def by_its_worker(call: Call, _: Set[int]) -> bool:
-    """The connection was to a worker that died."""
+    """The connection was to the worker that died."""
     return call.status == 0
 
 
 def before_its_answer(call: Call, _: Set[int] = frozenset()) -> bool:
-    """The connection ended, and not in the middle of an answer."""
+    """The connection ended, but not in the middle of a response."""
     return call.status == 0 and call.error in ("", NO_CONNECTION)
 
 
 def by_an_orderly_end(call: Call, victims: Set[int]) -> bool:
-    """No connection, or the engine away: told in words."""
+    """No connection, or an error response because the engine is down."""
     return before_its_answer(call, victims) or call.status in (408, 500, 503, 504)
 
 
 def a_query(call: Call, _: Set[int]) -> bool:
-    """Trading goes on."""
+    """Trading is not affected."""
     return call.needs_history
 
 
 def anything(_call: Call, _: Set[int]) -> bool:
-    """Nobody is spared."""
+    """Any call may fail."""
     return True
 
 

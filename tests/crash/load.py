@@ -1,4 +1,4 @@
-"""Traders at work, and an account of what they were told."""
+"""Traders at work, and the record of their calls."""
 
 import gc
 import random
@@ -14,10 +14,10 @@ from tests.crash.workers import Workers
 
 
 class Load(Workers):
-    """Traders at work in threads, from ``with`` to its end."""
+    """Traders at work in threads, for the duration of the context."""
 
     def __init__(self, floor: Floor, trading: Trading, rnd: random.Random, traders_per_account: int = 2) -> None:
-        """Two accounts at home on each shard, at least four."""
+        """Two accounts on each shard, at least four in all."""
         self._floor = floor
         self._trading = trading
         self.calls: list[Call] = []
@@ -40,26 +40,26 @@ class Load(Workers):
             self.stop.wait(PAUSE_S)
 
     def decided_count(self) -> int:
-        """Calls that came to something so far."""
+        """Calls with a decided outcome so far."""
         return sum(call.outcome is Outcome.DECIDED for call in list(self.calls))
 
     def audit(self) -> list[str]:
-        """Everything that is wrong with what was told; the load must have ended, and the exchange must be ready."""
+        """All findings about the calls; the load must have ended, and the exchange must be ready."""
         return [*self._faults(), *self._trading.audit(self._floor, self.accounts, self.calls)]
 
     def _faults(self) -> Iterator[str]:
-        """What was wrong with an answer by itself."""
+        """Invalid responses."""
         yield from self.failures
         for trader in self._traders:
             yield from trader.faults
         for call in self.calls:
             if call.what == "repeat":
-                continue  # it may come too late for its signature
+                continue  # it may arrive too late for its signature
             if not self._trading.is_as_documented(call):
                 yield f"{call}: not an answer to expect"
 
     def summary(self) -> str:
-        """How often each answer was given."""
+        """The number of each kind of response."""
         counts = Counter(f"{call.what} {call.status or 'none'} {call.error}".strip() for call in self.calls)
         slowest = max((call.seconds for call in self.calls), default=0)
         return f"{len(self.calls)} calls, the slowest {slowest:.2f} s: {dict(sorted(counts.items()))}"

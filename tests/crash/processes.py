@@ -1,4 +1,4 @@
-"""The processes of an exchange under test: ending, stopping, counting what they hold."""
+"""The processes of an exchange under test: ending and stopping them, counting their resources."""
 
 import os
 import re
@@ -17,34 +17,34 @@ from shards.verify.folder import verify_folder
 from tests.exchange import Exchange, kill, until
 from web.cli.run import Service
 
-BACK_S: Final = 20.0  # longer means: it never comes back
-_LIFE: Final = re.compile(r"-\w+(?=\.mailbox)|-\w+ \(deleted\)")  # the part of a name that is another in each life
-QUIET_S: Final = 10.0  # so long after the last call at most, nothing is under way any more
+BACK_S: Final = 20.0  # longer means: it never recovers
+_LIFE: Final = re.compile(r"-\w+(?=\.mailbox)|-\w+ \(deleted\)")  # the part of a name that differs in each life
+QUIET_S: Final = 10.0  # at most so long after the last call, nothing is pending
 
 
 def kill_service(service: Service) -> None:
-    """kill -9 the first process of a service, wait until the rest has left, start it again."""
+    """kill -9 a service's first process, wait until the others have ended, restart it."""
     assert service.pid is not None
     kill(service.pid)
     revive(service)
 
 
 def revive(service: Service) -> None:
-    """Reap a service whose first process was ended, and start it again."""
+    """Reap a service whose first process was killed, and restart it."""
     until(lambda: service.reap() is not None, BACK_S, f"the {service.name} side ended")
     service.start()
 
 
 def end_everything(exchange: Exchange) -> None:
-    """kill -9 all processes at one moment, the starters first."""
-    for how in (signal.SIGSTOP, signal.SIGKILL):  # stopped first: nobody shall notice the end of another
+    """kill -9 all processes at once, parents first."""
+    for how in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that none notices another's end
         for pid in exchange.processes():
-            with suppress(ProcessLookupError):  # a snapshot has just been finished
+            with suppress(ProcessLookupError):  # a snapshot process has just finished
                 os.kill(pid, how)
 
 
 def kill_everything(exchange: Exchange) -> None:
-    """The same, and start both services again."""
+    """Kill all processes, and restart both services."""
     end_everything(exchange)
     for service in (exchange.engine, exchange.web):
         revive(service)
@@ -56,14 +56,13 @@ def shard_process(exchange: Exchange, shard: int, after: int | None = None) -> i
 
 
 def serving_process(exchange: Exchange, shard: int) -> int:
-    """The process of a shard once it serves: one that cannot open its files yet does not end, but tries again."""
+    """The process of a shard once it serves: one that cannot open its files yet keeps trying."""
     with connected(exchange) as client:
         until(lambda: client.is_serving(shard), BACK_S, f"shard {shard} serves")
         return shard_process(exchange, shard)
 
 
 def archive_process(exchange: Exchange) -> int:
-    """The process of the archive."""
     return _await_process(exchange.archive_pid, None)
 
 
@@ -78,7 +77,7 @@ def _await_process(find: Callable[[], int], after: int | None) -> int:
     while True:
         try:
             found = find()
-        except AssertionError:  # it is just being started, or forks
+        except AssertionError:  # it is just starting, or forks
             assert time.monotonic() < end, "it was not started again"
         else:
             if found != after:
@@ -88,7 +87,7 @@ def _await_process(find: Callable[[], int], after: int | None) -> int:
 
 @contextmanager
 def stopped(pid: int) -> Iterator[None]:
-    """A process that stands still (SIGSTOP) while the context lasts."""
+    """Stop a process (SIGSTOP) for the duration of the context."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -108,7 +107,7 @@ def connected(exchange: Exchange) -> Iterator[Client]:
 
 
 def await_archived(client: Client) -> None:
-    """Until the archive has confirmed all that has ended so far."""
+    """Wait until the archive has confirmed everything that has ended so far."""
     shards = range(client.shard_count)
 
     def lag(shard: int) -> int:
@@ -118,14 +117,14 @@ def await_archived(client: Client) -> None:
     until(lambda: not any(map(lag, shards)), BACK_S, "all is archived")
 
 
-# What they hold
+# Their resources
 
 
 def descriptors(pid: int) -> Counter[str]:
-    """What a process has open, by kind; empty where /proc does not say."""
+    """The open descriptors of a process, by kind; empty without /proc."""
     folder = Path(f"/proc/{pid}/fd")
     kinds: Counter[str] = Counter()
-    with suppress(OSError):  # it ends, or there is no /proc
+    with suppress(OSError):  # it is ending, or there is no /proc
         for entry in folder.iterdir():
             with suppress(OSError):  # closed in the meantime
                 kinds[_LIFE.sub("", os.readlink(entry)).partition(":")[0]] += 1
@@ -133,7 +132,7 @@ def descriptors(pid: int) -> Counter[str]:
 
 
 class Holdings:
-    """What the processes of an exchange hold when nothing is under way, to be compared later."""
+    """Resources of an exchange's processes when nothing is pending, for later comparison."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
@@ -145,16 +144,16 @@ class Holdings:
         pids["archive"] = archive_process(self._exchange)
         held = {name: descriptors(pid) for name, pid in pids.items()}
         for number, pid in enumerate(worker_processes(self._exchange)):
-            kinds = descriptors(pid)  # it also opens files for its counts and for reference data as they are first used
+            kinds = descriptors(pid)  # it also opens files for its counts and for reference data on first use
             held[f"worker {number}"] = Counter(
                 {kind: kinds[kind] for kind in kinds if kind == "socket" or ".mailbox" in kind}
             )
         return held
 
     def check_same(self) -> None:
-        """No process holds more than it or its predecessor held; no socket and no counters are left over.
+        """No process has more than it or its predecessor had; no socket and no counters are left over.
 
-        Less is no fault: a caller's connection may have been about to end when this began.
+        Less is no finding: a client's connection may have been about to end when the first count was made.
         """
         try:
             until(lambda: not any(self._more().values()), QUIET_S, "descriptors as before")
@@ -176,7 +175,7 @@ class Holdings:
 
 
 def check_quiet(exchange: Exchange) -> None:
-    """Nobody calls any more: every mailbox is empty, every row archived, and the folder is right."""
+    """Without load, every mailbox is empty, every row archived, and the folder intact."""
     with connected(exchange) as client:
         shards = range(client.shard_count)
         until(lambda: all(client.is_serving(shard) for shard in shards), BACK_S, "all shards serve")
@@ -185,7 +184,7 @@ def check_quiet(exchange: Exchange) -> None:
 
 
 def check_at_rest(exchange: Exchange) -> None:
-    """Stop both services; nothing is left of them, and the folder is right."""
+    """Stop both services; nothing of them is left, and the folder is intact."""
     exchange.stop()
     assert exchange.strays == []
     assert [path.name for path in (exchange.data / "run").glob("*.mailbox")] == []

@@ -1,4 +1,4 @@
-"""How much the crash tests do: CI's share, times SHARDEX_CRASH_ROUNDS."""
+"""The size of the crash tests: CI's share, times SHARDEX_CRASH_ROUNDS."""
 
 import random
 
@@ -8,10 +8,10 @@ ROUNDS = read_count("SHARDEX_CRASH_ROUNDS", 1)
 
 
 def times(count: int) -> int:
-    """How often to do what CI does ``count`` times."""
+    """The number of repetitions of what CI repeats ``count`` times."""
     return count * ROUNDS
 
 
 def make_random() -> random.Random:
-    """A source of chance whose seed is printed."""
+    """A random generator whose seed is printed."""
     return random.Random(read_seed())

@@ -1,4 +1,4 @@
-"""What accounts were told on spot against what the exchange says of them afterwards."""
+"""Audit of the accounts' spot calls against the exchange's statements afterwards."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -12,11 +12,11 @@ from loadtest.statement import Opening, read_spot
 from tests.crash.calls import READABLE_S, Call, wait_decided
 from tests.crash.floor import FUNDS, QUOTE, Account, Floor
 
-EVER_S: Final = 1  # since when everything is read
+EVER_S: Final = 1  # start of the statements
 
 
 def audit_spot(floor: Floor, accounts: Sequence[Account], calls: Sequence[Call]) -> list[str]:
-    """Everything that is wrong with what these accounts were told; nothing may be under way."""
+    """All findings about these accounts' calls; no call may be pending."""
     wait_decided(calls)
     url, found = floor.exchange.base_url, []
     markets, decimals = {market.symbol: market for market in read_markets(url)}, read_places(url)

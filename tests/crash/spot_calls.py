@@ -1,4 +1,4 @@
-"""Calls of the spot API, and what may be answered to them at any time."""
+"""Calls of the spot API, and the errors they may get at any time."""
 
 import json
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from loadtest.signing import bearer
 from tests.crash.calls import Call, Caller, Request
 
 NOT_PLACED: Final = ("INSUFFICIENT_BALANCE",)
-SIGNED_S: Final = 5.0  # so long a signed request holds
+SIGNED_S: Final = 5.0  # validity of a signed request
 _EXPECTED: Final = {
     "place": {(400, word) for word in (*NOT_PLACED, *PLACED_AND_REJECTED)},
     "cancel": {(404, "ORDER_NOT_FOUND")},
@@ -19,18 +19,18 @@ _UNAVAILABLE: Final = {(503, "ENGINE_BUSY"), (503, "ENGINE_RESTARTING"), (503, "
 
 
 def is_as_documented(call: Call) -> bool:
-    """Whether this answer is one that may be given at any time."""
+    """Whether this response is permitted at any time."""
     answer = call.status, call.error
     if call.status in (0, 200) or answer in _UNAVAILABLE or answer in _EXPECTED.get(call.what, ()):
         return True
     if call.status == 401 and call.seconds > SIGNED_S:
-        return True  # whoever was to serve it came back too late for its signature
-    needs_archive = call.what in ("get", "orders", "trades", "cancel")  # a cancel of what is not open any more
+        return True  # the process to serve it recovered too late for its signature
+    needs_archive = call.what in ("get", "orders", "trades", "cancel")  # a cancel of an order that is no longer open
     return needs_archive and answer == (500, "DB_ERROR")  # while the archive is down
 
 
 class SpotCaller(Caller):
-    """With the token, or with what was signed."""
+    """With the token, or as signed before."""
 
     def call(
         self,
@@ -42,7 +42,7 @@ class SpotCaller(Caller):
         sent: dict[str, Any] | None = None,
         signed: tuple[dict[str, str], str] | None = None,
     ) -> Call:
-        """Make a call and note it."""
+        """Make a call and record it."""
         headers, query = signed or (bearer(self.account), "")
         body = encode(sent) if sent else b""
         if body:
@@ -52,5 +52,5 @@ class SpotCaller(Caller):
 
 
 def encode(sent: dict[str, Any]) -> bytes:
-    """A body; the same bytes each time, as its signature asks for."""
+    """A body; always the same bytes, as its signature requires."""
     return json.dumps(sent).encode()

@@ -1,4 +1,4 @@
-"""A trader on the spot markets, who notes what is wrong with an answer by itself."""
+"""A trader on the spot markets, who records invalid responses as faults."""
 
 import random
 from typing import Any, Final
@@ -14,7 +14,7 @@ OPEN: Final = ("open", "partially_filled")
 
 
 class SpotTrader:
-    """One thread that trades at random and remembers what it has."""
+    """One thread that trades at random and keeps track of its orders."""
 
     def __init__(self, number: int, floor: Floor, account: Account, note: Note, rnd: random.Random) -> None:
         self._number = number
@@ -28,11 +28,10 @@ class SpotTrader:
         self.faults: list[str] = []
 
     def close(self) -> None:
-        """Drop the connection."""
         self._caller.close()
 
     def step(self) -> Call:
-        """One call."""
+        """Make one call."""
         acts = (self._place, self._cancel, self._cancel_by_client_id, self._cancel_all, self._ask)
         (act,) = self._rnd.choices(acts, (45, 28, 6, 1, 12))
         return act()
@@ -57,7 +56,7 @@ class SpotTrader:
         return call
 
     def _repeat(self, first: Call, market: Market, client_id: str, sent: dict[str, Any], signed: Any) -> None:
-        """The very same signed request again: the same order."""
+        """Repeat the signed request: it must return the same order."""
         again = self._caller.call(
             "repeat", "POST", ORDERS, {market.shard, self._account_shard}, client_id, sent, signed
         )
@@ -65,7 +64,7 @@ class SpotTrader:
             self.faults.append(f"{again}: a second order for the same signed request")
 
     def _look_for(self, market: Market, order_id: str) -> None:
-        """What was acknowledged can be read."""
+        """An acknowledged order must be readable."""
         call = self._caller.call("get", "GET", f"{ORDERS}/{order_id}", {market.shard}, order_id)
         if call.status == 404:
             self.faults.append(f"order {order_id} was acknowledged and could not be found right after")
@@ -99,7 +98,7 @@ class SpotTrader:
 
 
 def make_terms(rnd: random.Random) -> dict[str, str]:
-    """A new order of any kind around a price of 100; one in a hundred is more than anybody can pay for."""
+    """A new order of any kind around a price of 100; one in a hundred exceeds every balance."""
     side = rnd.choice(("buy", "sell"))
     if rnd.random() < 0.05:
         amount = (

@@ -1,4 +1,4 @@
-"""A load of real calls and blows in its midst, then the audit."""
+"""A load of real calls with faults injected into it, then the audit."""
 
 import random
 import time
@@ -17,8 +17,8 @@ from tests.crash.settings import make_random
 from tests.crash.trading import SPOT, Trading
 from tests.exchange import Exchange, until
 
-GAP_S: Final = 0.1  # between two blows, at most
-CALM_S: Final = 60.0  # every worker must say that all is ready, again and again
+GAP_S: Final = 0.1  # between two faults, at most
+CALM_S: Final = 60.0  # for every worker to report ready, repeatedly
 SHOWN: Final = 20  # findings
 
 
@@ -31,7 +31,7 @@ class Stage(NamedTuple):
 
 
 class Findings(AssertionError):
-    """What was found wrong, in words."""
+    """All findings as texts."""
 
     def __init__(self, found: Sequence[str]) -> None:
         super().__init__(f"{len(found)} findings:\n" + "\n".join(found[:SHOWN]))
@@ -39,10 +39,10 @@ class Findings(AssertionError):
 
 
 class Storm:
-    """A load from ``with`` to its end, blows in its midst, and the audit at its end."""
+    """A load for the duration of the context, with faults injected into it, and the audit at its end."""
 
     def __init__(self, stage: Stage, rnd: random.Random | None = None, tell: Callable[[str], None] = print) -> None:
-        """``rnd``: a source of chance; one of its own, whose seed is printed, by default."""
+        """``rnd``: a random generator; by default a new one, whose seed is printed."""
         self.exchange = stage.exchange
         self.rnd = rnd or make_random()
         self._tell = tell
@@ -68,7 +68,7 @@ class Storm:
             self._holdings.check_same()
 
     def strike(self, count: int, blow: Callable[[], object]) -> None:
-        """So often; before each the exchange must be trading again."""
+        """Inject so many faults; before each, the exchange must be trading again."""
         for _ in range(count):
             self._await_trading(self.rnd.randint(5, 25))
             time.sleep(self.rnd.uniform(0, GAP_S))
@@ -90,7 +90,7 @@ class Storm:
         check_nothing(verify_folder(self.exchange.folder, client.ask_archive))
 
     def check_only(self, harmed: Callable[[Call], bool]) -> None:
-        """All calls so far but the ``harmed`` have come to something."""
+        """All calls so far except the ``harmed`` ones have been answered."""
         undecided = [call for call in list(self.load.calls) if call.outcome is not Outcome.DECIDED]
         check_nothing([str(call) for call in undecided if not (harmed(call) or call.may_be_unheard)])
 

@@ -1,4 +1,4 @@
-"""What a load trades: who trades, what may be answered, and what must be true afterwards."""
+"""What a load trades: its traders, the permitted responses, and the audit."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -12,20 +12,20 @@ from tests.crash.spot_trader import SpotTrader
 
 
 class Trader(Protocol):
-    """One thread that trades at random and remembers what it has."""
+    """One thread that trades at random and keeps track of its orders."""
 
     faults: list[str]
-    """What was wrong with an answer by itself."""
+    """Invalid responses."""
 
     def step(self) -> Call:
-        """One call, perhaps with others that belong to it."""
+        """Make one call, possibly with related ones."""
 
     def close(self) -> None:
-        """Drop the connection."""
+        """Close the connection."""
 
 
 class Trading(NamedTuple):
-    """One product."""
+    """The load of one product."""
 
     make_trader: Callable[[int, Floor, Account, Note, random.Random], Trader]
     is_as_documented: Callable[[Call], bool]

@@ -1,4 +1,4 @@
-"""Threads that repeat what they do."""
+"""Threads that repeat an action."""
 
 import threading
 from collections.abc import Callable
@@ -6,11 +6,11 @@ from typing import Self
 
 
 class Workers:
-    """Each repeats its step from ``with`` to its end."""
+    """Each repeats its step for the duration of the context."""
 
     def __init__(self, *steps: Callable[[], object]) -> None:
         self.stop = threading.Event()
-        self.failures: list[str] = []  # of a step that has raised: its thread has ended
+        self.failures: list[str] = []  # of steps that have raised, which ends their thread
         self._threads = [threading.Thread(target=self._work, args=(step,)) for step in steps]
 
     def __enter__(self) -> Self:

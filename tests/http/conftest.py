@@ -1,4 +1,4 @@
-"""What the HTTP tests share: one exchange for each number of shards."""
+"""Shared by the HTTP tests: one exchange for each number of shards."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,9 +12,9 @@ from tests.http.venue import Venue
 
 @pytest.fixture(scope="session")
 def venues() -> Iterator[Callable[[int], Venue]]:
-    """The exchange with so many shards, started when it is first asked for, and there until the end.
+    """The exchange with so many shards, started on demand, for the whole session.
 
-    That with one shard reads HTTP as where there is no compiler.
+    The one with a single shard runs without the fast HTTP parser, as without a compiler.
     """
     made: dict[int, Venue] = {}
     with ExitStack() as stack:
@@ -32,11 +32,11 @@ def venues() -> Iterator[Callable[[int], Venue]]:
 
 @pytest.fixture(scope="session", params=[1, 4], ids=["1-shard", "4-shards"])
 def venue(request: pytest.FixtureRequest, venues: Callable[[int], Venue]) -> Venue:
-    """An exchange shared by all who use accounts and markets of their own."""
+    """An exchange shared by all tests that use accounts and markets of their own."""
     return venues(request.param)
 
 
 @pytest.fixture(scope="session")
 def stage(venue: Venue) -> Stage:
-    """The cast of the tables."""
+    """The accounts and markets of the tables."""
     return Stage(venue)

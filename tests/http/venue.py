@@ -1,4 +1,4 @@
-"""Callers of a real exchange: fresh accounts and markets on shards of one's choice, and every call over HTTP."""
+"""Clients of a real exchange: new accounts and markets on chosen shards, with every call over HTTP."""
 
 import itertools
 import json
@@ -40,10 +40,10 @@ Json = Any
 
 
 class Answer(http.Answer):
-    """What came back from spot, or to an operator."""
+    """A response of the spot or operator API."""
 
     def brief(self) -> str:
-        """Status and error in one line, and nothing else may be in the answer: "404 ORDER_NOT_FOUND"."""
+        """Status and error in one line, for a body that contains nothing else: "404 ORDER_NOT_FOUND"."""
         if self.status == 200:
             return "200"
         if self.status == 401:
@@ -60,7 +60,7 @@ class Answer(http.Answer):
 
 @dataclass(frozen=True)
 class Pair:
-    """A spot market as its tests made it."""
+    """A spot market with the terms given by its test."""
 
     symbol: str
     base: str
@@ -72,7 +72,7 @@ class Pair:
 
 
 class Venue:
-    """An exchange and who comes to it."""
+    """An exchange and its clients."""
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
@@ -104,20 +104,20 @@ class Venue:
         return self.send("GET", _target(path, query))
 
     def token(self, account: str, **claims: Any) -> str:
-        """A bearer token; ``claims`` replace what it says."""
+        """A bearer token; ``claims`` replace its claims."""
         if not claims:
             return self._tokens.mint(account, 3_600)
         complete = {"sub": account, "exp": int(time.time()) + 3_600, **claims}
         return jwt.encode({name: value for name, value in complete.items() if value is not None}, self._jwt_secret)
 
-    # Who and what
+    # Accounts and markets
 
     def number(self) -> int:
-        """One never given before."""
+        """A number never returned before."""
         return next(self._counter)
 
     def user(self, account_shard: int | None = None, /, **funds: str) -> "User":
-        """A fresh account, on that account shard, with so much of each asset."""
+        """A new account, on that account shard, with these amounts of assets."""
         names = (f"user-{self.number()}" for _ in itertools.count())
         user = User(
             self, next(name for name in names if account_shard in (None, shard_of_account(name, self.shard_count)))
@@ -127,7 +127,7 @@ class Venue:
         return user
 
     def asset(self, decimals: int) -> str:
-        """A fresh asset."""
+        """A new asset."""
         symbol = f"T{self.number()}"
         self.operate("POST", "/assets", {"symbol": symbol, "decimals": decimals}).ok()
         return symbol
@@ -144,7 +144,7 @@ class Venue:
         maker_bps: int = 0,
         taker_bps: int = 0,
     ) -> Pair:
-        """A fresh market, with its book on that shard."""
+        """A new market, with its book on that shard."""
         names = (f"M{self.number()}" for _ in itertools.count())
         symbol = next(name for name in names if shard in (None, shard_of_symbol(name, self.shard_count)))
         terms = {
@@ -166,15 +166,15 @@ class Venue:
         assert told == {"ok": True, "id": pair.symbol, "status": status}
 
     def set_trading(self, state: str) -> None:
-        """Spot trading ``enabled`` or ``disabled``."""
+        """Set spot trading to ``enabled`` or ``disabled``."""
         assert self.operate("POST", "/trading", {"spot": state}).ok() == {"ok": True, "spot": state}
 
     def unused_id(self, pair: Pair) -> str:
-        """An order id of that market as this exchange makes them, of an order that was never placed."""
+        """A valid order id of that market, of an order that was never placed."""
         return to_uuid(self.market(pair).number << 40 | 1 << 39, self.id_key)
 
     def market(self, pair: Pair) -> Market:
-        """As the shards know it."""
+        """The market as the shards know it."""
         reference = Reference(self.exchange.folder.reference, self._storage_key)
         try:
             return Catalog(reference.facts()).spot[pair.symbol]
@@ -188,7 +188,7 @@ class Venue:
         return {"bids": told["bids"], "asks": told["asks"]}
 
     def sql(self, statement: str) -> list[dict[str, Json]]:
-        """What ``shardex sql`` prints on the running exchange."""
+        """The output of ``shardex sql`` on the running exchange."""
         arguments = ["--data", str(self.exchange.data), "sql", "--json", statement]
         result = CliRunner().invoke(cli.main, arguments)
         assert result.exit_code == 0, result.output
@@ -212,7 +212,7 @@ class User:
 
     @property
     def key(self) -> "Key":
-        """Its API key, made when it is first asked for."""
+        """Its API key, created on first use."""
         if self._key is None:
             self._key = self.make_key()
         return self._key
@@ -279,7 +279,7 @@ class User:
         return {token: (Decimal(available), Decimal(frozen)) for token, available, frozen in self._balance_rows()}
 
     def wallets(self) -> dict[str, str]:
-        """Token → "available frozen", as they are written."""
+        """Token → "available frozen", as written in the response."""
         return {token: f"{available} {frozen}" for token, available, frozen in self._balance_rows()}
 
     def _balance_rows(self) -> list[tuple[str, str, str]]:
@@ -290,7 +290,7 @@ class User:
         return [tuple(row.values()) for row in rows]
 
     def state(self) -> tuple[bytes, bytes]:
-        """All that a refused request must not have changed."""
+        """Everything that a rejected request must not have changed."""
         return self.call("GET", "/spot/balances").body, self.call("GET", "/spot/orders", limit=200).body
 
 
@@ -314,7 +314,7 @@ class Key(NamedTuple):
         return self.send(method, self.target(path, content, **query), content)
 
     def send(self, method: str, target: str, body: bytes = b"") -> Answer:
-        """Once more what was signed before."""
+        """Repeat a request signed before."""
         return self.venue.send(method, target, {"X-MBX-APIKEY": self.key}, body or None)
 
 
@@ -333,7 +333,7 @@ def _target(path: str, query: Mapping[str, str | int]) -> str:
 
 
 def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """The results of all calls, begun at the same moment."""
+    """The results of all calls, started at the same moment."""
     barrier = Barrier(len(calls))
 
     def run(call: Callable[[], T]) -> T:
@@ -345,7 +345,7 @@ def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
 
 
 def total(users: Iterable[User], asset: str) -> Decimal:
-    """Available and frozen of all of them."""
+    """The sum of available and frozen over all users."""
     return sum((sum(user.balances().get(asset, ()), Decimal(0)) for user in users), Decimal(0))
 
 

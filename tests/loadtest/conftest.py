@@ -1,4 +1,4 @@
-"""One load for all tests here."""
+"""One load shared by all tests here."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,6 +1,7 @@
-"""Two accounts of one owner, who trades with himself to take out more money than he has put in.
+"""Two accounts of one owner, who trades with himself to withdraw more than he has deposited.
 
-Marks and brackets change meanwhile, shards die and come back, and a market may have no mark or no risk terms at first.
+Mark prices and brackets change meanwhile, shards die and recover, and a market may have no mark price or no risk terms
+at first.
 """
 
 import random
@@ -39,7 +40,7 @@ BRACKETS: Final = [
     (1_000_000 * USDT, 25, 20_000),
     (5_000_000 * USDT, 10, 40_000),
 ]
-RISKS: Final = [  # with what a filled order has at least for what it must have, as they may be within a band
+RISKS: Final = [  # with the maximum band (millionths) in which a fill's margin covers the maintenance margin
     (500_000, RiskTerms(make_brackets(BRACKETS))),
     (200_000, RiskTerms(make_brackets([(200_000 * USDT, 20, 40_000), (5_000_000 * USDT, 10, 60_000)]))),
     (50_000, RiskTerms(make_brackets([(100_000 * USDT, 75, 12_000), (5_000_000 * USDT, 20, 45_000)]))),
@@ -57,7 +58,7 @@ def make_market(number: int, band: int = BAND) -> Market:
 
 
 class Owner:
-    """One run: what he asks, and what comes of it."""
+    """One run: his commands and their results."""
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
@@ -66,7 +67,7 @@ class Owner:
         self.references = 0
         self.paid_in = 0
         self.watch = Watch(self.world, self.accounts, MARKETS)
-        self.told: list[Command] = []  # all that was asked
+        self.told: list[Command] = []  # all commands sent
         self.band = chance.choice((50_000, 50_000, 200_000, 400_000))
         for number in MARKETS:
             market, before = make_market(number, self.band), chance.random()
@@ -81,7 +82,7 @@ class Owner:
                 self._enter(number, chance.choice((1, 2, 2, 4)))
 
     def _enter(self, number: int, share: int) -> None:
-        """The poor one has a position, come by honestly."""
+        """The poor account gets a position by ordinary trading."""
         lots = max(1, self._affordable(self.poor, number, MARK) // share)
         side = self.chance.choice((Side.BUY, Side.SELL))
         requested = NewOrder(number, self.poor, side, Kind.LIMIT, TimeInForce.GTC, MARK, lots, 0)
@@ -91,7 +92,7 @@ class Owner:
         self.watch.list_fills()
 
     def _name_accounts(self) -> tuple[str, str]:
-        """At home on two shards, where there are so many."""
+        """Kept on two shards, if there are that many."""
         count = self.world.shard_count
         names = [f"owner-{number}" for number in range(50)]
         others = [name for name in names if _account_shard(name, count) != _account_shard(names[0], count)]
@@ -104,7 +105,7 @@ class Owner:
     # A round
 
     def go_on(self) -> str:
-        """Ask some things at once, or let a mark or brackets change; returns what is wrong then, "" if nothing is."""
+        """Send some commands at once, or change a mark price or brackets; returns the finding, "" if none."""
         commands = self._choose()
         self.watch.begin({each.market: each.change.brackets for each in commands if isinstance(each, SetRisk)})
         self._tell(*commands)
@@ -119,7 +120,7 @@ class Owner:
         if kind < 0.2:
             account = chance.choice(self.accounts)
             return [self._payment(account, -max(1, self.watch.free(account)) if chance.random() < 0.9 else 50 * USDT)]
-        alone = any(not self.watch.machine(number).margin.set_price for number in MARKETS)  # each trade moves a mark
+        alone = any(not self.watch.machine(number).margin.set_price for number in MARKETS)  # trades move a mark
         requested = [self._ask() for _ in range(1 if alone else chance.choice((1, 1, 2, 3)))]
         if kind < 0.24:
             brackets = chance.choice([terms.brackets for most, terms in RISKS if self.band <= most])
@@ -127,7 +128,7 @@ class Owner:
         return requested
 
     def _tell(self, *commands: Command) -> None:
-        """All of them at the same moment; shards and links take turns as it comes, and may die."""
+        """Send all of them at once; shards and links run in random order, and may die."""
         world, chance = self.world, self.chance
         self.told += commands
         calls = [world.submit(command) for command in commands]
@@ -144,19 +145,19 @@ class Owner:
         world.drain()
         for call in calls:
             if isinstance(call.message, Deposit):
-                told = call.reply if isinstance(call.reply, AmountReply) else world.call(call.message)  # lost, maybe
+                told = call.reply if isinstance(call.reply, AmountReply) else world.call(call.message)  # possibly lost
                 self.paid_in += call.message.amount if isinstance(told, AmountReply) else 0
 
     def _moved(self, number: int) -> int:
-        """A price near the mark, if there is one."""
+        """A price near the mark price, if there is one."""
         away = self.chance.choice((10, 100, 300, 1_000, 2_500))
         mark = self.watch.machine(number).margin.mark_price or MARK
         return min(65_000, max(38_000, mark + self.chance.choice((-away, away))))
 
-    # What he asks
+    # His commands
 
     def _ask(self) -> Command:
-        """Half the time one account meets what the other has waiting; the poor one goes as far as its money does."""
+        """Half the time one account trades with an open order of the other; the poor one uses all its funds."""
         chance = self.chance
         waiting = [
             order for account in self.accounts for order in self.watch.orders(account) if order.kind is Kind.LIMIT
@@ -178,7 +179,7 @@ class Owner:
         return Place(self._order(account))
 
     def _answer(self, order: Order) -> NewOrder:
-        """What fills an order of the other account, or a part of it."""
+        """An order that fills one of the other account, or a part of it."""
         account = self.rich if order.account == self.poor else self.poor
         side = Side.SELL if order.side is Side.BUY else Side.BUY
         left = order.quantity - order.filled
@@ -210,7 +211,7 @@ class Owner:
         return new
 
     def _price(self, number: int, side: Side, away: int = 0) -> int:
-        """Mostly as bad as it may be, or by so much: that is where there is something to gain."""
+        """Mostly at the edge of what is allowed, or ``away`` ticks: where there is something to gain."""
         mark = self.watch.machine(number).margin.mark_price
         if not mark:
             return MARK * self.chance.choice((25, 40, 47, 50, 50, 53, 60, 100)) // 50
@@ -221,16 +222,16 @@ class Owner:
         return mark + (away if (side is Side.BUY) == (self.chance.random() < 0.9) else -away)
 
     def _spent(self, account: str, lots: int) -> int:
-        """Ticks by which so many lots lose all that the account is worth, or half of it, or all but a little."""
+        """Ticks at which so many lots lose the account's entire equity, half of it, or nearly all."""
         equity = self.watch.worth(account).equity
         return max(0, equity * self.chance.choice((8, 8, 4, 7)) // 8 // (lots * 7))
 
     def _affordable(self, account: str, number: int, price: int) -> int:
-        """Lots that all that is free pays for, or a part of it: margin, and what is lost at once."""
+        """Lots affordable with all free funds, or a part of them: margin and immediate loss."""
         margin = self.watch.margin(account).markets.get(number) or MarketMargin()
         mark = self.watch.machine(number).margin.mark_price
         if not mark and self.chance.random() < 0.3:
-            return 1  # the next is the first to trade, and there is not enough for it
+            return 1  # the next one will be the first to trade, and is not sufficiently funded
         needed = price * 7 // (margin.leverage or 20) + (abs(price - mark) * 7 if mark else 0)
         return max(1, self.watch.free(account) // (needed + 1) // self.chance.choice((1, 1, 1, 2, 4)))
 

@@ -1,4 +1,4 @@
-"""A whole exchange under a random mixture of trading, late delivery, death and recovery, as a state machine."""
+"""A whole exchange with a random mix of trading, late delivery, crashes and recovery, as a state machine."""
 
 from typing import Any
 
@@ -39,12 +39,12 @@ ACCOUNTS = ("alice", "bob", "carol", "dave", "erin")
 MARKETS = {2: "DFUSDT", 1: "BTCUSDT", 3: "ETHUSDT"}  # opened in this order
 ASSETS = ("DF", "BTC", "USDT")
 
-accounts = st.sampled_from((*ACCOUNTS[:4] * 3, ACCOUNTS[4]))  # the last one has no money
+accounts = st.sampled_from((*ACCOUNTS[:4] * 3, ACCOUNTS[4]))  # the last one has no funds
 markets = st.sampled_from((*(2, 1) * 5, 3))
 client_ids = st.sampled_from(("one", "two"))
 some = st.integers(1, 3)
 shards = st.integers(0, 3)
-eager = st.booleans()  # whether everything is delivered at once, as on a good day
+eager = st.booleans()  # whether everything is delivered at once, as in normal operation
 limit_orders = st.builds(
     NewOrder,
     market=markets,
@@ -86,7 +86,7 @@ orders = st.one_of(limit_orders, limit_orders, limit_orders, market_buys, market
 class Exchange(RuleBasedStateMachine):
     """One run. Every caller's rule may leave its message in the mailbox or have everything delivered."""
 
-    requests = Bundle("requests")  # new orders that were sent; some are sent again
+    requests = Bundle("requests")  # new orders sent; some are repeated
 
     @initialize(shard_count=st.integers(1, 4), queue_depth=st.sampled_from((1_000, 1_000, 1_000, 4)))
     def open(self, shard_count: int, queue_depth: int) -> None:
@@ -96,7 +96,7 @@ class Exchange(RuleBasedStateMachine):
         self.prepare()
 
     def prepare(self) -> None:
-        """Markets and money at the start."""
+        """Initial markets and funds."""
         for number in (2, 1):
             fees = {"maker_fee_bps": 10 * number, "taker_fee_bps": 25}
             self.world.call(AddMarket(make_market(number, MARKETS[number], **fees)))
@@ -123,7 +123,7 @@ class Exchange(RuleBasedStateMachine):
 
     @rule(batch=st.lists(limit_orders, min_size=2, max_size=8))
     def rest(self, batch: list[NewOrder]) -> None:
-        """Orders of which most do not meet."""
+        """Orders that mostly do not match."""
         distance = {Side.BUY: -2, Side.SELL: 2}
         self._send(True, *(Place(replace(new, price=new.price + distance[new.side])) for new in batch))
 
@@ -164,7 +164,7 @@ class Exchange(RuleBasedStateMachine):
 
     @rule(market=st.sampled_from(list(MARKETS)), end=st.sampled_from((False, False, False, True)), eager=eager)
     def operate(self, market: int, end: bool, eager: bool) -> None:
-        """A halted market is listed again, or delisted; one that is not there yet is added."""
+        """List a halted market again, or delist it; add one that does not exist yet."""
         machines = [engine.markets[market] for engine in self.world.engines if market in engine.markets]
         if not machines:
             self._send(eager, AddMarket(make_market(market, MARKETS[market])))
@@ -195,7 +195,7 @@ class Exchange(RuleBasedStateMachine):
     def deliver_all(self) -> None:
         self.world.drain()
 
-    # Time, death, disk
+    # Time, crashes, disk
 
     @rule(elapsed_ms=st.sampled_from((1, 1, 50, 900, 900, 3_000, -700, DEADLINE_MS + 1, REPLAY_WINDOW_MS)))
     def pass_time(self, elapsed_ms: int) -> None:
@@ -224,7 +224,7 @@ class Exchange(RuleBasedStateMachine):
         self.world.drain()
         node.full = False
 
-    # What must be true
+    # Invariants
 
     @invariant()
     def nothing_is_violated(self) -> None:
@@ -248,7 +248,7 @@ class Exchange(RuleBasedStateMachine):
         self._check_orders()
 
     def _check_orders(self) -> None:
-        """Every order stands once in the archive or in a book; what was acknowledged is there; nothing came twice."""
+        """Every order is exactly once in the archive or in a book; acknowledged ones exist; none was executed twice."""
         ended = [event.order for event in self.world.events() if isinstance(event, OrderEnded)]
         machines = [machine for engine in self.world.engines for machine in engine.markets.values()]
         orders = ended + [order for machine in machines for order in machine.open.values()]
@@ -278,7 +278,7 @@ class Exchange(RuleBasedStateMachine):
 
 
 def _orders(call: Call) -> list[Order]:
-    """The orders that a call's caller has been shown."""
+    """The orders in a call's reply."""
     reply = call.reply
     if isinstance(reply, OrdersReply):
         return reply.orders
@@ -290,7 +290,7 @@ def _orders(call: Call) -> list[Order]:
 
 
 def run(machine: type[RuleBasedStateMachine], example_count: int) -> None:
-    """Run a state machine over random examples; its failure is made small and says how to run it again."""
+    """Run a state machine on random examples; a failure is minimized, with instructions to reproduce it."""
     hypothesis.seed(read_seed())(machine)
     run_state_machine_as_test(
         machine,

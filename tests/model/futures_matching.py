@@ -1,4 +1,4 @@
-"""Matching and triggers of one futures market, in the plainest way."""
+"""Matching and triggers of one futures market, as simply as possible."""
 
 from shards.model import orders as o
 from shards.model.accounting import MarginFill
@@ -35,7 +35,7 @@ class FuturesMatching(FuturesPrices):
         return min(left, self.reducible(order)) if order.reduce_only else left
 
     def execute(self, taker: o.Order, limit: int, rest_ends: o.EndReason | None = None) -> list[o.Trade]:
-        """Let it trade, then rest or end; at rest it would wait for what it may not do, where ``rest_ends`` says so."""
+        """Let the order trade, then rest or end. With ``rest_ends`` it never rests, but ends for that reason."""
         trades = []
         unmarked, limit = not self.mark, self.within_first(taker, limit)
         while makers := self.wanted(taker) and self.makers(taker.side, limit):
@@ -92,14 +92,14 @@ class FuturesMatching(FuturesPrices):
         return trade
 
     def end_uncovered(self) -> None:
-        """There is a mark where there was none, or there are risk terms: what could lose more than it holds is over."""
+        """After a first mark price, or risk terms: end orders that could lose more than they hold."""
         found = [order for side in (o.Side.SELL, o.Side.BUY) for order in self.makers(side, self.mark)]
         for order in found if self.mark else ():
             if self.is_uncovered(order):
                 self.end(order, EXPIRED, o.EndReason.MARGIN)
 
     def position_over(self, account: str, filled: o.Order | None) -> None:
-        """It has come to zero or turned: what stood on it ends with it, but for an order that is filled."""
+        """The position was closed or reversed: end the orders that depended on it, except a filled one."""
         for order in self.open_of(account):
             if order is filled:
                 continue
@@ -153,7 +153,7 @@ class FuturesMatching(FuturesPrices):
         return trigger.extreme >= trigger.activation and price * 10_000 <= turn
 
     def fire_due(self) -> None:
-        """The earliest placed first, until none is due; those that open a position wait for their margin until then."""
+        """Earliest placed first, until none is due; those that open a position await their margin until then."""
         while self.market.status is MarketStatus.LISTED:
             due = [order for order in self.waiting if self.is_due(order) or order in self.touched]
             if due:
@@ -186,11 +186,11 @@ class FuturesMatching(FuturesPrices):
             self.enter(order)
 
     def ask_for(self, order: o.Order) -> None:
-        """A fired order that must have its margin, or leave, before it goes on."""
+        """A fired order that needs margin, or permission for its loss, before it goes on."""
         self.enter(order)
 
     def enter(self, order: o.Order) -> None:
-        """A fired order goes its way as any order, if its price is not too far and there is margin for it."""
+        """A fired order proceeds like any order, if its price is within the band and it can be funded."""
         if self.is_out_of_band(order):
             self.end(order, EXPIRED, o.EndReason.PERCENT_PRICE)
             return
@@ -208,7 +208,7 @@ class FuturesMatching(FuturesPrices):
         self.go(order, funds)
 
     def go(self, order: o.Order, funds: Funds) -> None:
-        """A fired order goes its way; one that may not go as far as its price cannot rest there."""
+        """A fired order proceeds; one restricted to a better price than its limit may not rest."""
         order.hold_price, order.leverage, order.loss = funds.hold_price, funds.leverage, funds.loss
         order.hold = self.hold_of(order)
         reason = self.refuse_tif(order, order.quantity, funds.limit)

@@ -1,4 +1,4 @@
-"""What kind of day it is on a futures market, and the market for it."""
+"""Profiles of random trading on a futures market, and the market for each."""
 
 from typing import NamedTuple
 
@@ -9,11 +9,11 @@ from shards.model.markets import FuturesTerms, Market, MarketStatus, Product
 
 
 class Profile(NamedTuple):
-    """What kind of day it is. Weights are relative, shares of new orders; money in units, prices in ticks."""
+    """A profile. Weights are relative, shares are of new orders; amounts in units, prices in ticks."""
 
     accounts: int
     middle: int
-    reach: int  # prices lie so far around the middle
+    reach: int  # maximum distance of prices from the middle
     funds: int
     position_max: int
     place: int
@@ -24,7 +24,7 @@ class Profile(NamedTuple):
     leverage: int
     reduce: float
     attach: float
-    apart: int = 2_000  # millionths: how far market orders take, and where protected triggers wait
+    apart: int = 2_000  # millionths: reach of market orders, and where protected triggers wait
 
 
 PROFILES = {
@@ -37,7 +37,7 @@ PROFILES = {
 
 
 def make_risk_terms(profile: Profile, tightness: int = 1) -> RiskTerms:
-    """Some of the prices lie beyond the first bracket's ratio; positions come to all three brackets."""
+    """Some of the prices exceed the first bracket's ratio; positions reach all three brackets."""
     ratio = band_of(profile) // 8
     leverage = min(125, 500_000 // ratio)
     caps = (profile.position_max // each // tightness for each in (8, 2, 1))
@@ -46,12 +46,12 @@ def make_risk_terms(profile: Profile, tightness: int = 1) -> RiskTerms:
 
 
 def band_of(profile: Profile) -> int:
-    """Around the mark, in millionths: most of the prices lie in it."""
+    """Around the mark price, in millionths: most of the prices are within it."""
     return profile.reach * 8 * MILLION // (10 * profile.middle)
 
 
 def make_futures_market(profile: Profile, *, risk: bool = False) -> Market:
-    """A lot at one tick costs 7 units, so that most divisions leave a rest; fees 2 and 5 bps."""
+    """A lot at one tick costs 7 units, so that most divisions leave a remainder; fees 2 and 5 bps."""
     terms = FuturesTerms(
         max_notional=7 * 250 * profile.middle,
         max_position_notional=profile.position_max,

@@ -1,6 +1,6 @@
-"""One futures market and its accounts in the plainest way: lists, sorting, whole numbers. Slow, and obviously right.
+"""A reference model of one futures market and its accounts: lists, sorting, integers. Slow, and obviously right.
 
-It shares the words of the product, its messages, with the engine, and nothing else.
+It shares only the message types with the engine.
 """
 
 from msgspec.structs import replace
@@ -102,13 +102,13 @@ class FuturesReference(FuturesSettings):
         return OrderReply(order, trades)
 
     def check(self, new: o.NewOrder) -> Reply | None:
-        """What stands against it, or is the answer already, before there is talk of money."""
+        """A rejection, or a reply determined already, before funds are considered."""
         first = self.first_of(new)
         rejected = self.measure(new) if isinstance(first, Rejected | None) else None
         return rejected or first or self.stands_against(new)
 
     def first_of(self, new: o.NewOrder) -> Reply | None:
-        """The open order of the same client id; or what became of the very same request."""
+        """The open order with the same client id; or the order of the same signed request."""
         if not new.client_id:
             return None
         first = self.by_client_id(new.account, new.client_id)
@@ -120,14 +120,14 @@ class FuturesReference(FuturesSettings):
         return Rejected(RejectReason.DUPLICATE_CLIENT_ID, first) if first else None
 
     def is_same(self, order: o.Order, new: o.NewOrder) -> bool:
-        """As it was asked for, or is now: a modified order is another one, and what only reduces may have shrunk."""
+        """As requested originally, or as it is now: a modified order differs, and a reduce-only one may have shrunk."""
         requested = self.requested[order.id]
         shrunk = order.reduce_only and order.quantity < new.quantity
         same = (shrunk or new.quantity in (0, order.quantity)) and self.same_children(order, new)
         return same and all(getattr(requested, name) == getattr(new, name) for name in CONTENT if name != "quantity")
 
     def same_children(self, order: o.Order, new: o.NewOrder) -> bool:
-        """Those that still wait must be as asked for."""
+        """Attached orders still waiting must be as requested."""
         for number, requested in ((order.take_profit, new.take_profit), (order.stop_loss, new.stop_loss)):
             if bool(number) != bool(requested):
                 return False
@@ -142,7 +142,7 @@ class FuturesReference(FuturesSettings):
         return new.account, new.client_id, new.signed_ms, content
 
     def measure(self, new: o.NewOrder) -> Rejected | None:
-        """A market order, at the mark; one that only reduces by what it can reduce."""
+        """Sizes a market order at the mark price; a reduce-only one by the reducible quantity."""
         lots = min(new.quantity, self.reducible(new)) if new.reduce_only else new.quantity
         notional = self.mark * lots * self.unit
         if new.kind is not o.Kind.MARKET or not notional:
@@ -184,7 +184,7 @@ class FuturesReference(FuturesSettings):
         return Rejected(RejectReason.WOULD_TRIGGER) if wrong else None
 
     def lies_wrong(self, order: o.NewOrder | o.Order, trigger: o.Trigger, stop: int) -> bool:
-        """Whether the watched price has come to it already, or its open parent's price lies beyond it."""
+        """Whether the watched price has already reached it, or its open parent's price is beyond it."""
         parent = self.orders.get(trigger.parent)
         at = [self.watched(trigger.watched), parent.price if parent and self.is_open(parent) else 0]
         return any(self.has_come(order.kind, order.side, stop, price) for price in at if price)
@@ -230,7 +230,7 @@ class FuturesReference(FuturesSettings):
         return self.replace(order, price, quantity)
 
     def check_change(self, change: Modify) -> tuple[o.Order, int, int, int] | Rejected:
-        """The order, and the price, quantity and stop price that it shall have; or what stands against it."""
+        """The order, and its new price, quantity and stop price; or the rejection."""
         order = self.orders.get(change.id)
         if order is None or order.account != change.account or not self.is_open(order):
             return Rejected(RejectReason.UNKNOWN_ORDER)
@@ -258,7 +258,7 @@ class FuturesReference(FuturesSettings):
         return Rejected(reason) if reason else (order, price, quantity, stop)
 
     def beyond_children(self, order: o.Order, price: int) -> RejectReason | None:
-        """Whether it would leave a take-profit or a stop-loss behind that is attached to it."""
+        """Whether the new price would be beyond an attached take-profit or stop-loss."""
         for child in self.waiting:
             stop = child.trigger.stop_price if child.trigger and child.trigger.parent == order.id else 0
             if stop and price != order.price and self.has_come(child.kind, child.side, stop, price):
@@ -266,7 +266,7 @@ class FuturesReference(FuturesSettings):
         return None
 
     def replace(self, order: o.Order, price: int, quantity: int) -> Reply:
-        """Take it off the book and let it come anew, if there is margin for what it needs more."""
+        """Take the order off the book and enter it anew, if the additional margin is available."""
         if order.reduce_only:
             quantity = min(quantity, order.filled + self.reducible(order))
         requested = replace(order, price=price, quantity=quantity)
@@ -293,7 +293,7 @@ class FuturesReference(FuturesSettings):
         return OrderReply(order, trades)
 
     def fund_change(self, order: o.Order, requested: o.Order) -> RejectReason | None:
-        """Give what ``order`` shall become what it must hold, or say why it may not."""
+        """Set the hold that ``order`` needs after the change, or return the rejection."""
         if order.reduce_only:
             leave = self.leave(requested, requested.quantity - requested.filled, requested.price)
             if leave is None:
@@ -309,7 +309,7 @@ class FuturesReference(FuturesSettings):
         if order.reduce_only:
             return None
         more, more_value = requested.hold - order.hold, self.value_of(requested) - self.value_of(order)
-        if self.has_risk_terms:  # a sale may fill above its price, as it is too
+        if self.has_risk_terms:  # a sale may fill above its price, before the change too
             now = self.hold_price(order, order.price) * (order.quantity - order.filled) * self.unit
             later = requested.hold_price * (requested.quantity - requested.filled) * self.unit
             more_value = max(more_value, later - max(now, self.value_of(order)))

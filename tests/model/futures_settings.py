@@ -1,4 +1,4 @@
-"""What is set on one futures market: by its operator, and by accounts for themselves."""
+"""Settings of one futures market: the operator's, and the accounts' own."""
 
 from msgspec.structs import replace
 
@@ -37,7 +37,7 @@ class FuturesSettings(FuturesMatching):
         return MarketReply(self.market)
 
     def set_leverage(self, account: str, leverage: int, default: int) -> Reply:
-        """Not so high that what is there already would be too much for it; as it is, it may stay."""
+        """Rejected if the position would exceed the limit at this leverage; the current value is always accepted."""
         sides = [self.values(account, side) for side in o.Side]
         other = leverage != (self.wallets[account].leverage or default)
         if other and self.has_risk_terms and self.wallets[account].cost + max(sides) > most_at(self.brackets, leverage):

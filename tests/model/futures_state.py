@@ -1,4 +1,4 @@
-"""The accounts of one futures market, their open orders, and how orders end, in the plainest way."""
+"""The accounts of one futures market, their open orders, and how orders end, as simply as possible."""
 
 from collections import defaultdict
 
@@ -20,13 +20,13 @@ class FuturesState:
         self.market, self.terms, self.unit = market, market.futures, market.tick_lot_units
         self.now_ms = self.last = self.set_mark = 0
         self.orders: dict[int, o.Order] = {}  # open, and ended but not archived yet
-        self.resting: list[o.Order] = []  # first come first
+        self.resting: list[o.Order] = []  # oldest first
         self.waiting: list[o.Order] = []  # triggers, earliest placed first
         self.fired: list[o.Order] = []  # triggers that have fired and have no margin yet
-        self.touched: list[o.Order] = []  # their price came in the midst of a command
+        self.touched: list[o.Order] = []  # their price was reached in the middle of a command
         self.timers: dict[str, int] = {}
         self.wallets: defaultdict[str, FuturesWallet] = defaultdict(FuturesWallet)
-        self.ended: list[OrderEnded] = []  # rows that the archive has not taken
+        self.ended: list[OrderEnded] = []  # events not yet taken by the archive
         self.trades: list[Traded] = []
         self.fills: list[MarginFilled] = []
 
@@ -46,15 +46,15 @@ class FuturesState:
         return self.market.risk.brackets
 
     def leverage_of(self, account: str) -> int:
-        """For new orders; what was set before brackets changed is no more than they allow."""
+        """For new orders; capped by the current brackets."""
         return self.no_more_than_allowed(self.wallets[account].leverage or self.terms.default_leverage)
 
     def no_more_than_allowed(self, leverage: int) -> int:
-        """By the brackets as they are."""
+        """Capped by the current brackets."""
         return min(leverage, self.brackets[0].max_leverage) if self.has_risk_terms else leverage
 
     def hold_of(self, order: o.Order) -> int:
-        """What is held for what is left of it: margin, and what it will lose against the mark as it was granted."""
+        """The hold for the unfilled quantity: margin, and the loss against the mark price when it was granted."""
         left = (order.quantity - order.filled) * self.unit
         return (ceil(order.hold_price * left, order.leverage) if order.leverage else 0) + order.loss * left
 
@@ -67,14 +67,14 @@ class FuturesState:
         return min(free, self.spare(account) - self.held(account)) if self.has_risk_terms else free
 
     def value_of(self, order: o.Order) -> int:
-        """What it counts toward the position limit."""
+        """Its share of the position limit."""
         return order.price * (order.quantity - order.filled) * self.unit if order.leverage else 0
 
     def values(self, account: str, side: o.Side) -> int:
         return sum(self.value_of(order) for order in self.open_of(account) if order.side is side)
 
     def refuse_margin(self, new: o.NewOrder | o.Order, leverage: int, value: int, hold: int) -> RejectReason | None:
-        """Why so much may not be held beyond what is."""
+        """The rejection if so much more may not be held."""
         held = self.wallets[new.account].cost + self.values(new.account, new.side)
         most = most_at(self.brackets, leverage) if self.has_risk_terms else self.terms.max_position_notional
         if value > 0 and held + value > most and not self.only_closes(new):
@@ -82,44 +82,44 @@ class FuturesState:
         return RejectReason.INSUFFICIENT_MARGIN if hold > max(0, self.free(new.account)) else None
 
     def only_closes(self, new: o.NewOrder | o.Order) -> bool:
-        """With everything else on the book on its side it is no larger than the position."""
+        """Whether, with all other resting orders of its side, it does not exceed the position."""
         others = [order for order in self.resting if (order.account, order.side) == (new.account, new.side)]
         left = sum(order.quantity - order.filled for order in others if order.id != getattr(new, "id", 0))
         return new.quantity - getattr(new, "filled", 0) + left <= self.reducible(new)
 
     def equity(self, account: str) -> int:
-        """Of the account as a whole; what open orders hold is no part of it."""
+        """Of the whole account; holds of open orders do not matter."""
         own = self.wallets[account]
         return own.wallet + own.unrealized(self.mark * self.unit)
 
     def maintenance(self, account: str, closed: int = 0) -> int:
-        """What must be left behind its position, once so many lots of it are closed."""
+        """Maintenance margin of its position, once so many lots of it are closed."""
         lots = abs(self.wallets[account].size) - closed
         return maintenance(self.brackets, lots * self.mark * self.unit)
 
     def surplus(self, account: str) -> int:
-        """What it is worth beyond what must be left behind its position."""
+        """Equity beyond the maintenance margin."""
         return self.equity(account) - self.maintenance(account)
 
     def spare(self, account: str) -> int:
-        """What may go until it is all but at risk."""
+        """The largest loss that does not put the account at risk."""
         return self.surplus(account) - (self.maintenance(account) > 0)
 
     def held(self, account: str) -> int:
-        """By all its orders."""
+        """Of all its orders."""
         return sum(order.hold for order in self.open_of(account))
 
     def has_leave(self, new: o.NewOrder | o.Order, lots: int, more: int) -> bool:
-        """Whether so many lots may be closed at ``more`` loss than is held.
+        """Whether so many lots may be closed at a loss of ``more`` beyond the hold.
 
-        All of it gone, what remains has enough; or it is no greater part of what there is than of the maintenance.
+        Afterwards equity must cover the remaining maintenance margin, or shrink by no greater share than it does.
         """
         rest, needed = self.equity(new.account) - self.held(new.account), self.maintenance(new.account)
         left = self.maintenance(new.account, lots)
         return rest - more >= left + (left > 0) or (needed > 0 and more * needed <= rest * (needed - left))
 
     def move(self, message: Deposit | Transfer, account: str, amount: int) -> Reply:
-        """Into one purse; a transfer takes it out of the other."""
+        """Into one wallet; a transfer takes it out of the other."""
         own = self.wallets[account]
         other = -amount if isinstance(message, Transfer) else 0
         to = message.to if isinstance(message, Transfer) else message.wallet
@@ -181,7 +181,7 @@ class FuturesState:
         return BatchReply(told)
 
     def end(self, order: o.Order, status: o.Status, reason: o.EndReason) -> None:
-        """Canceled, or without a fill, it takes its attached triggers along; else they go on with what it has."""
+        """If canceled, or without a fill, its attached triggers end too; otherwise they stay for what is filled."""
         for orders in (self.resting, self.waiting, self.fired):
             orders[:] = [other for other in orders if other.id != order.id]
         order.hold, order.status, order.end_reason, order.updated_ms = 0, status, reason, self.now_ms

@@ -1,4 +1,4 @@
-"""A history of commands on a futures market as a value: carried out again with parts left out, and shown."""
+"""A sequence of commands on a futures market as a value: replayed with parts left out, and printed."""
 
 from enum import IntEnum
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from shards.model.commands import Cancel, CancelBatch, Command, Modify, Place
 
 
 class Step(NamedTuple):
-    """What is asked at ``now_ms``; ``placed``: how many orders there were before, in the whole history."""
+    """A command at ``now_ms``; ``placed``: the number of orders before it, in the whole sequence."""
 
     now_ms: int
     command: Command
@@ -18,18 +18,18 @@ class Step(NamedTuple):
 
 
 class Numbering:
-    """Which order of a whole history is which one now that parts are left out."""
+    """Maps order numbers of a whole sequence to those with parts left out."""
 
     def __init__(self) -> None:
         self._now: dict[int, int] = {}
 
     def note(self, step: Step, before: int, after: int, market: int) -> None:
-        """``step`` has just placed orders: there were ``before``, there are ``after``."""
+        """``step`` has just placed orders, from number ``before`` to ``after``."""
         for index in range(1, after - before + 1):
             self._now[(market << 40) + step.placed + index] = (market << 40) + before + index
 
     def renumber(self, command: Command) -> Command:
-        """``command``, with the orders that it names as they are numbered now."""
+        """``command``, with order ids as they are numbered now."""
         match command:
             case Cancel(number) | Modify(number):
                 return replace(command, id=self._now.get(number, number))
@@ -42,7 +42,7 @@ class Numbering:
 
 
 def brief(value: object) -> str:
-    """A message without the fields that say nothing."""
+    """A message without default fields."""
     if not isinstance(value, msgspec.Struct):
         return value.name if isinstance(value, IntEnum) else repr(value)
     fields = ((name, getattr(value, name)) for name in value.__struct_fields__)

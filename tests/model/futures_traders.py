@@ -1,4 +1,4 @@
-"""Random commands on one futures market: who does what next."""
+"""Random commands on one futures market."""
 
 import random
 from collections import deque
@@ -39,7 +39,7 @@ TRIGGERS = (Kind.STOP, Kind.STOP_MARKET, Kind.TAKE_PROFIT, Kind.TAKE_PROFIT_MARK
 
 
 class Traders:
-    """Makes the next command; looks at the reference to come back to what is there."""
+    """Generates the next command; looks at the reference to refer to existing orders."""
 
     def __init__(self, profile: Profile, chance: random.Random, reference: FuturesReference) -> None:
         self.profile = profile
@@ -69,7 +69,7 @@ class Traders:
         self.makers, self.weights = zip(*makers, strict=True)
 
     def opening(self) -> Iterator[Command]:
-        """What happens before the first order."""
+        """Commands before the first order."""
         for account in self.accounts:
             for wallet in Wallet:
                 yield self.deposit(account, self.profile.funds * self.chance.randint(1, 4), wallet)
@@ -101,7 +101,7 @@ class Traders:
         return self.chance.choice((1, 2, 5, self.chance.randint(1, 30), self.chance.randint(1, 300)))
 
     def new(self, side: Side, kind: Kind, price: int, quantity: int) -> NewOrder:
-        """An order with what all of them may have."""
+        """An order with the fields common to all."""
         tif = self.chance.choice(TIFS) if kind in (Kind.LIMIT, Kind.STOP, Kind.TAKE_PROFIT) else TimeInForce.GTC
         name = f"c{self.chance.randint(1, 5)}" if self.chance.random() < 0.15 else ""
         signed_ms = self.now_ms - self.chance.randint(0, 3) if self.chance.random() < 0.5 else 0
@@ -116,7 +116,7 @@ class Traders:
         size = self.reference.wallets[new.account].size
         if reduces and size and self.chance.random() < 0.8:
             new = replace(new, side=Side.SELL if size > 0 else Side.BUY)
-            if price and self.reference.mark and self.chance.random() < 0.5:  # a little worse than the mark
+            if price and self.reference.mark and self.chance.random() < 0.5:  # a little worse than the mark price
                 away = self.chance.randint(0, max(2, self.profile.reach // 4)) * (1 if size < 0 else -1)
                 new = replace(new, price=max(1, self.reference.mark + away))
         profit, loss = (self.attached(new, direction) for direction in (1, -1))
@@ -160,7 +160,7 @@ class Traders:
         return place
 
     def place_again(self) -> Place:
-        """Word for word what was sent before, within the time window of signed requests; or with another price."""
+        """An exact repeat within the time window of signed requests; or one with another price."""
         recent = [place for place in self.placed if self.now_ms - place.order.signed_ms < 5_000]
         if not recent:
             return self.place()
@@ -206,18 +206,18 @@ class Traders:
         return CancelBatch(1, account, [*ids, *ids[:1]]) if ids else CancelBatch(1, account, [], names)
 
     def set_leverage(self) -> SetLeverage:
-        """No more than callers are let through with."""
+        """No more than the API accepts."""
         most = self.reference.brackets[0].max_leverage if self.reference.has_risk_terms else 125
         default = self.reference.terms.default_leverage
         return SetLeverage(self.account(), 1, min(most, self.chance.choice((1, 3, default, 20, 125))), default)
 
     def set_risk(self) -> SetRisk:
         tightness = self.chance.choice((1, 1, 2))
-        fee = None if tightness == 1 else self.references % 3  # at times it stays, at times it is nothing
+        fee = None if tightness == 1 else self.references % 3  # sometimes unchanged, sometimes 0
         return SetRisk(1, RiskChange(make_risk_terms(self.profile, tightness).brackets, fee))
 
     def squeeze(self) -> Command:
-        """Bring somebody at risk: first all goes that may be taken out, then the mark to where that is too little."""
+        """Put an account at risk: first withdraw everything possible, then move the mark price far enough."""
         reference = self.reference
         held = [account for account in self.accounts if reference.wallets[account].size]
         if not held:

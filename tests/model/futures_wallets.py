@@ -1,4 +1,4 @@
-"""One account on margin in the plainest way: whole numbers and nothing kept that its open orders already say."""
+"""One futures account as simply as possible: integers, and nothing stored that follows from its open orders."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ def ceil(value: int, divisor: int) -> int:
 
 
 class FuturesWallet:
-    """The purses and the position of one account; ``size`` in lots, positive for long, everything else in units."""
+    """The wallets and the position of one account; ``size`` in lots, positive for long, everything else in units."""
 
     def __init__(self) -> None:
         self.spot = 0
@@ -22,16 +22,16 @@ class FuturesWallet:
         self.margin = 0
 
     def free(self, mark_value: int, own: Iterable[Order]) -> int:
-        """What new orders may use, with a lot worth ``mark_value`` and the account's ``own`` open orders."""
+        """Available for new orders, with a lot worth ``mark_value`` and the account's ``own`` open orders."""
         profit = self.unrealized(mark_value)
         return self.wallet + min(0, profit) - self.margin - sum(order.hold for order in own)
 
     def unrealized(self, mark_value: int) -> int:
-        """What closing it would bring, with a lot worth ``mark_value``."""
+        """Unrealized profit, with a lot worth ``mark_value``."""
         return self.size * mark_value - (self.cost if self.size > 0 else -self.cost)
 
     def fill(self, side: Side, lots: int, value: int, leverage: int) -> int:
-        """Trade ``lots`` at ``value`` each: close first, then open what is left; returns the profit."""
+        """Trade ``lots`` at ``value`` each: close first, then open the rest; returns the realized profit."""
         profit = 0
         sign = 1 if side is Side.BUY else -1
         if self.size * sign < 0:

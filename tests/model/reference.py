@@ -1,5 +1,7 @@
-"""The spot market and the wallets in the plainest way: lists, sorting, whole numbers. Slow, and obviously right.
-It shares the words of the product, its messages, with the engine, and nothing else."""
+"""A reference model of spot markets and wallets: lists, sorting, integers. Slow, and obviously right.
+
+It shares only the message types with the engine.
+"""
 
 from collections import Counter, defaultdict
 
@@ -189,7 +191,7 @@ class Reference:
             left -= quantity * unit
             matches += [(maker, quantity)] if quantity else []
             if quantity < maker.quantity - maker.filled:
-                return matches, bool(matches)  # what is left buys no further lot
+                return matches, bool(matches)  # the rest does not pay for another lot
         return matches, bool(matches) and left < (tick_lot if by_quote else 1)
 
     def trade(self, taker: o.Order, maker: o.Order, quantity: int, market: Market) -> o.Trade:

@@ -1,4 +1,4 @@
-"""Seeds and counts of random tests: printed, and given again through the environment."""
+"""Seeds and counts of random tests: printed, and reproducible through the environment."""
 
 import os
 import secrets
@@ -12,19 +12,19 @@ Test = TypeVar("Test", bound=Callable[..., None])
 
 
 def read_seed(default: int | None = None) -> int:
-    """SHARDEX_TEST_SEED, or ``default``, or a fresh one; printed, so that a failure can be run again."""
+    """SHARDEX_TEST_SEED, or ``default``, or a random one; printed, so that a failure can be reproduced."""
     seed = _seed(default)
     print(_advice(seed))
     return seed
 
 
 def read_count(name: str, default: int) -> int:
-    """How much a random test does; ``default`` is what runs in CI."""
+    """The size of a random test; ``default`` is used in CI."""
     return int(os.environ.get(name, "") or default)
 
 
 def repeatable(test: Test) -> Test:
-    """Seed a hypothesis test; its failure says how to run it again."""
+    """Seed a hypothesis test; its failure message says how to reproduce it."""
     seed = _seed()
     handle: Any = test
     inner = handle.hypothesis.inner_test

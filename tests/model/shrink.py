@@ -1,4 +1,4 @@
-"""Making a failing list of steps small: leave out as much as still fails."""
+"""Minimizing a failing list of steps: leave out as many as possible."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -7,7 +7,7 @@ Step = TypeVar("Step")
 
 
 def shrink(steps: Sequence[Step], fails: Callable[[Sequence[Step]], bool], budget: int) -> list[Step]:
-    """A part of ``steps`` that still fails, in order. ``budget``: how many steps may be tried in all."""
+    """A subsequence of ``steps`` that still fails. ``budget``: maximum number of steps executed in all attempts."""
     kept = list(steps)
     size = len(kept) // 2
     while size:

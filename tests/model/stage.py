@@ -1,7 +1,7 @@
-"""A futures market on one of two shards, somebody rich kept there, and somebody poor kept on the other.
+"""A futures market on one of two shards, with a rich account kept there and a poor one on the other.
 
-Step by step: the poor one asks, something comes between that needs nobody's money from elsewhere, and the grant comes.
-With one shard nothing comes between.
+Step by step: the poor account sends a command, something intervenes that needs no funds from elsewhere, and the grant
+arrives. With one shard nothing can intervene.
 """
 
 from typing import Any
@@ -21,13 +21,13 @@ from tests.model.world import Call, World
 from tests.model.worth import Watch
 
 MARKET = 1
-UNIT = 7  # what a lot costs at one tick
+UNIT = 7  # cost of a lot at one tick
 LEVERAGE = 20
 BUY, SELL = Side.BUY, Side.SELL
 
 
 class Stage:
-    """Somebody poor, far from the market; somebody rich, kept there."""
+    """A poor account kept away from the market's shard; a rich one kept on it."""
 
     def __init__(self, shards: int = 2, *, risk: bool = True) -> None:
         self.world = World(shards)
@@ -48,7 +48,7 @@ class Stage:
 
     @property
     def worth(self) -> int:
-        """Of the poor one."""
+        """Equity of the poor account."""
         return self.watch.worth(self.poor).equity
 
     @property
@@ -70,19 +70,19 @@ class Stage:
         self.world.call(SetMarkPrice(MARKET, price))
 
     def ask(self, message: Place | Modify) -> Call:
-        """The poor one's money is held at home, and the grant is on its way."""
+        """Send a command of the poor account: its funds are held at its shard, and the grant is on its way."""
         call = self.world.submit(message)
         self.world.turn(self.here)
         self.world.turn(self.there)
         return call
 
     def between(self, message: Place | SetMarkPrice | SetRisk) -> None:
-        """Here it happens before the grant comes."""
+        """Intervene before the grant arrives."""
         self.world.submit(message)
         self.world.turn(self.here)
 
     def end(self, call: Call | None = None) -> Order | RejectReason:
-        """Everything comes; nobody has spent what he has not."""
+        """Deliver everything; no account has spent more than it had."""
         self.world.drain()
         assert self.world.violations() == [] and self.world.unfaithful() == []
         assert self.free() >= 0

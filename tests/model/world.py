@@ -1,9 +1,9 @@
-"""A whole exchange in one process: real engines, holds and replies between mailboxes, links and journals made of lists.
+"""A whole exchange in one process: real engines, holds and replies; mailboxes, links and journals are lists.
 
-Delivery, time and death are the test's to decide. ``call`` is eager, as production is when nothing is in the way. For
-anything else there are the single steps: ``submit`` puts a message into a mailbox, ``turn`` lets a shard do one turn of
-its loop, ``pump`` moves link messages into their receiver's queue, ``acknowledge`` confirms them to their sender,
-``store`` gives rows to the archive, ``crash`` and ``start`` are what they say. Everything travels encoded.
+Delivery, time and crashes are controlled by the test. ``call`` is eager, like production without load. For anything
+else there are single steps: ``submit`` puts a message into a mailbox, ``turn`` runs one turn of a shard's loop,
+``pump`` moves link messages into their receiver's queue, ``acknowledge`` confirms them to their sender, ``store``
+archives rows, ``crash`` and ``start`` end and begin a life. Everything travels encoded.
 """
 
 import queue
@@ -63,11 +63,11 @@ from storage.journal import Record
 COMMANDS: tuple[type, ...] = get_args(Command)
 START_MS = 1_790_000_000_000
 Origin = Request | LinkFrame | None
-"""Where an input comes from; None: the shard itself asks for it."""
+"""The source of an input; None: the shard itself."""
 
 
 def make_market(number: int, symbol: str = "DFUSDT", **changes: Any) -> Market:
-    """A spot market whose units of price, quantity and money all differ: tick 0.01, lot 0.1, base 8, quote 6 places."""
+    """A spot market whose units all differ: tick 0.01, lot 0.1, base 8, quote 6 decimals."""
     market = Market(
         number,
         Product.SPOT,
@@ -88,7 +88,7 @@ def make_market(number: int, symbol: str = "DFUSDT", **changes: Any) -> Market:
 
 
 class Call:
-    """A message and what its caller has been told: nothing yet, or the reply."""
+    """A message and its reply, if there is one yet."""
 
     def __init__(self, message: Command | Query, shard: int, deadline_ms: int) -> None:
         self.message = message
@@ -98,14 +98,14 @@ class Call:
         self._pieces: list[Reply] = []
 
     def send(self, kind: FrameKind, number: int, time: int = 0, body: bytes = b"") -> None:
-        """A frame of its reply, as the client takes it."""
+        """A frame of its reply, as the client receives it."""
         self._pieces.append(decode_reply(body))
         if kind is FrameKind.REPLY and self.reply is None:
             orders = [order for piece in self._pieces if isinstance(piece, OrdersReply) for order in piece.orders]
             self.reply = self._pieces[0] if len(self._pieces) == 1 else OrdersReply(orders)
 
     def lose(self) -> None:
-        """The shard died with the message in its hands."""
+        """The shard died while processing the message."""
         if self.reply is None:
             repeatable = isinstance(self.message, Cancel | CancelByClientId | CancelAll)
             known = repeatable or not isinstance(self.message, COMMANDS)
@@ -113,7 +113,7 @@ class Call:
 
 
 class Wire:
-    """From one shard to another: its link, and commands into its mailbox. Stands where production has a Peer."""
+    """One direction between two shards: the link, and commands into the mailbox. In place of production's Peer."""
 
     def __init__(self, world: "World", sender: "Node", receiver: "Node") -> None:
         self._world = world
@@ -162,7 +162,7 @@ class Wire:
 
 
 class Snapshot(NamedTuple):
-    """An engine's state after the record of that sequence."""
+    """An engine's state after the record with that sequence number."""
 
     sequence: int
     state: bytes
@@ -170,7 +170,7 @@ class Snapshot(NamedTuple):
 
 
 class Node:
-    """One shard: its engine, and around it what production has in sockets and files."""
+    """One shard: its engine, and in-memory stand-ins for production's sockets and files."""
 
     def __init__(self, shard: int, shard_count: int, queue_depth: int) -> None:
         self.shard = shard
@@ -197,11 +197,11 @@ class Node:
         self.requests.append(request)
 
     def has_work(self) -> bool:
-        """Whether a turn would do something."""
+        """Whether a turn would do anything."""
         return self.up and bool(self.requests or self.holds.returned or (self.arrived and not self.full))
 
     def start(self, engine: Engine) -> None:
-        """Begin a life with what the disk says."""
+        """Begin a life with the state on disk."""
         self.engine = engine
         self.up = True
         self.requests.clear()
@@ -211,7 +211,7 @@ class Node:
         self.replies = Replies(engine, peers)
         self.holds = Holds(engine, peers, self.replies)
         self.lives += 1
-        self.holds._next_ticket = self.lives << 40  # not random: a run can be repeated
+        self.holds._next_ticket = self.lives << 40  # not random: a run must be reproducible
 
 
 class World:
@@ -225,19 +225,19 @@ class World:
             node.wires = {peer.shard: Wire(self, node, peer) for peer in self.nodes if peer is not node}
             node.start(node.engine)
         self.symbols: dict[int, str] = {}
-        self.stored: list[list[bytes]] = [[] for _ in range(shard_count)]  # rows in the archive, per shard
-        self.archiving = True  # whether delivering everything includes the rows to the archive
+        self.stored: list[list[bytes]] = [[] for _ in range(shard_count)]  # archived rows, per shard
+        self.archiving = True  # whether delivering everything includes archiving rows
 
     @property
     def engines(self) -> list[Engine]:
         return [node.engine for node in self.nodes]
 
     def engine_of(self, market: int) -> Engine:
-        """The engine that keeps this market's book."""
+        """The engine that owns this market's book."""
         return self.engines[shard_of_symbol(self.symbols[market], self.shard_count)]
 
     def shard_of(self, message: Command | Query) -> int:
-        """Which shard a caller asks."""
+        """The shard that a caller sends the message to."""
         if isinstance(message, AddMarket):
             self.symbols.setdefault(message.market.number, message.market.symbol)
             return shard_of_symbol(message.market.symbol, self.shard_count)
@@ -261,13 +261,13 @@ class World:
         return call.reply
 
     def call_all(self, message: CancelAll | ListOrders | ListTrades | CountOpen) -> list[Reply]:
-        """The same to every shard, as a request without a symbol goes."""
+        """Send to every shard, like a request without a symbol."""
         calls = [self.submit(message, shard) for shard in range(self.shard_count)]
         self.drain()
         return [cast(Reply, call.reply) for call in calls]
 
     def submit(self, message: Command | Query, shard: int | None = None, patience_ms: int = DEADLINE_MS) -> Call:
-        """Put a message into its shard's mailbox; refused at once where that is full or down."""
+        """Put a message into its shard's mailbox; rejected at once if that is full or down."""
         node = self.nodes[self.shard_of(message) if shard is None else shard]
         call = Call(message, node.shard, self.now_ms + patience_ms)
         if not node.up:
@@ -282,7 +282,7 @@ class World:
         return call
 
     def drain(self) -> None:
-        """Deliver until nothing is under way."""
+        """Deliver until nothing is pending."""
         busy = True
         while busy:
             for node in self.nodes:
@@ -302,7 +302,7 @@ class World:
     def turn(self, shard: int, count_max: int = BATCH_COUNT_MAX, *, die_journaled: bool = False) -> None:
         """One turn of the shard's loop over at most ``count_max`` requests.
 
-        ``die_journaled``: it dies when the batch is on disk, with nothing applied or said.
+        ``die_journaled``: it dies once the batch is on disk, before anything is applied or replied.
         """
         node = self.nodes[shard]
         requests = [node.requests.popleft() for _ in range(min(count_max, len(node.requests)))]
@@ -341,7 +341,7 @@ class World:
         self._send(node)
 
     def pump(self, sender: int, receiver: int, count_max: int = 2**62) -> None:
-        """Put up to so many link messages into the receiver's queue; replies that waited for them leave."""
+        """Put up to so many link messages into the receiver's queue; replies that waited for them are sent."""
         self.nodes[sender].wires[receiver].pump(count_max)
         self._send(self.nodes[sender])
 
@@ -353,7 +353,7 @@ class World:
                 self.nodes[sender].engine.confirm(receiver, number)
 
     def store(self, shard: int, count_max: int = 2**62, *, confirm: bool = True) -> None:
-        """Give the archive up to so many rows. It takes each number once, in order."""
+        """Archive up to so many rows. The archive takes each number once, in order."""
         node = self.nodes[shard]
         if not node.up:
             return
@@ -366,12 +366,12 @@ class World:
             node.engine.confirm(ARCHIVE, len(stored))
 
     def take_snapshot(self, shard: int) -> None:
-        """Keep the state as of now; what is under way differs from run to run."""
+        """Store the current state; what is pending differs from run to run."""
         engine = self.nodes[shard].engine
         self.nodes[shard].snapshot = Snapshot(engine.sequence, dump_state(engine), dump_underway(engine))
 
     def crash(self, shard: int) -> None:
-        """kill -9: what was only in memory is gone."""
+        """kill -9: everything only in memory is lost."""
         node = self.nodes[shard]
         node.up = False
         node.arrived.clear()
@@ -390,7 +390,7 @@ class World:
                 self._send(other)
 
     def start(self, shard: int, *, from_snapshot: bool = True) -> None:
-        """Recover from the newest snapshot, or from nothing, and the journal after it; take up all links."""
+        """Recover from the newest snapshot, or from nothing, and the journal after it; reconnect all links."""
         node = self.nodes[shard]
         node.start(self.recovered(shard, from_snapshot=from_snapshot))
         for other in self.nodes:
@@ -399,12 +399,12 @@ class World:
                 node.wires[other.shard].given = other.heard[shard]
 
     def restart(self, shard: int, *, from_snapshot: bool = True) -> None:
-        """Die and come back."""
+        """Crash and start."""
         self.crash(shard)
         self.start(shard, from_snapshot=from_snapshot)
 
     def recovered(self, shard: int, *, from_snapshot: bool = False) -> Engine:
-        """The engine that a shard's disk makes."""
+        """The engine that results from a shard's disk."""
         node = self.nodes[shard]
         snapshot = node.snapshot if from_snapshot else None
         engine = load_engine(snapshot.state, snapshot.underway) if snapshot else Engine(shard, self.shard_count)
@@ -414,17 +414,17 @@ class World:
         return engine
 
     def events(self) -> list[Event]:
-        """What the archive has, shard by shard."""
+        """The archived events, shard by shard."""
         return [decode_event(body) for stored in self.stored for body in stored]
 
-    # What must be true
+    # Invariants
 
     def violations(self) -> list[str]:
-        """Violated invariants, on whatever is under way; all shards must be up."""
+        """Violated invariants, whatever is pending; all shards must be up."""
         return find_violations(self.engines)
 
     def unfaithful(self) -> list[str]:
-        """Where state, link messages or archived rows are not what the journals make; in words."""
+        """Findings where state, link messages or archived rows differ from what the journals produce."""
         found = []
         for node in self.nodes:
             again = self.recovered(node.shard)

@@ -1,7 +1,8 @@
-"""What accounts are worth from one moment to the next, and how much of a loss is no order's fault.
+"""Equity of accounts from one moment to the next, and how much of a loss is not caused by an order.
 
-Each moment is looked at with the marks and brackets of the one before. What a mark has moved since an order was granted
-is not the order's to answer for, nor what other brackets ask for, nor anything where a market has no risk terms.
+Each moment is valued with the mark prices and brackets of the previous one. An order is not responsible for moves of
+the mark price since it was granted, nor for requirements of other brackets, nor for anything in a market without risk
+terms.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,11 +21,11 @@ from tests.model.futures_risk import maintenance
 from tests.model.world import World
 
 Brackets = Mapping[int, Sequence[Bracket]]
-"""By market; none where there are no risk terms."""
+"""By market; empty without risk terms."""
 
 
 class Worth(NamedTuple):
-    """What an account is worth, and what must be left behind its positions."""
+    """An account's equity and maintenance margin."""
 
     equity: int
     maintenance: int
@@ -35,32 +36,32 @@ class Worth(NamedTuple):
 
     @property
     def is_at_risk(self) -> bool:
-        """Nothing is where there is no position, and nothing is owed."""
+        """Not at risk without a position or debt."""
         return self.equity < 0 or self.equity <= self.maintenance > 0
 
 
 @dataclass
 class Since:
-    """What has been since an order was granted: when it came, was changed, or fired."""
+    """Changes since an order was granted: when it was placed, modified, or fired."""
 
     shown: tuple[Kind, int, int]
-    marks: list[int]  # of its market, from before it was granted
-    lost: int  # the least of what its account had lost but by orders
+    marks: list[int]  # of its market, since before it was granted
+    lost: int  # the minimum of the account's losses not caused by orders
     brackets: Sequence[Bracket] | None  # of its market, by which it was granted; None: these or others
-    free: int  # so far from the mark it may have been let go for nothing, in millionths
+    free: int  # distance from the mark price for which it may have needed no hold, in millionths
 
 
 class Watch:
-    """Looks at some accounts, whose orders alone may not bring them at risk, nor make them owe anything."""
+    """Watches accounts whose orders alone may neither put them at risk nor into debt."""
 
     def __init__(self, world: World, accounts: Sequence[str], markets: Iterable[int]) -> None:
         self.world, self.accounts, self.markets = world, accounts, list(markets)
-        self.has_moved = False  # something else than an order has brought an account at risk
+        self.has_moved = False  # something other than an order has put an account at risk
         self.since: dict[int, Since] = {}
-        self.lost = dict.fromkeys(accounts, 0)  # but by orders, of what accounts have beyond what they must
+        self.lost = dict.fromkeys(accounts, 0)  # surplus lost other than by orders
         self._rows = [0] * world.shard_count
 
-    # What there is
+    # Current state
 
     def machine(self, number: int) -> FuturesMarket:
         machine = self.world.engine_of(number).markets[number]
@@ -100,14 +101,14 @@ class Watch:
     # From one moment to the next
 
     def begin(self, requested: Brackets) -> None:
-        """Before something happens; ``requested``: brackets that are to come with it."""
+        """Before a step; ``requested``: brackets that it will set."""
         self._marks, self._brackets = self.marks(), self.brackets()
         self._requested = {**self._brackets, **requested}
         self._before = {account: self.worth(account, self._marks, self._brackets) for account in self.accounts}
         self._changed = {account: self._difference(account) for account in self.accounts}
 
     def end(self) -> str:
-        """After it; returns what is wrong then, "" if nothing is."""
+        """After it; returns the finding, "" if none."""
         now = self.marks()
         fresh = [number for number in self.markets if not (self._marks[number] and self._brackets[number])]
         self._marks = {number: mark or now[number] for number, mark in self._marks.items()}  # it had no positions
@@ -117,7 +118,7 @@ class Watch:
         for account in self.accounts:
             before, after, later = self._before[account], self._worth(account), self.worth(account)
             changed = max(self._changed[account], self._difference(account))
-            # a trade has moved the mark in the midst
+            # a trade has moved the mark price in between
             allowed = since[account] + changed + max(0, later.surplus - after.surplus)
             if all(self._brackets.values()):
                 must_have = after.surplus + allowed + asked_more[account]
@@ -135,13 +136,13 @@ class Watch:
         return self.worth(account, self._marks, self._brackets)
 
     def _difference(self, account: str) -> int:
-        """By so much the brackets to come differ in what they ask of the account."""
+        """The difference in the account's maintenance margin with the requested brackets."""
         return abs(self._worth(account).maintenance - self.worth(account, self._marks, self._requested).maintenance)
 
     def _look(self) -> None:
         for account in self.accounts:
             orders, lost = self.orders(account), self.lost[account]
-            # what is lost beside it may have been granted before, and go together with it
+            # an earlier grant may have included what is lost beside it, and be used together with it
             beside = [self.since[order.id].lost for order in orders if order.loss and order.id in self.since]
             for order in orders:
                 before, shown = self._marks[order.market], (order.kind, order.price, order.quantity)
@@ -155,9 +156,9 @@ class Watch:
                 since.lost = min(since.lost, lost)
 
     def _look_anew(self, markets: Iterable[int]) -> None:
-        """A first mark or first risk terms have come there: what is open is as if it had been granted then.
+        """After a first mark price or first risk terms: treat open orders as if granted now.
 
-        But for its leverage, which it keeps.
+        Except for their leverage, which stays.
         """
         for number in markets:
             machine = self.machine(number)
@@ -166,7 +167,7 @@ class Watch:
                 since.marks, since.lost = [machine.margin.mark_price], self.lost[order.account]
 
     def list_fills(self) -> Iterator[MarginFilled]:
-        """What was booked since it was asked last."""
+        """Fills booked since the last call."""
         found = []
         for node in self.world.nodes:
             events = [decode_event(body) for body in self.world.stored[node.shard][self._rows[node.shard] :]]
@@ -175,11 +176,11 @@ class Watch:
         return iter(found)
 
     def _count_out(self) -> tuple[dict[str, int], dict[str, int]]:
-        """What has come since the orders that filled were granted: (lost by it, asked for by other brackets).
+        """Changes since the filled orders were granted: (losses, additional requirements of other brackets).
 
-        The mark may be worse for what is filled than it was then; and positions may have lost what an order may lose.
-        By other brackets, what only reduces was let go farther than the maintenance of now pays for. A unit is lost
-        with each fill, by rounding.
+        The mark price may have moved against a fill since then; and positions may have lost what an order may lose.
+        With other brackets, a reduce-only order was allowed more than the current maintenance margin permits. One unit
+        is lost with each fill, by rounding.
         """
         lost, gone, requested = (dict.fromkeys(self.accounts, 0) for _ in range(3))
         fills = list(self.list_fills())
@@ -193,7 +194,7 @@ class Watch:
             lost[account] += max(0, moved) * fill.quantity * unit + 1
             if since is not None:
                 gone[account] = max(gone[account], self.lost[account] - since.lost)
-                if since.brackets != self._brackets[filled.market]:  # it has the leverage of those before
+                if since.brackets != self._brackets[filled.market]:  # it has the leverage of the earlier ones
                     lost[account] += -(-fill.quantity * mark * unit * since.free // MILLION)
                     requested[account] += fill.quantity * mark * unit * machine.market.brackets[-1].ratio // MILLION
         for account in self.accounts:

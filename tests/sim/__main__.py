@@ -18,7 +18,7 @@ TOLD_EVERY = 100  # seeds
 
 
 def main() -> int:
-    """0 if all seeds went well."""
+    """0 if all seeds passed."""
     parser = argparse.ArgumentParser(prog="python -m tests.sim", description=__doc__)
     parser.add_argument("--seeds", type=int, default=300, help="how many")
     parser.add_argument("--seed", type=int, default=1, help="the first")
@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="processes in parallel")
     parser.add_argument("--keep-going", action="store_true", help="continue after seeds that fail")
     args = parser.parse_args()
-    logging.disable(logging.WARNING)  # shards warn of the trouble that is made for them
+    logging.disable(logging.WARNING)  # shards warn about the injected faults
     with pytest.MonkeyPatch.context() as patch:
         if args.plant:
             PLANTS[args.plant](patch)
@@ -37,7 +37,7 @@ def main() -> int:
 def _run(requested: argparse.Namespace) -> int:
     start = time.monotonic()
     seeds, commands, failed = range(requested.seed, requested.seed + requested.seeds), 0, []
-    with multiprocessing.get_context("fork").Pool(requested.jobs) as pool:  # a fork has the planted bug
+    with multiprocessing.get_context("fork").Pool(requested.jobs) as pool:  # a fork includes the planted bug
         for seed, done in zip(seeds, pool.imap(partial(_run_one, commands=requested.commands), seeds), strict=True):
             if isinstance(done, str):
                 failed.append(seed)
@@ -57,8 +57,8 @@ def _run(requested: argparse.Namespace) -> int:
 
 
 def _run_one(seed: int, commands: int) -> int | str:
-    """The commands that were sent, or the story of what failed."""
-    gc.disable()  # a tenth of the time: it pays between two seeds only
+    """The number of commands sent, or the story of the failure."""
+    gc.disable()  # saves a tenth of the time: collecting between two seeds is enough
     try:
         return run_seed(seed, commands).commands
     except Violation as violation:

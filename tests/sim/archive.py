@@ -1,4 +1,4 @@
-"""The archive as a process: the real mailbox, and rows stored with the numbers of their links in one step."""
+"""The archive as a process: the real mailbox, and rows stored atomically with the numbers of their links."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class SimArchive:
-    """Takes rows, stores them by and by, confirms. What is stored outlives the process."""
+    """Takes rows, stores them after some time, confirms. What is stored survives the process."""
 
     def __init__(self, simulation: "Simulation", shard_count: int) -> None:
         self.simulation = simulation
@@ -35,7 +35,7 @@ class SimArchive:
         simulation.note("archive", "starts")
 
     def turn(self) -> None:
-        """Receive; now and then store all that has come in one transaction, then confirm."""
+        """Receive; sometimes store everything received in one transaction, then confirm."""
         if not self.up:
             if self.simulation.true_ms >= self.start_ms:
                 self.start()
@@ -48,11 +48,11 @@ class SimArchive:
     def _turn(self) -> None:
         assert self.life is not None
         for _ in self.mailbox.poll(0):
-            pass  # there is nothing else to wait for
+            pass  # nothing else to wait for
         for frame in self.mailbox.take_arrived():
             self._waiting.append((frame.source, frame.number, frame.body))
         if self._waiting and self.simulation.chance.random() < 0.5:
-            self.life.call()  # it may die before, and below with all stored and nothing confirmed
+            self.life.call()  # it may die before, and below with everything stored and nothing confirmed
             for source, number, body in self._waiting:
                 self._store(source, number, body)
             self._waiting.clear()
@@ -66,7 +66,7 @@ class SimArchive:
         self.stored[source].append(body)
 
     def die(self) -> None:
-        """The process ends; rows that were not stored are gone."""
+        """The process ends; rows not stored are lost."""
         assert self.life is not None
         self.simulation.note("archive", "is killed")
         self.life.end()

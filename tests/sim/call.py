@@ -1,4 +1,4 @@
-"""One message of a caller, and what it may conclude from how it ended."""
+"""One message of a caller, and what it may conclude from the result."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,16 +15,16 @@ _UNKNOWN = (RejectReason.TIMEOUT, *_NOT_EXECUTED)
 
 
 class Call:
-    """One message to one shard and what its caller was told."""
+    """One message to one shard and its reply."""
 
     def __init__(self, message: Command | Query, shard: int, asked_ms: int, until_ms: int) -> None:
         self.message: Any = message
         self.shard = shard
         self.asked_ms, self.until_ms = asked_ms, until_ms  # true time
         self.reply: Reply | None = None
-        self.lost = False  # the shard died with it in its hands, or the caller did
+        self.lost = False  # the shard died while processing it, or the caller did
         self.bodies: list[bytes] = []
-        self.records: list[tuple[int, int]] = []  # (shard, record) that it was answered from
+        self.records: list[tuple[int, int]] = []  # (shard, record) that the reply is based on
         self.then: Callable[[Call], None] | None = None
 
     @property
@@ -33,19 +33,19 @@ class Call:
 
     @property
     def decided(self) -> bool:
-        """Whether the caller knows what became of it."""
+        """Whether the caller knows the outcome."""
         return self.reply is not None and not (isinstance(self.reply, Rejected) and self.reply.reason in _UNKNOWN)
 
     @property
     def acknowledged(self) -> bool:
-        """Whether the caller was told that it was done, by this very call."""
+        """Whether this call's reply says that it was executed."""
         if not self.is_command or self.reply is None or isinstance(self.reply, Rejected):
             return False
         return not (isinstance(self.reply, OrderReply) and self.reply.repeated)
 
     @property
     def may_be_executed(self) -> bool:
-        """Whether its caller must reckon with it: unless told that it was certainly not executed."""
+        """Whether its caller must expect it to be executed: unless the reply rules that out."""
         if self.lost or self.reply is None:
             return True
         return not (isinstance(self.reply, Rejected) and self.reply.reason in _NOT_EXECUTED)

@@ -1,4 +1,4 @@
-"""Callers: connections as web workers have them, calls, and what a caller may conclude from how each ended."""
+"""Callers: connections as web workers have them, calls, and what a caller may conclude from each result."""
 
 import queue
 from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Channel:
-    """A connection to one shard, made again whenever it is lost."""
+    """A connection to one shard, reconnected whenever it is lost."""
 
     def __init__(self, client: "Client", name: str) -> None:
         self._client = client
@@ -35,7 +35,7 @@ class Channel:
         self._numbers = count(1)
 
     def poll(self, life: Life) -> None:
-        """Connect, receive, send what waits."""
+        """Connect, receive, send what is waiting."""
         try:
             if self.socket is None:
                 self.socket = cast(SimSocket, life.connect(self._path))
@@ -49,7 +49,7 @@ class Channel:
             self.lose()
 
     def claim(self) -> Slot | RejectReason:
-        """Take a place in the mailbox, or why there is none."""
+        """Reserve a mailbox slot, or return the reason why not."""
         try:
             if self._slot is None:
                 raise NotServing
@@ -61,12 +61,12 @@ class Channel:
         return self._slot
 
     def unclaim(self, slot: Slot) -> None:
-        """Give back a place that was not used."""
+        """Return an unused reservation."""
         if slot is self._slot:
             slot.unclaim()
 
     def send(self, call: Call, body: bytes, deadline_ms: int) -> bool:
-        """Send into a claimed place; whether anything was sent."""
+        """Send into a reserved slot; whether anything was sent."""
         number = next(self._numbers)
         self.callee.request(number, call, deadline_ms, body)
         try:
@@ -77,7 +77,7 @@ class Channel:
         return True
 
     def lose(self) -> None:
-        """The connection is gone; so are the calls under way."""
+        """The connection is lost, with all pending calls."""
         if self.socket is not None:
             self.socket.close()
             self.socket = None
@@ -120,7 +120,7 @@ class Channel:
 
 
 class Client:
-    """A web worker with its callers. What it asks is its subclasses' to say."""
+    """A web worker with its callers. Subclasses decide what it sends."""
 
     PATIENCES_MS = (60, 400, 4_000, 4_000)
 
@@ -137,13 +137,13 @@ class Client:
         self.channels = [Channel(self, f"shard-{shard}") for shard in shards]
 
     def call_numbered(self, sock: SimSocket, number: int) -> Call | None:
-        """The call under way on a connection."""
+        """The pending call with that number on a connection."""
         return next((channel.callee.calls.get(number) for channel in self.channels if channel.socket is sock), None)
 
     # A turn
 
     def turn(self, *, asks: bool) -> None:
-        """Receive, give up what takes too long, perhaps ask something."""
+        """Receive, time out calls, perhaps send something."""
         try:
             for channel in self.channels:
                 channel.poll(self.life)
@@ -157,13 +157,13 @@ class Client:
             self.die()
 
     def act(self) -> None:
-        """Ask something, or not."""
+        """Send something, or not."""
 
     def finish(self) -> None:
-        """Ask only what is left to be asked."""
+        """Send only what is left to be sent."""
 
     def die(self) -> None:
-        """kill -9: nobody hears the answers any more. Another worker takes its place at once."""
+        """kill -9: replies are lost. Another worker takes its place at once."""
         self.simulation.note(self.name, "is killed")
         self.life.end()
         for channel in self.channels:
@@ -178,7 +178,7 @@ class Client:
     # Calls
 
     def ask(self, message: Any, then: Callable[[Call], None] | None = None, patience_ms: int = 0) -> None:
-        """Send a message where it belongs; to all shards or to none where it belongs to all."""
+        """Send a message to its shard; if it is for all shards, to all or none."""
         simulation = self.simulation
         patience_ms = patience_ms or self.chance.choice(self.PATIENCES_MS)
         now = simulation.true_ms
@@ -208,7 +208,7 @@ class Client:
                 self.told(call, Rejected(RejectReason.RESTARTING))
 
     def told(self, call: Call, reply: Reply) -> None:
-        """The caller has its answer."""
+        """The caller has its reply."""
         if call not in self.open:
             return
         self.open.remove(call)
@@ -221,7 +221,7 @@ class Client:
 
 
 def shards_of(message: Any, symbols: dict[int, str], shard_count: int) -> list[int]:
-    """Where a message belongs."""
+    """The shards a message is for."""
     if isinstance(message, AddMarket):
         return [shard_of_symbol(message.market.symbol, shard_count)]
     if isinstance(message, Deposit | Transfer | SetLeverage | GetBalances | GetMargin):

@@ -1,6 +1,6 @@
-"""The disk of one shard, in memory: its journal and its snapshots, and what can go wrong with them.
+"""The disk of one shard, in memory: its journal and its snapshots, and their failures.
 
-What is on it outlives the process. A batch is written whole or not at all.
+Its contents survive the process. A batch is written completely or not at all.
 """
 
 import random
@@ -15,31 +15,31 @@ from storage.journal import START, JournalDamaged, Position, Record, StorageFull
 from storage.snapshot import Snapshot
 from tests.sim.network import Killed, Life
 
-KEEPING = 0.5  # how likely a batch is on disk when its sync failed, or its process died in it
+KEEPING = 0.5  # probability that a batch is on disk when its sync failed, or its process died in it
 TRIM_COUNT = 60  # records removed at once
 
 
 class SimDisk:
-    """What one shard has on disk."""
+    """One shard's files."""
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
         self.full = False
         self.fails_next = False  # the next sync fails
-        self.history: list[tuple[Record, int]] = []  # all that was ever written, with checksums; never trimmed
-        self.first = 1  # the oldest record that is not trimmed
+        self.history: list[tuple[Record, int]] = []  # everything ever written, with checksums; never trimmed
+        self.first = 1  # the oldest record not trimmed
         self.snapshots: list[Snapshot] = []  # oldest first
 
     def records(self, after: int, until: int) -> list[tuple[Record, int]]:
-        """What is in the journal past ``after``."""
+        """The journal's records past ``after``."""
         return self.history[max(after, self.first - 1) : until]
 
 
 class SimJournal:
-    """Stands where a shard has its Journal, for one life."""
+    """Stand-in for a shard's Journal, for one life."""
 
     def __init__(self, disk: SimDisk, life: Life, written: Callable[[Sequence[Record]], None]) -> None:
-        """``written`` is told what has come to the disk."""
+        """``written`` is called with the records that reached the disk."""
         self.last = START
         self._disk = disk
         self._life = life
@@ -62,7 +62,7 @@ class SimJournal:
         self.write(records)
 
     def write(self, records: Sequence[Record]) -> None:
-        """Put ``records`` on disk."""
+        """Write ``records`` to disk."""
         sequence, checksum = self.last
         assert sequence == len(self._disk.history), "two processes write to one journal"
         for record in records:
@@ -92,7 +92,7 @@ class SimJournal:
 
 
 class SimSnapshots:
-    """Stands where a shard has its Snapshots, for one life: a child writes one, for some turns, and dies with it."""
+    """Stand-in for a shard's Snapshots, for one life: a child writes one, for some turns, and dies with it."""
 
     def __init__(self, disk: SimDisk, every_records: int) -> None:
         self._disk = disk

@@ -1,4 +1,4 @@
-"""What goes wrong, and when: one chance per step for each kind of trouble."""
+"""What fails, and when: a probability per step for each kind of fault."""
 
 from typing import TYPE_CHECKING
 
@@ -7,14 +7,14 @@ from tests.sim.node import Node
 if TYPE_CHECKING:
     from tests.sim.simulation import Simulation
 
-CALLS_MAX = 60  # a process that is to die within its work has at most so many system calls left
+CALLS_MAX = 60  # maximum number of system calls left to a process that is to die during its work
 FULL_MS = (20, 100, 500)
 STAND_MS = (20, 100, 500, 3_500)
 CLOCK_STEPS_MS = (-50, -5, 40, 700, 700, 6_000)
 
 
 class Faults:
-    """Trouble for one run; ends with its safety phase."""
+    """The faults of one run; they end with its safety phase."""
 
     def __init__(self, simulation: "Simulation") -> None:
         self.simulation = simulation
@@ -36,14 +36,14 @@ class Faults:
         self._likely = sum(self._weights)
 
     def step(self) -> None:
-        """Perhaps something goes wrong."""
+        """Perhaps inject a fault."""
         if self.chance.random() < self._likely:
             self.chance.choices(self._kinds, self._weights)[0]()
         for shard in [shard for shard, until in self._full_until.items() if self.simulation.true_ms >= until]:
             self._make_room(shard)
 
     def end(self) -> None:
-        """Whatever still goes wrong stops."""
+        """End all faults."""
         for shard in list(self._full_until):
             self._make_room(shard)
         for node in self.simulation.nodes:

@@ -1,6 +1,6 @@
 """The futures wallets kept on one shard of the model.
 
-Of markets on the same shard it looks at what is there now; of markets elsewhere it has what their link messages told.
+For markets on the same shard it uses the current state; for others, what their link messages reported.
 """
 
 from collections import Counter, defaultdict
@@ -24,7 +24,7 @@ Key = tuple[str, int]
 
 
 class AccountShard:
-    """What accounts own, and what it backs."""
+    """The accounts' balances, positions and holds."""
 
     def __init__(self, shard: "FuturesShard") -> None:
         self.shard = shard
@@ -41,23 +41,23 @@ class AccountShard:
         return here.wallets[account] if here else self.positions[account, market]
 
     def hold(self, account: str, market: int) -> int:
-        """What its open orders hold."""
+        """Held for its open orders."""
         here = self.shard.futures.get(market)
         return (
             sum(order.hold for order in here.open_of(account)) if here else self.held[account, market][account, "hold"]
         )
 
     def value(self, account: str, market: int, side: o.Side) -> int:
-        """What its open orders on one side come to."""
+        """The notional of its open orders on one side."""
         here = self.shard.futures.get(market)
         return here.values(account, side) if here else self.held[account, market][account, side.name]
 
     def markets(self, account: str) -> set[int]:
-        """Wherever it may have anything."""
+        """Markets where the account may have anything, on any shard."""
         return {*self.shard.futures, *(key[1] for key in [*self.positions, *self.held] if key[0] == account)}
 
     def mark(self, market: int) -> int:
-        """What a lot is worth."""
+        """The value of a lot at the mark price."""
         here = self.shard.futures.get(market)
         return here.mark * here.unit if here else self.marks.get(market, 0)
 
@@ -66,33 +66,33 @@ class AccountShard:
         return self.paid_in[account] + sum(self.position(account, each).wallet for each in self.markets(account))
 
     def unrealized(self, account: str) -> int:
-        """What closing everything at the marks would bring."""
+        """Unrealized profit at the mark prices."""
         return sum(self.position(account, each).unrealized(self.mark(each)) for each in self.markets(account))
 
     def all_held(self, account: str) -> int:
-        """By open orders everywhere."""
+        """Held for open orders in all markets."""
         return sum(self.hold(account, each) for each in self.markets(account))
 
     def free(self, account: str) -> int:
-        """What new orders may use."""
+        """Available for new orders."""
         margins = sum(self.position(account, each).margin for each in self.markets(account))
         left = self.wallet(account) + min(0, self.unrealized(account)) - margins
         return min(left, self.spare(account)) - self.all_held(account)
 
     def surplus(self, account: str) -> int:
-        """What it is worth beyond what must be left behind its positions."""
+        """Equity beyond the maintenance margin."""
         return self.wallet(account) + self.unrealized(account) - self.maintenance(account)
 
     def spare(self, account: str) -> int:
-        """What may go until it is all but at risk."""
+        """The largest loss that does not put the account at risk."""
         return self.surplus(account) - (self.maintenance(account) > 0)
 
     def allowance(self, account: str, market: int) -> int:
-        """So far from the mark, in millionths, its orders that only reduce go for nothing: not at all at risk."""
+        """Distance from the mark price, in millionths, within which reduce-only orders need no hold; 0 if at risk."""
         return self.brackets[market][0].ratio if market in self.brackets and self.surplus(account) > 0 else 0
 
     def maintenance(self, account: str, market: int = 0, closed: int = 0) -> int:
-        """What must be left behind its positions, once so many lots of the one in ``market`` are closed."""
+        """Maintenance margin of its positions, once so many lots of the one in ``market`` are closed."""
         needed = 0
         for each in self.markets(account) & self.brackets.keys():
             lots = abs(self.position(account, each).size) - (closed if each == market else 0)
@@ -100,7 +100,7 @@ class AccountShard:
         return needed
 
     def set_leverage(self, account: str, market: int, leverage: int, default: int) -> Reply:
-        """Not so high that what is there already would be too much for it; as it is, it may stay."""
+        """Rejected if it would put position and orders over the limit; the current value is always accepted."""
         there = self.position(account, market).cost + max(self.value(account, market, side) for side in o.Side)
         other = leverage != (self.leverages.get((account, market)) or default)
         if other and market in self.brackets and there > most_at(self.brackets[market], leverage):
@@ -109,7 +109,7 @@ class AccountShard:
         return CountReply(leverage)
 
     def hold_away(self, account: str, market: int, side: o.Side, terms: Any) -> tuple[int, int, int] | Rejected:
-        """Hold for an order on a market elsewhere; (leverage, units, allowance). Leverage 0: it only reduces."""
+        """Hold for an order on a market elsewhere; (leverage, units, allowance). Leverage 0: reduce-only."""
         if terms.reduces:
             return self._hold_loss(account, market, side, terms)
         changes = terms.leverage > 0  # it holds at its own leverage already: the value is divided by it
@@ -131,7 +131,7 @@ class AccountShard:
         return leverage, amount, 0
 
     def _hold_loss(self, account: str, market: int, side: o.Side, terms: Any) -> tuple[int, int, int] | Rejected:
-        """For what only reduces: nothing, or what it loses; of its mark and the one known here the worse counts."""
+        """The hold of a reduce-only order: 0, or its loss at the worse of the order's and this shard's mark price."""
         mark = self.marks[market]
         limit = terms.mark - Fraction(terms.loss_value, terms.reduces) * (1 if side is o.Side.SELL else -1)
         loss = abs((max if side is o.Side.SELL else min)(mark, terms.mark) - limit) * terms.reduces
@@ -145,7 +145,7 @@ class AccountShard:
         return 0, more, 0
 
     def _has_leave(self, account: str, market: int, lots: int, loss: Fraction) -> bool:
-        """What remains has enough; or it is no greater part of what there is than of the maintenance."""
+        """Equity must cover the remaining maintenance margin, or shrink by no greater share than it does."""
         rest = self.wallet(account) + self.unrealized(account) - self.all_held(account)
         needed, left = self.maintenance(account), self.maintenance(account, market, lots)
         return rest - loss >= left + (left > 0) or (needed > 0 and loss * needed <= rest * (needed - left))

@@ -1,7 +1,7 @@
-"""One futures market of the model: the plain one of tests/model, with money decided where its account lives.
+"""One futures market of the model: the reference of tests/model, with funds decided at the account's shard.
 
-For an account kept elsewhere the market has only what it was granted. What is then no longer held for it, and what
-it traded, is for its account shard to take up. A grant that book or mark have left behind is not used: it goes back.
+Of an account kept elsewhere the market knows only its grants. Releases and trades are then booked at its account shard.
+A grant that no longer fits the book or the mark price is not used but returned.
 """
 
 from collections import Counter
@@ -31,16 +31,16 @@ class SimFuturesMarket(FuturesReference):
     def __init__(self, shard: "FuturesShard", market: Market) -> None:
         super().__init__(market)
         self.shard = shard
-        self.known: dict[int, o.Order] = {}  # all orders that ever were
-        self.asked_for: list[o.Order] = []  # fired triggers whose money was asked for elsewhere
-        self.again: list[o.Order] = []  # those for which too little was asked
+        self.known: dict[int, o.Order] = {}  # all orders ever placed
+        self.asked_for: list[o.Order] = []  # fired triggers whose margin was requested elsewhere
+        self.again: list[o.Order] = []  # those for which too little was requested
         self.grant: Grant | None = None
-        self.marked = False  # the mark has changed and nobody was told
+        self.marked = False  # the mark price has changed and was not sent yet
 
     # Between two inputs
 
     def begin(self, now_ms: int, archived: int) -> None:
-        """Of ended orders only those that the archive does not have are at hand."""
+        """Of ended orders only those not yet archived are available."""
         self.now_ms = now_ms
         self.known |= self.orders
         shown = self.shard.row_of
@@ -58,19 +58,19 @@ class SimFuturesMarket(FuturesReference):
         return held
 
     def take_fills(self) -> Iterable[MarginFilled]:
-        """What was traded since it was last asked."""
+        """Trades since the last call."""
         fills, self.fills = self.fills, []
         self.trades.clear()
         self.ended.clear()
         return fills
 
     def tell_mark(self) -> None:
-        """Every other shard hears of a changed mark."""
+        """Send a changed mark price to all other shards."""
         if self.marked:
             self.marked = False
             self.shard.tell_all(Mark(self.market.number, self.mark * self.unit))
 
-    # What the account shard decides
+    # Decided by the account shard
 
     def free(self, account: str) -> int:
         return self.shard.accounts.free(account)
@@ -89,13 +89,13 @@ class SimFuturesMarket(FuturesReference):
         return self.shard.is_away(new.account) and not (new.reduce_only and not self.loss(new, limit))
 
     def fund(self, new: o.NewOrder | o.Order, quantity: int) -> Funds | RejectReason:
-        grant, self.grant = self.grant, None  # of this one alone
+        grant, self.grant = self.grant, None  # for this one only
         if grant is not None:
             return self.granted(grant, new, quantity)
         return ASK if self.needs_account_shard(new, self.limit(new, quantity)) else super().fund(new, quantity)
 
     def granted(self, grant: Grant, new: o.NewOrder | o.Order, quantity: int) -> Funds | RejectReason:
-        """What was asked for, if it still pays for every fill; where it was not held, what goes without."""
+        """What was requested, if it still covers every fill; without a hold, as far as the allowance permits."""
         requested = grant.requested
         limit = new.price if new.kind is o.Kind.LIMIT else requested.limit
         if self.has_too_little(grant, new) or self.opens(grant, new) or self.is_short(grant, new, limit):
@@ -108,22 +108,22 @@ class SimFuturesMarket(FuturesReference):
         return Funds(limit, requested.hold_price, grant.leverage, requested.loss)
 
     def has_too_little(self, grant: Grant, new: o.NewOrder | o.Order) -> bool:
-        """Whether there is more to reduce by now than was asked for."""
+        """Whether there is now more to reduce than was requested."""
         left = new.quantity - getattr(new, "filled", 0)
         return new.reduce_only and min(left, self.reducible(new)) > grant.requested.terms.reduces
 
     def opens(self, grant: Grant, new: o.NewOrder | o.Order) -> bool:
-        """Whether what was to close, and was held to no limit, would do more by now."""
+        """Whether an order that was to close, exempt from the position limit, would now open."""
         return grant.requested.terms.closes and not self.only_closes(new)
 
     def is_short(self, grant: Grant, new: o.NewOrder | o.Order, limit: int) -> bool:
-        """Whether a fill could take more than was asked for: a better bid has come, or the mark has moved away."""
+        """Whether a fill could need more than was requested: there is a better bid, or the mark price has moved."""
         if new.side is o.Side.SELL and not new.reduce_only and self.best(o.Side.BUY) > grant.requested.hold_price:
             return True
         return self.loss(new, limit) > grant.requested.loss
 
     def take_grant(self, grant: Grant) -> Reply:
-        """Place, or change, what was granted."""
+        """Place, or modify, what was granted."""
         requested = grant.requested
         assert isinstance(requested, MarginHold)
         if self.now_ms > requested.deadline_ms:
@@ -156,7 +156,7 @@ class SimFuturesMarket(FuturesReference):
         return None if enough and not short else RejectReason.INSUFFICIENT_MARGIN
 
     def changes_at_home(self, change: Modify) -> bool:
-        """Whether the change of an order needs money, so that its account shard elsewhere must be asked."""
+        """Whether a modification needs funds, so that the order's account shard elsewhere must be asked."""
         order = self.orders.get(change.id)
         if order is None or not self.is_open(order) or not self.shard.is_away(change.account):
             return False
@@ -169,12 +169,12 @@ class SimFuturesMarket(FuturesReference):
         self.tell_mark()
         if self.shard.is_away(order.account):
             self.asked_for.append(order)
-            self.again.append(order)  # once its account shard has what goes back to it
+            self.again.append(order)  # once its account shard has what is returned to it
         else:
             super().ask_for(order)
 
     def apply_trigger_margin(self, answer: TriggerMarginResult) -> None:
-        """The account shard has decided about the money of a fired trigger."""
+        """The account shard has decided about the margin of a fired trigger."""
         order = next((order for order in self.asked_for if order.id == answer.requested.id), None)
         if order is None:
             return  # canceled meanwhile

@@ -1,4 +1,4 @@
-"""Savers of the futures wallet: far orders on quiet futures markets, cancels in every way, money in and out."""
+"""Savers on futures: far orders on quiet futures markets, cancels in every way, deposits and withdrawals."""
 
 from typing import TYPE_CHECKING
 
@@ -19,13 +19,13 @@ MARGIN_UNITS = 1_000_000  # at any leverage below the limit of a position
 
 
 class FuturesSaver(Saver):
-    """One futures wallet and its owner. What orders hold of it is their margin."""
+    """One futures wallet and its owner. Its orders hold margin."""
 
     def __init__(self, simulation: "Simulation", name: str) -> None:
         super().__init__(simulation, name)
         self.markets = simulation.quiet_futures_markets
         self.savings = MARGIN_UNITS
-        self._moving: Deposit | None = None  # money in or out, asked again until it is decided
+        self._moving: Deposit | None = None  # deposit or withdrawal, repeated until it is decided
 
     def first_deposit(self) -> Deposit:
         return Deposit(self.account, "USDT", MARGIN_UNITS, "first", Wallet.FUTURES)
@@ -53,7 +53,7 @@ class FuturesSaver(Saver):
         assert isinstance(reply, MarginReply)
         return [(reply.free, sum(own.hold for own in reply.margin.markets.values()))]
 
-    # Money in and out
+    # Deposits and withdrawals
 
     def _move(self) -> None:
         if self._moving is None:

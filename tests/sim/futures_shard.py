@@ -1,4 +1,4 @@
-"""The futures side of one shard of the model: its markets, the wallets kept on it, and what both send elsewhere."""
+"""The futures side of one shard of the model: its markets, the wallets kept on it, and its messages to other shards."""
 
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
 
 
 class FuturesShard(Payments):
-    """What a shard has beyond spot markets and wallets."""
+    """A shard's state beyond spot markets and wallets."""
 
     def __init__(self, model: "Model", shard: int, shard_count: int) -> None:
         super().__init__(AccountShard(self))
         self.model, self.shard, self.shard_count = model, shard, shard_count
         self.row_of: dict[int, int] = {}  # ended order → number of its row
-        self.archived = 0  # rows that the shard knows to be in the archive
+        self.archived = 0  # rows that the shard knows to be archived
         self.futures: dict[int, SimFuturesMarket] = {}
-        self.touched = False  # the input at hand is one for them
+        self.touched = False  # the current input concerns them
 
     def is_away(self, account: str) -> bool:
         return self.account_shard(account) != self.shard
@@ -59,7 +59,7 @@ class FuturesShard(Payments):
     # One input
 
     def begin_futures(self, brought: Sent | None) -> dict[int, Held]:
-        """What is held elsewhere for orders here, by market, with what the input brings."""
+        """What is held elsewhere for orders here, by market, including the input's grant."""
         held = {}
         self.touched = isinstance(brought, Grant | TriggerMarginResult)
         for number, market in self.futures.items():
@@ -80,7 +80,7 @@ class FuturesShard(Payments):
         return held
 
     def end_futures(self, before: dict[int, Held], sent_so_far: dict[int, int]) -> None:
-        """Book fills at home, send the rest."""
+        """Book local fills, send the others."""
         held: defaultdict[int, dict[int, Held]] = defaultdict(lambda: defaultdict(Counter))
         fills: defaultdict[int, list[Any]] = defaultdict(list)
         for number, market in self.futures.items():
@@ -109,13 +109,13 @@ class FuturesShard(Payments):
             mentioned = self.touched and sent_so_far.get(other, 0) == newest + 1
             if other != self.shard and (held[other] or fills[other] or mentioned):
                 self.send(other, MarginChange(dict(held[other]), fills[other]))
-        for market in self.futures.values():  # only now: their account shards have what has gone back
+        for market in self.futures.values():  # only now: their account shards have what was returned
             again, market.again = market.again, []
             for order in again:
                 self.request_trigger_margin(market, order)
 
     def take_up_margin(self, sent: Sent) -> Reply | None:
-        """What another shard has decided or asks."""
+        """A decision or request of another shard."""
         match sent:
             case Mark(market, value):
                 self.accounts.marks[market] = value
@@ -157,7 +157,7 @@ class FuturesShard(Payments):
             more = {"closes": market.only_closes(order), "entry_value": price * lots}
             requested = accounting.MarginTerms(*values, *terms, loss_value=loss * lots, **more)
         if order.side is o.Side.SELL and order.kind is not o.Kind.LIMIT and not market.has_risk_terms:
-            limit = 0  # nobody has asked how far it may go
+            limit = 0  # no limit has been requested
         fired = TriggerMarginRequest(order.id, order.account, order.side, price, requested, self.shard, limit, loss)
         self.send(self.account_shard(order.account), Fired(fired))
 
@@ -166,7 +166,7 @@ class FuturesShard(Payments):
     def add_futures(self, market: Market) -> Reply:
         if market.number not in self.futures:
             opened = self.futures[market.number] = SimFuturesMarket(self, market)
-            for (account, number), leverage in self.accounts.leverages.items():  # set before it came
+            for (account, number), leverage in self.accounts.leverages.items():  # set before the market was added
                 if number == market.number:
                     opened.wallets[account].leverage = leverage
             self.made.append(MarketChanged(market, self.now_ms))
@@ -197,9 +197,9 @@ class FuturesShard(Payments):
             case Modify(number, account) if any(
                 order.id == number and order.account == account for order in market.asked_for
             ):
-                return Rejected(RejectReason.NOT_MODIFIABLE)  # it has fired, and waits for its margin
+                return Rejected(RejectReason.NOT_MODIFIABLE)  # it has fired, and awaits its margin
             case Modify() if market.changes_at_home(message):
-                found = market.check_change(message)  # it holds money, or needs some, since the command came
+                found = market.check_change(message)  # it has come to hold or need funds since the command arrived
                 return found if isinstance(found, Rejected) else Rejected(RejectReason.BUSY)
             case AddMarket():
                 return MarketReply(market.market)
@@ -250,7 +250,7 @@ class FuturesShard(Payments):
 
 
 def market_in(message: Any) -> int:
-    """The number of the market that a message speaks of; 0: of none."""
+    """The number of the market in a message; 0: none."""
     order = getattr(message, "order", message)
     number = getattr(order, "market", 0) or getattr(message, "id", 0) >> 40
     return number if isinstance(number, int) else number.number

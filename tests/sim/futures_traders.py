@@ -1,4 +1,4 @@
-"""What traders of futures ask: orders, triggers with and without a parent, changes, cancels in every way, margin."""
+"""Commands of futures traders: orders, triggers with and without a parent, changes, cancels in every way, margin."""
 
 from collections import deque
 from collections.abc import Callable
@@ -44,10 +44,10 @@ class FuturesTrader(Client):
         self.accounts = accounts
         self.known: deque[Order] = deque(maxlen=25)
         self.placed: deque[tuple[int, Place]] = deque(maxlen=8)  # with the clock when it was sent
-        self.margins: dict[str, MarginReply] = {}  # by account, as it was last told
+        self.margins: dict[str, MarginReply] = {}  # by account, the last reply
         self.names = 0
         self.again_ms = 0  # true time of the next try
-        self.beside: list[Any] = []  # to be asked in the same moment
+        self.beside: list[Any] = []  # to be sent at the same moment
         makers: tuple[tuple[Callable[[], Any], int], ...] = (
             (self.place, 40),
             (self.race, 12),
@@ -122,7 +122,7 @@ class FuturesTrader(Client):
         return self.keep(Place(replace(new, reduce_only=reduces, take_profit=profit, stop_loss=loss)))
 
     def race(self) -> Place:
-        """What is asked for with book and mark as they are, and what moves one of them before its money is there."""
+        """An order based on the current book and mark price, and something that moves one of them before its grant."""
         chance, market = self.chance, self.chance.choice(self.simulation.futures_markets[-2:])
         side = chance.choice((Side.BUY, Side.SELL))
         kind = chance.choice((Kind.MARKET, Kind.LIMIT, Kind.LIMIT))
@@ -140,7 +140,7 @@ class FuturesTrader(Client):
         return Place(NewOrder(*terms, reduce_only=reduces))
 
     def reduce(self) -> Place:
-        """A position is made smaller, mostly a little worse than at the mark."""
+        """Reduce a position, mostly at a price a little worse than the mark price."""
         account = self.account()
         told = self.margins.get(account)
         held = [number for number, own in told.margin.markets.items() if own.position.amount] if told else []
@@ -224,7 +224,7 @@ class FuturesTrader(Client):
         return CancelAllAfter(self.market().number, self.account(), self.chance.choice((0, 50, 300)))
 
     def leverage(self) -> SetLeverage:
-        """Within the market's band."""
+        """Within the market's bounds."""
         market = self.market()
         assert market.futures is not None
         default = market.futures.default_leverage
@@ -235,7 +235,7 @@ class FuturesTrader(Client):
         name, amount = f"{self.name}-{self.names}", self.chance.randint(1, 10**7)
         account = self.account()
         told = self.margins.get(account)
-        if told is not None and told.free > 0 and self.chance.random() < 0.5:  # with a position it is at risk soon
+        if told is not None and told.free > 0 and self.chance.random() < 0.5:  # with a position it is soon at risk
             return Deposit(account, "USDT", -told.free, name, Wallet.FUTURES)
         if self.chance.random() < 0.6:
             return Transfer(self.account(), "USDT", self.chance.choice(list(Wallet)), amount, name)

@@ -1,4 +1,4 @@
-"""Seeds that have failed once, each with what was wrong. What the shards do otherwise may change what a seed does."""
+"""Seeds that failed once, each with its cause. Changes of the shards' behavior may change what a seed does."""
 
 KEPT = {
     10_030: "a snapshot with a trigger attached to one that has fired could not be loaded",

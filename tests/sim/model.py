@@ -1,8 +1,8 @@
-"""What every answer must be: a naive exchange, told the inputs of each shard in the order of its journal.
+"""The expected result of every input: a naive exchange, fed each shard's inputs in the order of its journal.
 
-Per shard there are plain markets and plain wallets (tests/model). What a shard decides for an account kept elsewhere
-is kept aside under the number that its link message must have, and takes effect when that message is in the other
-journal. Nothing is taken from a link message but its number.
+Per shard there are reference markets and wallets (tests/model). What a shard decides for an account kept elsewhere is
+stored under the expected number of its link message, and takes effect when that message is in the other journal.
+Nothing is taken from a link message except its number.
 """
 
 from collections import Counter, defaultdict
@@ -43,7 +43,7 @@ from tests.sim.story import Violation
 
 
 class Predicted(NamedTuple):
-    """What one input must come to."""
+    """The expected results of one input."""
 
     reply: bytes | None
     rows: list[bytes]  # for the archive
@@ -56,13 +56,13 @@ class Model:
     def __init__(self, shard_count: int) -> None:
         self.sent: defaultdict[tuple[int, int], list[Sent]] = defaultdict(list)  # by sender and receiver
         self.shards = [ShardModel(self, shard, shard_count) for shard in range(shard_count)]
-        self.placed: Counter[bytes] = Counter()  # Place → how many orders it has made
+        self.placed: Counter[bytes] = Counter()  # Place → how many orders it has created
 
     def apply(self, shard: int, record: Record, archived: int, sent: dict[int, int]) -> Predicted:
-        """A record is on disk; ``archived``: how many of the shard's rows it knows to be in the archive.
+        """Apply a record on disk; ``archived``: how many of the shard's rows it knows to be archived.
 
-        ``sent``: receiver → newest link message. Whether a futures order that held nothing is mentioned is the
-        shard's to choose: that alone is taken from it.
+        ``sent``: receiver → newest link message. Whether a futures order without a hold is reported is up to the shard:
+        only that is taken from it.
         """
         return self.shards[shard].take(record, archived, sent)
 
@@ -72,9 +72,9 @@ class ShardModel(FuturesShard):
 
     def __init__(self, model: Model, shard: int, shard_count: int) -> None:
         super().__init__(model, shard, shard_count)
-        self.rows: list[bytes] = []  # all that were ever made
-        self.row_order: dict[bytes, int] = {}  # row of the input at hand → the order that ended
-        self.taken: Counter[int] = Counter()  # sender → link messages taken up
+        self.rows: list[bytes] = []  # all rows ever made
+        self.row_order: dict[bytes, int] = {}  # row of the current input → the order that ended
+        self.taken: Counter[int] = Counter()  # sender → link messages taken
 
     # One input
 
@@ -117,7 +117,7 @@ class ShardModel(FuturesShard):
         return self.apply(query, self.now_ms)
 
     def post_changes(self) -> None:
-        """Wallets kept elsewhere are scratch: what they show after one input is sent there."""
+        """Wallets kept elsewhere are temporary: their state after one input is sent there."""
         away: defaultdict[int, dict[tuple[str, str], tuple[int, int]]] = defaultdict(dict)
         for key in [key for key in self.wallets if self.is_away(key[0])]:
             scratch = self.wallets.pop(key)
@@ -139,7 +139,7 @@ class ShardModel(FuturesShard):
             wallet.available, wallet.held = wallet.available + available, wallet.held + held
         return None
 
-    # What the reference does not know
+    # What the reference does not cover
 
     def apply(self, message: object, now_ms: int) -> Reply | None:  # type: ignore[override]
         match message:
@@ -173,7 +173,7 @@ class ShardModel(FuturesShard):
                 return self.transfer(message)
             case Place(new) if new.market not in self.markets:
                 return Rejected(RejectReason.UNKNOWN_MARKET)
-            case Place(new) if self.is_away(new.account):  # something stood against it when it came
+            case Place(new) if self.is_away(new.account):  # it was rejected before asking for funds
                 found = self.what_stands_against(new, self.archived)
                 return found or Rejected(RejectReason.BUSY)
             case SetMarketStatus(number) if number not in self.markets:
@@ -189,7 +189,7 @@ class ShardModel(FuturesShard):
         return super().apply(message, now_ms)
 
     def find(self, number: int) -> o.Order | None:
-        """What the archive has is not at hand any more."""
+        """Archived orders are no longer available."""
         order = super().find(number)
         return order if order and self.row_of.get(number, self.archived + 1) > self.archived else None
 
@@ -222,7 +222,7 @@ class ShardModel(FuturesShard):
         return None
 
     def granted(self, grant: FundsGrant) -> Reply:
-        """Place it as if its account had just this money; what is then not held goes back home."""
+        """Place it as if its account had exactly these funds; what is then not held is returned."""
         new = grant.requested.order
         key = new.account, self.held_asset(new)
         self.wallets[key] = accounting.Balance(key[1], grant.amount, 0)
@@ -239,7 +239,7 @@ class ShardModel(FuturesShard):
         return reply
 
     def what_stands_against(self, new: o.NewOrder, archived: int) -> Reply | None:
-        """What is said before money is asked for elsewhere: an account without money gets no further."""
+        """The reply before funds are requested elsewhere: an account without funds gets no further."""
         self.archived = archived
         if new.market in self.futures:
             market = self.futures[new.market]
@@ -263,7 +263,7 @@ class ShardModel(FuturesShard):
     def trade(self, taker: o.Order, maker: o.Order, quantity: int, market: Market) -> o.Trade:
         place = len(self.made)
         trade = super().trade(taker, maker, quantity, market)
-        self.made.insert(place, Traded(trade))  # it comes before the end of its maker
+        self.made.insert(place, Traded(trade))  # before the end of its maker
         return trade
 
     def set_status(self, number: int, status: Any) -> Reply:

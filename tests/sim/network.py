@@ -1,7 +1,7 @@
-"""Unix sockets in memory, as a kernel gives them to the processes of one machine.
+"""Unix sockets in memory, as a kernel provides them to the processes of one machine.
 
-What was sent is at once in the receiver's buffer, as far as there is room. What a process sent before it died can still
-be read; then comes the end of the stream. A read takes all that is there: where one comes back short, nothing is left.
+Sent bytes are in the receiver's buffer at once, as far as there is room. What a process sent before it died can still
+be read; then comes the end of the stream. A read takes everything available: after a short read, nothing is left.
 """
 
 import random
@@ -13,15 +13,15 @@ from typing import Any, cast
 
 from shards.ipc.network import Network
 
-ROOMS_BYTES = (300, 2_000, 20_000, 208 * 1024)  # of one buffer: the last is what Linux gives
+ROOMS_BYTES = (300, 2_000, 20_000, 208 * 1024)  # of one buffer: the last is Linux's default
 
 
 class Killed(BaseException):
-    """The process has died, here and now: whatever it was about to do, it does not."""
+    """The process has died at this point: whatever it was about to do does not happen."""
 
 
 class Machine:
-    """What all processes see: who listens where. One source of chance decides everything."""
+    """State shared by all processes: listeners. One random generator decides everything."""
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
@@ -30,7 +30,7 @@ class Machine:
 
 
 class Life(Network):
-    """One life of one process: its descriptors, and how many more system calls it makes."""
+    """One life of one process: its descriptors, and how many more system calls it will make."""
 
     def __init__(self, machine: Machine, owner: object) -> None:
         self.machine = machine
@@ -39,7 +39,7 @@ class Life(Network):
         self.files: dict[int, SimSocket | SimListener] = {}
 
     def call(self) -> None:
-        """A system call: others may act meanwhile. Raises Killed where the process does not come to it."""
+        """A system call: other processes may run meanwhile. Raises Killed if the process dies first."""
         if self.calls_left is not None:
             self.calls_left -= 1
             if self.calls_left < 0:
@@ -47,12 +47,12 @@ class Life(Network):
         self.machine.between()
 
     def end(self) -> None:
-        """The process is gone, and with it its descriptors."""
+        """The process ends, and its descriptors are closed."""
         for file in list(self.files.values()):
             file.close()
 
     def add(self, file: "SimSocket | SimListener") -> int:
-        """The lowest free number, as a kernel gives it."""
+        """The lowest free number, as in a kernel."""
         number = next(number for number in range(3, 1 << 16) if number not in self.files)
         self.files[number] = file
         return number
@@ -87,7 +87,7 @@ class SimSocket:
         self.peer = self
         self.room = room  # bytes
         self.inbox = bytearray()
-        self.ended = False  # the other side sends nothing more and hears nothing more
+        self.ended = False  # the other side neither sends nor receives any more
 
     def adopt(self, life: Life) -> None:
         self.life = life
@@ -139,7 +139,7 @@ class SimSocket:
 
 
 class SimListener:
-    """A listening socket and the connections that it has not accepted yet."""
+    """A listening socket and its backlog."""
 
     def __init__(self, life: Life, path: str) -> None:
         self.life = life
@@ -174,12 +174,12 @@ class SimListener:
 
 
 class SimSelector(selectors.BaseSelector):
-    """Tells what is ready, in any order; never waits."""
+    """Reports what is ready, in random order; never waits."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
         self._keys: dict[Any, selectors.SelectorKey] = {}
-        self._files: dict[Any, SimSocket | SimListener] = {}  # what a listener or a connection of the shards stands on
+        self._files: dict[Any, SimSocket | SimListener] = {}  # behind the shards' listeners and connections
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         number = fileobj.fileno()

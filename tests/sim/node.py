@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from tests.sim.simulation import Simulation
 
 TICKETS = 1 << 40  # of one life
-REACHED_MS = 1_000  # of true time: a peer that gets its turns for so long has brought what it has for a shard
+REACHED_MS = 1_000  # of true time: a running peer has delivered its messages to a shard by then
 
 
 class Node:
-    """A shard, its disk, and whoever starts it again."""
+    """A shard, its disk, and its supervisor."""
 
     def __init__(self, simulation: "Simulation", number: int) -> None:
         self.simulation = simulation
@@ -42,8 +42,8 @@ class Node:
         self.life: Life | None = None
         self._shard: Shard | None = None
         self.lives = 0
-        self.start_ms = 0  # true time at which it is started again
-        self.stands_until_ms = 0  # true time up to which it gets no turn
+        self.start_ms = 0  # true time of its restart
+        self.stands_until_ms = 0  # true time until which it gets no turn
         self.here_since_ms = 0  # true time since which it lives and gets its turns
 
     @property
@@ -53,19 +53,19 @@ class Node:
 
     @property
     def shard(self) -> Shard:
-        """The loop of the life at hand."""
+        """The loop of the current life."""
         assert self._shard is not None
         return self._shard
 
     @property
     def engine(self) -> Engine:
-        """The machines of the life at hand."""
+        """The engine of the current life."""
         return self.shard.engine
 
     # Life and death
 
     def start(self) -> None:
-        """Recover from what the disk says, as :func:`shards.runtime.recovery.recover` does, and serve."""
+        """Recover from the disk, as :func:`shards.runtime.recovery.recover` does, and serve."""
         simulation = self.simulation
         self.lives += 1
         self.life = Life(simulation.machine, self)
@@ -74,7 +74,7 @@ class Node:
         snapshots = SimSnapshots(self.disk, simulation.plan.snapshot_records)
         self._engine = engine
         self.here_since_ms = simulation.true_ms
-        self._reaches_for = True  # until it has what its peers' callers were told before
+        self._reaches_for = True  # until it has what its peers' callers had been told before
         self._shard = Shard(
             simulation.folder,
             engine,
@@ -85,7 +85,7 @@ class Node:
             lambda: simulation.true_ms,
             self.life,
         )
-        self._shard._holds._next_ticket = self.lives * TICKETS  # not random: a run can be repeated
+        self._shard._holds._next_ticket = self.lives * TICKETS  # not random: a run must be reproducible
         self._watch(self._shard)
         simulation.note(self.name, f"starts with record {engine.sequence}")
 
@@ -132,7 +132,7 @@ class Node:
                 self.die("has stopped")
 
     def die(self, how: str) -> None:
-        """The process ends; what was only in memory is gone."""
+        """The process ends; everything only in memory is lost."""
         assert self.life is not None
         self.simulation.note(self.name, how)
         self.life.end()
@@ -140,13 +140,13 @@ class Node:
         self.start_ms = self.simulation.true_ms + self.simulation.chance.choice((0, 10, 50, 500))
 
     def stop(self) -> None:
-        """SIGTERM: it takes nothing more, and brings out what it owes."""
+        """SIGTERM: it accepts nothing more, and flushes pending replies."""
         self.simulation.note(self.name, "is asked to stop")
         self.shard.stopping = True
         self.shard.mailbox.serving = False
 
     def _look_whether_blind(self) -> None:
-        """A shard whose peers stand still serves without what they have for it, in time: the one known exception."""
+        """A shard whose peers are stopped serves after a timeout without their messages: the one known exception."""
         shard, simulation = self.shard, self.simulation
         if not (shard.mailbox.serving and self._reaches_for):
             return
@@ -156,7 +156,7 @@ class Node:
         for peer in missing:
             simulation.blind_ms = simulation.true_ms
             node = simulation.nodes[peer]
-            both_since_ms = max(node.here_since_ms, self.here_since_ms)  # what stands still itself reaches nobody
+            both_since_ms = max(node.here_since_ms, self.here_since_ms)  # a stopped shard reaches nobody
             if node.up and simulation.true_ms - both_since_ms > REACHED_MS:
                 simulation.violated(f"{self.name} serves without shard {peer}, which has long been there")
 
@@ -177,7 +177,7 @@ class Node:
             reply = real(sequence, stamp_ms, source, number, message)
             rows = [posted.body for posted in engine.outboxes[ARCHIVE].after(before)]
             live = self._shard is not None and self._shard.engine is engine
-            shown = Rejected(RejectReason.BUSY) if isinstance(reply, AskAccountShard) else reply  # as the model says it
+            shown = Rejected(RejectReason.BUSY) if isinstance(reply, AskAccountShard) else reply  # in the model's terms
             told = encode(shown) if live and shown is not None else None
             sent = {receiver: outbox.last_number for receiver, outbox in engine.outboxes.items()}
             oracle.applied(self.number, sequence, message, told, rows, sent, live)
@@ -186,7 +186,7 @@ class Node:
         engine.apply = apply  # type: ignore[method-assign]
 
     def _watch(self, shard: Shard) -> None:
-        """Hear every reply as it is made, with what was asked."""
+        """Observe every reply when it is made, with its message."""
         real = shard._replies.add
 
         def add(request: Request, reply: Reply, account: str, since: Numbers | None = None) -> None:
@@ -202,7 +202,7 @@ class Node:
                 applied = decode_input(self.disk.history[engine.sequence - 1][0].body)
                 if not isinstance(
                     applied, Granted
-                ):  # what was granted fell short, and its account shard is full: not executed
+                ):  # the grant was insufficient, and its account shard is full: not executed
                     self.simulation.violated("what is on disk was answered BUSY: it must be asked for at home")
                 return
             oracle.answered(self._call_of(request), self.number, engine.sequence)
@@ -216,7 +216,7 @@ class Node:
             oracle.questioned(self.number, message, encode(reply), archived)
 
     def _call_of(self, request: Request) -> Any:
-        """The call that a request came from; None if no client of the simulation waits for it."""
+        """The call of a request; None if no client of the simulation waits for it."""
         connection: Any = self.shard.mailbox.callers.get(request.caller)
         if connection is None:
             return None

@@ -1,4 +1,4 @@
-"""Compares what is with what must be: every reply, row and link with the model, acknowledgements with the disk."""
+"""Compares actual with expected results: every reply, row and link with the model, acknowledgements with the disk."""
 
 from collections import Counter, defaultdict, deque
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 _BUSY = encode(
     Rejected(RejectReason.BUSY)
-)  # a change whose order fired before it was applied: on disk, and not executed
+)  # a modification whose order fired before it was applied: on disk, but not executed
 
 
 class _Written(NamedTuple):
-    """A record on disk that the model has not taken yet."""
+    """A record on disk that the model has not applied yet."""
 
     record: Record
     archived: int
@@ -39,22 +39,22 @@ class _Written(NamedTuple):
 
 
 class Oracle:
-    """Knows what must be."""
+    """The expected state."""
 
     def __init__(self, simulation: "Simulation") -> None:
         self.simulation = simulation
         self.model = Model(simulation.plan.shard_count)
         self._written = [deque[_Written]() for _ in range(simulation.plan.shard_count)]
         self._predicted: dict[tuple[int, int], Predicted] = {}  # by shard and record
-        self._ahead: dict[tuple[int, int], tuple[Any, ...]] = {}  # applied, and not on disk: must not be at the end
-        self.calls: defaultdict[bytes, list[Call]] = defaultdict(list)  # by what was sent
+        self._ahead: dict[tuple[int, int], tuple[Any, ...]] = {}  # applied, but not on disk: must be empty at the end
+        self.calls: defaultdict[bytes, list[Call]] = defaultdict(list)  # by message sent
         self.acknowledged: list[Call] = []
-        self.executed: Counter[bytes] = Counter()  # commands, as callers sent them
+        self.executed: Counter[bytes] = Counter()  # commands, as sent by callers
 
     # Inputs
 
     def written(self, shard: int, record: Record, archived: int) -> None:
-        """A record has come to the disk; ``archived``: the rows that the shard knows to be in the archive."""
+        """A record has reached the disk; ``archived``: the rows that the shard knows to be archived."""
         self.simulation.note(f"shard {shard}", f"journals {record.sequence}:", record.body)
         self._written[shard].append(_Written(record, archived, self.simulation.true_ms))
         early = self._ahead.pop((shard, record.sequence), None)
@@ -62,7 +62,7 @@ class Oracle:
             self.applied(shard, record.sequence, *early)
 
     def _predict(self, shard: int, sequence: int, sent: dict[int, int]) -> None:
-        """Tell the model what is on disk, up to a record: together with the shard, for a batch is not one moment."""
+        """Apply records on disk to the model, up to ``sequence``: in step with the shard, as a batch takes time."""
         written = self._written[shard]
         while written and written[0].record.sequence <= sequence:
             self._take(shard, sent, *written.popleft())
@@ -78,7 +78,7 @@ class Oracle:
             self._executed(record.body, message, written_ms)
 
     def _executed(self, body: bytes, message: Any, written_ms: int) -> None:
-        """What callers sent as ``body`` has been done, once more."""
+        """A command sent as ``body`` was executed, possibly again."""
         self.executed[body] += 1
         calls = self.calls.get(body)
         if calls and written_ms > max(call.until_ms for call in calls) + self.simulation.stepped_back_ms:
@@ -136,12 +136,12 @@ class Oracle:
     # Answers
 
     def answered(self, call: "Call | None", shard: int, sequence: int) -> None:
-        """A reply to ``call`` leaves after this input."""
+        """A reply to ``call`` is sent after this input."""
         if call is not None:
             call.records.append((shard, sequence))
 
     def asked_before(self, shard: int, message: Place | Modify, reply: bytes, archived: int) -> None:
-        """What was said without an input: something stood against asking for money."""
+        """A reply without an input: a rejection before funds are requested."""
         if isinstance(message, Modify) or self._ahead:
             return
         expected = self.model.shards[shard].what_stands_against(message.order, archived)
@@ -162,17 +162,17 @@ class Oracle:
         if found != expected:
             self._differ(query, f"shard {shard}: the answer to", encode(found), encode(expected))
 
-    # Now and then
+    # Periodic checks
 
     def check_together(self) -> None:
-        """What must be true of all shards at one moment; all must be up."""
+        """Invariants of all shards at one moment; all must be up."""
         engines = [node.engine for node in self.simulation.nodes]
         for text in find_violations(engines):
             account = next((account for account in self.simulation.accounts if f" {account} " in f" {text} "), "")
             self.simulation.violated(text, account)
 
     def check_recovery(self, shard: int) -> None:
-        """A shard's disk makes, from each of its snapshots, the state that it has."""
+        """A shard's disk yields, from each of its snapshots, its current state."""
         node = self.simulation.nodes[shard]
         snapshots: list[Snapshot | None] = [*node.disk.snapshots]
         for snapshot in snapshots or [None]:
@@ -186,7 +186,7 @@ class Oracle:
     # At the end
 
     def check_wallets(self) -> None:
-        """Every wallet and every open order is as the model has it."""
+        """Every wallet and every open order is as in the model."""
         for node, model in zip(self.simulation.nodes, self.model.shards, strict=True):
             wallets = node.engine.accounts.wallets.by_account
             found = {(account, asset): own for account, assets in wallets.items() for asset, own in assets.items()}
@@ -196,7 +196,7 @@ class Oracle:
                     self.simulation.violated(text, key[0])
 
     def check_margins(self) -> None:
-        """Every futures wallet, position and hold is as the model has it."""
+        """Every futures wallet, position and hold is as in the model."""
         for node, model in zip(self.simulation.nodes, self.model.shards, strict=True):
             account_shard = model.accounts
             for account, margin in node.engine.accounts.margins.by_account.items():
@@ -218,7 +218,7 @@ class Oracle:
                 self.simulation.violated(f"the archive has {len(stored)} rows of shard {shard}, not {len(model.rows)}")
 
     def check_acknowledged(self) -> None:
-        """What callers were told was done is on disk where it was done; what they were told was not, is not."""
+        """What was acknowledged is on disk where it was executed; what was reported as not executed is not."""
         for call in self.acknowledged:
             if not any(self._is_on_disk(call, *place) for place in call.records):
                 text = f"acknowledged, and not on disk in its place {call.records}: {brief(call.message)}"
@@ -243,7 +243,7 @@ class Oracle:
         return bool(message == call.message)
 
     def check_drained(self) -> None:
-        """Nothing is under way any more."""
+        """Nothing is pending."""
         for node in self.simulation.nodes:
             for receiver, outbox in node.engine.outboxes.items():
                 if len(outbox):
@@ -252,7 +252,7 @@ class Oracle:
 
 
 def touched_by(message: Any) -> tuple[str, int]:
-    """(account, market) that a message speaks of; "" and 0 where it speaks of none."""
+    """(account, market) of a message; "" and 0 if it has none."""
     order = getattr(message, "order", message)
     market = getattr(order, "market", 0) or getattr(message, "id", 0) >> 40
     return getattr(order, "account", ""), market if isinstance(market, int) else market.number

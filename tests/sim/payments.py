@@ -1,4 +1,4 @@
-"""Money into and out of the two wallets of an account, in the model."""
+"""Deposits, withdrawals and transfers of an account's two wallets, in the model."""
 
 from typing import Any
 
@@ -18,11 +18,11 @@ class Payments(Reference):
         super().__init__()
         self.accounts = account_shard
         self.sequence = 0
-        self.made: list[Event] = []  # by the input at hand
+        self.made: list[Event] = []  # by the current input
         self.booked: dict[tuple[str, str], tuple[Any, Reply]] = {}  # (account, reference) → content and reply
 
     def pay(self, deposit: Deposit) -> Reply:
-        """In or out of either wallet, once per reference."""
+        """Into or out of either wallet, once per reference."""
         account, amount = deposit.account, deposit.amount
         key, content = (account, deposit.reference), (deposit.asset, amount, deposit.wallet)
         if key in self.booked:
@@ -37,7 +37,7 @@ class Payments(Reference):
         return reply
 
     def transfer(self, transfer: Transfer) -> Reply:
-        """Out of one wallet into the other, once per reference."""
+        """From one wallet to the other, once per reference."""
         account, asset, amount = transfer.account, transfer.asset, transfer.amount
         key, content = (account, f"transfer {transfer.reference}"), (asset, amount, transfer.to)
         if transfer.reference and key in self.booked:
@@ -65,7 +65,7 @@ class Payments(Reference):
         return found.available if found else 0
 
     def book(self, account: str, asset: str, wallet: accounting.Wallet, amount: int) -> int:
-        """Returns what is available then."""
+        """Returns the available balance afterwards."""
         if wallet is accounting.Wallet.FUTURES:
             self.accounts.paid_in[account] += amount
         else:

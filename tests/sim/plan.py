@@ -1,4 +1,4 @@
-"""What kind of day a seed is: how many take part, how small everything is, what goes wrong and how often."""
+"""The parameters of a seed: number of participants, sizes of limits, kinds and rates of faults."""
 
 import random
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from shards.runtime import query_queue, reply_queue
 
 
 class Plan(NamedTuple):
-    """Chances are per step of the run."""
+    """Probabilities are per step of the run."""
 
     shard_count: int
     trader_count: int
@@ -23,14 +23,14 @@ class Plan(NamedTuple):
     futures_saver_count: int
     queue_depth: int
     snapshot_records: int
-    preemption: float  # how likely others act at a system call
-    batch_count: int  # in place of limits.BATCH_COUNT_MAX, as all to the next line
+    preemption: float  # probability that other processes run at a system call
+    batch_count: int  # replaces limits.BATCH_COUNT_MAX; likewise up to the next line
     window_bytes: int  # LINK_WINDOW_BYTES
     piece_count: int  # REPLY_PIECE_COUNT
     backlog_count: int  # ARCHIVE_BACKLOG_MAX
     query_ms: int  # QUERY_MS; 0: one a turn
     query_count: int  # QUERY_COUNT_MAX
-    futures_units: int  # what traders have for futures, at most
+    futures_units: int  # maximum futures funds of a trader
 
     kills: float  # of a shard, between two turns
     deaths_within: float  # of a shard, at one of its next system calls
@@ -45,7 +45,7 @@ class Plan(NamedTuple):
 
 @contextmanager
 def small_limits(plan: Plan) -> Iterator[None]:
-    """Bounds so small that they are reached."""
+    """Limits small enough to be reached."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(limits, "BATCH_COUNT_MAX", plan.batch_count)
         patch.setattr(limits, "ARCHIVE_BACKLOG_MAX", plan.backlog_count)
@@ -57,7 +57,7 @@ def small_limits(plan: Plan) -> Iterator[None]:
 
 
 def make_plan(chance: random.Random) -> Plan:
-    """Some days are quiet, on some one thing goes wrong, on others everything."""
+    """Some runs have no faults, some a single kind, others all."""
     shard_count = chance.choice((1, 2, 2, 3, 3, 4))
     trouble = [chance.choice((0.0003, 0.001, 0.002)) if chance.random() < 0.5 else 0.0 for _ in range(9)]
     return Plan(
@@ -81,7 +81,7 @@ def make_plan(chance: random.Random) -> Plan:
 
 
 def make_spot_markets() -> tuple[list[Market], list[Market]]:
-    """(markets to trade on, markets where nobody sells); their symbols lie on different shards."""
+    """(markets to trade on, markets where nobody sells); their symbols are on different shards."""
     trading = [("DFUSDT", 10, 20), ("BBBUSDT", 0, 0), ("DDDUSDT", 3, 7), ("EEEUSDT", 0, 10)]
     quiet = [("TUVUSDT", 0, 0), ("XYZUSDT", 0, 0), ("ONEUSDT", 0, 0), ("AAAUSDT", 0, 0)]
     markets = [_spot_market(number, *each) for number, each in enumerate(trading + quiet, 1_001)]
@@ -89,6 +89,6 @@ def make_spot_markets() -> tuple[list[Market], list[Market]]:
 
 
 def _spot_market(number: int, symbol: str, maker_bps: int, taker_bps: int) -> Market:
-    """Units of price, quantity and money all differ: tick 0.01, lot 0.1, base 8, quote 6 places."""
+    """Units of price, quantity and amounts all differ: tick 0.01, lot 0.1, base 8, quote 6 decimals."""
     units = 8, 6, 1, 2, 1, 1
     return Market(number, Product.SPOT, symbol, symbol[:-4], "USDT", *units, 0, maker_bps, taker_bps)

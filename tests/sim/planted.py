@@ -1,4 +1,4 @@
-"""Bugs that a shard could have, to be planted by name: the simulation must find each."""
+"""Bugs that a shard could have, planted by name: the simulation must find each."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ from tests.sim.disk import SimJournal, SimSnapshots
 
 
 def reply_before_sync(patch: pytest.MonkeyPatch) -> None:
-    """A batch comes to the disk at the end of its turn only."""
+    """A batch reaches the disk only at the end of its turn."""
     unsynced: dict[SimJournal, list[Record]] = {}
 
     def append(journal: SimJournal, records: Sequence[Record]) -> None:
@@ -53,7 +53,7 @@ def reply_before_sync(patch: pytest.MonkeyPatch) -> None:
 
 
 def link_number_not_checked(patch: pytest.MonkeyPatch) -> None:
-    """A shard takes whatever comes on a link, and does not say what it has."""
+    """A shard accepts any message on a link, and does not report what it has."""
     welcome, take, apply = Mailbox._welcome, Mailbox._take_link, Engine.apply
 
     def take_anything(mailbox: Mailbox, frame: LinkFrame) -> None:
@@ -79,7 +79,7 @@ def link_number_not_checked(patch: pytest.MonkeyPatch) -> None:
 
 
 def dedupe_forgotten(patch: pytest.MonkeyPatch) -> None:
-    """After a restart a shard does not know the signed requests before its snapshot any more."""
+    """After a restart a shard has forgotten the signed requests from before its snapshot."""
     load = engine_at
 
     def load_and_forget(*where: Any) -> Any:
@@ -92,7 +92,7 @@ def dedupe_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def hold_released_twice(patch: pytest.MonkeyPatch) -> None:
-    """A cancel gives back what was held for the order, and gives it back."""
+    """A cancel releases an order's hold twice."""
     release = SpotMarket._release_rest
 
     def release_twice(market: SpotMarket, order: Order, effects: Effects) -> None:
@@ -105,7 +105,7 @@ def hold_released_twice(patch: pytest.MonkeyPatch) -> None:
 
 
 def fifo_lost(patch: pytest.MonkeyPatch) -> None:
-    """An order at a price goes before those that were there."""
+    """A new order at a price goes before older ones."""
     add = BookSide.add
 
     def add_first(side: BookSide, order: Order) -> None:
@@ -117,7 +117,7 @@ def fifo_lost(patch: pytest.MonkeyPatch) -> None:
 
 
 def reply_ahead_of_links(patch: pytest.MonkeyPatch) -> None:
-    """Replies leave first, and do not wait for the link messages that they need."""
+    """Replies are sent first, without waiting for the link messages they depend on."""
 
     def send(shard: Shard) -> None:
         shard._replies.send(shard.mailbox)
@@ -136,7 +136,7 @@ def links_not_taken(patch: pytest.MonkeyPatch) -> None:
 
 
 def grant_not_measured_again(patch: pytest.MonkeyPatch) -> None:
-    """A grant is used whatever book and mark have come to since its margin was asked for; a price of 0 caps nothing."""
+    """A grant is used regardless of changes in book and mark price since its request; a price of 0 means no cap."""
     measured = cover.limit_of
 
     def limit_of(at: Priced, order: NewOrder | Order, granted: Cover) -> int:
@@ -151,7 +151,7 @@ def grant_not_measured_again(patch: pytest.MonkeyPatch) -> None:
 
 
 def loss_not_held(patch: pytest.MonkeyPatch) -> None:
-    """An order holds its margin, and nothing for what it loses against the mark in the moment it fills."""
+    """An order holds its margin, but nothing for its loss against the mark price at the moment it fills."""
     patch.setattr(cover, "loss_against", lambda *_: 0)
 
 

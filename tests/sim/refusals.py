@@ -1,4 +1,4 @@
-"""What the model says of commands that came to nothing."""
+"""The model's rows for rejected commands."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from shards.model.replies import BatchReply, Rejected
 
 
 def refused_rows(message: Any, reply: Any, shard: Any) -> Iterator[CommandRejected]:
-    """The rows of the input at hand of a shard of the model."""
+    """The rows of the current input of a shard of the model."""
     elsewhere = [message.order.market] if isinstance(message, FundsHold | MarginHold) else []
     known = {*shard.futures, *shard.markets, *elsewhere}
     requested: list[dict[str, Any]] = []
@@ -32,7 +32,7 @@ def refused_rows(message: Any, reply: Any, shard: Any) -> Iterator[CommandReject
         requested.append({"attempt": Attempt.MODIFY, "order": message.id, "market": message.id // 2**40, **wanted})
     elif isinstance(message, Place | FundsHold | MarginHold | Granted):
         again = isinstance(message, Granted) and reply.reason is RejectReason.INSUFFICIENT_MARGIN
-        if again or (reply.order is not None and reply.order.request == shard.sequence):  # or it is an order
+        if again or (reply.order is not None and reply.order.request == shard.sequence):  # recorded as an order instead
             return
         new, changes = message.order, getattr(message, "modifies", 0)
         made = {"client_id": new.client_id, "new": new}

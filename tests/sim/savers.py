@@ -1,8 +1,8 @@
-"""Callers that are alone on their account and never trade: what they read must be what they were told, to the unit.
+"""Callers that are alone on their account and never trade: their balances must match their replies exactly.
 
-A saver asks one thing at a time. It buys far from everybody, on markets where nobody sells, cancels, and reads its
-balance. Money that an answer has freed it spends at once. Where an answer does not come, it waits until its order can
-no longer be executed, cancels it by its client id until it has an answer to that, and goes on.
+A saver sends one message at a time. It bids far from all others, on markets where nobody sells, cancels, and reads its
+balance. It spends released funds at once. Without a reply, it waits until its order can no longer be executed, cancels
+it by its client id until that is answered, and goes on.
 """
 
 from typing import TYPE_CHECKING
@@ -31,11 +31,11 @@ class Saver(Client):
         self.account = name
         self.markets = simulation.quiet_markets
         self.savings = SAVINGS_UNITS
-        self.holds: dict[str, tuple[int, int]] = {}  # client id → market, units held: open orders, as told
+        self.holds: dict[str, tuple[int, int]] = {}  # client id → market, units held: open orders, according to replies
         self.names = 0
         self._again_ms = 0  # true time of the next try
-        self._doubt: list[tuple[int, str]] = []  # orders whose fate is unknown: market, client id
-        self._settles_ms = 0  # true time from which on they are canceled
+        self._doubt: list[tuple[int, str]] = []  # orders with an unknown outcome: market, client id
+        self._settles_ms = 0  # true time from which they are canceled
 
     @property
     def available(self) -> int:
@@ -43,7 +43,7 @@ class Saver(Client):
         return self.savings - sum(units for _, units in self.holds.values())
 
     def first_deposit(self) -> Deposit:
-        """Before anything goes wrong."""
+        """Before any faults."""
         return Deposit(self.account, "USDT", SAVINGS_UNITS, "first")
 
     def act(self) -> None:
@@ -59,7 +59,7 @@ class Saver(Client):
         self._go_on()
 
     def _go_on(self) -> None:
-        """Ask the next thing."""
+        """Send the next message."""
         chance = self.chance.random()
         if chance < 0.35:
             self.ask(self._balance_query(), self._read)
@@ -73,11 +73,11 @@ class Saver(Client):
             self.ask(CancelAll(self.account, market), self._canceled_all)
 
     def _balance_query(self) -> GetBalances | GetMargin:
-        """What shows its money."""
+        """The query that shows its balance."""
         return GetBalances(self.account)
 
     def _others_query(self) -> GetBalances | GetMargin | GetDepth:
-        """What others ask through the same connections."""
+        """A query by other callers through the same connections."""
         market = self.chance.choice(self.markets).number
         return self.chance.choice((self._balance_query(), GetDepth(market, 5)))
 
@@ -96,10 +96,10 @@ class Saver(Client):
         self.ask(Place(NewOrder(market.number, self.account, *terms)), self._placed)
 
     def _affordable_lots(self, market: Market) -> int:
-        """What all its money buys."""
+        """Lots affordable with its entire balance."""
         return self.available // market.tick_lot_units
 
-    # What it is told
+    # Replies
 
     def told(self, call: Call, reply: Reply) -> None:
         super().told(call, reply)
@@ -117,7 +117,7 @@ class Saver(Client):
 
     def _wonder(self, market: int, name: str) -> None:
         self._doubt.append((market, name))
-        # by then its deadline is over, by whatever clock, and with it the hold for it
+        # by then its deadline, by any clock, is over, and with it the hold for it
         self._settles_ms = self.simulation.true_ms + max(self.PATIENCES_MS) + self.simulation.stepped_back_ms + 100
 
     def _cleared(self, call: Call) -> None:
@@ -150,7 +150,7 @@ class Saver(Client):
                 self._complain_of_money(call, f"it reads {found}, it was told {expected} (available, held)")
 
     def _money_in(self, reply: Reply | None) -> list[tuple[int, int]]:
-        """(available, held) as an answer shows it."""
+        """(available, held) as a reply shows it."""
         assert isinstance(reply, BalancesReply)
         return [(each.available, each.held) for each in reply.balances if each.asset == "USDT"]
 

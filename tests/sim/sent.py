@@ -1,4 +1,4 @@
-"""What the model's shards send each other."""
+"""Messages between the model's shards."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -9,61 +9,61 @@ from shards.model.events import MarginFilled
 from shards.model.links import TriggerMarginRequest
 
 Held = Counter[tuple[str, str]]
-"""Account and "hold", "BUY" or "SELL" → units held, or units of open value on that side."""
+"""Account and "hold", "BUY" or "SELL" → units held, or units of open notional on that side."""
 
 
 class FundsGrant(NamedTuple):
-    """At home the money of a spot order is held."""
+    """The funds of a spot order are held at its account shard."""
 
     requested: FundsHold
     amount: int
 
 
 class Grant(NamedTuple):
-    """At home the margin of a futures order is held, with this leverage."""
+    """The margin of a futures order is held at its account shard, with this leverage."""
 
     requested: MarginHold | TriggerMarginRequest
     amount: int
     leverage: int
-    held: bool  # else it only reduces, and goes without
-    allowance: int = 0  # nothing is held, and so far it may go from the mark, in millionths
+    held: bool  # otherwise reduce-only, without a hold
+    allowance: int = 0  # distance from the mark price allowed without a hold, in millionths
 
 
 class Change(NamedTuple):
-    """What a market decided for wallets kept elsewhere: (account, asset) → (available, held), by so much."""
+    """A market's changes of wallets kept elsewhere: (account, asset) → changes of (available, held)."""
 
     wallets: dict[tuple[str, str], tuple[int, int]]
 
 
 class MarginChange(NamedTuple):
-    """What futures markets decided for accounts kept elsewhere: what is held by so much more, and fills."""
+    """Futures markets' changes for accounts kept elsewhere: changes of holds, and fills."""
 
     held: dict[int, Held]  # by market
     fills: list[tuple[MarginFilled, int]]  # with the leverage of their order
 
 
 class Fired(NamedTuple):
-    """Margin for a fired trigger is asked for."""
+    """A request for the margin of a fired trigger."""
 
     requested: TriggerMarginRequest
 
 
 class TriggerMarginResult(NamedTuple):
-    """It is held, or it is not."""
+    """Whether the margin is held."""
 
     requested: TriggerMarginRequest
     grant: Grant
 
 
 class Brackets(NamedTuple):
-    """A market has other risk terms."""
+    """A market has new risk terms."""
 
     market: int
     brackets: list[Bracket]
 
 
 class Mark(NamedTuple):
-    """What one lot is worth."""
+    """The value of one lot at the mark price."""
 
     market: int
     value: int

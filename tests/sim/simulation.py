@@ -1,6 +1,6 @@
 """One run: everything in one process, every choice from one seed.
 
-First trouble, in which nothing may be wrong; then quiet, in which everything must come right.
+First a phase with faults, in which no invariant may be violated; then a quiet one, in which everything must complete.
 """
 
 import random
@@ -33,12 +33,12 @@ from tests.sim.traders import Operator, Trader
 
 START_MS = 1_790_000_000_000
 COMMANDS = 1_000  # of one seed
-SETTLING_ROUNDS = 3_000  # in which everything must have come right once nothing goes wrong any more
-LOOK_EVERY = 50  # commands between two looks at all shards together
+SETTLING_ROUNDS = 3_000  # within which everything must complete once faults have ended
+LOOK_EVERY = 50  # commands between two checks of all shards together
 
 
 class Actor:
-    """Whoever acts; not again before it is done."""
+    """A participant, which does not act again before its last action is finished."""
 
     def __init__(self, turn: Callable[[], None]) -> None:
         self._turn = turn
@@ -54,7 +54,7 @@ class Actor:
 
 
 class Simulation:
-    """The exchange, its callers and its troubles."""
+    """The exchange, its callers and its faults."""
 
     def __init__(self, seed: int, folder: Path, commands: int = COMMANDS) -> None:
         self.seed = seed
@@ -62,8 +62,8 @@ class Simulation:
         self.plan = make_plan(self.chance)
         self.story = Story()
         self.true_ms, self.offset_ms = START_MS, 0
-        self.stepped_back_ms = 0  # by so much may a deadline come later than its caller thinks
-        self.blind_ms = 0  # true time up to which a shard has served without its peers
+        self.stepped_back_ms = 0  # a deadline may be later by so much than its caller thinks
+        self.blind_ms = 0  # true time until which a shard has served without its peers
         self.commands = 0  # sent so far
         self.commands_max = commands
         self.folder = Folder.open(folder, self.plan.shard_count)
@@ -98,15 +98,15 @@ class Simulation:
         return self.markets + self.quiet_markets + self.futures_markets + self.quiet_futures_markets
 
     def clock(self) -> int:
-        """Unix ms as the machine's clock says; it steps."""
+        """Unix ms by the machine's clock; it steps."""
         return self.true_ms + self.offset_ms
 
     def shards_of(self, message: Any) -> list[int]:
-        """Where a message belongs."""
+        """The shards a message is for."""
         return shards_of(message, self._symbols, self.plan.shard_count)
 
     def note(self, who: str, did: str, what: bytes | msgspec.Struct | None = None) -> None:
-        """Something happened."""
+        """Record an event."""
         self.story.note(self.true_ms, who, did, what)
 
     def violated(self, text: str, account: str = "", market: int = 0) -> None:
@@ -123,7 +123,7 @@ class Simulation:
             self._drain()
 
     def _open(self) -> None:
-        """Markets and money, with nothing going wrong."""
+        """Markets and funds, without faults."""
         self.operator.todo += (AddMarket(market) for market in self._all_markets())
         self.operator.todo += self._first_deposits()
         self._until(lambda: not (self.operator.todo or self.operator.open), "the exchange did not open")
@@ -145,7 +145,7 @@ class Simulation:
             yield saver.first_deposit()
 
     def _trouble(self) -> None:
-        """The safety phase: whatever goes wrong, nothing that must never be may be."""
+        """The safety phase: no invariant may be violated, whatever fails."""
         faults, chance = Faults(self), self.chance
         commands_until, look_at = self.commands + self.commands_max, 0
         self.machine.between = self._preempt
@@ -164,7 +164,7 @@ class Simulation:
         return self.chance.choices(self._actors, self._weights, k=count)
 
     def _preempt(self) -> None:
-        """At any system call of one process others may get ahead of it."""
+        """At any system call of one process others may run first."""
         if self.chance.random() < self.plan.preemption:
             for actor in self._choose_actors(self.chance.randint(1, 12)):
                 actor.act()
@@ -177,11 +177,11 @@ class Simulation:
             self.oracle.check_recovery(node.number)
 
     def _drain(self) -> None:
-        """The liveness phase: within a bounded number of rounds everything is answered and has arrived."""
+        """The liveness phase: within a bounded number of rounds everything is answered and delivered."""
         self._until(self._is_drained, "not everything was answered and had arrived")
         for client in self.clients:
             client.life.end()
-        # a trigger may still run out, a countdown end: what that makes must arrive too
+        # a trigger may still expire, a countdown end: their effects must be delivered too
         self._until(
             lambda: self._are_mailboxes_whole() and self._is_drained(),
             "the mailboxes did not get back all their places",
@@ -219,7 +219,7 @@ class Simulation:
 
 
 def run_seed(seed: int, commands: int = COMMANDS) -> Simulation:
-    """Run one seed in a folder of its own. Raises Violation, with its story told."""
+    """Run one seed in a folder of its own. Raises Violation, with its story printed."""
     place = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(prefix="sim", dir=place) as folder:
         simulation = Simulation(seed, Path(folder), commands)

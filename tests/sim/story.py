@@ -1,4 +1,4 @@
-"""What happened, told short: the events of a run, and of them those that touched what went wrong."""
+"""A short report of a run: its events, and which of them concern the violation."""
 
 import zlib
 from collections import deque
@@ -15,7 +15,7 @@ TOLD_COUNT = 30
 
 
 class Violation(AssertionError):
-    """Something that must never be. ``account`` and ``market``: whose and where; "" and 0 where it is not known."""
+    """A violated invariant. ``account`` and ``market``: where it was violated; "" and 0 if unknown."""
 
     def __init__(self, text: str, account: str = "", market: int = 0) -> None:
         super().__init__(text)
@@ -24,7 +24,7 @@ class Violation(AssertionError):
 
 
 class Event(NamedTuple):
-    """One event. ``what`` is put into words only if it must be told; None: it speaks of everybody."""
+    """One event. ``what`` is formatted only if it is printed; None: it concerns everyone."""
 
     time_ms: int
     who: str
@@ -37,16 +37,16 @@ class Story:
 
     def __init__(self) -> None:
         self._events: deque[Event] = deque(maxlen=KEPT_COUNT)
-        self.digest = 0  # of all that has happened, in order: two runs of one seed have the same
+        self.digest = 0  # of all events, in order: equal for two runs of one seed
 
     def note(self, time_ms: int, who: str, did: str, what: bytes | msgspec.Struct | None = None) -> None:
-        """Something happened."""
+        """Record an event."""
         told = what if isinstance(what, bytes) else b"" if what is None else encode(what)
         self.digest = zlib.crc32(b"%d,%s,%s," % (time_ms, who.encode(), did.encode()) + told, self.digest)
         self._events.append(Event(time_ms, who, did, what))
 
     def tell(self, about: Violation, start_ms: int) -> Iterator[str]:
-        """The last events that touched the account or the market, and those that touched everybody."""
+        """The last events that concern the account or the market, and those that concern everyone."""
         touching = [event for event in self._events if _touches(event, about)]
         for event in touching[-TOLD_COUNT:]:
             words = "" if event.what is None else f" {_words(event.what)}"
@@ -65,7 +65,7 @@ def _touches(event: Event, about: Violation) -> bool:
 
 
 def _values(what: Any) -> Iterator[Any]:
-    """Every plain value in a message; of an order's number, its market too."""
+    """Every plain value in a message; for an order id, its market too."""
     if isinstance(what, bytes):
         what = msgspec.json.decode(what)
     if isinstance(what, msgspec.Struct):

@@ -1,4 +1,4 @@
-"""What traders ask: orders of all kinds, cancels in every way, requests sent again, money in and out, queries."""
+"""Commands of traders: orders of all kinds, cancels in every way, repeated requests, payments, queries."""
 
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -30,12 +30,12 @@ OPEN_CALLS_MAX = 4
 PAUSES_MS = (5, 30, 150)
 MIDDLE, REACH = 500, 12  # ticks
 FUTURES_MIDDLE = 5_000
-REPEAT_MS = 4_000  # a signed request is taken again for less than this
+REPEAT_MS = 4_000  # validity of a repeated signed request is longer than this
 TIFS = (*[TimeInForce.GTC] * 7, TimeInForce.IOC, TimeInForce.POST_ONLY)
 
 
 class Operator(Client):
-    """Makes the markets, pays in, halts and lists; repeats what it has no answer to."""
+    """Creates markets, deposits, halts and lists; retries what is unanswered."""
 
     def __init__(self, simulation: "Simulation") -> None:
         super().__init__(simulation, "operator")
@@ -46,7 +46,7 @@ class Operator(Client):
             self.insist(self.todo.popleft())
 
     def insist(self, message: Any) -> None:
-        """Ask until it is decided: all that it asks may be asked again."""
+        """Retry until it is decided: all its commands are idempotent."""
         self.ask(message, self._again, patience_ms=2_000)
 
     def _again(self, call: Call) -> None:
@@ -100,7 +100,7 @@ class Trader(Client):
             self.ask(message, self.learn)
 
     def learn(self, call: Call) -> None:
-        """Remember the orders that a reply shows; come back later where nobody took the call."""
+        """Remember the orders in a reply; back off if the call was not accepted."""
         if not call.decided:
             self.again_ms = self.simulation.true_ms + self.chance.choice(PAUSES_MS)
         if isinstance(call.reply, OrderReply):
@@ -113,7 +113,7 @@ class Trader(Client):
         return self.chance.choice(self.simulation.markets)
 
     def client_id(self) -> str:
-        """None, one of few that come again, or a new one."""
+        """None, one of a few reused ones, or a new one."""
         kind = self.chance.random()
         if kind < 0.2:
             return ""
@@ -142,7 +142,7 @@ class Trader(Client):
         return place
 
     def place_again(self) -> Place:
-        """Word for word, or with other content under the same client id."""
+        """An exact repeat, or other content under the same client id."""
         now = self.simulation.clock()
         recent = [place for sent, place in self.placed if 0 <= now - sent < REPEAT_MS]
         if not recent:

@@ -1,7 +1,7 @@
 """On the PYTHONPATH of an exchange under test: SIGUSR1 makes every later sync of the process fail with EIO.
 
-Python imports a module of this name when it starts. A filter of the kernel (Linux, seccomp) answers in the place of
-``fsync`` and ``fdatasync``; nothing takes it away again.
+Python imports a module of this name at startup. A kernel filter (Linux, seccomp) fails ``fsync`` and ``fdatasync``; it
+cannot be removed.
 """
 
 import ctypes
@@ -23,10 +23,10 @@ class Program(ctypes.Structure):
 
 
 def fail_syncs(*_: object) -> None:
-    """From now on, in this thread and those that it starts."""
+    """From now on, in this thread and those it starts."""
     first, second = SYNCS[platform.machine()]
     steps = (
-        (LOAD_WORD, 0, 0, 0),  # the call's number
+        (LOAD_WORD, 0, 0, 0),  # the system call's number
         (JUMP_IF_EQUAL, 1, 0, first),
         (JUMP_IF_EQUAL, 0, 1, second),
         (RETURN, 0, 0, RET_ERRNO | errno.EIO),

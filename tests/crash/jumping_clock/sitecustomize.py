@@ -1,8 +1,8 @@
-"""On the PYTHONPATH of an exchange under test: its time of day is off by what stands in a file, seconds.
+"""On the PYTHONPATH of an exchange under test: its time of day is shifted by the seconds stored in a file.
 
-Python imports a module of this name when it starts. The file is named in CLOCK_FILE; until it is there, the time is
-right. Time that only passes is left alone, as it is when a real clock is set. SIGUSR1 makes a process do nothing but
-compute for COMPUTE_S seconds, as if a command were so large.
+Python imports a module of this name at startup. The file is named in CLOCK_FILE; until it exists, the time is right.
+The monotonic clock is not affected, as when a real clock is set. SIGUSR1 makes a process busy for COMPUTE_S seconds,
+like an extremely large command.
 """
 
 import os
@@ -15,12 +15,12 @@ real_ns = time.time_ns
 
 
 def off_ns() -> int:
-    """By how much, now."""
+    """The current shift."""
     return int(float(FILE.read_text()) * 1e9) if FILE.exists() else 0
 
 
 def compute(*_: object) -> None:
-    """A large command."""
+    """Simulates a large command."""
     until = time.monotonic() + float(os.environ["COMPUTE_S"])
     while time.monotonic() < until:
         pass

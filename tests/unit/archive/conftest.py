@@ -1,4 +1,4 @@
-"""An archive for each test, and one that a module shares."""
+"""An archive for each test, and one shared by a module."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A worker in this process for each test; afterwards nothing of it may be left."""
+"""A worker in this process for each test; nothing of it may be left afterwards."""
 
 import os
 import socket
@@ -16,13 +16,13 @@ Call = Callable[..., Caller]
 def listener() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0), backlog=256) as made:
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32_768)  # so that large answers go in pieces
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32_768)  # so that large responses are sent in pieces
         yield made
 
 
 @pytest.fixture
 def bench(listener: socket.socket, request: pytest.FixtureRequest) -> Iterator[Bench]:
-    """Fails if a connection or a descriptor outlives its callers."""
+    """Fails if a connection or a descriptor outlives its clients."""
     before = _descriptors()
     made = Bench(listener, **getattr(request, "param", {}))
     inner = _descriptors()
