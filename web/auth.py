@@ -53,7 +53,7 @@ def key_denied() -> Problem:
 
 
 def authenticate() -> Principal:
-    """The authenticated sender; raises 401. A token, if present, takes precedence over a signature."""
+    """The authenticated sender; raises 401. If a token is present, a signature is ignored."""
     authorization = request_context().header("HTTP_AUTHORIZATION")
     if authorization is not None:
         return _by_token(authorization)
