@@ -32,7 +32,7 @@ run: $(VENV)/.runtime $(VENV)/.fast
 PYTEST := $(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder
 
 quick: lint types imports $(VENV)/.dev
-	$(PYTEST) --quick $(ARGS)
+	$(PYTEST) --quick --numprocesses=3 $(ARGS)
 
 test: lint types imports $(VENV)/.dev
 	$(PYTEST) $(ARGS)

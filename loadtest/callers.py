@@ -39,7 +39,7 @@ class Caller:
                 method,
                 target,
                 name=what,
-                data=body,  # bytes pass unchanged
+                data=body,  # type: ignore[arg-type]  # bytes pass unchanged
                 headers=headers,
                 catch_response=True,
             ) as response:

@@ -14,6 +14,16 @@ QUICK = (  # finds most faults soonest
     *("tests/unit/", "tests/tables/", "tests/data/", "tests/model/", "tests/sim/", "tests/http/"),
     *("tests/fuzz/test_corpus.py", "tests/clients/"),
 )
+NOT_QUICK = tuple(  # what starts exchanges and programs of its own, again and again
+    f"tests/http/{name}.py"
+    for name in (
+        *("test_first_minute", "test_full_book", "test_half_done", "test_late_lookups", "test_metrics"),
+        *("test_one_listener", "test_reference", "test_run", "test_server", "test_sql_command", "test_unavailable"),
+        *("test_documents", "test_wrong_keys", "futures/test_everybody_at_once", "futures/test_full_account"),
+        *("futures/test_limits", "futures/test_margin_races", "futures/test_orders_unavailable"),
+        *("futures/test_out_of_reach", "futures/test_budget", "test_openapi"),
+    )
+)
 QUICK_CLIENT = "[ccxt-4.5.90"
 QUICK_COUNTS = {
     "SHARDEX_TEST_COMMANDS": "3000",
@@ -64,7 +74,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_quick(item: pytest.Item) -> bool:
     name = item.nodeid
-    if "4-shards" in name or item.get_closest_marker("full") is not None:
+    if "4-shards" in name or name.startswith(NOT_QUICK):
         return False
     return name.startswith(QUICK) and (QUICK_CLIENT in name or not name.startswith("tests/clients/"))
 
