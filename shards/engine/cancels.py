@@ -28,8 +28,8 @@ class Cancels:
         machine = self._markets.get(market_of(number))
         return (machine.open.get(number) if machine else None) or self._unarchived.orders.get(number)
 
-    def finds_open(self, cancel: Cancel | CancelByClientId | CancelBatch) -> bool:
-        """Whether the cancel names an open order of its account."""
+    def find_open(self, cancel: Cancel | CancelByClientId | CancelBatch) -> set[int]:
+        """The open orders of its account that the cancel names."""
         account = cancel.account
         match cancel:
             case Cancel(number):
@@ -40,10 +40,10 @@ class Cancels:
                 pass
         machine = self._markets.get(market)
         if machine is None:
-            return False
+            return set()
         found = [machine.open.get(number) for number in numbers]
         found += [machine.named(account, client_id) for client_id in client_ids]
-        return any(order is not None and order.account == account for order in found)
+        return {order.id for order in found if order is not None and order.account == account}
 
     def cancel(self, cancel: Cancel, effects: Effects) -> Reply:
         machine = self._markets.get(market_of(cancel.id))

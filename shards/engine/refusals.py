@@ -12,7 +12,7 @@ from shards.model.commands import Cancel, CancelBatch, CancelByClientId, Command
 from shards.model.events import Attempt, CommandRejected
 from shards.model.ids import market_of
 from shards.model.links import Granted, LinkMessage
-from shards.model.orders import NewOrder, Order
+from shards.model.orders import NewOrder, Order, Status
 from shards.model.reasons import RejectReason
 from shards.model.replies import BatchReply, Rejected, Reply
 
@@ -35,6 +35,8 @@ def refusals_of(
         if attempt is Attempt.CANCEL and reason is not RejectReason.UNKNOWN_MARKET:
             is_open = machine is not None and shown.get("order") in machine.open
             reason = RejectReason.NOT_OWNER if is_open else RejectReason.UNKNOWN_ORDER
+        if attempt is Attempt.MODIFY and machine is not None:
+            shown = _as_it_would_be(shown, machine.open.get(shown["order"]))
         number = market if machine is not None or isinstance(message, (FundsHold, MarginHold)) else 0
         yield CommandRejected(sequence, position, attempt, account, number, reason.value, now_ms, **shown)
 
@@ -52,11 +54,18 @@ def _refused_by(message: Command | LinkMessage, reply: Reply, sequence: int) -> 
                 yield wanted, reason
         case Granted(), Rejected(RejectReason.INSUFFICIENT_MARGIN):
             pass  # the market has moved: more is requested
-        case _, Rejected(_, Order(request=ended_by)) if ended_by == sequence:
-            pass  # rejected by a spot market's book: it has an event of its own
+        case _, Rejected(_, Order(status=Status.REJECTED)):
+            pass  # rejected by a spot market's book, by now or when it came first: it has an event of its own
         case _, Rejected(reason):
             for wanted in _wanted_by(message):
                 yield wanted, reason
+
+
+def _as_it_would_be(changes: dict[str, Any], order: Order | None) -> dict[str, Any]:
+    """The price and quantity that the open order would have had: a hold for it has them all."""
+    if order is None:
+        return changes
+    return {**changes, "price": changes["price"] or order.price, "quantity": changes["quantity"] or order.quantity}
 
 
 def _wanted_by(message: Command | LinkMessage) -> Iterator[Wanted]:

@@ -116,6 +116,7 @@ class Shard:
         self._shard_peers = {receiver: peer for receiver, peer in self._peers.items() if receiver != ARCHIVE}
         self._replies = Replies(engine, self._shard_peers)
         self._holds = Holds(engine, self._shard_peers, self._replies)
+        self._named: set[int] = set()  # open orders that cancels of this turn take while the archive is far behind
         self._queries = QueryQueue(queue_depth)
         self._stale_accounts = StaleAccounts()
         self._vitals = vitals or Vitals(None)
@@ -217,6 +218,7 @@ class Shard:
         if self._is_due():  # before the commands: it was due before they came
             batch.inputs.append(Input(Timer(encode(TimerFired())), TimerFired()))
         now = self._clock()
+        self._named.clear()
         returned, self._holds.returned = self._holds.returned, []
         for request, message in chain(returned, self._decode(requests)):
             refusal = self._refuse(request, message, now)
@@ -250,9 +252,14 @@ class Shard:
         return None
 
     def _would_make_rows(self, message: Command | Query) -> bool:
-        """Whether it would let an account create any number of events: cancels of its open orders cannot."""
+        """Whether it would let an account create any number of events.
+
+        Cancels cannot if each takes an open order that no other one of this turn names: at most ten rows for each.
+        """
         if isinstance(message, (Cancel, CancelByClientId, CancelBatch)):
-            return not self.engine.cancels.finds_open(message)
+            named = self.engine.cancels.find_open(message) - self._named
+            self._named |= named
+            return not named
         return isinstance(message, (Place, Modify, FundsHold, MarginHold, Transfer))
 
     # 3. to 6.

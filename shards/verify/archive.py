@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from shards.archive.rows import refusal_row
 from shards.engine.engine import Engine
 from shards.engine.outbox import ARCHIVE
 from shards.model.codec import decode_event
@@ -58,8 +59,8 @@ _STORED = {
         " time_ms FROM stored.movements WHERE movement_id IN ({keys}) AND name IN ({names})"
     ),
     "refusal": (
-        "SELECT seq || '-' || sub || '-' || shard AS name, command, account, market, reason, order_id, client_id,"
-        " price_ticks, quantity_lots, time_ms FROM stored.refusals WHERE seq IN ({keys}) AND name IN ({names})"
+        "SELECT seq || '-' || sub || '-' || shard AS name, *"
+        " FROM stored.refusals WHERE seq IN ({keys}) AND name IN ({names})"
     ),
 }
 _RULES = {
@@ -121,17 +122,8 @@ def _movement_facts(moved: FundsMoved, shard: int) -> Facts:
 
 
 def _refusal_facts(rejected: CommandRejected, shard: int) -> Facts:
-    name = f"{rejected.sequence}-{rejected.position}-{shard}"
-    wanted = (
-        rejected.attempt.value,
-        rejected.account,
-        rejected.market,
-        rejected.reason,
-        rejected.order,
-        rejected.client_id,
-    )
-    terms = rejected.new or rejected
-    return name, *wanted, terms.price, terms.quantity, rejected.time_ms
+    """Every column, in the table's order."""
+    return f"{rejected.sequence}-{rejected.position}-{shard}", *refusal_row(rejected, shard)
 
 
 def _compare_rows(kind: str, made: list[Facts], ask: Ask) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Any
 from shards.model.commands import Cancel, CancelBatch, CancelByClientId, FundsHold, MarginHold, Modify, Place
 from shards.model.events import Attempt, CommandRejected
 from shards.model.links import Granted
+from shards.model.orders import Order, Status
 from shards.model.reasons import RejectReason
 from shards.model.replies import BatchReply, Rejected
 
@@ -32,7 +33,7 @@ def refused_rows(message: Any, reply: Any, shard: Any) -> Iterator[CommandReject
         requested.append({"attempt": Attempt.MODIFY, "order": message.id, "market": message.id // 2**40, **wanted})
     elif isinstance(message, Place | FundsHold | MarginHold | Granted):
         again = isinstance(message, Granted) and reply.reason is RejectReason.INSUFFICIENT_MARGIN
-        if again or (reply.order is not None and reply.order.request == shard.sequence):  # recorded as an order instead
+        if again or (reply.order is not None and reply.order.status is Status.REJECTED):  # recorded as an order instead
             return
         new, changes = message.order, getattr(message, "modifies", 0)
         made = {"client_id": new.client_id, "new": new}
@@ -40,10 +41,14 @@ def refused_rows(message: Any, reply: Any, shard: Any) -> Iterator[CommandReject
         attempt = Attempt.MODIFY if changes else Attempt.PLACE
         requested.append({"attempt": attempt, "market": new.market, **(changed if changes else made)})
     account = message.order.account if hasattr(message, "order") else getattr(message, "account", "")
+    opened = _open_on(shard)
     for position, each in enumerate(requested):
         reason = reply.reason if isinstance(reply, Rejected) else RejectReason.UNKNOWN_ORDER
         if each["attempt"] is Attempt.CANCEL and reason is not RejectReason.UNKNOWN_MARKET:
-            reason = RejectReason.NOT_OWNER if each.get("order", 0) in _open_on(shard) else RejectReason.UNKNOWN_ORDER
+            reason = RejectReason.NOT_OWNER if each.get("order", 0) in opened else RejectReason.UNKNOWN_ORDER
+        if each["attempt"] is Attempt.MODIFY and each["order"] in opened:
+            order = opened[each["order"]]
+            each |= {"price": each["price"] or order.price, "quantity": each["quantity"] or order.quantity}
         market = each.pop("market")
         shown = {**each, "market": market if market in known else 0, "reason": reason.value}
         yield CommandRejected(
@@ -51,11 +56,11 @@ def refused_rows(message: Any, reply: Any, shard: Any) -> Iterator[CommandReject
         )
 
 
-def _open_on(shard: Any) -> set[int]:
+def _open_on(shard: Any) -> dict[int, Order]:
     spot = [order for orders in shard.open.values() for order in orders]
     futures = [
         order
         for market in shard.futures.values()
         for order in (*market.resting, *market.waiting, *market.fired, *market.asked_for)
     ]
-    return {order.id for order in (*spot, *futures)}
+    return {order.id: order for order in (*spot, *futures)}

@@ -148,7 +148,10 @@ def test_an_archive_that_is_far_behind_stops_what_makes_rows_without_end(
     ):
         assert caller.ask(command) == Rejected(RejectReason.BUSY), command
     assert caller.journal.last_sequence() == sequence
-    assert isinstance(caller.ask(Cancel(opened.id, "alice")), OrderReply)
+    canceled, *others = caller.ask_at_once(
+        *[Cancel(opened.id, "alice")] * 2, CancelBatch(1, "alice", [opened.id, ended])
+    )
+    assert isinstance(canceled, OrderReply) and others == [Rejected(RejectReason.BUSY)] * 2, "each takes one of its own"
     assert isinstance(caller.ask(Deposit("alice", "USDT", 1, "two")), AmountReply)
 
 

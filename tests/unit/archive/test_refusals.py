@@ -69,6 +69,10 @@ def test_a_journal_of_earlier_rules_comes_to_the_rows_that_it_came_to(history: H
         ("DELETE FROM stored.refusals", "is missing"),
         ("UPDATE stored.refusals SET price_ticks = 6101", "differs"),
         ("UPDATE stored.refusals SET reason = 'post_only'", "differs"),
+        ("UPDATE stored.refusals SET side = 'sell'", "differs"),
+        ("UPDATE stored.refusals SET quote_quantity_units = 7", "differs"),
+        ("UPDATE stored.refusals SET reduce_only = true", "differs"),
+        ("UPDATE stored.refusals SET signed_ms = 1", "differs"),
     ],
 )
 def test_verify_compares_them(history: History, damage: str, told: str) -> None:
