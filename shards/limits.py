@@ -34,6 +34,7 @@ QUERY_COUNT_MAX: Final = BATCH_COUNT_MAX  # waiting queries of one account; of a
 LINK_WAIT_MS: Final = 3_000  # a starting shard waits up to this for its peers' links before it serves
 LINK_WAIT_TURN_MS: Final = 100  # of it one turn counts at most: one in which the process stalled is no waiting
 TICKET_COUNT_MAX: Final = 65_536  # orders waiting for a hold on another shard
+REPEAT_COUNT_MAX: Final = 32  # commands waiting for one with the same client id: more than a client has under way
 STOP_MS: Final = 2_000  # a stopping shard flushes pending replies for at most this long
 SNAPSHOT_STOP_MS: Final = 5_000  # and takes a snapshot within this time, or none: about a million open orders
 RESTART_PAUSE_MIN_S: Final = 0.1  # before restarting a process that died soon after its start; doubles up to

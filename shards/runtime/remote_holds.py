@@ -13,7 +13,7 @@ from typing import NamedTuple
 from shards.engine.engine import Engine
 from shards.ipc.errors import NotServing
 from shards.ipc.protocol import Request
-from shards.limits import TICKET_COUNT_MAX
+from shards.limits import REPEAT_COUNT_MAX, TICKET_COUNT_MAX
 from shards.model.codec import encode_hold
 from shards.model.commands import FundsHold, MarginHold, Modify, Place
 from shards.model.ids import market_of
@@ -71,7 +71,11 @@ class Holds:
 
     def _ask(self, waiting: _Waiting) -> None:
         if waiting.name in self._named:  # a repeat must find the first one's result, not request funds twice
-            self._named[waiting.name].append(waiting)
+            repeats = self._named[waiting.name]
+            if len(repeats) < REPEAT_COUNT_MAX:
+                repeats.append(waiting)
+            else:
+                self._replies.refuse(waiting.request, RejectReason.BUSY)
             return
         self._send(waiting)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from shards.engine.market import spot
-from shards.limits import DEADLINE_MS
+from shards.limits import DEADLINE_MS, REPEAT_COUNT_MAX
 from shards.model.accounting import Balance
 from shards.model.commands import AddMarket, Cancel, Deposit, Place
 from shards.model.orders import Kind, NewOrder, Side, Status, TimeInForce
@@ -188,6 +188,15 @@ def test_two_repeats_at_once_place_one_order_and_hold_once(world: World) -> None
     replies = [call.reply for call in calls]
     assert [reply.repeated for reply in replies if isinstance(reply, OrderReply)] == [False, True]
     assert balance(world) == Balance("USDT", 5 * 10**5, 5 * 10**5)
+
+
+def test_repeats_that_wait_are_bounded(world: World) -> None:
+    """Callers give up and send the same again while the account's shard stands still."""
+    calls = [world.submit(bid(client_id="one")) for _ in range(REPEAT_COUNT_MAX + 3)]
+    world.turn(MARKET_SHARD)
+    assert [call.reply for call in calls if call.reply is not None] == [Rejected(RejectReason.BUSY)] * 2
+    world.drain()
+    assert sum(isinstance(call.reply, OrderReply) for call in calls) == REPEAT_COUNT_MAX + 1
 
 
 def test_link_messages_are_applied_once_when_the_receiver_never_confirmed_them(world: World) -> None:
