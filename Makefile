@@ -79,7 +79,8 @@ soak: $(VENV)/.dev
 	$(BIN)/python -m tests.overload.soak --seconds $(or $(SECONDS),3600) --seed $(SEED)
 
 # More of what CI does a little of, without time limits: COUNT and SEED
-LONG := $(BIN)/python -m pytest -p no:timeout -o addopts=--import-mode=importlib -ra
+LONG := $(BIN)/python -m pytest -p no:timeout -W ignore::pytest.PytestConfigWarning \
+  -W ignore::pytest.PytestUnknownMarkWarning -o addopts=--import-mode=importlib -ra
 
 model: $(VENV)/.dev
 	SHARDEX_TEST_SEED=$(SEED) SHARDEX_TEST_COMMANDS=$(or $(COUNT),5000000) \
