@@ -247,20 +247,20 @@ class Shard:
             return RejectReason.TIMEOUT
         if not self.mailbox.serving and not isinstance(message, GetStatus):
             return RejectReason.RESTARTING
-        if len(self.engine.outboxes[ARCHIVE]) > limits.ARCHIVE_BACKLOG_MAX and self._would_make_rows(message):
+        if len(self.engine.outboxes[ARCHIVE]) > limits.ARCHIVE_BACKLOG_MAX and not self._admits(message):
             return RejectReason.BUSY
         return None
 
-    def _would_make_rows(self, message: Command | Query) -> bool:
-        """Whether it would let an account create any number of events.
+    def _admits(self, message: Command | Query) -> bool:
+        """Whether to take it while the archive is far behind, noting the orders it names: never unbounded rows.
 
         Cancels cannot if each takes an open order that no other one of this turn names: at most ten rows for each.
         """
         if isinstance(message, (Cancel, CancelByClientId, CancelBatch)):
             named = self.engine.cancels.find_open(message) - self._named
             self._named |= named
-            return not named
-        return isinstance(message, (Place, Modify, FundsHold, MarginHold, Transfer))
+            return bool(named)
+        return not isinstance(message, (Place, Modify, FundsHold, MarginHold, Transfer))
 
     # 3. to 6.
 
