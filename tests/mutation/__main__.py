@@ -1,87 +1,88 @@
 """python -m tests.mutation: change the state machines and the storage at random places; which tests notice?
 
 Each mutant is one change that cosmic-ray makes in a copy of the checkout: another operator, another number, a condition
-the other way round. Those that no test notices are printed with their change: either it makes no difference, or a test
-is missing.
+the other way round. First all test files that run in one process are measured; then each mutant meets those that run
+its lines, the quickest first. Those that no test notices are printed with their change: either it makes no difference,
+or a test is missing.
 """
 
 import argparse
+import difflib
+import importlib
+import os
 import random
-import subprocess
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack
-from queue import Queue
-from typing import TYPE_CHECKING, Final
+from multiprocessing import SimpleQueue, get_context
+from typing import Final
 
+from tests.conftest import QUICK_COUNTS
+from tests.mutation.mutants import Mutant, Position, find_mutants
+from tests.mutation.suites import Lines, Suite, find_suites, in_rounds, measure, passes
 from tests.safeties.checkout import Checkout, copied
 from web.cli.run import ROOT
 
-if TYPE_CHECKING:  # installed for `make mutation` alone
-    from cosmic_ray.work_item import MutationSpec
-
-TESTS: Final = {  # by what is mutated, those that notice soonest first
-    "shards/engine": ("tests/tables", "tests/unit", "tests/model", "tests/data", "tests/sim"),
-    "storage": ("tests/unit", "tests/data", "tests/tables", "tests/http/test_reference.py"),
-}
-NO_DIFFERENCE: Final = ("ReplaceBinaryOperator_BitOr_", "RemoveDecorator")  # of types, and of what only typing looks at
-TEST_S: Final = 600.0
+MUTATED: Final = ("shards/engine", "storage")
+IMPORTED: Final = (  # what takes long to import and is not ours
+    *("_hypothesis_pytestplugin", "pytest_timeout", "xdist.plugin", "hypothesis", "hypothesis.stateful"),
+    *("click.testing", "cryptography.fernet", "duckdb", "flask", "gunicorn.config", "jwt", "msgspec", "requests"),
+)
 
 
-def find_mutants() -> "Iterator[MutationSpec]":
-    """Every mutant there can be, with its path from the root."""
-    from cosmic_ray.commands.init import _all_work_items
+class Worker:
+    """A process that tries out mutants, in a copy of the checkout of its own."""
 
-    files = [path.relative_to(ROOT) for folder in TESTS for path in sorted((ROOT / folder).rglob("*.py"))]
-    for item in _all_work_items(files, {}):
-        (mutant,) = item.mutations
-        if not any(name in mutant.operator_name for name in NO_DIFFERENCE):
-            yield mutant
+    checkout: Checkout
 
+    @classmethod
+    def begin(cls, free: "SimpleQueue[Checkout]") -> None:
+        cls.checkout = free.get()
 
-def try_out(checkout: Checkout, mutant: "MutationSpec") -> tuple[str, str]:
-    """What became of a mutant (killed, survived, late), and its change."""
-    from cosmic_ray.mutating import use_mutation
-    from cosmic_ray.plugins import get_operator
+    @classmethod
+    def measure(cls, file: str) -> tuple[Suite, Lines] | None:
+        return measure(cls.checkout.root, file, MUTATED)
 
-    path = checkout.root / mutant.module_path
-    before = path.read_text()
-    operator = get_operator(mutant.operator_name)(**mutant.operator_args)
-    with use_mutation(path, operator, mutant.occurrence):
-        changed = subprocess.run(
-            ["diff", "--unified=1", "-", str(path)], input=before, capture_output=True, text=True, check=False
-        ).stdout
-        folder = next(name for name in TESTS if str(mutant.module_path).startswith(name))
-        options = ["-q", "--quick", "--exitfirst", "-p", "no:cacheprovider"]
+    @classmethod
+    def try_out(cls, mutant: Mutant, suites: Sequence[Suite]) -> tuple[str, str]:
+        """What became of it before the tests that run it, and its change if none noticed."""
+        before = (cls.checkout.root / mutant.file).read_text()
         try:
-            done = checkout.run(["-m", "pytest", *options, *TESTS[folder]], TEST_S)
-        except subprocess.TimeoutExpired:
-            return "late", changed
-    return "survived" if done.returncode == 0 else "killed", changed
-
-
-def run(mutants: "Sequence[MutationSpec]", jobs: int) -> Counter[str]:
-    """Try all of them, so many side by side, and print who survived."""
-    found: Counter[str] = Counter()
-    free: Queue[Checkout] = Queue()
-    with ExitStack() as stack:
-        for _ in range(jobs):
-            free.put(stack.enter_context(copied()))
-
-        def one(mutant: "MutationSpec") -> None:
-            checkout = free.get()
+            after = mutant.apply(before)
+        except SyntaxError:
+            return "no program", ""
+        if not suites:
+            return "not run", show(before, after)
+        with cls.checkout.replaced(mutant.file, after):
             try:
-                outcome, changed = try_out(checkout, mutant)
-            finally:
-                free.put(checkout)
-            found[outcome] += 1
-            if outcome != "killed":
-                lines = changed.splitlines()[2:]
-                print(f"{outcome}: {mutant.module_path}, {mutant.definition_name}", *lines, sep="\n", flush=True)
+                survived = all(passes(cls.checkout.root, each) for each in in_rounds(suites))
+            except TimeoutError:
+                return "endless", ""
+            except EOFError:
+                return "killed", ""
+        return ("survived", show(before, after)) if survived else ("killed", "")
 
-        list(stack.enter_context(ThreadPoolExecutor(jobs)).map(one, mutants))
-    return found
+
+def running(mutant: Mutant, suites: Mapping[Suite, Lines]) -> list[Suite]:
+    return [suite for suite, lines in suites.items() if mutant.lines.intersection(lines.get(mutant.file, ()))]
+
+
+def show(before: str, after: str) -> str:
+    """The change, with a line before and after."""
+    _, _, *lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=1, lineterm="")
+    return "\n".join(lines)
+
+
+def choose(mutants: Sequence[Mutant], count: int, chance: random.Random) -> Iterator[Mutant]:
+    """About ``count``, with at least one of each file: so many of its places, each changed in one way."""
+    places: dict[str, dict[Position, list[Mutant]]] = defaultdict(lambda: defaultdict(list))
+    for mutant in mutants:
+        places[mutant.file][mutant.start].append(mutant)
+    share = min(1.0, count / sum(map(len, places.values())))
+    for of_file in places.values():
+        for ways in chance.sample([*of_file.values()], max(1, round(share * len(of_file)))):
+            yield chance.choice(ways)
 
 
 def main() -> None:
@@ -90,11 +91,30 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", default="", metavar="PATH", help="files whose paths begin so")
     args = parser.parse_args()
-    every = [*find_mutants()]
-    chosen = random.Random(args.seed).sample(every, min(args.count, len(every)))
-    found = run(chosen, args.jobs)
-    told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(found.items()))
+    os.environ |= QUICK_COUNTS | {"SHARDEX_TEST_SEED": str(args.seed)}
+    for name in IMPORTED:
+        importlib.import_module(name)
+    files = [str(path.relative_to(ROOT)) for folder in MUTATED for path in sorted((ROOT / folder).rglob("*.py"))]
+    every = [mutant for file in files if file.startswith(args.only) for mutant in find_mutants(ROOT, file)]
+    chosen = [*choose(every, args.count, random.Random(args.seed))]
+    context = get_context("fork")
+    free: SimpleQueue[Checkout] = context.SimpleQueue()
+    found: Counter[str] = Counter()
+    with ExitStack() as stack:
+        for _ in range(args.jobs):
+            free.put(stack.enter_context(copied()))
+        pool = stack.enter_context(ProcessPoolExecutor(args.jobs, context, Worker.begin, [free]))
+        suites = dict(filter(None, pool.map(Worker.measure, find_suites(ROOT))))
+        print(f"{len(suites)} files of tests, {sum(suite.seconds for suite in suites):.0f} s", flush=True)
+        trials = {pool.submit(Worker.try_out, mutant, running(mutant, suites)): mutant for mutant in chosen}
+        for trial in as_completed(trials):
+            mutant, (outcome, change) = trials[trial], trial.result()
+            found[outcome] += 1
+            if change:
+                print(f"{outcome}: {mutant.file}\n{change}", flush=True)
+    told = ", ".join(f"{count} {outcome}" for outcome, count in found.most_common())
     print(f"{len(chosen)} of {len(every)} mutants, seed {args.seed}: {told}")
 
 

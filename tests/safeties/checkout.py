@@ -51,12 +51,18 @@ class Checkout:
     @contextmanager
     def without(self, safety: Safety) -> Iterator[None]:
         """The copy without one safety; raises Stale."""
-        source = safety.read(self.root)
-        self._write(safety.file, safety.removed(source))
+        with self.replaced(safety.file, safety.removed(safety.read(self.root))):
+            yield
+
+    @contextmanager
+    def replaced(self, file: str, text: str) -> Iterator[None]:
+        """The copy with another text of one file."""
+        source = (self.root / file).read_text()
+        self._write(file, text)
         try:
             yield
         finally:
-            self._write(safety.file, source)
+            self._write(file, source)
 
     def _write(self, file: str, text: str) -> None:
         path = self.root / file

@@ -1,0 +1,78 @@
+"""The files of tests that run in one process: which lines each runs, and how long it takes."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import coverage
+import pytest
+
+from tests.mutation.forked import in_fork
+
+FOLDERS: Final = ("tests/tables", "tests/unit", "tests/model", "tests/data", "tests/sim")
+OPTIONS: Final = (
+    *(
+        "-q",
+        "--exitfirst",
+        "--deselect=tests/sim/test_sim.py::test_a_planted_bug_is_found",
+        "--assert=plain",
+        "-p",
+        "no:cacheprovider",
+    ),
+    *("-p", "no:anyio", "-p", "no:locust", "-p", "no:schemathesis"),
+)
+MEASURE_S: Final = 900.0
+QUICK_S: Final = 3.0  # files that take longer run by themselves
+START_S: Final = 20.0
+SLOWER: Final = 4  # than when it was measured: what takes longer has become endless
+
+Lines = dict[str, frozenset[int]]
+"""Of the mutated files, by path from the root."""
+
+
+class Suite(NamedTuple):
+    """One file of tests."""
+
+    file: str
+    seconds: float
+
+
+def find_suites(root: Path) -> list[str]:
+    """Their files, from the root."""
+    found = chain.from_iterable((root / folder).rglob("test_*.py") for folder in FOLDERS)
+    return sorted(str(path.relative_to(root)) for path in found)
+
+
+def measure(root: Path, file: str, watched: Sequence[str]) -> tuple[Suite, Lines] | None:
+    """Run a file of tests; None if its tests do not pass. ``watched``: the folders of the lines."""
+    measured = in_fork(root, lambda: _measure(root, file, watched), MEASURE_S)
+    return (Suite(file, measured[0]), measured[1]) if measured else None
+
+
+def _measure(root: Path, file: str, watched: Sequence[str]) -> tuple[float, Lines] | None:
+    tracer = coverage.Coverage(data_file=None, include=[f"{root / folder}/*" for folder in watched])
+    start = time.monotonic()
+    with tracer.collect():
+        status = pytest.main([*OPTIONS, file])
+    data = tracer.get_data()
+    lines = {os.path.relpath(path, root): frozenset(data.lines(path) or ()) for path in data.measured_files()}
+    return (time.monotonic() - start, lines) if status == 0 else None
+
+
+def passes(root: Path, suites: Sequence[Suite]) -> bool:
+    """Whether their tests pass. Raises TimeoutError, and EOFError where they end the process."""
+    files = [suite.file for suite in suites]
+    seconds = START_S + SLOWER * sum(suite.seconds for suite in suites)
+    return in_fork(root, lambda: pytest.main([*OPTIONS, *files]) == 0, seconds)
+
+
+def in_rounds(suites: Sequence[Suite]) -> Iterator[list[Suite]]:
+    """The quick ones together, then each of the others: what notices soonest comes first."""
+    ordered = sorted(suites, key=lambda suite: suite.seconds)
+    quick = [suite for suite in ordered if suite.seconds < QUICK_S]
+    if quick:
+        yield quick
+    yield from ([suite] for suite in ordered[len(quick) :])
