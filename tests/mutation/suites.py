@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,18 +14,10 @@ from tests.mutation.forked import in_fork
 
 FOLDERS: Final = ("tests/tables", "tests/unit", "tests/model", "tests/data", "tests/sim")
 OPTIONS: Final = (
-    *(
-        "-q",
-        "--exitfirst",
-        "--deselect=tests/sim/test_sim.py::test_a_planted_bug_is_found",
-        "--assert=plain",
-        "-p",
-        "no:cacheprovider",
-    ),
-    *("-p", "no:anyio", "-p", "no:locust", "-p", "no:schemathesis"),
+    *("-q", "--exitfirst", "--assert=plain", "--deselect=tests/sim/test_sim.py::test_a_planted_bug_is_found"),
+    *(f"-pno:{plugin}" for plugin in ("cacheprovider", "anyio", "locust", "schemathesis")),
 )
 MEASURE_S: Final = 900.0
-QUICK_S: Final = 3.0  # files that take longer run by themselves
 START_S: Final = 20.0
 SLOWER: Final = 4  # than when it was measured: what takes longer has become endless
 
@@ -62,17 +54,6 @@ def _measure(root: Path, file: str, watched: Sequence[str]) -> tuple[float, Line
     return (time.monotonic() - start, lines) if status == 0 else None
 
 
-def passes(root: Path, suites: Sequence[Suite]) -> bool:
-    """Whether their tests pass. Raises TimeoutError, and EOFError where they end the process."""
-    files = [suite.file for suite in suites]
-    seconds = START_S + SLOWER * sum(suite.seconds for suite in suites)
-    return in_fork(root, lambda: pytest.main([*OPTIONS, *files]) == 0, seconds)
-
-
-def in_rounds(suites: Sequence[Suite]) -> Iterator[list[Suite]]:
-    """The quick ones together, then each of the others: what notices soonest comes first."""
-    ordered = sorted(suites, key=lambda suite: suite.seconds)
-    quick = [suite for suite in ordered if suite.seconds < QUICK_S]
-    if quick:
-        yield quick
-    yield from ([suite] for suite in ordered[len(quick) :])
+def passes(root: Path, suite: Suite) -> bool:
+    """Whether its tests pass. Raises TimeoutError, and EOFError where they end the process."""
+    return in_fork(root, lambda: pytest.main([*OPTIONS, suite.file]) == 0, START_S + SLOWER * suite.seconds)

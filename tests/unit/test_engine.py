@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from loadtest.bench.seeding import START_MS, full_book
 from shards.engine.engine import MAILBOX, Engine
+from shards.limits import RULES
 from shards.model.brackets import Bracket, RiskChange
 from shards.model.codec import decode_input, encode
 from shards.model.commands import (
@@ -26,6 +27,7 @@ from shards.model.commands import (
     SetMarketStatus,
     SetMarkPrice,
     SetRisk,
+    SetRules,
 )
 from shards.model.ids import make_number
 from shards.model.links import LinkMessage, Settle
@@ -70,6 +72,7 @@ def test_resting_orders_are_nothing_that_the_garbage_collector_looks_at() -> Non
     assert len(engine.markets[1].open) == len(engine.markets[1].replays.dump()) == count
 
 
+@pytest.mark.parametrize("rules", range(RULES + 1))
 @pytest.mark.parametrize("market", [1, 3, 9], ids=["spot", "futures", "none"])
 @pytest.mark.parametrize(
     "make",
@@ -87,8 +90,11 @@ def test_resting_orders_are_nothing_that_the_garbage_collector_looks_at() -> Non
         lambda market: SetLeverage("alice", market, 5, 20),
     ],
 )
-def test_a_command_for_a_market_of_the_other_product_is_answered(make: Callable[[int], Command], market: int) -> None:
+def test_a_command_for_a_market_of_the_other_product_is_answered(
+    make: Callable[[int], Command], market: int, rules: int
+) -> None:
     """A journaled input that raised would end its shard at every start."""
-    engine = Engine(0, 1)
-    for sequence, command in enumerate((AddMarket(DFUSDT), AddMarket(BTC_FUTURES), make(market)), 1):
-        assert engine.apply(sequence, 1_000, MAILBOX, 0, command) is not None
+    engine, given = Engine(0, 1), [SetRules(rules)] if rules else []
+    for sequence, command in enumerate((*given, AddMarket(DFUSDT), AddMarket(BTC_FUTURES), make(market)), 1):
+        reply = engine.apply(sequence, 1_000, MAILBOX, 0, command)
+    assert reply is not None

@@ -5,6 +5,7 @@ import pytest
 from shards.engine.account.margin import Held, Margins
 from shards.engine.account.wallets import Wallets
 from shards.model.accounting import MarginSettlement, MarginTerms, Settlement
+from shards.model.brackets import Bracket
 from shards.model.orders import Side
 from shards.model.reasons import RejectReason
 from shards.model.replies import Rejected
@@ -36,3 +37,12 @@ def test_one_unit_too_little_margin_holds_nothing() -> None:
     margins.deposit("alice", 1, 0)
     assert margins.hold("alice", 1, Side.BUY, TERMS) == Held(10, 100)
     assert margins.available("alice") == 0
+
+
+def test_at_risk_there_is_no_allowance() -> None:
+    """An account that is worth no more than what its positions must have."""
+    margins = Margins()
+    margins.brackets[1] = [Bracket(10**12, 20, 10_000)]
+    assert margins.allowance("alice", 1) == 0
+    margins.deposit("alice", 1, 0)
+    assert (margins.allowance("alice", 1), margins.allowance("alice", 2)) == (10_000, 0)
