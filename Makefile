@@ -2,7 +2,7 @@
 # PYTHON: the Python to use; FAST=no omits what needs a compiler; ARGS goes to pytest: make test ARGS=tests/unit; JOBS: how many run in parallel
 # SEEDS and SEED: how many runs of the simulation, and the first seed; PLANT plants a bug: make sim SEEDS=300 SEED=1
 # PROFILE, SECONDS, USERS and KILL: the load: make loadtest PROFILE=all KILL=shard; URL and ACCOUNTS: of another exchange
-# ONLY: one safety to remove: make safeties ONLY=one_statement
+# ONLY: one safety to remove: make safeties ONLY=one_statement; the files to mutate: make mutation ONLY=shards/engine/market
 # COUNT: how much of the others: make model COUNT=5000000 EXAMPLES=20000; linear, disk, mailbox, backup, slow, schemathesis, mutation
 # N: how many mutated requests: make fuzz N=200000 SEED=1
 # SECONDS: how long: make overload SECONDS=60 FACTOR=10, of each overload; make soak SECONDS=3600
@@ -100,7 +100,7 @@ schemathesis: $(VENV)/.dev
 
 # COUNT mutants of the state machines and the storage, chosen by SEED; prints those that no test notices
 mutation: $(VENV)/.nightly
-	$(BIN)/python -m tests.mutation --count $(or $(COUNT),200) --seed $(SEED)
+	$(BIN)/python -m tests.mutation --count $(or $(COUNT),200) --seed $(SEED) --jobs $(JOBS) $(if $(ONLY),--only $(ONLY))
 
 safeties: $(VENV)/.dev
 	$(BIN)/python -m tests.safeties $(if $(ONLY),--only $(ONLY))

@@ -44,7 +44,7 @@ def test_fill_or_kill_knows_that_an_order_before_uses_up_what_a_reduce_only_one_
     open_long(world, "trader-0", 5)
     placed(world, order("trader-0", Side.SELL, 501_000, 5))
     placed(world, order("trader-0", Side.SELL, 502_000, 5, reduce_only=True))
-    reply = world.call(order("trader-1", Side.BUY, 502_000, 10, tif=FOK))
+    reply = world.call(order("trader-1", Side.BUY, 502_000, 6, tif=FOK))
     assert isinstance(reply, Rejected) and reply.reason is RejectReason.CANNOT_FILL
     assert placed(world, order("trader-1", Side.BUY, 502_000, 5, tif=FOK)).status is Status.FILLED
 

@@ -102,7 +102,8 @@ def main() -> None:
     for name in IMPORTED:
         importlib.import_module(name)
     files = [str(path.relative_to(ROOT)) for folder in MUTATED for path in sorted((ROOT / folder).rglob("*.py"))]
-    every = [mutant for file in files if file.startswith(args.only) for mutant in find_mutants(ROOT, file)]
+    left_out: Counter[str] = Counter()
+    every = [mutant for file in files if file.startswith(args.only) for mutant in find_mutants(ROOT, file, left_out)]
     chosen = [*choose(every, args.count, random.Random(args.seed))]
     context = get_context("fork")
     free: SimpleQueue[Checkout] = context.SimpleQueue()
@@ -119,8 +120,11 @@ def main() -> None:
             found[outcome] += 1
             if change:
                 print(f"{outcome}: {mutant.file}\n{change}", flush=True)
-    told = ", ".join(f"{count} {outcome}" for outcome, count in found.most_common())
-    print(f"{len(chosen)} of {len(every)} mutants, seed {args.seed}: {told}")
+    print(f"{len(chosen)} of {len(every)} mutants, seed {args.seed}: {listed(found)}; left out: {listed(left_out)}")
+
+
+def listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.most_common())
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import ast
 import re
 from bisect import bisect
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -11,14 +12,15 @@ from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
-LEFT_OUT: Final = re.compile(
-    # members of enumerations and None are what `is` compares: they have no order, and are equal only to themselves
-    r"core/ReplaceComparisonOperator_(Is|IsNot)_(Eq|NotEq|Lt|LtE|Gt|GtE)"
+LEFT_OUT: Final = {  # operators, by what no test could judge
+    # `is` compares members of enumerations and None, which have no order and are equal to themselves alone
+    "other comparisons for is": r"core/ReplaceComparisonOperator_(Is|IsNot)_(?!Is)\w+",
     # whether equal values are one object is up to the interpreter
-    r"|core/ReplaceComparisonOperator_(Eq|NotEq|Lt|LtE|Gt|GtE)_(Is|IsNot)"
-    # without @property, @classmethod or @contextmanager no caller works; without @abstractmethod all do
-    r"|core/RemoveDecorator"
-)
+    "is for other comparisons": r"core/ReplaceComparisonOperator_(?!Is)\w+_(Is|IsNot)",
+    # without @property, @classmethod or @contextmanager nothing works; without @abstractmethod everything does
+    "decorators": r"core/RemoveDecorator",
+}
+TYPES: Final = "annotations, frozen and gc of types"
 
 Position = tuple[int, int]  # line from one, column
 
@@ -39,21 +41,24 @@ class Mutant(NamedTuple):
         return text
 
 
-def find_mutants(root: Path, file: str) -> Iterator[Mutant]:
-    """All mutants of a file."""
+def find_mutants(root: Path, file: str, left_out: Counter[str]) -> Iterator[Mutant]:
+    """All mutants of a file; ``left_out`` counts the others by kind."""
     source = (root / file).read_text()
     tree = ast.parse(source)
     statements = sorted({node.lineno for node in ast.walk(tree) if isinstance(node, ast.stmt)})
     bodies = frozenset(_bodies(tree))
-    annotations = [_span(node) for node in _annotations(tree)]
+    spared = [_span(node) for node in _spared(tree)]
     nodes = [*ast_nodes(get_ast(source))]
     for name in operator_names():
         operator = get_operator(name)
-        if LEFT_OUT.fullmatch(name) or operator.arguments():
+        if operator.arguments():
             continue
+        kind = next((kind for kind, pattern in LEFT_OUT.items() if re.fullmatch(pattern, name)), "")
         places = (place for node in nodes for place in operator().mutation_positions(node))
         for occurrence, (start, end) in enumerate(places):
-            if not any(first <= start < last for first, last in annotations):
+            if kind or any(first <= start < last for first, last in spared):
+                left_out[kind or TYPES] += 1
+            else:
                 lines = frozenset(range(statements[bisect(statements, start[0]) - 1], end[0] + 1))
                 at_import = bool(bodies) and bodies.isdisjoint(lines)  # it shows in what the functions do
                 yield Mutant(file, start, bodies if at_import else lines, name, occurrence)
@@ -67,14 +72,16 @@ def _bodies(tree: ast.AST) -> Iterator[int]:
             yield from range(node.body[0].lineno, node.end_lineno + 1)
 
 
-def _annotations(tree: ast.AST) -> Iterator[ast.expr]:
-    """What only a type checker looks at."""
+def _spared(tree: ast.AST) -> Iterator[ast.expr]:
+    """What only a type checker looks at, or only the garbage collector."""
     for node in ast.walk(tree):
         match node:
             case ast.arg(annotation=ast.expr() as found) | ast.AnnAssign(annotation=found):
                 yield found
             case ast.FunctionDef(returns=ast.expr() as found):
                 yield found
+            case ast.ClassDef(keywords=keywords):
+                yield from (each.value for each in keywords if each.arg in ("frozen", "gc"))
 
 
 def _span(node: ast.expr) -> tuple[Position, Position]:

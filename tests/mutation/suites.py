@@ -18,7 +18,7 @@ OPTIONS: Final = (
     *(f"-pno:{plugin}" for plugin in ("cacheprovider", "anyio", "locust", "schemathesis")),
 )
 MEASURE_S: Final = 900.0
-START_S: Final = 20.0
+START_S: Final = 10.0
 SLOWER: Final = 4  # than when it was measured: what takes longer has become endless
 
 Lines = dict[str, frozenset[int]]
