@@ -22,7 +22,7 @@ from tests.conftest import QUICK_COUNTS
 from tests.mutation.mutants import Mutant, Position, find_mutants
 from tests.mutation.suites import Lines, Suite, find_suites, measure, passes
 from tests.safeties.checkout import Checkout, copied
-from web.cli.run import ROOT
+from web.cli.service import ROOT
 
 MUTATED: Final = ("shards/engine", "storage")
 IMPORTED: Final = (  # what takes long to import and is not ours
@@ -111,7 +111,7 @@ def main() -> None:
     with ExitStack() as stack:
         for _ in range(args.jobs):
             free.put(stack.enter_context(copied()))
-        pool = stack.enter_context(ProcessPoolExecutor(args.jobs, context, Worker.begin, [free]))
+        pool = stack.enter_context(ProcessPoolExecutor(args.jobs, context, Worker.begin, (free,)))
         suites = dict(filter(None, pool.map(Worker.measure, find_suites(ROOT))))
         print(f"{len(suites)} files of tests, {sum(suite.seconds for suite in suites):.0f} s", flush=True)
         trials = {pool.submit(Worker.try_out, mutant, running(mutant, suites)): mutant for mutant in chosen}
