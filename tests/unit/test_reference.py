@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from storage.reference import Asset, MarketRow, Reference, ReferenceUnusable
+from storage.reference import Asset, ListenKey, MarketRow, Reference, ReferenceUnusable
 from storage.seals import SealsBroken, Sheet, Table
 
 STORAGE_KEY = Fernet.generate_key().decode()
@@ -142,6 +142,22 @@ def test_key_count_is_bounded_over_processes(path: Path) -> None:
         worker.join()
         assert worker.exitcode == 0
     assert len(Reference(path, STORAGE_KEY).list_keys("alice")) == 7
+
+
+def test_a_listen_key_is_renewed_until_it_expires(reference: Reference, elsewhere: Reference) -> None:
+    """It is the same for as long as it is valid; one that is fresh is not written again."""
+    key = reference.renew_listen_key("alice", 1_000, 100, 10)
+    assert elsewhere.find_listen_key("alice", 1_099) == ListenKey(key, 1_100)
+    assert elsewhere.find_listen_key("alice", 1_100) is None and elsewhere.find_listen_key("bob", 1_000) is None
+    for now_ms, expires_ms in ((1_009, 1_100), (1_010, 1_110), (1_109, 1_209)):
+        assert elsewhere.renew_listen_key("alice", now_ms, 100, 10) == key
+        assert reference.find_listen_key("alice", now_ms) == ListenKey(key, expires_ms)
+    other = reference.renew_listen_key("alice", 1_209, 100, 10)
+    assert other != key and reference.find_listen_key("alice", 1_209) == ListenKey(other, 1_309)
+    assert reference.renew_listen_key("bob", 1_209, 100, 10) != other
+    elsewhere.drop_listen_key("alice")
+    assert reference.find_listen_key("alice", 1_209) is None
+    assert reference.find_listen_key("bob", 1_209) is not None
 
 
 def test_secrets_are_not_readable(path: Path, reference: Reference) -> None:
