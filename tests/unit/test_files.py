@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.files import put, write_whole
+from storage.files import aside, describe_fault, put, write_whole
 
 
 def test_a_file_is_put_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -27,3 +27,31 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
         write_whole(path, b"half of what", "was to be written")  # type: ignore[arg-type]
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
     assert path.read_bytes() == b"before"
+
+
+def test_a_file_made_aside_is_there_once_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with aside(path, replace=False) as made:
+        made.write_bytes(b"one")
+        assert not path.exists()
+    with pytest.raises(FileExistsError), aside(path, replace=False) as made:
+        made.write_bytes(b"two")
+    with pytest.raises(ValueError), aside(path, replace=True) as made:
+        made.write_bytes(b"half of what")
+        raise ValueError
+    assert path.read_bytes() == b"one"
+    with aside(path, replace=True) as made:
+        made.write_bytes(b"two")
+    assert path.read_bytes() == b"two"
+    with pytest.raises(FileExistsError), aside(tmp_path / "other", replace=False) as made:
+        made.write_bytes(b"ours")
+        (tmp_path / "other").write_bytes(b"theirs")
+    assert (tmp_path / "other").read_bytes() == b"theirs"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "other"]
+
+
+def test_a_fault_names_its_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError) as caught:
+        (tmp_path / "none").read_bytes()
+    assert describe_fault(caught.value) == f"{tmp_path / 'none'} cannot be used (No such file or directory)"
+    assert describe_fault(OSError("odd"), tmp_path) == f"{tmp_path} cannot be used (odd)"
