@@ -181,6 +181,61 @@ def test_another_take_profit_is_another_order(world: World) -> None:
         assert isinstance(reply, Rejected) and reply.reason is RejectReason.DUPLICATE_CLIENT_ID
 
 
+REQUESTS: dict[str, dict[str, object]] = {
+    "limit": {"price": 490_000, "tif": TimeInForce.GTC},
+    "reduce-only": {"side": Side.SELL, "price": 510_000, "reduce_only": True},
+    "stop": {"kind": Kind.STOP, "price": 510_000, "trigger": Trigger(Kind.STOP, 505_000)},
+    "stop-market": {"kind": Kind.STOP_MARKET, "trigger": Trigger(Kind.STOP_MARKET, 505_000)},
+    "trailing": {
+        "kind": Kind.TRAILING_STOP_MARKET,
+        "trigger": Trigger(Kind.TRAILING_STOP_MARKET, activation=490_000, callback=100),
+    },
+}
+OTHER_TERMS = {
+    "side": Side.SELL,
+    "tif": TimeInForce.POST_ONLY,
+    "price": 489_000,
+    "quantity": 9,
+    "reduce_only": True,
+}
+OTHER_TRIGGERS = {
+    "stop_price": 506_000,
+    "watched": WatchedPrice.MARK,
+    "protect": True,
+    "activation": 491_000,
+    "callback": 200,
+    "parent": 1,
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_an_order_with_any_other_term_is_another_one(world: World, name: str) -> None:
+    """Not if it is the same again: a trailing one may leave out its activation."""
+    open_long(world, "trader-0", 20)
+    terms = {"client_id": "one", "side": Side.BUY, "price": 0, "quantity": 10} | REQUESTS[name]
+    place = order("trader-0", terms.pop("side"), terms.pop("price"), terms.pop("quantity"), **terms)  # type: ignore[arg-type]
+    first, new = placed(world, place), place.order
+    same = [place]
+    others = [
+        replace(place, order=replace(new, **{term: value}))
+        for term, value in OTHER_TERMS.items()
+        if getattr(new, term) != value
+    ]
+    larger = replace(place, order=replace(new, quantity=11))
+    (same if new.reduce_only else others).append(larger)  # one that only reduces may have become smaller
+    if new.trigger is not None:
+        for term, value in OTHER_TRIGGERS.items():
+            others.append(replace(place, order=replace(new, trigger=replace(new.trigger, **{term: value}))))
+        others.append(replace(place, order=replace(new, close_position=True)))
+        same.append(replace(place, order=replace(new, trigger=replace(new.trigger, activation=0))))
+    for again in same:
+        reply = world.call(again)
+        assert isinstance(reply, OrderReply) and reply.repeated and reply.order.id == first.id
+    for other in others:
+        reply = world.call(other)
+        assert isinstance(reply, Rejected) and reply.reason is RejectReason.DUPLICATE_CLIENT_ID, other
+
+
 def test_nobody_learns_of_anothers_order_by_naming_it_as_a_parent(world: World) -> None:
     parent = placed(world, order("trader-0", Side.BUY, 400_000, 10))
     for number in (parent.id, parent.id + 99):
