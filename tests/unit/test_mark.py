@@ -41,6 +41,14 @@ def test_a_damaged_slot_does_not(path: Path, last: int) -> None:
     assert read_mark(path) == Marked(last - 1, 10 * (last - 1))
 
 
+@pytest.mark.parametrize("size", [0, 1, 600])
+def test_its_space_is_there_before_it_is_needed(path: Path, size: int) -> None:
+    """A full disk does not keep it from being written."""
+    path.write_bytes(bytes(size))
+    MarkWriter(path).close()
+    assert path.stat().st_size == 1_024 and read_mark(path) is None
+
+
 def test_without_a_disk_to_write_to_it_is_left_out(tmp_path: Path) -> None:
     """It only counts where another file is lost as well."""
     writer = MarkWriter(tmp_path / "none" / "journal.mark")
