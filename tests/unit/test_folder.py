@@ -92,6 +92,18 @@ def test_a_turned_byte_is_refused(tmp_path: Path, name: str) -> None:
                 assert not any(secret in str(refused) for secret in right[1])
 
 
+@pytest.mark.parametrize("how", ["missing", "empty"])
+@pytest.mark.parametrize("name", ["reference.sqlite", "shard-1/journal.sqlite"])
+def test_a_lost_part_is_not_made_again(tmp_path: Path, name: str, how: str) -> None:
+    part = Folder.open(tmp_path, 2).path / name
+    part.unlink()
+    if how == "empty":
+        part.touch()
+    with pytest.raises(FolderError, match=name):
+        Folder.open(tmp_path)
+    assert not part.exists() or part.stat().st_size == 0
+
+
 def test_open_secrets_are_refused(tmp_path: Path) -> None:
     folder = Folder.open(tmp_path, 1)
     for mode in (0o640, 0o604, 0o610, 0o666):

@@ -165,6 +165,61 @@ def test_trimming_takes_the_oldest_in_pieces_and_leaves_the_newest(path: Path) -
     journal.close()
 
 
+@pytest.mark.parametrize(
+    ("sql", "place"),
+    [
+        ("DELETE FROM journal WHERE sequence > 45", "ends at record 45, but record 50 was acknowledged"),
+        ("DELETE FROM journal", "ends at record 0, but record 50 was acknowledged"),
+        ("UPDATE journal SET checksum = checksum + 1 WHERE sequence = 50", "record 50 is not the one"),
+        ("DELETE FROM journal WHERE sequence < 50", ""),
+        ("UPDATE journal SET checksum = checksum + 1 WHERE sequence = 49", ""),
+    ],
+)
+def test_what_was_acknowledged_must_be_there(path: Path, sql: str, place: str) -> None:
+    """The mark beside it says how much; where there is none, nothing is known. A reader does not move it."""
+    fill(path).close()
+    Journal(path, read_only=True).close()
+    change(path, sql)
+    journal = Journal(path)
+    if place:
+        with pytest.raises(JournalDamaged, match=place):
+            journal.check_end()
+    else:
+        journal.check_end()
+    journal.close()
+    path.with_suffix(".mark").unlink()
+    journal = Journal(path)
+    journal.check_end()
+    journal.close()
+
+
+@pytest.mark.parametrize(("after", "until"), [(0, 50), (0, 7), (20, 50), (20, 21), (50, 50), (23, 23), (0, 0)])
+def test_a_copy_goes_on_where_its_snapshot_ends(path: Path, tmp_path: Path, after: int, until: int) -> None:
+    """Without further records it has the one that the next must follow, and it is appended to like the original."""
+    journal, target = fill(path), tmp_path / "copy.sqlite"
+    list(journal.read(START, after))
+    position = journal.last
+    end = journal.copy(target, position, until)
+    assert end == Position(until, journal.checksum(until) or 0)
+    copy = Journal(target)
+    assert copy.first_sequence() == (min(after + 1, until) if until else 0) and copy.last_sequence() == until
+    assert list(copy.read(position)) == make_records(after + 1, until - after)
+    copy.append(make_records(until + 1, 1))
+    copy.close()
+    journal.close()
+    assert read_all(target, position) == make_records(after + 1, until - after + 1)
+
+
+def test_nothing_is_copied_past_what_is_missing(path: Path, tmp_path: Path) -> None:
+    journal = fill(path)
+    with pytest.raises(JournalDamaged, match="record 51 is missing"):
+        journal.copy(tmp_path / "longer.sqlite", START, 60)
+    change(path, "DELETE FROM journal WHERE sequence = 30")
+    with pytest.raises(JournalDamaged, match="record 30 is missing"):
+        journal.copy(tmp_path / "gap.sqlite", START, 50)
+    journal.close()
+
+
 def test_a_reader_beside_the_writer_sees_whole_batches(path: Path) -> None:
     journal = fill(path)
     reader = Journal(path, read_only=True)
