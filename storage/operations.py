@@ -39,7 +39,7 @@ class MarketRow(NamedTuple):
     active: bool
 
 
-class ReserveAsset(msgspec.Struct, tag=True, frozen=True):
+class ReserveAsset(msgspec.Struct, frozen=True):
     """Reserve the symbol for an inactive asset. False if it is taken, compared without regard to case."""
 
     symbol: str
@@ -58,7 +58,7 @@ class ReserveAsset(msgspec.Struct, tag=True, frozen=True):
         return True
 
 
-class PutAsset(msgspec.Struct, tag=True, frozen=True):
+class PutAsset(msgspec.Struct, frozen=True):
     """Store a reserved asset's terms and activate it. False if it is active already."""
 
     symbol: str
@@ -75,7 +75,7 @@ class PutAsset(msgspec.Struct, tag=True, frozen=True):
         return True
 
 
-class ReserveMarket(msgspec.Struct, tag=True, frozen=True):
+class ReserveMarket(msgspec.Struct, frozen=True):
     """Return the market, first reserved, inactive, with the next number if it is new. None if no number is left.
 
     If a symbol of either product differs only in case, that market is returned.
@@ -98,7 +98,7 @@ class ReserveMarket(msgspec.Struct, tag=True, frozen=True):
         return MarketRow(number, self.product, self.symbol, b"", False)
 
 
-class PutMarket(msgspec.Struct, tag=True, frozen=True):
+class PutMarket(msgspec.Struct, frozen=True):
     """Store a reserved market's terms and activate it."""
 
     number: int
@@ -112,7 +112,7 @@ class PutMarket(msgspec.Struct, tag=True, frozen=True):
             sheet.replace(MARKETS, changed)
 
 
-class SetSwitch(msgspec.Struct, tag=True, frozen=True):
+class SetSwitch(msgspec.Struct, frozen=True):
     """Set a switch."""
 
     name: str
@@ -122,7 +122,7 @@ class SetSwitch(msgspec.Struct, tag=True, frozen=True):
         sheet.replace(SWITCHES, (self.name, self.value))
 
 
-class AddKey(msgspec.Struct, tag=True, frozen=True):
+class AddKey(msgspec.Struct, frozen=True):
     """Add an API key; ``secret`` is encrypted. False if the account already has ``count_max`` keys."""
 
     key: str
@@ -142,7 +142,7 @@ class AddKey(msgspec.Struct, tag=True, frozen=True):
         return True
 
 
-class RevokeKey(msgspec.Struct, tag=True, frozen=True):
+class RevokeKey(msgspec.Struct, frozen=True):
     """Delete the account's API key. False if it has no such key."""
 
     account: str
@@ -153,7 +153,7 @@ class RevokeKey(msgspec.Struct, tag=True, frozen=True):
         return sheet.delete(API_KEYS, "key = ? AND account = ?", (self.key, self.account)) == 1
 
 
-class RenewListenKey(msgspec.Struct, tag=True, frozen=True):
+class RenewListenKey(msgspec.Struct, frozen=True):
     """Extend the account's listen key, or create it as ``key``. Expired ones are deleted."""
 
     account: str
@@ -170,26 +170,13 @@ class RenewListenKey(msgspec.Struct, tag=True, frozen=True):
         return key
 
 
-class DropListenKey(msgspec.Struct, tag=True, frozen=True):
+class DropListenKey(msgspec.Struct, frozen=True):
     """Delete the account's listen key, if it has one."""
 
     account: str
 
     def apply(self, sheet: Sheet) -> None:
         sheet.delete(LISTEN_KEYS, "account = ?", (self.account,))
-
-
-Operation = (
-    ReserveAsset
-    | PutAsset
-    | ReserveMarket
-    | PutMarket
-    | SetSwitch
-    | AddKey
-    | RevokeKey
-    | RenewListenKey
-    | DropListenKey
-)
 
 
 def to_asset(row: tuple[Any, ...]) -> Asset:
