@@ -12,11 +12,23 @@ from shards.process import LockTaken, lock_file
 from storage.folder import FolderError
 
 
-def test_another_format_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("format_", "told"),
+    [
+        (1, "has format 1, which this version does not read; it reads format 2; commit dfb320d is the last that does"),
+        (3, "has format 3, of a newer version"),
+        (0, "has format 0, which no version has written"),
+        (True, "has format True, which no version has written"),
+        ("2", "has format '2', which no version has written"),
+    ],
+)
+def test_another_format_is_refused(tmp_path: Path, format_: object, told: str) -> None:
     """Its journals would be replayed to something else."""
     facts = Folder.open(tmp_path, 2).path / "shardex.json"
-    facts.write_text(json.dumps(json.loads(facts.read_text()) | {"format": 1}))
-    with pytest.raises(FolderError, match="has format 1"):
+    fields = json.loads(facts.read_text()) | {"format": format_}
+    del fields["checksum"]
+    facts.write_text(json.dumps(fields))
+    with pytest.raises(FolderError, match=told):
         Folder.open(tmp_path)
 
 

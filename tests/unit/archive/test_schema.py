@@ -20,7 +20,7 @@ from shards.model.queries import (
 )
 from shards.model.replies import ArchiveStatus, FillsReply, OrderReply, OrdersReply, TradesReply
 from storage.archive import ArchiveTooNew
-from storage.tables import VERSION
+from storage.tables import TABLES, VERSION
 from tests.unit.archive.samples import (
     BTC_FUTURES,
     KEY,
@@ -140,6 +140,39 @@ def test_an_archive_of_before_becomes_as_one_made_today(old: Path, tmp_path: Pat
     assert {"version": VERSION} in described
     assert describe(old) == described
     assert describe(old) == described  # opened once more
+
+
+def test_every_version_is_as_it_was() -> None:
+    """An archive of it gets what came later, and only that."""
+    added: dict[int, set[str]] = {version: set() for version in range(2, VERSION + 1)}
+    for each in TABLES:
+        if each.since > 1:
+            added[each.since].add(each.name)
+        for column in each.columns if each.since == 1 else ():
+            if column.since > 1:
+                added[column.since].add(f"{each.name}.{column.name}")
+    of_triggers = (
+        *("trigger_type", "stop_price_ticks", "watched", "price_protect", "activation_ticks", "callback_bps"),
+        *("parent", "extreme_ticks", "fired_ms"),
+    )
+    of_futures = (
+        "product",
+        "reduce_only",
+        "close_position",
+        "leverage",
+        "hold_price_ticks",
+        "take_profit",
+        "stop_loss",
+    )
+    assert added == {
+        2: {
+            *("stored.futures_fills", "stored.movements", "stored.schema_version", "stored.trades.product"),
+            *(f"stored.orders.{name}" for name in (*of_futures, *of_triggers)),
+        },
+        3: {"stored.client_ids", "stored.new_client_ids", "stored.recent_client_ids"},
+        4: {"stored.orders.loss_ticks"},
+        5: {"stored.refusals"},
+    }
 
 
 def test_an_archive_of_a_later_program_is_left_alone(path: Path) -> None:
