@@ -82,11 +82,11 @@ MEMORY_LIMIT = SqlQuery("SELECT parse_formatted_bytes(current_setting('memory_li
 def orders_of_account(
     account: str,
     span: Span,
-    market: int = 0,
-    product: str = "",
-    status: str = "",
+    market: int,
+    product: str,
+    status: str,
     *,
-    triggers: bool = False,
+    triggers: bool,
 ) -> SqlQuery:
     """An account's orders; ``market`` 0, ``product`` "" and ``status`` "" mean any.
 
@@ -107,7 +107,7 @@ def orders_of_account(
 _PLACED_AS_TRIGGER = SqlQuery("trigger_type <> ''")
 
 
-def trades_of_account(account: str, span: Span, market: int = 0, product: str = "", order: int = 0) -> SqlQuery:
+def trades_of_account(account: str, span: Span, market: int, product: str, order: int) -> SqlQuery:
     """An account's trades on either side; ``market`` 0, ``product`` "" and ``order`` 0 mean any."""
     own = SqlQuery("(maker_account = ? OR taker_account = ?)", (account, account))
     if order:

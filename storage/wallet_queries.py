@@ -1,7 +1,6 @@
 """The archive's named queries about futures wallets: fills, and all changes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from storage.queries import Span, SqlQuery, by_age, in_market, none_of, select, within
 from storage.tables import FUTURES_FILLS, MOVEMENTS
@@ -9,8 +8,6 @@ from storage.tables import FUTURES_FILLS, MOVEMENTS
 _FILLS = f"SELECT {FUTURES_FILLS.column_names} FROM {FUTURES_FILLS.name}"
 
 _INCOME_COLUMNS = "id, kind, amount, time_ms, market, trade, reference"
-
-_NONE_KNOWN: Final[Mapping[str, Sequence[int]]] = {}
 
 # a fill changes its wallet by its profit and by its fee, if nonzero
 _INCOME = {
@@ -29,7 +26,7 @@ _INCOME = {
 }
 
 
-def fills_of_account(account: str, span: Span, market: int = 0, order: int = 0) -> SqlQuery:
+def fills_of_account(account: str, span: Span, market: int, order: int) -> SqlQuery:
     """An account's futures fills; ``market`` 0 and ``order`` 0 mean any.
 
     Returns the columns of their table.
@@ -47,10 +44,10 @@ def fills_of_account(account: str, span: Span, market: int = 0, order: int = 0) 
 def income_of_account(
     account: str,
     span: Span,
-    market: int = 0,
-    kind: str = "",
-    skip: int = 0,
-    known: Mapping[str, Sequence[int]] = _NONE_KNOWN,
+    market: int,
+    kind: str,
+    skip: int,
+    known: Mapping[str, Sequence[int]],
 ) -> SqlQuery:
     """Changes of an account's futures wallet, by (time, id, kind); ``market`` 0 and ``kind`` "" mean any.
 
