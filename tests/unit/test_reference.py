@@ -87,15 +87,9 @@ def test_market_is_hidden_until_it_is_put(reference: Reference, elsewhere: Refer
 
 
 def test_market_numbers_are_one_space_and_end(reference: Reference) -> None:
-    numbers = [
-        row and row.number
-        for row in (
-            reference.reserve_market(SPOT, "BTCUSDT", 2),
-            reference.reserve_market(2, "BTCUSDT", 2),
-            reference.reserve_market(SPOT, "ETHUSDT", 2),
-        )
-    ]
-    assert numbers == [1, 2, None]
+    wanted = ((SPOT, "BTCUSDT"), (2, "BTCUSDT"), (SPOT, "ETHUSDT"), (SPOT, "DFUSDT"), (2, "ETHUSDT"))
+    rows = [reference.reserve_market(product, symbol, 4) for product, symbol in wanted]
+    assert [row and row.number for row in rows] == [1, 2, 3, 4, None]
 
 
 def test_keys(reference: Reference, elsewhere: Reference) -> None:
