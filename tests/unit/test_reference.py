@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from storage.operations import ASSETS, TABLES
 from storage.reference import Asset, ListenKey, MarketRow, Reference, ReferenceUnusable
 from storage.seals import SealsBroken, Sheet, Table
 
@@ -182,6 +183,40 @@ def test_refuses_what_it_cannot_use(path: Path) -> None:
     db.close()
     with pytest.raises(ReferenceUnusable, match="format 9"):
         Reference(path, STORAGE_KEY)
+
+
+@pytest.mark.parametrize("format_", [1, 2])
+def test_a_file_without_checksums_is_adopted(path: Path, format_: int) -> None:
+    """With every row; its assets were active. Format 1 had no listen keys."""
+    rows: dict[str, list[tuple[object, ...]]] = {
+        "assets": [("USDT", 6, "picture", 1, "0x0")],
+        "markets": [(1, SPOT, "DFUSDT", b"terms", 1), (2, SPOT, "BTCUSDT", b"", 0)],
+        "api_keys": [("key", "alice", "bot", "read,trade", 5, Fernet(STORAGE_KEY.encode()).encrypt(b"secret"))],
+        "switches": [("spot", "disabled")],
+        "listen_keys": [("alice", "listen", 2_000)],
+    }
+    if format_ == 1:
+        del rows["listen_keys"]
+    columns = {table.name: table.columns[:5] if table is ASSETS else table.columns for table in TABLES}
+    with closing(sqlite3.connect(path)) as db:
+        for name, stored in rows.items():
+            db.execute(f"CREATE TABLE {name} ({', '.join(columns[name])})")
+            db.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(columns[name]))})", stored)
+        db.execute(f"PRAGMA user_version = {format_}")
+        db.commit()
+    for _ in range(2):
+        with closing(Reference(path, STORAGE_KEY)) as adopted:
+            facts, key = adopted.facts(), adopted.find_key("key")
+            assert facts.assets == {"USDT": Asset("USDT", 6, "picture", 1, "0x0")}
+            assert [market.symbol for market in facts.markets] == ["DFUSDT"] and facts.switches == {"spot": "disabled"}
+            assert adopted.find_market(SPOT, "BTCUSDT") == MarketRow(2, SPOT, "BTCUSDT", b"", False)
+            assert key is not None and (key.account, key.permissions, key.secret) == (
+                "alice",
+                ("read", "trade"),
+                b"secret",
+            )
+            listen_key = adopted.find_listen_key("alice", 1_000)
+            assert listen_key == (ListenKey("listen", 2_000) if format_ > 1 else None)
 
 
 def test_a_row_of_another_table() -> None:
