@@ -6,7 +6,17 @@ from msgspec.structs import replace
 from shards.engine.engine import MAILBOX, Engine
 from shards.model.accounting import Wallet
 from shards.model.brackets import RiskChange, RiskTerms, make_brackets
-from shards.model.commands import AddMarket, Deposit, Modify, Place, SetLeverage, SetMarkPrice, SetRisk, SetRules
+from shards.model.commands import (
+    AddMarket,
+    Command,
+    Deposit,
+    Modify,
+    Place,
+    SetLeverage,
+    SetMarkPrice,
+    SetRisk,
+    SetRules,
+)
 from shards.model.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
 from shards.model.reasons import RejectReason
 from shards.model.replies import OrderReply, Rejected
@@ -74,14 +84,15 @@ def test_what_would_not_stays(how: str, side: Side, price: int) -> None:
 @pytest.mark.parametrize(("rules", "open_count"), [(0, 1), (1, 0)])
 def test_by_the_first_rules_it_stays(rules: int, open_count: int) -> None:
     """A journal of them comes to what it came to."""
-    engine, given = Engine(0, 1), [SetRules(rules)] if rules else []
-    commands = (
+    engine = Engine(0, 1)
+    commands: tuple[Command, ...] = (
+        *([SetRules(rules)] if rules else []),
         AddMarket(make_market(MARKET)),
         Deposit("poor", "USDT", 10**12, "funds", Wallet.FUTURES),
         Place(NewOrder(MARKET, "poor", BUY, Kind.LIMIT, TimeInForce.GTC, 84_000, LOTS, 0)),
         SetMarkPrice(MARKET, 42_000),
     )
-    for sequence, command in enumerate((*given, *commands), 1):
+    for sequence, command in enumerate(commands, 1):
         engine.apply(sequence, 1_000, MAILBOX, 0, command)
     assert len(engine.markets[MARKET].open) == open_count
 
