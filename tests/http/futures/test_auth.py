@@ -2,14 +2,18 @@
 
 import hmac
 import json
+import sys
 from collections.abc import Callable
-from typing import Any
+from contextlib import nullcontext
+from types import CodeType
 from urllib.parse import quote, quote_plus
 
 import pytest
 
 from tests.http.futures.caller import Caller, now_ms
 from tests.http.futures.site import Site
+from web.futures.call.auth import check_time
+from web.futures.call.errors import FuturesProblem
 
 PATH = "/v1/commissionRate"
 DUAL = "/v1/positionSide/dual"
@@ -20,7 +24,7 @@ GOOD_LIST = '["a:b/c","d e"]'
 
 
 def in_query(own: Caller, text: str) -> tuple[str, bytes]:
-    return f"{text}&signature={own.sign(text)}", b""
+    return own.signed(text), b""
 
 
 def in_query_signature_first(own: Caller, text: str) -> tuple[str, bytes]:
@@ -32,7 +36,7 @@ def in_query_capital_signature(own: Caller, text: str) -> tuple[str, bytes]:
 
 
 def in_form(own: Caller, text: str) -> tuple[str, bytes]:
-    return "", f"{text}&signature={own.sign(text)}".encode()
+    return "", own.signed(text).encode()
 
 
 def in_form_signature_first(own: Caller, text: str) -> tuple[str, bytes]:
@@ -52,7 +56,7 @@ def in_json(own: Caller, text: str) -> tuple[str, bytes]:
     pairs = dict(pair.split("=") for pair in text.split("&"))
     query = f"timestamp={pairs.pop('timestamp')}"
     body = json.dumps(pairs)
-    return f"{query}&signature={own.sign(query + body)}", body.encode()
+    return own.signed(query, body), body.encode()
 
 
 def in_json_with_timestamp(own: Caller, text: str) -> tuple[str, bytes]:
@@ -100,10 +104,9 @@ def test_changed_after_signing(site: Site, place: Place) -> None:
 
 
 def test_real_values_in_json(site: Site) -> None:
-    query, body = f"timestamp={now_ms()}", '{"dualSidePosition": false, "list": [1, {"a": null}], "n": 1e-05}'
-    assert (
-        site.own.send("POST", DUAL, f"{query}&signature={site.own.sign(query + body)}", body.encode()).brief() == "200"
-    )
+    body = '{"dualSidePosition": false, "list": [1, {"a": null}], "n": 1e-05}'
+    query = site.own.signed(f"timestamp={now_ms()}", body)
+    assert site.own.send("POST", DUAL, query, body.encode()).brief() == "200"
 
 
 @pytest.mark.parametrize(
@@ -134,39 +137,35 @@ def test_nothing_can_be_hidden_in_a_value(site: Site) -> None:
 
 def test_order_of_checks(site: Site) -> None:
     own, reader = site.own, site.reader
-    now = now_ms()
-
-    def signed(text: str, caller: Caller = own) -> str:
-        return f"{text}&signature={caller.sign(text)}"
-
-    wrong = "0" * 64
+    now, signed, wrong = now_ms(), own.signed, 64 * "0"
+    nobody = {"X-MBX-APIKEY": "nobody"}
     cases: list[tuple[Caller, dict[str, str], str, str]] = [
         (own, {"X-MBX-APIKEY": ""}, "", "401 -2014"),
         (own, {"X-MBX-APIKEY": 129 * "a"}, "", "401 -2014"),
         (own, {"X-MBX-APIKEY": "a b"}, "", "401 -2014"),
         (own, {"X-MBX-APIKEY": "ключ"}, "", "401 -2014"),
-        (own, {"X-MBX-APIKEY": "nobody"}, "symbol=NONE", "400 -1102"),
-        (own, {"X-MBX-APIKEY": "nobody"}, "timestamp=", "400 -1102"),
-        (own, {"X-MBX-APIKEY": "nobody"}, "timestamp=x&signature=" + wrong, "400 -1102"),
-        (own, {"X-MBX-APIKEY": "nobody"}, f"timestamp={now}.0&signature=" + wrong, "400 -1102"),
-        (own, {"X-MBX-APIKEY": "nobody"}, f"timestamp={now}&timestamp={now}&signature=" + wrong, "400 -1101"),
-        (own, {"X-MBX-APIKEY": "nobody"}, "timestamp=1", "400 -1102"),
-        (own, {"X-MBX-APIKEY": "nobody"}, "timestamp=1&signature=", "400 -1102"),
-        (own, {"X-MBX-APIKEY": "nobody"}, "timestamp=1&signature=" + 63 * "0", "400 -1102"),
-        (own, {"X-MBX-APIKEY": "nobody"}, "timestamp=1&signature=" + 64 * "g", "400 -1102"),
-        (own, {"X-MBX-APIKEY": "nobody"}, f"timestamp=1&signature={wrong}&signature={wrong}", "400 -1101"),
-        (own, {"X-MBX-APIKEY": "nobody"}, "timestamp=1&signature=" + wrong, "401 -2015"),
+        (own, nobody, "symbol=NONE", "400 -1102"),
+        (own, nobody, "timestamp=", "400 -1102"),
+        (own, nobody, "timestamp=x&signature=" + wrong, "400 -1102"),
+        (own, nobody, f"timestamp={now}.0&signature=" + wrong, "400 -1102"),
+        (own, nobody, f"timestamp={now}&timestamp={now}&signature=" + wrong, "400 -1101"),
+        (own, nobody, "timestamp=1", "400 -1102"),
+        (own, nobody, "timestamp=1&signature=", "400 -1102"),
+        (own, nobody, "timestamp=1&signature=" + 63 * "0", "400 -1102"),
+        (own, nobody, "timestamp=1&signature=" + 64 * "g", "400 -1102"),
+        (own, nobody, f"timestamp=1&signature={wrong}&signature={wrong}", "400 -1101"),
+        (own, nobody, "timestamp=1&signature=" + wrong, "401 -2015"),
         (own, {"X-MBX-APIKEY": 128 * "a"}, "timestamp=1&signature=" + wrong, "401 -2015"),
         (own, {}, f"timestamp=1&recvWindow=0&signature={wrong}", "400 -1022"),
-        (own, {}, signed("timestamp=1&recvWindow=0", site.other), "400 -1022"),
+        (own, {}, site.other.signed("timestamp=1&recvWindow=0"), "400 -1022"),
         (own, {}, signed("timestamp=1&recvWindow=0"), "400 -1130"),
         (own, {}, signed("timestamp=1&recvWindow=60001"), "400 -1130"),
         (own, {}, signed("timestamp=1&recvWindow=x"), "400 -1130"),
         (own, {}, signed("timestamp=1&recvWindow=5&recvWindow=5"), "400 -1101"),
-        (reader, {}, signed("timestamp=1&dualSidePosition=x", reader), "400 -1021"),
-        (reader, {}, signed(f"timestamp={now - 5_200}&dualSidePosition=x", reader), "400 -1021"),
-        (reader, {}, signed(f"timestamp={now + 9_000}&dualSidePosition=x", reader), "400 -1021"),
-        (reader, {}, signed(f"timestamp={now}&dualSidePosition=x&a=1&a=1", reader), "401 -2015"),
+        (reader, {}, reader.signed("timestamp=1&dualSidePosition=x"), "400 -1021"),
+        (reader, {}, reader.signed(f"timestamp={now - 5_200}&dualSidePosition=x"), "400 -1021"),
+        (reader, {}, reader.signed(f"timestamp={now + 9_000}&dualSidePosition=x"), "400 -1021"),
+        (reader, {}, reader.signed(f"timestamp={now}&dualSidePosition=x&a=1&a=1"), "401 -2015"),
         (own, {}, signed(f"timestamp={now}&dualSidePosition=x&a=1&a=1"), "400 -1101"),
         (own, {}, signed(f"timestamp={now}"), "400 -1102"),
         (own, {}, signed(f"timestamp={now}&dualSidePosition=x"), "400 -1102"),
@@ -193,10 +192,8 @@ def test_fixed_texts(site: Site) -> None:
 
 
 def test_signature_in_both_places(site: Site) -> None:
-    signature = site.own.sign("timestamp=1")
-    assert site.own.send(
-        "GET", PATH, f"timestamp=1&signature={signature}", f"signature={signature}".encode()
-    ).brief() == ("400 -1101")
+    signature = f"signature={site.own.sign('timestamp=1')}"
+    assert site.own.send("GET", PATH, f"timestamp=1&{signature}", signature.encode()).brief() == "400 -1101"
 
 
 def test_signature_in_json_is_none(site: Site) -> None:
@@ -231,35 +228,39 @@ def test_bodies(site: Site, body: bytes, expected: str) -> None:
     assert site.own.send("GET", PATH, f"{query}&signature={signature}", body).brief() == expected
 
 
-def test_time_window_to_the_millisecond(site: Site, stand_still: Callable[[int], None]) -> None:
+@pytest.mark.parametrize(
+    ("behind_ms", "window_ms", "is_in_time"),
+    [
+        (-1_000, 5_000, False),
+        (-999, 5_000, True),
+        (5_000, 5_000, True),
+        (5_001, 5_000, False),
+        (1, 1, True),
+        (2, 1, False),
+        (60_000, 60_000, True),
+        (60_001, 60_000, False),
+    ],
+)
+def test_time_window_to_the_millisecond(behind_ms: int, window_ms: int, is_in_time: bool) -> None:
     now = 1_790_000_000_000
-    stand_still(now)
-
-    def told(timestamp: int, more: str = "") -> str:
-        text = f"symbol=BTCUSDT&timestamp={timestamp}{more}"
-        return site.own.send("GET", PATH, f"{text}&signature={site.own.sign(text)}").brief()
-
-    assert [told(now + 999), told(now + 1_000)] == ["200", "400 -1021"]
-    assert [told(now - 5_000), told(now - 5_001)] == ["200", "400 -1021"]
-    assert [told(now - 1, "&recvWindow=1"), told(now - 2, "&recvWindow=1")] == ["200", "400 -1021"]
-    assert [told(now - 60_000, "&recvWindow=60000"), told(now - 60_001, "&recvWindow=60000")] == ["200", "400 -1021"]
+    with nullcontext() if is_in_time else pytest.raises(FuturesProblem) as refused:
+        check_time(now - behind_ms, window_ms, now)
+    assert refused is None or refused.value.code == -1021
 
 
-def test_an_unknown_key_costs_the_same_work(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_key_costs_the_same_work(site: Site) -> None:
     """As many digests: no clock tells whether there is such a key."""
-    digest, made = hmac.digest, 0
 
-    def count(*given: Any) -> bytes:
-        nonlocal made
-        made += 1
-        return digest(*given)
+    def count_digests(key: str) -> int:
+        calls: list[CodeType] = []
+        sys.setprofile(lambda frame, event, _: calls.append(frame.f_code) if event == "call" else None)
+        try:
+            site.own.send("GET", PATH, f"timestamp=1&signature={64 * '0'}", headers={"X-MBX-APIKEY": key})
+        finally:
+            sys.setprofile(None)
+        return calls.count(hmac.digest.__code__)
 
-    monkeypatch.setattr(hmac, "digest", count)
-    query = f"timestamp={now_ms()}&signature={64 * '0'}"
-    site.own.send("GET", PATH, query)
-    known, made = made, 0
-    site.own.send("GET", PATH, query, headers={"X-MBX-APIKEY": "nobody"})
-    assert made == known > 0
+    assert count_digests("nobody") == count_digests(site.own.key) > 0
 
 
 def test_a_revoked_key(site: Site) -> None:

@@ -35,7 +35,7 @@ def test_the_same_signed_request_again(own: Actor, symbol: str) -> None:
     query = f"symbol={symbol}&side=BUY&type=LIMIT&price=100&quantity=1&newClientOrderId=once&timestamp={now_ms()}"
     for more in ("", "&recvWindow=60000"):
         text = query.replace("once", f"once{len(more)}") + more
-        signed = f"{text}&signature={own.caller.sign(text)}"
+        signed = own.caller.signed(text)
         first = own.caller.send("POST", "/v1/order", signed).ok()
         assert own.caller.send("POST", "/v1/order", signed).ok() == first
         own.cancel(symbol, first["orderId"])

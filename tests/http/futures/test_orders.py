@@ -133,12 +133,12 @@ def test_times_in_force(own: Actor, other: Actor, symbol: str) -> None:
 def test_in_a_body(own: Actor, symbol: str) -> None:
     """A form, and JSON with real values; either with the signature in the query."""
     terms = f"symbol={symbol}&side=BUY&type=LIMIT&price=100&quantity=1&timestamp={now_ms()}"
-    form = f"{terms}&signature={own.caller.sign(terms)}".encode()
+    form = own.caller.signed(terms).encode()
     assert own.caller.send("POST", "/v1/order", "", form).ok()["price"] == "100"
     query = f"timestamp={now_ms()}"
     terms = '"side":"SELL","type":"STOP","price":90,"stopPrice":91.0,"quantity":1e-1,"reduceOnly":true'
     body = f'{{"symbol":"{symbol}",{terms}}}'
-    signed = f"{query}&signature={own.caller.sign(query + body)}"
+    signed = own.caller.signed(query, body)
     placed = own.caller.send("POST", "/v1/order", signed, body.encode()).ok()
     assert (placed["stopPrice"], placed["origQty"], placed["reduceOnly"]) == ("91", "0.1", True)
     assert own.caller.send("POST", "/v1/order", signed, body.replace("91", "92").encode()).brief() == "400 -1022"

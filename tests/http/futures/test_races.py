@@ -197,7 +197,7 @@ def test_repeats_of_one_request_that_fills(venue: Venue, actor: Actor, symbol: s
     maker = Actor(venue, None, "1000")
     maker.place(symbol, "SELL", "100", "5")
     sent = f"symbol={symbol}&side=BUY&type=MARKET&quantity=1&newClientOrderId=once&timestamp={now_ms()}"
-    query = f"{sent}&signature={actor.caller.sign(sent)}"
+    query = actor.caller.signed(sent)
     told = [answer.ok() for answer in at_once([partial(actor.caller.send, "POST", "/v1/order", query)] * REPEATS)]
     assert told == [told[0]] * REPEATS
     assert told[0]["status"] == "FILLED"
