@@ -144,42 +144,29 @@ def test_a_leverage_too_high_for_what_is_there(venue: Venue, rich: Actor) -> Non
     leveraged(own, symbol, 51)
 
 
-def test_brackets_are_told(venue: Venue) -> None:
-    symbol = list_bracketed(venue)
-    own = Actor(venue, 0)
-    told = own.get("/leverageBracket", symbol=symbol)
-    row = told[0] if isinstance(told, list) else told
+def test_brackets_as_clients_see_them(venue: Venue) -> None:
+    symbol, own = list_bracketed(venue), Actor(venue, 0)
+    row = own.get("/leverageBracket", symbol=symbol)
     floors = (0, *(cap for cap, _, _ in BRACKETS))
-    assert (row["symbol"], row["brackets"]) == (
-        symbol,
-        [
-            {
-                "bracket": number,
-                "initialLeverage": leverage,
-                "notionalCap": cap,
-                "notionalFloor": floor,
-                "maintMarginRatio": float(ratio),
-                "cum": cum,
-            }
-            for number, ((cap, leverage, ratio), cum, floor) in enumerate(zip(BRACKETS, CUMS, floors, strict=False), 1)
-        ],
-    )
+    assert row["symbol"] == symbol
+    assert row["brackets"] == [
+        {
+            "bracket": number,
+            "initialLeverage": leverage,
+            "notionalCap": cap,
+            "notionalFloor": floor,
+            "maintMarginRatio": float(ratio),
+            "cum": cum,
+        }
+        for number, ((cap, leverage, ratio), cum, floor) in enumerate(zip(BRACKETS, CUMS, floors, strict=False), 1)
+    ]
     assert all(type(each[name]) is int for each in row["brackets"] for name in ("notionalCap", "notionalFloor", "cum"))
     (market,) = (each for each in own.get("/exchangeInfo")["symbols"] if each["symbol"] == symbol)
-    assert market["maintMarginPercent"] in ("0.5", "0.5000")
-    assert [each["filterType"] for each in market["filters"]] == [
-        "PRICE_FILTER",
-        "LOT_SIZE",
-        "MARKET_LOT_SIZE",
-        "MIN_NOTIONAL",
-        "PERCENT_PRICE",
-    ]
-    assert market["filters"][-1] == {
-        "filterType": "PERCENT_PRICE",
-        "multiplierUp": "1.05",
-        "multiplierDown": "0.95",
-        "multiplierDecimal": "4",
-    }
+    assert (market["maintMarginPercent"], market["requiredMarginPercent"]) == ("0.5", "1")
+    kinds = "PRICE_FILTER LOT_SIZE MARKET_LOT_SIZE MIN_NOTIONAL PERCENT_PRICE".split()
+    assert [each["filterType"] for each in market["filters"]] == kinds
+    band = {"multiplierUp": "1.05", "multiplierDown": "0.95", "multiplierDecimal": "4"}
+    assert market["filters"][-1] == {"filterType": "PERCENT_PRICE", **band}
 
 
 # Liquidation prices
@@ -375,6 +362,7 @@ def test_at_risk_nothing_is_free(venue: Venue, rich: Actor) -> None:
 
 
 def test_limits_lie_within_the_band(venue: Venue) -> None:
+    """On both sides to the tick, and on a change whatever is changed; better prices are never too good."""
     symbol, own = list_bracketed(venue), Actor(venue, 0, "100000")
     far = own.place(symbol, "BUY", "1000", "0.1")["orderId"]  # there is no mark yet
     set_mark(venue, symbol, "50000.1")
@@ -382,13 +370,17 @@ def test_limits_lie_within_the_band(venue: Venue) -> None:
         ("BUY", "52500.1", "52500.2", "400 -4016"),
         ("SELL", "47500.1", "47500", "400 -4024"),
     ):
-        assert own.try_place(symbol, side, beyond, "0.001").brief() == code
-        assert own.try_place(symbol, side, beyond, "0.001", reduceOnly="true").brief() == code
+        for more in ({}, {"reduceOnly": "true"}, {"timeInForce": "IOC"}):
+            assert own.try_place(symbol, side, beyond, "0.001", **more).brief() == code
         order = own.place(symbol, side, last, "0.001")["orderId"]
         assert own.modify(symbol, order, price=beyond, quantity="0.001").brief() == code
         own.cancel(symbol, order)
     own.modify(symbol, far, price="1001", quantity="0.1").ok()
     assert own.place(symbol, "SELL", "500000", "0.001")["status"] == "NEW"
+    left = own.place(symbol, "BUY", "52500.1", "0.001")["orderId"]
+    set_mark(venue, symbol, "50000")
+    assert own.modify(symbol, left, quantity="0.002").brief() == "400 -4016"
+    own.modify(symbol, left, price="52500").ok()
 
 
 def test_a_fired_trigger_with_a_price_too_far_expires(venue: Venue) -> None:
