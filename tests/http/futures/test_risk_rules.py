@@ -6,13 +6,8 @@ import pytest
 
 from tests.http.futures.actor import Actor, trade
 from tests.http.futures.caller import Answer, Json
-from tests.http.futures.trader import TERMS, free_symbol, list_contract
+from tests.http.futures.trader import BRACKETS, TERMS, free_symbol, list_contract
 from tests.http.venue import Venue
-
-BRACKETS = [
-    {"notional_cap": 1_000, "max_leverage": 50, "maint_margin_ratio": "0.005"},
-    {"notional_cap": 4_000, "max_leverage": 20, "maint_margin_ratio": "0.01"},
-]
 
 OTHER = {"BUY": "SELL", "SELL": "BUY"}
 PROFITS = ("TAKE_PROFIT", "TAKE_PROFIT_MARKET")

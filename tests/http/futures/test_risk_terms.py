@@ -7,13 +7,9 @@ import pytest
 
 from tests.http.futures.actor import Actor, set_status, trade
 from tests.http.futures.half_listed import open_on_shard
-from tests.http.futures.trader import TERMS, free_symbol, list_contract, set_mark
+from tests.http.futures.trader import BRACKETS, TERMS, free_symbol, list_contract, set_mark
 from tests.http.venue import Answer, Venue
 
-BRACKETS: Final = [
-    {"notional_cap": 1_000, "max_leverage": 50, "maint_margin_ratio": "0.005"},
-    {"notional_cap": 4_000, "max_leverage": 20, "maint_margin_ratio": "0.01"},
-]
 ONE: Final = [{"notional_cap": 2_000, "max_leverage": 10, "maint_margin_ratio": "0.02"}]
 
 

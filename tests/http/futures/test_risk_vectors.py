@@ -410,3 +410,36 @@ def test_reserved_client_ids(venue: Venue, name: str) -> None:
     symbol, own = list_bracketed(venue, "50000"), Actor(venue, 0, "100000")
     assert own.try_place(symbol, "BUY", "50000", "0.01", newClientOrderId=name).brief() == "400 -4015"
     assert own.try_place(symbol, "BUY", "50000", "0.01", newClientOrderId=f"x{name}").brief() == "200"
+
+
+# Loss that is held when it is made
+
+
+def test_a_purchase_at_twice_the_mark_is_refused(venue: Venue) -> None:
+    """One owner's two accounts: what the seller gains, the buyer must have."""
+    symbol = list_bracketed(venue, "42000", brackets=None)
+    buyer, seller = Actor(venue, 0, "100"), Actor(venue, None, "1000")
+    leveraged(buyer, symbol, 75)
+    leveraged(seller, symbol, 75)
+    assert seller.try_place(symbol, "SELL", "84000", "0.08").brief() == "200"
+    assert buyer.try_place(symbol, "BUY", "84000", "0.08").brief() == "400 -4016"
+    bought = buyer.try_place(symbol, "BUY", None, "0.08")
+    assert bought.brief() == "400 -2019" or bought.json["executedQty"] == "0"
+    assert buyer.money() == "100 100 0 0 0"
+
+
+@pytest.mark.parametrize("funds", ["100", "3441.493333", "3441.493334"])
+def test_a_loss_within_a_wide_band_is_held(venue: Venue, funds: str) -> None:
+    """83,900 against a mark of 42,000: beside 89.493334 of margin 3,352 are lost in the moment of the fill."""
+    wide = {"brackets": [{"notional_cap": 10**6, "max_leverage": 75, "maint_margin_ratio": "0.000026"}]}
+    symbol = list_bracketed(venue, "42000", market_take_bound="0.998", **wide)
+    buyer, seller = Actor(venue, 0, funds), Actor(venue, None, "1000")
+    leveraged(buyer, symbol, 75)
+    leveraged(seller, symbol, 75)
+    is_enough = funds == "3441.493334"
+    assert buyer.try_place(symbol, "BUY", "83900", "0.08").brief() == ("200" if is_enough else "400 -2019")
+    assert buyer.money() == (f"{funds} 0 0 {funds} 0" if is_enough else f"{funds} {funds} 0 0 0")
+    assert seller.place(symbol, "SELL", "83900", "0.08")["executedQty"] == ("0.08" if is_enough else "0")
+    if is_enough:
+        set_mark(venue, symbol, "42000")
+        assert buyer.money() == f"{funds} 0 89.493334 0 -3352"
