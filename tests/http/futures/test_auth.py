@@ -20,87 +20,66 @@ DUAL = "/v1/positionSide/dual"
 GOOD_LIST = '["a:b/c","d e"]'
 
 
-# Where parameters may stand: each gives (query, body) with all that a call needs
+Place = Callable[[Caller, str], tuple[str, str]]
 
 
-def in_query(own: Caller, text: str) -> tuple[str, bytes]:
-    return own.signed(text), b""
-
-
-def in_query_signature_first(own: Caller, text: str) -> tuple[str, bytes]:
-    return f"signature={own.sign(text)}&{text}", b""
-
-
-def in_query_capital_signature(own: Caller, text: str) -> tuple[str, bytes]:
-    return f"{text}&Signature={own.sign(text).upper()}", b""
-
-
-def in_form(own: Caller, text: str) -> tuple[str, bytes]:
-    return "", own.signed(text).encode()
-
-
-def in_form_signature_first(own: Caller, text: str) -> tuple[str, bytes]:
-    return "", f"SIGNATURE={own.sign(text)}&{text}".encode()
-
-
-def in_form_signature_in_query(own: Caller, text: str) -> tuple[str, bytes]:
-    return f"signature={own.sign(text)}", text.encode()
-
-
-def in_both(own: Caller, text: str) -> tuple[str, bytes]:
+def in_both(own: Caller, text: str) -> tuple[str, str]:
     first, _, rest = text.partition("&")
-    return first, f"{rest}&signature={own.sign(first + rest)}".encode()
+    return first, f"{rest}&signature={own.sign(first + rest)}"
 
 
-def in_json(own: Caller, text: str) -> tuple[str, bytes]:
+def in_json(own: Caller, text: str) -> tuple[str, str]:
     pairs = dict(pair.split("=") for pair in text.split("&"))
     query = f"timestamp={pairs.pop('timestamp')}"
     body = json.dumps(pairs)
-    return own.signed(query, body), body.encode()
+    return own.signed(query, body), body
 
 
-def in_json_with_timestamp(own: Caller, text: str) -> tuple[str, bytes]:
+def in_json_with_timestamp(own: Caller, text: str) -> tuple[str, str]:
     pairs = dict(pair.split("=") for pair in text.split("&"))
     body = "\n  " + json.dumps({**pairs, "timestamp": int(pairs["timestamp"]), "recvWindow": 5000})
-    return f"signature={own.sign(body)}", body.encode()
+    return f"signature={own.sign(body)}", body
 
 
-SOURCES = [
-    in_query,
-    in_query_signature_first,
-    in_query_capital_signature,
-    in_form,
-    in_form_signature_first,
-    in_form_signature_in_query,
-    in_both,
-    in_json,
-    in_json_with_timestamp,
-]
-Place = Callable[[Caller, str], tuple[str, bytes]]
+PLACES: dict[str, Place] = {
+    "query": lambda own, text: (own.signed(text), ""),
+    "query, signature first": lambda own, text: (f"signature={own.sign(text)}&{text}", ""),
+    "query, in capitals": lambda own, text: (f"{text}&Signature={own.sign(text).upper()}", ""),
+    "form": lambda own, text: ("", own.signed(text)),
+    "form, signature first": lambda own, text: ("", f"SIGNATURE={own.sign(text)}&{text}"),
+    "form, signature in the query": lambda own, text: (f"signature={own.sign(text)}", text),
+    "both": in_both,
+    "json": in_json,
+    "json with timestamp": in_json_with_timestamp,
+}
+"""Where parameters may stand: each gives (query, body) with all that a call needs."""
+
+every_place = pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 
 
-@pytest.mark.parametrize("place", SOURCES)
+@every_place
 @pytest.mark.parametrize("content_type", [None, "application/json", "application/x-www-form-urlencoded", "text/plain"])
 def test_places(site: Site, place: Place, content_type: str | None) -> None:
     query, body = place(site.own, f"symbol=BTCUSDT&timestamp={now_ms()}")
     headers = {} if content_type is None else {"Content-Type": content_type}
-    assert site.own.send("GET", PATH, query, body, headers).ok()["symbol"] == "BTCUSDT"
+    assert site.own.send("GET", PATH, query, body.encode(), headers).ok()["symbol"] == "BTCUSDT"
 
 
-@pytest.mark.parametrize("place", SOURCES)
+@every_place
 def test_places_of_a_post(site: Site, place: Place) -> None:
     query, body = place(site.own, f"dualSidePosition=False&timestamp={now_ms()}")
-    assert site.own.send("POST", DUAL, query, body).ok() == {"code": 200, "msg": "success"}
+    assert site.own.send("POST", DUAL, query, body.encode()).ok() == {"code": 200, "msg": "success"}
 
 
-@pytest.mark.parametrize("place", SOURCES)
+@every_place
 def test_changed_after_signing(site: Site, place: Place) -> None:
     query, body = place(site.own, f"symbol=BTCUSDT&timestamp={now_ms()}")
-    for worse in ((query + "&x=1", body), (query, body + b"&x=1"), (query, body + b" ")):
+    content = body.encode()
+    for worse in ((query + "&x=1", content), (query, content + b"&x=1"), (query, content + b" ")):
         # what now stands behind the signature has mutated it, and JSON that is none has no timestamp
         assert site.own.send("GET", PATH, *worse).brief() in ("400 -1022", "400 -1102")
-    assert site.own.send("GET", PATH, query + "&x=1", body).brief() == "400 -1022"
-    assert site.own.send("GET", PATH, query, body).brief() == "200"
+    assert site.own.send("GET", PATH, query + "&x=1", content).brief() == "400 -1022"
+    assert site.own.send("GET", PATH, query, content).brief() == "200"
 
 
 def test_real_values_in_json(site: Site) -> None:

@@ -122,18 +122,7 @@ def test_cancel(own: Actor, other: Actor, symbol: str) -> None:
     foreign = other.place(symbol, "SELL", "300", "1")["orderId"]
     foreign_trigger = other.stop(symbol, "SELL", "50", "1")["orderId"]
     requested = [second, filled, first, foreign, waiting, gone, foreign_trigger, expired, part, second]
-    states = [
-        "CANCELED",
-        "FILLED",
-        "CANCELED",
-        "-2011",
-        "CANCELED",
-        "CANCELED",
-        "-2033",
-        "EXPIRED",
-        "CANCELED",
-        "CANCELED",
-    ]
+    states = "CANCELED FILLED CANCELED -2011 CANCELED CANCELED -2033 EXPIRED CANCELED CANCELED".split()
     told = own.cancel_batch(symbol, *requested)
     assert [brief(element) for element in told] == states
     for number, element in zip(requested, told, strict=True):

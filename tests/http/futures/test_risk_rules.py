@@ -110,38 +110,6 @@ def test_depth_shows_what_can_be_had(own: Actor, other: Actor, symbol: str) -> N
     assert asks() == [["101", "1.5"], ["102", "1.5"], ["103", "5.5"]]
 
 
-@pytest.mark.parametrize(
-    "brackets",
-    [
-        [],
-        {},
-        "x",
-        [1],
-        [{**BRACKETS[0], "colour": "red"}],
-        [{"notional_cap": 1_000, "max_leverage": 50}],
-        [{**BRACKETS[0], "notional_cap": "1.5"}],
-        [{**BRACKETS[0], "notional_cap": 0}],
-        [{**BRACKETS[0], "notional_cap": 10**12 + 1}],
-        [{**BRACKETS[0], "max_leverage": 126}],
-        [{**BRACKETS[0], "maint_margin_ratio": "0.02"}],
-        [{**BRACKETS[0], "maint_margin_ratio": "0.0000001"}],
-        BRACKETS[::-1],
-        [BRACKETS[0], {**BRACKETS[1], "max_leverage": 50}],
-        [BRACKETS[0], {**BRACKETS[1], "maint_margin_ratio": "0.005"}],
-        [BRACKETS[0], {**BRACKETS[1], "maint_margin_ratio": "0.0055"}],
-        [{**BRACKETS[0], "notional_cap": 1_000 + n, "max_leverage": 50 - n} for n in range(21)],
-    ],
-)
-def test_refused_brackets(venue: Venue, brackets: Any) -> None:
-    """Neither of a new market nor of one that there is; nothing is changed."""
-    symbol = list_contract(venue, 0, brackets=BRACKETS)
-    other = free_symbol(venue, 0)
-    market = {**TERMS, "symbol": other, "brackets": brackets}
-    assert venue.operate("POST", "/futures/markets", market).brief() == "400 invalid brackets"
-    answer = venue.operate("PATCH", f"/futures/markets/{symbol}/risk", {"brackets": brackets})
-    assert answer.brief() == "400 invalid brackets"
-
-
 def test_the_margin_of_the_worst_fill_is_its_maintenance(venue: Venue) -> None:
     """Filled at the end of the band, a position at the most leverage is not at risk from the start."""
     bands = {"market_take_bound": "0.8"}

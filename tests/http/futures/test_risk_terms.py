@@ -67,14 +67,38 @@ def test_a_liquidation_fee(venue: Venue, sent: object, shown: str) -> None:
     assert (risk(venue, changed)["liquidation_fee"], risk(venue, changed)["brackets"]) == (shown, BRACKETS)
 
 
-@pytest.mark.parametrize("fee", ["0.1", 0.1, "1", "-0.01", -1, "0.0000001", 1e-7, "0.0125001", "x", "", True, [], {}])
-def test_refused_liquidation_fee(venue: Venue, fee: object) -> None:
+FEES: Final = ["0.1", 0.1, "1", "-0.01", -1, "0.0000001", 1e-7, "0.0125001", "x", "", True, [], {}]
+NO_BRACKETS: Final[list[Any]] = [
+    [],
+    {},
+    "x",
+    [1],
+    [{**BRACKETS[0], "colour": "red"}],
+    [{"notional_cap": 1_000, "max_leverage": 50}],
+    [{**BRACKETS[0], "notional_cap": "1.5"}],
+    [{**BRACKETS[0], "notional_cap": 0}],
+    [{**BRACKETS[0], "notional_cap": 10**12 + 1}],
+    [{**BRACKETS[0], "max_leverage": 126}],
+    [{**BRACKETS[0], "maint_margin_ratio": "0.02"}],
+    [{**BRACKETS[0], "maint_margin_ratio": "0.0000001"}],
+    BRACKETS[::-1],
+    [BRACKETS[0], {**BRACKETS[1], "max_leverage": 50}],
+    [BRACKETS[0], {**BRACKETS[1], "maint_margin_ratio": "0.005"}],
+    [BRACKETS[0], {**BRACKETS[1], "maint_margin_ratio": "0.0055"}],
+    [{**BRACKETS[0], "notional_cap": 1_000 + n, "max_leverage": 50 - n} for n in range(21)],
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("liquidation_fee", fee) for fee in FEES] + [("brackets", each) for each in NO_BRACKETS]
+)
+def test_refused(venue: Venue, name: str, value: object) -> None:
     """Neither of a new market nor of one that there is, with good brackets or alone; nothing is changed."""
     symbol = list_contract(venue, 0, brackets=BRACKETS, liquidation_fee="0.03")
-    new = {"symbol": free_symbol(venue, 0), **TERMS, "liquidation_fee": fee}
-    assert venue.operate("POST", "/futures/markets", new).brief() == "400 invalid liquidation_fee"
+    new = {"symbol": free_symbol(venue, 0), **TERMS, name: value}
+    assert venue.operate("POST", "/futures/markets", new).brief() == f"400 invalid {name}"
     for more in ({}, {"brackets": ONE}):
-        assert change(venue, symbol, liquidation_fee=fee, **more).brief() == "400 invalid liquidation_fee"
+        assert change(venue, symbol, **{**more, name: value}).brief() == f"400 invalid {name}"
     assert (risk(venue, symbol)["liquidation_fee"], risk(venue, symbol)["brackets"]) == ("0.03", BRACKETS)
     assert venue.operate("GET", f"/futures/risk/{new['symbol']}").brief() == "404 MARKET_NOT_FOUND"
 
