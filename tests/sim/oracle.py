@@ -11,7 +11,7 @@ from shards.model.links import Granted, LinkMessage
 from shards.model.queries import Query
 from shards.model.reasons import RejectReason
 from shards.model.replies import AmountReply, MarginReply, Rejected
-from shards.runtime.loop import COMMANDS
+from shards.runtime.admission import COMMANDS
 from shards.runtime.recovery import apply_record, engine_at
 from shards.verify.invariants import find_violations
 from storage.journal import Record

@@ -1,5 +1,6 @@
 """Recovery refuses what does not fit together, though each part of it is whole."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,9 @@ def test_a_snapshot_that_does_not_load_to_itself_is_refused(tmp_path: Path) -> N
 def test_a_journal_that_ends_before_its_snapshot_is_refused(tmp_path: Path) -> None:
     engine, journal = fill(tmp_path, 3)
     write_snapshot(tmp_path, Snapshot(journal.last, dump_state(engine), dump_underway(engine)))
-    journal._db.execute("DELETE FROM journal WHERE sequence > 1")
     journal.close()
+    with sqlite3.connect(tmp_path / "journal.sqlite") as db:
+        db.execute("DELETE FROM journal WHERE sequence > 1")
+    db.close()
     with pytest.raises(JournalDamaged, match="ends at record 1, before its snapshot at 3"):
         recover(tmp_path, 0, 1)
