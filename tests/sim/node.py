@@ -22,6 +22,7 @@ from shards.runtime.snapshots import Snapshots
 from storage.journal import Journal, JournalDamaged, Record
 from tests.sim.disk import SimDisk, SimJournal, SimSnapshots
 from tests.sim.network import Killed, Life
+from tests.sim.oracle import Applied
 
 if TYPE_CHECKING:
     from tests.sim.simulation import Simulation
@@ -174,7 +175,7 @@ class Node:
         before, self._row = self._row, engine.outboxes[ARCHIVE].last_number
         rows = [posted.body for posted in engine.outboxes[ARCHIVE].after(before)]
         sent = {receiver: outbox.last_number for receiver, outbox in engine.outboxes.items()}
-        self.simulation.oracle.applied(self.number, engine.sequence, message, told, rows, sent, live)
+        self.simulation.oracle.applied(self.number, engine.sequence, Applied(message, told, rows, sent, live))
 
     def replied(self, request: Request, reply: Reply, *, to_input: bool) -> None:
         """The shard has made a reply."""

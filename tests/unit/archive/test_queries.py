@@ -9,7 +9,7 @@ from shards.archive.service import History
 from shards.model.accounting import Income, IncomeKind
 from shards.model.events import Event, MarketChanged, OrderEnded, Traded
 from shards.model.markets import Product
-from shards.model.orders import Kind, Order, Trigger
+from shards.model.orders import Order
 from shards.model.queries import (
     CountOpen,
     GetArchiveStatus,
@@ -28,7 +28,6 @@ from shards.model.reasons import RejectReason
 from shards.model.replies import ArchiveStatus, FillsReply, IncomeReply, OrderReply, OrdersReply, Rejected, TradesReply
 from tests.unit.archive.samples import (
     BTC_FUTURES,
-    BTCUSDT,
     KEY,
     NOON_MS,
     make_fill,
@@ -37,33 +36,6 @@ from tests.unit.archive.samples import (
     make_trade,
     number_rows,
 )
-
-
-def test_a_client_id_names_the_latest_order(history: History) -> None:
-    stored = [
-        make_order(1, client_id="a", created_ms=NOON_MS),
-        make_order(2, client_id="a", created_ms=NOON_MS + 2),
-        make_order(3, client_id="a", created_ms=NOON_MS + 2),
-        make_order(4, client_id="a", created_ms=NOON_MS + 1),
-        make_order(5, client_id="a", created_ms=NOON_MS + 9, account="bob"),
-        make_order(6, client_id="a", created_ms=NOON_MS + 9, market=2),
-        make_order(7, client_id="b", created_ms=NOON_MS + 9),
-    ]
-    history.store({0: number_rows([OrderEnded(order) for order in stored])})
-    assert history.answer(GetOrderByClientId(1, "alice", "a")) == OrderReply(stored[2])
-    assert history.answer(GetOrderByClientId(1, "alice", "A")) == Rejected(RejectReason.UNKNOWN_ORDER)
-
-
-def test_a_client_id_is_found_on_any_futures_market(history: History) -> None:
-    spot = make_order(1, client_id="a", market=2, created_ms=NOON_MS + 9)
-    first = make_order(2, client_id="a", market=3, trigger=Trigger(Kind.STOP), created_ms=NOON_MS + 1)
-    second = make_order(3, client_id="a", market=4, created_ms=NOON_MS + 2)
-    markets = [BTCUSDT, BTC_FUTURES, replace(BTC_FUTURES, number=4, symbol="OTHER")]
-    announced: list[Event] = [MarketChanged(market, NOON_MS) for market in markets]
-    history.store({0: number_rows([*announced, *map(OrderEnded, (spot, first, second))])})
-    assert history.answer(GetOrderByClientId(0, "alice", "a")) == OrderReply(second)
-    assert history.answer(GetOrderByClientId(0, "alice", "a", triggers=True)) == OrderReply(first)
-    assert history.answer(GetOrderByClientId(3, "alice", "a")) == OrderReply(first)
 
 
 def test_a_market_keeps_its_product_after_opening_again(path: Path) -> None:
