@@ -39,7 +39,6 @@ class FuturesTrader(RandomTrader):
 
     def __init__(self, simulation: "Simulation", name: str, accounts: list[str]) -> None:
         self.margins: dict[str, MarginReply] = {}  # by account, the last reply
-        self.beside: list[Any] = []  # to be sent at the same moment
         makers: tuple[tuple[Callable[[], Any], int], ...] = (
             (self.place, 40),
             (self.race, 12),
@@ -57,12 +56,6 @@ class FuturesTrader(RandomTrader):
             (self.reduce, 12),
         )
         super().__init__(simulation, name, accounts, makers)
-
-    def act(self) -> None:
-        super().act()
-        for message in self.beside:
-            self.ask(message, self.learn)
-        self.beside.clear()
 
     def learn(self, call: Call) -> None:
         super().learn(call)

@@ -85,12 +85,16 @@ class RandomTrader(Client):
         self.placed: deque[tuple[int, Place]] = deque(maxlen=8)  # with the clock when it was sent
         self.names = 0
         self.again_ms = 0  # true time of the next try
+        self.beside: list[Any] = []  # to be sent at the same moment
         self._makers, self._weights = zip(*makers, strict=True)
         super().__init__(simulation, name)
 
     def act(self) -> None:
         if len(self.open) < OPEN_CALLS_MAX and self.simulation.true_ms >= self.again_ms:
             self.ask(self.chance.choices(self._makers, self._weights)[0](), self.learn)
+            for message in self.beside:
+                self.ask(message, self.learn)
+            self.beside.clear()
 
     def learn(self, call: Call) -> None:
         """Remember the orders in a reply; back off if the call was not accepted."""
