@@ -37,21 +37,9 @@ quick: lint types imports $(VENV)/.dev
 test: lint types imports $(VENV)/.dev
 	$(PYTEST) $(ARGS)
 
-# Takes hours; prints its seed, and SEED=... repeats it
-NIGHT := $(shell date +%Y%m%d)
-nightly: SEED = $(NIGHT)
-nightly: $(VENV)/.dev
-	$(BIN)/python -m pytest -m long
-	$(MAKE) sim SEEDS=3000 SEED=$(SEED)
-	$(MAKE) model COUNT=300000 EXAMPLES=300 STEPS=100 SEED=$(SEED)
-	$(MAKE) linear disk mailbox backup SEED=$(SEED)
-	$(MAKE) crash ROUNDS=6 SEED=$(SEED)
-	$(MAKE) fuzz schemathesis SEED=$(SEED)
-	$(MAKE) slow COUNT=120 SEED=$(SEED)
-	$(MAKE) overload SECONDS=30 SEED=$(SEED)
-	$(MAKE) loadtest PROFILE=all KILL=shard
-	$(MAKE) soak SECONDS=1800 SEED=$(SEED)
-	$(MAKE) safeties mutation SEED=$(SEED)
+# Takes more than an hour; prints its seed, and SEED=... repeats it
+nightly: $(VENV)/.nightly
+	$(BIN)/python -m tests.nightly --seed $(if $(filter file,$(origin SEED)),$(shell date +%Y%m%d),$(SEED))
 
 sim: $(VENV)/.dev
 	$(BIN)/python -m tests.sim --seeds $(SEEDS) --seed $(SEED) --jobs $(JOBS) $(if $(PLANT),--plant $(PLANT))
