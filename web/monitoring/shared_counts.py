@@ -64,9 +64,7 @@ class RequestStats(msgspec.Struct):
 class SharedRequestStats:
     """The counts of all workers, as one of them sees them: its own to add to, all to read. Thread-safe."""
 
-    def __init__(
-        self, path: Path | None, put: Callable[[Path, bytes], None] = put, write_s: float = WRITE_S
-    ) -> None:
+    def __init__(self, path: Path | None, put: Callable[[Path, bytes], None] = put, write_s: float = WRITE_S) -> None:
         """Share ``path``, which ``put`` writes, with ``write_s`` between two writes.
 
         None: there are no other workers, and nothing is written.
