@@ -67,7 +67,7 @@ def require_operator() -> None:
     given = (request_context().header("HTTP_X_API_KEY") or "").encode("latin-1")
     address = _address() if given and expected else ""
     wrong_keys = services().wrong_keys
-    if address and not wrong_keys.is_heard(address):
+    if address and not wrong_keys.is_checked(address):
         raise unauthorized()
     if not hmac.compare_digest(given, expected) or not expected:
         if address:

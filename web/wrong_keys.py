@@ -50,7 +50,7 @@ class WrongKeys:
         self._waiting = 0
         self._lock = threading.Lock()
 
-    def is_heard(self, address: str) -> bool:
+    def is_checked(self, address: str) -> bool:
         """Whether a key from this address is checked now; if not, it counts as a wrong one."""
         with self._lock:
             known = self._addresses.get(address)
@@ -59,17 +59,17 @@ class WrongKeys:
         self._count()
         return False
 
-    def note(self, address: str, together: int = 0) -> None:
+    def note(self, address: str, counted: int = 0) -> None:
         """Count and log a wrong key, and wait for as long as is due.
 
-        ``together``: recent wrong keys from the address, counted by all workers.
+        ``counted``: recent wrong keys from the address, counted by all workers.
         """
         self._count()
         with self._lock:
             known = self._take(address)
             count = known.count
             waiting_max = THREADS_WAITING_MAX if hubs.current() is None else WAITING_MAX
-            due = max(count, together)
+            due = max(count, counted)
             wait_s = 0.0 if due <= FREE_COUNT or self._waiting >= waiting_max else self._wait_s(due)
             known.waiting += wait_s > 0
             self._waiting += wait_s > 0

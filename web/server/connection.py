@@ -86,7 +86,7 @@ class HttpConnection:
         """Whether it waits for its client: no request is being processed, or none is complete."""
         return self._state in WAITS_FOR_CLIENT if self._stream is None else self._stream.is_waiting
 
-    def has_come(self) -> bool:
+    def has_input(self) -> bool:
         """Whether the client has sent something not read yet, or has disconnected."""
         try:
             self._socket.recv(1, socket.MSG_PEEK)
@@ -97,7 +97,7 @@ class HttpConnection:
         return True
 
     @property
-    def time_up(self) -> float:
+    def expires_at(self) -> float:
         """When the wait for its client ends, in the hub's time."""
         return self.until if self._stream is None else self._stream.until
 
@@ -117,7 +117,7 @@ class HttpConnection:
         self._unsent, self._received = _NOTHING, b""
         self._server.forget(self)
 
-    def _hear_out(self) -> None:
+    def _drain(self) -> None:
         """Drain received bytes: closing with unread ones would reset the connection and lose the response."""
         try:
             self._socket.shutdown(socket.SHUT_WR)
@@ -284,7 +284,7 @@ class HttpConnection:
         if self._state is State.SENDING:
             self._server.note_unread(self, 0)
         if not self._keep_alive:
-            self._hear_out()
+            self._drain()
             self.close()
             return
         self._unsent = _NOTHING

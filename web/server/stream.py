@@ -103,7 +103,7 @@ class Stream:
                 except BlockingIOError:
                     self._note_unread(len(data))
                     if not self._hub.wait_for(self._socket, WRITE, until - time.monotonic()):
-                        raise OSError(errno.EPIPE, "the caller does not take its answer") from None
+                        raise OSError(errno.EPIPE, "the client did not take its response in time") from None
         finally:
             self._note_unread(0)
         self._hub.give_turn()  # a client that sends requests without pause must not block all others
@@ -126,13 +126,13 @@ class Stream:
         self._closed = True
         self.shutdown(socket.SHUT_WR)
         try:
-            self._hear_out()
+            self._drain()
         except OSError:
             pass  # it has disconnected
         finally:
             self._socket.close()
 
-    def _hear_out(self) -> None:
+    def _drain(self) -> None:
         left = LINGER_BYTES_MAX
         until = time.monotonic() + self._limits.linger_s
         while left > 0 and time.monotonic() < until:

@@ -123,8 +123,8 @@ class HubWorker(GunicornWorker):
     def _first_to_end(self) -> HttpConnection | None:
         """The connection to close in favor of a new one: idle or incomplete, with the earliest timeout."""
         waiting = (connection for connection in self._connections if connection.is_waiting)
-        in_order = sorted(waiting, key=lambda connection: connection.time_up)
-        return next((connection for connection in in_order if not connection.has_come()), None)
+        in_order = sorted(waiting, key=lambda connection: connection.expires_at)
+        return next((connection for connection in in_order if not connection.has_input()), None)
 
     def _begin(self, sock: socket.socket, address: Any) -> None:
         sock.setblocking(False)
