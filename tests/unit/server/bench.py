@@ -1,4 +1,4 @@
-"""A worker in the test's own process, over real sockets, and its callers. One thread: whoever looks turns the hub."""
+"""A worker in the test's own process, over real sockets, and its callers. One thread: whoever waits turns the hub."""
 
 import os
 import socket
@@ -124,7 +124,7 @@ class Caller:
         self._socket.connect(address)
         self._socket.setblocking(False)
         self.received = b""
-        self.ended = False  # the other side has said all
+        self.ended = False  # the server has closed its side
         self.broken = False  # by a reset
 
     def __enter__(self) -> Self:
@@ -156,7 +156,7 @@ class Caller:
             return 0
 
     def half_close(self) -> Self:
-        """Say that nothing more comes."""
+        """Close the sending side."""
         self._socket.shutdown(socket.SHUT_WR)
         return self
 
@@ -208,7 +208,7 @@ class Caller:
         return not self.ended
 
     def reset(self) -> None:
-        """Go away without a word."""
+        """Disconnect with a reset."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
 

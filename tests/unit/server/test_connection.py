@@ -1,4 +1,4 @@
-"""A worker and its callers: good ones, slow ones, greedy ones, and those who go away."""
+"""A worker and its clients: good ones, slow ones, greedy ones, and those that disconnect."""
 
 import resource
 import socket
@@ -122,7 +122,7 @@ def test_half_closed_within_a_request(call: Call, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", [GET[:-1], POST[:-1], CHUNKED[:-1], b"", GET, WAIT, big(), big(version="1.0")])
-def test_gone_in_the_midst(bench: Bench, call: Call, data: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_disconnected_at_any_moment(bench: Bench, call: Call, data: bytes, caplog: pytest.LogCaptureFixture) -> None:
     other = call()
     for wait_s in (0.0, 0.005):
         caller = call().send(data)
@@ -358,7 +358,7 @@ def test_a_fault_of_the_server_ends_one_connection(bench: Bench, call: Call, mon
     bench.until(lambda: bench.connection_count == 1, "they have ended")
 
 
-def test_an_error_is_heard_by_who_still_sends(bench: Bench, call: Call) -> None:
+def test_an_error_reaches_a_client_that_still_sends(bench: Bench, call: Call) -> None:
     """It comes before the end, and the end is no reset."""
     bench.limits = replace(LIMITS, linger_s=10.0)
     caller = call().send(b"GET / HTTP/9.9\r\n\r\n")
@@ -369,7 +369,7 @@ def test_an_error_is_heard_by_who_still_sends(bench: Bench, call: Call) -> None:
     assert not caller.broken
 
 
-def test_who_called(bench: Bench, call: Call) -> None:
+def test_both_ends_of_a_connection(bench: Bench, call: Call) -> None:
     """Both ways to read a request give the same for the two ends."""
     caller = call()
     caller.ask(GET)
@@ -416,8 +416,8 @@ def test_no_more_connections_than_may_be(bench: Bench, call: Call, under_way: by
 
 
 @pytest.mark.parametrize("bench", [{"worker_connections": 5}], indirect=True)
-def test_who_asks_nothing_makes_room(bench: Bench, call: Call) -> None:
-    """Whose time is up first, first: silent ones, and those that do not come to an end, keep nobody out."""
+def test_silent_connections_make_room(bench: Bench, call: Call) -> None:
+    """The earliest timeout first: silent clients, and those that never finish a request, keep nobody out."""
     silent, slow, *idle = [call() for _ in range(5)]
     bench.turn_for(0.02)
     slow.send(GET[:-2])
@@ -431,8 +431,8 @@ def test_who_asks_nothing_makes_room(bench: Bench, call: Call) -> None:
 
 @pytest.mark.parametrize("bench", [{"worker_connections": 5}], indirect=True)
 @pytest.mark.parametrize("begun", [CHUNKED[:-4], CHUNKED], ids=["half a request", "idle after one"])
-def test_who_asks_in_unusual_ways_makes_room(bench: Bench, call: Call, begun: bytes) -> None:
-    """Connections that gunicorn's own handling has keep nobody out either, but for those with a request under way."""
+def test_connections_of_gunicorn_make_room(bench: Bench, call: Call, begun: bytes) -> None:
+    """Connections handed over to gunicorn keep nobody out either, unless a request is under way."""
     odd = [call().send(begun) for _ in range(4)]
     busy = call().send(CHUNKED.replace(b"/echo", b"/wait"))
     bench.until(lambda: bench.site.waiting() == 1, "under way")
@@ -543,7 +543,7 @@ def test_stop_waits_for_the_rest_of_a_request(bench: Bench, call: Call, data: by
     assert caller.wait_closed() == b""
 
 
-def test_stop_answers_what_has_come(bench: Bench, call: Call) -> None:
+def test_stop_answers_what_has_been_received(bench: Bench, call: Call) -> None:
     """Those whose request has just come, and those who are about to send their first."""
     kept = call()
     kept.ask(GET)
