@@ -79,7 +79,7 @@ def _complains(answer: Answer, name: str) -> bool:
     return name in told["error"].lower()
 
 
-def spoil_futures_requests(venue: WitnessVenue) -> None:
+def break_futures_requests(venue: WitnessVenue) -> None:
     """The checks that all calls share, each on every one of them."""
     who, reader = venue.trader(), venue.trader("read")
     for operation in venue.operations("futures"):
@@ -164,7 +164,7 @@ PROBES: Final = (
     send_nonsense,
     leave_out_parameters,
     leave_out_fields,
-    spoil_futures_requests,
+    break_futures_requests,
     use_up,
     stop_the_engine,
 )

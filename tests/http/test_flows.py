@@ -276,8 +276,8 @@ def test_numbers_are_read_exactly(venue: Venue, written: str) -> None:
         assert (placed["price"], placed["quantity"]) == ("0.5000", "10")
 
 
-def test_whoever_asks_next_sees_it(venue: Venue) -> None:
-    """Every call is on a new connection, so that any worker may answer."""
+def test_the_next_request_sees_it(venue: Venue) -> None:
+    """Whichever worker takes it: every call is on a new connection."""
     pair, user = venue.pair(venue.shard_count - 1), venue.user(0, USDT="100")
     for number in range(1, 41):
         order = user.place(pair, "buy", "1", "2", client_order_id=f"c-{number}")

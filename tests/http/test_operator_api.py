@@ -6,7 +6,6 @@ from functools import partial
 
 import pytest
 
-from tests.exchange import until
 from tests.http.venue import Answer, User, Venue, at_once, new_order
 
 MANY = 40  # calls on connections of their own: all workers are among those who answer
@@ -277,8 +276,7 @@ def test_trading_switch(venue: Venue) -> None:
     user.key  # noqa: B018 (made while all is well)
     off = "503 spot trading disabled"
     for _ in range(3):
-        venue.set_trading("disabled")
-        try:
+        with venue.trading_disabled():
             calls = [
                 partial(user.call, "POST", "/spot/orders", body),
                 partial(user.cancel, order),
@@ -293,8 +291,6 @@ def test_trading_switch(venue: Venue) -> None:
             assert venue.public("/spot/health").ok()["engine"] == "disabled"
             assert venue.public("/spot/markets").ok()
             user.deposit("DF", "1")
-        finally:
-            venue.set_trading("enabled")
         answers = [user.call("DELETE", "/spot/orders", symbol="NONE") for _ in range(MANY)]
         assert [answer.brief() for answer in answers] == ["200"] * MANY
         assert venue.public("/spot/health").ok()["engine"] == "running"
@@ -325,7 +321,7 @@ def test_shards(venue: Venue) -> None:
         assert grown == {"markets": 1, "accounts": 1, "open_orders": 1, "journal_seq": 5}
         assert after["queue_depth_max"] == 1_024
         user.cancel_all()
-    until(lambda: all(shard["archive_lag"] == 0 for shard in read()), 5, "all rows are in the archive")
+    venue.wait_archived()
 
 
 def test_health(venue: Venue) -> None:
