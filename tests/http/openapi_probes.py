@@ -8,7 +8,7 @@ from tests.http.openapi_document import Operation
 from tests.http.openapi_requests import Sample, bodies, body_schema, example_of, samples
 from tests.http.openapi_venue import Trader, WitnessVenue, encode
 from tests.http.venue import Answer
-from web.cli.run import ENGINE, STOP_S
+from web.cli.service import ENGINE, STOP_S
 
 TOO_LARGE: Final = b"x" * 65_537
 UNREAD: Final = ("ping", "getTime")  # what was sent along with these is not read

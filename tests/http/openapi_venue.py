@@ -17,7 +17,7 @@ SETTINGS: Final = {
     "SHARDEX_RATE_LIMITS": "on",
     "SHARDEX_TRUSTED_PROXIES": "127.0.0.1/32",  # so that each call can come from an IP of its own
     "SHARDEX_FUTURES_WEIGHT": "1000",  # soon used up by whoever stays at one
-    "SHARDEX_FUTURES_ORDERS": "300",
+    "SHARDEX_FUTURES_ORDERS": "500",
 }
 Flow = Callable[["WitnessVenue"], None]
 

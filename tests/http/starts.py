@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from tests.exchange import clean_environment, free_port, until
-from web.cli.run import ROOT
+from web.cli.service import ROOT
 
 START_S: Final = 30
 STOP_S: Final = 20

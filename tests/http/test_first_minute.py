@@ -24,7 +24,7 @@ from storage.reference_file import ReferenceFile
 from tests.exchange import clean_environment, free_port, until
 from tests.http.programs import needs_curl
 from tests.http.starts import START_S, Run, refusal
-from web.cli.run import ROOT
+from web.cli.service import ROOT
 from web.settings import is_open_to_all
 
 BROWSER: Final = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"

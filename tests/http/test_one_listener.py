@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from tests.exchange import Exchange, clean_environment, group_members, hold_port, kill, until
-from web.cli.run import ROOT, WEB, read_procfile, service_environment
+from web.cli.service import ROOT, WEB, read_procfile, service_environment
 from web.server.claims import Claimed, claim_all
 
 COMMAND: Final = read_procfile()[WEB]

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tests.exchange import Exchange
-from web.cli.run import ROOT
+from web.cli.service import ROOT
 
 SHARDS = "/api/v1/admin/shards"
 PROXY = "127.0.0.1"
