@@ -42,7 +42,8 @@ class _Address:
 class WrongKeys:
     """One worker's record. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, address_count_max: int = ADDRESS_COUNT_MAX) -> None:
+        self._address_count_max = address_count_max
         self._addresses: OrderedDict[str, _Address] = OrderedDict()  # the least recently active first
         self._waiting = 0
         self._lock = threading.Lock()
@@ -85,7 +86,7 @@ class WrongKeys:
         known = self._addresses.pop(address, None)
         if known is None or (now_s - known.last_s > FORGET_S and not known.waiting):
             known = _Address()
-        if len(self._addresses) >= ADDRESS_COUNT_MAX:
+        if len(self._addresses) >= self._address_count_max:
             self._addresses.popitem(last=False)
         self._addresses[address] = known
         known.count += 1

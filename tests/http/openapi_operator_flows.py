@@ -53,7 +53,8 @@ def _set_risk(venue: WitnessVenue, asset: str, delisted: str) -> None:
     for name in (symbol, delisted, "NONE"):
         venue.operate("PATCH", f"/futures/markets/{name}/risk", {"brackets": _BRACKETS[:1]})
         venue.operate("GET", f"/futures/risk/{name}")
-    for body in ({}, {"brackets": []}, {"brackets": _BRACKETS[::-1]}, {"liquidation_fee": "0.01"}, [1]):
+    bodies: tuple[Any, ...] = ({}, {"brackets": []}, {"brackets": _BRACKETS[::-1]}, {"liquidation_fee": "0.01"}, [1])
+    for body in bodies:
         venue.operate("PATCH", f"/futures/markets/{symbol}/risk", body)
     venue.operate("POST", "/futures/mark-price", {"symbol": symbol, "price": "100"}).ok()
     venue.operate("GET", f"/futures/risk/{symbol}").ok()

@@ -25,7 +25,7 @@ class Stage:
         self.listed = venue.pair(last)
         self.halted = venue.pair(0)
         self.delisted = venue.pair(last)
-        self._elsewhere = venue.pair()
+        self.elsewhere = venue.pair()  # of no table: its book may change
         self.read_key = self.own.make_key("read")
         self.values = self._make_values()
         venue.set_status(self.halted, "halted")
@@ -72,10 +72,10 @@ class Stage:
         }
 
     def trade(self, buyer: User) -> str:
-        """A trade of this user, on none of the markets above."""
+        """A trade of this user, elsewhere."""
         buyer.deposit("USDT", "2")
-        self.venue.user(DF="2").place(self._elsewhere, "sell", "1", "2")
-        trade_id: str = buyer.place(self._elsewhere, "buy", "1", "2")["fills"][0]["trade_id"]
+        self.venue.user(DF="2").place(self.elsewhere, "sell", "1", "2")
+        trade_id: str = buyer.place(self.elsewhere, "buy", "1", "2")["fills"][0]["trade_id"]
         return trade_id
 
     def state(self) -> State:

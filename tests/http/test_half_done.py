@@ -138,11 +138,11 @@ def test_two_operators_at_once(exchange: Exchange) -> None:
         return lambda at: set_futures_status(at, symbol, status)
 
     with operator(exchange) as (reference, engine):
-        first, second = OperatorContext(Overtaken(engine.client), reference), OperatorContext(engine, reference)
-        assert isinstance(first.gateway, Overtaken)
+        slow = Overtaken(engine.client)
+        first, second = OperatorContext(slow, reference), OperatorContext(engine, reference)
 
         def overtake(late: Change, meanwhile: Change) -> None:
-            first.gateway.meanwhile = lambda: meanwhile(second)
+            slow.meanwhile = lambda: meanwhile(second)
             late(first)
 
         overtake(brackets(CAPS[0]), brackets(CAPS[1]))

@@ -4,7 +4,7 @@ import time
 
 from tests.http.venue import Answer, Key, Venue, at_once
 
-MANY = 40  # calls on connections of their own: all workers are among those who answer
+MANY = 20  # calls on connections of their own: all workers are among those who answer
 
 
 def test_made_and_revoked(venue: Venue) -> None:

@@ -17,7 +17,7 @@ BACK_S = 20.0
 ROUTE = 'method="GET",route="/api/v1/spot/markets"'
 
 
-@pytest.fixture(params=["hub", "gthread"])
+@pytest.fixture(scope="module", params=["hub", "gthread"])
 def exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
     with Exchange(1, {"SHARDEX_WORKERS": str(WORKERS), "SHARDEX_WORKER_CLASS": request.param}) as exchange:
         yield exchange

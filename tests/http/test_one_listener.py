@@ -11,7 +11,8 @@ from typing import Final
 
 import pytest
 
-from tests.exchange import Exchange, clean_environment, group_members, hold_port, kill, until
+from tests.exchange import clean_environment, group_members, hold_port, kill, until
+from tests.http.venue import Venue
 from web.cli.service import ROOT, WEB, read_procfile, service_environment
 from web.server.claims import Claimed, claim_all
 
@@ -91,9 +92,9 @@ def port() -> Iterator[int]:
     holder.close()
 
 
-@pytest.mark.parametrize("exchange", [1], indirect=True)
-def test_a_second_one_is_refused(exchange: Exchange, start: Start) -> None:
+def test_a_second_one_is_refused(venues: Callable[[int], Venue], start: Start) -> None:
     """Callers of the first always reach it; before, every other one came to the second and got 401."""
+    exchange = venues(1).exchange
     at = exchange.port
     others = [
         start(at),

@@ -8,7 +8,7 @@ import pytest
 
 from tests.http.venue import Answer, User, Venue, at_once, new_order
 
-MANY = 40  # calls on connections of their own: all workers are among those who answer
+MANY = 20  # calls on connections of their own: all workers are among those who answer
 
 
 def pay(venue: Venue, action: str, user: User, amount: str, reference: str, asset: str = "USDT") -> Answer:
@@ -41,7 +41,7 @@ def test_markets(venue: Venue) -> None:
     for shard in venue.shards:
         pair = venue.pair(shard, tick="0.0005", lot="0.25", min_notional="2.50", maker_bps=3, taker_bps=1_000)
         user = venue.user(None, USDT="100")
-        for _ in range(MANY // 4):
+        for _ in range(MANY // 2):
             user.cancel(user.place(pair, "buy", "1.0005", "2.5")["id"]).ok()
             assert venue.public("/spot/markets").ok()[-1] == {
                 "id": pair.symbol,
@@ -120,7 +120,7 @@ def test_delisted(venue: Venue) -> None:
             assert user.cancel(bid).brief() == "404 ORDER_NOT_FOUND"
             assert user.cancel_all(pair) == []
         assert [order["filled_qty"] for order in users[0].orders(symbol=pair.symbol)] == ["4", "0"]
-        for _ in range(MANY // 4):
+        for _ in range(MANY // 2):
             assert users[0].try_place(pair, "buy", "1", "10").brief() == "410 MARKET_DELISTED"
             assert venue.depth(pair) == {"bids": [], "asks": []}
         for status in ("listed", "halted"):
@@ -284,7 +284,7 @@ def test_trading_switch(venue: Venue) -> None:
                 partial(user.call, "DELETE", "/spot/orders"),
                 partial(user.key.call, "DELETE", "/spot/orders"),
             ]
-            refused = [call() for call in calls for _ in range(MANY // 4)]
+            refused = [call() for call in calls for _ in range(MANY // 2)]
             assert [answer.brief() for answer in refused] == [off] * len(refused)
             assert user.wallets()["USDT"] == "90 10"
             assert user.order(order)["status"] == "open"

@@ -16,7 +16,8 @@ from shards.folder import Folder
 from tests.exchange import Exchange, free_port, group_members, kill, until
 from tests.http.starts import START_S, STOP_S, Run, can_bind
 from web.cli.demo import Demo, DemoError, fetch, provide_demo
-from web.cli.run import is_ready, read_procfile
+from web.cli.run import is_ready
+from web.cli.service import read_procfile
 from web.http.tokens import Tokens
 
 

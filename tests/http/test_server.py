@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Event
 from typing import Final
@@ -39,6 +40,15 @@ def exchange(started: Exchange) -> Exchange:
     return started
 
 
+@pytest.fixture
+def connections(exchange: Exchange) -> Iterator[list[Connection]]:
+    """Some that are open."""
+    with ExitStack() as stack:
+        opened = [stack.enter_context(Connection(exchange.port)) for _ in range(20)]
+        assert all(connection.is_live() for connection in opened)
+        yield opened
+
+
 def stop_web(exchange: Exchange) -> float:
     """SIGTERM; how long until all is ended, in seconds."""
     start = time.monotonic()
@@ -62,12 +72,10 @@ def test_no_access_log_unless_it_is_set(exchange: Exchange) -> None:
     assert "GET /healthz" not in exchange.log()
 
 
-def test_stop_is_quick_and_answers_what_is_under_way(exchange: Exchange) -> None:
+def test_stop_is_quick_and_answers_what_is_under_way(exchange: Exchange, connections: list[Connection]) -> None:
+    asking, *idle = connections
     with ThreadPoolExecutor() as pool:
-        idle = [Connection(exchange.port) for _ in range(20)]
-        assert all(connection.is_live() for connection in idle)
         shard = exchange.shard_pid(0)
-        asking = Connection(exchange.port)
         os.kill(shard, signal.SIGSTOP)
         try:
             waiting = pool.submit(asking.ask, balances(exchange))
@@ -93,11 +101,8 @@ def _is_ended(connection: Connection) -> bool:
     return False
 
 
-def test_idle_connections_do_not_hold_up_a_stop(exchange: Exchange) -> None:
-    idle = [Connection(exchange.port) for _ in range(50)]
-    assert all(connection.is_live() for connection in idle)
-    chunked = Connection(exchange.port)
-    chunked.ask(PROBE[:-2] + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+def test_idle_connections_do_not_hold_up_a_stop(exchange: Exchange, connections: list[Connection]) -> None:
+    connections[0].ask(PROBE[:-2] + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
     assert stop_web(exchange) < STOP_S
 
 
@@ -167,10 +172,8 @@ def _is_replaced(exchange: Exchange, old: set[int]) -> bool:
     return len(now) == len(old) and not now & old
 
 
-def test_a_killed_worker_is_replaced(exchange: Exchange) -> None:
+def test_a_killed_worker_is_replaced(exchange: Exchange, connections: list[Connection]) -> None:
     """Its callers lose their connections and nothing else; the others notice nothing."""
-    connections = [Connection(exchange.port) for _ in range(16)]
-    assert all(connection.is_live() for connection in connections)
     old = exchange.worker_pids()
     kill(old[0])
     lost = 0
@@ -184,8 +187,6 @@ def test_a_killed_worker_is_replaced(exchange: Exchange) -> None:
     until(lambda: len(exchange.worker_pids()) == len(old) and old[0] not in exchange.worker_pids(), 30, "replaced")
     exchange.wait_ready()
     assert all(connection.is_live() for connection in connections)
-    for connection in connections:
-        connection.close()
 
 
 def test_pipelined_requests_without_the_fast_parser(venues: Callable[[int], Venue]) -> None:
