@@ -35,6 +35,7 @@ from web.http.tokens import Tokens
 from web.ratelimit.budget import Budget
 from web.services import Services
 from web.settings import load_web_settings
+from web.wrong_keys import WrongKeys
 
 Message_ = Command | Query
 
@@ -165,6 +166,7 @@ class Site:
     def __init__(
         self, path: Path, budget: Budget | None = None, client: FakeClient | None = None, **settings: Any
     ) -> None:
+        """Wrong operator keys are answered without delay."""
         self.client = FakeClient() if client is None else client
         self.storage_key = Fernet.generate_key().decode()
         self.reference = Reference(path / "reference.sqlite", self.storage_key)
@@ -181,6 +183,7 @@ class Site:
             catalogs=CatalogSource(self.reference),
             tokens=Tokens("0123456789abcdef" * 4, {}, "HS256"),
             admin_key=b"operator",
+            wrong_keys=WrongKeys(lambda: None, wait_max_s=0.0),
             id_key=b"k" * 32,
             budget=budget,
         )
