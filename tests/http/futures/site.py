@@ -39,6 +39,8 @@ from web.wrong_keys import WrongKeys
 
 Message_ = Command | Query
 
+IP: Final = "192.0.2.1"
+
 TERMS: Final = FuturesTerms(
     max_notional=10**13,
     max_position_notional=10**14,
@@ -188,7 +190,7 @@ class Site:
             budget=budget,
         )
         self.app = make_app(self.services)
-        self.reset()
+        self.ip = IP
         self.own = self.make_caller("alice")
         self.reader = self.make_caller("alice", "read")
         self.other = self.make_caller("bob")
@@ -196,7 +198,7 @@ class Site:
     def reset(self) -> None:
         """As new, but for what is stored."""
         self.client.reset()
-        self.ip = "192.0.2.1"
+        self.ip = IP
 
     def make_caller(self, account: str, *permissions: str) -> Caller:
         made = self.reference.create_key(account, "", permissions or ("read", "trade"), 0, 100)
