@@ -52,7 +52,7 @@ class MatchAudit:
     def _one_sided(self, product: str) -> Iterator[str]:
         for name, sides in self._trades[product].items():
             if len(sides) == 1:
-                yield f"only one side has been told of trade {name}: {sides[0]}"
+                yield f"trade {name} was reported to one side only: {sides[0]}"
 
     def _check_spot_money(self) -> Iterator[str]:
         """The accounts lose nothing but fees, in any token."""

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 from loadtest.reader import Reader
 from loadtest.statement import SpotStatement, read_spot
+from tests.crash.audit import EVER_S
 from tests.crash.calls import Call
 from tests.crash.floor import QUOTE, Floor, done
-from tests.crash.spot_audit import EVER_S
 from tests.crash.workers import Workers
 from tests.exchange import Exchange
 from web.cli.main import main

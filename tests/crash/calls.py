@@ -7,11 +7,10 @@ from typing import Any, Final, NamedTuple
 from loadtest import record
 from loadtest.http import Session
 from loadtest.outcome import Outcome, error_of, outcome_of
-from shards.limits import DEADLINE_BULK_MS, DEADLINE_MS
+from shards.limits import DEADLINE_BULK_MS
 from tests.crash.floor import Account
 
 HUNG_S: Final = DEADLINE_BULK_MS / 1_000 + 12  # no response after so long: the call hangs
-DECIDED_S: Final = DEADLINE_MS / 1_000 + 0.5  # after so long an unconfirmed order has been placed or never will be
 READABLE_S: Final = 15.0  # after the last kill everything can be read again
 PAUSE_S: Final = 0.05  # after a call that failed: the restarting process needs the processor, too
 QUESTIONS: Final = ("get", "balances", "orders", "trades", "account", "positions")
@@ -69,13 +68,6 @@ class Call(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.what} {self.name} of {self.account.account}: {self.status or 'no answer'} {self.error}"
-
-
-def wait_decided(calls: Iterable[Call]) -> None:
-    """Wait until the outcome of every call is final."""
-    unknown = [call.started for call in calls if call.outcome is Outcome.UNKNOWN and not call.is_query]
-    if unknown:
-        time.sleep(max(0.0, max(unknown) + DECIDED_S - time.monotonic()))
 
 
 Note = Callable[[Call], None]

@@ -7,8 +7,8 @@ from math import inf
 from typing import Any, Final
 
 from loadtest.outcome import Outcome
-from tests.crash.blows import SYNCS_MAY_FAIL
 from tests.crash.calls import HUNG_S, Call
+from tests.crash.faults import SYNCS_MAY_FAIL
 from tests.crash.floor import Floor
 from tests.crash.futures_floor import FuturesFloor
 from tests.crash.kinds import KINDS, Kind
@@ -19,7 +19,7 @@ from tests.exchange import Exchange, until
 
 PRODUCTS: Final[Mapping[str, Any]] = {"spot": (Floor, SPOT), "futures": (FuturesFloor, FUTURES)}
 SHARDS: Final = 4
-STORM_BLOWS: Final = 25  # at most, between two audits: storms stay short
+STORM_FAULTS: Final = 25  # at most, between two audits: storms stay short
 LATE_S: Final = HUNG_S - 6  # well after the longest deadline, even on a busy machine
 WORKER_LATE_S: Final = 5.0  # a longer wait was for the killed worker
 
@@ -29,12 +29,14 @@ class Tally:
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
-        self.blows = self.calls = self.findings = 0
+        self.faults = self.calls = self.findings = 0
         self.back_s: list[float] = []  # from a fault to the first call served by its victim
         self.slowest_s = 0.0
 
     def __str__(self) -> str:
-        text = f"{self.blows:5} blows {self.calls:7} calls {self.findings:3} findings  slowest {self.slowest_s:5.2f} s"
+        text = (
+            f"{self.faults:5} faults {self.calls:7} calls {self.findings:3} findings  slowest {self.slowest_s:5.2f} s"
+        )
         text += _bar(self.slowest_s, self.kind.slowest_s)
         if not self.back_s:
             return text
@@ -68,7 +70,7 @@ def plan(kinds: Mapping[str, int]) -> Iterator[tuple[Kind, int]]:
     left = dict(kinds)
     while any(left.values()):
         for name in left:
-            if count := min(left[name], STORM_BLOWS):
+            if count := min(left[name], STORM_FAULTS):
                 left[name] -= count
                 yield KINDS[name], count
 
@@ -112,13 +114,13 @@ class Campaign:
             tally.calls += len(storm.load.calls)
             tally.slowest_s = max(tally.slowest_s, *(call.seconds for call in storm.load.calls))
             took, audited = struck - begun, time.monotonic() - struck
-            self._tell(f"{self._product:7} {kind.name:10} {count:3} blows {took:5.1f} s, audit {audited:4.1f} s")
+            self._tell(f"{self._product:7} {kind.name:10} {count:3} faults {took:5.1f} s, audit {audited:4.1f} s")
 
     def _strike(self, storm: Storm, kind: Kind, victims: Set[int]) -> None:
         """Inject one fault, and wait until its victims are seen to serve."""
         shard, seen = self._rnd.choice(sorted(victims)), len(storm.load.calls)
         tally = self._tallies[kind.name]
-        tally.blows += 1
+        tally.faults += 1
         moment = kind.strike(storm, shard)
         ends = []
         for proves in _proofs(kind, shard):

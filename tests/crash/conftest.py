@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.crash.blows import SYNCS_MAY_FAIL
 from tests.crash.campaign import PRODUCTS
+from tests.crash.faults import SYNCS_MAY_FAIL
 from tests.crash.processes import check_at_rest
 from tests.crash.storm import Stage
 from tests.exchange import Exchange

@@ -4,16 +4,16 @@ import json
 import random
 from typing import Any, Final, NamedTuple
 
+from loadtest.findings import is_open
+from loadtest.futures_money import find_unbalanced
 from loadtest.outcome import Outcome
+from loadtest.placements import CHILDREN
 from tests.crash.calls import Call, Note, Request
 from tests.crash.floor import Account, Floor, Market
 from tests.crash.futures_calls import NO_SUCH_ORDER, FuturesCaller
-from tests.crash.futures_statement import find_unbalanced
 from tests.crash.futures_terms import OTHER, Terms, make_attached, make_change, make_regular, make_trigger
 
-OPEN: Final = ("NEW", "PARTIALLY_FILLED")
 COUNTDOWN_MS: Final = 200
-CHILDREN: Final = ("takeProfitOrderId", "stopLossOrderId")
 _ORDER: Final = "/v1/order"
 _BATCH: Final = "/v1/batchOrders"
 _ALGO: Final = "/v1/algoOrder"
@@ -126,7 +126,7 @@ class FuturesTrader:
         return call
 
     def _remember(self, told: dict[str, Any]) -> None:
-        if told["status"] in OPEN:
+        if is_open(told):
             market, trigger = self._market(told["symbol"]), "triggerTime" in told
             self._open.append(Held(market, told["orderId"], told["clientOrderId"], told["side"], trigger))
             for name in CHILDREN:

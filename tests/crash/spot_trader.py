@@ -1,16 +1,15 @@
 """A trader on the spot markets, who records invalid responses as faults."""
 
 import random
-from typing import Any, Final
+from typing import Any
 
+from loadtest.findings import is_open
 from loadtest.outcome import Outcome
 from loadtest.signing import sign_spot
 from loadtest.spot_audit import ORDERS
 from tests.crash.calls import Call, Note
 from tests.crash.floor import Account, Floor, Market
 from tests.crash.spot_calls import SpotCaller, encode
-
-OPEN: Final = ("open", "partially_filled")
 
 
 class SpotTrader:
@@ -51,7 +50,7 @@ class SpotTrader:
 
     def _send_order(self, market: Market, client_id: str, sent: dict[str, Any], signed: Any) -> Call:
         call = self._caller.call("place", "POST", ORDERS, {market.shard, self._account_shard}, client_id, sent, signed)
-        if call.status == 200 and call.body["status"] in OPEN:
+        if call.status == 200 and is_open(call.body):
             self._open.append((market, call.body["id"], client_id))
         return call
 

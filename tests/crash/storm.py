@@ -67,12 +67,12 @@ class Storm:
             check_capacity(self.exchange)
             self._holdings.check_same()
 
-    def strike(self, count: int, blow: Callable[[], object]) -> None:
+    def strike(self, count: int, inject: Callable[[], object]) -> None:
         """Inject so many faults; before each, the exchange must be trading again."""
         for _ in range(count):
             self._await_trading(self.rnd.randint(5, 25))
             time.sleep(self.rnd.uniform(0, GAP_S))
-            blow()
+            inject()
 
     def _await_calm(self) -> None:
         with connected(self.exchange) as client:

@@ -104,14 +104,14 @@ def test_a_full_disk(small_stage: Stage, number: int) -> None:
             seen = len(storm.load.calls)
             until(lambda: any(fits(call) for call in storm.load.calls[seen:]), BACK_S, what)
 
-        def blow() -> None:
+        def fill() -> None:
             disk.fill(storm.rnd.randrange(0, 65_536))
             await_call(is_refused_for_room, "STORAGE_FULL")
             await_call(is_read, "reads go on")
             disk.free()
             await_call(is_placed, "it goes on")
 
-        def blow_and_kill() -> None:
+        def fill_and_kill() -> None:
             disk.fill(0)
             await_call(is_refused_for_room, "STORAGE_FULL")
             before = storm.exchange.log().count(ARCHIVE_WAITS)
@@ -123,9 +123,9 @@ def test_a_full_disk(small_stage: Stage, number: int) -> None:
             disk.free()
             await_call(is_placed, "it goes on")
 
-        storm.strike(POINTS, blow)
+        storm.strike(POINTS, fill)
         storm.check_only(is_refused_for_room)
-        storm.strike(1, blow_and_kill)
+        storm.strike(1, fill_and_kill)
     check_lived(small_stage.exchange, workers)
 
 

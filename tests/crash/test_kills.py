@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.crash.blows import kill_a_shard, kill_in_recovery, kill_in_snapshot
+from tests.crash.faults import kill_a_shard, kill_in_recovery, kill_in_snapshot
 from tests.crash.processes import archive_process, kill_everything, kill_service, worker_processes
 from tests.crash.settings import times
 from tests.crash.storm import Stage, Storm

@@ -24,13 +24,13 @@ def test_a_shard_stands_still_beyond_every_deadline(stage: Stage) -> None:
     spans: list[tuple[float, float]] = []
     with Storm(stage) as storm:
 
-        def blow() -> None:
+        def stand_still() -> None:
             with stopped(shard_process(storm.exchange, STILL)):
                 start = time.monotonic()
                 time.sleep(STILL_S)
                 spans.append((start, time.monotonic()))
 
-        storm.strike(times(2), blow)
+        storm.strike(times(2), stand_still)
     calls = storm.load.calls
     check_nothing([f"{call}: after {call.seconds:.2f} s" for call in calls if call.seconds > deadline_s(call) + LATE_S])
     storm.check_only(lambda call: call.account.account_shard == STILL or STILL in call.shards)

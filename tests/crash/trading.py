@@ -4,7 +4,8 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from tests.crash import futures_audit, futures_calls, spot_audit, spot_calls
+from tests.crash import futures_calls, spot_calls
+from tests.crash.audit import audit_futures, audit_spot
 from tests.crash.calls import Call, Note
 from tests.crash.floor import Account, Floor
 from tests.crash.futures_trader import FuturesTrader
@@ -32,5 +33,5 @@ class Trading(NamedTuple):
     audit: Callable[[Floor, Sequence[Account], Sequence[Call]], list[str]]
 
 
-SPOT: Final = Trading(SpotTrader, spot_calls.is_as_documented, spot_audit.audit_spot)
-FUTURES: Final = Trading(FuturesTrader, futures_calls.is_as_documented, futures_audit.audit_futures)
+SPOT: Final = Trading(SpotTrader, spot_calls.is_as_documented, audit_spot)
+FUTURES: Final = Trading(FuturesTrader, futures_calls.is_as_documented, audit_futures)

@@ -20,7 +20,7 @@ from loadtest.site import open_accounts, open_site
 from shards.folder import Folder
 from shards.verify.folder import verify_folder
 from storage.journal import START, Journal, Record
-from tests.crash.blows import SYNCS_MAY_FAIL, kill_a_shard, kill_everything
+from tests.crash.faults import SYNCS_MAY_FAIL, kill_a_shard, kill_everything
 from tests.crash.floor import Floor
 from tests.crash.futures_floor import FuturesFloor
 from tests.crash.storm import Stage, Storm

@@ -36,8 +36,8 @@ TOLD: Final[dict[str, tuple[str, Callable[[Call], object], str]]] = {  # of whic
         lambda call: call.body.update(orderId=call.body["orderId"] + 10**9),
         "lost: ",
     ),
-    "forget_spot_order": ("spot place", forget, "nobody was told of"),
-    "forget_futures_order": ("futures place", forget, "nobody was told of"),
+    "forget_spot_order": ("spot place", forget, "never acknowledged: "),
+    "forget_futures_order": ("futures place", forget, "never acknowledged: "),
     "send_other_terms": ("spot place", lambda call: call.sent.update(tif="fok"), "wanted was fok"),
     "fill_canceled_spot_order": ("spot cancel", lambda call: call.body.update(filled_qty="0.000001"), "changed: "),
     "fill_canceled_futures_order": ("futures cancel", lambda call: call.body.update(executedQty="0.1"), "changed: "),
@@ -98,6 +98,29 @@ def fills(said: Statements) -> Iterator[tuple[str, Row]]:
     yield from ((name, row) for name, futures in said.futures.items() for row in futures.fills.values())
 
 
+def children(said: Statements) -> Iterator[tuple[str, Row]]:
+    yield from ((name, row) for name, row in futures_orders(said) if "parentOrderId" in row)
+
+
+def listed(said: Statements) -> Iterator[tuple[str, Row]]:
+    """The orders among the open ones."""
+    yield from ((name, row) for name, futures in said.futures.items() for row in futures.open.values())
+
+
+def income(said: Statements) -> Iterator[tuple[str, Row]]:
+    yield from ((name, row) for name, futures in said.futures.items() for row in futures.income)
+
+
+def accounts(said: Statements) -> Iterator[tuple[str, Row]]:
+    yield from ((name, futures.account) for name, futures in said.futures.items())
+
+
+def positions(said: Statements) -> Iterator[tuple[str, Row]]:
+    """Of markets with open orders."""
+    rows = ((name, row) for name, account in accounts(said) for row in account["positions"])
+    yield from ((name, row) for name, row in rows if Decimal(row["openOrderInitialMargin"]))
+
+
 def worsen(order: Row) -> None:
     """Its limit, so that its trades were worse."""
     order["price"] = str(Decimal(order["price"]) * (Decimal("0.5") if order["side"].lower() == "buy" else 2))
@@ -134,6 +157,23 @@ SAID: Final[dict[str, tuple[Rows, Row, Callable[[Row], object], str]]] = {  # th
     "tell_another_average": (spot_orders, FILLED, add("avg_fill_price", UNIT), "its trades are worth"),
     "overcharge_spot": (spot_trades, {}, add("fee", UNIT), "the fee should be"),
     "overcharge_futures": (fills, {}, add("commission", UNIT), "the fee should be"),
+    "trade_on_the_other_side": (fills, {}, lambda row: row.update(side="none"), "its order is on the other side"),
+    "fill_half_of_a_futures_order": (futures_orders, FUTURES_FILLED, add("origQty", Decimal(1)), "it is not filled"),
+    "report_another_futures_average": (futures_orders, FUTURES_FILLED, add("avgPrice", UNIT), "its average should be"),
+    "change_a_time_in_force": (
+        futures_orders,
+        FUTURES_FILLED,
+        lambda row: row.update(timeInForce="FOK"),
+        "wanted was",
+    ),
+    "make_it_reduce_only": (futures_orders, CANCELED, lambda row: row.update(reduceOnly=True), "another closePosition"),
+    "move_an_attached_order": (children, {}, add("stopPrice", Decimal(1)), "has attached"),
+    "leave_an_order_open": (listed, {}, lambda row: row.update(executedQty="0.5"), "of all orders"),
+    "lose_income": (income, {"incomeType": "COMMISSION"}, add("income", UNIT), "income beyond the fills"),
+    "hold_too_little": (positions, {}, add("openOrderInitialMargin", -(10**6) * UNIT), "held should be"),
+    "understate_open_orders": (positions, {}, add("askNotional", UNIT), "open should be"),
+    "mark_a_position_otherwise": (positions, {}, add("notional", UNIT), "is not at the mark price"),
+    "overstate_what_is_available": (accounts, {}, add("availableBalance", UNIT), "available should be"),
 }
 
 
@@ -160,6 +200,13 @@ def test_a_row_that_nobody_was_told_of_is_found(load: Load) -> None:
     next(spot.orders for spot in said.spot.values() if spot.orders).popitem()
     (found,) = audit_archive(load.exchange.folder, said, seconds=0)
     assert "beyond, and misses {}" in found
+
+
+def test_a_fill_that_nobody_was_told_of_is_found(load: Load) -> None:
+    said = deepcopy(load.auditor.statements)
+    next(futures.fills for futures in said.futures.values() if futures.fills).popitem()
+    (found,) = audit_archive(load.exchange.folder, said, seconds=0)
+    assert "fills of" in found and "beyond, and misses {}" in found
 
 
 def test_another_client_id_in_a_row_is_found(load: Load) -> None:

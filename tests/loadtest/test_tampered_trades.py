@@ -10,13 +10,13 @@ import msgspec
 import pytest
 
 from loadtest.auditor import Statements, read_openings, write_openings
-from loadtest.futures_audit import Fees, FuturesAudit
+from loadtest.futures_money import MoneyAudit, Terms
 from loadtest.match_audit import MatchAudit
 from loadtest.positions import UNIT, Position
 from loadtest.statement import FuturesStatement, Opening, Row
 from tests.loadtest.stage import Load, audit
 
-BY_FILLS: Final = ("the profit should be", "the wallet has", "the positions are")
+LEVERAGE: Final = 20
 
 
 def skim_a_profit(said: Statements) -> tuple[str, str]:
@@ -127,7 +127,7 @@ def test_a_trade_with_a_stranger_is_found(load: Load) -> None:
     fills = next(futures.fills for futures in said.futures.values() if futures.fills)
     (symbol, number), _ = fills.popitem()
     (found,) = MatchAudit(load.openings, said.spot, said.futures).strangers()
-    assert f"only one side has been told of trade {symbol} {number}" in found
+    assert f"trade {symbol} {number} was reported to one side only" in found
 
 
 def test_where_strangers_trade_nobody_asks_where_the_money_is(load: Load) -> None:
@@ -145,7 +145,7 @@ def test_an_account_may_begin_with_positions(load: Load, tmp_path: Path) -> None
     for name, opening in read_openings(tmp_path / "openings.json").items():
         assert _by_fills(opening, said[name]) == []
         for symbol, position in opening.positions.items():
-            opening.positions[symbol] = Position(position.amount, position.cost + UNIT)
+            opening.positions[symbol] = msgspec.structs.replace(position, cost=position.cost + UNIT)
             assert _by_fills(opening, said[name])
             opening.positions[symbol] = position
 
@@ -156,7 +156,7 @@ def _after_half(opening: Opening, said: FuturesStatement) -> Opening:
     rows = sorted(said.fills.items())
     for (symbol, _), row in rows[: len(rows) // 2]:
         amount = Decimal(row["qty"]) * (1 if row["buyer"] else -1)
-        positions[symbol], profit = positions.get(symbol, Position()).trade(amount, Decimal(row["price"]))
+        positions[symbol], profit = positions.get(symbol, Position()).trade(amount, Decimal(row["price"]), LEVERAGE)
         wallet += profit - Decimal(row["commission"])
     return msgspec.structs.replace(opening, wallet=wallet, positions={k: v for k, v in positions.items() if v.amount})
 
@@ -165,5 +165,5 @@ def _by_fills(opening: Opening, said: FuturesStatement) -> list[str]:
     """What is wrong by the other half of the fills; their orders are no matter here."""
     rows = sorted(said.fills.items())
     half = said._replace(fills=dict(rows[len(rows) // 2 :]))
-    fees = {symbol: Fees(Decimal(0), Decimal(0)) for symbol, _ in said.fills}
-    return [text for text in FuturesAudit([], opening, fees).findings(half) if text.startswith(BY_FILLS)]
+    terms = {symbol: Terms(Decimal(1), Decimal(0), Decimal(0), LEVERAGE) for symbol, _ in said.fills}
+    return list(MoneyAudit(opening, terms, half).follow_fills())
