@@ -34,10 +34,8 @@ class Tally:
         self.slowest_s = 0.0
 
     def __str__(self) -> str:
-        text = (
-            f"{self.faults:5} faults {self.calls:7} calls {self.findings:3} findings  slowest {self.slowest_s:5.2f} s"
-        )
-        text += _bar(self.slowest_s, self.kind.slowest_s)
+        text = f"{self.faults:5} faults {self.calls:7} calls {self.findings:3} findings"
+        text += f"  slowest {self.slowest_s:5.2f} s{_bar(self.slowest_s, self.kind.slowest_s)}"
         if not self.back_s:
             return text
         p50, p99 = self._back_s(0.5), self._back_s(0.99)
