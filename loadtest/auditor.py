@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from loadtest.accounts import Account
-from loadtest.answers import find_undocumented
+from loadtest.answers import USERS, find_undocumented
 from loadtest.futures_audit import FuturesAudit
 from loadtest.futures_money import Terms, find_held
 from loadtest.markets import ask, read_markets
@@ -90,7 +90,7 @@ class Auditor:
         by_account: dict[str, list[Call]] = defaultdict(list)
         for call in calls:
             by_account[call.account].append(call)
-            yield from find_undocumented(call, may_lose)
+            yield from find_undocumented(call, USERS, may_lose)
         for account in self._accounts:
             name = account.account
             with Reader(self._url, account) as reader:

@@ -11,7 +11,6 @@ from loadtest.futures_audit import FuturesAudit
 from loadtest.markets import read_markets
 from loadtest.match_audit import MatchAudit
 from loadtest.reader import Reader
-from loadtest.record import Call as Record
 from loadtest.spot_audit import SpotAudit
 from loadtest.statement import Opening, SpotStatement, read_futures, read_spot
 from tests.crash.calls import READABLE_S, Call
@@ -24,7 +23,7 @@ EVER_S: Final = 1  # start of the statements
 COUNTED_DOWN_S: Final = COUNTDOWN_MS / 1_000 + 1.0  # so long after the last call every countdown has expired
 _COUNTED_DOWN: Final = {"countdown"}  # an end that no user of the load test asks for
 
-Check = Callable[[Reader, Account, list[Record], Statements], Iterator[str]]
+Check = Callable[[Reader, Account, list[Call], Statements], Iterator[str]]
 
 
 def audit_spot(floor: Floor, accounts: Sequence[Account], calls: Sequence[Call]) -> list[str]:
@@ -34,11 +33,11 @@ def audit_spot(floor: Floor, accounts: Sequence[Account], calls: Sequence[Call])
     funds = {asset: Decimal(amount) for asset, amount in floor.funds()["spot"].items()}
     opening = Opening(EVER_S, funds, Decimal(0), {})
 
-    def check(reader: Reader, _: Account, own: list[Record], statements: Statements) -> Iterator[str]:
+    def check(reader: Reader, _: Account, own: list[Call], statements: Statements) -> Iterator[str]:
         statement = statements.spot[reader.account] = read_spot(reader, EVER_S)
         yield from SpotAudit(own, opening, markets, decimals).findings(reader, statement)
 
-    found, _ = _audit(floor, accounts, calls, "spot", opening, check)
+    found, _ = _audit(floor, accounts, calls, opening, check)
     return found
 
 
@@ -51,7 +50,7 @@ def audit_futures(floor: Floor, accounts: Sequence[Account], calls: Sequence[Cal
     symbols = [market.symbol for market in floor.markets]
     opening = Opening(EVER_S, {}, Decimal(FUNDS), {})
 
-    def check(reader: Reader, account: Account, own: list[Record], statements: Statements) -> Iterator[str]:
+    def check(reader: Reader, account: Account, own: list[Call], statements: Statements) -> Iterator[str]:
         statement = statements.futures[reader.account] = read_futures(reader, symbols, EVER_S)
         yield from FuturesAudit(own, opening, floor.terms_of(account)).findings(reader, statement)
         wallet = Decimal(statement.account["totalWalletBalance"])
@@ -59,7 +58,7 @@ def audit_futures(floor: Floor, accounts: Sequence[Account], calls: Sequence[Cal
             yield f"the wallet has {wallet}, by all income {income}"
         yield from find_unclosed(reader, symbols, SpotStatement({}, {}, {}))
 
-    found, statements = _audit(floor, accounts, calls, "futures", opening, check, COUNTED_DOWN_S)
+    found, statements = _audit(floor, accounts, calls, opening, check, COUNTED_DOWN_S)
     with connected(floor.exchange) as client:
         return [*found, *compare_archive(client, statements, _COUNTED_DOWN)]
 
@@ -68,17 +67,16 @@ def _audit(
     floor: Floor,
     accounts: Sequence[Account],
     calls: Sequence[Call],
-    product: str,
     opening: Opening,
     check: Check,
     quiet_s: float = 0.0,
 ) -> tuple[list[str], Statements]:
     """All findings, and the accounts' statements, read ``quiet_s`` after every call's outcome is final."""
-    wait_decided(call.as_record(product) for call in calls if not call.is_query)
+    wait_decided(call for call in calls if not call.is_query)
     time.sleep(quiet_s)
     statements, found = Statements({}, {}, {}), list[str]()
     for account in accounts:
-        own = [call.as_record(product) for call in calls if call.account is account]
+        own = [call for call in calls if call.owner is account]
         with Reader(floor.exchange.base_url, account, READABLE_S) as reader:
             found += [f"{account.account}: {text}" for text in check(reader, account, own, statements)]
     openings = {account.account: opening for account in accounts}

@@ -92,11 +92,11 @@ def restored(backup: Path, shard_count: int) -> Iterator[Exchange]:
 
 def find_lost(told: Told, exchange: Exchange) -> Iterator[str]:
     """Findings for everything acknowledged that is missing from ``exchange``."""
-    for account in {call.account for call in told.calls}:
+    for account in {call.owner for call in told.calls}:
         with Reader(exchange.base_url, account) as reader:
             said = read_spot(reader, EVER_S)
         for call in told.calls:
-            if call.account == account and call.status == 200:
+            if call.owner == account and call.status == 200:
                 yield from _find_lost_of(call, said)
     listed = {market["id"] for market in exchange.call("GET", "/api/v1/spot/markets").json()}
     for name, asset in told.given:
@@ -108,14 +108,14 @@ def find_lost(told: Told, exchange: Exchange) -> Iterator[str]:
 
 
 def _find_lost_of(call: Call, said: SpotStatement) -> Iterator[str]:
-    if call.what == "place" and call.body["id"] not in said.orders:
+    if call.verb == "place" and call.body["id"] not in said.orders:
         yield f"order {call.body['id']} is lost; {call}"
-    elif call.what == "place":
+    elif call.verb == "place":
         missing = {fill["trade_id"] for fill in call.body["fills"]} - said.trades.keys()
         if missing:
             yield f"{call}: its matches {missing} are lost"
-    elif call.what.startswith("cancel"):
-        for order in call.body["canceled"] if call.what == "cancel_all" else [call.body]:
+    elif call.verb.startswith("cancel"):
+        for order in call.body["canceled"] if call.verb == "cancel_all" else [call.body]:
             if said.orders.get(order["id"]) != order:
                 yield f"{call}: told {order}, restored {said.orders.get(order['id'])}"
 

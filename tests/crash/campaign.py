@@ -145,7 +145,7 @@ def _proofs(kind: Kind, shard: int) -> list[Callable[[Call], bool]]:
 
     def served_by(number: int) -> Callable[[Call], bool]:
         # a call that needs no other shard; trades come from the archive alone
-        return lambda call: call.shards == {number} and call.status < 500 and call.what != "trades"
+        return lambda call: call.shards == {number} and call.status < 500 and call.verb != "trades"
 
     match kind.hits:
         case "shard":
@@ -153,5 +153,5 @@ def _proofs(kind: Kind, shard: int) -> list[Callable[[Call], bool]]:
         case "shards":
             return [served_by(number) for number in range(SHARDS)]
         case "archive":
-            return [lambda call: call.what == "trades" and call.status == 200]
+            return [lambda call: call.verb == "trades" and call.status == 200]
     return [lambda call: True]

@@ -31,7 +31,7 @@ def of_a_victim(call: Call, victims: Set[int]) -> bool:
 
 def of_a_victims_money(call: Call, victims: Set[int]) -> bool:
     """Includes calls whose account is kept on a victim, which only decides about funds."""
-    return call.account.account_shard in victims or of_a_victim(call, victims)
+    return call.owner.account_shard in victims or of_a_victim(call, victims)
 
 
 def by_its_worker(call: Call, _: Set[int]) -> bool:

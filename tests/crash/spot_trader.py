@@ -7,9 +7,8 @@ from loadtest.findings import is_open
 from loadtest.outcome import Outcome
 from loadtest.signing import sign_spot
 from loadtest.spot_audit import ORDERS
-from tests.crash.calls import Call, Note
+from tests.crash.calls import Call, Note, Signed, SpotCaller, encode
 from tests.crash.floor import Account, Floor, Market
-from tests.crash.spot_calls import SpotCaller, encode
 
 
 class SpotTrader:
@@ -41,30 +40,24 @@ class SpotTrader:
         client_id = f"{self._number}-{self._count}"
         sent = {"symbol": market.symbol, "client_order_id": client_id, **make_terms(rnd)}
         signed = sign_spot(self._caller.account, {}, encode(sent)) if rnd.random() < 0.3 else None
-        call = self._send_order(market, client_id, sent, signed)
+        call = self._send_order("place", market, sent, signed)
+        if call.status == 200 and is_open(call.body):
+            self._open.append((market, call.body["id"], client_id))
         if signed and (call.outcome is Outcome.UNKNOWN or rnd.random() < 0.1):
-            self._repeat(call, market, client_id, sent, signed)
+            again = self._send_order("repeat", market, sent, signed)
+            if call.status == again.status == 200 and call.body["id"] != again.body["id"]:
+                self.faults.append(f"{again}: a second order for the same signed request")
         elif call.status == 200 and rnd.random() < 0.1:
             self._look_for(market, call.body["id"])
         return call
 
-    def _send_order(self, market: Market, client_id: str, sent: dict[str, Any], signed: Any) -> Call:
-        call = self._caller.call("place", "POST", ORDERS, {market.shard, self._account_shard}, client_id, sent, signed)
-        if call.status == 200 and is_open(call.body):
-            self._open.append((market, call.body["id"], client_id))
-        return call
-
-    def _repeat(self, first: Call, market: Market, client_id: str, sent: dict[str, Any], signed: Any) -> None:
-        """Repeat the signed request: it must return the same order."""
-        again = self._caller.call(
-            "repeat", "POST", ORDERS, {market.shard, self._account_shard}, client_id, sent, signed
-        )
-        if first.status == again.status == 200 and first.body["id"] != again.body["id"]:
-            self.faults.append(f"{again}: a second order for the same signed request")
+    def _send_order(self, verb: str, market: Market, sent: dict[str, Any], signed: Signed | None) -> Call:
+        shards = {market.shard, self._account_shard}
+        return self._caller.call(verb, "POST", ORDERS, shards, encode(sent), signed, **sent)
 
     def _look_for(self, market: Market, order_id: str) -> None:
         """An acknowledged order must be readable."""
-        call = self._caller.call("get", "GET", f"{ORDERS}/{order_id}", {market.shard}, order_id)
+        call = self._caller.call("get", "GET", f"{ORDERS}/{order_id}", {market.shard}, id=order_id)
         if call.status == 404:
             self.faults.append(f"order {order_id} was acknowledged and could not be found right after")
 
@@ -72,21 +65,21 @@ class SpotTrader:
         if not self._open:
             return self._place()
         market, order_id, _ = self._open.pop(self._rnd.randrange(len(self._open)))
-        return self._caller.call("cancel", "DELETE", f"{ORDERS}/{order_id}", {market.shard}, order_id)
+        return self._caller.call("cancel", "DELETE", f"{ORDERS}/{order_id}", {market.shard}, id=order_id)
 
     def _cancel_by_client_id(self) -> Call:
         if not self._open:
             return self._place()
         market, order_id, client_id = self._open.pop(self._rnd.randrange(len(self._open)))
         path = f"{ORDERS}/by-client-id/{market.symbol}/{client_id}"
-        return self._caller.call("cancel_by_client_id", "DELETE", path, {market.shard}, order_id)
+        return self._caller.call("cancel_by_client_id", "DELETE", path, {market.shard}, id=order_id)
 
     def _cancel_all(self) -> Call:
         market = self._rnd.choice([*self._markets, None])
         if market is None:
             return self._caller.call("cancel_all", "DELETE", ORDERS, self._all_shards)
         path = f"{ORDERS}?symbol={market.symbol}"
-        return self._caller.call("cancel_all", "DELETE", path, {market.shard}, market.symbol)
+        return self._caller.call("cancel_all", "DELETE", path, {market.shard}, symbol=market.symbol)
 
     def _ask(self) -> Call:
         what = self._rnd.choice(("balances", "balances", "orders", "trades"))

@@ -238,11 +238,11 @@ def is_refused_for_room(call: Call) -> bool:
 
 
 def is_read(call: Call) -> bool:
-    return call.what in ("balances", "orders") and call.status == 200
+    return call.verb in ("balances", "orders") and call.status == 200
 
 
 def is_placed(call: Call) -> bool:
-    return call.what == "place" and call.status == 200
+    return call.verb == "place" and call.status == 200
 
 
 def test_a_batch_that_does_not_fit_leaves_nothing(tmp_path: Path) -> None:

@@ -30,4 +30,4 @@ def test_a_shard_stands_still_and_cannot_write_or_sync(stage: Stage) -> None:
         storm.strike(times(1), stand_still)
         storm.strike(times(2), lambda: fail_writes(storm, 0))
         storm.strike(times(2), lambda: fail_syncs(storm, 0))
-    storm.check_only(lambda call: call.account.account_shard == 0 or 0 in call.shards)
+    storm.check_only(lambda call: call.owner.account_shard == 0 or 0 in call.shards)

@@ -1,10 +1,9 @@
-"""What a load trades: its traders, the permitted responses, and the audit."""
+"""What a load trades: its traders, and the audit."""
 
 import random
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from tests.crash import futures_calls, spot_calls
 from tests.crash.audit import audit_futures, audit_spot
 from tests.crash.calls import Call, Note
 from tests.crash.floor import Account, Floor
@@ -29,9 +28,8 @@ class Trading(NamedTuple):
     """The load of one product."""
 
     make_trader: Callable[[int, Floor, Account, Note, random.Random], Trader]
-    is_as_documented: Callable[[Call], bool]
     audit: Callable[[Floor, Sequence[Account], Sequence[Call]], list[str]]
 
 
-SPOT: Final = Trading(SpotTrader, spot_calls.is_as_documented, audit_spot)
-FUTURES: Final = Trading(FuturesTrader, futures_calls.is_as_documented, audit_futures)
+SPOT: Final = Trading(SpotTrader, audit_spot)
+FUTURES: Final = Trading(FuturesTrader, audit_futures)

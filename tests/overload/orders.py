@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 from loadtest.outcome import error_of
 from loadtest.signing import sign_futures, sign_spot
 from loadtest.spot_audit import ORDERS
+from tests.crash.calls import encode
 from tests.crash.floor import Account, Floor, Market
-from tests.crash.spot_calls import encode
 
 OPEN_MAX: Final = 2_000  # resting at a time: the engine's memory must have no reason to grow
 BUSY: Final = ("ENGINE_BUSY", "-1008")
@@ -71,9 +71,14 @@ class Orders:
         self.faults: list[str] = []
 
     @property
-    def accounts(self) -> Sequence[tuple[Account, bool]]:
-        """All who trade, and whether on spot."""
-        return [(account, floor is self._spot) for floor, each in self._accounts.items() for account in each]
+    def accounts(self) -> Sequence[Account]:
+        """All who trade, on either product."""
+        return [account for each in self._accounts.values() for account in each]
+
+    @property
+    def futures_symbols(self) -> Sequence[str]:
+        """The symbols of the futures markets."""
+        return [market.symbol for market in self._futures.markets]
 
     def make(self) -> Request:
         """The next request."""
