@@ -1,5 +1,6 @@
 """Whether an account's futures cancels did what was answered, and nothing was canceled or expired without a cause."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -86,22 +87,40 @@ class CancelAudit:
 
     def _check_expired(self) -> Iterator[str]:
         """A resting order expires only when an own order would trade with it, or an attached one fires."""
-        orders = self._orders.values()
-        came = {(row["symbol"], row["side"], row["time"]) for row in orders}
-        came |= {(row["symbol"], row["side"], row["triggerTime"]) for row in orders if "triggerTime" in row}
-        may_have_come: set[tuple[str, str]] = set()  # changes of unknown outcome
-        for call in self._calls:
+        arrivals = _Arrivals(self._orders, self._calls)
+        for row in self._orders.values():
+            rests = row["origType"] == "LIMIT" and row["timeInForce"] in _RESTING and not row["reduceOnly"]
+            if rests and row["status"] == "EXPIRED" and not arrivals.may_have_expired(row):
+                yield f"no own order was in the way of {row}"
+
+
+class _Arrivals:
+    """When an account's orders came to a book, by the exchange's clock."""
+
+    def __init__(self, orders: Mapping[int, Row], calls: Sequence[Call]) -> None:
+        self._known: dict[tuple[str, str, int], set[int]] = defaultdict(set)  # market, side and time → order ids
+        self._fired: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)  # from when until when
+        self._unsure: set[str] = set()  # markets with changes of unknown outcome
+        for number, row in orders.items():
+            self._known[row["symbol"], row["side"], row["time"]].add(number)
+            if row.get("triggerTime"):  # it comes once it has its margin
+                self._fired[row["symbol"], row["side"]].append((row["triggerTime"], row["updateTime"]))
+        for call in calls:
             if call.verb == "modify" and call.status == 200:
-                came.add((call.body["symbol"], call.body["side"], call.body["updateTime"]))
+                self._known[call.body["symbol"], call.body["side"], call.body["updateTime"]].add(call.body["orderId"])
             elif call.verb == "modify" and call.outcome is Outcome.UNKNOWN:
-                side = self._orders.get(call.sent["orderId"], {}).get("side", "")
-                may_have_come.add((call.sent["symbol"], side))
-        for row in orders:
-            resting = row["origType"] == "LIMIT" and row["timeInForce"] in _RESTING and not row["reduceOnly"]
-            if resting and row["status"] == "EXPIRED":
-                symbol, other = row["symbol"], _OTHER[row["side"]]
-                if (symbol, other, row["updateTime"]) not in came and (symbol, other) not in may_have_come:
-                    yield f"no own order was in the way of {row}"
+                self._unsure.add(call.sent["symbol"])
+
+    def may_have_expired(self, order: Row) -> bool:
+        """Whether another came in its way just then, or it came itself and had no margin to rest."""
+        symbol, side, ended_ms = order["symbol"], order["side"], order["updateTime"]
+        other = symbol, _OTHER[side]
+        return (
+            bool(self._known.get((*other, ended_ms)))
+            or order["orderId"] in self._known.get((symbol, side, ended_ms), ())
+            or any(start_ms <= ended_ms <= end_ms for start_ms, end_ms in self._fired[other])
+            or symbol in self._unsure
+        )
 
 
 def _is_waiting(order: Mapping[str, Any]) -> bool:
