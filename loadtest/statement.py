@@ -112,7 +112,7 @@ def _read_back(reader: Reader, path: str, key: str, start_s: int) -> dict[str, R
     while True:
         page = reader.spot(path, limit=SPOT_PAGE, start=start_s, **before)
         if twice := [row[key] for row in page if row[key] in rows]:
-            raise Unanswered(f"{path} tells {twice} on two pages")
+            raise Unanswered(f"{path} has {twice} on two pages")
         rows |= {row[key]: row for row in page}
         if len(page) < SPOT_PAGE:
             return rows

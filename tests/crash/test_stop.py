@@ -59,9 +59,7 @@ def restart(exchange: Exchange) -> None:
     """Stop in order, and start again."""
     exchange.stop()
     assert exchange.strays == []
-    exchange.engine.start()
-    exchange.web.start()
-    exchange.wait_ready()
+    exchange.start()
 
 
 def test_a_snapshot_is_taken_when_asked_for(floor: Floor) -> None:
@@ -140,9 +138,7 @@ def test_a_stop_does_not_wait_for_a_snapshot_that_does_not_end(floor: Floor) -> 
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
     assert not list(exchange.folder.shard(0).glob(".snapshot-*"))
-    exchange.engine.start()
-    exchange.web.start()
-    exchange.wait_ready()
+    exchange.start()
     after = positions(exchange)
     assert after[0] == before[0] and after[1] == (before[1][0], before[1][0])
 

@@ -1,4 +1,4 @@
-"""What callers were told of their orders against what the archive has of them, once all have ended."""
+"""What is known of each order from its answers, against the archive, once all have ended."""
 
 import json
 from collections.abc import Iterator
