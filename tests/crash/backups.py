@@ -37,9 +37,9 @@ class Done(NamedTuple):
 
 def shardex(data: Path, *arguments: str) -> Done:
     """Run ``shardex`` on a data folder, in this process."""
-    told = CliRunner().invoke(main, ["--data", str(data), *arguments])
-    assert told.exception is None or isinstance(told.exception, SystemExit), told.exception
-    return Done(told.exit_code, told.output)
+    result = CliRunner().invoke(main, ["--data", str(data), *arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return Done(result.exit_code, result.output)
 
 
 def start_shardex(data: Path, *arguments: str, **how: Any) -> "subprocess.Popen[str]":
@@ -56,7 +56,7 @@ def end(process: "subprocess.Popen[str]") -> Done:
     return Done(process.returncode, text)
 
 
-class Told(NamedTuple):
+class Acknowledged(NamedTuple):
     """What had been acknowledged when a backup began."""
 
     calls: list[Call]
@@ -90,16 +90,16 @@ def restored(backup: Path, shard_count: int) -> Iterator[Exchange]:
         yield exchange
 
 
-def find_lost(told: Told, exchange: Exchange) -> Iterator[str]:
+def find_lost(acknowledged: Acknowledged, exchange: Exchange) -> Iterator[str]:
     """Findings for everything acknowledged that is missing from ``exchange``."""
-    for account in {call.owner for call in told.calls}:
+    for account in {call.owner for call in acknowledged.calls}:
         with Reader(exchange.base_url, account) as reader:
-            said = read_spot(reader, EVER_S)
-        for call in told.calls:
+            statement = read_spot(reader, EVER_S)
+        for call in acknowledged.calls:
             if call.owner == account and call.status == 200:
-                yield from _find_lost_of(call, said)
+                yield from _find_lost_of(call, statement)
     listed = {market["id"] for market in exchange.call("GET", "/api/v1/spot/markets").json()}
-    for name, asset in told.given:
+    for name, asset in acknowledged.given:
         if asset + QUOTE not in listed:
             yield f"market {asset}{QUOTE} is lost"
         spot = exchange.operate("GET", f"/accounts/{name}").json()["spot"]
@@ -107,17 +107,17 @@ def find_lost(told: Told, exchange: Exchange) -> Iterator[str]:
             yield f"{name} was given {GIVEN} {asset}, and has {spot}"
 
 
-def _find_lost_of(call: Call, said: SpotStatement) -> Iterator[str]:
-    if call.verb == "place" and call.body["id"] not in said.orders:
+def _find_lost_of(call: Call, statement: SpotStatement) -> Iterator[str]:
+    if call.verb == "place" and call.body["id"] not in statement.orders:
         yield f"order {call.body['id']} is lost; {call}"
     elif call.verb == "place":
-        missing = {fill["trade_id"] for fill in call.body["fills"]} - said.trades.keys()
+        missing = {fill["trade_id"] for fill in call.body["fills"]} - statement.trades.keys()
         if missing:
             yield f"{call}: its matches {missing} are lost"
     elif call.verb.startswith("cancel"):
         for order in call.body["canceled"] if call.verb == "cancel_all" else [call.body]:
-            if said.orders.get(order["id"]) != order:
-                yield f"{call}: told {order}, restored {said.orders.get(order['id'])}"
+            if statement.orders.get(order["id"]) != order:
+                yield f"{call}: the answer was {order}, restored {statement.orders.get(order['id'])}"
 
 
 def names(folder: Path) -> Sequence[str]:

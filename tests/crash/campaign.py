@@ -76,13 +76,13 @@ def plan(kinds: Mapping[str, int]) -> Iterator[tuple[Kind, int]]:
 class Campaign:
     """One product's exchange and all its storms."""
 
-    def __init__(self, product: str, rnd: random.Random, tallies: Tallies, tell: Callable[[str], None]) -> None:
+    def __init__(self, product: str, rnd: random.Random, tallies: Tallies, report: Callable[[str], None]) -> None:
         settings = {**SYNCS_MAY_FAIL, "SHARDEX_SNAPSHOT_RECORDS": "150"}  # so that a snapshot is always being written
         self.exchange = Exchange(SHARDS, settings)
         self._product = product
         self._rnd = rnd
         self._tallies = tallies
-        self._tell = tell
+        self._report = report
 
     def run(self, kinds: Mapping[str, int]) -> None:
         """Inject so many faults of each kind. Raises AssertionError at the first storm with findings."""
@@ -112,7 +112,7 @@ class Campaign:
             tally.calls += len(storm.load.calls)
             tally.slowest_s = max(tally.slowest_s, *(call.seconds for call in storm.load.calls))
             took, audited = struck - begun, time.monotonic() - struck
-            self._tell(f"{self._product:7} {kind.name:10} {count:3} faults {took:5.1f} s, audit {audited:4.1f} s")
+            self._report(f"{self._product:7} {kind.name:10} {count:3} faults {took:5.1f} s, audit {audited:4.1f} s")
 
     def _strike(self, storm: Storm, kind: Kind, victims: Set[int]) -> None:
         """Inject one fault, and wait until its victims are seen to serve."""

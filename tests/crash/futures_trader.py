@@ -116,18 +116,18 @@ class FuturesTrader:
         batch = [self._make_terms(self._rnd.choice(self._markets)) for _ in range(self._rnd.randint(1, 5))]
         shards = {self._market(terms["symbol"]).shard for terms in batch} | {self._account_shard}
         call = self._caller.call("place_batch", "POST", _BATCH, shards, batchOrders=json.dumps(batch))
-        for told in call.body if call.status == 200 else ():
-            if "orderId" in told:
-                self._remember(told)
+        for order in call.body if call.status == 200 else ():
+            if "orderId" in order:
+                self._remember(order)
         return call
 
-    def _remember(self, told: dict[str, Any]) -> None:
-        if is_open(told):
-            market, trigger = self._market(told["symbol"]), "triggerTime" in told
-            self._open.append(Held(market, told["orderId"], told["clientOrderId"], told["side"], trigger))
+    def _remember(self, order: dict[str, Any]) -> None:
+        if is_open(order):
+            market, trigger = self._market(order["symbol"]), "triggerTime" in order
+            self._open.append(Held(market, order["orderId"], order["clientOrderId"], order["side"], trigger))
             for name in CHILDREN:
-                if name in told:
-                    self._open.append(Held(market, told[name], f"sx-{told[name]}", OTHER[told["side"]], True))
+                if name in order:
+                    self._open.append(Held(market, order[name], f"sx-{order[name]}", OTHER[order["side"]], True))
 
     def _market(self, symbol: str) -> Market:
         return next(market for market in self._markets if market.symbol == symbol)

@@ -41,11 +41,11 @@ class Findings(AssertionError):
 class Storm:
     """A load for the duration of the context, with faults injected into it, and the audit at its end."""
 
-    def __init__(self, stage: Stage, rnd: random.Random | None = None, tell: Callable[[str], None] = print) -> None:
+    def __init__(self, stage: Stage, rnd: random.Random | None = None, report: Callable[[str], None] = print) -> None:
         """``rnd``: a random generator; by default a new one, whose seed is printed."""
         self.exchange = stage.exchange
         self.rnd = rnd or make_random()
-        self._tell = tell
+        self._report = report
         self.load = Load(stage.floor, stage.trading, self.rnd)
         self._holdings = Holdings(self.exchange)
 
@@ -59,7 +59,7 @@ class Storm:
                 self._await_calm()
         finally:
             self.load.__exit__()
-            self._tell(self.load.summary())
+            self._report(self.load.summary())
         if kind is None:
             self.exchange.wait_ready(CALM_S)
             check_nothing(self.load.audit())

@@ -1,4 +1,4 @@
-"""A shard stands still (SIGSTOP) for longer than an order's deadline: callers are told in time, nothing is late."""
+"""A shard stands still (SIGSTOP) for longer than an order's deadline: callers are answered in time, nothing is late."""
 
 import time
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Files of a data folder that are there and cannot be used, as if root had put them back: told in one plain line."""
+"""Files of a data folder that are there and cannot be used, as if root had put them back: reported in one plain line."""
 
 import os
 import shutil
@@ -85,8 +85,8 @@ def test_verify(folder: Folder, spoil: Callable[[Path], None], name: str) -> Non
     """Names it in one line; put right, it is as if nothing had been."""
     assert verify(folder) == (0, [f"ok: 1 shard and the archive of {folder.path}"])
     spoil(folder.path / name)
-    status, said = verify(folder)
-    assert status == 1 and len(said) == 1 and str(folder.path / name) in said[0], said
+    status, lines = verify(folder)
+    assert status == 1 and len(lines) == 1 and str(folder.path / name) in lines[0], lines
     put_right(folder.path / name)
     assert verify(folder)[0] == 0
 
