@@ -1,4 +1,4 @@
-"""kill -9 of any process at any moment, under a load of real calls: what callers were answered stays true."""
+"""kill -9 of any process at any moment, under a load of real calls: what was acknowledged stays true."""
 
 import pytest
 

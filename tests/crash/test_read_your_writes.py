@@ -1,4 +1,4 @@
-"""Whatever a caller was answered is in the balance it reads next, though order and money live on different shards."""
+"""Whatever was acknowledged is in the balance that is read next, though order and money live on different shards."""
 
 import random
 import time
@@ -92,9 +92,8 @@ class Reader:
         balance = next((each.available, each.held) for each in reply.balances if each.asset == QUOTE)
         self.reads += 1
         if balance != wanted:
-            self.faults.append(
-                f"{action}; shard {self._account.account_shard} reported {balance} right after, right is {wanted}"
-            )
+            shard = self._account.account_shard
+            self.faults.append(f"{action}; shard {shard} reported {balance} right after, right is {wanted}")
 
     def _call(self, market: Market | None, message: Command | Query) -> Reply:
         shard = self._shards[market.symbol] if market else self._account.account_shard
@@ -129,7 +128,7 @@ class Readers(Workers):
         return sum(reader.reads for reader in self._readers)
 
     def faults(self) -> list[str]:
-        """Every balance that did not show what its reader had been answered."""
+        """Every balance that did not show what had been acknowledged to its reader."""
         return [*self.failures, *(fault for reader in self._readers for fault in reader.faults)]
 
     def await_reads(self, number: int) -> None:

@@ -1,4 +1,4 @@
-"""Files of a data folder that are there and cannot be used, as if root had put them back: reported in one plain line."""
+"""Files of a data folder that exist and cannot be used, as if root had put them back: reported in one line."""
 
 import os
 import shutil

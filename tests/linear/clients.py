@@ -28,7 +28,7 @@ NEWEST: Final = 40  # orders of an account that are still asked for or canceled
 DEPTH: Final = 1_000
 DECIDED_S: Final = DEADLINE_MS / 1_000 + 0.5  # after so long an unconfirmed order has been placed or never will be
 BULK_DECIDED_S: Final = DEADLINE_BULK_MS / 1_000 + 0.5
-_WHAT: Final[dict[type[Requested], str]] = {  # what an answer says depends on it: a cancel may be told to come again
+_WHAT: Final[dict[type[Requested], str]] = {  # the outcome depends on it: a restart leaves that of a cancel unknown
     Place: "place",
     Cancel: "cancel",
     CancelByClientId: "cancel_by_client_id",
@@ -113,8 +113,8 @@ class LinearClient:
     def _call(self, requested: Requested, method: str, path: str, sent: dict[str, Any] | None = None) -> Call:
         call = self._caller.call(_WHAT[type(requested)], method, path, (), encode(sent) if sent else b"")
         if call.outcome is Outcome.DECIDED and call.status < 500:
-            told = self._scene.reader.read(call.status, call.body)
-            self.ops.append(Op(requested, told, call.started, call.ended))
+            answer = self._scene.reader.read(call.status, call.body)
+            self.ops.append(Op(requested, answer, call.started, call.ended))
         elif call.outcome is Outcome.UNKNOWN:
             self._note_unknown(requested, call.started)
         return call
