@@ -1,4 +1,4 @@
-"""After a campaign: the exchange is whole, and its money adds up, as its API tells it and as its files say."""
+"""After a campaign: the exchange is whole, and its money adds up, by its API and by its files."""
 
 from decimal import Decimal
 

@@ -62,13 +62,13 @@ class Caller:
         with Connection(self._port) as connection:
             return connection.ask(self._request.encode()).status
 
-    def told(self) -> set[int]:
+    def statuses(self) -> set[int]:
         """What all workers say."""
         return {self.ask() for _ in range(LOOKS)}
 
     @contextmanager
     def asking(self, pool: ThreadPoolExecutor) -> Iterator[None]:
-        """Ask without a break; fails if anything but 200 was told."""
+        """Ask without a break; fails if any answer is not 200."""
         over = Event()
         runs = [pool.submit(self._ask_until, over) for _ in range(CALLERS)]
         try:
@@ -79,10 +79,10 @@ class Caller:
             assert set(run.result()) == {200}
 
     def _ask_until(self, over: Event) -> list[int]:
-        told = []
+        answers = []
         while not over.is_set():
-            told.append(self.ask())
-        return told
+            answers.append(self.ask())
+        return answers
 
 
 def reload(exchange: Exchange) -> None:
@@ -104,16 +104,16 @@ def test_rotation_under_load(tmp_path: Path) -> None:
     with running(keys) as exchange, ThreadPoolExecutor() as pool:
         old, new = Caller(exchange, OLD), Caller(exchange, NEW)
         with old.asking(pool):
-            assert new.told() == {401}
+            assert new.statuses() == {401}
             put(keys, json.dumps({**OLD, **NEW}))
-            assert new.told() == {401}
+            assert new.statuses() == {401}
             reload(exchange)
-            assert new.told() == {200}
+            assert new.statuses() == {200}
         with new.asking(pool):
             put(keys, json.dumps(NEW))
-            assert old.told() == {200}
+            assert old.statuses() == {200}
             reload(exchange)
-            assert old.told() == {401}
+            assert old.statuses() == {401}
         assert "stay in use" not in exchange.log()
 
 
@@ -127,16 +127,16 @@ def test_a_bad_file_at_a_reload(tmp_path: Path) -> None:
             for count, (text, mode) in enumerate(BAD.values(), 1):
                 put(keys, text, mode)
                 reload(exchange)
-                assert (old.told(), new.told()) == ({200}, {401})
+                assert (old.statuses(), new.statuses()) == ({200}, {401})
                 assert exchange.log().count("stay in use") == count * (1 + WORKERS)  # the master says so, too
         keys.unlink()
         killed = exchange.worker_pids()[0]
         kill(killed)
         until(lambda: len(set(exchange.worker_pids()) - {killed}) == WORKERS, PATIENCE_S, "another worker")
-        assert (old.told(), new.told()) == ({200}, {401})
+        assert (old.statuses(), new.statuses()) == ({200}, {401})
         put(keys, json.dumps({**OLD, **NEW}))
         reload(exchange)
-        assert new.told() == {200}
+        assert new.statuses() == {200}
         assert NEW["2026-07"] not in exchange.log()
 
 
@@ -144,7 +144,7 @@ def test_a_bad_file_at_a_reload(tmp_path: Path) -> None:
 def test_a_bad_file_at_the_start(tmp_path: Path, what: str) -> None:
     keys = tmp_path / "keys.json"
     put(keys, *BAD[what])
-    status, said = start(WEB, tmp_path / "data", {"SHARDEX_JWT_KEYS_FILE": str(keys)})
+    status, output = start(WEB, tmp_path / "data", {"SHARDEX_JWT_KEYS_FILE": str(keys)})
     assert status != 0
-    assert f"SHARDEX_JWT_KEYS_FILE={str(keys)!r}" in said
-    assert NEW["2026-07"] not in said
+    assert f"SHARDEX_JWT_KEYS_FILE={str(keys)!r}" in output
+    assert NEW["2026-07"] not in output

@@ -50,15 +50,15 @@ SLIPS: Final[dict[str, tuple[str, Callable[[Path], object], str]]] = {
 
 @pytest.mark.parametrize("slip", SLIPS)
 def test_what_was_read_before_stays_in_use(exchange: Exchange, tmp_path: Path, slip: str) -> None:
-    name, act, said = SLIPS[slip]
+    name, act, text = SLIPS[slip]
     path, kept, before = exchange.data / name, tmp_path / name, len(exchange.log())
     shutil.copy2(path, kept)
     act(path)
     try:
         replace_a_worker(exchange)
-        until(lambda: count_kept(exchange, before, name, said) == 1, PATIENCE_S, "the worker says so")
+        until(lambda: count_kept(exchange, before, name, text) == 1, PATIENCE_S, "the worker says so")
         reload(exchange)
-        until(lambda: count_kept(exchange, before, name, said) == 2 + WORKERS, PATIENCE_S, "the master, too")
+        until(lambda: count_kept(exchange, before, name, text) == 2 + WORKERS, PATIENCE_S, "the master, too")
         assert statuses(exchange, "/api/v1/spot/balances") == {200}
     finally:
         if path.is_dir():
@@ -86,13 +86,13 @@ def statuses(exchange: Exchange, path: str) -> set[int]:
 
 def test_a_damaged_reference_file(exchange: Exchange) -> None:
     """What needs it is refused, by old workers and new ones alike, until it is put right."""
-    said = "table assets: the row 'USDT' does not match its checksum"
+    text = "table assets: the row 'USDT' does not match its checksum"
     refused = "Calls that need it are refused until it can be used"
     set_decimals(exchange, 4)
     replace_a_worker(exchange)
     reload(exchange)
     until(lambda: exchange.log().count(refused) == 1 + WORKERS, PATIENCE_S, "each says so once")
-    assert all(said in line for line in exchange.log().splitlines() if refused in line)
+    assert all(text in line for line in exchange.log().splitlines() if refused in line)
     assert statuses(exchange, "/api/v1/spot/balances") == {503}
     assert statuses(exchange, "/fapi/v1/ping") == {200}
     set_decimals(exchange, 6)
