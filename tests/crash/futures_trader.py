@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from loadtest.findings import is_open
@@ -13,6 +14,7 @@ from tests.crash.answers import NO_SUCH_ORDER
 from tests.crash.calls import Call, FuturesCaller, Note, Signed
 from tests.crash.floor import Account, Floor, Market
 from tests.crash.futures_terms import OTHER, Terms, make_attached, make_change, make_regular, make_trigger
+from tests.crash.trader import Trader
 
 COUNTDOWN_MS: Final = 200
 _ORDER: Final = "/v1/order"
@@ -30,26 +32,16 @@ class Held(NamedTuple):
     trigger: bool
 
 
-class FuturesTrader:
-    """One thread that trades at random and keeps track of its orders."""
+class FuturesTrader(Trader):
+    """On the futures markets."""
 
     def __init__(self, number: int, floor: Floor, account: Account, note: Note, rnd: random.Random) -> None:
-        self._number = number
-        self._markets = floor.markets
-        self._all_shards = range(floor.shard_count)
-        self._caller = FuturesCaller(floor.exchange.base_url, account, note)
-        self._account_shard = account.account_shard
-        self._rnd = rnd
+        super().__init__(number, floor, account, rnd)
+        self._caller: FuturesCaller = FuturesCaller(floor.exchange.base_url, account, note)
         self._open: list[Held] = []
-        self._count = 0
-        self.faults: list[str] = []
 
-    def close(self) -> None:
-        self._caller.close()
-
-    def step(self) -> Call:
-        """Make one call."""
-        acts = {
+    def _acts(self) -> Mapping[Callable[[], Call], float]:
+        return {
             self._place: 40,
             self._place_algo: 6,
             self._place_batch: 4,
@@ -62,8 +54,6 @@ class FuturesTrader:
             self._count_down: 0.5,
             self._ask: 10,
         }
-        (act,) = self._rnd.choices(list(acts), list(acts.values()))
-        return act()
 
     # Placing
 
@@ -73,16 +63,14 @@ class FuturesTrader:
         call = self._send("place", terms, signed)
         if call.outcome is Outcome.UNKNOWN or self._rnd.random() < 0.05:
             again = self._send("repeat", terms, signed, is_known=call.status == 200)
-            if call.status == again.status == 200 and call.body["orderId"] != again.body["orderId"]:
-                self.faults.append(f"{again}: a second order for the same signed request")
+            self._check_repeat(call, again, "orderId")
         elif call.status == 200 and self._rnd.random() < 0.1:
             self._look_for(call.body["symbol"], call.body["orderId"])
         return call
 
     def _make_terms(self, market: Market) -> Terms:
         rnd = self._rnd
-        self._count += 1
-        named = {"symbol": market.symbol, "newClientOrderId": f"{self._number}-{self._count}"}
+        named = {"symbol": market.symbol, "newClientOrderId": self._new_name()}
         parents = [held for held in self._open if held.market is market and not held.trigger]
         if parents and rnd.random() < 0.1:
             parent = rnd.choice(parents)
@@ -104,8 +92,7 @@ class FuturesTrader:
             self.faults.append(f"order {order} was acknowledged and could not be found right after")
 
     def _place_algo(self) -> Call:
-        self._count += 1
-        market, name = self._rnd.choice(self._markets), f"{self._number}-{self._count}"
+        market, name = self._rnd.choice(self._markets), self._new_name()
         terms = {"symbol": market.symbol, "clientAlgoId": name, "algoType": "CONDITIONAL", **make_trigger(self._rnd)}
         call = self._caller.call("place", "POST", _ALGO, {market.shard, self._account_shard}, **terms)
         if call.status == 200 and call.body["algoStatus"] == "NEW":

@@ -11,7 +11,8 @@ from loadtest.outcome import Outcome
 from tests.crash.answers import SIGNED_S, TRADERS
 from tests.crash.calls import PAUSE_S, Call
 from tests.crash.floor import Floor
-from tests.crash.trading import Trader, Trading
+from tests.crash.trader import Trader
+from tests.crash.trading import Trading
 from tests.crash.workers import Workers
 
 

@@ -1,6 +1,7 @@
 """A trader on the spot markets, who records invalid responses as faults."""
 
 import random
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from loadtest.findings import is_open
@@ -9,35 +10,29 @@ from loadtest.signing import sign_spot
 from loadtest.spot_audit import ORDERS
 from tests.crash.calls import Call, Note, Signed, SpotCaller, encode
 from tests.crash.floor import Account, Floor, Market
+from tests.crash.trader import Trader
 
 
-class SpotTrader:
-    """One thread that trades at random and keeps track of its orders."""
+class SpotTrader(Trader):
+    """On the spot markets."""
 
     def __init__(self, number: int, floor: Floor, account: Account, note: Note, rnd: random.Random) -> None:
-        self._number = number
-        self._markets = floor.markets
-        self._all_shards = range(floor.shard_count)
-        self._caller = SpotCaller(floor.exchange.base_url, account, note)
-        self._account_shard = account.account_shard
-        self._rnd = rnd
+        super().__init__(number, floor, account, rnd)
+        self._caller: SpotCaller = SpotCaller(floor.exchange.base_url, account, note)
         self._open: list[tuple[Market, str, str]] = []  # market, order id, client id
-        self._count = 0
-        self.faults: list[str] = []
 
-    def close(self) -> None:
-        self._caller.close()
-
-    def step(self) -> Call:
-        """Make one call."""
-        acts = (self._place, self._cancel, self._cancel_by_client_id, self._cancel_all, self._ask)
-        (act,) = self._rnd.choices(acts, (45, 28, 6, 1, 12))
-        return act()
+    def _acts(self) -> Mapping[Callable[[], Call], float]:
+        return {
+            self._place: 45,
+            self._cancel: 28,
+            self._cancel_by_client_id: 6,
+            self._cancel_all: 1,
+            self._ask: 12,
+        }
 
     def _place(self) -> Call:
         rnd, market = self._rnd, self._rnd.choice(self._markets)
-        self._count += 1
-        client_id = f"{self._number}-{self._count}"
+        client_id = self._new_name()
         sent = {"symbol": market.symbol, "client_order_id": client_id, **make_terms(rnd)}
         signed = sign_spot(self._caller.account, {}, encode(sent)) if rnd.random() < 0.3 else None
         call = self._send_order("place", market, sent, signed)
@@ -45,8 +40,7 @@ class SpotTrader:
             self._open.append((market, call.body["id"], client_id))
         if signed and (call.outcome is Outcome.UNKNOWN or rnd.random() < 0.1):
             again = self._send_order("repeat", market, sent, signed)
-            if call.status == again.status == 200 and call.body["id"] != again.body["id"]:
-                self.faults.append(f"{again}: a second order for the same signed request")
+            self._check_repeat(call, again, "id")
         elif call.status == 200 and rnd.random() < 0.1:
             self._look_for(market, call.body["id"])
         return call
