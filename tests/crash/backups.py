@@ -1,59 +1,20 @@
 """Backups of an exchange under load, and the exchanges restored from them."""
 
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Final, NamedTuple
-
-from click.testing import CliRunner
+from typing import Final, NamedTuple
 
 from loadtest.reader import Reader
 from loadtest.statement import SpotStatement, read_spot
 from tests.crash.audit import EVER_S
 from tests.crash.calls import Call
+from tests.crash.commands import shardex
 from tests.crash.floor import QUOTE, Floor, done
 from tests.crash.workers import Workers
 from tests.exchange import Exchange
-from web.cli.main import main
-from web.cli.run import ROOT
 
-COMMAND_S: Final = 120.0
 GIVEN: Final = "7"  # of each asset that the operator adds
-
-
-class Done(NamedTuple):
-    """The result of a command."""
-
-    status: int
-    text: str
-
-    def ok(self) -> str:
-        """Its output; it must have succeeded."""
-        assert self.status == 0, self.text
-        return self.text
-
-
-def shardex(data: Path, *arguments: str) -> Done:
-    """Run ``shardex`` on a data folder, in this process."""
-    result = CliRunner().invoke(main, ["--data", str(data), *arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return Done(result.exit_code, result.output)
-
-
-def start_shardex(data: Path, *arguments: str, **how: Any) -> "subprocess.Popen[str]":
-    """Run ``shardex`` in a process of its own."""
-    command = [sys.executable, "-m", "web.cli", "--data", str(data), *arguments]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, cwd=ROOT, **streams, **how)
-
-
-def end(process: "subprocess.Popen[str]") -> Done:
-    """Wait for the process; its result."""
-    with process:
-        text, _ = process.communicate(timeout=COMMAND_S)
-    return Done(process.returncode, text)
 
 
 class Acknowledged(NamedTuple):

@@ -15,7 +15,8 @@ import pytest
 from shards.model.markets import shard_of_symbol
 from storage.keeping import may_discard
 from storage.snapshot import list_snapshots
-from tests.crash.backups import Acknowledged, Operator, end, find_lost, names, restored, shardex, start_shardex
+from tests.crash.backups import Acknowledged, Operator, find_lost, names, restored
+from tests.crash.commands import end, shardex, start_shardex
 from tests.crash.floor import Floor, done
 from tests.crash.futures_floor import FuturesFloor
 from tests.crash.load import Load

@@ -10,7 +10,8 @@ from typing import Final
 
 import pytest
 
-from tests.crash.backups import names, shardex
+from tests.crash.backups import names
+from tests.crash.commands import shardex
 from tests.crash.floor import Floor, done
 from tests.crash.load import Load
 from tests.crash.processes import BACK_S, end_everything

@@ -31,11 +31,11 @@ from storage.folder import FolderError
 from storage.journal import JournalDamaged, StorageUnavailable
 from storage.reference import Reference, ReferenceUnusable
 from storage.snapshot import SnapshotDamaged
+from tests.crash.commands import run
 from tests.crash.floor import Floor
 from tests.crash.load import Load
 from tests.crash.processes import BACK_S
 from tests.crash.settings import make_random
-from tests.crash.test_damage import run
 from tests.crash.trading import SPOT
 from tests.exchange import Exchange, kill, until
 from tests.model.seeds import read_count

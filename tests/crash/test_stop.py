@@ -13,7 +13,7 @@ import pytest
 from loadtest.signing import bearer
 from loadtest.spot_audit import ORDERS
 from storage.snapshot import list_snapshots, sequence_of
-from tests.crash.backups import shardex
+from tests.crash.commands import shardex
 from tests.crash.floor import Account, Floor, done
 from tests.crash.processes import BACK_S, await_archived, connected, shard_process
 from tests.exchange import Exchange, until

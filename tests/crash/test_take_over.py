@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.crash.test_damage import run, verify
+from tests.crash.commands import run, shardex
 from tests.data import folders
 from tests.exchange import Exchange
 from web.cli.demo import DemoAccount
@@ -40,7 +40,7 @@ def test_it_is_taken_over_once() -> None:
         assert all(text in exchange.log() for text in TAKEN_OVER)
         logged = len(exchange.log())
         exchange.stop()
-        assert verify(exchange.data) == (0, [f"ok: 2 shards and the archive of {exchange.data}"])
+        assert shardex(exchange.data, "verify").ok() == f"ok: 2 shards and the archive of {exchange.data}\n"
         exchange.engine.start()
         exchange.web.start()
         exchange.wait_ready()
