@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final, NamedTuple
 
 Row = Mapping[str, Any]
+_AVERAGE_PLACES: Final = 8
 OPEN: Final = ("open", "partially_filled", "NEW", "PARTIALLY_FILLED")
 
 
@@ -28,6 +29,12 @@ def is_same(value: Any, wanted: Any) -> bool:
         return Decimal(str(value)) == Decimal(str(wanted))
     except ArithmeticError:
         return str(value) == str(wanted)
+
+
+def is_average(average: str, value: Decimal, quantity: Decimal, tick: Decimal) -> bool:
+    """Whether it is that of trades of this value and quantity: exact, or rounded to eight places below the tick."""
+    exact = value / quantity
+    return Decimal(average) in (exact, exact.quantize(tick.scaleb(-_AVERAGE_PLACES), ROUND_HALF_EVEN))
 
 
 def check_reported(names: Names, row: Row, now: Row | None) -> Iterator[str]:

@@ -2,17 +2,16 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import ROUND_HALF_EVEN, ROUND_UP, Decimal
+from decimal import ROUND_UP, Decimal
 from fractions import Fraction
 from typing import Final, NamedTuple
 
-from loadtest.findings import Names, check_fills, check_limits
+from loadtest.findings import Names, check_fills, check_limits, is_average
 from loadtest.futures_orders import FILLED, QUANTITY
 from loadtest.positions import UNIT, Position, round_up
 from loadtest.statement import FuturesStatement, Opening, Row, read_positions
 
 _NAMES: Final = Names(FILLED, QUANTITY, ())
-_AVERAGE_PLACES: Final = 8  # in addition to the tick's
 
 
 class Prices(NamedTuple):
@@ -73,11 +72,9 @@ class MoneyAudit:
         """The average price follows from the fills; status FILLED means the full quantity."""
         for order in self._statement.orders.values():
             filled = Decimal(order[FILLED])
-            if filled:
-                average, exact = Decimal(order["avgPrice"]), Decimal(order["cumQuote"]) / filled
-                unit = self._terms[order["symbol"]].tick.scaleb(-_AVERAGE_PLACES)
-                if average not in (exact, exact.quantize(unit, ROUND_HALF_EVEN)):
-                    yield f"its average should be {exact}: {order}"
+            value, tick = Decimal(order["cumQuote"]), self._terms[order["symbol"]].tick
+            if filled and not is_average(order["avgPrice"], value, filled, tick):
+                yield f"its average should be {value / filled}: {order}"
             is_full = filled and (order["closePosition"] or Decimal(order[QUANTITY]) == filled)
             if order["status"] == "FILLED" and not is_full:
                 yield f"it is not filled: {order}"

@@ -2,12 +2,21 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from decimal import ROUND_HALF_EVEN, ROUND_UP, Decimal
+from decimal import ROUND_UP, Decimal
 from typing import Any, Final
 
 from loadtest.answers import PLACED_AND_REJECTED, UNKNOWN_ORDER
 from loadtest.cancels import Canceled, Cancels
-from loadtest.findings import Names, check_ended, check_fills, check_limits, check_reported, is_open, is_same
+from loadtest.findings import (
+    Names,
+    check_ended,
+    check_fills,
+    check_limits,
+    check_reported,
+    is_average,
+    is_open,
+    is_same,
+)
 from loadtest.markets import Market
 from loadtest.outcome import Outcome
 from loadtest.reader import Reader
@@ -22,7 +31,6 @@ _NAMES: Final = Names(
 _CANCELS: Final = ("cancel", "cancel_by_client_id")
 _PLACES: Final = ("place", "repeat")  # "repeat" sends the same request again
 _RESTING: Final = ("gtc", "post_only")
-_AVERAGE_PLACES: Final = 8  # in addition to the tick's
 ORDERS: Final = "/api/v1/spot/orders"
 
 
@@ -127,7 +135,7 @@ class SpotAudit:
             if call.verb == "cancel_all" and call.status == 200:
                 symbol = call.sent.get("symbol")
                 for each in placed:
-                    if each.started + each.seconds <= call.started and symbol in (None, "", each.sent["symbol"]):
+                    if each.ended <= call.started and symbol in (None, "", each.sent["symbol"]):
                         yield from check_ended(str(call), statement.orders.get(each.body["id"]))
 
     # Money
@@ -136,11 +144,8 @@ class SpotAudit:
         fills = ((trade["order_id"], Decimal(trade["quantity"])) for trade in statement.trades.values())
         yield from check_fills(statement.orders, fills, _NAMES.filled)
         prices = ((trade["order_id"], Decimal(trade["price"])) for trade in statement.trades.values())
-        limits = {
-            number: [Decimal(order["price"])]
-            for number, order in statement.orders.items()
-            if Decimal(order["price"] or 0)
-        }
+        priced = {number: Decimal(order["price"] or 0) for number, order in statement.orders.items()}
+        limits = {number: [price] for number, price in priced.items() if price}
         yield from check_limits(_NAMES, statement.orders, prices, limits)
         yield from self._check_values(statement)
         for trade in statement.trades.values():
@@ -160,10 +165,9 @@ class SpotAudit:
             value[trade["order_id"]] += Decimal(trade["quantity"]) * Decimal(trade["price"])
         for order_id, order in statement.orders.items():
             filled = Decimal(order["filled_qty"])
-            if filled:
-                exact, unit = value[order_id] / filled, self._markets[order["symbol"]].tick.scaleb(-_AVERAGE_PLACES)
-                if Decimal(order["avg_fill_price"]) not in (exact, exact.quantize(unit, ROUND_HALF_EVEN)):
-                    yield f"its trades are worth {value[order_id]}: {order}"
+            tick = self._markets[order["symbol"]].tick
+            if filled and not is_average(order["avg_fill_price"], value[order_id], filled, tick):
+                yield f"its trades are worth {value[order_id]}: {order}"
             if order["status"] == "filled" and order["quantity"] and Decimal(order["quantity"]) != filled:
                 yield f"it is not filled: {order}"
 
