@@ -4,20 +4,17 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Set
 from math import inf
-from typing import Any, Final
+from typing import Final
 
 from loadtest.outcome import Outcome
 from tests.crash.calls import HUNG_S, Call
 from tests.crash.faults import SYNCS_MAY_FAIL
-from tests.crash.floor import Floor
-from tests.crash.futures_floor import FuturesFloor
 from tests.crash.kinds import KINDS, Kind
 from tests.crash.processes import BACK_S, check_at_rest
 from tests.crash.storm import Findings, Stage, Storm
-from tests.crash.trading import FUTURES, SPOT
+from tests.crash.trading import PRODUCTS
 from tests.exchange import Exchange, until
 
-PRODUCTS: Final[Mapping[str, Any]] = {"spot": (Floor, SPOT), "futures": (FuturesFloor, FUTURES)}
 SHARDS: Final = 4
 STORM_FAULTS: Final = 25  # at most, between two audits: storms stay short
 LATE_S: Final = HUNG_S - 6  # well after the longest deadline, even on a busy machine
@@ -86,9 +83,8 @@ class Campaign:
 
     def run(self, kinds: Mapping[str, int]) -> None:
         """Inject so many faults of each kind. Raises AssertionError at the first storm with findings."""
-        make_floor, trading = PRODUCTS[self._product]
         self.exchange.start()
-        stage = Stage(self.exchange, make_floor(self.exchange), trading)
+        stage = Stage.of(self.exchange, PRODUCTS[self._product])
         for kind, count in plan(kinds):
             self._storm(stage, kind, count)
         check_at_rest(self.exchange)

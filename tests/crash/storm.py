@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from loadtest.outcome import Outcome
 from shards.ipc.client import Client
@@ -27,7 +27,12 @@ class Stage(NamedTuple):
 
     exchange: Exchange
     floor: Floor
-    trading: Trading = SPOT
+    trading: Trading
+
+    @classmethod
+    def of(cls, exchange: Exchange, trading: Trading = SPOT) -> Self:
+        """With new markets."""
+        return cls(exchange, trading.make_floor(exchange), trading)
 
 
 class Findings(AssertionError):

@@ -13,7 +13,6 @@ import pytest
 
 from storage.journal import START, Journal, Record, StorageFull
 from tests.crash.calls import Call
-from tests.crash.floor import Floor
 from tests.crash.futures_floor import FuturesFloor
 from tests.crash.processes import BACK_S, archive_process, await_archived, check_at_rest, connected, shard_process
 from tests.crash.settings import make_random, times
@@ -80,7 +79,7 @@ def small_exchange(settings: dict[str, str]) -> Iterator[Exchange]:
 def small_stage() -> Iterator[Stage]:
     """Spot markets."""
     with small_exchange({}) as exchange:
-        yield Stage(exchange, Floor(exchange))
+        yield Stage.of(exchange)
 
 
 @pytest.fixture
