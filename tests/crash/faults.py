@@ -136,8 +136,13 @@ def restart(service: Service) -> float:
 
 
 def reload_workers(exchange: Exchange) -> None:
-    """SIGHUP, and wait until all workers are new."""
+    """SIGHUP, and wait until all workers are new, and as many as before."""
     before = set(worker_processes(exchange))
     assert exchange.web.pid is not None
     os.kill(exchange.web.pid, signal.SIGHUP)
-    until(lambda: not before & set(worker_processes(exchange)), BACK_S, "all workers are new")
+
+    def are_new() -> bool:
+        now = set(exchange.worker_pids())
+        return len(now) >= len(before) and not now & before
+
+    until(are_new, BACK_S, "all workers are new")

@@ -1,8 +1,6 @@
 """Keys of tokens come and go with a reload; no request fails for it, and a bad file changes nothing."""
 
 import json
-import os
-import signal
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +12,7 @@ from typing import Final
 import jwt
 import pytest
 
+from tests.crash.faults import reload_workers
 from tests.exchange import Exchange, kill, until
 from tests.fuzz.wire import Connection
 from tests.security.test_weak_secrets import start
@@ -85,19 +84,6 @@ class Caller:
         return answers
 
 
-def reload(exchange: Exchange) -> None:
-    """SIGHUP to gunicorn's master, which stays; until all workers are new."""
-    old, master = set(exchange.worker_pids()), exchange.web.pid
-    assert master is not None
-    os.kill(master, signal.SIGHUP)
-    until(lambda: _is_new(exchange, old), PATIENCE_S, "new workers")
-
-
-def _is_new(exchange: Exchange, old: set[int]) -> bool:
-    now = set(exchange.worker_pids())
-    return len(now) == WORKERS and not now & old
-
-
 def test_rotation_under_load(tmp_path: Path) -> None:
     keys = tmp_path / "keys.json"
     put(keys, json.dumps(OLD))
@@ -107,12 +93,12 @@ def test_rotation_under_load(tmp_path: Path) -> None:
             assert new.statuses() == {401}
             put(keys, json.dumps({**OLD, **NEW}))
             assert new.statuses() == {401}
-            reload(exchange)
+            reload_workers(exchange)
             assert new.statuses() == {200}
         with new.asking(pool):
             put(keys, json.dumps(NEW))
             assert old.statuses() == {200}
-            reload(exchange)
+            reload_workers(exchange)
             assert old.statuses() == {401}
         assert "stay in use" not in exchange.log()
 
@@ -126,7 +112,7 @@ def test_a_bad_file_at_a_reload(tmp_path: Path) -> None:
         with old.asking(pool):
             for count, (text, mode) in enumerate(BAD.values(), 1):
                 put(keys, text, mode)
-                reload(exchange)
+                reload_workers(exchange)
                 assert (old.statuses(), new.statuses()) == ({200}, {401})
                 assert exchange.log().count("stay in use") == count * (1 + WORKERS)  # the master says so, too
         keys.unlink()
@@ -135,7 +121,7 @@ def test_a_bad_file_at_a_reload(tmp_path: Path) -> None:
         until(lambda: len(set(exchange.worker_pids()) - {killed}) == WORKERS, PATIENCE_S, "another worker")
         assert (old.statuses(), new.statuses()) == ({200}, {401})
         put(keys, json.dumps({**OLD, **NEW}))
-        reload(exchange)
+        reload_workers(exchange)
         assert new.statuses() == {200}
         assert NEW["2026-07"] not in exchange.log()
 

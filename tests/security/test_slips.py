@@ -11,8 +11,9 @@ from typing import Final
 
 import pytest
 
+from tests.crash.faults import reload_workers
 from tests.exchange import Exchange, kill, until
-from tests.security.test_key_rotation import PATIENCE_S, WORKERS, reload
+from tests.security.test_key_rotation import PATIENCE_S, WORKERS
 
 LOOKS: Final = 20  # each on a connection of its own: every worker is among those who answer
 
@@ -57,7 +58,7 @@ def test_what_was_read_before_stays_in_use(exchange: Exchange, tmp_path: Path, s
     try:
         replace_a_worker(exchange)
         until(lambda: count_kept(exchange, before, name, text) == 1, PATIENCE_S, "the worker says so")
-        reload(exchange)
+        reload_workers(exchange)
         until(lambda: count_kept(exchange, before, name, text) == 2 + WORKERS, PATIENCE_S, "the master, too")
         assert statuses(exchange, "/api/v1/spot/balances") == {200}
     finally:
@@ -90,7 +91,7 @@ def test_a_damaged_reference_file(exchange: Exchange) -> None:
     refused = "Calls that need it are refused until it can be used"
     set_decimals(exchange, 4)
     replace_a_worker(exchange)
-    reload(exchange)
+    reload_workers(exchange)
     until(lambda: exchange.log().count(refused) == 1 + WORKERS, PATIENCE_S, "each says so once")
     assert all(text in line for line in exchange.log().splitlines() if refused in line)
     assert statuses(exchange, "/api/v1/spot/balances") == {503}
@@ -111,7 +112,7 @@ def test_a_reference_file_that_is_gone(exchange: Exchange) -> None:
     for path in gone:
         path.rename(path.with_name(f"gone-{path.name}"))
     try:
-        reload(exchange)
+        reload_workers(exchange)
         assert statuses(exchange, "/api/v1/spot/balances") == {503}
         assert not [path for path in gone if path.exists()]
     finally:
@@ -127,10 +128,10 @@ def test_an_access_log_that_cannot_be_made(exchange: Exchange, access_log: Path)
     shutil.rmtree(access_log.parent)
     os.kill(master, signal.SIGUSR1)
     until(lambda: exchange.log().count("The file that is open stays in use") == 1 + WORKERS, PATIENCE_S, "all say so")
-    reload(exchange)
+    reload_workers(exchange)
     assert statuses(exchange, "/healthz") == {200}
     access_log.parent.mkdir()
-    reload(exchange)
+    reload_workers(exchange)
     assert statuses(exchange, "/healthz") == {200}
     until(lambda: "GET /healthz" in access_log.read_text(), PATIENCE_S, "lines in the log")
     assert exchange.log().count("There is no access log until a reload can open it") == 1
