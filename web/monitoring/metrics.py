@@ -54,10 +54,10 @@ def count_wrong_key() -> None:
     _stats.count_wrong_key()
 
 
-def render(gateway: ExchangeGateway) -> tuple[bytes, str]:
+def render(gateway: ExchangeGateway, stats: SharedRequestStats = _stats) -> tuple[bytes, str]:
     """All metrics as text, and its content type."""
     registry = CollectorRegistry()
-    registry.register(_StatsCollector(_stats.total()))
+    registry.register(_StatsCollector(stats.total()))
     registry.register(_EngineCollector(gateway))
     return generate_latest(registry), CONTENT_TYPE_LATEST
 

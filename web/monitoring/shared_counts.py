@@ -13,7 +13,7 @@ import logging
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -64,8 +64,9 @@ class RequestStats(msgspec.Struct):
 class SharedRequestStats:
     """The counts of all workers, as one of them sees them: its own to add to, all to read. Thread-safe."""
 
-    def __init__(self, path: Path | None) -> None:
-        """Share ``path``; None: there are no other workers, and nothing is written."""
+    def __init__(self, path: Path | None, put: Callable[[Path, bytes], None] = put) -> None:
+        """Share ``path``; None: there are no other workers, and nothing is written. ``put`` writes a file."""
+        self._put = put
         self._path: Path | None = None
         self._own = RequestStats()
         self._counting = threading.RLock()  # reentrant: the exit handler may run, and write, while counting
@@ -118,13 +119,13 @@ class SharedRequestStats:
                 self._is_due = self._path is None
                 content = msgspec.msgpack.encode(self._own)
             if self._path is not None:
-                self._put(self._path, content)
+                self._publish(self._path, content)
             return content
 
-    def _put(self, path: Path, content: bytes) -> None:
+    def _publish(self, path: Path, content: bytes) -> None:
         """Write the file; on failure warn once, and retry later."""
         try:
-            put(path, content)
+            self._put(path, content)
         except OSError as fault:
             self._make_due()
             if not self._is_told:
