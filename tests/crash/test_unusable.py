@@ -19,8 +19,8 @@ from shards.vitals import State, living
 from storage.journal import START
 from storage.snapshot import Snapshot, write_snapshot
 from tests.crash.commands import RUN_S, shardex
-from tests.exchange import OWN_SETTINGS, until
-from tests.http.test_first_minute import refusal
+from tests.exchange import clean_environment, until
+from tests.http.starts import refusal
 from web.cli.run import ROOT
 
 JOURNAL: Final = "shard-0/journal.sqlite"
@@ -126,12 +126,11 @@ def test_a_process_of_the_engine(
 @contextmanager
 def running(folder: Folder, log: Path) -> Iterator[Path]:
     """The engine; what it prints stands in the log."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)}
     with log.open("wb") as output:
         engine = subprocess.Popen(
             [sys.executable, "-m", "shards"],
             cwd=ROOT,
-            env={**inherited, "SHARDEX_DATA": str(folder.path)},
+            env=clean_environment(SHARDEX_DATA=str(folder.path)),
             stdout=output,
             stderr=output,
         )

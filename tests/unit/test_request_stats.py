@@ -31,7 +31,8 @@ def path(tmp_path: Path) -> Path:
 class Disk:
     """May be full."""
 
-    is_full = False
+    def __init__(self) -> None:
+        self.is_full = False
 
     def put(self, path: Path, content: bytes) -> None:
         if self.is_full:
@@ -46,10 +47,7 @@ def requests_of(shared: SharedRequestStats) -> dict[tuple[str, str, int], int]:
 
 def engine_without_shards() -> ExchangeGateway:
     client = SimpleNamespace(
-        shard_count=0,
-        archive_signs=lambda: None,
-        archive_serving=lambda: False,
-        supervisor_signs=lambda: None,
+        shard_count=0, archive_signs=lambda: None, archive_serving=lambda: False, supervisor_signs=lambda: None
     )
     return ExchangeGateway(cast(Any, client))
 
@@ -123,7 +121,7 @@ def test_no_other_tells_less_than_was_told(tmp_path: Path) -> None:
 
 
 def test_it_is_written_unasked_and_not_at_once(path: Path) -> None:
-    shared, reader = SharedRequestStats(path), SharedRequestStats(path.with_name("1.counts"))
+    shared, reader = SharedRequestStats(path, write_s=0.3), SharedRequestStats(path.with_name("1.counts"))
     for number in range(1, 4):
         shared.count_request(KEY, 0.001)
         assert requests_of(reader).get(KEY, 0) < number
@@ -160,7 +158,7 @@ def test_what_cannot_be_read_counts_nothing(tmp_path: Path, content: bytes) -> N
 def test_on_a_full_disk(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """It goes on in memory, says so once, and gives the others all of it when there is room again."""
     disk = Disk()
-    shared, reader = SharedRequestStats(path, disk.put), SharedRequestStats(path.with_name("1.counts"))
+    shared, reader = SharedRequestStats(path, disk.put, write_s=0.1), SharedRequestStats(path.with_name("1.counts"))
     for _ in range(2):
         disk.is_full = True
         caplog.clear()

@@ -24,7 +24,6 @@ from web.monitoring.shared_counts import SECONDS, SUFFIX, RequestStats, SharedRe
 
 SLOT_VARIABLE: Final = "SHARDEX_WORKER_SLOT"
 
-
 _stats: Final = SharedRequestStats(None)
 
 

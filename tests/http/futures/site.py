@@ -35,6 +35,7 @@ from web.http.tokens import Tokens
 from web.ratelimit.budget import Budget
 from web.services import Services
 from web.settings import load_web_settings
+from web.wrong_keys import WrongKeys
 
 Message_ = Command | Query
 
@@ -161,6 +162,7 @@ class Site:
     def __init__(
         self, path: Path, budget: Budget | None = None, client: FakeClient | None = None, **settings: Any
     ) -> None:
+        """Wrong operator keys are answered without delay."""
         self.client = FakeClient() if client is None else client
         self.reference = Reference(path / "reference.sqlite", Fernet.generate_key().decode())
         for asset in (Asset("USDT", 6), Asset("BTC", 8), Asset("ETH", 18)):
@@ -177,6 +179,7 @@ class Site:
                 catalogs=CatalogSource(self.reference),
                 tokens=Tokens("0123456789abcdef" * 4, {}, "HS256"),
                 admin_key=b"operator",
+                wrong_keys=WrongKeys(lambda: None, wait_max_s=0.0),
                 id_key=b"k" * 32,
                 budget=budget,
             )
