@@ -14,12 +14,13 @@ from typing import Final, NamedTuple
 import msgspec
 
 from loadtest.accounts import Account
-from loadtest.answers import find_undocumented
-from loadtest.futures_audit import Fees, FuturesAudit
+from loadtest.answers import USERS, find_undocumented
+from loadtest.futures_audit import FuturesAudit
+from loadtest.futures_money import Terms, find_held
 from loadtest.markets import ask, read_markets
 from loadtest.match_audit import MatchAudit
 from loadtest.outcome import Outcome
-from loadtest.placements import placements
+from loadtest.placements import attempts_in
 from loadtest.reader import Reader, Unanswered
 from loadtest.record import Call
 from loadtest.spot_audit import SpotAudit
@@ -58,7 +59,7 @@ class Auditor:
         self._accounts = accounts
         markets = read_markets(url)
         self._spot = {market.symbol: market for market in markets if market.product == "spot"}
-        self._futures = [market.symbol for market in markets if market.product == "futures"]
+        self._futures = {market.symbol: market for market in markets if market.product == "futures"}
         self._decimals = read_places(url)
         self.statements = Statements({}, {}, {})
 
@@ -89,7 +90,7 @@ class Auditor:
         by_account: dict[str, list[Call]] = defaultdict(list)
         for call in calls:
             by_account[call.account].append(call)
-            yield from find_undocumented(call, may_lose)
+            yield from find_undocumented(call, USERS, may_lose)
         for account in self._accounts:
             name = account.account
             with Reader(self._url, account) as reader:
@@ -112,32 +113,39 @@ class Auditor:
         self.statements.client_ids.update((call.body["id"], call.sent["client_order_id"]) for call in placed)
         yield from SpotAudit(own, opening, self._spot, self._decimals).findings(reader, spot)
         own = [call for call in sound if call.product == "futures"]
-        yield from FuturesAudit(own, opening, self._read_fees(reader)).findings(futures)
-        yield from self._check_closed(reader, spot)
+        yield from FuturesAudit(own, opening, self._read_terms(reader, futures)).findings(reader, futures)
+        yield from find_unclosed(reader, self._futures, spot)
 
     def _read(self, reader: Reader, opening: Opening) -> tuple[SpotStatement, FuturesStatement]:
-        said, name = self.statements, reader.account
-        if name not in said.futures:
-            said.spot[name] = read_spot(reader, opening.time_s)
-            said.futures[name] = read_futures(reader, self._futures, opening.time_s)
-        return said.spot[name], said.futures[name]
+        (spot, futures, _), name = self.statements, reader.account
+        if name not in futures:
+            spot[name] = read_spot(reader, opening.time_s)
+            futures[name] = read_futures(reader, self._futures, opening.time_s)
+        return spot[name], futures[name]
 
-    def _read_fees(self, reader: Reader) -> Mapping[str, Fees]:
+    def _read_terms(self, reader: Reader, statement: FuturesStatement) -> Mapping[str, Terms]:
+        leverages = {row["symbol"]: int(row["leverage"]) for row in statement.account["positions"]}
         rates = {symbol: reader.futures("/v1/commissionRate", symbol=symbol) for symbol in self._futures}
         return {
-            symbol: Fees(Decimal(rate["makerCommissionRate"]), Decimal(rate["takerCommissionRate"]))
+            symbol: Terms(
+                self._futures[symbol].tick,
+                Decimal(rate["makerCommissionRate"]),
+                Decimal(rate["takerCommissionRate"]),
+                leverages[symbol],
+            )
             for symbol, rate in rates.items()
         }
 
-    def _check_closed(self, reader: Reader, before: SpotStatement) -> Iterator[str]:
-        """With all orders canceled, nothing is held and totals are unchanged."""
-        close_orders(reader, self._futures)
-        right = {token: (available + frozen, Decimal(0)) for token, (available, frozen) in before.balances.items()}
-        if (balances := read_balances(reader)) != right:
-            yield f"all is canceled, and balances are {balances}, should be {right}"
-        account = reader.futures("/v2/account")
-        if Decimal(account["totalOpenOrderInitialMargin"]) or reader.futures("/v1/openOrders"):
-            yield f"all is canceled, and something is held: {account['totalOpenOrderInitialMargin']}"
+
+def find_unclosed(reader: Reader, futures: Iterable[str], before: SpotStatement) -> Iterator[str]:
+    """Cancel all orders: then nothing is held, and spot totals are unchanged. ``futures``: symbols."""
+    close_orders(reader, futures)
+    right = {token: (available + frozen, Decimal(0)) for token, (available, frozen) in before.balances.items()}
+    if (balances := read_balances(reader)) != right:
+        yield f"all is canceled, and balances are {balances}, should be {right}"
+    if left := reader.futures("/v1/openOrders"):
+        yield f"all is canceled, and open are {left}"
+    yield from find_held(reader.futures("/v2/account"))
 
 
 def read_places(url: str) -> dict[str, int]:
@@ -149,7 +157,7 @@ def _is_acknowledged(call: Call) -> bool:
     return (
         call.status == 200
         and call.verb in ("place", "place_batch")
-        and (call.product == "spot" or any("orderId" in told for _, told in placements(call)))
+        and (call.product == "spot" or any(attempt.id for attempt in attempts_in(call)))
     )
 
 

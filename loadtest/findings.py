@@ -1,11 +1,12 @@
 """Checks of every order, on either product: against earlier responses, and against the trades that filled it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final, NamedTuple
 
 Row = Mapping[str, Any]
+_AVERAGE_PLACES: Final = 8
 OPEN: Final = ("open", "partially_filled", "NEW", "PARTIALLY_FILLED")
 
 
@@ -22,19 +23,33 @@ def is_open(order: Row) -> bool:
     return order["status"] in OPEN
 
 
-def check_told(names: Names, told: Row, now: Row | None) -> Iterator[str]:
+def is_same(value: Any, wanted: Any) -> bool:
+    """Compared as numbers, if both are."""
+    try:
+        return Decimal(str(value)) == Decimal(str(wanted))
+    except ArithmeticError:
+        return str(value) == str(wanted)
+
+
+def is_average(average: str, value: Decimal, quantity: Decimal, tick: Decimal) -> bool:
+    """Whether it is that of trades of this value and quantity: exact, or rounded to eight places below the tick."""
+    exact = value / quantity
+    return Decimal(average) in (exact, exact.quantize(tick.scaleb(-_AVERAGE_PLACES), ROUND_HALF_EVEN))
+
+
+def check_reported(names: Names, row: Row, now: Row | None) -> Iterator[str]:
     """Compare an order's earlier state with its current one: an end is final, and fills are never undone."""
     if now is None:
-        yield f"lost: {dict(told)}"
+        yield f"lost: {dict(row)}"
         return
-    if is_open(told):
-        fields = [name for name in names.lasting if name in told]
-        if Decimal(now[names.filled]) < Decimal(told[names.filled]):
-            yield f"unfilled: told {dict(told)}, now {dict(now)}"
+    if is_open(row):
+        fields = [name for name in names.lasting if name in row]
+        if Decimal(now[names.filled]) < Decimal(row[names.filled]):
+            yield f"unfilled: was {dict(row)}, now {dict(now)}"
     else:
-        fields = list(told)
-    if any(told[name] != now.get(name) for name in fields):
-        yield f"changed: told {dict(told)}, now {dict(now)}"
+        fields = list(row)
+    if any(row[name] != now.get(name) for name in fields):
+        yield f"changed: was {dict(row)}, now {dict(now)}"
 
 
 def check_ended(when: str, now: Row | None) -> Iterator[str]:
@@ -55,13 +70,17 @@ def check_fills(orders: Mapping[Any, Row], fills: Iterable[tuple[Any, Decimal]],
         yield f"a trade of order {order_id}, which is not in the list"
 
 
-def check_limits(names: Names, orders: Mapping[Any, Row], prices: Iterable[tuple[Any, Decimal]]) -> Iterator[str]:
-    """No order is filled beyond its quantity; ``prices``, by order, of its trades are within its limit."""
+def check_limits(
+    names: Names,
+    orders: Mapping[Any, Row],
+    prices: Iterable[tuple[Any, Decimal]],
+    limits: Mapping[Any, Sequence[Decimal]],
+) -> Iterator[str]:
+    """No order is filled beyond its quantity; ``prices``, by order, of its trades are within one of its limits."""
     for order in orders.values():
         if 0 < Decimal(order[names.quantity] or 0) < Decimal(order[names.filled]):
             yield f"filled beyond its quantity: {dict(order)}"
     for order_id, price in prices:
-        own = orders.get(order_id, {})
-        limit = Decimal(own.get("price") or 0)
-        if limit and (price > limit if own["side"].lower() == "buy" else price < limit):  # a market order has no price
-            yield f"a trade at {price} is worse than its order: {dict(own)}"
+        own = limits.get(order_id)
+        if own and (price > max(own) if orders[order_id]["side"].lower() == "buy" else price < min(own)):
+            yield f"a trade at {price} is worse than its order: {dict(orders[order_id])}"

@@ -46,7 +46,7 @@ def ask(
         connection.close()
 
 
-class Told(NamedTuple):
+class Response(NamedTuple):
     """The response to a call of a session."""
 
     status: int  # 0: no response; -1: a malformed one
@@ -70,19 +70,19 @@ class Session:
     def close(self) -> None:
         self._session.close()
 
-    def ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes, patience_s: float) -> Told:
+    def ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes, patience_s: float) -> Response:
         """A call; a failure is reported as an error in the body."""
         try:
             answer = self._session.request(method, self._url + target, data=body, headers=headers, timeout=patience_s)
         except requests.exceptions.Timeout:
-            return Told(-1, {"error": f"hung for {patience_s} s"})
+            return Response(-1, {"error": f"hung for {patience_s} s"})
         except requests.exceptions.ChunkedEncodingError:
-            return Told(0, {"error": CUT_OFF})
+            return Response(0, {"error": CUT_OFF})
         except requests.exceptions.ConnectionError as fault:
             refused = isinstance(getattr(fault.args[0], "reason", None), NewConnectionError)
-            return Told(0, {"error": NO_CONNECTION} if refused else None)
+            return Response(0, {"error": NO_CONNECTION} if refused else None)
         try:
-            told = answer.json() if answer.content else None
+            content = answer.json() if answer.content else None
         except requests.exceptions.JSONDecodeError:
-            return Told(-1, {"error": f"{answer.status_code}, and the body is no JSON: {answer.content[:200]!r}"})
-        return Told(answer.status_code, told, answer.headers.get("Retry-After", ""))
+            return Response(-1, {"error": f"{answer.status_code}, and the body is no JSON: {answer.content[:200]!r}"})
+        return Response(answer.status_code, content, answer.headers.get("Retry-After", ""))

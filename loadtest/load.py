@@ -13,7 +13,7 @@ from web.cli.service import ROOT
 LOCUSTFILE: Final = Path(__file__).parent / "locustfile.py"
 STOP_S: Final = 20  # so that pending calls at the end are answered
 GRACE_S: Final = 60.0  # locust's own start, end and report
-BLOW_AT: Final = 0.5  # fraction of the run
+FAULT_AT: Final = 0.5  # fraction of the run
 
 
 class Plan(NamedTuple):
@@ -32,18 +32,18 @@ class LoadFailed(Exception):
     """The load did not run, or the exchange did not recover; the text says why."""
 
 
-def run_load(plan: Plan, blow: Callable[[], None] | None = None) -> None:
-    """Run the load; ``blow`` is called in the middle to inject a fault. Raises LoadFailed."""
+def run_load(plan: Plan, inject: Callable[[], None] | None = None) -> None:
+    """Run the load; ``inject`` is called in the middle, for a fault. Raises LoadFailed."""
     plan.report.parent.mkdir(parents=True, exist_ok=True)
     log = plan.report.with_suffix(".log")
     end = time.monotonic() + plan.seconds + STOP_S + GRACE_S
     with log.open("wb") as output:
         locust = subprocess.Popen(_command(plan), cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
         try:
-            if blow:
+            if inject:
                 _wait_started(plan, locust)
-                time.sleep(plan.seconds * BLOW_AT)
-                blow()
+                time.sleep(plan.seconds * FAULT_AT)
+                inject()
             status = locust.wait(end - time.monotonic())
         except subprocess.TimeoutExpired as error:
             raise LoadFailed(f"locust does not end; its log is {log}") from error

@@ -36,7 +36,7 @@ def add_options(parser: LocustArgumentParser) -> None:
     """Options besides locust's own ``--profile``; texts and numbers, because a master sends them to its workers."""
     parser.set_defaults(profile="steady")
     parser.add_argument("--accounts", required=True, help="JSON list of accounts and their credentials")
-    parser.add_argument("--records", required=True, help="Folder for what the users were told")
+    parser.add_argument("--records", required=True, help="Folder for the record of the users' calls")
     parser.add_argument("--seconds", type=int, default=60, help="Length of the run, as the shape ends it")
     parser.add_argument("--worker-count", type=int, default=1, help="Load processes that share the accounts")
     parser.add_argument("--seed", type=int, default=None, help="Of what the users do")

@@ -80,8 +80,8 @@ def _futures(url: str) -> Iterator[Market]:
             )
 
 
-def _middle(told: str | None, base: str) -> Decimal:
-    price = Decimal(told or 0)
+def _middle(price_text: str | None, base: str) -> Decimal:
+    price = Decimal(price_text or 0)
     return price or Decimal(_MIDDLES.get(base, _MIDDLE))
 
 

@@ -52,18 +52,18 @@ class MatchAudit:
     def _one_sided(self, product: str) -> Iterator[str]:
         for name, sides in self._trades[product].items():
             if len(sides) == 1:
-                yield f"only one side has been told of trade {name}: {sides[0]}"
+                yield f"trade {name} was reported to one side only: {sides[0]}"
 
     def _check_spot_money(self) -> Iterator[str]:
         """The accounts lose nothing but fees, in any token."""
         change: defaultdict[str, Decimal] = defaultdict(Decimal)
         fees: defaultdict[str, Decimal] = defaultdict(Decimal)
-        for name, said in self._spot.items():
+        for name, statement in self._spot.items():
             for token, amount in self._openings[name].spot.items():
                 change[token] -= amount
-            for token, (available, frozen) in said.balances.items():
+            for token, (available, frozen) in statement.balances.items():
                 change[token] += available + frozen
-            for row in said.trades.values():
+            for row in statement.trades.values():
                 fees[row["fee_token"]] += Decimal(row["fee"])
         for token in change.keys() | fees.keys():
             if change[token] != -fees[token]:
@@ -75,12 +75,12 @@ class MatchAudit:
         An unrealized profit is in the counterparty's wallet: it is included through the cost of open positions.
         """
         change = fees = Decimal(0)
-        for name, said in self._futures.items():
+        for name, statement in self._futures.items():
             opening = self._openings[name]
-            change += Decimal(said.account["totalWalletBalance"]) - opening.wallet
-            change -= sum(each.signed_cost for each in read_positions(said.account).values())
+            change += Decimal(statement.account["totalWalletBalance"]) - opening.wallet
+            change -= sum(each.signed_cost for each in read_positions(statement.account).values())
             change += sum(each.signed_cost for each in opening.positions.values())
-            fees += sum(Decimal(row["commission"]) for row in said.fills.values())
+            fees += sum(Decimal(row["commission"]) for row in statement.fills.values())
         if change != -fees:
             yield f"all futures wallets, less what positions cost, have {change:+f}, and paid fees of {fees:f}"
 
@@ -103,8 +103,8 @@ def _check_sides(name: str, sides: list[Side]) -> Iterator[str]:
 
 def _spot_trades(statements: Mapping[str, SpotStatement]) -> dict[str, list[Side]]:
     trades: defaultdict[str, list[Side]] = defaultdict(list)
-    for account, said in statements.items():
-        for name, row in said.trades.items():
+    for account, statement in statements.items():
+        for name, row in statement.trades.items():
             amounts = Decimal(row["price"]), Decimal(row["quantity"])
             trades[name].append(Side(account, row["symbol"], *amounts, row["side"] == "buy", row["role"] == "maker"))
     return trades
@@ -113,8 +113,8 @@ def _spot_trades(statements: Mapping[str, SpotStatement]) -> dict[str, list[Side
 def _futures_trades(statements: Mapping[str, FuturesStatement]) -> dict[str, list[Side]]:
     """By symbol and id: trade ids are per market."""
     trades: defaultdict[str, list[Side]] = defaultdict(list)
-    for account, said in statements.items():
-        for (symbol, number), row in said.fills.items():
+    for account, statement in statements.items():
+        for (symbol, number), row in statement.fills.items():
             amounts = Decimal(row["price"]), Decimal(row["qty"])
             side = Side(account, row["symbol"], *amounts, row["side"] == "BUY", row["maker"])
             trades[f"{symbol} {number}"].append(side)

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from fractions import Fraction
-from math import floor
+from math import ceil, floor
 from typing import Final
 
 import msgspec
@@ -15,28 +15,34 @@ class Position(msgspec.Struct, frozen=True):
 
     amount: Decimal = Decimal(0)  # negative: short
     cost: Decimal = Decimal(0)  # entry notional, never negative
+    margin: Decimal = Decimal(0)  # initial margin
 
-    def trade(self, amount: Decimal, price: Decimal) -> tuple["Position", Decimal]:
+    def trade(self, amount: Decimal, price: Decimal, leverage: int) -> tuple["Position", Decimal]:
         """The position after a trade of ``amount`` (negative: sold), and the realized profit.
 
         The reducing part comes first, and the rest opens a new position: a flip does both.
         """
         reduces = amount * self.amount < 0
         closed = min(abs(amount), abs(self.amount)) if reduces else Decimal(0)
-        share = self._share(closed)
-        profit = (closed * price - share) * (1 if self.amount > 0 else -1)
-        opened = abs(amount) - closed
-        return Position(self.amount + amount, self.cost - share + opened * price), profit
+        cost = self._share(self.cost, closed)
+        profit = (closed * price - cost) * (1 if self.amount > 0 else -1)
+        opened = (abs(amount) - closed) * price
+        margin = self.margin - self._share(self.margin, closed) + round_up(Fraction(opened) / leverage)
+        return Position(self.amount + amount, self.cost - cost + opened, margin), profit
 
     @property
     def signed_cost(self) -> Decimal:
         """Negative for a short position."""
         return self.cost if self.amount > 0 else -self.cost
 
-    def _share(self, closed: Decimal) -> Decimal:
-        """The share of the cost, rounded down to the unit; closing everything takes all of it."""
+    def _share(self, total: Decimal, closed: Decimal) -> Decimal:
+        """The closed part's share, rounded down to the unit; closing everything takes all of it."""
         if not closed:
             return Decimal(0)
         # with fractions: a quotient of decimals is itself rounded, possibly to the next unit
-        units = Fraction(self.cost) / Fraction(UNIT) * Fraction(closed) / Fraction(abs(self.amount))
-        return floor(units) * UNIT
+        return floor(Fraction(total) / Fraction(UNIT) * Fraction(closed) / Fraction(abs(self.amount))) * UNIT
+
+
+def round_up(value: Fraction) -> Decimal:
+    """To the next unit."""
+    return ceil(value / Fraction(UNIT)) * UNIT

@@ -59,15 +59,15 @@ class Reader:
         end = time.monotonic() + self._patience_s
         while True:
             target, headers = make()
-            told = self._session.ask(method, target, headers, b"", ANSWER_S)
-            error = error_of(told.body)
-            if told.status == 200:
-                return told.body
-            if (told.status, error) in ABSENT:
+            answer = self._session.ask(method, target, headers, b"", ANSWER_S)
+            error = error_of(answer.body)
+            if answer.status == 200:
+                return answer.body
+            if (answer.status, error) in ABSENT:
                 return None
-            if time.monotonic() > end or not _is_passing(told.status):
-                raise Unanswered(f"{method} {target.partition('?')[0]} answers {told.status} {error}")
-            time.sleep(max(PAUSE_S, told.wait_s) if told.status in LIMITED else PAUSE_S)
+            if time.monotonic() > end or not _is_passing(answer.status):
+                raise Unanswered(f"{method} {target.partition('?')[0]} answers {answer.status} {error}")
+            time.sleep(max(PAUSE_S, answer.wait_s) if answer.status in LIMITED else PAUSE_S)
 
 
 def _is_passing(status: int) -> bool:

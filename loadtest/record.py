@@ -31,6 +31,11 @@ class Call(msgspec.Struct, array_like=True):
     interrupted: bool = False  # its user was stopped while it waited
 
     @property
+    def ended(self) -> float:
+        """When the response had arrived, Unix s."""
+        return self.started + self.seconds
+
+    @property
     def product(self) -> str:
         """Spot or futures."""
         return self.what.partition(" ")[0]

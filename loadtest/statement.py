@@ -35,8 +35,11 @@ class FuturesStatement(NamedTuple):
     """Of one account."""
 
     orders: dict[int, Row]
+    open: dict[int, Row]
     fills: dict[tuple[str, int], Row]  # by symbol and id
-    account: Row
+    income: list[Row]
+    account: Row  # includes every market
+    marks: dict[str, Decimal]  # mark price by symbol; none that moved while the account was read
 
 
 def read_opening(reader: Reader, time_s: int) -> Opening:
@@ -65,13 +68,14 @@ def read_balances(reader: Reader) -> dict[str, tuple[Decimal, Decimal]]:
 
 def read_positions(account: Row) -> dict[str, Position]:
     """Existing positions by symbol."""
-    return {row["symbol"]: _read_position(row) for row in account["positions"] if Decimal(row["positionAmt"])}
+    found = {row["symbol"]: _read_position(row) for row in account["positions"]}
+    return {symbol: position for symbol, position in found.items() if position != Position()}
 
 
 def _read_position(row: Row) -> Position:
     """The cost is notional less unrealized profit, both at one mark price, because the entry price is rounded."""
     amount, cost = Decimal(row["positionAmt"]), Decimal(row["notional"]) - Decimal(row["unrealizedProfit"])
-    return Position(amount, cost if amount > 0 else -cost)
+    return Position(amount, cost if amount > 0 else -cost, Decimal(row["positionInitialMargin"]))
 
 
 def read_spot(reader: Reader, start_s: int) -> SpotStatement:
@@ -91,7 +95,14 @@ def read_futures(reader: Reader, symbols: Iterable[str], start_s: int) -> Future
         orders |= _read_on(reader, symbol, "/v1/allOrders", ("orderId", "orderId"), start_s)
         rows = _read_on(reader, symbol, "/v1/userTrades", ("fromId", "id"), start_s)
         fills |= {(symbol, number): row for number, row in rows.items()}
-    return FuturesStatement(orders, fills, reader.futures("/v2/account"))
+    listed = {row["orderId"]: row for row in reader.futures("/v1/openOrders")}
+    income, marks = _read_income(reader, start_s), _read_marks(reader)
+    account = reader.futures("/v2/account")
+    return FuturesStatement(orders, listed, fills, income, account, dict(marks.items() & _read_marks(reader).items()))
+
+
+def _read_marks(reader: Reader) -> dict[str, Decimal]:
+    return {row["symbol"]: Decimal(row["markPrice"]) for row in reader.futures("/v2/positionRisk")}
 
 
 def _read_back(reader: Reader, path: str, key: str, start_s: int) -> dict[str, Row]:
@@ -101,7 +112,7 @@ def _read_back(reader: Reader, path: str, key: str, start_s: int) -> dict[str, R
     while True:
         page = reader.spot(path, limit=SPOT_PAGE, start=start_s, **before)
         if twice := [row[key] for row in page if row[key] in rows]:
-            raise Unanswered(f"{path} tells {twice} on two pages")
+            raise Unanswered(f"{path} has {twice} on two pages")
         rows |= {row[key]: row for row in page}
         if len(page) < SPOT_PAGE:
             return rows
@@ -109,16 +120,34 @@ def _read_back(reader: Reader, path: str, key: str, start_s: int) -> dict[str, R
 
 
 def _read_on(reader: Reader, symbol: str, path: str, names: tuple[str, str], start_s: int) -> dict[int, Row]:
-    """Oldest first, no row twice: from a time, then from ids."""
+    """In order of ids, no row twice: from a time, then from ids."""
     start, key = names
     rows: dict[int, Row] = {}
     since: dict[str, Any] = {"startTime": start_s * 1_000}
+    last = 0
     while True:
         page = reader.futures(path, symbol=symbol, limit=FUTURES_PAGE, **since)
         ids = [row[key] for row in page]
-        if len(set(ids)) < len(ids) or any(number in rows for number in ids):
-            raise Unanswered(f"{path} of {symbol} tells something twice: {ids}")
+        if ids != sorted(set(ids)) or (ids and ids[0] <= last):
+            raise Unanswered(f"{path} of {symbol} after {last} has {ids}")
         rows |= dict(zip(ids, page, strict=True))
         if len(page) < FUTURES_PAGE:
             return rows
-        since = {start: ids[-1] + 1}
+        last = ids[-1]
+        since = {start: last + 1}
+
+
+def _read_income(reader: Reader, start_s: int) -> list[Row]:
+    """By times: the last rows of a page may be repeated on the next."""
+    rows: dict[tuple[int, str], Row] = {}
+    start_ms = start_s * 1_000
+    while True:
+        page = reader.futures("/v1/income", startTime=start_ms, limit=FUTURES_PAGE)
+        found = {(row["tranId"], row["incomeType"]): row for row in page}
+        is_full = len(page) == FUTURES_PAGE
+        if len(found) < len(page) or (is_full and found.keys() <= rows.keys()):
+            raise Unanswered(f"income from {start_ms} has a row twice, or more than a page in one millisecond")
+        rows |= found
+        if not is_full:
+            return list(rows.values())
+        start_ms = page[-1]["time"]

@@ -28,9 +28,9 @@ def describe_audit(calls: Sequence[Call], orders: int, trades: int, findings: Se
         for call in calls
         if call.outcome is not Outcome.DECIDED
     )
-    told = ", ".join(f"{count} × {error}" for error, count in sorted(refused.items())) or "none"
+    counts = ", ".join(f"{count} × {error}" for error, count in sorted(refused.items())) or "none"
     lines = [
-        f"not decided: {told}",
+        f"not decided: {counts}",
         f"audited: {len(calls)} calls, {orders} orders, {trades} trades; findings: {len(findings)}",
         *(f"  {finding}" for finding in findings[:SHOWN]),
     ]

@@ -93,10 +93,10 @@ class Trader(FastHttpUser):
         return self.rnd.choice((("buy", -1), ("sell", 1)))
 
 
-def resting(market: Market, terms: Mapping[str, Any], told: Mapping[str, Any]) -> Resting | None:
+def resting(market: Market, terms: Mapping[str, Any], answer: Mapping[str, Any]) -> Resting | None:
     """The resting order in a response to a new order; None if it does not rest."""
-    if error_of(told) or not is_open(told):
+    if error_of(answer) or not is_open(answer):
         return None
     spot = market.product == "spot"
     name, key = ("client_order_id", "id") if spot else ("newClientOrderId", "orderId")
-    return Resting(market, told[key], terms[name])
+    return Resting(market, answer[key], terms[name])

@@ -122,8 +122,8 @@ class BatchCanceller(Trader):
     def _place_batch(self, market: Market) -> list[Resting]:
         batch = [self._make_terms(market) for _ in range(self.rnd.randint(1, 5))]
         call = self.futures.place_batch(batch)
-        told = call.body if call.status == 200 else ()
-        made = [resting(market, terms, each) for terms, each in zip(batch, told, strict=False)]
+        answers = call.body if call.status == 200 else ()
+        made = [resting(market, terms, each) for terms, each in zip(batch, answers, strict=False)]
         return [order for order in made if order]
 
     def _make_terms(self, market: Market) -> dict[str, Any]:

@@ -9,6 +9,7 @@ is held.
 import mmap
 import os
 import struct
+from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -55,15 +56,19 @@ def vitals_path(folder: Folder, name: str) -> Path:
 class Vitals:
     """The writer's side, for the lifetime of the process."""
 
-    def __init__(self, path: Path | None) -> None:
-        """Start publishing; raises OSError if the file must be created and the disk is full. None: do not publish."""
+    def __init__(self, path: Path | None, monotonic: Callable[[], int] = monotonic_ms) -> None:
+        """Start publishing; raises OSError if the file must be created and the disk is full. None: do not publish.
+
+        ``monotonic`` is the clock of :func:`shards.clock.monotonic_ms`, by which all processes read heartbeats.
+        """
+        self._monotonic_ms = monotonic
         content: mmap.mmap | bytearray = bytearray(_WORDS.size) if path is None else _map(path)
         self._words = memoryview(content).cast("q")
-        for index, value in enumerate(Signs(os.getpid(), State.RECOVERING, monotonic_ms())):
+        for index, value in enumerate(Signs(os.getpid(), State.RECOVERING, monotonic())):
             self._words[index] = value
 
     def beat(self) -> None:
-        self._words[_BEAT] = monotonic_ms()
+        self._words[_BEAT] = self._monotonic_ms()
 
     @property
     def state(self) -> State:

@@ -1,6 +1,7 @@
 """The supervisor's watches: for stalled processes and for clock jumps."""
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -29,19 +30,21 @@ class StillWatch:
     passes for this process, so suspending the machine or this process does not count against others.
     """
 
-    def __init__(self, name: str, path: Path) -> None:
+    def __init__(self, name: str, path: Path, monotonic: Callable[[], int] = monotonic_ms) -> None:
+        """``path``: its vitals; ``monotonic`` returns milliseconds that never jump."""
         self._name = name
         self._path = path
+        self._monotonic_ms = monotonic
         self._seen = (0, 0)  # pid and its last heartbeat
         self._cpu: tuple[int, int] | None = None
-        self._looked_ms = monotonic_ms()
+        self._looked_ms = monotonic()
         self._silent_s = 0.0
         self.still_s = 0.0  # the part of it without CPU use: how long it has stalled
         self._is_told = False
 
     def look(self, pid: int) -> None:
         """Check the process with this pid. Logs once when it has been silent for long, and once when it continues."""
-        now = monotonic_ms()
+        now = self._monotonic_ms()
         spent_s, self._looked_ms = min((now - self._looked_ms) / 1_000, LOOK_TURN_S), now
         signs = read_signs(self._path) or Signs()
         if (pid, signs.beat_ms) != self._seen:

@@ -26,6 +26,7 @@ from storage.wallet_views import WALLET_VIEWS
 
 THREADS_COUNT: Final = 2  # a statement's own thread and one helper: the other cores belong to the shards
 CHECKPOINT_BYTES: Final = 64 * 2**20  # of the log: checkpointing takes 0.1 to 0.7 s of CPU, for 16 MiB as for 64
+ALL_VIEWS: Final = (*VIEWS, *WALLET_VIEWS, REFUSALS_VIEW, *REPORTS)
 STORAGE_VERSION: Final = "v1.4.0"  # the oldest DuckDB that can read a file created here
 
 _LOCKED_DOWN: Final[dict[str, str | bool | int | float | list[str]]] = {
@@ -94,7 +95,7 @@ class Archive:
                 f"DELETE FROM {SCHEMA_VERSION.name}",
                 f"INSERT INTO {SCHEMA_VERSION.name} VALUES ({VERSION})",
             ]
-        statements += make_views((*VIEWS, *WALLET_VIEWS, REFUSALS_VIEW, *REPORTS))
+        statements += make_views(ALL_VIEWS)
         self._transact([SqlQuery(statement) for statement in statements])
 
     def _find_version(self) -> int:

@@ -8,7 +8,7 @@ to the file records how much was acknowledged, so the loss of its newest records
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -74,8 +74,10 @@ def chain(checksum: int, record: Record) -> int:
 class Journal:
     """The journal file of one shard. One process writes; others may read at the same time."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Open the file; create it if it does not exist.
+    def __init__(
+        self, path: Path, *, read_only: bool = False, connect: Callable[..., sqlite3.Connection] = sqlite3.connect
+    ) -> None:
+        """Open the file with ``connect``; create it if it does not exist.
 
         Nothing is added to an existing file: anything missing in it has been lost. Raises JournalDamaged if its content
         cannot be trusted, StorageUnavailable if that cannot be determined now.
@@ -84,17 +86,17 @@ class Journal:
         self._last = START
         self._marked = read_mark(mark_path(path))  # first: the file may grow meanwhile
         try:
-            self._db = self._connect(read_only)
+            self._db = self._open(connect, read_only)
         except (sqlite3.DatabaseError, TypeError, ValueError) as error:
             kind = StorageUnavailable if _says_nothing_of_content(error) else JournalDamaged
             raise (StorageFull if is_full(error) else kind)(f"{path}: {error}") from error
         self._mark = None if read_only else MarkWriter(mark_path(path))
 
-    def _connect(self, read_only: bool) -> sqlite3.Connection:
+    def _open(self, connect: Callable[..., sqlite3.Connection], read_only: bool) -> sqlite3.Connection:
         mode = "ro" if read_only else "rw"
         if not read_only and not self._path.exists():
             _make(self._path)
-        db = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
+        db = connect(f"{self._path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
         try:
             if not read_only:
                 self._path.chmod(0o600)

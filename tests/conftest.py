@@ -22,9 +22,10 @@ NOT_QUICK = (
         for name in (
             *("test_first_minute", "test_full_book", "test_half_done", "test_late_lookups", "test_metrics"),
             *("test_one_listener", "test_run", "test_server", "test_sql_command", "test_unavailable"),
-            *("test_documents", "test_wrong_keys", "futures/test_everybody_at_once", "futures/test_full_account"),
-            *("futures/test_limits", "futures/test_margin_races", "futures/test_orders_unavailable"),
-            *("futures/test_out_of_reach", "futures/test_budget", "test_openapi", "test_readme"),
+            *("test_commands", "test_documents", "test_wrong_keys", "futures/test_everybody_at_once"),
+            *("futures/test_full_account", "futures/test_limits", "futures/test_margin_races"),
+            *("futures/test_orders_unavailable", "futures/test_out_of_reach", "futures/test_budget"),
+            *("test_openapi", "test_readme"),
         )
     ),
 )

@@ -15,7 +15,7 @@ from web.cli.run import ROOT
 PARTS: Final = (
     "test ARGS='-m long'",
     "sim SEEDS=1500",
-    "model COUNT=100000 EXAMPLES=100 STEPS=100",
+    "model COUNT=30000 EXAMPLES=50 STEPS=50",
     "linear COUNT=30",
     "disk COUNT=1000",
     "mailbox COUNT=5",

@@ -44,6 +44,7 @@ from web.spot import lists as spot_lists
 from web.spot import market_data as spot_market
 from web.spot import orders as spot_orders
 from web.spot import transfer as spot_transfer
+from web.wrong_keys import WrongKeys
 
 _log: Final = logging.getLogger("web.app")
 CONNECT_S: Final = 1.0  # a worker starts without the engine, too: calls then return ENGINE_RESTARTING
@@ -80,6 +81,7 @@ def make_services(settings: WebSettings, opened: Opened, client: Client) -> Serv
         catalogs=CatalogSource(reference),
         tokens=Tokens(secrets.jwt, settings.jwt_keys, settings.jwt_algorithm),
         admin_key=secrets.admin_key.encode(),
+        wrong_keys=WrongKeys(metrics.count_wrong_key),
         id_key=bytes.fromhex(secrets.id_key),
         budget=_make_budget(settings, folder) if settings.rate_limits else None,
     )

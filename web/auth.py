@@ -11,11 +11,9 @@ from web.http.request import QueryParameters, request_context
 from web.http.signing import split_signature, verify
 from web.ratelimit.client_ip import caller_ip
 from web.services import services
-from web.wrong_keys import WrongKeys
 
 READ: Final = "read"
 TRADE: Final = "trade"
-_wrong_keys: Final = WrongKeys()
 
 WINDOW_MS: Final = 5_000  # maximum difference of a spot request's timestamp from our clock, either way
 assert REPLAY_WINDOW_MS > 2 * WINDOW_MS, "a request is remembered for as long as it can come again"
@@ -68,12 +66,13 @@ def require_operator() -> None:
     expected = services().admin_key
     given = (request_context().header("HTTP_X_API_KEY") or "").encode("latin-1")
     address = _address() if given and expected else ""
-    if address and not _wrong_keys.is_heard(address):
+    wrong_keys = services().wrong_keys
+    if address and not wrong_keys.is_checked(address):
         raise unauthorized()
     if not hmac.compare_digest(given, expected) or not expected:
         if address:
             budget = services().budget
-            _wrong_keys.note(address, budget.count_wrong_key(address) if budget is not None else 0)
+            wrong_keys.note(address, budget.count_wrong_key(address) if budget is not None else 0)
         raise unauthorized()
 
 

@@ -9,6 +9,7 @@ from web.exchange.gateway import ExchangeGateway
 from web.http.tokens import Tokens
 from web.ratelimit.budget import Budget
 from web.settings import WebSettings
+from web.wrong_keys import WrongKeys
 
 NAME: Final = "shardex"
 
@@ -22,6 +23,7 @@ class Services(NamedTuple):
     catalogs: CatalogSource
     tokens: Tokens
     admin_key: bytes  # b"" disables the operator API
+    wrong_keys: WrongKeys
     id_key: bytes
     budget: Budget | None  # of the futures API; None: no limits
 

@@ -10,9 +10,9 @@ import logging
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final
 
-from web.monitoring import metrics
 from web.server import hub as hubs
 from web.server.hub import Waiter
 
@@ -42,32 +42,41 @@ class _Address:
 class WrongKeys:
     """One worker's record. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        count: Callable[[], None],
+        wait_max_s: float = WAIT_MAX_S,
+        address_count_max: int = ADDRESS_COUNT_MAX,
+    ) -> None:
+        """``count`` is called for each wrong key; ``wait_max_s``: the longest delay."""
+        self._count = count
+        self._wait_max_s = wait_max_s
+        self._address_count_max = address_count_max
         self._addresses: OrderedDict[str, _Address] = OrderedDict()  # the least recently active first
         self._waiting = 0
         self._lock = threading.Lock()
 
-    def is_heard(self, address: str) -> bool:
+    def is_checked(self, address: str) -> bool:
         """Whether a key from this address is checked now; if not, it counts as a wrong one."""
         with self._lock:
             known = self._addresses.get(address)
             if known is None or known.waiting < ADDRESS_WAITING_MAX:
                 return True
-        metrics.count_wrong_key()
+        self._count()
         return False
 
-    def note(self, address: str, together: int = 0) -> None:
+    def note(self, address: str, counted: int = 0) -> None:
         """Count and log a wrong key, and wait for as long as is due.
 
-        ``together``: recent wrong keys from the address, counted by all workers.
+        ``counted``: recent wrong keys from the address, counted by all workers.
         """
-        metrics.count_wrong_key()
+        self._count()
         with self._lock:
             known = self._take(address)
             count = known.count
             waiting_max = THREADS_WAITING_MAX if hubs.current() is None else WAITING_MAX
-            due = max(count, together)
-            wait_s = 0.0 if due <= FREE_COUNT or self._waiting >= waiting_max else _wait_s(due)
+            due = max(count, counted)
+            wait_s = 0.0 if due <= FREE_COUNT or self._waiting >= waiting_max else self._wait_s(due)
             known.waiting += wait_s > 0
             self._waiting += wait_s > 0
         if not count & (count - 1):  # 1, 2, 4, 8 …: an attacker cannot fill the disk
@@ -85,16 +94,15 @@ class WrongKeys:
         known = self._addresses.pop(address, None)
         if known is None or (now_s - known.last_s > FORGET_S and not known.waiting):
             known = _Address()
-        if len(self._addresses) >= ADDRESS_COUNT_MAX:
+        if len(self._addresses) >= self._address_count_max:
             self._addresses.popitem(last=False)
         self._addresses[address] = known
         known.count += 1
         known.last_s = now_s
         return known
 
-
-def _wait_s(count: int) -> float:
-    return float(min(WAIT_MIN_S * 2 ** min(count - FREE_COUNT - 1, 16), WAIT_MAX_S))
+    def _wait_s(self, count: int) -> float:
+        return float(min(WAIT_MIN_S * 2 ** min(count - FREE_COUNT - 1, 16), self._wait_max_s))
 
 
 def _sleep(seconds: float) -> None:

@@ -6,12 +6,11 @@ own answer.
 
 import logging
 import threading
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, assert_never
+from typing import assert_never
 
 from shards.archive.candles import find_candles, find_tickers
-from shards.archive.json_values import Cell, shower
 from shards.archive.lookups import Lookup, look_up
 from shards.archive.mark import HistoryLost, check_end, check_there, mark_of
 from shards.archive.rows import (
@@ -28,8 +27,8 @@ from shards.archive.rows import (
     to_trade,
     trade_row,
 )
-from shards.limits import ARCHIVE_MEMORY, FRAME_BYTES_MAX, QUERY_MS_MAX, SQL_MS_MAX, SQL_ROW_COUNT_MAX
-from shards.model.codec import encode
+from shards.archive.sql_answers import Bounds, in_one, in_pieces
+from shards.limits import QUERY_MS_MAX
 from shards.model.events import CommandRejected, Event, FundsMoved, MarginFilled, MarketChanged, OrderEnded, Traded
 from shards.model.markets import Product
 from shards.model.orders import Status
@@ -68,21 +67,10 @@ from storage.client_ids import Runs
 from storage.mark import MarkWriter, mark_path, read_mark
 from storage.queries import SqlQuery
 from storage.schema import Table
-from storage.statements import Selection, SqlRejected, Stored
+from storage.statements import SqlRejected, Stored
 from storage.tables import FUTURES_FILLS, MARKETS, MOVEMENTS, NEW_CLIENT_IDS, ORDERS, REFUSALS, TRADES
 
-ANSWER_BYTES_MAX: Final = FRAME_BYTES_MAX - 64 * 1024  # of a SQL answer: one frame, less some bytes for its envelope
-
 _log = logging.getLogger(__name__)
-
-
-class Bounds(NamedTuple):
-    """Limits of operators' statements: DuckDB's memory, their duration, and the size of an answer."""
-
-    memory: str = ARCHIVE_MEMORY
-    sql_ms: int = SQL_MS_MAX
-    row_count: int = SQL_ROW_COUNT_MAX
-    answer_bytes: int = ANSWER_BYTES_MAX
 
 
 class History:
@@ -178,9 +166,7 @@ class History:
         """
         try:
             with self._archive.select(query.text, query.parameters, gone, unbounded=True) as selection:
-                for rows in _shown(selection, query.limit):
-                    for piece in _that_fit(rows):
-                        yield TableReply(selection.columns, piece, selection.types)
+                yield from in_pieces(selection, query.limit)
             yield TableReply(selection.columns, [], selection.types)
         except SqlRejected as refusal:
             yield Rejected(RejectReason.BAD_SQL, text=str(refusal))
@@ -237,48 +223,12 @@ class History:
             case _:
                 return Rejected(RejectReason.HISTORY_UNREADABLE)  # a query that only shards answer
 
+    def _run_sql(self, query: RunSql, gone: threading.Event) -> TableReply:
+        with self._archive.select(query.text, query.parameters, gone, verifying=query.verifying) as selection:
+            return in_one(selection, query.limit, self._bounds)
+
     def _trades(self, query: SqlQuery) -> TradesReply:
         return TradesReply([to_trade(row) for row in self._archive.ask(query)])
-
-    def _run_sql(self, query: RunSql, gone: threading.Event) -> TableReply:
-        # an oversized answer is rejected rather than truncated: a truncated one looks complete
-        bounds = self._bounds
-        with self._archive.select(query.text, query.parameters, gone, verifying=query.verifying) as selection:
-            answer = TableReply(selection.columns, [], selection.types)
-            size = len(encode(answer))
-            for rows in _shown(selection, query.limit):
-                answer.rows += rows
-                size += len(encode(rows))
-                if len(answer.rows) > bounds.row_count:
-                    raise SqlRejected(f"the answer has more than {bounds.row_count} rows: group them, or add a LIMIT")
-                if size > bounds.answer_bytes:
-                    raise SqlRejected(f"the answer is larger than {bounds.answer_bytes} bytes: select less")
-        return answer
-
-
-def _shown(selection: Selection, limit: int) -> Iterator[list[list[Cell]]]:
-    """Yield the converted rows in pieces, at most ``limit`` (0: all), reading no more pieces than needed."""
-    show = [shower(type_) for type_ in selection.types]
-    left = limit
-    for piece in selection.pieces:
-        if limit:
-            piece = piece[:left]
-            left -= len(piece)
-        yield [[to_cell(value) for to_cell, value in zip(show, row, strict=True)] for row in piece]
-        if limit and not left:
-            break
-
-
-def _that_fit(rows: list[list[Cell]]) -> Iterator[list[list[Cell]]]:
-    """Split the rows into pieces that fit into one message."""
-    if len(encode(rows)) <= ANSWER_BYTES_MAX:
-        yield rows
-    elif len(rows) > 1:
-        half = len(rows) // 2
-        yield from _that_fit(rows[:half])
-        yield from _that_fit(rows[half:])
-    else:
-        raise SqlRejected(f"a row is larger than {ANSWER_BYTES_MAX} bytes: select less")
 
 
 # Messages → SQL

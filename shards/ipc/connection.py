@@ -18,13 +18,13 @@ class Connection(Generic[E]):
 
     def __init__(self, sock: socket.socket, stream: Stream[E]) -> None:
         sock.setblocking(False)
-        self._socket = sock
+        self.socket = sock
         self.stream = stream
         self._heard: list[E] = []  # received when a send failed because the other side was gone
         self.events = selectors.EVENT_READ  # what the event loop must watch it for
 
     def fileno(self) -> int:
-        return self._socket.fileno()
+        return self.socket.fileno()
 
     def receive(self) -> list[E]:
         """Return the received events; closes the stream at the end of input. Never blocks."""
@@ -32,7 +32,7 @@ class Connection(Generic[E]):
         stream = self.stream
         while not stream.closed:
             try:
-                chunk = self._socket.recv(RECEIVE_BYTES)
+                chunk = self.socket.recv(RECEIVE_BYTES)
             except BlockingIOError:
                 break
             except OSError:
@@ -51,7 +51,7 @@ class Connection(Generic[E]):
         while stream.unsent_bytes:
             chunk = stream.chunk()
             try:
-                sent = self._socket.send(chunk)
+                sent = self.socket.send(chunk)
             except BlockingIOError:
                 sent = 0
             except OSError:  # the other side is gone; what it sent before can still be received
@@ -68,5 +68,5 @@ class Connection(Generic[E]):
         """Close the socket: only once no selector has it, since its descriptor may be reused immediately."""
         self.stream.close()
         with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)  # a child process that inherited the descriptor would keep it open
-        self._socket.close()
+            self.socket.shutdown(socket.SHUT_RDWR)  # a child process that inherited the descriptor would keep it open
+        self.socket.close()

@@ -39,11 +39,13 @@ class Stream(Generic[E]):
     Subclasses interpret frames and decide whether one is allowed now (:mod:`shards.ipc.protocol`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, buffer_bytes: int = SEND_BUFFER_BYTES_MAX) -> None:
+        """``buffer_bytes``: queued for a reader that does not read; beyond this it is disconnected."""
         self.closed = False  # nothing more is received or sent
         self.fault = ""  # the reason, if the other side violated the protocol
         self.unsent_bytes = 0
         self.sent_bytes = 0
+        self._buffer_bytes = buffer_bytes
         self._received = bytearray()  # an incomplete frame
         self._unsent: deque[bytes] = deque()
         self._begun: bytes | memoryview = b""  # the current chunk, sent before these
@@ -88,7 +90,7 @@ class Stream(Generic[E]):
         frame = HEAD.pack(len(body), kind, number, time) + body
         self._unsent.append(frame)
         self.unsent_bytes += len(frame)
-        if self.unsent_bytes > SEND_BUFFER_BYTES_MAX:
+        if self.unsent_bytes > self._buffer_bytes:
             self.close()
 
     def chunk(self) -> bytes | memoryview:

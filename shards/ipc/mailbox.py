@@ -127,13 +127,19 @@ class Mailbox:
         taken, self._link_frames = self._link_frames, []
         return taken
 
+    @property
+    def free_slots(self) -> int:
+        """How many more callers can be welcomed."""
+        return len(self._free)
+
     def all_promised(self) -> bool:
         """Whether every sender has sent its PROMISE, and nothing confirmed to it is missing here."""
         return len(self._promised) == len(self._received)
 
-    def is_caught_up(self, applied: Mapping[int, int]) -> bool:
-        """Whether all link messages up to each sender's PROMISE have been applied."""
-        return self.all_promised() and all(applied[source] >= newest for source, newest in self._promised.items())
+    def lagging(self, applied: Mapping[int, int]) -> list[int]:
+        """Return the senders without a PROMISE, or with link messages up to it that are not applied."""
+        promised = self._promised
+        return [source for source in self._received if source not in promised or applied[source] < promised[source]]
 
     # Sending
 

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from shards.ipc.frames import FrameKind, Stream
-from shards.limits import LINK_WINDOW_BYTES
+from shards.limits import LINK_WINDOW_BYTES, SEND_BUFFER_BYTES_MAX
 
 NOBODY: Final = -1
 """The source of a caller that is not a shard."""
@@ -77,8 +77,8 @@ class Promise(NamedTuple):
 class Caller(Stream[Hello | Request | LinkFrame | Promise]):
     """A connection to this mailbox."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, buffer_bytes: int = SEND_BUFFER_BYTES_MAX) -> None:
+        super().__init__(buffer_bytes)
         self.source = NOBODY  # its shard
         self.slot = -1  # −1 until it is welcome
         self.waiting = 0  # number of its messages in the queue
@@ -183,8 +183,10 @@ class Callee(Stream[Welcome | Confirmed | C], Generic[C]):
 class Receiver(Callee[C]):
     """A shard's connection to a mailbox, which also carries link messages."""
 
-    def __init__(self, source: int) -> None:
+    def __init__(self, source: int, window_bytes: int = LINK_WINDOW_BYTES) -> None:
+        """``window_bytes``: of link messages written to the socket ahead of its reader."""
         super().__init__(source)
+        self._window_bytes = window_bytes
         self.linked = 0  # number of the last link message queued
         self._marks: deque[tuple[int, int]] = deque()  # (stream offset of the message's end, its number), not sent yet
 
@@ -196,7 +198,7 @@ class Receiver(Callee[C]):
 
     def link(self, number: int, stamp_ms: int, body: bytes) -> bool:
         """Queue a link message; False if the window is full or the stream closed."""
-        if self.unsent_bytes > LINK_WINDOW_BYTES or self.closed:
+        if self.unsent_bytes > self._window_bytes or self.closed:
             return False
         self.send(_LINK, number, stamp_ms, body)
         self.linked = number

@@ -10,6 +10,7 @@ from shards.ipc.counters import Slot
 from shards.ipc.errors import LinkBroken, NotServing
 from shards.ipc.network import Network
 from shards.ipc.protocol import Confirmed, Receiver, Welcome
+from shards.limits import LINK_WINDOW_BYTES
 
 
 class PeerCall(NamedTuple):
@@ -30,8 +31,9 @@ class Peer:
         outbox: Outbox,
         selector: selectors.BaseSelector,
         network: Network,
+        window_bytes: int = LINK_WINDOW_BYTES,
     ) -> None:
-        """``receiver``: a shard or ARCHIVE; ``source``: this shard."""
+        """``receiver``: a shard or ARCHIVE; ``source``: this shard; ``window_bytes``: that of its links."""
         self._network = network
         self.receiver = receiver
         self._path = folder.socket("archive" if receiver == ARCHIVE else f"shard-{receiver}")
@@ -39,7 +41,8 @@ class Peer:
         self._source = source
         self._outbox = outbox
         self._selector = selector
-        self._stream = Receiver[PeerCall](source)
+        self._window_bytes = window_bytes
+        self._stream = Receiver[PeerCall](source, window_bytes)
         self._connection: Connection[Welcome | Confirmed | PeerCall] | None = None
         self._slot: Slot | None = None
         self._lost: set[int] = set()  # numbers of commands that will get no reply
@@ -57,7 +60,7 @@ class Peer:
             sock = self._network.connect(self._path)
         except OSError:
             return
-        self._stream = Receiver(self._source)
+        self._stream = Receiver(self._source, self._window_bytes)
         self._connection = Connection(sock, self._stream)
         self._selector.register(self._connection, selectors.EVENT_READ, self)
         self._flush()

@@ -18,9 +18,14 @@ class PendingQuery(NamedTuple):
 class QueryQueue:
     """One queue per account, and one for queries without an account, served round-robin."""
 
-    def __init__(self, count_max: int) -> None:
-        """``count_max``: of all accounts together."""
+    def __init__(self, count_max: int, count_each: int = QUERY_COUNT_MAX, unread_bytes: int = UNREAD_BYTES_MAX) -> None:
+        """``count_max``: of all accounts together; ``count_each``: of one account.
+
+        ``unread_bytes``: of its replies that a caller has not read; beyond this it gets no further ones.
+        """
         self._count_max = count_max
+        self._count_each = count_each
+        self._unread_bytes = unread_bytes
         self._queues: dict[str, deque[PendingQuery]] = {}  # never contains an empty queue; the first one is served next
         self._count = 0
 
@@ -34,7 +39,7 @@ class QueryQueue:
         queue = self._queues.get(account)
         if queue is None:
             queue = self._queues[account] = deque()
-        elif len(queue) >= QUERY_COUNT_MAX:
+        elif len(queue) >= self._count_each:
             return False
         queue.append(PendingQuery(request, query))
         self._count += 1
@@ -44,7 +49,7 @@ class QueryQueue:
         """Take the next query, round-robin by account; None if none can be answered now."""
         for account in list(self._queues):
             queue = self._queues.pop(account)
-            if _reads(queue[0]):
+            if self._reads(queue[0]):
                 pending = queue.popleft()
                 self._count -= 1
                 if queue:
@@ -55,9 +60,8 @@ class QueryQueue:
 
     def has_next(self) -> bool:
         """Whether a query can be answered now."""
-        return any(_reads(queue[0]) for queue in self._queues.values())
+        return any(self._reads(queue[0]) for queue in self._queues.values())
 
-
-def _reads(pending: PendingQuery) -> bool:
-    """Whether its caller has read most of its earlier replies, or has gone."""
-    return pending.request.caller.unsent_bytes <= UNREAD_BYTES_MAX
+    def _reads(self, pending: PendingQuery) -> bool:
+        """Whether its caller has read most of its earlier replies, or has gone."""
+        return pending.request.caller.unsent_bytes <= self._unread_bytes

@@ -53,7 +53,10 @@ class _Waiting(NamedTuple):
 class Holds:
     """The commands pending at their accounts' shards."""
 
-    def __init__(self, engine: Engine, peers: Mapping[int, Peer], replies: Replies) -> None:
+    def __init__(
+        self, engine: Engine, peers: Mapping[int, Peer], replies: Replies, first_ticket: int | None = None
+    ) -> None:
+        """``first_ticket``: unlike the tickets before a restart; by default at random."""
         self._engine = engine
         self._peers = peers
         self._replies = replies
@@ -61,7 +64,7 @@ class Holds:
         """Commands rejected meanwhile, to be processed like any other, so that the rejection is recorded."""
         self._waiting: dict[int, _Waiting] = {}  # by ticket
         self._named: dict[Name, deque[_Waiting]] = {}  # keys of pending commands → later commands with the same key
-        self._next_ticket = secrets.randbits(40) << 20  # unlike the tickets before a restart
+        self._next_ticket = secrets.randbits(40) << 20 if first_ticket is None else first_ticket
 
     def ask(self, request: Request, command: Place | Modify) -> None:
         """Ask the account's shard to hold what the command needs, unless it is rejected here."""

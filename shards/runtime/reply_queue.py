@@ -13,9 +13,13 @@ from shards.ipc.mailbox import Mailbox
 from shards.ipc.protocol import Caller, Request
 from shards.limits import REPLY_PIECE_COUNT
 from shards.model.codec import encode
+from shards.model.commands import Command, FundsHold, MarginHold, Place
+from shards.model.links import LinkMessage
 from shards.model.markets import shard_of_account
+from shards.model.queries import Query
 from shards.model.reasons import RejectReason
-from shards.model.replies import OrdersReply, Rejected, Reply
+from shards.model.replies import OrderReply, OrdersReply, Rejected, Reply
+from shards.runtime.observer import Observer
 from shards.runtime.peer import Peer
 
 Numbers = Mapping[int, int]
@@ -31,9 +35,18 @@ class _Answer(NamedTuple):
 class Replies:
     """The replies to be sent."""
 
-    def __init__(self, engine: Engine, peers: Mapping[int, Peer]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        peers: Mapping[int, Peer],
+        piece_count: int = REPLY_PIECE_COUNT,
+        observer: Observer | None = None,
+    ) -> None:
+        """``piece_count``: orders in one piece of a large reply."""
         self._engine = engine
         self._peers = peers
+        self._piece_count = piece_count
+        self._observer = observer
         self._answers: list[_Answer] = []
         # peer with a full queue → replies waiting for it; other replies overtake them
         self._parked: dict[int, deque[_Answer]] = {peer: deque() for peer in peers}
@@ -48,8 +61,10 @@ class Replies:
         ``account``: the account whose balance it may reflect, "" if none. ``since``: the newest link messages before
         its command.
         """
-        pieces = _cut(reply) if isinstance(reply, OrdersReply) else [reply]
+        pieces = _cut(reply, self._piece_count) if isinstance(reply, OrdersReply) else [reply]
         self._answers.append(_Answer(request, self._needs(account, since), [encode(piece) for piece in pieces]))
+        if self._observer is not None:
+            self._observer.replied(request, reply, to_input=since is not None)
 
     def add_encoded(self, request: Request, body: bytes, account: str) -> None:
         """Pass on a reply that another shard encoded."""
@@ -91,7 +106,16 @@ class Replies:
         return len(self._answers) + sum(map(len, self._parked.values()))
 
 
-def _cut(reply: OrdersReply) -> list[OrdersReply]:
+def account_of(message: Command | LinkMessage | Query, reply: Reply) -> str:
+    """Return the account whose balance the reply may reflect; "" for market data and operator requests."""
+    if isinstance(reply, OrderReply):
+        return reply.order.account
+    if isinstance(message, (Place, FundsHold, MarginHold)):
+        return message.order.account
+    return getattr(message, "account", "")
+
+
+def _cut(reply: OrdersReply, size: int) -> list[OrdersReply]:
     """Split ``reply`` into pieces, at least one."""
-    orders, size = reply.orders, REPLY_PIECE_COUNT
+    orders = reply.orders
     return [OrdersReply(orders[start : start + size]) for start in range(0, len(orders) or 1, size)]

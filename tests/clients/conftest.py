@@ -1,6 +1,6 @@
 """One exchange for all clients; each test has its own market and accounts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import pytest
@@ -24,10 +24,16 @@ def venue() -> Iterator[Venue]:
 
 
 @pytest.fixture(scope="session")
-def programs() -> Iterator[dict[str, Program]]:
-    """The clients' programs by name, started on demand."""
+def program_of() -> Iterator[Callable[[Client], Program]]:
+    """A client's program, started on demand."""
     started: dict[str, Program] = {}
-    yield started
+
+    def find(client: Client) -> Program:
+        if client.name not in started:
+            started[client.name] = Program(*client.provide())
+        return started[client.name]
+
+    yield find
     for program in started.values():
         program.close()
 
@@ -51,11 +57,11 @@ def other(venue: Venue) -> Trader:
 
 
 @pytest.fixture
-def bot(request: pytest.FixtureRequest, venue: Venue, programs: dict[str, Program], symbol: str, own: Trader) -> Bot:
+def bot(
+    request: pytest.FixtureRequest, venue: Venue, program_of: Callable[[Client], Program], symbol: str, own: Trader
+) -> Bot:
     """The client under test, with the credentials of ``own``."""
     client: Client = request.param
-    if client.name not in programs:
-        programs[client.name] = Program(*client.provide())
-    bot = Bot(client, programs[client.name], venue.exchange.base_url, symbol)
+    bot = Bot(client, program_of(client), venue.exchange.base_url, symbol)
     bot.connect(own.caller.key, own.caller.secret)
     return bot

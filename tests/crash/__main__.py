@@ -9,8 +9,9 @@ import random
 import sys
 import time
 
-from tests.crash.campaign import PRODUCTS, Campaign, Tallies
+from tests.crash.campaign import Campaign, Tallies
 from tests.crash.kinds import KINDS
+from tests.crash.trading import PRODUCTS
 
 
 def main() -> int:

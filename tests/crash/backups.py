@@ -1,62 +1,23 @@
 """Backups of an exchange under load, and the exchanges restored from them."""
 
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Final, NamedTuple
-
-from click.testing import CliRunner
+from typing import Final, NamedTuple
 
 from loadtest.reader import Reader
 from loadtest.statement import SpotStatement, read_spot
+from tests.crash.audit import EVER_S
 from tests.crash.calls import Call
+from tests.crash.commands import shardex
 from tests.crash.floor import QUOTE, Floor, done
-from tests.crash.spot_audit import EVER_S
 from tests.crash.workers import Workers
 from tests.exchange import Exchange
-from web.cli.main import main
-from web.cli.run import ROOT
 
-COMMAND_S: Final = 120.0
 GIVEN: Final = "7"  # of each asset that the operator adds
 
 
-class Done(NamedTuple):
-    """The result of a command."""
-
-    status: int
-    text: str
-
-    def ok(self) -> str:
-        """Its output; it must have succeeded."""
-        assert self.status == 0, self.text
-        return self.text
-
-
-def shardex(data: Path, *arguments: str) -> Done:
-    """Run ``shardex`` on a data folder, in this process."""
-    told = CliRunner().invoke(main, ["--data", str(data), *arguments])
-    assert told.exception is None or isinstance(told.exception, SystemExit), told.exception
-    return Done(told.exit_code, told.output)
-
-
-def start_shardex(data: Path, *arguments: str, **how: Any) -> "subprocess.Popen[str]":
-    """Run ``shardex`` in a process of its own."""
-    command = [sys.executable, "-m", "web.cli", "--data", str(data), *arguments]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, cwd=ROOT, **streams, **how)
-
-
-def end(process: "subprocess.Popen[str]") -> Done:
-    """Wait for the process; its result."""
-    with process:
-        text, _ = process.communicate(timeout=COMMAND_S)
-    return Done(process.returncode, text)
-
-
-class Told(NamedTuple):
+class Acknowledged(NamedTuple):
     """What had been acknowledged when a backup began."""
 
     calls: list[Call]
@@ -90,16 +51,16 @@ def restored(backup: Path, shard_count: int) -> Iterator[Exchange]:
         yield exchange
 
 
-def find_lost(told: Told, exchange: Exchange) -> Iterator[str]:
+def find_lost(acknowledged: Acknowledged, exchange: Exchange) -> Iterator[str]:
     """Findings for everything acknowledged that is missing from ``exchange``."""
-    for account in {call.account for call in told.calls}:
+    for account in {call.owner for call in acknowledged.calls}:
         with Reader(exchange.base_url, account) as reader:
-            said = read_spot(reader, EVER_S)
-        for call in told.calls:
-            if call.account == account and call.status == 200:
-                yield from _find_lost_of(call, said)
+            statement = read_spot(reader, EVER_S)
+        for call in acknowledged.calls:
+            if call.owner == account and call.status == 200:
+                yield from _find_lost_of(call, statement)
     listed = {market["id"] for market in exchange.call("GET", "/api/v1/spot/markets").json()}
-    for name, asset in told.given:
+    for name, asset in acknowledged.given:
         if asset + QUOTE not in listed:
             yield f"market {asset}{QUOTE} is lost"
         spot = exchange.operate("GET", f"/accounts/{name}").json()["spot"]
@@ -107,17 +68,17 @@ def find_lost(told: Told, exchange: Exchange) -> Iterator[str]:
             yield f"{name} was given {GIVEN} {asset}, and has {spot}"
 
 
-def _find_lost_of(call: Call, said: SpotStatement) -> Iterator[str]:
-    if call.what == "place" and call.body["id"] not in said.orders:
+def _find_lost_of(call: Call, statement: SpotStatement) -> Iterator[str]:
+    if call.verb == "place" and call.body["id"] not in statement.orders:
         yield f"order {call.body['id']} is lost; {call}"
-    elif call.what == "place":
-        missing = {fill["trade_id"] for fill in call.body["fills"]} - said.trades.keys()
+    elif call.verb == "place":
+        missing = {fill["trade_id"] for fill in call.body["fills"]} - statement.trades.keys()
         if missing:
             yield f"{call}: its matches {missing} are lost"
-    elif call.what.startswith("cancel"):
-        for order in call.body["canceled"] if call.what == "cancel_all" else [call.body]:
-            if said.orders.get(order["id"]) != order:
-                yield f"{call}: told {order}, restored {said.orders.get(order['id'])}"
+    elif call.verb.startswith("cancel"):
+        for order in call.body["canceled"] if call.verb == "cancel_all" else [call.body]:
+            if statement.orders.get(order["id"]) != order:
+                yield f"{call}: the answer was {order}, restored {statement.orders.get(order['id'])}"
 
 
 def names(folder: Path) -> Sequence[str]:

@@ -1,44 +1,38 @@
 """Calls of real clients, each recorded with its response."""
 
+import json
 import time
-from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 from loadtest import record
 from loadtest.http import Session
-from loadtest.outcome import Outcome, error_of, outcome_of
-from shards.limits import DEADLINE_BULK_MS, DEADLINE_MS
+from loadtest.signing import bearer, sign_futures
+from shards.limits import DEADLINE_BULK_MS
 from tests.crash.floor import Account
 
 HUNG_S: Final = DEADLINE_BULK_MS / 1_000 + 12  # no response after so long: the call hangs
-DECIDED_S: Final = DEADLINE_MS / 1_000 + 0.5  # after so long an unconfirmed order has been placed or never will be
 READABLE_S: Final = 15.0  # after the last kill everything can be read again
 PAUSE_S: Final = 0.05  # after a call that failed: the restarting process needs the processor, too
-QUESTIONS: Final = ("get", "balances", "orders", "trades", "account", "positions")
+QUERIES: Final = ("get", "balances", "orders", "trades", "account", "positions")
+_EPOCH_S: Final = time.time() - time.monotonic()
 
 
-class Call(NamedTuple):
-    """One call and its outcome."""
+def now() -> float:
+    """Unix s; unlike the time of day it never jumps, so calls and faults can be compared."""
+    return _EPOCH_S + time.monotonic()
 
-    what: str  # place, cancel, cancel_by_client_id, cancel_all, …, or one of QUESTIONS
-    account: Account
+
+class Call(record.Call, kw_only=True):
+    """A call as the load test records it, and whom it concerns."""
+
+    owner: Account
     shards: frozenset[int]  # needed to execute it
-    name: str  # client id of a new order, id of an order to cancel
-    sent: dict[str, Any]
-    started: float
-    seconds: float
-    status: int  # 0: no response; -1: a malformed one
-    body: Any
-
-    @property
-    def error(self) -> str:
-        """The error text, on futures the code; "" if there is none."""
-        return error_of(self.body)
 
     @property
     def needs_history(self) -> bool:
         """Whether it may need the archive: a query, or a cancel of an order that is no longer open."""
-        return self.is_query or self.what in ("cancel", "cancel_by_client_id", "cancel_batch")
+        return self.is_query or self.verb in ("cancel", "cancel_by_client_id", "cancel_batch")
 
     @property
     def may_be_unheard(self) -> bool:
@@ -48,46 +42,12 @@ class Call(NamedTuple):
     @property
     def is_query(self) -> bool:
         """Whether it only reads."""
-        return self.what in QUESTIONS
-
-    @property
-    def outcome(self) -> Outcome:
-        """What the client may conclude."""
-        return outcome_of(self.what.startswith("cancel"), self.status, self.error)
-
-    @property
-    def ended(self) -> float:
-        """When the response had arrived."""
-        return self.started + self.seconds
-
-    def as_record(self, product: str) -> record.Call:
-        """The call in the load test's format, for its auditor."""
-        sent = self.sent or {"symbol" if self.what == "cancel_all" else "id": self.name}
-        wall = time.time() - time.monotonic()
-        told = self.seconds, self.status, self.body
-        return record.Call(self.account.account, f"{product} {self.what}", sent, self.started + wall, *told)
-
-    def __str__(self) -> str:
-        return f"{self.what} {self.name} of {self.account.account}: {self.status or 'no answer'} {self.error}"
-
-
-def wait_decided(calls: Iterable[Call]) -> None:
-    """Wait until the outcome of every call is final."""
-    unknown = [call.started for call in calls if call.outcome is Outcome.UNKNOWN and not call.is_query]
-    if unknown:
-        time.sleep(max(0.0, max(unknown) + DECIDED_S - time.monotonic()))
+        return self.verb in QUERIES
 
 
 Note = Callable[[Call], None]
-
-
-class Request(NamedTuple):
-    """The request as sent."""
-
-    method: str
-    target: str
-    headers: dict[str, str]
-    body: bytes = b""
+Signed = tuple[dict[str, str], str]
+"""Headers and query of a request; sent again, they make it a repeat."""
 
 
 class Caller:
@@ -98,16 +58,73 @@ class Caller:
         self._note = note
         self._session = Session(url)
 
-    def send(
-        self, what: str, request: Request, shards: Iterable[int], name: str = "", sent: dict[str, Any] | None = None
-    ) -> Call:
-        """Make a call and record it."""
-        started = time.monotonic()
-        told = self._session.ask(*request, HUNG_S)
-        seconds = time.monotonic() - started
-        made = Call(what, self.account, frozenset(shards), name, sent or {}, started, seconds, told.status, told.body)
-        self._note(made)
-        return made
-
     def close(self) -> None:
         self._session.close()
+
+    def _send(
+        self,
+        what: str,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        shards: Iterable[int],
+        sent: dict[str, Any],
+        body: bytes = b"",
+    ) -> Call:
+        """Make a call and record it; ``what``: product and verb."""
+        started = now()
+        answer = self._session.ask(method, target, headers, body, HUNG_S)
+        call = Call(
+            self.account.account,
+            what,
+            sent,
+            started,
+            now() - started,
+            answer.status,
+            answer.body,
+            owner=self.account,
+            shards=frozenset(shards),
+        )
+        self._note(call)
+        return call
+
+
+class SpotCaller(Caller):
+    """With the token, or as signed before."""
+
+    def call(
+        self,
+        verb: str,
+        method: str,
+        path: str,
+        shards: Iterable[int],
+        body: bytes = b"",
+        signed: Signed | None = None,
+        /,
+        **sent: Any,
+    ) -> Call:
+        """Make a call; ``sent`` is for the record."""
+        headers, query = signed or (bearer(self.account), "")
+        if body:
+            headers = {**headers, "Content-Type": "application/json"}
+        return self._send(f"spot {verb}", method, f"{path}?{query}" if query else path, headers, shards, sent, body)
+
+
+class FuturesCaller(Caller):
+    """Signed, with all parameters in the query."""
+
+    def call(self, verb: str, method: str, path: str, shards: Iterable[int], /, **sent: Any) -> Call:
+        """Make a call; ``path`` after ``/fapi``."""
+        return self.call_signed(verb, method, path, shards, sign_futures(self.account, sent), sent)
+
+    def call_signed(
+        self, verb: str, method: str, path: str, shards: Iterable[int], signed: Signed, sent: dict[str, Any]
+    ) -> Call:
+        """Make a call that may be repeated as it was signed."""
+        headers, query = signed
+        return self._send(f"futures {verb}", method, f"/fapi{path}?{query}", headers, shards, sent)
+
+
+def encode(sent: Mapping[str, Any]) -> bytes:
+    """A body; always the same bytes, as its signature requires."""
+    return json.dumps(sent).encode()

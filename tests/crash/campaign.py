@@ -4,22 +4,19 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Set
 from math import inf
-from typing import Any, Final
+from typing import Final
 
 from loadtest.outcome import Outcome
-from tests.crash.blows import SYNCS_MAY_FAIL
 from tests.crash.calls import HUNG_S, Call
-from tests.crash.floor import Floor
-from tests.crash.futures_floor import FuturesFloor
+from tests.crash.faults import SYNCS_MAY_FAIL
 from tests.crash.kinds import KINDS, Kind
 from tests.crash.processes import BACK_S, check_at_rest
 from tests.crash.storm import Findings, Stage, Storm
-from tests.crash.trading import FUTURES, SPOT
+from tests.crash.trading import PRODUCTS
 from tests.exchange import Exchange, until
 
-PRODUCTS: Final[Mapping[str, Any]] = {"spot": (Floor, SPOT), "futures": (FuturesFloor, FUTURES)}
 SHARDS: Final = 4
-STORM_BLOWS: Final = 25  # at most, between two audits: storms stay short
+STORM_FAULTS: Final = 25  # at most, between two audits: storms stay short
 LATE_S: Final = HUNG_S - 6  # well after the longest deadline, even on a busy machine
 WORKER_LATE_S: Final = 5.0  # a longer wait was for the killed worker
 
@@ -29,13 +26,13 @@ class Tally:
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
-        self.blows = self.calls = self.findings = 0
+        self.faults = self.calls = self.findings = 0
         self.back_s: list[float] = []  # from a fault to the first call served by its victim
         self.slowest_s = 0.0
 
     def __str__(self) -> str:
-        text = f"{self.blows:5} blows {self.calls:7} calls {self.findings:3} findings  slowest {self.slowest_s:5.2f} s"
-        text += _bar(self.slowest_s, self.kind.slowest_s)
+        text = f"{self.faults:5} faults {self.calls:7} calls {self.findings:3} findings"
+        text += f"  slowest {self.slowest_s:5.2f} s{_bar(self.slowest_s, self.kind.slowest_s)}"
         if not self.back_s:
             return text
         p50, p99 = self._back_s(0.5), self._back_s(0.99)
@@ -68,7 +65,7 @@ def plan(kinds: Mapping[str, int]) -> Iterator[tuple[Kind, int]]:
     left = dict(kinds)
     while any(left.values()):
         for name in left:
-            if count := min(left[name], STORM_BLOWS):
+            if count := min(left[name], STORM_FAULTS):
                 left[name] -= count
                 yield KINDS[name], count
 
@@ -76,19 +73,18 @@ def plan(kinds: Mapping[str, int]) -> Iterator[tuple[Kind, int]]:
 class Campaign:
     """One product's exchange and all its storms."""
 
-    def __init__(self, product: str, rnd: random.Random, tallies: Tallies, tell: Callable[[str], None]) -> None:
+    def __init__(self, product: str, rnd: random.Random, tallies: Tallies, report: Callable[[str], None]) -> None:
         settings = {**SYNCS_MAY_FAIL, "SHARDEX_SNAPSHOT_RECORDS": "150"}  # so that a snapshot is always being written
         self.exchange = Exchange(SHARDS, settings)
         self._product = product
         self._rnd = rnd
         self._tallies = tallies
-        self._tell = tell
+        self._report = report
 
     def run(self, kinds: Mapping[str, int]) -> None:
         """Inject so many faults of each kind. Raises AssertionError at the first storm with findings."""
-        make_floor, trading = PRODUCTS[self._product]
         self.exchange.start()
-        stage = Stage(self.exchange, make_floor(self.exchange), trading)
+        stage = Stage.of(self.exchange, PRODUCTS[self._product])
         for kind, count in plan(kinds):
             self._storm(stage, kind, count)
         check_at_rest(self.exchange)
@@ -112,13 +108,13 @@ class Campaign:
             tally.calls += len(storm.load.calls)
             tally.slowest_s = max(tally.slowest_s, *(call.seconds for call in storm.load.calls))
             took, audited = struck - begun, time.monotonic() - struck
-            self._tell(f"{self._product:7} {kind.name:10} {count:3} blows {took:5.1f} s, audit {audited:4.1f} s")
+            self._report(f"{self._product:7} {kind.name:10} {count:3} faults {took:5.1f} s, audit {audited:4.1f} s")
 
     def _strike(self, storm: Storm, kind: Kind, victims: Set[int]) -> None:
         """Inject one fault, and wait until its victims are seen to serve."""
         shard, seen = self._rnd.choice(sorted(victims)), len(storm.load.calls)
         tally = self._tallies[kind.name]
-        tally.blows += 1
+        tally.faults += 1
         moment = kind.strike(storm, shard)
         ends = []
         for proves in _proofs(kind, shard):
@@ -145,7 +141,7 @@ def _proofs(kind: Kind, shard: int) -> list[Callable[[Call], bool]]:
 
     def served_by(number: int) -> Callable[[Call], bool]:
         # a call that needs no other shard; trades come from the archive alone
-        return lambda call: call.shards == {number} and call.status < 500 and call.what != "trades"
+        return lambda call: call.shards == {number} and call.status < 500 and call.verb != "trades"
 
     match kind.hits:
         case "shard":
@@ -153,5 +149,5 @@ def _proofs(kind: Kind, shard: int) -> list[Callable[[Call], bool]]:
         case "shards":
             return [served_by(number) for number in range(SHARDS)]
         case "archive":
-            return [lambda call: call.what == "trades" and call.status == 200]
+            return [lambda call: call.verb == "trades" and call.status == 200]
     return [lambda call: True]

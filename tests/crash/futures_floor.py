@@ -1,11 +1,15 @@
 """Futures markets and accounts with futures wallets for crash tests, on every shard."""
 
+from decimal import Decimal
 from typing import Final
 
+from loadtest.futures_money import Terms
 from loadtest.signing import sign_futures
 from tests.crash.floor import FUNDS, QUOTE, Account, Floor, Market, done
+from tests.crash.futures_terms import PRICES
 from tests.exchange import Exchange
 
+TICK: Final = "0.1"
 MAKER_BPS: Final = 2
 TAKER_BPS: Final = 5
 LEVERAGES: Final = (3, 5, 7)  # with more, no order up to MAX_NOTIONAL would exceed every wallet
@@ -32,13 +36,21 @@ class FuturesFloor(Floor):
             self.leverages[account.account, market.symbol] = leverage
         return account
 
+    def terms_of(self, account: Account) -> dict[str, Terms]:
+        """An account's terms by symbol."""
+        maker, taker = (Decimal(bps) / 10_000 for bps in (MAKER_BPS, TAKER_BPS))
+        return {
+            market.symbol: Terms(Decimal(TICK), maker, taker, self.leverages[account.account, market.symbol], PRICES)
+            for market in self.markets
+        }
+
     def open_market(self, shard: int) -> Market:
         """List a perpetual whose book is on ``shard``: tick 0.1, lot 0.001, at least 5 USDT."""
         market = self.name_market(shard)
         terms = {
             "symbol": market.symbol,
             "base_asset": "BTC",
-            "tick_size": "0.1",
+            "tick_size": TICK,
             "lot_size": "0.001",
             "min_notional": "5",
             "maker_fee_bps": MAKER_BPS,

@@ -1,15 +1,16 @@
 """New futures orders of any kind around a price of 100."""
 
 import random
-from fractions import Fraction
+from decimal import Decimal
 from typing import Any, Final
+
+from loadtest.futures_money import Prices
 
 Terms = dict[str, Any]
 
 MIDDLE: Final = 1_000  # ticks of 0.1
 SPREAD: Final = 8  # ticks from the middle at which orders are placed, at most
-PRICE_MAX: Final = (MIDDLE + SPREAD) / 10  # no bid or trade is higher
-LOSS_MAX: Final = Fraction(2 * SPREAD, 10)  # between any two prices
+PRICES: Final = Prices(Decimal(MIDDLE + SPREAD) / 10, Decimal(2 * SPREAD) / 10)
 OTHER: Final = {"BUY": "SELL", "SELL": "BUY"}
 _BEYOND: Final = "90000"  # more than any wallet can fund
 

@@ -2,18 +2,21 @@
 
 import json
 import random
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
+from loadtest.findings import is_open
+from loadtest.futures_money import find_unbalanced
 from loadtest.outcome import Outcome
-from tests.crash.calls import Call, Note, Request
+from loadtest.placements import CHILDREN
+from loadtest.signing import sign_futures
+from tests.crash.answers import NO_SUCH_ORDER
+from tests.crash.calls import Call, FuturesCaller, Note, Signed
 from tests.crash.floor import Account, Floor, Market
-from tests.crash.futures_calls import NO_SUCH_ORDER, FuturesCaller
-from tests.crash.futures_statement import find_unbalanced
 from tests.crash.futures_terms import OTHER, Terms, make_attached, make_change, make_regular, make_trigger
+from tests.crash.trader import Trader
 
-OPEN: Final = ("NEW", "PARTIALLY_FILLED")
 COUNTDOWN_MS: Final = 200
-CHILDREN: Final = ("takeProfitOrderId", "stopLossOrderId")
 _ORDER: Final = "/v1/order"
 _BATCH: Final = "/v1/batchOrders"
 _ALGO: Final = "/v1/algoOrder"
@@ -29,26 +32,16 @@ class Held(NamedTuple):
     trigger: bool
 
 
-class FuturesTrader:
-    """One thread that trades at random and keeps track of its orders."""
+class FuturesTrader(Trader):
+    """On the futures markets."""
 
     def __init__(self, number: int, floor: Floor, account: Account, note: Note, rnd: random.Random) -> None:
-        self._number = number
-        self._markets = floor.markets
-        self._all_shards = range(floor.shard_count)
-        self._caller = FuturesCaller(floor.exchange.base_url, account, note)
-        self._account_shard = account.account_shard
-        self._rnd = rnd
+        super().__init__(number, floor, account, rnd)
+        self._caller: FuturesCaller = FuturesCaller(floor.exchange.base_url, account, note)
         self._open: list[Held] = []
-        self._count = 0
-        self.faults: list[str] = []
 
-    def close(self) -> None:
-        self._caller.close()
-
-    def step(self) -> Call:
-        """Make one call."""
-        acts = {
+    def _acts(self) -> Mapping[Callable[[], Call], float]:
+        return {
             self._place: 40,
             self._place_algo: 6,
             self._place_batch: 4,
@@ -61,57 +54,47 @@ class FuturesTrader:
             self._count_down: 0.5,
             self._ask: 10,
         }
-        (act,) = self._rnd.choices(list(acts), list(acts.values()))
-        return act()
 
     # Placing
 
     def _place(self) -> Call:
         terms = self._make_terms(self._rnd.choice(self._markets))
-        call, request = self._send(terms)
+        signed = sign_futures(self._caller.account, terms)
+        call = self._send("place", terms, signed)
         if call.outcome is Outcome.UNKNOWN or self._rnd.random() < 0.05:
-            self._repeat(call, request, terms)
+            again = self._send("repeat", terms, signed, is_known=call.status == 200)
+            self._check_repeat(call, again, "orderId")
         elif call.status == 200 and self._rnd.random() < 0.1:
             self._look_for(call.body["symbol"], call.body["orderId"])
         return call
 
     def _make_terms(self, market: Market) -> Terms:
         rnd = self._rnd
-        self._count += 1
-        named = {"symbol": market.symbol, "newClientOrderId": f"{self._number}-{self._count}"}
+        named = {"symbol": market.symbol, "newClientOrderId": self._new_name()}
         parents = [held for held in self._open if held.market is market and not held.trigger]
         if parents and rnd.random() < 0.1:
             parent = rnd.choice(parents)
             return {**named, **make_attached(rnd, parent.id, parent.side)}
         return {**named, **(make_trigger(rnd) if rnd.random() < 0.2 else make_regular(rnd))}
 
-    def _send(self, terms: Terms) -> tuple[Call, Request]:
+    def _send(self, verb: str, terms: Terms, signed: Signed, *, is_known: bool = False) -> Call:
         shards = {self._market(terms["symbol"]).shard, self._account_shard}
-        call, request = self._caller.call("place", "POST", _ORDER, shards, terms["newClientOrderId"], **terms)
-        if call.status == 200:
+        call = self._caller.call_signed(verb, "POST", _ORDER, shards, signed, terms)
+        if call.status == 200 and not is_known:
             self._remember(call.body)
-        return call, request
-
-    def _repeat(self, first: Call, request: Request, terms: Terms) -> None:
-        """Repeat the signed request: it must return the same order."""
-        again = self._caller.send("repeat", request, first.shards, first.name, terms)
-        if again.status == 200 and first.status != 200:
-            self._remember(again.body)
-        if first.status == again.status == 200 and first.body["orderId"] != again.body["orderId"]:
-            self.faults.append(f"{again}: a second order for the same signed request")
+        return call
 
     def _look_for(self, symbol: str, order: int) -> None:
         """An acknowledged order must be readable."""
         shards = {self._market(symbol).shard}
-        call, _ = self._caller.call("get", "GET", _ORDER, shards, str(order), symbol=symbol, orderId=order)
+        call = self._caller.call("get", "GET", _ORDER, shards, symbol=symbol, orderId=order)
         if call.error == NO_SUCH_ORDER:
             self.faults.append(f"order {order} was acknowledged and could not be found right after")
 
     def _place_algo(self) -> Call:
-        self._count += 1
-        market, name = self._rnd.choice(self._markets), f"{self._number}-{self._count}"
+        market, name = self._rnd.choice(self._markets), self._new_name()
         terms = {"symbol": market.symbol, "clientAlgoId": name, "algoType": "CONDITIONAL", **make_trigger(self._rnd)}
-        call, _ = self._caller.call("place", "POST", _ALGO, {market.shard, self._account_shard}, name, **terms)
+        call = self._caller.call("place", "POST", _ALGO, {market.shard, self._account_shard}, **terms)
         if call.status == 200 and call.body["algoStatus"] == "NEW":
             self._open.append(Held(market, call.body["algoId"], name, call.body["side"], True))
         return call
@@ -119,19 +102,19 @@ class FuturesTrader:
     def _place_batch(self) -> Call:
         batch = [self._make_terms(self._rnd.choice(self._markets)) for _ in range(self._rnd.randint(1, 5))]
         shards = {self._market(terms["symbol"]).shard for terms in batch} | {self._account_shard}
-        call, _ = self._caller.call("place_batch", "POST", _BATCH, shards, "", batchOrders=json.dumps(batch))
-        for told in call.body if call.status == 200 else ():
-            if "orderId" in told:
-                self._remember(told)
+        call = self._caller.call("place_batch", "POST", _BATCH, shards, batchOrders=json.dumps(batch))
+        for order in call.body if call.status == 200 else ():
+            if "orderId" in order:
+                self._remember(order)
         return call
 
-    def _remember(self, told: dict[str, Any]) -> None:
-        if told["status"] in OPEN:
-            market, trigger = self._market(told["symbol"]), "triggerTime" in told
-            self._open.append(Held(market, told["orderId"], told["clientOrderId"], told["side"], trigger))
+    def _remember(self, order: dict[str, Any]) -> None:
+        if is_open(order):
+            market, trigger = self._market(order["symbol"]), "triggerTime" in order
+            self._open.append(Held(market, order["orderId"], order["clientOrderId"], order["side"], trigger))
             for name in CHILDREN:
-                if name in told:
-                    self._open.append(Held(market, told[name], f"sx-{told[name]}", OTHER[told["side"]], True))
+                if name in order:
+                    self._open.append(Held(market, order[name], f"sx-{order[name]}", OTHER[order["side"]], True))
 
     def _market(self, symbol: str) -> Market:
         return next(market for market in self._markets if market.symbol == symbol)
@@ -142,11 +125,8 @@ class FuturesTrader:
         if not self._open:
             return self._place()
         held = self._rnd.choice(self._open)
-        change = make_change(self._rnd)
-        shards, name = {held.market.shard, self._account_shard}, str(held.id)
-        call, _ = self._caller.call(
-            "modify", "PUT", _ORDER, shards, name, symbol=held.market.symbol, orderId=held.id, **change
-        )
+        shards, named = {held.market.shard, self._account_shard}, {"symbol": held.market.symbol, "orderId": held.id}
+        call = self._caller.call("modify", "PUT", _ORDER, shards, **named, **make_change(self._rnd))
         if call.outcome is Outcome.UNKNOWN or call.error == NO_SUCH_ORDER:
             self._open.remove(held)  # unknown: the order of the two changes cannot be determined
         return call
@@ -166,9 +146,7 @@ class FuturesTrader:
         return self._cancel_one("cancel_by_client_id", held, origClientOrderId=held.client_id)
 
     def _cancel_one(self, what: str, held: Held, **named: Any) -> Call:
-        shards, symbol = {held.market.shard}, held.market.symbol
-        call, _ = self._caller.call(what, "DELETE", _ORDER, shards, str(held.id), symbol=symbol, **named)
-        return call
+        return self._caller.call(what, "DELETE", _ORDER, {held.market.shard}, symbol=held.market.symbol, **named)
 
     def _take(self) -> Held:
         return self._open.pop(self._rnd.randrange(len(self._open)))
@@ -179,8 +157,7 @@ class FuturesTrader:
             return self._place_algo()
         held = self._rnd.choice(triggers)
         self._open.remove(held)
-        call, _ = self._caller.call("cancel_algo", "DELETE", _ALGO, {held.market.shard}, str(held.id), algoId=held.id)
-        return call
+        return self._caller.call("cancel_algo", "DELETE", _ALGO, {held.market.shard}, algoId=held.id)
 
     def _cancel_batch(self) -> Call:
         """Up to five orders of a market, by either id, with a duplicate."""
@@ -194,24 +171,18 @@ class FuturesTrader:
             named = {"orderIdList": json.dumps([held.id for held in chosen])}
         else:
             named = {"origClientOrderIdList": json.dumps([held.client_id for held in chosen])}
-        name = ",".join(str(held.id) for held in chosen)
-        call, _ = self._caller.call(
-            "cancel_batch", "DELETE", _BATCH, {market.shard}, name, symbol=market.symbol, **named
-        )
-        return call
+        return self._caller.call("cancel_batch", "DELETE", _BATCH, {market.shard}, symbol=market.symbol, **named)
 
     def _cancel_all(self) -> Call:
         market = self._rnd.choice(self._markets)
         what, path = self._rnd.choice((("cancel_all", "/v1/allOpenOrders"), ("cancel_triggers", "/v1/algoOpenOrders")))
-        call, _ = self._caller.call(what, "DELETE", path, {market.shard}, symbol=market.symbol)
-        return call
+        return self._caller.call(what, "DELETE", path, {market.shard}, symbol=market.symbol)
 
     def _count_down(self) -> Call:
         """Never stopped, and always with the same timeout: restarted or not, all orders open now will be canceled."""
         market = self._rnd.choice(self._markets)
         path, terms = "/v1/countdownCancelAll", {"symbol": market.symbol, "countdownTime": COUNTDOWN_MS}
-        call, _ = self._caller.call("countdown", "POST", path, {market.shard}, **terms)
-        return call
+        return self._caller.call("countdown", "POST", path, {market.shard}, **terms)
 
     # Querying
 
@@ -229,7 +200,7 @@ class FuturesTrader:
                 ("account", "/v3/account", {self._account_shard}, {}),
             )
         )
-        call, _ = self._caller.call(what, "GET", path, shards, **terms)
+        call = self._caller.call(what, "GET", path, shards, **terms)
         if what == "account" and call.status == 200:
             self.faults += find_unbalanced(call.body)
         return call

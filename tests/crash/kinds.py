@@ -5,7 +5,7 @@ from math import inf
 from typing import Final, NamedTuple
 
 from loadtest.http import NO_CONNECTION
-from tests.crash import blows
+from tests.crash import faults
 from tests.crash.calls import Call
 from tests.crash.storm import Storm
 
@@ -31,7 +31,7 @@ def of_a_victim(call: Call, victims: Set[int]) -> bool:
 
 def of_a_victims_money(call: Call, victims: Set[int]) -> bool:
     """Includes calls whose account is kept on a victim, which only decides about funds."""
-    return call.account.account_shard in victims or of_a_victim(call, victims)
+    return call.owner.account_shard in victims or of_a_victim(call, victims)
 
 
 def by_its_worker(call: Call, _: Set[int]) -> bool:
@@ -62,17 +62,17 @@ def anything(_call: Call, _: Set[int]) -> bool:
 KINDS: Final = {
     kind.name: kind
     for kind in (
-        Kind("shard", 10, blows.kill_a_shard, "shard", of_a_victim, again_s=2.0),
-        Kind("worker", 30, blows.kill_a_worker, "anybody", by_its_worker, slowest_s=1.0),
-        Kind("archive", 5, blows.kill_the_archive, "archive", a_query),
-        Kind("supervisor", 5, blows.kill_the_supervisor, "shards", anything),
-        Kind("everything", 5, blows.kill_all, "shards", anything),
-        Kind("recovery", 5, blows.kill_in_recovery, "shard", of_a_victim),
-        Kind("snapshot", 5, blows.kill_in_snapshot, "shard", of_a_victim),
-        Kind("stop", 3, blows.stand_still, "shard", of_a_victims_money),
-        Kind("write", 3, blows.fail_writes, "shard", of_a_victims_money),
-        Kind("sync", 3, blows.fail_syncs, "shard", of_a_victims_money),
-        Kind("term", 3, blows.end_orderly, "shards", by_an_orderly_end),
-        Kind("hup", 3, blows.reload, "anybody", before_its_answer),
+        Kind("shard", 10, faults.kill_a_shard, "shard", of_a_victim, again_s=2.0),
+        Kind("worker", 30, faults.kill_a_worker, "anybody", by_its_worker, slowest_s=1.0),
+        Kind("archive", 5, faults.kill_the_archive, "archive", a_query),
+        Kind("supervisor", 5, faults.kill_the_supervisor, "shards", anything),
+        Kind("everything", 5, faults.kill_all, "shards", anything),
+        Kind("recovery", 5, faults.kill_in_recovery, "shard", of_a_victim),
+        Kind("snapshot", 5, faults.kill_in_snapshot, "shard", of_a_victim),
+        Kind("stop", 3, faults.stand_still, "shard", of_a_victims_money),
+        Kind("write", 3, faults.fail_writes, "shard", of_a_victims_money),
+        Kind("sync", 3, faults.fail_syncs, "shard", of_a_victims_money),
+        Kind("term", 3, faults.end_orderly, "shards", by_an_orderly_end),
+        Kind("hup", 3, faults.reload, "anybody", before_its_answer),
     )
 }

@@ -106,7 +106,7 @@ def connected(exchange: Exchange) -> Iterator[Client]:
         client.close()
 
 
-def await_archived(client: Client) -> None:
+def await_archived(client: Client, seconds: float = BACK_S) -> None:
     """Wait until the archive has confirmed everything that has ended so far."""
     shards = range(client.shard_count)
 
@@ -114,7 +114,7 @@ def await_archived(client: Client) -> None:
         status = client.call(shard, GetStatus())
         return status.archive_lag if isinstance(status, ShardStatus) else 1
 
-    until(lambda: not any(map(lag, shards)), BACK_S, "all is archived")
+    until(lambda: not any(map(lag, shards)), seconds, "all is archived")
 
 
 # Their resources

@@ -1,71 +1,57 @@
 """A trader on the spot markets, who records invalid responses as faults."""
 
 import random
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from loadtest.findings import is_open
 from loadtest.outcome import Outcome
 from loadtest.signing import sign_spot
 from loadtest.spot_audit import ORDERS
-from tests.crash.calls import Call, Note
+from tests.crash.calls import Call, Note, Signed, SpotCaller, encode
 from tests.crash.floor import Account, Floor, Market
-from tests.crash.spot_calls import SpotCaller, encode
-
-OPEN: Final = ("open", "partially_filled")
+from tests.crash.trader import Trader
 
 
-class SpotTrader:
-    """One thread that trades at random and keeps track of its orders."""
+class SpotTrader(Trader):
+    """On the spot markets."""
 
     def __init__(self, number: int, floor: Floor, account: Account, note: Note, rnd: random.Random) -> None:
-        self._number = number
-        self._markets = floor.markets
-        self._all_shards = range(floor.shard_count)
-        self._caller = SpotCaller(floor.exchange.base_url, account, note)
-        self._account_shard = account.account_shard
-        self._rnd = rnd
+        super().__init__(number, floor, account, rnd)
+        self._caller: SpotCaller = SpotCaller(floor.exchange.base_url, account, note)
         self._open: list[tuple[Market, str, str]] = []  # market, order id, client id
-        self._count = 0
-        self.faults: list[str] = []
 
-    def close(self) -> None:
-        self._caller.close()
-
-    def step(self) -> Call:
-        """Make one call."""
-        acts = (self._place, self._cancel, self._cancel_by_client_id, self._cancel_all, self._ask)
-        (act,) = self._rnd.choices(acts, (45, 28, 6, 1, 12))
-        return act()
+    def _acts(self) -> Mapping[Callable[[], Call], float]:
+        return {
+            self._place: 45,
+            self._cancel: 28,
+            self._cancel_by_client_id: 6,
+            self._cancel_all: 1,
+            self._ask: 12,
+        }
 
     def _place(self) -> Call:
         rnd, market = self._rnd, self._rnd.choice(self._markets)
-        self._count += 1
-        client_id = f"{self._number}-{self._count}"
+        client_id = self._new_name()
         sent = {"symbol": market.symbol, "client_order_id": client_id, **make_terms(rnd)}
         signed = sign_spot(self._caller.account, {}, encode(sent)) if rnd.random() < 0.3 else None
-        call = self._send_order(market, client_id, sent, signed)
+        call = self._send_order("place", market, sent, signed)
+        if call.status == 200 and is_open(call.body):
+            self._open.append((market, call.body["id"], client_id))
         if signed and (call.outcome is Outcome.UNKNOWN or rnd.random() < 0.1):
-            self._repeat(call, market, client_id, sent, signed)
+            again = self._send_order("repeat", market, sent, signed)
+            self._check_repeat(call, again, "id")
         elif call.status == 200 and rnd.random() < 0.1:
             self._look_for(market, call.body["id"])
         return call
 
-    def _send_order(self, market: Market, client_id: str, sent: dict[str, Any], signed: Any) -> Call:
-        call = self._caller.call("place", "POST", ORDERS, {market.shard, self._account_shard}, client_id, sent, signed)
-        if call.status == 200 and call.body["status"] in OPEN:
-            self._open.append((market, call.body["id"], client_id))
-        return call
-
-    def _repeat(self, first: Call, market: Market, client_id: str, sent: dict[str, Any], signed: Any) -> None:
-        """Repeat the signed request: it must return the same order."""
-        again = self._caller.call(
-            "repeat", "POST", ORDERS, {market.shard, self._account_shard}, client_id, sent, signed
-        )
-        if first.status == again.status == 200 and first.body["id"] != again.body["id"]:
-            self.faults.append(f"{again}: a second order for the same signed request")
+    def _send_order(self, verb: str, market: Market, sent: dict[str, Any], signed: Signed | None) -> Call:
+        shards = {market.shard, self._account_shard}
+        return self._caller.call(verb, "POST", ORDERS, shards, encode(sent), signed, **sent)
 
     def _look_for(self, market: Market, order_id: str) -> None:
         """An acknowledged order must be readable."""
-        call = self._caller.call("get", "GET", f"{ORDERS}/{order_id}", {market.shard}, order_id)
+        call = self._caller.call("get", "GET", f"{ORDERS}/{order_id}", {market.shard}, id=order_id)
         if call.status == 404:
             self.faults.append(f"order {order_id} was acknowledged and could not be found right after")
 
@@ -73,21 +59,21 @@ class SpotTrader:
         if not self._open:
             return self._place()
         market, order_id, _ = self._open.pop(self._rnd.randrange(len(self._open)))
-        return self._caller.call("cancel", "DELETE", f"{ORDERS}/{order_id}", {market.shard}, order_id)
+        return self._caller.call("cancel", "DELETE", f"{ORDERS}/{order_id}", {market.shard}, id=order_id)
 
     def _cancel_by_client_id(self) -> Call:
         if not self._open:
             return self._place()
         market, order_id, client_id = self._open.pop(self._rnd.randrange(len(self._open)))
         path = f"{ORDERS}/by-client-id/{market.symbol}/{client_id}"
-        return self._caller.call("cancel_by_client_id", "DELETE", path, {market.shard}, order_id)
+        return self._caller.call("cancel_by_client_id", "DELETE", path, {market.shard}, id=order_id)
 
     def _cancel_all(self) -> Call:
         market = self._rnd.choice([*self._markets, None])
         if market is None:
             return self._caller.call("cancel_all", "DELETE", ORDERS, self._all_shards)
         path = f"{ORDERS}?symbol={market.symbol}"
-        return self._caller.call("cancel_all", "DELETE", path, {market.shard}, market.symbol)
+        return self._caller.call("cancel_all", "DELETE", path, {market.shard}, symbol=market.symbol)
 
     def _ask(self) -> Call:
         what = self._rnd.choice(("balances", "balances", "orders", "trades"))

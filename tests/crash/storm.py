@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from loadtest.outcome import Outcome
 from shards.ipc.client import Client
@@ -27,7 +27,12 @@ class Stage(NamedTuple):
 
     exchange: Exchange
     floor: Floor
-    trading: Trading = SPOT
+    trading: Trading
+
+    @classmethod
+    def of(cls, exchange: Exchange, trading: Trading = SPOT) -> Self:
+        """With new markets."""
+        return cls(exchange, trading.make_floor(exchange), trading)
 
 
 class Findings(AssertionError):
@@ -41,11 +46,11 @@ class Findings(AssertionError):
 class Storm:
     """A load for the duration of the context, with faults injected into it, and the audit at its end."""
 
-    def __init__(self, stage: Stage, rnd: random.Random | None = None, tell: Callable[[str], None] = print) -> None:
+    def __init__(self, stage: Stage, rnd: random.Random | None = None, report: Callable[[str], None] = print) -> None:
         """``rnd``: a random generator; by default a new one, whose seed is printed."""
         self.exchange = stage.exchange
         self.rnd = rnd or make_random()
-        self._tell = tell
+        self._report = report
         self.load = Load(stage.floor, stage.trading, self.rnd)
         self._holdings = Holdings(self.exchange)
 
@@ -59,7 +64,7 @@ class Storm:
                 self._await_calm()
         finally:
             self.load.__exit__()
-            self._tell(self.load.summary())
+            self._report(self.load.summary())
         if kind is None:
             self.exchange.wait_ready(CALM_S)
             check_nothing(self.load.audit())
@@ -67,12 +72,12 @@ class Storm:
             check_capacity(self.exchange)
             self._holdings.check_same()
 
-    def strike(self, count: int, blow: Callable[[], object]) -> None:
+    def strike(self, count: int, inject: Callable[[], object]) -> None:
         """Inject so many faults; before each, the exchange must be trading again."""
         for _ in range(count):
             self._await_trading(self.rnd.randint(5, 25))
             time.sleep(self.rnd.uniform(0, GAP_S))
-            blow()
+            inject()
 
     def _await_calm(self) -> None:
         with connected(self.exchange) as client:

@@ -15,7 +15,8 @@ import pytest
 from shards.model.markets import shard_of_symbol
 from storage.keeping import may_discard
 from storage.snapshot import list_snapshots
-from tests.crash.backups import Operator, Told, end, find_lost, names, restored, shardex, start_shardex
+from tests.crash.backups import Acknowledged, Operator, find_lost, names, restored
+from tests.crash.commands import end, shardex, start_shardex
 from tests.crash.floor import Floor, done
 from tests.crash.futures_floor import FuturesFloor
 from tests.crash.load import Load
@@ -51,20 +52,20 @@ def test_under_load_each_holds_what_was_acknowledged_before_it(exchange: Exchang
     rnd = make_random()
     floor, futures = Floor(exchange), FuturesFloor(exchange)
     load = Load(floor, SPOT, rnd)
-    taken: list[tuple[Path, Told]] = []
+    taken: list[tuple[Path, Acknowledged]] = []
     with load, Load(futures, FUTURES, rnd, traders_per_account=1), Operator(floor) as operator:
         for number in range(BACKUPS):
             count = load.decided_count() + rnd.randint(20, 200)
             until(lambda count=count: load.decided_count() >= count, BACK_S, "more calls")  # type: ignore[misc]
-            told = Told(list(load.calls), list(operator.given))
+            acknowledged = Acknowledged(list(load.calls), list(operator.given))
             target = exchange.path / f"backup-{number}"
             end(start_shardex(exchange.data, "backup", str(target))).ok()
-            taken.append((target, told))
-    for target, told in taken:
+            taken.append((target, acknowledged))
+    for target, acknowledged in taken:
         verified = end(start_shardex(target, "verify")).ok()  # all it says, also on standard error: cron mails that
         assert verified == f"ok: {SHARDS} shards and the archive of {target}\n"
         with restored(target, SHARDS) as other:
-            assert list(find_lost(told, other)) == []
+            assert list(find_lost(acknowledged, other)) == []
             for shard in range(SHARDS):  # further markets can be opened: their numbers are free
                 floor.elsewhere(other).open_market(shard)
 
@@ -74,13 +75,13 @@ def test_what_is_there_already_stays(exchange: Exchange, backup: Path, tmp_path:
     (tmp_path / "file").write_text("mine")
     (tmp_path / "empty").mkdir()
     for target in (backup, tmp_path, tmp_path / "file"):
-        said = shardex(exchange.data, "backup", str(target))
-        assert said.status == 1 and "already exists" in said.text
-    said = shardex(exchange.data, "backup", str(tmp_path / "nowhere" / "backup"))
-    assert said.status == 1 and f"there is no folder {tmp_path / 'nowhere'}" in said.text
+        result = shardex(exchange.data, "backup", str(target))
+        assert result.status == 1 and "already exists" in result.text
+    result = shardex(exchange.data, "backup", str(tmp_path / "nowhere" / "backup"))
+    assert result.status == 1 and f"there is no folder {tmp_path / 'nowhere'}" in result.text
     for target in (exchange.data, backup):
-        said = shardex(target, "restore", str(backup))
-        assert said.status == 1 and "already exists" in said.text
+        result = shardex(target, "restore", str(backup))
+        assert result.status == 1 and "already exists" in result.text
     assert names(tmp_path) == ["empty", "file"]
     shardex(exchange.data, "backup", str(tmp_path / "empty")).ok()
     shardex(tmp_path / "empty", "verify").ok()
@@ -92,13 +93,13 @@ def test_a_backup_is_for_its_owner_and_for_restoring_only(exchange: Exchange, ba
         for path in (folder, *folder.rglob("*")):
             assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
     before = {path: path.read_bytes() for path in backup.rglob("*") if path.is_file()}
-    said = shardex(backup, "token", "alice")  # as whatever opens a data folder
-    assert said.status == 1 and f"{backup} is a backup: restore it with" in said.text
+    result = shardex(backup, "token", "alice")  # as whatever opens a data folder
+    assert result.status == 1 and f"{backup} is a backup: restore it with" in result.text
     shardex(backup, "verify").ok()
     assert {path: path.read_bytes() for path in backup.rglob("*") if path.is_file()} == before
     assert names(backup.parent) == [backup.name]
-    said = shardex(tmp_path / "new", "restore", str(exchange.data))
-    assert said.status == 1 and "is not a backup" in said.text and not (tmp_path / "new").exists()
+    result = shardex(tmp_path / "new", "restore", str(exchange.data))
+    assert result.status == 1 and "is not a backup" in result.text and not (tmp_path / "new").exists()
 
 
 def test_a_damaged_backup_is_not_restored(backup: Path, tmp_path: Path) -> None:
@@ -117,8 +118,8 @@ def test_a_damaged_backup_is_not_restored(backup: Path, tmp_path: Path) -> None:
         if damaged is not None:
             (copy / name).write_bytes(damaged)
         if name.name != "backup.json" or damaged is not None:  # else it is no backup at all
-            said = shardex(tmp_path / "data", "restore", str(copy))
-            assert (said.status, "damaged" in said.text, name.name in said.text) == (1, True, True), said
+            result = shardex(tmp_path / "data", "restore", str(copy))
+            assert (result.status, "damaged" in result.text, name.name in result.text) == (1, True, True), result
         assert names(tmp_path) == ["copy"]
         (copy / name).write_bytes(whole)
     shardex(tmp_path / "data", "restore", str(copy)).ok()
@@ -154,8 +155,8 @@ def test_two_at_a_time_and_one_that_stands_still(exchange: Exchange, tmp_path: P
         with stopped(exchange.archive_pid()):  # the first waits for it once it knows what it will copy
             until(lambda: not any(map(is_free, folders)), BACK_S, "it has begun")
             first.send_signal(signal.SIGSTOP)
-        said = shardex(exchange.data, "backup", str(tmp_path / "second"))
-        assert said.status == 1 and "another backup" in said.text and "is under way" in said.text
+        result = shardex(exchange.data, "backup", str(tmp_path / "second"))
+        assert result.status == 1 and "another backup" in result.text and "is under way" in result.text
         count = len(list_snapshots(market))
         until(lambda: order_and_count(exchange, market) > count, BACK_S, "a snapshot")
         done(exchange.call("DELETE", "/api/v1/spot/orders"))
@@ -189,8 +190,8 @@ def test_without_room_nothing_is_left(exchange: Exchange, backup: Path, tmp_path
         def confine(limit: int = limit) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-        said = end(start_shardex(data, command, str(target), preexec_fn=confine))
-        assert said.status == 1 and "was not made" in said.text and "Traceback" not in said.text, said
+        result = end(start_shardex(data, command, str(target), preexec_fn=confine))
+        assert result.status == 1 and "was not made" in result.text and "Traceback" not in result.text, result
         assert names(tmp_path) == []
     shardex(exchange.data, "backup", str(tmp_path / "backup")).ok()
 
@@ -201,10 +202,10 @@ def test_a_row_that_is_not_as_it_was_written_is_not_copied(exchange: Exchange, t
         for decimals, status in ((4, 1), (6, 0)):
             with db:
                 db.execute("UPDATE assets SET decimals = ? WHERE symbol = 'USDT'", (decimals,))
-            said = shardex(exchange.data, "backup", str(tmp_path / "backup"))
-            assert said.status == status, said
+            result = shardex(exchange.data, "backup", str(tmp_path / "backup"))
+            assert result.status == status, result
             wrong = "reference.sqlite is damaged: table assets: the row 'USDT' does not match its checksum"
-            assert (wrong in said.text) == bool(status)
+            assert (wrong in result.text) == bool(status)
             assert names(tmp_path) == ([] if status else ["backup"])
 
 
@@ -242,7 +243,7 @@ def test_at_rest_and_after_a_kill(exchange: Exchange, tmp_path: Path) -> None:
             process.send_signal(signal.SIGSTOP)
             shardex(other.data, "sql", "SELECT 1").ok()  # works a log into the file
             process.send_signal(signal.SIGCONT)
-            said = end(process)
-        assert said.status == 1 and "the history was in use while it was copied: try again" in said.text
+            result = end(process)
+        assert result.status == 1 and "the history was in use while it was copied: try again" in result.text
     assert names(tmp_path) == ["killed", "rest"]
     shardex(tmp_path / "rest", "verify").ok()

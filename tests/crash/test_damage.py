@@ -1,11 +1,9 @@
 """Journals that were cut, changed or lost, and engines started wrongly: refused with the place and what to do."""
 
-import os
 import random
+import re
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 
 from loadtest.signing import bearer
 from storage.journal import START, Journal, JournalDamaged, Record, StorageUnavailable
+from tests.crash.commands import run, shardex
 from tests.crash.floor import Account, Floor
 from tests.crash.load import Load
 from tests.crash.processes import BACK_S, archive_process, await_archived, connected, stopped
@@ -21,12 +20,10 @@ from tests.crash.settings import make_random, times
 from tests.crash.test_disk import make_records
 from tests.crash.trading import SPOT
 from tests.exchange import Exchange, kill, until
-from web.cli.run import ROOT
 
 DAMAGED = 1  # the shard whose journal is damaged
 WHOLE = 0
 CUTS = 200
-RUN_S = 30.0  # for one run of a command
 
 
 class Specimen:
@@ -81,8 +78,8 @@ def test_a_damaged_shard_stays_down_and_the_others_serve(
         assert any(place in exchange.log() for place in places)
         if damage is change_a_record:  # as it is with the others: they cost seconds
             until(lambda: is_trading(exchange, specimen), BACK_S, "the other shard trades")
-            status, findings = verify(exchange.data)
-            assert status == 1 and findings[0].startswith(f"shard {DAMAGED}: ") and places[0] in findings[0]
+            result = shardex(exchange.data, "verify")
+            assert result.status == 1 and re.match(f"shard {DAMAGED}: .*{places[0]}", result.text)
 
 
 def test_an_archive_that_has_lost_rows_stays_down_and_trading_goes_on(specimen: Specimen) -> None:
@@ -115,17 +112,6 @@ def is_trading(exchange: Exchange, specimen: Specimen) -> bool:
     except OSError:
         return False
     return answer.status_code == 200
-
-
-def verify(data: Path) -> tuple[int, list[str]]:
-    """Exit status and findings of ``shardex verify``."""
-    done = run("-m", "web.cli", "verify", SHARDEX_DATA=str(data))
-    return done.returncode, done.stdout.splitlines()
-
-
-def run(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-    command, environment = [sys.executable, *arguments], {**os.environ, **settings}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=RUN_S)
 
 
 def test_an_engine_that_may_not_start(own_exchange: Exchange) -> None:

@@ -10,7 +10,8 @@ from typing import Final
 
 import pytest
 
-from tests.crash.backups import names, shardex
+from tests.crash.backups import names
+from tests.crash.commands import shardex
 from tests.crash.floor import Floor, done
 from tests.crash.load import Load
 from tests.crash.processes import BACK_S, end_everything
@@ -107,8 +108,8 @@ def test_what_is_damaged_is_not_copied(killed: Path, tmp_path: Path, damage: str
     data = Path(shutil.copytree(killed, tmp_path / "data"))
     act, place = DAMAGES[damage]
     act(data)
-    said = shardex(data, "backup", str(tmp_path / "backup"))
-    assert said.status == 1 and re.search(place, said.text), said
+    result = shardex(data, "backup", str(tmp_path / "backup"))
+    assert result.status == 1 and re.search(place, result.text), result
     assert set(names(tmp_path)) <= {"data", "young"}
 
 
@@ -122,6 +123,6 @@ def test_a_shard_without_its_journal_is_a_finding(killed: Path, tmp_path: Path) 
     """Orders are on their way to markets that it has lost, and the mark that says so is lost as well."""
     data = Path(shutil.copytree(killed, tmp_path / "data"))
     remove("shard-1/journal.sqlite-wal", "shard-1/journal.mark")(data)
-    said = shardex(data, "verify")
-    assert said.status == 1 and "shard 1: the journal ends at record 0, before its newest snapshot" in said.text
-    assert re.search(r"^shard 1: market \d+ is missing, but orders are on their way to it$", said.text, re.M), said
+    result = shardex(data, "verify")
+    assert result.status == 1 and "shard 1: the journal ends at record 0, before its newest snapshot" in result.text
+    assert re.search(r"^shard 1: market \d+ is missing, but orders are on their way to it$", result.text, re.M), result

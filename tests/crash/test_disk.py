@@ -13,7 +13,6 @@ import pytest
 
 from storage.journal import START, Journal, Record, StorageFull
 from tests.crash.calls import Call
-from tests.crash.floor import Floor
 from tests.crash.futures_floor import FuturesFloor
 from tests.crash.processes import BACK_S, archive_process, await_archived, check_at_rest, connected, shard_process
 from tests.crash.settings import make_random, times
@@ -80,7 +79,7 @@ def small_exchange(settings: dict[str, str]) -> Iterator[Exchange]:
 def small_stage() -> Iterator[Stage]:
     """Spot markets."""
     with small_exchange({}) as exchange:
-        yield Stage(exchange, Floor(exchange))
+        yield Stage.of(exchange)
 
 
 @pytest.fixture
@@ -104,14 +103,14 @@ def test_a_full_disk(small_stage: Stage, number: int) -> None:
             seen = len(storm.load.calls)
             until(lambda: any(fits(call) for call in storm.load.calls[seen:]), BACK_S, what)
 
-        def blow() -> None:
+        def fill() -> None:
             disk.fill(storm.rnd.randrange(0, 65_536))
             await_call(is_refused_for_room, "STORAGE_FULL")
             await_call(is_read, "reads go on")
             disk.free()
             await_call(is_placed, "it goes on")
 
-        def blow_and_kill() -> None:
+        def fill_and_kill() -> None:
             disk.fill(0)
             await_call(is_refused_for_room, "STORAGE_FULL")
             before = storm.exchange.log().count(ARCHIVE_WAITS)
@@ -123,9 +122,9 @@ def test_a_full_disk(small_stage: Stage, number: int) -> None:
             disk.free()
             await_call(is_placed, "it goes on")
 
-        storm.strike(POINTS, blow)
+        storm.strike(POINTS, fill)
         storm.check_only(is_refused_for_room)
-        storm.strike(1, blow_and_kill)
+        storm.strike(1, fill_and_kill)
     check_lived(small_stage.exchange, workers)
 
 
@@ -238,11 +237,11 @@ def is_refused_for_room(call: Call) -> bool:
 
 
 def is_read(call: Call) -> bool:
-    return call.what in ("balances", "orders") and call.status == 200
+    return call.verb in ("balances", "orders") and call.status == 200
 
 
 def is_placed(call: Call) -> bool:
-    return call.what == "place" and call.status == 200
+    return call.verb == "place" and call.status == 200
 
 
 def test_a_batch_that_does_not_fit_leaves_nothing(tmp_path: Path) -> None:

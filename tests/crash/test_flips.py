@@ -31,11 +31,11 @@ from storage.folder import FolderError
 from storage.journal import JournalDamaged, StorageUnavailable
 from storage.reference import Reference, ReferenceUnusable
 from storage.snapshot import SnapshotDamaged
+from tests.crash.commands import run
 from tests.crash.floor import Floor
 from tests.crash.load import Load
 from tests.crash.processes import BACK_S
 from tests.crash.settings import make_random
-from tests.crash.test_damage import run
 from tests.crash.trading import SPOT
 from tests.exchange import Exchange, kill, until
 from tests.model.seeds import read_count
@@ -58,8 +58,8 @@ HISTORY_SHARE: Final = 6  # one in so many of the places is in the history, whic
 STORED: Final = ("orders", "trades", "futures_fills", "movements", "refusals", "markets", "links")
 
 
-class Told(NamedTuple):
-    """All that a folder says, as whoever starts on it reads it."""
+class Content(NamedTuple):
+    """All that is in a folder, as whoever starts on it reads it."""
 
     secrets: tuple[str, ...]
     states: list[str]
@@ -111,7 +111,7 @@ def keep(data: Path, to: Path) -> None:
     shutil.copytree(data, to, ignore=shutil.ignore_patterns("*.sock"))
 
 
-def look(data: Path, with_history: bool = True) -> Told:
+def look(data: Path, with_history: bool = True) -> Content:
     """What the halves do before they serve. Raises one of REFUSALS."""
     folder = Folder.open(data)
     secrets = folder.secrets()
@@ -125,7 +125,7 @@ def look(data: Path, with_history: bool = True) -> Told:
         facts, accounts = reference.facts(), ["demo-1", "demo-2"]
         keys = [reference.find_key(listed.key) for account in accounts for listed in reference.list_keys(account)]
     history = read_history(folder, bytes.fromhex(secrets.id_key)) if with_history else None
-    return Told(secrets, states, (facts, keys), history)
+    return Content(secrets, states, (facts, keys), history)
 
 
 def read_history(folder: Folder, id_key: bytes) -> object:
@@ -141,14 +141,14 @@ def judge(specimen: Specimen, kind: str, data: Path, what: str, name: str) -> st
     """Whether it is as it was, or refused with the place; fails for anything else."""
     with_history = name.startswith("history")
     try:
-        told = look(data, with_history)
+        found = look(data, with_history)
     except REFUSALS as refusal:
         place = Path(name).name.split(".")[0].split("-")[0]
         named = any(word in str(refusal) for word in (place, "record", "has format"))
         assert named or isinstance(refusal, duckdb.Error), f"{what}: no place in {refusal}"  # the archive adds it
         return "refused"
     right = specimen.right[kind]
-    assert told == (right if with_history else right._replace(history=None)), f"{what}: something else is told"
+    assert found == (right if with_history else right._replace(history=None)), f"{what}: something else is there"
     return "as it was"
 
 
@@ -342,13 +342,13 @@ SAMPLE: Final[dict[str, tuple[Callable[[Path], object], str]]] = {
 def test_the_engine_and_the_commands_refuse(specimen: Specimen, tmp_path: Path, damage: str) -> None:
     """In one line, with what to do; again at the next try."""
     data = specimen.copy(STOPPED, tmp_path / "data")
-    act, said = SAMPLE[damage]
+    act, expected = SAMPLE[damage]
     act(data)
     done = run("-m", "shards", SHARDEX_DATA=str(data))
     assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
-    assert said in done.stderr, done.stderr
-    told = CliRunner().invoke(cli.main, ["--data", str(data), "market", "list"])
-    assert (told.exit_code, told.stdout) == (1, "") and said in told.stderr
+    assert expected in done.stderr, done.stderr
+    listed = CliRunner().invoke(cli.main, ["--data", str(data), "market", "list"])
+    assert (listed.exit_code, listed.stdout) == (1, "") and expected in listed.stderr
 
 
 def test_what_means_nothing_is_made_anew(specimen: Specimen) -> None:

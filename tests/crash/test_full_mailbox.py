@@ -185,8 +185,8 @@ def test_more_than_the_socket_takes(deep_scene: Scene) -> None:
             until(lambda: deep_scene.client.depth(STILL) > 5_000, QUIET_S, "more than a socket's buffer waits")
         for waiter in (waiter for asker in askers for waiter in asker.result()):
             assert waiter.wait(QUIET_S) and waiter.bodies, "a message got no answer"
-            told = decode_reply(waiter.bodies[0])  # one account may have only so many queries waiting
-            assert isinstance(told, BalancesReply) or told == Rejected(RejectReason.BUSY)
+            reply = decode_reply(waiter.bodies[0])  # one account may have only so many queries waiting
+            assert isinstance(reply, BalancesReply) or reply == Rejected(RejectReason.BUSY)
         until(lambda: deep_scene.client.depth(STILL) == 0, QUIET_S, "the mailbox is empty")
     channel.close()
 

@@ -1,8 +1,8 @@
-"""kill -9 of any process at any moment, under a load of real calls: what callers were told stays true."""
+"""kill -9 of any process at any moment, under a load of real calls: what was acknowledged stays true."""
 
 import pytest
 
-from tests.crash.blows import kill_a_shard, kill_in_recovery, kill_in_snapshot
+from tests.crash.faults import kill_a_shard, kill_in_recovery, kill_in_snapshot
 from tests.crash.processes import archive_process, kill_everything, kill_service, worker_processes
 from tests.crash.settings import times
 from tests.crash.storm import Stage, Storm

@@ -121,7 +121,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 
 
 def test_a_shard_that_comes_back_serves_only_with_what_callers_were_told_meanwhile(pair: Pair) -> None:
-    """The other shard has called it but not heard its welcome yet, and tells a caller of a cancel in that moment."""
+    """The other shard has called it but not heard its welcome yet, and answers a cancel in that moment."""
     order_id = pair.place()
     pair.kill(ACCOUNT_SHARD)
     book = pair.shards[BOOK]
@@ -156,7 +156,7 @@ def test_time_that_jumps_is_no_waiting_for_peers(pair: Pair, clock: str, moment_
 
 
 def test_replies_wait_for_a_full_link_and_those_of_other_accounts_do_not(pair: Pair) -> None:
-    """The account shard stands still; what was told before is in the balance it tells when it goes on."""
+    """The account shard stands still; what was answered before is in the balance it reports when it continues."""
     orders = [pair.place() for _ in range(600)]
     book = pair.shards[BOOK]
     cancels = []
@@ -166,13 +166,13 @@ def test_replies_wait_for_a_full_link_and_those_of_other_accounts_do_not(pair: P
     other = Pending(pair.lines[BOOK], Place(make_order(OTHER)))
     book.turn(SOON_S)
     assert isinstance(other.reply(SOON_S), OrderReply)
-    told = sum(isinstance(cancel.reply(), OrderReply) for cancel in cancels)
+    answered = sum(isinstance(cancel.reply(), OrderReply) for cancel in cancels)
     balances = Pending(pair.lines[ACCOUNT_SHARD], GetBalances(ACCOUNT))
     pair.turn_until(lambda: balances.reply() is not None, ACCOUNT_SHARD)
     reply = balances.reply()
     assert isinstance(reply, BalancesReply)
-    assert reply.balances[0].held <= (len(orders) - told) * COST
-    assert 0 < told < len(orders), "the link never was full"
+    assert reply.balances[0].held <= (len(orders) - answered) * COST
+    assert 0 < answered < len(orders), "the link never was full"
     pair.turn_until(lambda: all(isinstance(cancel.reply(), OrderReply) for cancel in cancels))
 
 

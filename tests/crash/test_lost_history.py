@@ -1,6 +1,6 @@
-"""A history that is gone, or older than it was, together with the mark that says so: the shards know better.
+"""A history that is gone, or older than it was, together with the mark that records it: the shards know better.
 
-Nothing new has to be archived for that: what ended before is never told as unknown.
+Nothing new has to be archived for that: what ended before is never reported as unknown.
 """
 
 import shutil
@@ -57,7 +57,7 @@ class Lost:
             shutil.copy(file, self.exchange.data)
 
     def requested(self) -> list[tuple[int, object]]:
-        """What is said of both orders, and of the history."""
+        """What is reported of both orders, and of the history."""
         spot = self.exchange.call("GET", f"/api/v1/spot/orders/{self.spot}")
         futures = self.futures_call("GET", f"symbol=BTCUSDT&orderId={self.futures}")
         ready = self.exchange.call("GET", "/readyz?history=required", account=None)
@@ -94,8 +94,8 @@ def test_the_archive_refuses_until_the_newest_is_back(lost: Lost, kind: str) -> 
     exchange.engine.start()
     exchange.web.start()
     until(lambda: "archive will not be restarted" in exchange.log()[before:], BACK_S, "the archive gives up")
-    said = exchange.log()[before:]
-    assert "history.duckdb: messages" in said and "restore it from the newest copy" in said, said
+    log = exchange.log()[before:]
+    assert "history.duckdb: messages" in log and "restore it from the newest copy" in log, log
     until(lambda: lost.requested()[0][0] == 500, BACK_S, "the shards serve")
     assert lost.requested() == [(500, "DB_ERROR"), (503, -1001), (503, "stopped")]
     exchange.stop()

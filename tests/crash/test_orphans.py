@@ -12,8 +12,8 @@ import pytest
 
 from shards.process import is_locked, read_pid
 from tests.crash.processes import BACK_S
-from tests.exchange import Exchange, group_members, kill, until
-from tests.http.test_run import Run, can_bind, free_port
+from tests.exchange import Exchange, free_port, group_members, kill, until
+from tests.http.starts import Run, can_bind
 from web.cli.service import ENGINE, STOP_S, WEB
 
 END_S: Final = 15.0  # callers are answered first

@@ -1,4 +1,4 @@
-"""Whatever a caller was told is in the balance it reads next, though order and money live on different shards."""
+"""Whatever was acknowledged is in the balance that is read next, though order and money live on different shards."""
 
 import random
 import time
@@ -51,9 +51,9 @@ class Reader:
     def step(self) -> None:
         """Place or cancel, then read."""
         cancels = self._open and (len(self._open) >= OPEN_MAX or self._rnd.random() < 0.5)
-        said = self._cancel() if cancels else self._place()
-        if said:
-            self._read(said)
+        action = self._cancel() if cancels else self._place()
+        if action:
+            self._read(action)
 
     def _place(self) -> str:
         market = self._rnd.choice(self._markets)
@@ -84,15 +84,16 @@ class Reader:
         del self._open[order_id]
         return f"canceled {order_id} on shard {self._shards[market.symbol]}"
 
-    def _read(self, said: str) -> None:
+    def _read(self, action: str) -> None:
         reply = self._insist(None, lambda: GetBalances(self._account.account))
         assert isinstance(reply, BalancesReply), reply
         held = sum(units for _, units in self._open.values())
         wanted = self._funds - held, held
-        told = next((each.available, each.held) for each in reply.balances if each.asset == QUOTE)
+        balance = next((each.available, each.held) for each in reply.balances if each.asset == QUOTE)
         self.reads += 1
-        if told != wanted:
-            self.faults.append(f"{said}; home {self._account.account_shard} said {told} right after, right is {wanted}")
+        if balance != wanted:
+            shard = self._account.account_shard
+            self.faults.append(f"{action}; shard {shard} reported {balance} right after, right is {wanted}")
 
     def _call(self, market: Market | None, message: Command | Query) -> Reply:
         shard = self._shards[market.symbol] if market else self._account.account_shard
@@ -127,7 +128,7 @@ class Readers(Workers):
         return sum(reader.reads for reader in self._readers)
 
     def faults(self) -> list[str]:
-        """Every balance that did not show what its reader had been told."""
+        """Every balance that did not show what had been acknowledged to its reader."""
         return [*self.failures, *(fault for reader in self._readers for fault in reader.faults)]
 
     def await_reads(self, number: int) -> None:

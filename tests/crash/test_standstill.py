@@ -1,4 +1,4 @@
-"""A shard stands still (SIGSTOP) for longer than an order's deadline: callers are told in time, nothing is late."""
+"""A shard stands still (SIGSTOP) for longer than an order's deadline: callers are answered in time, nothing is late."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from typing import Final
 from loadtest.outcome import Outcome
 from loadtest.reader import Reader
 from shards.limits import DEADLINE_BULK_MS, DEADLINE_MS
-from tests.crash.calls import Call
+from tests.crash.calls import Call, now
 from tests.crash.floor import Floor
 from tests.crash.processes import shard_process, stopped
 from tests.crash.settings import times
@@ -24,16 +24,16 @@ def test_a_shard_stands_still_beyond_every_deadline(stage: Stage) -> None:
     spans: list[tuple[float, float]] = []
     with Storm(stage) as storm:
 
-        def blow() -> None:
+        def stand_still() -> None:
             with stopped(shard_process(storm.exchange, STILL)):
-                start = time.monotonic()
+                start = now()
                 time.sleep(STILL_S)
-                spans.append((start, time.monotonic()))
+                spans.append((start, now()))
 
-        storm.strike(times(2), blow)
+        storm.strike(times(2), stand_still)
     calls = storm.load.calls
     check_nothing([f"{call}: after {call.seconds:.2f} s" for call in calls if call.seconds > deadline_s(call) + LATE_S])
-    storm.check_only(lambda call: call.account.account_shard == STILL or STILL in call.shards)
+    storm.check_only(lambda call: call.owner.account_shard == STILL or STILL in call.shards)
     expired = list(find_expired(calls, spans))
     assert expired, "nobody placed an order while the shard stood still"
     check_nothing([f"{call} was placed later" for call in expired if exists(stage.floor, call)])
@@ -41,20 +41,25 @@ def test_a_shard_stands_still_beyond_every_deadline(stage: Stage) -> None:
 
 def deadline_s(call: Call) -> float:
     """When there must be an answer."""
-    return (DEADLINE_BULK_MS if call.what in BULK else DEADLINE_MS) / 1_000
+    return (DEADLINE_BULK_MS if call.verb in BULK else DEADLINE_MS) / 1_000
 
 
 def find_expired(calls: Sequence[Call], spans: Sequence[tuple[float, float]]) -> Iterator[Call]:
     """New orders that nobody can have seen before their deadline: the shard stood still from before to after it."""
-    repeated = {call.name for call in calls if call.what == "repeat"}  # that one may have placed it
+    repeated = {client_id_of(call) for call in calls if call.verb == "repeat"}  # that one may have placed it
     for call in calls:
         within = any(start <= call.started and call.ended <= end for start, end in spans)
-        unanswered = call.what == "place" and call.outcome is Outcome.UNKNOWN and call.name not in repeated
+        unanswered = call.verb == "place" and call.outcome is Outcome.UNKNOWN and client_id_of(call) not in repeated
         if unanswered and within and STILL in call.shards:
             yield call
 
 
 def exists(floor: Floor, call: Call) -> bool:
     """Whether there is an order of this client id."""
-    with Reader(floor.exchange.base_url, call.account) as reader:
-        return reader.spot(f"/orders/by-client-id/{call.sent['symbol']}/{call.name}") is not None
+    with Reader(floor.exchange.base_url, call.owner) as reader:
+        return reader.spot(f"/orders/by-client-id/{call.sent['symbol']}/{client_id_of(call)}") is not None
+
+
+def client_id_of(call: Call) -> str:
+    """Of a new order."""
+    return str(call.sent["client_order_id"])

@@ -1,4 +1,4 @@
-"""States are told as they are: of a shard that recovers, stands still or finds no room, an archive that is away."""
+"""States are reported as they are: of a shard that recovers, stands still or finds no room, an archive that is away."""
 
 import os
 import re
@@ -56,14 +56,14 @@ def warnings(exchange: Exchange, text: str) -> list[str]:
 
 @linux
 def test_names_and_pids(exchange: Exchange) -> None:
-    """What ``ps`` shows is what the operator is told."""
-    told = exchange.operate("GET", "/shards").json()
-    pids = {f"shardex shard {shard['shard']}": shard["pid"] for shard in told["shards"]}
-    pids["shardex archive"] = told["archive"]["pid"]
+    """What ``ps`` shows is what the operator is shown."""
+    reported = exchange.operate("GET", "/shards").json()
+    pids = {f"shardex shard {shard['shard']}": shard["pid"] for shard in reported["shards"]}
+    pids["shardex archive"] = reported["archive"]["pid"]
     pids["shardex engine"], pids["shardex gunicorn"] = exchange.engine.pid, exchange.web.pid
     shown = {name: Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0") for name, pid in pids.items()}
     assert shown == {name: name for name in pids}
-    assert [told["shards"][shard]["pid"] for shard in (0, 1)] == [exchange.shard_pid(0), exchange.shard_pid(1)]
+    assert [reported["shards"][shard]["pid"] for shard in (0, 1)] == [exchange.shard_pid(0), exchange.shard_pid(1)]
     workers = {Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0") for pid in exchange.worker_pids()}
     assert workers == {"shardex gunicorn worker 0", "shardex gunicorn worker 1"}
     assert Path(f"/proc/{pids['shardex shard 0']}/comm").read_text() == "shardex shard 0\n"
@@ -81,8 +81,8 @@ def test_an_archive_that_is_away_does_not_stop_trading(exchange: Exchange) -> No
             200,
             {"status": "ready", "shards": dict.fromkeys("01", "serving"), "archive": "stopped"},
         )
-        status, told = ready(exchange, "?history=required")
-        assert (status, told["status"], told["archive"]) == (503, "not ready", "stopped")
+        status, reported = ready(exchange, "?history=required")
+        assert (status, reported["status"], reported["archive"]) == (503, "not ready", "stopped")
         order = {"symbol": "DFUSDT", "side": "buy", "type": "limit", "price": "0.5", "quantity": "10"}
         placed = exchange.call("POST", "/api/v1/spot/orders", order)
         assert placed.status_code == 200
@@ -100,22 +100,22 @@ def test_what_stands_still_is_replaced_and_what_computes_is_not(exchange: Exchan
     until(lambda: shard_states(exchange) == dict.fromkeys("01", "stopped"), BACK_S, "they are missed")
     assert ready(exchange)[0] == 503
     assert [shard["pid"] for shard in exchange.operate("GET", "/shards").json()["shards"]] == [busy, still]
-    until(lambda: gauge(exchange, 'shardex_shard_silence_seconds{shard="1"}') > 2, BACK_S, "its silence is told")
-    told = [f"shard-{shard} (pid {pid}) has sent no heartbeat" for shard, pid in enumerate((busy, still))]
-    until(lambda: all(warnings(exchange, text) for text in told), BACK_S, "both are logged")
-    assert "it computes" in warnings(exchange, told[0])[0]
-    assert "it is stopped by a signal" in warnings(exchange, told[1])[0]
+    until(lambda: gauge(exchange, 'shardex_shard_silence_seconds{shard="1"}') > 2, BACK_S, "its silence is measured")
+    reported = [f"shard-{shard} (pid {pid}) has sent no heartbeat" for shard, pid in enumerate((busy, still))]
+    until(lambda: all(warnings(exchange, text) for text in reported), BACK_S, "both are logged")
+    assert "it computes" in warnings(exchange, reported[0])[0]
+    assert "it is stopped by a signal" in warnings(exchange, reported[1])[0]
     until(lambda: bool(warnings(exchange, f"shard-0 (pid {busy}) is running again after")), BACK_S, "it has computed")
     replaced = f"shard-1 (pid {still}) has been stalled for {STILL_S} s and is being replaced"
     until(lambda: replaced in exchange.log(), BACK_S, "it is replaced")
     exchange.wait_ready()
     assert exchange.shard_pid(1) != still
     assert exchange.shard_pid(0) == busy
-    assert [len(warnings(exchange, text)) for text in told] == [1, 1]
+    assert [len(warnings(exchange, text)) for text in reported] == [1, 1]
 
 
 @linux
-def test_a_clock_that_jumps_is_told(exchange: Exchange) -> None:
+def test_a_clock_that_jumps_is_reported(exchange: Exchange) -> None:
     """Once for each jump, either way, and nobody is held to stand still for it."""
     off = next(Path(value) for value in environment_of(exchange, "CLOCK_FILE"))
     pids = [exchange.shard_pid(shard) for shard in (0, 1)]
@@ -124,7 +124,7 @@ def test_a_clock_that_jumps_is_told(exchange: Exchange) -> None:
         aside = off.with_suffix(".new")
         aside.write_text(str(at))
         aside.replace(off)
-        until(lambda n=number: gauge(exchange, "shardex_clock_jumps_total") == jumps + n, BACK_S, "told")  # type: ignore[misc]
+        until(lambda n=number: gauge(exchange, "shardex_clock_jumps_total") == jumps + n, BACK_S, "reported")  # type: ignore[misc]
         assert gauge(exchange, "shardex_clock_jump_seconds") == pytest.approx(by, abs=0.4)
         assert len(warnings(exchange, f"the clock jumped by {by:+.1f} s")) == 1
     assert [exchange.shard_pid(shard) for shard in (0, 1)] == pids
@@ -138,7 +138,7 @@ def environment_of(exchange: Exchange, name: str) -> Iterator[str]:
 
 @linux
 def test_a_recovery_shows_how_far_it_is(exchange: Exchange) -> None:
-    """From a journal that takes its time; nobody is told that its shard is stopped."""
+    """From a journal that takes its time; no shard is reported as stopped."""
     for number in range(3):
         assert exchange.operate("POST", "/deposits", {**DEPOSIT, "reference": f"d-{number}"}).status_code == 200
     shard = next(s for s in (0, 1) if b'"slow"' in journal_bodies(exchange, s))
@@ -189,8 +189,8 @@ def full(exchange: Exchange) -> Iterator[None]:
 
 
 @linux
-def test_a_full_disk_is_told_once() -> None:
-    """Also of a shard that cannot even start for it; and its end is told with nobody asking for anything."""
+def test_a_full_disk_is_reported_once() -> None:
+    """Also of a shard that cannot even start for it; and its end is reported with nobody asking for anything."""
     with small_exchange({}) as exchange:
         for episode in (1, 2):
             with full(exchange):
@@ -204,11 +204,11 @@ def test_a_full_disk_is_told_once() -> None:
                     pid = exchange.shard_pid(0)
                     kill(pid)
                     shard_process(exchange, 0, after=pid)
-                    until(lambda: shard_states(exchange)["0"] in ("full", "serving"), BACK_S, "told as it is")
+                    until(lambda: shard_states(exchange)["0"] in ("full", "serving"), BACK_S, "reported as it is")
             until(lambda: ready(exchange)[0] == 200, BACK_S, "ready by itself")
-            told = warnings(exchange, "the disk is full: commands are refused")
+            reported = warnings(exchange, "the disk is full: commands are refused")
             for shard in (0, 1):
-                assert len([line for line in told if f" shard-{shard} " in line]) == episode
+                assert len([line for line in reported if f" shard-{shard} " in line]) == episode
         assert gauge(exchange, 'shardex_shard_full{shard="0"}') == 0
         assert any(try_deposits(exchange))
 

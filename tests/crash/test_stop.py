@@ -13,7 +13,7 @@ import pytest
 from loadtest.signing import bearer
 from loadtest.spot_audit import ORDERS
 from storage.snapshot import list_snapshots, sequence_of
-from tests.crash.backups import shardex
+from tests.crash.commands import shardex
 from tests.crash.floor import Account, Floor, done
 from tests.crash.processes import BACK_S, await_archived, connected, shard_process
 from tests.exchange import Exchange, until
@@ -59,19 +59,17 @@ def restart(exchange: Exchange) -> None:
     """Stop in order, and start again."""
     exchange.stop()
     assert exchange.strays == []
-    exchange.engine.start()
-    exchange.web.start()
-    exchange.wait_ready()
+    exchange.start()
 
 
 def test_a_snapshot_is_taken_when_asked_for(floor: Floor) -> None:
     """The answer comes when they are on disk; without anything new it comes at once."""
     trade(floor)
     for _ in range(2):
-        said = shardex(floor.exchange.data, "snapshot").ok()
+        output = shardex(floor.exchange.data, "snapshot").ok()
         known = positions(floor.exchange)
         assert all(record == taken > 0 for record, taken in known)
-        assert said.splitlines() == [f"shard {n}: snapshot at record {record}" for n, (record, _) in enumerate(known)]
+        assert output.splitlines() == [f"shard {n}: snapshot at record {record}" for n, (record, _) in enumerate(known)]
         newest = [sequence_of(list_snapshots(floor.exchange.folder.shard(shard))[-1]) for shard in range(SHARDS)]
         assert newest == [record for record, _ in known]
 
@@ -83,11 +81,11 @@ def test_a_shard_that_cannot_take_one_says_so(floor: Floor) -> None:
     path = own / f"snapshot-{before[0][0]:015d}.json"
     path.mkdir()  # in its place: as good as a disk that refuses it
     try:
-        said = shardex(floor.exchange.data, "snapshot")
+        result = shardex(floor.exchange.data, "snapshot")
     finally:
         path.rmdir()
-    assert said.status == 1 and "shard 0: no snapshot" in said.text
-    assert f"shard 1: snapshot at record {before[1][0]}" in said.text
+    assert result.status == 1 and "shard 0: no snapshot" in result.text
+    assert f"shard 1: snapshot at record {before[1][0]}" in result.text
     assert f"the snapshot at record {before[0][0]} was not written" in floor.exchange.log()
     shardex(floor.exchange.data, "snapshot").ok()
 
@@ -121,9 +119,10 @@ def trimmed(exchange: Exchange, shard: int) -> bool:
 def test_a_stop_does_not_wait_for_a_snapshot_that_does_not_end(floor: Floor) -> None:
     """Whoever writes it stands still: the shard ends in time, and replays at its next start."""
     exchange = floor.exchange
+    own = exchange.folder.shard(0)
     for _ in range(TRIES):
         trade(floor)
-        before = positions(exchange)
+        before, written = positions(exchange), list_snapshots(own)
         shard, engine = shard_process(exchange, 0), exchange.engine.pid
         assert engine is not None
         os.kill(engine, signal.SIGTERM)
@@ -132,17 +131,16 @@ def test_a_stop_does_not_wait_for_a_snapshot_that_does_not_end(floor: Floor) -> 
         exchange.stop()
         assert exchange.strays == []
         assert time.monotonic() - begun < STOP_S[ENGINE]
-        if child is not None and "no snapshot within 5 s" in exchange.log():
+        if child is not None and list_snapshots(own) == written:
+            assert "no snapshot within 5 s" in exchange.log()
             break
         exchange.start()  # it was too quick for us, and had written it
     else:
         pytest.fail("whoever writes the snapshot was always too quick to be stopped, or waited for")
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
-    assert not list(exchange.folder.shard(0).glob(".snapshot-*"))
-    exchange.engine.start()
-    exchange.web.start()
-    exchange.wait_ready()
+    assert not list(own.glob(".snapshot-*"))
+    exchange.start()
     after = positions(exchange)
     assert after[0] == before[0] and after[1] == (before[1][0], before[1][0])
 
@@ -163,7 +161,7 @@ def catch_child(parent: int) -> int | None:
             return int(pid)
 
 
-def test_verify_tells_a_folder_with_an_older_history(floor: Floor, tmp_path: Path) -> None:
+def test_verify_reports_an_older_history(floor: Floor, tmp_path: Path) -> None:
     """The shards hold no more what it had confirmed: the archive could not go on."""
     exchange = floor.exchange
     exchange.stop()

@@ -1,7 +1,7 @@
-"""A data folder that was made before anything in it carried checksums: taken over as it is, once, and said so.
+"""A data folder that was made before anything in it carried checksums: adopted as it is, once, and that is logged.
 
 ``tests/data/folder-unsealed.tar.xz`` was left by the program as it was then: two shards, the demo, an asset OLD, orders
-open and canceled, a halted market; ``right.json`` is what its API told of it.
+open and canceled, a halted market; ``right.json`` is what its API reported.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.crash.test_damage import run, verify
+from tests.crash.commands import run, shardex
 from tests.data import folders
 from tests.exchange import Exchange
 from web.cli.demo import DemoAccount
@@ -37,15 +37,15 @@ def test_it_is_taken_over_once() -> None:
         exchange.web.start()
         exchange.wait_ready()
         check(exchange, right)
-        assert all(said in exchange.log() for said in TAKEN_OVER)
-        told = len(exchange.log())
+        assert all(text in exchange.log() for text in TAKEN_OVER)
+        logged = len(exchange.log())
         exchange.stop()
-        assert verify(exchange.data) == (0, [f"ok: 2 shards and the archive of {exchange.data}"])
+        assert shardex(exchange.data, "verify").ok() == f"ok: 2 shards and the archive of {exchange.data}\n"
         exchange.engine.start()
         exchange.web.start()
         exchange.wait_ready()
         check(exchange, right)
-        assert not [said for said in TAKEN_OVER if said in exchange.log()[told:]]
+        assert not [text for text in TAKEN_OVER if text in exchange.log()[logged:]]
 
 
 def check(exchange: Exchange, right: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Files of a data folder that are there and cannot be used, as if root had put them back: told in one plain line."""
+"""Files of a data folder that exist and cannot be used, as if root had put them back: reported in one line."""
 
 import os
 import shutil
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from click.testing import CliRunner
 
 from shards.archive.service import History
 from shards.engine.engine import Engine
@@ -19,10 +18,9 @@ from shards.folder import Folder
 from shards.vitals import State, living
 from storage.journal import START
 from storage.snapshot import Snapshot, write_snapshot
-from tests.crash.test_damage import RUN_S
-from tests.exchange import OWN_SETTINGS, until
-from tests.http.test_first_minute import refusal
-from web.cli import main as cli
+from tests.crash.commands import RUN_S, shardex
+from tests.exchange import clean_environment, until
+from tests.http.starts import refusal
 from web.cli.run import ROOT
 
 JOURNAL: Final = "shard-0/journal.sqlite"
@@ -83,18 +81,12 @@ def put_right(path: Path) -> None:
 @pytest.mark.parametrize("name", LASTING)
 def test_verify(folder: Folder, spoil: Callable[[Path], None], name: str) -> None:
     """Names it in one line; put right, it is as if nothing had been."""
-    assert verify(folder) == (0, [f"ok: 1 shard and the archive of {folder.path}"])
+    assert shardex(folder.path, "verify").ok() == f"ok: 1 shard and the archive of {folder.path}\n"
     spoil(folder.path / name)
-    status, said = verify(folder)
-    assert status == 1 and len(said) == 1 and str(folder.path / name) in said[0], said
+    result = shardex(folder.path, "verify")
+    assert result.status == 1 and result.text.count("\n") == 1 and str(folder.path / name) in result.text, result
     put_right(folder.path / name)
-    assert verify(folder)[0] == 0
-
-
-def verify(folder: Folder) -> tuple[int, list[str]]:
-    done = CliRunner().invoke(cli.main, ["--data", str(folder.path), "verify"])
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    return done.exit_code, done.output.splitlines()
+    shardex(folder.path, "verify").ok()
 
 
 @pytest.mark.parametrize(
@@ -134,12 +126,11 @@ def test_a_process_of_the_engine(
 @contextmanager
 def running(folder: Folder, log: Path) -> Iterator[Path]:
     """The engine; what it prints stands in the log."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)}
     with log.open("wb") as output:
         engine = subprocess.Popen(
             [sys.executable, "-m", "shards"],
             cwd=ROOT,
-            env={**inherited, "SHARDEX_DATA": str(folder.path)},
+            env=clean_environment(SHARDEX_DATA=str(folder.path)),
             stdout=output,
             stderr=output,
         )

@@ -1,36 +1,27 @@
-"""What a load trades: its traders, the permitted responses, and the audit."""
+"""What a load trades: the markets, its traders, and the audit of each product."""
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
-from tests.crash import futures_audit, futures_calls, spot_audit, spot_calls
+from tests.crash.audit import audit_futures, audit_spot
 from tests.crash.calls import Call, Note
 from tests.crash.floor import Account, Floor
+from tests.crash.futures_floor import FuturesFloor
 from tests.crash.futures_trader import FuturesTrader
 from tests.crash.spot_trader import SpotTrader
-
-
-class Trader(Protocol):
-    """One thread that trades at random and keeps track of its orders."""
-
-    faults: list[str]
-    """Invalid responses."""
-
-    def step(self) -> Call:
-        """Make one call, possibly with related ones."""
-
-    def close(self) -> None:
-        """Close the connection."""
+from tests.crash.trader import Trader
+from tests.exchange import Exchange
 
 
 class Trading(NamedTuple):
     """The load of one product."""
 
+    make_floor: Callable[[Exchange], Floor]
     make_trader: Callable[[int, Floor, Account, Note, random.Random], Trader]
-    is_as_documented: Callable[[Call], bool]
     audit: Callable[[Floor, Sequence[Account], Sequence[Call]], list[str]]
 
 
-SPOT: Final = Trading(SpotTrader, spot_calls.is_as_documented, spot_audit.audit_spot)
-FUTURES: Final = Trading(FuturesTrader, futures_calls.is_as_documented, futures_audit.audit_futures)
+SPOT: Final = Trading(Floor, SpotTrader, audit_spot)
+FUTURES: Final = Trading(FuturesFloor, FuturesTrader, audit_futures)
+PRODUCTS: Final = {"spot": SPOT, "futures": FUTURES}

@@ -20,9 +20,7 @@ from loadtest.site import open_accounts, open_site
 from shards.folder import Folder
 from shards.verify.folder import verify_folder
 from storage.journal import START, Journal, Record
-from tests.crash.blows import SYNCS_MAY_FAIL, kill_a_shard, kill_everything
-from tests.crash.floor import Floor
-from tests.crash.futures_floor import FuturesFloor
+from tests.crash.faults import SYNCS_MAY_FAIL, kill_a_shard, kill_everything
 from tests.crash.storm import Stage, Storm
 from tests.crash.trading import FUTURES, SPOT
 from tests.data import journals
@@ -57,7 +55,7 @@ def record_storm() -> Path:
     """Futures under a load of real calls, with shards and everything killed in its midst."""
     with closing(Exchange(STORM_SHARDS, SYNCS_MAY_FAIL)) as exchange:
         exchange.start()
-        with Storm(Stage(exchange, FuturesFloor(exchange), FUTURES), random.Random(SEED)) as storm:
+        with Storm(Stage.of(exchange, FUTURES), random.Random(SEED)) as storm:
             for shard in [*range(STORM_SHARDS)] * 2:
                 storm.strike(1, lambda shard=shard: kill_a_shard(storm, shard))  # type: ignore[misc]
             storm.strike(1, lambda: kill_everything(exchange))
@@ -79,8 +77,8 @@ def record_folder() -> Path:
     """A data folder of both products: snapshots, trimmed journals, open orders, positions, history."""
     with closing(Exchange(SHARDS, SMALL_SNAPSHOTS)) as exchange:
         exchange.start()
-        for floor, trading in ((Floor(exchange), SPOT), (FuturesFloor(exchange), FUTURES)):
-            with Storm(Stage(exchange, floor, trading), random.Random(SEED)) as storm:
+        for stage in [Stage.of(exchange, trading) for trading in (SPOT, FUTURES)]:
+            with Storm(stage, random.Random(SEED)) as storm:
                 storm._await_trading(FOLDER_CALLS)
         exchange.stop()
         assert not verify_folder(exchange.folder)

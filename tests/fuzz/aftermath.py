@@ -1,9 +1,9 @@
-"""After a campaign: the exchange is whole, and its money adds up, as its API tells it and as its files say."""
+"""After a campaign: the exchange is whole, and its money adds up, by its API and by its files."""
 
 from decimal import Decimal
 
 from shards.verify.folder import verify_folder
-from tests.exchange import Exchange, until
+from tests.crash.processes import await_archived, connected
 from tests.fuzz.arena import Arena
 
 ARCHIVE_S = 60.0
@@ -20,10 +20,7 @@ def check_aftermath(arena: Arena) -> None:
         paid = sum(arena.paid.get(asset, {}).values(), Decimal(0))
         held = arena.held(asset)
         assert held == arena.start[asset] + paid, f"{asset}: {held} of {arena.start[asset]} + {paid}"
-    until(lambda: _is_archived(exchange), ARCHIVE_S, "archived")
+    with connected(exchange) as client:
+        await_archived(client, ARCHIVE_S)
     exchange.stop()
     assert verify_folder(exchange.folder) == []
-
-
-def _is_archived(exchange: Exchange) -> bool:
-    return all(not shard["archive_lag"] for shard in exchange.operate("GET", "/shards").json()["shards"])

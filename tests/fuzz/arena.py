@@ -68,7 +68,7 @@ class Arena:
             assert self.exchange.operate("POST", "/futures/markets", {"symbol": symbol, "base_asset": "DF", **terms}).ok
 
     def held(self, asset: str) -> Decimal:
-        """What all accounts have of it in their spot wallets, as the operator's view tells it."""
+        """What all accounts have of it in their spot wallets, as the operator sees it."""
         total = Decimal(0)
         for account in self.accounts:
             for row in self.exchange.operate("GET", f"/accounts/{account}").json()["spot"]:
@@ -159,10 +159,10 @@ class Arena:
         operation = self.judge.document_of(path).find(method, path)
         if answer.status != 200 or operation is None or operation.method == "GET":
             return
-        told = answer.json
+        body = answer.json
         if operation.path.endswith(("/deposits", "/withdrawals")):
-            self._note_payment(told, 1 if operation.path.endswith("deposits") else -1)
-        for each in told if isinstance(told, list) else [told]:
+            self._note_payment(body, 1 if operation.path.endswith("deposits") else -1)
+        for each in body if isinstance(body, list) else [body]:
             self._note("orderId", each.get("orderId", each.get("algoId")))
             self._note("id", each.get("id") if "filled_qty" in each else None)
             self._note("key", each.get("api_key"))
@@ -172,9 +172,9 @@ class Arena:
             with self._lock:
                 self._seen.setdefault(kind, deque(maxlen=REMEMBERED)).append(value)
 
-    def _note_payment(self, told: dict[str, Json], sign: int) -> None:
+    def _note_payment(self, body: dict[str, Json], sign: int) -> None:
         with self._lock:
-            self.accounts.add(told["account"])
-            if told["wallet"] == "spot":
-                payment = (told["account"], told["reference"], sign)
-                self.paid.setdefault(told["asset"], {})[payment] = sign * Decimal(told["amount"])
+            self.accounts.add(body["account"])
+            if body["wallet"] == "spot":
+                payment = (body["account"], body["reference"], sign)
+                self.paid.setdefault(body["asset"], {})[payment] = sign * Decimal(body["amount"])

@@ -46,11 +46,11 @@ class Report:
     operations: Counter[str] = field(default_factory=Counter)  # answered with 200
 
     def __str__(self) -> str:
-        told = ", ".join(f"{status} × {count}" for status, count in sorted(self.statuses.items()))
+        counts = ", ".join(f"{status} × {count}" for status, count in sorted(self.statuses.items()))
         return (
             f"seed {self.seed}: {self.requests} requests in {self.seconds:.1f} s, slowest {self.slowest_s:.3f} s"
             f" ({self.slowest.decode(errors='replace')}),"
-            f" {len(self.operations)} operations answered with 200; {told}"
+            f" {len(self.operations)} operations answered with 200; {counts}"
         )
 
 
@@ -150,8 +150,8 @@ class Campaign:
         if seconds > DEADLINE_S * max(1, len(answers)):
             found = [*found, f"answered after {seconds:.1f} s"]
         if found:
-            told = "\n".join(f"{answer.status} {answer.headers.items()} {answer.body[:600]!r}" for answer in answers)
-            raise self._fault(data, "; ".join(found) + "\n" + told)
+            shown = "\n".join(f"{answer.status} {answer.headers.items()} {answer.body[:600]!r}" for answer in answers)
+            raise self._fault(data, "; ".join(found) + "\n" + shown)
         with self._lock:
             self.report.requests += 1
             if seconds > self.report.slowest_s:
@@ -161,7 +161,7 @@ class Campaign:
                 self.report.statuses["closed"] += 1
 
     def _fault(self, data: bytes, text: str) -> Fault:
-        said = [line for line in self._exchange.log().splitlines() if "Invalid request" not in line]
-        text = "\n".join([text, "the log ends with", *said[-LOG_LINES:]])
+        lines = [line for line in self._exchange.log().splitlines() if "Invalid request" not in line]
+        text = "\n".join([text, "the log ends with", *lines[-LOG_LINES:]])
         shown = data if len(data) < 3_000 else data[:1_500] + b" ... " + data[-1_500:]
         return Fault(f"seed {self.report.seed}: {text}\nsent ({len(data)} bytes): {shown!r}")

@@ -102,7 +102,7 @@ def relength(chance: Chance, data: bytes) -> bytes:
     if not number.isdigit():
         return flip(chance, data)
     length = int(number)
-    said: Json = chance.choice(
+    wrong: Json = chance.choice(
         [
             length + 1,
             max(0, length - 1),
@@ -120,7 +120,7 @@ def relength(chance: Chance, data: bytes) -> bytes:
             f"{length}\r\nContent-Length: 0",
         ]
     )
-    return head + b"Content-Length: " + str(said).encode("latin-1") + b"\r\n" + rest
+    return head + b"Content-Length: " + str(wrong).encode("latin-1") + b"\r\n" + rest
 
 
 def pipeline(chance: Chance, data: bytes) -> bytes:

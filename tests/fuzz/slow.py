@@ -44,7 +44,7 @@ class Slow:
 
 
 def main() -> int:
-    """0 when told to stop; how often the server has turned a caller away before that is printed."""
+    """0 when asked to stop; how often the server has turned a caller away before that is printed."""
     port, count = int(sys.argv[1]), int(sys.argv[2])
     callers = [Slow(port, number % 2 == 0) for number in range(count)]  # half of them at their bodies
     selector = selectors.DefaultSelector()

@@ -73,8 +73,8 @@ class Scene:
         """All answers to what is sent on a connection of its own, and the expected ones."""
         text = fill(row["sent"], self.values).replace("\\r", "\r").replace("\\n", "\n").replace("\\t", "\t")
         with Connection(self.port) as connection:
-            told = [brief(answer) for answer in connection.ask_last(expand(text))]
-        return "; ".join(told) or "closed", row["answers"].removesuffix("; closed")
+            answers = [brief(answer) for answer in connection.ask_last(expand(text))]
+        return "; ".join(answers) or "closed", row["answers"].removesuffix("; closed")
 
     def read(self, text: str, now: str) -> bytes:
         """A cell as bytes."""
@@ -119,21 +119,21 @@ def brief(answer: Answer) -> str:
     """Status and error: "404 ORDER_NOT_FOUND", "400 -1102 The body …", "server 400"; the rest must be as always."""
     if is_of_server(answer):
         return f"server {answer.status}"
-    told = json.loads(answer.body) if answer.body else {}
-    if "code" not in told:
+    body = json.loads(answer.body) if answer.body else {}
+    if "code" not in body:
         return answer.brief()
-    assert list(told) == ["code", "msg"] and answer.headers["Content-Type"] == "application/json"
+    assert list(body) == ["code", "msg"] and answer.headers["Content-Type"] == "application/json"
     assert (answer.headers["Allow"] is not None) == (answer.status == 405)
-    return f"{answer.status} {told['code']} {told['msg']}"
+    return f"{answer.status} {body['code']} {body['msg']}"
 
 
 @pytest.mark.parametrize("table", [*REQUESTS, FRAMING])
 def test_corpus(scene: Scene, table: str) -> None:
     faults = []
     for number, row in enumerate(rows := read_table(table, CORPUS), 1):
-        told, expected = scene.ask_framed(row) if table == FRAMING else (brief(scene.ask(row)), row["answer"])
-        if told != expected:
-            faults.append(f"line {row.line}: {told} instead of {expected}")
+        found, expected = scene.ask_framed(row) if table == FRAMING else (brief(scene.ask(row)), row["answer"])
+        if found != expected:
+            faults.append(f"line {row.line}: {found} instead of {expected}")
         if number % LOOK_COUNT == 0 or row is rows[-1]:
             scene.check_unchanged(f"in the {LOOK_COUNT} rows up to line {row.line} of {table}")
     assert not faults, "\n".join(faults)

@@ -10,7 +10,7 @@ from tests.fuzz.aftermath import check_aftermath
 from tests.fuzz.campaign import Campaign
 from tests.model.seeds import read_count
 
-COUNT = read_count("SHARDEX_FUZZ_REQUESTS", 10_000)
+COUNT = read_count("SHARDEX_FUZZ_REQUESTS", 5_000)
 OPERATIONS_SHARE = 0.9  # of all operations: so many are answered with 200 at least once, so what is mutated was good
 
 

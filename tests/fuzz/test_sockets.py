@@ -174,8 +174,8 @@ class SlowCallers:
 
     def stop(self) -> int:
         """How many had been turned away until now."""
-        told, _ = self._process.communicate("\n", timeout=30)
-        return int(told)
+        output, _ = self._process.communicate("\n", timeout=30)
+        return int(output)
 
 
 @pytest.mark.timeout(160 + SLOW_S)

@@ -2,12 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests.exchange import WITHOUT_PARSER, Exchange
 from tests.http.stage import Stage
 from tests.http.venue import Venue
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a short name, as the path of a Unix socket must be short."""
+    with TemporaryDirectory(prefix="sx", dir="/tmp") as name:
+        yield Path(name)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ are times, ids, keys and paths, and what other printed commands change.
 import re
 from typing import Final
 
-from tests.http.futures.order_trader import OrderTrader, wait_archived
+from tests.http.futures.order_trader import OrderTrader
 from tests.http.venue import User, Venue
 
 _TIME: Final = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d{3,6}(\+00:00)?"
@@ -132,7 +132,7 @@ def happen(venue: Venue) -> None:
     maker.place("BTCUSDT", "BUY", "47000", "0.1")
     taker.place("BTCUSDT", "SELL", "47000", "0.1")
     OrderTrader(venue).try_place("BTCUSDT", "SELL", None, "0.1", reduceOnly="true")
-    wait_archived(venue)
+    venue.wait_archived()
 
 
 def faults_of(command: str, text: str) -> list[str]:

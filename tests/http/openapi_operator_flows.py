@@ -14,101 +14,59 @@ def look_around(venue: WitnessVenue) -> None:
         assert venue.send("OPTIONS", path).status == 405
     assert venue.send("GET", "/readyz?history=x").brief() == "400 invalid history"
     venue.send("GET", f"{API}/nowhere")
-    venue.public("/spot/markets").ok()
-    venue.public("/wallet/tokens").ok()
 
 
-def operate(venue: WitnessVenue) -> None:
-    """The operator's calls, and what they are refused for."""
-    asset, user = venue.asset(6), venue.user()
-    venue.operate("POST", "/assets", {"symbol": asset, "decimals": 6})
-    for name, value in (("symbol", "a b"), ("decimals", 19), ("image", 1), ("chain_id", "x"), ("contract", 1)):
-        venue.operate("POST", "/assets", {"symbol": "Z1", "decimals": 6, name: value})
-    _open_markets(venue, asset)
-    payment = {"account": user.name, "wallet": "spot", "asset": "USDT", "amount": "10", "reference": "r1"}
+def pay(venue: WitnessVenue) -> None:
+    """Deposits and withdrawals, and a reference that was used for something else."""
+    user = venue.user(USDT="10")
+    payment = {"account": user.name, "wallet": "spot", "asset": "USDT", "amount": "10"}
     for path in ("/deposits", "/withdrawals"):
         venue.operate("POST", path, {**payment, "reference": path[1:]}).ok()
-        for change in (
-            {"account": "a b"},
-            {"wallet": "cold"},
-            {"asset": ""},
-            {"asset": "NONE"},
-            {"amount": "x"},
-            {"amount": "0"},
-            {"reference": "a b"},
-            {"reference": path[1:], "amount": "9"},
-            {"reference": "too-much", "amount": "1000000000"} if path == "/withdrawals" else {"amount": "0.0000001"},
-            {"colour": "red"},
-        ):
-            venue.operate("POST", path, {**payment, **change})
-    venue.set_trading("enabled")
-    venue.operate("POST", "/trading", {"spot": "on"})
-    venue.operate("GET", f"/accounts/{user.name}").ok()
-    venue.operate("GET", "/accounts/a%20b")
-    venue.operate("GET", "/shards").ok()
+        for change in ({"amount": "9"}, {"asset": "NONE"}, {"wallet": "cold"}, {"colour": "red"}):
+            venue.operate("POST", path, {**payment, "reference": path[1:], **change})
 
 
-def _open_markets(venue: WitnessVenue, asset: str) -> None:
-    steps = {"tick_size": "0.1", "lot_size": "0.001", "min_notional": "10", "maker_fee_bps": 2, "taker_fee_bps": 5}
-    spot = {"id": f"{asset}USDT", "base_token": asset, "quote_token": "USDT", **steps}
-    futures = {"symbol": f"{asset}USDT", "base_asset": asset, **steps, **_OPTIONAL}
-    changes: dict[str, Any] = dict.fromkeys((*spot, *futures), "a b")
-    for path, terms in (("/spot/markets", spot), ("/futures/markets", futures)):
-        venue.operate("POST", path, terms).ok()
-        venue.operate("POST", path, terms)
-        name = next(iter(terms))
-        for change in (
-            *({field: changes[field]} for field in terms),
-            {"base_token" if "id" in terms else "base_asset": "NONE"},
-            {"tick_size": "0.0000001"},
-            {"lot_size": "0"},
-            {"colour": "red"},
-        ):
-            venue.operate("POST", path, {**terms, name: f"{asset}X", **change})
-        for status in ("halted", "listed", "gone", "delisted", "listed"):
-            venue.operate("PATCH", f"{path}/{terms[name]}/status", {"status": status})
-        venue.operate("PATCH", f"{path}/NONE/status", {"status": "halted"})
-    for body in (
-        {"symbol": "ETHUSDT", "price": "2500.5"},
-        {"symbol": "ETHUSDT", "price": None},
-        {"symbol": "ETHUSDT", "price": "0.001"},
-        {"symbol": "ETHUSDT", "price": "x"},
-        {"symbol": "NONE", "price": "1"},
-        {"symbol": 1, "price": "1"},
-        {"symbol": futures["symbol"], "price": "1"},
-    ):
-        venue.operate("POST", "/futures/mark-price", body)
-    _set_risk(venue, asset, {"base_asset": asset, **steps}, futures["symbol"])
+def open_futures_market(venue: WitnessVenue) -> None:
+    """Each field of a new market, its status, mark price and risk terms."""
+    asset = venue.asset(6)
+    symbol = f"{asset}USDT"
+    terms = {"symbol": symbol, "base_asset": asset, **_STEPS, **_OPTIONAL}
+    venue.operate("POST", "/futures/markets", terms).ok()
+    venue.operate("POST", "/futures/markets", terms)
+    for change in (*({field: "a b"} for field in terms), *_BAD_TERMS):
+        venue.operate("POST", "/futures/markets", {**terms, "symbol": f"{asset}X", **change})
+    for status in ("halted", "listed", "gone", "delisted", "listed"):
+        venue.operate("PATCH", f"/futures/markets/{symbol}/status", {"status": status})
+    venue.operate("PATCH", "/futures/markets/NONE/status", {"status": "halted"})
+    for price in ("2500.5", None, "0.001", "x"):
+        venue.operate("POST", "/futures/mark-price", {"symbol": "ETHUSDT", "price": price})
+    for name in ("NONE", 1, symbol):
+        venue.operate("POST", "/futures/mark-price", {"symbol": name, "price": "1"})
+    _set_risk(venue, asset, symbol)
 
 
-def _set_risk(venue: WitnessVenue, asset: str, terms: dict[str, Any], delisted: str) -> None:
+def _set_risk(venue: WitnessVenue, asset: str, delisted: str) -> None:
     symbol = f"{asset}R"
-    venue.operate("POST", "/futures/markets", {"symbol": symbol, **terms, "brackets": _BRACKETS}).ok()
-    both = {"symbol": f"{asset}X", **terms, "brackets": _BRACKETS, "max_leverage": 50}
-    venue.operate("POST", "/futures/markets", both)
+    terms = {"symbol": symbol, "base_asset": asset, **_STEPS, "brackets": _BRACKETS}
+    venue.operate("POST", "/futures/markets", terms).ok()
+    venue.operate("POST", "/futures/markets", {**terms, "symbol": f"{asset}X", "max_leverage": 50})
     for name in (symbol, delisted, "NONE"):
         venue.operate("PATCH", f"/futures/markets/{name}/risk", {"brackets": _BRACKETS[:1]})
         venue.operate("GET", f"/futures/risk/{name}")
-    for body in (
-        {},
-        {"brackets": []},
-        {"brackets": _BRACKETS[::-1]},
-        {"brackets": _BRACKETS, "colour": "red"},
-        {"liquidation_fee": "0.01"},
-        {"liquidation_fee": "0.1"},
-        [1],
-    ):
+    bodies: tuple[Any, ...] = ({}, {"brackets": []}, {"brackets": _BRACKETS[::-1]}, {"liquidation_fee": "0.01"}, [1])
+    for body in bodies:
         venue.operate("PATCH", f"/futures/markets/{symbol}/risk", body)
     venue.operate("POST", "/futures/mark-price", {"symbol": symbol, "price": "100"}).ok()
     venue.operate("GET", f"/futures/risk/{symbol}").ok()
 
 
-_BRACKETS: Final = [
-    {"notional_cap": 40_000, "max_leverage": 100, "maint_margin_ratio": "0.005"},
-    {"notional_cap": 200_000, "max_leverage": 50, "maint_margin_ratio": "0.01"},
-]
-
-
+_STEPS: Final[dict[str, Any]] = {
+    "tick_size": "0.1",
+    "lot_size": "0.001",
+    "min_notional": "10",
+    "maker_fee_bps": 2,
+    "taker_fee_bps": 5,
+}
 _OPTIONAL: Final[dict[str, Any]] = {
     "max_notional": "1000000",
     "max_position_notional": 1_000_000,
@@ -121,6 +79,11 @@ _OPTIONAL: Final[dict[str, Any]] = {
     "mark_price": "100",
     "liquidation_fee": "0.01",
 }
+_BAD_TERMS: Final = ({"base_asset": "NONE"}, {"tick_size": "0.0000001"}, {"lot_size": "0"}, {"colour": "red"})
+_BRACKETS: Final = [
+    {"notional_cap": 40_000, "max_leverage": 100, "maint_margin_ratio": "0.005"},
+    {"notional_cap": 200_000, "max_leverage": 50, "maint_margin_ratio": "0.01"},
+]
 
 
-OPERATOR_FLOWS: Final = (look_around, operate)
+OPERATOR_FLOWS: Final = (look_around, pay, open_futures_market)

@@ -8,7 +8,7 @@ from tests.http.openapi_document import Operation
 from tests.http.openapi_requests import Sample, bodies, body_schema, example_of, samples
 from tests.http.openapi_venue import Trader, WitnessVenue, encode
 from tests.http.venue import Answer
-from web.cli.run import ENGINE, STOP_S
+from web.cli.service import ENGINE, STOP_S
 
 TOO_LARGE: Final = b"x" * 65_537
 UNREAD: Final = ("ping", "getTime")  # what was sent along with these is not read
@@ -79,7 +79,7 @@ def _complains(answer: Answer, name: str) -> bool:
     return name in told["error"].lower()
 
 
-def spoil_futures_requests(venue: WitnessVenue) -> None:
+def break_futures_requests(venue: WitnessVenue) -> None:
     """The checks that all calls share, each on every one of them."""
     who, reader = venue.trader(), venue.trader("read")
     for operation in venue.operations("futures"):
@@ -164,7 +164,7 @@ PROBES: Final = (
     send_nonsense,
     leave_out_parameters,
     leave_out_fields,
-    spoil_futures_requests,
+    break_futures_requests,
     use_up,
     stop_the_engine,
 )

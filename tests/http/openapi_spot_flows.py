@@ -1,9 +1,9 @@
-"""Spot orders, wallets and keys in use, and what they are refused for."""
+"""Spot orders, wallets and keys in use."""
 
-from typing import Any, Final
+from typing import Final
 
 from tests.http.openapi_venue import WitnessVenue
-from tests.http.venue import API, Pair, User, new_order
+from tests.http.venue import Pair, User, new_order
 
 
 def place_and_cancel(venue: WitnessVenue) -> None:
@@ -47,10 +47,6 @@ def _read_own(venue: WitnessVenue, pair: Pair, user: User, order: str) -> None:
     assert trades
     user.trades(before=trades[0]["trade_id"], limit=1, start=1)
     user.balances()
-    for path in ("/spot/orders", "/spot/trades/me"):
-        for name in ("symbol", "start", "end", "limit", "before"):
-            user.call("GET", path, **{name: "-"})
-    user.call("GET", "/spot/orders", status="gone")
     venue.operate("GET", f"/accounts/{user.name}").ok()
 
 
@@ -60,87 +56,6 @@ def _read_market(venue: WitnessVenue, pair: Pair) -> None:
     assert venue.public("/spot/klines", symbol=pair.symbol, interval="1m").ok()
     venue.public("/spot/ticker/24hr", symbol=pair.symbol).ok()
     assert venue.public("/spot/ticker/24hr").ok()
-    for path in ("/spot/depth", "/spot/trades", "/spot/klines", "/spot/ticker/24hr"):
-        for query in (
-            {},
-            {"symbol": "NONE", "interval": "1m"},
-            {"symbol": pair.symbol, "limit": "x", "interval": "1m"},
-        ):
-            venue.public(path, **query)
-        venue.send("GET", f"{API}{path}?symbol=A&symbol=B")
-    for query in ({"interval": "7m"}, {"interval": "1m", "start_time": "x"}, {"interval": "1m", "end_time": "x"}):
-        venue.public("/spot/klines", symbol=pair.symbol, **query)
-
-
-def refuse_orders(venue: WitnessVenue) -> None:
-    """What a new order and a cancel can be refused for."""
-    pair = venue.pair()
-    user, other = venue.user(DF="100", USDT="100"), venue.user()
-    good = new_order(pair, "buy", "0.5", "10")
-    for change in _BAD_ORDERS:
-        user.call("POST", "/spot/orders", {name: v for name, v in {**good, **change}.items() if v is not None})
-    mine = user.place(pair, "buy", "0.5", "10", client_order_id="mine")["id"]
-    user.try_place(pair, "buy", "0.4", "10", client_order_id="mine")
-    user.try_place(pair, "sell", "0.5", "10")
-    user.place(pair, "sell", "0.7", "10")
-    user.try_place(pair, "buy", "1000", "10", tif="post_only")
-    other.deposit("DF", "10")
-    other.try_place(pair, "sell", "0.5", "10", tif="post_only")
-    assert {order["status"] for order in user.orders(symbol=pair.symbol)} >= {"rejected", "open"}
-    other.cancel(mine)
-    other.call("GET", f"/spot/orders/{mine}")
-    for method in ("GET", "DELETE"):
-        user.call(method, "/spot/orders/nonsense")
-        user.call(method, f"/spot/orders/{venue.unused_id(pair)}")
-        user.by_client_id(method, pair, "never used")
-        user.by_client_id(method, pair, "never-used")
-    user.call("DELETE", "/spot/orders", symbol="NONE").ok()
-    venue.send("DELETE", f"{API}/spot/orders?symbol=A&symbol=A", user.bearer)
-    user.call("DELETE", "/spot/orders", market="NONE")
-    for name in ("recvWindow", "signature", "timestamp"):
-        venue.send("DELETE", f"{API}/spot/orders?{name}=1;symbol=NONE", user.bearer)
-    venue.send("DELETE", f"{API}/spot/orders", user.bearer, b"{")
-    user.cancel(mine).ok()
-    user.cancel(mine)
-    _refuse_while_closed(venue, user)
-
-
-def _refuse_while_closed(venue: WitnessVenue, user: User) -> None:
-    pair = venue.pair()
-    venue.set_trading("disabled")
-    user.try_place(pair, "buy", "0.5", "10")
-    user.call("DELETE", "/spot/orders")
-    user.cancel(venue.unused_id(pair))
-    user.by_client_id("DELETE", pair, "x")
-    venue.public("/spot/health").ok()
-    venue.set_trading("enabled")
-    for status in ("halted", "delisted"):
-        venue.set_status(pair, status)
-        user.try_place(pair, "buy", "0.5", "10")
-    venue.operate("PATCH", f"/spot/markets/{pair.symbol}/status", {"status": "listed"})
-
-
-_BAD_ORDERS: Final[tuple[dict[str, Any], ...]] = (
-    {"symbol": None},
-    {"symbol": 1},
-    {"symbol": "NONE"},
-    {"side": "BUY"},
-    {"type": "stop"},
-    {"tif": "fok"},
-    {"client_order_id": "a b"},
-    {"price": None},
-    {"quantity": None},
-    {"price": "x"},
-    {"quantity": "x"},
-    {"price": "0.50001"},
-    {"quantity": "0.001"},
-    {"quantity": "1"},
-    {"quantity": "100000"},
-    {"type": "market", "side": "sell", "quantity": None},
-    {"type": "market"},
-    {"type": "market", "quote_quantity": "x"},
-    {"type": "market", "quote_quantity": "0.0000001"},
-)
 
 
 def keys_and_credentials(venue: WitnessVenue) -> None:
@@ -150,27 +65,10 @@ def keys_and_credentials(venue: WitnessVenue) -> None:
     user.call("GET", "/api-keys").ok()
     user.call("DELETE", f"/api-keys/{made['api_key']}").ok()
     user.call("DELETE", f"/api-keys/{made['api_key']}")
-    for body in ({"label": 1}, {"permissions": ["withdraw"]}, None):
-        user.call("POST", "/api-keys", body)
     for _ in range(20):
         user.call("POST", "/api-keys", {}).ok()
     user.call("POST", "/api-keys", {})
-    for method, path in (
-        ("POST", "/api-keys"),
-        ("GET", "/api-keys"),
-        ("DELETE", "/api-keys/x"),
-        ("POST", "/spot/transfer"),
-    ):
-        reader.call(method, path)
-    pair = venue.pair()
-    reader.call("GET", "/spot/orders").ok()
-    for method, path in (
-        ("POST", "/spot/orders"),
-        ("DELETE", "/spot/orders"),
-        ("DELETE", f"/spot/orders/{venue.unused_id(pair)}"),
-        ("DELETE", f"/spot/orders/by-client-id/{pair.symbol}/x"),
-    ):
-        reader.call(method, path)
+    reader.call("POST", "/spot/transfer")
 
 
 def transfer(venue: WitnessVenue) -> None:
@@ -179,22 +77,9 @@ def transfer(venue: WitnessVenue) -> None:
     move = {"token": "USDT", "direction": "spot_to_perp", "amount": "60.5", "reference": "move-1"}
     for _ in range(2):
         user.call("POST", "/spot/transfer", move).ok()
-    user.call(
-        "POST", "/spot/transfer", {**move, "direction": "perp_to_spot", "reference": "move-2", "amount": 10.5}
-    ).ok()
-    for change in (
-        {"amount": "61"},
-        {"reference": "a b"},
-        {"token": "DF"},
-        {"direction": "up"},
-        {"amount": "0"},
-        {"amount": "-1"},
-        {"amount": "x"},
-        {"amount": "0.0000001"},
-        {"amount": "1000", "reference": "move-3"},
-    ):
-        user.call("POST", "/spot/transfer", {**move, **change})
-    user.call("POST", "/spot/transfer")
+    back = {**move, "direction": "perp_to_spot", "reference": "move-2", "amount": 10.5}
+    user.call("POST", "/spot/transfer", back).ok()
+    user.call("POST", "/spot/transfer", {**move, "amount": "61"})
 
 
-SPOT_FLOWS: Final = (place_and_cancel, refuse_orders, keys_and_credentials, transfer)
+SPOT_FLOWS: Final = (place_and_cancel, keys_and_credentials, transfer)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 from urllib.parse import quote
 
-from tests.exchange import Exchange, until
+from tests.exchange import Exchange
 from tests.http.futures.caller import Caller
 from tests.http.openapi_document import Document, Operation
 from tests.http.openapi_requests import Sample
@@ -16,12 +16,11 @@ from tests.http.venue import Answer, User, Venue
 SETTINGS: Final = {
     "SHARDEX_RATE_LIMITS": "on",
     "SHARDEX_TRUSTED_PROXIES": "127.0.0.1/32",  # so that each call can come from an IP of its own
-    "SHARDEX_FUTURES_WEIGHT": "200",  # soon used up by whoever stays at one
-    "SHARDEX_FUTURES_ORDERS": "100",
+    "SHARDEX_FUTURES_WEIGHT": "1000",  # soon used up by whoever stays at one
+    "SHARDEX_FUTURES_ORDERS": "500",
 }
 Flow = Callable[["WitnessVenue"], None]
 
-ARCHIVE_S: Final = 10.0
 WEIGHT: Final = "X-MBX-USED-WEIGHT-1M"
 
 
@@ -70,17 +69,13 @@ class WitnessVenue(Venue):
         """The document it stands in."""
         return self.documents["futures" if operation.path.startswith("/fapi") else "spot"]
 
+    def witness(self, caller: Caller) -> Caller:
+        """The same caller of the futures API, under these eyes."""
+        return Caller(self.send, caller.key, caller.secret)  # type: ignore[arg-type]
+
     def _next_ip(self) -> str:
         number = next(self._ips)
         return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-
-    def wait_archived(self) -> None:
-        """Until the archive has every row: what is read from then on can be its answer."""
-        until(lambda: all(not shard["archive_lag"] for shard in self._shards()), ARCHIVE_S, "archived")
-
-    def _shards(self) -> list[Any]:
-        shards: list[Any] = self.operate("GET", "/shards").ok()["shards"]
-        return shards
 
     def trader(self, *permissions: str, usdt: str = "") -> "Trader":
         """A fresh account with an API key, and so much in its futures wallet."""

@@ -1,10 +1,11 @@
 """The cast of the tables: two users, three markets, an order of every kind, and credentials good and bad."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Final
 from uuid import uuid4
 
-from tests.http.table import expand, fill
+from tests.http.table import Row, expand, fill
 from tests.http.venue import Answer, Key, User, Venue
 
 State = tuple[object, ...]
@@ -24,6 +25,7 @@ class Stage:
         self.listed = venue.pair(last)
         self.halted = venue.pair(0)
         self.delisted = venue.pair(last)
+        self.elsewhere = venue.pair()  # of no table: its book may change
         self.read_key = self.own.make_key("read")
         self.values = self._make_values()
         venue.set_status(self.halted, "halted")
@@ -60,7 +62,7 @@ class Stage:
             "foreign_done": foreign_done["id"],
             "foreign_filled": foreign_filled["id"],
             "trade": trade,
-            "foreign_trade": self._trade_of_others(),
+            "foreign_trade": self.trade(self.venue.user()),
             "never_placed": self.venue.unused_id(listed),
             "made_up": str(uuid4()),
             "key": own.key.key,
@@ -69,11 +71,11 @@ class Stage:
             "opened": opened["id"],
         }
 
-    def _trade_of_others(self) -> str:
-        seller, buyer = self.venue.user(None, DF="2"), self.venue.user(None, USDT="2")
-        pair = self.venue.pair()
-        seller.place(pair, "sell", "1", "2")
-        trade_id: str = buyer.place(pair, "buy", "1", "2")["fills"][0]["trade_id"]
+    def trade(self, buyer: User) -> str:
+        """A trade of this user, elsewhere."""
+        buyer.deposit("USDT", "2")
+        self.venue.user(DF="2").place(self.elsewhere, "sell", "1", "2")
+        trade_id: str = buyer.place(self.elsewhere, "buy", "1", "2")["fills"][0]["trade_id"]
         return trade_id
 
     def state(self) -> State:
@@ -81,13 +83,18 @@ class Stage:
         return self.own.state(), self.other.state(), self.venue.depth(self.listed), self.venue.depth(self.halted)
 
     def check_unchanged(self) -> None:
-        """Fails if anything is not as it was when this was last asked."""
+        """Fails if anything is not as it was at the last look."""
         before, self._known = self._known, self.state()
         assert self._known == before
 
     def accept_change(self) -> None:
         """What has changed since was meant to."""
         self._known = self.state()
+
+    def play(self, row: Row) -> Answer:
+        """The answer to a row of a table."""
+        with self.venue.trading_disabled() if row.section == "trading off" else nullcontext():
+            return self.send(row["who"], expand(row["request"]).decode(), row["body"])
 
     def send(self, who: str, request: str, body: str) -> Answer:
         """The request of a table's row: "METHOD path", the path after ``/api/v1`` unless it begins with "//"."""

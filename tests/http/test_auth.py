@@ -129,12 +129,12 @@ def test_refused_keys_and_algorithms(tokens: Tokens) -> None:
         "a" * 100_000,
     ],
 )
-def test_made_to_hurt(tokens: Tokens, token: str) -> None:
+def test_hostile_tokens(tokens: Tokens, token: str) -> None:
     assert tokens.verify(token) is None
 
 
 def test_a_long_token_is_not_even_read(tokens: Tokens) -> None:
-    """However good it is: what has been read to tell is work that anybody could cause."""
+    """However good it is: reading it is work that anybody could cause."""
     assert tokens.verify(make({"pad": "a" * 1_000})) == "alice"
     assert tokens.verify(make({"pad": "a" * 4_096})) is None
 

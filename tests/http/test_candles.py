@@ -1,6 +1,5 @@
 """Candles and tickers over HTTP, of trades that a shard and the archive have between them, against plain sums."""
 
-import os
 import random
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -20,6 +19,7 @@ from shards.model.orders import Side, Trade
 from shards.model.queries import Query
 from shards.model.replies import Reply
 from tests.http.futures.site import BTC, ETH, SPOT, SPOT_ONLY, FakeClient, Site, make_trade
+from tests.model.seeds import read_seed
 from web.exchange.candles import INTERVALS_S
 from web.futures.market_data.market import INTERVALS_MS
 
@@ -125,9 +125,7 @@ def choose(
 
 @pytest.mark.parametrize("value_max", [10**9, VALUE_MAX], ids=["small", "beyond-128-bits"])
 def test_bounds_choose_whole_candles(divided: Site, value_max: int) -> None:
-    seed = int(os.environ.get("SHARDEX_TEST_SEED", random.randrange(2**32)))
-    print(f"SHARDEX_TEST_SEED={seed}")
-    chance = random.Random(seed)
+    chance = random.Random(read_seed())
     trades = some_trades(chance, (BTC, SPOT), 240, value_max)
     archived = chance.randint(50, 200)
     deal(divided, trades, archived, chance.randint(0, 20))
@@ -172,9 +170,7 @@ def test_the_newest_candles_are_found_however_long_ago(divided: Site) -> None:
 
 
 def test_a_great_turnover_is_summed_and_hides_no_other_market(divided: Site) -> None:
-    seed = int(os.environ.get("SHARDEX_TEST_SEED", random.randrange(2**32)))
-    print(f"SHARDEX_TEST_SEED={seed}")
-    chance = random.Random(seed)
+    chance = random.Random(read_seed())
     start = now_ms() - 60_000
     trades = []
     for number in range(1, 41):

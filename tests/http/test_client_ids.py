@@ -1,7 +1,9 @@
 """Client order ids, and the very same signed request once more."""
 
 import json
+from collections.abc import Iterator
 from functools import partial
+from typing import Final
 
 import pytest
 
@@ -17,8 +19,19 @@ def pair(venue: Venue) -> Pair:
 
 
 @pytest.fixture
-def user(venue: Venue) -> User:
-    return venue.user(0, USDT="1000", DF="1000")
+def user(venue: Venue) -> Iterator[User]:
+    """Who leaves no order behind."""
+    made = venue.user(0, USDT="1000", DF="1000")
+    yield made
+    made.cancel_all()
+
+
+@pytest.fixture
+def other(venue: Venue) -> Iterator[User]:
+    """Somebody to trade with, who leaves no order behind either."""
+    made = venue.user(None, USDT="1000", DF="1000")
+    yield made
+    made.cancel_all()
 
 
 @pytest.mark.parametrize("client_id", IDS)
@@ -26,9 +39,8 @@ def test_shape(pair: Pair, user: User, client_id: str) -> None:
     placed = user.place(pair, "buy", "0.5", "10", client_order_id=client_id)
     assert user.by_client_id("GET", pair, client_id).ok()["id"] == placed["id"]
     assert user.place(pair, "buy", "0.5", "10", client_order_id=client_id) == placed
-    assert user.try_place(pair, "buy", "0.5", "11", client_order_id=client_id).brief() == (
-        "409 DUPLICATE_CLIENT_ORDER_ID"
-    )
+    other = user.try_place(pair, "buy", "0.5", "11", client_order_id=client_id)
+    assert other.brief() == "409 DUPLICATE_CLIENT_ORDER_ID"
     canceled = user.by_client_id("DELETE", pair, client_id).ok()
     assert (canceled["id"], canceled["status"]) == (placed["id"], "canceled")
     assert user.by_client_id("DELETE", pair, client_id).brief() == "404 ORDER_NOT_FOUND"
@@ -37,7 +49,7 @@ def test_shape(pair: Pair, user: User, client_id: str) -> None:
 
 
 @pytest.mark.parametrize("written", ["a/b:c", "a%2Fb%3Ac", "%61/b%3ac", "a%2fb:%63"])
-def test_percent_encoding(venue: Venue, pair: Pair, user: User, written: str) -> None:
+def test_percent_encoding(pair: Pair, user: User, written: str) -> None:
     placed = user.place(pair, "buy", "0.5", "10", client_order_id="a/b:c")
     path = f"/spot/orders/by-client-id/{pair.symbol}/{written}"
     assert user.call("GET", path).ok()["id"] == placed["id"]
@@ -45,8 +57,8 @@ def test_percent_encoding(venue: Venue, pair: Pair, user: User, written: str) ->
     assert user.key.call("DELETE", path).ok()["status"] == "canceled"
 
 
-def test_belongs_to_account_and_market(venue: Venue, pair: Pair, user: User) -> None:
-    other, elsewhere = venue.user(None, USDT="1000"), venue.pair()
+def test_belongs_to_account_and_market(venue: Venue, pair: Pair, user: User, other: User) -> None:
+    elsewhere = venue.pair()
     ids = {
         who.place(where, "buy", "0.5", "10", client_order_id="same")["id"]
         for who in (user, other)
@@ -56,12 +68,9 @@ def test_belongs_to_account_and_market(venue: Venue, pair: Pair, user: User) -> 
     user.by_client_id("DELETE", pair, "same").ok()
     assert user.by_client_id("GET", elsewhere, "same").ok()["status"] == "open"
     assert other.by_client_id("GET", pair, "same").ok()["status"] == "open"
-    other.cancel_all()
-    user.cancel_all()
 
 
-def test_repeat_answers_with_the_first_as_it_is_now(venue: Venue, pair: Pair, user: User) -> None:
-    other = venue.user(None, DF="1000")
+def test_repeat_answers_with_the_first_as_it_is_now(pair: Pair, user: User, other: User) -> None:
     first = user.place(pair, "buy", "0.5", "10", client_order_id="r-1")
     sold = other.place(pair, "sell", "0.5", "4")
     again = user.place(pair, "buy", "0.5", "10", client_order_id="r-1")
@@ -70,20 +79,19 @@ def test_repeat_answers_with_the_first_as_it_is_now(venue: Venue, pair: Pair, us
     assert user.wallets()["USDT"] == "995 3"
     written = user.call("POST", "/spot/orders", new_order(pair, "buy", "5e-1", "10.00", client_order_id="r-1")).ok()
     assert written == again
-    user.cancel_all()
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"side": "sell"},
-        {"type": "market", "quote_quantity": "5"},
-        {"tif": "ioc"},
-        {"tif": "post_only"},
-        {"price": "0.5001"},
-        {"quantity": "10.01"},
-    ],
-)
+CHANGES: Final = {
+    "side": {"side": "sell"},
+    "type": {"type": "market", "quote_quantity": "5"},
+    "ioc": {"tif": "ioc"},
+    "post-only": {"tif": "post_only"},
+    "price": {"price": "0.5001"},
+    "quantity": {"quantity": "10.01"},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_conflict(pair: Pair, user: User, change: dict[str, str]) -> None:
     user.place(pair, "buy", "0.5", "10", client_order_id="c-1")
     before = user.state()
@@ -91,42 +99,42 @@ def test_conflict(pair: Pair, user: User, change: dict[str, str]) -> None:
     assert user.call("POST", "/spot/orders", body).brief() == "409 DUPLICATE_CLIENT_ORDER_ID"
     assert user.key.call("POST", "/spot/orders", body).brief() == "409 DUPLICATE_CLIENT_ORDER_ID"
     assert user.state() == before
-    user.cancel_all()
 
 
-def test_free_again_once_the_order_has_ended(venue: Venue, pair: Pair, user: User) -> None:
+def test_free_again_once_the_order_has_ended(pair: Pair, user: User, other: User) -> None:
     """Canceled, filled, ended at once, rejected: each frees the id; it names the open order, else the latest."""
-    other = venue.user(None, DF="1000")
-    seen: set[str] = set()
-    for end in ("cancel", "cancel_all", "fill", "ioc", "reject"):
-        if end == "reject":
-            other.place(pair, "sell", "0.6", "10")
-            assert user.try_place(pair, "buy", "0.6", "10", tif="post_only", client_order_id="f-1").brief() == (
-                "400 POST_ONLY_REJECT"
-            )
-            latest = user.by_client_id("GET", pair, "f-1").ok()
-            assert latest["status"] == "rejected"
-            other.cancel_all()
-        else:
-            tif = "ioc" if end == "ioc" else "gtc"
-            placed = user.place(pair, "buy", "0.5", "10", tif=tif, client_order_id="f-1")
-            assert placed["id"] not in seen
-            if end == "cancel":
-                user.cancel(placed["id"]).ok()
-            elif end == "cancel_all":
-                user.cancel_all(pair)
-            elif end == "fill":
-                other.place(pair, "sell", "0.5", "10")
-            latest = user.by_client_id("GET", pair, "f-1").ok()
-            assert (latest["id"], latest["status"]) == (placed["id"], "filled" if end == "fill" else "canceled")
-        seen.add(latest["id"])
-    assert len(seen) == 5
-    final = user.place(pair, "buy", "0.4", "10", client_order_id="f-1")
-    assert user.by_client_id("GET", pair, "f-1").ok()["id"] == final["id"]
-    assert user.by_client_id("DELETE", pair, "f-1").ok()["id"] == final["id"]
+    ended = []
+
+    def place(tif: str = "gtc") -> str:
+        return str(user.place(pair, "buy", "0.5", "10", tif=tif, client_order_id="f-1")["id"])
+
+    def check_latest(status: str) -> None:
+        latest = user.by_client_id("GET", pair, "f-1").ok()
+        assert latest["status"] == status
+        ended.append(latest["id"])
+
+    placed = [place()]
+    user.cancel(placed[0]).ok()
+    check_latest("canceled")
+    placed.append(place())
+    user.cancel_all(pair)
+    check_latest("canceled")
+    placed.append(place())
+    other.place(pair, "sell", "0.5", "10")
+    check_latest("filled")
+    placed.append(place("ioc"))
+    check_latest("canceled")
+    other.place(pair, "sell", "0.6", "10")
+    refused = user.try_place(pair, "buy", "0.6", "10", tif="post_only", client_order_id="f-1")
+    assert refused.brief() == "400 POST_ONLY_REJECT"
+    check_latest("rejected")
+    assert ended[:-1] == placed and len(set(ended)) == 5
+    final = place()
+    assert user.by_client_id("GET", pair, "f-1").ok()["id"] == final
+    assert user.by_client_id("DELETE", pair, "f-1").ok()["id"] == final
 
 
-def test_simultaneous_repeats_place_one(venue: Venue, pair: Pair, user: User) -> None:
+def test_simultaneous_repeats_place_one(pair: Pair, user: User) -> None:
     for round_number in range(5):
         place = partial(user.try_place, pair, "buy", "0.5", "10", client_order_id=f"once-{round_number}")
         placed = [answer.ok() for answer in at_once([place] * 8)]
@@ -156,26 +164,23 @@ def test_replay_of_an_open_order(pair: Pair, user: User) -> None:
     first = request.send().ok()
     assert [request.send().ok() for _ in range(5)] == [first] * 5
     assert user.wallets()["USDT"] == "995 5"
-    user.cancel_all()
 
 
 def test_replay_of_a_canceled_order(pair: Pair, user: User) -> None:
     request = Signed(user.key, new_order(pair, "buy", "0.5", "10", client_order_id="s-2"))
     first = request.send().ok()
     canceled = user.cancel(first["id"]).ok()
-    for _ in range(5):
-        assert request.send().ok() == {**canceled, "fills": []}
+    assert [request.send().ok() for _ in range(5)] == [{**canceled, "fills": []}] * 5
     assert user.wallets()["USDT"] == "1000 0"
     assert len(user.orders()) == 1
-    # another request with this id places another order, which a replay of the first then names
+    # another request with this id places another order, and a replay of the first still names the first
     second = user.place(pair, "buy", "0.5", "10", client_order_id="s-2")
     assert second["id"] != first["id"]
     assert user.cancel(second["id"]).ok()["status"] == "canceled"
     assert request.send().ok()["id"] == first["id"]
 
 
-def test_replay_of_a_filled_order(venue: Venue, pair: Pair, user: User) -> None:
-    other = venue.user(None, DF="1000")
+def test_replay_of_a_filled_order(pair: Pair, user: User, other: User) -> None:
     other.place(pair, "sell", "0.5", "4")
     request = Signed(user.key, new_order(pair, "buy", "0.5", "10", client_order_id="s-3"))
     first = request.send().ok()
@@ -188,23 +193,18 @@ def test_replay_of_a_filled_order(venue: Venue, pair: Pair, user: User) -> None:
     assert user.wallets() == {"USDT": "995 0", "DF": "1010 0"}
 
 
-def test_replay_of_an_order_that_ended_at_once(venue: Venue, pair: Pair, user: User) -> None:
-    other = venue.user(None, DF="1000")
+def test_replay_of_an_order_that_ended_at_once(pair: Pair, user: User, other: User) -> None:
     other.place(pair, "sell", "0.5", "100")
-    market_buy = new_order(pair, "buy", None, None, quote_quantity="5", client_order_id="s-4")
-    request = Signed(user.key, market_buy)
+    request = Signed(user.key, new_order(pair, "buy", None, None, quote_quantity="5", client_order_id="s-4"))
     first = request.send().ok()
     assert first["status"] == "filled"
     assert request.send().ok() == first
     assert user.wallets() == {"USDT": "995 0", "DF": "1010 0"}
-    other.cancel_all()
 
 
-def test_replay_of_a_rejected_order(venue: Venue, pair: Pair, user: User) -> None:
-    other = venue.user(None, DF="1000")
+def test_replay_of_a_rejected_order(pair: Pair, user: User, other: User) -> None:
     other.place(pair, "sell", "0.5", "10")
-    post_only = new_order(pair, "buy", "0.5", "10", tif="post_only", client_order_id="s-5")
-    request = Signed(user.key, post_only)
+    request = Signed(user.key, new_order(pair, "buy", "0.5", "10", tif="post_only", client_order_id="s-5"))
     assert request.send().brief() == "400 POST_ONLY_REJECT"
     other.cancel_all()
     assert request.send().brief() == "400 POST_ONLY_REJECT"

@@ -172,17 +172,14 @@ def test_strangers(open_venue: Venue) -> None:
 
 def test_too_large_and_switched_off(open_venue: Venue) -> None:
     user, headers = open_venue.user(), {"Origin": PAGE}
-    open_venue.set_trading("disabled")
-    try:
+    with open_venue.trading_disabled():
         answer = open_venue.send("DELETE", "/api/v1/spot/orders", {**user.bearer, **headers})
-    finally:
-        open_venue.set_trading("enabled")
     assert (answer.brief(), cors_headers(answer)) == ("503 spot trading disabled", READABLE)
     answer = open_venue.send("POST", "/api/v1/spot/orders", {**user.bearer, **headers}, b"x" * 65_537)
     assert (answer.brief(), cors_headers(answer)) == ("413 body too large", READABLE)
 
 
-def test_enough_is_told_to_pages_too(open_venue: Venue) -> None:
+def test_pages_learn_that_their_weight_is_used_up(open_venue: Venue) -> None:
     """Asking what may be sent costs nothing, and is answered to whoever has used up all."""
     headers = {"Origin": PAGE, "X-Forwarded-For": "192.0.2.99"}
     for _ in range(40):

@@ -19,10 +19,10 @@ from typing import Final
 
 import click
 import pytest
-from click.testing import CliRunner
 
 from tests.exchange import Exchange
 from tests.http.documented import faults_of, happen
+from tests.http.shell import shardex
 from tests.http.venue import Venue
 from web.cli import main as cli
 from web.cli.service import ROOT
@@ -151,17 +151,14 @@ def test_shardex(
             run(
                 document,
                 data,
-                *(STANDS_FOR.get(word, str(tmp_path / word) if word == "DIR" else word) for word in each),
+                *(str(tmp_path / word) if word == "DIR" else STANDS_FOR.get(word, word) for word in each),
             )
     if words[-1] == "halted":
         run(document, data, *(STANDS_FOR.get(word, word) for word in words[:-1]), "listed")
 
 
 def test_calls_are_printed_where_they_are_run() -> None:
-    elsewhere = [
-        path.name for path in DOCUMENTS if re.search(r"\bcurl -", path.read_text()) and path.name != "README.md"
-    ]
-    assert elsewhere == []
+    assert [path.name for path in DOCUMENTS if re.search(r"\bcurl -", path.read_text())] == ["README.md"]
 
 
 def test_the_nightly_backup(exchange: Exchange, tmp_path: Path) -> None:
@@ -189,10 +186,10 @@ def test_the_nightly_backup(exchange: Exchange, tmp_path: Path) -> None:
 
 
 def run(document: str, data: str, *words: str) -> None:
-    done = CliRunner().invoke(cli.main, ["--data", data, *words])
+    done = shardex(Path(data), *words)
     assert done.exit_code == 0, (document, words, done.output)
-    told = " ".join("DIR" if Path(word).name == "DIR" else word for word in words)
-    assert faults_of(told, done.stdout) == [], (document, done.stdout)
+    command = " ".join("DIR" if Path(word).name == "DIR" else word for word in words)
+    assert faults_of(command, done.stdout) == [], (document, done.stdout)
 
 
 def alternatives(words: list[str]) -> Iterator[list[str]]:

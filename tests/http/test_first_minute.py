@@ -1,59 +1,33 @@
-"""What a newcomer meets: slips told in one plain line, a first start that says what it is, a page for a browser."""
+"""What a newcomer meets: one plain line for each slip, a first start that says what it is, a page for a browser."""
 
 import json
 import os
 import re
-import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import pytest
 import requests
 
 from shards.folder import Folder
-from storage.folder import FORMAT
+from storage.folder import FORMAT, FolderError
 from storage.formats import LAST_READER, MOVING
 from storage.operations import PutAsset
 from storage.reference_file import ReferenceFile
-from tests.exchange import OWN_SETTINGS, hold_port, until
+from tests.exchange import clean_environment, free_port, until
 from tests.http.programs import needs_curl
-from tests.http.test_run import START_S, Run
-from web.cli.run import ROOT
+from tests.http.starts import START_S, Run, refusal
+from web.cli.service import ROOT
+from web.settings import is_open_to_all
 
-PROGRAMS: Final = {
-    "make run": ["-m", "web.cli.run"],
-    "engine": ["-m", "shards"],
-    "web": ["-m", "gunicorn", "-c", "web/gunicorn_conf.py", "web:create_app()"],
-    "shardex": ["-m", "web.cli", "verify"],
-}
 BROWSER: Final = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="sx", dir="/tmp"))
-    yield path
-    shutil.rmtree(path)
-
-
-def refusal(program: str, data: Path, **settings: str) -> str:
-    """What ``program`` says as it ends by itself: one plain line."""
-    holder, port = hold_port()
-    holder.close()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)}
-    environment |= {"SHARDEX_DATA": str(data), "PORT": str(port), **settings}
-    command = [sys.executable, *PROGRAMS[program]]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=START_S)
-    said = [line for line in (done.stdout + done.stderr).splitlines() if "] [INFO] " not in line]
-    assert done.returncode not in (0, None) and len(said) == 1, "\n".join(said)
-    return said[0]
 
 
 # Slips
@@ -89,18 +63,42 @@ BROKEN: Final = {
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN.keys())
 def test_a_broken_shardex_json(content: str, folder: Path) -> None:
     (folder / "shardex.json").write_text(content)
-    assert "shardex.json" in refusal("engine", folder)
+    with pytest.raises(FolderError, match=r"shardex\.json"):
+        Folder.open(folder, 1)
     assert (folder / "shardex.json").read_text() == content
 
 
-@pytest.mark.parametrize(
-    ("program", "content"), [("make run", ""), ("engine", "{"), ("web", "[]"), ("web", '{"jwt": "x"}')]
-)
-def test_a_broken_secrets_json(program: str, content: str, folder: Path) -> None:
+FOUND: Final = [
+    ("make run", "shardex.json", '{"format": 1, "shards": 1}', ["commit", "format 2", "operations.md"]),
+    ("shardex", "shardex.json", '{"format": 3, "shards": 1}', ["newer version"]),
+    ("engine", "shardex.json", '{"format": "x", "shards": 1}', ["no version"]),
+    ("web", "shardex.json", '{"format": 0, "shards": 1}', ["no version"]),
+    *((program, "shardex.json", "{", ["shardex.json"]) for program in ("make run", "engine", "web")),
+    *((program, "secrets.json", "{", ["secrets.json"]) for program in ("make run", "engine", "web")),
+]
+
+
+@pytest.mark.parametrize(("program", "name", "content", "words"), FOUND)
+def test_a_folder_of_another_version_or_broken(
+    program: str, name: str, content: str, words: list[str], folder: Path
+) -> None:
+    """It says which version reads it, and where it is written how to move over; the file is not changed."""
     (folder / "shardex.json").write_text(FACTS)
+    (folder / name).write_text(content)
+    (folder / name).chmod(0o600)
+    said = refusal(program, folder)
+    assert all(word in said for word in words), said
+    if name == "shardex.json":
+        assert [path.name for path in folder.iterdir()] == [name]
+    assert (folder / name).read_text() == content
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"jwt": "x"}'])
+def test_a_broken_secrets_json(content: str, folder: Path) -> None:
+    made = Folder.open(folder, 1)
     (folder / "secrets.json").write_text(content)
-    (folder / "secrets.json").chmod(0o600)
-    assert "secrets.json" in refusal(program, folder)
+    with pytest.raises(FolderError, match=r"secrets\.json"):
+        made.secrets()
 
 
 @pytest.mark.parametrize("program", ["make run", "web"])
@@ -144,10 +142,15 @@ def test_a_damaged_reference_file(program: str, damage: str, folder: Path) -> No
     ("name", "key"),
     [("STORAGE_KEY", "short"), ("STORAGE_KEY", "nöt"), ("ID_KEY", ""), ("ID_KEY", "z" * 64), ("ID_KEY", "0" * 130)],
 )
-def test_a_malformed_key(name: str, key: str, folder: Path) -> None:
-    said = refusal("web", folder / "data", **{f"SHARDEX_{name}": key})
-    assert f"SHARDEX_{name}" in said and "openssl rand" in said
-    assert not key or key not in said
+def test_a_malformed_key(name: str, key: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"SHARDEX_{name}", key)
+    with pytest.raises(FolderError, match=rf"SHARDEX_{name}.*openssl rand") as refused:
+        Folder.open(folder, 1).secrets()
+    assert not key or key not in str(refused.value)
+
+
+def test_a_malformed_key_keeps_from_starting(folder: Path) -> None:
+    assert "SHARDEX_ID_KEY" in refusal("web", folder / "data", SHARDEX_ID_KEY="z" * 64)
 
 
 @pytest.mark.parametrize(
@@ -169,23 +172,6 @@ def test_a_folder_that_cannot_be_written(program: str, mode: int, folder: Path) 
         assert f"{data}" in refusal(program, data)
     finally:
         data.chmod(0o700)
-
-
-@pytest.mark.parametrize(
-    ("program", "found", "words"),
-    [
-        ("make run", 1, ["commit", "format 2", "operations.md"]),
-        ("shardex", 3, ["newer version"]),
-        ("engine", '"x"', ["no version"]),
-        ("web", 0, ["no version"]),
-    ],
-)
-def test_a_folder_of_another_format(program: str, found: object, words: list[str], folder: Path) -> None:
-    """It says which version reads it, and where it is written how to move over; nothing is changed."""
-    (folder / "shardex.json").write_text(f'{{"format": {found}, "shards": 1}}')
-    said = refusal(program, folder)
-    assert all(word in said for word in words), said
-    assert [path.name for path in folder.iterdir()] == ["shardex.json"]
 
 
 def test_the_commit_that_reads_an_older_format_is_there() -> None:
@@ -236,29 +222,27 @@ def test_every_other_word_is_a_command_s() -> None:
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """A first start, in whose course nobody was told that it is ready before the demo was there."""
-    holder, port = hold_port()
-    holder.close()
-    path = Path(tempfile.mkdtemp(prefix="sx", dir="/tmp"))
-    run = Run(path, port, SHARDEX_SHARDS="1")
-
-    def is_ready() -> bool:
+    """A first start, which said that it was ready only once the demo was there."""
+    with TemporaryDirectory(prefix="sx", dir="/tmp") as name:
+        run = Run(Path(name), free_port(), SHARDEX_SHARDS="1")
         try:
-            status = requests.get(f"{run.url}/readyz", headers={"Connection": "close"}, timeout=5).status_code
-        except requests.ConnectionError:
-            assert run.process.poll() is None, run.output()
-            return False
-        demo = (run.data / "demo.json").exists()  # looked at after the answer: it may have come in between
-        assert status != 200 or demo
-        return status == 200
+            until(lambda: is_ready(run), START_S, "ready")
+            run.wait_shown()
+            yield run
+        finally:
+            run.stop()
 
+
+def is_ready(run: Run) -> bool:
+    """Whether it says so; fails if it does before the demo is there."""
     try:
-        until(is_ready, START_S, "ready")
-        run.wait_shown()
-        yield run
-    finally:
-        run.stop()
-        shutil.rmtree(path)
+        status = requests.get(f"{run.url}/readyz", headers={"Connection": "close"}, timeout=5).status_code
+    except requests.ConnectionError:
+        assert run.process.poll() is None, run.output()
+        return False
+    demo = (run.data / "demo.json").exists()  # looked at after the answer: it may have come in between
+    assert status != 200 or demo
+    return status == 200
 
 
 def test_the_log_says_where_it_listens_and_on_what(first: Run) -> None:
@@ -286,17 +270,17 @@ def test_a_browser_sees_a_page(first: Run) -> None:
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html;q=0", "", "text/*"])
-def test_a_program_is_told_that_there_is_nothing(first: Run, accept: str) -> None:
-    told = requests.get(first.url, headers={"Accept": accept}, timeout=15)
-    assert (told.status_code, told.json()) == (404, {"error": "NOT_FOUND"})
+def test_a_program_finds_no_page(first: Run, accept: str) -> None:
+    answer = requests.get(first.url, headers={"Accept": accept}, timeout=15)
+    assert (answer.status_code, answer.json()) == (404, {"error": "NOT_FOUND"})
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/"), ("GET", "/x"), ("GET", "//"), ("GET", "/api/v1/spot/none")]
 )
 def test_there_is_no_other_page(first: Run, method: str, path: str) -> None:
-    told = requests.request(method, first.url + path, headers={"Accept": BROWSER}, timeout=15)
-    assert (told.status_code, told.json()) == (404, {"error": "NOT_FOUND"})
+    answer = requests.request(method, first.url + path, headers={"Accept": BROWSER}, timeout=15)
+    assert (answer.status_code, answer.json()) == (404, {"error": "NOT_FOUND"})
 
 
 @needs_curl
@@ -315,19 +299,23 @@ def test_the_printed_examples(first: Run, heading: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "is_said"),
+    ("host", "is_open"),
     [
         *((host, True) for host in ("0.0.0.0", "0", "0x0", "::", "::0", "[::]", "::ffff:0.0.0.0")),
         *((host, False) for host in ("127.0.0.1", "127.1", "::1", "localhost")),
     ],
 )
-def test_an_address_that_is_open_to_all_is_said_with_a_warning(host: str, is_said: bool, folder: Path) -> None:
+def test_an_address_that_is_open_to_all(host: str, is_open: bool) -> None:
+    assert is_open_to_all(host) == is_open
+
+
+def test_a_warning_of_an_address_that_is_open_to_all(folder: Path) -> None:
     """As gunicorn's master starts; without a master, for nothing here shall listen to strangers."""
     code = (
         "import logging, types; from web import gunicorn_conf; log = logging.getLogger(); log.error_log = log\n"
         "gunicorn_conf.on_starting(types.SimpleNamespace(log=log, cfg=types.SimpleNamespace(address=[])))"
     )
-    environment = {**os.environ, "SHARDEX_HOST": host, "SHARDEX_DATA": str(folder / "data"), "SHARDEX_SHARDS": "1"}
+    environment = clean_environment(SHARDEX_HOST="0.0.0.0", SHARDEX_DATA=str(folder / "data"), SHARDEX_SHARDS="1")
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=True)
-    assert ("operator API" in done.stderr and "/metrics" in done.stderr) == is_said
+    assert "operator API" in done.stderr and "/metrics" in done.stderr

@@ -25,8 +25,11 @@ from web.operator.actions import OperatorContext, set_spot_status
 from web.operator.bracket_rows import to_brackets
 from web.operator.futures_markets import set_futures_status, set_risk
 
+pytestmark = pytest.mark.parametrize("exchange", [2], indirect=True)
+
 DECIMALS = 6
 R = TypeVar("R", bound=Reply)
+Change = Callable[[OperatorContext], object]
 
 
 @contextmanager
@@ -53,9 +56,7 @@ def restart(exchange: Exchange) -> None:
     exchange.wait_ready()
 
 
-@pytest.mark.parametrize("own_exchange", [2], indirect=True)
-def test_an_operator_is_cut_off(own_exchange: Exchange) -> None:
-    exchange = own_exchange
+def test_an_operator_is_cut_off(exchange: Exchange) -> None:
     with operator(exchange) as (reference, engine):
         for symbol in ("RESERVED", "JOURNALED", "WRONG"):
             assert reference.reserve_asset(Asset(symbol, DECIMALS))
@@ -67,7 +68,7 @@ def test_an_operator_is_cut_off(own_exchange: Exchange) -> None:
             command = SetMarketStatus(market.number, MarketStatus.HALTED)
             halted[symbol] = engine.ask(MarketReply, engine.market_shard(market), command).market
     markets = exchange.call("GET", "/api/v1/spot/markets", account=None).json()
-    assert {market["status"] for market in markets} == {"listed"}  # nobody was told of it
+    assert {market["status"] for market in markets} == {"listed"}  # nobody has heard of it
     restart(exchange)
     markets = exchange.call("GET", "/api/v1/spot/markets", account=None).json()
     assert {market["id"]: market["status"] for market in markets} == dict.fromkeys(halted, "halted")
@@ -76,7 +77,7 @@ def test_an_operator_is_cut_off(own_exchange: Exchange) -> None:
     def add(symbol: str, decimals: int) -> int:
         return exchange.operate("POST", "/assets", {"symbol": symbol, "decimals": decimals}).status_code
 
-    # nobody has reckoned with it; the shard has it so, and so it stays; it has it otherwise, and that is in force
+    # nobody has counted in it yet; the shard has it so, and so it stays; it has it otherwise, and that is in force
     assert (add("RESERVED", 8), shown_decimals(exchange, "RESERVED")) == (200, [8])
     assert (add("JOURNALED", DECIMALS), shown_decimals(exchange, "JOURNALED")) == (200, [DECIMALS])
     assert (add("WRONG", 8), shown_decimals(exchange, "WRONG")) == (409, [DECIMALS])
@@ -88,30 +89,26 @@ def test_an_operator_is_cut_off(own_exchange: Exchange) -> None:
 
 # Futures markets
 
-SYMBOL = "BTCUSDT"
 CAPS = (31_000, 32_000)
 
 
-def shown_risk(exchange: Exchange) -> tuple[int, int]:
+def shown_risk(exchange: Exchange, symbol: str) -> tuple[int, int]:
     """The first cap, in whole units, and the liquidation fee, in millionths."""
     with closing(Reference(exchange.folder.reference, exchange.folder.secrets().storage_key)) as reference:
-        risk = Catalog(reference.facts()).futures[SYMBOL].risk
+        risk = Catalog(reference.facts()).futures[symbol].risk
     assert risk is not None
     return int(risk.brackets[0].cap // 10**DECIMALS), int(risk.liquidation_fee)
 
 
-@pytest.mark.parametrize("own_exchange", [2], indirect=True)
-def test_risk_terms_that_only_the_shard_has(own_exchange: Exchange) -> None:
-    exchange = own_exchange
+def test_risk_terms_that_only_the_shard_has(exchange: Exchange) -> None:
+    symbol = "BTCUSDT"
     with operator(exchange) as (reference, engine):
-        market = Catalog(reference.facts()).futures[SYMBOL]
+        market = Catalog(reference.facts()).futures[symbol]
         command = SetRisk(market.number, RiskChange(to_brackets([(CAPS[0], 20, "0.01")], DECIMALS), 70))
         engine.ask(MarketReply, engine.market_shard(market), command)
-    assert shown_risk(exchange) == (40_000, 12_500)
+    assert shown_risk(exchange, symbol) == (40_000, 12_500)
     restart(exchange)
-    assert shown_risk(exchange) == (CAPS[0], 70)
-    exchange.stop()
-    assert verify_folder(exchange.folder) == []
+    assert shown_risk(exchange, symbol) == (CAPS[0], 70)
 
 
 class Overtaken(ExchangeGateway):
@@ -127,50 +124,57 @@ class Overtaken(ExchangeGateway):
         return reply
 
 
-@pytest.mark.parametrize("own_exchange", [2], indirect=True)
-def test_two_operators_at_once(own_exchange: Exchange) -> None:
+def test_two_operators_at_once(exchange: Exchange) -> None:
     """The shard decides which change came last, not who writes last into the reference file."""
-    exchange = own_exchange
+    symbol = "ETHUSDT"
+
+    def brackets(cap: int) -> Change:
+        return lambda at: set_risk(at, symbol, [(cap, 20, "0.01")])
+
+    def fee(fee: str) -> Change:
+        return lambda at: set_risk(at, symbol, liquidation_fee=fee)
+
+    def status(status: str) -> Change:
+        return lambda at: set_futures_status(at, symbol, status)
+
     with operator(exchange) as (reference, engine):
-        first, second = OperatorContext(Overtaken(engine.client), reference), OperatorContext(engine, reference)
-        assert isinstance(first.gateway, Overtaken)
-        risks = [[(cap, 20, "0.01")] for cap in CAPS]
-        first.gateway.meanwhile = lambda: set_risk(second, SYMBOL, risks[1])
-        set_risk(first, SYMBOL, risks[0])
-        assert shown_risk(exchange) == (CAPS[1], 12_500)
-        first.gateway.meanwhile = lambda: set_risk(second, SYMBOL, liquidation_fee="0.02")
-        set_risk(first, SYMBOL, liquidation_fee="0.01")
-        assert shown_risk(exchange) == (CAPS[1], 20_000)
-        first.gateway.meanwhile = lambda: set_risk(second, SYMBOL, liquidation_fee="0.03")
-        set_risk(first, SYMBOL, risks[0])  # brackets and fee: neither takes the other back
-        assert shown_risk(exchange) == (CAPS[0], 30_000)
-        first.gateway.meanwhile = lambda: set_risk(second, SYMBOL, risks[1])
-        set_risk(first, SYMBOL, liquidation_fee="0.04")
-        assert shown_risk(exchange) == (CAPS[1], 40_000)
-        first.gateway.meanwhile = lambda: set_futures_status(second, SYMBOL, "listed")
-        set_futures_status(first, SYMBOL, "halted")
-        assert Catalog(reference.facts()).futures[SYMBOL].status is MarketStatus.LISTED
-        first.gateway.meanwhile = lambda: set_futures_status(second, SYMBOL, "halted")
-        set_risk(first, SYMBOL, risks[0])  # one change of each kind: neither takes the other back
-        assert Catalog(reference.facts()).futures[SYMBOL].status is MarketStatus.HALTED
-        assert shown_risk(exchange) == (CAPS[0], 40_000)
-        market = Catalog(reference.facts()).futures[SYMBOL]
+        slow = Overtaken(engine.client)
+        first, second = OperatorContext(slow, reference), OperatorContext(engine, reference)
+
+        def overtake(late: Change, meanwhile: Change) -> None:
+            slow.meanwhile = lambda: meanwhile(second)
+            late(first)
+
+        overtake(brackets(CAPS[0]), brackets(CAPS[1]))
+        assert shown_risk(exchange, symbol) == (CAPS[1], 12_500)
+        overtake(fee("0.01"), fee("0.02"))
+        assert shown_risk(exchange, symbol) == (CAPS[1], 20_000)
+        overtake(brackets(CAPS[0]), fee("0.03"))  # neither takes the other back
+        assert shown_risk(exchange, symbol) == (CAPS[0], 30_000)
+        overtake(fee("0.04"), brackets(CAPS[1]))
+        assert shown_risk(exchange, symbol) == (CAPS[1], 40_000)
+        overtake(status("halted"), status("listed"))
+        assert Catalog(reference.facts()).futures[symbol].status is MarketStatus.LISTED
+        overtake(brackets(CAPS[0]), status("halted"))  # one change of each kind: neither takes the other back
+        assert Catalog(reference.facts()).futures[symbol].status is MarketStatus.HALTED
+        assert shown_risk(exchange, symbol) == (CAPS[0], 40_000)
+        market = Catalog(reference.facts()).futures[symbol]
         assert engine.ask(MarketReply, engine.market_shard(market), GetMarket(market.number)).market == market
         spot = next(iter(Catalog(reference.facts()).spot))
-        first.gateway.meanwhile = lambda: set_spot_status(second, spot, "listed")
-        set_spot_status(first, spot, "halted")
+        overtake(lambda at: set_spot_status(at, spot, "halted"), lambda at: set_spot_status(at, spot, "listed"))
         assert Catalog(reference.facts()).spot[spot].status is MarketStatus.LISTED
-    exchange.stop()
-    assert verify_folder(exchange.folder) == []
 
 
-@pytest.mark.parametrize("own_exchange", [2], indirect=True)
-def test_another_reference_file_is_refused(own_exchange: Exchange, tmp_path: Path) -> None:
-    """One that is whole in itself, with its mark, but counts otherwise than the journals do."""
-    exchange, other = own_exchange, Folder.open(tmp_path / "other", 2)
+def test_another_reference_file_is_refused(exchange: Exchange, tmp_path: Path) -> None:
+    """One that is whole in itself, with its mark, but counts otherwise than the journals do.
+
+    The last of all: this exchange serves nobody any more. The one it was before is as the tests above have left it.
+    """
+    other = Folder.open(tmp_path / "other", 2)
     with operator(exchange) as (reference, _):
         facts = reference.facts()
     exchange.stop()
+    assert verify_folder(exchange.folder) == []
     with closing(Reference(other.reference, other.secrets().storage_key)) as made:
         for asset in facts.assets.values():
             made.add_asset(asset._replace(decimals=asset.decimals + 2))

@@ -1,10 +1,10 @@
-"""API keys: at once good, at once gone, in every worker."""
+"""API keys: at once good, at once gone, in every worker. What they may not do is in the tables of refusals."""
 
 import time
 
-from tests.http.venue import Answer, Key, Venue, at_once
+from tests.http.venue import Key, Venue, at_once
 
-MANY = 40  # calls on connections of their own: all workers are among those who answer
+MANY = 20  # calls on connections of their own: all workers are among those who answer
 
 
 def test_made_and_revoked(venue: Venue) -> None:
@@ -46,27 +46,6 @@ def test_revoked_while_it_is_used(venue: Venue) -> None:
     assert all(brief == "401" for began, brief in told if began >= revoked_at[0])
 
 
-def test_read_only(venue: Venue) -> None:
-    pair, user = venue.pair(), venue.user(None, USDT="100")
-    order = user.place(pair, "buy", "1", "10", client_order_id="k-1")["id"]
-    key = user.make_key("read")
-    body = {"symbol": pair.symbol, "side": "buy", "type": "limit", "price": "1", "quantity": "10"}
-    reads = ["/spot/orders", f"/spot/orders/{order}", f"/spot/orders/by-client-id/{pair.symbol}/k-1"]
-    reads += ["/spot/balances", "/spot/trades/me"]
-    assert [key.call("GET", path).brief() for path in reads] == ["200"] * 5
-    denied: list[Answer] = [
-        key.call("POST", "/spot/orders", body),
-        key.call("DELETE", "/spot/orders"),
-        key.call("DELETE", "/spot/orders", symbol=pair.symbol),
-        key.call("DELETE", f"/spot/orders/{order}"),
-        key.call("DELETE", f"/spot/orders/by-client-id/{pair.symbol}/k-1"),
-    ]
-    assert [answer.brief() for answer in denied] == ["403 API Key permission denied"] * 5
-    assert user.wallets() == {"USDT": "90 10"}
-    trading = user.make_key("read", "trade")
-    assert trading.call("DELETE", f"/spot/orders/{order}").ok()["status"] == "canceled"
-
-
 def test_listed_newest_first_without_secrets(venue: Venue) -> None:
     user = venue.user()
     made = []
@@ -84,7 +63,8 @@ def test_listed_newest_first_without_secrets(venue: Venue) -> None:
         for number, key in reversed(list(enumerate(made)))
     ]
     assert not any(key["api_secret"].encode() in listed.body for key in made)
-    assert user.call("POST", "/api-keys", {}).ok()["permissions"] == ["read", "trade"]
+    for body in ({}, {"permissions": ["read", "trade"]}):
+        assert user.call("POST", "/api-keys", body).ok()["permissions"] == ["read", "trade"]
     assert user.call("GET", "/api-keys").ok()[0]["label"] == ""
 
 
@@ -111,12 +91,3 @@ def test_of_others(venue: Venue) -> None:
     # a key with another's secret, and a secret with another's key
     mixed = [Key(venue, key.key, other.key.secret), Key(venue, other.key.key, key.secret)]
     assert [one.call("GET", "/spot/balances").brief() for one in mixed] == ["401", "401"]
-
-
-def test_keys_do_not_manage_keys(venue: Venue) -> None:
-    user = venue.user()
-    key = user.make_key()
-    denied = [key.call("GET", "/api-keys"), key.call("POST", "/api-keys", {})]
-    denied.append(key.call("DELETE", f"/api-keys/{key.key}"))
-    assert [answer.brief() for answer in denied] == ["403 API Key permission denied"] * 3
-    assert len(user.call("GET", "/api-keys").ok()) == 1

@@ -4,18 +4,11 @@ from typing import Final
 
 import pytest
 
-from tests.exchange import until
 from tests.http.futures.actor import Actor, trade
 from tests.http.futures.trader import list_contract
 from tests.http.venue import Json, Venue
 
-ARCHIVED_S: Final = 10.0  # rows are archived in a tenth of a second; a loaded machine takes longer
 SPANS_S: Final = {"1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "4h": 14_400, "1d": 86_400}
-
-
-def wait_archived(venue: Venue, symbol: str, count: int) -> None:
-    statement = f"SELECT count(*) AS trades FROM trades WHERE symbol = '{symbol}'"
-    until(lambda: venue.sql(statement) == [{"trades": count}], ARCHIVED_S, "all is archived")
 
 
 @pytest.mark.parametrize("archived", [False, True])
@@ -25,7 +18,7 @@ def test_spot_candles(venue: Venue, archived: bool) -> None:
     for _ in range(3):
         taker.place(pair, "buy", "0.5", "10")
     if archived:
-        wait_archived(venue, pair.symbol, 3)
+        venue.wait_archived()
     times = sorted(int(each["ts"]) for each in venue.public("/spot/trades", symbol=pair.symbol).ok())
     for interval, span_s in SPANS_S.items():
 
@@ -53,7 +46,7 @@ def test_futures_candles(venue: Venue, archived: bool) -> None:
     for _ in range(3):
         trade(own, other, symbol, "BUY", "100", "0.2")
     if archived:
-        wait_archived(venue, symbol, 3)
+        venue.wait_archived()
 
     def ask(**query: int) -> list[list[Json]]:
         return list(own.get("/klines", symbol=symbol, interval="1m", **query))
@@ -83,7 +76,7 @@ def test_a_turnover_beyond_128_bits(venue: Venue, archived: bool) -> None:
         seller.place(pair, "sell", "800000000", "100000000000")
         buyer.place(pair, "buy", "800000000", "100000000000")
     if archived:
-        wait_archived(venue, pair.symbol, 3)
+        venue.wait_archived()
     klines = venue.public("/spot/klines", symbol=pair.symbol, interval="1d").ok()
     assert sum(int(row[7]) for row in klines) == 240 * 10**18
     own = venue.public("/spot/ticker/24hr", symbol=pair.symbol).ok()

@@ -1,4 +1,4 @@
-"""What a real exchange tells of its requests: several workers, reloaded, stopped and killed."""
+"""What a real exchange counts of its requests: several workers, reloaded, stopped and killed."""
 
 import os
 import re
@@ -17,7 +17,7 @@ BACK_S = 20.0
 ROUTE = 'method="GET",route="/api/v1/spot/markets"'
 
 
-@pytest.fixture(params=["hub", "gthread"])
+@pytest.fixture(scope="module", params=["hub", "gthread"])
 def exchange(request: pytest.FixtureRequest) -> Iterator[Exchange]:
     with Exchange(1, {"SHARDEX_WORKERS": str(WORKERS), "SHARDEX_WORKER_CLASS": request.param}) as exchange:
         yield exchange
@@ -29,8 +29,8 @@ def ask(exchange: Exchange, count: int) -> None:
         list(pool.map(lambda _: exchange.call("GET", "/api/v1/spot/markets", account=None), range(count)))
 
 
-def told(exchange: Exchange) -> tuple[int, int, int]:
-    """How many were answered, by each of the numbers that say so."""
+def answered(exchange: Exchange) -> tuple[int, int, int]:
+    """How many requests were answered, by each of the metrics that count them."""
     text = exchange.call("GET", "/metrics", account=None).text
     return (
         read(text, f'shardex_requests_total{{{ROUTE},status="200"}}'),
@@ -54,37 +54,37 @@ def await_successors(exchange: Exchange, pids: list[int]) -> None:
 
 
 def test_counts_of_all_workers(exchange: Exchange) -> None:
-    """All of them are told soon, none is lost by a reload, and a kill loses no more than the last second's."""
-    before = told(exchange)[0]  # whoever asked whether all was ready, asked for no markets
+    """All of them are counted soon, none is lost by a reload, and a kill loses no more than the last second's."""
+    before = answered(exchange)[0]  # readiness checks ask for no markets
     ask(exchange, 60)
-    until(lambda: told(exchange) == (before + 60,) * 3, 5, "all are told")
+    until(lambda: answered(exchange) == (before + 60,) * 3, 5, "all are counted")
     ask(exchange, 40)
     pids = exchange.worker_pids()
     assert exchange.web.pid is not None
     os.kill(exchange.web.pid, signal.SIGHUP)
     await_successors(exchange, pids)
-    assert told(exchange) == (before + 100,) * 3
+    assert answered(exchange) == (before + 100,) * 3
     ask(exchange, 30)
     time.sleep(2 * WRITE_S)
     pids = exchange.worker_pids()
     for pid in pids:
         kill(pid)
     await_successors(exchange, pids)
-    assert told(exchange) == (before + 130,) * 3
+    assert answered(exchange) == (before + 130,) * 3
     files = [path.name for path in (exchange.data / "run" / "metrics").iterdir()]
     assert set(files) <= {f"{slot}.counts" for slot in range(2 * WORKERS)}
     exchange.web.stop(15)
     exchange.web.start()
     exchange.wait_ready()
-    assert told(exchange) == (0, 0, 0)  # the master began anew
+    assert answered(exchange) == (0, 0, 0)  # the master began anew
 
 
 @pytest.mark.parametrize("exchange", ["hub"], indirect=True)
-def test_no_worker_tells_less_than_another(exchange: Exchange) -> None:
-    """A counter that falls is taken for one that began anew."""
+def test_counters_never_fall(exchange: Exchange) -> None:
+    """Whichever worker answers: one that falls is taken for one that began anew."""
     last = 0
     for _ in range(60):
         ask(exchange, 2)
-        now = told(exchange)[0]
+        now = answered(exchange)[0]
         assert now >= last
         last = now

@@ -1,7 +1,5 @@
 """One gunicorn on an address: another one is refused, however it is started and whatever it serves."""
 
-import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,8 +11,9 @@ from typing import Final
 
 import pytest
 
-from tests.exchange import OWN_SETTINGS, Exchange, group_members, hold_port, kill, until
-from web.cli.run import ROOT, WEB, read_procfile, service_environment
+from tests.exchange import clean_environment, group_members, hold_port, kill, until
+from tests.http.venue import Venue
+from web.cli.service import ROOT, WEB, read_procfile, service_environment
 from web.server.claims import Claimed, claim_all
 
 COMMAND: Final = read_procfile()[WEB]
@@ -25,8 +24,7 @@ class ByHand:
     """A gunicorn as the Procfile names it, on a data folder of its own; it needs no engine to say that it lives."""
 
     def __init__(self, folder: Path, port: int, *arguments: str, **settings: str) -> None:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)}
-        environment |= {"PORT": str(port), "SHARDEX_SHARDS": "1", **settings}
+        environment = clean_environment(**{"PORT": str(port), "SHARDEX_SHARDS": "1", **settings})
         self.port = port
         self._out = Path(tempfile.mkstemp(dir=folder)[1])
         with self._out.open("wb") as out:
@@ -72,9 +70,8 @@ Start = Callable[..., ByHand]
 
 
 @pytest.fixture
-def start() -> Iterator[Start]:
+def start(folder: Path) -> Iterator[Start]:
     """Starts gunicorns, and ends what is left of them."""
-    folder = Path(tempfile.mkdtemp(prefix="sx", dir="/tmp"))
     started: list[ByHand] = []
 
     def make(port: int, *arguments: str, **settings: str) -> ByHand:
@@ -86,7 +83,6 @@ def start() -> Iterator[Start]:
         for pid in group_members(each.process.pid):
             kill(pid)
         each.process.wait()
-    shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -96,9 +92,9 @@ def port() -> Iterator[int]:
     holder.close()
 
 
-@pytest.mark.parametrize("exchange", [1], indirect=True)
-def test_a_second_one_is_refused(exchange: Exchange, start: Start) -> None:
+def test_a_second_one_is_refused(venues: Callable[[int], Venue], start: Start) -> None:
     """Callers of the first always reach it; before, every other one came to the second and got 401."""
+    exchange = venues(1).exchange
     at = exchange.port
     others = [
         start(at),

@@ -13,7 +13,7 @@ from tests.http.openapi_futures_flows import FUTURES_FLOWS
 from tests.http.openapi_operator_flows import OPERATOR_FLOWS
 from tests.http.openapi_order_flows import ORDER_FLOWS
 from tests.http.openapi_probes import PROBES
-from tests.http.openapi_refusal_flows import REFUSAL_FLOWS
+from tests.http.openapi_refusals import REFUSALS
 from tests.http.openapi_spot_flows import SPOT_FLOWS
 from tests.http.openapi_venue import SETTINGS, Flow, WitnessVenue, name_of
 from web.app import make_app
@@ -22,7 +22,7 @@ from web.services import Services
 Json = Any
 
 DOCUMENTS = {api: Document(api) for api in ("spot", "futures")}
-FLOWS = (*SPOT_FLOWS, *OPERATOR_FLOWS, *FUTURES_FLOWS, *ORDER_FLOWS, *REFUSAL_FLOWS, *PROBES)
+FLOWS = (*SPOT_FLOWS, *OPERATOR_FLOWS, *FUTURES_FLOWS, *ORDER_FLOWS, *REFUSALS, *PROBES)
 RARE = {
     *("408 -1007", "504 ENGINE_TIMEOUT", "500 -1000", "500 internal error"),  # no answer, a fault of ours
     *("503 ENGINE_BUSY", "503 -1008"),  # a full mailbox

@@ -6,10 +6,9 @@ from functools import partial
 
 import pytest
 
-from tests.exchange import until
 from tests.http.venue import Answer, User, Venue, at_once, new_order
 
-MANY = 40  # calls on connections of their own: all workers are among those who answer
+MANY = 20  # calls on connections of their own: all workers are among those who answer
 
 
 def pay(venue: Venue, action: str, user: User, amount: str, reference: str, asset: str = "USDT") -> Answer:
@@ -42,7 +41,7 @@ def test_markets(venue: Venue) -> None:
     for shard in venue.shards:
         pair = venue.pair(shard, tick="0.0005", lot="0.25", min_notional="2.50", maker_bps=3, taker_bps=1_000)
         user = venue.user(None, USDT="100")
-        for _ in range(MANY // 4):
+        for _ in range(MANY // 2):
             user.cancel(user.place(pair, "buy", "1.0005", "2.5")["id"]).ok()
             assert venue.public("/spot/markets").ok()[-1] == {
                 "id": pair.symbol,
@@ -121,7 +120,7 @@ def test_delisted(venue: Venue) -> None:
             assert user.cancel(bid).brief() == "404 ORDER_NOT_FOUND"
             assert user.cancel_all(pair) == []
         assert [order["filled_qty"] for order in users[0].orders(symbol=pair.symbol)] == ["4", "0"]
-        for _ in range(MANY // 4):
+        for _ in range(MANY // 2):
             assert users[0].try_place(pair, "buy", "1", "10").brief() == "410 MARKET_DELISTED"
             assert venue.depth(pair) == {"bids": [], "asks": []}
         for status in ("listed", "halted"):
@@ -277,8 +276,7 @@ def test_trading_switch(venue: Venue) -> None:
     user.key  # noqa: B018 (made while all is well)
     off = "503 spot trading disabled"
     for _ in range(3):
-        venue.set_trading("disabled")
-        try:
+        with venue.trading_disabled():
             calls = [
                 partial(user.call, "POST", "/spot/orders", body),
                 partial(user.cancel, order),
@@ -286,15 +284,13 @@ def test_trading_switch(venue: Venue) -> None:
                 partial(user.call, "DELETE", "/spot/orders"),
                 partial(user.key.call, "DELETE", "/spot/orders"),
             ]
-            refused = [call() for call in calls for _ in range(MANY // 4)]
+            refused = [call() for call in calls for _ in range(MANY // 2)]
             assert [answer.brief() for answer in refused] == [off] * len(refused)
             assert user.wallets()["USDT"] == "90 10"
             assert user.order(order)["status"] == "open"
             assert venue.public("/spot/health").ok()["engine"] == "disabled"
             assert venue.public("/spot/markets").ok()
             user.deposit("DF", "1")
-        finally:
-            venue.set_trading("enabled")
         answers = [user.call("DELETE", "/spot/orders", symbol="NONE") for _ in range(MANY)]
         assert [answer.brief() for answer in answers] == ["200"] * MANY
         assert venue.public("/spot/health").ok()["engine"] == "running"
@@ -325,7 +321,7 @@ def test_shards(venue: Venue) -> None:
         assert grown == {"markets": 1, "accounts": 1, "open_orders": 1, "journal_seq": 5}
         assert after["queue_depth_max"] == 1_024
         user.cancel_all()
-    until(lambda: all(shard["archive_lag"] == 0 for shard in read()), 5, "all rows are in the archive")
+    venue.wait_archived()
 
 
 def test_health(venue: Venue) -> None:

@@ -10,18 +10,12 @@ import pytest
 
 from tests.exchange import until
 from tests.http.flow import Flow
-from tests.http.venue import Json, Pair, User, Venue
+from tests.http.venue import ARCHIVED_S, Json, Pair, User, Venue
 from tests.model.seeds import read_seed
 
 STATUSES = ("open", "partially_filled", "filled", "canceled", "rejected", "expired")
-ARCHIVED_S = 10.0  # rows are archived in a tenth of a second; a loaded machine takes longer
 ROUND_COUNT = 120  # orders placed while the list is read once
 AT_ONCE = 5  # orders that one caller after the other can place in a millisecond
-
-
-def archived_lag(venue: Venue) -> int:
-    """Rows under way to the archive."""
-    return sum(shard["archive_lag"] for shard in venue.operate("GET", "/shards").ok()["shards"])
 
 
 def pages(user: User, limit: int, path: str = "orders", **query: str | int) -> Iterator[Json]:
@@ -75,7 +69,7 @@ def test_pages_while_archiving_goes_on(venue: Venue) -> None:
             check_newest_first(found, before)
     check_newest_first(list(pages(user, 200)), placed)
     user.cancel_all()
-    until(lambda: archived_lag(venue) == 0, ARCHIVED_S, "all is archived")
+    venue.wait_archived()
     at_rest = list(pages(user, 41))
     check_newest_first(at_rest, placed)
     assert {order["status"] for order in at_rest} == {"canceled"}
@@ -125,7 +119,7 @@ def cast(venue: Venue) -> Cast:
 @pytest.mark.parametrize("archived", [False, True])
 def test_filters(cast: Cast, archived: bool) -> None:
     if archived:
-        until(lambda: archived_lag(cast.venue) == 0, ARCHIVED_S, "all is archived")
+        cast.venue.wait_archived()
     for status, pair in itertools.product((None, *STATUSES), (None, *cast.pairs)):
         query = ({"status": status} if status else {}) | ({"symbol": pair.symbol} if pair else {})
         wanted = cast.wanted(status, pair)
@@ -179,7 +173,7 @@ def test_start_and_end(venue: Venue) -> None:
 @pytest.mark.parametrize("archived", [False, True])
 def test_own_trades(cast: Cast, archived: bool) -> None:
     if archived:
-        until(lambda: archived_lag(cast.venue) == 0, ARCHIVED_S, "all is archived")
+        cast.venue.wait_archived()
     fields = ["trade_id", "symbol", "price", "quantity", "side", "fee", "fee_token", "role", "order_id", "ts"]
     listed = cast.user.trades(limit=200)
     assert [trade["trade_id"] for trade in listed] == cast.trades[::-1]

@@ -127,7 +127,7 @@ def test_names() -> None:
     assert is_name("DFUSDT") and not is_name("DF/USDT") and not is_name("")
 
 
-def test_a_parameter_twice_is_refused_when_it_is_asked_for() -> None:
+def test_a_repeated_parameter_is_refused_when_it_is_read() -> None:
     query = QueryParameters(b"symbol=A&limit=1&%6Cimit=2")
     assert query.get("symbol") == "A" and query.get("before") is None
     with pytest.raises(Problem, match="invalid limit"):

@@ -11,7 +11,7 @@ from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from shards.model.queries import GetBalances, GetDepth
 from shards.model.replies import BalancesReply, OrderReply, OrdersReply
 from tests.http.venue import Answer, Pair, User, Venue, plain
-from tests.linear.history import Reader, Requested, told_by_model
+from tests.linear.history import Reader, Requested, answer_of_model
 from tests.model.reference import Reference
 from tests.model.seeds import read_count, read_seed
 
@@ -73,7 +73,7 @@ class Game:
 
     def compare(self, pair: Pair, requested: Requested, answer: Answer) -> None:
         reply = self.model.apply(requested, 0)
-        assert self.readers[pair.symbol].read(answer.status, answer.json) == told_by_model(reply)
+        assert self.readers[pair.symbol].read(answer.status, answer.json) == answer_of_model(reply)
         if isinstance(reply, OrderReply) and reply.order.filled:
             average = D(reply.order.filled_value) / reply.order.filled * pair.tick
             assert D(answer.json["avg_fill_price"]) == average.quantize(pair.tick.scaleb(-8), ROUND_HALF_EVEN)
@@ -88,7 +88,7 @@ class Game:
             reply = self.model.apply(CancelAll(user.name, self.markets[pair.symbol].number), 0)
             body = {"canceled": [order for order in told if order["symbol"] == pair.symbol]}
             assert isinstance(reply, OrdersReply)
-            assert self.readers[pair.symbol].read(200, body) == told_by_model(reply)
+            assert self.readers[pair.symbol].read(200, body) == answer_of_model(reply)
 
     def balances(self, user: User) -> dict[str, tuple[Decimal, Decimal]]:
         reply = self.model.apply(GetBalances(user.name), 0)
@@ -108,7 +108,7 @@ def test_random_flow(venue: Venue) -> None:
         game.step()
     for pair in game.pairs:
         depth = game.model.apply(GetDepth(game.markets[pair.symbol].number, 1_000), 0)
-        assert game.readers[pair.symbol].read(200, venue.depth(pair)) == told_by_model(depth)
+        assert game.readers[pair.symbol].read(200, venue.depth(pair)) == answer_of_model(depth)
     for user in game.users:
         game.cancel_each(user, *game.pairs)
         assert user.balances() == game.balances(user)

@@ -11,7 +11,7 @@ import pytest
 from tests.exchange import Exchange
 from tests.http.programs import needs_curl
 from tests.http.venue import Json
-from web.cli.run import ROOT
+from web.cli.service import ROOT
 
 pytestmark = pytest.mark.parametrize("exchange", [4], indirect=True)
 

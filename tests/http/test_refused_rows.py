@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.http.futures.order_trader import OrderTrader, wait_archived
+from tests.http.futures.order_trader import OrderTrader
 from tests.http.futures.trader import list_contract, set_mark
 from tests.http.venue import Pair, Venue, new_order
 
@@ -13,7 +13,7 @@ SHOWN = "command, reason, side, type, tif, price, quantity, quote_quantity, stop
 
 def rows(venue: Venue, account: str, columns: str = SHOWN) -> list[Mapping[str, Any]]:
     """The account's refusals, oldest first."""
-    wait_archived(venue)
+    venue.wait_archived()
     found = venue.sql(f"SELECT {columns} FROM refusals WHERE account = '{account}' ORDER BY time_ms, request, sub")
     return [{name: value for name, value in row.items() if value is not None and value is not False} for row in found]
 

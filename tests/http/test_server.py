@@ -1,35 +1,52 @@
-"""The HTTP server as gunicorn runs it: stops, reloads, killed workers, its access log, and no quick parser."""
+"""The HTTP server as gunicorn runs it: stops, reloads, killed workers, its access log, and no fast parser."""
 
 import os
 import re
 import signal
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Event
 from typing import Final
 
 import pytest
 
-from tests.exchange import WITHOUT_PARSER, Exchange, kill, until
+from tests.exchange import Exchange, kill, until
 from tests.fuzz.wire import PROBE, Broken, Connection
-from tests.http.venue import Answer, Venue
+from tests.http.venue import Venue
 
 CLASSES: Final = ("hub", "gthread")
 STOP_S: Final = 5.0  # far below the 10 s that gunicorn waits for those who do not end
-UNDER_WAY_S: Final = 1.0  # long enough for a request to be with its shard, however busy the machine
 LINE: Final = re.compile(
     r'127\.0\.0\.1 \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "([A-Z]+) (\S+) HTTP/1\.[01]" (\d{3}) (\d+) \d+'
 )
 
 
-@contextmanager
-def running(settings: Mapping[str, str] | None = None, shard_count: int = 1) -> Iterator[Exchange]:
-    with Exchange(shard_count, settings) as exchange:
+@pytest.fixture(scope="module")
+def started() -> Iterator[Exchange]:
+    with Exchange(1) as exchange:
         yield exchange
+
+
+@pytest.fixture
+def exchange(started: Exchange) -> Exchange:
+    """It runs, whatever the test before has stopped."""
+    if started.web.pid is None:
+        started.web.start()
+        started.wait_ready()
+    return started
+
+
+@pytest.fixture
+def connections(exchange: Exchange) -> Iterator[list[Connection]]:
+    """Some that are open."""
+    with ExitStack() as stack:
+        opened = [stack.enter_context(Connection(exchange.port)) for _ in range(20)]
+        assert all(connection.is_live() for connection in opened)
+        yield opened
 
 
 def stop_web(exchange: Exchange) -> float:
@@ -39,21 +56,30 @@ def stop_web(exchange: Exchange) -> float:
     return time.monotonic() - start
 
 
+def queue_depth(exchange: Exchange) -> int:
+    depth: int = exchange.call("GET", "/api/v1/spot/health", account=None).json()["queue_depth"]
+    return depth
+
+
 def balances(exchange: Exchange) -> bytes:
     bearer = f"Authorization: Bearer {exchange.accounts[0].jwt}"
     return f"GET /api/v1/spot/balances HTTP/1.1\r\nHost: x\r\n{bearer}\r\n\r\n".encode()
 
 
-def test_stop_is_quick_and_answers_what_is_under_way() -> None:
-    with running() as exchange, ThreadPoolExecutor() as pool:
-        idle = [Connection(exchange.port) for _ in range(20)]
-        assert all(connection.is_live() for connection in idle)
+def test_no_access_log_unless_it_is_set(exchange: Exchange) -> None:
+    with Connection(exchange.port) as connection:
+        assert connection.is_live()
+    assert "GET /healthz" not in exchange.log()
+
+
+def test_stop_is_quick_and_answers_what_is_under_way(exchange: Exchange, connections: list[Connection]) -> None:
+    asking, *idle = connections
+    with ThreadPoolExecutor() as pool:
         shard = exchange.shard_pid(0)
-        asking = Connection(exchange.port)
         os.kill(shard, signal.SIGSTOP)
         try:
             waiting = pool.submit(asking.ask, balances(exchange))
-            time.sleep(UNDER_WAY_S)
+            until(lambda: queue_depth(exchange) == 1, STOP_S, "the request is with its shard")
             stopping = pool.submit(stop_web, exchange)
             until(lambda: _is_ended(idle[0]), STOP_S, "idle connections ended")
             assert not waiting.done()
@@ -75,13 +101,9 @@ def _is_ended(connection: Connection) -> bool:
     return False
 
 
-def test_idle_connections_do_not_hold_up_a_stop() -> None:
-    with running() as exchange:
-        idle = [Connection(exchange.port) for _ in range(50)]
-        assert all(connection.is_live() for connection in idle)
-        chunked = Connection(exchange.port)
-        chunked.ask(PROBE[:-2] + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
-        assert stop_web(exchange) < STOP_S
+def test_idle_connections_do_not_hold_up_a_stop(exchange: Exchange, connections: list[Connection]) -> None:
+    connections[0].ask(PROBE[:-2] + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+    assert stop_web(exchange) < STOP_S
 
 
 class Load:
@@ -128,9 +150,9 @@ class Load:
         return [run.result() for run in self._runs]
 
 
-def test_reload_under_load() -> None:
+def test_reload_under_load(exchange: Exchange) -> None:
     """No request fails, and all workers are new afterwards."""
-    with running() as exchange, ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor() as pool:
         load = Load(exchange.port, pool)
         try:
             for _ in range(2):
@@ -150,42 +172,29 @@ def _is_replaced(exchange: Exchange, old: set[int]) -> bool:
     return len(now) == len(old) and not now & old
 
 
-def test_a_killed_worker_is_replaced() -> None:
+def test_a_killed_worker_is_replaced(exchange: Exchange, connections: list[Connection]) -> None:
     """Its callers lose their connections and nothing else; the others notice nothing."""
-    with running() as exchange:
-        connections = [Connection(exchange.port) for _ in range(16)]
-        assert all(connection.is_live() for connection in connections)
-        old = exchange.worker_pids()
-        kill(old[0])
-        lost = 0
-        for connection in connections:
-            try:
-                assert connection.is_live()
-            except (Broken, ConnectionError):
-                lost += 1
-                connection.close()
-        assert 0 < lost < len(connections)
-        until(lambda: len(exchange.worker_pids()) == len(old) and old[0] not in exchange.worker_pids(), 30, "replaced")
-        exchange.wait_ready()
-        assert all(connection.is_live() for connection in connections)
+    old = exchange.worker_pids()
+    kill(old[0])
+    lost = 0
+    for connection in connections:
+        try:
+            assert connection.is_live()
+        except (Broken, ConnectionError):
+            lost += 1
+            connection.close()
+    assert 0 < lost < len(connections)
+    until(lambda: len(exchange.worker_pids()) == len(old) and old[0] not in exchange.worker_pids(), 30, "replaced")
+    exchange.wait_ready()
+    assert all(connection.is_live() for connection in connections)
 
 
-def test_without_the_quick_parser() -> None:
-    """Where it cannot be built all goes the longer way, and says the same."""
-    with running(WITHOUT_PARSER) as exchange:
-        venue = Venue(exchange)
-        user, pair = venue.user(None, USDT="100"), venue.pair()
-        placed = user.place(pair, "buy", "1", "2")
-        assert user.cancel(placed["id"]).ok()
-        with Connection(exchange.port) as connection:
-            assert [connection.is_live() for _ in range(3)] == [True] * 3
-            answers = _ask_pipelined(connection, PROBE * 3, 3)
-            assert [answer.status for answer in answers] == [200] * 3
-
-
-def _ask_pipelined(connection: Connection, data: bytes, count: int) -> list[Answer]:
-    connection.send(data)
-    return [connection.read() for _ in range(count)]
+def test_pipelined_requests_without_the_fast_parser(venues: Callable[[int], Venue]) -> None:
+    """Where it cannot be compiled all goes the longer way, and all tests with one shard go it."""
+    with Connection(venues(1).exchange.port) as connection:
+        assert [connection.is_live() for _ in range(3)] == [True] * 3
+        connection.send(PROBE * 3)
+        assert [connection.read().status for _ in range(3)] == [200] * 3
 
 
 REQUESTS: Final[dict[str, tuple[bytes, str]]] = {
@@ -203,7 +212,7 @@ REQUESTS: Final[dict[str, tuple[bytes, str]]] = {
 @pytest.mark.parametrize("worker_class", CLASSES)
 def test_access_log(worker_class: str, tmp_path: Path) -> None:
     log = tmp_path / "access"
-    with running({"SHARDEX_WORKER_CLASS": worker_class, "SHARDEX_ACCESS_LOG": str(log)}) as exchange:
+    with Exchange(1, {"SHARDEX_WORKER_CLASS": worker_class, "SHARDEX_ACCESS_LOG": str(log)}) as exchange:
         log.write_text("")
         with Connection(exchange.port) as connection:
             for request, _ in REQUESTS.values():
@@ -251,10 +260,3 @@ def test_ipv6(tmp_path: Path) -> None:
     finally:
         exchange.close()
     assert log.read_text().startswith("::1 [")
-
-
-def test_no_access_log_unless_asked_for() -> None:
-    with running() as exchange:
-        with Connection(exchange.port) as connection:
-            assert connection.is_live()
-        assert "GET /healthz" not in exchange.log()

@@ -1,4 +1,4 @@
-"""``shardex sql`` on a running exchange: what it takes, what it prints, who else may ask meanwhile."""
+"""``shardex sql`` on a running exchange: what it takes, what it prints, how many statements run at a time."""
 
 import csv
 import io
@@ -7,17 +7,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from tests.exchange import Exchange, until
+from tests.http.shell import shardex, succeed
 from tests.http.venue import Venue
-from web.cli import main as cli
 
 ENDLESS = "SELECT count(*) FROM range(1000000000000)"
 ENDLESS_ROWS = "SELECT * FROM range(1000000000000) AS numbers(a)"
@@ -30,41 +29,41 @@ def venue() -> Iterator[Venue]:
 
 
 def run(venue: Venue, *arguments: str, stdin: str = "") -> Result:
-    return CliRunner().invoke(cli.main, ["--data", str(venue.exchange.data), "sql", *arguments], input=stdin)
+    return shardex(venue.exchange.data, "sql", *arguments, stdin=stdin)
 
 
 def printed(venue: Venue, *arguments: str, stdin: str = "") -> str:
-    result = run(venue, *arguments, stdin=stdin)
-    assert result.exit_code == 0, result.output
-    return result.stdout
+    return succeed(venue.exchange.data, "sql", *arguments, stdin=stdin)
 
 
 def test_where_a_statement_comes_from(venue: Venue, tmp_path: Path) -> None:
     statement = "-- why orders end\n/* all */ SELECT 'é' AS one, $x || '!' AS two"
     (tmp_path / "s.sql").write_text(statement, encoding="utf-8")
-    told = [{"one": "é", "two": "a=b!"}]
+    rows = [{"one": "é", "two": "a=b!"}]
     common = ("--json", "--param", "x=a=b")
-    assert json.loads(printed(venue, *common, statement)) == told
-    assert json.loads(printed(venue, statement, *common)) == told
-    assert json.loads(printed(venue, *common, "-f", str(tmp_path / "s.sql"))) == told
-    assert json.loads(printed(venue, *common, "-", stdin=statement)) == told
+    assert json.loads(printed(venue, *common, statement)) == rows
+    assert json.loads(printed(venue, statement, *common)) == rows
+    assert json.loads(printed(venue, *common, "-f", str(tmp_path / "s.sql"))) == rows
+    assert json.loads(printed(venue, *common, "-", stdin=statement)) == rows
     for wrong in ((), ("SELECT 1", "-f", str(tmp_path / "s.sql")), ("--param", "x", "SELECT 1"), ("-f", "none.sql")):
         assert run(venue, *wrong).exit_code == 2, wrong
     assert "Error" in run(venue, "--param", "x=1", "SELECT 1").output
 
 
 @pytest.mark.parametrize("limit", [1, 999, 1_000, 1_001, 5_000])
-def test_no_more_rows_than_wanted(venue: Venue, limit: int) -> None:
+def test_limit(venue: Venue, limit: int) -> None:
     """Of an answer that would be refused, and of one that would never end; a shorter answer is whole."""
-    endless = "SELECT * FROM range(1000000000000) AS numbers(a)"
-    assert [row["a"] for row in json.loads(printed(venue, "--json", "--limit", str(limit), endless))] == [*range(limit)]
-    assert json.loads(printed(venue, "--json", "--limit", str(limit), "SELECT 7 AS a")) == [{"a": 7}]
-    assert (
-        run(venue, "--limit", "0", "SELECT 1").exit_code == run(venue, "--limit", "100001", "SELECT 1").exit_code == 2
-    )
+    limited = ("--json", "--limit", str(limit))
+    assert [row["a"] for row in json.loads(printed(venue, *limited, ENDLESS_ROWS))] == [*range(limit)]
+    assert json.loads(printed(venue, *limited, "SELECT 7 AS a")) == [{"a": 7}]
 
 
-def test_what_there_is_to_ask_for(venue: Venue) -> None:
+@pytest.mark.parametrize("limit", [0, 100_001])
+def test_limits_out_of_range(venue: Venue, limit: int) -> None:
+    assert run(venue, "--limit", str(limit), "SELECT 1").exit_code == 2
+
+
+def test_tables_and_columns(venue: Venue) -> None:
     views = json.loads(printed(venue, "--tables", "--json"))
     assert {"orders", "trades", "fills", "movements", "cancel_rate"} <= {view["name"] for view in views}
     columns = json.loads(printed(venue, "--json", "--tables", "orders"))
@@ -101,7 +100,7 @@ def test_json_keeps_every_column_and_one_kind_in_each(venue: Venue) -> None:
     )
 
 
-def test_csv_tells_null_from_nothing(venue: Venue) -> None:
+def test_csv_distinguishes_null_from_an_empty_text(venue: Venue) -> None:
     statement = (
         "SELECT NULL AS a, '' AS a, 'x' AS b, 'a,\"b' AS c, 'infinity'::TIMESTAMP AS d, '-infinity'::DOUBLE AS e"
     )
@@ -110,7 +109,7 @@ def test_csv_tells_null_from_nothing(venue: Venue) -> None:
     assert list(csv.reader(io.StringIO(text)))[1] == ["", "", "x", 'a,"b', "infinity", "-infinity"]
 
 
-def test_times_are_told_whole_and_in_utc(venue: Venue) -> None:
+def test_times_are_complete_and_in_utc(venue: Venue) -> None:
     statement = """
         SELECT now() AS now, TIMESTAMPTZ '2026-03-29 03:00:00+02' AS at, INTERVAL '1 year 2 months' AS long,
             DATE '0044-03-15 (BC)' AS ides, [now()] IS NULL AS nested
@@ -135,13 +134,12 @@ def are_running(venue: Venue, analysts: "list[subprocess.Popen[bytes]]") -> bool
 
 
 @pytest.mark.timeout(120)
-def test_who_asks_at_the_same_time(venue: Venue) -> None:
-    """Two analysts and the verifier; a third analyst is told so. Who goes away leaves nothing running."""
+def test_simultaneous_statements(venue: Venue) -> None:
+    """Of two analysts and the verifier; a third analyst is refused. Who goes away leaves nothing running."""
     analysts = [begin(venue, ENDLESS) for _ in range(2)]
     try:
         until(lambda: are_running(venue, analysts), 40, "both run")
-        verified = CliRunner().invoke(cli.main, ["--data", str(venue.exchange.data), "verify"])
-        assert verified.exit_code == 0, verified.output
+        succeed(venue.exchange.data, "verify")
         assert all(analyst.poll() is None for analyst in analysts), "they still run"
     finally:
         for analyst in analysts:
@@ -253,20 +251,24 @@ def resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_at_rest(tmp_path: Path) -> None:
-    with closing(Exchange(1)) as exchange:
-        exchange.start()
-        exchange.stop()
-        out = tmp_path / "out.parquet"
-        command = ["--data", str(exchange.data), "sql", "--out", str(out), "SELECT symbol, product FROM markets"]
-        assert CliRunner().invoke(cli.main, command).exit_code == 0
-        too_wide = [*command[:-1], "--replace", "SELECT 170141183460469231731687303715884105727 AS number"]
-        assert "cannot be written as Parquet" in CliRunner().invoke(cli.main, too_wide).output
-    assert len(rows_of(out)) == 5
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[Exchange]:
+    """An exchange on which a statement may take a second."""
+    with Exchange(1, {"SHARDEX_SQL_S": "1"}) as exchange:
+        yield exchange
 
 
-def test_the_limit_of_time_says_so() -> None:
-    with closing(Exchange(1, {"SHARDEX_SQL_S": "1"})) as exchange:
-        exchange.start()
-        result = CliRunner().invoke(cli.main, ["--data", str(exchange.data), "sql", ENDLESS])
+def test_the_limit_of_time_says_so(hasty: Exchange) -> None:
+    result = shardex(hasty.data, "sql", ENDLESS)
     assert (result.exit_code, result.output) == (1, "Error: the statement took longer than 1 s\n")
+
+
+def test_at_rest(hasty: Exchange, tmp_path: Path) -> None:
+    hasty.stop()
+    out = tmp_path / "out.parquet"
+    succeed(hasty.data, "sql", "--out", str(out), "SELECT symbol, product FROM markets")
+    assert len(rows_of(out)) == 5
+    too_wide = "SELECT 170141183460469231731687303715884105727 AS number"
+    refused = shardex(hasty.data, "sql", "--out", str(out), "--replace", too_wide)
+    assert "cannot be written as Parquet" in refused.output
+    assert len(rows_of(out)) == 5

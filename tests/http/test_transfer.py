@@ -6,35 +6,8 @@ from typing import Any
 import pytest
 
 from tests.http.futures.trader import Trader, list_contract, set_mark
+from tests.http.table import Row, parameters
 from tests.http.venue import Answer, Key, User, Venue, at_once
-
-REFUSED: list[tuple[bytes, str]] = [
-    (b"nonsense", "400 invalid body"),
-    (b"", "400 invalid body"),
-    (b"[]", "400 invalid body"),
-    (b"{}", "400 INVALID_DIRECTION"),
-    (b'{"direction":"up","token":"DF","amount":"x"}', "400 INVALID_DIRECTION"),
-    (b'{"direction":7,"token":"USDT","amount":"1"}', "400 INVALID_DIRECTION"),
-    (b'{"direction":"PERP_TO_SPOT","token":"USDT","amount":"1"}', "400 INVALID_DIRECTION"),
-    (b'{"direction":"perp_to_spot","amount":"x"}', "400 UNSUPPORTED_TOKEN"),
-    (b'{"direction":"perp_to_spot","token":"usdt","amount":"x"}', "400 UNSUPPORTED_TOKEN"),
-    (b'{"direction":"spot_to_perp","token":"DF","amount":"0"}', "400 UNSUPPORTED_TOKEN"),
-    (b'{"direction":"spot_to_perp","token":"NONE","amount":"0"}', "400 UNSUPPORTED_TOKEN"),
-    (b'{"direction":"spot_to_perp","token":"USDT"}', "400 invalid amount"),
-    (b'{"direction":"spot_to_perp","token":"USDT","amount":true}', "400 invalid amount"),
-    (b'{"direction":"spot_to_perp","token":"USDT","amount":"1 "}', "400 invalid amount"),
-    (b'{"direction":"spot_to_perp","token":"USDT","amount":"--1"}', "400 invalid amount"),
-    (b'{"direction":"spot_to_perp","token":"USDT","amount":"0.0000001"}', "400 invalid amount"),
-    (b'{"direction":"spot_to_perp","token":"USDT","amount":"0","reference":"?"}', "400 AMOUNT_NON_POSITIVE"),
-    (b'{"direction":"spot_to_perp","token":"USDT","amount":-1}', "400 AMOUNT_NON_POSITIVE"),
-    (b'{"direction":"spot_to_perp","token":"USDT","amount":"-1"}', "400 AMOUNT_NON_POSITIVE"),
-    (b'{"direction":"spot_to_perp","token":"USDT","amount":"1","reference":"?"}', "400 invalid reference"),
-    (b'{"direction":"spot_to_perp","token":"USDT","amount":"1","reference":""}', "400 invalid reference"),
-    (b'{"direction":"spot_to_perp","token":"USDT","amount":"1","reference":7}', "400 invalid reference"),
-    (b'{"direction":"spot_to_perp","token":"USDT","amount":"10.000001"}', "400 INSUFFICIENT_BALANCE"),
-    (b'{"direction":"perp_to_spot","token":"USDT","amount":"0.000001"}', "400 INSUFFICIENT_BALANCE"),
-    (b'{"direction":"spot_to_perp","token":"USDT","amount":1e19}', "400 INSUFFICIENT_BALANCE"),
-]
 
 
 def move(user: User, direction: str, amount: str, **more: Any) -> Answer:
@@ -43,15 +16,15 @@ def move(user: User, direction: str, amount: str, **more: Any) -> Answer:
 
 def futures(user: User) -> str:
     """Wallet and what is available of it."""
-    told = user.venue.operate("GET", f"/accounts/{user.name}").ok()["futures"]
-    return f"{told['wallet_balance']} {told['available_balance']}"
+    wallet = user.venue.operate("GET", f"/accounts/{user.name}").ok()["futures"]
+    return f"{wallet['wallet_balance']} {wallet['available_balance']}"
 
 
 def test_there_and_back(venue: Venue) -> None:
     for account_shard in venue.shards:
         user = venue.user(account_shard, USDT="100")
-        told = move(user, "spot_to_perp", "40.50").ok()
-        assert list(told.items()) == [
+        moved = move(user, "spot_to_perp", "40.50").ok()
+        assert list(moved.items()) == [
             ("direction", "spot_to_perp"),
             ("token", "USDT"),
             ("amount", "40.5"),
@@ -59,16 +32,16 @@ def test_there_and_back(venue: Venue) -> None:
             ("spot_balance_after", "59.5"),
         ]
         assert (user.wallets(), futures(user)) == ({"USDT": "59.5 0"}, "40.5 40.5")
-        told = move(user, "perp_to_spot", "0.000001").ok()
-        assert (told["perp_balance_after"], told["spot_balance_after"]) == ("40.499999", "59.500001")
+        moved = move(user, "perp_to_spot", "0.000001").ok()
+        assert (moved["perp_balance_after"], moved["spot_balance_after"]) == ("40.499999", "59.500001")
         assert move(user, "perp_to_spot", "40.499999").ok()["perp_balance_after"] == "0"
         assert (user.wallets(), futures(user)) == ({"USDT": "100 0"}, "0 0")
 
 
-@pytest.mark.parametrize(("body", "told"), REFUSED)
-def test_refused(venue: Venue, body: bytes, told: str) -> None:
+@pytest.mark.parametrize("row", parameters("transfer"))
+def test_refused(venue: Venue, row: Row) -> None:
     user = venue.user(None, USDT="10")
-    assert venue.send("POST", "/api/v1/spot/transfer", user.bearer, body).brief() == told
+    assert venue.send("POST", "/api/v1/spot/transfer", user.bearer, row["body"].encode()).brief() == row["answer"]
     assert (user.wallets(), futures(user)) == ({"USDT": "10 0"}, "0 0")
 
 
@@ -117,8 +90,8 @@ def test_the_operators_references_are_others(venue: Venue) -> None:
 
 def test_simultaneous_transfers(venue: Venue) -> None:
     user = venue.user(None, USDT="10")
-    told = at_once([lambda: move(user, "spot_to_perp", "3").brief()] * 6)
-    assert sorted(told) == ["200"] * 3 + ["400 INSUFFICIENT_BALANCE"] * 3
+    answers = at_once([lambda: move(user, "spot_to_perp", "3").brief()] * 6)
+    assert sorted(answers) == ["200"] * 3 + ["400 INSUFFICIENT_BALANCE"] * 3
     assert (user.wallets(), futures(user)) == ({"USDT": "1 0"}, "9 9")
     same = at_once([lambda: move(user, "perp_to_spot", "2", reference="same").ok()] * 6)
     assert same == same[:1] * 6
@@ -155,8 +128,5 @@ def test_at_most_what_may_be_withdrawn(venue: Venue) -> None:
 
 def test_goes_on_while_spot_trading_is_off(venue: Venue) -> None:
     user = venue.user(None, USDT="10")
-    venue.set_trading("disabled")
-    try:
+    with venue.trading_disabled():
         assert move(user, "spot_to_perp", "1").brief() == "200"
-    finally:
-        venue.set_trading("enabled")

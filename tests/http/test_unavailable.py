@@ -142,11 +142,7 @@ def test_history_out_of_reach(small: Venue) -> None:
     order = user.place(pair, "buy", "1", "10")["id"]
     foreign = other.place(pair, "buy", "1", "10")["id"]
     other.cancel(foreign).ok()
-
-    def is_archived() -> bool:
-        return all(shard["archive_lag"] == 0 for shard in small.operate("GET", "/shards").ok()["shards"])
-
-    until(is_archived, 10, "all is archived")
+    small.wait_archived()
     assert user.cancel(foreign).brief() == "403 FORBIDDEN"
     unreadable = [
         partial(user.call, "GET", "/spot/orders"),
@@ -175,10 +171,8 @@ def test_history_out_of_reach(small: Venue) -> None:
     until(lambda: archive.qsize() == 0, 10, "its mailbox is empty")
     archive.close()
     with paused([small.exchange.archive_pid()]), ThreadPoolExecutor(DEPTH) as pool:
-        assert user.cancel(foreign).brief() == "504 ENGINE_TIMEOUT"
-        assert user.cancel(small.unused_id(pair)).brief() == "504 ENGINE_TIMEOUT"
-        waiting = [pool.submit(call) for call in more]
-        assert [call.result().brief() for call in waiting] == ["504 ENGINE_TIMEOUT"] * len(more)
+        late = [partial(user.cancel, foreign), partial(user.cancel, small.unused_id(pair)), *more]
+        assert [answer.brief() for answer in pool.map(lambda call: call(), late)] == ["504 ENGINE_TIMEOUT"] * len(late)
     until(lambda: user.call("GET", "/spot/orders").status == 200, 10, "its mailbox is empty")
     assert user.orders()[0]["id"] == order
     assert user.cancel(foreign).brief() == "403 FORBIDDEN"

@@ -3,6 +3,7 @@
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from email.parser import BytesParser
 from typing import Final, NamedTuple
 
@@ -28,8 +29,8 @@ def read_cases() -> Iterator[Case]:
     """The cases of the table."""
     for block in re.split(r"^=== ", (FOLDER / "wire.txt").read_text(), flags=re.MULTILINE)[1:]:
         title, _, rest = block.partition("\n")
-        sent, _, told = rest.partition("--> ")
-        answers = [line.removeprefix("--> ") for line in told.splitlines() if line]
+        sent, _, received = rest.partition("--> ")
+        answers = [line.removeprefix("--> ") for line in received.splitlines() if line]
         yield Case(title, sent.split("---\n"), answers)
 
 
@@ -75,43 +76,39 @@ class Wire:
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.title) for case in read_cases()])
 def test_wire(stage: Stage, case: Case) -> None:
     values = {**stage.values, "jwt": stage.own.jwt, "admin": stage.venue.exchange.admin_key}
+    values["host_and_token"] = f"Host: x\nAuthorization: Bearer {stage.own.jwt}"
     now = fill("{now}", {})
     values["sig"] = stage.own.key.sign(f"timestamp={now}{{}}")
     values["empty_sig"] = stage.own.key.sign(f"timestamp={now}")
     text = [fill(request, values, int(now)) for request in case.requests]
-    wire = Wire(stage.venue.exchange.port)
-    try:
+    with closing(Wire(stage.venue.exchange.port)) as wire:
         stops = _END in text[-1]
         wire.send(b"".join(as_bytes(request.replace(_END, "")) for request in text), stops)
         *expected, end = case.answers
-        for told in expected:
-            first, answer = wire.answer()
-            check(first, answer, told)
+        for each in expected:
+            check(*wire.answer(), each)
         if end == "closed":
             assert wire.ended()
         else:
             wire.send(PROBE)
             assert wire.answer()[1].ok() == {"status": "live"}
-    finally:
-        wire.close()
     stage.check_unchanged()
 
 
-def check(first: str, answer: Answer, told: str) -> None:
-    if told.startswith("server "):
-        assert answer.status == int(told.removeprefix("server "))
+def check(first: str, answer: Answer, expected: str) -> None:
+    if expected.startswith("server "):
+        assert answer.status == int(expected.removeprefix("server "))
         assert answer.headers["Connection"] == "close"
         assert b"Traceback" not in answer.body
     else:
         assert first.startswith(("HTTP/1.1 ", "HTTP/1.0 "))
-        assert answer.brief() == told
+        assert answer.brief() == expected
 
 
-def test_asked_whether_to_send(stage: Stage) -> None:
+def test_expect_100_continue(stage: Stage) -> None:
     """``Expect: 100-continue``, as curl sends it before a large body."""
     head = f"POST /api/v1/spot/orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {stage.own.jwt}\r\n"
-    wire = Wire(stage.venue.exchange.port)
-    try:
+    with closing(Wire(stage.venue.exchange.port)) as wire:
         wire.send(f"{head}Content-Length: 2\r\nExpect: 100-continue\r\n\r\n".encode())
         assert wire.line() == b"HTTP/1.1 100 Continue\r\n"
         assert wire.line() == b"\r\n"
@@ -119,16 +116,13 @@ def test_asked_whether_to_send(stage: Stage) -> None:
         assert wire.answer()[1].brief() == "400 symbol required"
         wire.send(PROBE)
         assert wire.answer()[1].ok() == {"status": "live"}
-    finally:
-        wire.close()
 
 
 def test_a_line_that_cannot_be_read_is_not_logged(stage: Stage) -> None:
     """It may be a credential that somebody put into the wrong place."""
-    wire = Wire(stage.venue.exchange.port)
-    wire.send(b"planted-in-a-line planted-in-a-line\r\n\r\n")
-    wire.answer()
-    wire.close()
+    with closing(Wire(stage.venue.exchange.port)) as wire:
+        wire.send(b"planted-in-a-line planted-in-a-line\r\n\r\n")
+        wire.answer()
     log = stage.venue.exchange.log()
     assert "Invalid request from" in log and "planted-in-a-line" not in log
 

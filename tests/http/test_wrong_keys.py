@@ -14,7 +14,8 @@ import pytest
 import requests
 
 from tests.exchange import Exchange
-from web.cli.run import ROOT
+from web.cli.service import ROOT
+from web.wrong_keys import WrongKeys
 
 SHARDS = "/api/v1/admin/shards"
 PROXY = "127.0.0.1"
@@ -80,11 +81,18 @@ def test_nobody_else_waits(exchange: Exchange) -> None:
             assert quickest < max(seconds for _, seconds in waits)
 
 
-def test_addresses_are_forgotten(exchange: Exchange) -> None:
-    """However many there are: what a worker remembers is bounded, and it goes on."""
-    for number in range(1_200):
-        assert call(exchange, "wrong", f"10.{number % 5}.{number // 250}.{number % 250}")[0] == 401
-    assert call(exchange, exchange.admin_key, "203.0.113.9")[0] == 200
+def test_few_addresses_are_remembered(caplog: pytest.LogCaptureFixture) -> None:
+    """The one that was active least recently is forgotten first, and starts over."""
+    wrong_keys = WrongKeys(lambda: None, address_count_max=2)
+    for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.3", "192.0.2.2"):
+        wrong_keys.note(address)
+    assert [line.removeprefix("wrong operator key from ") for line in caplog.messages] == [
+        "192.0.2.1 (recent attempts: 1)",
+        "192.0.2.2 (recent attempts: 1)",
+        "192.0.2.1 (recent attempts: 2)",
+        "192.0.2.3 (recent attempts: 1)",
+        "192.0.2.2 (recent attempts: 1)",
+    ]
 
 
 @pytest.mark.parametrize(

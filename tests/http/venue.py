@@ -3,9 +3,9 @@
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from threading import Barrier
@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
 import jwt
-from click.testing import CliRunner
 
 from loadtest import http
 from loadtest.http import ANSWER_S
@@ -24,12 +23,13 @@ from shards.model.ids import to_uuid
 from shards.model.markets import Market, shard_of_account, shard_of_symbol
 from shards.model.replies import AmountReply
 from storage.reference import Reference
-from tests.exchange import Exchange
-from web.cli import main as cli
+from tests.exchange import Exchange, until
+from tests.http.shell import succeed
 from web.exchange.catalog import Catalog
 from web.http.tokens import Tokens
 
 API: Final = "/api/v1"
+ARCHIVED_S: Final = 10.0  # rows are archived in a tenth of a second; a loaded machine takes longer
 ORDER_FIELDS: Final = (
     "id symbol side type tif price quantity quote_quantity filled_qty avg_fill_price status reject_reason"
     " created_at updated_at"
@@ -50,12 +50,12 @@ class Answer(http.Answer):
             assert self.body == b"" and self.headers["Content-Type"] is None, self
             return "401"
         assert self.headers["Content-Type"] == "application/json", self
-        told = self.json
-        assert list(told) == ["error"], self
+        body = self.json
+        assert list(body) == ["error"], self
         assert (self.headers["Retry-After"] is not None) == (self.status == 503), self
         assert self.status != 503 or int(self.headers["Retry-After"]) >= 1
         assert (self.headers["Allow"] is not None) == (self.status == 405), self
-        return f"{self.status} {told['error']}"
+        return f"{self.status} {body['error']}"
 
 
 @dataclass(frozen=True)
@@ -162,12 +162,21 @@ class Venue:
 
     def set_status(self, pair: Pair, status: str) -> None:
         """List, halt or delist."""
-        told = self.operate("PATCH", f"/spot/markets/{pair.symbol}/status", {"status": status}).ok()
-        assert told == {"ok": True, "id": pair.symbol, "status": status}
+        answer = self.operate("PATCH", f"/spot/markets/{pair.symbol}/status", {"status": status})
+        assert answer.ok() == {"ok": True, "id": pair.symbol, "status": status}
 
     def set_trading(self, state: str) -> None:
         """Set spot trading to ``enabled`` or ``disabled``."""
         assert self.operate("POST", "/trading", {"spot": state}).ok() == {"ok": True, "spot": state}
+
+    @contextmanager
+    def trading_disabled(self) -> Iterator[None]:
+        """Spot trading is disabled meanwhile."""
+        self.set_trading("disabled")
+        try:
+            yield
+        finally:
+            self.set_trading("enabled")
 
     def unused_id(self, pair: Pair) -> str:
         """A valid order id of that market, of an order that was never placed."""
@@ -183,16 +192,21 @@ class Venue:
 
     def depth(self, pair: Pair) -> dict[str, list[list[str]]]:
         """The book's levels."""
-        told = self.public("/spot/depth", symbol=pair.symbol, limit=1_000).ok()
-        assert list(told) == ["symbol", "last_update_id", "bids", "asks"]
-        return {"bids": told["bids"], "asks": told["asks"]}
+        depth = self.public("/spot/depth", symbol=pair.symbol, limit=1_000).ok()
+        assert list(depth) == ["symbol", "last_update_id", "bids", "asks"]
+        return {"bids": depth["bids"], "asks": depth["asks"]}
+
+    def archive_lag(self) -> int:
+        """How many rows are on their way to the archive."""
+        return sum(shard["archive_lag"] for shard in self.operate("GET", "/shards").ok()["shards"])
+
+    def wait_archived(self) -> None:
+        """Until every row is in the archive and no shard has it any more."""
+        until(lambda: self.archive_lag() == 0, ARCHIVED_S, "all is archived")
 
     def sql(self, statement: str) -> list[dict[str, Json]]:
         """The output of ``shardex sql`` on the running exchange."""
-        arguments = ["--data", str(self.exchange.data), "sql", "--json", statement]
-        result = CliRunner().invoke(cli.main, arguments)
-        assert result.exit_code == 0, result.output
-        rows: list[dict[str, Json]] = json.loads(result.stdout)
+        rows: list[dict[str, Json]] = json.loads(succeed(self.exchange.data, "sql", "--json", statement))
         return rows
 
 
@@ -253,9 +267,9 @@ class User:
 
     def cancel_all(self, pair: Pair | None = None) -> list[Json]:
         query: dict[str, str] = {"symbol": pair.symbol} if pair else {}
-        told = self.call("DELETE", "/spot/orders", **query).ok()
-        assert list(told) == ["canceled"]
-        canceled: list[Json] = told["canceled"]
+        body = self.call("DELETE", "/spot/orders", **query).ok()
+        assert list(body) == ["canceled"]
+        canceled: list[Json] = body["canceled"]
         assert all(list(order) == ORDER_FIELDS and order["status"] == "canceled" for order in canceled)
         return canceled
 

@@ -10,15 +10,14 @@ from typing import Any, Final
 from loadtest import reader as accounts
 from loadtest.outcome import Outcome
 from loadtest.spot_audit import ORDERS
-from shards.limits import DEADLINE_BULK_MS
+from shards.limits import DEADLINE_BULK_MS, DEADLINE_MS
 from shards.model.commands import AddMarket, Cancel, CancelAll, CancelByClientId, Deposit, Place
 from shards.model.markets import Market
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from shards.model.queries import GetDepth, GetOrder
 from storage.reference import Reference
-from tests.crash.calls import DECIDED_S, PAUSE_S, READABLE_S, Call
+from tests.crash.calls import PAUSE_S, READABLE_S, Call, SpotCaller, encode, now
 from tests.crash.floor import FUNDS, QUOTE, Account, Floor
-from tests.crash.spot_calls import SpotCaller
 from tests.linear.history import UNKNOWN, Op, Reader, Requested
 from tests.linear.market import MarketModel
 from web.exchange.catalog import Catalog
@@ -27,8 +26,9 @@ CLIENTS: Final = 16
 ACCOUNTS: Final = 8  # so that clients meet on one account, too
 NEWEST: Final = 40  # orders of an account that are still asked for or canceled
 DEPTH: Final = 1_000
+DECIDED_S: Final = DEADLINE_MS / 1_000 + 0.5  # after so long an unconfirmed order has been placed or never will be
 BULK_DECIDED_S: Final = DEADLINE_BULK_MS / 1_000 + 0.5
-_WHAT: Final[dict[type[Requested], str]] = {  # what an answer says depends on it: a cancel may be told to come again
+_WHAT: Final[dict[type[Requested], str]] = {  # the outcome depends on it: a restart leaves that of a cancel unknown
     Place: "place",
     Cancel: "cancel",
     CancelByClientId: "cancel_by_client_id",
@@ -98,23 +98,23 @@ class LinearClient:
                 self.ops.append(op)
 
     def _look_for(self, op: Op, requested: Place) -> None:
-        started = time.monotonic()
+        started = now()
         with accounts.Reader(self._scene.url, self._account, READABLE_S) as reader:
             order = reader.spot(f"/orders/by-client-id/{self._scene.market.symbol}/{requested.order.client_id}")
         if order is not None:
             number = self._scene.reader.number(order["id"])
             self.ops.append(op._replace(number=number))
-            self.ops.append(Op(GetOrder(number), self._scene.reader.read(200, order), started, time.monotonic()))
+            self.ops.append(Op(GetOrder(number), self._scene.reader.read(200, order), started, now()))
 
     def close(self) -> None:
         """Drop the connection."""
         self._caller.close()
 
     def _call(self, requested: Requested, method: str, path: str, sent: dict[str, Any] | None = None) -> Call:
-        call = self._caller.call(_WHAT[type(requested)], method, path, (), "", sent)
+        call = self._caller.call(_WHAT[type(requested)], method, path, (), encode(sent) if sent else b"")
         if call.outcome is Outcome.DECIDED and call.status < 500:
-            told = self._scene.reader.read(call.status, call.body)
-            self.ops.append(Op(requested, told, call.started, call.ended))
+            answer = self._scene.reader.read(call.status, call.body)
+            self.ops.append(Op(requested, answer, call.started, call.ended))
         elif call.outcome is Outcome.UNKNOWN:
             self._note_unknown(requested, call.started)
         return call
@@ -198,7 +198,7 @@ def record(scene: Scene, rnd: random.Random, ops: int, meanwhile: Callable[[Call
     meanwhile(noted)
     for thread in threads:
         thread.join()
-    time.sleep(max((0.0, *(op.ended - time.monotonic() for client in clients for op in client.ops if not op.is_known))))
+    time.sleep(max((0.0, *(op.ended - now() for client in clients for op in client.ops if not op.is_known))))
     for client in clients:
         client.resolve()
         client.close()

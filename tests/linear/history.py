@@ -1,4 +1,4 @@
-"""What clients saw of one market: what each asked, when, and what it was told, in whole numbers."""
+"""What clients saw of one market: what each asked, when, and what the answer was, in whole numbers."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -14,7 +14,7 @@ from web.http.errors import SPOT_REFUSALS
 from web.spot.views import KINDS, SIDES, STATUSES, TIMES_IN_FORCE
 
 Requested = Place | Cancel | CancelByClientId | CancelAll | GetOrder | GetDepth
-Told = tuple[Any, ...]
+Answer = tuple[Any, ...]
 UNKNOWN: Final = ("unknown",)
 
 
@@ -22,7 +22,7 @@ class Op(NamedTuple):
     """One call. Times are seconds of one monotonic clock."""
 
     requested: Requested
-    told: Told  # UNKNOWN: it may have happened or not
+    answer: Answer  # UNKNOWN: it may have happened or not
     called: float
     ended: float  # the answer; if it is unknown: after this moment it does not happen any more
     number: int = 0  # of an order whose answer was lost, found by its client id afterwards: it has been placed
@@ -30,7 +30,7 @@ class Op(NamedTuple):
     @property
     def is_known(self) -> bool:
         """Whether it was answered."""
-        return self.told is not UNKNOWN
+        return self.answer is not UNKNOWN
 
     @property
     def is_sure(self) -> bool:
@@ -41,19 +41,19 @@ class Op(NamedTuple):
     def is_pure(self) -> bool:
         """Whether it has changed nothing, wherever it took place: a query, or a cancel of nothing."""
         return isinstance(self.requested, GetOrder | GetDepth) or (
-            self.is_known and is_nothing(self.requested, self.told)
+            self.is_known and is_nothing(self.requested, self.answer)
         )
 
 
-def is_nothing(requested: Requested, told: Told) -> bool:
+def is_nothing(requested: Requested, answer: Answer) -> bool:
     """Whether a cancel has canceled nothing. (An order that was rejected has got a number.)"""
-    return not isinstance(requested, Place) and (told[0] == "refused" or told == ("orders",))
+    return not isinstance(requested, Place) and (answer[0] == "refused" or answer == ("orders",))
 
 
 # As the model tells it
 
 
-def told_by_model(reply: Reply) -> Told:
+def answer_of_model(reply: Reply) -> Answer:
     """A reply, without times, which the model does not know."""
     match reply:
         case Rejected(reason):
@@ -67,12 +67,12 @@ def told_by_model(reply: Reply) -> Told:
     raise AssertionError(reply)
 
 
-def _order(order: Order) -> Told:
+def _order(order: Order) -> Answer:
     words = SIDES[order.side], KINDS[order.kind], TIMES_IN_FORCE[order.tif], STATUSES[order.status]
     return order.id, *words, order.price, order.quantity, order.quote_quantity, order.filled
 
 
-def _trade(trade: Trade) -> Told:
+def _trade(trade: Trade) -> Answer:
     return trade.id, trade.price, trade.quantity, trade.taker_fee
 
 
@@ -88,7 +88,7 @@ class Reader:
         self._tick = Decimal(market.format_price(1))
         self._lot = Decimal(market.format_quantity(1))
 
-    def read(self, status: int, body: Any) -> Told:
+    def read(self, status: int, body: Any) -> Answer:
         """Any answer but one that leaves it unknown what happened."""
         if status != 200:
             return "refused", status, body["error"]
@@ -98,7 +98,7 @@ class Reader:
             return "depth", self._levels(body["bids"]), self._levels(body["asks"])
         return "order", self._order(body), *(self._fill(fill) for fill in body.get("fills", ()))
 
-    def _order(self, body: dict[str, Any]) -> Told:
+    def _order(self, body: dict[str, Any]) -> Answer:
         quote = body["quote_quantity"]
         return (
             self.number(body["id"]),
@@ -109,13 +109,13 @@ class Reader:
             self._steps(body["filled_qty"], self._lot),
         )
 
-    def _fill(self, fill: dict[str, str]) -> Told:
+    def _fill(self, fill: dict[str, str]) -> Answer:
         number = from_uuid(fill["trade_id"], self._id_key, TRADE)
         decimals = self._market.base_decimals if fill["fee_token"] == self._market.base else self._market.quote_decimals
         price, quantity = self._steps(fill["price"], self._tick), self._steps(fill["quantity"], self._lot)
         return number, price, quantity, _units(fill["fee"], decimals)
 
-    def _levels(self, levels: Sequence[Sequence[str]]) -> Told:
+    def _levels(self, levels: Sequence[Sequence[str]]) -> Answer:
         return tuple((self._steps(price, self._tick), self._steps(quantity, self._lot)) for price, quantity in levels)
 
     def number(self, order_id: str) -> int:

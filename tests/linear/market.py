@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from shards.model.ids import make_number
 from shards.model.orders import Order
-from tests.linear.history import Requested, Told, told_by_model
+from tests.linear.history import Answer, Requested, answer_of_model
 from tests.model.reference import Reference
 
 
@@ -42,9 +42,9 @@ class MarketModel(Reference):
         super().__init__()
         self.ended: Any = Ended()
 
-    def tell(self, requested: Requested) -> Told:
-        """Do it, and say what its caller is to be told."""
-        return told_by_model(self.apply(requested, 0))
+    def ask(self, requested: Requested) -> Answer:
+        """Apply a request; its answer."""
+        return answer_of_model(self.apply(requested, 0))
 
     def newest(self, market: int) -> int:
         """The number of the order that was placed last."""

@@ -1,7 +1,7 @@
 """Is there one order of all operations that explains every answer? (Wing & Gong's search, with Lowe's memory)
 
 An operation may take place next if no other one that is still to come had its answer before this one was called. The
-model then says what its caller is to be told. Where it is something else, that way is left. An operation without an
+model then gives the answer. Where another one was recorded, that way is left. An operation without an
 answer may take place at any moment up to its end, or never. If it is an order that was found afterwards, it has.
 
 What changes nothing takes place as soon as its answer is right: no other way could be better for the rest. A state that
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from shards.model.commands import Place
-from tests.linear.history import Op, Told, is_nothing
+from tests.linear.history import Answer, Op, is_nothing
 from tests.linear.market import MarketModel
 
 STEPS_MAX: Final = 300_000  # of the model, in one search
@@ -113,7 +113,7 @@ class Search:
             # on a copy: what should change nothing may do so here, where it does not belong
             if not op.is_known or not op.is_pure or self._shuts_out(place, op):
                 continue
-            if self._tell(place.model.copy(), op) == op.told:
+            if self._ask(place.model.copy(), op) == op.answer:
                 self._do(place, index)
                 self._order.append(op)
                 taken = True
@@ -125,8 +125,8 @@ class Search:
         indexes = [index for index, op in able if not op.is_pure or (op.is_known and self._shuts_out(place, op))]
         for index in sorted(indexes, key=lambda index: (not self._ops[index].is_known, self._ops[index].ended)):
             op, model = self._ops[index], place.model.copy()
-            told = self._tell(model, op)
-            if not _fits(op, told, model):
+            answer = self._ask(model, op)
+            if not _fits(op, answer, model):
                 continue
             following = _Place(model, place.first, place.done, place.newest)
             self._do(following, index)
@@ -146,20 +146,20 @@ class Search:
             place.first += 1
             place.done >>= 1
 
-    def _tell(self, model: MarketModel, op: Op) -> Any:
+    def _ask(self, model: MarketModel, op: Op) -> Any:
         self.steps += 1
         if self.steps > STEPS_MAX:
             raise Undecided(f"{len(self.longest)} of {len(self._ops)} operations are explained")
-        return model.tell(op.requested)
+        return model.ask(op.requested)
 
 
-def _fits(op: Op, told: Told, model: MarketModel) -> bool:
-    """Whether what the model has just told may be what the caller of ``op`` was told, or would have been."""
+def _fits(op: Op, answer: Answer, model: MarketModel) -> bool:
+    """Whether the model's answer may be what the caller of ``op`` got, or would have got."""
     if op.is_known:
-        return told == op.told
+        return answer == op.answer
     if isinstance(op.requested, Place) and op.number:
         return model.newest(op.requested.order.market) == op.number
-    return not is_nothing(op.requested, told)  # where it does nothing, it may as well never take place
+    return not is_nothing(op.requested, answer)  # where it does nothing, it may as well never take place
 
 
 def prove(order: Sequence[Op], ops: Sequence[Op], model: MarketModel) -> None:
@@ -171,5 +171,5 @@ def prove(order: Sequence[Op], ops: Sequence[Op], model: MarketModel) -> None:
     for op in order:
         assert newest <= op.ended, f"it comes after one that was called only when it had ended: {op}"
         newest = max(newest, op.called)
-        told = model.tell(op.requested)
-        assert _fits(op, told, model), f"{op}: right is {told}"
+        answer = model.ask(op.requested)
+        assert _fits(op, answer, model), f"{op}: right is {answer}"

@@ -58,10 +58,10 @@ def make_history(rnd: random.Random, lost: float = 0.0) -> list[Op]:
         called, ended = number - rnd.random() * SPREAD, number + rnd.random() * SPREAD
         if rnd.random() < lost and not isinstance(requested, GetOrder | GetDepth):
             if rnd.random() < 0.5:
-                model.tell(requested)
+                model.ask(requested)
             ops.append(Op(requested, UNKNOWN, called, number + 4 * SPREAD))
         else:
-            ops.append(Op(requested, model.tell(requested), called, ended))
+            ops.append(Op(requested, model.ask(requested), called, ended))
     return ops
 
 
@@ -79,24 +79,24 @@ def test_what_a_right_market_told_is_explained(lost: float) -> None:
 
 def swap_two_answers(rnd: random.Random, ops: list[Op]) -> None:
     """Of orders placed one after the other."""
-    placed = [index for index, op in enumerate(ops) if isinstance(op.requested, Place) and op.told[0] == "order"]
+    placed = [index for index, op in enumerate(ops) if isinstance(op.requested, Place) and op.answer[0] == "order"]
     one, other = rnd.choice([(a, b) for a in placed for b in placed if ops[a].ended < ops[b].called])
-    ops[one], ops[other] = ops[one]._replace(told=ops[other].told), ops[other]._replace(told=ops[one].told)
+    ops[one], ops[other] = ops[one]._replace(answer=ops[other].answer), ops[other]._replace(answer=ops[one].answer)
 
 
 def read_what_was_before(rnd: random.Random, ops: list[Op]) -> None:
-    """The book as it was told to somebody long before."""
+    """The book as somebody saw it long before."""
     reads = [index for index, op in enumerate(ops) if isinstance(op.requested, GetDepth)]
     late = rnd.choice([index for index in reads if index > 300])
     early = rnd.choice([index for index in reads if index < 200])
-    ops[late] = ops[late]._replace(told=ops[early].told)
+    ops[late] = ops[late]._replace(answer=ops[early].answer)
 
 
 def forget_a_cancel(rnd: random.Random, ops: list[Op]) -> None:
-    """It was told, and has not happened: somebody reads the order later as it was."""
-    canceled = [op for op in ops if isinstance(op.requested, Cancel) and op.told[0] == "order"]
+    """It was answered, and has not happened: somebody reads the order later as it was."""
+    canceled = [op for op in ops if isinstance(op.requested, Cancel) and op.answer[0] == "order"]
     op = rnd.choice(canceled)
-    number, side, kind, tif, _, *rest = op.told[1]
+    number, side, kind, tif, _, *rest = op.answer[1]
     status = "partially_filled" if rest[-1] else "open"
     as_before = "order", (number, side, kind, tif, status, *rest)
     ops.append(Op(GetOrder(number), as_before, op.ended + 1, op.ended + 2))
@@ -104,8 +104,8 @@ def forget_a_cancel(rnd: random.Random, ops: list[Op]) -> None:
 
 def lose_an_order(rnd: random.Random, ops: list[Op]) -> None:
     """It was acknowledged, and is not there."""
-    op = rnd.choice([op for op in ops if isinstance(op.requested, Place) and op.told[0] == "order"])
-    ops.append(Op(GetOrder(op.told[1][0]), ("refused", 404, "ORDER_NOT_FOUND"), op.ended + 1, op.ended + 2))
+    op = rnd.choice([op for op in ops if isinstance(op.requested, Place) and op.answer[0] == "order"])
+    ops.append(Op(GetOrder(op.answer[1][0]), ("refused", 404, "ORDER_NOT_FOUND"), op.ended + 1, op.ended + 2))
 
 
 @pytest.mark.parametrize("spoil", [swap_two_answers, read_what_was_before, forget_a_cancel, lose_an_order])

@@ -19,12 +19,12 @@ class Load(NamedTuple):
     openings: Openings
     calls: list[Call]
     processes: Processes  # before it
-    auditor: Auditor  # has read what the exchange said at the end
+    auditor: Auditor  # has read the statements at the end
     found: list[str]
 
 
-def audit(load: Load, name: str, calls: list[Call], openings: Openings, said: Statements) -> list[str]:
-    """Of one account, of which is known what the exchange said."""
+def audit(load: Load, name: str, calls: list[Call], openings: Openings, statements: Statements) -> list[str]:
+    """Of one account, by these statements."""
     auditor = Auditor(load.exchange.base_url, [each for each in load.accounts if each.account == name])
-    auditor.statements = said
+    auditor.statements = statements
     return list(auditor.findings(calls, openings, may_lose("shard", None)))

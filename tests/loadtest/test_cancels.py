@@ -4,7 +4,7 @@ from typing import Final
 
 from loadtest.archive_audit import audit_archive
 from loadtest.auditor import Auditor
-from loadtest.cancels import Cancels, Told
+from loadtest.cancels import Canceled, Cancels
 from loadtest.exchange import until
 from loadtest.reader import Reader
 from loadtest.record import Call
@@ -50,14 +50,33 @@ def _place(reader: Reader, side: str) -> Call:
     return Call(reader.account, "futures place", sent, 0.0, 0.0, 200, reader.futures("/v1/order", "POST", **sent))
 
 
-def test_a_cancel_all_took_nothing_that_had_ended_before_newer_orders() -> None:
-    def make(verb: str, order_id: int, ms: int) -> Call:
-        told = {"orderId": order_id, "symbol": "BTCUSDT", "time": ms} if verb == "place" else {"code": 200}
-        return Call("somebody", f"futures {verb}", {"symbol": "BTCUSDT"}, ms / 1_000, 0.0, 200, told)
+def call_of(verb: str, started_ms: int, seconds: float = 0.0, order_id: int = 0, time_ms: int = 0) -> Call:
+    answer = {"orderId": order_id, "symbol": "BTCUSDT", "time": time_ms or started_ms} if order_id else {"code": 200}
+    sent = {"symbol": "BTCUSDT", "newClientOrderId": f"own-{order_id}"}
+    return Call("somebody", f"futures {verb}", sent, started_ms / 1_000, seconds, 200, answer)
 
-    calls = [make("place", 1, 10), make("place", 2, 20), make("cancel_all", 0, 30), make("place", 3, 40)]
-    cancels = Cancels(calls)
-    assert cancels.may_have_taken(Told(1, "BTCUSDT", 0, 25))
-    assert not cancels.may_have_taken(Told(1, "BTCUSDT", 0, 15))
-    assert not cancels.may_have_taken(Told(1, "ETHUSDT", 0, 25))
-    assert not cancels.may_have_taken(Told(3, "BTCUSDT", 3, 45))
+
+def canceled(order_id: int, placed_ms: int, at_ms: int, symbol: str = "BTCUSDT") -> Canceled:
+    return Canceled(order_id, symbol, placed_ms / 1_000, placed_ms / 1_000, at_ms)
+
+
+def test_a_cancel_all_took_nothing_that_had_ended_before_newer_orders() -> None:
+    places = [call_of("place", 10, order_id=1), call_of("place", 20, order_id=2), call_of("place", 40, order_id=3)]
+    cancels = Cancels([*places, call_of("cancel_all", 30)])
+    assert cancels.may_have_taken(canceled(1, 10, 25))
+    assert not cancels.may_have_taken(canceled(1, 10, 15))
+    assert not cancels.may_have_taken(canceled(1, 10, 25, "ETHUSDT"))
+    assert not cancels.may_have_taken(canceled(3, 40, 45))
+
+
+def test_a_cancel_all_may_take_an_order_that_is_placed_at_the_same_time() -> None:
+    """It was sent first and executed last; the order is acknowledged only afterwards."""
+    cancels = Cancels([call_of("cancel_all", 10, seconds=0.02), call_of("place", 15, 0.03, order_id=1)])
+    assert cancels.may_have_taken(Canceled(1, "BTCUSDT", 0.015, 0.045, 25))
+    assert not cancels.may_have_taken(Canceled(1, "BTCUSDT", 0.035, 0.045, 40))
+
+
+def test_all_triggers_canceled_are_triggers_only() -> None:
+    cancels = Cancels([call_of("place", 10, order_id=1), call_of("cancel_triggers", 20)])
+    assert not cancels.may_have_taken(canceled(1, 10, 25))
+    assert cancels.may_have_taken(canceled(1, 10, 25)._replace(was_waiting=True))

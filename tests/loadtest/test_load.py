@@ -11,11 +11,11 @@ from tests.loadtest.stage import Load
 
 
 def test_nothing_is_missing_though_a_shard_was_killed(load: Load) -> None:
-    said = load.auditor.statements
+    statements = load.auditor.statements
     assert load.found == []
-    assert list(audit_archive(load.exchange.folder, said)) == []
-    assert len(load.calls) >= 100 and any(each.trades for each in said.spot.values())
-    assert any(each.fills for each in said.futures.values())
+    assert list(audit_archive(load.exchange.folder, statements)) == []
+    assert len(load.calls) >= 100 and any(each.trades for each in statements.spot.values())
+    assert any(each.fills for each in statements.futures.values())
     assert read_lines(load.plan.report)[-1].calls > 0
     assert b"<html" in load.plan.report.with_suffix(".html").read_bytes()
 

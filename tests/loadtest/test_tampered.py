@@ -1,4 +1,4 @@
-"""One order, one answer or one unit is changed in what was told or said: the auditor finds it."""
+"""One order, one answer or one unit is changed in the answers or the statements: the auditor finds it."""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -29,15 +29,16 @@ def forget(call: Call) -> None:
 
 
 UNASKED: Final = "nobody asked to cancel"
-TOLD: Final[dict[str, tuple[str, Callable[[Call], object], str]]] = {  # of which call, how, and what is found
+# of which call, how it is changed, and what is found
+ANSWERS: Final[dict[str, tuple[str, Callable[[Call], object], str]]] = {
     "lose_spot_order": ("spot place", lambda call: call.body.update(id=f"{call.body['id'][:-4]}ffff"), "lost: "),
     "lose_futures_order": (
         "futures place",
         lambda call: call.body.update(orderId=call.body["orderId"] + 10**9),
         "lost: ",
     ),
-    "forget_spot_order": ("spot place", forget, "nobody was told of"),
-    "forget_futures_order": ("futures place", forget, "nobody was told of"),
+    "forget_spot_order": ("spot place", forget, "never acknowledged: "),
+    "forget_futures_order": ("futures place", forget, "never acknowledged: "),
     "send_other_terms": ("spot place", lambda call: call.sent.update(tif="fok"), "wanted was fok"),
     "fill_canceled_spot_order": ("spot cancel", lambda call: call.body.update(filled_qty="0.000001"), "changed: "),
     "fill_canceled_futures_order": ("futures cancel", lambda call: call.body.update(executedQty="0.1"), "changed: "),
@@ -50,7 +51,7 @@ TOLD: Final[dict[str, tuple[str, Callable[[Call], object], str]]] = {  # of whic
 }
 
 
-@pytest.mark.parametrize(("what", "change", "expected"), TOLD.values(), ids=TOLD)
+@pytest.mark.parametrize(("what", "change", "expected"), ANSWERS.values(), ids=ANSWERS)
 def test_what_is_missing_is_found(load: Load, what: str, change: Callable[[Call], object], expected: str) -> None:
     calls = list(read_records(load.plan.records))
     call = next(call for call in calls if call.what == what and call.status == 200)
@@ -82,20 +83,43 @@ def test_a_missing_unit_is_found(load: Load, give: Callable[[Opening], None], ex
 Rows = Callable[[Statements], Iterator[tuple[str, Row]]]
 
 
-def spot_orders(said: Statements) -> Iterator[tuple[str, Row]]:
-    yield from ((name, row) for name, spot in said.spot.items() for row in spot.orders.values())
+def spot_orders(statements: Statements) -> Iterator[tuple[str, Row]]:
+    yield from ((name, row) for name, spot in statements.spot.items() for row in spot.orders.values())
 
 
-def spot_trades(said: Statements) -> Iterator[tuple[str, Row]]:
-    yield from ((name, row) for name, spot in said.spot.items() for row in spot.trades.values())
+def spot_trades(statements: Statements) -> Iterator[tuple[str, Row]]:
+    yield from ((name, row) for name, spot in statements.spot.items() for row in spot.trades.values())
 
 
-def futures_orders(said: Statements) -> Iterator[tuple[str, Row]]:
-    yield from ((name, row) for name, futures in said.futures.items() for row in futures.orders.values())
+def futures_orders(statements: Statements) -> Iterator[tuple[str, Row]]:
+    yield from ((name, row) for name, futures in statements.futures.items() for row in futures.orders.values())
 
 
-def fills(said: Statements) -> Iterator[tuple[str, Row]]:
-    yield from ((name, row) for name, futures in said.futures.items() for row in futures.fills.values())
+def fills(statements: Statements) -> Iterator[tuple[str, Row]]:
+    yield from ((name, row) for name, futures in statements.futures.items() for row in futures.fills.values())
+
+
+def children(statements: Statements) -> Iterator[tuple[str, Row]]:
+    yield from ((name, row) for name, row in futures_orders(statements) if "parentOrderId" in row)
+
+
+def listed(statements: Statements) -> Iterator[tuple[str, Row]]:
+    """The orders among the open ones."""
+    yield from ((name, row) for name, futures in statements.futures.items() for row in futures.open.values())
+
+
+def income(statements: Statements) -> Iterator[tuple[str, Row]]:
+    yield from ((name, row) for name, futures in statements.futures.items() for row in futures.income)
+
+
+def accounts(statements: Statements) -> Iterator[tuple[str, Row]]:
+    yield from ((name, futures.account) for name, futures in statements.futures.items())
+
+
+def positions(statements: Statements) -> Iterator[tuple[str, Row]]:
+    """Of markets with open orders."""
+    rows = ((name, row) for name, account in accounts(statements) for row in account["positions"])
+    yield from ((name, row) for name, row in rows if Decimal(row["openOrderInitialMargin"]))
 
 
 def worsen(order: Row) -> None:
@@ -114,7 +138,8 @@ def halve(field: str) -> Callable[[Row], None]:
 FILLED: Final = {"status": "filled", "type": "limit"}
 FUTURES_FILLED: Final = {"status": "FILLED", "origType": "LIMIT"}
 CANCELED: Final = {"status": "CANCELED", "origType": "LIMIT"}
-SAID: Final[dict[str, tuple[Rows, Row, Callable[[Row], object], str]]] = {  # the first such row, how, what is found
+# the first such row, how it is changed, and what is found
+STATEMENTS: Final[dict[str, tuple[Rows, Row, Callable[[Row], object], str]]] = {
     "expire_canceled_order": (
         futures_orders,
         CANCELED,
@@ -131,40 +156,64 @@ SAID: Final[dict[str, tuple[Rows, Row, Callable[[Row], object], str]]] = {  # th
         "filled beyond its quantity",
     ),
     "fill_half_of_it": (spot_orders, FILLED, add("quantity", Decimal(1)), "it is not filled"),
-    "tell_another_average": (spot_orders, FILLED, add("avg_fill_price", UNIT), "its trades are worth"),
+    "report_another_average": (spot_orders, FILLED, add("avg_fill_price", UNIT), "its trades are worth"),
     "overcharge_spot": (spot_trades, {}, add("fee", UNIT), "the fee should be"),
     "overcharge_futures": (fills, {}, add("commission", UNIT), "the fee should be"),
+    "trade_on_the_other_side": (fills, {}, lambda row: row.update(side="none"), "its order is on the other side"),
+    "fill_half_of_a_futures_order": (futures_orders, FUTURES_FILLED, add("origQty", Decimal(1)), "it is not filled"),
+    "report_another_futures_average": (futures_orders, FUTURES_FILLED, add("avgPrice", UNIT), "its average should be"),
+    "change_a_time_in_force": (
+        futures_orders,
+        FUTURES_FILLED,
+        lambda row: row.update(timeInForce="FOK"),
+        "wanted was",
+    ),
+    "make_it_reduce_only": (futures_orders, CANCELED, lambda row: row.update(reduceOnly=True), "another closePosition"),
+    "move_an_attached_order": (children, {}, add("stopPrice", Decimal(1)), "has attached"),
+    "leave_an_order_open": (listed, {}, lambda row: row.update(executedQty="0.5"), "of all orders"),
+    "lose_income": (income, {"incomeType": "COMMISSION"}, add("income", UNIT), "income beyond the fills"),
+    "hold_too_little": (positions, {}, add("openOrderInitialMargin", -(10**6) * UNIT), "held should be"),
+    "understate_open_orders": (positions, {}, add("askNotional", UNIT), "open should be"),
+    "mark_a_position_otherwise": (positions, {}, add("notional", UNIT), "is not at the mark price"),
+    "overstate_what_is_available": (accounts, {}, add("availableBalance", UNIT), "available should be"),
 }
 
 
-@pytest.mark.parametrize(("rows", "fits", "change", "expected"), SAID.values(), ids=SAID)
-def test_what_is_said_wrongly_is_found(
+@pytest.mark.parametrize(("rows", "fits", "change", "expected"), STATEMENTS.values(), ids=STATEMENTS)
+def test_a_wrong_statement_is_found(
     load: Load, rows: Rows, fits: Row, change: Callable[[Row], object], expected: str
 ) -> None:
-    said = deepcopy(load.auditor.statements)
-    name, row = next((name, row) for name, row in rows(said) if fits.items() <= row.items())
+    statements = deepcopy(load.auditor.statements)
+    name, row = next((name, row) for name, row in rows(statements) if fits.items() <= row.items())
     change(row)
-    found = audit(load, name, load.calls, load.openings, said)
+    found = audit(load, name, load.calls, load.openings, statements)
     assert any(expected in text for text in found), found
 
 
 def test_a_lost_attached_order_is_found(load: Load) -> None:
-    said = deepcopy(load.auditor.statements)
-    name, row = next((name, row) for name, row in futures_orders(said) if "takeProfitOrderId" in row)
-    del said.futures[name].orders[row["takeProfitOrderId"]]
-    assert any("lost: " in text for text in audit(load, name, load.calls, load.openings, said))
+    statements = deepcopy(load.auditor.statements)
+    name, row = next((name, row) for name, row in futures_orders(statements) if "takeProfitOrderId" in row)
+    del statements.futures[name].orders[row["takeProfitOrderId"]]
+    assert any("lost: " in text for text in audit(load, name, load.calls, load.openings, statements))
 
 
-def test_a_row_that_nobody_was_told_of_is_found(load: Load) -> None:
-    said = deepcopy(load.auditor.statements)
-    next(spot.orders for spot in said.spot.values() if spot.orders).popitem()
-    (found,) = audit_archive(load.exchange.folder, said, seconds=0)
+def test_an_order_that_only_the_archive_has_is_found(load: Load) -> None:
+    statements = deepcopy(load.auditor.statements)
+    next(spot.orders for spot in statements.spot.values() if spot.orders).popitem()
+    (found,) = audit_archive(load.exchange.folder, statements, seconds=0)
     assert "beyond, and misses {}" in found
 
 
+def test_a_fill_that_only_the_archive_has_is_found(load: Load) -> None:
+    statements = deepcopy(load.auditor.statements)
+    next(futures.fills for futures in statements.futures.values() if futures.fills).popitem()
+    (found,) = audit_archive(load.exchange.folder, statements, seconds=0)
+    assert "fills of" in found and "beyond, and misses {}" in found
+
+
 def test_another_client_id_in_a_row_is_found(load: Load) -> None:
-    said = deepcopy(load.auditor.statements)
-    order_id = next(iter(said.client_ids))
-    said.client_ids[order_id] = "of-another"
-    (found,) = audit_archive(load.exchange.folder, said)
+    statements = deepcopy(load.auditor.statements)
+    order_id = next(iter(statements.client_ids))
+    statements.client_ids[order_id] = "of-another"
+    (found,) = audit_archive(load.exchange.folder, statements)
     assert f"the client id was of-another: _Stored(product='spot', id='{order_id}'" in found

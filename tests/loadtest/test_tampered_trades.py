@@ -1,4 +1,4 @@
-"""One profit, one price or one side of a trade is changed in what was said: the auditor finds it."""
+"""One profit, one price or one side of a trade is changed in the statements: the auditor finds it."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -10,93 +10,93 @@ import msgspec
 import pytest
 
 from loadtest.auditor import Statements, read_openings, write_openings
-from loadtest.futures_audit import Fees, FuturesAudit
+from loadtest.futures_money import MoneyAudit, Terms
 from loadtest.match_audit import MatchAudit
 from loadtest.positions import UNIT, Position
 from loadtest.statement import FuturesStatement, Opening, Row
 from tests.loadtest.stage import Load, audit
 
-BY_FILLS: Final = ("the profit should be", "the wallet has", "the positions are")
+LEVERAGE: Final = 20
 
 
-def skim_a_profit(said: Statements) -> tuple[str, str]:
-    """The wallet lacks it as well: both tell the same."""
+def skim_a_profit(statements: Statements) -> tuple[str, str]:
+    """The wallet lacks it as well: both report the same."""
     name, fill = next(
         (name, fill)
-        for name, futures in said.futures.items()
+        for name, futures in statements.futures.items()
         for fill in futures.fills.values()
         if Decimal(fill["realizedPnl"]) > 0
     )
     fill["realizedPnl"] = str(Decimal(fill["realizedPnl"]) - UNIT)
-    account = said.futures[name].account
+    account = statements.futures[name].account
     account["totalWalletBalance"] = str(Decimal(account["totalWalletBalance"]) - UNIT)
     return name, "the profit should be"
 
 
-def skim_an_entry(said: Statements) -> tuple[str, str]:
+def skim_an_entry(statements: Statements) -> tuple[str, str]:
     """A long position has cost more than was paid, or a short one brought less: its profit will be less."""
-    name, position = _held(said)
+    name, position = _held(statements)
     position["unrealizedProfit"] = str(Decimal(position["unrealizedProfit"]) - UNIT)
     return name, "the positions are"
 
 
-def move_a_position(said: Statements) -> tuple[str, str]:
-    name, position = _held(said)
+def move_a_position(statements: Statements) -> tuple[str, str]:
+    name, position = _held(statements)
     position["positionAmt"] = str(Decimal(position["positionAmt"]) * 2)
     return name, "the positions are"
 
 
-def pay_out_less_than_came_in(said: Statements) -> tuple[str, str]:
-    name, futures = next((name, futures) for name, futures in said.futures.items() if futures.fills)
+def pay_out_less_than_came_in(statements: Statements) -> tuple[str, str]:
+    name, futures = next((name, futures) for name, futures in statements.futures.items() if futures.fills)
     futures.account["totalWalletBalance"] = str(Decimal(futures.account["totalWalletBalance"]) - UNIT)
     return name, "all futures wallets"
 
 
-def lose_a_token(said: Statements) -> tuple[str, str]:
-    name, spot = next(iter(said.spot.items()))
+def lose_a_token(statements: Statements) -> tuple[str, str]:
+    name, spot = next(iter(statements.spot.items()))
     available, frozen = spot.balances["DF"]
     spot.balances["DF"] = available - UNIT, frozen
     return name, "all accounts have -0.000001 DF"
 
 
-def tell_one_side_another_price(said: Statements) -> tuple[str, str]:
+def report_another_price_to_one_side(statements: Statements) -> tuple[str, str]:
     """It has paid that much, too: its own statement is right in itself."""
-    name, trade = _free_trade(said)
+    name, trade = _free_trade(statements)
     trade["price"] = str(Decimal(trade["price"]) + UNIT)
-    available, frozen = said.spot[name].balances["USDT"]
+    available, frozen = statements.spot[name].balances["USDT"]
     more = Decimal(trade["quantity"]) * UNIT * (-1 if trade["side"] == "buy" else 1)
-    said.spot[name].balances["USDT"] = available + more, frozen
+    statements.spot[name].balances["USDT"] = available + more, frozen
     return name, "do not agree"
 
 
-def make_both_sides_makers(said: Statements) -> tuple[str, str]:
-    name, trade = _free_trade(said)
+def make_both_sides_makers(statements: Statements) -> tuple[str, str]:
+    name, trade = _free_trade(statements)
     trade["role"] = "maker"
     return name, "has no maker and taker"
 
 
-def let_both_sides_buy(said: Statements) -> tuple[str, str]:
-    name, fill = next((name, fill) for name, futures in said.futures.items() for fill in futures.fills.values())
+def let_both_sides_buy(statements: Statements) -> tuple[str, str]:
+    name, fill = next((name, fill) for name, futures in statements.futures.items() for fill in futures.fills.values())
     fill["side"] = "BUY" if fill["side"] == "SELL" else "SELL"
     return name, "has no buyer and seller"
 
 
-def trade_among_three(said: Statements) -> tuple[str, str]:
-    name, _ = _free_trade(said)
-    number, trade = next(iter(said.spot[name].trades.items()))
-    other = next(other for other, spot in said.spot.items() if number not in spot.trades)
-    said.spot[other].trades[number] = trade
+def trade_among_three(statements: Statements) -> tuple[str, str]:
+    name, _ = _free_trade(statements)
+    number, trade = next(iter(statements.spot[name].trades.items()))
+    other = next(other for other, spot in statements.spot.items() if number not in spot.trades)
+    statements.spot[other].trades[number] = trade
     return other, "has more than two sides"
 
 
-def _held(said: Statements) -> tuple[str, Row]:
-    rows = ((name, row) for name, futures in said.futures.items() for row in futures.account["positions"])
+def _held(statements: Statements) -> tuple[str, Row]:
+    rows = ((name, row) for name, futures in statements.futures.items() for row in futures.account["positions"])
     return next((name, row) for name, row in rows if Decimal(row["positionAmt"]))
 
 
-def _free_trade(said: Statements) -> tuple[str, Row]:
+def _free_trade(statements: Statements) -> tuple[str, Row]:
     """As a taker, without a fee that would be another one."""
-    rows = ((name, trade) for name, spot in said.spot.items() for trade in spot.trades.values())
+    rows = ((name, trade) for name, spot in statements.spot.items() for trade in spot.trades.values())
     return next((name, trade) for name, trade in rows if trade["role"] == "taker" and not Decimal(trade["fee"]))
 
 
@@ -108,62 +108,63 @@ def _free_trade(said: Statements) -> tuple[str, Row]:
         move_a_position,
         pay_out_less_than_came_in,
         lose_a_token,
-        tell_one_side_another_price,
+        report_another_price_to_one_side,
         make_both_sides_makers,
         let_both_sides_buy,
         trade_among_three,
     ],
 )
-def test_what_is_said_wrongly_of_trades_is_found(load: Load, tamper: Callable[[Statements], tuple[str, str]]) -> None:
-    said = deepcopy(load.auditor.statements)
-    name, expected = tamper(said)
-    found = audit(load, name, load.calls, load.openings, said)
+def test_a_wrong_statement_of_trades_is_found(load: Load, tamper: Callable[[Statements], tuple[str, str]]) -> None:
+    statements = deepcopy(load.auditor.statements)
+    name, expected = tamper(statements)
+    found = audit(load, name, load.calls, load.openings, statements)
     assert any(expected in text for text in found), found
 
 
 def test_a_trade_with_a_stranger_is_found(load: Load) -> None:
     assert list(load.auditor.matches(load.openings).strangers()) == []
-    said = deepcopy(load.auditor.statements)
-    fills = next(futures.fills for futures in said.futures.values() if futures.fills)
+    statements = deepcopy(load.auditor.statements)
+    fills = next(futures.fills for futures in statements.futures.values() if futures.fills)
     (symbol, number), _ = fills.popitem()
-    (found,) = MatchAudit(load.openings, said.spot, said.futures).strangers()
-    assert f"only one side has been told of trade {symbol} {number}" in found
+    (found,) = MatchAudit(load.openings, statements.spot, statements.futures).strangers()
+    assert f"trade {symbol} {number} was reported to one side only" in found
 
 
-def test_where_strangers_trade_nobody_asks_where_the_money_is(load: Load) -> None:
-    said = deepcopy(load.auditor.statements)
-    name, _ = pay_out_less_than_came_in(said)
-    del said.futures[next(other for other, futures in said.futures.items() if futures.fills and other != name)]
-    assert list(MatchAudit(load.openings, said.spot, said.futures).findings()) == []
+def test_with_strangers_the_sum_of_money_is_not_checked(load: Load) -> None:
+    statements = deepcopy(load.auditor.statements)
+    name, _ = pay_out_less_than_came_in(statements)
+    traded = [other for other, futures in statements.futures.items() if futures.fills and other != name]
+    del statements.futures[traded[0]]
+    assert list(MatchAudit(load.openings, statements.spot, statements.futures).findings()) == []
 
 
 def test_an_account_may_begin_with_positions(load: Load, tmp_path: Path) -> None:
-    said = load.auditor.statements.futures
-    openings = {name: _after_half(load.openings[name], futures) for name, futures in said.items()}
+    statements = load.auditor.statements.futures
+    openings = {name: _after_half(load.openings[name], futures) for name, futures in statements.items()}
     assert any(opening.positions for opening in openings.values())
     write_openings(tmp_path / "openings.json", openings)
     for name, opening in read_openings(tmp_path / "openings.json").items():
-        assert _by_fills(opening, said[name]) == []
+        assert _by_fills(opening, statements[name]) == []
         for symbol, position in opening.positions.items():
-            opening.positions[symbol] = Position(position.amount, position.cost + UNIT)
-            assert _by_fills(opening, said[name])
+            opening.positions[symbol] = msgspec.structs.replace(position, cost=position.cost + UNIT)
+            assert _by_fills(opening, statements[name])
             opening.positions[symbol] = position
 
 
-def _after_half(opening: Opening, said: FuturesStatement) -> Opening:
+def _after_half(opening: Opening, statements: FuturesStatement) -> Opening:
     """As if the load had begun then."""
     wallet, positions = opening.wallet, dict(opening.positions)
-    rows = sorted(said.fills.items())
+    rows = sorted(statements.fills.items())
     for (symbol, _), row in rows[: len(rows) // 2]:
         amount = Decimal(row["qty"]) * (1 if row["buyer"] else -1)
-        positions[symbol], profit = positions.get(symbol, Position()).trade(amount, Decimal(row["price"]))
+        positions[symbol], profit = positions.get(symbol, Position()).trade(amount, Decimal(row["price"]), LEVERAGE)
         wallet += profit - Decimal(row["commission"])
     return msgspec.structs.replace(opening, wallet=wallet, positions={k: v for k, v in positions.items() if v.amount})
 
 
-def _by_fills(opening: Opening, said: FuturesStatement) -> list[str]:
+def _by_fills(opening: Opening, statements: FuturesStatement) -> list[str]:
     """What is wrong by the other half of the fills; their orders are no matter here."""
-    rows = sorted(said.fills.items())
-    half = said._replace(fills=dict(rows[len(rows) // 2 :]))
-    fees = {symbol: Fees(Decimal(0), Decimal(0)) for symbol, _ in said.fills}
-    return [text for text in FuturesAudit([], opening, fees).findings(half) if text.startswith(BY_FILLS)]
+    rows = sorted(statements.fills.items())
+    half = statements._replace(fills=dict(rows[len(rows) // 2 :]))
+    terms = {symbol: Terms(Decimal(1), Decimal(0), Decimal(0), LEVERAGE) for symbol, _ in statements.fills}
+    return list(MoneyAudit(opening, terms, half).follow_fills())

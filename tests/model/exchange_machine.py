@@ -58,28 +58,19 @@ limit_orders = st.builds(
     client_id=st.sampled_from(("", "", "one", "two")),
     signed_ms=st.sampled_from((0, 1, 2)),
 )
+market_orders = {
+    "market": markets,
+    "account": accounts,
+    "kind": st.just(Kind.MARKET),
+    "tif": st.just(TimeInForce.IOC),
+    "price": st.just(0),
+    "quantity": st.just(0),
+    "quote_quantity": st.just(0),
+}
 market_buys = st.builds(
-    NewOrder,
-    market=markets,
-    account=accounts,
-    side=st.just(Side.BUY),
-    kind=st.just(Kind.MARKET),
-    tif=st.just(TimeInForce.IOC),
-    price=st.just(0),
-    quantity=st.just(0),
-    quote_quantity=st.sampled_from((999, 99_000, 500_000)),
+    NewOrder, **market_orders | {"side": st.just(Side.BUY), "quote_quantity": st.sampled_from((999, 99_000, 500_000))}
 )
-market_sells = st.builds(
-    NewOrder,
-    market=markets,
-    account=accounts,
-    side=st.just(Side.SELL),
-    kind=st.just(Kind.MARKET),
-    tif=st.just(TimeInForce.IOC),
-    price=st.just(0),
-    quantity=st.sampled_from((1, 4)),
-    quote_quantity=st.just(0),
-)
+market_sells = st.builds(NewOrder, **market_orders | {"side": st.just(Side.SELL), "quantity": st.sampled_from((1, 4))})
 orders = st.one_of(limit_orders, limit_orders, limit_orders, market_buys, market_sells)
 
 

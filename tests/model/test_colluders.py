@@ -26,7 +26,7 @@ ROUNDS = 40  # of one sequence
 @pytest.mark.timeout(600)
 def test_two_accounts_make_no_money_of_nothing() -> None:
     seed = read_seed()
-    count = read_count("SHARDEX_TEST_COLLUDERS", 1_000)
+    count = read_count("SHARDEX_TEST_COLLUDERS", 500)
     quiet = 0
     for number in range(count):
         owner = Owner(random.Random(f"{seed} {number}"))

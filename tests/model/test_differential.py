@@ -211,7 +211,7 @@ def test_engine_and_reference_never_differ(name: str) -> None:
     traders.now_ms = world.now_ms
     for command in traders.opening():
         compare(world, reference, command)
-    for count in range(1, read_count("SHARDEX_TEST_COMMANDS", 25_000) + 1):
+    for count in range(1, read_count("SHARDEX_TEST_COMMANDS", 15_000) + 1):
         message = traders.next()
         world.now_ms = traders.now_ms
         traders.hear(compare(world, reference, message))

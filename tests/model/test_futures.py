@@ -1,6 +1,4 @@
-"""The futures machines: what cancels, fills and triggers do to margin, and random commands against the invariants."""
-
-import random
+"""The futures machines: what cancels, fills and triggers do to margin."""
 
 import pytest
 from msgspec.structs import replace
@@ -17,17 +15,14 @@ from shards.model.commands import (
     Deposit,
     Modify,
     Place,
-    SetLeverage,
     SetMarketStatus,
     SetMarkPrice,
     TimerFired,
-    Transfer,
 )
 from shards.model.markets import FuturesTerms, Market, MarketStatus, Product, shard_of_account
-from shards.model.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trigger, WatchedPrice
+from shards.model.orders import EndReason, Kind, NewOrder, Order, Side, Status, TimeInForce, Trigger
 from shards.model.reasons import RejectReason
 from shards.model.replies import BatchReply, OrderReply, Rejected
-from tests.model.seeds import read_seed
 from tests.model.world import World
 
 FUNDS = 10**10  # 10,000 USDT
@@ -339,112 +334,3 @@ def test_a_market_order_is_measured_at_the_mark(world: World, lots: int, reason:
     world.call(SetMarkPrice(1, 50_000))
     reply = world.call(order("trader-0", Side.BUY, 0, lots, kind=Kind.MARKET))
     assert isinstance(reply, Rejected) and reply.reason is reason
-
-
-# Random commands
-
-
-class Chance:
-    """Random commands on one futures market."""
-
-    def __init__(self, chance: random.Random) -> None:
-        self.chance = chance
-        self.ids: list[int] = [0]
-
-    def command(self) -> Command:
-        chance, account = self.chance, self.chance.choice(ACCOUNTS)
-        price = chance.randrange(480_000, 520_000, 100)
-        makers = (
-            (45, lambda: self.regular(account, price)),
-            (15, lambda: self.trigger(account, price)),
-            (15, lambda: Cancel(chance.choice(self.ids), account)),
-            (12, lambda: self.modify(account, price)),
-            (3, lambda: CancelAll(account, 1, chance.random() < 0.3)),
-            (4, lambda: CancelBatch(1, account, chance.choices(self.ids, k=5))),
-            (3, lambda: SetMarkPrice(1, chance.choice((0, price)))),
-            (3, lambda: CancelAllAfter(1, account, chance.choice((0, 100, 1_000)))),
-            (3, lambda: SetMarketStatus(1, chance.choice((MarketStatus.HALTED, *[MarketStatus.LISTED] * 2)))),
-            (3, lambda: SetLeverage(account, 1, chance.randint(1, 125))),
-            (3, lambda: Transfer(account, "USDT", chance.choice(list(Wallet)), chance.randint(1, 10**9))),
-        )
-        weights, makes = zip(*makers, strict=True)
-        return chance.choices(makes, weights)[0]()  # type: ignore[no-any-return]
-
-    def regular(self, account: str, price: int) -> Place:
-        chance = self.chance
-        side = chance.choice(list(Side))
-        away = 2_000 if side is Side.BUY else -2_000
-        profit = Trigger(Kind.TAKE_PROFIT_MARKET, price + away) if chance.random() < 0.2 else None
-        loss = Trigger(Kind.STOP_MARKET, price - away, WatchedPrice.MARK) if chance.random() < 0.2 else None
-        return order(
-            account,
-            side,
-            price,
-            chance.randint(1, 300),
-            kind=chance.choice([Kind.LIMIT] * 4 + [Kind.MARKET]),
-            tif=chance.choice(list(TimeInForce)),
-            reduce_only=chance.random() < 0.15,
-            take_profit=profit,
-            stop_loss=loss,
-        )
-
-    def modify(self, account: str, price: int) -> Modify:
-        chance = self.chance
-        changed = {"price": price, "quantity": chance.randint(1, 300), "stop_price": price}
-        names = chance.sample(sorted(changed), chance.randint(1, 2))
-        return Modify(chance.choice(self.ids), account, **{name: changed[name] for name in names})
-
-    def trigger(self, account: str, price: int) -> Place:
-        chance = self.chance
-        kind = chance.choice([kind for kind in Kind if kind > Kind.MARKET])
-        trailing = kind is Kind.TRAILING_STOP_MARKET
-        parent = chance.choice(self.ids) if chance.random() < 0.3 else 0
-        watched = chance.choice(list(WatchedPrice))
-        terms = Trigger(
-            kind, 0 if trailing else price, watched, chance.random() < 0.3, 0, 50 if trailing else 0, parent
-        )
-        closes = kind in (Kind.STOP_MARKET, Kind.TAKE_PROFIT_MARKET) and chance.random() < 0.2
-        return order(
-            account,
-            chance.choice(list(Side)),
-            price if kind in (Kind.STOP, Kind.TAKE_PROFIT) else 0,
-            0 if closes else chance.randint(1, 300),
-            kind=kind,
-            tif=chance.choice(list(TimeInForce)),
-            reduce_only=not closes and chance.random() < 0.4,
-            close_position=closes,
-            trigger=terms,
-        )
-
-
-@pytest.mark.parametrize("shard_count", [1, 2, 4])
-def test_invariants_hold_after_every_step_and_across_restarts(shard_count: int) -> None:
-    chance = random.Random(read_seed())
-    for _ in range(4):
-        world, source = make_world(shard_count), Chance(chance)
-        for _ in range(300):
-            world.now_ms += chance.randint(0, 50)
-            take_a_step(world, source)
-            assert world.violations() == []
-        world.drain()
-        assert world.violations() == [] and world.unfaithful() == []
-
-
-def take_a_step(world: World, source: Chance) -> None:
-    """A command: delivered at once, or left on its way while others come; now and then a shard starts again."""
-    chance = source.chance
-    if chance.random() < 0.5:
-        call = world.submit(source.command())
-        world.turn(call.shard)
-        if world.shard_count > 1:
-            world.pump(*chance.sample(range(world.shard_count), 2))
-        return
-    reply = world.call(source.command())
-    if isinstance(reply, OrderReply):
-        source.ids.append(reply.order.id)
-    due_ms = world.engine_of(1).due_ms()
-    if due_ms is not None and due_ms <= world.now_ms:
-        world.submit(TimerFired(), world.engine_of(1).shard)
-        world.drain()
-    if chance.random() < 0.05:
-        world.restart(chance.randrange(world.shard_count), from_snapshot=chance.random() < 0.5)

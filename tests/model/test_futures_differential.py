@@ -168,7 +168,7 @@ def test_engine_and_reference_never_differ(name: str, risk: bool) -> None:
     """Some of the markets without are given some before the end."""
     chance = random.Random(read_seed())
     profile = PROFILES[name]
-    left = read_count("SHARDEX_TEST_FUTURES_COMMANDS", 8_000)
+    left = read_count("SHARDEX_TEST_FUTURES_COMMANDS", 6_000)
     while left > 0:
         left -= live_a_market(profile, chance, left, risk=risk)
 

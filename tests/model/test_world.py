@@ -2,8 +2,7 @@
 
 import pytest
 
-from shards.engine.market import spot
-from shards.limits import DEADLINE_MS, REPEAT_COUNT_MAX
+from shards.limits import DEADLINE_MS, OPEN_ORDERS_MAX, REPEAT_COUNT_MAX
 from shards.model.accounting import Balance
 from shards.model.commands import AddMarket, Cancel, Deposit, Place
 from shards.model.orders import Kind, NewOrder, Side, Status, TimeInForce
@@ -242,14 +241,17 @@ def test_a_clock_that_has_stepped_back_and_caught_up_does_not_put_a_deadline_off
     assert len(world.engine_of(1).markets[1].open) == 1
 
 
-def test_an_account_has_a_bounded_number_of_open_orders(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spot, "OPEN_ORDERS_MAX", 2)
+def test_an_account_has_a_bounded_number_of_open_orders() -> None:
     world = World(1)
     for number, symbol in ((1, "DFUSDT"), (2, "BTCUSDT")):
         world.call(AddMarket(make_market(number, symbol)))
     world.call(Deposit("carol", "USDT", 10**9, "one"))
-    told = [world.call(bid(1)) for _ in range(3)]
-    assert told[2] == Rejected(RejectReason.TOO_MANY_OPEN_ORDERS) and isinstance(told[1], OrderReply)
+    told = [world.call(bid(1)) for _ in range(2)]
+    assert isinstance(told[1], OrderReply)
+    own = world.engine_of(1).markets[1].by_account["carol"]
+    own |= dict.fromkeys(range(-1, 1 - OPEN_ORDERS_MAX, -1), told[1].order)  # as if it had all but one
+    assert len(own) == OPEN_ORDERS_MAX
+    assert world.call(bid(1)) == Rejected(RejectReason.TOO_MANY_OPEN_ORDERS)
     elsewhere = world.call(Place(NewOrder(2, "carol", Side.BUY, Kind.LIMIT, TimeInForce.GTC, 100, 1, 0)))
     assert isinstance(elsewhere, OrderReply)
     world.call(Cancel(told[1].order.id, "carol"))

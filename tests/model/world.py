@@ -52,11 +52,10 @@ from shards.model.queries import (
 )
 from shards.model.reasons import RejectReason
 from shards.model.replies import OrdersReply, Rejected, Reply
-from shards.runtime.loop import _account
 from shards.runtime.peer import Peer
 from shards.runtime.recovery import apply_record
 from shards.runtime.remote_holds import Holds
-from shards.runtime.reply_queue import Replies
+from shards.runtime.reply_queue import Replies, account_of
 from shards.verify.invariants import find_violations
 from storage.journal import Record
 
@@ -209,9 +208,9 @@ class Node:
         self.heard = dict(engine.received)
         peers = cast(dict[int, Peer], self.wires)
         self.replies = Replies(engine, peers)
-        self.holds = Holds(engine, peers, self.replies)
         self.lives += 1
-        self.holds._next_ticket = self.lives << 40  # not random: a run must be reproducible
+        first_ticket = self.lives << 40  # not random: a run must be reproducible
+        self.holds = Holds(engine, peers, self.replies, first_ticket)
 
 
 class World:
@@ -335,7 +334,7 @@ class World:
                 self._apply(node, record, origin, input_message, holding)
         for request, query in queries:
             told = answer(node.engine, query)
-            node.replies.add(request, told, _account(query, told))
+            node.replies.add(request, told, account_of(query, told))
         for request, place in holding:
             node.holds.ask(request, place)
         self._send(node)
@@ -465,7 +464,7 @@ class World:
             assert isinstance(origin, Request)
             holding.append((origin, reply.command))
         elif isinstance(origin, Request):
-            node.replies.add(origin, reply, _account(message, reply), since)
+            node.replies.add(origin, reply, account_of(message, reply), since)
         elif isinstance(message, Granted):
             node.holds.granted(message, reply, since)
 

@@ -1,17 +1,17 @@
-"""What callers were told of their orders against what the archive has of them, once all have ended."""
+"""What is known of each order from its answers, against the archive, once all have ended."""
 
 import json
 from collections.abc import Iterator
 from typing import Final
 
-from loadtest.signing import bearer, sign_futures
+from loadtest.reader import Reader
+from loadtest.statement import close_orders
 from shards.ipc.client import Client
 from shards.limits import DEADLINE_MS, SQL_MS_MAX
 from shards.model.queries import RunSql
 from shards.model.replies import TableReply
 from shards.verify.folder import verify_folder
-from tests.crash.floor import Account
-from tests.crash.processes import QUIET_S, connected
+from tests.crash.processes import QUIET_S, await_archived, connected
 from tests.exchange import Exchange, until
 from tests.overload.orders import Fate, Orders
 
@@ -31,28 +31,13 @@ def audit(exchange: Exchange, orders: Orders) -> list[str]:
     with connected(exchange) as client:
         shards = range(client.shard_count)
         until(lambda: not any(client.depth(shard) for shard in shards), QUIET_S, "every mailbox is empty")
-        for account, is_spot in orders.accounts:
-            _cancel_all(exchange, account, is_spot)
+        for account in orders.accounts:
+            with Reader(exchange.base_url, account, patience_s=0) as reader:
+                close_orders(reader, orders.futures_symbols)
         orders.ended()
-        until(lambda: _is_archived(exchange), ARCHIVE_S, "all is archived")
+        await_archived(client, ARCHIVE_S)
         found = [*orders.faults, *verify_folder(exchange.folder, client.ask_archive)]
         return [*found, *_compare(client, orders)]
-
-
-def _cancel_all(exchange: Exchange, account: Account, is_spot: bool) -> None:
-    if is_spot:
-        assert exchange.call("DELETE", "/api/v1/spot/orders", None, None, bearer(account)).status_code == 200
-        return
-    headers, signed = sign_futures(account, {})
-    resting = exchange.call("GET", f"/fapi/v1/openOrders?{signed}", None, None, headers).json()
-    for symbol in {order["symbol"] for order in resting}:
-        headers, signed = sign_futures(account, {"symbol": symbol})
-        told = exchange.call("DELETE", f"/fapi/v1/allOpenOrders?{signed}", None, None, headers)
-        assert told.status_code == 200, told.text
-
-
-def _is_archived(exchange: Exchange) -> bool:
-    return all(not shard["archive_lag"] for shard in exchange.operate("GET", "/shards").json()["shards"])
 
 
 def _compare(client: Client, orders: Orders) -> Iterator[str]:

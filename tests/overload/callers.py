@@ -14,7 +14,7 @@ RECEIVE_BYTES: Final = 65_536
 PROBE: Final = Request("probe", wire.PROBE, ())
 LOST: Final = 0  # instead of a status: the connection ended without an answer
 
-Hear = Callable[[Request, int, bytes, float], None]
+OnAnswer = Callable[[Request, int, bytes, float], None]
 """The request, its status, the body, and the seconds since it was due."""
 
 
@@ -62,10 +62,10 @@ class Caller:
 class Callers:
     """At most ``count_max`` connections, opened as they are needed."""
 
-    def __init__(self, port: int, count_max: int, hear: Hear) -> None:
+    def __init__(self, port: int, count_max: int, on_answer: OnAnswer) -> None:
         self._port = port
         self._count_max = count_max
-        self._hear = hear
+        self._on_answer = on_answer
         self._idle: deque[Caller] = deque()
         self._selector = selectors.DefaultSelector()
         self._count = 0
@@ -84,7 +84,7 @@ class Callers:
 
     def warm(self, seconds: float) -> None:
         """Open every connection and have a request answered on each: a server may accept them one by one."""
-        hear, self._hear = self._hear, lambda *_: None
+        on_answer, self._on_answer = self._on_answer, lambda *_: None
         try:
             while self._count < self._count_max:
                 self._idle.append(self._open())
@@ -95,10 +95,10 @@ class Callers:
                 assert time.monotonic() < end, f"{self.under_way} connections are not served"
                 self.turn(end - time.monotonic())
         finally:
-            self._hear = hear
+            self._on_answer = on_answer
 
     def turn(self, patience_s: float) -> None:
-        """Hear what has come; waits at most so long for anything."""
+        """OnAnswer what has come; waits at most so long for anything."""
         for key, events in self._selector.select(max(0.0, patience_s)):
             caller: Caller = key.data
             if events & selectors.EVENT_WRITE:
@@ -155,7 +155,7 @@ class Callers:
         assert request is not None, f"an answer that nobody asked for: {status} {body!r}"
         caller.request = None
         self.under_way -= 1
-        self._hear(request, status, body, time.monotonic() - caller.due)
+        self._on_answer(request, status, body, time.monotonic() - caller.due)
 
     def _drop(self, caller: Caller) -> None:
         self._selector.unregister(caller.socket)

@@ -91,7 +91,7 @@ class Load:
 
     def _run(self, connection_max: int, seconds: float, feed: Callable[[Callers, float], float]) -> Tally:
         self._tally = Tally()
-        callers = Callers(self._port, connection_max, self._hear)
+        callers = Callers(self._port, connection_max, self._on_answer)
         try:
             callers.warm(DRAIN_S)
             start, cpu = time.monotonic(), time.process_time()
@@ -115,8 +115,8 @@ class Load:
         else:
             self._tally.turned_away += 1
 
-    def _hear(self, request: Request, status: int, body: bytes, seconds: float) -> None:
-        word = self._orders.hear(request, status, body)
+    def _on_answer(self, request: Request, status: int, body: bytes, seconds: float) -> None:
+        word = self._orders.note_answer(request, status, body)
         self._tally.waits[word].append(seconds)
         self._tally.words[request.what, word] += 1
         self._tally.slowest[request.what] = max(seconds, self._tally.slowest.get(request.what, 0.0))

@@ -1,4 +1,4 @@
-"""Signed requests that are cheap to make, and what their callers were told of each order.
+"""Signed requests that are cheap to make, and what is known of each order.
 
 Every order has a number, which is its client id, and is canceled at most once; what rests is far from any match. So an
 answer that it does not exist is a fault, and the archive can be compared with a byte for each order.
@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 from loadtest.outcome import error_of
 from loadtest.signing import sign_futures, sign_spot
 from loadtest.spot_audit import ORDERS
+from tests.crash.calls import encode
 from tests.crash.floor import Account, Floor, Market
-from tests.crash.spot_calls import encode
 
 OPEN_MAX: Final = 2_000  # resting at a time: the engine's memory must have no reason to grow
 BUSY: Final = ("ENGINE_BUSY", "-1008")
@@ -59,7 +59,7 @@ class Resting(NamedTuple):
 
 
 class Orders:
-    """Makes requests at random, of both products, and hears their answers."""
+    """Makes requests at random, of both products, and notes their answers."""
 
     def __init__(self, spot: Floor, futures: Floor, rnd: random.Random, mix: dict[str, int]) -> None:
         self._spot, self._futures, self._rnd = spot, futures, rnd
@@ -71,9 +71,14 @@ class Orders:
         self.faults: list[str] = []
 
     @property
-    def accounts(self) -> Sequence[tuple[Account, bool]]:
-        """All who trade, and whether on spot."""
-        return [(account, floor is self._spot) for floor, each in self._accounts.items() for account in each]
+    def accounts(self) -> Sequence[Account]:
+        """All who trade, on either product."""
+        return [account for each in self._accounts.values() for account in each]
+
+    @property
+    def futures_symbols(self) -> Sequence[str]:
+        """The symbols of the futures markets."""
+        return [market.symbol for market in self._futures.markets]
 
     def make(self) -> Request:
         """The next request."""
@@ -145,30 +150,30 @@ class Orders:
 
     # Answers
 
-    def hear(self, request: Request, status: int, body: bytes) -> str:
+    def note_answer(self, request: Request, status: int, body: bytes) -> str:
         """Take note of an answer; its word: "200", a refusal's, or "lost" (status 0: there will be none)."""
         word = "200" if status == 200 else _word(status, body)
         if request.what == "cancel":
-            self._hear_cancel(request, word, status)
+            self._note_cancel(request, word, status)
         elif request.resting is not None:
-            self._hear_new(request, word, body)
+            self._note_new(request, word, body)
         elif status not in (0, 200) and word not in (*BUSY, *TIMED_OUT, *STALE):
             self.faults.append(f"{request.what}: {status} {word}")
         return word or "stale"
 
-    def _hear_new(self, request: Request, word: str, body: bytes) -> None:
+    def _note_new(self, request: Request, word: str, body: bytes) -> None:
         assert request.resting is not None
         if word == "200":
-            told = json.loads(body)
+            answer = json.loads(body)
             self.fates[request.number] = Fate.PLACED
             if request.what == "place":
-                self._resting.append(request.resting._replace(id=str(told.get("id", told.get("orderId")))))
+                self._resting.append(request.resting._replace(id=str(answer.get("id", answer.get("orderId")))))
         elif word in (*BUSY, *STALE):
             self.fates[request.number] = Fate.ABSENT
         elif word not in (*TIMED_OUT, "lost"):
             self.faults.append(f"{request.what} {request.number}: {word}")
 
-    def _hear_cancel(self, request: Request, word: str, status: int) -> None:
+    def _note_cancel(self, request: Request, word: str, status: int) -> None:
         assert request.resting is not None
         if word == "200":
             self.fates[request.number] = Fate.CANCELED

@@ -180,10 +180,10 @@ def count_open(pid: int) -> int:
 
 
 def test_a_crowd_that_asks_for_history_at_once(exchange: Exchange) -> None:
-    """More than the archive answers before their deadlines: they are told so, and nothing of a fault."""
+    """More than the archive answers before their deadlines: that is what the answers say, not that of a fault."""
     data = b"GET /api/v1/spot/klines?symbol=DFUSDT&interval=1m HTTP/1.1\r\nHost: x\r\n\r\n"
-    told: Counter[int] = Counter()
-    callers = Callers(exchange.port, HISTORY_CROWD, lambda request, status, body, seconds: told.update([status]))
+    counts: Counter[int] = Counter()
+    callers = Callers(exchange.port, HISTORY_CROWD, lambda request, status, body, seconds: counts.update([status]))
     try:
         callers.warm(QUIET_S)
         for _ in range(HISTORY_CROWD):
@@ -194,4 +194,4 @@ def test_a_crowd_that_asks_for_history_at_once(exchange: Exchange) -> None:
             callers.turn(QUIET_S)
     finally:
         callers.close()
-    assert told[200] and set(told) <= {200, 503, 504}, told
+    assert counts[200] and set(counts) <= {200, 503, 504}, counts

@@ -18,7 +18,8 @@ from tests.safeties.safety import Safety
 _FOLDER: Final = Path(__file__).with_name("removed")
 
 
-def _read(path: Path) -> Iterator[Safety]:
+def read_blocks(path: Path) -> Iterator[Safety]:
+    """The safeties in a file."""
     _, *blocks = path.read_text().rstrip("\n").split("\n\n")  # what they are about comes first
     for head, test, *lines in (block.split("\n") for block in blocks):
         name, file = head.split(": ")
@@ -26,4 +27,4 @@ def _read(path: Path) -> Iterator[Safety]:
         yield Safety(name, file, old, new, test.strip())
 
 
-CATALOG: Final = tuple(safety for path in sorted(_FOLDER.glob("*.txt")) for safety in _read(path))
+CATALOG: Final = tuple(safety for path in sorted(_FOLDER.glob("*.txt")) for safety in read_blocks(path))

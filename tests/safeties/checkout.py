@@ -30,7 +30,7 @@ class Checkout:
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)}
         self._environment["PYTHONPATH"] = str(root)
 
-    def run(self, arguments: Sequence[str], seconds: float) -> "subprocess.CompletedProcess[str]":
+    def run(self, arguments: Sequence[str], seconds: float | None) -> "subprocess.CompletedProcess[str]":
         """Run this interpreter in the copy. Raises subprocess.TimeoutExpired."""
         return subprocess.run(
             [sys.executable, *arguments],

@@ -16,12 +16,12 @@ class Safety(NamedTuple):
     file: str  # the one source file that is changed
     old: str  # stands in it exactly once
     new: str
-    test: str  # a pytest node; or "sim 4": what `make sim SEEDS=1 SEED=4` runs
+    test: str  # a pytest node; or "sim 4": what `make sim SEEDS=1 SEED=4` runs, and of which there may be several
 
     @property
-    def seed(self) -> int | None:
-        """The seed of the simulation; None for a pytest node."""
-        return int(self.test.removeprefix("sim ")) if self.test.startswith("sim ") else None
+    def seeds(self) -> list[int]:
+        """The seeds of the simulation; none for a pytest node."""
+        return [int(seed) for seed in self.test.split()[1:]] if self.test.startswith("sim ") else []
 
     def removed(self, source: str) -> str:
         """``source`` without the safety. Raises Stale."""

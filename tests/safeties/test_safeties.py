@@ -30,7 +30,7 @@ def test_names_are_given_once() -> None:
 def test_what_is_to_be_removed_is_there(safety: Safety) -> None:
     """Once, and what is left is another program; and the test that is named is in its file."""
     ast.parse(safety.removed(safety.read(ROOT)))
-    if safety.seed is None:
+    if not safety.seeds:
         file, _, node = safety.test.partition("::")
         tree = ast.parse((ROOT / file).read_text())
         assert node.partition("[")[0] in {each.name for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)}
@@ -38,7 +38,7 @@ def test_what_is_to_be_removed_is_there(safety: Safety) -> None:
 
 def test_every_named_test_is_collected(checkout: Checkout) -> None:
     """With its parameters, too: pytest does not begin when one of them is unknown."""
-    nodes = sorted({safety.test for safety in CATALOG if safety.seed is None})
+    nodes = sorted({safety.test for safety in CATALOG if not safety.seeds})
     done = checkout.run(["-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", *nodes], 110)
     assert done.returncode == 0, done.stdout[-2_000:]
 

@@ -85,7 +85,7 @@ class Run:
             for market in markets:
                 file.change(PutMarket(market.number, b"nonsense").apply)
             try:
-                told = [
+                answers = [
                     exchange.call("GET", f"/api/v1/spot/markets?secret={account.api_secret}"),
                     exchange.call("GET", "/fapi/v1/exchangeInfo", headers={"X-MBX-APIKEY": account.api_secret}),
                     exchange.operate("GET", f"/accounts/{account.id}"),
@@ -93,7 +93,7 @@ class Run:
             finally:
                 for market in markets:
                     file.change(PutMarket(market.number, market.spec).apply)
-        assert [answer.status_code for answer in told] == [500] * 3
+        assert [answer.status_code for answer in answers] == [500] * 3
 
     def _fault_of_the_engine(self) -> None:
         """A link message that is none ends a shard with a traceback; no caller's request ever comes to it so."""

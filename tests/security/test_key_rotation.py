@@ -1,8 +1,6 @@
 """Keys of tokens come and go with a reload; no request fails for it, and a bad file changes nothing."""
 
 import json
-import os
-import signal
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +12,7 @@ from typing import Final
 import jwt
 import pytest
 
+from tests.crash.faults import reload_workers
 from tests.exchange import Exchange, kill, until
 from tests.fuzz.wire import Connection
 from tests.security.test_weak_secrets import start
@@ -62,13 +61,13 @@ class Caller:
         with Connection(self._port) as connection:
             return connection.ask(self._request.encode()).status
 
-    def told(self) -> set[int]:
+    def statuses(self) -> set[int]:
         """What all workers say."""
         return {self.ask() for _ in range(LOOKS)}
 
     @contextmanager
     def asking(self, pool: ThreadPoolExecutor) -> Iterator[None]:
-        """Ask without a break; fails if anything but 200 was told."""
+        """Ask without a break; fails if any answer is not 200."""
         over = Event()
         runs = [pool.submit(self._ask_until, over) for _ in range(CALLERS)]
         try:
@@ -79,23 +78,10 @@ class Caller:
             assert set(run.result()) == {200}
 
     def _ask_until(self, over: Event) -> list[int]:
-        told = []
+        answers = []
         while not over.is_set():
-            told.append(self.ask())
-        return told
-
-
-def reload(exchange: Exchange) -> None:
-    """SIGHUP to gunicorn's master, which stays; until all workers are new."""
-    old, master = set(exchange.worker_pids()), exchange.web.pid
-    assert master is not None
-    os.kill(master, signal.SIGHUP)
-    until(lambda: _is_new(exchange, old), PATIENCE_S, "new workers")
-
-
-def _is_new(exchange: Exchange, old: set[int]) -> bool:
-    now = set(exchange.worker_pids())
-    return len(now) == WORKERS and not now & old
+            answers.append(self.ask())
+        return answers
 
 
 def test_rotation_under_load(tmp_path: Path) -> None:
@@ -104,16 +90,16 @@ def test_rotation_under_load(tmp_path: Path) -> None:
     with running(keys) as exchange, ThreadPoolExecutor() as pool:
         old, new = Caller(exchange, OLD), Caller(exchange, NEW)
         with old.asking(pool):
-            assert new.told() == {401}
+            assert new.statuses() == {401}
             put(keys, json.dumps({**OLD, **NEW}))
-            assert new.told() == {401}
-            reload(exchange)
-            assert new.told() == {200}
+            assert new.statuses() == {401}
+            reload_workers(exchange)
+            assert new.statuses() == {200}
         with new.asking(pool):
             put(keys, json.dumps(NEW))
-            assert old.told() == {200}
-            reload(exchange)
-            assert old.told() == {401}
+            assert old.statuses() == {200}
+            reload_workers(exchange)
+            assert old.statuses() == {401}
         assert "stay in use" not in exchange.log()
 
 
@@ -126,17 +112,17 @@ def test_a_bad_file_at_a_reload(tmp_path: Path) -> None:
         with old.asking(pool):
             for count, (text, mode) in enumerate(BAD.values(), 1):
                 put(keys, text, mode)
-                reload(exchange)
-                assert (old.told(), new.told()) == ({200}, {401})
+                reload_workers(exchange)
+                assert (old.statuses(), new.statuses()) == ({200}, {401})
                 assert exchange.log().count("stay in use") == count * (1 + WORKERS)  # the master says so, too
         keys.unlink()
         killed = exchange.worker_pids()[0]
         kill(killed)
         until(lambda: len(set(exchange.worker_pids()) - {killed}) == WORKERS, PATIENCE_S, "another worker")
-        assert (old.told(), new.told()) == ({200}, {401})
+        assert (old.statuses(), new.statuses()) == ({200}, {401})
         put(keys, json.dumps({**OLD, **NEW}))
-        reload(exchange)
-        assert new.told() == {200}
+        reload_workers(exchange)
+        assert new.statuses() == {200}
         assert NEW["2026-07"] not in exchange.log()
 
 
@@ -144,7 +130,7 @@ def test_a_bad_file_at_a_reload(tmp_path: Path) -> None:
 def test_a_bad_file_at_the_start(tmp_path: Path, what: str) -> None:
     keys = tmp_path / "keys.json"
     put(keys, *BAD[what])
-    status, said = start(WEB, tmp_path / "data", {"SHARDEX_JWT_KEYS_FILE": str(keys)})
+    status, output = start(WEB, tmp_path / "data", {"SHARDEX_JWT_KEYS_FILE": str(keys)})
     assert status != 0
-    assert f"SHARDEX_JWT_KEYS_FILE={str(keys)!r}" in said
-    assert NEW["2026-07"] not in said
+    assert f"SHARDEX_JWT_KEYS_FILE={str(keys)!r}" in output
+    assert NEW["2026-07"] not in output

@@ -11,8 +11,9 @@ from typing import Final
 
 import pytest
 
+from tests.crash.faults import reload_workers
 from tests.exchange import Exchange, kill, until
-from tests.security.test_key_rotation import PATIENCE_S, WORKERS, reload
+from tests.security.test_key_rotation import PATIENCE_S, WORKERS
 
 LOOKS: Final = 20  # each on a connection of its own: every worker is among those who answer
 
@@ -50,15 +51,15 @@ SLIPS: Final[dict[str, tuple[str, Callable[[Path], object], str]]] = {
 
 @pytest.mark.parametrize("slip", SLIPS)
 def test_what_was_read_before_stays_in_use(exchange: Exchange, tmp_path: Path, slip: str) -> None:
-    name, act, said = SLIPS[slip]
+    name, act, text = SLIPS[slip]
     path, kept, before = exchange.data / name, tmp_path / name, len(exchange.log())
     shutil.copy2(path, kept)
     act(path)
     try:
         replace_a_worker(exchange)
-        until(lambda: count_kept(exchange, before, name, said) == 1, PATIENCE_S, "the worker says so")
-        reload(exchange)
-        until(lambda: count_kept(exchange, before, name, said) == 2 + WORKERS, PATIENCE_S, "the master, too")
+        until(lambda: count_kept(exchange, before, name, text) == 1, PATIENCE_S, "the worker says so")
+        reload_workers(exchange)
+        until(lambda: count_kept(exchange, before, name, text) == 2 + WORKERS, PATIENCE_S, "the master, too")
         assert statuses(exchange, "/api/v1/spot/balances") == {200}
     finally:
         if path.is_dir():
@@ -86,13 +87,13 @@ def statuses(exchange: Exchange, path: str) -> set[int]:
 
 def test_a_damaged_reference_file(exchange: Exchange) -> None:
     """What needs it is refused, by old workers and new ones alike, until it is put right."""
-    said = "table assets: the row 'USDT' does not match its checksum"
+    text = "table assets: the row 'USDT' does not match its checksum"
     refused = "Calls that need it are refused until it can be used"
     set_decimals(exchange, 4)
     replace_a_worker(exchange)
-    reload(exchange)
+    reload_workers(exchange)
     until(lambda: exchange.log().count(refused) == 1 + WORKERS, PATIENCE_S, "each says so once")
-    assert all(said in line for line in exchange.log().splitlines() if refused in line)
+    assert all(text in line for line in exchange.log().splitlines() if refused in line)
     assert statuses(exchange, "/api/v1/spot/balances") == {503}
     assert statuses(exchange, "/fapi/v1/ping") == {200}
     set_decimals(exchange, 6)
@@ -111,7 +112,7 @@ def test_a_reference_file_that_is_gone(exchange: Exchange) -> None:
     for path in gone:
         path.rename(path.with_name(f"gone-{path.name}"))
     try:
-        reload(exchange)
+        reload_workers(exchange)
         assert statuses(exchange, "/api/v1/spot/balances") == {503}
         assert not [path for path in gone if path.exists()]
     finally:
@@ -127,10 +128,10 @@ def test_an_access_log_that_cannot_be_made(exchange: Exchange, access_log: Path)
     shutil.rmtree(access_log.parent)
     os.kill(master, signal.SIGUSR1)
     until(lambda: exchange.log().count("The file that is open stays in use") == 1 + WORKERS, PATIENCE_S, "all say so")
-    reload(exchange)
+    reload_workers(exchange)
     assert statuses(exchange, "/healthz") == {200}
     access_log.parent.mkdir()
-    reload(exchange)
+    reload_workers(exchange)
     assert statuses(exchange, "/healthz") == {200}
     until(lambda: "GET /healthz" in access_log.read_text(), PATIENCE_S, "lines in the log")
     assert exchange.log().count("There is no access log until a reload can open it") == 1

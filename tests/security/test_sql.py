@@ -135,9 +135,9 @@ def as_json(text: str) -> str:
 
 
 def is_empty(answer: Answer) -> bool:
-    """Whether it tells of nobody's orders and of nobody's money."""
-    told = answer.json
-    return told in ([], {"canceled": []}) or (told.get("spot") == [] and not any(told["open_orders"].values()))
+    """Whether it shows no orders and no money."""
+    body = answer.json
+    return body in ([], {"canceled": []}) or (body.get("spot") == [] and not any(body["open_orders"].values()))
 
 
 def test_payloads_as_values_of_the_archive(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def is_live(exchange: Exchange) -> bool:
 
 
 def status(exchange: Exchange, token: str | bytes) -> int:
-    """What whoever shows the token is told: 200 if it opens the list of its account's keys."""
+    """The status for whoever shows the token: 200 if it opens the list of its account's keys."""
     content = token.encode() if isinstance(token, str) else token
     with Connection(exchange.port) as connection:
         lines = [b"GET /api/v1/api-keys HTTP/1.1", b"Host: x", b"Authorization: Bearer " + content]

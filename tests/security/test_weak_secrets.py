@@ -64,10 +64,10 @@ def test_runner(tmp_path: Path, case: str) -> None:
     check_refused(*start(RUNNER, tmp_path / "data", CASES[case]), CASES[case])
 
 
-def check_refused(status: int, said: str, settings: Mapping[str, str]) -> None:
+def check_refused(status: int, output: str, settings: Mapping[str, str]) -> None:
     """Ended by itself, saying which setting it is, and not what its value was."""
     assert status != 0
-    assert any(name in said for name in settings), said
+    assert any(name in output for name in settings), output
     for value in settings.values():
         if len(value) > len("HS384"):
-            assert value not in said and value[2:-2] not in said
+            assert value not in output and value[2:-2] not in output

@@ -8,9 +8,7 @@ import sys
 import time
 from functools import partial
 
-import pytest
-
-from tests.sim.planted import PLANTS
+from tests.sim.planted import PLANTS, planted
 from tests.sim.simulation import COMMANDS, run_seed
 from tests.sim.story import Violation
 
@@ -28,16 +26,23 @@ def main() -> int:
     parser.add_argument("--keep-going", action="store_true", help="continue after seeds that fail")
     args = parser.parse_args()
     logging.disable(logging.WARNING)  # shards warn about the injected faults
-    with pytest.MonkeyPatch.context() as patch:
-        if args.plant:
-            PLANTS[args.plant](patch)
-        return _run(args)
+    return _run_planted(args) if args.plant else _run(args)
+
+
+def _run_planted(requested: argparse.Namespace) -> int:
+    """The same in a copy of the project with the bug."""
+    numbers = (f"--{name}={getattr(requested, name)}" for name in ("seeds", "seed", "commands", "jobs"))
+    others = ("--keep-going",) if requested.keep_going else ()
+    with planted(requested.plant) as checkout:
+        done = checkout.run(["-m", "tests.sim", *numbers, *others], None)
+    print(done.stdout, end="")
+    return done.returncode
 
 
 def _run(requested: argparse.Namespace) -> int:
     start = time.monotonic()
     seeds, commands, failed = range(requested.seed, requested.seed + requested.seeds), 0, []
-    with multiprocessing.get_context("fork").Pool(requested.jobs) as pool:  # a fork includes the planted bug
+    with multiprocessing.get_context("fork").Pool(requested.jobs) as pool:
         for seed, done in zip(seeds, pool.imap(partial(_run_one, commands=requested.commands), seeds), strict=True):
             if isinstance(done, str):
                 failed.append(seed)

@@ -7,7 +7,7 @@ from shards.model.commands import Cancel, CancelAll, CancelBatch, CancelByClient
 from shards.model.queries import Query
 from shards.model.reasons import RejectReason
 from shards.model.replies import OrderReply, Rejected, Reply
-from shards.runtime.loop import COMMANDS
+from shards.runtime.admission import COMMANDS
 
 CANCELS = Cancel | CancelByClientId | CancelAll | CancelBatch
 _NOT_EXECUTED = (RejectReason.BUSY, RejectReason.RESTARTING, RejectReason.STORAGE_FULL)

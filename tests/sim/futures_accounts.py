@@ -132,7 +132,7 @@ class AccountShard:
 
     def _hold_loss(self, account: str, market: int, side: o.Side, terms: Any) -> tuple[int, int, int] | Rejected:
         """The hold of a reduce-only order: 0, or its loss at the worse of the order's and this shard's mark price."""
-        mark = self.marks[market]
+        mark = self.mark(market)
         limit = terms.mark - Fraction(terms.loss_value, terms.reduces) * (1 if side is o.Side.SELL else -1)
         loss = abs((max if side is o.Side.SELL else min)(mark, terms.mark) - limit) * terms.reduces
         allowance = self.allowance(account, market)

@@ -1,6 +1,5 @@
 """Commands of futures traders: orders, triggers with and without a parent, changes, cancels in every way, margin."""
 
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +7,6 @@ from msgspec.structs import replace
 
 from shards.model.accounting import Wallet
 from shards.model.commands import (
-    Cancel,
     CancelAll,
     CancelAllAfter,
     CancelBatch,
@@ -21,13 +19,12 @@ from shards.model.commands import (
     Transfer,
 )
 from shards.model.markets import Market
-from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
+from shards.model.orders import Kind, NewOrder, Side, TimeInForce, Trigger, WatchedPrice
 from shards.model.queries import GetMargin, GetOrder
-from shards.model.replies import MarginReply, OrderReply
+from shards.model.replies import MarginReply
 from tests.sim.call import Call
-from tests.sim.client import Client
 from tests.sim.futures_terms import MIDDLE, REACH, TICK_UNITS
-from tests.sim.traders import OPEN_CALLS_MAX, PAUSES_MS, REPEAT_MS
+from tests.sim.traders import RandomTrader
 
 if TYPE_CHECKING:
     from tests.sim.simulation import Simulation
@@ -37,17 +34,11 @@ TRIGGERS = (Kind.STOP, Kind.STOP_MARKET, Kind.TAKE_PROFIT, Kind.TAKE_PROFIT_MARK
 OTHER = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
 
 
-class FuturesTrader(Client):
-    """Trades futures for one or two accounts, some of them shared with others."""
+class FuturesTrader(RandomTrader):
+    """Trades futures."""
 
     def __init__(self, simulation: "Simulation", name: str, accounts: list[str]) -> None:
-        self.accounts = accounts
-        self.known: deque[Order] = deque(maxlen=25)
-        self.placed: deque[tuple[int, Place]] = deque(maxlen=8)  # with the clock when it was sent
         self.margins: dict[str, MarginReply] = {}  # by account, the last reply
-        self.names = 0
-        self.again_ms = 0  # true time of the next try
-        self.beside: list[Any] = []  # to be sent at the same moment
         makers: tuple[tuple[Callable[[], Any], int], ...] = (
             (self.place, 40),
             (self.race, 12),
@@ -64,28 +55,12 @@ class FuturesTrader(Client):
             (self.query, 12),
             (self.reduce, 12),
         )
-        self._makers, self._weights = zip(*makers, strict=True)
-        super().__init__(simulation, name)
-
-    def act(self) -> None:
-        if len(self.open) < OPEN_CALLS_MAX and self.simulation.true_ms >= self.again_ms:
-            make: Callable[[], Any] = self.chance.choices(self._makers, self._weights)[0]
-            self.ask(make(), self.learn)
-            for message in self.beside:
-                self.ask(message, self.learn)
-            self.beside.clear()
+        super().__init__(simulation, name, accounts, makers)
 
     def learn(self, call: Call) -> None:
-        if not call.decided:
-            self.again_ms = self.simulation.true_ms + self.chance.choice(PAUSES_MS)
-        if isinstance(call.reply, OrderReply):
-            order = call.reply.order
-            self.known.append(order)
-        elif isinstance(call.reply, MarginReply):
+        super().learn(call)
+        if isinstance(call.reply, MarginReply):
             self.margins[call.message.account] = call.reply
-
-    def account(self) -> str:
-        return self.chance.choice(self.accounts)
 
     def market(self) -> Market:
         return self.chance.choice(self.simulation.futures_markets)
@@ -108,10 +83,6 @@ class FuturesTrader(Client):
         tif = self.chance.choice(TIFS) if kind in (Kind.LIMIT, Kind.STOP, Kind.TAKE_PROFIT) else TimeInForce.GTC
         terms = self.market().number, self.account(), side, kind, tif, price, quantity, 0, self.client_id()
         return NewOrder(*terms, signed_ms=now if self.chance.random() < 0.7 else 0, window_ms=5_000)
-
-    def keep(self, place: Place) -> Place:
-        self.placed.append((self.simulation.clock(), place))
-        return place
 
     def place(self) -> Place:
         chance, side = self.chance, self.chance.choice((Side.BUY, Side.SELL))
@@ -182,15 +153,11 @@ class FuturesTrader(Client):
         return self.keep(Place(replace(new, reduce_only=not closes and chance.random() < 0.3)))
 
     def place_again(self) -> Place:
-        now = self.simulation.clock()
-        recent = [place for sent, place in self.placed if 0 <= now - sent < REPEAT_MS]
+        recent = self.recent()
         return self.chance.choice(recent) if recent else self.place()
 
-    def _some_order(self) -> Order | None:
-        return self.chance.choice(self.known) if self.known else None
-
     def modify(self) -> Any:
-        order = self._some_order()
+        order = self.some_order()
         if order is None:
             return self.place()
         price, quantity = self.price(), order.filled + self.lots()
@@ -198,18 +165,11 @@ class FuturesTrader(Client):
         chosen = self.chance.choice(((price, 0, 0), (0, quantity, 0), (price, quantity, 0), (0, 0, stop_price)))
         return Modify(order.id, order.account, *(chosen if any(chosen) else (price, 0, 0)))
 
-    def cancel(self) -> Any:
-        order = self._some_order()
-        if order is None:
-            return self.place()
-        account = order.account if self.chance.random() < 0.95 else self.account()
-        return Cancel(order.id if self.chance.random() < 0.98 else order.id + 10**6, account)
-
     def cancel_by_client_id(self) -> Any:
         return CancelByClientId(self.market().number, self.account(), f"c{self.chance.randint(1, 3)}")
 
     def cancel_batch(self) -> Any:
-        order = self._some_order()
+        order = self.some_order()
         if order is None:
             return self.place()
         ids = [other.id for other in self.known if other.market == order.market][-4:]
@@ -242,7 +202,7 @@ class FuturesTrader(Client):
         return Deposit(self.account(), "USDT", self.chance.choice((amount, -amount)), name, Wallet.FUTURES)
 
     def query(self) -> Any:
-        order = self._some_order()
+        order = self.some_order()
         if order is not None and self.chance.random() < 0.5:
             return GetOrder(order.id)
         return GetMargin(self.account())

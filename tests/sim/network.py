@@ -185,7 +185,7 @@ class SimSelector(selectors.BaseSelector):
         number = fileobj.fileno()
         assert number >= 0 and all(key.fd != number for key in self._keys.values()), "registered twice"
         key = self._keys[fileobj] = selectors.SelectorKey(fileobj, number, events, data)
-        self._files[fileobj] = fileobj if isinstance(fileobj, SimListener) else fileobj._socket
+        self._files[fileobj] = fileobj if isinstance(fileobj, SimListener) else fileobj.socket
         return key
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:

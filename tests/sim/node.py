@@ -15,14 +15,14 @@ from shards.model.links import Granted, LinkMessage
 from shards.model.queries import GetStatus
 from shards.model.reasons import RejectReason
 from shards.model.replies import Rejected, Reply
-from shards.runtime.loop import COMMANDS, Shard
+from shards.runtime.admission import COMMANDS
+from shards.runtime.loop import Shard
 from shards.runtime.recovery import apply_record, engine_at
-from shards.runtime.reply_queue import Numbers
 from shards.runtime.snapshots import Snapshots
 from storage.journal import Journal, JournalDamaged, Record
 from tests.sim.disk import SimDisk, SimJournal, SimSnapshots
 from tests.sim.network import Killed, Life
-from tests.sim.story import Violation
+from tests.sim.oracle import Applied
 
 if TYPE_CHECKING:
     from tests.sim.simulation import Simulation
@@ -84,9 +84,10 @@ class Node:
             simulation.clock,
             lambda: simulation.true_ms,
             self.life,
+            bounds=simulation.plan.bounds,
+            first_ticket=self.lives * TICKETS,  # not random: a run must be reproducible
+            observer=self,
         )
-        self._shard._holds._next_ticket = self.lives * TICKETS  # not random: a run must be reproducible
-        self._watch(self._shard)
         simulation.note(self.name, f"starts with record {engine.sequence}")
 
     def _recover(self, journal: SimJournal) -> Engine:
@@ -94,16 +95,15 @@ class Node:
         engine, position = engine_at(
             snapshots[-1] if snapshots else None, self.number, self.simulation.plan.shard_count
         )
-        self._watch_engine(engine)
         engine.accounts.margins.watched = True
+        self._row = engine.outboxes[ARCHIVE].last_number
         if position.sequence > len(self.disk.history):
             self.simulation.violated(f"{self.name}: its journal ends before its snapshot")
         try:
             for record in journal.read(position):
                 apply_record(engine, record)
+                self._compare(engine, decode_input(record.body), None, live=False)
         except JournalDamaged as damage:
-            if isinstance(damage.__cause__, Violation):
-                raise damage.__cause__ from None
             self.simulation.violated(f"{self.name} does not start: {damage}")
         return engine
 
@@ -127,7 +127,7 @@ class Node:
             self.die(f"ends: {error}")
         else:
             self._look_whether_blind()
-            if self.shard.stopping and not len(self.shard._replies):
+            if self.shard.stopping and not len(self.shard.replies):
                 self.shard.mailbox.close()
                 self.die("has stopped")
 
@@ -150,8 +150,7 @@ class Node:
         shard, simulation = self.shard, self.simulation
         if not (shard.mailbox.serving and self._reaches_for):
             return
-        promised, received = shard.mailbox._promised, self.engine.received
-        missing = [peer for peer in received if peer not in promised or received[peer] < promised[peer]]
+        missing = shard.mailbox.lagging(self.engine.received)
         self._reaches_for = bool(missing)
         for peer in missing:
             simulation.blind_ms = simulation.true_ms
@@ -167,37 +166,21 @@ class Node:
         for record in records:
             self.simulation.oracle.written(self.number, record, archived)
 
-    def _watch_engine(self, engine: Engine) -> None:
-        real, oracle = engine.apply, self.simulation.oracle
+    def applied(self, message: Command | LinkMessage, reply: Reply | AskAccountShard | None) -> None:
+        """The shard has applied an input."""
+        shown = Rejected(RejectReason.BUSY) if isinstance(reply, AskAccountShard) else reply  # in the model's terms
+        self._compare(self.engine, message, None if shown is None else encode(shown), live=True)
 
-        def apply(
-            sequence: int, stamp_ms: int, source: int, number: int, message: Command | LinkMessage
-        ) -> Reply | AskAccountShard | None:
-            before = engine.outboxes[ARCHIVE].last_number
-            reply = real(sequence, stamp_ms, source, number, message)
-            rows = [posted.body for posted in engine.outboxes[ARCHIVE].after(before)]
-            live = self._shard is not None and self._shard.engine is engine
-            shown = Rejected(RejectReason.BUSY) if isinstance(reply, AskAccountShard) else reply  # in the model's terms
-            told = encode(shown) if live and shown is not None else None
-            sent = {receiver: outbox.last_number for receiver, outbox in engine.outboxes.items()}
-            oracle.applied(self.number, sequence, message, told, rows, sent, live)
-            return reply
+    def _compare(self, engine: Engine, message: Command | LinkMessage, told: bytes | None, *, live: bool) -> None:
+        before, self._row = self._row, engine.outboxes[ARCHIVE].last_number
+        rows = [posted.body for posted in engine.outboxes[ARCHIVE].after(before)]
+        sent = {receiver: outbox.last_number for receiver, outbox in engine.outboxes.items()}
+        self.simulation.oracle.applied(self.number, engine.sequence, Applied(message, told, rows, sent, live))
 
-        engine.apply = apply  # type: ignore[method-assign]
-
-    def _watch(self, shard: Shard) -> None:
-        """Observe every reply when it is made, with its message."""
-        real = shard._replies.add
-
-        def add(request: Request, reply: Reply, account: str, since: Numbers | None = None) -> None:
-            real(request, reply, account, since)
-            self._hear(request, reply, since)
-
-        shard._replies.add = add  # type: ignore[method-assign]
-
-    def _hear(self, request: Request, reply: Reply, since: Numbers | None) -> None:
+    def replied(self, request: Request, reply: Reply, *, to_input: bool) -> None:
+        """The shard has made a reply."""
         oracle, engine = self.simulation.oracle, self.engine
-        if since is not None:
+        if to_input:
             if reply == Rejected(RejectReason.BUSY):
                 applied = decode_input(self.disk.history[engine.sequence - 1][0].body)
                 if not isinstance(
@@ -220,6 +203,6 @@ class Node:
         connection: Any = self.shard.mailbox.callers.get(request.caller)
         if connection is None:
             return None
-        other = connection._socket.peer
+        other = connection.socket.peer
         caller: Any = other.life.owner if other.life is not None else None
         return caller.call_numbered(other, request.number) if hasattr(caller, "call_numbered") else None

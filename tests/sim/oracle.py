@@ -11,7 +11,7 @@ from shards.model.links import Granted, LinkMessage
 from shards.model.queries import Query
 from shards.model.reasons import RejectReason
 from shards.model.replies import AmountReply, MarginReply, Rejected
-from shards.runtime.loop import COMMANDS
+from shards.runtime.admission import COMMANDS
 from shards.runtime.recovery import apply_record, engine_at
 from shards.verify.invariants import find_violations
 from storage.journal import Record
@@ -38,6 +38,16 @@ class _Written(NamedTuple):
     written_ms: int  # true time
 
 
+class Applied(NamedTuple):
+    """An input that a shard has applied: live, or again after a restart."""
+
+    message: Command | LinkMessage
+    reply: bytes | None
+    rows: list[bytes]
+    sent: dict[int, int]
+    live: bool
+
+
 class Oracle:
     """The expected state."""
 
@@ -46,7 +56,7 @@ class Oracle:
         self.model = Model(simulation.plan.shard_count)
         self._written = [deque[_Written]() for _ in range(simulation.plan.shard_count)]
         self._predicted: dict[tuple[int, int], Predicted] = {}  # by shard and record
-        self._ahead: dict[tuple[int, int], tuple[Any, ...]] = {}  # applied, but not on disk: must be empty at the end
+        self._ahead: dict[tuple[int, int], Applied] = {}  # applied, but not on disk: must be empty at the end
         self.calls: defaultdict[bytes, list[Call]] = defaultdict(list)  # by message sent
         self.acknowledged: list[Call] = []
         self.executed: Counter[bytes] = Counter()  # commands, as sent by callers
@@ -59,7 +69,7 @@ class Oracle:
         self._written[shard].append(_Written(record, archived, self.simulation.true_ms))
         early = self._ahead.pop((shard, record.sequence), None)
         if early is not None:
-            self.applied(shard, record.sequence, *early)
+            self.applied(shard, record.sequence, early)
 
     def _predict(self, shard: int, sequence: int, sent: dict[int, int]) -> None:
         """Apply records on disk to the model, up to ``sequence``: in step with the shard, as a batch takes time."""
@@ -84,34 +94,16 @@ class Oracle:
         if calls and written_ms > max(call.until_ms for call in calls) + self.simulation.stepped_back_ms:
             self.simulation.violated(f"executed past its deadline: {brief(message)}", *touched_by(message))
 
-    def applied(
-        self,
-        shard: int,
-        sequence: int,
-        message: Command | LinkMessage,
-        reply: bytes | None,
-        rows: list[bytes],
-        sent: dict[int, int],
-        live: bool,
-    ) -> None:
-        """A shard has applied an input: live, or again after a restart."""
-        found = message, reply, rows, sent, live
-        self._predict(shard, sequence, sent)
+    def applied(self, shard: int, sequence: int, found: Applied) -> None:
+        """A shard has applied an input."""
+        self._predict(shard, sequence, found.sent)
         if (shard, sequence) in self._predicted:
-            self._compare(shard, sequence, *found)
+            self._compare(shard, sequence, found)
         else:
             self._ahead[shard, sequence] = found
 
-    def _compare(
-        self,
-        shard: int,
-        sequence: int,
-        message: Command | LinkMessage,
-        reply: bytes | None,
-        rows: list[bytes],
-        sent: dict[int, int],
-        live: bool,
-    ) -> None:
+    def _compare(self, shard: int, sequence: int, found: Applied) -> None:
+        message, reply, rows, sent, live = found
         expected = self._predicted[shard, sequence]
         model = self.model.shards[shard]
         if live and reply != expected.reply:

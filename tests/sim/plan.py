@@ -1,16 +1,10 @@
 """The parameters of a seed: number of participants, sizes of limits, kinds and rates of faults."""
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
-import pytest
-
-from shards import limits
-from shards.ipc import protocol
 from shards.model.markets import Market, Product
-from shards.runtime import query_queue, reply_queue
+from shards.runtime.bounds import BOUNDS, Bounds
 
 
 class Plan(NamedTuple):
@@ -24,12 +18,7 @@ class Plan(NamedTuple):
     queue_depth: int
     snapshot_records: int
     preemption: float  # probability that other processes run at a system call
-    batch_count: int  # replaces limits.BATCH_COUNT_MAX; likewise up to the next line
-    window_bytes: int  # LINK_WINDOW_BYTES
-    piece_count: int  # REPLY_PIECE_COUNT
-    backlog_count: int  # ARCHIVE_BACKLOG_MAX
-    query_ms: int  # QUERY_MS; 0: one a turn
-    query_count: int  # QUERY_COUNT_MAX
+    bounds: Bounds  # small enough to be reached
     futures_units: int  # maximum futures funds of a trader
 
     kills: float  # of a shard, between two turns
@@ -41,19 +30,6 @@ class Plan(NamedTuple):
     full_disks: float
     failed_syncs: float
     clock_steps: float
-
-
-@contextmanager
-def small_limits(plan: Plan) -> Iterator[None]:
-    """Limits small enough to be reached."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(limits, "BATCH_COUNT_MAX", plan.batch_count)
-        patch.setattr(limits, "ARCHIVE_BACKLOG_MAX", plan.backlog_count)
-        patch.setattr(limits, "QUERY_MS", plan.query_ms)
-        patch.setattr(query_queue, "QUERY_COUNT_MAX", plan.query_count)
-        patch.setattr(protocol, "LINK_WINDOW_BYTES", plan.window_bytes)
-        patch.setattr(reply_queue, "REPLY_PIECE_COUNT", plan.piece_count)
-        yield
 
 
 def make_plan(chance: random.Random) -> Plan:
@@ -69,12 +45,14 @@ def make_plan(chance: random.Random) -> Plan:
         chance.choice((4, 16, 64, 1_024)),
         chance.choice((30, 100, 400)),
         chance.choice((0.005, 0.02, 0.08)),
-        chance.choice((1, 4, 256)),
-        chance.choice((100, 1_000, limits.LINK_WINDOW_BYTES)),
-        chance.choice((1, 3, limits.REPLY_PIECE_COUNT)),
-        chance.choice((100, limits.ARCHIVE_BACKLOG_MAX)),
-        chance.choice((0, limits.QUERY_MS)),
-        chance.choice((1, limits.QUERY_COUNT_MAX)),
+        Bounds(  # drawn in this order: a seed makes the same run
+            batch_count=chance.choice((1, 4, BOUNDS.batch_count)),
+            link_window_bytes=chance.choice((100, 1_000, BOUNDS.link_window_bytes)),
+            reply_piece_count=chance.choice((1, 3, BOUNDS.reply_piece_count)),
+            archive_backlog_count=chance.choice((100, BOUNDS.archive_backlog_count)),
+            query_ms=chance.choice((0, BOUNDS.query_ms)),
+            query_count=chance.choice((1, BOUNDS.query_count)),
+        ),
         chance.choice((10**6, 10**7, 10**8)),
         *trouble,
     )

@@ -26,7 +26,7 @@ from tests.sim.futures_traders import FuturesTrader
 from tests.sim.network import Machine
 from tests.sim.node import Node
 from tests.sim.oracle import Oracle
-from tests.sim.plan import make_plan, make_spot_markets, small_limits
+from tests.sim.plan import make_plan, make_spot_markets
 from tests.sim.savers import Saver
 from tests.sim.story import Story, Violation
 from tests.sim.traders import Operator, Trader
@@ -117,10 +117,9 @@ class Simulation:
 
     def run(self) -> None:
         """Raises Violation."""
-        with small_limits(self.plan):
-            self._open()
-            self._trouble()
-            self._drain()
+        self._open()
+        self._trouble()
+        self._drain()
 
     def _open(self) -> None:
         """Markets and funds, without faults."""
@@ -213,7 +212,7 @@ class Simulation:
     def _are_mailboxes_whole(self) -> bool:
         for node in self.nodes:
             mailbox = node.shard.mailbox
-            if mailbox.qsize() or len(mailbox._free) + len(mailbox.callers) != CONNECTIONS_MAX:
+            if mailbox.qsize() or mailbox.free_slots + len(mailbox.callers) != CONNECTIONS_MAX:
                 return False
         return True
 

@@ -1,6 +1,7 @@
 """Commands of traders: orders of all kinds, cancels in every way, repeated requests, payments, queries."""
 
 from collections import deque
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from shards.model.commands import (
     SetRisk,
 )
 from shards.model.markets import Market, MarketStatus, Product
-from shards.model.orders import Kind, NewOrder, Side, TimeInForce
+from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce
 from shards.model.queries import GetBalances, GetDepth, GetOrder, GetOrderByClientId, ListOrders
 from shards.model.replies import OrderReply
 from tests.sim.call import Call
@@ -72,32 +73,28 @@ class Operator(Client):
         self.finish()
 
 
-class Trader(Client):
-    """Trades on the spot markets for one or two accounts, some of them shared with others."""
+class RandomTrader(Client):
+    """Trades for one or two accounts, some of them shared with others."""
 
-    def __init__(self, simulation: "Simulation", name: str, accounts: list[str]) -> None:
+    def __init__(
+        self, simulation: "Simulation", name: str, accounts: list[str], makers: Sequence[tuple[Callable[[], Any], int]]
+    ) -> None:
+        """``makers`` of messages, and how often each is chosen."""
         self.accounts = accounts
-        self.known: deque[Any] = deque(maxlen=25)  # orders
+        self.known: deque[Order] = deque(maxlen=25)
         self.placed: deque[tuple[int, Place]] = deque(maxlen=8)  # with the clock when it was sent
-        self.moved: deque[Deposit] = deque(maxlen=4)
         self.names = 0
         self.again_ms = 0  # true time of the next try
-        makers = (
-            (self.place, 48),
-            (self.place_again, 6),
-            (self.cancel, 16),
-            (self.cancel_by_client_id, 5),
-            (self.cancel_all, 3),
-            (self.move, 4),
-            (self.query, 16),
-        )
+        self.beside: list[Any] = []  # to be sent at the same moment
         self._makers, self._weights = zip(*makers, strict=True)
         super().__init__(simulation, name)
 
     def act(self) -> None:
         if len(self.open) < OPEN_CALLS_MAX and self.simulation.true_ms >= self.again_ms:
-            message = self.chance.choices(self._makers, self._weights)[0]()
-            self.ask(message, self.learn)
+            self.ask(self.chance.choices(self._makers, self._weights)[0](), self.learn)
+            for message in self.beside:
+                self.ask(message, self.learn)
+            self.beside.clear()
 
     def learn(self, call: Call) -> None:
         """Remember the orders in a reply; back off if the call was not accepted."""
@@ -108,6 +105,45 @@ class Trader(Client):
 
     def account(self) -> str:
         return self.chance.choice(self.accounts)
+
+    def some_order(self) -> Order | None:
+        return self.chance.choice(self.known) if self.known else None
+
+    def place(self) -> Place:
+        raise NotImplementedError
+
+    def keep(self, place: Place) -> Place:
+        self.placed.append((self.simulation.clock(), place))
+        return place
+
+    def recent(self) -> list[Place]:
+        """Orders that may be sent once more: within the time window of signed requests."""
+        now = self.simulation.clock()
+        return [place for sent, place in self.placed if 0 <= now - sent < REPEAT_MS]
+
+    def cancel(self) -> Place | Cancel:
+        order = self.some_order()
+        if order is None:
+            return self.place()
+        account = order.account if self.chance.random() < 0.95 else self.account()
+        return Cancel(order.id if self.chance.random() < 0.98 else order.id + 10**6, account)
+
+
+class Trader(RandomTrader):
+    """Trades on the spot markets."""
+
+    def __init__(self, simulation: "Simulation", name: str, accounts: list[str]) -> None:
+        self.moved: deque[Deposit] = deque(maxlen=4)
+        makers = (
+            (self.place, 48),
+            (self.place_again, 6),
+            (self.cancel, 16),
+            (self.cancel_by_client_id, 5),
+            (self.cancel_all, 3),
+            (self.move, 4),
+            (self.query, 16),
+        )
+        super().__init__(simulation, name, accounts, makers)
 
     def market(self) -> Market:
         return self.chance.choice(self.simulation.markets)
@@ -132,32 +168,19 @@ class Trader(Client):
             kind, tif, price = Kind.MARKET, TimeInForce.IOC, 0
             if side is Side.BUY:
                 quantity, quote = 0, quantity * MIDDLE * market.tick_lot_units + chance.randint(0, 10_000)
-        now = self.simulation.clock()
-        signed_ms = now - chance.randint(0, 3) if chance.random() < 0.7 else 0
-        new = NewOrder(
-            market.number, self.account(), side, kind, tif, price, quantity, quote, self.client_id(), signed_ms
-        )
-        place = Place(new)
-        self.placed.append((now, place))
-        return place
+        signed_ms = self.simulation.clock() - chance.randint(0, 3) if chance.random() < 0.7 else 0
+        who = self.account(), side, kind, tif
+        return self.keep(Place(NewOrder(market.number, *who, price, quantity, quote, self.client_id(), signed_ms)))
 
     def place_again(self) -> Place:
         """An exact repeat, or other content under the same client id."""
-        now = self.simulation.clock()
-        recent = [place for sent, place in self.placed if 0 <= now - sent < REPEAT_MS]
+        recent = self.recent()
         if not recent:
             return self.place()
         place = self.chance.choice(recent)
         if self.chance.random() < 0.1 and place.order.quantity:
             return Place(replace(place.order, quantity=place.order.quantity + 1))
         return place
-
-    def cancel(self) -> Place | Cancel:
-        if not self.known:
-            return self.place()
-        order = self.chance.choice(self.known)
-        account = order.account if self.chance.random() < 0.95 else self.account()
-        return Cancel(order.id if self.chance.random() < 0.98 else order.id + 10**6, account)
 
     def cancel_by_client_id(self) -> CancelByClientId:
         name = self.chance.choice(self.known).client_id if self.known and self.chance.random() < 0.6 else ""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from shards.ipc.connection import Connection
 from shards.ipc.frames import HEAD, FrameKind, Stream
+from shards.limits import SEND_BUFFER_BYTES_MAX
 
 
 def pack(kind: FrameKind, number: int, time: int = 0, body: bytes = b"") -> bytes:
@@ -31,8 +32,8 @@ class Frames(Stream[Frame]):
 class End(Connection[Frame]):
     """Without any rule, on a socket."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        super().__init__(sock, Frames())
+    def __init__(self, sock: socket.socket, buffer_bytes: int = SEND_BUFFER_BYTES_MAX) -> None:
+        super().__init__(sock, Frames(buffer_bytes))
 
     @property
     def closed(self) -> bool:

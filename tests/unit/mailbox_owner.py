@@ -17,25 +17,18 @@ from shards.ipc.errors import NotServing
 from shards.ipc.mailbox import Mailbox
 from shards.limits import BATCH_COUNT_MAX
 from shards.model.codec import decode_request, encode
-from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce
 from shards.model.queries import CountOpen, ListOrders, RunSql
 from shards.model.replies import CountReply, OrdersReply, Reply, TableReply
 from shards.runtime.reply_queue import Replies
+from tests.unit.orders import make_order
 
 spawn = multiprocessing.get_context("spawn")
-
-
-def make_order(number: int) -> Order:
-    return Order(
-        number, 1, "alice", Side.BUY, Kind.LIMIT, TimeInForce.GTC, 1, 1, 0, "client-id-of-some-length", 0, 0, 0, 0,
-        Status.OPEN, EndReason.NONE, 0, 0,
-    )  # fmt: skip
 
 
 def _answer(message: object) -> Reply:
     match message:
         case ListOrders(_, limit):
-            return OrdersReply([make_order(number) for number in range(limit)])
+            return OrdersReply([make_order(number, client_id="client-id-of-some-length") for number in range(limit)])
         case RunSql(text):
             return TableReply([], [[len(text)]])
         case CountOpen(account):

@@ -5,15 +5,9 @@ import random
 import pytest
 
 from shards.engine.market.book import Book, BookSide
-from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce
+from shards.model.orders import Order, Side
 from tests.model.seeds import read_seed
-
-
-def make_order(number: int, side: Side = Side.BUY, price: int = 100, quantity: int = 10, filled: int = 0) -> Order:
-    return Order(
-        number, 1, "alice", side, Kind.LIMIT, TimeInForce.GTC, price, quantity, 0, "", 0, filled, 0, 0,
-        Status.OPEN, EndReason.NONE, 0, 0,
-    )  # fmt: skip
+from tests.unit.orders import make_order
 
 
 def levels(side: BookSide) -> list[tuple[int, int, list[int]]]:
@@ -24,7 +18,7 @@ def levels(side: BookSide) -> list[tuple[int, int, list[int]]]:
 def test_levels_come_best_price_first(side: Side, prices: list[int]) -> None:
     book = Book()
     for number, price in enumerate((101, 100, 102), 1):
-        book.side(side).add(make_order(number, side, price))
+        book.side(side).add(make_order(number, side=side, price=price))
     assert [level.price for level in book.side(side)] == prices
     assert book.side(side).best_price() == prices[0]
     assert book.opposite(side).best_price() is None
@@ -52,7 +46,7 @@ def test_an_order_leaves_from_anywhere_and_the_level_with_the_last() -> None:
 
 def test_a_partial_fill_stays_in_its_place_and_a_full_one_leaves() -> None:
     asks = Book().asks
-    first, second = make_order(1, Side.SELL), make_order(2, Side.SELL)
+    first, second = make_order(1, side=Side.SELL), make_order(2, side=Side.SELL)
     asks.add(first)
     asks.add(second)
     asks.take(first, 4)
@@ -79,11 +73,11 @@ def test_a_price_crosses_a_limit_that_is_equal_or_worse(price: int, limit: int, 
 
 def test_a_level_that_comes_back_starts_anew() -> None:
     asks = Book().asks
-    order = make_order(1, Side.SELL)
+    order = make_order(1, side=Side.SELL)
     asks.add(order)
-    asks.add(make_order(2, Side.SELL, 105))
+    asks.add(make_order(2, side=Side.SELL, price=105))
     asks.remove(order)
-    asks.add(make_order(3, Side.SELL, 100, 2))
+    asks.add(make_order(3, side=Side.SELL, quantity=2))
     assert levels(asks) == [(100, 2, [3]), (105, 10, [2])]
 
 
@@ -105,7 +99,7 @@ def test_the_book_is_a_sorted_list_of_queues(side: Side) -> None:
                 own.take(order, 1)
                 order.filled += 1
         else:
-            order = make_order(number, side, chance.randint(90, 110), chance.randint(1, 20))
+            order = make_order(number, side=side, price=chance.randint(90, 110), quantity=chance.randint(1, 20))
             own.add(order)
             plain.append(order)
         prices = sorted({order.price for order in plain}, reverse=side is Side.BUY)

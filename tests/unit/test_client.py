@@ -15,9 +15,10 @@ import pytest
 from shards.clock import now_ms
 from shards.folder import Folder
 from shards.ipc.client import Client
+from shards.ipc.counters import Slot
 from shards.ipc.errors import NotServing
 from shards.ipc.frames import FrameKind
-from shards.ipc.threaded_channel import ThreadedShardChannel
+from shards.ipc.threaded_channel import ThreadedShardChannel, ThreadedWaiter
 from shards.limits import REPLY_PIECE_COUNT
 from shards.model.codec import encode
 from shards.model.commands import Cancel, CancelAll, Command, Deposit
@@ -200,12 +201,17 @@ def test_killed_callers_take_no_capacity_with_them(
         wait_until(lambda: channel.qsize() == 0)
 
 
-def sent_count(client: Client) -> int:
-    """Calls that have been sent to shard 0 and are not answered."""
-    channel = client._shards[0]
-    assert isinstance(channel, ThreadedShardChannel)
-    with channel._lock:
-        return len(channel._callee.calls)
+class CountingChannel(ThreadedShardChannel):
+    """Knows what has been sent."""
+
+    def __init__(self, folder: Folder, name: str) -> None:
+        self.sent: list[int] = []
+        super().__init__(folder, name)
+
+    def send(self, slot: Slot, body: bytes, deadline_ms: int) -> tuple[int, ThreadedWaiter]:
+        sent = super().send(slot, body, deadline_ms)
+        self.sent.append(sent[0])
+        return sent
 
 
 @pytest.mark.parametrize(
@@ -219,16 +225,21 @@ def sent_count(client: Client) -> int:
     ids=lambda value: type(value).__name__ if not isinstance(value, RejectReason) else value.value,
 )
 def test_the_owners_death_is_known_at_once_to_all_who_wait(
-    client: Client, owner: Process, message: Command | Query, reason: RejectReason
+    folder: Folder, owner: Process, message: Command | Query, reason: RejectReason
 ) -> None:
+    channels: dict[str, CountingChannel] = {}
+    client = Client(folder, lambda at, name: channels.setdefault(name, CountingChannel(at, name)))
     wait_until(lambda: client.is_serving(0))
     owner.take(False)
     with ThreadPoolExecutor(4) as pool:
         replies = [pool.submit(client.call, 0, message, LONG_MS) for _ in range(4)]
-        wait_until(lambda: sent_count(client) == 4)  # a place that is only claimed means that nothing was sent
+        wait_until(
+            lambda: len(channels["shard-0"].sent) == 4
+        )  # a place that is only claimed means that nothing was sent
         owner.kill()
         assert [reply.result(30) for reply in replies] == [Rejected(reason)] * 4
     assert client.call(0, message, LONG_MS) == Rejected(RejectReason.RESTARTING)
+    client.close()
 
 
 def test_a_stopped_owner_that_is_killed_is_known_at_once_too(client: Client, owner: Process) -> None:

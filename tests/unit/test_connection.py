@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from shards.ipc import frames
 from shards.ipc.frames import FrameKind
 from tests.unit.ends import End, Frame, pack
 
@@ -54,25 +53,22 @@ def test_what_the_socket_does_not_take_waits_and_arrives_whole(ends: tuple[End, 
     assert own.unsent_bytes == 0 and own.events == selectors.EVENT_READ
 
 
-class Recorder:
-    """A socket that notes what it is given."""
+class Recorder(socket.socket):
+    """Notes what it is given."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
+        super().__init__(fileno=sock.detach())
         self.given: list[bytes | memoryview] = []
 
-    def send(self, chunk: bytes | memoryview) -> int:
+    def send(self, chunk: bytes | memoryview) -> int:  # type: ignore[override]
         self.given.append(chunk)
-        return self._socket.send(chunk)
+        return super().send(chunk)
 
 
-def test_however_much_waits_each_byte_is_copied_once(
-    ends: tuple[End, socket.socket], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    own, other = ends
-    recorder = Recorder(own._socket)
-    monkeypatch.setattr(own, "_socket", recorder)
-    peer = End(other)
+def test_however_much_waits_each_byte_is_copied_once() -> None:
+    sock, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    recorder = Recorder(sock)
+    own, peer = End(recorder), End(other)
     for number in range(40):
         own.send(FrameKind.REPLY, number, body=bytes(150_000))
     waiting = own.unsent_bytes
@@ -83,7 +79,8 @@ def test_however_much_waits_each_byte_is_copied_once(
     chunks = [chunk for chunk in recorder.given if isinstance(chunk, bytes)]  # a view of a rest copies nothing
     assert len(recorder.given) > len(chunks) > 1, "everything fitted at once: the test says nothing"
     assert sum(map(len, chunks)) == waiting
-    monkeypatch.undo()
+    own.release()
+    peer.release()
 
 
 def test_what_came_whole_before_the_end_is_still_taken(ends: tuple[End, socket.socket]) -> None:
@@ -119,12 +116,9 @@ def test_sending_to_an_end_that_is_gone_closes_and_never_raises(ends: tuple[End,
     assert own.unsent_bytes == 0
 
 
-def test_a_reader_that_does_not_read_is_cut_off(
-    ends: tuple[End, socket.socket], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(frames, "SEND_BUFFER_BYTES_MAX", 2_000_000)
-    own, _ = ends
-    sent = 0
+def test_a_reader_that_does_not_read_is_cut_off() -> None:
+    sock, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    own, sent = End(sock, buffer_bytes=2_000_000), 0
     while not own.closed:
         own.send(FrameKind.REPLY, sent, body=bytes(100_000))
         own.flush()
@@ -132,6 +126,8 @@ def test_a_reader_that_does_not_read_is_cut_off(
         assert own.unsent_bytes <= 2_000_000
     assert sent > 20
     assert own.unsent_bytes == 0, "memory is given back"
+    own.release()
+    other.close()
 
 
 def test_closing_twice_is_as_good_as_once(ends: tuple[End, socket.socket]) -> None:

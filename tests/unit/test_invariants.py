@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from shards.engine.account.margin import Margins
 from shards.engine.engine import Engine
 from shards.model.accounting import Wallet
 from shards.model.commands import AddMarket, CancelAll, Deposit, Place, SetMarkPrice
@@ -174,19 +173,36 @@ def test_a_market_that_its_orders_do_not_find_is_named(make: Callable[[], World]
     assert f"shard {shard}: market 1 is missing, but orders are on their way to it" in find_violations(world.engines)
 
 
-def test_a_hold_and_a_fill_that_take_more_than_there_is_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+class Falling(dict[int, int]):
+    """Marks that are worth nothing once they have been looked at."""
+
+    def __getitem__(self, market: int) -> int:
+        mark = super().__getitem__(market)
+        self[market] = 0
+        return mark
+
+
+def test_a_hold_and_a_fill_that_take_more_than_there_is_are_found() -> None:
     """Where a fault lets an order have margin that its account has not."""
     world = World(1)
     world.call(AddMarket(colluders.make_market(1)))
+    bid, ask = (
+        Place(NewOrder(1, account, side, Kind.LIMIT, TimeInForce.GTC, 50_000, 5, 0))
+        for account, side in (("alice", Side.BUY), ("bob", Side.SELL))
+    )
     for account in ("alice", "bob"):
-        world.call(Deposit(account, "USDT", 10**3 if account == "alice" else 10**12, "one", Wallet.FUTURES))
+        world.call(Deposit(account, "USDT", 10**12, "one", Wallet.FUTURES))
+    for message in (bid, ask, SetMarkPrice(1, 50_000)):
+        world.call(message)
+    margins = world.engines[0].accounts.margins
+    alice = margins.by_account["alice"]
+    world.call(Deposit("alice", "USDT", alice.markets[1].position.cost // 2 - alice.wallet, "two", Wallet.FUTURES))
     assert find_violations(world.engines) == []
-    with monkeypatch.context() as fault:
-        free, told = Margins.free, iter([10**12])
-        fault.setattr(Margins, "free", lambda margins, account: next(told, None) or free(margins, account))
-        world.call(Place(NewOrder(1, "alice", Side.BUY, Kind.LIMIT, TimeInForce.GTC, 50_000, 5, 0)))
+    marks, margins.marks = margins.marks, Falling(margins.marks)
+    world.call(bid)
+    margins.marks = marks
     assert any("alice in market 1: a hold of" in found for found in find_violations(world.engines))
-    world.engines[0].accounts.margins.overdrawn.clear()
+    margins.overdrawn.clear()
     first_order(world.engines[0]).leverage = 1  # its fill takes its whole value, of which a twentieth is held
-    world.call(Place(NewOrder(1, "bob", Side.SELL, Kind.LIMIT, TimeInForce.GTC, 50_000, 5, 0)))
+    world.call(ask)
     assert any("alice in market 1: a fill took" in found for found in find_violations(world.engines))

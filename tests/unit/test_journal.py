@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,25 @@ def change(path: Path, sql: str, *values: object) -> None:
     with sqlite3.connect(path) as db:
         db.execute(sql, values)
     db.close()
+
+
+class Disk:
+    """Where one journal lies: may be full."""
+
+    def __init__(self) -> None:
+        self._opened: list[sqlite3.Connection] = []
+
+    def connect(self, *args: Any, **options: Any) -> sqlite3.Connection:
+        self._opened.append(sqlite3.connect(*args, **options))
+        return self._opened[-1]
+
+    def ask(self, pragma: str) -> Any:
+        """Of the newest connection."""
+        return self._opened[-1].execute(f"PRAGMA {pragma}").fetchone()[0]
+
+    def leave(self, pages: int) -> None:
+        """Let the file grow by so many pages."""
+        self.ask(f"max_page_count = {self.ask('page_count') + pages}")
 
 
 @pytest.fixture
@@ -248,7 +268,7 @@ def test_a_torn_copy_is_an_exact_prefix_or_refused(tmp_path: Path, part: str, fi
     chance = random.Random(read_seed())
     journal = fill(tmp_path / "journal.sqlite", batches=30, batch_size=4, size=400)
     if moved:
-        journal._db.execute("PRAGMA wal_checkpoint(RESTART)")
+        change(tmp_path / "journal.sqlite", "PRAGMA wal_checkpoint(RESTART)")
         for first in range(121, 161, 4):
             journal.append(make_records(first, 4, 400))
     last = journal.last.sequence
@@ -295,16 +315,18 @@ def test_a_flipped_bit_is_an_exact_prefix_or_refused(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_refuses_the_batch_and_the_next_one_goes_on(path: Path) -> None:
-    journal = fill(path)
+    disk = Disk()
+    fill(path).close()
+    journal = Journal(path, connect=disk.connect)
     list(journal.read(START))
-    journal._db.execute("PRAGMA max_page_count = 1")  # SQLite takes no less than there is
+    disk.leave(0)
     refused = 0
     for _ in range(3):
         with pytest.raises(StorageFull):
             journal.append(make_records(51, 20, 4_000))
         refused += 1
         assert journal.last.sequence == journal.last_sequence() == 50
-    journal._db.execute("PRAGMA max_page_count = 1000000")
+    disk.leave(1_000)
     journal.append(make_records(51, 20, 4_000))
     journal.close()
     assert refused == 3
@@ -313,16 +335,16 @@ def test_a_full_disk_refuses_the_batch_and_the_next_one_goes_on(path: Path) -> N
 
 @pytest.mark.parametrize("pages", range(1, 20, 3))
 def test_the_disk_may_fill_up_at_any_page(path: Path, pages: int) -> None:
-    journal = Journal(path)
-    (used,) = journal._db.execute("PRAGMA page_count").fetchone()
-    journal._db.execute(f"PRAGMA max_page_count = {used + pages}")
+    disk = Disk()
+    journal = Journal(path, connect=disk.connect)
+    disk.leave(pages)
     written = 0
     with pytest.raises(StorageFull):
         while True:
             journal.append(make_records(written + 1, 3, 2_500))
             written += 3
     assert journal.last.sequence == journal.last_sequence() == written
-    journal._db.execute("PRAGMA max_page_count = 1000000")
+    disk.leave(1_000)
     journal.append(make_records(written + 1, 3, 2_500))
     journal.close()
     assert read_all(path) == make_records(1, written + 3, 2_500)
@@ -367,9 +389,9 @@ def test_a_short_write_ends_the_process_and_what_was_acknowledged_is_on_disk(pat
 
 def test_each_commit_is_synced(path: Path) -> None:
     """SQLite syncs the log at each commit only if it is told so; a log that is not synced dies with the power."""
-    journal = Journal(path)
-    told = [journal._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
-    assert told == ["wal", 2]
+    disk = Disk()
+    journal = Journal(path, connect=disk.connect)
+    assert [disk.ask(name) for name in ("journal_mode", "synchronous")] == ["wal", 2]
     journal.close()
 
 

@@ -1,6 +1,7 @@
 """What a shard's loop refuses before it decides anything: one real shard, turned by hand, without archive and peers."""
 
 import socket
+import sqlite3
 from collections.abc import Iterator
 from itertools import count, islice
 from pathlib import Path
@@ -9,11 +10,11 @@ from typing import Any
 import pytest
 
 from shards import limits
-from shards.engine.order_entry import AskAccountShard
+from shards.engine.engine import Engine
 from shards.folder import Folder
 from shards.ipc.frames import FrameKind
 from shards.model.accounting import Balance, Settlement, Wallet
-from shards.model.codec import decode_reply, encode
+from shards.model.codec import decode_link, decode_reply, encode
 from shards.model.commands import (
     AddMarket,
     Cancel,
@@ -23,19 +24,21 @@ from shards.model.commands import (
     Deposit,
     Modify,
     Place,
+    SetMarkPrice,
     Transfer,
 )
-from shards.model.links import MarkChanged, Settle
+from shards.model.links import MarkChanged, Settle, TriggerMarginRequest, TriggerMarginResult
 from shards.model.markets import shard_of_account
-from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce
-from shards.model.queries import GetBalances, ListOpen, Query
+from shards.model.orders import Kind, NewOrder, Order, Side, TimeInForce, Trigger, WatchedPrice
+from shards.model.queries import GetBalances, ListOpen, Query, TakeSnapshot
 from shards.model.reasons import RejectReason
 from shards.model.replies import AmountReply, BalancesReply, MarketReply, OrderReply, OrdersReply, Rejected, Reply
-from shards.runtime import loop, query_queue
+from shards.runtime.bounds import Bounds
 from shards.runtime.loop import Shard
-from shards.runtime.recovery import recover
 from shards.runtime.snapshots import Snapshots
-from storage.journal import StorageFull
+from storage.journal import Journal
+from storage.snapshot import list_snapshots
+from tests.model import colluders
 from tests.model.world import make_market
 from tests.unit.ends import End
 
@@ -43,18 +46,44 @@ NOW_MS = 1_790_000_000_000
 DEPTH = 200
 
 
-class Caller:
-    """One caller of one shard."""
+class Disk(sqlite3.Connection):
+    """May be full."""
 
-    def __init__(self, path: Path, shard_count: int = 1) -> None:
+    is_full = False
+
+    def executemany(self, *statement: Any) -> sqlite3.Cursor:
+        if self.is_full:
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+        return super().executemany(*statement)
+
+
+class Caller:
+    """One caller of one shard with a new journal."""
+
+    def __init__(self, path: Path, shard_count: int = 1, **bounds: int) -> None:
         self.now_ms = NOW_MS
         self.folder = Folder.open(path, shard_count)
-        engine, self.journal, _ = recover(self.folder.shard(0), 0, shard_count)
-        snapshots, passed = Snapshots(self.folder.shard(0), 10**9, 0), count(step=limits.LINK_WAIT_TURN_MS)
-        self.shard = Shard(self.folder, engine, self.journal, snapshots, DEPTH, lambda: self.now_ms, passed.__next__)
+        own, passed = self.folder.shard(0), count(step=limits.LINK_WAIT_TURN_MS)
+        self.journal, self.snapshots = Journal(own / "journal.sqlite", connect=self.open_disk), Snapshots(own, 10**9, 0)
+        self.shard = Shard(
+            self.folder,
+            Engine(0, shard_count),
+            self.journal,
+            self.snapshots,
+            DEPTH,
+            lambda: self.now_ms,
+            passed.__next__,
+            bounds=Bounds(**bounds),
+        )
         while not self.shard.mailbox.serving:  # peers are not waited for longer than this
             self.shard.turn(0)
         self.connection = self.connect()
+
+    def open_disk(self, *args: Any, **options: Any) -> Disk:
+        self.disk = sqlite3.connect(*args, **options, factory=Disk)
+        return self.disk
 
     def connect(self, source: int = -1) -> End:
         """A new connection; as that of shard ``source``, if there is one."""
@@ -107,9 +136,14 @@ class Caller:
         self.journal.close()
 
 
+def bounded(**bounds: int) -> pytest.MarkDecorator:
+    """The caller's shard has these limits."""
+    return pytest.mark.parametrize("caller", [bounds], indirect=True, ids=[""])
+
+
 @pytest.fixture
-def caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
-    made = Caller(tmp_path_factory.mktemp("l"))  # a socket's path must be short
+def caller(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Caller]:
+    made = Caller(tmp_path_factory.mktemp("l"), **getattr(request, "param", {}))  # a socket's path must be short
     assert isinstance(made.ask(AddMarket(make_market(1))), MarketReply)
     assert isinstance(made.ask(Deposit("alice", "USDT", 10**9, "one")), AmountReply)
     yield made
@@ -127,11 +161,9 @@ def test_a_command_past_its_deadline_is_not_executed(caller: Caller) -> None:
     assert isinstance(caller.ask(bid(), NOW_MS), OrderReply)
 
 
-def test_an_archive_that_is_far_behind_stops_what_makes_rows_without_end(
-    caller: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@bounded(archive_backlog_count=3)
+def test_an_archive_that_is_far_behind_stops_what_makes_rows_without_end(caller: Caller) -> None:
     """Rows of ended orders wait in memory for it: without a bound they would fill it."""
-    monkeypatch.setattr(limits, "ARCHIVE_BACKLOG_MAX", 3)
     opened, *placed = [caller.place() for _ in range(4)]
     for order in placed:  # a row each, beside the market's and the deposit's
         assert isinstance(caller.ask(Cancel(order.id, "alice")), OrderReply)
@@ -155,71 +187,56 @@ def test_an_archive_that_is_far_behind_stops_what_makes_rows_without_end(
     assert isinstance(caller.ask(Deposit("alice", "USDT", 1, "two")), AmountReply)
 
 
-def test_a_full_disk_refuses_what_another_shard_would_have_to_hold(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_refuses_what_another_shard_would_have_to_hold(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Its grant could not be written here: who asked would wait for it until the deadline."""
     caller = Caller(tmp_path_factory.mktemp("l"), 2)
     away = next(name for name in map(str, count()) if shard_of_account(name, 2) == 1)
     assert isinstance(caller.ask(AddMarket(make_market(1))), MarketReply)
-
-    def append(*_: object) -> None:
-        raise StorageFull("full")
-
-    with monkeypatch.context() as full:
-        full.setattr(caller.journal, "append", append)
-        assert caller.ask_at_once(Cancel(1, away), bid(away)) == [Rejected(RejectReason.STORAGE_FULL)] * 2
+    caller.disk.is_full = True
+    assert caller.ask_at_once(Cancel(1, away), bid(away)) == [Rejected(RejectReason.STORAGE_FULL)] * 2
+    caller.disk.is_full = False
     assert caller.ask_at_once(bid(away)) == [Rejected(RejectReason.RESTARTING)]  # its home is not there
     caller.close()
 
 
 def test_a_full_disk_keeps_back_what_it_cannot_take_up_and_nothing_else(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """Others may have been told of money that lies here, in link messages that cannot be written."""
     caller = Caller(tmp_path_factory.mktemp("l"), 2)
     alice, bob = islice((name for name in map(str, count()) if shard_of_account(name, 2) == 0), 2)
     link = caller.connect(source=1)
-
-    def append(*_: object) -> None:
-        raise StorageFull("full")
-
-    with monkeypatch.context() as full:
-        full.setattr(caller.journal, "append", append)
-        caller.send(link, FrameKind.LINK, 1, NOW_MS, encode(Settle([Settlement(alice, "USDT", "DF", 0, 0, 5, 0)])))
-        assert caller.ask(GetBalances(alice)) == Rejected(RejectReason.STORAGE_FULL)
-        assert caller.ask(GetBalances(bob)) == BalancesReply([])
-        caller.send(link, FrameKind.LINK, 2, NOW_MS, encode(MarkChanged({1: 2})))
-        assert caller.ask(GetBalances(bob)) == Rejected(RejectReason.STORAGE_FULL), (
-            "what positions are worth concerns all"
-        )
+    caller.disk.is_full = True
+    caller.send(link, FrameKind.LINK, 1, NOW_MS, encode(Settle([Settlement(alice, "USDT", "DF", 0, 0, 5, 0)])))
+    assert caller.ask(GetBalances(alice)) == Rejected(RejectReason.STORAGE_FULL)
+    assert caller.ask(GetBalances(bob)) == BalancesReply([])
+    caller.send(link, FrameKind.LINK, 2, NOW_MS, encode(MarkChanged({1: 2})))
+    assert caller.ask(GetBalances(bob)) == Rejected(RejectReason.STORAGE_FULL), "what positions are worth concerns all"
+    caller.disk.is_full = False
     assert caller.ask(GetBalances(alice)) == BalancesReply([Balance("DF", 5, 0), Balance("USDT", 0, 0)])
     assert caller.ask(GetBalances(bob)) == BalancesReply([])
     link.release()
     caller.close()
 
 
-def test_commands_come_first_and_accounts_take_turns_with_their_queries(
-    caller: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@bounded(query_ms=0)
+def test_commands_come_first_and_accounts_take_turns_with_their_queries(caller: Caller) -> None:
     """Whoever asks for much keeps neither commands nor other accounts waiting."""
-    monkeypatch.setattr(limits, "QUERY_MS", 0)
     caller.begin(*[ListOpen("alice")] * 3, GetBalances("bob"), bid())
     assert [number for number, _ in caller.turn()] == [5, 1]
     assert [[number for number, _ in caller.turn()] for _ in range(4)] == [[4], [2], [3], []]
 
 
-def test_an_account_has_only_so_many_queries_waiting(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "QUERY_MS", 0)
-    monkeypatch.setattr(query_queue, "QUERY_COUNT_MAX", 2)
+@bounded(query_ms=0, query_count=2)
+def test_an_account_has_only_so_many_queries_waiting(caller: Caller) -> None:
     caller.begin(*[ListOpen("alice")] * 4, GetBalances("bob"))
     replies = dict(caller.turn())
     assert replies == {1: OrdersReply([]), 3: Rejected(RejectReason.BUSY), 4: Rejected(RejectReason.BUSY)}
     assert [[number for number, _ in caller.turn()] for _ in range(2)] == [[5], [2]]
 
 
-def test_no_more_queries_wait_than_the_mailbox_holds(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "QUERY_MS", 0)
+@bounded(query_ms=0)
+def test_no_more_queries_wait_than_the_mailbox_holds(caller: Caller) -> None:
     caller.begin(*[GetBalances(str(number)) for number in range(DEPTH + 2)])
     replies = dict(caller.turn())
     assert replies == {
@@ -229,20 +246,17 @@ def test_no_more_queries_wait_than_the_mailbox_holds(caller: Caller, monkeypatch
     }
 
 
-def test_a_query_that_has_waited_past_its_deadline_is_not_answered(
-    caller: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "QUERY_MS", 0)
+@bounded(query_ms=0)
+def test_a_query_that_has_waited_past_its_deadline_is_not_answered(caller: Caller) -> None:
     caller.begin(*[ListOpen("alice")] * 2)
     assert caller.turn() == [(1, OrdersReply([]))]
     caller.now_ms += 1
     assert caller.turn() == [(2, Rejected(RejectReason.TIMEOUT))]
 
 
-def test_who_does_not_read_gets_no_further_answers(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+@bounded(query_ms=0, unread_bytes=50_000)
+def test_who_does_not_read_gets_no_further_answers(caller: Caller) -> None:
     """Until it has read those it has; its commands are still carried out."""
-    monkeypatch.setattr(limits, "QUERY_MS", 0)
-    monkeypatch.setattr(query_queue, "UNREAD_BYTES_MAX", 50_000)
     for _ in range(50):
         caller.ask(bid())
     caller.begin(*[ListOpen("alice")] * 200)
@@ -250,35 +264,47 @@ def test_who_does_not_read_gets_no_further_answers(caller: Caller, monkeypatch: 
     for _ in range(200):
         shard.turn(0)
     reader = next(iter(shard.mailbox.callers))
-    assert 50_000 < reader.unsent_bytes < 100_000 and len(shard._queries) > 50
-    assert not shard._queries.has_next(), "it waits without turning in vain"
+    assert 50_000 < reader.unsent_bytes < 100_000 and len(shard.queries) > 50
+    assert not shard.queries.has_next(), "it waits without turning in vain"
     received = 0
     while received < 200:
         received += len(caller.turn())
-    assert len(shard._queries) == 0
+    assert len(shard.queries) == 0
 
 
-def test_who_has_gone_is_not_answered(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+@bounded(query_ms=0)
+def test_who_has_gone_is_not_answered(caller: Caller) -> None:
     """A long list for nobody would keep others waiting as long as any."""
-    monkeypatch.setattr(limits, "QUERY_MS", 0)
-    caller.begin(*[ListOpen("alice")] * 3)
+    caller.begin(ListOpen("alice"), TakeSnapshot())
     assert caller.turn() == [(1, OrdersReply([]))]
     caller.connection.release()
-    monkeypatch.setattr(loop, "answer", None)
-    for _ in range(3):
-        caller.shard.turn(0)
-    assert len(caller.shard._queries) == 0
+    assert len(caller.shard.queries) == 1
+    caller.shard.turn(0)
+    assert len(caller.shard.queries) == 0
+    caller.snapshots.wait()
+    assert list_snapshots(caller.folder.shard(0)) == []
 
 
-def test_a_change_that_needs_money_after_all_asks_for_it(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its trigger has fired since: what the engine says then is for the loop, and no answer."""
-    engine, change = caller.shard.engine, Modify(1, "alice", quantity=2)
-    apply = engine.apply
-
-    def apply_and_ask(*each: Any) -> AskAccountShard:
-        apply(*each)
-        monkeypatch.setattr(engine, "apply", apply)
-        return AskAccountShard(change)
-
-    monkeypatch.setattr(engine, "apply", apply_and_ask)
-    assert caller.ask(change) == Rejected(RejectReason.UNKNOWN_ORDER), "as it is said there"
+def test_a_change_that_needs_money_after_all_asks_for_it(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Its trigger has fired since, in the same turn: the account's shard must hold more, which is not there."""
+    caller = Caller(tmp_path_factory.mktemp("l"), 2)
+    away = next(name for name in map(str, count()) if shard_of_account(name, 2) == 1)
+    link = caller.connect(source=1)
+    trigger = Trigger(Kind.STOP, 50_500, WatchedPrice.MARK)
+    stop = NewOrder(1, away, Side.BUY, Kind.STOP, TimeInForce.GTC, 51_000, 5, 0, trigger=trigger)
+    for command in (AddMarket(colluders.make_market(1)), SetMarkPrice(1, 50_000), Place(stop)):
+        placed = caller.ask(command)
+    assert isinstance(placed, OrderReply)
+    caller.ask(SetMarkPrice(1, 50_600))
+    (asked,) = (
+        message
+        for message in map(decode_link, (posted.body for posted in caller.shard.engine.outboxes[1]))
+        if isinstance(message, TriggerMarginRequest)
+    )
+    held = TriggerMarginResult(asked.id, away, asked.side, asked.hold_price, 20, asked.terms, asked.limit, asked.loss)
+    link.send(FrameKind.LINK, 1, NOW_MS, encode(held))
+    link.flush()
+    assert caller.ask_at_once(Modify(asked.id, away, quantity=4)) == [Rejected(RejectReason.RESTARTING)]
+    assert caller.shard.engine.received == {1: 1}, "what was granted came first"
+    link.release()
+    caller.close()

@@ -4,14 +4,12 @@ import pytest
 
 from shards.engine.market.book import Book
 from shards.engine.market.matching import plan_matches
-from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce
+from shards.model.orders import Kind, Order, Side
+from tests.unit.orders import make_order
 
 
-def make_order(number: int, side: Side, price: int, quantity: int, kind: Kind = Kind.LIMIT, filled: int = 0) -> Order:
-    return Order(
-        number, 1, "alice", side, kind, TimeInForce.GTC, price, quantity, 0, "", 0, filled, 0, 0,
-        Status.OPEN, EndReason.NONE, 0, 0,
-    )  # fmt: skip
+def order(number: int, side: Side, price: int, quantity: int, kind: Kind = Kind.LIMIT, filled: int = 0) -> Order:
+    return make_order(number, side=side, price=price, quantity=quantity, kind=kind, filled=filled)
 
 
 @pytest.fixture
@@ -25,12 +23,12 @@ def book() -> Book:
         (4, Side.BUY, 98, 5),
         (5, Side.BUY, 96, 4),
     ):
-        book.side(side).add(make_order(number, side, price, quantity))
+        book.side(side).add(order(number, side, price, quantity))
     return book
 
 
-def plan(book: Book, order: Order, budget: int = 0) -> tuple[list[tuple[int, int]], bool]:
-    found = plan_matches(order, book.opposite(order.side), budget)
+def plan(book: Book, new: Order, budget: int = 0) -> tuple[list[tuple[int, int]], bool]:
+    found = plan_matches(new, book.opposite(new.side), budget)
     return [(match.maker.id, match.quantity) for match in found.matches], found.complete
 
 
@@ -51,7 +49,7 @@ def plan(book: Book, order: Order, budget: int = 0) -> tuple[list[tuple[int, int
 def test_a_limit_order_takes_what_its_price_reaches(
     book: Book, side: Side, price: int, quantity: int, matches: list[tuple[int, int]], complete: bool
 ) -> None:
-    assert plan(book, make_order(9, side, price, quantity)) == (matches, complete)
+    assert plan(book, order(9, side, price, quantity)) == (matches, complete)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +58,7 @@ def test_a_limit_order_takes_what_its_price_reaches(
 def test_a_market_sell_takes_any_price(
     book: Book, quantity: int, matches: list[tuple[int, int]], complete: bool
 ) -> None:
-    assert plan(book, make_order(9, Side.SELL, 0, quantity, Kind.MARKET)) == (matches, complete)
+    assert plan(book, order(9, Side.SELL, 0, quantity, Kind.MARKET)) == (matches, complete)
 
 
 @pytest.mark.parametrize(
@@ -82,22 +80,22 @@ def test_a_market_sell_takes_any_price(
 def test_a_market_buy_spends_its_budget_in_whole_lots(
     book: Book, budget: int, matches: list[tuple[int, int]], complete: bool
 ) -> None:
-    assert plan(book, make_order(9, Side.BUY, 0, 0, Kind.MARKET), budget) == (matches, complete)
+    assert plan(book, order(9, Side.BUY, 0, 0, Kind.MARKET), budget) == (matches, complete)
 
 
 @pytest.mark.parametrize("budget", [0, 1, 100])
 def test_a_market_buy_on_an_empty_book_is_never_complete(budget: int) -> None:
-    assert plan(Book(), make_order(9, Side.BUY, 0, 0, Kind.MARKET), budget) == ([], False)
+    assert plan(Book(), order(9, Side.BUY, 0, 0, Kind.MARKET), budget) == ([], False)
 
 
 def test_what_a_resting_order_has_filled_already_is_not_for_sale() -> None:
     book = Book()
-    book.asks.add(make_order(1, Side.SELL, 100, 10, filled=8))
-    assert plan(book, make_order(9, Side.BUY, 100, 5)) == ([(1, 2)], False)
-    assert plan(book, make_order(9, Side.BUY, 0, 0, Kind.MARKET), 500) == ([(1, 2)], False)
+    book.asks.add(order(1, Side.SELL, 100, 10, filled=8))
+    assert plan(book, order(9, Side.BUY, 100, 5)) == ([(1, 2)], False)
+    assert plan(book, order(9, Side.BUY, 0, 0, Kind.MARKET), 500) == ([(1, 2)], False)
 
 
 def test_planning_changes_nothing(book: Book) -> None:
     before = [(level.price, level.quantity, list(level.orders)) for level in book.asks]
-    plan(book, make_order(9, Side.BUY, 200, 100))
+    plan(book, order(9, Side.BUY, 200, 100))
     assert [(level.price, level.quantity, list(level.orders)) for level in book.asks] == before

@@ -1,5 +1,7 @@
 """A link's sending end: numbers without gaps, kept until confirmed."""
 
+import pytest
+
 from shards.engine.outbox import Outbox, Posted
 
 
@@ -16,19 +18,24 @@ def test_messages_are_numbered_from_one_without_gaps() -> None:
     assert list(outbox) == [Posted(1, 5, b"a"), Posted(2, 6, b"b")]
 
 
-def test_messages_stay_until_they_are_confirmed() -> None:
+@pytest.mark.parametrize("confirmed", [[2], [2, 1], [2, 2]], ids=["once", "an older one", "again"])
+def test_messages_stay_until_they_are_confirmed(confirmed: list[int]) -> None:
     outbox = filled(5)
-    outbox.confirm(2)
+    for number in confirmed:
+        outbox.confirm(number)
     assert [posted.number for posted in outbox] == [3, 4, 5]
     assert (len(outbox), outbox.confirmed, outbox.last_number) == (3, 2, 5)
 
 
-def test_an_old_confirmation_changes_nothing() -> None:
+@pytest.mark.parametrize(
+    ("confirmed", "number", "given"),
+    [(0, 3, [4, 5]), (0, 0, [1, 2, 3, 4, 5]), (0, 5, []), (0, 7, []), (3, 1, [4, 5])],
+    ids=["the rest", "all", "nothing is left", "ahead of its sender", "never what was confirmed"],
+)
+def test_a_receiver_gets_what_is_past_its_number(confirmed: int, number: int, given: list[int]) -> None:
     outbox = filled(5)
-    outbox.confirm(4)
-    outbox.confirm(2)
-    outbox.confirm(4)
-    assert [posted.number for posted in outbox] == [5]
+    outbox.confirm(confirmed)
+    assert [posted.number for posted in outbox.after(number)] == given
 
 
 def test_numbers_go_on_after_everything_is_confirmed() -> None:
@@ -37,23 +44,6 @@ def test_numbers_go_on_after_everything_is_confirmed() -> None:
     assert (len(outbox), outbox.confirmed) == (0, 3)
     assert outbox.post(9, b"d") == 4
     assert outbox.confirmed == 3
-
-
-def test_a_receiver_gets_what_is_past_its_number() -> None:
-    outbox = filled(5)
-    assert [posted.number for posted in outbox.after(3)] == [4, 5]
-    assert [posted.number for posted in outbox.after(0)] == [1, 2, 3, 4, 5]
-    assert outbox.after(5) == []
-
-
-def test_a_receiver_ahead_of_its_sender_gets_nothing() -> None:
-    assert filled(5).after(7) == []
-
-
-def test_what_was_confirmed_is_not_given_again() -> None:
-    outbox = filled(5)
-    outbox.confirm(3)
-    assert [posted.number for posted in outbox.after(1)] == [4, 5]
 
 
 def test_a_restored_outbox_is_the_one_that_was_stored() -> None:

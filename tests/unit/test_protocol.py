@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from shards.ipc import frames, protocol
 from shards.ipc.frames import HEAD, FrameKind, Stream
 from shards.ipc.protocol import Callee, Caller, Confirmed, Hello, LinkFrame, Promise, Receiver, Request, Welcome
 from shards.limits import FRAME_BYTES_MAX
@@ -216,9 +215,8 @@ def test_what_goes_in_parts_arrives_in_order_with_what_is_said_meanwhile() -> No
     assert [event.number for event in heard[1:]] == list(range(200))
 
 
-def test_a_reader_that_takes_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frames, "SEND_BUFFER_BYTES_MAX", 1_000)
-    caller = Caller()
+def test_a_reader_that_takes_nothing_is_cut_off() -> None:
+    caller = Caller(buffer_bytes=1_000)
     while not caller.closed:
         caller.confirm(caller.unsent_bytes + 1)
         assert caller.unsent_bytes <= 1_000
@@ -234,11 +232,8 @@ def test_who_asked_an_end_that_has_gone_gets_nothing_not_a_part() -> None:
     assert callee.closed and not callee.calls and callee.end() == []
 
 
-def test_a_link_goes_no_further_than_its_window_and_is_sent_when_its_bytes_are(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(protocol, "LINK_WINDOW_BYTES", 1_000)
-    callee, caller = Receiver[Call](SHARD), Caller()
+def test_a_link_goes_no_further_than_its_window_and_is_sent_when_its_bytes_are() -> None:
+    callee, caller = Receiver[Call](SHARD, window_bytes=1_000), Caller()
     caller.receive(take(callee))
     callee.receive(WELCOME)
     callee.promise(50, 40)

@@ -13,10 +13,11 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from shards.model.reasons import RejectReason
+from storage.files import put
 from tests.exchange import until
 from tests.model.seeds import read_seed
 from web.exchange.gateway import ExchangeGateway
-from web.monitoring import metrics, shared_counts
+from web.monitoring import metrics
 from web.monitoring.shared_counts import SECONDS, SharedRequestStats
 
 KEY: Final = ("GET", "/a", 200)
@@ -27,24 +28,16 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "0.counts"
 
 
-@pytest.fixture
-def disk(monkeypatch: pytest.MonkeyPatch) -> "Disk":
-    disk = Disk()
-    monkeypatch.setattr(shared_counts, "put", disk.put)
-    return disk
-
-
 class Disk:
     """May be full."""
 
     def __init__(self) -> None:
         self.is_full = False
-        self._put = shared_counts.put
 
     def put(self, path: Path, content: bytes) -> None:
         if self.is_full:
             raise OSError(errno.ENOSPC, "No space left on device")
-        self._put(path, content)
+        put(path, content)
 
 
 def requests_of(shared: SharedRequestStats) -> dict[tuple[str, str, int], int]:
@@ -54,20 +47,14 @@ def requests_of(shared: SharedRequestStats) -> dict[tuple[str, str, int], int]:
 
 def engine_without_shards() -> ExchangeGateway:
     client = SimpleNamespace(
-        shard_count=0,
-        ask_archive=lambda *_: None,
-        archive_signs=lambda: None,
-        archive_serving=lambda: False,
-        supervisor_signs=lambda: None,
+        shard_count=0, archive_signs=lambda: None, archive_serving=lambda: False, supervisor_signs=lambda: None
     )
     return ExchangeGateway(cast(Any, client))
 
 
-def test_as_prometheus_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_as_prometheus_counts() -> None:
     """The text is the one that its own counters and histograms make of the same requests."""
-    monkeypatch.setattr(metrics, "_stats", SharedRequestStats(None))
-    monkeypatch.setattr(metrics, "archive_status", lambda _: None)
-    monkeypatch.setattr(metrics.time, "perf_counter", lambda: 0.0)
+    stats = SharedRequestStats(None)
     registry = CollectorRegistry()
     requests = Counter("shardex_requests", "Requests answered", ("method", "route", "status"), registry=registry)
     durations = Histogram(
@@ -82,12 +69,12 @@ def test_as_prometheus_counts(monkeypatch: pytest.MonkeyPatch) -> None:
             chance.choice((200, 400)),
         )
         seconds = chance.choice((*SECONDS, 0.0, chance.expovariate(1), chance.expovariate(100), 11.0))
-        metrics.count_request(method, route, status, -seconds)
+        stats.count_request((method, route, status), seconds)
         requests.labels(method, route, str(status)).inc()
         durations.labels(method, route).observe(seconds)
-        metrics.count_refusal(status, RejectReason.TIMEOUT)
+        stats.count_refusal((status, RejectReason.TIMEOUT.value))
         refusals.labels(str(status), RejectReason.TIMEOUT.value).inc()
-    ours = metrics.render(engine_without_shards())[0].decode()
+    ours = metrics.render(engine_without_shards(), stats)[0].decode()
     assert sorted_lines(generate_latest(registry).decode()) <= sorted_lines(ours)
     others = sorted_lines(ours) - sorted_lines(generate_latest(registry).decode())
     assert not [line for line in others if "refusals" in line or "request" in line]
@@ -134,7 +121,7 @@ def test_no_other_tells_less_than_was_told(tmp_path: Path) -> None:
 
 
 def test_it_is_written_unasked_and_not_at_once(path: Path) -> None:
-    shared, reader = SharedRequestStats(path), SharedRequestStats(path.with_name("1.counts"))
+    shared, reader = SharedRequestStats(path, write_s=0.3), SharedRequestStats(path.with_name("1.counts"))
     for number in range(1, 4):
         shared.count_request(KEY, 0.001)
         assert requests_of(reader).get(KEY, 0) < number
@@ -168,9 +155,10 @@ def test_what_cannot_be_read_counts_nothing(tmp_path: Path, content: bytes) -> N
     assert requests_of(shared) == {KEY: 1}
 
 
-def test_on_a_full_disk(path: Path, disk: Disk, caplog: pytest.LogCaptureFixture) -> None:
+def test_on_a_full_disk(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """It goes on in memory, says so once, and gives the others all of it when there is room again."""
-    shared, reader = SharedRequestStats(path), SharedRequestStats(path.with_name("1.counts"))
+    disk = Disk()
+    shared, reader = SharedRequestStats(path, disk.put, write_s=0.1), SharedRequestStats(path.with_name("1.counts"))
     for _ in range(2):
         disk.is_full = True
         caplog.clear()

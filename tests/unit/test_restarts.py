@@ -1,10 +1,7 @@
 """When what has ended is started again."""
 
-from types import SimpleNamespace
-
 import pytest
 
-from shards import restarts
 from shards.limits import RESTART_PAUSE_MAX_S, RESTART_PAUSE_MIN_S, RESTART_STABLE_S
 from shards.restarts import Restarts
 
@@ -12,14 +9,10 @@ from shards.restarts import Restarts
 class Clock:
     """Moved by the test."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 1_000.0
-        monkeypatch.setattr(restarts, "time", SimpleNamespace(monotonic=lambda: self.now))
+    now = 1_000.0
 
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
+    def __call__(self) -> float:
+        return self.now
 
 
 def live(made: Restarts, clock: Clock, seconds: float, *, failed: bool = True) -> float:
@@ -34,8 +27,9 @@ def live(made: Restarts, clock: Clock, seconds: float, *, failed: bool = True) -
     return pause
 
 
-def test_what_fails_again_and_again_is_started_later_and_later(clock: Clock) -> None:
-    made = Restarts()
+def test_what_fails_again_and_again_is_started_later_and_later() -> None:
+    clock = Clock()
+    made = Restarts(clock)
     assert made.is_due()
     pauses = [live(made, clock, 1) for _ in range(10)]
     assert pauses[:3] == [RESTART_PAUSE_MIN_S, 2 * RESTART_PAUSE_MIN_S, 4 * RESTART_PAUSE_MIN_S]
@@ -43,8 +37,9 @@ def test_what_fails_again_and_again_is_started_later_and_later(clock: Clock) -> 
 
 
 @pytest.mark.parametrize(("seconds", "failed"), [(RESTART_STABLE_S, True), (1, False)], ids=["lived long", "killed"])
-def test_what_does_not_fail_is_started_at_once(clock: Clock, seconds: float, failed: bool) -> None:
-    made = Restarts()
+def test_what_does_not_fail_is_started_at_once(seconds: float, failed: bool) -> None:
+    clock = Clock()
+    made = Restarts(clock)
     for _ in range(3):
         live(made, clock, 1)
     assert live(made, clock, seconds, failed=failed) == 0

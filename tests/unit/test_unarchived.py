@@ -3,17 +3,13 @@
 from shards.engine.unarchived import Unarchived
 from shards.model.events import Event, MarketChanged, OrderEnded, Traded
 from shards.model.ids import make_number
-from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade
+from shards.model.orders import Side, Status, Trade
 from tests.model.world import make_market
+from tests.unit.orders import make_order
 
 
 def ended(number: int, account: str) -> OrderEnded:
-    return OrderEnded(
-        Order(
-            make_number(1, number), 1, account, Side.BUY, Kind.LIMIT, TimeInForce.GTC, 1, 1, 0, "", 0, 1, 1, 0,
-            Status.FILLED, EndReason.FILLED, 0, 0,
-        )
-    )  # fmt: skip
+    return OrderEnded(make_order(make_number(1, number), account=account, status=Status.FILLED))
 
 
 def traded(number: int, maker: str, taker: str) -> Traded:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from shards import watch
 from shards.limits import LOOK_TURN_S, STILL_TOLD_S
 from shards.vitals import Vitals
 from shards.watch import StillWatch
@@ -21,12 +20,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only there it c
 class Scene:
     """A process, its signs of life, and a clock."""
 
-    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, path: Path) -> None:
         self.now_ms = 1_000
-        monkeypatch.setattr(watch, "monotonic_ms", lambda: self.now_ms)
-        monkeypatch.setattr("shards.vitals.monotonic_ms", lambda: self.now_ms)
-        self.vitals = Vitals(path)
-        self.watch = StillWatch("shard-0", path)
+        self.vitals = Vitals(path, lambda: self.now_ms)
+        self.watch = StillWatch("shard-0", path, lambda: self.now_ms)
         self.process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
         self.look(0)
 
@@ -41,8 +38,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    made = Scene(tmp_path / "shard-0.vitals", monkeypatch)
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    made = Scene(tmp_path / "shard-0.vitals")
     yield made
     made.process.kill()
     made.process.wait()

@@ -10,7 +10,7 @@ import duckdb
 from shards.model.replies import TableReply
 from storage.files import aside
 from storage.parquet import write_parquet
-from web.cli.printing import Cell, csv_lines, json_lines, tell_apart
+from web.cli.printing import Cell, csv_lines, json_lines, make_unique
 
 FORMS: Final = ("csv", "json", "parquet")
 
@@ -42,7 +42,7 @@ def _write(path: Path, form: str, pieces: Iterator[TableReply]) -> int:
     elif form == "csv":
         _write_lines(path, csv_lines(first.columns, rows))
     else:
-        names = tell_apart(first.columns)
+        names = make_unique(first.columns)
         table = path.with_name(f"{path.name}.csv")
         try:
             _write_lines(table, csv_lines(names, rows))

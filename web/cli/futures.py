@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from shards.model.decimals import format_fixed, format_plain
-from shards.model.markets import Market, MarketStatus
-from web.cli.access import confirm_status, open_context, open_folder, open_reference
+from shards.model.decimals import format_plain
+from shards.model.markets import Market
+from web.cli.access import open_context
+from web.cli.market_commands import TERMS, add_list, add_status, with_fees
 from web.cli.printing import Cell, print_table
-from web.exchange.catalog import Catalog
 from web.http.formats import format_ratio
 from web.operator import futures_markets
 from web.operator.bracket_rows import parse_row
@@ -32,8 +32,7 @@ def futures_group() -> None:
 @click.option("--tick", "tick_size", required=True, help="Smallest step of a price.")
 @click.option("--lot", "lot_size", required=True, help="Smallest step of a quantity.")
 @click.option("--min-notional", required=True, help="Minimum price × quantity of an order, USDT.")
-@click.option("--maker-fee-bps", type=int, default=0, show_default=True, help="Fee of the resting side, 1/100 %.")
-@click.option("--taker-fee-bps", type=int, default=0, show_default=True, help="Fee of the arriving side, 1/100 %.")
+@with_fees
 @click.option(
     "--max-notional", default=FuturesMarketTerms.max_notional, show_default=True, help="Maximum of an order, USDT."
 )
@@ -72,27 +71,23 @@ def add_market(data: Path | None, /, brackets: tuple[str, ...], **terms: str) ->
     click.echo(f"{market.symbol} {market.status}")
 
 
-@futures_group.command(name="list")
-@click.pass_obj
-def list_markets(data: Path | None) -> None:
-    """Print the futures markets."""
-    with open_reference(open_folder(data)) as reference:
-        markets = Catalog(reference.facts()).futures.values()
-    columns = ["symbol", "base", "tick", "lot", "min_notional", "maker_bps", "taker_bps", "leverage", "status"]
-    print_table(columns, [_market_row(market) for market in markets])
+def _leverage(market: Market) -> str:
+    assert market.futures is not None, "a futures market has its terms"
+    terms = market.futures
+    return f"{terms.min_leverage}-{market.brackets[0].max_leverage} ({terms.default_leverage})"
 
 
-@futures_group.command(name="status")
-@click.argument("symbol")
-@click.argument("status", type=click.Choice([status.value for status in MarketStatus]))
-@click.option("--yes", is_flag=True, help="Delist without asking.")
-@click.pass_obj
-def set_status(data: Path | None, symbol: str, status: str, yes: bool) -> None:
-    """Set the status of SYMBOL. Delisting cancels every open order of it and is final; no position may be open."""
-    confirm_status(symbol, status, yes)
-    with open_context(data) as context:
-        market = futures_markets.set_futures_status(context, symbol, status)
-    click.echo(f"{market.symbol} {market.status}")
+add_list(
+    futures_group,
+    lambda catalog: catalog.futures.values(),
+    {"symbol": lambda market: market.symbol, "base": lambda market: market.base, **TERMS, "leverage": _leverage},
+    "Print the futures markets.",
+)
+add_status(
+    futures_group,
+    futures_markets.set_futures_status,
+    "Set the status of SYMBOL. Delisting cancels every open order of it and is final; no position may be open.",
+)
 
 
 @futures_group.command(name="risk")
@@ -136,20 +131,4 @@ def _bracket_rows(market: Market) -> list[list[Cell]]:
             format_plain(each.cum, decimals),
         ]
         for each in market.brackets
-    ]
-
-
-def _market_row(market: Market) -> list[Cell]:
-    assert market.futures is not None, "a futures market has its terms"
-    terms = market.futures
-    return [
-        market.symbol,
-        market.base,
-        format_fixed(market.tick_digits, market.price_decimals),
-        format_fixed(market.lot_digits, market.lot_decimals),
-        format_plain(market.min_notional, market.quote_decimals),
-        market.maker_fee_bps,
-        market.taker_fee_bps,
-        f"{terms.min_leverage}-{market.brackets[0].max_leverage} ({terms.default_leverage})",
-        market.status.value,
     ]

@@ -54,7 +54,7 @@ def print_json(columns: Sequence[str], rows: Sequence[Sequence[Cell]], types: Se
 
 def json_lines(columns: Sequence[str], rows: Iterable[Sequence[Cell]], types: Sequence[str]) -> Iterator[str]:
     """An array of an object per row. Duplicate column names get the suffixes _1, _2, … from the second on."""
-    names = [json.dumps(name, ensure_ascii=False) for name in tell_apart(columns)]
+    names = [json.dumps(name, ensure_ascii=False) for name in make_unique(columns)]
     shown = [_float_as_json if type_ in ("FLOAT", "DOUBLE") else _as_json for type_ in types]
     before = "["
     for row in rows:
@@ -64,7 +64,7 @@ def json_lines(columns: Sequence[str], rows: Iterable[Sequence[Cell]], types: Se
     yield "]\n" if before != "[" else "[]\n"
 
 
-def tell_apart(names: Sequence[str]) -> list[str]:
+def make_unique(names: Sequence[str]) -> list[str]:
     """The names, made unique."""
     found: list[str] = []
     for name in names:

@@ -51,8 +51,8 @@ def is_serving(url: str) -> bool:
     """
     try:
         body = fetch(urlsplit(url).netloc, "GET", "/readyz", seconds=READY_S)[1]
-        said = msgspec.json.decode(body, type=dict[str, Any])
-        states = [*said["shards"].values(), said["archive"]]
+        readiness = msgspec.json.decode(body, type=dict[str, Any])
+        states = [*readiness["shards"].values(), readiness["archive"]]
     except (DemoError, msgspec.DecodeError, KeyError):
         return False
     return all(state == "serving" for state in states)

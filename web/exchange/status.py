@@ -1,7 +1,7 @@
 """Status of the shards and the archive, for the operator API, readiness and metrics.
 
 States come from heartbeats that processes write unprompted (:mod:`shards.vitals`): so the state of an unresponsive
-shard is known, and a full mailbox does not look like a dead shard. Numbers are queried.
+shard is known, and a full mailbox does not look like a crashed shard. Numbers are queried.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,12 @@
 """Amounts in requests: decimal texts → whole numbers of an asset's smallest unit."""
 
+from typing import Annotated
+
 from shards.model.decimals import Decimal, count_steps, parse_decimal
 from storage.reference import Asset
 from web.http.errors import invalid
+
+DecimalText = Annotated[str, "a decimal number, as written"]
 
 
 def read_amount(text: str, name: str) -> Decimal:

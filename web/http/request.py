@@ -95,7 +95,7 @@ class QueryParameters:
             self._values.setdefault(name, []).append(value)
 
     def add_body(self, body: bytes) -> None:
-        """Add the parameters of a body: JSON object or form, told apart by the first byte. Raises ``invalid body``."""
+        """Add the parameters of a body, a JSON object or a form by its first byte. Raises ``invalid body``."""
         if not is_json(body):
             self._add_pairs(body.strip())
             return

@@ -7,7 +7,7 @@ with ``+`` as a space.
 
 import hmac
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -16,6 +16,8 @@ _PAIR: Final = re.compile(rb"(?:^|(?<=&))signature=([^&]*)")
 _PAIR_ANY_CASE: Final = re.compile(_PAIR.pattern, re.IGNORECASE)
 _AND: Final = ord("&")
 _NO_SECRET: Final = b"0" * 64  # used to verify an unknown key, so that it takes the same time
+
+Digest = Callable[[bytes, bytes, str], bytes]
 
 
 def split_signature(text: bytes, any_case: bool = False) -> tuple[bytes, list[bytes]]:
@@ -46,14 +48,17 @@ def is_json(body: bytes) -> bool:
     return body.lstrip()[:1] == b"{"
 
 
-def verify(secret: bytes | None, query: bytes, body: bytes, signature: bytes) -> bool:
-    """Whether ``signature`` was made with ``secret`` over query and body (both without it). False without a secret."""
+def verify(secret: bytes | None, query: bytes, body: bytes, signature: bytes, digest: Digest = hmac.digest) -> bool:
+    """Whether ``signature`` was made with ``secret`` over query and body (both without it). False without a secret.
+
+    ``digest``: makes the HMAC of a key and a payload, with the algorithm named.
+    """
     if not is_signature(signature):
         return False
     given = signature.lower()
     matched = False
     for payload in payloads(query, body):
-        made = hmac.digest(secret or _NO_SECRET, payload, "sha256").hex().encode()
+        made = digest(secret or _NO_SECRET, payload, "sha256").hex().encode()
         matched = hmac.compare_digest(made, given)
         if matched:
             break

@@ -34,11 +34,11 @@ def ready() -> Response:
     shards = {str(shard): shard_state(gateway, shard) for shard in gateway.shards}
     archive = archive_state(gateway)
     is_ready = all(state == SERVING for state in shards.values()) and (needed is None or archive == SERVING)
-    told: dict[str, object] = {"shards": shards, "archive": archive}
+    states: dict[str, object] = {"shards": shards, "archive": archive}
     if not _knows_what_is_traded():
-        is_ready, told["reference"] = False, "unusable"
+        is_ready, states["reference"] = False, "unusable"
     is_ready = is_ready and not _awaits_demo()
-    response = answer({"status": "ready" if is_ready else "not ready", **told})
+    response = answer({"status": "ready" if is_ready else "not ready", **states})
     if not is_ready:
         response.status_code = 503
         response.headers["Retry-After"] = str(RETRY_AFTER_S)

@@ -24,7 +24,6 @@ from web.monitoring.shared_counts import SECONDS, SUFFIX, RequestStats, SharedRe
 
 SLOT_VARIABLE: Final = "SHARDEX_WORKER_SLOT"
 
-
 _stats: Final = SharedRequestStats(None)
 
 
@@ -54,10 +53,10 @@ def count_wrong_key() -> None:
     _stats.count_wrong_key()
 
 
-def render(gateway: ExchangeGateway) -> tuple[bytes, str]:
+def render(gateway: ExchangeGateway, stats: SharedRequestStats = _stats) -> tuple[bytes, str]:
     """All metrics as text, and its content type."""
     registry = CollectorRegistry()
-    registry.register(_StatsCollector(_stats.total()))
+    registry.register(_StatsCollector(stats.total()))
     registry.register(_EngineCollector(gateway))
     return generate_latest(registry), CONTENT_TYPE_LATEST
 

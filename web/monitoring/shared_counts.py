@@ -13,7 +13,7 @@ import logging
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -64,13 +64,18 @@ class RequestStats(msgspec.Struct):
 class SharedRequestStats:
     """The counts of all workers, as one of them sees them: its own to add to, all to read. Thread-safe."""
 
-    def __init__(self, path: Path | None) -> None:
-        """Share ``path``; None: there are no other workers, and nothing is written."""
+    def __init__(self, path: Path | None, put: Callable[[Path, bytes], None] = put, write_s: float = WRITE_S) -> None:
+        """Share ``path``, which ``put`` writes, with ``write_s`` between two writes.
+
+        None: there are no other workers, and nothing is written.
+        """
         self._path: Path | None = None
+        self._put = put
+        self._write_s = write_s
         self._own = RequestStats()
         self._counting = threading.RLock()  # reentrant: the exit handler may run, and write, while counting
         self._writing = threading.RLock()
-        self._is_told = False  # the warning that the file cannot be written
+        self._has_warned = False  # that the file cannot be written
         self._is_due = True  # to be written; constantly true if there is no file
         self._due = threading.Event()
         if path is not None:
@@ -81,7 +86,7 @@ class SharedRequestStats:
         self._path = path
         self._own = _read(path)
         self._is_due = False
-        threading.Thread(target=self._write_for_ever, name="counts", daemon=True).start()
+        threading.Thread(target=self._write_forever, name="counts", daemon=True).start()
 
     def count_request(self, key: tuple[str, str, int], seconds: float) -> None:
         """Count an answered request: method, the route's pattern, status."""
@@ -118,28 +123,28 @@ class SharedRequestStats:
                 self._is_due = self._path is None
                 content = msgspec.msgpack.encode(self._own)
             if self._path is not None:
-                self._put(self._path, content)
+                self._publish(self._path, content)
             return content
 
-    def _put(self, path: Path, content: bytes) -> None:
+    def _publish(self, path: Path, content: bytes) -> None:
         """Write the file; on failure warn once, and retry later."""
         try:
-            put(path, content)
+            self._put(path, content)
         except OSError as fault:
             self._make_due()
-            if not self._is_told:
-                self._is_told = True
+            if not self._has_warned:
+                self._has_warned = True
                 _log.warning("metrics are counted in this worker's memory only, until they can be written: %s", fault)
         else:
-            self._is_told = False
+            self._has_warned = False
 
     def _make_due(self) -> None:
         self._is_due = True
         self._due.set()
 
-    def _write_for_ever(self) -> None:
+    def _write_forever(self) -> None:
         while self._due.wait():
-            time.sleep(WRITE_S)
+            time.sleep(self._write_s)
             self._due.clear()
             self.write()
 

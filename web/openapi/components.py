@@ -18,7 +18,8 @@ from web.futures.market_data.info import SymbolView
 from web.futures.orders import order_views, own_trades
 from web.futures.orders.cancel import AllCanceledView
 from web.http.errors import ErrorView
-from web.operator.http import AccountView, PaidView
+from web.operator.account_view import AccountView
+from web.operator.http import PaidView
 from web.spot import market_data as spot_market
 from web.spot import views as spot
 

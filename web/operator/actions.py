@@ -24,7 +24,7 @@ from web.auth import READ, TRADE
 from web.exchange.catalog import DISABLED, ENABLED, TRADING_SWITCH, Catalog, encode_market
 from web.exchange.gateway import ExchangeGateway
 from web.exchange.limits import PRICE_MAX, QUANTITY_MAX
-from web.http.amounts import count_units, read_amount
+from web.http.amounts import DecimalText, count_units, read_amount
 from web.http.errors import EngineRejected, Problem, invalid, spot_problem
 from web.http.parse import is_account, is_name
 from web.http.tokens import LIFETIME_S_MAX, Tokens
@@ -49,14 +49,14 @@ class OperatorContext(NamedTuple):
 
 @dataclass(frozen=True)
 class MarketTerms:
-    """Terms of a new spot market; sizes are decimal texts."""
+    """Terms of a new spot market."""
 
     id: str
     base_token: str
     quote_token: str
-    tick_size: str
-    lot_size: str
-    min_notional: str
+    tick_size: DecimalText
+    lot_size: DecimalText
+    min_notional: DecimalText
     maker_fee_bps: int
     taker_fee_bps: int
 

@@ -15,7 +15,7 @@ from storage.reference import Asset
 from web.exchange.catalog import MARGIN_ASSET, Catalog
 from web.exchange.limits import PRICE_MAX
 from web.exchange.mark_prices import marks_of
-from web.http.amounts import count_units, read_amount
+from web.http.amounts import DecimalText, count_units, read_amount
 from web.http.errors import Problem, invalid, spot_problem
 from web.http.formats import RATIO_DECIMALS, format_price, format_ratio
 from web.http.parse import is_name
@@ -33,31 +33,32 @@ from web.operator.limits import LEVERAGE_MAX, LIQUIDATION_FEE_MAX, NOTIONAL_MAX
 
 MAX_POSITION_NOTIONAL: Final = 100_000_000  # USDT; this and the next are the defaults
 MAINT_MARGIN_RATIO: Final = "0.005"
+_LIQUIDATION_FEE: Final = format_ratio(LIQUIDATION_FEE)
 _RATIO_MAX: Final = 10**RATIO_DECIMALS  # millionths
 
 
 @dataclass(frozen=True)
 class FuturesMarketTerms:
-    """Terms of a new futures market; sizes, amounts, ratios and prices are decimal texts, amounts in USDT."""
+    """Terms of a new futures market; amounts in USDT."""
 
     symbol: str
     base_asset: str
-    tick_size: str
-    lot_size: str
-    min_notional: str
+    tick_size: DecimalText
+    lot_size: DecimalText
+    min_notional: DecimalText
     maker_fee_bps: int
     taker_fee_bps: int
-    max_notional: str = "10000000"  # of one order
+    max_notional: DecimalText = "10000000"  # of one order
     max_position_notional: int | None = None  # this and the next two: a single bracket
     min_leverage: int = 1
     max_leverage: int | None = None
     default_leverage: int = 20
-    maint_margin_ratio: str | None = None
-    trigger_protect: str = "0.05"
-    market_take_bound: str = "0.05"
-    mark_price: str | None = None  # None: follows the last trade
+    maint_margin_ratio: DecimalText | None = None
+    trigger_protect: DecimalText = "0.05"
+    market_take_bound: DecimalText = "0.05"
+    mark_price: DecimalText | None = None  # None: follows the last trade
     brackets: Sequence[Row] | None = None  # None: one bracket of the three fields above
-    liquidation_fee: str = format_ratio(LIQUIDATION_FEE)
+    liquidation_fee: DecimalText = _LIQUIDATION_FEE
 
 
 class MarketRisk(NamedTuple):

@@ -8,7 +8,7 @@ from shards.model.commands import Deposit
 from shards.model.decimals import Decimal, format_plain
 from shards.model.replies import AmountReply
 from web.exchange.catalog import MARGIN_ASSET
-from web.http.amounts import count_units, read_amount
+from web.http.amounts import DecimalText, count_units, read_amount
 from web.http.errors import Problem
 from web.http.parse import is_account, is_client_id, is_name
 from web.operator.actions import OperatorContext, require
@@ -20,12 +20,12 @@ WALLETS: Final = {"spot": Wallet.SPOT, "futures": Wallet.FUTURES}
 
 @dataclass(frozen=True)
 class Payment:
-    """A deposit or a withdrawal; ``amount`` is a decimal text, ``reference`` makes it idempotent per account."""
+    """A deposit or a withdrawal; ``reference`` makes it idempotent per account."""
 
     account: str
     wallet: str
     asset: str
-    amount: str
+    amount: DecimalText
     reference: str
 
 

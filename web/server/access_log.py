@@ -48,9 +48,9 @@ class Logger(GunicornLogger):  # type: ignore[misc]
 
     def atoms(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> dict[str, Any]:
         """The fields of a line. The path is logged as sent: decoded, it could break the line."""
-        told: dict[str, Any] = super().atoms(resp, req, environ, request_time)
-        told["U"] = (environ["RAW_URI"] or "-").partition("?")[0]
-        return told
+        atoms: dict[str, Any] = super().atoms(resp, req, environ, request_time)
+        atoms["U"] = (environ["RAW_URI"] or "-").partition("?")[0]
+        return atoms
 
     def reopen_files(self) -> None:
         """Reopen the file after rotation; where no new one can be created, keep writing to the rotated one."""

@@ -30,7 +30,7 @@ class Answer:
     def start(self, status: str, headers: Headers, exc_info: object = None) -> Callable[[bytes], None]:
         """WSGI's start_response."""
         if self.status and exc_info is None:
-            raise AssertionError("the answer was begun twice")
+            raise AssertionError("start_response was called twice")
         self.status, self.headers = status, headers
         return self._write
 

@@ -7,14 +7,14 @@ its life.
 import logging
 import socket
 import time
-from enum import Enum, auto
 from functools import partial
 from math import inf
 from typing import Any, Final, Protocol
 
 from web.server.answer import Answer, Application
+from web.server.connection_state import UNDER_WAY, WAITS_FOR_CLIENT, State
 from web.server.hub import Hub
-from web.server.limits import FIRST_S, PIPELINE_BYTES_MAX, RECEIVE_BYTES, REQUEST_S, SEND_S
+from web.server.limits import PIPELINE_BYTES_MAX, RECEIVE_BYTES, WorkerLimits
 from web.server.poller import READ, WRITE
 from web.server.request_parser import FastRequestParser, NeedsFallback, ParsedRequest
 from web.server.stream import Stream
@@ -24,29 +24,13 @@ _log: Final = logging.getLogger("gunicorn.error")
 _NOTHING: Final = memoryview(b"")
 
 
-class State(Enum):
-    """State of a connection, in order of progress; it cycles from IDLE to SENDING."""
-
-    FRESH = auto()  # nothing received yet
-    READING = auto()  # part of a request received, or a whole one that is not parsed yet
-    SERVING = auto()  # a request is being processed: no other is taken until its response has been sent
-    SENDING = auto()  # part of the response waits for the socket to become writable
-    IDLE = auto()  # all requests answered; waiting for the next
-    HANDED_OVER = auto()  # handled by gunicorn from now on
-    CLOSED = auto()
-
-
-_WAITS_FOR_CALLER: Final = (State.FRESH, State.READING, State.IDLE)
-_UNDER_WAY: Final = (State.SERVING, State.SENDING)
-
-
 class Server(Protocol):
     """What a connection needs of its worker."""
 
     hub: Hub
     alive: bool
     keepalive_s: float
-    request_bytes_max: int
+    limits: WorkerLimits
     reader: FastRequestParser
     application: Application
 
@@ -100,9 +84,9 @@ class HttpConnection:
     @property
     def is_waiting(self) -> bool:
         """Whether it waits for its client: no request is being processed, or none is complete."""
-        return self._state in _WAITS_FOR_CALLER if self._stream is None else self._stream.is_waiting
+        return self._state in WAITS_FOR_CLIENT if self._stream is None else self._stream.is_waiting
 
-    def has_come(self) -> bool:
+    def has_input(self) -> bool:
         """Whether the client has sent something not read yet, or has disconnected."""
         try:
             self._socket.recv(1, socket.MSG_PEEK)
@@ -113,7 +97,7 @@ class HttpConnection:
         return True
 
     @property
-    def time_up(self) -> float:
+    def expires_at(self) -> float:
         """When the wait for its client ends, in the hub's time."""
         return self.until if self._stream is None else self._stream.until
 
@@ -133,7 +117,7 @@ class HttpConnection:
         self._unsent, self._received = _NOTHING, b""
         self._server.forget(self)
 
-    def _hear_out(self) -> None:
+    def _drain(self) -> None:
         """Drain received bytes: closing with unread ones would reset the connection and lose the response."""
         try:
             self._socket.shutdown(socket.SHUT_WR)
@@ -143,12 +127,12 @@ class HttpConnection:
 
     def stop(self) -> None:
         """Close it as soon as no request is being processed. Requests already received are answered."""
-        if self._state in _WAITS_FOR_CALLER:
+        if self._state in WAITS_FOR_CLIENT:
             self._on_ready(READ)
         if self._stream is not None:
             self._stream.end()
         elif self._state is State.FRESH:
-            self.until = self._server.hub.now + FIRST_S
+            self.until = self._server.hub.now + self._server.limits.first_s
         elif self._state is State.IDLE:
             self.close()
 
@@ -186,14 +170,15 @@ class HttpConnection:
             return
         except OSError:
             chunk = b""
-        if self._state in _UNDER_WAY:
+        if self._state in UNDER_WAY:
             self._receive_early(chunk)
         elif not chunk:
             self._end_received()
         else:
             if self._state is not State.READING:
                 self._state = State.READING
-                self.until = self._server.hub.now + REQUEST_S
+                server = self._server
+                self.until = server.hub.now + server.limits.request_s
             self._received = self._received + chunk if self._received else chunk
             if len(self._received) >= self._needed:
                 self._take()
@@ -249,7 +234,7 @@ class HttpConnection:
             self._socket,
             self._received,
             server.keepalive_s,
-            server.request_bytes_max,
+            server.limits,
             note_unread,
             server.note_waiting,
         )
@@ -293,18 +278,18 @@ class HttpConnection:
             if self._state is not State.SENDING:
                 self._state = State.SENDING
                 self._watch(WRITE)
-                self.until = time.monotonic() + SEND_S
+                self.until = time.monotonic() + self._server.limits.send_s
                 self._server.note_unread(self, len(self._unsent))
             return
         if self._state is State.SENDING:
             self._server.note_unread(self, 0)
         if not self._keep_alive:
-            self._hear_out()
+            self._drain()
             self.close()
             return
         self._unsent = _NOTHING
         if self._received:
-            self.until = self._server.hub.now + REQUEST_S
+            self.until = self._server.hub.now + self._server.limits.request_s
             self._server.hub.soon(self._take_next)
             return
         self._state = State.IDLE

@@ -55,10 +55,10 @@ class MinimalFlask(Flask):
 
     def _respond(self, request: Request) -> Response:
         try:
-            said = self._ask(request)
+            result = self._ask(request)
         except Exception as fault:
-            said = self.handle_user_exception(fault)
-        response: Response = said if isinstance(said, Response) else self.make_response(said)
+            result = self.handle_user_exception(fault)
+        response: Response = result if isinstance(result, Response) else self.make_response(result)
         return self.process_response(response)
 
     def handle_user_exception(self, fault: Exception) -> Any:
@@ -82,9 +82,9 @@ class MinimalFlask(Flask):
     def _ask(self, request: Request) -> Any:
         """The response of the view, or of a before-request function."""
         for before in self._steps(request)[0]:
-            said = before()
-            if said is not None:
-                return said
+            result = before()
+            if result is not None:
+                return result
         if request.routing_exception is not None:
             flask_parts.raise_unrouted(self, request)
         assert request.url_rule is not None and request.view_args is not None

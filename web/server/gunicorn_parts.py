@@ -34,10 +34,10 @@ __all__ = [
 ]
 
 LISTENING: Final = "Listening at: %s"
-"""How the master's word of its addresses begins: with sockets for each worker it names none."""
+"""How the master's log message about its addresses begins: with a socket for each worker it names none."""
 
 INVALID_REQUEST: Final = "Invalid request from "
-"""How a worker's word of a request that cannot be read begins: after the caller, what was sent is quoted."""
+"""How a worker's log message about a malformed request begins: it names the client and quotes what was sent."""
 
 
 class GunicornWorker(AsyncWorker):  # type: ignore[misc]

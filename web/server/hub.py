@@ -80,6 +80,10 @@ class Hub:
         """Stop watching. Call before the socket is closed."""
         self._poller.unwatch(sock)
 
+    def close(self) -> None:
+        """Release the descriptor of its own."""
+        self._poller.close()
+
     # Time
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
@@ -151,9 +155,9 @@ class Hub:
     def turn(self, patience_s: float) -> None:
         """Run one turn; blocks at most ``patience_s`` for something to do."""
         self.turn_id += 1
-        for tell, events in self._poller.poll(self._bounded(patience_s)):
+        for ready, events in self._poller.poll(self._bounded(patience_s)):
             try:
-                tell(events)
+                ready(events)
             except Exception:
                 _log_fault()
         self.now = time.monotonic()
@@ -162,8 +166,8 @@ class Hub:
         if self.now >= self._expire_at:
             self._expire()
         self.turn_id += 1
-        ready, self._ready = self._ready, []
-        for each in ready:
+        resumed, self._ready = self._ready, []
+        for each in resumed:
             _run(each.switch)
         soon, self._soon = self._soon, []
         self.turn_id += 1

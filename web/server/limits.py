@@ -3,6 +3,7 @@
 Bounds for which gunicorn has a setting are in ``web/gunicorn_conf.py``.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 RECEIVE_BYTES: Final = 64 * 1024  # one read of a socket: a usual request whole, a large one in two
@@ -26,3 +27,17 @@ LOOK_S: Final = 1.0  # between two checks for expired connections; also the work
 IDLE_COUNT_MAX: Final = 256  # greenlets kept for the next requests: 16 kB each
 EXPIRE_S: Final = 0.02  # minimum between two checks for expired calls: so late may a timeout be reported
 HEADER_NAME_COUNT_MAX: Final = 256  # header names whose environ key is cached
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """The bounds that a worker passes to its connections and streams."""
+
+    request_s: float = REQUEST_S
+    send_s: float = SEND_S
+    first_s: float = FIRST_S
+    linger_s: float = LINGER_S
+    look_s: float = LOOK_S
+    successor_s: float = SUCCESSOR_S
+    request_bytes_max: int = REQUEST_BYTES_MAX
+    unread_bytes_max: int = UNREAD_BYTES_MAX

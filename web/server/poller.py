@@ -13,7 +13,7 @@ READ: Final = selectors.EVENT_READ
 WRITE: Final = selectors.EVENT_WRITE
 
 Ready = Callable[[int], object]
-"""Told the events of a socket that is ready."""
+"""Called with the events of a socket that is ready."""
 
 
 if sys.platform == "linux":

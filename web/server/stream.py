@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from web.server.gunicorn_parts import NoMoreData
 from web.server.hub import Hub
-from web.server.limits import LINGER_BYTES_MAX, LINGER_S, RECEIVE_BYTES, REQUEST_S, SEND_S
+from web.server.limits import LINGER_BYTES_MAX, RECEIVE_BYTES, WorkerLimits
 from web.server.poller import READ, WRITE
 
 
@@ -20,23 +20,23 @@ class Stream:
         sock: socket.socket,
         received: bytes,
         keepalive_s: float,
-        bytes_max: int,
+        limits: WorkerLimits,
         note_unread: Callable[[int], None],
         note_waiting: Callable[[], None],
     ) -> None:
         """``received``: bytes already read from the socket; ``keepalive_s``: how long to wait for a next request.
 
-        ``bytes_max``: of one request. ``note_unread`` is called with the number of bytes not yet sent, 0 once all are;
-        ``note_waiting`` is called when the client is waited for.
+        ``note_unread`` is called with the number of bytes not yet sent, 0 once all are; ``note_waiting`` is called when
+        the client is waited for.
         """
         self._hub = hub
         self._socket = sock
         self._received = received
         self._keepalive_s = keepalive_s
-        self._bytes_max = bytes_max
+        self._limits = limits
         self._note_unread = note_unread
         self._note_waiting = note_waiting
-        self.until = time.monotonic() + REQUEST_S  # when the client's timeout expires
+        self.until = time.monotonic() + limits.request_s  # when the client's timeout expires
         self.is_waiting = False  # for the client to begin or continue a request
         self._bytes = 0  # received of the current request
         self._idle = False  # between two requests
@@ -44,14 +44,14 @@ class Stream:
         self._closed = False
 
     def recv(self, size: int) -> bytes:
-        """Received bytes; b"" at the end, on timeout, and when the request exceeds ``bytes_max``.
+        """Received bytes; b"" at the end, on timeout, and when the request exceeds its bound.
 
         Raises NoMoreData when the client has disconnected: not the application's fault.
         """
         if self._received:
             chunk, self._received = self._received[:size], self._received[size:]
             return chunk
-        while not (self._idle and self._ended) and self._bytes <= self._bytes_max:
+        while not (self._idle and self._ended) and self._bytes <= self._limits.request_bytes_max:
             try:
                 chunk = self._socket.recv(size)
             except BlockingIOError:
@@ -79,7 +79,7 @@ class Stream:
         if self._idle:
             self._idle = False
             self._bytes = 0
-            self.until = time.monotonic() + REQUEST_S
+            self.until = time.monotonic() + self._limits.request_s
         self._bytes += size
 
     def sendall(self, data: bytes) -> None:
@@ -95,7 +95,7 @@ class Stream:
 
     def _send(self, data: bytes) -> None:
         left = memoryview(data)
-        until = time.monotonic() + SEND_S
+        until = time.monotonic() + self._limits.send_s
         try:
             while left:
                 try:
@@ -103,7 +103,7 @@ class Stream:
                 except BlockingIOError:
                     self._note_unread(len(data))
                     if not self._hub.wait_for(self._socket, WRITE, until - time.monotonic()):
-                        raise OSError(errno.EPIPE, "the caller does not take its answer") from None
+                        raise OSError(errno.EPIPE, "the client did not take its response in time") from None
         finally:
             self._note_unread(0)
         self._hub.give_turn()  # a client that sends requests without pause must not block all others
@@ -126,15 +126,15 @@ class Stream:
         self._closed = True
         self.shutdown(socket.SHUT_WR)
         try:
-            self._hear_out()
+            self._drain()
         except OSError:
             pass  # it has disconnected
         finally:
             self._socket.close()
 
-    def _hear_out(self) -> None:
+    def _drain(self) -> None:
         left = LINGER_BYTES_MAX
-        until = time.monotonic() + LINGER_S
+        until = time.monotonic() + self._limits.linger_s
         while left > 0 and time.monotonic() < until:
             try:
                 size = len(self._socket.recv(RECEIVE_BYTES))

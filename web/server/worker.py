@@ -6,7 +6,6 @@ handling over a :class:`web.server.stream.Stream`.
 """
 
 import os
-import resource
 import socket
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -16,16 +15,9 @@ from typing import Any
 from web.server import hub as hubs
 from web.server.answer import Answer, Application
 from web.server.connection import HttpConnection
+from web.server.descriptors import make_room
 from web.server.gunicorn_parts import GunicornWorker, LoggedAnswer, ReadRequest, base_environ, create, log_access
-from web.server.limits import (
-    ACCEPT_COUNT_MAX,
-    ACCEPT_PAUSE_S,
-    DESCRIPTORS_KEPT,
-    LOOK_S,
-    REQUEST_BYTES_MAX,
-    SUCCESSOR_S,
-    UNREAD_BYTES_MAX,
-)
+from web.server.limits import ACCEPT_COUNT_MAX, ACCEPT_PAUSE_S, WorkerLimits
 from web.server.poller import READ
 from web.server.request_parser import FastRequestParser
 from web.server.stream import Stream
@@ -34,9 +26,7 @@ from web.server.stream import Stream
 class HubWorker(GunicornWorker):
     """One worker process."""
 
-    # a class attribute, because gunicorn constructs the worker
-    unread_bytes_max = UNREAD_BYTES_MAX
-    request_bytes_max = REQUEST_BYTES_MAX
+    limits = WorkerLimits()  # a class attribute, because gunicorn constructs the worker
 
     def init_process(self) -> None:
         """Runs in the worker before the application is loaded, which connects to the engine with this hub."""
@@ -48,18 +38,18 @@ class HubWorker(GunicornWorker):
         self.hub.watch(self.PIPE[0], READ, self._on_signal)
         self.begin()
         while self.alive and self.ppid == os.getppid():
-            self.hub.turn(LOOK_S)
+            self.hub.turn(self.limits.look_s)
         self.stop()
 
     def begin(self) -> None:
         """Start accepting connections."""
         self._connections: dict[HttpConnection, None] = {}
         self._unread: dict[HttpConnection, int] = {}  # bytes of responses not yet sent
-        self._unread_bytes = 0
+        self.unread_bytes = 0  # their sum
         self._accepting = False
         self._logs_access = bool(self.cfg.accesslog)  # looking up a gunicorn setting is slow
         self.keepalive_s = float(self.cfg.keepalive)
-        self.worker_connections: int = _room(self.cfg.worker_connections)
+        self.worker_connections: int = make_room(self.cfg.worker_connections)
         self.application: Application = self.wsgi
         self._listener = _Listener(self.sockets[0].getsockname())
         self.reader = FastRequestParser(self._base_environ(), self.cfg)
@@ -88,6 +78,11 @@ class HubWorker(GunicornWorker):
             pass
 
     # Connections
+
+    @property
+    def connection_count(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections)
 
     def _accept_again(self) -> None:
         if not self._accepting and self.alive:
@@ -128,8 +123,8 @@ class HubWorker(GunicornWorker):
     def _first_to_end(self) -> HttpConnection | None:
         """The connection to close in favor of a new one: idle or incomplete, with the earliest timeout."""
         waiting = (connection for connection in self._connections if connection.is_waiting)
-        in_order = sorted(waiting, key=lambda connection: connection.time_up)
-        return next((connection for connection in in_order if not connection.has_come()), None)
+        in_order = sorted(waiting, key=lambda connection: connection.expires_at)
+        return next((connection for connection in in_order if not connection.has_input()), None)
 
     def _begin(self, sock: socket.socket, address: Any) -> None:
         sock.setblocking(False)
@@ -137,12 +132,12 @@ class HubWorker(GunicornWorker):
 
     def note_unread(self, connection: HttpConnection, size: int) -> None:
         """``size`` bytes of a response are not yet sent. Beyond the bound, the connection with the most is closed."""
-        self._unread_bytes += size - self._unread.pop(connection, 0)
+        self.unread_bytes += size - self._unread.pop(connection, 0)
         if size:
             self._unread[connection] = size
-        while self._unread_bytes > self.unread_bytes_max:
+        while self.unread_bytes > self.limits.unread_bytes_max:
             most = max(self._unread, key=lambda each: self._unread[each])
-            self._unread_bytes -= self._unread.pop(most)
+            self.unread_bytes -= self._unread.pop(most)
             most.make_room()
 
     def note_waiting(self) -> None:
@@ -158,7 +153,7 @@ class HubWorker(GunicornWorker):
     def _look(self) -> None:
         """Heartbeat; closes connections whose timeout has expired."""
         self.notify()
-        self.hub.later(LOOK_S, self._look)
+        self.hub.later(self.limits.look_s, self._look)
         now = time.monotonic()
         for connection in [each for each in self._connections if each.until <= now]:
             connection.close()
@@ -194,15 +189,15 @@ class HubWorker(GunicornWorker):
             self.log.info("Autorestarting worker after current request.")
             self.alive = False
         if self._logs_access:
-            told = LoggedAnswer(answer.status, len(answer.body), answer.headers)
-            log_access(self.log, told, environ, time.perf_counter() - started)
+            logged = LoggedAnswer(answer.status, len(answer.body), answer.headers)
+            log_access(self.log, logged, environ, time.perf_counter() - started)
 
     # Stopping
 
     def stop(self) -> None:
         """Accept nothing more; finish pending requests."""
         self.alive = False
-        self.hub.turn_until(lambda: False, SUCCESSOR_S)
+        self.hub.turn_until(lambda: False, self.limits.successor_s)
         self._pause_accepting()
         for listener in self.sockets:
             while self._accept(listener):
@@ -211,17 +206,6 @@ class HubWorker(GunicornWorker):
         for connection in list(self._connections):
             connection.stop()
         self.hub.turn_until(lambda: not self._connections, self.cfg.graceful_timeout)
-
-
-def _room(wanted: int) -> int:
-    """The number of clients for which there are descriptors; raises the process's limit as far as allowed."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + DESCRIPTORS_KEPT
-    if soft == resource.RLIM_INFINITY or soft >= needed:
-        return wanted
-    soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return max(1, soft - DESCRIPTORS_KEPT)
 
 
 def _host_and_port(address: Any) -> tuple[str, int]:

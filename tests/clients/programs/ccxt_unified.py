@@ -1,4 +1,4 @@
-"""ccxt's unified calls for binanceusdm, asked and told in the API's own words."""
+"""ccxt's unified calls for binanceusdm, in the API's own words unless it says otherwise."""
 
 import json
 import re
@@ -117,6 +117,20 @@ class Unified:
             }
             for each in self.api.fetch_positions([self.unified(symbol)])
         ]
+
+    def position(self, symbol: str) -> Any:
+        """The only one, in ccxt's own words."""
+        (found,) = self.api.fetch_positions([self.unified(symbol)])
+        return found
+
+    def filters(self, symbol: str) -> Any:
+        """Those that ccxt kept, in the API's words."""
+        return self.api.market(self.unified(symbol))["info"]["filters"]
+
+    def tiers(self, symbol: str) -> Any:
+        """Brackets, in ccxt's own words."""
+        unified = self.unified(symbol)
+        return self.api.fetch_leverage_tiers([unified])[unified]
 
     def trades(self, symbol: str) -> Any:
         return [

@@ -47,6 +47,10 @@ class Caller:
     def sign(self, payload: str | bytes) -> str:
         return signature(self.secret, payload)
 
+    def signed(self, query: str, body: str = "") -> str:
+        """The query with the signature over it and the body behind it."""
+        return f"{query}&signature={self.sign(query + body)}"
+
     def send(
         self, method: str, path: str, query: str = "", body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> Answer:

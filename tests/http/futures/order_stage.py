@@ -97,8 +97,8 @@ class OrderStage:
     def state(self) -> State:
         """All that a refusal leaves as it was."""
         depth = self.own.caller.send("GET", "/v1/depth", f"symbol={self.listed}").ok()
-        orders = [actor.get("/openOrders", symbol=self.listed) for actor in (self.own, self.other)]
-        return self.own.money(), self.other.money(), depth["bids"], depth["asks"], orders, self.own.open(self.halted)
+        seen = [(actor.seen(), actor.get("/openOrders")) for actor in (self.own, self.other)]
+        return seen, depth["bids"], depth["asks"]
 
     def check_unchanged(self) -> None:
         """Fails if anything is not as it was when the stage was set."""
@@ -112,4 +112,4 @@ class OrderStage:
             return self.own.caller.send(method, f"/v1{path}", query, headers={"X-MBX-APIKEY": ""})
         query = f"{query}&timestamp={now_ms()}" if query else f"timestamp={now_ms()}"
         caller = self.callers[who]
-        return caller.send(method, f"/v1{path}", f"{query}&signature={caller.sign(query)}")
+        return caller.send(method, f"/v1{path}", caller.signed(query))

@@ -1,11 +1,15 @@
 """A trader who looks after orders and triggers, and how long it takes until they are history."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from tests.exchange import until
 from tests.http.futures.caller import Answer, Caller, Json, sender
 from tests.http.futures.trader import Trader
 from tests.http.venue import Venue
+
+Settle = Callable[[], None]
+"""What the fixture ``settle`` gives."""
 
 ARCHIVED_S: Final = 10.0  # rows are archived in a tenth of a second; a loaded machine takes longer
 

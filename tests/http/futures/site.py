@@ -35,8 +35,11 @@ from web.http.tokens import Tokens
 from web.ratelimit.budget import Budget
 from web.services import Services
 from web.settings import load_web_settings
+from web.wrong_keys import WrongKeys
 
 Message_ = Command | Query
+
+IP: Final = "192.0.2.1"
 
 TERMS: Final = FuturesTerms(
     max_notional=10**13,
@@ -102,6 +105,10 @@ class FakeClient:
     shard_count = 1
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
         self.archived: list[Trade] = []
         self.unarchived: list[Trade] = []
         self.levels: dict[int, DepthReply] = {}
@@ -161,30 +168,37 @@ class Site:
     def __init__(
         self, path: Path, budget: Budget | None = None, client: FakeClient | None = None, **settings: Any
     ) -> None:
+        """Wrong operator keys are answered without delay."""
         self.client = FakeClient() if client is None else client
-        self.reference = Reference(path / "reference.sqlite", Fernet.generate_key().decode())
+        self.storage_key = Fernet.generate_key().decode()
+        self.reference = Reference(path / "reference.sqlite", self.storage_key)
         for asset in (Asset("USDT", 6), Asset("BTC", 8), Asset("ETH", 18)):
             self.reference.add_asset(asset)
         for market in (BTC, SPOT, SPOT_ONLY, ETH, SOL):
             row = self.reference.reserve_market(market.product, market.symbol, 100)
             assert row is not None and row.number == market.number
             self.reference.put_market(row.number, encode_market(market))
-        self.app = make_app(
-            Services(
-                settings=load_web_settings()._replace(**settings),
-                gateway=ExchangeGateway(cast(Client, self.client)),
-                reference=self.reference,
-                catalogs=CatalogSource(self.reference),
-                tokens=Tokens("0123456789abcdef" * 4, {}, "HS256"),
-                admin_key=b"operator",
-                id_key=b"k" * 32,
-                budget=budget,
-            )
+        self.services = Services(
+            settings=load_web_settings()._replace(**settings),
+            gateway=ExchangeGateway(cast(Client, self.client)),
+            reference=self.reference,
+            catalogs=CatalogSource(self.reference),
+            tokens=Tokens("0123456789abcdef" * 4, {}, "HS256"),
+            admin_key=b"operator",
+            wrong_keys=WrongKeys(lambda: None, wait_max_s=0.0),
+            id_key=b"k" * 32,
+            budget=budget,
         )
-        self.ip = "192.0.2.1"
+        self.app = make_app(self.services)
+        self.ip = IP
         self.own = self.make_caller("alice")
         self.reader = self.make_caller("alice", "read")
         self.other = self.make_caller("bob")
+
+    def reset(self) -> None:
+        """As new, but for what is stored."""
+        self.client.reset()
+        self.ip = IP
 
     def make_caller(self, account: str, *permissions: str) -> Caller:
         made = self.reference.create_key(account, "", permissions or ("read", "trade"), 0, 100)
@@ -216,14 +230,14 @@ class Site:
             "wsgi.run_once": False,
             **{"HTTP_" + name.upper().replace("-", "_"): value for name, value in headers.items()},
         }
-        told: list[Any] = []
+        started: list[Any] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Callable[..., None]:
-            told[:] = [int(status.split()[0]), headers]
+            started[:] = [int(status.split()[0]), headers]
             return lambda data: None
 
         content = b"".join(self.app.wsgi_app(environ, start_response))
         message = Message()
-        for name, value in told[1]:
+        for name, value in started[1]:
             message[name] = value
-        return Answer(told[0], message, content)
+        return Answer(started[0], message, content)

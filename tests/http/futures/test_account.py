@@ -201,17 +201,3 @@ def test_leverage_alone_is_no_position(venue: Venue) -> None:
     assert only(trader.risk(version=2), symbol)["leverage"] == "7"
     assert only(trader.account(2)["positions"], symbol)["leverage"] == "7"
     assert trader.account()["updateTime"] > 0
-
-
-def test_who_may_read(venue: Venue) -> None:
-    trader = Trader(venue)
-    reader = trader.user.make_key("read")
-    for path in ("/v2/balance", "/v3/balance", "/v2/account", "/v3/account", "/v1/positionRisk", "/v3/positionRisk"):
-        text = f"timestamp={now_ms()}"
-        signed = f"/fapi{path}?{text}&signature={reader.sign(text)}"
-        assert reader.send("GET", signed).status == 200
-        assert venue.send("GET", signed).json["code"] == -2014
-        wrong = signed[:-1] + ("0" if signed[-1] != "0" else "1")
-        assert reader.send("GET", wrong).json["code"] == -1022
-    for path in ("/v1/balance", "/v1/account", "/v4/account"):
-        assert trader.call("GET", path).brief() == "404 -5000"

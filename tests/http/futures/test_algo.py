@@ -6,9 +6,9 @@ from typing import Final
 import pytest
 
 from tests.http.futures.caller import Json, now_ms
-from tests.http.futures.order_trader import OrderTrader, wait_archived
+from tests.http.futures.order_trader import OrderTrader, Settle
 from tests.http.futures.trader import list_contract, set_mark
-from tests.http.venue import Venue, at_once
+from tests.http.venue import Venue
 
 UNKNOWN: Final = "400 -2013"
 CONDITIONAL: Final = (
@@ -35,11 +35,8 @@ def fire(trader: OrderTrader, symbol: str, price: str) -> None:
 
 
 @pytest.fixture
-def symbol(venue: Venue) -> str:
-    """A market at 100, with its book on the last shard."""
-    made = list_contract(venue, venue.shard_count - 1)
-    set_mark(venue, made, "100")
-    return made
+def symbol(at_100: str) -> str:
+    return at_100
 
 
 @pytest.fixture
@@ -148,8 +145,7 @@ def test_both_fronts(trader: OrderTrader, symbol: str) -> None:
         assert trader.call("DELETE", "/v1/algoOrder", algoId=number).brief() == "400 -2011"
 
 
-@pytest.mark.parametrize("archived", [False, True], ids=["recent", "archived"])
-def test_what_becomes_of_a_trigger(trader: OrderTrader, symbol: str, archived: bool) -> None:
+def test_what_becomes_of_a_trigger(trader: OrderTrader, symbol: str, settle: Settle) -> None:
     """NEW; TRIGGERED while what it became is open; FINISHED; CANCELED; EXPIRED."""
     venue, other = trader.venue, OrderTrader(trader.venue)
     other.place(symbol, "SELL", "104", "1")
@@ -167,8 +163,7 @@ def test_what_becomes_of_a_trigger(trader: OrderTrader, symbol: str, archived: b
     closes = place(trader, symbol, "SELL", quantity="", triggerPrice="50", closePosition="true")["algoId"]
     trader.place(symbol, "SELL", "104.5", "2")
     other.place(symbol, "BUY", "104.5", "2")  # the position is closed
-    if archived:
-        wait_archived(venue)
+    settle()
 
     found = {number: trader.get("/algoOrder", algoId=number) for number in (waiting, canceled, bought, rests, closes)}
     statuses = {number: order["algoStatus"] for number, order in found.items()}
@@ -236,29 +231,10 @@ def test_canceling_all_waiting_ones(venue: Venue, trader: OrderTrader, symbol: s
     assert [order["orderId"] for order in trader.get("/openOrders")] == [limit, kept]
 
 
-def test_canceling_at_once(trader: OrderTrader, symbol: str) -> None:
-    """One cancels, the others find nothing to cancel; on whichever front."""
-    for _ in range(5):
-        number = place(trader, symbol)["algoId"]
-        ask = [lambda path=path, name=name, number=number: trader.call("DELETE", path, symbol=symbol, **{name: number})
-               for path, name in 3 * [("/v1/algoOrder", "algoId"), ("/v1/order", "orderId")]]  # fmt: skip
-        told = sorted(answer.brief() for answer in at_once(ask))
-        assert told.count("200") == 1 and set(told) <= {"200", "400 -2011", "400 -2031"}
-
-
-def test_a_key_that_may_only_read(trader: OrderTrader, symbol: str) -> None:
-    placed = place(trader, symbol)["algoId"]
-    reader = trader.reader
-    assert reader.call("GET", "/v1/algoOrder", f"algoId={placed}").ok()["algoStatus"] == "NEW"
-    for method, path in (("POST", "/v1/algoOrder"), ("DELETE", "/v1/algoOrder"), ("DELETE", "/v1/algoOpenOrders")):
-        assert reader.call(method, path, f"symbol={symbol}&algoId={placed}").brief() == "401 -2015"
-
-
 # Which of them a call is about: by algoId or clientAlgoId, of this account, with a symbol or without one
 
 
-@pytest.mark.parametrize("archived", [False, True], ids=["recent", "archived"])
-def test_only_what_was_born_as_a_trigger(trader: OrderTrader, symbol: str, archived: bool) -> None:
+def test_only_what_was_born_as_a_trigger(trader: OrderTrader, symbol: str, settle: Settle) -> None:
     limit = trader.place(symbol, "BUY", "90", "1", newClientOrderId="limit")["orderId"]
     ended = trader.place(symbol, "BUY", "91", "1")["orderId"]
     trader.cancel(symbol, ended)
@@ -266,8 +242,7 @@ def test_only_what_was_born_as_a_trigger(trader: OrderTrader, symbol: str, archi
     shared = place(trader, symbol, clientAlgoId="shared")["algoId"]
     trader.cancel(symbol, shared)
     trader.place(symbol, "BUY", "92", "1", newClientOrderId="shared")
-    if archived:
-        wait_archived(trader.venue)
+    settle()
     for name in ({"algoId": limit}, {"algoId": ended}, {"clientAlgoId": "limit"}):
         assert trader.call("GET", "/v1/algoOrder", **name).brief() == UNKNOWN
         assert trader.call("DELETE", "/v1/algoOrder", **name).brief() == "400 -2011"
@@ -299,8 +274,7 @@ def test_whose_and_where(venue: Venue, trader: OrderTrader, symbol: str) -> None
     assert trader.get("/algoOrder", algoId=number)["algoStatus"] == "NEW"
 
 
-@pytest.mark.parametrize("archived", [False, True], ids=["recent", "archived"])
-def test_a_client_id_on_several_markets(venue: Venue, trader: OrderTrader, symbol: str, archived: bool) -> None:
+def test_a_client_id_on_several_markets(venue: Venue, trader: OrderTrader, symbol: str, settle: Settle) -> None:
     """The latest wins: of the open ones, else of all."""
     symbols = [symbol, list_contract(venue, 0), list_contract(venue, venue.shard_count // 2)]
     for market in symbols[1:]:
@@ -316,7 +290,6 @@ def test_a_client_id_on_several_markets(venue: Venue, trader: OrderTrader, symbo
         assert trader.get("/algoOrder", clientAlgoId="twice", symbol=market)["algoId"] == number
     for left in (placed[:2], placed[:1], []):
         assert trader.call("DELETE", "/v1/algoOrder", clientAlgoId="twice").ok()["algoId"] == placed[len(left)]
-        if archived:
-            wait_archived(venue)
+        settle()
         assert named() == (left or placed)[-1]
     assert trader.call("DELETE", "/v1/algoOrder", clientAlgoId="twice").brief() == "400 -2011"

@@ -2,108 +2,90 @@
 
 import hmac
 import json
+import sys
 from collections.abc import Callable
-from typing import Any
+from contextlib import nullcontext
+from types import CodeType
 from urllib.parse import quote, quote_plus
 
 import pytest
 
 from tests.http.futures.caller import Caller, now_ms
 from tests.http.futures.site import Site
+from web.futures.call.auth import check_time
+from web.futures.call.errors import FuturesProblem
 
 PATH = "/v1/commissionRate"
 DUAL = "/v1/positionSide/dual"
 GOOD_LIST = '["a:b/c","d e"]'
 
 
-# Where parameters may stand: each gives (query, body) with all that a call needs
+Place = Callable[[Caller, str], tuple[str, str]]
 
 
-def in_query(own: Caller, text: str) -> tuple[str, bytes]:
-    return f"{text}&signature={own.sign(text)}", b""
-
-
-def in_query_signature_first(own: Caller, text: str) -> tuple[str, bytes]:
-    return f"signature={own.sign(text)}&{text}", b""
-
-
-def in_query_capital_signature(own: Caller, text: str) -> tuple[str, bytes]:
-    return f"{text}&Signature={own.sign(text).upper()}", b""
-
-
-def in_form(own: Caller, text: str) -> tuple[str, bytes]:
-    return "", f"{text}&signature={own.sign(text)}".encode()
-
-
-def in_form_signature_first(own: Caller, text: str) -> tuple[str, bytes]:
-    return "", f"SIGNATURE={own.sign(text)}&{text}".encode()
-
-
-def in_form_signature_in_query(own: Caller, text: str) -> tuple[str, bytes]:
-    return f"signature={own.sign(text)}", text.encode()
-
-
-def in_both(own: Caller, text: str) -> tuple[str, bytes]:
+def in_both(own: Caller, text: str) -> tuple[str, str]:
     first, _, rest = text.partition("&")
-    return first, f"{rest}&signature={own.sign(first + rest)}".encode()
+    return first, f"{rest}&signature={own.sign(first + rest)}"
 
 
-def in_json(own: Caller, text: str) -> tuple[str, bytes]:
+def in_json(own: Caller, text: str) -> tuple[str, str]:
     pairs = dict(pair.split("=") for pair in text.split("&"))
     query = f"timestamp={pairs.pop('timestamp')}"
     body = json.dumps(pairs)
-    return f"{query}&signature={own.sign(query + body)}", body.encode()
+    return own.signed(query, body), body
 
 
-def in_json_with_timestamp(own: Caller, text: str) -> tuple[str, bytes]:
+def in_json_with_timestamp(own: Caller, text: str) -> tuple[str, str]:
     pairs = dict(pair.split("=") for pair in text.split("&"))
     body = "\n  " + json.dumps({**pairs, "timestamp": int(pairs["timestamp"]), "recvWindow": 5000})
-    return f"signature={own.sign(body)}", body.encode()
+    return f"signature={own.sign(body)}", body
 
 
-SOURCES = [
-    in_query,
-    in_query_signature_first,
-    in_query_capital_signature,
-    in_form,
-    in_form_signature_first,
-    in_form_signature_in_query,
-    in_both,
-    in_json,
-    in_json_with_timestamp,
-]
-Place = Callable[[Caller, str], tuple[str, bytes]]
+PLACES: dict[str, Place] = {
+    "query": lambda own, text: (own.signed(text), ""),
+    "query, signature first": lambda own, text: (f"signature={own.sign(text)}&{text}", ""),
+    "query, in capitals": lambda own, text: (f"{text}&Signature={own.sign(text).upper()}", ""),
+    "form": lambda own, text: ("", own.signed(text)),
+    "form, signature first": lambda own, text: ("", f"SIGNATURE={own.sign(text)}&{text}"),
+    "form, signature in the query": lambda own, text: (f"signature={own.sign(text)}", text),
+    "both": in_both,
+    "json": in_json,
+    "json with timestamp": in_json_with_timestamp,
+}
+"""Where parameters may stand: each gives (query, body) with all that a call needs."""
+
+every_place = pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 
 
-@pytest.mark.parametrize("place", SOURCES)
+@every_place
 @pytest.mark.parametrize("content_type", [None, "application/json", "application/x-www-form-urlencoded", "text/plain"])
 def test_places(site: Site, place: Place, content_type: str | None) -> None:
     query, body = place(site.own, f"symbol=BTCUSDT&timestamp={now_ms()}")
     headers = {} if content_type is None else {"Content-Type": content_type}
-    assert site.own.send("GET", PATH, query, body, headers).ok()["symbol"] == "BTCUSDT"
+    assert site.own.send("GET", PATH, query, body.encode(), headers).ok()["symbol"] == "BTCUSDT"
 
 
-@pytest.mark.parametrize("place", SOURCES)
+@every_place
 def test_places_of_a_post(site: Site, place: Place) -> None:
     query, body = place(site.own, f"dualSidePosition=False&timestamp={now_ms()}")
-    assert site.own.send("POST", DUAL, query, body).ok() == {"code": 200, "msg": "success"}
+    assert site.own.send("POST", DUAL, query, body.encode()).ok() == {"code": 200, "msg": "success"}
 
 
-@pytest.mark.parametrize("place", SOURCES)
+@every_place
 def test_changed_after_signing(site: Site, place: Place) -> None:
     query, body = place(site.own, f"symbol=BTCUSDT&timestamp={now_ms()}")
-    for worse in ((query + "&x=1", body), (query, body + b"&x=1"), (query, body + b" ")):
+    content = body.encode()
+    for worse in ((query + "&x=1", content), (query, content + b"&x=1"), (query, content + b" ")):
         # what now stands behind the signature has mutated it, and JSON that is none has no timestamp
         assert site.own.send("GET", PATH, *worse).brief() in ("400 -1022", "400 -1102")
-    assert site.own.send("GET", PATH, query + "&x=1", body).brief() == "400 -1022"
-    assert site.own.send("GET", PATH, query, body).brief() == "200"
+    assert site.own.send("GET", PATH, query + "&x=1", content).brief() == "400 -1022"
+    assert site.own.send("GET", PATH, query, content).brief() == "200"
 
 
 def test_real_values_in_json(site: Site) -> None:
-    query, body = f"timestamp={now_ms()}", '{"dualSidePosition": false, "list": [1, {"a": null}], "n": 1e-05}'
-    assert (
-        site.own.send("POST", DUAL, f"{query}&signature={site.own.sign(query + body)}", body.encode()).brief() == "200"
-    )
+    body = '{"dualSidePosition": false, "list": [1, {"a": null}], "n": 1e-05}'
+    query = site.own.signed(f"timestamp={now_ms()}", body)
+    assert site.own.send("POST", DUAL, query, body.encode()).brief() == "200"
 
 
 @pytest.mark.parametrize(
@@ -134,39 +116,35 @@ def test_nothing_can_be_hidden_in_a_value(site: Site) -> None:
 
 def test_order_of_checks(site: Site) -> None:
     own, reader = site.own, site.reader
-    now = now_ms()
-
-    def signed(text: str, caller: Caller = own) -> str:
-        return f"{text}&signature={caller.sign(text)}"
-
-    wrong = "0" * 64
+    now, signed, wrong = now_ms(), own.signed, 64 * "0"
+    nobody = {"X-MBX-APIKEY": "nobody"}
     cases: list[tuple[Caller, dict[str, str], str, str]] = [
         (own, {"X-MBX-APIKEY": ""}, "", "401 -2014"),
         (own, {"X-MBX-APIKEY": 129 * "a"}, "", "401 -2014"),
         (own, {"X-MBX-APIKEY": "a b"}, "", "401 -2014"),
         (own, {"X-MBX-APIKEY": "ключ"}, "", "401 -2014"),
-        (own, {"X-MBX-APIKEY": "nobody"}, "symbol=NONE", "400 -1102"),
-        (own, {"X-MBX-APIKEY": "nobody"}, "timestamp=", "400 -1102"),
-        (own, {"X-MBX-APIKEY": "nobody"}, "timestamp=x&signature=" + wrong, "400 -1102"),
-        (own, {"X-MBX-APIKEY": "nobody"}, f"timestamp={now}.0&signature=" + wrong, "400 -1102"),
-        (own, {"X-MBX-APIKEY": "nobody"}, f"timestamp={now}&timestamp={now}&signature=" + wrong, "400 -1101"),
-        (own, {"X-MBX-APIKEY": "nobody"}, "timestamp=1", "400 -1102"),
-        (own, {"X-MBX-APIKEY": "nobody"}, "timestamp=1&signature=", "400 -1102"),
-        (own, {"X-MBX-APIKEY": "nobody"}, "timestamp=1&signature=" + 63 * "0", "400 -1102"),
-        (own, {"X-MBX-APIKEY": "nobody"}, "timestamp=1&signature=" + 64 * "g", "400 -1102"),
-        (own, {"X-MBX-APIKEY": "nobody"}, f"timestamp=1&signature={wrong}&signature={wrong}", "400 -1101"),
-        (own, {"X-MBX-APIKEY": "nobody"}, "timestamp=1&signature=" + wrong, "401 -2015"),
+        (own, nobody, "symbol=NONE", "400 -1102"),
+        (own, nobody, "timestamp=", "400 -1102"),
+        (own, nobody, "timestamp=x&signature=" + wrong, "400 -1102"),
+        (own, nobody, f"timestamp={now}.0&signature=" + wrong, "400 -1102"),
+        (own, nobody, f"timestamp={now}&timestamp={now}&signature=" + wrong, "400 -1101"),
+        (own, nobody, "timestamp=1", "400 -1102"),
+        (own, nobody, "timestamp=1&signature=", "400 -1102"),
+        (own, nobody, "timestamp=1&signature=" + 63 * "0", "400 -1102"),
+        (own, nobody, "timestamp=1&signature=" + 64 * "g", "400 -1102"),
+        (own, nobody, f"timestamp=1&signature={wrong}&signature={wrong}", "400 -1101"),
+        (own, nobody, "timestamp=1&signature=" + wrong, "401 -2015"),
         (own, {"X-MBX-APIKEY": 128 * "a"}, "timestamp=1&signature=" + wrong, "401 -2015"),
         (own, {}, f"timestamp=1&recvWindow=0&signature={wrong}", "400 -1022"),
-        (own, {}, signed("timestamp=1&recvWindow=0", site.other), "400 -1022"),
+        (own, {}, site.other.signed("timestamp=1&recvWindow=0"), "400 -1022"),
         (own, {}, signed("timestamp=1&recvWindow=0"), "400 -1130"),
         (own, {}, signed("timestamp=1&recvWindow=60001"), "400 -1130"),
         (own, {}, signed("timestamp=1&recvWindow=x"), "400 -1130"),
         (own, {}, signed("timestamp=1&recvWindow=5&recvWindow=5"), "400 -1101"),
-        (reader, {}, signed("timestamp=1&dualSidePosition=x", reader), "400 -1021"),
-        (reader, {}, signed(f"timestamp={now - 5_200}&dualSidePosition=x", reader), "400 -1021"),
-        (reader, {}, signed(f"timestamp={now + 9_000}&dualSidePosition=x", reader), "400 -1021"),
-        (reader, {}, signed(f"timestamp={now}&dualSidePosition=x&a=1&a=1", reader), "401 -2015"),
+        (reader, {}, reader.signed("timestamp=1&dualSidePosition=x"), "400 -1021"),
+        (reader, {}, reader.signed(f"timestamp={now - 5_200}&dualSidePosition=x"), "400 -1021"),
+        (reader, {}, reader.signed(f"timestamp={now + 9_000}&dualSidePosition=x"), "400 -1021"),
+        (reader, {}, reader.signed(f"timestamp={now}&dualSidePosition=x&a=1&a=1"), "401 -2015"),
         (own, {}, signed(f"timestamp={now}&dualSidePosition=x&a=1&a=1"), "400 -1101"),
         (own, {}, signed(f"timestamp={now}"), "400 -1102"),
         (own, {}, signed(f"timestamp={now}&dualSidePosition=x"), "400 -1102"),
@@ -193,10 +171,8 @@ def test_fixed_texts(site: Site) -> None:
 
 
 def test_signature_in_both_places(site: Site) -> None:
-    signature = site.own.sign("timestamp=1")
-    assert site.own.send(
-        "GET", PATH, f"timestamp=1&signature={signature}", f"signature={signature}".encode()
-    ).brief() == ("400 -1101")
+    signature = f"signature={site.own.sign('timestamp=1')}"
+    assert site.own.send("GET", PATH, f"timestamp=1&{signature}", signature.encode()).brief() == "400 -1101"
 
 
 def test_signature_in_json_is_none(site: Site) -> None:
@@ -231,35 +207,39 @@ def test_bodies(site: Site, body: bytes, expected: str) -> None:
     assert site.own.send("GET", PATH, f"{query}&signature={signature}", body).brief() == expected
 
 
-def test_time_window_to_the_millisecond(site: Site, stand_still: Callable[[int], None]) -> None:
+@pytest.mark.parametrize(
+    ("behind_ms", "window_ms", "is_in_time"),
+    [
+        (-1_000, 5_000, False),
+        (-999, 5_000, True),
+        (5_000, 5_000, True),
+        (5_001, 5_000, False),
+        (1, 1, True),
+        (2, 1, False),
+        (60_000, 60_000, True),
+        (60_001, 60_000, False),
+    ],
+)
+def test_time_window_to_the_millisecond(behind_ms: int, window_ms: int, is_in_time: bool) -> None:
     now = 1_790_000_000_000
-    stand_still(now)
-
-    def told(timestamp: int, more: str = "") -> str:
-        text = f"symbol=BTCUSDT&timestamp={timestamp}{more}"
-        return site.own.send("GET", PATH, f"{text}&signature={site.own.sign(text)}").brief()
-
-    assert [told(now + 999), told(now + 1_000)] == ["200", "400 -1021"]
-    assert [told(now - 5_000), told(now - 5_001)] == ["200", "400 -1021"]
-    assert [told(now - 1, "&recvWindow=1"), told(now - 2, "&recvWindow=1")] == ["200", "400 -1021"]
-    assert [told(now - 60_000, "&recvWindow=60000"), told(now - 60_001, "&recvWindow=60000")] == ["200", "400 -1021"]
+    with nullcontext() if is_in_time else pytest.raises(FuturesProblem) as refused:
+        check_time(now - behind_ms, window_ms, now)
+    assert refused is None or refused.value.code == -1021
 
 
-def test_an_unknown_key_costs_the_same_work(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_key_costs_the_same_work(site: Site) -> None:
     """As many digests: no clock tells whether there is such a key."""
-    digest, made = hmac.digest, 0
 
-    def count(*given: Any) -> bytes:
-        nonlocal made
-        made += 1
-        return digest(*given)
+    def count_digests(key: str) -> int:
+        calls: list[CodeType] = []
+        sys.setprofile(lambda frame, event, _: calls.append(frame.f_code) if event == "call" else None)
+        try:
+            site.own.send("GET", PATH, f"timestamp=1&signature={64 * '0'}", headers={"X-MBX-APIKEY": key})
+        finally:
+            sys.setprofile(None)
+        return calls.count(hmac.digest.__code__)
 
-    monkeypatch.setattr(hmac, "digest", count)
-    query = f"timestamp={now_ms()}&signature={64 * '0'}"
-    site.own.send("GET", PATH, query)
-    known, made = made, 0
-    site.own.send("GET", PATH, query, headers={"X-MBX-APIKEY": "nobody"})
-    assert made == known > 0
+    assert count_digests("nobody") == count_digests(site.own.key) > 0
 
 
 def test_a_revoked_key(site: Site) -> None:

@@ -122,18 +122,7 @@ def test_cancel(own: Actor, other: Actor, symbol: str) -> None:
     foreign = other.place(symbol, "SELL", "300", "1")["orderId"]
     foreign_trigger = other.stop(symbol, "SELL", "50", "1")["orderId"]
     requested = [second, filled, first, foreign, waiting, gone, foreign_trigger, expired, part, second]
-    states = [
-        "CANCELED",
-        "FILLED",
-        "CANCELED",
-        "-2011",
-        "CANCELED",
-        "CANCELED",
-        "-2033",
-        "EXPIRED",
-        "CANCELED",
-        "CANCELED",
-    ]
+    states = "CANCELED FILLED CANCELED -2011 CANCELED CANCELED -2033 EXPIRED CANCELED CANCELED".split()
     told = own.cancel_batch(symbol, *requested)
     assert [brief(element) for element in told] == states
     for number, element in zip(requested, told, strict=True):
@@ -214,13 +203,12 @@ def test_one_bare_number_and_a_json_body(venue: Venue, own: Actor) -> None:
     assert send_cancel(own, f"symbol={symbol}&orderIdList={first}", "query").ok()[0]["orderId"] == first
     body = json.dumps({"symbol": symbol, "orderIdList": [second, str(third)]})
     query = f"timestamp={now_ms()}"
-    signed = f"{query}&signature={own.caller.sign(query + body)}"
+    signed = own.caller.signed(query, body)
     told = own.caller.send("DELETE", "/v1/batchOrders", signed, body.encode()).ok()
     assert [element["orderId"] for element in told] == [second, third]
 
 
 def send_cancel(own: Actor, text: str, where: str) -> Answer:
-    text = f"{text}&timestamp={now_ms()}"
-    signed = f"{text}&signature={own.caller.sign(text)}"
+    signed = own.caller.signed(f"{text}&timestamp={now_ms()}")
     query, body = (signed, b"") if where == "query" else ("", signed.encode())
     return own.caller.send("DELETE", "/v1/batchOrders", query, body)

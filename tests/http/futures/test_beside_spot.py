@@ -6,11 +6,10 @@ from typing import Final
 import pytest
 
 from shards.model.ids import TRADE, from_uuid, to_uuid
-from tests.http.futures.order_trader import OrderTrader, wait_archived
+from tests.http.futures.order_trader import OrderTrader, Settle
 from tests.http.futures.trader import TERMS
 from tests.http.venue import Venue, at_once
 
-MEMORY_AND_ARCHIVE: Final = pytest.mark.parametrize("archived", [False, True], ids=["recent", "archived"])
 STATUSES: Final = ("open", "partially_filled", "filled", "canceled", "rejected", "expired")
 
 
@@ -67,10 +66,8 @@ def both(venue: Venue) -> Both:
     return Both(venue)
 
 
-@MEMORY_AND_ARCHIVE
-def test_lists(both: Both, archived: bool) -> None:
-    if archived:
-        wait_archived(both.venue)
+def test_lists(both: Both, settle: Settle) -> None:
+    settle()
     newest_first = list(both.spot.values())[::-1]
     for limit, symbol in itertools.product((1, 2, 200), (None, both.symbol)):
         query = {} if symbol is None else {"symbol": symbol}
@@ -91,10 +88,8 @@ def test_lists(both: Both, archived: bool) -> None:
     assert [row["incomeType"] for row in income] == ["TRANSFER", "COMMISSION"]
 
 
-@MEMORY_AND_ARCHIVE
-def test_futures_orders_on_the_spot_api(both: Both, archived: bool) -> None:
-    if archived:
-        wait_archived(both.venue)
+def test_futures_orders_on_the_spot_api(both: Both, settle: Settle) -> None:
+    settle()
     for name in both.futures:
         for text in (both.uuid(name), both.uuid(name).upper()):
             for method, caller in itertools.product(("GET", "DELETE"), (both.user, both.other.user)):
@@ -110,10 +105,8 @@ def test_futures_orders_on_the_spot_api(both: Both, archived: bool) -> None:
     both.check_untouched()
 
 
-@MEMORY_AND_ARCHIVE
-def test_spot_orders_on_the_futures_api(both: Both, archived: bool) -> None:
-    if archived:
-        wait_archived(both.venue)
+def test_spot_orders_on_the_futures_api(both: Both, settle: Settle) -> None:
+    settle()
     trader, symbol = both.trader, both.symbol
     for name in both.spot:
         number = both.number(name)

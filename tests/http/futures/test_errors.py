@@ -1,14 +1,46 @@
 """What is refused before a view, what the engine refuses and what breaks, in the shape of the futures API."""
 
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
 from shards.model.reasons import RejectReason
 from storage.reference import Reference, StorageFull
 from tests.http.futures.site import Site
-from web.exchange.gateway import COMMANDED
+from web.app import make_app
 from web.futures.call.errors import REFUSALS
 
 DEPTH = "/v1/depth?symbol=BTCUSDT"
+NUMBER = 1 << 40 | 1
+UNANSWERED = [
+    ("GET", "/v1/depth", "symbol=BTCUSDT"),
+    ("POST", "/v1/order", "symbol=BTCUSDT&side=BUY&type=LIMIT&price=100&quantity=1"),
+    ("PUT", "/v1/order", f"symbol=BTCUSDT&orderId={NUMBER}&price=100"),
+    ("DELETE", "/v1/order", f"symbol=BTCUSDT&orderId={NUMBER}"),
+    (
+        "POST",
+        "/v1/batchOrders",
+        'batchOrders=[{"symbol":"BTCUSDT","side":"BUY","type":"MARKET","quantity":"1"}]',
+    ),
+    ("DELETE", "/v1/batchOrders", f"symbol=BTCUSDT&orderIdList=[{NUMBER},{NUMBER}]"),
+    ("DELETE", "/v1/allOpenOrders", "symbol=BTCUSDT"),
+    ("POST", "/v1/countdownCancelAll", "symbol=BTCUSDT&countdownTime=1"),
+    ("DELETE", "/v1/order", "symbol=BTCUSDT&origClientOrderId=x"),
+    ("GET", "/v1/order", f"symbol=BTCUSDT&orderId={NUMBER}"),
+    ("GET", "/v1/openOrder", "symbol=BTCUSDT&origClientOrderId=x"),
+    ("GET", "/v1/openOrders", ""),
+    ("GET", "/v1/allOrders", "symbol=BTCUSDT"),
+    ("GET", "/v1/userTrades", "symbol=BTCUSDT"),
+    ("GET", "/v1/income", ""),
+    ("GET", "/v1/algoOrder", f"algoId={NUMBER}"),
+    ("GET", "/v1/algoOrder", "clientAlgoId=x"),
+    ("DELETE", "/v1/algoOrder", f"algoId={NUMBER}"),
+    ("DELETE", "/v1/algoOrder", "clientAlgoId=x"),
+    ("DELETE", "/v1/algoOpenOrders", "symbol=BTCUSDT"),
+    ("GET", "/v1/openAlgoOrders", ""),
+    ("GET", "/v1/allAlgoOrders", "symbol=BTCUSDT"),
+]
 
 
 def test_slashes_in_front_change_nothing(site: Site) -> None:
@@ -28,6 +60,9 @@ def test_slashes_in_front_change_nothing(site: Site) -> None:
         ("GET", "/fapi/v1/ping/", "404 -5000"),
         ("GET", "/fapi//v1/ping", "404 -5000"),
         ("GET", "/fapi/v9/ping", "404 -5000"),
+        ("GET", "/fapi/v1/balance", "404 -5000"),
+        ("GET", "/fapi/v1/account", "404 -5000"),
+        ("GET", "/fapi/v4/account", "404 -5000"),
         ("GET", "/fapi/v1/PING", "404 -5000"),
         ("POST", "/fapi/v1/nothing", "404 -5000"),
         ("GET", "/fapi/v1/\xff\xfe", "404 -5000"),
@@ -72,18 +107,25 @@ def test_refusals_of_the_engine(site: Site, reason: RejectReason) -> None:
     assert answer.json["msg"] == REFUSALS[reason].msg
 
 
-def test_what_outcomes_are_called(site: Site) -> None:
-    told = {}
-    for reason in (
-        RejectReason.BUSY,
-        RejectReason.RESTARTING,
-        RejectReason.STORAGE_FULL,
-        RejectReason.TIMEOUT,
-        RejectReason.HISTORY_UNREADABLE,
-    ):
-        site.client.refusal = reason
-        told[reason] = site.get(DEPTH).brief()
-    assert list(told.values()) == ["503 -1008", "503 -1001", "503 -1000", "408 -1007", "503 -1001"]
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        (RejectReason.BUSY, "503 -1008"),
+        (RejectReason.RESTARTING, "503 -1001"),
+        (RejectReason.STORAGE_FULL, "503 -1000"),
+        (RejectReason.TIMEOUT, "408 -1007"),
+    ],
+)
+def test_an_engine_that_does_not_answer(site: Site, reason: RejectReason, expected: str) -> None:
+    """Not the same as an order that does not exist."""
+    site.client.refusal = reason
+    for method, path, query in UNANSWERED:
+        assert site.own.call(method, path, query).brief() == expected, (method, path)
+
+
+def test_unreadable_history(site: Site) -> None:
+    site.client.refusal = RejectReason.HISTORY_UNREADABLE
+    assert site.get(DEPTH).brief() == "503 -1001"
 
 
 def test_a_fault_of_ours(site: Site, caplog: pytest.LogCaptureFixture) -> None:
@@ -92,25 +134,24 @@ def test_a_fault_of_ours(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     assert "planted-value" not in caplog.text
 
 
-def test_a_fault_after_a_command(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_after_a_command(site: Site) -> None:
     """Nobody can say then whether it was carried out."""
-
-    def fail(*_: object) -> None:
-        COMMANDED.set(True)
-        raise ZeroDivisionError("planted")
-
-    monkeypatch.setattr(site.client, "call", fail)
-    assert site.get(DEPTH).brief() == "408 -1007"
-    monkeypatch.undo()
-    assert site.get(DEPTH).brief() == "200"
+    site.client.fault = ZeroDivisionError("planted")
+    assert site.own.call("DELETE", "/v1/allOpenOrders", "symbol=BTCUSDT").brief() == "408 -1007"
+    assert site.own.call("GET", "/v1/openOrders", "symbol=BTCUSDT").brief() == "500 -1000"
 
 
-def test_a_full_disk(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+class Full(Reference):
+    """On a disk without space."""
+
+    def renew_listen_key(self, *_: object) -> str:
         raise StorageFull
 
-    monkeypatch.setattr(Reference, "renew_listen_key", fail)
-    assert site.own.send("POST", "/v1/listenKey").brief() == "503 -1000"
+
+def test_a_full_disk(new_site: Site, tmp_path: Path) -> None:
+    with closing(Full(tmp_path / "reference.sqlite", new_site.storage_key)) as full:
+        new_site.app = make_app(new_site.services._replace(reference=full))
+        assert new_site.own.send("POST", "/v1/listenKey").brief() == "503 -1000"
 
 
 def test_no_mode_for_debugging(site: Site) -> None:

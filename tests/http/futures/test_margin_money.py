@@ -1,15 +1,17 @@
 """What orders, fills, leverage and mark prices do to a futures wallet: to the unit, and read at once."""
 
+from decimal import Decimal
+
 import pytest
 
 from tests.http.futures.trader import Trader, list_contract, set_mark
-from tests.http.venue import Venue
+from tests.http.venue import Venue, plain
 
 
 @pytest.fixture
-def symbol(venue: Venue) -> str:
-    """A market on the last shard; fees 2 and 5 bps, leverage 20."""
-    return list_contract(venue, venue.shard_count - 1)
+def symbol(far: str) -> str:
+    """Fees 2 and 5 bps, leverage 20."""
+    return far
 
 
 @pytest.fixture
@@ -24,30 +26,34 @@ def short(venue: Venue) -> Trader:
     return Trader(venue, venue.shard_count // 2, "1000")
 
 
-def test_order_and_cancel(venue: Venue, symbol: str, long: Trader) -> None:
-    for price, quantity, hold, left in (
-        ("50000", "0.01", "25", "975"),
-        ("33333.3", "0.001", "1.666665", "998.333335"),
-        ("50000.1", "0.007", "17.500035", "982.499965"),
-    ):
-        for side in ("BUY", "SELL"):
-            order = long.place(symbol, side, price, quantity)["orderId"]
-            assert long.money() == f"1000 {left} 0 {hold} 0"
-            (shown,) = long.risk()
-            value = str(float(price) * float(quantity)).removesuffix(".0")
-            assert (shown["bidNotional"], shown["askNotional"]) == ((value, "0") if side == "BUY" else ("0", value))
-            assert (shown["initialMargin"], shown["openOrderInitialMargin"]) == (hold, hold)
-            assert long.cancel(symbol, order)["status"] == "CANCELED"
-            assert long.money() == "1000 1000 0 0 0"
-            assert long.risk() == []
-
-
-def test_hold_is_rounded_up(venue: Venue, symbol: str, long: Trader) -> None:
-    long.set_leverage(symbol, 7)
-    order = long.place(symbol, "BUY", "50000", "0.001")["orderId"]
-    assert long.money() == "1000 992.857142 0 7.142858 0"
-    long.cancel(symbol, order)
-    assert long.money() == "1000 1000 0 0 0"
+@pytest.mark.parametrize("side", ["BUY", "SELL"])
+@pytest.mark.parametrize(
+    ("price", "quantity", "leverage", "hold", "left"),
+    [
+        ("50000", "0.01", 20, "25", "975"),
+        ("33333.3", "0.001", 20, "1.666665", "998.333335"),
+        ("50000.1", "0.007", 20, "17.500035", "982.499965"),
+        ("33.3", "0.301", 20, "0.501165", "999.498835"),
+        ("50000", "0.001", 7, "7.142858", "992.857142"),
+        ("100", "1", 7, "14.285715", "985.714285"),
+        ("0.1", "123", 125, "0.0984", "999.9016"),
+    ],
+)
+def test_order_and_cancel(
+    symbol: str, long: Trader, side: str, price: str, quantity: str, leverage: int, hold: str, left: str
+) -> None:
+    """A hold is rounded up to a millionth; a cancel gives back all of it."""
+    long.set_leverage(symbol, leverage)
+    value = plain(Decimal(price) * Decimal(quantity))
+    for _ in range(2):
+        order = long.place(symbol, side, price, quantity)["orderId"]
+        assert long.money() == f"1000 {left} 0 {hold} 0"
+        (shown,) = long.risk()
+        assert (shown["bidNotional"], shown["askNotional"]) == ((value, "0") if side == "BUY" else ("0", value))
+        assert (shown["initialMargin"], shown["openOrderInitialMargin"]) == (hold, hold)
+        assert long.cancel(symbol, order)["status"] == "CANCELED"
+        assert long.money() == "1000 1000 0 0 0"
+        assert long.risk() == []
 
 
 def test_a_sale_may_fill_above_its_price(venue: Venue, long: Trader) -> None:

@@ -103,20 +103,12 @@ def test_texts() -> None:
     whole = make_market(9, "XUSDT", tick_digits=5, price_decimals=0, lot_digits=10, lot_decimals=0)
     assert [format_price(BTC, ticks) for ticks in (476_000, 475_005, 0, -5)] == ["47600", "47500.5", "0", "-0.5"]
     assert format_price(whole, 20) == "100"
-    assert [format_average(BTC, *of) for of in ((0, 0), (10, 2), (10, 3), (2 * 476_000, 2))] == [
-        "0",
-        "0.5",
-        "0.333333333",
-        "47600",
-    ]
+    averages = {(0, 0): "0", (10, 2): "0.5", (10, 3): "0.333333333", (2 * 476_000, 2): "47600"}
+    assert {of: format_average(BTC, *of) for of in averages} == averages
     assert format_average(whole, 40, 2) == "100"
-    assert [format_ratio(200), format_ratio(50_000), format_ratio(0)] == ["0.0002", "0.05", "0"]
-    assert [format_percent(5_000), margin_percent(125), margin_percent(3), margin_percent(1)] == [
-        "0.5",
-        "0.8",
-        "33.3334",
-        "100",
-    ]
+    assert [format_ratio(millionths) for millionths in (200, 50_000, 0)] == ["0.0002", "0.05", "0"]
+    assert format_percent(5_000) == "0.5"
+    assert [margin_percent(leverage) for leverage in (125, 3, 1)] == ["0.8", "33.3334", "100"]
 
 
 def test_depth(trading: Site) -> None:
@@ -229,20 +221,8 @@ def test_klines(trading: Site) -> None:
     assert len(told) == 6 and all(len(row) == 12 for row in told)
     first = trading.client.archived[0]
     opened = first.time_ms
-    assert told[0] == [
-        opened,
-        "47500",
-        "47500",
-        "47500",
-        "47500",
-        "0.001",
-        opened + 59_999,
-        "47.5",
-        1,
-        "0.001",
-        "47.5",
-        "0",
-    ]
+    prices = 4 * ["47500"]
+    assert told[0] == [opened, *prices, "0.001", opened + 59_999, "47.5", 1, "0.001", "47.5", "0"]
     assert told[1][9:] == ["0", "0", "0"]
     (day,) = trading.get("/v1/klines?symbol=BTCUSDT&interval=1d&limit=1").ok()[-1:]
     assert day[6] - day[0] == 86_399_999

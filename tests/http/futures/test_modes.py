@@ -2,7 +2,6 @@
 
 import re
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from storage.reference import ApiKey, Reference
+from tests.http.futures.caller import now_ms
 from tests.http.futures.site import Site
 from web.futures.limits import LISTEN_KEY_FRESH_MS, LISTEN_KEY_MS
 
@@ -71,57 +71,49 @@ def test_brackets(site: Site) -> None:
     assert [row["symbol"] for row in listed] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"] and listed[0] == answer.json
 
 
-def test_a_key_that_may_only_read(site: Site) -> None:
-    for path in ("/v1/marginType", "/v1/positionSide/dual", "/v1/multiAssetsMargin"):
-        assert site.reader.call("POST", path).brief() == "401 -2015"
-    assert site.reader.send("POST", "/v1/listenKey").brief() == "401 -2015"
-
-
 # Listen keys
 
 
-def test_listen_key(site: Site) -> None:
-    assert site.own.send("PUT", "/v1/listenKey").brief() == "400 -1125"
-    made = site.own.send("POST", "/v1/listenKey").ok()
+def test_listen_key(new_site: Site) -> None:
+    assert new_site.own.send("PUT", "/v1/listenKey").brief() == "400 -1125"
+    made = new_site.own.send("POST", "/v1/listenKey").ok()
     assert list(made) == ["listenKey"] and re.fullmatch(r"[A-Za-z0-9]{64}", made["listenKey"])
-    assert site.own.send("POST", "/v1/listenKey").ok() == made
-    assert site.own.send("PUT", "/v1/listenKey", "listenKey=whatever").ok() == made
-    assert site.other.send("POST", "/v1/listenKey").ok() != made
-    assert site.own.send("DELETE", "/v1/listenKey").ok() == {}
-    assert site.own.send("DELETE", "/v1/listenKey").ok() == {}
-    assert site.own.send("PUT", "/v1/listenKey").brief() == "400 -1125"
-    assert site.other.send("PUT", "/v1/listenKey").brief() == "200"
-    assert site.own.send("POST", "/v1/listenKey").ok() != made
+    assert new_site.own.send("POST", "/v1/listenKey").ok() == made
+    assert new_site.own.send("PUT", "/v1/listenKey", "listenKey=whatever").ok() == made
+    assert new_site.other.send("POST", "/v1/listenKey").ok() != made
+    assert new_site.own.send("DELETE", "/v1/listenKey").ok() == {}
+    assert new_site.own.send("DELETE", "/v1/listenKey").ok() == {}
+    assert new_site.own.send("PUT", "/v1/listenKey").brief() == "400 -1125"
+    assert new_site.other.send("PUT", "/v1/listenKey").brief() == "200"
+    assert new_site.own.send("POST", "/v1/listenKey").ok() != made
 
 
-def test_listen_key_needs_a_key_and_no_signature(site: Site) -> None:
+def test_listen_key_needs_a_key_and_no_signature(new_site: Site) -> None:
     for method in ("POST", "PUT", "DELETE"):
-        assert site.send(method, "/fapi/v1/listenKey", {}, b"").brief() == "401 -2014"
-        assert site.send(method, "/fapi/v1/listenKey", {"X-MBX-APIKEY": "x"}, b"").brief() == "401 -2015"
+        assert new_site.send(method, "/fapi/v1/listenKey", {}, b"").brief() == "401 -2014"
+        assert new_site.send(method, "/fapi/v1/listenKey", {"X-MBX-APIKEY": "x"}, b"").brief() == "401 -2015"
     empty = {"Content-Type": "application/json"}
-    assert site.own.send("POST", "/v1/listenKey", "", b"", empty).brief() == "200"
-    assert site.own.call("POST", "/v1/listenKey").brief() == "200"
+    assert new_site.own.send("POST", "/v1/listenKey", "", b"", empty).brief() == "200"
+    assert new_site.own.call("POST", "/v1/listenKey").brief() == "200"
 
 
-def test_a_listen_key_ends_after_an_hour(site: Site, stand_still: Callable[[int], None]) -> None:
-    def at(later_ms: int) -> None:
-        stand_still(1_790_000_000_000 + later_ms)
+def test_a_listen_key_ends_an_hour_after_its_last_renewal(new_site: Site) -> None:
+    def make(account: str, ago_ms: int) -> dict[str, str]:
+        made_ms = now_ms() - ago_ms
+        return {"listenKey": new_site.reference.renew_listen_key(account, made_ms, LISTEN_KEY_MS, LISTEN_KEY_FRESH_MS)}
 
-    at(0)
-    made = site.own.send("POST", "/v1/listenKey").ok()
-    at(LISTEN_KEY_MS - 1)
-    assert site.own.send("PUT", "/v1/listenKey").ok() == made
-    at(2 * LISTEN_KEY_MS - 2)
-    assert site.own.send("POST", "/v1/listenKey").ok() == made
-    at(3 * LISTEN_KEY_MS - 2)
-    assert site.own.send("PUT", "/v1/listenKey").brief() == "400 -1125"
-    assert site.own.send("POST", "/v1/listenKey").ok() != made
+    nearly_ended, ended = make("alice", LISTEN_KEY_MS - 30_000), make("bob", LISTEN_KEY_MS)
+    assert new_site.own.send("PUT", "/v1/listenKey").ok() == nearly_ended
+    renewed = new_site.reference.find_listen_key("alice", now_ms() + LISTEN_KEY_MS - 30_000)
+    assert renewed is not None and renewed.key == nearly_ended["listenKey"]
+    assert new_site.other.send("PUT", "/v1/listenKey").brief() == "400 -1125"
+    assert new_site.other.send("POST", "/v1/listenKey").ok() != ended
 
 
-def test_a_fresh_listen_key_is_not_written_again(site: Site) -> None:
+def test_a_fresh_listen_key_is_not_written_again(new_site: Site) -> None:
     def renew(now_ms: int) -> int:
-        site.reference.renew_listen_key("alice", now_ms, LISTEN_KEY_MS, LISTEN_KEY_FRESH_MS)
-        found = site.reference.find_listen_key("alice", now_ms)
+        new_site.reference.renew_listen_key("alice", now_ms, LISTEN_KEY_MS, LISTEN_KEY_FRESH_MS)
+        found = new_site.reference.find_listen_key("alice", now_ms)
         assert found is not None
         return found.expires_ms
 

@@ -4,12 +4,8 @@ from typing import Any
 
 import pytest
 
-from shards.ipc.client import Client
-from shards.model.commands import AddMarket, SetMarkPrice
-from shards.model.markets import FuturesTerms, Market, Product
-from shards.model.replies import MarketReply
-from storage.reference import Reference
 from tests.exchange import until
+from tests.http.futures.half_listed import open_on_shard
 from tests.http.futures.trader import TERMS, Trader, free_symbol, list_contract, set_mark
 from tests.http.venue import ANSWER_S, Answer, Venue
 
@@ -27,8 +23,8 @@ def mark(venue: Venue, symbol: str) -> str:
 
 
 @pytest.fixture
-def symbol(venue: Venue) -> str:
-    return list_contract(venue, venue.shard_count - 1)
+def symbol(far: str) -> str:
+    return far
 
 
 # Mark prices
@@ -62,7 +58,7 @@ def test_marks_of_all_markets(venue: Venue) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "expected"),
     [
         ({}, "400 invalid symbol"),
         ({"symbol": 7, "price": "1"}, "400 invalid symbol"),
@@ -78,10 +74,10 @@ def test_marks_of_all_markets(venue: Venue) -> None:
         ({"symbol": "?", "price": "1000000000.1"}, "400 INVALID_TICK"),
     ],
 )
-def test_refused_mark_price(venue: Venue, symbol: str, body: dict[str, Any], told: str) -> None:
+def test_refused_mark_price(venue: Venue, symbol: str, body: dict[str, Any], expected: str) -> None:
     set_mark(venue, symbol, "5")
     complete = {**body, "symbol": symbol} if body.get("symbol") == "?" else body
-    assert venue.operate("POST", "/futures/mark-price", complete).brief() == told
+    assert venue.operate("POST", "/futures/mark-price", complete).brief() == expected
     assert mark(venue, symbol) == "5"
 
 
@@ -96,23 +92,14 @@ def test_mark_price_fires_what_is_due(venue: Venue, symbol: str) -> None:
     short.place(symbol, "SELL", "100", "1")
     long.place(symbol, "BUY", "100", "1")
     short.place(symbol, "BUY", "95", "1")
-    long.call(
-        "POST",
-        "/v1/order",
-        symbol=symbol,
-        side="SELL",
-        type="STOP_MARKET",
-        stopPrice="97",
-        workingType="MARK_PRICE",
-        closePosition="true",
-    ).ok()
+    closing = {"type": "STOP_MARKET", "stopPrice": "97", "workingType": "MARK_PRICE", "closePosition": "true"}
+    long.call("POST", "/v1/order", symbol=symbol, side="SELL", **closing).ok()
     assert venue.operate("GET", f"/accounts/{long.name}").ok()["open_orders"]["triggers"] == 1
     set_mark(venue, symbol, "97.1")
     assert long.position(symbol) == "1 100 5"
     set_mark(venue, symbol, "97")
     path = f"/accounts/{long.name}"
-    told = "its home has been asked whether it may lose so much"
-    until(lambda: not venue.operate("GET", path).ok()["positions"], ANSWER_S, told)
+    until(lambda: not venue.operate("GET", path).ok()["positions"], ANSWER_S, "its home grants the loss")
     assert long.position(symbol) == ""
     assert long.money() == "994.9025 994.9025 0 0 0"  # 1000 − 0.05 − 5 − 0.0475
     assert set(venue.operate("GET", f"/accounts/{long.name}").ok()["open_orders"].values()) == {0}
@@ -137,7 +124,7 @@ def test_mark_price_of_a_new_market(venue: Venue) -> None:
 
 
 @pytest.mark.parametrize(
-    ("price", "told"),
+    ("price", "expected"),
     [
         ("x", "400 invalid mark_price"),
         ("0", "400 INVALID_TICK"),
@@ -145,42 +132,20 @@ def test_mark_price_of_a_new_market(venue: Venue) -> None:
         (-1, "400 invalid mark_price"),
     ],
 )
-def test_refused_mark_price_of_a_new_market(venue: Venue, price: object, told: str) -> None:
+def test_refused_mark_price_of_a_new_market(venue: Venue, price: object, expected: str) -> None:
     symbol = free_symbol(venue)
-    assert add(venue, symbol, mark_price=price).brief() == told
+    assert add(venue, symbol, mark_price=price).brief() == expected
     assert add(venue, symbol).brief() == "200"
 
 
 def test_an_add_that_was_broken_off(venue: Venue) -> None:
     """As if the worker had died between a shard's answer and the next step: a repeat finishes it, with its own mark."""
     for before, price, shown in ((0, "123.4", "123.4"), (7, "123.4", "123.4"), (7, None, "0")):
-        symbol = free_symbol(venue, venue.shard_count - 1)
-        add_to_shard_only(venue, symbol, before)
+        symbol = open_on_shard(venue, mark_price=before, is_listed=False)
         assert venue.send("GET", f"/fapi/v1/premiumIndex?symbol={symbol}").status == 400
         assert add(venue, symbol, mark_price=price).brief() == "200"
         assert mark(venue, symbol) == shown
         assert add(venue, symbol, mark_price=price).brief() == "409 MARKET_EXISTS"
-
-
-def add_to_shard_only(venue: Venue, symbol: str, mark_price: int) -> None:
-    folder = venue.exchange.folder
-    reference = Reference(folder.reference, folder.secrets().storage_key)
-    client = Client(folder)
-    try:
-        client.wait_connected(5)
-        row = reference.reserve_market(Product.FUTURES, symbol, 4_095)
-        assert row is not None and not row.active
-        terms = FuturesTerms(10**13, 10**14, 1, 125, 20, 5_000, 50_000, 50_000)
-        market = Market(
-            row.number, Product.FUTURES, symbol, "BTC", "USDT", 8, 6, 1, 1, 1, 3, 10**7, 2, 5, futures=terms
-        )
-        reply = client.call(venue.shard_count - 1, AddMarket(market), 4_000)
-        assert isinstance(reply, MarketReply) and reply.market == market
-        if mark_price:
-            client.call(venue.shard_count - 1, SetMarkPrice(row.number, mark_price), 4_000)
-    finally:
-        client.close()
-        reference.close()
 
 
 def test_delisting(venue: Venue, symbol: str) -> None:

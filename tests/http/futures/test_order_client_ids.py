@@ -1,8 +1,7 @@
-"""Client ids of futures orders: as sent or made, and what comes of asking twice."""
+"""Client ids of futures orders: as sent or made, and what comes of a repeat."""
 
 from tests.http.futures.actor import Actor
 from tests.http.futures.caller import now_ms
-from tests.http.venue import at_once
 
 
 def test_client_ids_come_back_as_sent(own: Actor, symbol: str) -> None:
@@ -18,7 +17,7 @@ def test_a_client_id_is_made(own: Actor, symbol: str) -> None:
     assert own.try_cancel_client_id(symbol, placed["clientOrderId"]).ok()["status"] == "CANCELED"
 
 
-def test_asked_twice(own: Actor, other: Actor, symbol: str) -> None:
+def test_a_client_id_used_twice(own: Actor, other: Actor, symbol: str) -> None:
     """While the first is open it is the answer, as it is now; after it, the id is free."""
     first = own.place(symbol, "BUY", "100", "2", newClientOrderId="twice")
     other.place(symbol, "SELL", "100", "1")
@@ -35,16 +34,10 @@ def test_the_same_signed_request_again(own: Actor, symbol: str) -> None:
     query = f"symbol={symbol}&side=BUY&type=LIMIT&price=100&quantity=1&newClientOrderId=once&timestamp={now_ms()}"
     for more in ("", "&recvWindow=60000"):
         text = query.replace("once", f"once{len(more)}") + more
-        signed = f"{text}&signature={own.caller.sign(text)}"
+        signed = own.caller.signed(text)
         first = own.caller.send("POST", "/v1/order", signed).ok()
         assert own.caller.send("POST", "/v1/order", signed).ok() == first
         own.cancel(symbol, first["orderId"])
         replayed = own.caller.send("POST", "/v1/order", signed).ok()
         assert (replayed["orderId"], replayed["status"]) == (first["orderId"], "CANCELED")
     assert own.open(symbol) == []
-
-
-def test_many_at_once_with_one_client_id(own: Actor, symbol: str) -> None:
-    placed = at_once([lambda: own.place(symbol, "BUY", "100", "1", newClientOrderId="race")] * 6)
-    assert len({order["orderId"] for order in placed}) == 1
-    assert own.held() == 5

@@ -2,27 +2,11 @@
 
 from decimal import ROUND_CEILING, Decimal
 
-import pytest
-
 from tests.http.futures.actor import Actor, trade
 from tests.http.futures.trader import set_mark
 from tests.http.venue import Venue
 
 MICRO = Decimal("0.000001")
-
-
-@pytest.mark.parametrize(
-    ("price", "quantity", "leverage"), [("33.3", "0.301", 20), ("100", "1", 7), ("0.1", "123", 125)]
-)
-def test_hold(own: Actor, symbol: str, price: str, quantity: str, leverage: int) -> None:
-    """Rounded up to a millionth; a cancel gives back all of it."""
-    own.set_leverage(symbol, leverage)
-    hold = (Decimal(price) * Decimal(quantity) / leverage).quantize(MICRO, ROUND_CEILING)
-    for _ in range(2):
-        placed = own.place(symbol, "BUY", price, quantity)
-        assert (own.available(), own.held()) == (1_000_000 - hold, hold)
-        own.cancel(symbol, placed["orderId"])
-        assert (own.available(), own.held()) == (1_000_000, 0)
 
 
 def test_hold_after_a_fill_in_part(own: Actor, other: Actor, symbol: str) -> None:

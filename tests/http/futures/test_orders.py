@@ -133,12 +133,12 @@ def test_times_in_force(own: Actor, other: Actor, symbol: str) -> None:
 def test_in_a_body(own: Actor, symbol: str) -> None:
     """A form, and JSON with real values; either with the signature in the query."""
     terms = f"symbol={symbol}&side=BUY&type=LIMIT&price=100&quantity=1&timestamp={now_ms()}"
-    form = f"{terms}&signature={own.caller.sign(terms)}".encode()
+    form = own.caller.signed(terms).encode()
     assert own.caller.send("POST", "/v1/order", "", form).ok()["price"] == "100"
     query = f"timestamp={now_ms()}"
     terms = '"side":"SELL","type":"STOP","price":90,"stopPrice":91.0,"quantity":1e-1,"reduceOnly":true'
     body = f'{{"symbol":"{symbol}",{terms}}}'
-    signed = f"{query}&signature={own.caller.sign(query + body)}"
+    signed = own.caller.signed(query, body)
     placed = own.caller.send("POST", "/v1/order", signed, body.encode()).ok()
     assert (placed["stopPrice"], placed["origQty"], placed["reduceOnly"]) == ("91", "0.1", True)
     assert own.caller.send("POST", "/v1/order", signed, body.replace("91", "92").encode()).brief() == "400 -1022"
@@ -170,33 +170,36 @@ def test_the_window_goes_along(site: Site) -> None:
 
 def test_what_a_kind_of_order_does_not_take(own: Actor, symbol: str) -> None:
     """Each way to place: nothing is placed by what was meant as another kind of order, or at another price."""
+    market = new_order(symbol, "BUY", None, "1")
+    triggers = [
+        {**market, "type": kind, **terms}
+        for kind, terms in (
+            ("STOP_MARKET", {"stopPrice": "200", "callbackRate": "1"}),
+            ("STOP_MARKET", {"stopPrice": "200", "price": "90"}),
+            ("TAKE_PROFIT_MARKET", {"stopPrice": "80", "price": "0.1"}),
+            ("TRAILING_STOP_MARKET", {"callbackRate": "1", "price": "90"}),
+            ("STOP_MARKET", {"stopPrice": "200", "triggerPrice": "200.1"}),
+            ("STOP", {"price": "200", "triggerPrice": "0", "stopPrice": "200"}),
+            ("TRAILING_STOP_MARKET", {"callbackRate": "1", "activationPrice": "90", "activatePrice": "91"}),
+        )
+    ]
     wrong = [
-        new_order(symbol, "BUY", None, "1", stopPrice="90"),
+        {**market, "stopPrice": "90"},
+        {**market, "price": "90"},
+        {**market, "timeInForce": "GTC"},
         new_order(symbol, "BUY", "50", "1", triggerPrice=90),
         new_order(symbol, "SELL", None, "1", callbackRate="1"),
         new_order(symbol, "SELL", "500", "1", activatePrice="0.1"),
-        {**new_order(symbol, "BUY", None, "1", stopPrice="200", callbackRate="1"), "type": "STOP_MARKET"},
-        {**new_order(symbol, "BUY", None, "1"), "price": "90"},
-        new_order(symbol, "BUY", None, "1", timeInForce="GTC"),
-        *(
-            {**new_order(symbol, "BUY", None, "1"), **terms, "type": kind}
-            for kind, terms in (
-                ("STOP_MARKET", {"stopPrice": "200", "price": "90"}),
-                ("TAKE_PROFIT_MARKET", {"stopPrice": "80", "price": "0.1"}),
-                ("TRAILING_STOP_MARKET", {"callbackRate": "1", "price": "90"}),
-                ("STOP_MARKET", {"stopPrice": "200", "triggerPrice": "200.1"}),
-                ("STOP", {"price": "200", "triggerPrice": "0", "stopPrice": "200"}),
-                ("TRAILING_STOP_MARKET", {"callbackRate": "1", "activationPrice": "90", "activatePrice": "91"}),
-            )
-        ),
+        *triggers,
     ]
     good = new_order(symbol, "BUY", "50", "1", stopPrice="0", triggerPrice="", callbackRate="0.00", activatePrice=0)
     assert [own.call("POST", "/v1/order", **order).brief() for order in wrong] == ["400 -1106"] * len(wrong)
-    told = own.place_batch(*wrong[:2], good, *wrong[3:5]).ok()
-    assert [each.get("code", each.get("status")) for each in told] == [-1106, -1106, "NEW", -1106, -1106]
-    for trigger in (wrong[4], *wrong[7:]):
-        assert own.call("POST", "/v1/algoOrder", **trigger, algoType="CONDITIONAL").brief() == "400 -1106"
-    assert own.open(symbol) == [told[2]["orderId"]]
+    assert [own.call("POST", "/v1/algoOrder", **order, algoType="CONDITIONAL").brief() for order in triggers] == [
+        "400 -1106"
+    ] * len(triggers)
+    batch = own.place_batch(*wrong[3:5], good, *wrong[5:7]).ok()
+    assert [each.get("code", each.get("status")) for each in batch] == [-1106, -1106, "NEW", -1106, -1106]
+    assert own.open(symbol) == [batch[2]["orderId"]]
 
 
 def test_closing_with_more_than_any_order_may_have(venue: Venue, own: Actor, other: Actor) -> None:

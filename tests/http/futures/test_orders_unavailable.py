@@ -1,4 +1,4 @@
-"""Orders of an exchange that cannot do what it is asked: full mailboxes, no answer, a dead shard, no archive."""
+"""Orders of an exchange that cannot do what it is asked: full mailboxes, no answer, a dead shard."""
 
 import os
 import signal
@@ -11,7 +11,6 @@ import pytest
 from tests.exchange import Exchange, kill, until
 from tests.http.futures.actor import Actor, new_order
 from tests.http.futures.caller import Answer
-from tests.http.futures.order_trader import wait_archived
 from tests.http.futures.trader import list_contract
 from tests.http.test_unavailable import begin, paused, queue_depth
 from tests.http.venue import Venue
@@ -64,7 +63,7 @@ def test_mailbox_full_and_no_answer(small: Venue) -> None:
     assert (own.open(symbol), own.held()) == ([], 0)
 
 
-def test_shard_dies_with_commands_in_its_hands(small: Venue) -> None:
+def test_shard_dies_with_commands_in_its_mailbox(small: Venue) -> None:
     """A cancel may be repeated in any case; of a new order nobody can say."""
     symbol, elsewhere = list_contract(small, 1), list_contract(small, 0)
     own = Actor(small, 0)
@@ -77,30 +76,12 @@ def test_shard_dies_with_commands_in_its_hands(small: Venue) -> None:
             begun = begin(pool, small, [*calls(own, symbol, order)[:5], partial(own.place_batch, *orders)])
         finally:
             kill(shard)
-        told = [call.result() for call in begun]
-    assert [answer.brief() for answer in told[:5]] == ["503 -1001"] * 4 + ["408 -1007"]
-    mixed = told[5].ok()
+        *answers, batch = [call.result() for call in begun]
+    assert [answer.brief() for answer in answers] == ["503 -1001"] * 4 + ["408 -1007"]
+    mixed = batch.ok()
     assert (mixed[0]["status"], mixed[1]["code"]) == ("NEW", -1007)
     small.exchange.wait_ready()
     assert own.open(symbol) == [order]  # killed before it read them
     own.cancel(symbol, order)
     own.cancel_all(elsewhere)
     assert own.available() == 1_000_000
-
-
-def test_without_the_archive(small: Venue) -> None:
-    """Nothing that the shard does not know is called unknown; what is open is canceled all the same."""
-    symbol, own = list_contract(small, 1), Actor(small, 0)
-    gone = own.stop(symbol, "SELL", "50", "1", newClientOrderId="gone")["orderId"]
-    own.cancel(symbol, gone)
-    wait_archived(small)
-    assert own.try_cancel(symbol, gone).brief() == "400 -2031"
-    opened = own.place(symbol, "BUY", "100", "1")["orderId"]
-    with paused([small.exchange.archive_pid()]):
-        assert own.try_cancel(symbol, gone).brief() == "408 -1007"
-        assert own.try_cancel_client_id(symbol, "gone").brief() == "408 -1007"
-        assert own.try_cancel_client_id(symbol, "never").brief() == "408 -1007"
-        told = own.cancel_batch(symbol, gone, opened, gone + 1_000)
-        assert [element.get("status", element.get("code")) for element in told] == [-1007, "CANCELED", -1007]
-    assert own.try_cancel(symbol, gone).brief() == "400 -2031"
-    assert [element["status"] for element in own.cancel_batch(symbol, gone, opened)] == ["CANCELED", "CANCELED"]

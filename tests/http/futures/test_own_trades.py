@@ -7,11 +7,10 @@ from typing import Final
 import pytest
 
 from tests.http.futures.caller import Json, now_ms
-from tests.http.futures.order_trader import OrderTrader, wait_archived
+from tests.http.futures.order_trader import OrderTrader, Settle
 from tests.http.futures.trader import list_contract
 from tests.http.venue import Venue
 
-MEMORY_AND_ARCHIVE: Final = pytest.mark.parametrize("archived", [False, True], ids=["recent", "archived"])
 FILL: Final = (
     "symbol id orderId side price qty quoteQty realizedPnl commission commissionAsset marginAsset time positionSide"
     " buyer maker"
@@ -57,10 +56,8 @@ EXPECTED: Final = [
 ]
 
 
-@MEMORY_AND_ARCHIVE
-def test_fills(cast: Cast, archived: bool) -> None:
-    if archived:
-        wait_archived(cast.venue)
+def test_fills(cast: Cast, settle: Settle) -> None:
+    settle()
     for symbol in cast.symbols:
         fills = cast.own.get("/userTrades", symbol=symbol)
         assert [list(fill) for fill in fills] == len(EXPECTED) * [FILL]
@@ -82,10 +79,8 @@ def test_fills(cast: Cast, archived: bool) -> None:
         assert [(trade["id"], trade["time"]) for trade in public] == [(fill["id"], fill["time"]) for fill in fills]
 
 
-@MEMORY_AND_ARCHIVE
-def test_which_fills(cast: Cast, archived: bool) -> None:
-    if archived:
-        wait_archived(cast.venue)
+def test_which_fills(cast: Cast, settle: Settle) -> None:
+    settle()
     symbol = cast.symbols[-1]
     fills = cast.own.get("/userTrades", symbol=symbol)
 
@@ -115,8 +110,7 @@ def test_which_fills(cast: Cast, archived: bool) -> None:
     assert cast.other.get("/userTrades", symbol=symbol, orderId=cast.bought) == []
 
 
-@MEMORY_AND_ARCHIVE
-def test_income(venue: Venue, archived: bool) -> None:
+def test_income(venue: Venue, settle: Settle) -> None:
     """Every change of the wallet, oldest first; together they are what is in it."""
     symbols = [list_contract(venue, shard, market_take_bound="0.2") for shard in (venue.shard_count - 1, 0)]
     own, other = OrderTrader(venue, 0, "100"), OrderTrader(venue)
@@ -130,8 +124,7 @@ def test_income(venue: Venue, archived: bool) -> None:
     out = f"out-{venue.number()}"
     own.transfer("perp_to_spot", "50.5", reference=out).ok()
     own.transfer("spot_to_perp", "0.25").ok()
-    if archived:
-        wait_archived(venue)
+    settle()
 
     rows = own.get("/income")
     assert [list(row) for row in rows] == len(rows) * [INCOME]
@@ -168,11 +161,9 @@ def test_income(venue: Venue, archived: bool) -> None:
     assert OrderTrader(venue, funds="1").get("/income")[0]["income"] == "1"
 
 
-@MEMORY_AND_ARCHIVE
-def test_pages_of_income(cast: Cast, archived: bool) -> None:
+def test_pages_of_income(cast: Cast, settle: Settle) -> None:
     """From a start they go on from it; without one from the newest back. Together they are all there is."""
-    if archived:
-        wait_archived(cast.venue)
+    settle()
     rows = cast.own.get("/income")
     for limit in (1, 3, 10, 1_000):
         for query in ({"startTime": 0}, {}, {"endTime": rows[-2]["time"]}, {"incomeType": "COMMISSION"}):

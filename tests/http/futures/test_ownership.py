@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.http.futures.caller import Answer, Caller, Json
+from tests.http.futures.caller import Answer, Json, now_ms
 from tests.http.futures.order_trader import OrderTrader
 from tests.http.futures.site import Site
 from tests.http.futures.trader import list_contract
@@ -20,6 +20,10 @@ from tests.http.venue import Venue
 
 CASES: Final = ("own", "foreign", "unknown", "malformed", "nobody", "reader")
 ROUTES: Final = routes(futures=True)
+ROWS: Final = read_table("futures_ownership")
+SIGNED: Final = sorted(
+    {row["route"] for row in ROWS if row["nobody"] == "401 -2014" and "listenKey" not in row["route"]}
+)
 
 
 def test_every_route_is_in_the_table_with_every_case_of_a_private_one() -> None:
@@ -27,26 +31,17 @@ def test_every_route_is_in_the_table_with_every_case_of_a_private_one() -> None:
 
 
 class Subjects:
-    """An order and a trigger of own and of foreign on one market, made anew for each row: a cancel uses them up."""
+    """An order and a trigger of own and of foreign on one market."""
 
     def __init__(self, venue: Venue) -> None:
         self.market = list_contract(venue, venue.shard_count - 1)
-        self.own, self.foreign = OrderTrader(venue, 0), OrderTrader(venue)
-        self._orders = {case: self._place(case, trader) for case, trader in self._traders.items()}
-        self._triggers = {case: self._wait(case, trader) for case, trader in self._traders.items()}
-
-    @property
-    def _traders(self) -> dict[str, OrderTrader]:
-        return {"own": self.own, "foreign": self.foreign}
-
-    def _place(self, case: str, trader: OrderTrader) -> int:
-        number: int = trader.place(self.market, "BUY", "90", "1", newClientOrderId=f"id-of-{case}")["orderId"]
-        return number
-
-    def _wait(self, case: str, trader: OrderTrader) -> int:
-        client_id = f"trigger-of-{case}"
-        number: int = trader.stop(self.market, "BUY", "900", "1", newClientOrderId=client_id)["orderId"]
-        return number
+        self.traders = {"own": OrderTrader(venue, 0), "foreign": OrderTrader(venue)}
+        self.reader = self.traders["own"].reader
+        self._orders, self._triggers = {}, {}
+        for case, trader in self.traders.items():
+            order = trader.place(self.market, "BUY", "90", "1", newClientOrderId=f"id-of-{case}")
+            trigger = trader.stop(self.market, "BUY", "900", "1", newClientOrderId=f"trigger-of-{case}")
+            self._orders[case], self._triggers[case] = order["orderId"], trigger["orderId"]
 
     def named(self, case: str) -> dict[str, str]:
         """What the placeholders stand for; nobody and a reader ask about what is own."""
@@ -59,17 +54,17 @@ class Subjects:
             "trigger": odd.get(case) or str(self._triggers[case]),
             "client_id": "a b" if case == "malformed" else f"id-of-{case}",
             "trigger_client_id": "a b" if case == "malformed" else f"trigger-of-{case}",
-            "batch": "{}" if case == "malformed" else json.dumps([self._batched()]),
+            "batch": "{}" if case == "malformed" else self._batch(),
             "false": "no" if case == "malformed" else "false",
-            "account": {"own": self.own.name, "foreign": self.foreign.name, "malformed": "a b"}.get(case, "nobody"),
+            "account": {"malformed": "a b", "unknown": "nobody"}.get(case) or self.traders[case].name,
         }
 
-    def _batched(self) -> dict[str, str]:
-        return {"symbol": self.market, "side": "BUY", "type": "LIMIT", "quantity": "1", "price": "90"}
+    def _batch(self) -> str:
+        return json.dumps([{"symbol": self.market, "side": "BUY", "type": "LIMIT", "quantity": "1", "price": "90"}])
 
     def state(self, case: str) -> Json:
         """All that must not have changed."""
-        trader = self._traders[case]
+        trader = self.traders[case]
         return trader.get("/openOrders"), trader.call("GET", "/v3/balance").ok()[0]["availableBalance"]
 
 
@@ -85,28 +80,40 @@ def names_own(subjects: Subjects, row: Row, case: str) -> bool:
 def ask(subjects: Subjects, row: Row, case: str) -> Answer:
     method, _, rule = row["route"].partition(" ")
     query = quote(query_of(subjects, row, case), safe="=&")
-    own, path = subjects.own.caller, rule.removeprefix("/fapi")
+    own, path = subjects.traders["own"].caller, rule.removeprefix("/fapi")
     if case == "nobody":
         return own.send(method, path, query, headers={"X-MBX-APIKEY": ""})
-    caller: Caller = subjects.own.reader if case == "reader" else own
+    caller = subjects.reader if case == "reader" else own
     return caller.call(method, path, query)
 
 
-@pytest.mark.parametrize(
-    "row", read_table("futures_ownership"), ids=lambda row: f"{row['route']} {row['query']}".strip()
-)
-def test_ownership(venue: Venue, row: Row) -> None:
-    subjects = Subjects(venue)
+@pytest.fixture(scope="session")
+def untouched(venue: Venue) -> Subjects:
+    """For all rows that only read: others use theirs up."""
+    return Subjects(venue)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['route']} {row['query']}".strip())
+def test_ownership(venue: Venue, untouched: Subjects, row: Row) -> None:
+    subjects = untouched if row["route"].startswith("GET ") else Subjects(venue)
+    own, foreign = subjects.state("own"), subjects.state("foreign")
     for case in sorted(CASES, key="own".__eq__):  # own last, for it may use them up
         if row[case] == "-":
             continue
-        own, foreign = subjects.state("own"), subjects.state("foreign")
         answer = ask(subjects, row, case)
         assert answer.brief() == row[case], (case, answer.body)
         assert subjects.state("foreign") == foreign
-        may_change = answer.status == 200 and names_own(subjects, row, case)
-        assert may_change or subjects.state("own") == own
-        assert b"of-foreign" not in answer.body and subjects.foreign.name.encode() not in answer.body
+        before, own = own, subjects.state("own")
+        assert own == before or (answer.status == 200 and names_own(subjects, row, case))
+        assert b"of-foreign" not in answer.body
+        assert subjects.traders["foreign"].name.encode() not in answer.body
+
+
+@pytest.mark.parametrize("route", SIGNED)
+def test_a_wrong_signature(site: Site, route: str) -> None:
+    method, _, rule = route.partition(" ")
+    query = f"timestamp={now_ms()}&signature={64 * '0'}"
+    assert site.own.send(method, rule.removeprefix("/fapi"), query).brief() == "400 -1022"
 
 
 @pytest.mark.parametrize("rule", ROUTES)

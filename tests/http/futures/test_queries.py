@@ -8,12 +8,11 @@ import pytest
 from shards.model.markets import shard_of_symbol
 from tests.http.futures.actor import ORDER, TRIGGER
 from tests.http.futures.caller import Json, now_ms
-from tests.http.futures.order_trader import OrderTrader, wait_archived
+from tests.http.futures.order_trader import OrderTrader, Settle, wait_archived
 from tests.http.futures.trader import list_contract, set_mark
 from tests.http.venue import Venue
 
 UNKNOWN: Final = "400 -2013"
-MEMORY_AND_ARCHIVE: Final = pytest.mark.parametrize("archived", [False, True], ids=["recent", "archived"])
 
 
 class Cast:
@@ -62,10 +61,8 @@ def numbers(orders: list[Json]) -> list[int]:
     return [order["orderId"] for order in orders]
 
 
-@MEMORY_AND_ARCHIVE
-def test_one_order(cast: Cast, archived: bool) -> None:
-    if archived:
-        wait_archived(cast.venue)
+def test_one_order(cast: Cast, settle: Settle) -> None:
+    settle()
     statuses = ["CANCELED", "FILLED", "NEW", "PARTIALLY_FILLED", "NEW", "CANCELED", "EXPIRED"]
     for symbol in cast.symbols:
         found = [cast.order(number, symbol) for number in cast.placed[symbol]]
@@ -108,11 +105,9 @@ def test_what_a_fired_trigger_shows(cast: Cast) -> None:
     assert (waiting["type"], waiting["triggerTime"]) == ("STOP_MARKET", 0)
 
 
-@MEMORY_AND_ARCHIVE
-def test_whose_and_where(cast: Cast, archived: bool) -> None:
+def test_whose_and_where(cast: Cast, settle: Settle) -> None:
     """Foreign, on another market, never placed: one answer for all, and not a word of the order."""
-    if archived:
-        wait_archived(cast.venue)
+    settle()
     symbol, elsewhere = cast.symbols
     for path, number in itertools.product(("/v1/order", "/v1/openOrder"), cast.placed[symbol]):
         assert cast.other.call("GET", path, symbol=symbol, orderId=number).brief() == UNKNOWN
@@ -156,10 +151,8 @@ def test_open_orders(cast: Cast) -> None:
     assert OrderTrader(cast.venue).get("/openOrders") == []
 
 
-@MEMORY_AND_ARCHIVE
-def test_all_orders(cast: Cast, archived: bool) -> None:
-    if archived:
-        wait_archived(cast.venue)
+def test_all_orders(cast: Cast, settle: Settle) -> None:
+    settle()
     for symbol in cast.symbols:
         placed = cast.placed[symbol]
         listed = cast.own.get("/allOrders", symbol=symbol)

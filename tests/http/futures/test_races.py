@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.http.futures.actor import Actor, new_order
-from tests.http.futures.caller import Answer, now_ms
-from tests.http.futures.trader import list_contract, set_mark
+from tests.http.futures.caller import now_ms
+from tests.http.futures.trader import set_mark
 from tests.http.venue import Venue, at_once
 
 ROUNDS = 6
@@ -17,16 +17,18 @@ REPEATS = 12
 
 
 @pytest.fixture
-def symbol(venue: Venue) -> str:
-    """A market at 100, with its book on the last shard: away from the homes on the first."""
-    made = list_contract(venue, venue.shard_count - 1)
-    set_mark(venue, made, "100")
-    return made
+def symbol(at_100: str) -> str:
+    return at_100
 
 
 @pytest.fixture
 def actor(venue: Venue) -> Actor:
     return Actor(venue, 0, "1000")
+
+
+def race(number: int, first: Callable[[], Any], second: Callable[[], Any]) -> list[Any]:
+    """What both give; which of them is started first depends on the number."""
+    return at_once([first, second]) if number % 2 else at_once([second, first])[::-1]
 
 
 # Cancel
@@ -46,7 +48,7 @@ def test_simultaneous_cancels_of_one_trigger(actor: Actor, symbol: str) -> None:
     """The others are told that it has been canceled, in the words of their front."""
     for number in range(ROUNDS):
         order = actor.stop(symbol, "BUY", "120", "1", newClientOrderId=f"t-{number}")["orderId"]
-        algo: Callable[[], Answer] = partial(actor.call, "DELETE", "/v1/algoOrder", algoId=order)
+        algo = partial(actor.call, "DELETE", "/v1/algoOrder", algoId=order)
         calls = [*cancels_of(actor, symbol, order, f"t-{number}"), algo]
         told = [answer.brief() for answer in at_once(calls * (REPEATS // 3))]
         assert told.count("200") == 1
@@ -59,10 +61,9 @@ def test_batches_beside_single_cancels(actor: Actor, symbol: str) -> None:
     for number in range(ROUNDS):
         names = [f"b-{number}-{each}" for each in range(5)]
         orders = [actor.place(symbol, "BUY", "100", "0.5", newClientOrderId=name)["orderId"] for name in names]
-        singles = [cancels_of(actor, symbol, *named)[0] for named in zip(orders, names, strict=True)]
+        singles = [partial(actor.try_cancel, symbol, order) for order in orders]
         batch = partial(actor.cancel_batch, symbol, *orders, orders[0])
-        calls: list[Callable[[], Any]] = [batch, *singles, batch]
-        first, *told, last = at_once(calls)
+        first, *told, last = at_once([batch, *singles, batch])
         assert first == last and first[0] == first[-1]
         assert [row["status"] for row in first] == ["CANCELED"] * 6
         for answer, row in zip(told, first, strict=False):
@@ -70,9 +71,8 @@ def test_batches_beside_single_cancels(actor: Actor, symbol: str) -> None:
         assert actor.money() == "1000 1000 0 0 0"
 
 
-def cancels_of(actor: Actor, symbol: str, order: int, client_id: str) -> list[Callable[[], Answer]]:
-    named: list[dict[str, Any]] = [{"orderId": order}, {"origClientOrderId": client_id}]
-    return [partial(actor.call, "DELETE", "/v1/order", symbol=symbol, **name) for name in named]
+def cancels_of(actor: Actor, symbol: str, order: int, client_id: str) -> list[Callable[[], Any]]:
+    return [partial(actor.try_cancel, symbol, order), partial(actor.try_cancel_client_id, symbol, client_id)]
 
 
 def test_cancel_all_races_placing(actor: Actor, symbol: str) -> None:
@@ -91,40 +91,43 @@ def test_cancel_all_races_placing(actor: Actor, symbol: str) -> None:
             for _ in range(10):
                 actor.cancel_all(symbol)
 
-        calls: list[Callable[[], Any]] = [place_some, cancel_some]
-        placed = at_once(calls)[0]
+        placed, _ = at_once([place_some, cancel_some])
         left = actor.get("/openOrders", symbol=symbol)
         assert {actor.status(symbol, order) for order in placed} <= {"NEW", "CANCELED"}
         assert [order for order in placed if actor.status(symbol, order) == "NEW"] == [row["orderId"] for row in left]
         held = sum(order["type"] == "LIMIT" for order in left) * Decimal("4.95")
-        assert Decimal(actor.account()["totalOpenOrderInitialMargin"]) == held
+        assert actor.held() == held
         actor.cancel_all(symbol)
         assert actor.money() == "1000 1000 0 0 0"
 
 
-# Cancel and fill
+# Changes and fills
 
 
-def test_cancel_races_a_fill(venue: Venue, actor: Actor, symbol: str) -> None:
-    """Either the cancel was first and the taker rests, or the fill was first and the cancel finds nothing."""
+@pytest.mark.parametrize("change", ["cancel", "modify"])
+def test_change_races_a_fill(venue: Venue, actor: Actor, symbol: str, change: str) -> None:
+    """Either the order has left its price, or it was filled and the change finds nothing."""
     taker = Actor(venue, venue.shard_count - 1, "1000")
     first, sold = 0, 0
     for number in range(4 * ROUNDS):
         ask = actor.place(symbol, "SELL", "100", "1")["orderId"]
-        take: Callable[[], Answer] = partial(taker.try_place, symbol, "BUY", "100", "1")
-        cancel = cancels_of(actor, symbol, ask, "")[0]
-        canceled, taken = at_once([cancel, take]) if number % 2 else reversed(at_once([take, cancel]))
-        bought = taken.ok()
-        if canceled.status == 200:
+        cancel = partial(actor.try_cancel, symbol, ask)
+        modify = partial(actor.modify, symbol, ask, price="110", quantity="3")
+        take = partial(taker.try_place, symbol, "BUY", "100", "1", timeInForce="IOC")
+        changed, taken = race(number, cancel if change == "cancel" else modify, take)
+        bought = taken.ok()["executedQty"]
+        if changed.status == 200:
             first += 1
-            assert (canceled.json["executedQty"], bought["status"], bought["executedQty"]) == ("0", "NEW", "0")
-            taker.call("DELETE", "/v1/order", symbol=symbol, orderId=bought["orderId"]).ok()
+            assert (changed.json["executedQty"], bought) == ("0", "0")
+            if change == "modify":
+                assert (changed.json["price"], changed.json["origQty"], actor.held()) == ("110", "3", Decimal("16.5"))
+                actor.cancel(symbol, ask)
         else:
-            assert canceled.brief() == "400 -2011"
-            assert (bought["status"], actor.status(symbol, ask)) == ("FILLED", "FILLED")
+            refusal = "400 -2011" if change == "cancel" else "400 -2013"
+            assert (changed.brief(), bought, actor.status(symbol, ask)) == (refusal, "1", "FILLED")
             sold += 1
         check_trade(actor, taker, symbol, sold)
-    print(f"the cancel was first {first} times of {4 * ROUNDS}")
+    print(f"the change was first {first} times of {4 * ROUNDS}")
 
 
 def test_cancel_races_a_partial_fill(venue: Venue, actor: Actor, symbol: str) -> None:
@@ -132,8 +135,8 @@ def test_cancel_races_a_partial_fill(venue: Venue, actor: Actor, symbol: str) ->
     sold = 0
     for _ in range(2 * ROUNDS):
         ask = actor.place(symbol, "SELL", "100", "2")["orderId"]
-        take: Callable[[], Answer] = partial(taker.try_place, symbol, "BUY", "100", "1", timeInForce="IOC")
-        taken, canceled = (answer.ok() for answer in at_once([take, cancels_of(actor, symbol, ask, "")[0]]))
+        take = partial(taker.try_place, symbol, "BUY", "100", "1", timeInForce="IOC")
+        taken, canceled = (answer.ok() for answer in at_once([take, partial(actor.try_cancel, symbol, ask)]))
         assert (canceled["status"], canceled["executedQty"]) == ("CANCELED", taken["executedQty"])
         assert taken["status"] == ("FILLED" if taken["executedQty"] == "1" else "EXPIRED")
         sold += int(taken["executedQty"])
@@ -156,9 +159,9 @@ def test_cancel_of_a_parent_races_the_firing_of_its_child(venue: Venue, actor: A
         parent = actor.place(symbol, "BUY", "100", "2", stopLossPrice="95", slWorkingType="MARK_PRICE")
         other.place(symbol, "SELL", "100", "1")
         other.place(symbol, "BUY", "94", "1")
-        cancel: Callable[[], Any] = cancels_of(actor, symbol, parent["orderId"], "")[0]
-        fire: Callable[[], Any] = partial(set_mark, venue, symbol, "94")
-        canceled = at_once([cancel, fire])[0] if number % 2 else at_once([fire, cancel])[1]
+        cancel = partial(actor.try_cancel, symbol, parent["orderId"])
+        fire = partial(set_mark, venue, symbol, "94")
+        canceled, _ = race(number, cancel, fire)
         ended = [actor.status(symbol, parent[name]) for name in ("orderId", "stopLossOrderId")]
         if canceled.status == 200:
             assert ended == ["CANCELED", "CANCELED"]
@@ -197,7 +200,7 @@ def test_repeats_of_one_request_that_fills(venue: Venue, actor: Actor, symbol: s
     maker = Actor(venue, None, "1000")
     maker.place(symbol, "SELL", "100", "5")
     sent = f"symbol={symbol}&side=BUY&type=MARKET&quantity=1&newClientOrderId=once&timestamp={now_ms()}"
-    query = f"{sent}&signature={actor.caller.sign(sent)}"
+    query = actor.caller.signed(sent)
     told = [answer.ok() for answer in at_once([partial(actor.caller.send, "POST", "/v1/order", query)] * REPEATS)]
     assert told == [told[0]] * REPEATS
     assert told[0]["status"] == "FILLED"
@@ -213,43 +216,20 @@ def test_modify_races_a_partial_fill(venue: Venue, actor: Actor, symbol: str) ->
     taker = Actor(venue, 0, "1000")
     for number in range(4 * ROUNDS):
         order = actor.place(symbol, "BUY", "100", "10")["orderId"]
-        modify: Callable[[], Answer] = partial(actor.modify, symbol, order, price="50", quantity="30")
-        take: Callable[[], Answer] = partial(taker.try_place, symbol, "SELL", "100", "4", timeInForce="IOC")
-        modified, taken = at_once([modify, take]) if number % 2 else reversed(at_once([take, modify]))
+        modify = partial(actor.modify, symbol, order, price="50", quantity="30")
+        take = partial(taker.try_place, symbol, "SELL", "100", "4", timeInForce="IOC")
+        modified, taken = race(number, modify, take)
         assert modified.ok()["origQty"] == "30"
         assert taken.ok()["executedQty"] in ("0", "4")
         actor.cancel_all(symbol)
-
-
-def test_modify_races_a_fill(venue: Venue, actor: Actor, symbol: str) -> None:
-    """Either the order has left its price, or it was filled and cannot be modified any more."""
-    taker = Actor(venue, venue.shard_count - 1, "1000")
-    first, sold = 0, 0
-    for number in range(4 * ROUNDS):
-        ask = actor.place(symbol, "SELL", "100", "1")["orderId"]
-        take: Callable[[], Answer] = partial(taker.try_place, symbol, "BUY", "100", "1", timeInForce="IOC")
-        modify: Callable[[], Answer] = partial(actor.modify, symbol, ask, price="110", quantity="3")
-        modified, taken = at_once([modify, take]) if number % 2 else reversed(at_once([take, modify]))
-        bought = taken.ok()["executedQty"]
-        if modified.status == 200:
-            first += 1
-            told = modified.json
-            assert (told["price"], told["origQty"], told["executedQty"], bought) == ("110", "3", "0", "0")
-            assert Decimal(actor.account()["totalOpenOrderInitialMargin"]) == Decimal("16.5")
-            actor.cancel(symbol, ask)
-        else:
-            assert (modified.brief(), bought, actor.status(symbol, ask)) == ("400 -2013", "1", "FILLED")
-            sold += 1
-        check_trade(actor, taker, symbol, sold)
-    print(f"the change was first {first} times of {4 * ROUNDS}")
 
 
 def test_changes_of_different_things(actor: Actor, symbol: str) -> None:
     """Price and quantity at the same moment: the order has both."""
     for _ in range(ROUNDS):
         order = actor.place(symbol, "BUY", "90", "1")["orderId"]
-        changes: list[dict[str, str]] = [{"price": "95"}, {"quantity": "2"}]
-        for answer in at_once([partial(actor.modify, symbol, order, **change) for change in changes]):
+        changes = [partial(actor.modify, symbol, order, **each) for each in ({"price": "95"}, {"quantity": "2"})]
+        for answer in at_once(changes):
             answer.ok()
         now = actor.order(symbol, order)
         assert (now["price"], now["origQty"]) == ("95", "2")
@@ -267,6 +247,6 @@ def test_simultaneous_changes_of_one_order(actor: Actor, symbol: str) -> None:
         assert "200" in told and told <= {"200", "400 -5027"}
         price = actor.order(symbol, order)["price"]
         assert price in prices
-        assert Decimal(actor.account()["totalOpenOrderInitialMargin"]) == Decimal(price) / 10
+        assert actor.held() == Decimal(price) / 10
     actor.cancel_all(symbol)
     assert actor.money() == "1000 1000 0 0 0"

@@ -6,13 +6,8 @@ import pytest
 
 from tests.http.futures.actor import Actor, trade
 from tests.http.futures.caller import Answer, Json
-from tests.http.futures.trader import TERMS, free_symbol, list_contract, set_mark
+from tests.http.futures.trader import BRACKETS, TERMS, free_symbol, list_contract
 from tests.http.venue import Venue
-
-BRACKETS = [
-    {"notional_cap": 1_000, "max_leverage": 50, "maint_margin_ratio": "0.005"},
-    {"notional_cap": 4_000, "max_leverage": 20, "maint_margin_ratio": "0.01"},
-]
 
 OTHER = {"BUY": "SELL", "SELL": "BUY"}
 PROFITS = ("TAKE_PROFIT", "TAKE_PROFIT_MARKET")
@@ -115,80 +110,6 @@ def test_depth_shows_what_can_be_had(own: Actor, other: Actor, symbol: str) -> N
     assert asks() == [["101", "1.5"], ["102", "1.5"], ["103", "5.5"]]
 
 
-def test_brackets(venue: Venue, own: Actor) -> None:
-    """As they were given, for everybody; and what stands against them."""
-    symbol = list_contract(venue, 0, brackets=BRACKETS)
-    assert own.get("/leverageBracket", symbol=symbol)["brackets"] == [
-        {
-            "bracket": 1,
-            "initialLeverage": 50,
-            "notionalCap": 1_000,
-            "notionalFloor": 0,
-            "maintMarginRatio": 0.005,
-            "cum": 0,
-        },
-        {
-            "bracket": 2,
-            "initialLeverage": 20,
-            "notionalCap": 4_000,
-            "notionalFloor": 1_000,
-            "maintMarginRatio": 0.01,
-            "cum": 5,
-        },
-    ]
-    shown = next(each for each in own.get("/exchangeInfo")["symbols"] if each["symbol"] == symbol)
-    assert (shown["maintMarginPercent"], shown["requiredMarginPercent"]) == ("0.5", "2")
-    assert [each["filterType"] for each in shown["filters"]][-2:] == ["MIN_NOTIONAL", "PERCENT_PRICE"]
-    assert shown["filters"][4] == {
-        "filterType": "PERCENT_PRICE",
-        "multiplierUp": "1.05",
-        "multiplierDown": "0.95",
-        "multiplierDecimal": "4",
-    }
-    assert own.call("POST", "/v1/leverage", symbol=symbol, leverage=51).brief() == "400 -4028"
-    told = own.call("POST", "/v1/leverage", symbol=symbol, leverage=50).ok()
-    assert told["maxNotionalValue"] == "1000"
-    own.place(symbol, "BUY", "100", "10")
-    assert own.try_place(symbol, "BUY", "100", "0.1").brief() == "400 -2027"
-    own.call("POST", "/v1/leverage", symbol=symbol, leverage=20).ok()
-    own.place(symbol, "BUY", "100", "0.1")
-    assert own.call("POST", "/v1/leverage", symbol=symbol, leverage=21).brief() == "400 -2027"
-    assert own.get("/symbolConfig", symbol=symbol)[0]["maxNotionalValue"] == "4000"
-
-
-@pytest.mark.parametrize(
-    "brackets",
-    [
-        [],
-        {},
-        "x",
-        [1],
-        [{**BRACKETS[0], "colour": "red"}],
-        [{"notional_cap": 1_000, "max_leverage": 50}],
-        [{**BRACKETS[0], "notional_cap": "1.5"}],
-        [{**BRACKETS[0], "notional_cap": 0}],
-        [{**BRACKETS[0], "notional_cap": 10**12 + 1}],
-        [{**BRACKETS[0], "max_leverage": 126}],
-        [{**BRACKETS[0], "maint_margin_ratio": "0.02"}],
-        [{**BRACKETS[0], "maint_margin_ratio": "0.0000001"}],
-        BRACKETS[::-1],
-        [BRACKETS[0], {**BRACKETS[1], "max_leverage": 50}],
-        [BRACKETS[0], {**BRACKETS[1], "maint_margin_ratio": "0.005"}],
-        [BRACKETS[0], {**BRACKETS[1], "maint_margin_ratio": "0.0055"}],
-        [{**BRACKETS[0], "notional_cap": 1_000 + n, "max_leverage": 50 - n} for n in range(21)],
-    ],
-)
-def test_no_brackets(venue: Venue, brackets: Any) -> None:
-    """Neither of a new market nor of one that there is; nothing is changed."""
-    symbol = list_contract(venue, 0, brackets=BRACKETS)
-    other = free_symbol(venue, 0)
-    terms = {"base_asset": "BTC", "tick_size": "0.1", "lot_size": "0.001", "min_notional": "10"}
-    market = {"symbol": other, **terms, "maker_fee_bps": 0, "taker_fee_bps": 0, "brackets": brackets}
-    assert venue.operate("POST", "/futures/markets", market).brief() == "400 invalid brackets"
-    answer = venue.operate("PATCH", f"/futures/markets/{symbol}/risk", {"brackets": brackets})
-    assert answer.brief() == "400 invalid brackets"
-
-
 def test_the_margin_of_the_worst_fill_is_its_maintenance(venue: Venue) -> None:
     """Filled at the end of the band, a position at the most leverage is not at risk from the start."""
     bands = {"market_take_bound": "0.8"}
@@ -224,18 +145,3 @@ def test_other_brackets(venue: Venue, own: Actor, other: Actor) -> None:
     assert own.try_place(symbol, "BUY", "100", "15").brief() == "400 -2027"
     assert venue.operate("PATCH", "/futures/markets/NONE/risk", {"brackets": [one]}).brief() == "404 MARKET_NOT_FOUND"
     assert venue.operate("PATCH", f"/futures/markets/{symbol}/risk", {}).brief() == "400 invalid brackets"
-
-
-def test_the_mark_bounds_prices(venue: Venue, own: Actor, symbol: str) -> None:
-    """On both sides to the tick, and on a change whatever is changed; better prices are never too good."""
-    own.place(symbol, "BUY", "1000", "1", timeInForce="IOC")  # there is no mark yet
-    set_mark(venue, symbol, "100.5")
-    for side, worst, too_far, code in (("BUY", "105.5", "105.6", -4016), ("SELL", "95.5", "95.4", -4024)):
-        assert own.try_place(symbol, side, too_far, "1", timeInForce="IOC").brief() == f"400 {code}"
-        own.place(symbol, side, worst, "1", timeInForce="IOC")
-    resting = own.place(symbol, "BUY", "105.5", "1")["orderId"]
-    set_mark(venue, symbol, "100.4")
-    assert own.modify(symbol, resting, quantity="2").brief() == "400 -4016"
-    own.modify(symbol, resting, price="105.4").ok()
-    own.place(symbol, "SELL", "900", "1")
-    own.place(symbol, "BUY", "1", "10")

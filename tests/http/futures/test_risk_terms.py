@@ -1,25 +1,15 @@
 """What an operator sees and sets of a futures market's risk: brackets, liquidation fee, mark price, open interest."""
 
 from collections.abc import Mapping
-from contextlib import closing
 from typing import Any, Final
 
 import pytest
 
-from shards.ipc.client import Client
-from shards.model.commands import AddMarket
-from shards.model.markets import FuturesTerms, Market, Product
-from shards.model.replies import MarketReply
-from storage.reference import Reference
 from tests.http.futures.actor import Actor, set_status, trade
-from tests.http.futures.trader import TERMS, free_symbol, list_contract, set_mark
+from tests.http.futures.half_listed import open_on_shard
+from tests.http.futures.trader import BRACKETS, TERMS, free_symbol, list_contract, set_mark
 from tests.http.venue import Answer, Venue
-from web.exchange.catalog import encode_market
 
-BRACKETS: Final = [
-    {"notional_cap": 1_000, "max_leverage": 50, "maint_margin_ratio": "0.005"},
-    {"notional_cap": 4_000, "max_leverage": 20, "maint_margin_ratio": "0.01"},
-]
 ONE: Final = [{"notional_cap": 2_000, "max_leverage": 10, "maint_margin_ratio": "0.02"}]
 
 
@@ -38,21 +28,8 @@ def risk(venue: Venue, symbol: str) -> dict[str, Any]:
 
 def list_without_risk(venue: Venue, max_leverage: int, ratio: int = 5_000) -> str:
     """A market as a version before risk terms has opened it."""
-    shard = venue.shard_count - 1
-    symbol, folder = free_symbol(venue, shard), venue.exchange.folder
-    with (
-        closing(Reference(folder.reference, folder.secrets().storage_key)) as reference,
-        closing(Client(folder)) as client,
-    ):
-        client.wait_connected(5)
-        row = reference.reserve_market(Product.FUTURES, symbol, 4_095)
-        assert row is not None
-        terms = FuturesTerms(10**13, 5 * 10**9, 1, max_leverage, 10, ratio, 50_000, 50_000)
-        steps = 8, 6, 1, 1, 1, 3
-        market = Market(row.number, Product.FUTURES, symbol, "BTC", "USDT", *steps, 10**7, 2, 5, futures=terms)
-        assert client.call(shard, AddMarket(market), 4_000) == MarketReply(market)
-        reference.put_market(row.number, encode_market(market))
-    return symbol
+    limits = {"max_position_notional": 5 * 10**9, "max_leverage": max_leverage, "default_leverage": 10}
+    return open_on_shard(venue, is_listed=True, maint_margin_ratio=ratio, **limits)
 
 
 def test_how_a_market_stands(venue: Venue, own: Actor, other: Actor, symbol: str) -> None:
@@ -90,14 +67,38 @@ def test_a_liquidation_fee(venue: Venue, sent: object, shown: str) -> None:
     assert (risk(venue, changed)["liquidation_fee"], risk(venue, changed)["brackets"]) == (shown, BRACKETS)
 
 
-@pytest.mark.parametrize("fee", ["0.1", 0.1, "1", "-0.01", -1, "0.0000001", 1e-7, "0.0125001", "x", "", True, [], {}])
-def test_no_liquidation_fee(venue: Venue, fee: object) -> None:
+FEES: Final = ["0.1", 0.1, "1", "-0.01", -1, "0.0000001", 1e-7, "0.0125001", "x", "", True, [], {}]
+NO_BRACKETS: Final[list[Any]] = [
+    [],
+    {},
+    "x",
+    [1],
+    [{**BRACKETS[0], "colour": "red"}],
+    [{"notional_cap": 1_000, "max_leverage": 50}],
+    [{**BRACKETS[0], "notional_cap": "1.5"}],
+    [{**BRACKETS[0], "notional_cap": 0}],
+    [{**BRACKETS[0], "notional_cap": 10**12 + 1}],
+    [{**BRACKETS[0], "max_leverage": 126}],
+    [{**BRACKETS[0], "maint_margin_ratio": "0.02"}],
+    [{**BRACKETS[0], "maint_margin_ratio": "0.0000001"}],
+    BRACKETS[::-1],
+    [BRACKETS[0], {**BRACKETS[1], "max_leverage": 50}],
+    [BRACKETS[0], {**BRACKETS[1], "maint_margin_ratio": "0.005"}],
+    [BRACKETS[0], {**BRACKETS[1], "maint_margin_ratio": "0.0055"}],
+    [{**BRACKETS[0], "notional_cap": 1_000 + n, "max_leverage": 50 - n} for n in range(21)],
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("liquidation_fee", fee) for fee in FEES] + [("brackets", each) for each in NO_BRACKETS]
+)
+def test_refused(venue: Venue, name: str, value: object) -> None:
     """Neither of a new market nor of one that there is, with good brackets or alone; nothing is changed."""
     symbol = list_contract(venue, 0, brackets=BRACKETS, liquidation_fee="0.03")
-    new = {"symbol": free_symbol(venue, 0), **TERMS, "liquidation_fee": fee}
-    assert venue.operate("POST", "/futures/markets", new).brief() == "400 invalid liquidation_fee"
+    new = {"symbol": free_symbol(venue, 0), **TERMS, name: value}
+    assert venue.operate("POST", "/futures/markets", new).brief() == f"400 invalid {name}"
     for more in ({}, {"brackets": ONE}):
-        assert change(venue, symbol, liquidation_fee=fee, **more).brief() == "400 invalid liquidation_fee"
+        assert change(venue, symbol, **{**more, name: value}).brief() == f"400 invalid {name}"
     assert (risk(venue, symbol)["liquidation_fee"], risk(venue, symbol)["brackets"]) == ("0.03", BRACKETS)
     assert venue.operate("GET", f"/futures/risk/{new['symbol']}").brief() == "404 MARKET_NOT_FOUND"
 

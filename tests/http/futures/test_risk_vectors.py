@@ -144,42 +144,29 @@ def test_a_leverage_too_high_for_what_is_there(venue: Venue, rich: Actor) -> Non
     leveraged(own, symbol, 51)
 
 
-def test_brackets_are_told(venue: Venue) -> None:
-    symbol = list_bracketed(venue)
-    own = Actor(venue, 0)
-    told = own.get("/leverageBracket", symbol=symbol)
-    row = told[0] if isinstance(told, list) else told
+def test_brackets_as_clients_see_them(venue: Venue) -> None:
+    symbol, own = list_bracketed(venue), Actor(venue, 0)
+    row = own.get("/leverageBracket", symbol=symbol)
     floors = (0, *(cap for cap, _, _ in BRACKETS))
-    assert (row["symbol"], row["brackets"]) == (
-        symbol,
-        [
-            {
-                "bracket": number,
-                "initialLeverage": leverage,
-                "notionalCap": cap,
-                "notionalFloor": floor,
-                "maintMarginRatio": float(ratio),
-                "cum": cum,
-            }
-            for number, ((cap, leverage, ratio), cum, floor) in enumerate(zip(BRACKETS, CUMS, floors, strict=False), 1)
-        ],
-    )
+    assert row["symbol"] == symbol
+    assert row["brackets"] == [
+        {
+            "bracket": number,
+            "initialLeverage": leverage,
+            "notionalCap": cap,
+            "notionalFloor": floor,
+            "maintMarginRatio": float(ratio),
+            "cum": cum,
+        }
+        for number, ((cap, leverage, ratio), cum, floor) in enumerate(zip(BRACKETS, CUMS, floors, strict=False), 1)
+    ]
     assert all(type(each[name]) is int for each in row["brackets"] for name in ("notionalCap", "notionalFloor", "cum"))
     (market,) = (each for each in own.get("/exchangeInfo")["symbols"] if each["symbol"] == symbol)
-    assert market["maintMarginPercent"] in ("0.5", "0.5000")
-    assert [each["filterType"] for each in market["filters"]] == [
-        "PRICE_FILTER",
-        "LOT_SIZE",
-        "MARKET_LOT_SIZE",
-        "MIN_NOTIONAL",
-        "PERCENT_PRICE",
-    ]
-    assert market["filters"][-1] == {
-        "filterType": "PERCENT_PRICE",
-        "multiplierUp": "1.05",
-        "multiplierDown": "0.95",
-        "multiplierDecimal": "4",
-    }
+    assert (market["maintMarginPercent"], market["requiredMarginPercent"]) == ("0.5", "1")
+    kinds = "PRICE_FILTER LOT_SIZE MARKET_LOT_SIZE MIN_NOTIONAL PERCENT_PRICE".split()
+    assert [each["filterType"] for each in market["filters"]] == kinds
+    band = {"multiplierUp": "1.05", "multiplierDown": "0.95", "multiplierDecimal": "4"}
+    assert market["filters"][-1] == {"filterType": "PERCENT_PRICE", **band}
 
 
 # Liquidation prices
@@ -375,6 +362,7 @@ def test_at_risk_nothing_is_free(venue: Venue, rich: Actor) -> None:
 
 
 def test_limits_lie_within_the_band(venue: Venue) -> None:
+    """On both sides to the tick, and on a change whatever is changed; better prices are never too good."""
     symbol, own = list_bracketed(venue), Actor(venue, 0, "100000")
     far = own.place(symbol, "BUY", "1000", "0.1")["orderId"]  # there is no mark yet
     set_mark(venue, symbol, "50000.1")
@@ -382,13 +370,17 @@ def test_limits_lie_within_the_band(venue: Venue) -> None:
         ("BUY", "52500.1", "52500.2", "400 -4016"),
         ("SELL", "47500.1", "47500", "400 -4024"),
     ):
-        assert own.try_place(symbol, side, beyond, "0.001").brief() == code
-        assert own.try_place(symbol, side, beyond, "0.001", reduceOnly="true").brief() == code
+        for more in ({}, {"reduceOnly": "true"}, {"timeInForce": "IOC"}):
+            assert own.try_place(symbol, side, beyond, "0.001", **more).brief() == code
         order = own.place(symbol, side, last, "0.001")["orderId"]
         assert own.modify(symbol, order, price=beyond, quantity="0.001").brief() == code
         own.cancel(symbol, order)
     own.modify(symbol, far, price="1001", quantity="0.1").ok()
     assert own.place(symbol, "SELL", "500000", "0.001")["status"] == "NEW"
+    left = own.place(symbol, "BUY", "52500.1", "0.001")["orderId"]
+    set_mark(venue, symbol, "50000")
+    assert own.modify(symbol, left, quantity="0.002").brief() == "400 -4016"
+    own.modify(symbol, left, price="52500").ok()
 
 
 def test_a_fired_trigger_with_a_price_too_far_expires(venue: Venue) -> None:
@@ -418,3 +410,36 @@ def test_reserved_client_ids(venue: Venue, name: str) -> None:
     symbol, own = list_bracketed(venue, "50000"), Actor(venue, 0, "100000")
     assert own.try_place(symbol, "BUY", "50000", "0.01", newClientOrderId=name).brief() == "400 -4015"
     assert own.try_place(symbol, "BUY", "50000", "0.01", newClientOrderId=f"x{name}").brief() == "200"
+
+
+# Loss that is held when it is made
+
+
+def test_a_purchase_at_twice_the_mark_is_refused(venue: Venue) -> None:
+    """One owner's two accounts: what the seller gains, the buyer must have."""
+    symbol = list_bracketed(venue, "42000", brackets=None)
+    buyer, seller = Actor(venue, 0, "100"), Actor(venue, None, "1000")
+    leveraged(buyer, symbol, 75)
+    leveraged(seller, symbol, 75)
+    assert seller.try_place(symbol, "SELL", "84000", "0.08").brief() == "200"
+    assert buyer.try_place(symbol, "BUY", "84000", "0.08").brief() == "400 -4016"
+    bought = buyer.try_place(symbol, "BUY", None, "0.08")
+    assert bought.brief() == "400 -2019" or bought.json["executedQty"] == "0"
+    assert buyer.money() == "100 100 0 0 0"
+
+
+@pytest.mark.parametrize("funds", ["100", "3441.493333", "3441.493334"])
+def test_a_loss_within_a_wide_band_is_held(venue: Venue, funds: str) -> None:
+    """83,900 against a mark of 42,000: beside 89.493334 of margin 3,352 are lost in the moment of the fill."""
+    wide = {"brackets": [{"notional_cap": 10**6, "max_leverage": 75, "maint_margin_ratio": "0.000026"}]}
+    symbol = list_bracketed(venue, "42000", market_take_bound="0.998", **wide)
+    buyer, seller = Actor(venue, 0, funds), Actor(venue, None, "1000")
+    leveraged(buyer, symbol, 75)
+    leveraged(seller, symbol, 75)
+    is_enough = funds == "3441.493334"
+    assert buyer.try_place(symbol, "BUY", "83900", "0.08").brief() == ("200" if is_enough else "400 -2019")
+    assert buyer.money() == (f"{funds} 0 0 {funds} 0" if is_enough else f"{funds} {funds} 0 0 0")
+    assert seller.place(symbol, "SELL", "83900", "0.08")["executedQty"] == ("0.08" if is_enough else "0")
+    if is_enough:
+        set_mark(venue, symbol, "42000")
+        assert buyer.money() == f"{funds} 0 89.493334 0 -3352"

@@ -40,7 +40,7 @@ def test_leverage(venue: Venue, trader: Trader, symbol: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "told"),
+    ("query", "expected"),
     [
         ({}, "400 -1102"),
         ({"leverage": 5}, "400 -1102"),
@@ -57,9 +57,9 @@ def test_leverage(venue: Venue, trader: Trader, symbol: str) -> None:
         ({"symbol": "?", "leverage": 2**63 - 1}, "400 -4028"),
     ],
 )
-def test_refused_leverage(trader: Trader, symbol: str, query: dict[str, str], told: str) -> None:
+def test_refused_leverage(trader: Trader, symbol: str, query: dict[str, str], expected: str) -> None:
     named = {name: symbol if value == "?" else value for name, value in query.items()}
-    assert trader.call("POST", "/v1/leverage", **named).brief() == told
+    assert trader.call("POST", "/v1/leverage", **named).brief() == expected
     assert config(trader, symbol)["leverage"] == 10
 
 
@@ -76,24 +76,7 @@ def test_open_orders_and_positions_keep_theirs(venue: Venue, trader: Trader, sym
     assert trader.money() == "999.99 992.99 5 2 0"
 
 
-def test_a_key_that_may_only_read(trader: Trader, symbol: str) -> None:
-    reader = trader.user.make_key("read")
-    trader.caller.key, trader.caller.secret = reader.key, reader.secret
-    assert trader.call("POST", "/v1/leverage", symbol=symbol, leverage=5).brief() == "401 -2015"
-    assert config(trader, symbol)["leverage"] == 10
-
-
 def test_halted_market(venue: Venue, trader: Trader, symbol: str) -> None:
     venue.operate("PATCH", f"/futures/markets/{symbol}/status", {"status": "halted"}).ok()
     trader.set_leverage(symbol, 3)
     assert config(trader, symbol)["leverage"] == 3
-
-
-def test_settings_of_a_real_market(trader: Trader, symbol: str) -> None:
-    shown = trader.call("GET", "/v1/leverageBracket", symbol=symbol).ok()
-    assert (shown["symbol"], shown["notionalCoef"], shown["brackets"][0]["initialLeverage"]) == (symbol, 1, 50)
-    rates = {"symbol": symbol, "makerCommissionRate": "0.0002", "takerCommissionRate": "0.0005"}
-    assert trader.call("GET", "/v1/commissionRate", symbol=symbol).ok() == rates
-    done = {"code": 200, "msg": "success"}
-    assert trader.call("POST", "/v1/marginType", symbol=symbol, marginType="CROSSED").ok() == done
-    assert trader.call("POST", "/v1/marginType", symbol=symbol, marginType="ISOLATED").brief() == "400 -1020"

@@ -16,6 +16,10 @@ TERMS: Final[dict[str, Any]] = {
     "maker_fee_bps": 2,
     "taker_fee_bps": 5,
 }
+BRACKETS: Final = [
+    {"notional_cap": 1_000, "max_leverage": 50, "maint_margin_ratio": "0.005"},
+    {"notional_cap": 4_000, "max_leverage": 20, "maint_margin_ratio": "0.01"},
+]
 HELD: Final = "symbol amount entry_price margin maintenance_margin liquidation_price".split()
 FUNDS: Final = "wallet_balance available_balance position_margin order_hold unrealized_profit".split()
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from shards.archive.json_values import Cell
 from shards.archive.service import History
 from shards.model.accounting import MarginFill, MoveCause, Wallet
@@ -39,84 +41,44 @@ BTC_FUTURES = Market(
 )
 
 
-def make_order(sequence: int = 1, **changes: Any) -> Order:
-    market = changes.get("market", 1)
-    fields: dict[str, Any] = {
-        "id": make_number(market, sequence),
-        "market": market,
-        "account": "alice",
-        "side": Side.SELL,
-        "kind": Kind.LIMIT,
-        "tif": TimeInForce.GTC,
-        "price": 6_100,
-        "quantity": 4_000,
-        "quote_quantity": 0,
-        "client_id": "",
-        "signed_ms": 0,
-        "filled": 1_250,
-        "filled_value": 1_250 * 6_100,
-        "hold": 0,
-        "status": Status.CANCELED,
-        "end_reason": EndReason.USER,
-        "created_ms": NOON_MS,
-        "updated_ms": NOON_MS + 42_000,
-        "request": 7,
-    }
-    return Order(**{**fields, **changes})
+_ORDER = Order(
+    make_number(1, 1), 1, "alice", Side.SELL, Kind.LIMIT, TimeInForce.GTC, price=6_100, quantity=4_000,
+    quote_quantity=0, client_id="", signed_ms=0, filled=1_250, filled_value=1_250 * 6_100, hold=0,
+    status=Status.CANCELED, end_reason=EndReason.USER, created_ms=NOON_MS, updated_ms=NOON_MS + 42_000, request=7,
+)  # fmt: skip
+_TRADE = Trade(
+    make_number(1, 1), 1, price=6_100, quantity=1_250, taker_side=Side.BUY, maker_order=0, taker_order=0,
+    maker_account="alice", taker_account="bob", maker_fee=7_625, taker_fee=25 * 10**15, time_ms=NOON_MS + 41_000,
+)  # fmt: skip
+_FILL = MarginFill(
+    trade=0, order=0, side=Side.BUY, price=600_000, quantity=25, lot_value=60_000_000, fee=750_000, maker=False,
+    time_ms=NOON_MS + 41_000,
+)  # fmt: skip
+_MOVE = FundsMoved(
+    1, "alice", Wallet.FUTURES, "USDT", 100_000_000, MoveCause.DEPOSIT, reference="wire-7", time_ms=NOON_MS + 40_000
+)
 
 
-def make_trade(sequence: int = 1, **changes: Any) -> Trade:
-    market = changes.get("market", 1)
-    fields: dict[str, Any] = {
-        "id": make_number(market, sequence),
-        "market": market,
-        "price": 6_100,
-        "quantity": 1_250,
-        "taker_side": Side.BUY,
-        "maker_order": make_number(market, 1),
-        "taker_order": make_number(market, 2),
-        "maker_account": "alice",
-        "taker_account": "bob",
-        "maker_fee": 7_625,
-        "taker_fee": 25 * 10**15,
-        "time_ms": NOON_MS + 41_000,
-    }
-    return Trade(**{**fields, **changes})
+def make_order(sequence: int = 1, *, market: int = 1, **changes: Any) -> Order:
+    return replace(_ORDER, id=make_number(market, sequence), market=market, **changes)
 
 
-def make_fill(sequence: int = 1, **changes: Any) -> MarginFilled:
-    """Alice has bought 0.025 BTC at 60,000.0 on margin; ``changes`` are of the fill or of what was booked."""
-    market = changes.get("market", 3)
-    booked: dict[str, Any] = {"account": "alice", "market": market, "profit": 0, "time_ms": NOON_MS + 41_005}
-    fill: dict[str, Any] = {
-        "trade": make_number(market, sequence),
-        "order": make_number(market, 1),
-        "side": Side.BUY,
-        "price": 600_000,
-        "quantity": 25,
-        "lot_value": 60_000_000,
-        "fee": 750_000,
-        "maker": False,
-        "time_ms": NOON_MS + 41_000,
-    }
-    for name, value in changes.items():
-        (booked if name in booked else fill)[name] = value
-    return MarginFilled(fill=MarginFill(**fill), **booked)
+def make_trade(sequence: int = 1, *, market: int = 1, **changes: Any) -> Trade:
+    orders = {"maker_order": make_number(market, 1), "taker_order": make_number(market, 2)}
+    return replace(_TRADE, id=make_number(market, sequence), market=market, **{**orders, **changes})
+
+
+def make_fill(
+    sequence: int = 1, *, account: str = "alice", market: int = 3, profit: int = 0, **changes: Any
+) -> MarginFilled:
+    """Alice has bought 0.025 BTC at 60,000.0 on margin; it was booked a little later."""
+    fill = replace(_FILL, **{"trade": make_number(market, sequence), "order": make_number(market, 1), **changes})
+    return MarginFilled(account, market, fill, profit, changes.get("time_ms", NOON_MS + 41_005))
 
 
 def make_move(sequence: int = 1, **changes: Any) -> FundsMoved:
     """Alice has put 100 USDT into her futures wallet."""
-    fields: dict[str, Any] = {
-        "id": sequence,
-        "account": "alice",
-        "wallet": Wallet.FUTURES,
-        "asset": "USDT",
-        "amount": 100_000_000,
-        "cause": MoveCause.DEPOSIT,
-        "reference": "wire-7",
-        "time_ms": NOON_MS + 40_000,
-    }
-    return FundsMoved(**{**fields, **changes})
+    return replace(_MOVE, id=sequence, **changes)
 
 
 def number_rows(events: list[Event], first: int = 1) -> list[tuple[int, Event]]:

@@ -119,7 +119,7 @@ def test_an_average_price_and_a_deposit_are_what_they_were(history: History) -> 
 @pytest.mark.parametrize("market", MARKETS, ids=lambda market: market.symbol + str(market.number))
 def test_price_times_quantity_adds_up(history: History, view: str, market: Market) -> None:
     price, quantity = int(10**9 / tick(market)), int(10**12 / lot(market))
-    terms = {"market": market.number, "price": price, "quantity": quantity}
+    terms: dict[str, Any] = {"market": market.number, "price": price, "quantity": quantity}
     events: list[Event] = [MarketChanged(market, 1)]
     for sequence in (1, 2, 3):
         events += [OrderEnded(make_order(sequence, **terms)), Traded(make_trade(sequence, **terms))]

@@ -8,7 +8,8 @@ import duckdb
 import pytest
 
 from shards.archive.rows import order_row
-from shards.archive.service import Bounds, History
+from shards.archive.service import History
+from shards.archive.sql_answers import Bounds
 from shards.model.events import Event, OrderEnded
 from shards.model.queries import GetOrder, ListOrders, RunSql
 from shards.model.replies import OrderReply, OrdersReply, Rejected, TableReply

@@ -32,7 +32,7 @@ def make_files(folder: Path) -> list[Path]:
         orders = [OrderEnded(make_order(number)) for number in range(first, first + BATCH)]
         history.store({0: number_rows(list(orders), first)})
         if batch == BATCHES // 2:
-            history._archive._database.execute("CHECKPOINT")
+            history.checkpoint()
     left = folder / "left"
     left.mkdir()
     files = [path, path.with_name("history.duckdb.wal")]

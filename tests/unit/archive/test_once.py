@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -32,8 +31,8 @@ from shards.model.queries import (
 )
 from shards.model.reasons import RejectReason
 from shards.model.replies import ArchiveStatus, FillsReply, IncomeReply, OrderReply, OrdersReply, Rejected, TradesReply
-from storage.archive import Archive, ArchiveFailed
-from storage.queries import SqlQuery
+from storage.archive import ArchiveFailed
+from storage.mark import mark_path
 from tests.unit.archive.samples import (
     DFUSDT,
     KEY,
@@ -157,20 +156,24 @@ def test_a_failed_store_leaves_nothing_and_a_new_opening_goes_on(path: Path) -> 
     history.close()
 
 
-def test_rows_and_their_numbers_are_stored_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that dies after any transaction leaves both or neither: else it would store rows a second time."""
+def test_rows_and_their_numbers_are_stored_together(path: Path) -> None:
+    """However much of the log a process leaves that dies, both or neither: else it would store rows a second time."""
     history = History(path, KEY)
-    transact, left = Archive._transact, []
-
-    def note(archive: Archive, queries: Sequence[SqlQuery]) -> None:
-        transact(archive, queries)
-        left.append((history.position(0), table(history, "SELECT count(*) AS n FROM stored.orders")[0]["n"]))
-
-    monkeypatch.setattr(Archive, "_transact", note)
-    history.store({0: [(1, OrderEnded(make_order(1)))]})
-    history.store({0: [(2, OrderEnded(make_order(2))), (3, OrderEnded(make_order(3)))]})
+    history.checkpoint()
+    history.store({0: number_rows([OrderEnded(make_order(sequence)) for sequence in (1, 2, 3)])})
+    log = path.with_name(f"{path.name}.wal")
+    file, logged = path.read_bytes(), log.read_bytes()
     history.close()
-    assert left == [(1, 1), (3, 3)]
+    mark_path(path).unlink()
+    left = []
+    for size in (len(logged), len(logged) - 1, len(logged) // 2):
+        path.write_bytes(file)
+        log.write_bytes(logged[:size])
+        history = History(path, KEY)
+        left.append((history.position(0), table(history, "SELECT count(*) AS n FROM stored.orders")[0]["n"]))
+        history.close()
+        mark_path(path).unlink()
+    assert left == [(3, 3), (0, 0), (0, 0)]
 
 
 WRITER = """

@@ -1,6 +1,5 @@
-"""The archive's named queries about orders and trades, against plain Python over the same rows."""
+"""The archive's named queries about orders and trades; test_alike has lists of random rows."""
 
-import random
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from shards.archive.service import History
 from shards.model.accounting import Income, IncomeKind
 from shards.model.events import Event, MarketChanged, OrderEnded, Traded
 from shards.model.markets import Product
-from shards.model.orders import Kind, Order, Status, Trade, Trigger
+from shards.model.orders import Order
 from shards.model.queries import (
     CountOpen,
     GetArchiveStatus,
@@ -22,7 +21,6 @@ from shards.model.queries import (
     ListFills,
     ListIncome,
     ListOrders,
-    ListTrades,
     MarketTrades,
     Query,
 )
@@ -30,7 +28,6 @@ from shards.model.reasons import RejectReason
 from shards.model.replies import ArchiveStatus, FillsReply, IncomeReply, OrderReply, OrdersReply, Rejected, TradesReply
 from tests.unit.archive.samples import (
     BTC_FUTURES,
-    BTCUSDT,
     KEY,
     NOON_MS,
     make_fill,
@@ -39,33 +36,6 @@ from tests.unit.archive.samples import (
     make_trade,
     number_rows,
 )
-
-
-def test_a_client_id_names_the_latest_order(history: History) -> None:
-    stored = [
-        make_order(1, client_id="a", created_ms=NOON_MS),
-        make_order(2, client_id="a", created_ms=NOON_MS + 2),
-        make_order(3, client_id="a", created_ms=NOON_MS + 2),
-        make_order(4, client_id="a", created_ms=NOON_MS + 1),
-        make_order(5, client_id="a", created_ms=NOON_MS + 9, account="bob"),
-        make_order(6, client_id="a", created_ms=NOON_MS + 9, market=2),
-        make_order(7, client_id="b", created_ms=NOON_MS + 9),
-    ]
-    history.store({0: number_rows([OrderEnded(order) for order in stored])})
-    assert history.answer(GetOrderByClientId(1, "alice", "a")) == OrderReply(stored[2])
-    assert history.answer(GetOrderByClientId(1, "alice", "A")) == Rejected(RejectReason.UNKNOWN_ORDER)
-
-
-def test_a_client_id_is_found_on_any_futures_market(history: History) -> None:
-    spot = make_order(1, client_id="a", market=2, created_ms=NOON_MS + 9)
-    first = make_order(2, client_id="a", market=3, trigger=Trigger(Kind.STOP), created_ms=NOON_MS + 1)
-    second = make_order(3, client_id="a", market=4, created_ms=NOON_MS + 2)
-    markets = [BTCUSDT, BTC_FUTURES, replace(BTC_FUTURES, number=4, symbol="OTHER")]
-    announced: list[Event] = [MarketChanged(market, NOON_MS) for market in markets]
-    history.store({0: number_rows([*announced, *map(OrderEnded, (spot, first, second))])})
-    assert history.answer(GetOrderByClientId(0, "alice", "a")) == OrderReply(second)
-    assert history.answer(GetOrderByClientId(0, "alice", "a", triggers=True)) == OrderReply(first)
-    assert history.answer(GetOrderByClientId(3, "alice", "a")) == OrderReply(first)
 
 
 def test_a_market_keeps_its_product_after_opening_again(path: Path) -> None:
@@ -78,51 +48,6 @@ def test_a_market_keeps_its_product_after_opening_again(path: Path) -> None:
     assert history.answer(ListOrders("alice", 50, product=Product.FUTURES)) == OrdersReply([order])
     assert history.answer(ListOrders("alice", 50, product=Product.SPOT)) == OrdersReply([])
     history.close()
-
-
-def _random_order(chance: random.Random, sequence: int) -> Order:
-    return make_order(
-        sequence,
-        market=chance.choice([1, 2]),
-        account=chance.choice(["alice", "bob"]),
-        status=chance.choice([Status.FILLED, Status.CANCELED, Status.REJECTED]),
-        created_ms=NOON_MS + chance.randrange(20),
-    )
-
-
-def _expected_orders(stored: list[Order], query: ListOrders) -> list[Order]:
-    def fits(order: Order) -> bool:
-        return (
-            order.account == query.account
-            and query.market in (0, order.market)
-            and query.status in (0, order.status)
-            and query.start_ms <= order.created_ms <= query.end_ms
-            and (order.created_ms, order.id) < (query.before_ms, query.before_id)
-        )
-
-    newest_first = sorted(stored, key=lambda order: (order.created_ms, order.id), reverse=True)
-    return [order for order in newest_first if fits(order)][: query.limit]
-
-
-def test_lists_of_orders(history: History) -> None:
-    seed = random.randrange(2**32)
-    print("seed", seed)
-    chance = random.Random(seed)
-    stored = [_random_order(chance, sequence) for sequence in range(1, 201)]
-    history.store({0: number_rows([OrderEnded(order) for order in stored])})
-    for _ in range(100):
-        query = ListOrders(
-            chance.choice(["alice", "bob", "carol"]),
-            chance.choice([1, 10, 200]),
-            market=chance.choice([0, 1, 2]),
-            status=chance.choice([0, 0, Status.CANCELED, Status.EXPIRED]),
-        )
-        if chance.random() < 0.5:
-            start_ms, end_ms = NOON_MS + chance.randrange(10), NOON_MS + chance.randrange(10, 25)
-            query = replace(query, start_ms=start_ms, end_ms=end_ms)
-        if chance.random() < 0.5:
-            query = replace(query, before_ms=(before := chance.choice(stored)).created_ms, before_id=before.id)
-        assert history.answer(query) == OrdersReply(_expected_orders(stored, query)), query
 
 
 def test_paging_through_orders_meets_each_once(history: History) -> None:
@@ -138,57 +63,6 @@ def test_paging_through_orders_meets_each_once(history: History) -> None:
         met += reply.orders
         query = replace(query, before_ms=met[-1].created_ms, before_id=met[-1].id)
     assert met == stored[::-1]
-
-
-def own_order(trade: Trade, account: str) -> int:
-    return trade.maker_order if trade.maker_account == account else trade.taker_order
-
-
-def _expected_trades(stored: list[Trade], query: ListTrades) -> list[Trade]:
-    def fits(trade: Trade) -> bool:
-        return (
-            query.account in (trade.maker_account, trade.taker_account)
-            and query.market in (0, trade.market)
-            and query.order in (0, own_order(trade, query.account))
-            and query.start_ms <= trade.time_ms <= query.end_ms
-            and (trade.time_ms, trade.id) < (query.before_ms, query.before_id)
-        )
-
-    newest_first = sorted(stored, key=lambda trade: (trade.time_ms, trade.id), reverse=True)
-    return [trade for trade in newest_first if fits(trade)][: query.limit]
-
-
-def test_lists_of_trades(history: History) -> None:
-    seed = random.randrange(2**32)
-    print("seed", seed)
-    chance = random.Random(seed)
-    accounts = ["alice", "bob", "carol"]
-    stored = [
-        make_trade(
-            sequence,
-            market=chance.choice([1, 2]),
-            maker_account=(pair := chance.sample(accounts, 2))[0],
-            taker_account=pair[1],
-            maker_order=chance.randrange(1, 9),
-            taker_order=chance.randrange(1, 9),
-            time_ms=NOON_MS + chance.randrange(20),
-        )
-        for sequence in range(1, 201)
-    ]
-    history.store({0: number_rows([Traded(trade) for trade in stored])})
-    for _ in range(100):
-        query = ListTrades(
-            chance.choice([*accounts, "dave"]),
-            chance.choice([1, 10, 200]),
-            market=chance.choice([0, 1, 2]),
-            order=chance.choice([0, 0, 3]),
-        )
-        if chance.random() < 0.5:
-            start_ms, end_ms = NOON_MS + chance.randrange(10), NOON_MS + chance.randrange(10, 25)
-            query = replace(query, start_ms=start_ms, end_ms=end_ms)
-        if chance.random() < 0.5:
-            query = replace(query, before_ms=(before := chance.choice(stored)).time_ms, before_id=before.id)
-        assert history.answer(query) == TradesReply(_expected_trades(stored, query)), query
 
 
 def test_trades_of_a_market_come_newest_first(history: History) -> None:

@@ -1,5 +1,8 @@
 """Refused commands on their way into the archive: from a shard's engine to its rows."""
 
+from pathlib import Path
+
+import duckdb
 import pytest
 
 from shards.archive.service import History
@@ -14,7 +17,7 @@ from shards.model.queries import GetArchiveStatus
 from shards.model.reasons import RejectReason
 from shards.model.replies import ArchiveStatus, BatchReply, Rejected, Reply
 from shards.verify.archive import compare_archive
-from tests.unit.archive.samples import BTC_FUTURES, DFUSDT, NOON_MS, table
+from tests.unit.archive.samples import BTC_FUTURES, DFUSDT, KEY, NOON_MS, table
 
 BUY = NewOrder(1, "alice", Side.BUY, Kind.LIMIT, TimeInForce.GTC, 6_100, 4_000, 0, "mine", NOON_MS)
 
@@ -75,14 +78,18 @@ def test_a_journal_of_earlier_rules_comes_to_the_rows_that_it_came_to(history: H
         ("UPDATE stored.refusals SET signed_ms = 1", "differs"),
     ],
 )
-def test_verify_compares_them(history: History, damage: str, told: str) -> None:
+def test_verify_compares_them(path: Path, damage: str, told: str) -> None:
     shard = Shard()
     shard.apply(Place(BUY))
-    rows = shard.rows()
-    history.store({0: rows})
+    history = History(path, KEY)
+    history.store({0: shard.rows()})
     status = history.answer(GetArchiveStatus())
     assert isinstance(status, ArchiveStatus)
     assert [*compare_archive([shard.engine], status, history.answer)] == []
-    history._archive._writer.execute(damage)
+    history.close()
+    with duckdb.connect(path) as database:
+        database.execute(damage)
+    history = History(path, KEY)
     (found,) = compare_archive([shard.engine], status, history.answer)
+    history.close()
     assert f"refusal 4-0-0 {told}" in found

@@ -1,5 +1,7 @@
 """What comes out of the archive is what went in, to the last digit."""
 
+from typing import Any
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -18,92 +20,72 @@ amounts = st.integers(0, 10**6) | st.integers(0, AMOUNT_MAX) | st.sampled_from([
 times = st.integers(0, 2**53) | st.just(2**62)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=64)
 amounts_either_way = amounts | amounts.map(lambda amount: -amount)
+
+
+def each(values: st.SearchStrategy[Any], names: str) -> dict[str, st.SearchStrategy[Any]]:
+    """The same values for each of these fields."""
+    return dict.fromkeys(names.split(), values)
+
+
+numbered = {"id": st.just(0)}  # given later
+on_a_market = {"market": st.integers(1, 4_095)}
 triggers = st.builds(
     Trigger,
+    **each(amounts, "stop_price activation extreme"),
+    **each(times, "parent fired_ms"),
     origin=st.sampled_from(Kind),
-    stop_price=amounts,
     watched=st.sampled_from(WatchedPrice),
     protect=st.booleans(),
-    activation=amounts,
     callback=st.integers(0, 10_000),
-    parent=times,
-    extreme=amounts,
-    fired_ms=times,
 )
 orders = st.builds(
     Order,
-    id=st.just(0),
-    market=st.integers(1, 4_095),
-    account=texts,
+    **numbered,
+    **on_a_market,
+    **each(texts, "account client_id"),
+    **each(amounts, "price quantity quote_quantity filled filled_value hold_price loss"),
+    **each(times, "signed_ms created_ms updated_ms request take_profit stop_loss"),
+    **each(st.booleans(), "reduce_only close_position"),
     side=st.sampled_from(Side),
     kind=st.sampled_from(Kind),
     tif=st.sampled_from(TimeInForce),
-    price=amounts,
-    quantity=amounts,
-    quote_quantity=amounts,
-    client_id=texts,
-    signed_ms=times,
-    filled=amounts,
-    filled_value=amounts,
     hold=st.just(0),  # it was released
     status=st.sampled_from(Status),
     end_reason=st.sampled_from(EndReason),
-    created_ms=times,
-    updated_ms=times,
-    request=times,
-    reduce_only=st.booleans(),
-    close_position=st.booleans(),
     leverage=st.integers(0, 1_000),
-    hold_price=amounts,
-    loss=amounts,
     trigger=st.none() | triggers,
-    take_profit=times,
-    stop_loss=times,
 )
 trades = st.builds(
     Trade,
-    id=st.just(0),
-    market=st.integers(1, 4_095),
-    price=amounts,
-    quantity=amounts,
+    **numbered,
+    **on_a_market,
+    **each(texts, "maker_account taker_account"),
+    **each(amounts, "price quantity maker_fee taker_fee"),
+    **each(times, "maker_order taker_order time_ms"),
     taker_side=st.sampled_from(Side),
-    maker_order=times,
-    taker_order=times,
-    maker_account=texts,
-    taker_account=texts,
-    maker_fee=amounts,
-    taker_fee=amounts,
-    time_ms=times,
 )
-
 fills = st.builds(
     MarginFilled,
+    **on_a_market,
     account=texts,
-    market=st.integers(1, 4_095),
     fill=st.builds(
         MarginFill,
+        **each(amounts, "price quantity lot_value fee"),
+        **each(times, "order time_ms"),
         trade=st.just(0),
-        order=times,
         side=st.sampled_from(Side),
-        price=amounts,
-        quantity=amounts,
-        lot_value=amounts,
-        fee=amounts,
         maker=st.booleans(),
-        time_ms=times,
     ),
     profit=amounts_either_way,
     time_ms=times,
 )
 moves = st.builds(
     FundsMoved,
-    id=st.just(0),
-    account=texts,
+    **numbered,
+    **each(texts, "account asset reference"),
     wallet=st.sampled_from(Wallet),
-    asset=texts,
     amount=amounts_either_way,
     cause=st.sampled_from(MoveCause),
-    reference=texts,
     time_ms=times,
 )
 

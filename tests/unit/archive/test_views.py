@@ -8,11 +8,8 @@ from shards.model.events import MarketChanged, OrderEnded, Traded
 from shards.model.ids import TRADE, to_uuid
 from shards.model.markets import Market, MarketStatus, Product
 from shards.model.orders import Kind, Side, TimeInForce
-from storage.refusal_view import REFUSALS_VIEW
-from storage.reports import REPORTS
+from storage.archive import ALL_VIEWS
 from storage.tables import TABLES
-from storage.views import VIEWS
-from storage.wallet_views import WALLET_VIEWS
 from tests.unit.archive.samples import (
     BTCUSDT,
     DFUSDT,
@@ -23,8 +20,6 @@ from tests.unit.archive.samples import (
     number_rows,
     table,
 )
-
-ALL_VIEWS = (*VIEWS, *WALLET_VIEWS, REFUSALS_VIEW, *REPORTS)
 
 
 def test_orders_are_readable(history: History) -> None:

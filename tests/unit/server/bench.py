@@ -1,4 +1,4 @@
-"""A worker in the test's own process, over real sockets, and its callers. One thread: whoever looks turns the hub."""
+"""A worker in the test's own process, over real sockets, and its callers. One thread: whoever waits turns the hub."""
 
 import os
 import socket
@@ -13,14 +13,16 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
 from web.server.hub import Hub, Waiter
+from web.server.limits import WorkerLimits
 from web.server.worker import HubWorker
 
 LONG_S: Final = 20.0  # a test that waits so long has failed
 PIECE: Final = 65_536
+LIMITS: Final = WorkerLimits(first_s=0.3, linger_s=0.1, look_s=0.02, successor_s=0.02)  # the rest as in use
 
 
 class Application:
-    """/echo tells what it was sent; /wait waits for ``release``; /big/N has a body of N bytes; /fail raises."""
+    """/echo repeats what it was sent; /wait waits for ``release``; /big/N has a body of N bytes; /fail raises."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -57,6 +59,8 @@ class Application:
 class Bench(HubWorker):
     """A worker that is turned by its callers."""
 
+    limits = LIMITS
+
     def __init__(self, listener: Any, **settings: Any) -> None:
         config = Config()
         for name, value in {"keepalive": 75, "http_parser": "python", **settings}.items():
@@ -64,7 +68,20 @@ class Bench(HubWorker):
         super().__init__(1, os.getppid(), [listener], None, 30, config, Logger(config))
         self.hub = Hub()
         self.site = self.wsgi = Application(self.hub)
+        self.faulty = ""  # the name of a step that fails
         self.begin()
+
+    def answered(self, *arguments: Any) -> None:
+        self._fail_in("answered")
+        super().answered(*arguments)
+
+    def handle(self, *arguments: Any) -> None:
+        self._fail_in("handle")
+        super().handle(*arguments)
+
+    def _fail_in(self, step: str) -> None:
+        if step == self.faulty:
+            raise ValueError("ours")
 
     def until(self, reached: Callable[[], bool], what: str, seconds: float = LONG_S) -> None:
         """Turn the hub until it is so; fails after so long."""
@@ -77,17 +94,14 @@ class Bench(HubWorker):
         """Turn the hub for so long."""
         self.hub.turn_until(lambda: False, seconds)
 
-    def count(self) -> int:
-        """Of its connections."""
-        return len(self._connections)
-
-    def held_bytes(self) -> int:
-        """What it has received and not yet taken."""
-        return sum(len(connection._received) for connection in self._connections)
+    def close(self) -> None:
+        """Release what is its own; no connection may be left."""
+        self.tmp.close()
+        self.hub.close()
 
 
-class Told(NamedTuple):
-    """An answer."""
+class Answer(NamedTuple):
+    """What a caller receives."""
 
     status: int
     headers: dict[str, str]
@@ -97,16 +111,20 @@ class Told(NamedTuple):
 class Caller:
     """A client's socket, which never blocks."""
 
-    def __init__(self, bench: Bench, address: Any, receive_bytes: int | None = None) -> None:
-        """``receive_bytes``: so small is its own buffer."""
+    def __init__(
+        self, bench: Bench, address: Any, receive_bytes: int | None = None, send_bytes: int | None = None
+    ) -> None:
+        """``receive_bytes`` and ``send_bytes``: so small are its own buffers."""
         self._bench = bench
         self._socket = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
         if receive_bytes is not None:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        if send_bytes is not None:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_bytes)
         self._socket.connect(address)
         self._socket.setblocking(False)
         self.received = b""
-        self.ended = False  # the other side has said all
+        self.ended = False  # the server has closed its side
         self.broken = False  # by a reset
 
     def __enter__(self) -> Self:
@@ -138,7 +156,7 @@ class Caller:
             return 0
 
     def half_close(self) -> Self:
-        """Say that nothing more comes."""
+        """Close the sending side."""
         self._socket.shutdown(socket.SHUT_WR)
         return self
 
@@ -155,26 +173,26 @@ class Caller:
         self.received += piece
         return len(piece)
 
-    def answers(self, count: int, method: str = "GET") -> list[Told]:
+    def answers(self, count: int, method: str = "GET") -> list[Answer]:
         """So many of them, which came whole; the rest stays."""
-        found: list[Told] = []
+        found: list[Answer] = []
 
         def look() -> bool:
             while self.pull():
                 pass
-            while len(found) < count and (told := self._take(method)) is not None:
-                found.append(told)
+            while len(found) < count and (answer := self._take(method)) is not None:
+                found.append(answer)
             return len(found) == count or self.ended
 
         self._bench.until(look, "answers")
         assert len(found) == count, f"{len(found)} answers, and then the end: {self.received[:200]!r}"
         return found
 
-    def answer(self, method: str = "GET") -> Told:
+    def answer(self, method: str = "GET") -> Answer:
         """The next one."""
         return self.answers(1, method)[0]
 
-    def ask(self, data: bytes, method: str = "GET") -> Told:
+    def ask(self, data: bytes, method: str = "GET") -> Answer:
         """Send, and the answer to it."""
         return self.send(data).answer(method)
 
@@ -190,14 +208,14 @@ class Caller:
         return not self.ended
 
     def reset(self) -> None:
-        """Go away without a word."""
+        """Disconnect with a reset."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
 
     def close(self) -> None:
         self._socket.close()
 
-    def _take(self, method: str) -> Told | None:
+    def _take(self, method: str) -> Answer | None:
         _, mark, rest = self.received.partition(b"\r\n\r\n")
         if not mark:
             return None
@@ -208,7 +226,7 @@ class Caller:
         if len(rest) < length:
             return None
         self.received = rest[length:]
-        return Told(response.status, {name.lower(): value for name, value in response.getheaders()}, rest[:length])
+        return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, rest[:length])
 
 
 class _Readable:

@@ -28,10 +28,9 @@ def bench(listener: socket.socket, request: pytest.FixtureRequest) -> Iterator[B
     inner = _descriptors()
     yield made
     made.site.release()
-    made.until(lambda: made.count() == 0, "all connections ended")
+    made.until(lambda: made.connection_count == 0, "all connections ended")
     assert _descriptors() <= inner
-    made.tmp.close()
-    made.hub._poller.close()
+    made.close()
     assert _descriptors() <= before
 
 

@@ -170,27 +170,27 @@ def test_a_request_that_gunicorn_reads() -> None:
     expect(read.should_close() is False, "gunicorn.http.message:Request.should_close", "answers otherwise")
     made = create(read, Unsent(), ("192.0.2.7", 4711), ("127.0.0.1", 8000), config)
     expect(isinstance(made, tuple) and len(made) == 2, "gunicorn.http.wsgi:create", "makes no pair")
-    told = {name: made[1].get(name) for name in ("RAW_URI", "PATH_INFO", "QUERY_STRING", "REMOTE_ADDR")}
+    found = {name: made[1].get(name) for name in ("RAW_URI", "PATH_INFO", "QUERY_STRING", "REMOTE_ADDR")}
     wanted = {"RAW_URI": "/a%41?b", "PATH_INFO": "/aA", "QUERY_STRING": "b", "REMOTE_ADDR": "192.0.2.7"}
-    expect(told == wanted, "gunicorn.http.wsgi:create", f"makes {told}")
+    expect(found == wanted, "gunicorn.http.wsgi:create", f"makes {found}")
 
 
 def test_the_access_log_asks_no_more_of_an_answer() -> None:
     from web.server.access_log import Logger
     from web.server.gunicorn_parts import LoggedAnswer, log_access
 
-    told: list[Any] = []
+    logged: list[Any] = []
 
     class Log(Logger):
         def access(self, resp: Any, req: Any, environ: Any, request_time: timedelta) -> None:
-            told.append(self.atoms(resp, req, environ, request_time))
+            logged.append(self.atoms(resp, req, environ, request_time))
 
     environ = {**ENVIRON, "RAW_URI": "/a?b", "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": "192.0.2.7"}
     try:
         log_access(Log(make_config()), LoggedAnswer("200 OK", 7, [("A", "b")]), environ, 0.25)
     except (AttributeError, KeyError, TypeError) as fault:
         expect(False, "gunicorn.glogging:Logger.atoms", f"asks more ({fault!r})")
-    line = [str(told[0].get(name)) for name in "hmUHsBD"]  # ACCESS_FORMAT's, but for the time of day
+    line = [str(logged[0].get(name)) for name in "hmUHsBD"]  # ACCESS_FORMAT's, but for the time of day
     wanted = ["192.0.2.7", "GET", "/a", "HTTP/1.1", "200", "7", "250000"]
     expect(line == wanted, "gunicorn.glogging:Logger.atoms", f"tells {line}")
 

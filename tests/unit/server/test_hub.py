@@ -1,4 +1,4 @@
-"""One thread's loop: who waits is returned to once, in time, and nobody is left out."""
+"""The event loop: each waiter is resumed once, in time, and none is forgotten."""
 
 import random
 import socket
@@ -40,75 +40,75 @@ def turn_until(hub: Hub, reached: Callable[[], bool]) -> None:
 
 
 class Waits:
-    """Greenlets that wait, and what they were told."""
+    """Greenlets that wait, and whether each was finished in time."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self.told: list[tuple[int, bool]] = []
+        self.outcomes: list[tuple[int, bool]] = []
 
     def begin(self, number: int, seconds: float) -> Waiter:
         waiter = Waiter(self._hub)
-        self._hub.spawn(lambda: self.told.append((number, waiter.wait(seconds))))
+        self._hub.spawn(lambda: self.outcomes.append((number, waiter.wait(seconds))))
         return waiter
 
 
 def test_finished_before_it_waits(hub: Hub) -> None:
     waiter = Waiter(hub)
     waiter.finish()
-    told: list[bool] = []
-    hub.spawn(lambda: told.append(waiter.wait(LONG_S)))
-    assert told == [True]
+    outcomes: list[bool] = []
+    hub.spawn(lambda: outcomes.append(waiter.wait(LONG_S)))
+    assert outcomes == [True]
 
 
 def test_finished_while_it_waits(hub: Hub) -> None:
     waits = Waits(hub)
     waiter = waits.begin(1, LONG_S)
-    assert waits.told == []
+    assert waits.outcomes == []
     waiter.finish()
-    assert waits.told == []  # in the hub's turn, not in the midst of whoever finished it
+    assert waits.outcomes == []  # in the hub's turn, not in the midst of whoever finished it
     waiter.finish()
-    turn_until(hub, lambda: bool(waits.told))
+    turn_until(hub, lambda: bool(waits.outcomes))
     hub.turn(0)
-    assert waits.told == [(1, True)]
+    assert waits.outcomes == [(1, True)]
 
 
-def test_who_waits_again_is_not_woken_by_what_was_before(hub: Hub) -> None:
+def test_a_second_wait_is_not_woken_by_the_first(hub: Hub) -> None:
     first, second = Waiter(hub), Waiter(hub)
-    told: list[bool] = []
+    outcomes: list[bool] = []
 
     def wait() -> None:
-        told.append(first.wait(LONG_S))
-        told.append(second.wait(LONG_S))
+        outcomes.append(first.wait(LONG_S))
+        outcomes.append(second.wait(LONG_S))
 
     hub.spawn(wait)
     first.finish()
     first.finish()
-    turn_until(hub, lambda: len(told) == 1)
+    turn_until(hub, lambda: len(outcomes) == 1)
     first.finish()
     hub.turn(0)
-    assert told == [True]
+    assert outcomes == [True]
     second.finish()
-    turn_until(hub, lambda: len(told) == 2)
-    assert told == [True, True]
+    turn_until(hub, lambda: len(outcomes) == 2)
+    assert outcomes == [True, True]
 
 
 def test_finished_too_late(hub: Hub) -> None:
     waits = Waits(hub)
     waiter = waits.begin(1, SHORT_S)
-    turn_until(hub, lambda: bool(waits.told))
+    turn_until(hub, lambda: bool(waits.outcomes))
     waiter.finish()
     hub.turn(0)
-    assert waits.told == [(1, False)]
+    assert waits.outcomes == [(1, False)]
 
 
 def test_finished_in_the_turn_of_its_end(hub: Hub) -> None:
-    """Both come together: it is returned to once, and what is there counts."""
+    """It is resumed once, and counts as finished."""
     waits = Waits(hub)
     waiter = waits.begin(1, 0.0)
     hub.later(0, waiter.finish)
-    turn_until(hub, lambda: bool(waits.told))
+    turn_until(hub, lambda: bool(waits.outcomes))
     hub.turn(0)
-    assert waits.told == [(1, True)]
+    assert waits.outcomes == [(1, True)]
 
 
 def test_the_hub_itself_may_wait(hub: Hub) -> None:
@@ -126,17 +126,17 @@ def test_each_is_expired_in_its_time(hub: Hub) -> None:
     for number, seconds in enumerate([LONG_S, 0.3, 0.1, 0.2, LONG_S]):
         ends[number] = start + seconds
         waits.begin(number, seconds)
-    while len(waits.told) < 3:
-        before = len(waits.told)
+    while len(waits.outcomes) < 3:
+        before = len(waits.outcomes)
         hub.turn(LONG_S)
-        for number, in_time in waits.told[before:]:
+        for number, in_time in waits.outcomes[before:]:
             assert not in_time
             assert time.monotonic() >= ends[number]
         assert time.monotonic() < start + LONG_S / 2
-    assert [number for number, _ in waits.told] == [2, 3, 1]
+    assert [number for number, _ in waits.outcomes] == [2, 3, 1]
 
 
-def test_none_is_lost_and_none_returned_to_twice(hub: Hub) -> None:
+def test_none_is_lost_and_none_resumed_twice(hub: Hub) -> None:
     """A thousand that wait, some finished by the clock, some by each other, some never."""
     seed = random.randrange(2**32)
     print(f"seed {seed}")
@@ -154,13 +154,13 @@ def test_none_is_lost_and_none_returned_to_twice(hub: Hub) -> None:
                 chance.choice(waiters).finish()
         if chance.random() < 0.02:
             hub.turn(0)
-    turn_until(hub, lambda: len(waits.told) == len(waiters))
+    turn_until(hub, lambda: len(waits.outcomes) == len(waiters))
     hub.turn_until(lambda: False, 0.5)
-    assert sorted(number for number, _ in waits.told) == list(range(len(waiters)))
-    assert all(waiters[number].done for number, in_time in waits.told if in_time)
+    assert sorted(number for number, _ in waits.outcomes) == list(range(len(waiters)))
+    assert all(waiters[number].done for number, in_time in waits.outcomes if in_time)
 
 
-def test_turns_go_round(hub: Hub) -> None:
+def test_greenlets_take_turns(hub: Hub) -> None:
     steps: list[str] = []
 
     def work(name: str) -> None:
@@ -226,24 +226,23 @@ def test_soon_is_once_and_in_order(hub: Hub) -> None:
 
 def test_wait_for_a_socket(hub: Hub, pair: tuple[socket.socket, socket.socket]) -> None:
     own, other = pair
-    told: list[bool] = []
+    outcomes: list[bool] = []
 
     def wait() -> None:
-        told.append(hub.wait_for(own, WRITE, LONG_S))
-        told.append(hub.wait_for(own, READ, SHORT_S))
-        told.append(hub.wait_for(own, READ, LONG_S))
+        outcomes.append(hub.wait_for(own, WRITE, LONG_S))
+        outcomes.append(hub.wait_for(own, READ, SHORT_S))
+        outcomes.append(hub.wait_for(own, READ, LONG_S))
 
     hub.spawn(wait)
-    turn_until(hub, lambda: len(told) == 2)
+    turn_until(hub, lambda: len(outcomes) == 2)
     other.send(b"a")
-    turn_until(hub, lambda: len(told) == 3)
-    assert told == [True, False, True]
+    turn_until(hub, lambda: len(outcomes) == 3)
+    assert outcomes == [True, False, True]
     hub.unwatch(own)  # nobody watches it any more: nothing to undo
     assert own.recv(1) == b"a"
 
 
-def test_a_word_in_another_place(hub: Hub, pair: tuple[socket.socket, socket.socket]) -> None:
-    """What was said of a socket last counts."""
+def test_the_last_registration_counts(hub: Hub, pair: tuple[socket.socket, socket.socket]) -> None:
     own, other = pair
     heard: list[str] = []
     hub.watch(own, WRITE, lambda _: heard.append("write"))
@@ -266,10 +265,10 @@ def test_before_waiting_comes_last(hub: Hub) -> None:
     assert done == ["timer", "soon", "last"]
 
 
-def test_a_fault_costs_the_others_nothing(
+def test_a_fault_affects_no_other(
     hub: Hub, pair: tuple[socket.socket, socket.socket], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """In a callback, a timer, or a greenlet when it is returned to."""
+    """In a callback, a timer, or a greenlet when it is resumed."""
     own, other = pair
     waits = Waits(hub)
 
@@ -290,13 +289,13 @@ def test_a_fault_costs_the_others_nothing(
         waiters.append(waits.begin(number, LONG_S))
     for waiter in waiters:
         waiter.finish()
-    turn_until(hub, lambda: len(waits.told) == 3)
+    turn_until(hub, lambda: len(waits.outcomes) == 3)
     hub.turn(0)
     assert [record.exc_info is not None for record in caplog.records] == [True] * 6
 
 
 def test_an_exit_ends_the_loop(hub: Hub) -> None:
-    """As gunicorn's handlers of signals want it, whichever greenlet they strike."""
+    """Gunicorn's signal handlers raise it in whichever greenlet runs."""
 
     def leave() -> None:
         hub.give_turn()
@@ -307,7 +306,7 @@ def test_an_exit_ends_the_loop(hub: Hub) -> None:
         hub.turn(LONG_S)
 
 
-def test_greenlets_are_used_again_and_few_are_kept() -> None:
+def test_greenlets_are_reused_and_few_are_kept() -> None:
     hub = Hub(idle_count_max=4)
     made: list[greenlet] = []
 
@@ -333,17 +332,17 @@ def test_nothing_of_a_run_is_left_for_the_next(hub: Hub) -> None:
         left.set("by the run before")
 
     left: ContextVar[str] = ContextVar("left", default="nothing")
-    told: list[str] = []
+    outcomes: list[str] = []
     held = Held()
     gone = weakref.ref(held)
     hub.spawn(partial(remember, held))
     del held
     assert gone() is None
-    hub.spawn(lambda: told.append(left.get()))
-    assert told == ["nothing"]
+    hub.spawn(lambda: outcomes.append(left.get()))
+    assert outcomes == ["nothing"]
 
 
-def test_a_run_that_leaves_takes_its_greenlet_along(hub: Hub) -> None:
+def test_the_greenlet_of_an_exit_is_not_reused(hub: Hub) -> None:
     """A fault of the program does not hand a broken greenlet to the next run."""
 
     def leave() -> None:
@@ -357,7 +356,7 @@ def test_a_run_that_leaves_takes_its_greenlet_along(hub: Hub) -> None:
 
 
 def test_waiting_costs_no_turns(hub: Hub) -> None:
-    """Who waits for long does not have the loop look again and again."""
+    """A long wait does not make the loop poll."""
     waits = Waits(hub)
     for number in range(100):
         waits.begin(number, LONG_S)

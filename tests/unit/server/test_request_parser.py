@@ -1,4 +1,4 @@
-"""The quick way to read a request against gunicorn's: what it takes means the same to both, and the rest it leaves."""
+"""The fast parser compared with gunicorn's: what it accepts means the same to both, and the rest it leaves."""
 
 import random
 from collections.abc import Callable
@@ -77,7 +77,7 @@ def told(parsed: ParsedRequest, body: bytes) -> dict[str, Any]:
 
 
 def check(reader: FastRequestParser, data: bytes) -> bool:
-    """Whether the quick way took it; fails if it means anything else to gunicorn."""
+    """Whether the fast parser took it; fails if it means anything else to gunicorn."""
     try:
         found = reader.read(data, CALLER)
     except NeedsFallback:
@@ -178,7 +178,7 @@ def test_corpus_and_its_neighbors() -> None:
             check(reader, chance.choice(FRAMING)(chance, data))
 
 
-def test_it_says_how_much_it_needs() -> None:
+def test_it_returns_how_much_it_needs() -> None:
     """Cut anywhere, a plain request is asked for until it is whole, and never taken before."""
     reader = make_reader()
     whole = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
@@ -191,7 +191,7 @@ def test_it_says_how_much_it_needs() -> None:
 
 
 @pytest.mark.parametrize("start", [b"", b"GET /", b"GET / HTTP/1.1\r\nA", b"GET / HTTP/1.1\r\nA: "])
-def test_no_head_is_awaited_for_ever(start: bytes) -> None:
+def test_a_long_head_is_not_awaited(start: bytes) -> None:
     with pytest.raises(NeedsFallback):
         make_reader().read(start + b"A" * HEAD_BYTES_MAX + b"A", CALLER)
 
@@ -223,7 +223,7 @@ def test_left_to_gunicorn(change: str) -> None:
         reader.read(UNUSUAL[change](plain), CALLER)
 
 
-def test_names_of_headers_are_remembered_within_bounds() -> None:
+def test_the_cache_of_header_names_is_bounded() -> None:
     reader = make_reader()
     for number in range(2_000):
         assert check(reader, b"GET / HTTP/1.1\r\nX-%d: a\r\n\r\n" % number)

@@ -47,7 +47,7 @@ def sign_in(parameters: Parameters, permission: str) -> Principal:
     if not genuine:
         raise FuturesProblem(*WRONG_SIGNATURE)
     window_ms = parameters.bounded("recvWindow", RECV_WINDOW_MS, 1, RECV_WINDOW_MS_MAX)
-    _check_time(timestamp, window_ms)
+    check_time(timestamp, window_ms, now_ms())
     return _permit(found, permission, timestamp, window_ms)
 
 
@@ -81,8 +81,8 @@ def _split() -> _Signed:
     return _Signed(query, body, signatures[0])
 
 
-def _check_time(timestamp: int, window_ms: int) -> None:
-    now = now_ms()
+def check_time(timestamp: int, window_ms: int, now: int) -> None:
+    """Raises -1021 for a timestamp that is too far ahead of ``now``, or more than ``window_ms`` behind it."""
     if timestamp >= now + AHEAD_MS:
         raise FuturesProblem(*TOO_EARLY)
     if now - timestamp > window_ms:

@@ -81,7 +81,7 @@ def ping() -> Response:
 
 
 @blueprint.get("/v1/time")
-def tell_time() -> Response:
+def server_time() -> Response:
     """The server's time."""
     enforce_limits(1)
     return answer({"serverTime": now_ms()})

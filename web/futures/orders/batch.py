@@ -49,16 +49,16 @@ def place_each(
 
     Raises EngineRejected if the engine decided on none of them: the error then applies to the whole request.
     """
-    told: dict[int, Order | FuturesProblem] = {}
+    results: dict[int, Order | FuturesProblem] = {}
     orders: dict[int, NewOrder] = {}
     for place, element in enumerate(elements):
         try:
             orders[place] = _read(element, catalog, principal)
         except FuturesProblem as problem:
-            told[place] = problem
+            results[place] = problem
     for place, reply in _send(gateway, catalog, orders).items():
-        told[place] = refused(reply.reason) if isinstance(reply, Rejected) else reply.order
-    return [told[place] for place in range(len(elements))]
+        results[place] = refused(reply.reason) if isinstance(reply, Rejected) else reply.order
+    return [results[place] for place in range(len(elements))]
 
 
 def _read(element: object, catalog: Catalog, principal: Principal) -> NewOrder:

@@ -1,4 +1,4 @@
-"""Faults injected into an exchange under load. Each returns the monotonic time of its (last) injection."""
+"""Faults injected into an exchange under load. Each returns the time of its (last) injection."""
 
 import os
 import resource
@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from tests.crash.calls import now
 from tests.crash.processes import (
     BACK_S,
     archive_process,
@@ -29,7 +30,7 @@ STILL_S: Final = 5.0  # longer than a command's deadline
 
 def strike(pid: int) -> float:
     """kill -9, now."""
-    moment = time.monotonic()
+    moment = now()
     kill(pid)
     return moment
 
@@ -71,14 +72,14 @@ def kill_the_archive(storm: Storm, _: int = 0) -> float:
 
 def kill_the_supervisor(storm: Storm, _: int = 0) -> float:
     """The engine's child processes end by themselves; then it is restarted."""
-    moment = time.monotonic()
+    moment = now()
     kill_service(storm.exchange.engine)
     return moment
 
 
 def kill_all(storm: Storm, _: int = 0) -> float:
     """Every process of both services at once."""
-    moment = time.monotonic()
+    moment = now()
     kill_everything(storm.exchange)
     return moment
 
@@ -91,10 +92,10 @@ def stand_still(storm: Storm, shard: int) -> float:
         others = [
             call
             for call in storm.load.calls[seen:]
-            if call.shards and shard not in {*call.shards, call.account.account_shard}
+            if call.shards and shard not in {*call.shards, call.owner.account_shard}
         ]
         assert any(call.status == 200 for call in others), f"while shard {shard} stood still nobody was served"
-    return time.monotonic()
+    return now()
 
 
 def fail_writes(storm: Storm, shard: int) -> float:
@@ -102,7 +103,7 @@ def fail_writes(storm: Storm, shard: int) -> float:
     pid = serving_process(storm.exchange, shard)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
     until(lambda: pid not in storm.exchange.processes(), BACK_S, "a shard that cannot write ends")
-    return time.monotonic()
+    return now()
 
 
 def fail_syncs(storm: Storm, shard: int) -> float:
@@ -111,7 +112,7 @@ def fail_syncs(storm: Storm, shard: int) -> float:
     os.kill(pid, signal.SIGUSR1)
     until(lambda: pid not in storm.exchange.processes(), BACK_S, "a shard that cannot sync ends")
     assert storm.exchange.log().count(SYNC_FAILED) > noted, "it ended, but not by its disk"
-    return time.monotonic()
+    return now()
 
 
 def end_orderly(storm: Storm, _: int = 0) -> float:
@@ -121,7 +122,7 @@ def end_orderly(storm: Storm, _: int = 0) -> float:
 
 def reload(storm: Storm, _: int = 0) -> float:
     """SIGHUP to gunicorn."""
-    moment = time.monotonic()
+    moment = now()
     reload_workers(storm.exchange)
     return moment
 
@@ -129,14 +130,19 @@ def reload(storm: Storm, _: int = 0) -> float:
 def restart(service: Service) -> float:
     """SIGTERM, and a restart once everything has ended by itself; returns the time in between."""
     assert service.stop(STOP_S[service.name]), f"the {service.name} side had to be killed"
-    moment = time.monotonic()
+    moment = now()
     service.start()
     return moment
 
 
 def reload_workers(exchange: Exchange) -> None:
-    """SIGHUP, and wait until all workers are new."""
+    """SIGHUP, and wait until all workers are new, and as many as before."""
     before = set(worker_processes(exchange))
     assert exchange.web.pid is not None
     os.kill(exchange.web.pid, signal.SIGHUP)
-    until(lambda: not before & set(worker_processes(exchange)), BACK_S, "all workers are new")
+
+    def are_new() -> bool:
+        now = set(exchange.worker_pids())
+        return len(now) >= len(before) and not now & before
+
+    until(are_new, BACK_S, "all workers are new")
