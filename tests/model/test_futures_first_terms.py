@@ -143,6 +143,13 @@ def test_who_makes_the_first_mark_goes_no_farther_from_it_than_one_may() -> None
     assert (order.filled, order.status, order.end_reason) == (20, Status.EXPIRED, EndReason.MARGIN)
 
 
+def test_without_risk_terms_who_makes_the_first_mark_goes_to_his_limit() -> None:
+    stage = waiting(risk=False)
+    for price in (42_000, 39_899):
+        stage.place(stage.poor, BUY, price, 10)
+    assert stage.place(stage.rich, SELL, 1, 20).status is Status.FILLED
+
+
 @pytest.mark.parametrize("shards", [1, 2])
 def test_a_sale_counts_at_the_price_at_which_it_fills(shards: int) -> None:
     """However low its own is: a position is never larger than its leverage allows."""
