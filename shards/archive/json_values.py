@@ -12,9 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
+from shards.model.replies import JsonScalar
 from storage.columns import is_nested
-
-Cell = str | int | float | bool | None
 
 INTEGER_MAX: Final = 2**53  # within nested JSON: the range every reader represents exactly; larger ones are text
 _AS_THEY_ARE: Final = frozenset(
@@ -22,7 +21,7 @@ _AS_THEY_ARE: Final = frozenset(
 )
 
 
-def shower(type_: str) -> Callable[[Any], Cell]:
+def shower(type_: str) -> Callable[[Any], JsonScalar]:
     """Return the converter from values of a column of that type to cells."""
     if type_ in _AS_THEY_ARE:
         return _to_number if type_ in ("FLOAT", "DOUBLE") else _same
@@ -33,19 +32,19 @@ def shower(type_: str) -> Callable[[Any], Cell]:
     return _to_text
 
 
-def _same(value: Any) -> Cell:
-    cell: Cell = value
+def _same(value: Any) -> JsonScalar:
+    cell: JsonScalar = value
     return cell
 
 
-def _to_number(value: Any) -> Cell:
+def _to_number(value: Any) -> JsonScalar:
     """Return values that are no JSON numbers as text: the column's type tells clients what they are."""
     if value is None or math.isfinite(value):
         return _same(value)
     return "nan" if math.isnan(value) else ("infinity" if value > 0 else "-infinity")
 
 
-def _to_text(value: Any) -> Cell:
+def _to_text(value: Any) -> JsonScalar:
     match value:
         case None:
             return None
@@ -58,7 +57,7 @@ def _to_text(value: Any) -> Cell:
             return str(value)
 
 
-def _to_time(value: Any) -> Cell:
+def _to_time(value: Any) -> JsonScalar:
     """Convert DuckDB's text of a time to ISO 8601: fractions have 6 or 9 digits, zones hours and minutes."""
     if value is None:
         return None
@@ -73,7 +72,7 @@ def _to_time(value: Any) -> Cell:
     return f"{day}T{seconds}{point}{fraction}{offset}{':00' if len(offset) == 3 else ''}{bc}"
 
 
-def _to_json(value: Any) -> Cell:
+def _to_json(value: Any) -> JsonScalar:
     if value is None or isinstance(value, str):  # written by DuckDB
         return value
     return msgspec.json.encode(_to_nested(value)).decode()

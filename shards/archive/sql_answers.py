@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from shards.archive.json_values import Cell, shower
+from shards.archive.json_values import shower
 from shards.limits import ARCHIVE_MEMORY, FRAME_BYTES_MAX, SQL_MS_MAX, SQL_ROW_COUNT_MAX
 from shards.model.codec import encode
-from shards.model.replies import TableReply
+from shards.model.replies import JsonScalar, TableReply
 from storage.statements import Selection, SqlRejected
 
 ANSWER_BYTES_MAX: Final = FRAME_BYTES_MAX - 64 * 1024  # of a SQL answer: one frame, less some bytes for its envelope
@@ -45,7 +45,7 @@ def in_pieces(selection: Selection, limit: int) -> Iterator[TableReply]:
             yield TableReply(selection.columns, piece, selection.types)
 
 
-def _shown(selection: Selection, limit: int) -> Iterator[list[list[Cell]]]:
+def _shown(selection: Selection, limit: int) -> Iterator[list[list[JsonScalar]]]:
     """Yield the converted rows in pieces, at most ``limit`` (0: all), reading no more pieces than needed."""
     show = [shower(type_) for type_ in selection.types]
     left = limit
@@ -58,7 +58,7 @@ def _shown(selection: Selection, limit: int) -> Iterator[list[list[Cell]]]:
             break
 
 
-def _that_fit(rows: list[list[Cell]]) -> Iterator[list[list[Cell]]]:
+def _that_fit(rows: list[list[JsonScalar]]) -> Iterator[list[list[JsonScalar]]]:
     """Split the rows into pieces that fit into one message."""
     if len(encode(rows)) <= ANSWER_BYTES_MAX:
         yield rows

@@ -133,11 +133,14 @@ class ArchiveStatus(msgspec.Struct, array_like=True, tag=69):
     positions: dict[int, int]
 
 
+JsonScalar = str | int | float | bool | None
+
+
 class TableReply(msgspec.Struct, array_like=True, tag=70):
     """Columns and rows of a SQL result; values as JSON-compatible text and numbers."""
 
     columns: list[str]
-    rows: list[list[str | int | float | bool | None]]
+    rows: list[list[JsonScalar]]
     types: list[str] = []  # of the columns, as named by DuckDB
 
 

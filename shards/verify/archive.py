@@ -10,12 +10,11 @@ from shards.model.codec import decode_event
 from shards.model.events import CommandRejected, Event, FundsMoved, MarginFilled, MarketChanged, OrderEnded, Traded
 from shards.model.orders import Order, Trade
 from shards.model.queries import Query, RunSql
-from shards.model.replies import ArchiveStatus, Reply, TableReply
+from shards.model.replies import ArchiveStatus, JsonScalar, Reply, TableReply
 
 Ask = Callable[[Query], Reply]
 """Sends a query to the archive."""
 
-Cell = str | int | float | bool | None
 Facts = Sequence[object]
 """Values that must be equal; the first one is the row's name."""
 
@@ -140,7 +139,7 @@ def _compare_rows(kind: str, made: list[Facts], ask: Ask) -> Iterator[str]:
                 yield f"{kind} {name} differs: stored {stored[name]}, journaled {facts}"
 
 
-def _rows(ask: Ask, sql: str) -> list[list[Cell]]:
+def _rows(ask: Ask, sql: str) -> list[list[JsonScalar]]:
     reply = ask(RunSql(sql, verifying=True))
     if isinstance(reply, TableReply):
         return reply.rows

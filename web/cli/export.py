@@ -7,10 +7,10 @@ from typing import Final
 import click
 import duckdb
 
-from shards.model.replies import TableReply
+from shards.model.replies import JsonScalar, TableReply
 from storage.files import aside
 from storage.parquet import write_parquet
-from web.cli.printing import Cell, csv_lines, json_lines, make_unique
+from web.cli.printing import csv_lines, json_lines, make_unique
 
 FORMS: Final = ("csv", "json", "parquet")
 
@@ -62,7 +62,7 @@ class _Rows:
         self._first = first
         self._others = others
 
-    def __iter__(self) -> Iterator[Sequence[Cell]]:
+    def __iter__(self) -> Iterator[Sequence[JsonScalar]]:
         piece = self._first
         while piece.rows:
             self.count += len(piece.rows)

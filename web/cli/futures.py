@@ -6,9 +6,10 @@ import click
 
 from shards.model.decimals import format_plain
 from shards.model.markets import Market
+from shards.model.replies import JsonScalar
 from web.cli.access import open_context
 from web.cli.market_commands import TERMS, add_list, add_status, with_fees
-from web.cli.printing import Cell, print_table
+from web.cli.printing import print_table
 from web.http.formats import format_ratio
 from web.operator import futures_markets
 from web.operator.bracket_rows import parse_row
@@ -121,7 +122,7 @@ def set_mark(data: Path | None, symbol: str, price: str) -> None:
     click.echo(f"{symbol} mark price {in_force or 'of the last trade'}")
 
 
-def _bracket_rows(market: Market) -> list[list[Cell]]:
+def _bracket_rows(market: Market) -> list[list[JsonScalar]]:
     decimals = market.quote_decimals
     return [
         [

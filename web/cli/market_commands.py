@@ -8,13 +8,14 @@ import click
 
 from shards.model.decimals import format_fixed, format_plain
 from shards.model.markets import Market, MarketStatus
+from shards.model.replies import JsonScalar
 from web.cli.access import confirm_status, open_context, open_folder, open_reference
-from web.cli.printing import Cell, print_table
+from web.cli.printing import print_table
 from web.exchange.catalog import Catalog
 from web.operator.actions import OperatorContext
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-Columns = Mapping[str, Callable[[Market], Cell]]
+Columns = Mapping[str, Callable[[Market], JsonScalar]]
 
 TERMS: Final[Columns] = {
     "tick": lambda market: format_fixed(market.tick_digits, market.price_decimals),

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
-Cell = str | int | float | bool | None
+from shards.model.replies import JsonScalar
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[JsonScalar]]) -> None:
     """Aligned columns, numbers to the right."""
     texts = [list(columns), *([show(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
@@ -22,23 +22,23 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
         click.echo("  ".join(cells).rstrip())
 
 
-def _is_number(cell: Cell) -> bool:
+def _is_number(cell: JsonScalar) -> bool:
     return cell is None or (isinstance(cell, int | float) and not isinstance(cell, bool))
 
 
-def print_csv(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+def print_csv(columns: Sequence[str], rows: Sequence[Sequence[JsonScalar]]) -> None:
     """As :func:`csv_lines`."""
     for line in csv_lines(columns, rows):
         click.echo(line, nl=False)
 
 
-def csv_lines(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
+def csv_lines(columns: Sequence[str], rows: Iterable[Sequence[JsonScalar]]) -> Iterator[str]:
     """CSV with a header line. NULL is empty, an empty text is two quotes."""
     for line in itertools.chain([columns], rows):
         yield ",".join(map(_quote, line)) + "\n"
 
 
-def _quote(cell: Cell) -> str:
+def _quote(cell: JsonScalar) -> str:
     text = show(cell)
     if cell == "" or any(character in text for character in ',"\r\n'):
         escaped = text.replace('"', '""')
@@ -46,13 +46,13 @@ def _quote(cell: Cell) -> str:
     return text
 
 
-def print_json(columns: Sequence[str], rows: Sequence[Sequence[Cell]], types: Sequence[str]) -> None:
+def print_json(columns: Sequence[str], rows: Sequence[Sequence[JsonScalar]], types: Sequence[str]) -> None:
     """As :func:`json_lines`."""
     for line in json_lines(columns, rows, types):
         click.echo(line, nl=False)
 
 
-def json_lines(columns: Sequence[str], rows: Iterable[Sequence[Cell]], types: Sequence[str]) -> Iterator[str]:
+def json_lines(columns: Sequence[str], rows: Iterable[Sequence[JsonScalar]], types: Sequence[str]) -> Iterator[str]:
     """An array of an object per row. Duplicate column names get the suffixes _1, _2, … from the second on."""
     names = [json.dumps(name, ensure_ascii=False) for name in make_unique(columns)]
     shown = [_float_as_json if type_ in ("FLOAT", "DOUBLE") else _as_json for type_ in types]
@@ -73,11 +73,11 @@ def make_unique(names: Sequence[str]) -> list[str]:
     return found
 
 
-def _as_json(cell: Cell) -> str:
+def _as_json(cell: JsonScalar) -> str:
     return json.dumps(cell, ensure_ascii=False)
 
 
-def _float_as_json(cell: Cell) -> str:
+def _float_as_json(cell: JsonScalar) -> str:
     """JSON has no NaN, which becomes null. Infinity becomes an out-of-range number, which parsers read as infinite."""
     match cell:
         case "nan":
@@ -88,7 +88,7 @@ def _float_as_json(cell: Cell) -> str:
             return _as_json(cell)
 
 
-def show(cell: Cell) -> str:
+def show(cell: JsonScalar) -> str:
     """A value as text; NULL as ""."""
     if cell is None:
         return ""

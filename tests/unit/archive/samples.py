@@ -5,7 +5,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from shards.archive.json_values import Cell
 from shards.archive.service import History
 from shards.model.accounting import MarginFill, MoveCause, Wallet
 from shards.model.events import Event, FundsMoved, MarginFilled
@@ -14,7 +13,7 @@ from shards.model.markets import FuturesTerms, Market, Product
 from shards.model.orders import EndReason, Kind, Order, Side, Status, TimeInForce, Trade
 from shards.model.queries import RunSql
 from shards.model.reasons import RejectReason
-from shards.model.replies import Rejected, TableReply
+from shards.model.replies import JsonScalar, Rejected, TableReply
 
 KEY = b"k" * 32
 ROOT = Path(__file__).parents[3]
@@ -85,7 +84,7 @@ def number_rows(events: list[Event], first: int = 1) -> list[tuple[int, Event]]:
     return list(enumerate(events, first))
 
 
-def table(history: History, sql: str) -> list[dict[str, Cell]]:
+def table(history: History, sql: str) -> list[dict[str, JsonScalar]]:
     reply = history.answer(RunSql(sql))
     assert isinstance(reply, TableReply), reply
     return [dict(zip(reply.columns, row, strict=True)) for row in reply.rows]

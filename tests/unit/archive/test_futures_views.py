@@ -1,11 +1,11 @@
 """What an analyst sees of futures: orders, triggers, fills, and money that came and went."""
 
-from shards.archive.json_values import Cell
 from shards.archive.service import History
 from shards.model.accounting import MoveCause, Wallet
 from shards.model.events import MarketChanged, OrderEnded, Traded
 from shards.model.ids import make_number
 from shards.model.orders import EndReason, Kind, Trigger, WatchedPrice
+from shards.model.replies import JsonScalar
 from tests.unit.archive.samples import (
     BTC_FUTURES,
     BTCUSDT,
@@ -32,7 +32,7 @@ OF_TRIGGERS = [
 ]
 
 
-def show_trigger(history: History, number: int) -> dict[str, Cell]:
+def show_trigger(history: History, number: int) -> dict[str, JsonScalar]:
     (row,) = table(history, f"SELECT {', '.join(OF_TRIGGERS)} FROM orders WHERE order_id = {number}")
     return row
 
