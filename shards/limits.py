@@ -45,7 +45,9 @@ STORAGE_LOOK_MS: Final = 1_000  # a disk without failed writes for this long tha
 
 # Heartbeats
 BEAT_S: Final = 1.0  # between two heartbeats of an idle process
-STILL_TOLD_S: Final = 5.0  # without a heartbeat: logged, reported as stopped. Longer than a single command's deadline
+SILENCE_LOGGED_S: Final = (
+    5.0  # without a heartbeat: logged, reported as stopped. Longer than a single command's deadline
+)
 STILL_REPLACED_S: Final = 30  # stalled for this long: replaced. Longer than any deadline
 LOOK_TURN_S: Final = 0.5  # of it one check counts at most: in a longer one the supervisor itself stalled
 CLOCK_JUMP_MS: Final = 500  # clock slewing is a thousandth of this between two checks

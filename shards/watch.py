@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from shards.clock import monotonic_ms, now_ms
-from shards.limits import BEAT_S, CLOCK_JUMP_MS, LOOK_TURN_S, STILL_TOLD_S
+from shards.limits import BEAT_S, CLOCK_JUMP_MS, LOOK_TURN_S, SILENCE_LOGGED_S
 from shards.process import log
 from shards.vitals import Signs, Vitals, read_signs
 
@@ -40,7 +40,7 @@ class StillWatch:
         self._looked_ms = monotonic()
         self._silent_s = 0.0
         self.still_s = 0.0  # the part of it without CPU use: how long it has stalled
-        self._is_told = False
+        self._is_logged = False
 
     def look(self, pid: int) -> None:
         """Check the process with this pid. Logs once when it has been silent for long, and once when it continues."""
@@ -57,18 +57,18 @@ class StillWatch:
         stands = state in _STANDS and cpu == self._cpu
         self.still_s = self.still_s + spent_s if stands else 0.0
         self._cpu = cpu
-        if self._silent_s >= STILL_TOLD_S and not self._is_told:
-            self._is_told = True
+        if self._silent_s >= SILENCE_LOGGED_S and not self._is_logged:
+            self._is_logged = True
             word = _WORDS.get(state, "why is not known")
             log.warning("%s (pid %d) has sent no heartbeat for %.0f s: %s", self._name, pid, self._silent_s, word)
 
     def _heard(self, pid: int, signs: Signs) -> None:
-        if self._is_told and pid == self._seen[0]:
+        if self._is_logged and pid == self._seen[0]:
             log.warning("%s (pid %d) is running again after %.0f s", self._name, pid, self._silent_s)
         self._seen = (pid, signs.beat_ms)
         self._silent_s = self.still_s = 0.0
         self._cpu = None
-        self._is_told = False
+        self._is_logged = False
 
 
 def _read_state(pid: int) -> tuple[str, tuple[int, int] | None]:

@@ -51,7 +51,7 @@ class Cancels:
         if machine is None or order is None:
             return self._refuse(cancel)
         if order.account != cancel.account:
-            return Rejected(RejectReason.NOT_OWNER, self._told(order))
+            return Rejected(RejectReason.NOT_OWNER, self._shown(order))
         machine.cancel(order, _USER, effects)
         return OrderReply(order)
 
@@ -60,9 +60,9 @@ class Cancels:
         if ended is None:
             return Rejected(RejectReason.UNKNOWN_ORDER)
         reason = RejectReason.TERMINAL_ORDER if ended.account == cancel.account else RejectReason.NOT_OWNER
-        return Rejected(reason, self._told(ended))
+        return Rejected(reason, self._shown(ended))
 
-    def _told(self, order: Order) -> Order | None:
+    def _shown(self, order: Order) -> Order | None:
         """Return the order shown by a rejected cancel: on futures it tells how a trigger ended."""
         return order if order.market in self._futures else None
 

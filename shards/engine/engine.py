@@ -89,7 +89,7 @@ class Engine:
             CancelAll: self.cancels.cancel_all,
             CancelBatch: self.cancels.cancel_batch,
             CancelAllAfter: self._count_down,
-            TimerFired: self._tick,
+            TimerFired: self._cancel_due,
             FundsHold: self.entry.hold,
             MarginHold: self.entry.hold,
             Granted: self.entry.granted,
@@ -152,6 +152,6 @@ class Engine:
         self.countdowns.set(countdown.market, countdown.account, effects.now_ms, countdown.after_ms)
         return CountReply(countdown.after_ms)
 
-    def _tick(self, tick: TimerFired, effects: Effects) -> None:
+    def _cancel_due(self, fired: TimerFired, effects: Effects) -> None:
         for market, account in self.countdowns.take_due(effects.now_ms):
             self.markets[market].cancel_account(account, EndReason.COUNTDOWN, effects)

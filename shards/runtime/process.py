@@ -56,13 +56,13 @@ def run_shard(settings: Settings, index: int) -> None:
 
 def _start_patiently(folder: Folder, settings: Settings, index: int, vitals: Vitals) -> Shard:
     """Recover the shard, retrying until its files can be opened. Raises JournalDamaged or SnapshotDamaged."""
-    is_told = False
+    is_logged = False
     while True:
         try:
             return _start(folder, settings, index, vitals)
         except StorageUnavailable as error:
-            if not is_told:
-                is_told = True
+            if not is_logged:
+                is_logged = True
                 log.warning("this shard cannot start yet and keeps trying: %s", error)
             is_full = isinstance(error, StorageFull) or os.statvfs(folder.path).f_bavail == 0
             vitals.state = State.FULL if is_full else State.RECOVERING

@@ -22,7 +22,7 @@ from storage.keeping import may_discard
 from storage.snapshot import Snapshot, keep_newest, list_snapshots, remove_unfinished, sequence_of, write_snapshot
 
 _PATIENCE_S = 0.5  # poll interval for pending work on an idle shard
-_ASKED_PATIENCE_S = 0.02  # while a caller waits for it
+_REQUESTED_PATIENCE_S = 0.02  # while a caller waits for it
 
 Tell = Callable[[CountReply | Rejected], None]
 """Answers a snapshot request."""
@@ -48,7 +48,7 @@ class Snapshots:
     def patience_s(self) -> float | None:
         """Return how long the loop may wait for other work; None: indefinitely."""
         if self._answered_by_child:
-            return _ASKED_PATIENCE_S
+            return _REQUESTED_PATIENCE_S
         return _PATIENCE_S if self._child is not None or self._surplus or self._trim_until else None
 
     def ask(self, tell: Tell) -> None:

@@ -14,7 +14,7 @@ from shards.model.links import (
 
 
 class StaleAccounts:
-    """The accounts whose callers may have been told elsewhere of changes that are not applied here."""
+    """The accounts whose callers may have seen, elsewhere, changes that are not applied here."""
 
     def __init__(self) -> None:
         self._accounts: frozenset[str] = frozenset()

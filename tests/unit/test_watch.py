@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shards.limits import LOOK_TURN_S, STILL_TOLD_S
+from shards.limits import LOOK_TURN_S, SILENCE_LOGGED_S
 from shards.vitals import Vitals
 from shards.watch import StillWatch
 from tests.exchange import until
@@ -68,7 +68,7 @@ def test_what_computes_lives(scene: Scene, caplog: pytest.LogCaptureFixture) -> 
         until(lambda old=before: cpu() > old, 20, "it computes")  # type: ignore[misc]
         scene.look(10)
     assert scene.watch.still_s == 0
-    for _ in range(int(STILL_TOLD_S / LOOK_TURN_S)):
+    for _ in range(int(SILENCE_LOGGED_S / LOOK_TURN_S)):
         scene.look(10)
     assert "it computes" in caplog.text
 
