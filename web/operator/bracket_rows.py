@@ -12,29 +12,29 @@ from web.http.parse import Number, read_long, read_text
 from web.operator.limits import BRACKET_COUNT_MAX, LEVERAGE_MAX, NOTIONAL_MAX
 
 FIELDS: Final = ("notional_cap", "max_leverage", "maint_margin_ratio")
-Row = tuple[int, int, str]
+BracketRow = tuple[int, int, str]
 """Cap in whole units of the quote asset, maximum leverage, maintenance ratio as a decimal text."""
 
 
-def read_rows(value: object) -> list[Row]:
+def read_rows(value: object) -> list[BracketRow]:
     """Parse rows of a JSON body; raises ``invalid brackets``."""
     if not isinstance(value, list):
         raise invalid("brackets")
     return [_read_row(each) for each in value]
 
 
-def rows_of(market: Market) -> list[Row]:
+def rows_of(market: Market) -> list[BracketRow]:
     """The brackets of a futures market."""
     unit = 10**market.quote_decimals
     return [(each.cap // unit, each.max_leverage, format_ratio(each.ratio)) for each in market.brackets]
 
 
-def show_rows(rows: Sequence[Row]) -> list[dict[str, object]]:
+def show_rows(rows: Sequence[BracketRow]) -> list[dict[str, object]]:
     """Rows in the form of a JSON body."""
     return [dict(zip(FIELDS, row, strict=True)) for row in rows]
 
 
-def to_brackets(rows: Sequence[Row], decimals: int, name: str = "brackets", band: int = 0) -> list[Bracket]:
+def to_brackets(rows: Sequence[BracketRow], decimals: int, name: str = "brackets", band: int = 0) -> list[Bracket]:
     """The brackets of these rows; ``decimals``: decimals of the quote asset. Raises ``invalid <name>``.
 
     ``band``: millionths of the mark price by which fills may lie below it. The margin of such a fill must cover the
@@ -68,7 +68,7 @@ def _read_ratio(text: str) -> int:
     return millionths
 
 
-def _read_row(value: object) -> Row:
+def _read_row(value: object) -> BracketRow:
     if not isinstance(value, Mapping) or set(value) != set(FIELDS):
         raise invalid("brackets")
     cap, leverage = read_long(value["notional_cap"]), read_long(value["max_leverage"])
@@ -79,7 +79,7 @@ def _read_row(value: object) -> Row:
     return cap, leverage, text
 
 
-def parse_row(text: str) -> Row:
+def parse_row(text: str) -> BracketRow:
     """Parse a row of the command line: CAP:LEVERAGE:RATIO. Raises Problem."""
     parts = text.split(":")
     if len(parts) != len(FIELDS) or not all(part.isascii() and part.isdigit() for part in parts[:2]):

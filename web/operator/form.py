@@ -11,7 +11,7 @@ from web.http.amounts import DecimalText
 from web.http.errors import Problem, invalid
 from web.http.parse import Number, read_long, read_text
 from web.http.request import json_body
-from web.operator.bracket_rows import Row, read_rows
+from web.operator.bracket_rows import BracketRow, read_rows
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -29,7 +29,7 @@ _READERS: Final[Mapping[object, Callable[[object], object]]] = {
     str: read_text,
     int: read_long,
     DecimalText: _read_decimal_text,
-    Sequence[Row]: read_rows,
+    Sequence[BracketRow]: read_rows,
 }
 
 
@@ -58,7 +58,7 @@ class Form:
         """A decimal's text; None for null, or if it was not sent."""
         return None if self.fields.get(name) is None else self.decimal(name)
 
-    def optional_brackets(self) -> list[Row] | None:
+    def optional_brackets(self) -> list[BracketRow] | None:
         """The rows of the field ``brackets``; None for null, or if it was not sent."""
         rows = self.fields.get("brackets")
         return None if rows is None else read_rows(rows)

@@ -28,7 +28,7 @@ from web.operator.actions import (
     require,
     set_market_status,
 )
-from web.operator.bracket_rows import Row, rows_of, to_brackets
+from web.operator.bracket_rows import BracketRow, rows_of, to_brackets
 from web.operator.limits import LEVERAGE_MAX, LIQUIDATION_FEE_MAX, NOTIONAL_MAX
 
 MAX_POSITION_NOTIONAL: Final = 100_000_000  # USDT; this and the next are the defaults
@@ -57,7 +57,7 @@ class FuturesMarketTerms:
     trigger_protect: DecimalText = "0.05"
     market_take_bound: DecimalText = "0.05"
     mark_price: DecimalText | None = None  # None: follows the last trade
-    brackets: Sequence[Row] | None = None  # None: one bracket of the three fields above
+    brackets: Sequence[BracketRow] | None = None  # None: one bracket of the three fields above
     liquidation_fee: DecimalText = _LIQUIDATION_FEE
 
 
@@ -97,7 +97,10 @@ def find_market(catalog: Catalog, symbol: str) -> Market:
 
 
 def set_risk(
-    context: OperatorContext, symbol: str, brackets: Sequence[Row] | None = None, liquidation_fee: str | None = None
+    context: OperatorContext,
+    symbol: str,
+    brackets: Sequence[BracketRow] | None = None,
+    liquidation_fee: str | None = None,
 ) -> Market:
     """Change a futures market's risk terms from now on; None: unchanged. Open orders keep their holds.
 
@@ -185,7 +188,7 @@ def _make_market(catalog: Catalog, terms: FuturesMarketTerms) -> Market:
     )
 
 
-def _read_brackets(terms: FuturesMarketTerms) -> Sequence[Row]:
+def _read_brackets(terms: FuturesMarketTerms) -> Sequence[BracketRow]:
     """The given brackets, or the single one that the other terms define."""
     if terms.brackets is not None:
         given = terms.max_position_notional, terms.max_leverage, terms.maint_margin_ratio
@@ -200,13 +203,13 @@ def _read_brackets(terms: FuturesMarketTerms) -> Sequence[Row]:
     return [(cap, leverage, ratio)]
 
 
-def _check_bounds(terms: FuturesMarketTerms, rows: Sequence[Row]) -> None:
+def _check_bounds(terms: FuturesMarketTerms, rows: Sequence[BracketRow]) -> None:
     most = rows[0][1]
     require(1 <= terms.min_leverage <= most, "min_leverage")
     require(terms.min_leverage <= terms.default_leverage <= most, "default_leverage")
 
 
-def _make_terms(terms: FuturesMarketTerms, rows: Sequence[Row], quote: Asset, max_notional: int) -> FuturesTerms:
+def _make_terms(terms: FuturesMarketTerms, rows: Sequence[BracketRow], quote: Asset, max_notional: int) -> FuturesTerms:
     """The brackets' values are repeated here, as far as single numbers can express them."""
     name = "brackets" if terms.brackets is not None else "maint_margin_ratio"
     return FuturesTerms(
