@@ -58,7 +58,7 @@ class Subject:
         self.cpu_us: list[float] = []  # of all the target's processes, per request, for each run
         self._report = report
         self._target = target
-        self._prepare = prepare
+        self.prepare = prepare
         self._status = status
         self._count_max = count_max
         self._wait_idle = wait_idle
@@ -103,7 +103,7 @@ class Subject:
         return f"{'':6}µs of CPU a request: {', '.join(each)}"
 
     def _prepared(self, count: int) -> Sign:
-        sign = self._prepare(count)
+        sign = self.prepare(count)
         self._wait_idle()
         return sign
 

@@ -16,6 +16,7 @@ The folder is in the directory for temporary files: choose another disk with TMP
 """
 
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -84,8 +85,17 @@ def _commits(report: Report, options: Options) -> None:
 
 
 def _append_to_journal(count: int, batch: int, synchronous: str) -> float:
-    with tempfile.TemporaryDirectory(prefix="sx") as path, closing(Journal(Path(path) / "journal.sqlite")) as journal:
-        journal._db.execute(f"PRAGMA synchronous={synchronous}")
+    opened: list[sqlite3.Connection] = []
+
+    def connect(*args: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(sqlite3.connect(*args, **options))
+        return opened[-1]
+
+    with (
+        tempfile.TemporaryDirectory(prefix="sx") as path,
+        closing(Journal(Path(path) / "journal.sqlite", connect=connect)) as journal,
+    ):
+        opened[-1].execute(f"PRAGMA synchronous={synchronous}")  # of this connection alone; a journal always syncs
         return _time_commits(count, batch, journal.append)
 
 

@@ -15,6 +15,7 @@ class Bounds(NamedTuple):
     archive_backlog_count: int = limits.ARCHIVE_BACKLOG_MAX
     link_window_bytes: int = limits.LINK_WINDOW_BYTES
     reply_piece_count: int = limits.REPLY_PIECE_COUNT
+    reconnect_ms: int = limits.RECONNECT_MS
 
 
 BOUNDS: Final = Bounds()

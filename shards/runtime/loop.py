@@ -10,8 +10,8 @@
 
 Nothing is applied before it is durable, nothing is answered before it is applied, and no reply leaves before the link
 messages it depends on are in their receivers' queues (:mod:`shards.runtime.reply_queue`). A shard that has taken
-commands first reads its links once more and applies their messages. So whatever a caller was told is included in what
-it reads next, on any shard.
+commands first reads its links once more and applies their messages. So what a caller reads next, on any shard, includes
+every answer it has received.
 """
 
 from collections.abc import Callable
@@ -69,7 +69,7 @@ class Shard:
         self.engine = engine
         self.stopping = False
         network = network or Network()
-        selector = network.selector()
+        self._selector = selector = network.selector()
         received = dict(engine.received)
         self.mailbox = mailbox = Mailbox(folder, f"shard-{engine.shard}", queue_depth, received, network, selector)
         self._batch_count = bounds.batch_count
@@ -78,11 +78,11 @@ class Shard:
         self._monotonic_ms = monotonic
         self._journal = journal
         self._snapshots = snapshots
-        self._peers = {
+        self.peers = {
             receiver: Peer(folder, receiver, engine.shard, outbox, selector, network, bounds.link_window_bytes)
             for receiver, outbox in engine.outboxes.items()
         }
-        self._shard_peers = {receiver: peer for receiver, peer in self._peers.items() if receiver != ARCHIVE}
+        self._shard_peers = {receiver: peer for receiver, peer in self.peers.items() if receiver != ARCHIVE}
         self.replies = replies = Replies(engine, self._shard_peers, bounds.reply_piece_count, observer)
         self.queries = queries = QueryQueue(queue_depth, bounds.query_count, bounds.unread_bytes)
         self._holds = holds = Holds(engine, self._shard_peers, replies, first_ticket)
@@ -94,7 +94,8 @@ class Shard:
         self._vitals = vitals or Vitals(None)
         self._room = Room(self._vitals, self._monotonic_ms)
         self._waited_ms, self._waits_since_ms = 0, self._monotonic_ms()
-        self._reconnect_ms = 0
+        self._reconnect_ms = bounds.reconnect_ms
+        self._next_connect_ms = 0
 
     def run(self) -> None:
         """Serve until :attr:`stopping` is set; then finish pending work."""
@@ -128,8 +129,8 @@ class Shard:
             return 0
         if self.mailbox.arrived():  # left over because the disk was full
             return limits.STORAGE_RETRY_MS / 1000
-        if not self.mailbox.serving or not all(peer.connected for peer in self._peers.values()):
-            return limits.RECONNECT_MS / 1000
+        if not self.mailbox.serving or not all(peer.connected for peer in self.peers.values()):
+            return self._reconnect_ms / 1000
         patience_s, due_ms = self._snapshots.patience_s(), self.engine.due_ms()
         due_s = limits.BEAT_S if due_ms is None else max(0, due_ms - self._clock()) / 1000
         return min(due_s, limits.BEAT_S if patience_s is None else patience_s)
@@ -155,10 +156,10 @@ class Shard:
 
     def _reach_peers(self) -> None:
         self._holds.lose()
-        if all(peer.connected for peer in self._peers.values()) or self._monotonic_ms() < self._reconnect_ms:
+        if all(peer.connected for peer in self.peers.values()) or self._monotonic_ms() < self._next_connect_ms:
             return
-        self._reconnect_ms = self._monotonic_ms() + limits.RECONNECT_MS
-        for peer in self._peers.values():
+        self._next_connect_ms = self._monotonic_ms() + self._reconnect_ms
+        for peer in self.peers.values():
             peer.connect()
 
     def _open_for_service(self) -> None:
@@ -230,7 +231,7 @@ class Shard:
             self._holds.granted(message, reply, since)
 
     def _send(self) -> None:
-        for peer in self._peers.values():
+        for peer in self.peers.values():
             peer.pump()
         self.replies.send(self.mailbox)
         self.mailbox.confirm(self.engine.received)
@@ -244,7 +245,18 @@ class Shard:
         while self._monotonic_ms() < until_ms and (
             len(self.queries) or len(self.replies) or len(self.engine.outboxes[ARCHIVE])
         ):
-            self.turn(limits.RECONNECT_MS / 1000)
-        self.mailbox.close()
+            self.turn(self._reconnect_ms / 1000)
+        self._disconnect()
         self._snapshots.finish(self.engine, self._journal, limits.SNAPSHOT_STOP_MS / 1000)
         self._journal.close()
+
+    def close(self) -> None:
+        """Close sockets and journal as they are; nothing pending is finished."""
+        self._disconnect()
+        self._journal.close()
+
+    def _disconnect(self) -> None:
+        self.mailbox.close()
+        for peer in self.peers.values():
+            peer.disconnect()
+        self._selector.close()

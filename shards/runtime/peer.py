@@ -113,7 +113,7 @@ class Peer:
         try:
             self._slot = Slot(self._run / welcome.counters, welcome.slot)
         except OSError:  # it died again in the meantime
-            self._lose()
+            self.disconnect()
             return
         if welcome.received > self._outbox.last_number:
             raise LinkBroken(
@@ -128,11 +128,12 @@ class Peer:
             return
         is_other = connection.flush()
         if self._stream.closed:
-            self._lose()
+            self.disconnect()
         elif is_other:
             self._selector.modify(connection, connection.events, self)
 
-    def _lose(self) -> None:
+    def disconnect(self) -> None:
+        """End the connection, if there is one; pending commands get no reply."""
         lost = self._stream.end()
         if self._connection is not None:
             lost += [event for event in self._connection.receive() if isinstance(event, PeerCall)]  # not handled yet

@@ -61,5 +61,5 @@ def test_no_two_refusals_are_of_one_order(venue: Venue) -> None:
         busy.warm_up(0.1)
         busy.rate()
     assert report.is_valid
-    requested = [re.findall(rb"orderId=\d+", request) for (request,) in busy._prepare(1_000)()]
+    requested = [re.findall(rb"orderId=\d+", request) for (request,) in busy.prepare(1_000)()]
     assert len({order for (order,) in requested}) == 1_000

@@ -75,7 +75,7 @@ class Storm:
     def strike(self, count: int, inject: Callable[[], object]) -> None:
         """Inject so many faults; before each, the exchange must be trading again."""
         for _ in range(count):
-            self._await_trading(self.rnd.randint(5, 25))
+            self.await_trading(self.rnd.randint(5, 25))
             time.sleep(self.rnd.uniform(0, GAP_S))
             inject()
 
@@ -83,10 +83,10 @@ class Storm:
         with connected(self.exchange) as client:
             shards = range(client.shard_count)
             until(lambda: all(client.is_serving(shard) for shard in shards), BACK_S, "all shards serve")
-            self._await_trading(100)
+            self.await_trading(100)
             self._verify_under_load(client)
 
-    def _await_trading(self, count: int) -> None:
+    def await_trading(self, count: int) -> None:
         until_count = self.load.decided_count() + count
         until(lambda: self.load.decided_count() >= until_count, BACK_S, f"{count} more calls come to something")
 

@@ -152,7 +152,8 @@ def write_and_die(path: Path, rnd: random.Random) -> tuple[list[Record], Path]:
         journal.append(records)
         written += records
         if batch == 30:
-            journal._db.execute("PRAGMA wal_checkpoint")
+            with closing(sqlite3.connect(path / "journal.sqlite")) as db:
+                db.execute("PRAGMA wal_checkpoint")
     left = path / "left"
     left.mkdir()
     for name in ("journal.sqlite", "journal.sqlite-wal"):

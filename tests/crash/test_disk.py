@@ -3,11 +3,12 @@
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -249,10 +250,10 @@ def test_a_batch_that_does_not_fit_leaves_nothing(tmp_path: Path) -> None:
     rnd = make_random()
     for _ in range(times(50)):
         path = tmp_path / "journal.sqlite"
-        journal = Journal(path)
-        written = write_until_full(journal, rnd)
+        journal, db = open_journal(path)
+        written = write_until_full(journal, db, rnd)
         assert [*Journal(path, read_only=True).read(START)] == written
-        journal._db.execute("PRAGMA max_page_count = 1000000")
+        db.execute("PRAGMA max_page_count = 1000000")
         more = make_records(len(written), 5, rnd)
         journal.append(more)
         journal.close()
@@ -261,9 +262,20 @@ def test_a_batch_that_does_not_fit_leaves_nothing(tmp_path: Path) -> None:
             left.unlink()
 
 
-def write_until_full(journal: Journal, rnd: random.Random) -> list[Record]:
+def open_journal(path: Path) -> tuple[Journal, sqlite3.Connection]:
+    """A journal and its own connection, on which the size of the file can be limited."""
+    opened: list[sqlite3.Connection] = []
+
+    def connect(*args: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(sqlite3.connect(*args, **options))
+        return opened[-1]
+
+    return Journal(path, connect=connect), opened[-1]
+
+
+def write_until_full(journal: Journal, db: sqlite3.Connection, rnd: random.Random) -> list[Record]:
     """Batches until one does not fit; what did."""
-    journal._db.execute(f"PRAGMA max_page_count = {rnd.randint(8, 60)}")
+    db.execute(f"PRAGMA max_page_count = {rnd.randint(8, 60)}")
     written: list[Record] = []
     while True:
         batch = make_records(len(written), rnd.randint(1, 20), rnd)

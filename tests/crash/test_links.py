@@ -1,5 +1,6 @@
 """Two shards in one process, turned by hand: moments between processes that kills hit too seldom."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from shards.clock import monotonic_ms, now_ms
 from shards.folder import Folder
 from shards.ipc.errors import LinkBroken
+from shards.ipc.network import Network
 from shards.ipc.threaded_channel import ThreadedShardChannel
 from shards.model.accounting import Balance
 from shards.model.codec import decode_reply, encode
@@ -18,6 +20,7 @@ from shards.model.markets import Market, Product, shard_of_account, shard_of_sym
 from shards.model.orders import Kind, NewOrder, Side, TimeInForce
 from shards.model.queries import GetBalances, Query
 from shards.model.replies import BalancesReply, OrderReply, Reply
+from shards.runtime.bounds import Bounds
 from shards.runtime.loop import Shard
 from shards.runtime.recovery import recover
 from shards.runtime.snapshots import Snapshots
@@ -31,6 +34,7 @@ FUNDS: Final = 10**12
 PRICE, LOTS = 100, 1_000
 COST: Final = PRICE * LOTS * MARKET.tick_lot_units
 SOON_S: Final = 10.0
+EAGER: Final = Bounds(reconnect_ms=0)
 
 
 class Pending:
@@ -47,29 +51,37 @@ class Pending:
         return self._reply
 
 
+class BlockableNetwork(Network):
+    """While blocked, no connection can be made."""
+
+    def __init__(self) -> None:
+        self.blocked = False
+
+    def connect(self, path: str) -> socket.socket:
+        if self.blocked:
+            raise ConnectionRefusedError(path)
+        return super().connect(path)
+
+
 class Pair:
     """Two shards; nothing happens but by ``turn``."""
 
     def __init__(self, path: Path) -> None:
         self.folder = Folder.open(path, 2)
+        self.networks = [BlockableNetwork() for _ in range(2)]
         self.shards = [self._start(index) for index in range(2)]
-        self.lines = [ThreadedShardChannel(self.folder, f"shard-{index}") for index in range(2)]
-        self.turn_until(lambda: all(line.serving() for line in self.lines))
+        self.channels = [ThreadedShardChannel(self.folder, f"shard-{index}") for index in range(2)]
+        self.turn_until(lambda: all(channel.serving() for channel in self.channels))
 
     def _start(self, index: int, **clocks: Any) -> Shard:
         own = self.folder.shard(index)
         engine, journal, sequence = recover(own, index, 2)
-        return Shard(self.folder, engine, journal, Snapshots(own, 10**9, sequence), 1_024, **clocks)
+        snapshots, network = Snapshots(own, 10**9, sequence), self.networks[index]
+        return Shard(self.folder, engine, journal, snapshots, 1_024, network=network, bounds=EAGER, **clocks)
 
     def kill(self, index: int) -> None:
         """Its sockets close, as if its process had died."""
-        shard = self.shards[index]
-        shard.mailbox.close()
-        shard.mailbox._selector.close()
-        for peer in shard._peers.values():
-            if peer._connection is not None:
-                peer._connection.release()
-        shard._journal.close()
+        self.shards[index].close()
 
     def start(self, index: int, **clocks: Callable[[], int]) -> None:
         """What the supervisor would do next."""
@@ -85,7 +97,7 @@ class Pair:
 
     def ask(self, index: int, message: Command | Query) -> Reply:
         """Send, turn both until there is a reply."""
-        pending = Pending(self.lines[index], message)
+        pending = Pending(self.channels[index], message)
         self.turn_until(lambda: pending.reply() is not None)
         reply = pending.reply()
         assert reply is not None
@@ -99,8 +111,8 @@ class Pair:
 
     def close(self) -> None:
         """Drop everything."""
-        for line in self.lines:
-            line.close()
+        for channel in self.channels:
+            channel.close()
         for index in range(2):
             self.kill(index)
 
@@ -125,18 +137,18 @@ def test_a_shard_that_comes_back_serves_only_with_what_callers_were_told_meanwhi
     order_id = pair.place()
     pair.kill(ACCOUNT_SHARD)
     book = pair.shards[BOOK]
-    pair.turn_until(lambda: not book._peers[ACCOUNT_SHARD].connected, BOOK)
-    book._reconnect_ms = monotonic_ms() + 60_000
+    pair.networks[BOOK].blocked = True
+    pair.turn_until(lambda: not book.peers[ACCOUNT_SHARD].connected, BOOK)
     pair.start(ACCOUNT_SHARD)
-    pair.turn_until(lambda: pair.shards[ACCOUNT_SHARD]._peers[BOOK].connected)
-    cancel = Pending(pair.lines[BOOK], Cancel(order_id, ACCOUNT))
-    book._reconnect_ms = 0
+    pair.turn_until(lambda: pair.shards[ACCOUNT_SHARD].peers[BOOK].connected)
+    cancel = Pending(pair.channels[BOOK], Cancel(order_id, ACCOUNT))
+    pair.networks[BOOK].blocked = False
     book.turn(SOON_S)
     assert isinstance(cancel.reply(SOON_S), OrderReply)
     for _ in range(10):
         pair.shards[ACCOUNT_SHARD].turn(0.001)
     assert not pair.shards[ACCOUNT_SHARD].mailbox.serving
-    pair.turn_until(pair.lines[ACCOUNT_SHARD].serving)
+    pair.turn_until(pair.channels[ACCOUNT_SHARD].serving)
     assert pair.ask(ACCOUNT_SHARD, GetBalances(ACCOUNT)) == BalancesReply([Balance("USDT", FUNDS, 0)])
 
 
@@ -152,7 +164,7 @@ def test_time_that_jumps_is_no_waiting_for_peers(pair: Pair, clock: str, moment_
         account_shard.turn(0.001)
     assert not account_shard.mailbox.serving
     pair.start(BOOK)
-    pair.turn_until(lambda: all(line.serving() for line in pair.lines))
+    pair.turn_until(lambda: all(channel.serving() for channel in pair.channels))
 
 
 def test_replies_wait_for_a_full_link_and_those_of_other_accounts_do_not(pair: Pair) -> None:
@@ -161,13 +173,13 @@ def test_replies_wait_for_a_full_link_and_those_of_other_accounts_do_not(pair: P
     book = pair.shards[BOOK]
     cancels = []
     for order_id in orders:
-        cancels.append(Pending(pair.lines[BOOK], Cancel(order_id, ACCOUNT)))
+        cancels.append(Pending(pair.channels[BOOK], Cancel(order_id, ACCOUNT)))
         book.turn(SOON_S)
-    other = Pending(pair.lines[BOOK], Place(make_order(OTHER)))
+    other = Pending(pair.channels[BOOK], Place(make_order(OTHER)))
     book.turn(SOON_S)
     assert isinstance(other.reply(SOON_S), OrderReply)
     answered = sum(isinstance(cancel.reply(), OrderReply) for cancel in cancels)
-    balances = Pending(pair.lines[ACCOUNT_SHARD], GetBalances(ACCOUNT))
+    balances = Pending(pair.channels[ACCOUNT_SHARD], GetBalances(ACCOUNT))
     pair.turn_until(lambda: balances.reply() is not None, ACCOUNT_SHARD)
     reply = balances.reply()
     assert isinstance(reply, BalancesReply)

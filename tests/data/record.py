@@ -79,7 +79,7 @@ def record_folder() -> Path:
         exchange.start()
         for stage in [Stage.of(exchange, trading) for trading in (SPOT, FUTURES)]:
             with Storm(stage, random.Random(SEED)) as storm:
-                storm._await_trading(FOLDER_CALLS)
+                storm.await_trading(FOLDER_CALLS)
         exchange.stop()
         assert not verify_folder(exchange.folder)
         return journals.pack(exchange.data)
