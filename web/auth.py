@@ -9,7 +9,6 @@ from web.http.errors import Problem, unauthorized
 from web.http.parse import read_long
 from web.http.request import QueryParameters, request_context
 from web.http.signing import split_signature, verify
-from web.ratelimit.client_ip import caller_ip
 from web.services import services
 
 READ: Final = "read"
@@ -65,7 +64,7 @@ def require_operator() -> None:
     """Require the operator's key; raises 401, with a delay that grows with the address's wrong keys."""
     expected = services().admin_key
     given = (request_context().header("HTTP_X_API_KEY") or "").encode("latin-1")
-    address = _address() if given and expected else ""
+    address = services().caller_ip() if given and expected else ""
     wrong_keys = services().wrong_keys
     if address and not wrong_keys.is_checked(address):
         raise unauthorized()
@@ -74,13 +73,6 @@ def require_operator() -> None:
             budget = services().budget
             wrong_keys.note(address, budget.count_wrong_key(address) if budget is not None else 0)
         raise unauthorized()
-
-
-def _address() -> str:
-    """The client's address, as used by rate limits."""
-    environ = request_context().environ
-    forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
-    return caller_ip(environ.get("REMOTE_ADDR", ""), forwarded, services().settings.trusted_proxies)
 
 
 def _by_token(authorization: str) -> Principal:

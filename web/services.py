@@ -6,8 +6,10 @@ from typing import Final, NamedTuple
 from storage.reference import Reference
 from web.exchange.catalog import Catalog, CatalogSource
 from web.exchange.gateway import ExchangeGateway
+from web.http.request import request_context
 from web.http.tokens import Tokens
 from web.ratelimit.budget import Budget
+from web.ratelimit.client_ip import caller_ip
 from web.settings import WebSettings
 from web.wrong_keys import WrongKeys
 
@@ -30,6 +32,12 @@ class Services(NamedTuple):
     def catalog(self) -> Catalog:
         """The current catalog."""
         return self.catalogs.current()
+
+    def caller_ip(self) -> str:
+        """The IP that the current request is charged to."""
+        environ = request_context().environ
+        forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
+        return caller_ip(environ.get("REMOTE_ADDR", ""), forwarded, self.settings.trusted_proxies)
 
 
 IN_USE: Final[ContextVar[Services]] = ContextVar("services")

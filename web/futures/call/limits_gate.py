@@ -19,7 +19,6 @@ from web.http.errors import Problem
 from web.http.request import request_context
 from web.http.responses import add_header
 from web.ratelimit.budget import Spent
-from web.ratelimit.client_ip import caller_ip
 from web.services import services
 
 WEIGHT_HEADER: Final = "X-MBX-USED-WEIGHT-1M"
@@ -51,7 +50,7 @@ def enforce_limits(weight: int) -> None:
     at = services()
     if at.budget is None:
         return
-    spent = at.budget.spend_weight(_ip(), weight)
+    spent = at.budget.spend_weight(at.caller_ip(), weight)
     request_context().used_weight = spent.used
     if spent.wait_s:
         raise FuturesProblem(*(BANNED if spent.banned else TOO_MUCH_WEIGHT), spent.wait_s)
@@ -60,7 +59,7 @@ def enforce_limits(weight: int) -> None:
 def count_orders(account: str, count: int) -> None:
     """Count new orders of the account; raises FuturesProblem 429."""
     at = services()
-    spent = at.budget.count_orders(_ip(), account, count) if at.budget is not None else Spent(0)
+    spent = at.budget.count_orders(at.caller_ip(), account, count) if at.budget is not None else Spent(0)
     request_context().order_count = spent.used
     if spent.wait_s:
         raise FuturesProblem(*TOO_MANY_ORDERS, spent.wait_s)
@@ -72,9 +71,3 @@ def add_usage_headers(response: Response) -> None:
     add_header(response, WEIGHT_HEADER, context.used_weight)
     if context.order_count is not None:
         add_header(response, ORDERS_HEADER, context.order_count)
-
-
-def _ip() -> str:
-    environ = request_context().environ
-    forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
-    return caller_ip(environ.get("REMOTE_ADDR", ""), forwarded, services().settings.trusted_proxies)
