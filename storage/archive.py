@@ -19,7 +19,7 @@ from storage.queries import POSITIONS, SqlQuery
 from storage.refusal_view import REFUSALS_VIEW
 from storage.reports import REPORTS
 from storage.schema import Column, Table, drop_columns, make_tables, make_views
-from storage.statements import Parameters, Selection, Statements, Stored
+from storage.statements import Parameters, Selection, Statements, Stored, open_cursor
 from storage.tables import DROPPED, LINKS, NEW_CLIENT_IDS, ORDERS, SCHEMA_VERSION, TABLES, VERSION
 from storage.views import VIEWS
 from storage.wallet_views import WALLET_VIEWS
@@ -68,17 +68,12 @@ class Archive:
         os.chmod(path, 0o600)
         self._database.execute("PRAGMA disable_checkpoint_on_shutdown")  # close does it, but not after a failure
         self._database.execute(f"SET GLOBAL max_execution_time = {query_ms}")
-        self._writer = self._cursor_with_limit(0)  # unlimited: rows must be stored, however long a checkpoint takes
+        self._writer = open_cursor(self._database, 0)  # unlimited: rows must be stored, however long a checkpoint takes
         self._make_schema()
         self._waiting = Waiting(*self._writer.execute(client_ids.WAITING.sql).fetchall()[0])
         self._database.execute("SET GLOBAL TimeZone = 'UTC'")
         self._statements = Statements(self._database, sql_ms)
         self._database.execute("SET GLOBAL lock_configuration = true")
-
-    def _cursor_with_limit(self, limit_ms: int) -> duckdb.DuckDBPyConnection:
-        cursor = self._database.cursor()
-        cursor.execute(f"SET SESSION max_execution_time = {limit_ms}")
-        return cursor
 
     def _make_schema(self) -> None:
         version = self._find_version()

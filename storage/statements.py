@@ -43,6 +43,13 @@ class Selection(NamedTuple):
     pieces: Iterator[list[Stored]]
 
 
+def open_cursor(database: duckdb.DuckDBPyConnection, limit_ms: int) -> duckdb.DuckDBPyConnection:
+    """A connection whose statements end after ``limit_ms``; 0: unlimited."""
+    cursor = database.cursor()
+    cursor.execute(f"SET SESSION max_execution_time = {limit_ms}")
+    return cursor
+
+
 class _Place(NamedTuple):
     """An analyst's two connections, of which one is in use: with a locked configuration no limit can be changed."""
 
@@ -54,17 +61,11 @@ class Statements:
     """The connections on which operators' statements run."""
 
     def __init__(self, database: duckdb.DuckDBPyConnection, limit_ms: int) -> None:
-        self._database = database
         self._limit_ms = limit_ms
-        self._free = [_Place(self._open(limit_ms), self._open(0)) for _ in range(UNDER_WAY_MAX)]
-        self._verifier = self._open(limit_ms)
+        self._free = [_Place(open_cursor(database, limit_ms), open_cursor(database, 0)) for _ in range(UNDER_WAY_MAX)]
+        self._verifier = open_cursor(database, limit_ms)
         self._verifying = threading.Lock()
         self._guard = _Guard(database)
-
-    def _open(self, limit_ms: int) -> duckdb.DuckDBPyConnection:
-        cursor = self._database.cursor()
-        cursor.execute(f"SET SESSION max_execution_time = {limit_ms}")
-        return cursor
 
     @contextmanager
     def select(
