@@ -20,7 +20,7 @@ from loadtest.accounts import Account, AccountsUnusable, read_accounts, write_ac
 from loadtest.archive_audit import audit_archive
 from loadtest.auditor import Auditor, read_openings, write_openings
 from loadtest.exchange import Exchange
-from loadtest.load import LoadFailed, Plan, read_lines, run_load
+from loadtest.load import LoadFailed, Plan, read_statistics, run_load
 from loadtest.processes import find_changes, find_traceback, read_processes
 from loadtest.profiles import PROFILES
 from loadtest.reader import Unanswered
@@ -120,7 +120,7 @@ def _load(
         findings += audit_archive(exchange.folder, auditor.statements)
         findings += find_changes(before, read_processes(exchange), options.kill)
         findings += () if options.kill else find_traceback(exchange)
-    print(describe_load(read_lines(plan.report)))
+    print(describe_load(read_statistics(plan.report)))
     print(_describe(auditor, calls, findings), flush=True)
     return findings
 

@@ -19,7 +19,7 @@ from shards.model.queries import Query, RunSql
 from shards.model.replies import Reply, TableReply
 from shards.verify.folder import verify_folder
 
-ARCHIVED_S: Final = 15.0  # rows are archived within a tenth of a second; a loaded machine takes longer
+ARCHIVED_S: Final = 15.0  # rows are archived within half a second under load; a busy machine takes longer
 BACK_S: Final = 20.0  # for the engine to be reachable
 _ON_DEMAND: Final = {"user", "cancel_all", "batch"}
 _ENDS: Final = {  # end reasons of a limit order that may rest, by product and status

@@ -60,7 +60,7 @@ class Auditor:
         markets = read_markets(url)
         self._spot = {market.symbol: market for market in markets if market.product == "spot"}
         self._futures = {market.symbol: market for market in markets if market.product == "futures"}
-        self._decimals = read_places(url)
+        self._decimals = read_decimals(url)
         self.statements = Statements({}, {}, {})
 
     def open(self) -> Openings:
@@ -148,7 +148,7 @@ def find_unclosed(reader: Reader, futures: Iterable[str], before: SpotStatement)
     yield from find_held(reader.futures("/v2/account"))
 
 
-def read_places(url: str) -> dict[str, int]:
+def read_decimals(url: str) -> dict[str, int]:
     """Token → its decimals. Raises requests.RequestException."""
     return {row["symbol"]: row["decimals"] for row in ask(url, "/api/v1/wallet/tokens")["data"]}
 

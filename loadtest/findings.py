@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final, NamedTuple
 
-Row = Mapping[str, Any]
-_AVERAGE_PLACES: Final = 8
+Fields = Mapping[str, Any]
+_AVERAGE_DECIMALS: Final = 8
 OPEN: Final = ("open", "partially_filled", "NEW", "PARTIALLY_FILLED")
 
 
@@ -18,7 +18,7 @@ class Names(NamedTuple):
     lasting: tuple[str, ...]  # fields of an order that never change
 
 
-def is_open(order: Row) -> bool:
+def is_open(order: Fields) -> bool:
     """Whether the order may still fill."""
     return order["status"] in OPEN
 
@@ -32,12 +32,12 @@ def is_same(value: Any, wanted: Any) -> bool:
 
 
 def is_average(average: str, value: Decimal, quantity: Decimal, tick: Decimal) -> bool:
-    """Whether it is that of trades of this value and quantity: exact, or rounded to eight places below the tick."""
+    """Whether it is that of trades of this value and quantity: exact, or rounded to eight decimals below the tick."""
     exact = value / quantity
-    return Decimal(average) in (exact, exact.quantize(tick.scaleb(-_AVERAGE_PLACES), ROUND_HALF_EVEN))
+    return Decimal(average) in (exact, exact.quantize(tick.scaleb(-_AVERAGE_DECIMALS), ROUND_HALF_EVEN))
 
 
-def check_reported(names: Names, row: Row, now: Row | None) -> Iterator[str]:
+def check_reported(names: Names, row: Fields, now: Fields | None) -> Iterator[str]:
     """Compare an order's earlier state with its current one: an end is final, and fills are never undone."""
     if now is None:
         yield f"lost: {dict(row)}"
@@ -52,13 +52,13 @@ def check_reported(names: Names, row: Row, now: Row | None) -> Iterator[str]:
         yield f"changed: was {dict(row)}, now {dict(now)}"
 
 
-def check_ended(when: str, now: Row | None) -> Iterator[str]:
+def check_ended(when: str, now: Fields | None) -> Iterator[str]:
     """The order must not be open: a response said that it had ended."""
     if now is not None and is_open(now):
         yield f"{when}, but it is open: {dict(now)}"
 
 
-def check_fills(orders: Mapping[Any, Row], fills: Iterable[tuple[Any, Decimal]], filled: str) -> Iterator[str]:
+def check_fills(orders: Mapping[Any, Fields], fills: Iterable[tuple[Any, Decimal]], filled: str) -> Iterator[str]:
     """The quantities of each order's trades must add up to its filled quantity."""
     done: defaultdict[Any, Decimal] = defaultdict(Decimal)
     for order_id, quantity in fills:
@@ -72,7 +72,7 @@ def check_fills(orders: Mapping[Any, Row], fills: Iterable[tuple[Any, Decimal]],
 
 def check_limits(
     names: Names,
-    orders: Mapping[Any, Row],
+    orders: Mapping[Any, Fields],
     prices: Iterable[tuple[Any, Decimal]],
     limits: Mapping[Any, Sequence[Decimal]],
 ) -> Iterator[str]:

@@ -9,7 +9,7 @@ from loadtest.findings import check_ended, is_open
 from loadtest.outcome import Outcome, error_of
 from loadtest.placements import Placed, attached_to
 from loadtest.record import Call
-from loadtest.statement import FuturesStatement, Row
+from loadtest.statement import FuturesStatement, JsonObject
 
 _ONE: Final = ("cancel", "cancel_by_client_id", "cancel_algo")
 _ALL: Final = ("cancel_all", "cancel_triggers", "countdown")
@@ -45,7 +45,7 @@ class CancelAudit:
         yield from self._check_requested()
         yield from self._check_expired()
 
-    def _check_named(self, call: Call, answers: Sequence[Row]) -> Iterator[str]:
+    def _check_named(self, call: Call, answers: Sequence[JsonObject]) -> Iterator[str]:
         """The order is canceled; if the answer is that it cannot be, it has ended."""
         for number, answer in zip(named_orders(call, self._client_ids), answers, strict=True):
             order, error = self._orders.get(number), error_of(answer)
@@ -97,7 +97,7 @@ class CancelAudit:
 class _Arrivals:
     """When an account's orders came to a book, by the exchange's clock."""
 
-    def __init__(self, orders: Mapping[int, Row], calls: Sequence[Call]) -> None:
+    def __init__(self, orders: Mapping[int, JsonObject], calls: Sequence[Call]) -> None:
         self._known: dict[tuple[str, str, int], set[int]] = defaultdict(set)  # market, side and time → order ids
         self._fired: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)  # from when until when
         self._unsure: set[str] = set()  # markets with changes of unknown outcome
@@ -111,7 +111,7 @@ class _Arrivals:
             elif call.verb == "modify" and call.outcome is Outcome.UNKNOWN:
                 self._unsure.add(call.sent["symbol"])
 
-    def may_have_expired(self, order: Row) -> bool:
+    def may_have_expired(self, order: JsonObject) -> bool:
         """Whether another came in its way just then, or it came itself and had no margin to rest."""
         symbol, side, ended_ms = order["symbol"], order["side"], order["updateTime"]
         other = symbol, _OTHER[side]

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from loadtest.findings import Names, check_fills, check_limits, is_average
 from loadtest.futures_orders import FILLED, QUANTITY
 from loadtest.positions import UNIT, Position, round_up
-from loadtest.statement import FuturesStatement, Opening, Row, read_positions
+from loadtest.statement import FuturesStatement, JsonObject, Opening, read_positions
 
 _NAMES: Final = Names(FILLED, QUANTITY, ())
 
@@ -113,13 +113,13 @@ class MoneyAudit:
         if found != wanted:
             yield f"income beyond the fills {found - wanted}, missing {wanted - found}"
 
-    def _check_notional(self, row: Row) -> Iterator[str]:
+    def _check_notional(self, row: JsonObject) -> Iterator[str]:
         """At the mark price, if that stood still; the unrealized profit is checked with the position's cost."""
         mark = self._statement.marks.get(row["symbol"])
         if mark is not None and Decimal(row["notional"]) != Decimal(row["positionAmt"]) * mark:
             yield f"the notional is not at the mark price {mark}: {row}"
 
-    def _check_holds(self, row: Row) -> Iterator[str]:
+    def _check_holds(self, row: JsonObject) -> Iterator[str]:
         """Open orders' value is exact; holds are within bounds, where the best bid or mark price then is unknown.
 
         A reduce-only order holds at most what it would lose.
@@ -149,7 +149,7 @@ def _margin(value: Decimal, terms: Terms) -> Decimal:
     return round_up(Fraction(value) / terms.leverage)
 
 
-def find_unbalanced(account: Row) -> list[str]:
+def find_unbalanced(account: JsonObject) -> list[str]:
     """Inconsistencies within one response about the account."""
     wallet, unrealized, used, available = (
         Decimal(account[name])
@@ -162,7 +162,7 @@ def find_unbalanced(account: Row) -> list[str]:
     )
 
 
-def find_held(account: Row) -> Iterator[str]:
+def find_held(account: JsonObject) -> Iterator[str]:
     """What is still held for orders once all have been canceled, and sums that do not match."""
     names = ("openOrderInitialMargin", "bidNotional", "askNotional")
     held = [row for row in account["positions"] if any(Decimal(row[name]) for name in names)]

@@ -9,7 +9,7 @@ from loadtest.findings import Names, check_reported, is_open, is_same
 from loadtest.outcome import Outcome, error_of
 from loadtest.placements import CHILDREN, Placed, attached_to, attempts_in
 from loadtest.record import Call
-from loadtest.statement import FuturesStatement, Row
+from loadtest.statement import FuturesStatement, JsonObject
 
 FILLED: Final = "executedQty"
 QUANTITY: Final = "origQty"
@@ -45,7 +45,7 @@ class OrderAudit:
         self._known = known
         self._statement = statement
         self._orders = statement.orders
-        self._attached: defaultdict[int, list[Row]] = defaultdict(list)  # by the order they are attached to
+        self._attached: defaultdict[int, list[JsonObject]] = defaultdict(list)  # by the order they are attached to
         for order in statement.orders.values():
             self._attached[order.get("parentOrderId", 0)].append(order)
         self._changes: defaultdict[int, list[Call]] = defaultdict(list)  # that were or may have been executed
@@ -83,7 +83,7 @@ class OrderAudit:
         for number in self._orders.keys() - self._known.keys() - attached:
             yield f"never acknowledged: {self._orders[number]}: placed twice, or after 'not executed'"
 
-    def _check_reported(self, row: Row) -> Iterator[str]:
+    def _check_reported(self, row: JsonObject) -> Iterator[str]:
         """An order as it was at some time, against what it is now."""
         number = row["orderId"]
         order = self._orders.get(number)
@@ -99,7 +99,7 @@ class OrderAudit:
         for child in set(attached_to(row)) - self._orders.keys():
             yield f"lost: {child}, attached to {row}"
 
-    def _check_content(self, order: Row, placed: Placed) -> Iterator[str]:
+    def _check_content(self, order: JsonObject, placed: Placed) -> Iterator[str]:
         """Each order is as it was sent, and since modified."""
         number, sent = order["orderId"], placed.sent
         for name, field in _SENT_AS.items():
@@ -133,7 +133,7 @@ class OrderAudit:
                 wanted = [change.body[field]] if change.status == 200 else [*wanted, change.sent[name]]
         return wanted
 
-    def _check_attached(self, order: Row, placed: Placed) -> Iterator[str]:
+    def _check_attached(self, order: JsonObject, placed: Placed) -> Iterator[str]:
         """Attached orders are as sent; those of an order that was canceled, or ended without a fill, ended with it."""
         if "orderId" in placed.answer and _links(placed.answer) != _links(order):
             yield f"linked were {_links(placed.answer)}, now {order}"
@@ -153,7 +153,7 @@ class OrderAudit:
                     yield f"{order['status']} is {order}, and attached to it {child}"
 
 
-def _orders_in(call: Call) -> Iterator[Row]:
+def _orders_in(call: Call) -> Iterator[JsonObject]:
     """The orders in a response, as they were then."""
     if call.status != 200:
         return
@@ -166,16 +166,16 @@ def _orders_in(call: Call) -> Iterator[Row]:
     yield from (row for row in rows if "orderId" in row and not error_of(row))
 
 
-def _links(order: Row) -> dict[str, int]:
+def _links(order: JsonObject) -> dict[str, int]:
     return {name: order[name] for name in _LINKS if name in order}
 
 
-def _ended_with(child: Row, order: Row) -> bool:
+def _ended_with(child: JsonObject, order: JsonObject) -> bool:
     is_later: bool = child["updateTime"] > order["updateTime"]
     return child["status"] == "CANCELED" and not is_later
 
 
-def _fits(order: Row, field: str, wanted: str) -> bool:
+def _fits(order: JsonObject, field: str, wanted: str) -> bool:
     """A reduce-only order may have become smaller."""
     is_smaller = field == QUANTITY and order["reduceOnly"] and Decimal(order[field]) <= Decimal(wanted)
     return is_smaller or is_same(order[field], wanted)

@@ -83,7 +83,7 @@ def _command(plan: Plan) -> list[str]:
     return [sys.executable, "-m", "locust", *flags, *(str(part) for pair in options.items() for part in pair)]
 
 
-class Line(NamedTuple):
+class CallStatistics(NamedTuple):
     """One kind of call in locust's statistics; times in ms."""
 
     name: str
@@ -94,11 +94,11 @@ class Line(NamedTuple):
     p99: float
 
 
-def read_lines(report: Path) -> list[Line]:
+def read_statistics(report: Path) -> list[CallStatistics]:
     """Locust's statistics, the total last."""
     with Path(f"{report}_stats.csv").open(newline="") as file:
         return [
-            Line(
+            CallStatistics(
                 row["Name"],
                 int(row["Request Count"]),
                 int(row["Failure Count"]),

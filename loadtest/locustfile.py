@@ -17,12 +17,12 @@ from loadtest.context import LoadContext
 from loadtest.markets import read_markets
 from loadtest.profiles import PROFILES
 from loadtest.shapes import ProfileShape
-from loadtest.traders import BatchCanceller, CancelAll, Canceller, MarketMaker, Retrier, SlowReader, Taker
+from loadtest.traders import BatchCanceler, CancelAll, Canceler, MarketMaker, Retrier, SlowReader, Taker
 
 __all__ = [
-    "BatchCanceller",
+    "BatchCanceler",
     "CancelAll",
-    "Canceller",
+    "Canceler",
     "MarketMaker",
     "ProfileShape",
     "Retrier",
@@ -51,7 +51,7 @@ def choose_users(environment: Environment, **_: Any) -> None:
 
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]
-def open_desk(environment: Environment, **_: Any) -> None:
+def create_context(environment: Environment, **_: Any) -> None:
     """Create the context of this process's users; a worker takes its share of the accounts."""
     options = environment.parsed_options
     assert options is not None and environment.host is not None

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from loadtest.outcome import Outcome, error_of
 from loadtest.reader import Reader
 from loadtest.record import Call
-from loadtest.statement import Row
+from loadtest.statement import JsonObject
 
 CHILDREN: Final = ("takeProfitOrderId", "stopLossOrderId")
 _TIMEOUT: Final = "-1007"
@@ -18,7 +18,7 @@ class Attempt(NamedTuple):
     """One attempt to place an order, by itself or in a batch."""
 
     sent: dict[str, Any]
-    answer: Row  # empty if it was not acknowledged
+    answer: JsonObject  # empty if it was not acknowledged
     is_unknown: bool
     call: Call
 
@@ -37,7 +37,7 @@ class Placed(NamedTuple):
     """An existing order, as its account knows it."""
 
     sent: dict[str, Any]
-    answer: Row  # empty if it was never acknowledged
+    answer: JsonObject  # empty if it was never acknowledged
     started: float  # of the first attempt to place it, Unix s
     call: Call  # the last attempt
 

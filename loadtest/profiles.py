@@ -6,13 +6,13 @@ from typing import Final, NamedTuple
 _EVEN: Final = {
     "MarketMaker": 6,
     "Taker": 5,
-    "Canceller": 5,
+    "Canceler": 5,
     "CancelAll": 2,
-    "BatchCanceller": 3,
+    "BatchCanceler": 3,
     "Retrier": 2,
     "SlowReader": 1,
 }
-_CANCELING: Final = {**_EVEN, "Taker": 1, "Canceller": 10, "CancelAll": 6, "BatchCanceller": 8}
+_CANCELING: Final = {**_EVEN, "Taker": 1, "Canceler": 10, "CancelAll": 6, "BatchCanceler": 8}
 
 
 class Profile(NamedTuple):

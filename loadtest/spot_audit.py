@@ -21,7 +21,7 @@ from loadtest.markets import Market
 from loadtest.outcome import Outcome
 from loadtest.reader import Reader
 from loadtest.record import Call
-from loadtest.statement import Opening, Row, SpotStatement
+from loadtest.statement import JsonObject, Opening, SpotStatement
 
 _NAMES: Final = Names(
     "filled_qty",
@@ -105,7 +105,7 @@ class SpotAudit:
                     yield from check_reported(_NAMES, row, statement.orders.get(row["id"]))
 
     @staticmethod
-    def _check_canceled(call: Call, row: Row, statement: SpotStatement) -> Iterator[str]:
+    def _check_canceled(call: Call, row: JsonObject, statement: SpotStatement) -> Iterator[str]:
         if row["status"] != "canceled":
             yield f"{call}: the answer was {row}"
         yield from check_reported(_NAMES, row, statement.orders.get(row["id"]))
@@ -194,7 +194,7 @@ class SpotAudit:
                 yield f"{token}: available and frozen are {balance}, orders and trades say {right}"
 
 
-def _check_rejected(call: Call, errors: set[str], orders: Iterable[Row]) -> Iterator[str]:
+def _check_rejected(call: Call, errors: set[str], orders: Iterable[JsonObject]) -> Iterator[str]:
     """A rejected order of this kind is in the history."""
     listed = [(order.get("status"), order.get("reject_reason")) for order in orders]
     if len(errors) > 1 or listed != [("rejected", error) for error in errors]:

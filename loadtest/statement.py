@@ -11,7 +11,7 @@ from loadtest.reader import Reader, Unanswered
 
 SPOT_PAGE: Final = 200
 FUTURES_PAGE: Final = 1_000
-Row = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 class Opening(msgspec.Struct):
@@ -26,19 +26,19 @@ class Opening(msgspec.Struct):
 class SpotStatement(NamedTuple):
     """Of one account, by id."""
 
-    orders: dict[str, Row]
-    trades: dict[str, Row]
+    orders: dict[str, JsonObject]
+    trades: dict[str, JsonObject]
     balances: dict[str, tuple[Decimal, Decimal]]  # token → available, frozen
 
 
 class FuturesStatement(NamedTuple):
     """Of one account."""
 
-    orders: dict[int, Row]
-    open: dict[int, Row]
-    fills: dict[tuple[str, int], Row]  # by symbol and id
-    income: list[Row]
-    account: Row  # includes every market
+    orders: dict[int, JsonObject]
+    open: dict[int, JsonObject]
+    fills: dict[tuple[str, int], JsonObject]  # by symbol and id
+    income: list[JsonObject]
+    account: JsonObject  # includes every market
     marks: dict[str, Decimal]  # mark price by symbol; none that moved while the account was read
 
 
@@ -66,13 +66,13 @@ def read_balances(reader: Reader) -> dict[str, tuple[Decimal, Decimal]]:
     return {row["token"]: (Decimal(row["available"]), Decimal(row["frozen"])) for row in rows}
 
 
-def read_positions(account: Row) -> dict[str, Position]:
+def read_positions(account: JsonObject) -> dict[str, Position]:
     """Existing positions by symbol."""
     found = {row["symbol"]: _read_position(row) for row in account["positions"]}
     return {symbol: position for symbol, position in found.items() if position != Position()}
 
 
-def _read_position(row: Row) -> Position:
+def _read_position(row: JsonObject) -> Position:
     """The cost is notional less unrealized profit, both at one mark price, because the entry price is rounded."""
     amount, cost = Decimal(row["positionAmt"]), Decimal(row["notional"]) - Decimal(row["unrealizedProfit"])
     return Position(amount, cost if amount > 0 else -cost, Decimal(row["positionInitialMargin"]))
@@ -89,8 +89,8 @@ def read_spot(reader: Reader, start_s: int) -> SpotStatement:
 
 def read_futures(reader: Reader, symbols: Iterable[str], start_s: int) -> FuturesStatement:
     """The futures statement from ``start_s`` on. Raises Unanswered."""
-    orders: dict[int, Row] = {}
-    fills: dict[tuple[str, int], Row] = {}
+    orders: dict[int, JsonObject] = {}
+    fills: dict[tuple[str, int], JsonObject] = {}
     for symbol in symbols:
         orders |= _read_on(reader, symbol, "/v1/allOrders", ("orderId", "orderId"), start_s)
         rows = _read_on(reader, symbol, "/v1/userTrades", ("fromId", "id"), start_s)
@@ -105,9 +105,9 @@ def _read_marks(reader: Reader) -> dict[str, Decimal]:
     return {row["symbol"]: Decimal(row["markPrice"]) for row in reader.futures("/v2/positionRisk")}
 
 
-def _read_back(reader: Reader, path: str, key: str, start_s: int) -> dict[str, Row]:
+def _read_back(reader: Reader, path: str, key: str, start_s: int) -> dict[str, JsonObject]:
     """Newest first, no row twice."""
-    rows: dict[str, Row] = {}
+    rows: dict[str, JsonObject] = {}
     before: dict[str, str] = {}
     while True:
         page = reader.spot(path, limit=SPOT_PAGE, start=start_s, **before)
@@ -119,10 +119,10 @@ def _read_back(reader: Reader, path: str, key: str, start_s: int) -> dict[str, R
         before = {"before": page[-1][key]}
 
 
-def _read_on(reader: Reader, symbol: str, path: str, names: tuple[str, str], start_s: int) -> dict[int, Row]:
+def _read_on(reader: Reader, symbol: str, path: str, names: tuple[str, str], start_s: int) -> dict[int, JsonObject]:
     """In order of ids, no row twice: from a time, then from ids."""
     start, key = names
-    rows: dict[int, Row] = {}
+    rows: dict[int, JsonObject] = {}
     since: dict[str, Any] = {"startTime": start_s * 1_000}
     last = 0
     while True:
@@ -137,9 +137,9 @@ def _read_on(reader: Reader, symbol: str, path: str, names: tuple[str, str], sta
         since = {start: last + 1}
 
 
-def _read_income(reader: Reader, start_s: int) -> list[Row]:
+def _read_income(reader: Reader, start_s: int) -> list[JsonObject]:
     """By times: the last rows of a page may be repeated on the next."""
-    rows: dict[tuple[int, str], Row] = {}
+    rows: dict[tuple[int, str], JsonObject] = {}
     start_ms = start_s * 1_000
     while True:
         page = reader.futures("/v1/income", startTime=start_ms, limit=FUTURES_PAGE)

@@ -4,19 +4,19 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from loadtest.load import Line
+from loadtest.load import CallStatistics
 from loadtest.outcome import Outcome
 from loadtest.record import Call
 
 SHOWN: Final = 20  # findings
 
 
-def describe_load(lines: Sequence[Line]) -> str:
+def describe_load(statistics: Sequence[CallStatistics]) -> str:
     """A table of the calls; "refused" are busy, restarting and without a response."""
     rows = [f"{'call':28} {'calls':>8} {'refused':>8} {'per s':>8} {'p50 ms':>8} {'p99 ms':>8}"]
     rows += [
-        f"{line.name:28} {line.calls:8} {line.failures:8} {line.per_s:8.1f} {line.p50:8.0f} {line.p99:8.0f}"
-        for line in lines
+        f"{each.name:28} {each.calls:8} {each.failures:8} {each.per_s:8.1f} {each.p50:8.0f} {each.p99:8.0f}"
+        for each in statistics
     ]
     return "\n".join(rows)
 

@@ -77,7 +77,7 @@ class Taker(Trader):
         self.spot.place({"type": "market", **_only(terms, "symbol", "side", "client_order_id"), **amount})
 
 
-class Canceller(Trader):
+class Canceler(Trader):
     """Places and cancels, one by one."""
 
     @task
@@ -105,7 +105,7 @@ class CancelAll(Trader):
             self.spot.cancel_all(self.rnd.choice((market.symbol, None)))
 
 
-class BatchCanceller(Trader):
+class BatchCanceler(Trader):
     """Places and cancels in batches: futures only."""
 
     @task

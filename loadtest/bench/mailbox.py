@@ -108,7 +108,7 @@ def measure(report: Report, options: Options) -> None:
                 ]
             )
         report.add([Figure(f"{title} throughput", "messages/s", throughput[name], QUEUE, throughput[QUEUE])])
-        report.add([Figure(f"{title} answered", "questions/s", answered[name], QUEUE, answered[QUEUE])])
+        report.add([Figure(f"{title} answered", "queries/s", answered[name], QUEUE, answered[QUEUE])])
 
 
 def _percentiles(runs: list[list[float]], share: float) -> list[float]:

@@ -147,7 +147,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="sx") as path:
         own = OwnMailbox(Path(path))
         lived = survive(own, options.kills, random.Random(options.seed))
-        print(f"{OwnMailbox.name:24} lived through {lived} kills, {own.lost_slots()} places lost")
+        print(f"{OwnMailbox.name:24} lived through {lived} kills, {own.lost_slots()} slots lost")
 
 
 if __name__ == "__main__":

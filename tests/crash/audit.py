@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from loadtest.archive_audit import compare_archive
-from loadtest.auditor import Statements, find_unclosed, read_places, wait_decided
+from loadtest.auditor import Statements, find_unclosed, read_decimals, wait_decided
 from loadtest.futures_audit import FuturesAudit
 from loadtest.markets import read_markets
 from loadtest.match_audit import MatchAudit
@@ -29,7 +29,7 @@ Check = Callable[[Reader, Account, list[Call], Statements], Iterator[str]]
 def audit_spot(floor: Floor, accounts: Sequence[Account], calls: Sequence[Call]) -> list[str]:
     """All findings about these accounts' calls; no call may be pending."""
     url = floor.exchange.base_url
-    markets, decimals = {market.symbol: market for market in read_markets(url)}, read_places(url)
+    markets, decimals = {market.symbol: market for market in read_markets(url)}, read_decimals(url)
     funds = {asset: Decimal(amount) for asset, amount in floor.funds()["spot"].items()}
     opening = Opening(EVER_S, funds, Decimal(0), {})
 

@@ -10,14 +10,14 @@ from loadtest.futures_orders import OrderAudit
 from loadtest.placements import resolve
 from loadtest.reader import Reader
 from loadtest.record import Call
-from loadtest.statement import FuturesStatement, Row
+from loadtest.statement import FuturesStatement, JsonObject
 
 TERMS: Final = {"symbol": "M", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "price": "100", "quantity": "2"}
 TRIGGER: Final = {"symbol": "M", "side": "BUY", "type": "STOP_MARKET", "stopPrice": "101", "quantity": "2"}
 WAITING: Final = {"origType": "STOP_MARKET", "price": "0", "stopPrice": "101", "triggerTime": 0}
 
 
-def order(number: int = 1, /, **fields: Any) -> Row:
+def order(number: int = 1, /, **fields: Any) -> JsonObject:
     """A resting order of TERMS, placed in millisecond ``number``."""
     return {
         "orderId": number,
@@ -40,7 +40,7 @@ def order(number: int = 1, /, **fields: Any) -> Row:
     }
 
 
-def place(answer: Row, terms: dict[str, str] = TERMS, verb: str = "place") -> Call:
+def place(answer: JsonObject, terms: dict[str, str] = TERMS, verb: str = "place") -> Call:
     number = answer["orderId"]
     sent = {**terms, "side": answer["side"], "newClientOrderId": answer["clientOrderId"]}
     return Call("a", f"futures {verb}", sent, number / 1_000, 0.0, 200, answer)
@@ -63,7 +63,7 @@ FIRED: Final = order(2, **{**WAITING, "side": "SELL", "triggerTime": 40, "update
 TAKEN: Final = order(status="CANCELED", updateTime=50)
 CHILD: Final = order(2, **{**WAITING, "parentOrderId": 1, "side": "SELL", "reduceOnly": True})
 GONE: Final = {"code": -2011, "msg": "Unknown order sent."}
-CASES: Final[dict[str, tuple[list[Call], list[Row], str]]] = {  # calls, orders as they are now, what is found
+CASES: Final[dict[str, tuple[list[Call], list[JsonObject], str]]] = {  # calls, orders as they are now, what is found
     "modified": ([place(order()), modify("101")], [order(price="101")], ""),
     "not modified": ([place(order()), modify("101")], [order()], "wanted was one of ['101']"),
     "perhaps modified": ([place(order()), modify("101", 504)], [order()], ""),
@@ -123,12 +123,12 @@ CASES: Final[dict[str, tuple[list[Call], list[Row], str]]] = {  # calls, orders 
 
 
 @pytest.mark.parametrize(("calls", "orders", "expected"), CASES.values(), ids=CASES)
-def test_what_is_found(calls: list[Call], orders: list[Row], expected: str) -> None:
+def test_what_is_found(calls: list[Call], orders: list[JsonObject], expected: str) -> None:
     found = list(findings(calls, {row["orderId"]: row for row in orders}))
     assert len(found) == bool(expected) and all(expected in text for text in found), found
 
 
-def findings(calls: list[Call], orders: dict[int, Row]) -> Iterator[str]:
+def findings(calls: list[Call], orders: dict[int, JsonObject]) -> Iterator[str]:
     unused: Any = None
     reader: Reader = unused  # nothing is unknown that would be looked up
     known, found = resolve(calls, reader)

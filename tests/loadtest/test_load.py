@@ -5,7 +5,7 @@ import pytest
 from loadtest.__main__ import may_lose
 from loadtest.archive_audit import audit_archive
 from loadtest.auditor import Auditor
-from loadtest.load import read_lines
+from loadtest.load import read_statistics
 from loadtest.processes import find_changes, find_traceback, read_processes
 from tests.loadtest.stage import Load
 
@@ -16,7 +16,7 @@ def test_nothing_is_missing_though_a_shard_was_killed(load: Load) -> None:
     assert list(audit_archive(load.exchange.folder, statements)) == []
     assert len(load.calls) >= 100 and any(each.trades for each in statements.spot.values())
     assert any(each.fills for each in statements.futures.values())
-    assert read_lines(load.plan.report)[-1].calls > 0
+    assert read_statistics(load.plan.report)[-1].calls > 0
     assert b"<html" in load.plan.report.with_suffix(".html").read_bytes()
 
 

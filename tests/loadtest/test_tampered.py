@@ -10,7 +10,7 @@ import pytest
 from loadtest.archive_audit import audit_archive
 from loadtest.auditor import Statements
 from loadtest.record import Call, read_records
-from loadtest.statement import Opening, Row
+from loadtest.statement import JsonObject, Opening
 from tests.loadtest.stage import Load, audit
 
 UNIT: Final = Decimal("0.000001")  # of USDT
@@ -80,58 +80,58 @@ def test_a_missing_unit_is_found(load: Load, give: Callable[[Opening], None], ex
     assert len(found) <= 2 and any(expected in text for text in found), found
 
 
-Rows = Callable[[Statements], Iterator[tuple[str, Row]]]
+Rows = Callable[[Statements], Iterator[tuple[str, JsonObject]]]
 
 
-def spot_orders(statements: Statements) -> Iterator[tuple[str, Row]]:
+def spot_orders(statements: Statements) -> Iterator[tuple[str, JsonObject]]:
     yield from ((name, row) for name, spot in statements.spot.items() for row in spot.orders.values())
 
 
-def spot_trades(statements: Statements) -> Iterator[tuple[str, Row]]:
+def spot_trades(statements: Statements) -> Iterator[tuple[str, JsonObject]]:
     yield from ((name, row) for name, spot in statements.spot.items() for row in spot.trades.values())
 
 
-def futures_orders(statements: Statements) -> Iterator[tuple[str, Row]]:
+def futures_orders(statements: Statements) -> Iterator[tuple[str, JsonObject]]:
     yield from ((name, row) for name, futures in statements.futures.items() for row in futures.orders.values())
 
 
-def fills(statements: Statements) -> Iterator[tuple[str, Row]]:
+def fills(statements: Statements) -> Iterator[tuple[str, JsonObject]]:
     yield from ((name, row) for name, futures in statements.futures.items() for row in futures.fills.values())
 
 
-def children(statements: Statements) -> Iterator[tuple[str, Row]]:
+def children(statements: Statements) -> Iterator[tuple[str, JsonObject]]:
     yield from ((name, row) for name, row in futures_orders(statements) if "parentOrderId" in row)
 
 
-def listed(statements: Statements) -> Iterator[tuple[str, Row]]:
+def listed(statements: Statements) -> Iterator[tuple[str, JsonObject]]:
     """The orders among the open ones."""
     yield from ((name, row) for name, futures in statements.futures.items() for row in futures.open.values())
 
 
-def income(statements: Statements) -> Iterator[tuple[str, Row]]:
+def income(statements: Statements) -> Iterator[tuple[str, JsonObject]]:
     yield from ((name, row) for name, futures in statements.futures.items() for row in futures.income)
 
 
-def accounts(statements: Statements) -> Iterator[tuple[str, Row]]:
+def accounts(statements: Statements) -> Iterator[tuple[str, JsonObject]]:
     yield from ((name, futures.account) for name, futures in statements.futures.items())
 
 
-def positions(statements: Statements) -> Iterator[tuple[str, Row]]:
+def positions(statements: Statements) -> Iterator[tuple[str, JsonObject]]:
     """Of markets with open orders."""
     rows = ((name, row) for name, account in accounts(statements) for row in account["positions"])
     yield from ((name, row) for name, row in rows if Decimal(row["openOrderInitialMargin"]))
 
 
-def worsen(order: Row) -> None:
+def worsen(order: JsonObject) -> None:
     """Its limit, so that its trades were worse."""
     order["price"] = str(Decimal(order["price"]) * (Decimal("0.5") if order["side"].lower() == "buy" else 2))
 
 
-def add(field: str, amount: Decimal) -> Callable[[Row], None]:
+def add(field: str, amount: Decimal) -> Callable[[JsonObject], None]:
     return lambda row: row.update({field: str(Decimal(row[field]) + amount)})
 
 
-def halve(field: str) -> Callable[[Row], None]:
+def halve(field: str) -> Callable[[JsonObject], None]:
     return lambda row: row.update({field: str(Decimal(row[field]) / 2)})
 
 
@@ -139,7 +139,7 @@ FILLED: Final = {"status": "filled", "type": "limit"}
 FUTURES_FILLED: Final = {"status": "FILLED", "origType": "LIMIT"}
 CANCELED: Final = {"status": "CANCELED", "origType": "LIMIT"}
 # the first such row, how it is changed, and what is found
-STATEMENTS: Final[dict[str, tuple[Rows, Row, Callable[[Row], object], str]]] = {
+STATEMENTS: Final[dict[str, tuple[Rows, JsonObject, Callable[[JsonObject], object], str]]] = {
     "expire_canceled_order": (
         futures_orders,
         CANCELED,
@@ -181,7 +181,7 @@ STATEMENTS: Final[dict[str, tuple[Rows, Row, Callable[[Row], object], str]]] = {
 
 @pytest.mark.parametrize(("rows", "fits", "change", "expected"), STATEMENTS.values(), ids=STATEMENTS)
 def test_a_wrong_statement_is_found(
-    load: Load, rows: Rows, fits: Row, change: Callable[[Row], object], expected: str
+    load: Load, rows: Rows, fits: JsonObject, change: Callable[[JsonObject], object], expected: str
 ) -> None:
     statements = deepcopy(load.auditor.statements)
     name, row = next((name, row) for name, row in rows(statements) if fits.items() <= row.items())

@@ -13,7 +13,7 @@ from loadtest.auditor import Statements, read_openings, write_openings
 from loadtest.futures_money import MoneyAudit, Terms
 from loadtest.match_audit import MatchAudit
 from loadtest.positions import UNIT, Position
-from loadtest.statement import FuturesStatement, Opening, Row
+from loadtest.statement import FuturesStatement, JsonObject, Opening
 from tests.loadtest.stage import Load, audit
 
 LEVERAGE: Final = 20
@@ -89,12 +89,12 @@ def trade_among_three(statements: Statements) -> tuple[str, str]:
     return other, "has more than two sides"
 
 
-def _held(statements: Statements) -> tuple[str, Row]:
+def _held(statements: Statements) -> tuple[str, JsonObject]:
     rows = ((name, row) for name, futures in statements.futures.items() for row in futures.account["positions"])
     return next((name, row) for name, row in rows if Decimal(row["positionAmt"]))
 
 
-def _free_trade(statements: Statements) -> tuple[str, Row]:
+def _free_trade(statements: Statements) -> tuple[str, JsonObject]:
     """As a taker, without a fee that would be another one."""
     rows = ((name, trade) for name, spot in statements.spot.items() for trade in spot.trades.values())
     return next((name, trade) for name, trade in rows if trade["role"] == "taker" and not Decimal(trade["fee"]))
