@@ -76,12 +76,12 @@ def test_requests_of_an_item_follow_each_other_on_one_connection(server: Server)
 
 
 def test_an_answer_in_pieces_is_one_answer(server: Server) -> None:
-    gate = threading.Event()
+    pause = threading.Event()
 
     def answer(sock: socket.socket, _: bytes) -> None:
         for piece in (b"HTTP/1.1 20", b"0 OK\r\ncontent-length: 4\r\n\r", b"\n{}", b"{}"):
             sock.sendall(piece)
-            gate.wait(0.005)  # so that the pieces come one by one
+            pause.wait(0.005)  # so that the pieces come one by one
 
     server.answer = answer
     assert run_closed(server.port, [(REQUEST,)] * 6, connections=2).statuses == {b"200": 6}

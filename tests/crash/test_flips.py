@@ -156,7 +156,7 @@ def files_of(data: Path) -> list[str]:
     return sorted(str(path.relative_to(data)) for path in data.rglob("*") if path.is_file() and path.stat().st_size)
 
 
-def spoil(content: bytearray, rnd: random.Random) -> str:
+def damage(content: bytearray, rnd: random.Random) -> str:
     """Turn a bit, mostly of what is written; or wipe some bytes; or cut the file."""
     place = rnd.randrange(len(content))
     for _ in range(50):
@@ -186,7 +186,7 @@ def test_any_byte(specimen: Specimen, tmp_path: Path, kind: str) -> None:
         name = next(history if number % HISTORY_SHARE == 0 else others)
         data = specimen.copy(kind, tmp_path / "data")
         content = bytearray((data / name).read_bytes())
-        act = spoil(content, rnd)
+        act = damage(content, rnd)
         (data / name).write_bytes(content)
         outcomes.setdefault(name, set()).add(judge(specimen, kind, data, f"{kind} {name}: {act}", name))
     print({name: sorted(found) for name, found in outcomes.items()})

@@ -147,7 +147,7 @@ def test_busy_others_go_on_and_nothing_is_done_late(scene: Scene) -> None:
             scene.check_busy()  # who has gone still has a place
         until(lambda: scene.client.depth(STILL) == 0, QUIET_S, "the mailbox is empty")
         with stopped(scene.exchange.shard_pid(STILL)):
-            assert len(fill(channel, scene.accounts[STILL].account)) == depth_max, "places were lost"
+            assert len(fill(channel, scene.accounts[STILL].account)) == depth_max, "slots were lost"
         until(lambda: scene.client.depth(STILL) == 0, QUIET_S, "the mailbox is empty")
         scene.check_never_placed()
         assert scene.place(scene.accounts[STILL], scene.markets[STILL]).status_code == 200

@@ -65,7 +65,7 @@ WAYS: Final[dict[str, Callable[[Path], None]]] = {"a folder": put_a_folder, "not
 
 
 @pytest.fixture(params=WAYS)
-def spoil(request: pytest.FixtureRequest) -> Callable[[Path], None]:
+def make_unusable(request: pytest.FixtureRequest) -> Callable[[Path], None]:
     """Makes a file unusable."""
     if request.param == "not to be read" and os.geteuid() == 0:
         pytest.skip("root may read everything")
@@ -79,10 +79,10 @@ def put_right(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", LASTING)
-def test_verify(folder: Folder, spoil: Callable[[Path], None], name: str) -> None:
+def test_verify(folder: Folder, make_unusable: Callable[[Path], None], name: str) -> None:
     """Names it in one line; put right, it is as if nothing had been."""
     assert shardex(folder.path, "verify").ok() == f"ok: 1 shard and the archive of {folder.path}\n"
-    spoil(folder.path / name)
+    make_unusable(folder.path / name)
     result = shardex(folder.path, "verify")
     assert result.status == 1 and result.text.count("\n") == 1 and str(folder.path / name) in result.text, result
     put_right(folder.path / name)
@@ -103,17 +103,17 @@ def test_verify(folder: Folder, spoil: Callable[[Path], None], name: str) -> Non
         ("web", "reference.mark"),
     ],
 )
-def test_a_start(folder: Folder, spoil: Callable[[Path], None], program: str, name: str) -> None:
-    spoil(folder.path / name)
+def test_a_start(folder: Folder, make_unusable: Callable[[Path], None], program: str, name: str) -> None:
+    make_unusable(folder.path / name)
     assert f"{folder.path / name} cannot be used (" in refusal(program, folder.path)
 
 
 @pytest.mark.parametrize(("process", "name"), [("shard-0", MARK), ("shard-0", SNAPSHOT), ("archive", "history.mark")])
 def test_a_process_of_the_engine(
-    folder: Folder, spoil: Callable[[Path], None], process: str, name: str, tmp_path: Path
+    folder: Folder, make_unusable: Callable[[Path], None], process: str, name: str, tmp_path: Path
 ) -> None:
     """It says so, and serves once the file is put right."""
-    spoil(folder.path / name)
+    make_unusable(folder.path / name)
     with running(folder, tmp_path / "log") as log:
         until(lambda: "cannot start yet" in log.read_text(), RUN_S, "it says so")
         put_right(folder.path / name)

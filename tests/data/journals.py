@@ -44,7 +44,7 @@ def hash_of(engine: Engine) -> str:
     return str(state_hash(dump_state(engine)))
 
 
-def place_of(rules: int) -> Path:
+def folder_of(rules: int) -> Path:
     """The folder with what was recorded under these rules."""
     return Path(__file__).parent / f"rules-{rules}"
 
@@ -58,14 +58,14 @@ def write(name: str, journals: Sequence[Sequence[Record]]) -> Path:
         )
         for shard, records in enumerate(journals)
     ]
-    path = place_of(RULES) / f"{name}.json.xz"
+    path = folder_of(RULES) / f"{name}.json.xz"
     path.write_bytes(_compress(msgspec.json.encode(kept)))
     return path
 
 
 def read(rules: int, name: str) -> list[tuple[list[Record], str]]:
     """The records of each shard, and the hash of the state that they came to."""
-    content = lzma.decompress((place_of(rules) / f"{name}.json.xz").read_bytes())
+    content = lzma.decompress((folder_of(rules) / f"{name}.json.xz").read_bytes())
     kept = msgspec.json.decode(content, type=list[Recorded])
     return [
         ([Record(*head, body.encode()) for *head, body in shard.records], shard.state_hash)  # type: ignore[misc]
@@ -80,17 +80,17 @@ def pack(data: Path) -> Path:
         for path in sorted(data.iterdir()):
             if path.name not in _NOT_KEPT:
                 archive.add(path, path.name)
-    path = place_of(RULES) / "folder.tar.xz"
+    path = folder_of(RULES) / "folder.tar.xz"
     path.write_bytes(_compress(packed.getvalue()))
     hashes = msgspec.json.encode(folder_hashes(Folder.open(data)))
-    (place_of(RULES) / "folder.json").write_bytes(hashes + b"\n")
+    (folder_of(RULES) / "folder.json").write_bytes(hashes + b"\n")
     return path
 
 
 def unpack(rules: int, data: Path) -> list[str]:
     """Lay the kept data folder to ``data``; returns the hashes of the states that its shards had."""
-    folders.unpack(place_of(rules) / "folder.tar.xz", data)
-    return msgspec.json.decode((place_of(rules) / "folder.json").read_bytes(), type=list[str])
+    folders.unpack(folder_of(rules) / "folder.tar.xz", data)
+    return msgspec.json.decode((folder_of(rules) / "folder.json").read_bytes(), type=list[str])
 
 
 def folder_hashes(folder: Folder) -> list[str]:

@@ -1,4 +1,4 @@
-"""Ways to spoil a request after it was signed: its parts as bytes, and then its framing."""
+"""Ways to mutate a request after it was signed: its parts as bytes, and then its framing."""
 
 import random
 from collections.abc import Callable

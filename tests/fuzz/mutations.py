@@ -1,4 +1,4 @@
-"""Ways to spoil a request before it is signed: its parameters, path, method, body and time."""
+"""Ways to mutate a request before it is signed: its parameters, path, method, body and time."""
 
 import random
 from collections.abc import Callable

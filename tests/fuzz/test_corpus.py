@@ -17,7 +17,7 @@ from tests.exchange import Exchange
 from tests.fuzz.wire import Connection, is_of_server
 from tests.http.futures.order_stage import OrderStage
 from tests.http.stage import Stage
-from tests.http.table import Row, expand, fill, read_table
+from tests.http.table import TableRow, expand, fill, read_table
 from tests.http.venue import Answer, Key, Venue
 
 CORPUS: Final = Path(__file__).with_name("corpus")
@@ -54,7 +54,7 @@ class Scene:
         """Fails if anything is not as it was."""
         assert (self.spot.state(), self.futures.state()) == self._known, f"something was changed {where}"
 
-    def ask(self, row: Row) -> Answer:
+    def ask(self, row: TableRow) -> Answer:
         """The answer to a row's request."""
         now = fill("{now}", {})
         method, _, target = self.read(row["request"], now).partition(b" ")
@@ -69,7 +69,7 @@ class Scene:
             self.connection.close()  # with threads, the server reads no more on it
         return answer
 
-    def ask_framed(self, row: Row) -> tuple[str, str]:
+    def ask_framed(self, row: TableRow) -> tuple[str, str]:
         """All answers to what is sent on a connection of its own, and the expected ones."""
         text = fill(row["sent"], self.values).replace("\\r", "\r").replace("\\n", "\n").replace("\\t", "\t")
         with Connection(self.port) as connection:

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from typing import Final
 from uuid import uuid4
 
-from tests.http.table import Row, expand, fill
+from tests.http.table import TableRow, expand, fill
 from tests.http.venue import Answer, Key, User, Venue
 
 State = tuple[object, ...]
@@ -91,7 +91,7 @@ class Stage:
         """What has changed since was meant to."""
         self._known = self.state()
 
-    def play(self, row: Row) -> Answer:
+    def play(self, row: TableRow) -> Answer:
         """The answer to a row of a table."""
         with self.venue.trading_disabled() if row.section == "trading off" else nullcontext():
             return self.send(row["who"], expand(row["request"]).decode(), row["body"])

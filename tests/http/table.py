@@ -24,7 +24,7 @@ _MACRO: Final = re.compile(r"<<(?:(\d+)\*(.*?)|hex ([0-9a-f]+))>>", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One line of a table."""
 
     table: str
@@ -36,9 +36,9 @@ class Row:
         return self.cells[column]
 
 
-def read_table(name: str, folder: Path = FOLDER) -> list[Row]:
+def read_table(name: str, folder: Path = FOLDER) -> list[TableRow]:
     """The rows of a table."""
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     columns: list[str] = []
     section = ""
     for number, line in enumerate((folder / f"{name}.txt").read_text().splitlines(), 1):
@@ -52,7 +52,7 @@ def read_table(name: str, folder: Path = FOLDER) -> list[Row]:
             columns = cells
             continue
         assert len(cells) == len(columns), f"{name}.txt:{number}: {len(cells)} cells for {len(columns)} columns"
-        rows.append(Row(name, number, section, dict(zip(columns, cells, strict=True))))
+        rows.append(TableRow(name, number, section, dict(zip(columns, cells, strict=True))))
     return rows
 
 

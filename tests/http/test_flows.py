@@ -17,7 +17,7 @@ def check(user: User, **expected: str) -> None:
 
 
 def test_trade_and_cancel_on_every_combination_of_shards(venue: Venue) -> None:
-    """Seller's home × buyer's home × market: fees, price improvement, market orders, partial fills, cancels."""
+    """Shards of seller × buyer × market: fees, price improvement, market orders, partial fills, cancels."""
     pairs = [venue.pair(shard, maker_bps=10, taker_bps=20) for shard in venue.shards]
     for seller_shard, buyer_shard, pair in itertools.product(venue.shards, venue.shards, pairs):
         seller, buyer = venue.user(seller_shard, DF="1000"), venue.user(buyer_shard, USDT="1000")
@@ -163,7 +163,7 @@ def test_partial_fills_then_cancel_all(venue: Venue) -> None:
 
 
 def test_averages(venue: Venue) -> None:
-    """With tick decimals on a tick; else rounded half-even, eight places finer, without trailing zeros."""
+    """With tick decimals on a tick; else rounded half-even, eight decimals finer, without trailing zeros."""
     pair = venue.pair(tick="0.01", lot="0.01")
     seller, buyer = venue.user(None, DF="1000"), venue.user(None, USDT="1000")
     for asks, average in [

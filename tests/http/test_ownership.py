@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from tests.http.stage import Stage
-from tests.http.table import Row, read_table
+from tests.http.table import TableRow, read_table
 from tests.http.venue import Answer, new_order
 from web.app import make_app
 from web.services import Services
@@ -127,7 +127,7 @@ def body_of(subjects: Subjects, route: str, case: str) -> bytes | None:
 
 
 @pytest.mark.parametrize("row", read_table("ownership"), ids=lambda row: row["route"])
-def test_ownership(stage: Stage, row: Row) -> None:
+def test_ownership(stage: Stage, row: TableRow) -> None:
     subjects = None
     for case in (case for case in CASES if row[case] != "-"):
         subjects = subjects or Subjects(stage)

@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from tests.http.stage import Stage
-from tests.http.table import Row, expand, fill, parameters
+from tests.http.table import TableRow, expand, fill, parameters
 from tests.http.venue import Answer
 
 TABLES: Final = ("cancel_one", "cancel_all", "place", "query", "keys", "operator", "paths", "malformed_requests")
@@ -27,7 +27,7 @@ def check(answer: Answer, expected: str) -> None:
 
 
 @pytest.mark.parametrize("row", parameters(*TABLES))
-def test_refusal(stage: Stage, row: Row) -> None:
+def test_refusal(stage: Stage, row: TableRow) -> None:
     check(stage.play(row), row["answer"])
     if row.section == "leaves a rejected order":
         check_rejected(stage, row["answer"].partition(" ")[2])
@@ -77,21 +77,21 @@ def test_unauthorized_says_nothing_about_why(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("row", parameters("malformed_bodies"))
-def test_body(stage: Stage, row: Row) -> None:
+def test_body(stage: Stage, row: TableRow) -> None:
     body = expand(fill(row["body"], stage.values))
     check(stage.venue.send("POST", "/api/v1/spot/orders", stage.own.bearer, body), row["answer"])
     stage.check_unchanged()
 
 
 @pytest.mark.parametrize("row", parameters("malformed_bodies"))
-def test_signed_body(stage: Stage, row: Row) -> None:
+def test_signed_body(stage: Stage, row: TableRow) -> None:
     """The same bodies, signed: whatever they are, the signature is over their bytes."""
     body = expand(fill(row["body"], stage.values))
     check(stage.own.key.send("POST", stage.own.key.target("/spot/orders", body), body), row["answer"])
 
 
 @pytest.mark.parametrize("row", parameters("signatures"))
-def test_signature(stage: Stage, row: Row) -> None:
+def test_signature(stage: Stage, row: TableRow) -> None:
     now_ms = int(time.time() * 1_000)
     signed = expand(fill(row["signed"], stage.values, now_ms))
     signatures = {"sig": stage.own.key.sign(signed), "other_sig": stage.other.key.sign(signed)}
@@ -103,7 +103,7 @@ def test_signature(stage: Stage, row: Row) -> None:
 
 
 @pytest.mark.parametrize("row", parameters("authorizations"))
-def test_authorization(stage: Stage, row: Row) -> None:
+def test_authorization(stage: Stage, row: TableRow) -> None:
     path = f"/spot/orders/{stage.values['done']}"
     values = {**stage.values, **tokens(stage)}
     headers, target = {}, f"/api/v1{path}"

@@ -19,7 +19,7 @@ def rows(venue: Venue, account: str, columns: str = SHOWN) -> list[Mapping[str, 
 
 
 def account_shards(venue: Venue, shard: int) -> list[int]:
-    """A home beside the market, and one elsewhere if there is any."""
+    """An account shard that is the market's, and another if there is any."""
     return [shard, (shard + 1) % venue.shard_count][: venue.shard_count]
 
 

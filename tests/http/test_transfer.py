@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.http.futures.trader import Trader, list_contract, set_mark
-from tests.http.table import Row, parameters
+from tests.http.table import TableRow, parameters
 from tests.http.venue import Answer, Key, User, Venue, at_once
 
 
@@ -39,7 +39,7 @@ def test_there_and_back(venue: Venue) -> None:
 
 
 @pytest.mark.parametrize("row", parameters("transfer"))
-def test_refused(venue: Venue, row: Row) -> None:
+def test_refused(venue: Venue, row: TableRow) -> None:
     user = venue.user(None, USDT="10")
     assert venue.send("POST", "/api/v1/spot/transfer", user.bearer, row["body"].encode()).brief() == row["answer"]
     assert (user.wallets(), futures(user)) == ({"USDT": "10 0"}, "0 0")

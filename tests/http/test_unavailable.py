@@ -17,7 +17,7 @@ from storage.operations import PutMarket
 from storage.reference_file import ReferenceFile
 from tests.exchange import Exchange, kill, until
 from tests.http.stage import Stage
-from tests.http.table import Row, expand, read_table
+from tests.http.table import TableRow, expand, read_table
 from tests.http.venue import Answer, Pair, User, Venue
 
 DEPTH = 4
@@ -111,7 +111,7 @@ def test_mailbox_full_and_no_answer(small: Venue) -> None:
     assert user.wallets() == {"USDT": "100 0"}
 
 
-def test_shard_dies_with_commands_in_its_hands(small: Venue) -> None:
+def test_shard_dies_while_processing_commands(small: Venue) -> None:
     """A cancel may be repeated in any case; of a new order nobody can say."""
     pair, user = small.pair(1), small.user(1, USDT="100")
     order = user.place(pair, "buy", "1", "10")["id"]
@@ -237,7 +237,7 @@ def test_engine_stopped(stopped: Stage, table: str) -> None:
     assert requested >= 4
 
 
-def asks_engine(row: Row) -> bool:
+def asks_engine(row: TableRow) -> bool:
     if row.section:
         return True
     if any(text in row["request"] for text in KNOWN_TO_WEB):

@@ -29,7 +29,7 @@ from web.exchange.catalog import Catalog
 from web.http.tokens import Tokens
 
 API: Final = "/api/v1"
-ARCHIVED_S: Final = 10.0  # rows are archived in a tenth of a second; a loaded machine takes longer
+ARCHIVED_S: Final = 10.0  # rows are archived within half a second under load; a busy machine takes longer
 ORDER_FIELDS: Final = (
     "id symbol side type tif price quantity quote_quantity filled_qty avg_fill_price status reject_reason"
     " created_at updated_at"

@@ -108,11 +108,11 @@ def lose_an_order(rnd: random.Random, ops: list[Op]) -> None:
     ops.append(Op(GetOrder(op.answer[1][0]), ("refused", 404, "ORDER_NOT_FOUND"), op.ended + 1, op.ended + 2))
 
 
-@pytest.mark.parametrize("spoil", [swap_two_answers, read_what_was_before, forget_a_cancel, lose_an_order])
-def test_what_is_wrong_is_found(spoil: Callable[[random.Random, list[Op]], None]) -> None:
+@pytest.mark.parametrize("corrupt", [swap_two_answers, read_what_was_before, forget_a_cancel, lose_an_order])
+def test_what_is_wrong_is_found(corrupt: Callable[[random.Random, list[Op]], None]) -> None:
     rnd = random.Random(read_seed())
     ops = make_history(rnd)
-    spoil(rnd, ops)
+    corrupt(rnd, ops)
     assert explain(ops) is None
 
 

@@ -60,7 +60,7 @@ class Scene:
             self.place(self.other, Side.SELL, PRICE, FILLED)
 
     def account_of(self, account_shard: int, index: int) -> str:
-        """One of the accounts of that home, with money."""
+        """One of the accounts of that shard, with money."""
         names = [
             name
             for name in (f"trader-{number}" for number in range(99))
@@ -215,7 +215,7 @@ def check_family(engine: Engine, placed: Order) -> None:
 
 
 def check_release(scene: Scene, histories: list[list[Engine]]) -> None:
-    """What the parent held leaves in the record that ends it: at home at once, elsewhere in one link message."""
+    """What the parent held leaves in the record that ends it: at once here, elsewhere in one link message."""
     engines = histories[scene.market_shard]
     last = next(engine for engine in engines if scene.parent.id in ended_in(engine))
     before = engines[engines.index(last) - 1]

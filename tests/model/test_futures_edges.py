@@ -74,7 +74,7 @@ def test_a_price_that_came_in_the_midst_of_a_trade_fires_a_trigger(world: World)
 
 
 def away_world() -> tuple[World, str]:
-    """Four shards, and an account that is not at home where the market is."""
+    """Four shards, and an account of another shard than the market's."""
     world = make_world(4)
     return world, next(name for name in ACCOUNTS[:3] if not world.engine_of(1).links.is_account_shard(name))
 

@@ -182,7 +182,7 @@ def test_many_at_once(ticks: int) -> None:
     assert stage.worth >= 0 and stage.world.violations() == []
 
 
-def test_a_mark_that_came_back_has_not_made_anybody_rich() -> None:
+def test_a_mark_that_came_back_leaves_the_account_at_risk() -> None:
     """The account shard judges by a mark of between: at the one that was asked with there is no leave."""
     stage = fallen(AT_RISK, 2)
     call = stage.world.submit(stage.order(stage.poor, SELL, FREE, LOTS, reduce_only=True))

@@ -20,7 +20,7 @@ NONE = make_number(1, 10**6)
 NOWHERE = make_number(9, 1)
 OPEN = {"order": make_number(1, 1)}
 BEYOND = 2**63  # no integer of the archive
-ASKED: tuple[tuple[str, Callable[[Order], Naming], list[dict[str, Any]]], ...] = (
+NAMINGS: tuple[tuple[str, Callable[[Order], Naming], list[dict[str, Any]]], ...] = (
     ("other", lambda bid: Cancel(bid.id, OTHER), [{**OPEN, "reason": "not_owner"}]),
     ("none", lambda bid: Cancel(NONE, OWN), [{"order": NONE}]),
     ("nowhere", lambda bid: Cancel(NOWHERE, OWN), [{"order": NOWHERE, "market": 0}]),
@@ -77,7 +77,7 @@ def world() -> World:
     return world
 
 
-@pytest.mark.parametrize(("make", "told"), [case[1:] for case in ASKED], ids=[case[0] for case in ASKED])
+@pytest.mark.parametrize(("make", "told"), [case[1:] for case in NAMINGS], ids=[case[0] for case in NAMINGS])
 def test_each_has_its_own(world: World, make: Callable[[Order], Naming], told: list[dict[str, Any]]) -> None:
     """By default: a cancel of an order that is not open."""
     bid = placed(world, order(OWN, Side.BUY, 400_000, 10, client_id="mine"))

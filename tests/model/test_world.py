@@ -26,7 +26,7 @@ def bid(quantity: int = 5, client_id: str = "") -> Place:
     return Place(NewOrder(1, "carol", Side.BUY, Kind.LIMIT, TimeInForce.GTC, 100, quantity, 0, client_id))
 
 
-def hold_asked(world: World) -> Call:
+def request_hold(world: World) -> Call:
     """An order whose hold is in the account shard's mailbox."""
     call = world.submit(bid())
     world.turn(MARKET_SHARD)
@@ -41,7 +41,7 @@ def balance(world: World) -> Balance:
 
 
 def test_an_order_is_answered_when_its_grant_has_come(world: World) -> None:
-    call = hold_asked(world)
+    call = request_hold(world)
     world.turn(ACCOUNT_SHARD)
     assert world.violations() == []
     world.pump(ACCOUNT_SHARD, MARKET_SHARD)
@@ -57,7 +57,7 @@ def test_a_refused_hold_is_answered_with_the_reason(world: World) -> None:
 
 
 def test_a_grant_past_its_deadline_is_not_placed_and_its_hold_released(world: World) -> None:
-    call = hold_asked(world)
+    call = request_hold(world)
     world.turn(ACCOUNT_SHARD)
     world.now_ms += DEADLINE_MS + 1
     world.drain()
@@ -67,7 +67,7 @@ def test_a_grant_past_its_deadline_is_not_placed_and_its_hold_released(world: Wo
 
 
 def test_a_hold_past_its_deadline_holds_nothing(world: World) -> None:
-    call = hold_asked(world)
+    call = request_hold(world)
     world.now_ms += DEADLINE_MS + 1
     world.drain()
     assert call.reply == Rejected(RejectReason.TIMEOUT)
@@ -75,7 +75,7 @@ def test_a_hold_past_its_deadline_holds_nothing(world: World) -> None:
 
 
 def test_a_grant_is_placed_after_the_market_shards_restart(world: World) -> None:
-    call = hold_asked(world)
+    call = request_hold(world)
     world.turn(ACCOUNT_SHARD)
     world.restart(MARKET_SHARD)
     assert call.reply == Rejected(RejectReason.TIMEOUT)
@@ -85,7 +85,7 @@ def test_a_grant_is_placed_after_the_market_shards_restart(world: World) -> None
 
 
 def test_a_grant_is_made_again_after_the_account_shards_restart(world: World) -> None:
-    call = hold_asked(world)
+    call = request_hold(world)
     world.turn(ACCOUNT_SHARD)
     world.restart(ACCOUNT_SHARD)
     assert call.reply == Rejected(RejectReason.TIMEOUT), "whether it is placed is unknown to the market shard"
@@ -94,8 +94,8 @@ def test_a_grant_is_made_again_after_the_account_shards_restart(world: World) ->
     assert balance(world).held == 5 * 10**5
 
 
-def test_a_hold_in_the_mailbox_of_a_account_shard_that_dies_is_lost_without_a_trace(world: World) -> None:
-    call = hold_asked(world)
+def test_a_hold_in_the_mailbox_of_an_account_shard_that_dies_is_lost_without_a_trace(world: World) -> None:
+    call = request_hold(world)
     world.restart(ACCOUNT_SHARD)
     world.drain()
     assert call.reply == Rejected(RejectReason.TIMEOUT)
@@ -103,7 +103,7 @@ def test_a_hold_in_the_mailbox_of_a_account_shard_that_dies_is_lost_without_a_tr
     assert not world.engine_of(1).markets[1].open
 
 
-def test_a_account_shard_that_is_down_refuses_at_once_with_nothing_done(world: World) -> None:
+def test_an_account_shard_that_is_down_refuses_at_once_with_nothing_done(world: World) -> None:
     world.crash(ACCOUNT_SHARD)
     call = world.submit(bid())
     world.turn(MARKET_SHARD)
@@ -139,7 +139,7 @@ def test_a_reply_waits_until_the_release_is_in_the_account_shards_queue(world: W
     assert requested.reply == BalancesReply([Balance("USDT", 10**6, 0)])
 
 
-def test_a_reply_does_not_wait_for_a_account_shard_that_is_down(world: World) -> None:
+def test_a_reply_does_not_wait_for_an_account_shard_that_is_down(world: World) -> None:
     placed = world.call(bid())
     assert isinstance(placed, OrderReply)
     world.crash(ACCOUNT_SHARD)
@@ -152,7 +152,7 @@ def test_a_reply_does_not_wait_for_a_account_shard_that_is_down(world: World) ->
 
 
 def test_a_full_disk_refuses_commands_and_takes_link_messages_later(world: World) -> None:
-    call = hold_asked(world)
+    call = request_hold(world)
     world.turn(ACCOUNT_SHARD)
     world.nodes[MARKET_SHARD].full = True
     refused = world.submit(Cancel(1, "carol"), MARKET_SHARD)
@@ -233,7 +233,7 @@ def test_orders_are_placed_after_the_clock_has_stepped_back(world: World) -> Non
 def test_a_clock_that_has_stepped_back_and_caught_up_does_not_put_a_deadline_off(world: World) -> None:
     world.call(bid(1))
     world.now_ms -= 1_000
-    call = hold_asked(world)
+    call = request_hold(world)
     world.turn(ACCOUNT_SHARD)
     world.now_ms += DEADLINE_MS + 1
     world.drain()

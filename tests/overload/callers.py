@@ -98,7 +98,7 @@ class Callers:
             self._on_answer = on_answer
 
     def turn(self, patience_s: float) -> None:
-        """OnAnswer what has come; waits at most so long for anything."""
+        """Handle what has come; waits at most so long for anything."""
         for key, events in self._selector.select(max(0.0, patience_s)):
             caller: Caller = key.data
             if events & selectors.EVENT_WRITE:

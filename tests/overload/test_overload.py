@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from tests.model.seeds import read_seed
-from tests.overload.orders import ASKING, BUSY
+from tests.overload.orders import BUSY, WITH_ARCHIVE
 from tests.overload.overload import AT_LIMIT, ONE_SLOW, SHORT, Scenario, overload
 from tests.overload.scene import scene
 
@@ -19,7 +19,7 @@ GOODPUT_MIN: Final = 0.5  # of what was served before, in the same run, where th
 @pytest.mark.parametrize("scenario", [SHORT, ONE_SLOW._replace(depth=4), AT_LIMIT], ids=lambda scenario: scenario.name)
 def test_overload(scenario: Scenario) -> None:
     """All are answered rightly and in time; memory stays flat; what was acknowledged is there."""
-    with scene(random.Random(read_seed()), ASKING, scenario.settings, scenario.shard_count) as found:
+    with scene(random.Random(read_seed()), WITH_ARCHIVE, scenario.settings, scenario.shard_count) as found:
         result = overload(found, scenario, FACTOR, CLOSED_S, OPEN_S)
     print("\n".join(result.lines()))
     assert result.findings == []

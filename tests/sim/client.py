@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.sim.simulation import Simulation
 
 
-class Channel:
+class SimChannel:
     """A connection to one shard, reconnected whenever it is lost."""
 
     def __init__(self, client: "Client", name: str) -> None:
@@ -134,7 +134,7 @@ class Client:
     def _begin(self) -> None:
         self.life = Life(self.simulation.machine, self)
         shards = range(self.simulation.plan.shard_count)
-        self.channels = [Channel(self, f"shard-{shard}") for shard in shards]
+        self.channels = [SimChannel(self, f"shard-{shard}") for shard in shards]
 
     def call_numbered(self, sock: SimSocket, number: int) -> Call | None:
         """The pending call with that number on a connection."""

@@ -155,7 +155,7 @@ class SimFuturesMarket(FuturesReference):
         short = short or self.is_short(grant, requested, requested.price)
         return None if enough and not short else RejectReason.INSUFFICIENT_MARGIN
 
-    def changes_at_home(self, change: Modify) -> bool:
+    def change_needs_account_shard(self, change: Modify) -> bool:
         """Whether a modification needs funds, so that the order's account shard elsewhere must be asked."""
         order = self.orders.get(change.id)
         if order is None or not self.is_open(order) or not self.shard.is_away(change.account):

@@ -198,7 +198,7 @@ class FuturesShard(Payments):
                 order.id == number and order.account == account for order in market.asked_for
             ):
                 return Rejected(RejectReason.NOT_MODIFIABLE)  # it has fired, and awaits its margin
-            case Modify() if market.changes_at_home(message):
+            case Modify() if market.change_needs_account_shard(message):
                 found = market.check_change(message)  # it has come to hold or need funds since the command arrived
                 return found if isinstance(found, Rejected) else Rejected(RejectReason.BUSY)
             case AddMarket():

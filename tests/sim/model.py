@@ -146,7 +146,7 @@ class ShardModel(FuturesShard):
             case MarginHold():
                 return self.hold_margin(message)
             case FundsHold():
-                return self.hold_at_home(message)
+                return self.hold_on_account_shard(message)
             case Deposit():
                 return self.deposit(message)
             case SetRules():
@@ -211,7 +211,7 @@ class ShardModel(FuturesShard):
             return new.quantity * market.lot_units
         return new.quote_quantity or new.price * new.quantity * market.tick_lot_units
 
-    def hold_at_home(self, hold: FundsHold) -> Reply | None:
+    def hold_on_account_shard(self, hold: FundsHold) -> Reply | None:
         market = self.model.shards[hold.market_shard].markets[hold.order.market]
         amount = self.amount_of(hold.order, market)
         found = self.wallets.get((hold.order.account, market.quote if hold.order.side == o.Side.BUY else market.base))

@@ -74,7 +74,7 @@ class Node:
         snapshots = SimSnapshots(self.disk, simulation.plan.snapshot_records)
         self._engine = engine
         self.here_since_ms = simulation.true_ms
-        self._reaches_for = True  # until it has what its peers' callers had been told before
+        self._reaches_for = True  # until it has what its peers' callers had been answered before
         self._shard = Shard(
             simulation.folder,
             engine,
@@ -186,7 +186,7 @@ class Node:
                 if not isinstance(
                     applied, Granted
                 ):  # the grant was insufficient, and its account shard is full: not executed
-                    self.simulation.violated("what is on disk was answered BUSY: it must be asked for at home")
+                    self.simulation.violated("what is on disk was answered BUSY: its account shard must be asked")
                 return
             oracle.answered(self._call_of(request), self.number, engine.sequence)
             return
@@ -196,7 +196,7 @@ class Node:
             if not (isinstance(reply, Rejected) and reply.reason in (RejectReason.BUSY, RejectReason.RESTARTING)):
                 oracle.asked_before(self.number, message, encode(reply), archived)
         elif type(message) not in (*COMMANDS, GetStatus):
-            oracle.questioned(self.number, message, encode(reply), archived)
+            oracle.queried(self.number, message, encode(reply), archived)
 
     def _call_of(self, request: Request) -> Any:
         """The call of a request; None if no client of the simulation waits for it."""

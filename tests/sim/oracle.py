@@ -141,7 +141,7 @@ class Oracle:
             told = None if expected is None else encode(expected)
             self._differ(message, "what stands against", reply, told)
 
-    def questioned(self, shard: int, query: Query, reply: bytes, archived: int) -> None:
+    def queried(self, shard: int, query: Query, reply: bytes, archived: int) -> None:
         """A query was answered."""
         if self._ahead:
             return

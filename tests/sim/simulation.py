@@ -183,7 +183,7 @@ class Simulation:
         # a trigger may still expire, a countdown end: their effects must be delivered too
         self._until(
             lambda: self._are_mailboxes_whole() and self._is_drained(),
-            "the mailboxes did not get back all their places",
+            "the mailboxes did not get back all their slots",
         )
         self.oracle.check_drained()
         self.oracle.check_together()

@@ -55,7 +55,7 @@ NUMBERS = {"DF": 2, "BTC": 1}
 NOWHERE = 999  # the number of any other market
 
 
-class Line(NamedTuple):
+class Step(NamedTuple):
     """A command, and what must come of it; None: whatever comes."""
 
     number: int
@@ -66,7 +66,7 @@ class Line(NamedTuple):
 class Scenario(NamedTuple):
     path: Path
     name: str
-    lines: list[Line]
+    steps: list[Step]
 
 
 def read_scenarios(path: Path) -> Iterator[Scenario]:
@@ -84,9 +84,9 @@ def read_scenarios(path: Path) -> Iterator[Scenario]:
         assert scenario is not None, f"{path}:{number}: a line before the first scenario"
         events = [event.strip() for event in right.split(";") if event.strip()] if bar else None
         if left.strip():
-            scenario.lines.append(Line(number, left.strip(), events))
+            scenario.steps.append(Step(number, left.strip(), events))
         else:
-            before = scenario.lines[-1].events
+            before = scenario.steps[-1].events
             assert before is not None and events is not None, f"{path}:{number}: continues nothing"
             before.extend(events)
     if scenario:
@@ -99,9 +99,9 @@ def write_scenarios(path: Path) -> None:
     for scenario in read_scenarios(path):
         texts.append(f"== {scenario.name}")
         stage = Stage(1)
-        for line in scenario.lines:
-            events = stage.run(line.command)
-            texts += [line.command] if line.events is None else _lay_out(line.command, events)
+        for step in scenario.steps:
+            events = stage.run(step.command)
+            texts += [step.command] if step.events is None else _lay_out(step.command, events)
         texts.append("")
     path.write_text("\n".join(texts))
 
@@ -409,7 +409,7 @@ def _steps(text: str, decimals: int) -> int:
     one = parse_decimal(f"1e-{decimals}")
     assert value is not None and one is not None
     steps = count_steps(value, one)
-    assert steps is not None, f"{text} has more than {decimals} places"
+    assert steps is not None, f"{text} has more than {decimals} decimals"
     return steps
 
 

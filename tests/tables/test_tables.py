@@ -14,10 +14,10 @@ SCENARIOS = [scenario for path in FILES for scenario in read_scenarios(path)]
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: f"{scenario.path.stem}: {scenario.name}")
 def test_scenario(scenario: Scenario, shard_count: int) -> None:
     stage = Stage(shard_count)
-    for line in scenario.lines:
-        events = stage.run(line.command)
-        where = f"{scenario.path.name}:{line.number}: {line.command}"
-        assert line.events is None or events == line.events, where
+    for step in scenario.steps:
+        events = stage.run(step.command)
+        where = f"{scenario.path.name}:{step.number}: {step.command}"
+        assert step.events is None or events == step.events, where
     assert stage.world.unfaithful() == []
 
 

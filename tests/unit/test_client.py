@@ -291,7 +291,7 @@ def test_several_shards_answer_in_the_order_they_were_asked(folder: Folder, clie
         assert replies == [CountReply(5), CountReply(6)]
 
 
-def test_places_are_taken_in_every_mailbox_or_in_none(
+def test_slots_are_taken_in_every_mailbox_or_in_none(
     folder: Folder, client: Client, channel: ThreadedShardChannel, owner: Process
 ) -> None:
     with running(own, folder.path, "shard-1", BOUND) as second:

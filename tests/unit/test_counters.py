@@ -59,7 +59,7 @@ def test_the_file_has_its_room_from_the_beginning(owner: OwnCounters, path: Path
     assert path.stat().st_blocks * 512 >= path.stat().st_size
 
 
-def test_at_the_bound_nobody_gets_a_place(owner: OwnCounters, slots: list[Slot]) -> None:
+def test_a_full_mailbox_has_no_free_slot(owner: OwnCounters, slots: list[Slot]) -> None:
     assert [claim(slots[number]) for number in (0, 1, 0, 1, 0)] == [True] * 5
     assert [claim(slots[number]) for number in (0, 1)] == [False, False]
     assert owner.qsize() == slots[0].qsize() == 5
@@ -67,7 +67,7 @@ def test_at_the_bound_nobody_gets_a_place(owner: OwnCounters, slots: list[Slot])
     assert claim(slots[0]) and not claim(slots[1])
 
 
-def test_who_does_not_serve_has_no_places(owner: OwnCounters, slots: list[Slot]) -> None:
+def test_a_mailbox_that_does_not_serve_has_no_slots(owner: OwnCounters, slots: list[Slot]) -> None:
     owner.serve(False)
     with pytest.raises(NotServing):
         slots[0].claim()

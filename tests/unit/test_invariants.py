@@ -81,7 +81,7 @@ def add_up_wrongly(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "text"),
+    ("corrupt", "text"),
     [
         (give_money, "money: USDT"),
         (take_a_fee_from_nobody, "money: USDT"),
@@ -96,9 +96,9 @@ def add_up_wrongly(engine: Engine) -> None:
         (add_up_wrongly, "does not add up"),
     ],
 )
-def test_what_is_wrong_is_found(spoil: Callable[[Engine], None], text: str) -> None:
+def test_what_is_wrong_is_found(corrupt: Callable[[Engine], None], text: str) -> None:
     world = small_world()
-    spoil(world.engines[0])
+    corrupt(world.engines[0])
     assert any(text in found for found in find_violations(world.engines))
 
 

@@ -195,7 +195,7 @@ def test_a_full_disk_refuses_what_another_shard_would_have_to_hold(tmp_path_fact
     caller.disk.is_full = True
     assert caller.ask_at_once(Cancel(1, away), bid(away)) == [Rejected(RejectReason.STORAGE_FULL)] * 2
     caller.disk.is_full = False
-    assert caller.ask_at_once(bid(away)) == [Rejected(RejectReason.RESTARTING)]  # its home is not there
+    assert caller.ask_at_once(bid(away)) == [Rejected(RejectReason.RESTARTING)]  # its account shard is not there
     caller.close()
 
 

@@ -12,7 +12,7 @@ from shards.model.markets import shard_of_account, shard_of_symbol
 from tests.model.seeds import repeatable
 from tests.model.world import make_market
 
-MARKET = make_market(1)  # tick 0.01, lot 0.1, base 8, quote 6 places
+MARKET = make_market(1)  # tick 0.01, lot 0.1, base 8, quote 6 decimals
 COARSE = replace(MARKET, tick_digits=25, price_decimals=1, lot_digits=5, lot_decimals=0)  # tick 2.5, lot 5
 
 
@@ -53,7 +53,7 @@ def test_steps_other_than_powers_of_ten_are_multiplied_out() -> None:
         (500 * 10**9, 10**9, "5.00"),
     ],
 )
-def test_an_average_is_a_tick_or_eight_places_finer(value: int, quantity: int, text: str) -> None:
+def test_an_average_is_a_tick_or_eight_decimals_finer(value: int, quantity: int, text: str) -> None:
     assert MARKET.format_average(value, quantity) == text
 
 

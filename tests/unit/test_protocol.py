@@ -224,7 +224,7 @@ def test_a_reader_that_takes_nothing_is_cut_off() -> None:
     assert take(caller) == b"" and caller.fault == ""
 
 
-def test_who_asked_an_end_that_has_gone_gets_nothing_not_a_part() -> None:
+def test_a_partial_reply_is_dropped_when_the_connection_ends() -> None:
     callee = asking()
     assert callee.receive(WELCOME + pack(FrameKind.REPLY_PIECE, 7, 0, b"a part"))
     assert callee.calls[7].bodies

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.http.futures.actor import Actor
-from tests.http.futures.order_trader import Settle, wait_archived
+from tests.http.futures.order_trader import AwaitArchive, wait_archived
 from tests.http.futures.site import Site
 from tests.http.futures.trader import list_contract, set_mark
 from tests.http.venue import Venue
@@ -35,10 +35,10 @@ def new_site(tmp_path: Path) -> Iterator[Site]:
         yield made
 
 
-@pytest.fixture(params=["at-home", "away"])
+@pytest.fixture(params=["same-shard", "other-shard"])
 def symbol(request: pytest.FixtureRequest, venue: Venue) -> str:
     """A new market, with its book on the account shard of ``own``, and on another shard."""
-    return list_contract(venue, 0 if request.param == "at-home" else venue.shard_count - 1)
+    return list_contract(venue, 0 if request.param == "same-shard" else venue.shard_count - 1)
 
 
 @pytest.fixture
@@ -67,6 +67,6 @@ def other(venue: Venue) -> Actor:
 
 
 @pytest.fixture(params=["recent", "archived"])
-def settle(request: pytest.FixtureRequest, venue: Venue) -> Settle:
+def await_archive(request: pytest.FixtureRequest, venue: Venue) -> AwaitArchive:
     """Called before history is read: from the shards' memory, and, after waiting, from the archive."""
     return (lambda: None) if request.param == "recent" else (lambda: wait_archived(venue))

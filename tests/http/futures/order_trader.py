@@ -8,10 +8,10 @@ from tests.http.futures.caller import Answer, Caller, Json, sender
 from tests.http.futures.trader import Trader
 from tests.http.venue import Venue
 
-Settle = Callable[[], None]
-"""What the fixture ``settle`` gives."""
+AwaitArchive = Callable[[], None]
+"""What the fixture ``await_archive`` gives."""
 
-ARCHIVED_S: Final = 10.0  # rows are archived in a tenth of a second; a loaded machine takes longer
+ARCHIVED_S: Final = 10.0  # rows are archived within half a second under load; a busy machine takes longer
 
 
 class OrderTrader(Trader):

@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from tests.http.futures.caller import Json, now_ms
-from tests.http.futures.order_trader import OrderTrader, Settle
+from tests.http.futures.order_trader import AwaitArchive, OrderTrader
 from tests.http.futures.trader import list_contract, set_mark
 from tests.http.venue import Venue
 
@@ -145,7 +145,7 @@ def test_both_fronts(trader: OrderTrader, symbol: str) -> None:
         assert trader.call("DELETE", "/v1/algoOrder", algoId=number).brief() == "400 -2011"
 
 
-def test_what_becomes_of_a_trigger(trader: OrderTrader, symbol: str, settle: Settle) -> None:
+def test_what_becomes_of_a_trigger(trader: OrderTrader, symbol: str, await_archive: AwaitArchive) -> None:
     """NEW; TRIGGERED while what it became is open; FINISHED; CANCELED; EXPIRED."""
     venue, other = trader.venue, OrderTrader(trader.venue)
     other.place(symbol, "SELL", "104", "1")
@@ -163,7 +163,7 @@ def test_what_becomes_of_a_trigger(trader: OrderTrader, symbol: str, settle: Set
     closes = place(trader, symbol, "SELL", quantity="", triggerPrice="50", closePosition="true")["algoId"]
     trader.place(symbol, "SELL", "104.5", "2")
     other.place(symbol, "BUY", "104.5", "2")  # the position is closed
-    settle()
+    await_archive()
 
     found = {number: trader.get("/algoOrder", algoId=number) for number in (waiting, canceled, bought, rests, closes)}
     statuses = {number: order["algoStatus"] for number, order in found.items()}
@@ -234,7 +234,7 @@ def test_canceling_all_waiting_ones(venue: Venue, trader: OrderTrader, symbol: s
 # Which of them a call is about: by algoId or clientAlgoId, of this account, with a symbol or without one
 
 
-def test_only_what_was_born_as_a_trigger(trader: OrderTrader, symbol: str, settle: Settle) -> None:
+def test_only_what_was_born_as_a_trigger(trader: OrderTrader, symbol: str, await_archive: AwaitArchive) -> None:
     limit = trader.place(symbol, "BUY", "90", "1", newClientOrderId="limit")["orderId"]
     ended = trader.place(symbol, "BUY", "91", "1")["orderId"]
     trader.cancel(symbol, ended)
@@ -242,7 +242,7 @@ def test_only_what_was_born_as_a_trigger(trader: OrderTrader, symbol: str, settl
     shared = place(trader, symbol, clientAlgoId="shared")["algoId"]
     trader.cancel(symbol, shared)
     trader.place(symbol, "BUY", "92", "1", newClientOrderId="shared")
-    settle()
+    await_archive()
     for name in ({"algoId": limit}, {"algoId": ended}, {"clientAlgoId": "limit"}):
         assert trader.call("GET", "/v1/algoOrder", **name).brief() == UNKNOWN
         assert trader.call("DELETE", "/v1/algoOrder", **name).brief() == "400 -2011"
@@ -274,7 +274,9 @@ def test_whose_and_where(venue: Venue, trader: OrderTrader, symbol: str) -> None
     assert trader.get("/algoOrder", algoId=number)["algoStatus"] == "NEW"
 
 
-def test_a_client_id_on_several_markets(venue: Venue, trader: OrderTrader, symbol: str, settle: Settle) -> None:
+def test_a_client_id_on_several_markets(
+    venue: Venue, trader: OrderTrader, symbol: str, await_archive: AwaitArchive
+) -> None:
     """The latest wins: of the open ones, else of all."""
     symbols = [symbol, list_contract(venue, 0), list_contract(venue, venue.shard_count // 2)]
     for market in symbols[1:]:
@@ -290,6 +292,6 @@ def test_a_client_id_on_several_markets(venue: Venue, trader: OrderTrader, symbo
         assert trader.get("/algoOrder", clientAlgoId="twice", symbol=market)["algoId"] == number
     for left in (placed[:2], placed[:1], []):
         assert trader.call("DELETE", "/v1/algoOrder", clientAlgoId="twice").ok()["algoId"] == placed[len(left)]
-        settle()
+        await_archive()
         assert named() == (left or placed)[-1]
     assert trader.call("DELETE", "/v1/algoOrder", clientAlgoId="twice").brief() == "400 -2011"

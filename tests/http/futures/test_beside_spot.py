@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from shards.model.ids import TRADE, from_uuid, to_uuid
-from tests.http.futures.order_trader import OrderTrader, Settle
+from tests.http.futures.order_trader import AwaitArchive, OrderTrader
 from tests.http.futures.trader import TERMS
 from tests.http.venue import Venue, at_once
 
@@ -66,8 +66,8 @@ def both(venue: Venue) -> Both:
     return Both(venue)
 
 
-def test_lists(both: Both, settle: Settle) -> None:
-    settle()
+def test_lists(both: Both, await_archive: AwaitArchive) -> None:
+    await_archive()
     newest_first = list(both.spot.values())[::-1]
     for limit, symbol in itertools.product((1, 2, 200), (None, both.symbol)):
         query = {} if symbol is None else {"symbol": symbol}
@@ -88,8 +88,8 @@ def test_lists(both: Both, settle: Settle) -> None:
     assert [row["incomeType"] for row in income] == ["TRANSFER", "COMMISSION"]
 
 
-def test_futures_orders_on_the_spot_api(both: Both, settle: Settle) -> None:
-    settle()
+def test_futures_orders_on_the_spot_api(both: Both, await_archive: AwaitArchive) -> None:
+    await_archive()
     for name in both.futures:
         for text in (both.uuid(name), both.uuid(name).upper()):
             for method, caller in itertools.product(("GET", "DELETE"), (both.user, both.other.user)):
@@ -105,8 +105,8 @@ def test_futures_orders_on_the_spot_api(both: Both, settle: Settle) -> None:
     both.check_untouched()
 
 
-def test_spot_orders_on_the_futures_api(both: Both, settle: Settle) -> None:
-    settle()
+def test_spot_orders_on_the_futures_api(both: Both, await_archive: AwaitArchive) -> None:
+    await_archive()
     trader, symbol = both.trader, both.symbol
     for name in both.spot:
         number = both.number(name)

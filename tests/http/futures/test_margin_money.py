@@ -16,13 +16,13 @@ def symbol(far: str) -> str:
 
 @pytest.fixture
 def long(venue: Venue) -> Trader:
-    """At home on another shard than the market, where there are several."""
+    """On another shard than the market, where there are several."""
     return Trader(venue, 0, "1000")
 
 
 @pytest.fixture
 def short(venue: Venue) -> Trader:
-    """At home on a third."""
+    """On a third."""
     return Trader(venue, venue.shard_count // 2, "1000")
 
 

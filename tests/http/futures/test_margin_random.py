@@ -15,7 +15,7 @@ MIDDLE = 400_000  # ticks
 
 
 class Flow:
-    """Three traders, each at home elsewhere, in two markets on different shards.
+    """Three traders, each on another account shard, in two markets on different shards.
 
     Orders that shall rest lie far from the middle; a trade is one match, near the middle, with nothing else in its way.
     """

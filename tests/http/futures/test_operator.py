@@ -99,7 +99,7 @@ def test_mark_price_fires_what_is_due(venue: Venue, symbol: str) -> None:
     assert long.position(symbol) == "1 100 5"
     set_mark(venue, symbol, "97")
     path = f"/accounts/{long.name}"
-    until(lambda: not venue.operate("GET", path).ok()["positions"], ANSWER_S, "its home grants the loss")
+    until(lambda: not venue.operate("GET", path).ok()["positions"], ANSWER_S, "its account shard grants the loss")
     assert long.position(symbol) == ""
     assert long.money() == "994.9025 994.9025 0 0 0"  # 1000 − 0.05 − 5 − 0.0475
     assert set(venue.operate("GET", f"/accounts/{long.name}").ok()["open_orders"].values()) == {0}

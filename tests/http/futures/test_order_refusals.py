@@ -4,7 +4,7 @@ import pytest
 
 from tests.http.futures.order_stage import OrderStage
 from tests.http.futures.order_trader import wait_archived
-from tests.http.table import Row, parameters, read_table
+from tests.http.table import TableRow, parameters, read_table
 from tests.http.venue import Venue
 
 
@@ -13,7 +13,7 @@ def order_stage(venue: Venue) -> OrderStage:
     return OrderStage(venue)
 
 
-def check(order_stage: OrderStage, row: Row) -> None:
+def check(order_stage: OrderStage, row: TableRow) -> None:
     status, code, *text = row["answer"].split(" ", 2)
     answer = order_stage.send(row["who"], row["request"])
     assert answer.brief() == f"{status} {code}", (row, answer.body)
@@ -21,7 +21,7 @@ def check(order_stage: OrderStage, row: Row) -> None:
 
 
 @pytest.mark.parametrize("row", parameters("futures_place", "futures_modify", "futures_cancel"))
-def test_refusal(order_stage: OrderStage, row: Row) -> None:
+def test_refusal(order_stage: OrderStage, row: TableRow) -> None:
     check(order_stage, row)
     order_stage.check_unchanged()
 

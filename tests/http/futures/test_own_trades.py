@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from tests.http.futures.caller import Json, now_ms
-from tests.http.futures.order_trader import OrderTrader, Settle
+from tests.http.futures.order_trader import AwaitArchive, OrderTrader
 from tests.http.futures.trader import list_contract
 from tests.http.venue import Venue
 
@@ -56,8 +56,8 @@ EXPECTED: Final = [
 ]
 
 
-def test_fills(cast: Cast, settle: Settle) -> None:
-    settle()
+def test_fills(cast: Cast, await_archive: AwaitArchive) -> None:
+    await_archive()
     for symbol in cast.symbols:
         fills = cast.own.get("/userTrades", symbol=symbol)
         assert [list(fill) for fill in fills] == len(EXPECTED) * [FILL]
@@ -79,8 +79,8 @@ def test_fills(cast: Cast, settle: Settle) -> None:
         assert [(trade["id"], trade["time"]) for trade in public] == [(fill["id"], fill["time"]) for fill in fills]
 
 
-def test_which_fills(cast: Cast, settle: Settle) -> None:
-    settle()
+def test_which_fills(cast: Cast, await_archive: AwaitArchive) -> None:
+    await_archive()
     symbol = cast.symbols[-1]
     fills = cast.own.get("/userTrades", symbol=symbol)
 
@@ -110,7 +110,7 @@ def test_which_fills(cast: Cast, settle: Settle) -> None:
     assert cast.other.get("/userTrades", symbol=symbol, orderId=cast.bought) == []
 
 
-def test_income(venue: Venue, settle: Settle) -> None:
+def test_income(venue: Venue, await_archive: AwaitArchive) -> None:
     """Every change of the wallet, oldest first; together they are what is in it."""
     symbols = [list_contract(venue, shard, market_take_bound="0.2") for shard in (venue.shard_count - 1, 0)]
     own, other = OrderTrader(venue, 0, "100"), OrderTrader(venue)
@@ -124,7 +124,7 @@ def test_income(venue: Venue, settle: Settle) -> None:
     out = f"out-{venue.number()}"
     own.transfer("perp_to_spot", "50.5", reference=out).ok()
     own.transfer("spot_to_perp", "0.25").ok()
-    settle()
+    await_archive()
 
     rows = own.get("/income")
     assert [list(row) for row in rows] == len(rows) * [INCOME]
@@ -161,9 +161,9 @@ def test_income(venue: Venue, settle: Settle) -> None:
     assert OrderTrader(venue, funds="1").get("/income")[0]["income"] == "1"
 
 
-def test_pages_of_income(cast: Cast, settle: Settle) -> None:
+def test_pages_of_income(cast: Cast, await_archive: AwaitArchive) -> None:
     """From a start they go on from it; without one from the newest back. Together they are all there is."""
-    settle()
+    await_archive()
     rows = cast.own.get("/income")
     for limit in (1, 3, 10, 1_000):
         for query in ({"startTime": 0}, {}, {"endTime": rows[-2]["time"]}, {"incomeType": "COMMISSION"}):

@@ -14,7 +14,7 @@ from tests.http.futures.caller import Answer, Json, now_ms
 from tests.http.futures.order_trader import OrderTrader
 from tests.http.futures.site import Site
 from tests.http.futures.trader import list_contract
-from tests.http.table import Row, fill, read_table
+from tests.http.table import TableRow, fill, read_table
 from tests.http.test_ownership import check_table, routes
 from tests.http.venue import Venue
 
@@ -68,16 +68,16 @@ class Subjects:
         return trader.get("/openOrders"), trader.call("GET", "/v3/balance").ok()[0]["availableBalance"]
 
 
-def query_of(subjects: Subjects, row: Row, case: str) -> str:
+def query_of(subjects: Subjects, row: TableRow, case: str) -> str:
     return fill(f"{row['query']}&account={{account}}".lstrip("&"), subjects.named(case))
 
 
-def names_own(subjects: Subjects, row: Row, case: str) -> bool:
+def names_own(subjects: Subjects, row: TableRow, case: str) -> bool:
     """Whether the call is the owner's own but for the account that it names: then it may do what that one does."""
     return fill(row["query"], subjects.named(case)) == fill(row["query"], subjects.named("own"))
 
 
-def ask(subjects: Subjects, row: Row, case: str) -> Answer:
+def ask(subjects: Subjects, row: TableRow, case: str) -> Answer:
     method, _, rule = row["route"].partition(" ")
     query = quote(query_of(subjects, row, case), safe="=&")
     own, path = subjects.traders["own"].caller, rule.removeprefix("/fapi")
@@ -94,7 +94,7 @@ def untouched(venue: Venue) -> Subjects:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['route']} {row['query']}".strip())
-def test_ownership(venue: Venue, untouched: Subjects, row: Row) -> None:
+def test_ownership(venue: Venue, untouched: Subjects, row: TableRow) -> None:
     subjects = untouched if row["route"].startswith("GET ") else Subjects(venue)
     own, foreign = subjects.state("own"), subjects.state("foreign")
     for case in sorted(CASES, key="own".__eq__):  # own last, for it may use them up

@@ -8,7 +8,7 @@ import pytest
 from shards.model.markets import shard_of_symbol
 from tests.http.futures.actor import ORDER, TRIGGER
 from tests.http.futures.caller import Json, now_ms
-from tests.http.futures.order_trader import OrderTrader, Settle, wait_archived
+from tests.http.futures.order_trader import AwaitArchive, OrderTrader, wait_archived
 from tests.http.futures.trader import list_contract, set_mark
 from tests.http.venue import Venue
 
@@ -61,8 +61,8 @@ def numbers(orders: list[Json]) -> list[int]:
     return [order["orderId"] for order in orders]
 
 
-def test_one_order(cast: Cast, settle: Settle) -> None:
-    settle()
+def test_one_order(cast: Cast, await_archive: AwaitArchive) -> None:
+    await_archive()
     statuses = ["CANCELED", "FILLED", "NEW", "PARTIALLY_FILLED", "NEW", "CANCELED", "EXPIRED"]
     for symbol in cast.symbols:
         found = [cast.order(number, symbol) for number in cast.placed[symbol]]
@@ -105,9 +105,9 @@ def test_what_a_fired_trigger_shows(cast: Cast) -> None:
     assert (waiting["type"], waiting["triggerTime"]) == ("STOP_MARKET", 0)
 
 
-def test_whose_and_where(cast: Cast, settle: Settle) -> None:
+def test_whose_and_where(cast: Cast, await_archive: AwaitArchive) -> None:
     """Foreign, on another market, never placed: one answer for all, and not a word of the order."""
-    settle()
+    await_archive()
     symbol, elsewhere = cast.symbols
     for path, number in itertools.product(("/v1/order", "/v1/openOrder"), cast.placed[symbol]):
         assert cast.other.call("GET", path, symbol=symbol, orderId=number).brief() == UNKNOWN
@@ -151,8 +151,8 @@ def test_open_orders(cast: Cast) -> None:
     assert OrderTrader(cast.venue).get("/openOrders") == []
 
 
-def test_all_orders(cast: Cast, settle: Settle) -> None:
-    settle()
+def test_all_orders(cast: Cast, await_archive: AwaitArchive) -> None:
+    await_archive()
     for symbol in cast.symbols:
         placed = cast.placed[symbol]
         listed = cast.own.get("/allOrders", symbol=symbol)

@@ -250,10 +250,12 @@ def test_a_request_has_the_same_parts() -> None:
     from web.server.werkzeug_parts import MinimalRequest
 
     environs = [dict(ENVIRON), dict(ENVIRON)]
-    own, lean = Request(environs[0]), MinimalRequest(environs[1])
-    requested = lean.path  # makes all of them
+    own, minimal = Request(environs[0]), MinimalRequest(environs[1])
+    requested = minimal.path  # makes all of them
     expect(requested == own.path, "werkzeug.wrappers:Request.path", f"is {own.path!r}")
-    expect(fields(own) == fields(lean), "werkzeug.wrappers:Request", f"has {', '.join(fields(own) ^ fields(lean))}")
+    expect(
+        fields(own) == fields(minimal), "werkzeug.wrappers:Request", f"has {', '.join(fields(own) ^ fields(minimal))}"
+    )
     same = all(set(environ) - set(ENVIRON) == {"werkzeug.request"} for environ in environs)
     expect(same, "werkzeug.wrappers:Request", "leaves something else in its environ")
 
