@@ -195,11 +195,8 @@ def test_confirmations_come_again_after_a_restart(pair: Pair) -> None:
         pair.kill(index)
     for index in range(2):
         pair.start(index)
-    account_shards, books = (
-        pair.shards[ACCOUNT_SHARD].engine.outboxes[BOOK],
-        pair.shards[BOOK].engine.outboxes[ACCOUNT_SHARD],
-    )
-    pair.turn_until(lambda: not len(account_shards) and not len(books))
+    outboxes = [pair.shards[index].engine.outboxes[1 - index] for index in range(2)]
+    pair.turn_until(lambda: not any(map(len, outboxes)))
 
 
 def test_a_journal_that_lost_its_end_is_noticed(pair: Pair) -> None:

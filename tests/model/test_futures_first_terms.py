@@ -121,7 +121,7 @@ def test_what_only_reduces_expires_too() -> None:
     assert kept.id in stage.machine.open
 
 
-def test_what_is_left_of_who_makes_the_first_mark_does_not_rest() -> None:
+def test_the_rest_of_an_order_that_makes_the_first_mark_does_not_rest() -> None:
     """Ten lots at half the price are the first to be traded, and by that price the others would lose."""
     stage = waiting(risk=True)
     stage.place(stage.rich, SELL, 42_000, 10)
@@ -132,7 +132,7 @@ def test_what_is_left_of_who_makes_the_first_mark_does_not_rest() -> None:
     assert rest.status is Status.OPEN and stage.world.violations() == []
 
 
-def test_who_makes_the_first_mark_goes_no_farther_from_it_than_one_may() -> None:
+def test_an_order_that_makes_the_first_mark_stays_within_the_band() -> None:
     stage = waiting(risk=True)
     for price in (42_000, 39_900, 39_899):  # within 5 %, and a tick beyond
         stage.place(stage.poor, BUY, price, 10)
@@ -143,7 +143,7 @@ def test_who_makes_the_first_mark_goes_no_farther_from_it_than_one_may() -> None
     assert (order.filled, order.status, order.end_reason) == (20, Status.EXPIRED, EndReason.MARGIN)
 
 
-def test_without_risk_terms_who_makes_the_first_mark_goes_to_his_limit() -> None:
+def test_without_risk_terms_an_order_that_makes_the_first_mark_goes_to_its_limit() -> None:
     stage = waiting(risk=False)
     for price in (42_000, 39_899):
         stage.place(stage.poor, BUY, price, 10)

@@ -124,7 +124,7 @@ def test_noise_on_the_sockets_of_the_engine(exchange: Exchange, tmp_path: Path) 
 
 @pytest.mark.parametrize("name", ["shard-0", "archive"])
 @pytest.mark.parametrize("body", [b"", b"{}", b"\xff", b"[" * 100_000, b'["Cancel", "x"]'], ids=range(5))
-def test_who_sends_what_is_no_message_is_cut_off(exchange: Exchange, name: str, body: bytes) -> None:
+def test_a_malformed_message_is_cut_off(exchange: Exchange, name: str, body: bytes) -> None:
     """It alone: who said nothing wrong keeps its connection."""
     before = engine_pids(exchange)
     with socket.socket(socket.AF_UNIX) as caller, socket.socket(socket.AF_UNIX) as other:

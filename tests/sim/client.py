@@ -88,7 +88,7 @@ class SimChannel:
         for call in self.callee.end():
             call.lost = True
             repeatable = isinstance(call.message, CANCELS) or not call.is_command
-            self._client.told(call, Rejected(RejectReason.RESTARTING if repeatable else RejectReason.TIMEOUT))
+            self._client.answered(call, Rejected(RejectReason.RESTARTING if repeatable else RejectReason.TIMEOUT))
 
     def _write(self) -> None:
         assert self.socket is not None
@@ -116,7 +116,7 @@ class SimChannel:
         elif isinstance(event, Call):
             replies = [decode_reply(each) for each in event.bodies]
             pieces = [order for piece in replies if isinstance(piece, OrdersReply) for order in piece.orders]
-            self._client.told(event, replies[0] if len(replies) == 1 else OrdersReply(pieces))
+            self._client.answered(event, replies[0] if len(replies) == 1 else OrdersReply(pieces))
 
 
 class Client:
@@ -173,7 +173,7 @@ class Client:
     def _give_up(self, call: Call) -> None:
         for channel in self.channels:
             channel.callee.calls = {number: each for number, each in channel.callee.calls.items() if each is not call}
-        self.told(call, Rejected(RejectReason.TIMEOUT))
+        self.answered(call, Rejected(RejectReason.TIMEOUT))
 
     # Calls
 
@@ -194,7 +194,7 @@ class Client:
                 for other, taken in zip(calls, slots, strict=False):
                     self.channels[other.shard].unclaim(taken)
                 for each in calls:
-                    self.told(each, Rejected(slot))
+                    self.answered(each, Rejected(slot))
                 return
             slots.append(slot)
         self._send(calls, encode(message), simulation.clock() + patience_ms)
@@ -205,9 +205,9 @@ class Client:
                 self.simulation.commands += 1
                 self.simulation.oracle.calls[body].append(call)
             if not self.channels[call.shard].send(call, body, deadline_ms):
-                self.told(call, Rejected(RejectReason.RESTARTING))
+                self.answered(call, Rejected(RejectReason.RESTARTING))
 
-    def told(self, call: Call, reply: Reply) -> None:
+    def answered(self, call: Call, reply: Reply) -> None:
         """The caller has its reply."""
         if call not in self.open:
             return

@@ -101,8 +101,8 @@ class Saver(Client):
 
     # Replies
 
-    def told(self, call: Call, reply: Reply) -> None:
-        super().told(call, reply)
+    def answered(self, call: Call, reply: Reply) -> None:
+        super().answered(call, reply)
         if call.then is not None and not call.decided:
             self._again_ms = self.simulation.true_ms + self.chance.choice(PAUSES_MS)
 

@@ -224,7 +224,7 @@ class CountingChannel(ThreadedShardChannel):
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, RejectReason) else value.value,
 )
-def test_the_owners_death_is_known_at_once_to_all_who_wait(
+def test_waiting_callers_learn_of_the_owners_death_at_once(
     folder: Folder, owner: Process, message: Command | Query, reason: RejectReason
 ) -> None:
     channels: dict[str, CountingChannel] = {}

@@ -78,7 +78,7 @@ def test_a_weak_operator_key_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     assert folder.secrets().admin_key == ""
 
 
-def test_who_comes_first_decides(tmp_path: Path) -> None:
+def test_the_first_start_decides(tmp_path: Path) -> None:
     """Both halves make the folder at their first start, whoever comes first."""
     with ThreadPoolExecutor(8) as pool:
         opened = list(pool.map(lambda _: Folder.open(tmp_path / "data", 2).secrets(), range(8)))

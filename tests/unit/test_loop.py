@@ -255,7 +255,7 @@ def test_a_query_that_has_waited_past_its_deadline_is_not_answered(caller: Calle
 
 
 @bounded(query_ms=0, unread_bytes=50_000)
-def test_who_does_not_read_gets_no_further_answers(caller: Caller) -> None:
+def test_a_caller_that_does_not_read_gets_no_further_answers(caller: Caller) -> None:
     """Until it has read those it has; its commands are still carried out."""
     for _ in range(50):
         caller.ask(bid())
@@ -273,7 +273,7 @@ def test_who_does_not_read_gets_no_further_answers(caller: Caller) -> None:
 
 
 @bounded(query_ms=0)
-def test_who_has_gone_is_not_answered(caller: Caller) -> None:
+def test_a_caller_that_has_gone_is_not_answered(caller: Caller) -> None:
     """A long list for nobody would keep others waiting as long as any."""
     caller.begin(ListOpen("alice"), TakeSnapshot())
     assert caller.turn() == [(1, OrdersReply([]))]

@@ -92,7 +92,7 @@ def test_requests_are_taken_in_the_order_they_came(mailbox: Mailbox, connect: Co
     assert mailbox.get(3) == [] and not mailbox.waiting()
 
 
-def test_a_reply_goes_to_who_asked(mailbox: Mailbox, connect: Connect) -> None:
+def test_a_reply_goes_to_its_caller(mailbox: Mailbox, connect: Connect) -> None:
     first, second = connect(), connect()
     greet(mailbox, first)
     greet(mailbox, second)
@@ -105,14 +105,14 @@ def test_a_reply_goes_to_who_asked(mailbox: Mailbox, connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FrameKind if kind is not FrameKind.HELLO])
-def test_who_does_not_say_hello_first_is_cut_off(mailbox: Mailbox, connect: Connect, kind: FrameKind) -> None:
+def test_a_caller_without_hello_is_cut_off(mailbox: Mailbox, connect: Connect, kind: FrameKind) -> None:
     stranger = connect()
     say(mailbox, stranger, kind, 1)
     stranger.receive()
     assert stranger.closed and not mailbox.callers and not mailbox.waiting()
 
 
-def test_who_says_hello_twice_is_cut_off_and_loses_no_slot(mailbox: Mailbox, connect: Connect) -> None:
+def test_a_second_hello_is_cut_off_and_loses_no_slot(mailbox: Mailbox, connect: Connect) -> None:
     for _ in range(3):
         caller = connect()
         greet(mailbox, caller)

@@ -65,7 +65,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     made.close()
 
 
-def test_who_is_not_there_takes_nothing(pair: Pair) -> None:
+def test_an_absent_receiver_takes_nothing(pair: Pair) -> None:
     with pytest.raises(NotServing):
         pair.peer.put_nowait(7, 99, b"hold")
     assert pair.peer.has_sent(1), "it will take it up"
@@ -90,7 +90,7 @@ def test_messages_go_once_and_confirmations_and_refusals_come_back(pair: Pair) -
 
 
 @pytest.mark.parametrize("heard", [False, True])
-def test_what_was_in_the_hands_of_one_that_died_is_told_once(pair: Pair, heard: bool) -> None:
+def test_a_command_whose_receiver_died_is_reported_lost_once(pair: Pair, heard: bool) -> None:
     """Also if its refusal comes, and sending finds the connection gone before anybody has looked."""
     pair.connect()
     pair.peer.put_nowait(6, 99, b"hold")

@@ -194,7 +194,7 @@ def test_an_end_hears_what_the_other_says() -> None:
     assert not callee.calls
 
 
-def test_who_is_no_shard_says_so() -> None:
+def test_a_caller_that_is_no_shard_says_so() -> None:
     caller = Caller()
     assert hear(caller, take(Callee[Call]())) == ([Hello(-1)], "") and caller.source == -1
 

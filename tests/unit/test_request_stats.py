@@ -128,7 +128,7 @@ def test_it_is_written_unasked_and_not_at_once(path: Path) -> None:
         until(lambda number=number: requests_of(reader) == {KEY: number}, 5, "written")  # type: ignore[misc]
 
 
-def test_who_counts_nothing_writes_nothing(path: Path) -> None:
+def test_without_counts_nothing_is_written(path: Path) -> None:
     before = threading.active_count()
     SharedRequestStats(None).count_request(KEY, 0.001)
     assert threading.active_count() == before

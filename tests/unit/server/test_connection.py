@@ -556,7 +556,7 @@ def test_stop_answers_what_has_been_received(bench: Bench, call: Call) -> None:
     assert fresh.answer().status == 200
 
 
-def test_stop_answers_all_who_wait_to_be_accepted(bench: Bench, call: Call) -> None:
+def test_stop_answers_connections_waiting_to_be_accepted(bench: Bench, call: Call) -> None:
     callers = [call() for _ in range(100)]
     for caller in callers:
         caller.push(GET)
