@@ -64,8 +64,8 @@ REPLAY_WINDOW_MS: Final = 11_000  # a signed request can be replayed for this lo
 REPLAY_CLOCK_MS: Final = 2_000  # if it does, for this long beyond it: its sender's clock may be ahead
 
 # Journal and snapshots
-RULES: Final = 2
-"""Version of the decision rules; raised when an input gives another result. 1: docs/decisions/0018; 2: 0004."""
+RULES: Final = 3
+"""Version of the decision rules; raised when an input gives another result. 1: docs/decisions/0018; 2 and 3: 0004."""
 SNAPSHOT_RECORD_COUNT: Final = 100_000  # records between snapshots: about two seconds of replay
 SNAPSHOTS_KEPT_COUNT: Final = 2  # with the older one `verify` checks the newer one by replay
 

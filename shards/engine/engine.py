@@ -136,7 +136,7 @@ class Engine:
         effects = Effects(stamp_ms, sequence)
         reply = self.handlers[type(message)](message, effects)
         if isinstance(reply, (Rejected, BatchReply)) and self.rules >= 2:
-            effects.events += refusals_of(message, reply, self.markets, sequence, stamp_ms)
+            effects.events += refusals_of(message, reply, self.markets, sequence, stamp_ms, self.rules)
         self._delivery.deliver(effects)
         return reply
 

@@ -23,25 +23,33 @@ Wanted = tuple[Attempt, str, int, dict[str, Any]]
 
 
 def refusals_of(
-    message: Command | LinkMessage, reply: Reply, markets: Mapping[int, MarketMachine], sequence: int, now_ms: int
+    message: Command | LinkMessage,
+    reply: Reply,
+    markets: Mapping[int, MarketMachine],
+    sequence: int,
+    now_ms: int,
+    rules: int,
 ) -> Iterator[CommandRejected]:
     """Yield one event per command that ``reply`` rejects, in the order of the request.
 
     A command may name anything: a market that is not in ``markets`` is shown as 0. The market of a hold belongs to
     another shard.
     """
-    for position, ((attempt, account, market, shown), reason) in enumerate(_refused_by(message, reply, sequence)):
+    rejected = _refused_by(message, reply, sequence, rules)
+    for position, ((attempt, account, market, shown), reason) in enumerate(rejected):
         machine = markets.get(market)
         if attempt is Attempt.CANCEL and reason is not RejectReason.UNKNOWN_MARKET:
             is_open = machine is not None and shown.get("order") in machine.open
             reason = RejectReason.NOT_OWNER if is_open else RejectReason.UNKNOWN_ORDER
-        if attempt is Attempt.MODIFY and machine is not None:
+        if attempt is Attempt.MODIFY and machine is not None and rules >= 3:
             shown = _as_it_would_be(shown, machine.open.get(shown["order"]))
         number = market if machine is not None or isinstance(message, (FundsHold, MarginHold)) else 0
         yield CommandRejected(sequence, position, attempt, account, number, reason.value, now_ms, **shown)
 
 
-def _refused_by(message: Command | LinkMessage, reply: Reply, sequence: int) -> Iterator[tuple[Wanted, RejectReason]]:
+def _refused_by(
+    message: Command | LinkMessage, reply: Reply, sequence: int, rules: int
+) -> Iterator[tuple[Wanted, RejectReason]]:
     match message, reply:
         case CancelBatch(), BatchReply(found):
             for wanted, each in zip(_wanted_by_batch(message), found, strict=True):
@@ -54,7 +62,7 @@ def _refused_by(message: Command | LinkMessage, reply: Reply, sequence: int) -> 
                 yield wanted, reason
         case Granted(), Rejected(RejectReason.INSUFFICIENT_MARGIN):
             pass  # the market has moved: more is requested
-        case _, Rejected(_, Order(status=Status.REJECTED)):
+        case _, Rejected(_, Order(status=Status.REJECTED, request=ended_by)) if rules >= 3 or ended_by == sequence:
             pass  # rejected by a spot market's book, by now or when it came first: it has an event of its own
         case _, Rejected(reason):
             for wanted in _wanted_by(message):

@@ -59,6 +59,7 @@ def write(name: str, journals: Sequence[Sequence[Record]]) -> Path:
         for shard, records in enumerate(journals)
     ]
     path = folder_of(RULES) / f"{name}.json.xz"
+    path.parent.mkdir(exist_ok=True)
     path.write_bytes(_compress(msgspec.json.encode(kept)))
     return path
 
@@ -81,6 +82,7 @@ def pack(data: Path) -> Path:
             if path.name not in _NOT_KEPT:
                 archive.add(path, path.name)
     path = folder_of(RULES) / "folder.tar.xz"
+    path.parent.mkdir(exist_ok=True)
     path.write_bytes(_compress(packed.getvalue()))
     hashes = msgspec.json.encode(folder_hashes(Folder.open(data)))
     (folder_of(RULES) / "folder.json").write_bytes(hashes + b"\n")

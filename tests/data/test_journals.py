@@ -19,7 +19,7 @@ from tests.http.futures.trader import Trader
 from tests.http.venue import Venue
 from web.cli import main as cli
 
-NAMES = [(0, "simulation"), (0, "load"), (0, "storm"), (2, "simulation"), (2, "storm")]
+NAMES = [(0, "simulation"), (0, "load"), (0, "storm"), (2, "simulation"), (2, "storm"), (3, "simulation")]
 RULES = (0, 2)  # by which the kept data folders were made
 LEAST = {  # of each kind of input, in all journals together
     "Place": 500,
