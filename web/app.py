@@ -174,7 +174,7 @@ def _answer(reason: RejectReason) -> Response:
 def _answer_http(error: HTTPException) -> Response:
     """Errors raised by Flask itself: paths, methods, a malformed Host."""
     status = error.code or 500
-    if status == 404 and front_page.is_asked_for(request):
+    if status == 404 and front_page.is_requested(request):
         return front_page.show()
     if limits_gate.is_futures():
         response = futures_errors.render(futures_errors.of_http(status))

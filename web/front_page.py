@@ -34,7 +34,7 @@ _HEADERS: Final = {
 }
 
 
-def is_asked_for(request: Request) -> bool:
+def is_requested(request: Request) -> bool:
     """Whether a browser requests ``/``; clients that do not accept HTML get NOT_FOUND, as for any unknown path."""
     if request.environ["PATH_INFO"] != "/" or request.method not in ("GET", "HEAD"):
         return False

@@ -150,7 +150,7 @@ def test_futures_and_their_limits_on_a_full_disk(limited_floor: FuturesFloor) ->
     disk.fill(0)
     add_worker(exchange)
     trader.look_around()
-    until(lambda: is_told_of_metrics(exchange), BACK_S, "metrics cannot be written")
+    until(lambda: reports_unwritten_metrics(exchange), BACK_S, "metrics cannot be written")
     workers = exchange.worker_pids()
     assert tables_of(exchange) == ["0.table", "1.table"]
     assert exchange.log().count("limits are kept by this worker alone") == 1
@@ -221,7 +221,7 @@ def tables_of(exchange: Exchange) -> list[str]:
     return sorted(path.name for path in (exchange.data / "run" / "limits").glob("*.table"))
 
 
-def is_told_of_metrics(exchange: Exchange) -> bool:
+def reports_unwritten_metrics(exchange: Exchange) -> bool:
     """Whether a worker says that its counts stay where they are; ask for them, and there are more to write."""
     assert exchange.call("GET", "/metrics", account=None).status_code == 200
     return "metrics are counted in this worker's memory only" in exchange.log()

@@ -32,7 +32,7 @@ def trade_and_cancel(pair: Pair, seller: User, buyer: User) -> None:
     # 30 at 0.5 although 0.6 was offered: 15, not 18; fee 0.2 % of 30 DF, and 0.1 % of 15 USDT
     bought = buyer.place(pair, "buy", "0.6", "30")
     assert (bought["status"], bought["price"], bought["avg_fill_price"]) == ("filled", "0.6000", "0.5000")
-    assert told(bought) == [("0.5000", "30", "0.06", "DF")]
+    assert fills_of(bought) == [("0.5000", "30", "0.06", "DF")]
     check(buyer, USDT="985 0", DF="29.94 0")
     check(seller, DF="900 70", USDT="14.985 0")
 
@@ -48,7 +48,7 @@ def trade_and_cancel(pair: Pair, seller: User, buyer: User) -> None:
 
     # the seller takes 20 at 0.4: fee 0.2 % of 8 USDT for the seller, 0.1 % of 20 DF for the buyer
     sold = seller.place(pair, "sell", None, "20")
-    assert (sold["status"], sold["avg_fill_price"], told(sold)) == (
+    assert (sold["status"], sold["avg_fill_price"], fills_of(sold)) == (
         "filled",
         "0.4000",
         [("0.4000", "20", "0.016", "USDT")],
@@ -72,7 +72,7 @@ def trade_and_cancel(pair: Pair, seller: User, buyer: User) -> None:
     assert buyer.venue.depth(pair) == {"bids": [], "asks": []}
 
 
-def told(placed: Json) -> list[tuple[str, str, str, str]]:
+def fills_of(placed: Json) -> list[tuple[str, str, str, str]]:
     """Price, quantity, fee and its token of each fill."""
     assert all(list(fill) == ["trade_id", "price", "quantity", "fee", "fee_token"] for fill in placed["fills"])
     return [(fill["price"], fill["quantity"], fill["fee"], fill["fee_token"]) for fill in placed["fills"]]
@@ -190,7 +190,7 @@ def test_price_then_time(venue: Venue) -> None:
     expected = sorted(asks, key=lambda ask: D(ask["price"]))  # stable: then by time
     for ask in expected:
         bought = taker.place(pair, "buy", "1.2", "1")
-        assert told(bought) == [(ask["price"], "1", "0", "DF")]
+        assert fills_of(bought) == [(ask["price"], "1", "0", "DF")]
         assert taker.trades(limit=1)[0]["trade_id"] == bought["fills"][0]["trade_id"]
         assert [user.orders()[0]["status"] for user in makers if user.orders()[0]["id"] == ask["id"]] == ["filled"]
     assert venue.depth(pair) == {"bids": [], "asks": []}
@@ -229,7 +229,7 @@ def test_fees_are_rounded_up_to_the_smallest_unit(venue: Venue) -> None:
     seller, buyer = venue.user(None, **{base: "10"}), venue.user(None, **{quote: "10"})
     seller.place(pair, "sell", "1.37", "0.01")
     # 10 % of 0.01 is 0.001: rounded up, the whole 0.01; 0.01 % of 0.0137 is 0.0001
-    assert told(buyer.place(pair, "buy", "1.37", "0.01")) == [("1.37", "0.01", "0.01", base)]
+    assert fills_of(buyer.place(pair, "buy", "1.37", "0.01")) == [("1.37", "0.01", "0.01", base)]
     check(buyer, **{base: "0 0", quote: "9.9863 0"})
     check(seller, **{base: "9.99 0", quote: "0.0136 0"})
     seller.place(pair, "sell", "1.37", "1")

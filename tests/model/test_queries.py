@@ -106,17 +106,17 @@ def test_trades_of_a_market(world: World) -> None:
         placed(world, order("trader-0", BUY, price, quantity))
     numbers = [make_number(1, sequence) for sequence in (1, 2, 3)]
 
-    def told(query: MarketTrades | GetTrade) -> list[int]:
+    def trade_ids(query: MarketTrades | GetTrade) -> list[int]:
         reply = world.call(query)
         assert isinstance(reply, TradesReply)
         return [trade.id for trade in reply.trades]
 
-    assert told(MarketTrades(1, 100)) == numbers[::-1]
-    assert told(MarketTrades(1, 2)) == numbers[:0:-1]
-    assert told(MarketTrades(1, 100, START_MS + 1_000)) == numbers[:0:-1]
-    assert told(MarketTrades(1, 100, 0, numbers[2])) == numbers[1::-1]
-    assert told(MarketTrades(SPOT, 100)) == []
-    assert told(GetTrade(numbers[1])) == [numbers[1]] and told(GetTrade(numbers[2] + 1)) == []
+    assert trade_ids(MarketTrades(1, 100)) == numbers[::-1]
+    assert trade_ids(MarketTrades(1, 2)) == numbers[:0:-1]
+    assert trade_ids(MarketTrades(1, 100, START_MS + 1_000)) == numbers[:0:-1]
+    assert trade_ids(MarketTrades(1, 100, 0, numbers[2])) == numbers[1::-1]
+    assert trade_ids(MarketTrades(SPOT, 100)) == []
+    assert trade_ids(GetTrade(numbers[1])) == [numbers[1]] and trade_ids(GetTrade(numbers[2] + 1)) == []
 
     reply = world.call(GetTickers({1: numbers[2] + 1, SPOT: 2**62}, START_MS + 1_000))
     assert isinstance(reply, TickersReply)

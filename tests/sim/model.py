@@ -174,7 +174,7 @@ class ShardModel(FuturesShard):
             case Place(new) if new.market not in self.markets:
                 return Rejected(RejectReason.UNKNOWN_MARKET)
             case Place(new) if self.is_away(new.account):  # it was rejected before asking for funds
-                found = self.what_stands_against(new, self.archived)
+                found = self.rejection_of(new, self.archived)
                 return found or Rejected(RejectReason.BUSY)
             case SetMarketStatus(number) if number not in self.markets:
                 return Rejected(RejectReason.UNKNOWN_MARKET)
@@ -238,7 +238,7 @@ class ShardModel(FuturesShard):
             self.model.placed[encode(Place(new))] += 1
         return reply
 
-    def what_stands_against(self, new: o.NewOrder, archived: int) -> Reply | None:
+    def rejection_of(self, new: o.NewOrder, archived: int) -> Reply | None:
         """The reply before funds are requested elsewhere: an account without funds gets no further."""
         self.archived = archived
         if new.market in self.futures:

@@ -194,7 +194,7 @@ class Node:
         archived = engine.outboxes[ARCHIVE].confirmed
         if isinstance(message, Place | Modify):
             if not (isinstance(reply, Rejected) and reply.reason in (RejectReason.BUSY, RejectReason.RESTARTING)):
-                oracle.asked_before(self.number, message, encode(reply), archived)
+                oracle.rejected_early(self.number, message, encode(reply), archived)
         elif type(message) not in (*COMMANDS, GetStatus):
             oracle.queried(self.number, message, encode(reply), archived)
 

@@ -132,14 +132,14 @@ class Oracle:
         if call is not None:
             call.records.append((shard, sequence))
 
-    def asked_before(self, shard: int, message: Place | Modify, reply: bytes, archived: int) -> None:
+    def rejected_early(self, shard: int, message: Place | Modify, reply: bytes, archived: int) -> None:
         """A reply without an input: a rejection before funds are requested."""
         if isinstance(message, Modify) or self._ahead:
             return
-        expected = self.model.shards[shard].what_stands_against(message.order, archived)
+        expected = self.model.shards[shard].rejection_of(message.order, archived)
         if expected is None or encode(expected) != reply:
             told = None if expected is None else encode(expected)
-            self._differ(message, "what stands against", reply, told)
+            self._differ(message, "why it would be rejected", reply, told)
 
     def queried(self, shard: int, query: Query, reply: bytes, archived: int) -> None:
         """A query was answered."""

@@ -129,7 +129,7 @@ class Stage:
         self.decimals = 0  # of the asset that was paid in or out last
         self.markets: dict[int, Market] = {}
         self.before: dict[str, str] = {}
-        self.told: Reply | None = None
+        self.reply: Reply | None = None
         self.reference = Reference()
 
     def run(self, command: str) -> list[str]:
@@ -267,7 +267,7 @@ class Stage:
         assert same == expected, f"engine:    {same}\nreference: {expected}"
 
     def _show_reply(self, reply: Reply, *, times: bool = False) -> list[str]:
-        self.told = reply
+        self.reply = reply
         match reply:
             case Rejected(reason, order):
                 return [f"refused {reason.value}" + (f" ({self._show_order(order)})" if order else "")]
@@ -320,21 +320,21 @@ class Stage:
         rows = self._new_rows()
         ended = [row.order for row in rows if isinstance(row, OrderEnded)]
         trades = [row.trade for row in rows if isinstance(row, Traded)]
-        told = self._told_orders()
-        if isinstance(self.told, OrderReply) and not self.told.repeated and ended:
-            assert self.told.trades == trades, "the archive gets other trades than the caller"
-        texts = [self._show_order(order) for order in ended if order.id not in told]
+        shown = self._orders_in_reply()
+        if isinstance(self.reply, OrderReply) and not self.reply.repeated and ended:
+            assert self.reply.trades == trades, "the archive gets other trades than the caller"
+        texts = [self._show_order(order) for order in ended if order.id not in shown]
         for order in ended:
-            assert told.get(order.id, order) == order, "the archive gets another order than the caller"
+            assert shown.get(order.id, order) == order, "the archive gets another order than the caller"
         after = dict(self._wallets())
         texts += [f"{key} {after[key]}" for key in sorted(after) if self.before.get(key) != after[key]]
         self.before = after
-        self.told = None
+        self.reply = None
         assert self.world.violations() == []
         return texts
 
-    def _told_orders(self) -> dict[int, Order]:
-        reply = self.told
+    def _orders_in_reply(self) -> dict[int, Order]:
+        reply = self.reply
         if isinstance(reply, OrdersReply):
             return {order.id: order for order in reply.orders}
         if isinstance(reply, OrderReply | Rejected) and reply.order is not None:

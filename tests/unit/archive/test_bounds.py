@@ -63,7 +63,7 @@ def test_a_named_query_ends_at_its_time_and_storing_does_not(path: Path) -> None
     archive.close()
 
 
-def told(history: History, sql: str) -> str | None:
+def rejection(history: History, sql: str) -> str | None:
     """Why a statement is refused now, if it is."""
     reply = history.answer(RunSql(sql))
     return reply.text if isinstance(reply, Rejected) else None
@@ -97,7 +97,7 @@ class Statement:
 @pytest.mark.parametrize("history", [Bounds(sql_ms=3_000)], indirect=True)
 def test_storing_and_asking_go_on_beside_a_long_statement(history: History) -> None:
     statement, other = Statement(history, ENDLESS), Statement(history, ENDLESS)
-    until(lambda: "2 other statements" in (told(history, "SELECT 1") or ""), 1, "both run")
+    until(lambda: "2 other statements" in (rejection(history, "SELECT 1") or ""), 1, "both run")
     assert history.answer(RunSql("SELECT 1", verifying=True)) == TableReply(["1"], [[1]], ["INTEGER"])
     number = 0
     while statement.running or other.running:

@@ -71,7 +71,7 @@ def read_as_gunicorn(data: bytes) -> ParsedRequest:
     return ParsedRequest(environ, len(data) - len(left), not request.should_close())
 
 
-def told(parsed: ParsedRequest, body: bytes) -> dict[str, Any]:
+def summary(parsed: ParsedRequest, body: bytes) -> dict[str, Any]:
     kept = {name: value for name, value in parsed.environ.items() if name not in NO_MATTER}
     return {**kept, "body": body, "size": parsed.size, "keep-alive": parsed.keep_alive}
 
@@ -90,7 +90,7 @@ def check(reader: FastRequestParser, data: bytes) -> bool:
         slow = read_as_gunicorn(data)
     except Exception as fault:
         raise AssertionError(f"gunicorn refuses what was taken: {fault!r} for {data!r}") from fault
-    assert told(found, body) == told(slow, slow.environ["wsgi.input"]), data
+    assert summary(found, body) == summary(slow, slow.environ["wsgi.input"]), data
     return True
 
 
