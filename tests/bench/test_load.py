@@ -87,7 +87,7 @@ def test_an_answer_in_pieces_is_one_answer(server: Server) -> None:
     assert run_closed(server.port, [(REQUEST,)] * 6, connections=2).statuses == {b"200": 6}
 
 
-def test_other_statuses_are_told(server: Server) -> None:
+def test_other_statuses_are_reported(server: Server) -> None:
     server.answer = lambda sock, _: sock.sendall(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
     assert run_closed(server.port, [(REQUEST,)] * 4).statuses == {b"503": 4}
     assert run_open(server.port, [(REQUEST,)] * 4, rate=1_000).statuses == {b"503": 4}

@@ -132,7 +132,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     made.close()
 
 
-def test_a_shard_that_comes_back_serves_only_with_what_callers_were_told_meanwhile(pair: Pair) -> None:
+def test_a_restarted_shard_serves_only_with_what_callers_were_answered_meanwhile(pair: Pair) -> None:
     """The other shard has called it but not heard its welcome yet, and answers a cancel in that moment."""
     order_id = pair.place()
     pair.kill(ACCOUNT_SHARD)

@@ -62,7 +62,7 @@ def restart(exchange: Exchange) -> None:
     exchange.start()
 
 
-def test_a_snapshot_is_taken_when_asked_for(floor: Floor) -> None:
+def test_a_snapshot_is_taken_on_request(floor: Floor) -> None:
     """The answer comes when they are on disk; without anything new it comes at once."""
     trade(floor)
     for _ in range(2):

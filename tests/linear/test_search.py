@@ -70,7 +70,7 @@ def explain(ops: Sequence[Op]) -> list[Op] | None:
 
 
 @pytest.mark.parametrize("lost", [0.0, 0.03])
-def test_what_a_right_market_told_is_explained(lost: float) -> None:
+def test_what_a_correct_market_answered_is_explained(lost: float) -> None:
     ops = make_history(random.Random(read_seed()), lost)
     order = explain(ops)
     assert order is not None
@@ -116,7 +116,7 @@ def test_what_is_wrong_is_found(corrupt: Callable[[random.Random, list[Op]], Non
     assert explain(ops) is None
 
 
-def test_an_order_that_nobody_confirmed_may_come_until_its_deadline_and_not_later() -> None:
+def test_an_unconfirmed_order_may_come_until_its_deadline_and_not_later() -> None:
     empty, there = ("depth", (), ()), ("depth", ((100, 10),), ())
     unknown = Op(place("a0", "c", Side.BUY, 100), UNKNOWN, 0.0, 5.0)
     look = GetDepth(MARKET.number, 1_000)
@@ -127,7 +127,7 @@ def test_an_order_that_nobody_confirmed_may_come_until_its_deadline_and_not_late
     assert [explain(ops) is not None for ops in (never, in_time, late, gone)] == [True, True, False, False]
 
 
-def test_an_order_that_nobody_confirmed_is_not_shut_out_by_what_is_told_so_or_so() -> None:
+def test_an_unconfirmed_order_is_not_excluded_by_ambiguous_answers() -> None:
     unknown = Op(place("a0", "c", Side.BUY, 100), UNKNOWN, 0.0, 5.0)
     nothing = Op(CancelByClientId(MARKET.number, "a1", "x"), ("refused", 404, "ORDER_NOT_FOUND"), 6.0, 9.0)
     there = Op(GetDepth(MARKET.number, 1_000), ("depth", ((100, 10),), ()), 6.0, 7.0)

@@ -37,7 +37,7 @@ def test_the_first_to_come_before_the_grant(side: Side, price: int, tif: TimeInF
     assert not stage.machine.positions[stage.poor]
 
 
-def test_a_better_bid_is_asked_for_once_more() -> None:
+def test_margin_is_requested_again_for_a_better_bid() -> None:
     """There is money for it: it is held, and the order fills at the better price."""
     stage = Stage()
     stage.mark(50_000)

@@ -92,7 +92,7 @@ def test_what_other_orders_hold_may_not_be_lost_too() -> None:
     assert isinstance(reduced(stage, 48_000, LOTS), Order)
 
 
-def test_a_position_that_has_grown_is_asked_for_once_more() -> None:
+def test_margin_is_requested_again_for_a_position_that_has_grown() -> None:
     """Leave was asked for as much as there was; when it comes there is twice as much to reduce."""
     stage = with_position(4_000 * LOTS * UNIT)
     stage.place(stage.poor, BUY, 49_900, LOTS)
@@ -195,7 +195,7 @@ def test_a_mark_that_came_back_leaves_the_account_at_risk() -> None:
     assert call.reply == Rejected(RejectReason.NO_LEAVE) and stage.worth > 0
 
 
-def test_a_mark_that_has_gone_farther_is_asked_for_again() -> None:
+def test_margin_is_requested_again_at_a_worse_mark() -> None:
     """What was free is not any more: leave is there, and it is held."""
     stage = fallen(NOT_YET, 2)
     call = stage.ask(stage.order(stage.poor, SELL, 49_600, LOTS, reduce_only=True))

@@ -82,7 +82,7 @@ def test_prices_and_open_interest(world: World) -> None:
 
 
 @pytest.mark.parametrize("query", [GetPrices(SPOT), GetOpenInterest(SPOT), GetDepth(9, 5), GetMarket(9), GetPrices(9)])
-def test_of_no_such_market_nothing_is_told(world: World, query: Query) -> None:
+def test_queries_of_an_unknown_market_are_rejected(world: World, query: Query) -> None:
     world.symbols[9] = MARKET.symbol
     assert world.call(query) == Rejected(RejectReason.UNKNOWN_MARKET)
 

@@ -103,7 +103,7 @@ def test_what_had_ended_is_not_open(world: World) -> None:
 
 @pytest.mark.parametrize("shard_count", [1, 4])
 @pytest.mark.parametrize("account", [OWN, "poor", *(f"poor-{number}" for number in range(4))])
-def test_an_order_that_was_rejected_is_told_whole(account: str, shard_count: int) -> None:
+def test_the_event_of_a_rejected_order_shows_all_of_it(account: str, shard_count: int) -> None:
     """Wherever its account is kept; an account that has nothing, and one that asks for too much."""
     world = make_world(shard_count)
     world.archiving = True
@@ -117,7 +117,7 @@ def test_an_order_that_was_rejected_is_told_whole(account: str, shard_count: int
 
 
 @pytest.mark.parametrize("account", ACCOUNTS)
-def test_a_change_that_was_rejected_is_told_whole(account: str) -> None:
+def test_the_event_of_a_rejected_change_shows_all_of_it(account: str) -> None:
     """Wherever its account is kept."""
     world = make_world(4)
     world.archiving = True

@@ -284,7 +284,7 @@ def test_a_place_of_an_earlier_life_is_not_used_in_the_next(
 # Several shards
 
 
-def test_several_shards_answer_in_the_order_they_were_asked(folder: Folder, client: Client, owner: Process) -> None:
+def test_several_shards_answer_in_request_order(folder: Folder, client: Client, owner: Process) -> None:
     with running(own, folder.path, "shard-1", BOUND):
         wait_until(lambda: client.is_serving(0) and client.is_serving(1))
         replies = client.call_each([(1, CountOpen("5")), (0, CountOpen("6"))], LONG_MS)

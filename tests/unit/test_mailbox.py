@@ -199,7 +199,7 @@ def test_link_messages_are_taken_once_and_in_order(mailbox: Mailbox, connect: Co
     assert not peer.closed
 
 
-def test_a_gap_in_a_link_is_told_and_nothing_after_it_is_taken(mailbox: Mailbox, connect: Connect) -> None:
+def test_a_gap_in_a_link_is_reported_and_nothing_after_it_is_taken(mailbox: Mailbox, connect: Connect) -> None:
     """A sender keeps what it was not told is on disk: this mailbox's owner has lost it."""
     peer = connect()
     greet(mailbox, peer, source=1)
@@ -209,7 +209,7 @@ def test_a_gap_in_a_link_is_told_and_nothing_after_it_is_taken(mailbox: Mailbox,
     assert [frame.number for frame in mailbox.arrived()] == [11]
 
 
-def test_what_was_confirmed_and_is_missing_is_told_before_anything_is_sent(mailbox: Mailbox, connect: Connect) -> None:
+def test_missing_confirmed_messages_are_reported_before_anything_is_sent(mailbox: Mailbox, connect: Connect) -> None:
     peer = connect()
     greet(mailbox, peer, source=1)
     say(mailbox, peer, FrameKind.PROMISE, 15, 10)
@@ -240,7 +240,7 @@ def test_a_shard_that_comes_again_replaces_its_earlier_connection_after_what_tha
     assert [frame.number for frame in mailbox.arrived()][-1] == welcome.time + 1
 
 
-def test_senders_are_told_once_what_is_on_disk(mailbox: Mailbox, connect: Connect) -> None:
+def test_what_is_on_disk_is_confirmed_to_senders_once(mailbox: Mailbox, connect: Connect) -> None:
     peer = connect()
     greet(mailbox, peer, source=1)
     for _ in range(2):

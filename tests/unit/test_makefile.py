@@ -67,7 +67,7 @@ def test_what_is_missing_is_tried_again(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize(("pip", "said"), [(NO_NETWORK, "network"), (NO_BUILD, "compiled")], ids=["network", "build"])
-def test_failures_are_told_apart(checkout: Path, pip: str, said: str) -> None:
+def test_failures_are_distinguished(checkout: Path, pip: str, said: str) -> None:
     if not _has_headers():
         pytest.skip("Python's headers are not on this machine")
     for _ in range(2):

@@ -111,7 +111,7 @@ def test_all_see_what_each_has_counted(tmp_path: Path) -> None:
     assert sorted(each.name for each in tmp_path.iterdir()) == ["0.counts", "1.counts", "2.counts"]
 
 
-def test_no_other_tells_less_than_was_told(tmp_path: Path) -> None:
+def test_no_counter_falls_from_worker_to_worker(tmp_path: Path) -> None:
     """A counter that falls is one that began anew: Prometheus would count all of it once more."""
     one, other = (SharedRequestStats(tmp_path / f"{slot}.counts") for slot in range(2))
     for count in range(1, 100):

@@ -48,7 +48,7 @@ def test_what_a_field_holds(name: str, schema: dict[str, Any]) -> None:
     assert name in whole["required"]
 
 
-def test_a_type_without_a_name_is_told_where_it_is_held() -> None:
+def test_a_type_without_a_name_is_described_in_place() -> None:
     part = {
         "type": "object",
         "properties": {"number": {"type": "integer", "minimum": 1, "exclusiveMaximum": 9}},

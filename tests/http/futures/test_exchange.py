@@ -137,7 +137,7 @@ def test_how_clients_send(caller: Caller) -> None:
             assert answer.ok()["makerCommissionRate"] == "0.0002"
 
 
-def test_a_body_nobody_reads_on_a_connection_that_goes_on(venue: Venue) -> None:
+def test_an_unread_body_does_not_end_the_connection(venue: Venue) -> None:
     with closing(http.client.HTTPConnection("127.0.0.1", venue.exchange.port, timeout=15)) as connection:
         for body in (b"x=1", b"{", 65_536 * b"a", b""):
             connection.request("GET", "/fapi/v1/ping", body, {"Content-Type": "application/json"})

@@ -296,7 +296,7 @@ def test_prices(trading: Site) -> None:
     assert trading.get("/v1/ticker/price?symbol=ETHUSDT").ok()["price"] == "0"
 
 
-def test_the_archive_is_asked_only_for_what_the_shard_no_longer_has(trading: Site) -> None:
+def test_the_archive_is_queried_only_for_what_the_shard_no_longer_has(trading: Site) -> None:
     trading.get("/v1/ticker/price?symbol=BTCUSDT").ok()
     assert [type(message) for message in trading.client.messages] == [GetTickers]
     trading.client.archived += trading.client.unarchived

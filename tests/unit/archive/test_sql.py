@@ -136,7 +136,7 @@ def test_the_configuration_is_locked(history: History) -> None:
     assert row == {"locked": True, "out": False, "loads": False, "gets": False, "python": False}
 
 
-def test_a_fault_in_the_statement_is_told(history: History) -> None:
+def test_an_error_in_the_statement_is_reported(history: History) -> None:
     assert "nosuch" in refusal(history, "SELECT nosuch FROM orders")
     assert "exactly one SELECT" in refusal(history, "SELECT 1; SELECT 2")
     assert table(history, "SELECT 1 AS one") == [{"one": 1}]
