@@ -13,6 +13,7 @@ from gunicorn.http.parser import Parser  # type: ignore[import-untyped]
 
 from tests.unit.server.bench import LIMITS, Bench, Caller
 from tests.unit.server.conftest import Call
+from web.server.connection_state import MAY_BECOME, State
 from web.server.descriptors import make_room, plan_room
 from web.server.limits import DESCRIPTORS_KEPT, HEAD_BYTES_MAX, PIPELINE_BYTES_MAX, RECEIVE_BYTES
 from web.server.request_parser import FastRequestParser
@@ -44,6 +45,12 @@ def small(bench: Bench, listener: socket.socket, call: Call) -> Caller:
 
 def big(size: int = BIG, version: str = "1.1") -> bytes:
     return f"GET /big/{size} HTTP/{version}\r\nHost: x\r\n\r\n".encode()
+
+
+def test_every_state_is_reached_and_may_end() -> None:
+    assert set(MAY_BECOME) == set(State)
+    assert {state for following in MAY_BECOME.values() for state in following} == set(State) - {State.FRESH}
+    assert [state for state, following in MAY_BECOME.items() if State.CLOSED not in following] == [State.CLOSED]
 
 
 # One after the other
