@@ -92,6 +92,11 @@ def test_the_next_waits_for_the_answer_before(bench: Bench, call: Call) -> None:
         assert [each.body for each in caller.answers(2)] == [b"GET /wait ", b"GET /echo "]
 
 
+def test_the_next_follows_an_answer_sent_in_parts(call: Call) -> None:
+    large, next_one = call().send(big() + GET).answers(2)
+    assert (len(large.body), next_one.body) == (BIG, b"GET /echo ")
+
+
 def test_many_pipelined_leave_others_their_turn(bench: Bench, call: Call) -> None:
     many, one = call(), call()
     many.send(GET * 1_000)
