@@ -81,7 +81,7 @@ linear: $(VENV)/.dev
 disk: $(VENV)/.dev
 	SHARDEX_TEST_SEED=$(SEED) SHARDEX_TEST_CUTS=$(or $(COUNT),5000) SHARDEX_CRASH_ROUNDS=$(or $(ROUNDS),1) $(LONG) \
 	  tests/crash/test_disk.py tests/crash/test_damage.py tests/unit/test_journal.py tests/unit/test_snapshot.py \
-	  tests/unit/test_damaged_snapshot.py tests/unit/archive/test_damage.py
+	  tests/unit/test_recovery.py tests/unit/archive/test_damage.py
 
 mailbox: $(VENV)/.dev
 	SHARDEX_TEST_SEED=$(SEED) SHARDEX_CRASH_ROUNDS=$(or $(COUNT),20) $(LONG) tests/crash/test_full_mailbox.py \

@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Final
 
-from web.cli.run import ROOT
+from web.cli.service import ROOT
 
 PARTS: Final = (
     "test ARGS='-m long'",

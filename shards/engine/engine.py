@@ -5,7 +5,7 @@ states.
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from shards.engine.account.machine import AccountMachine
 from shards.engine.cancels import Cancels
@@ -60,6 +60,13 @@ Handler = Callable[[Any, Effects], Reply | AskAccountShard | None]
 """Executes one type of message; returns the reply, a request for the account's shard, or nothing."""
 
 
+class Asking(NamedTuple):
+    """How one type of command comes to funds that the account's shard must hold; changes nothing."""
+
+    must_ask: Callable[[Any], bool]
+    ask: Callable[[Any, int, int], FundsHold | MarginHold | Reply]  # with the ticket and the deadline
+
+
 class Engine:
     """The machines of one shard."""
 
@@ -90,8 +97,8 @@ class Engine:
             CancelBatch: self.cancels.cancel_batch,
             CancelAllAfter: self._count_down,
             TimerFired: self._cancel_due,
-            FundsHold: self.entry.hold,
-            MarginHold: self.entry.hold,
+            FundsHold: self.entry.hold_funds,
+            MarginHold: self.entry.hold_margin,
             Granted: self.entry.granted,
             TriggerMarginRequest: self._delivery.hold_trigger_margin,
             TriggerMarginResult: self._delivery.apply_trigger_margin,
@@ -108,6 +115,10 @@ class Engine:
             SetMarkPrice: self.listings.set_mark,
             SetRisk: self.listings.set_risk,
             SetRules: self.listings.set_rules,
+        }
+        self.asking: dict[type, Asking] = {
+            Place: Asking(self.entry.must_ask_to_place, self.entry.ask_to_place),
+            Modify: Asking(self.entry.must_ask_to_modify, self.entry.ask_to_modify),
         }
 
     @property

@@ -1,8 +1,9 @@
 """Order entry: placing and modifying orders, for which funds must be held first, on this shard or another.
 
 If the account is kept here, the hold is granted and used in one step. Otherwise the market's shard sends a request
-(``needs_account_shard``, ``ask_account_shard``), the account's shard holds the funds and posts the grant (``hold``),
-and the market's shard uses it (``granted``), unless the market has moved and the grant is too little by then.
+(``ask_to_place``, ``ask_to_modify``), the account's shard holds the funds and posts the grant (``hold_funds``,
+``hold_margin``), and the market's shard uses it (``granted``), unless the market has moved and the grant is too little
+by then.
 """
 
 import msgspec
@@ -36,34 +37,35 @@ class OrderEntry:
 
     # Asking the account's shard; nothing is changed
 
-    def needs_account_shard(self, command: Place | Modify) -> bool:
-        """Whether another shard must hold funds before the command can be executed here; False if it is rejected."""
-        if isinstance(command, Modify):
-            return not self._links.is_account_shard(command.account) and self._modify_needs_money(command)
-        new = command.order
+    def must_ask_to_place(self, place: Place) -> bool:
+        """Whether another shard must hold funds before the order can be placed here; False if it is rejected."""
+        new = place.order
         machine = self._markets.get(new.market)
         if machine is None or not machine.needs_money(new) or self._links.is_account_shard(new.account):
             return False
         return machine.check(new) is None
 
-    def _modify_needs_money(self, modify: Modify) -> bool:
+    def must_ask_to_modify(self, modify: Modify) -> bool:
+        """Whether another shard must hold funds before the order can be modified here; False if it is rejected."""
         machine = self._futures.get(market_of(modify.id))
-        return machine is not None and machine.modify_needs_money(modify) and machine.check_modify(modify) is None
+        if machine is None or self._links.is_account_shard(modify.account) or not machine.modify_needs_money(modify):
+            return False
+        return machine.check_modify(modify) is None
 
-    def ask_account_shard(
-        self, command: Place | Modify, ticket: int, deadline_ms: int
-    ) -> FundsHold | MarginHold | Reply:
-        """Return the request for the account's shard, or the rejection."""
-        if isinstance(command, Modify):
-            futures = self._futures.get(market_of(command.id))
-            if futures is None:
-                return Rejected(RejectReason.UNKNOWN_ORDER)
-            return futures.hold_to_modify(command, self._shard, ticket, deadline_ms)
-        new = command.order
+    def ask_to_place(self, place: Place, ticket: int, deadline_ms: int) -> FundsHold | MarginHold | Reply:
+        """Return the request for the account's shard; the rejection, or the repeated order."""
+        new = place.order
         machine = self._markets.get(new.market)
         if machine is None:
             return Rejected(RejectReason.UNKNOWN_MARKET)
         return machine.check(new) or machine.hold_for(new, self._shard, ticket, deadline_ms)
+
+    def ask_to_modify(self, modify: Modify, ticket: int, deadline_ms: int) -> MarginHold | Rejected:
+        """Return the request for the account's shard, or the rejection."""
+        machine = self._futures.get(market_of(modify.id))
+        if machine is None:
+            return Rejected(RejectReason.UNKNOWN_ORDER)
+        return machine.hold_to_modify(modify, self._shard, ticket, deadline_ms)
 
     # Executing
 
@@ -80,7 +82,8 @@ class OrderEntry:
             return machine.place(new, None, effects)
         if not self._links.is_account_shard(new.account):
             return AskAccountShard(place)
-        granted = self._accounts.grant(machine.hold_for(new, self._shard, 0, 0))
+        hold = machine.hold_for(new, self._shard, 0, 0)
+        granted = self._accounts.grants[type(hold)](hold)
         return granted if isinstance(granted, Rejected) else machine.place(new, granted, effects)
 
     def modify(self, modify: Modify, effects: Effects) -> Reply | AskAccountShard:
@@ -93,15 +96,23 @@ class OrderEntry:
         if not self._links.is_account_shard(modify.account):
             return machine.check_modify(modify) or AskAccountShard(modify)
         hold = machine.hold_to_modify(modify, self._shard, 0, 0)
-        granted = self._accounts.grant(hold) if isinstance(hold, MarginHold) else hold
+        if isinstance(hold, Rejected):
+            return hold
+        granted = self._accounts.grant_margin(hold)
         return granted if isinstance(granted, Rejected) else machine.modify_granted(granted, None, effects)
 
-    def hold(self, hold: FundsHold | MarginHold, effects: Effects) -> Rejected | None:
-        """Hold funds for an order that is to be placed on another shard."""
-        granted = self._accounts.grant(hold)
+    def hold_funds(self, hold: FundsHold, effects: Effects) -> Rejected | None:
+        """Hold funds for a spot order that is to be placed on another shard."""
+        return self._post(self._accounts.grant_funds(hold), hold.market_shard, effects)
+
+    def hold_margin(self, hold: MarginHold, effects: Effects) -> Rejected | None:
+        """Hold margin for a futures order that is to be placed or modified on another shard."""
+        return self._post(self._accounts.grant_margin(hold), hold.market_shard, effects)
+
+    def _post(self, granted: Granted | Rejected, market_shard: int, effects: Effects) -> Rejected | None:
         if isinstance(granted, Rejected):
             return granted
-        self._links.post(hold.market_shard, granted, effects.now_ms)
+        self._links.post(market_shard, granted, effects.now_ms)
         return None
 
     def granted(self, granted: Granted, effects: Effects) -> Reply:

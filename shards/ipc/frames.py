@@ -96,7 +96,9 @@ class Stream(Generic[E]):
     def chunk(self) -> bytes | memoryview:
         """Return the next bytes to send, the same until :meth:`sent` is called. Each byte is copied once."""
         if not self._begun:
-            if self.unsent_bytes <= SEND_BYTES:
+            if len(self._unsent) == 1:
+                self._begun = self._unsent.popleft()
+            elif self.unsent_bytes <= SEND_BYTES:
                 self._begun = b"".join(self._unsent)
                 self._unsent.clear()
             else:

@@ -72,15 +72,15 @@ class Admission:
             batch.inputs.append(Input(Timer(encode(TimerFired())), TimerFired()))
         now = self._clock()
         self._named.clear()
+        asking_of = self._engine.asking.get
         returned, self._holds.returned = self._holds.returned, []
         for request, message in chain(returned, self._decode(requests)):
             refusal = self._refuse(request, message, now)
+            asking = asking_of(type(message))
             if refusal is not None:
                 self._replies.refuse(request, refusal)
-            elif (type(message) is Place or type(message) is Modify) and self._engine.entry.needs_account_shard(
-                message
-            ):
-                batch.holds.append((request, message))
+            elif asking is not None and asking.must_ask(message):
+                batch.holds.append((request, message))  # type: ignore[arg-type]
             elif type(message) in COMMANDS:
                 batch.inputs.append(Input(request, message))  # type: ignore[arg-type]
             elif not self._queries.add(getattr(message, "account", ""), request, message):  # type: ignore[arg-type]

@@ -85,7 +85,7 @@ class Holds:
     def _send(self, waiting: _Waiting, since: Numbers | None = None) -> bool:
         """Send the request; False if the command was answered or returned instead."""
         ticket = self._next_ticket
-        hold = self._engine.entry.ask_account_shard(waiting.command, ticket, waiting.deadline_ms)
+        hold = self._engine.asking[type(waiting.command)].ask(waiting.command, ticket, waiting.deadline_ms)
         if isinstance(hold, Rejected):
             self.returned.append((waiting.request, waiting.command))
             return False

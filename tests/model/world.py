@@ -314,10 +314,11 @@ class World:
         holding: list[tuple[Request, Place | Modify]] = []
         returned, node.holds.returned = node.holds.returned, []
         for request, message in (*returned, *((each, decode_request(each.body)) for each in requests)):
+            asking = node.engine.asking.get(type(message))
             if self.now_ms > request.deadline_ms:
                 node.replies.refuse(request, RejectReason.TIMEOUT)
-            elif isinstance(message, Place | Modify) and node.engine.entry.needs_account_shard(message):
-                holding.append((request, message))
+            elif asking is not None and asking.must_ask(message):
+                holding.append((request, cast(Place | Modify, message)))
             elif isinstance(message, COMMANDS):
                 inputs.append((request, cast(Command, message)))
             else:

@@ -1,4 +1,7 @@
-"""The documents: every setting is on the operator's page, and no other; links, files and modules named there exist."""
+"""The documents: every setting is on the operator's page, and no other; links, files and modules named there exist.
+
+So do those that the Makefile names, and the goals of the nightly run.
+"""
 
 import re
 from collections import Counter
@@ -8,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from shards.setting_names import NAMES, OWN, find_slip
+from tests.nightly import PARTS
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = re.compile(r"\b(?:SHARDEX_[A-Z_]+[A-Z]|PORT)\b")
@@ -76,6 +80,18 @@ def anchors_of(document: Path) -> set[str]:
 def test_named_files_and_modules_exist(document: Path) -> None:
     codes = CODE.findall(FENCED.sub("", document.read_text()))
     assert [code for code in codes if not all(exists(name) for name in names_in(code))] == []
+
+
+def test_what_the_makefile_names_exists() -> None:
+    text = (ROOT / "Makefile").read_text()
+    names = {*names_in(text), *re.findall(r"(?<!/)\b[\w-]+\.(?:txt|toml)\b", text)}
+    assert {"tests/unit/test_recovery.py", "tests.sim", "loadtest.bench", "requirements-dev.txt"} <= names
+    assert {name for name in names if not (exists(name) or (ROOT / name).is_file())} == set()
+
+
+def test_every_part_of_the_nightly_run_is_a_goal() -> None:
+    goals = re.findall(r"^([a-z]+):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert {part.split()[0] for part in PARTS} <= set(goals)
 
 
 def names_in(code: str) -> Iterator[str]:

@@ -2,13 +2,14 @@
 
 import gc
 from collections.abc import Callable
-from typing import get_args
+from typing import get_args, get_type_hints
 
 import pytest
 from msgspec.structs import replace
 
 from loadtest.bench.seeding import START_MS, full_book
 from shards.engine.engine import MAILBOX, Engine
+from shards.engine.order_entry import AskAccountShard
 from shards.limits import RULES
 from shards.model.brackets import Bracket, RiskChange
 from shards.model.codec import decode_input, encode
@@ -56,6 +57,10 @@ def test_an_input_that_does_not_follow_is_not_applied(sequence: int, stamp_ms: i
 
 def test_every_message_has_its_handler() -> None:
     assert set(Engine(0, 1).handlers) == {*get_args(Command), *get_args(LinkMessage)}
+
+
+def test_every_command_that_may_need_another_shard_can_ask_it() -> None:
+    assert set(Engine(0, 1).asking) == set(get_args(get_type_hints(AskAccountShard)["command"]))
 
 
 def test_resting_orders_are_nothing_that_the_garbage_collector_looks_at() -> None:

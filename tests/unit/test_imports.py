@@ -1,11 +1,19 @@
-"""Importing a module starts nothing: no thread, no socket, no file but code, and no look at the environment."""
+"""Importing a module starts nothing: no thread, no socket, no file but code, and no look at the environment.
 
+And the contract that keeps the engine pure refuses whatever it does not allow.
+"""
+
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+PACKAGES: Final = ("storage", "shards", "web")
+STANDARD: Final = "asyncio datetime io os pathlib random secrets socket sqlite3 subprocess threading time".split()
+IMPURE: Final = (*STANDARD, "flask", "storage", "web")
+ALLOWED: Final = {"engine", "model", "limits"}  # of shards
 CONFIGURATION: Final = "web.gunicorn_conf"  # gunicorn runs it, to be told what is set
 
 IMPORT_ALL: Final = """
@@ -51,7 +59,7 @@ print("\\n".join(sorted(found)))
 def test_importing_starts_nothing() -> None:
     names = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for package in ("storage", "shards", "web")
+        for package in PACKAGES
         for path in sorted((ROOT / package).rglob("*.py"))
     ]
     assert len(names) > 200
@@ -60,3 +68,23 @@ def test_importing_starts_nothing() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n") == ["", ""]
+
+
+def test_the_engine_may_import_nothing_impure(tmp_path: Path) -> None:
+    """Nor any other module of shards, not even one that is new, or for its types alone."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    others = {path.stem for path in (ROOT / "shards").glob("[a-z]*") if path.suffix in ("", ".py")} - ALLOWED
+    assert {"clock", "restarts", "runtime"} < others
+    (tmp_path / "shards" / "new.py").touch()
+    forbidden = [*IMPURE, *(f"shards.{name}" for name in (*others, "new"))]
+    for name in ("engine/effects", "model/orders", "limits"):
+        with (tmp_path / "shards" / f"{name}.py").open("a") as file:
+            file.write("\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n")
+            file.writelines(f"    import {name}\n" for name in forbidden)
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False).stdout
+    for source in ALLOWED:
+        missed = [name for name in forbidden if f"shards.{source} is not allowed to import {name}:" not in told]
+        assert missed == [], told

@@ -22,6 +22,7 @@ class Whole(Struct):
     word: Literal["a", "b"]
     reason: Literal["a", "b"] | None
     always: Literal["USDT"]
+    never: None
     parts: list[Part]
 
 
@@ -39,6 +40,7 @@ class More(Whole):
         ("word", {"enum": ["a", "b"]}),
         ("reason", {"enum": ["a", "b", None]}),
         ("always", {"const": "USDT"}),
+        ("never", {"type": "null"}),
         ("parts", {"type": "array", "items": {"$ref": "#/components/schemas/Part"}}),
     ],
 )

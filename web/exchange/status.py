@@ -14,7 +14,7 @@ from shards.limits import BEAT_S
 from shards.model.queries import GetArchiveStatus, GetStatus
 from shards.model.replies import ArchiveStatus, ShardStatus
 from shards.vitals import Signs, State
-from web.exchange.fields import Natural
+from web.exchange.fields import ArchiveState, Natural, Pid
 from web.exchange.gateway import ExchangeGateway
 from web.http.described import Described
 from web.http.errors import EngineRejected
@@ -32,7 +32,7 @@ class ShardView(msgspec.Struct, gc=False):
 
     shard: Natural
     state: Annotated[str, Described("ProcessState")]
-    pid: Annotated[int | None, Described("Pid")]
+    pid: Pid
     markets: Natural | None
     accounts: Natural | None
     open_orders: Natural | None
@@ -41,6 +41,21 @@ class ShardView(msgspec.Struct, gc=False):
     journal_seq: Natural | None
     snapshot_seq: Natural | None
     archive_lag: Natural | None
+
+
+class ArchiveView(msgspec.Struct, gc=False):
+    """The status of the archive."""
+
+    state: ArchiveState
+    pid: Pid
+    rows: Natural | None
+
+
+class StatusView(msgspec.Struct, gc=False):
+    """The status of every shard and the archive."""
+
+    shards: list[ShardView]
+    archive: ArchiveView
 
 
 _NUMBERS: Final = ShardView.__struct_fields__[3:]
@@ -94,17 +109,17 @@ def archive_status(gateway: ExchangeGateway) -> ArchiveStatus | None:
         return None
 
 
-def read_status(gateway: ExchangeGateway) -> dict[str, object]:
+def read_status(gateway: ExchangeGateway) -> StatusView:
     """Full status; numbers are null for processes that do not answer, and a pid where there is no process."""
     signs, archive = gateway.client.archive_signs(), archive_status(gateway)
-    return {
-        "shards": [_render_shard(gateway, shard) for shard in gateway.shards],
-        "archive": {
-            "state": archive_state(gateway),
-            "pid": signs.pid if signs else None,
-            "rows": archive.rows if archive else None,
-        },
-    }
+    return StatusView(
+        shards=[_render_shard(gateway, shard) for shard in gateway.shards],
+        archive=ArchiveView(
+            state=archive_state(gateway),
+            pid=signs.pid if signs else None,
+            rows=archive.rows if archive else None,
+        ),
+    )
 
 
 def _render_shard(gateway: ExchangeGateway, shard: int) -> ShardView:

@@ -27,7 +27,7 @@ class Json(ReadyResponse):
 
 
 def answer(value: object) -> Response:
-    """200 with ``value`` as JSON; fields in the order of the dict or struct."""
+    """200 with ``value`` as JSON; fields in the order of the struct."""
     return Json(value)
 
 

@@ -15,7 +15,7 @@ from web.http.described import Always, Described, Written
 
 Schema = dict[str, Any]
 
-_TYPES: Final = {str: "string", int: "integer", bool: "boolean", float: "number"}
+_TYPES: Final = {str: "string", int: "integer", bool: "boolean", float: "number", NoneType: "null"}
 _BOUNDS: Final = {
     "pattern": "pattern",
     "min_length": "minLength",

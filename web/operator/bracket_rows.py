@@ -3,15 +3,27 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from shards.model.brackets import MILLION, Bracket, make_brackets
 from shards.model.decimals import Decimal, count_steps, parse_decimal
 from shards.model.markets import Market
+from web.exchange.fields import Amount, Positive
 from web.http.errors import Problem, invalid
 from web.http.formats import RATIO_DECIMALS, format_ratio
 from web.http.parse import Number, read_long, read_text
 from web.operator.limits import BRACKET_COUNT_MAX, LEVERAGE_MAX, NOTIONAL_MAX
 
-FIELDS: Final = ("notional_cap", "max_leverage", "maint_margin_ratio")
+
+class BracketView(msgspec.Struct, gc=False):
+    """A row in the form of a JSON body."""
+
+    notional_cap: Positive
+    max_leverage: Positive
+    maint_margin_ratio: Amount
+
+
+FIELDS: Final = BracketView.__struct_fields__
 BracketRow = tuple[int, int, str]
 """Cap in whole units of the quote asset, maximum leverage, maintenance ratio as a decimal text."""
 
@@ -27,11 +39,6 @@ def rows_of(market: Market) -> list[BracketRow]:
     """The brackets of a futures market."""
     unit = 10**market.quote_decimals
     return [(each.cap // unit, each.max_leverage, format_ratio(each.ratio)) for each in market.brackets]
-
-
-def show_rows(rows: Sequence[BracketRow]) -> list[dict[str, object]]:
-    """Rows in the form of a JSON body."""
-    return [dict(zip(FIELDS, row, strict=True)) for row in rows]
 
 
 def to_brackets(rows: Sequence[BracketRow], decimals: int, name: str = "brackets", band: int = 0) -> list[Bracket]:

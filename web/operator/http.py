@@ -1,16 +1,14 @@
 """The operator API."""
 
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final
 
-import msgspec
 from flask import Blueprint, Response
 
 from shards.model.accounting import Wallet
 from shards.model.markets import Market
 from storage.reference import Asset
 from web.auth import require_operator
-from web.exchange.fields import Account, Amount, Name, Reference, SignedAmount
 from web.exchange.status import read_status
 from web.http.errors import invalid
 from web.http.parse import is_account, read_text
@@ -18,26 +16,24 @@ from web.http.responses import answer
 from web.operator import actions, futures_markets, payments
 from web.operator.account_view import ask_account
 from web.operator.actions import MarketTerms, OperatorContext
-from web.operator.bracket_rows import rows_of, show_rows
+from web.operator.bracket_rows import BracketView, rows_of
 from web.operator.form import Form, read_terms
 from web.operator.futures_markets import FuturesMarketTerms
 from web.operator.payments import WALLETS, Paid, Payment
+from web.operator.views import (
+    ChangedView,
+    FuturesStatusView,
+    MarkPriceView,
+    PaidView,
+    RiskView,
+    SpotMarketView,
+    SpotStatusView,
+    TradingView,
+)
 from web.services import services
 
 blueprint: Final = Blueprint("admin", __name__, url_prefix="/api/v1/admin")
 blueprint.before_request(require_operator)
-
-
-class PaidView(msgspec.Struct, gc=False):
-    """A completed payment."""
-
-    ok: Literal[True]
-    reference: Reference
-    account: Account
-    wallet: Literal["spot", "futures"]
-    asset: Name
-    amount: Amount
-    balance_after: SignedAmount
 
 
 @blueprint.post("/assets")
@@ -52,7 +48,7 @@ def add_asset() -> Response:
         contract=form.text("contract", ""),
     )
     actions.add_asset(_context(), asset)
-    return answer({"ok": True, "symbol": asset.symbol})
+    return answer(ChangedView(ok=True, symbol=asset.symbol))
 
 
 @blueprint.post("/spot/markets")
@@ -60,13 +56,14 @@ def add_spot_market() -> Response:
     """Open a spot market."""
     terms = read_terms(MarketTerms)
     actions.add_spot_market(_context(), terms)
-    return answer({"ok": True, "id": terms.id})
+    return answer(SpotMarketView(ok=True, id=terms.id))
 
 
 @blueprint.patch("/spot/markets/<symbol>/status")
 def set_spot_status(symbol: str) -> Response:
     """List, halt or delist a spot market."""
-    return _set_status(actions.set_spot_status, "id", symbol)
+    status = _set_status(actions.set_spot_status, symbol)
+    return answer(SpotStatusView(ok=True, id=symbol, status=status))
 
 
 @blueprint.post("/futures/markets")
@@ -74,13 +71,14 @@ def add_futures_market() -> Response:
     """Open a futures market."""
     terms = read_terms(FuturesMarketTerms)
     futures_markets.add_futures_market(_context(), terms)
-    return answer({"ok": True, "symbol": terms.symbol})
+    return answer(ChangedView(ok=True, symbol=terms.symbol))
 
 
 @blueprint.patch("/futures/markets/<symbol>/status")
 def set_futures_status(symbol: str) -> Response:
     """List, halt or delist a futures market."""
-    return _set_status(futures_markets.set_futures_status, "symbol", symbol)
+    status = _set_status(futures_markets.set_futures_status, symbol)
+    return answer(FuturesStatusView(ok=True, symbol=symbol, status=status))
 
 
 @blueprint.patch("/futures/markets/<symbol>/risk")
@@ -88,7 +86,7 @@ def set_risk(symbol: str) -> Response:
     """Change a futures market's risk terms."""
     form = Form("brackets", "liquidation_fee")
     futures_markets.set_risk(_context(), symbol, form.optional_brackets(), form.optional_decimal("liquidation_fee"))
-    return answer({"ok": True, "symbol": symbol})
+    return answer(ChangedView(ok=True, symbol=symbol))
 
 
 @blueprint.get("/futures/risk/<symbol>")
@@ -96,13 +94,13 @@ def get_risk(symbol: str) -> Response:
     """The state and risk terms of a futures market."""
     market, mark_price, open_interest, liquidation_fee = futures_markets.read_risk(_context(), symbol)
     return answer(
-        {
-            "symbol": symbol,
-            "mark_price": mark_price,
-            "open_interest": open_interest,
-            "liquidation_fee": liquidation_fee,
-            "brackets": show_rows(rows_of(market)),
-        }
+        RiskView(
+            symbol=symbol,
+            mark_price=mark_price,
+            open_interest=open_interest,
+            liquidation_fee=liquidation_fee,
+            brackets=[BracketView(*row) for row in rows_of(market)],
+        )
     )
 
 
@@ -114,7 +112,7 @@ def set_mark_price() -> Response:
     if "price" not in form.fields:
         raise invalid("price")  # null must be explicit
     price = futures_markets.set_mark_price(_context(), symbol, form.optional_decimal("price"))
-    return answer({"ok": True, "symbol": symbol, "price": price})
+    return answer(MarkPriceView(ok=True, symbol=symbol, price=price))
 
 
 @blueprint.post("/deposits")
@@ -134,7 +132,7 @@ def set_trading() -> Response:
     """Switch spot trading on or off."""
     state = Form("spot").text("spot")
     actions.set_spot_trading(_context(), state)
-    return answer({"ok": True, "spot": state})
+    return answer(TradingView(ok=True, spot=state))
 
 
 @blueprint.get("/accounts/<account>")
@@ -156,11 +154,11 @@ def _context() -> OperatorContext:
     return OperatorContext(at.gateway, at.reference)
 
 
-def _set_status(action: Callable[[OperatorContext, str, str], Market], name: str, symbol: str) -> Response:
-    """``name``: what the response calls the symbol."""
+def _set_status(action: Callable[[OperatorContext, str, str], Market], symbol: str) -> str:
+    """Returns the new status."""
     status = read_text(Form("status").fields.get("status")) or ""
     action(_context(), symbol, status)
-    return answer({"ok": True, name: symbol, "status": status})
+    return status
 
 
 def _pay(action: Callable[[OperatorContext, Payment], Paid]) -> Response:

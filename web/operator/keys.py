@@ -1,11 +1,14 @@
 """The caller's API keys; bearer tokens only."""
 
-from typing import Final
+from typing import Annotated, Final, Literal
 
+import msgspec
 from flask import Blueprint, Response
 
 from storage.reference import ApiKey
 from web.auth import READ, TRADE, token_caller
+from web.exchange.fields import Seconds
+from web.http.described import Described
 from web.http.errors import invalid
 from web.http.parse import read_text
 from web.http.request import json_body
@@ -14,6 +17,34 @@ from web.operator import actions
 from web.services import services
 
 blueprint: Final = Blueprint("keys", __name__, url_prefix="/api/v1/api-keys")
+
+KeyText = Annotated[str, Described("ApiKey")]
+Permissions = Annotated[tuple[str, ...], Described("Permissions")]
+
+
+class CreatedView(msgspec.Struct, gc=False):
+    """A new key, with its secret."""
+
+    api_key: KeyText
+    api_secret: KeyText
+    permissions: Permissions
+    created_at: Seconds
+
+
+class KeyView(msgspec.Struct, gc=False):
+    """A key, without its secret."""
+
+    api_key: KeyText
+    label: str
+    permissions: Permissions
+    created_at: Seconds
+
+
+class RevokedView(msgspec.Struct, gc=False):
+    """A revoked key."""
+
+    api_key: KeyText
+    revoked: Literal[True]
 
 
 @blueprint.post("")
@@ -25,12 +56,12 @@ def create() -> Response:
     permissions = _read_permissions(fields.get("permissions"))
     made = actions.create_key(services().reference, principal.account, label, permissions)
     return answer(
-        {
-            "api_key": made.key,
-            "api_secret": made.secret.decode(),
-            "permissions": made.permissions,
-            "created_at": made.created_ms // 1_000,
-        }
+        CreatedView(
+            api_key=made.key,
+            api_secret=made.secret.decode(),
+            permissions=made.permissions,
+            created_at=made.created_ms // 1_000,
+        )
     )
 
 
@@ -46,16 +77,16 @@ def revoke(key: str) -> Response:
     """Revoke one of the caller's keys."""
     principal = token_caller()
     actions.revoke_key(services().reference, principal.account, key)
-    return answer({"api_key": key, "revoked": True})
+    return answer(RevokedView(api_key=key, revoked=True))
 
 
-def _render(key: ApiKey) -> dict[str, object]:
-    return {
-        "api_key": key.key,
-        "label": key.label,
-        "permissions": key.permissions,
-        "created_at": key.created_ms // 1_000,
-    }
+def _render(key: ApiKey) -> KeyView:
+    return KeyView(
+        api_key=key.key,
+        label=key.label,
+        permissions=key.permissions,
+        created_at=key.created_ms // 1_000,
+    )
 
 
 def _read_label(value: object) -> str:

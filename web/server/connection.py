@@ -12,7 +12,7 @@ from math import inf
 from typing import Any, Final, Protocol
 
 from web.server.answer import Answer, Application
-from web.server.connection_state import UNDER_WAY, WAITS_FOR_CLIENT, State
+from web.server.connection_state import MAY_BECOME, UNDER_WAY, WAITS_FOR_CLIENT, State
 from web.server.hub import Hub
 from web.server.limits import PIPELINE_BYTES_MAX, RECEIVE_BYTES, WorkerLimits
 from web.server.poller import READ, WRITE
@@ -111,7 +111,7 @@ class HttpConnection:
     def close(self) -> None:
         if self._state is State.CLOSED:
             return
-        self._state = State.CLOSED
+        self._become(State.CLOSED)
         self._watch(0)
         self._socket.close()
         self._unsent, self._received = _NOTHING, b""
@@ -135,6 +135,11 @@ class HttpConnection:
             self.until = self._server.hub.now + self._server.limits.first_s
         elif self._state is State.IDLE:
             self.close()
+
+    def _become(self, state: State) -> None:
+        """Change the state; nothing else does."""
+        assert state in MAY_BECOME[self._state], f"{self._state.name} became {state.name}"
+        self._state = state
 
     def _watch(self, events: int) -> None:
         if events == self._watched:
@@ -176,7 +181,7 @@ class HttpConnection:
             self._end_received()
         else:
             if self._state is not State.READING:
-                self._state = State.READING
+                self._become(State.READING)
                 server = self._server
                 self.until = server.hub.now + server.limits.request_s
             self._received = self._received + chunk if self._received else chunk
@@ -199,9 +204,9 @@ class HttpConnection:
     def _take_next(self) -> None:
         if self._state is State.CLOSED:
             return
-        self._state = State.READING
-        self._watch(READ)
         try:
+            self._become(State.READING)
+            self._watch(READ)
             self._take()
         except Exception:
             self._fail()
@@ -218,13 +223,13 @@ class HttpConnection:
             return
         self._received = self._received[found.size :]
         self._needed = 0
-        self._state = State.SERVING
+        self._become(State.SERVING)
         self.until = inf  # bounded by the engine's deadlines
         self._server.hub.spawn(partial(self._serve, found))
 
     def _hand_over(self) -> None:
         """Leave the rest of the connection to gunicorn."""
-        self._state = State.HANDED_OVER
+        self._become(State.HANDED_OVER)
         self._watch(0)
         self.until = inf  # the stream has timeouts of its own
         server = self._server
@@ -276,7 +281,7 @@ class HttpConnection:
         if sent < len(self._unsent):
             self._unsent = self._unsent[sent:]
             if self._state is not State.SENDING:
-                self._state = State.SENDING
+                self._become(State.SENDING)
                 self._watch(WRITE)
                 self.until = time.monotonic() + self._server.limits.send_s
                 self._server.note_unread(self, len(self._unsent))
@@ -292,7 +297,7 @@ class HttpConnection:
             self.until = self._server.hub.now + self._server.limits.request_s
             self._server.hub.soon(self._take_next)
             return
-        self._state = State.IDLE
+        self._become(State.IDLE)
         self._watch(READ)
         self.until = self._server.hub.now + self._server.keepalive_s
         self._server.note_waiting()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import msgspec
 from flask import Blueprint, Response
 
 from shards.model import ids
@@ -12,7 +13,7 @@ from shards.model.replies import BalancesReply
 from shards.model.span import NO_BOUND, Span
 from web.auth import READ, caller
 from web.exchange import history
-from web.exchange.balances import render_balances
+from web.exchange.balances import BalanceView, render_balances
 from web.http.errors import invalid
 from web.http.request import query_parameters
 from web.http.responses import answer
@@ -23,6 +24,12 @@ from web.spot.views import STATUSES, SpotRenderer
 blueprint: Final = Blueprint("spot_lists", __name__, url_prefix="/api/v1/spot")
 
 _STATUSES: Final = {text: status for status, text in STATUSES.items()}
+
+
+class BalancesView(msgspec.Struct, gc=False):
+    """The caller's wallets."""
+
+    balances: list[BalanceView]
 
 
 @blueprint.get("/orders")
@@ -73,7 +80,7 @@ def balances() -> Response:
     principal = caller(READ)
     at = services()
     reply = at.gateway.ask(BalancesReply, at.gateway.account_shard(principal.account), GetBalances(principal.account))
-    return answer({"balances": render_balances(reply, at.catalog())})
+    return answer(BalancesView(render_balances(reply, at.catalog())))
 
 
 class _ListCall:

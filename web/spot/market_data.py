@@ -1,7 +1,7 @@
 """Public spot market data."""
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from flask import Blueprint, Response
@@ -17,7 +17,7 @@ from shards.model.span import NO_BOUND
 from web.exchange import history
 from web.exchange.candles import DAY_S, INTERVALS_S, TickerView, render_candle, render_ticker
 from web.exchange.catalog import DISABLED, Catalog
-from web.exchange.fields import Amount, FeeBps, MarketStatus, Name, Natural, Price
+from web.exchange.fields import Amount, FeeBps, Levels, MarketStatus, Name, Natural, Price, Seconds
 from web.http.errors import Problem, invalid, spot_problem
 from web.http.request import QueryParameters, query_parameters
 from web.http.responses import answer
@@ -52,6 +52,32 @@ class TokenView(msgspec.Struct, gc=False):
     contract: str
 
 
+class TokensView(msgspec.Struct, gc=False):
+    """All assets, in an envelope."""
+
+    success: Literal[True]
+    data: list[TokenView]
+    error: None
+    timestamp: Seconds
+
+
+class DepthView(msgspec.Struct, gc=False):
+    """The levels of an order book."""
+
+    symbol: Name
+    last_update_id: Natural
+    bids: Levels
+    asks: Levels
+
+
+class EngineView(msgspec.Struct, gc=False):
+    """The spot engine's status."""
+
+    engine: Literal["running", "disabled"]
+    queue_depth: Natural
+    books_loaded: Natural
+
+
 @blueprint.get("/spot/markets")
 def markets() -> Response:
     """All spot markets."""
@@ -67,12 +93,12 @@ def depth() -> Response:
     limit = parameters.get_limit(DEPTH_DEFAULT, DEPTH_MAX)
     book = at.gateway.ask(DepthReply, at.gateway.market_shard(market), GetDepth(market.number, limit))
     return answer(
-        {
-            "symbol": market.symbol,
-            "last_update_id": book.update_id,
-            "bids": [[market.format_price(price), market.format_quantity(lots)] for price, lots in book.bids],
-            "asks": [[market.format_price(price), market.format_quantity(lots)] for price, lots in book.asks],
-        }
+        DepthView(
+            symbol=market.symbol,
+            last_update_id=book.update_id,
+            bids=[[market.format_price(price), market.format_quantity(lots)] for price, lots in book.bids],
+            asks=[[market.format_price(price), market.format_quantity(lots)] for price, lots in book.asks],
+        )
     )
 
 
@@ -130,11 +156,11 @@ def health() -> Response:
     catalog = at.catalog()
     client = at.gateway.client
     return answer(
-        {
-            "engine": "running" if catalog.spot_trading else DISABLED,
-            "queue_depth": sum(client.depth(shard) for shard in at.gateway.shards),
-            "books_loaded": sum(client.is_serving(at.gateway.market_shard(market)) for market in catalog.spot.values()),
-        }
+        EngineView(
+            engine="running" if catalog.spot_trading else DISABLED,
+            queue_depth=sum(client.depth(shard) for shard in at.gateway.shards),
+            books_loaded=sum(client.is_serving(at.gateway.market_shard(market)) for market in catalog.spot.values()),
+        )
     )
 
 
@@ -151,7 +177,7 @@ def tokens() -> Response:
         )
         for asset in services().catalog().assets.values()
     ]
-    return answer({"success": True, "data": data, "error": None, "timestamp": now_ms() // 1_000})
+    return answer(TokensView(success=True, data=data, error=None, timestamp=now_ms() // 1_000))
 
 
 def _render_market(market: Market) -> MarketView:

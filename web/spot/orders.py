@@ -1,9 +1,9 @@
 """Spot orders: place, cancel, cancel all, and one order by either id."""
 
-from typing import Final
+from typing import Annotated, Final
 
 from flask import Blueprint, Response
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from shards.limits import DEADLINE_BULK_MS
 from shards.model import ids
@@ -16,6 +16,7 @@ from shards.model.replies import OrderReply, OrdersReply
 from web.auth import READ, TRADE, Principal, caller
 from web.exchange import history
 from web.exchange.catalog import Catalog
+from web.http.described import Described
 from web.http.errors import EngineRejected, Problem, invalid, spot_problem
 from web.http.parse import is_client_id, read_long
 from web.http.request import json_body, query_parameters, request_context
@@ -28,6 +29,12 @@ from web.spot.views import SpotRenderer
 blueprint: Final = Blueprint("spot_orders", __name__, url_prefix="/api/v1/spot")
 
 _BY_CLIENT_ID: Final = "/orders/by-client-id/<symbol>/<rest:client_id>"
+
+
+class AllCanceledView(Struct, gc=False):
+    """What a cancel-all canceled."""
+
+    canceled: list[Annotated[Raw, Described("CanceledOrder")]]
 
 
 @blueprint.post("/orders")
@@ -96,7 +103,7 @@ def cancel_all() -> Response:
     else:
         orders = []  # a typo in the symbol must not cancel anything
     # a market created after this request began may be among them
-    return answer({"canceled": _render(orders, SpotRenderer(at.catalog(), at.id_key))})
+    return answer(AllCanceledView(_render(orders, SpotRenderer(at.catalog(), at.id_key))))
 
 
 @blueprint.get("/orders/<text>")

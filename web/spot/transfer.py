@@ -1,8 +1,9 @@
 """Transfers of USDT between an account's spot and futures wallets."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final
 
+import msgspec
 from flask import Blueprint, Response
 
 from shards.model.accounting import Wallet
@@ -11,8 +12,10 @@ from shards.model.decimals import format_plain
 from shards.model.replies import TransferReply
 from storage.reference import Asset
 from web.auth import token_caller
-from web.exchange.catalog import Catalog
+from web.exchange.catalog import MARGIN_ASSET, Catalog
+from web.exchange.fields import Amount, SignedAmount
 from web.http.amounts import count_units, read_amount
+from web.http.described import Always, Described
 from web.http.errors import Problem, invalid
 from web.http.parse import is_client_id, read_text
 from web.http.request import json_body
@@ -22,6 +25,16 @@ from web.services import services
 blueprint: Final = Blueprint("spot_transfer", __name__, url_prefix="/api/v1/spot")
 
 _DIRECTIONS: Final = {"perp_to_spot": Wallet.SPOT, "spot_to_perp": Wallet.FUTURES}
+
+
+class TransferView(msgspec.Struct, gc=False):
+    """A completed transfer."""
+
+    direction: Annotated[str, Described("TransferDirection")]
+    token: Annotated[str, Always(MARGIN_ASSET)]
+    amount: Amount
+    perp_balance_after: SignedAmount
+    spot_balance_after: Amount
 
 
 @blueprint.post("/transfer")
@@ -38,13 +51,13 @@ def transfer() -> Response:
     command = Transfer(account, asset.symbol, _DIRECTIONS[direction], units, _read_reference(fields))
     reply = at.gateway.ask(TransferReply, at.gateway.account_shard(account), command)
     return answer(
-        {
-            "direction": direction,
-            "token": asset.symbol,
-            "amount": format_plain(units, asset.decimals),
-            "perp_balance_after": format_plain(reply.futures_after, asset.decimals),
-            "spot_balance_after": format_plain(reply.spot_after, asset.decimals),
-        }
+        TransferView(
+            direction=direction,
+            token=asset.symbol,
+            amount=format_plain(units, asset.decimals),
+            perp_balance_after=format_plain(reply.futures_after, asset.decimals),
+            spot_balance_after=format_plain(reply.spot_after, asset.decimals),
+        )
     )
 
 

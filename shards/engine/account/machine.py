@@ -3,6 +3,9 @@
 Markets request holds for their orders, which are granted or rejected here, and send the resulting settlements.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
 
 from shards.engine.account.margin import Held, Margins
@@ -44,19 +47,21 @@ class AccountMachine:
         self.wallets = Wallets()  # spot
         self.margins = Margins()  # futures
         self.bookings: dict[tuple[str, str], Booking] = {}  # (account, reference)
+        self.grants: dict[type, Callable[[Any], Granted | Rejected]] = {
+            FundsHold: self.grant_funds,
+            MarginHold: self.grant_margin,
+        }
 
     # Holds
 
-    def grant(self, hold: FundsHold | MarginHold) -> Granted | Rejected:
-        """Hold funds or margin for an order, or return the rejection."""
-        return self._grant_funds(hold) if isinstance(hold, FundsHold) else self._grant_margin(hold)
-
-    def _grant_funds(self, hold: FundsHold) -> Granted | Rejected:
+    def grant_funds(self, hold: FundsHold) -> Granted | Rejected:
+        """Hold funds for a spot order, or return the rejection."""
         if not self.wallets.hold(hold.order.account, hold.asset, hold.amount):
             return Rejected(RejectReason.INSUFFICIENT_BALANCE)
         return Granted(hold.order, hold.amount, hold.ticket, hold.deadline_ms)
 
-    def _grant_margin(self, hold: MarginHold) -> Granted | Rejected:
+    def grant_margin(self, hold: MarginHold) -> Granted | Rejected:
+        """Hold margin for a futures order, or return the rejection."""
         new, terms = hold.order, hold.terms
         held = self.margins.hold(new.account, new.market, new.side, terms)
         if isinstance(held, Rejected):

@@ -13,6 +13,7 @@ from gunicorn.http.parser import Parser  # type: ignore[import-untyped]
 
 from tests.unit.server.bench import LIMITS, Bench, Caller
 from tests.unit.server.conftest import Call
+from web.server.connection_state import MAY_BECOME, State
 from web.server.descriptors import make_room, plan_room
 from web.server.limits import DESCRIPTORS_KEPT, HEAD_BYTES_MAX, PIPELINE_BYTES_MAX, RECEIVE_BYTES
 from web.server.request_parser import FastRequestParser
@@ -44,6 +45,12 @@ def small(bench: Bench, listener: socket.socket, call: Call) -> Caller:
 
 def big(size: int = BIG, version: str = "1.1") -> bytes:
     return f"GET /big/{size} HTTP/{version}\r\nHost: x\r\n\r\n".encode()
+
+
+def test_every_state_is_reached_and_may_end() -> None:
+    assert set(MAY_BECOME) == set(State)
+    assert {state for following in MAY_BECOME.values() for state in following} == set(State) - {State.FRESH}
+    assert [state for state, following in MAY_BECOME.items() if State.CLOSED not in following] == [State.CLOSED]
 
 
 # One after the other
@@ -83,6 +90,11 @@ def test_the_next_waits_for_the_answer_before(bench: Bench, call: Call) -> None:
         assert caller.received == b""
         bench.site.release()
         assert [each.body for each in caller.answers(2)] == [b"GET /wait ", b"GET /echo "]
+
+
+def test_the_next_follows_an_answer_sent_in_parts(call: Call) -> None:
+    large, next_one = call().send(big() + GET).answers(2)
+    assert (len(large.body), next_one.body) == (BIG, b"GET /echo ")
 
 
 def test_many_pipelined_leave_others_their_turn(bench: Bench, call: Call) -> None:

@@ -15,7 +15,7 @@ from web.futures.account.position_views import format_max_notional
 from web.futures.call.call import read_market, read_optional_market, signed
 from web.futures.call.errors import LEVERAGE, FuturesProblem
 from web.futures.call.parameters import need
-from web.futures.fields import Natural, Positive, Symbol
+from web.futures.fields import Decimal, Leverage, Natural, Positive, Symbol
 from web.http.described import Written
 from web.http.formats import format_ratio
 from web.http.responses import answer
@@ -43,6 +43,24 @@ class BracketsView(msgspec.Struct):
     brackets: list[BracketView]
 
 
+class LeverageView(msgspec.Struct, gc=False):
+    """The leverage of future orders."""
+
+    leverage: Leverage
+    maxNotionalValue: Decimal
+    symbol: Symbol
+
+
+class ConfigView(msgspec.Struct, gc=False):
+    """An account's settings in a market."""
+
+    symbol: Symbol
+    marginType: Literal["CROSSED"]
+    isAutoAddMargin: Literal[False]
+    leverage: Leverage
+    maxNotionalValue: Decimal
+
+
 @blueprint.post("/leverage")
 def set_leverage() -> Response:
     """Set the leverage of future orders; open orders and positions keep theirs."""
@@ -56,9 +74,7 @@ def set_leverage() -> Response:
     account = call.principal.account
     command = SetLeverage(account, market.number, leverage, terms.default_leverage)
     in_force = at.gateway.ask(CountReply, at.gateway.account_shard(account), command).count
-    return answer(
-        {"leverage": in_force, "maxNotionalValue": format_max_notional(market, in_force), "symbol": market.symbol}
-    )
+    return answer(LeverageView(in_force, format_max_notional(market, in_force), market.symbol))
 
 
 @blueprint.get("/symbolConfig")
@@ -89,14 +105,14 @@ def _terms(market: Market) -> FuturesTerms:
     return market.futures
 
 
-def _render_config(holding: Holding) -> dict[str, object]:
-    return {
-        "symbol": holding.market.symbol,
-        "marginType": "CROSSED",
-        "isAutoAddMargin": False,
-        "leverage": holding.leverage,
-        "maxNotionalValue": format_max_notional(holding.market, holding.leverage),
-    }
+def _render_config(holding: Holding) -> ConfigView:
+    return ConfigView(
+        symbol=holding.market.symbol,
+        marginType="CROSSED",
+        isAutoAddMargin=False,
+        leverage=holding.leverage,
+        maxNotionalValue=format_max_notional(holding.market, holding.leverage),
+    )
 
 
 def _render_brackets(market: Market) -> BracketsView:

@@ -9,6 +9,7 @@ from msgspec import Meta
 from shards.clock import now_ms
 from web.auth import TRADE
 from web.futures.call.call import keyed
+from web.futures.call.empty_view import EMPTY
 from web.futures.call.errors import NO_LISTEN_KEY, FuturesProblem
 from web.futures.limits import LISTEN_KEY_FRESH_MS, LISTEN_KEY_MS
 from web.http.responses import answer
@@ -44,7 +45,7 @@ def drop() -> Response:
     account = keyed(1, TRADE).principal.account
     if services().reference.find_listen_key(account, now_ms()) is not None:
         services().reference.drop_listen_key(account)
-    return answer({})
+    return answer(EMPTY)
 
 
 def _renew(account: str) -> Response:

@@ -12,6 +12,7 @@ from web.auth import READ, TRADE
 from web.futures.call.call import Call, read_market, signed
 from web.futures.call.errors import not_offered, out_of_range
 from web.futures.call.parameters import need
+from web.futures.fields import Decimal, Symbol
 from web.http.formats import format_ratio
 from web.http.responses import answer
 from web.services import services
@@ -24,6 +25,26 @@ class DoneView(msgspec.Struct, gc=False):
 
     code: Literal[200] = 200
     msg: Literal["success"] = "success"
+
+
+class PositionModeView(msgspec.Struct, gc=False):
+    """The position mode: one-way."""
+
+    dualSidePosition: Literal[False]
+
+
+class AssetModeView(msgspec.Struct, gc=False):
+    """The asset mode: single-asset."""
+
+    multiAssetsMargin: Literal[False]
+
+
+class CommissionView(msgspec.Struct, gc=False):
+    """A market's fee rates."""
+
+    symbol: Symbol
+    makerCommissionRate: Decimal
+    takerCommissionRate: Decimal
 
 
 _DONE: Final = DoneView()
@@ -48,7 +69,7 @@ def set_margin_type() -> Response:
 def get_position_mode() -> Response:
     """Always one-way."""
     signed(1, READ)
-    return answer({"dualSidePosition": False})
+    return answer(PositionModeView(dualSidePosition=False))
 
 
 @blueprint.post("/positionSide/dual")
@@ -61,7 +82,7 @@ def set_position_mode() -> Response:
 def get_asset_mode() -> Response:
     """Always single-asset."""
     signed(1, READ)
-    return answer({"multiAssetsMargin": False})
+    return answer(AssetModeView(multiAssetsMargin=False))
 
 
 @blueprint.post("/multiAssetsMargin")
@@ -76,11 +97,11 @@ def commission_rate() -> Response:
     parameters = signed(20, READ).parameters
     market = read_market(parameters, services().catalog())
     return answer(
-        {
-            "symbol": market.symbol,
-            "makerCommissionRate": format_ratio(market.maker_fee_bps * _BPS_MILLIONTHS),
-            "takerCommissionRate": format_ratio(market.taker_fee_bps * _BPS_MILLIONTHS),
-        }
+        CommissionView(
+            symbol=market.symbol,
+            makerCommissionRate=format_ratio(market.maker_fee_bps * _BPS_MILLIONTHS),
+            takerCommissionRate=format_ratio(market.taker_fee_bps * _BPS_MILLIONTHS),
+        )
     )
 
 

@@ -13,8 +13,9 @@ from shards.model.markets import Market, MarketStatus
 from web.exchange.catalog import MARGIN_ASSET, Catalog
 from web.exchange.limits import PRICE_MAX
 from web.futures.call.call import public
+from web.futures.call.empty_view import EMPTY
 from web.futures.call.limits_gate import enforce_limits
-from web.futures.fields import Decimal, MarginAsset, Milliseconds, Natural, Symbol
+from web.futures.fields import Decimal, MarginAsset, Milliseconds, Natural, Positive, Symbol
 from web.futures.limits import QUANTITY_MAX
 from web.http.described import Written
 from web.http.formats import format_percent, format_price, format_ratio, margin_percent
@@ -73,18 +74,45 @@ class SymbolView(msgspec.Struct):
     marketTakeBound: Decimal
 
 
+class TimeView(msgspec.Struct, gc=False):
+    """The server's time."""
+
+    serverTime: Milliseconds
+
+
+class LimitView(msgspec.Struct, gc=False):
+    """A rate limit."""
+
+    rateLimitType: Literal["REQUEST_WEIGHT", "ORDERS"]
+    interval: Literal["MINUTE"]
+    intervalNum: Literal[1]
+    limit: Positive
+
+
+class ExchangeView(msgspec.Struct, gc=False):
+    """All markets, and the rate limits."""
+
+    timezone: Literal["UTC"]
+    serverTime: Milliseconds
+    futuresType: Literal["U_MARGINED"]
+    rateLimits: list[LimitView]
+    exchangeFilters: Annotated[list[str], Written()]
+    assets: Annotated[list[dict[str, object]], Written()]
+    symbols: Annotated[msgspec.Raw, Written()]
+
+
 @blueprint.get("/v1/ping")
 def ping() -> Response:
     """An empty object; parameters are ignored."""
     enforce_limits(1)
-    return answer({})
+    return answer(EMPTY)
 
 
 @blueprint.get("/v1/time")
 def server_time() -> Response:
     """The server's time."""
     enforce_limits(1)
-    return answer({"serverTime": now_ms()})
+    return answer(TimeView(now_ms()))
 
 
 @blueprint.get("/v1/exchangeInfo")
@@ -93,23 +121,22 @@ def exchange_info() -> Response:
     public(1)
     at = services()
     return answer(
-        {
-            "timezone": "UTC",
-            "serverTime": now_ms(),
-            "futuresType": "U_MARGINED",
-            "rateLimits": _render_limits(at.settings),
-            "exchangeFilters": [],
-            "assets": [{"asset": MARGIN_ASSET, "marginAvailable": True, "autoAssetExchange": "0"}],
-            "symbols": _render_symbols(at.catalog()),
-        }
+        ExchangeView(
+            timezone="UTC",
+            serverTime=now_ms(),
+            futuresType="U_MARGINED",
+            rateLimits=_render_limits(at.settings),
+            exchangeFilters=[],
+            assets=[{"asset": MARGIN_ASSET, "marginAvailable": True, "autoAssetExchange": "0"}],
+            symbols=_render_symbols(at.catalog()),
+        )
     )
 
 
-def _render_limits(settings: WebSettings) -> list[dict[str, object]]:
-    limits = {"REQUEST_WEIGHT": settings.futures_weight, "ORDERS": settings.futures_orders}
+def _render_limits(settings: WebSettings) -> list[LimitView]:
     return [
-        {"rateLimitType": name, "interval": "MINUTE", "intervalNum": 1, "limit": limit}
-        for name, limit in limits.items()
+        LimitView("REQUEST_WEIGHT", "MINUTE", 1, settings.futures_weight),
+        LimitView("ORDERS", "MINUTE", 1, settings.futures_orders),
     ]
 
 

@@ -18,7 +18,13 @@ from web.futures.call.call import public, read_market
 from web.futures.call.errors import DEPTH_LIMIT, INVALID_INTERVAL, FuturesProblem, exclusive
 from web.futures.call.parameters import Parameters, need
 from web.futures.limits import DEPTH_DEFAULT, DEPTH_MAX, KLINES_DEFAULT, KLINES_MAX, TRADES_DEFAULT, TRADES_MAX
-from web.futures.market_data.market_views import render_aggregated, render_candle, render_levels, render_trade
+from web.futures.market_data.market_views import (
+    DepthView,
+    render_aggregated,
+    render_candle,
+    render_levels,
+    render_trade,
+)
 from web.http.parse import read_long
 from web.http.responses import answer
 from web.services import services
@@ -57,13 +63,13 @@ def depth() -> Response:
     book = at.gateway.ask(DepthReply, at.gateway.market_shard(market), GetDepth(market.number, limit))
     now = now_ms()
     return answer(
-        {
-            "lastUpdateId": book.update_id,
-            "E": now,
-            "T": now,
-            "bids": render_levels(market, book.bids),
-            "asks": render_levels(market, book.asks),
-        }
+        DepthView(
+            lastUpdateId=book.update_id,
+            sent=now,
+            time=now,
+            bids=render_levels(market, book.bids),
+            asks=render_levels(market, book.asks),
+        )
     )
 
 

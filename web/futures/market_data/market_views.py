@@ -6,7 +6,7 @@ import msgspec
 
 from shards.model.markets import Market
 from shards.model.orders import Candle, Side, Trade
-from web.futures.fields import Decimal, Id, Milliseconds
+from web.futures.fields import Decimal, Id, Levels, Milliseconds, Natural
 from web.http.formats import format_price, format_value
 
 
@@ -42,6 +42,16 @@ class AggregatedView(msgspec.Struct, gc=False, rename=_AGGREGATED):
     last_id: Id
     time: Milliseconds
     is_buyer_maker: bool
+
+
+class DepthView(msgspec.Struct, gc=False, rename={"sent": "E", "time": "T"}):
+    """The levels of an order book."""
+
+    lastUpdateId: Natural
+    sent: Milliseconds
+    time: Milliseconds
+    bids: Levels
+    asks: Levels
 
 
 def render_levels(market: Market, levels: list[tuple[int, int]]) -> list[list[str]]:

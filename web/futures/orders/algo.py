@@ -4,8 +4,9 @@ A second interface to the same orders: each is visible and can be canceled throu
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Literal
 
+import msgspec
 from flask import Blueprint, Response
 
 from shards.model.commands import Cancel, CancelAll, Place
@@ -20,6 +21,7 @@ from web.exchange.gateway import ExchangeGateway
 from web.futures.call.call import Call, by_symbol, read_market, read_optional_market, signed
 from web.futures.call.errors import NO_SUCH_ORDER, UNKNOWN_ORDER, FuturesProblem, mandatory, out_of_range
 from web.futures.call.parameters import Parameters, need
+from web.futures.fields import ClientOrderId, Id
 from web.futures.orders.cancel import ALL_DONE, cancel_everything
 from web.futures.orders.order_ref import OrderName, read_optional_name
 from web.futures.orders.order_views import CONDITIONAL, OrderRenderer
@@ -30,6 +32,16 @@ from web.http.responses import answer
 from web.services import Services, services
 
 blueprint: Final = Blueprint("futures_algo", __name__, url_prefix="/fapi/v1")
+
+
+class CanceledView(msgspec.Struct, gc=False):
+    """A canceled trigger order."""
+
+    algoId: Id
+    clientAlgoId: ClientOrderId
+    code: Literal["200"]
+    msg: Literal["success"]
+
 
 ById = Callable[[ExchangeGateway, Market, GetOrder], Order | None]
 ByClientId = Callable[[ExchangeGateway, Sequence[int], GetOrderByClientId], Order | None]
@@ -69,7 +81,7 @@ def cancel() -> Response:
         raise FuturesProblem(*UNKNOWN_ORDER)
     market_shard = at.gateway.market_shard(at.catalog().by_number[order.market])
     at.gateway.ask(OrderReply, market_shard, Cancel(order.id, order.account))
-    return answer({"algoId": order.id, "clientAlgoId": order.client_id, "code": "200", "msg": "success"})
+    return answer(CanceledView(order.id, order.client_id, "200", "success"))
 
 
 @blueprint.delete("/algoOpenOrders")

@@ -1,10 +1,11 @@
 """Canceling futures orders: one, several, all of a market, all after a timeout. Works while a market is halted."""
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from flask import Blueprint, Response
+from msgspec import Meta
 
 from shards.limits import DEADLINE_BULK_MS
 from shards.model.commands import CancelAll, CancelAllAfter, CancelBatch
@@ -28,6 +29,7 @@ from web.futures.call.errors import (
     refused,
 )
 from web.futures.call.parameters import Parameters
+from web.futures.fields import Symbol
 from web.futures.limits import CANCEL_COUNT_MAX, COUNTDOWN_MS_MAX
 from web.futures.orders.cancel_one import cancel_order
 from web.futures.orders.id_lists import read_client_ids, read_order_ids
@@ -48,6 +50,13 @@ class AllCanceledView(msgspec.Struct, gc=False):
 
 
 ALL_DONE: Final = AllCanceledView()
+
+
+class CountdownView(msgspec.Struct, gc=False):
+    """A market's countdown."""
+
+    symbol: Symbol
+    countdownTime: Annotated[str, Meta(pattern="^[0-9]+$")]
 
 
 @blueprint.delete("/order")
@@ -95,7 +104,7 @@ def count_down() -> Response:
     after_ms = call.parameters.bounded("countdownTime", 0, 0, COUNTDOWN_MS_MAX)
     command = CancelAllAfter(market.number, call.principal.account, after_ms)
     at.gateway.ask(CountReply, at.gateway.market_shard(market), command)
-    return answer({"symbol": market.symbol, "countdownTime": str(after_ms)})
+    return answer(CountdownView(market.symbol, str(after_ms)))
 
 
 def cancel_everything(gateway: ExchangeGateway, command: CancelAll, market: Market) -> None:
