@@ -15,6 +15,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 CODE := web shards storage $(if $(wildcard loadtest/*.py),loadtest)
 
+unexport PYTHONDONTWRITEBYTECODE  # tests start a thousand processes: each would compile everything again
+
 JOBS ?= 2
 SEEDS ?= 300
 SEED ?= 1
