@@ -95,14 +95,14 @@ class ThreadedShardChannel:
         with self._lock:
             if self._slot is not slot:
                 raise NotServing
-            number = next(self._numbers)
-            others_wait = self._callee.unsent_bytes > 0  # a helper thread sends what did not fit the socket's buffer
-            self._callee.request(number, waiter, deadline_ms, body)
+            number, callee = next(self._numbers), self._callee
+            others_wait = callee.unsent_bytes > 0  # a helper thread sends what did not fit the socket's buffer
+            callee.request(number, waiter, deadline_ms, body)
             if not others_wait:
                 try:
-                    self._write()
+                    self._write(callee)
                 except OSError as error:
-                    del self._callee.calls[number]
+                    del callee.calls[number]
                     raise NotServing from error
         return number, waiter
 
@@ -124,19 +124,19 @@ class ThreadedShardChannel:
 
     # Sending
 
-    def _write(self) -> None:
+    def _write(self, callee: Callee[ThreadedWaiter]) -> None:
         assert self._socket is not None
-        chunk = self._callee.chunk()
+        chunk = callee.chunk()
         try:
             sent = os.write(self._socket.fileno(), chunk)
         except BlockingIOError:
             sent = 0
         except OSError:
-            self._callee.sent(len(chunk))  # nobody will receive it
+            callee.sent(len(chunk))  # nobody will receive it
             raise
-        self._callee.sent(sent)
+        callee.sent(sent)
         if sent < len(chunk):
-            threading.Thread(target=self._flush, args=(self._socket, self._callee), daemon=True).start()
+            threading.Thread(target=self._flush, args=(self._socket, callee), daemon=True).start()
 
     def _flush(self, sock: socket.socket, callee: Callee[ThreadedWaiter]) -> None:
         """Send what did not fit into the socket's buffer."""
