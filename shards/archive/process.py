@@ -10,7 +10,7 @@ import duckdb
 from shards.archive.loop import Archivist
 from shards.archive.mark import HistoryLost
 from shards.archive.service import History
-from shards.archive.sql_answers import Bounds
+from shards.archive.sql_answers import SqlBounds
 from shards.folder import Folder
 from shards.ipc.errors import LinkBroken
 from shards.process import EXIT_DAMAGED, LockTaken, Wakeup, enter, lock_file, log
@@ -58,7 +58,7 @@ def run_archive(settings: Settings) -> None:
 
 def _open_history(folder: Folder, id_key: bytes, sql_ms: int) -> History:
     try:
-        return History(folder.history, id_key, Bounds(sql_ms=sql_ms))
+        return History(folder.history, id_key, SqlBounds(sql_ms=sql_ms))
     except (ArchiveTooNew, HistoryLost) as damage:
         _give_up(damage)
     except duckdb.Error as error:

@@ -27,7 +27,7 @@ from shards.archive.rows import (
     to_trade,
     trade_row,
 )
-from shards.archive.sql_answers import Bounds, in_one, in_pieces
+from shards.archive.sql_answers import SqlBounds, in_one, in_pieces
 from shards.limits import QUERY_MS_MAX
 from shards.model.events import CommandRejected, Event, FundsMoved, MarginFilled, MarketChanged, OrderEnded, Traded
 from shards.model.markets import Product
@@ -76,7 +76,7 @@ _log = logging.getLogger(__name__)
 class History:
     """Ended orders, trades, fills, transfers and markets of all shards, each stored exactly once."""
 
-    def __init__(self, path: Path, id_key: bytes, bounds: Bounds | None = None, runs: Runs | None = None) -> None:
+    def __init__(self, path: Path, id_key: bytes, bounds: SqlBounds | None = None, runs: Runs | None = None) -> None:
         """Open the DuckDB file ``path``; create it if it does not exist.
 
         ``id_key`` is used to make the UUIDs of orders and trades; ``runs`` sets how many client ids are sorted at a
@@ -85,7 +85,7 @@ class History:
         """
         marked = read_mark(mark_path(path))
         check_there(path, marked)
-        self._bounds = bounds or Bounds()
+        self._bounds = bounds or SqlBounds()
         self._archive = Archive(path, self._bounds.memory, QUERY_MS_MAX, self._bounds.sql_ms, runs or Runs())
         try:
             check_end(path, self._archive.positions(), marked)

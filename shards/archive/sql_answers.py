@@ -12,7 +12,7 @@ from storage.statements import Selection, SqlRejected
 ANSWER_BYTES_MAX: Final = FRAME_BYTES_MAX - 64 * 1024  # of a SQL answer: one frame, less some bytes for its envelope
 
 
-class Bounds(NamedTuple):
+class SqlBounds(NamedTuple):
     """Limits of operators' statements: DuckDB's memory, their duration, and the size of an answer."""
 
     memory: str = ARCHIVE_MEMORY
@@ -21,7 +21,7 @@ class Bounds(NamedTuple):
     answer_bytes: int = ANSWER_BYTES_MAX
 
 
-def in_one(selection: Selection, limit: int, bounds: Bounds) -> TableReply:
+def in_one(selection: Selection, limit: int, bounds: SqlBounds) -> TableReply:
     """Return the rows, at most ``limit`` (0: all).
 
     Raises SqlRejected if they are too many: an answer is never truncated, since a truncated one looks complete.

@@ -9,7 +9,7 @@ import pytest
 
 from shards.archive.rows import order_row
 from shards.archive.service import History
-from shards.archive.sql_answers import Bounds
+from shards.archive.sql_answers import SqlBounds
 from shards.model.events import Event, OrderEnded
 from shards.model.queries import GetOrder, ListOrders, RunSql
 from shards.model.replies import OrderReply, OrdersReply, Rejected, TableReply
@@ -27,21 +27,21 @@ GREEDY = [
 ]
 
 
-@pytest.mark.parametrize("history", [Bounds(row_count=2_500)], indirect=True)
+@pytest.mark.parametrize("history", [SqlBounds(row_count=2_500)], indirect=True)
 def test_an_answer_has_a_bounded_number_of_rows(history: History) -> None:
     assert len(table(history, "SELECT range FROM range(2500)")) == 2_500
     assert "more than 2500 rows" in refusal(history, "SELECT range FROM range(2501)")
     assert "more than 2500 rows" in refusal(history, "SELECT range FROM range(1000000000000)")
 
 
-@pytest.mark.parametrize("history", [Bounds(answer_bytes=1_000_000)], indirect=True)
+@pytest.mark.parametrize("history", [SqlBounds(answer_bytes=1_000_000)], indirect=True)
 def test_an_answer_has_a_bounded_size(history: History) -> None:
     assert len(table(history, "SELECT repeat('x', 900) FROM range(1000)")) == 1_000
     assert "larger than 1000000 bytes" in refusal(history, "SELECT repeat('x', 1100) FROM range(1000)")
     assert "larger than 1000000 bytes" in refusal(history, "SELECT repeat('x', 1000000)")
 
 
-@pytest.mark.parametrize("history", [Bounds(sql_ms=300)], indirect=True)
+@pytest.mark.parametrize("history", [SqlBounds(sql_ms=300)], indirect=True)
 def test_a_statement_ends_at_its_time(history: History) -> None:
     for sql in (ENDLESS, "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"):
         started = time.monotonic()
@@ -94,7 +94,7 @@ class Statement:
         return reply
 
 
-@pytest.mark.parametrize("history", [Bounds(sql_ms=3_000)], indirect=True)
+@pytest.mark.parametrize("history", [SqlBounds(sql_ms=3_000)], indirect=True)
 def test_storing_and_asking_go_on_beside_a_long_statement(history: History) -> None:
     statement, other = Statement(history, ENDLESS), Statement(history, ENDLESS)
     until(lambda: "2 other statements" in (rejection(history, "SELECT 1") or ""), 1, "both run")
@@ -111,7 +111,7 @@ def test_storing_and_asking_go_on_beside_a_long_statement(history: History) -> N
 
 
 @pytest.mark.parametrize("sql", GREEDY)
-@pytest.mark.parametrize("history", [Bounds(memory="300MB")], indirect=True)
+@pytest.mark.parametrize("history", [SqlBounds(memory="300MB")], indirect=True)
 def test_rows_go_in_beside_a_statement_that_wants_all_memory(history: History, sql: str) -> None:
     statement = Statement(history, sql)
     number = 0
