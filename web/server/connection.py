@@ -232,19 +232,13 @@ class HttpConnection:
         self._become(State.HANDED_OVER)
         self._watch(0)
         self.until = inf  # the stream has timeouts of its own
-        server = self._server
+        server, hub = self._server, self._server.hub
         note_unread = partial(server.note_unread, self)
         self._stream = Stream(
-            server.hub,
-            self._socket,
-            self._received,
-            server.keepalive_s,
-            server.limits,
-            note_unread,
-            server.note_waiting,
+            hub, self._socket, self._received, server.keepalive_s, server.limits, note_unread, server.note_waiting
         )
         self._received = b""
-        self._server.hub.spawn(partial(self._serve_stream, self._stream))
+        hub.spawn(partial(self._serve_stream, self._stream))
 
     def _serve_stream(self, stream: Stream) -> None:
         try:
